@@ -1,0 +1,128 @@
+/*
+ * The layers. Everything points to src/core; folders beside it do not know each other, and what one
+ * needs of another is a port in core that src/clerk.ts hands over. Type-only imports count.
+ */
+const entry = '^src/(index|testing/index)[.]ts$';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Two modules that need each other are one module, or lack a third.',
+      severity: 'error',
+      from: { path: '^(src|test|examples)/' },
+      to: { circular: true },
+    },
+    {
+      name: 'core-imports-nothing',
+      comment: 'core holds data and ports; it knows no other part of src.',
+      severity: 'error',
+      from: { path: '^src/core/' },
+      to: { path: '^src/', pathNot: '^src/core/' },
+    },
+    {
+      name: 'no-siblings',
+      comment: 'A folder imports itself and core; the rest is handed to it by clerk.ts.',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/', pathNot: '^src/(core|server|testing)/' },
+      to: { path: '^src/', pathNot: '^src/(core|$1)/' },
+    },
+    {
+      name: 'server-sees-no-client',
+      comment: 'The server shares core, wire and tickets with the client, and nothing else.',
+      severity: 'error',
+      from: { path: '^src/server/' },
+      to: { path: '^src/', pathNot: '^src/(core|wire|tickets|server)/' },
+    },
+    {
+      name: 'testing-sees-public-entries',
+      comment: 'The published test kit is built from what every user has, and from core.',
+      severity: 'error',
+      from: { path: '^src/testing/' },
+      to: { path: '^src/', pathNot: '^src/(index[.]ts$|core/|testing/)' },
+    },
+    {
+      name: 'testing-is-not-used-inside',
+      comment: 'The test kit is an entry of its own; no program may load it by accident.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/testing/' },
+      to: { path: '^src/testing/' },
+    },
+    {
+      name: 'only-the-root-composes',
+      comment: 'Of the files at the top of src, only clerk.ts and index.ts see folders other than core.',
+      severity: 'error',
+      from: { path: '^src/[^/]+$', pathNot: '^src/(clerk|index)[.]ts$' },
+      to: { path: '^src/[^/]+/', pathNot: '^src/core/' },
+    },
+    {
+      name: 'index-is-for-outsiders',
+      comment: 'index.ts lists what is public; inside, a module is imported from where it lives.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/testing/' },
+      to: { path: '^src/index[.]ts$' },
+    },
+    {
+      name: 'src-stands-alone',
+      comment: 'Nothing published may need tests, examples or benchmarks.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|examples|bench)/' },
+    },
+    {
+      name: 'examples-are-users',
+      comment: 'An example imports binding-clerk and binding-clerk/testing by name, as a user would.',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: '^(src|test|bench)/', pathNot: entry },
+    },
+    {
+      name: 'examples-import-by-name',
+      comment: 'An example imports the package by name, not by a path into src.',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: entry, dependencyTypesNot: ['aliased'] },
+    },
+    {
+      name: 'no-dev-dependencies',
+      comment: 'What src imports must be installed with it.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '/@types/' },
+    },
+    {
+      name: 'resolvable',
+      comment: 'Every import leads somewhere.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'A module that imports nothing and is imported by nothing does nothing.',
+      severity: 'error',
+      from: { path: '^(src|test|examples)/.*[.]ts$', orphan: true },
+      to: {},
+    },
+    {
+      name: 'nothing-unreachable',
+      comment: 'Every module of src can be reached from a public entry.',
+      severity: 'error',
+      from: { path: entry },
+      to: { path: '^src/', reachable: false },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|docs-out|coverage)/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'node', 'default'],
+      mainFields: ['module', 'main', 'types'],
+    },
+    reporterOptions: { text: { highlightFocused: true } },
+  },
+};

@@ -1,0 +1,365 @@
+/** What `bind()` returns: one service, to be called in whatever way suits the program. */
+import { AsyncResource } from 'node:async_hooks';
+import type { Dispatcher } from 'undici';
+import type { Kind } from './core/call.js';
+import { kindOfMethod } from './core/call.js';
+import type { Reachable } from './core/candidate.js';
+import type { Endpoint } from './core/endpoint.js';
+import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
+import type { Verdict } from './core/outcome.js';
+import type { WireHandler, WireRequest } from './core/transport.js';
+import { kindOf, refuseUnknown, timeoutOf, type BindConfig } from './config.js';
+import { explain, type Explanation } from './explain.js';
+import { wireBody } from './invoke/body.js';
+import { asCallersFault, callersFault } from './invoke/classify.js';
+import { Collector } from './invoke/collect.js';
+import { converse, inUse, settle, type Talk } from './invoke/conversation.js';
+import { Exchange } from './invoke/exchange.js';
+import { pinned } from './invoke/pinned.js';
+import type { Site, Wish } from './invoke/site.js';
+import type { BindingSite } from './site.js';
+import { asWireHandler, requestOver } from './transport/dispatcher.js';
+
+/** What any call may be given. */
+export interface CallOptions {
+  /** Time for the call, in ms, > 0. Default: the binding's. */
+  readonly timeoutMs?: number | undefined;
+  /** What a repeat would do. Default: the binding's, else by the method; `once` for `call`. */
+  readonly kind?: Kind | undefined;
+  /** Key that keeps calls together under the policy `affinity`. Default: the binding's. */
+  readonly affinity?: string | undefined;
+  /** Gives the call up when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A request, shaped like undici's. */
+export interface RequestOptions extends CallOptions {
+  /** Where in the service, beginning with `/`. */
+  readonly path: string;
+  /** Default `GET`. */
+  readonly method?: string;
+  /** As undici takes them. */
+  readonly headers?: Dispatcher.RequestOptions['headers'];
+  /** String, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. Streams are sent once. */
+  readonly body?: unknown;
+  /** Query parameters, added to `path`. */
+  readonly query?: Record<string, unknown>;
+  /** undici's word for `kind: 'idempotent'`. */
+  readonly idempotent?: boolean;
+  /** Handed through to the reply. */
+  readonly opaque?: unknown;
+  /** `raw` keeps headers as a list. */
+  readonly responseHeaders?: 'raw' | null;
+  /** Called with informational answers. */
+  readonly onInfo?: (info: { statusCode: number; headers: Record<string, string | string[]> }) => void;
+  /** Of the reply's body. */
+  readonly highWaterMark?: number;
+  /** Longest pause between two pieces of the body, in ms; 0 for none. */
+  readonly bodyTimeout?: number | null;
+  /** undici's own limit for the head, in ms, beside the call's time. */
+  readonly headersTimeout?: number | null;
+  /** Closes the connection after the request. */
+  readonly reset?: boolean;
+  /** Sends the head first and waits for 100 (HTTP/2). */
+  readonly expectContinue?: boolean;
+}
+
+/** The reply to a request: undici's, and who gave it after how many attempts. */
+export interface Reply extends Dispatcher.ResponseData {
+  /** Who answered. */
+  readonly endpoint: Endpoint;
+  /** Attempts it took, ≥ 1. */
+  readonly attempts: number;
+}
+
+/** What one endpoint answered to {@link Binding.gather}. */
+export type Gathered = { readonly endpoint: Endpoint; readonly reply: Reply } | { readonly endpoint: Endpoint; readonly error: ClerkError };
+
+/** An endpoint that was chosen and is counted as busy until it is released. */
+export interface Held extends Disposable, AsyncDisposable {
+  /** Whom to talk to. */
+  readonly endpoint: Endpoint;
+  /** Aborted when the endpoint is set aside, is gone, or the clerk is closed. */
+  readonly signal: AbortSignal;
+  /** Gives it back and says how it went. Only the first call counts; disposing without it is `ignored`. */
+  release(verdict: Verdict): void;
+}
+
+const requestKeys = new Set(['path', 'method', 'headers', 'body', 'query', 'idempotent', 'opaque', 'responseHeaders', 'onInfo', 'highWaterMark', 'bodyTimeout', 'headersTimeout', 'reset', 'expectContinue', 'timeoutMs', 'kind', 'affinity', 'signal']);
+const callKeys = ['timeoutMs', 'kind', 'affinity', 'signal'];
+
+/** See {@link Clerk.bind}. */
+export class Binding {
+  /** The full name. */
+  readonly name: string;
+  readonly #site: BindingSite;
+  readonly #config: BindConfig;
+  readonly #plain: Wish;
+
+  /** @internal */
+  constructor(site: BindingSite, config: BindConfig) {
+    this.name = config.name;
+    this.#site = site;
+    this.#config = config;
+    this.#plain = Object.freeze({ affinity: typeof config.affinity === 'string' ? config.affinity : undefined, secure: false });
+  }
+
+  /**
+   * Makes a request. Resolves with the head of the answer, whatever its status; the body is a stream.
+   *
+   * @throws {@link ClerkError} any code but `STATUS`
+   */
+  request(options: RequestOptions): Promise<Reply> {
+    return this.#request(this.#site, options);
+  }
+
+  /** Requests and reads the whole body as JSON. Rejects with `STATUS` for a status ≥ 400, or a body that is no JSON. */
+  json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T> {
+    return this.#collect(path, options, (body) => parseJson(this.name, body) as T);
+  }
+
+  /** Requests and reads the whole body as UTF-8. Rejects with `STATUS` for a status ≥ 400. */
+  text(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<string> {
+    return this.#collect(path, options, (body) => body.toString('utf8'));
+  }
+
+  /** Requests and reads the whole body. Rejects with `STATUS` for a status ≥ 400. */
+  bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array> {
+    return this.#collect(path, options, (body) => new Uint8Array(body.buffer, body.byteOffset, body.byteLength));
+  }
+
+  /**
+   * Talks any protocol: chooses an endpoint, lets `talk` speak with it, and with another one if that failed and `kind`
+   * allows it. Nothing is known of how far a talk got, so with the default kind `once` it is never repeated.
+   * An attempt of another kind is given up (its signal aborts) when it is late and somebody else can be asked.
+   *
+   * @throws {@link ClerkError} the failure of `talk` is the cause
+   */
+  call<T>(talk: Talk<T>, options: CallOptions = {}): Promise<T> {
+    try {
+      if (typeof talk !== 'function') throw new ClerkError('CONFIG_INVALID', `call() of ${this.name} needs a function that does the talking`);
+      refuseUnknown(options, callKeys, [], `call() of ${this.name}`);
+      return converse(this.#site, talk, {
+        kind: kindOf(options.kind) ?? this.#config.kind ?? 'once',
+        wish: this.#wish(options.affinity, ''),
+        timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs),
+        signal: signalOf(options.signal),
+      });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Chooses an endpoint and counts it as busy until it is released. Looks up, and starts, if that must come first. */
+  async acquire(options: Omit<CallOptions, 'kind'> = {}): Promise<Held> {
+    const site = this.#site;
+    refuseUnknown(options, callKeys, [], `acquire() of ${this.name}`);
+    const wish = this.#wish(options.affinity, '');
+    return hold(site, await settle(site, { ...this.#bounds(options), wish }));
+  }
+
+  /** Sends one request to every endpoint that fits, once each. Resolves with what each answered, in the registry's order. */
+  async gather(options: RequestOptions): Promise<Gathered[]> {
+    await settle(this.#site, { ...this.#bounds(options), wish: this.#plain });
+    return Promise.all(
+      this.#site.roster().all.map(async (candidate) => {
+        const { endpoint } = candidate;
+        try {
+          return { endpoint, reply: await this.#request(pinned(this.#site, candidate), options) };
+        } catch (error) {
+          return { endpoint, error: error as ClerkError };
+        }
+      }),
+    );
+  }
+
+  /** Resolves when a connection to an endpoint stands, and nothing was sent on it: warms up before the first call. */
+  async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
+    refuseUnknown(options, callKeys, [], `ready() of ${this.name}`);
+    const site = this.#site;
+    await converse(site, (endpoint) => site.roster().all.find((candidate) => candidate.endpoint.id === endpoint.id)?.channel?.connect(), { ...this.#bounds(options), kind: 'safe', wish: this.#plain });
+  }
+
+  /** What a call would meet right now: candidates, their scores, what was left out and why. Synchronous, no I/O. */
+  explain(): Explanation {
+    return explain(this.#site, this.#config);
+  }
+
+  /**
+   * Takes a request in undici's own form.
+   *
+   * @internal
+   */
+  dispatch(options: Dispatcher.DispatchOptions & CallOptions, handler: WireHandler, secure: boolean): void {
+    try {
+      const path = options.path;
+      const affinity = this.#affinity(options.affinity, path);
+      new Exchange(this.#site, { ...options, body: wireBody(options.body) } as unknown as WireRequest, handler, {
+        kind: this.#kind(options),
+        wish: secure || affinity !== undefined ? { secure, affinity } : this.#plain,
+        timeoutMs: options.timeoutMs ?? this.#config.timeoutMs,
+        scope: handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL'),
+      }).start();
+    } catch (error) {
+      handler.onError(error as Error);
+    }
+  }
+
+  #request(site: Site, options: RequestOptions): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      let exchange: Exchange | undefined;
+      try {
+        const wire = this.#wire(options);
+        const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
+        const kind = this.#kind(wire);
+        const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
+        requestOver(
+          {
+            dispatch: (sent, handler) => {
+              exchange = new Exchange(site, sent as unknown as WireRequest, asWireHandler(handler), { kind, wish, timeoutMs, scope: handler as unknown as AsyncResource });
+              exchange.start();
+              return true;
+            },
+          },
+          wire as unknown as Dispatcher.RequestOptions,
+          (error, data) => {
+            if (error) {
+              reject(this.#asClerkError(error));
+              return;
+            }
+            const reply = data as unknown as { endpoint: Endpoint; attempts: number };
+            reply.endpoint = (exchange as Exchange).endpoint as Endpoint;
+            reply.attempts = (exchange as Exchange).attempts;
+            resolve(reply as unknown as Reply);
+          },
+        );
+      } catch (error) {
+        reject(this.#asClerkError(error));
+      }
+    });
+  }
+
+  #collect<T>(path: string | RequestOptions, more: Omit<RequestOptions, 'path'> | undefined, read: (body: Buffer) => T): Promise<T> {
+    try {
+      const options = typeof path === 'string' ? (more === undefined ? { path } : { ...more, path }) : path;
+      const wire = this.#wire(options);
+      const handler = new Collector(this.name, read, signalOf(options.signal));
+      const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
+      new Exchange(this.#site, wire, handler, {
+        kind: this.#kind(wire),
+        wish,
+        timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs),
+        scope: handler,
+      }).start();
+      return handler.promise;
+    } catch (error) {
+      return Promise.reject(this.#asClerkError(error));
+    }
+  }
+
+  /** The request as the transport takes it; refuses what nobody would read. */
+  #wire(options: RequestOptions): WireRequest {
+    if (typeof options !== 'object' || options === null) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} needs an object with a path`);
+    for (const key in options) {
+      if (!requestKeys.has(key)) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
+    }
+    const { path, body } = options;
+    if (typeof path !== 'string' || !path.startsWith('/')) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the path ${String(path)}; it must be a string that begins with '/'`);
+    if (options.method !== undefined && !(body instanceof URLSearchParams)) return options as WireRequest;
+    if (!(body instanceof URLSearchParams)) return { ...options, method: 'GET' };
+    return { ...options, method: options.method ?? 'GET', body: wireBody(body), headers: withFormType(options.headers) };
+  }
+
+  #kind(options: { method?: string; kind?: unknown; idempotent?: unknown }): Kind {
+    const { kind } = options;
+    if (kind !== undefined) return kindOf(kind) as Kind;
+    if (options.idempotent === true) return 'idempotent';
+    return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
+  }
+
+  #wish(affinity: string | undefined, path: string): Wish {
+    const key = this.#affinity(affinity, path);
+    return key === undefined ? this.#plain : { affinity: key, secure: false };
+  }
+
+  #affinity(given: unknown, path: string): string | undefined {
+    if (given !== undefined && typeof given !== 'string') throw new ClerkError('CONFIG_INVALID', `A call of ${this.name} has an affinity that is no string`);
+    if (given !== undefined) return given;
+    const { affinity } = this.#config;
+    if (typeof affinity !== 'function') return affinity;
+    try {
+      const key: unknown = affinity(path);
+      if (key !== undefined && typeof key !== 'string') throw new TypeError(`it returned ${typeof key}, not a string`);
+      return key;
+    } catch (error) {
+      throw new ClerkError('CONFIG_INVALID', `The affinity function of ${this.name} failed: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  #bounds(options: CallOptions): { kind: Kind; timeoutMs: number; signal: AbortSignal | undefined } {
+    return { kind: 'once', timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs), signal: signalOf(options.signal) };
+  }
+
+  #asClerkError(error: unknown): ClerkError {
+    if (isClerkError(error)) return error;
+    return asCallersFault(callersFault(error) ?? 'CONFIG_INVALID', this.name, error);
+  }
+}
+
+function signalOf(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal === null) return undefined;
+  if (signal instanceof AbortSignal) return signal;
+  throw new ClerkError('CONFIG_INVALID', 'signal must be an AbortSignal');
+}
+
+function parseJson(name: string, body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new ClerkError('STATUS', `${name} answered with a body that is no JSON: ${reasonOf(error)}`, { execution: 'done', cause: error });
+  }
+}
+
+/** What `fetch` adds by itself, where the program did not say otherwise. */
+function withFormType(headers: RequestOptions['headers']): RequestOptions['headers'] {
+  if (headers === undefined || headers === null) return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+  if (Array.isArray(headers) || Symbol.iterator in headers) return headers;
+  if (Object.keys(headers).some((key) => key.toLowerCase() === 'content-type')) return headers;
+  return { ...headers, 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+}
+
+/** Counts a candidate as busy until it is released. */
+function hold(site: BindingSite, candidate: Reachable): Held {
+  const controller = new AbortController();
+  const { target } = site;
+  let released = false;
+  const beganAt = site.clock.now();
+  site.enter();
+  site.health.began(candidate);
+  const watch = (): void => {
+    const members = target.table.members as readonly Reachable[];
+    if (candidate.status === 'closed' || !members.includes(candidate)) stop(new ClerkError('NO_ENDPOINT', `${candidate.endpoint.id} of ${site.name} was set aside or is gone`));
+  };
+  const stop = (reason: unknown): void => controller.abort(reason);
+  const onClosed = (): void => stop(target.shared.signal.reason);
+  target.watchers.add(watch);
+  target.shared.signal.addEventListener('abort', onClosed);
+  const release = (verdict: Verdict): void => {
+    if (released) return;
+    released = true;
+    target.watchers.delete(watch);
+    target.shared.signal.removeEventListener('abort', onClosed);
+    const now = site.clock.now();
+    if (verdict === 'success') site.health.answered(candidate, undefined, now);
+    else if (verdict === 'failure') site.health.failed(candidate, 'status', beganAt, now);
+    site.health.ended(candidate);
+    site.leave();
+  };
+  return {
+    endpoint: inUse(candidate),
+    signal: controller.signal,
+    release,
+    [Symbol.dispose]: () => release('ignored'),
+    [Symbol.asyncDispose]: () => Promise.resolve(release('ignored')),
+  };
+}

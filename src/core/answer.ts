@@ -1,0 +1,47 @@
+/** A registry's resolution after it was checked: what the rest of the clerk works with. */
+import type { Endpoint } from './endpoint.js';
+import type { Arc } from './registry.js';
+
+/** A checked answer. Immutable. */
+export interface Answer {
+  /** `bound`: the service exists. `absent`: it does not, says the registry. */
+  readonly kind: 'bound' | 'absent';
+  /** The name that was asked for. */
+  readonly name: string;
+  /** The name behind all links. */
+  readonly canonical: string;
+  /** The complete set; empty when absent. */
+  readonly endpoints: readonly Endpoint[];
+  /** The service's own rule for choosing, if it has one. */
+  readonly policy: string | undefined;
+  /** The arcs followed. */
+  readonly trail: readonly Arc[];
+  /** As the registry wrote it; empty when it wrote none. */
+  readonly revision: string;
+  /** As the registry wrote it; empty when it wrote none. */
+  readonly incarnation: string;
+  /** For how long it may be used, in ms from {@link Answer.askedAt}. */
+  readonly ttlMs: number;
+  /** When the question was sent, on `Runtime.now()`'s scale. @see promises C1.1 */
+  readonly askedAt: number;
+  /** When the question was sent, on the wall clock. @see promises C1.3 */
+  readonly askedWallAt: number;
+  /** True when the registry could not be asked again in time and this is what it last said. @see promises C1.4 */
+  readonly stale: boolean;
+}
+
+/** Answers names, after checking. Rejects with a `ClerkError` when it cannot tell. */
+export interface Resolver {
+  resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer>;
+}
+
+/**
+ * Whether an answer may still be used without asking: both clocks must agree, so a jump of either or a sleep of the
+ * machine shortens trust and never lengthens it.
+ *
+ * @see promises C1.1, C1.3
+ */
+export function isFresh(answer: Answer, now: number, wallNow: number): boolean {
+  if (answer.ttlMs === Infinity) return true;
+  return now - answer.askedAt < answer.ttlMs && wallNow - answer.askedWallAt < answer.ttlMs;
+}

@@ -1,0 +1,25 @@
+/** An endpoint as one clerk sees it: the immutable endpoint and what this clerk has learned of it. */
+import type { Endpoint } from './endpoint.js';
+import type { Channel } from './transport.js';
+
+/**
+ * What choosing reads. Health writes it, selection only reads it.
+ */
+export interface Candidate {
+  /** The endpoint itself. */
+  readonly endpoint: Endpoint;
+  /** `open`: calls may go there. `closed`: set aside until a probe succeeds. */
+  readonly status: 'open' | 'closed';
+  /** Attempts in flight from this clerk. */
+  readonly pending: number;
+  /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
+  readonly latencyMs: number;
+  /** Load: higher is worse. Falls with time while nothing is sent there. */
+  load(now: number): number;
+}
+
+/** A candidate with the connections to it: what calling works with. */
+export interface Reachable extends Candidate {
+  /** Connections to it; undefined for an endpoint that none of the clerk's transports speaks to (`tcp:`). */
+  readonly channel: Channel | undefined;
+}

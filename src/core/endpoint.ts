@@ -1,0 +1,121 @@
+/** Endpoints: running servers of a service. */
+import { parseAddress, type Address, type AddressText } from './address.js';
+import { ClerkError } from './errors.js';
+
+/** One running server of a service. Immutable; its health and load live elsewhere. */
+export interface Endpoint {
+  /** Instance id, never reused: the key for health, load and suspicion. @see Naming N8 */
+  readonly id: string;
+  /** Fencing number of the registration; 0 when nobody counts. @see promises C5.6 */
+  readonly epoch: number;
+  /** The address to talk to: the first of {@link Endpoint.addresses} that can be used from here. */
+  readonly address: AddressText;
+  /** All addresses, in order of preference. @see "A Distributed Systems Architecture for the 1990's" C7 (protocol tower) */
+  readonly addresses: readonly AddressText[];
+  /** ≥ 0; 0 means: only if there is nothing else. */
+  readonly weight: number;
+  /** Host it runs on, when known. */
+  readonly host: string | undefined;
+  /** Zone it runs in, when known. */
+  readonly zone: string | undefined;
+  /** Version of the service it runs, when known. */
+  readonly version: string | undefined;
+  /** Free labels. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** An endpoint as a program or a registry writes it. */
+export interface EndpointInit {
+  /** The only address. Give this or `addresses`. */
+  readonly address?: AddressText | URL;
+  /** The addresses, best first; 1–16. */
+  readonly addresses?: readonly (AddressText | URL)[];
+  /** Instance id, 1–128 printable characters without blanks. Default: the first address. */
+  readonly id?: string;
+  /** Fencing number, integer ≥ 0. Default 0. */
+  readonly epoch?: number;
+  /** Finite, ≥ 0. Default 1. */
+  readonly weight?: number;
+  /** Version, as semver writes it. */
+  readonly version?: string;
+  /** Host it runs on. Default: this host for unix sockets and loopback addresses, else unknown. */
+  readonly host?: string;
+  /** Zone it runs in. */
+  readonly zone?: string;
+  /** Free labels. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** For a registry: how long the endpoint counts as present without renewing, in ms. */
+  readonly leaseMs?: number;
+  /** For a registry: `draining` endpoints are used only when there is nothing else. */
+  readonly state?: 'up' | 'draining' | 'suspect';
+}
+
+const knownKeys = new Set(['address', 'addresses', 'id', 'epoch', 'weight', 'version', 'host', 'zone', 'attributes', 'leaseMs', 'state']);
+
+/**
+ * Turns what was written into an {@link Endpoint}, or says what is wrong with it.
+ *
+ * @param input - an address or an {@link EndpointInit}
+ * @param where - for the message: whose endpoint it is
+ * @throws {@link ClerkError} `CONFIG_INVALID`
+ */
+export function toEndpoint(input: unknown, where: string): Endpoint {
+  const init: Record<string, unknown> =
+    typeof input === 'string' || input instanceof URL
+      ? { address: input }
+      : typeof input === 'object' && input !== null && !Array.isArray(input)
+        ? (input as Record<string, unknown>)
+        : wrong(where, `is ${describe(input)}, not an address or an object with one`);
+  for (const key of Object.keys(init)) {
+    if (!knownKeys.has(key)) wrong(where, `has an unknown key '${key}'; known are ${[...knownKeys].join(', ')}`);
+  }
+  if (init.address !== undefined && init.addresses !== undefined) wrong(where, "has both 'address' and 'addresses'; give one of them");
+  const list: unknown = init.addresses ?? (init.address === undefined ? undefined : [init.address]);
+  if (!Array.isArray(list) || list.length === 0 || list.length > 16) wrong(where, "needs 'address', or 'addresses' with 1 to 16 of them");
+  const parsed = (list as unknown[]).map(parseAddress);
+  const first = parsed[0] as Address;
+  const id = init.id ?? first.text;
+  if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id)) wrong(where, 'has an id that is not 1 to 128 printable characters without blanks');
+  const weight = init.weight ?? 1;
+  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) wrong(where, `has the weight ${describe(weight)}; it must be a finite number ≥ 0`);
+  const epoch = init.epoch ?? 0;
+  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0) wrong(where, `has the epoch ${describe(epoch)}; it must be an integer ≥ 0`);
+  return Object.freeze({
+    id: id as string,
+    epoch: epoch as number,
+    address: first.text,
+    addresses: Object.freeze(parsed.map((address) => address.text)),
+    weight: weight as number,
+    host: label(init.host, 'host', where),
+    zone: label(init.zone, 'zone', where),
+    version: label(init.version, 'version', where),
+    attributes: attributesOf(init.attributes, where),
+  });
+}
+
+function label(value: unknown, key: string, where: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '' || value.length > 253) wrong(where, `has the ${key} ${describe(value)}; it must be a string of 1 to 253 characters`);
+  return value as string;
+}
+
+function attributesOf(value: unknown, where: string): Readonly<Record<string, string>> {
+  if (value === undefined) return Object.freeze({});
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) wrong(where, `has attributes that are ${describe(value)}, not an object`);
+  const result = Object.create(null) as Record<string, string>;
+  for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
+    if (typeof text !== 'string') wrong(where, `has the attribute '${key}' that is ${describe(text)}, not a string`);
+    result[key] = text as string;
+  }
+  return Object.freeze(result);
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
+}
+
+function wrong(where: string, what: string): never {
+  throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} ${what}`);
+}

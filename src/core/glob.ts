@@ -1,0 +1,2 @@
+/** Globs. (provisional) */
+export function parseGlob(text: string): string { return text; }

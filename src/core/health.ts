@@ -1,0 +1,28 @@
+/** The port through which calls teach health. */
+import type { Reachable } from './candidate.js';
+
+/**
+ * What a failed attempt shows of its endpoint. `refused`: no connection could be made. `reset`: the connection was
+ * cut before an answer. `silence`: nothing was heard in time. These three are hard evidence and set it aside at once.
+ * `status`: it answered that it failed. `slow`: it is alive and was not waited for.
+ */
+export type Evidence = 'refused' | 'reset' | 'silence' | 'status' | 'slow';
+
+/** Learns from attempts. All methods are synchronous and cheap; none throws. */
+export interface Health {
+  /** An attempt begins. */
+  began(candidate: Reachable): void;
+  /** The head of a good answer arrived, `latencyMs` after the attempt began; undefined when that was not measured. */
+  answered(candidate: Reachable, latencyMs: number | undefined, now: number): void;
+  /** The attempt failed. `beganAt`: when it began, to tell a silent endpoint from a slow answer. */
+  failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void;
+  /** The attempt is over, whatever became of it. Called once for every `began`. */
+  ended(candidate: Reachable): void;
+  /**
+   * Whether an attempt may dial this candidate now. An endpoint that refuses gets one attempt at a time, further and
+   * further apart. @see promises C4.1
+   */
+  admits(candidate: Reachable, now: number): boolean;
+  /** When `admits` will say yes again, on the clock's scale. */
+  restsUntil(candidate: Reachable): number;
+}

@@ -1,0 +1,123 @@
+/** One endpoint's health and load as this clerk knows them: plain data, written by the endpoint table only. */
+import type { Reachable } from '../core/candidate.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { Channel } from '../core/transport.js';
+
+/** Mean lifetime of the latency average, in ms. @see Finagle `PeakEwma` */
+const decayMs = 10_000;
+/** Mean lifetime of what failures add to the load, in ms. */
+const penaltyDecayMs = 2_000;
+/** Load of a newcomer with a call in flight: above every known load, so it gets one call until it has answered. */
+const unknownLoad = 2 ** 30;
+
+const slotMs = 5_000;
+const slots = 6;
+
+/** A member of an {@link EndpointTable}. */
+export class Member implements Reachable {
+  /** See {@link Reachable.endpoint}; replaced when the registry changes labels of the same instance. */
+  endpoint: Endpoint;
+  readonly channel: Channel;
+  status: 'open' | 'closed' = 'open';
+  pending = 0;
+  latencyMs = 0;
+  /** When `latencyMs` was last written. */
+  observedAt = 0;
+  /** When anything was last heard of it, or it was known to live otherwise. */
+  heardAt = 0;
+  /** Failures in a row. */
+  consecutiveFailures = 0;
+  /** Refused or unanswered dials in a row. */
+  refusals = 0;
+  /** No dial before this while `refusals` > 0. */
+  restsUntil = 0;
+  /** One attempt is out to an endpoint that refuses. */
+  dialing = false;
+  /** When it was set aside, or began to refuse; 0 while it is well. */
+  troubledAt = 0;
+  /** How often it was set aside lately; falls by one a minute. */
+  ejections = 0;
+  ejectedAt = 0;
+  /** Whether the registry still names it. */
+  present = true;
+
+  #penalty = 0;
+  #penaltyAt = 0;
+  readonly #good = new Float64Array(slots);
+  readonly #bad = new Float64Array(slots);
+  #slot = -1;
+
+  constructor(endpoint: Endpoint, channel: Channel) {
+    this.endpoint = endpoint;
+    this.channel = channel;
+  }
+
+  /**
+   * Peak-EWMA load: smoothed latency times calls in flight plus one, times one plus what failures weigh. Falls while
+   * nothing is sent there, so that a slow endpoint is tried again some time.
+   *
+   * @see Finagle `PeakEwma`; Eckner, "Algorithms for Unevenly Spaced Time Series"
+   */
+  load(now: number): number {
+    const penalty = this.#penalty === 0 ? 1 : 1 + this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
+    if (this.latencyMs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
+    return this.latencyMs * Math.exp((this.observedAt - now) / decayMs) * (this.pending + 1) * penalty;
+  }
+
+  /** A latency above the average replaces it at once; one below it is blended in. */
+  observe(latencyMs: number, now: number): void {
+    const aged = this.latencyMs === 0 ? 0 : this.latencyMs * Math.exp((this.observedAt - now) / decayMs);
+    if (latencyMs >= aged) {
+      this.latencyMs = latencyMs;
+    } else {
+      const kept = Math.exp((this.observedAt - now) / decayMs);
+      this.latencyMs = latencyMs * (1 - kept) + this.latencyMs * kept;
+    }
+    this.observedAt = now;
+  }
+
+  /**
+   * A failure weighs as twenty times the latency and is forgotten within seconds: an endpoint that fails fast must
+   * not look fast.
+   */
+  penalize(now: number): void {
+    this.#penalty = this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs) + 20;
+    this.#penaltyAt = now;
+  }
+
+  /** Counts one result in the window of 30 s. */
+  count(good: boolean, now: number): void {
+    const tick = Math.floor(now / slotMs);
+    if (tick !== this.#slot) {
+      for (let i = Math.max(this.#slot + 1, tick - slots + 1); i <= tick; i++) this.#good[i % slots] = this.#bad[i % slots] = 0;
+      this.#slot = tick;
+    }
+    const counts = good ? this.#good : this.#bad;
+    counts[tick % slots] = (counts[tick % slots] as number) + 1;
+  }
+
+  /** Results of the last 30 s: how many, and which share was good. */
+  rate(): { readonly total: number; readonly good: number } {
+    let good = 0;
+    let bad = 0;
+    for (let i = 0; i < slots; i++) {
+      good += this.#good[i] as number;
+      bad += this.#bad[i] as number;
+    }
+    return { total: good + bad, good: good + bad === 0 ? 1 : good / (good + bad) };
+  }
+
+  /** Forgets failures; latency starts from `latencyMs`, so that others' calls do not all rush here. */
+  recover(latencyMs: number, now: number): void {
+    this.consecutiveFailures = 0;
+    this.refusals = 0;
+    this.restsUntil = 0;
+    this.troubledAt = 0;
+    this.heardAt = now;
+    this.#penalty = 0;
+    this.#good.fill(0);
+    this.#bad.fill(0);
+    this.latencyMs = latencyMs;
+    this.observedAt = now;
+  }
+}

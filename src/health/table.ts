@@ -1,0 +1,255 @@
+/**
+ * The endpoints of one service and what this clerk has learned of them: the only place where health is written.
+ * Hard evidence sets an endpoint aside at once, up to all but one; rates set aside at most half; the last is never
+ * set aside. What is set aside is probed while calls arrive, and a probe never costs a call.
+ *
+ * @see promises C2.4
+ */
+import type { Endpoint } from '../core/endpoint.js';
+import type { Clock, Timer } from '../core/clock.js';
+import type { Reporter } from '../core/events.js';
+import type { Evidence, Health } from '../core/health.js';
+import type { Reachable } from '../core/candidate.js';
+import type { Channel } from '../core/transport.js';
+import { failsTooOften, mayEject, probeDelayMs, restMs } from './ejection.js';
+import { Member } from './member.js';
+
+/** What a table needs of its surroundings. */
+export interface EndpointTableOptions {
+  /** The service, for reports. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  /** Opens the connections to an endpoint that is new here. */
+  readonly open: (endpoint: Endpoint) => Channel;
+  /** How long a probe may take, in ms. */
+  readonly probeLimitMs: () => number;
+  /** Hard evidence was seen: a look-up is due. */
+  readonly onSuspect: (endpoint: string) => void;
+  /** Members, or the status of one, have changed. */
+  readonly onChange: () => void;
+}
+
+/** The endpoints of one service. */
+export class EndpointTable implements Health {
+  /** Grows whenever the members or the status of one changes: pickers made before are out of date then. */
+  version = 0;
+  /** Members that are set aside. */
+  closed = 0;
+  #members: readonly Member[] = [];
+  readonly #options: EndpointTableOptions;
+  readonly #timers = new Map<Member, Timer>();
+  /** Members whose next probe waits for a call to arrive. */
+  readonly #dormant = new Set<Member>();
+  #calls = 0;
+  #callsAtProbe = 0;
+  #stopped = false;
+
+  constructor(options: EndpointTableOptions) {
+    this.#options = options;
+  }
+
+  /** All members, in the registry's order. */
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /**
+   * Takes over a complete new set. An instance that stays keeps its connections and what was learned of it; one that
+   * is gone finishes what is in flight and is closed.
+   */
+  update(endpoints: readonly Endpoint[]): void {
+    const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
+    const members: Member[] = [];
+    for (const endpoint of endpoints) {
+      const member = known.get(endpoint.id);
+      if (member && sameAddresses(member.endpoint, endpoint) && member.endpoint.epoch === endpoint.epoch) {
+        known.delete(endpoint.id);
+        member.endpoint = endpoint;
+        members.push(member);
+      } else {
+        members.push(new Member(endpoint, this.#options.open(endpoint)));
+      }
+    }
+    this.#members = members;
+    for (const gone of known.values()) this.#drop(gone);
+    this.closed = members.reduce((sum, member) => sum + (member.status === 'closed' ? 1 : 0), 0);
+    this.#keepOneOpen();
+    this.#changed();
+  }
+
+  /** A call arrived: probing goes on only while they do. */
+  called(): void {
+    this.#calls++;
+    if (this.#dormant.size > 0) {
+      for (const member of this.#dormant) this.#probe(member);
+      this.#dormant.clear();
+    }
+  }
+
+  began(candidate: Reachable): void {
+    const member = candidate as Member;
+    member.pending++;
+    if (member.refusals > 0) member.dialing = true;
+  }
+
+  ended(candidate: Reachable): void {
+    const member = candidate as Member;
+    member.pending--;
+    member.dialing = false;
+  }
+
+  answered(candidate: Reachable, latencyMs: number | undefined, now: number): void {
+    const member = candidate as Member;
+    if (latencyMs !== undefined) member.observe(latencyMs, now);
+    member.heardAt = now;
+    member.count(true, now);
+    member.consecutiveFailures = 0;
+    if (member.troubledAt !== 0) this.#revive(member, latencyMs ?? 0, now);
+  }
+
+  failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void {
+    const member = candidate as Member;
+    if (!member.present) return;
+    member.penalize(now);
+    // It has answered somebody since: a slow answer, not silence.
+    const silent = evidence === 'silence' && member.heardAt < beganAt;
+    if (evidence === 'slow' || (evidence === 'silence' && !silent)) return;
+    member.count(false, now);
+    member.consecutiveFailures++;
+    if (evidence === 'status') {
+      member.heardAt = now;
+      const { total, good } = member.rate();
+      if (failsTooOften(member.consecutiveFailures, total, good)) this.#eject(member, false, 'failures', now);
+      return;
+    }
+    if (evidence === 'refused') {
+      // One round of refusals counts once, however many attempts were in it.
+      if (now >= member.restsUntil) {
+        member.refusals++;
+        member.restsUntil = now + restMs(member.refusals, this.#options.clock.random());
+      }
+    }
+    if (silent) member.channel.renew();
+    if (member.troubledAt === 0) {
+      member.troubledAt = now;
+      this.#schedule(member);
+      const { name, reporter } = this.#options;
+      if (reporter.wants('suspect')) reporter.report('suspect', { name, endpoint: member.endpoint.id, reason: evidence });
+    }
+    this.#eject(member, true, evidence, now);
+    this.#options.onSuspect(member.endpoint.id);
+  }
+
+  admits(candidate: Reachable, now: number): boolean {
+    const member = candidate as Member;
+    return member.refusals === 0 || (now >= member.restsUntil && !member.dialing);
+  }
+
+  restsUntil(candidate: Reachable): number {
+    const member = candidate as Member;
+    return member.refusals === 0 ? 0 : member.restsUntil;
+  }
+
+  /** Stops probing for good. Connections are the caller's to close. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    this.#dormant.clear();
+  }
+
+  #eject(member: Member, hard: boolean, reason: string, now: number): void {
+    if (member.status === 'closed' || !mayEject(hard, this.#members.length, this.closed)) return;
+    member.status = 'closed';
+    member.ejections = Math.max(0, member.ejections - Math.floor((now - member.ejectedAt) / 60_000)) + 1;
+    member.ejectedAt = now;
+    this.closed++;
+    this.#changed();
+    if (member.troubledAt === 0) member.troubledAt = now;
+    this.#schedule(member);
+    const { name, reporter } = this.#options;
+    if (reporter.wants('ejected')) reporter.report('ejected', { name, endpoint: member.endpoint.id, reason });
+  }
+
+  #revive(member: Member, latencyMs: number, now: number): void {
+    const { name, reporter } = this.#options;
+    const afterMs = now - member.troubledAt;
+    this.#timers.get(member)?.cancel();
+    this.#timers.delete(member);
+    this.#dormant.delete(member);
+    member.recover(Math.max(latencyMs, this.#usualLatencyMs(member)), now);
+    if (member.status === 'closed') {
+      member.status = 'open';
+      this.closed--;
+      if (reporter.wants('revived')) reporter.report('revived', { name, endpoint: member.endpoint.id, afterMs });
+    }
+    this.#changed();
+  }
+
+  /** Mean latency of the others that are open: what a newcomer is taken to need until it has shown. */
+  #usualLatencyMs(except: Member): number {
+    let sum = 0;
+    let count = 0;
+    for (const member of this.#members) {
+      if (member === except || member.status === 'closed' || member.latencyMs === 0) continue;
+      sum += member.latencyMs;
+      count++;
+    }
+    return count === 0 ? 0 : sum / count;
+  }
+
+  #schedule(member: Member): void {
+    if (this.#stopped || this.#timers.has(member)) return;
+    const { clock } = this.#options;
+    const delayMs = probeDelayMs(clock.now() - member.troubledAt, member.ejections, clock.random());
+    const timer = clock.setTimer(() => {
+      this.#timers.delete(member);
+      if (this.#calls === this.#callsAtProbe) this.#dormant.add(member);
+      else this.#probe(member);
+    }, delayMs);
+    timer.setRef(false);
+    this.#timers.set(member, timer);
+  }
+
+  #probe(member: Member): void {
+    this.#callsAtProbe = this.#calls;
+    const { clock } = this.#options;
+    const askedAt = clock.now();
+    member.channel.probe(this.#options.probeLimitMs()).then(
+      () => {
+        if (this.#stopped || !member.present || member.troubledAt === 0) return;
+        // Somebody was failed by it after the question was sent: that is newer than the answer.
+        if (member.ejectedAt > askedAt) this.#schedule(member);
+        else this.#revive(member, 0, clock.now());
+      },
+      () => {
+        if (!this.#stopped && member.present && member.troubledAt !== 0) this.#schedule(member);
+      },
+    );
+  }
+
+  #changed(): void {
+    this.version++;
+    this.#options.onChange();
+  }
+
+  #drop(member: Member): void {
+    member.present = false;
+    this.#timers.get(member)?.cancel();
+    this.#timers.delete(member);
+    this.#dormant.delete(member);
+    void member.channel.close();
+  }
+
+  /** After a change of members all that are left might be closed: then none is. @see promises C2.4 (panic) */
+  #keepOneOpen(): void {
+    if (this.closed === 0 || this.closed < this.#members.length) return;
+    for (const member of this.#members) member.status = 'open';
+    this.closed = 0;
+  }
+}
+
+function sameAddresses(a: Endpoint, b: Endpoint): boolean {
+  return a.addresses.length === b.addresses.length && a.addresses.every((address, i) => address === b.addresses[i]);
+}

@@ -1,0 +1,71 @@
+/**
+ * The retry budget: how many repeats a service may see. One per service and clerk, shared by everything that sends
+ * a call again. It refills with time and with traffic, never with success alone.
+ */
+
+/** What may draw on a budget. */
+export interface RetryBudget {
+  /** Counts a first attempt. */
+  deposit(now: number): void;
+  /** Takes one repeat, or says that there is none to take. */
+  tryWithdraw(now: number): boolean;
+  /** Repeats that could be taken now. */
+  available(now: number): number;
+}
+
+const slotMs = 1_000;
+// Eleven slots always cover any window of ten seconds, wherever it begins within a slot.
+const slots = 11;
+
+/**
+ * In any window of 10 s at most `reserve` repeats plus `share` of the first attempts.
+ *
+ * @param share - repeats per first attempt, 0 … 1
+ * @param reserve - repeats that need no traffic, ≥ 0
+ * @see promises C4.1; Finagle `RetryBudget`
+ */
+export function retryBudget(share: number, reserve: number): RetryBudget {
+  const firsts = new Float64Array(slots);
+  const repeats = new Float64Array(slots);
+  let current = -1;
+  let firstSum = 0;
+  let repeatSum = 0;
+
+  function turn(now: number): number {
+    const tick = Math.floor(now / slotMs);
+    if (tick !== current) {
+      for (let i = Math.max(current + 1, tick - slots + 1); i <= tick; i++) {
+        const slot = i % slots;
+        firstSum -= firsts[slot] as number;
+        repeatSum -= repeats[slot] as number;
+        firsts[slot] = 0;
+        repeats[slot] = 0;
+      }
+      current = tick;
+    }
+    return tick % slots;
+  }
+
+  /** First attempts of the newest ten whole slots only, so that no ten seconds get credit for an eleventh. */
+  const left = (now: number): number => {
+    const slot = turn(now);
+    const oldest = firsts[(slot + 1) % slots] as number;
+    return Math.floor(share * (firstSum - oldest) + reserve - repeatSum);
+  };
+
+  return {
+    deposit(now) {
+      const slot = turn(now);
+      firsts[slot] = (firsts[slot] as number) + 1;
+      firstSum++;
+    },
+    tryWithdraw(now) {
+      if (left(now) < 1) return false;
+      const slot = turn(now);
+      repeats[slot] = (repeats[slot] as number) + 1;
+      repeatSum++;
+      return true;
+    },
+    available: left,
+  };
+}

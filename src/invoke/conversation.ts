@@ -1,0 +1,251 @@
+/**
+ * A call in any protocol: the program does the talking, on the endpoint it is given, and is asked again on another one
+ * where its kind allows that. Nothing is known of how far its talk got, so everything counts as sent.
+ */
+import type { Kind } from '../core/call.js';
+import type { Reachable } from '../core/candidate.js';
+import type { Endpoint } from '../core/endpoint.js';
+import { ClerkError } from '../core/errors.js';
+import { codeOf } from './classify.js';
+import { overLimit, type Site, type Wish } from './site.js';
+import { Trip } from './trip.js';
+import type { WheelEntry } from './wheel.js';
+
+/** What a program's talk is told. */
+export interface TalkContext {
+  /** Aborted when the attempt is given up or the call is over; stop talking then. */
+  readonly signal: AbortSignal;
+  /** Number of the attempt; the first is 1. */
+  readonly number: number;
+}
+
+/** The program's talk with one endpoint. */
+export type Talk<T> = (endpoint: Endpoint, context: TalkContext) => Promise<T> | T;
+
+/** What a conversation is made with. */
+export interface ConversationOptions {
+  readonly kind: Kind;
+  readonly wish: Wish;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const method = '(call)';
+
+/** The attempt that is under way. */
+interface Running {
+  readonly candidate: Reachable;
+  readonly chosen: string;
+  readonly beganAt: number;
+  readonly controller: AbortController;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Talks to an endpoint of the service, and to another one if that failed and may be repeated. */
+export function converse<T>(site: Site, talk: Talk<T>, options: ConversationOptions): Promise<T> {
+  return new Promise((resolve, reject) => {
+    new Conversation(site, talk, options, resolve as (value: unknown) => void, reject).start();
+  });
+}
+
+/** Chooses an endpoint and nothing more: looks up, starts and waits if that must come first, within the call's time. */
+export function settle(site: Site, options: ConversationOptions): Promise<Reachable> {
+  return new Promise((resolve, reject) => {
+    new Conversation(site, undefined, options, resolve as (value: unknown) => void, reject).start();
+  });
+}
+
+/** The endpoint with the address that is in use. */
+export function inUse(candidate: Reachable): Endpoint {
+  const address = candidate.channel?.address.text ?? candidate.endpoint.address;
+  return address === candidate.endpoint.address ? candidate.endpoint : Object.freeze({ ...candidate.endpoint, address });
+}
+
+class Conversation<T> implements WheelEntry {
+  expiresAt = 0;
+  previous: WheelEntry | undefined = undefined;
+  next: WheelEntry | undefined = undefined;
+  readonly #trip: Trip;
+  #number = 0;
+  #running: Running | undefined;
+
+  constructor(
+    readonly site: Site,
+    readonly talk: Talk<T> | undefined,
+    readonly options: ConversationOptions,
+    /** With what the talk returned, or with the candidate where there is no talk. */
+    readonly resolve: (value: unknown) => void,
+    readonly reject: (error: unknown) => void,
+  ) {
+    const startedAt = site.clock.now();
+    this.#trip = new Trip(site, { kind: options.kind, wish: options.wish, replayable: true, startedAt, deadlineAt: startedAt + options.timeoutMs });
+  }
+
+  start(): void {
+    const { site, options } = this;
+    if (options.signal?.aborted === true) {
+      this.reject(this.#trip.aborted(options.signal.reason));
+      return;
+    }
+    try {
+      site.enter();
+    } catch (error) {
+      this.reject(error);
+      return;
+    }
+    options.signal?.addEventListener('abort', this.#onAbort);
+    site.wheel.set(this, this.#trip.options.deadlineAt);
+    void this.#run();
+  }
+
+  expire(now: number): void {
+    const running = this.#running;
+    const { site } = this;
+    if (now >= this.#trip.options.deadlineAt) {
+      if (running) this.#end(running, 'DEADLINE_EXCEEDED', new Error('The call ran out of time'), now);
+      this.#settle(this.#trip.late());
+    } else if (running && this.#trip.mayMoveOn('sent', running.candidate, now)) {
+      const error = new ClerkError('DEADLINE_EXCEEDED', `${running.candidate.endpoint.id} did not answer within ${String(Math.round(now - running.beganAt))} ms`);
+      this.#end(running, 'ATTEMPT_TIMEOUT', error, now);
+      running.fail(error);
+    } else {
+      site.wheel.set(this, this.#trip.options.deadlineAt);
+    }
+  }
+
+  cut(error: Error): void {
+    this.#running?.controller.abort(error);
+    if (this.#running) this.site.health.ended(this.#running.candidate);
+    this.#running = undefined;
+    this.#settle(error);
+  }
+
+  async #run(): Promise<void> {
+    const { site, options } = this;
+    const trip = this.#trip;
+    try {
+      const { talk } = this;
+      let candidate = await this.#choose();
+      if (candidate === undefined) return;
+      if (talk === undefined) {
+        this.#close();
+        this.resolve(candidate);
+        return;
+      }
+      site.budget.deposit(site.clock.now());
+      let chosen = site.policyName;
+      const value = await site
+        .retry(
+          () => this.#attempt(talk, candidate as Reachable, chosen),
+          async () => {
+            site.wheel.set(this, trip.options.deadlineAt);
+            const from = trip.outcomes.at(-1);
+            candidate = await trip.next();
+            chosen = 'failover';
+            if (from && site.reporter.wants('failover')) site.reporter.report('failover', { name: site.name, from: from.endpoint, to: candidate.endpoint.id, outcome: from });
+          },
+        );
+      if (trip.settled) return;
+      this.#close();
+      this.resolve(value);
+    } catch (error) {
+      this.#settle(error);
+    }
+  }
+
+  /** Undefined when the call was settled meanwhile. */
+  async #choose(): Promise<Reachable | undefined> {
+    const { site, options } = this;
+    let candidate = site.choose(site.clock.now(), options.wish);
+    if (candidate) return candidate;
+    if (site.waiting >= site.maxPending) throw overLimit(site);
+    site.waiting++;
+    try {
+      while (candidate === undefined) {
+        await site.prepare(options.wish);
+        if (this.#trip.settled) return undefined;
+        candidate = site.choose(site.clock.now(), options.wish);
+      }
+      return candidate;
+    } finally {
+      site.waiting--;
+    }
+  }
+
+  #attempt(talk: Talk<T>, candidate: Reachable, chosen: string): Promise<T> {
+    const { site } = this;
+    const number = ++this.#number;
+    const beganAt = site.clock.now();
+    const controller = new AbortController();
+    site.health.began(candidate);
+    if (site.reporter.wants('picked')) site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number });
+    return new Promise<T>((resolve, reject) => {
+      const running = { candidate, chosen, beganAt, controller, fail: reject };
+      this.#running = running;
+      // A call that must run at most once cannot be given up for another try: only the deadline ends it.
+      if (this.options.kind !== 'once') site.wheel.set(this, Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.limitMs(method)));
+      Promise.resolve()
+        .then(() => talk(inUse(candidate), { signal: controller.signal, number }))
+        .then(
+          (value) => {
+            if (this.#running !== running) return;
+            const now = site.clock.now();
+            this.#running = undefined;
+            site.limits.record(method, now - beganAt, now);
+            site.health.answered(candidate, now - beganAt, now);
+            site.health.ended(candidate);
+            if (site.reporter.wants('attempt')) this.#trip.note(candidate, number, chosen, 'answered', 'success', 'ok', now - beganAt);
+            resolve(value);
+          },
+          (error: unknown) => {
+            if (this.#running !== running) return;
+            this.#end(running, codeOf(error), error, site.clock.now());
+            reject(error instanceof Error ? error : new Error(String(error)));
+          },
+        );
+    });
+  }
+
+  /** An attempt is over without a value. */
+  #end(running: Running, code: string, error: unknown, now: number): void {
+    const { site } = this;
+    this.#running = undefined;
+    const timedOut = code === 'ATTEMPT_TIMEOUT' || code === 'DEADLINE_EXCEEDED';
+    if (timedOut) site.limits.record(method, now - running.beganAt, now);
+    site.health.failed(running.candidate, timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status', running.beganAt, now);
+    site.health.ended(running.candidate);
+    this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'failure', code, now - running.beganAt, error);
+    running.controller.abort(error);
+  }
+
+  readonly #onAbort = (): void => {
+    const running = this.#running;
+    const { reason } = this.options.signal as AbortSignal;
+    if (running) {
+      const now = this.site.clock.now();
+      this.#running = undefined;
+      this.site.health.ended(running.candidate);
+      this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'ignored', 'ABORTED', now - running.beganAt, reason);
+      running.controller.abort(reason);
+    }
+    this.#settle(this.#trip.aborted(reason));
+  };
+
+  #settle(error: unknown): void {
+    if (this.#trip.settled) return;
+    this.#close();
+    this.reject(error);
+  }
+
+  #close(): void {
+    this.#trip.settled = true;
+    this.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.site.wheel.clear(this);
+    this.site.leave();
+  }
+}
+
+/** For health only: an error of the operating system is hard evidence, one of the program's own is a failed answer. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+}

@@ -1,0 +1,63 @@
+/**
+ * An answer that said "not now" and was passed over for another endpoint. It is kept, so that the program gets it after
+ * all if nobody does better.
+ */
+import type { WireHandler } from '../core/transport.js';
+
+const mostBytes = 65_536;
+
+/** Head and body of an answer that was passed over; bodies above 64 KiB are not kept. */
+export class KeptAnswer {
+  readonly #chunks: Buffer[] = [];
+  readonly #ready: Promise<boolean>;
+  #settle: (whole: boolean) => void = () => undefined;
+  /** The body is complete and kept. */
+  whole = false;
+  #bytes = 0;
+  #trailers: string[] | null = null;
+
+  constructor(
+    readonly statusCode: number,
+    readonly headers: Buffer[],
+    readonly statusText: string,
+  ) {
+    this.#ready = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** Takes a piece of the body. @returns false when it has become too large to keep */
+  add(chunk: Buffer): boolean {
+    this.#bytes += chunk.length;
+    if (this.#bytes > mostBytes) {
+      this.#settle(false);
+      return false;
+    }
+    this.#chunks.push(Buffer.from(chunk));
+    return true;
+  }
+
+  /** The body is complete. */
+  end(trailers: string[] | null): void {
+    this.#trailers = trailers;
+    this.whole = this.#bytes <= mostBytes;
+    this.#settle(this.whole);
+  }
+
+  /** The body will never be complete. */
+  drop(): void {
+    this.#settle(false);
+  }
+
+  /** Resolves when it is known whether the answer could be kept whole. */
+  get ready(): Promise<boolean> {
+    return this.#ready;
+  }
+
+  /** Hands the whole answer over. */
+  deliver(handler: WireHandler): void {
+    handler.onHeaders(this.statusCode, this.headers, () => undefined, this.statusText);
+    for (const chunk of this.#chunks) handler.onData(chunk);
+    handler.onComplete(this.#trailers);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * How long one attempt may take before another endpoint is asked: learned from the answers of each method of a
+ * service, so that a fast service notices a silent endpoint fast and a slow one is not stormed.
+ */
+
+const unknownMs = 250;
+const leastMs = 25;
+const mostMs = 1_000;
+const neededSamples = 10;
+const recomputeEvery = 32;
+const generationMs = 10_000;
+// A quarter of an octave each, from 1/16 ms to 2^16 ms: an upper edge is at most 19 % above what fell below it.
+const buckets = 80;
+const keptMethods = 32;
+
+/** Limits of one service. */
+export class AttemptLimits {
+  readonly #methods = new Map<string, LatencyWindow>();
+
+  /**
+   * The limit for one attempt, in ms: 250 while fewer than 10 answers are known, then 3 × the 99th percentile of
+   * the last 20–30 s + 10, within 25 … 1,000.
+   *
+   * @param method - whose attempts: methods differ, so each has its own memory (32 at most, the rest share one)
+   * @see design: Calling; promises C2.1
+   */
+  limitMs(method: string): number {
+    return this.#methods.get(method)?.limitMs ?? unknownMs;
+  }
+
+  /** The largest limit of any method, in ms: nothing that lives needs longer for a sign of life. */
+  get mostMs(): number {
+    let most = 0;
+    for (const window of this.#methods.values()) most = Math.max(most, window.limitMs);
+    return most === 0 ? unknownMs : most;
+  }
+
+  /**
+   * Notes how long an attempt took to its answer's head, or how long it was waited for in vain.
+   * Fast failures must not be noted: they say nothing about how long an answer takes.
+   */
+  record(method: string, latencyMs: number, now: number): void {
+    let window = this.#methods.get(method);
+    if (window === undefined) {
+      const key = this.#methods.size < keptMethods ? method : '*';
+      window = this.#methods.get(key) ?? new LatencyWindow(now);
+      this.#methods.set(key, window);
+    }
+    window.record(latencyMs, now);
+  }
+}
+
+/** Three generations of ten seconds of log-scaled counts. */
+class LatencyWindow {
+  limitMs = unknownMs;
+  readonly #generations = [new Uint32Array(buckets), new Uint32Array(buckets), new Uint32Array(buckets)];
+  #newest = 0;
+  #turnedAt: number;
+  #sinceComputed = 0;
+
+  constructor(now: number) {
+    this.#turnedAt = now;
+  }
+
+  record(latencyMs: number, now: number): void {
+    if (now - this.#turnedAt >= generationMs) {
+      this.#newest = (this.#newest + 1) % 3;
+      (this.#generations[this.#newest] as Uint32Array).fill(0);
+      this.#turnedAt = now;
+      this.#sinceComputed = recomputeEvery;
+    }
+    const bucket = Math.min(buckets - 1, Math.max(0, Math.floor(4 * Math.log2(latencyMs) + 16)));
+    const counts = this.#generations[this.#newest] as Uint32Array;
+    counts[bucket] = (counts[bucket] as number) + 1;
+    if (++this.#sinceComputed >= recomputeEvery || this.limitMs === unknownMs || latencyMs >= this.limitMs) this.#compute();
+  }
+
+  #compute(): void {
+    this.#sinceComputed = 0;
+    const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];
+    let total = 0;
+    for (let i = 0; i < buckets; i++) total += (a[i] as number) + (b[i] as number) + (c[i] as number);
+    if (total < neededSamples) {
+      this.limitMs = unknownMs;
+      return;
+    }
+    let above = total * 0.01;
+    let bucket = buckets - 1;
+    for (; bucket > 0; bucket--) {
+      above -= (a[bucket] as number) + (b[bucket] as number) + (c[bucket] as number);
+      if (above < 0) break;
+    }
+    const p99 = 2 ** ((bucket + 1 - 16) / 4);
+    this.limitMs = Math.min(mostMs, Math.max(leastMs, 3 * p99 + 10));
+  }
+}

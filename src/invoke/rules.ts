@@ -1,0 +1,45 @@
+/** What may be sent again, as a function of facts. @see promises C3.3, C4.1 */
+import type { Kind } from '../core/call.js';
+import type { Stage } from '../core/outcome.js';
+
+/** `free`: it was certainly not sent. `budget`: if the retry budget allows. `never`: it might run twice. */
+export type Repeat = 'free' | 'budget' | 'never';
+
+/**
+ * Whether a call may be repeated after an attempt that reached `stage`.
+ *
+ * @param replayable - whether the request's body can be sent a second time
+ */
+export function mayRepeat(kind: Kind, stage: Stage, replayable: boolean): Repeat {
+  if (stage === 'waiting') return 'free';
+  return kind !== 'once' && replayable ? 'budget' : 'never';
+}
+
+/** Most attempts of one call. @see promises C2.1 */
+export const mostAttempts = 5;
+
+/** No attempt starts with less than this left, in ms. @see promises C2.2 */
+export const leastMs = 10;
+
+/** Answers that are worth asking somebody else, for calls that may be repeated. */
+export function isRetryStatus(statusCode: number): boolean {
+  return statusCode === 429 || statusCode === 502 || statusCode === 503 || statusCode === 504;
+}
+
+/**
+ * Reads `Retry-After`.
+ *
+ * @returns ms to wait, undefined without the header or with one that makes no sense
+ * @see RFC 9110, 10.2.3
+ */
+export function retryAfterMs(rawHeaders: readonly (Buffer | string)[] | null, wallNow: number): number | undefined {
+  if (rawHeaders === null) return undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (String(rawHeaders[i]).toLowerCase() !== 'retry-after') continue;
+    const text = String(rawHeaders[i + 1]).trim();
+    if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1_000;
+    const at = Date.parse(text);
+    return Number.isNaN(at) ? undefined : Math.max(0, at - wallNow);
+  }
+  return undefined;
+}

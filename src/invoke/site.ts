@@ -1,0 +1,70 @@
+/** What calling needs of the service it calls: the ports between an attempt and everything that decides for it. */
+import type { Reachable } from '../core/candidate.js';
+import type { Clock } from '../core/clock.js';
+import type { Reporter } from '../core/events.js';
+import type { Health } from '../core/health.js';
+import { ClerkError } from '../core/errors.js';
+import type { Retry } from '../core/retry.js';
+import type { RetryBudget } from './budget.js';
+import type { AttemptLimits } from './limits.js';
+import type { Wheel } from './wheel.js';
+
+/** What one call asks of a choice. */
+export interface Wish {
+  /** The call's affinity key. */
+  readonly affinity: string | undefined;
+  /** Only endpoints with TLS will do. */
+  readonly secure: boolean;
+}
+
+/** One service as one binding calls it. */
+export interface Site {
+  /** The service's name. */
+  readonly name: string;
+  /** How outcomes call the policy. */
+  readonly policyName: string;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly health: Health;
+  readonly budget: RetryBudget;
+  readonly limits: AttemptLimits;
+  readonly reporter: Reporter;
+  readonly retry: Retry;
+  /** Connections per endpoint: with more calls than that in flight, the next one waits its turn. */
+  readonly connections: number;
+  /** Most calls that may wait to be sent. */
+  readonly maxPending: number;
+  /** Calls that wait to be sent; the calls count themselves. */
+  waiting: number;
+
+  /** Chooses by what is known, at once; undefined when a look-up, a start or a wait must come first. */
+  choose(now: number, wish: Wish): Reachable | undefined;
+  /**
+   * Does what must come first: looks up, starts, waits for a pause to end. Resolves when choosing makes sense again;
+   * rejects with a `ClerkError` when it never will.
+   */
+  prepare(wish: Wish): Promise<void>;
+  /** Chooses among those not yet tried, the open ones first. */
+  chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined;
+  /** Whether `chooseOther` would find one. */
+  hasOther(wish: Wish, tried: ReadonlySet<string>): boolean;
+  /** Looks up again, given who failed; resolves when the answer is in, also when it taught nothing. */
+  lookAgain(suspects: ReadonlySet<string>): Promise<void>;
+  /** Whether there is a factory to ask when nobody can be reached. */
+  readonly canStart: boolean;
+  /**
+   * Has the service started because nobody could be reached; resolves when there is somebody new, rejects if not.
+   *
+   * @param triedAt - when the attempt that found nobody began
+   */
+  startAgain(triedAt: number): Promise<void>;
+  /** A call began. Throws a `ClerkError` `CLOSED` when none may. */
+  enter(): void;
+  /** A call that began is over. */
+  leave(): void;
+}
+
+/** The error of a call that finds as many waiting as may wait. */
+export function overLimit(site: Site): ClerkError {
+  return new ClerkError('LIMIT', `${String(site.waiting)} calls of ${site.name} wait to be sent, as many as maxPending allows; send fewer at a time or raise it`);
+}

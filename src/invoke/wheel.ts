@@ -1,0 +1,170 @@
+/**
+ * One timer for all deadlines of a clerk. Setting and clearing one costs a list operation; the real timer is set once
+ * for the earliest of them. The process is kept alive while anything is set, and not a moment longer.
+ *
+ * Nothing expires before everything that had already arrived was handled, so a process that was busy itself blames
+ * nobody for its own delay.
+ */
+import type { Clock, Timer } from '../core/clock.js';
+
+/** Something with a deadline. The wheel owns the three fields. */
+export interface WheelEntry {
+  /** When it expires, on the clock's scale; 0 while it is not set. */
+  expiresAt: number;
+  /** Neighbour in its slot. */
+  previous: WheelEntry | undefined;
+  /** Neighbour in its slot. */
+  next: WheelEntry | undefined;
+  /** Called once when the time has come, with the current time; the entry is not set any more then. */
+  expire(now: number): void;
+  /** Called instead when everything ends at once: settle now, with this error. */
+  cut(error: Error): void;
+}
+
+const tickMs = 4;
+const slots = 512;
+
+class Sentinel implements WheelEntry {
+  expiresAt = 0;
+  previous: WheelEntry | undefined = this;
+  next: WheelEntry | undefined = this;
+  expire(): void {
+    // Never set, so never due.
+  }
+  cut(): void {
+    // Never set, so never cut.
+  }
+}
+
+/** A hashed timing wheel: 512 slots of 4 ms; entries further away than a turn are passed over until their turn. */
+export class Wheel {
+  readonly #clock: Clock;
+  readonly #slots: WheelEntry[] = [];
+  #size = 0;
+  #turnedTo: number;
+  #timer: Timer | undefined;
+  #timerAt = Infinity;
+  #ref = true;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    for (let i = 0; i < slots; i++) this.#slots.push(new Sentinel());
+    this.#turnedTo = Math.floor(clock.now() / tickMs);
+  }
+
+  /** Number of entries that are set. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Sets an entry, or sets it anew. An instant that has passed expires with the next turn, never synchronously.
+   *
+   * @param entry - what to call
+   * @param at - when, on the clock's scale; expires within one tick after it
+   */
+  set(entry: WheelEntry, at: number): void {
+    if (entry.expiresAt === 0) {
+      this.#size++;
+      if (this.#size === 1) this.#keepAlive(true);
+    } else {
+      unlink(entry);
+    }
+    // An empty wheel has nothing to turn past.
+    if (this.#size === 1) this.#turnedTo = Math.max(this.#turnedTo, Math.floor(this.#clock.now() / tickMs) - 1);
+    entry.expiresAt = at;
+    const tick = Math.max(Math.ceil(at / tickMs), this.#turnedTo + 1);
+    const head = this.#slots[tick & (slots - 1)] as WheelEntry;
+    const last = head.previous as WheelEntry;
+    entry.previous = last;
+    entry.next = head;
+    last.next = entry;
+    head.previous = entry;
+    if (tick * tickMs < this.#timerAt) this.#arm(tick * tickMs);
+  }
+
+  /** Clears an entry; no harm if it is not set. */
+  clear(entry: WheelEntry): void {
+    if (entry.expiresAt === 0) return;
+    unlink(entry);
+    entry.expiresAt = 0;
+    this.#size--;
+    if (this.#size === 0) this.#keepAlive(false);
+  }
+
+  /** Settles everything that is set with an error, and forgets the timer. */
+  stop(error: Error): void {
+    for (const head of this.#slots) {
+      for (let entry = head.next as WheelEntry; entry !== head; entry = head.next as WheelEntry) {
+        this.clear(entry);
+        entry.cut(error);
+      }
+    }
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAt = Infinity;
+  }
+
+  #keepAlive(ref: boolean): void {
+    this.#ref = ref;
+    this.#timer?.setRef(ref);
+  }
+
+  #arm(at: number): void {
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = this.#clock.setTimer(this.#ring, Math.max(0, at - this.#clock.now()));
+    if (!this.#ref) this.#timer.setRef(false);
+  }
+
+  readonly #ring = (): void => {
+    this.#timer = undefined;
+    this.#timerAt = Infinity;
+    if (this.#size === 0) return;
+    // The soonest entry may be gone: then only the timer moves on, and nothing has to wait for arrivals.
+    if (this.#nextTick() * tickMs > this.#clock.now()) this.#arm(this.#nextTick() * tickMs);
+    else this.#clock.afterArrivals(this.#turn);
+  };
+
+  readonly #turn = (): void => {
+    const now = this.#clock.now();
+    const until = Math.floor(now / tickMs);
+    const from = Math.max(this.#turnedTo + 1, until - slots + 1);
+    this.#turnedTo = Math.max(this.#turnedTo, until);
+    for (let tick = from; tick <= until; tick++) this.#empty(tick & (slots - 1), now);
+    if (this.#size > 0) {
+      const at = this.#nextTick() * tickMs;
+      if (at < this.#timerAt) this.#arm(at);
+    }
+  };
+
+  #empty(slot: number, now: number): void {
+    const head = this.#slots[slot] as WheelEntry;
+    // Those due are taken out first: expiring one may set or clear others, in this slot too.
+    const due: WheelEntry[] = [];
+    for (let entry = head.next as WheelEntry; entry !== head; entry = entry.next as WheelEntry) {
+      if (entry.expiresAt <= now) due.push(entry);
+    }
+    for (const entry of due) {
+      if (entry.expiresAt === 0 || entry.expiresAt > now) continue;
+      this.clear(entry);
+      entry.expire(now);
+    }
+  }
+
+  /** Tick of the first slot that holds anything; at most a turn away, where an entry further off is looked at again. */
+  #nextTick(): number {
+    for (let tick = this.#turnedTo + 1; tick <= this.#turnedTo + slots; tick++) {
+      const head = this.#slots[tick & (slots - 1)] as WheelEntry;
+      if (head.next !== head) return tick;
+    }
+    return this.#turnedTo + slots;
+  }
+}
+
+function unlink(entry: WheelEntry): void {
+  (entry.previous as WheelEntry).next = entry.next;
+  (entry.next as WheelEntry).previous = entry.previous;
+  entry.previous = undefined;
+  entry.next = undefined;
+}

@@ -1,0 +1,2 @@
+/** (provisional) */
+export function firstOf(...x: unknown[]): unknown { return x[0]; }

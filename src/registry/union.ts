@@ -1,0 +1,2 @@
+/** (provisional) */
+export function union(...x: unknown[]): unknown { return x[0]; }

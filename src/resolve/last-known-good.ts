@@ -1,0 +1,138 @@
+/**
+ * Keeps what a registry last said, and goes on using it, flagged stale, while the registry is down, hangs, lies or
+ * answers with something older. Calls do not wait for a registry that is known to be in trouble: it is asked again in
+ * the background, further and further apart, until it answers.
+ *
+ * A real empty answer is believed. An error is never an empty answer.
+ *
+ * @see promises C1.4, C1.6
+ */
+import type { Answer, Resolver } from '../core/answer.js';
+import { sleep, within, type Clock } from '../core/clock.js';
+import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
+import type { Reporter } from '../core/events.js';
+import type { Retry } from '../core/retry.js';
+
+/** What keeping needs. */
+export interface LastKnownGoodOptions {
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly retry: Retry;
+  /** For how long after its time an answer goes on being used, in ms. */
+  readonly maxStaleMs: number;
+  /** An answer came in after a time of trouble. */
+  readonly onRecovered: (answer: Answer) => void;
+}
+
+/** How long a call waits for a registry that was well the last time, when there is an old answer to fall back to. */
+const patienceMs = 100;
+/** For how long a stale answer is used before this is asked again. */
+const staleTtlMs = 1_000;
+const firstPauseMs = 200;
+const longestPauseMs = 5_000;
+
+/** See the file's header. */
+export class LastKnownGood implements Resolver {
+  readonly #inner: Resolver;
+  readonly #options: LastKnownGoodOptions;
+  readonly #good = new Map<string, Answer>();
+  /** Names that the registry could not answer the last time: they are asked for in the background. */
+  readonly #troubled = new Map<string, { error: ClerkError; wanted: boolean }>();
+  #stopped = false;
+
+  constructor(inner: Resolver, options: LastKnownGoodOptions) {
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  async resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+    const good = this.#usable(name);
+    if (good === undefined) return this.#ask(name, context);
+    const trouble = this.#troubled.get(name);
+    if (trouble) {
+      trouble.wanted = true;
+      return this.#stale(good, trouble.error);
+    }
+    const flight = this.#ask(name, context);
+    const { clock } = this.#options;
+    try {
+      return await within(clock, patienceMs, flight, () => new ClerkError('REGISTRY_UNREACHABLE', `The registry did not answer for ${name} within ${String(patienceMs)} ms`));
+    } catch (error) {
+      const reason = isClerkError(error) ? error : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error });
+      this.#pursue(name, reason, flight);
+      return this.#stale(good, reason);
+    }
+  }
+
+  /** An answer that came by another way, a watch or a snapshot. @returns whether it is newer than what is known */
+  learn(answer: Answer): boolean {
+    const known = this.#good.get(answer.name);
+    if (known && isOlder(answer, known)) return false;
+    this.#good.set(answer.name, answer);
+    return true;
+  }
+
+  /** Forgets a name that nobody is interested in any more. */
+  forget(name: string): void {
+    this.#good.delete(name);
+  }
+
+  /** Asks nobody any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#troubled.clear();
+  }
+
+  async #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+    const answer = await this.#inner.resolve(name, context);
+    if (this.learn(answer)) return answer;
+    const known = this.#good.get(name);
+    throw new ClerkError('REGISTRY_INVALID', `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`);
+  }
+
+  #usable(name: string): Answer | undefined {
+    const good = this.#good.get(name);
+    if (good === undefined || good.kind === 'absent') return undefined;
+    if (good.ttlMs === Infinity || this.#options.clock.now() - good.askedAt <= good.ttlMs + this.#options.maxStaleMs) return good;
+    this.#good.delete(name);
+    return undefined;
+  }
+
+  #stale(good: Answer, error: ClerkError): Answer {
+    const { clock, reporter } = this.#options;
+    const now = clock.now();
+    if (reporter.wants('stale')) reporter.report('stale', { name: good.name, ageMs: now - good.askedAt, error });
+    return Object.freeze({ ...good, stale: true, ttlMs: now - good.askedAt + staleTtlMs, askedWallAt: Math.max(good.askedWallAt, clock.wallNow() - (now - good.askedAt)) });
+  }
+
+  /** Asks in the background until there is an answer, or nobody has wanted one for a round. */
+  #pursue(name: string, error: ClerkError, flight: Promise<Answer>): void {
+    if (this.#stopped || this.#troubled.has(name)) return;
+    const trouble = { error, wanted: true };
+    this.#troubled.set(name, trouble);
+    const { clock, retry, onRecovered } = this.#options;
+    retry(
+      (number) => (number === 1 ? flight : this.#ask(name, { suspects: new Set() })),
+      async (failure, number) => {
+        if (isClerkError(failure)) trouble.error = failure;
+        // Full jitter on the upper half, so that clerks which lost the registry together do not return together.
+        const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (number - 1)) * (0.5 + 0.5 * clock.random());
+        await sleep(clock, pauseMs, false);
+        if (this.#stopped || !trouble.wanted || this.#usable(name) === undefined) throw trouble.error;
+        trouble.wanted = false;
+      },
+    ).then(
+      (answer) => {
+        this.#troubled.delete(name);
+        if (!this.#stopped) onRecovered(answer);
+      },
+      () => this.#troubled.delete(name),
+    );
+  }
+}
+
+/** Whether an answer is from before the one that is known. Revisions are compared within one incarnation only. */
+function isOlder(answer: Answer, known: Answer): boolean {
+  if (answer.incarnation !== known.incarnation) return false;
+  return /^[0-9]+$/.test(answer.revision) && /^[0-9]+$/.test(known.revision) && BigInt(answer.revision) < BigInt(known.revision);
+}

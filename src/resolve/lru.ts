@@ -1,0 +1,43 @@
+/** The only door to lru-cache: answers by name, each kept until its own time runs out. */
+import { LRUCache } from 'lru-cache';
+import { isFresh, type Answer } from '../core/answer.js';
+import type { Clock } from '../core/clock.js';
+
+/** Answers by name. */
+export interface AnswerStore {
+  /** The answer, while it may be used. */
+  get(name: string): Answer | undefined;
+  /** Keeps an answer for what is left of its time. */
+  set(answer: Answer): void;
+  delete(name: string): void;
+  readonly size: number;
+}
+
+/** Keeps at most `maxNames` answers, those least recently asked for go first. */
+export function answerStore(clock: Clock, maxNames: number): AnswerStore {
+  const cache = new LRUCache<string, Answer>({ max: maxNames, perf: { now: () => clock.now() }, ttlResolution: 0, ttl: 1 });
+  return {
+    get(name) {
+      const answer = cache.get(name);
+      return answer && isFresh(answer, clock.now(), clock.wallNow()) ? answer : undefined;
+    },
+    set(answer) {
+      const leftMs = answer.ttlMs === Infinity ? 0 : answer.askedAt + answer.ttlMs - clock.now();
+      // 0 means for ever to lru-cache, and to nobody else here.
+      if (answer.ttlMs === Infinity || leftMs > 0) cache.set(answer.name, answer, { ttl: leftMs });
+      else cache.delete(answer.name);
+    },
+    delete: (name) => void cache.delete(name),
+    get size() {
+      return cache.size;
+    },
+  };
+}
+
+/** A map that forgets the least recently used, and says what it forgot. */
+export function recentlyUsed<V extends object>(max: number, onForgotten: (value: V) => void): { get(key: string): V | undefined; set(key: string, value: V): void; values(): Iterable<V> } {
+  const cache = new LRUCache<string, V>({ max, dispose: (value, _key, reason) => {
+    if (reason === 'evict') onForgotten(value);
+  } });
+  return { get: (key) => cache.get(key), set: (key, value) => void cache.set(key, value), values: () => cache.values() };
+}

@@ -1,0 +1,44 @@
+/** What `clerk.resolve` returns: an answer as programs and people read it. */
+import type { Answer } from './core/answer.js';
+import type { Endpoint } from './core/endpoint.js';
+import type { Arc } from './core/registry.js';
+
+/** A look-up's answer. */
+export interface Resolved {
+  /** The name that was asked for. */
+  readonly name: string;
+  /** The name behind all links. */
+  readonly canonical: string;
+  /** What it is. */
+  readonly kind: 'service';
+  /** The arcs that were followed. */
+  readonly trail: readonly Arc[];
+  /** All endpoints; empty when nobody runs the service. */
+  readonly endpoints: readonly Endpoint[];
+  /** The service's own rule for choosing. */
+  readonly policy: string | undefined;
+  /** As the registry wrote it. */
+  readonly revision: string;
+  /** How long the answer may be used, in ms from when the question was sent. */
+  readonly promiseMs: number;
+  /** How old it is, in ms since the question was sent. */
+  readonly ageMs: number;
+  /** Whether the registry could not be asked and this is what it last said. */
+  readonly stale: boolean;
+}
+
+/** Reads an answer. */
+export function resolved(answer: Answer, now: number): Resolved {
+  return {
+    name: answer.name,
+    canonical: answer.canonical,
+    kind: 'service',
+    trail: answer.trail,
+    endpoints: answer.endpoints,
+    policy: answer.policy,
+    revision: answer.revision,
+    promiseMs: answer.ttlMs,
+    ageMs: Math.max(0, now - answer.askedAt),
+    stale: answer.stale,
+  };
+}

@@ -1,0 +1,2 @@
+/** (provisional) */
+export { random as affinity } from './random.js';

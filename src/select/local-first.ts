@@ -1,0 +1,2 @@
+/** (provisional) */
+export { random as localFirst } from './random.js';

@@ -1,0 +1,30 @@
+/** Chance that can be repeated: the same seed gives the same numbers, on every machine and every version of Node. */
+
+/**
+ * Makes a generator: sfc32 ("small fast counter"), 128 bits of state, the first 15 numbers thrown away.
+ *
+ * @param seed - integer from 0 to 2^53 − 1
+ * @param stream - integer from 0 to 2^32 − 1; generators of one seed with different streams are independent. Default 0.
+ * @returns a function that returns numbers uniform in [0, 1)
+ * @throws RangeError when the seed is no such integer
+ * @see PractRand by Chris Doty-Humphrey (sfc)
+ */
+export function seededRandom(seed: number, stream = 0): () => number {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`A seed is an integer from 0 to 2^53 − 1, not ${String(seed)}`);
+  }
+  let a = seed | 0;
+  let b = Math.floor(seed / 2 ** 32) | 0;
+  let c = stream | 0;
+  let counter = 1;
+  const next = (): number => {
+    const t = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + t;
+    return t >>> 0;
+  };
+  for (let i = 0; i < 15; i++) next();
+  return () => next() / 2 ** 32;
+}

@@ -1,0 +1,78 @@
+/** Timers in the order in which they are due: by instant, and at the same instant by when they were set. */
+
+/** A timer that waits for its instant. */
+export interface QueuedTimer {
+  readonly at: number;
+  readonly sequence: number;
+  readonly callback: () => void;
+  cancelled: boolean;
+}
+
+/** A binary heap. Cancelled timers stay until they surface, or until they are the greater part. */
+export class TimerQueue {
+  #heap: QueuedTimer[] = [];
+  #cancelled = 0;
+
+  push(timer: QueuedTimer): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent] as QueuedTimer;
+      if (!isBefore(timer, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = timer;
+  }
+
+  cancel(timer: QueuedTimer): void {
+    timer.cancelled = true;
+    this.#cancelled++;
+    if (this.#cancelled > 64 && this.#cancelled * 2 > this.#heap.length) {
+      // Sorted is a heap too.
+      this.#heap = this.#heap.filter((kept) => !kept.cancelled).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+      this.#cancelled = 0;
+    }
+  }
+
+  /** The timer that is due first, left where it is. */
+  peek(): QueuedTimer | undefined {
+    let first = this.#heap[0];
+    while (first?.cancelled === true) {
+      this.#take();
+      this.#cancelled--;
+      first = this.#heap[0];
+    }
+    return first;
+  }
+
+  /** Takes out the timer that is due first. */
+  pop(): QueuedTimer | undefined {
+    return this.peek() === undefined ? undefined : this.#take();
+  }
+
+  #take(): QueuedTimer | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return first;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      const right = heap[child + 1];
+      if (right !== undefined && isBefore(right, heap[child] as QueuedTimer)) child++;
+      const below = heap[child] as QueuedTimer;
+      if (!isBefore(below, last)) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = last;
+    return first;
+  }
+}
+
+function isBefore(a: QueuedTimer, b: QueuedTimer): boolean {
+  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
+}

@@ -1,0 +1,214 @@
+/**
+ * HTTP to one endpoint, over undici: HTTP/1.1 and HTTP/2, plain, TLS and unix sockets. Connections live in two pools,
+ * since a call that must run at most once may only use one that is fresh or was idle for less than a second.
+ *
+ * The pools believe that they talk to the logical host, which gives the right `Host` header for nothing; the connector
+ * underneath goes to the endpoint's address and checks the endpoint's own certificate.
+ */
+import type { Client, Dispatcher, Pool } from 'undici';
+import type { Address } from '../core/address.js';
+import type { Clock } from '../core/clock.js';
+import { ClerkError } from '../core/errors.js';
+import type { Channel, TransportOptions, WireHandler, WireRequest } from '../core/transport.js';
+import { undici } from './undici.js';
+
+type Connector = ReturnType<Undici['buildConnector']>;
+type Undici = typeof import('undici');
+type DispatchHandler = Dispatcher.DispatchHandler;
+
+/** Makes the channel of one endpoint. */
+export function httpChannel(addresses: readonly Address[], authority: string, options: TransportOptions, clock: Clock): Channel {
+  return new HttpChannel(addresses, authority, options, clock);
+}
+
+class HttpChannel implements Channel {
+  readonly #addresses: readonly Address[];
+  readonly #authority: string;
+  readonly #options: TransportOptions;
+  readonly #clock: Clock;
+  /** Pools that finish what they have and get nothing new. */
+  readonly #retired = new Set<Pool>();
+  #index = 0;
+  #usual: Pool | undefined;
+  #cautious: Pool | undefined;
+
+  constructor(addresses: readonly Address[], authority: string, options: TransportOptions, clock: Clock) {
+    this.#addresses = addresses;
+    this.#authority = authority;
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  get address(): Address {
+    return this.#addresses[this.#index] as Address;
+  }
+
+  dispatch(request: WireRequest, handler: WireHandler, cautious: boolean): void {
+    try {
+      const pool = cautious ? (this.#cautious ??= this.#pool(true)) : (this.#usual ??= this.#pool(false));
+      const { address } = this;
+      // The connector checks the endpoint's own name; a name in the request would make undici reconnect for it.
+      const sent = address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
+      pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler as unknown as DispatchHandler);
+    } catch (error) {
+      handler.onError(error as Error);
+    }
+  }
+
+  connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = new Error('Connected, and that was all that was wanted');
+      const handler: WireHandler = {
+        onConnect() {
+          resolve();
+          throw stop;
+        },
+        onHeaders: () => true,
+        onData: () => true,
+        onComplete: () => undefined,
+        onUpgrade: () => undefined,
+        onError: (error) => {
+          if (error !== stop) reject(error);
+        },
+      };
+      this.dispatch({ path: '/', method: 'HEAD' }, handler, false);
+    });
+  }
+
+  probe(limitMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { address } = this;
+      const client: Client = new (undici().Client)(this.#origin(address), { connect: this.#connector(address, true), headersTimeout: 0, bodyTimeout: 0 });
+      const timer = this.#clock.setTimer(() => end(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`)), limitMs);
+      timer.setRef(false);
+      function end(error?: Error): void {
+        timer.cancel();
+        if (error) reject(error);
+        else resolve();
+        void client.destroy();
+      }
+      const handler: WireHandler = {
+        onConnect: () => undefined,
+        onHeaders: (statusCode) => {
+          if (statusCode >= 200) end(statusCode >= 500 && statusCode !== 501 ? new Error(`${address.text} answers ${String(statusCode)}`) : undefined);
+          return true;
+        },
+        onData: () => true,
+        onComplete: () => undefined,
+        onUpgrade: () => undefined,
+        onError: end,
+      };
+      // `OPTIONS *` asks the server, not one of its resources: HTTP's own ping. @see RFC 9110, 9.3.7
+      client.dispatch({ path: '*', method: 'OPTIONS' }, handler as unknown as DispatchHandler);
+    });
+  }
+
+  renew(): void {
+    for (const pool of [this.#usual, this.#cautious]) if (pool) this.#retire(pool);
+    this.#usual = this.#cautious = undefined;
+  }
+
+  nextAddress(): boolean {
+    if (this.#addresses.length === 1) return false;
+    this.#index = (this.#index + 1) % this.#addresses.length;
+    this.renew();
+    return this.#index !== 0;
+  }
+
+  async close(): Promise<void> {
+    this.renew();
+    await Promise.all([...this.#retired].map((pool) => pool.close()));
+  }
+
+  async destroy(error: Error): Promise<void> {
+    this.renew();
+    await Promise.all([...this.#retired].map((pool) => pool.destroy(error)));
+  }
+
+  #retire(pool: Pool): void {
+    this.#retired.add(pool);
+    void pool.close().then(() => this.#retired.delete(pool));
+  }
+
+  #origin(address: Address): string {
+    return `${address.protocol === 'https' ? 'https' : 'http'}://${this.#authority}`;
+  }
+
+  #pool(cautious: boolean): Pool {
+    const { address } = this;
+    return new (undici().Pool)(this.#origin(address), {
+      connections: this.#options.connections,
+      // The attempt's own limit is finer; what the program sets goes before it.
+      headersTimeout: 0,
+      ...this.#options.undici,
+      // undici's clock for idle connections ticks every half second, so this ends within one.
+      ...(cautious ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
+      connect: this.#connector(address, false),
+    });
+  }
+
+  /** Connects to the address whatever undici believes to talk to. `unref`: the connection keeps no process alive. */
+  #connector(address: Address, unref: boolean): Connector {
+    const { tls, undici: handed } = this.#options;
+    const own = handed.connect as object | Connector | undefined;
+    const connect: Connector =
+      typeof own === 'function'
+        ? (own as Connector)
+        : undici().buildConnector({
+            ...tls,
+            ...(handed.allowH2 === undefined ? undefined : { allowH2: handed.allowH2 === true }),
+            ...(handed.connectTimeout === undefined ? undefined : { timeout: handed.connectTimeout as number }),
+            ...own,
+            ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
+          } as Parameters<Undici['buildConnector']>[0]);
+    const protocol = address.protocol === 'https' ? 'https:' : 'http:';
+    const hostname = address.hostname || 'localhost';
+    return (asked, callback) => {
+      const socket = connect({ ...asked, hostname, host: hostname, port: String(address.port || ''), protocol, servername: isLiteral(hostname) ? '' : hostname }, callback) as unknown as
+        | { unref?(): void }
+        | undefined;
+      if (unref) socket?.unref?.();
+    };
+  }
+}
+
+/** A certificate names an IP address in its own way: TLS must not be told of it as a server name. */
+function isLiteral(hostname: string): boolean {
+  return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
+}
+
+/** The channel of an endpoint that speaks no HTTP: it can be watched, not asked. */
+export function rawChannel(addresses: readonly Address[], options: TransportOptions, clock: Clock): Channel {
+  const inner = new HttpChannel(addresses, 'localhost', options, clock);
+  const connector = undici().buildConnector({});
+  const dial = (limitMs: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = inner.address;
+      const socket = connector({ hostname, host: hostname, port: String(port), protocol: 'http:' }, (error, connected) => {
+        timer.cancel();
+        if (error) reject(error);
+        else resolve();
+        connected?.destroy();
+      }) as unknown as { unref(): void; destroy(): void };
+      const timer = clock.setTimer(() => {
+        socket.destroy();
+        reject(new Error(`No connection to ${inner.address.text} within ${String(Math.round(limitMs))} ms`));
+      }, limitMs);
+      timer.setRef(false);
+      socket.unref();
+    });
+  return {
+    get address() {
+      return inner.address;
+    },
+    dispatch: (_request, handler) => {
+      handler.onError(new ClerkError('CONFIG_INVALID', `Endpoint ${inner.address.text} speaks no HTTP; use call() or acquire() for it`));
+    },
+    connect: () => dial(10_000),
+    probe: dial,
+    renew: () => undefined,
+    nextAddress: () => inner.nextAddress(),
+    close: () => inner.close(),
+    destroy: (error) => inner.destroy(error),
+  };
+}

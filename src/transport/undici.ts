@@ -1,0 +1,28 @@
+/**
+ * The only door to undici, loaded when the first clerk is made. Loading undici puts its own agent in the place of an
+ * unset global dispatcher, so Node's own is brought in first: whatever `fetch` used before, it goes on using.
+ *
+ * @see design: Hosts ("importing us changes nothing")
+ */
+import { createRequire } from 'node:module';
+import type { Dispatcher } from 'undici';
+
+type Undici = typeof import('undici');
+
+const globalDispatcher = Symbol.for('undici.globalDispatcher.1');
+let loaded: Undici | undefined;
+
+/** undici, loaded at the first call. */
+export function undici(): Undici {
+  if (loaded === undefined) {
+    // Reading it makes Node load its built-in copy, which sets the global dispatcher if nobody has.
+    if (currentGlobalDispatcher() === undefined) void globalThis.Headers;
+    loaded = createRequire(import.meta.url)('undici') as Undici;
+  }
+  return loaded;
+}
+
+/** The process's global dispatcher as it is now; undefined while nothing has needed one. */
+export function currentGlobalDispatcher(): Dispatcher | undefined {
+  return (globalThis as Record<symbol, unknown>)[globalDispatcher] as Dispatcher | undefined;
+}
