@@ -18,7 +18,7 @@ import { Exchange } from './invoke/exchange.js';
 import { pinned } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
 import type { BindingSite } from './site.js';
-import { asWireHandler, requestOver } from './transport/dispatcher.js';
+import { requestOver } from './transport/dispatcher.js';
 
 /** What any call may be given. */
 export interface CallOptions {
@@ -192,14 +192,12 @@ export class Binding {
    */
   dispatch(options: Dispatcher.DispatchOptions & CallOptions, handler: WireHandler, secure: boolean): void {
     try {
-      const path = options.path;
-      const affinity = this.#affinity(options.affinity, path);
-      new Exchange(this.#site, { ...options, body: wireBody(options.body) } as unknown as WireRequest, handler, {
-        kind: this.#kind(options),
-        wish: secure || affinity !== undefined ? { secure, affinity } : this.#plain,
-        timeoutMs: options.timeoutMs ?? this.#config.timeoutMs,
-        scope: handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL'),
-      }).start();
+      const affinity = this.#affinity(options.affinity, options.path);
+      const wish = secure || affinity !== undefined ? { secure, affinity } : this.#plain;
+      const request = options.body instanceof URLSearchParams ? { ...options, body: wireBody(options.body) } : options;
+      // undici's own handlers carry their caller's context; fetch's do not.
+      const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
+      new Exchange(this.#site, request as unknown as WireRequest, handler, this.#kind(options), wish, options.timeoutMs ?? this.#config.timeoutMs, scope).start();
     } catch (error) {
       handler.onError(error as Error);
     }
@@ -207,32 +205,15 @@ export class Binding {
 
   #request(site: Site, options: RequestOptions): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      let exchange: Exchange | undefined;
       try {
         const wire = this.#wire(options);
         const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
-        const kind = this.#kind(wire);
         const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
-        requestOver(
-          {
-            dispatch: (sent, handler) => {
-              exchange = new Exchange(site, sent as unknown as WireRequest, asWireHandler(handler), { kind, wish, timeoutMs, scope: handler as unknown as AsyncResource });
-              exchange.start();
-              return true;
-            },
-          },
-          wire as unknown as Dispatcher.RequestOptions,
-          (error, data) => {
-            if (error) {
-              reject(this.#asClerkError(error));
-              return;
-            }
-            const reply = data as unknown as { endpoint: Endpoint; attempts: number };
-            reply.endpoint = (exchange as Exchange).endpoint as Endpoint;
-            reply.attempts = (exchange as Exchange).attempts;
-            resolve(reply as unknown as Reply);
-          },
-        );
+        const call = new RequestCall(site, this.#kind(wire), wish, timeoutMs);
+        requestOver(call, wire as unknown as Dispatcher.RequestOptions, (error, data) => {
+          if (error) reject(this.#asClerkError(error));
+          else resolve(call.complete(data as Dispatcher.ResponseData));
+        });
       } catch (error) {
         reject(this.#asClerkError(error));
       }
@@ -245,12 +226,8 @@ export class Binding {
       const wire = this.#wire(options);
       const handler = new Collector(this.name, read, signalOf(options.signal));
       const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
-      new Exchange(this.#site, wire, handler, {
-        kind: this.#kind(wire),
-        wish,
-        timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs),
-        scope: handler,
-      }).start();
+      const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
+      new Exchange(this.#site, wire, handler, this.#kind(wire), wish, timeoutMs, handler).start();
       return handler.promise;
     } catch (error) {
       return Promise.reject(this.#asClerkError(error));
@@ -258,19 +235,17 @@ export class Binding {
   }
 
   /** The request as the transport takes it; refuses what nobody would read. */
-  #wire(options: RequestOptions): WireRequest {
+  #wire(options: RequestOptions): BindingRequest {
     if (typeof options !== 'object' || options === null) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} needs an object with a path`);
     for (const key in options) {
       if (!requestKeys.has(key)) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
     }
     const { path, body } = options;
     if (typeof path !== 'string' || !path.startsWith('/')) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the path ${String(path)}; it must be a string that begins with '/'`);
-    if (options.method !== undefined && !(body instanceof URLSearchParams)) return options as WireRequest;
-    if (!(body instanceof URLSearchParams)) return { ...options, method: 'GET' };
-    return { ...options, method: options.method ?? 'GET', body: wireBody(body), headers: withFormType(options.headers) };
+    return new BindingRequest(options, body instanceof URLSearchParams);
   }
 
-  #kind(options: { method?: string; kind?: unknown; idempotent?: unknown }): Kind {
+  #kind(options: { readonly method?: string; readonly kind?: unknown; readonly idempotent?: unknown }): Kind {
     const { kind } = options;
     if (kind !== undefined) return kindOf(kind) as Kind;
     if (options.idempotent === true) return 'idempotent';
@@ -303,6 +278,73 @@ export class Binding {
   #asClerkError(error: unknown): ClerkError {
     if (isClerkError(error)) return error;
     return asCallersFault(callersFault(error) ?? 'CONFIG_INVALID', this.name, error);
+  }
+}
+
+/** One `request()`: what undici's own method dispatches on, and where its reply is completed. */
+class RequestCall {
+  #exchange: Exchange | undefined;
+
+  constructor(
+    readonly site: Site,
+    readonly kind: Kind,
+    readonly wish: Wish,
+    readonly timeoutMs: number,
+  ) {}
+
+  dispatch(wire: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    this.#exchange = new Exchange(this.site, wire as unknown as WireRequest, handler as unknown as WireHandler, this.kind, this.wish, this.timeoutMs, handler as unknown as AsyncResource);
+    this.#exchange.start();
+    return true;
+  }
+
+  complete(data: Dispatcher.ResponseData): Reply {
+    const reply = data as { endpoint?: Endpoint | undefined; attempts?: number };
+    reply.endpoint = this.#exchange?.endpoint;
+    reply.attempts = this.#exchange?.attempts ?? 0;
+    return reply as Reply;
+  }
+}
+
+/**
+ * A request as undici reads it. Always the same fields in the same order: undici takes them apart for every request,
+ * and a copy made with spread would cost it ten times as much.
+ */
+class BindingRequest implements WireRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: RequestOptions['headers'];
+  readonly body: unknown;
+  readonly query: RequestOptions['query'];
+  readonly idempotent: boolean | undefined;
+  readonly opaque: unknown;
+  readonly responseHeaders: RequestOptions['responseHeaders'];
+  readonly onInfo: RequestOptions['onInfo'];
+  readonly highWaterMark: number | undefined;
+  readonly bodyTimeout: number | null | undefined;
+  readonly headersTimeout: number | null | undefined;
+  readonly reset: boolean | undefined;
+  readonly expectContinue: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly kind: Kind | undefined;
+
+  constructor(options: RequestOptions, form: boolean) {
+    this.path = options.path;
+    this.method = options.method ?? 'GET';
+    this.headers = form ? withFormType(options.headers) : options.headers;
+    this.body = form ? wireBody(options.body) : options.body;
+    this.query = options.query;
+    this.idempotent = options.idempotent;
+    this.opaque = options.opaque;
+    this.responseHeaders = options.responseHeaders;
+    this.onInfo = options.onInfo;
+    this.highWaterMark = options.highWaterMark;
+    this.bodyTimeout = options.bodyTimeout;
+    this.headersTimeout = options.headersTimeout;
+    this.reset = options.reset;
+    this.expectContinue = options.expectContinue;
+    this.signal = options.signal;
+    this.kind = options.kind;
   }
 }
 

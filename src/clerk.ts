@@ -17,7 +17,7 @@ import type { Runtime } from './core/runtime.js';
 import { Events, type ClerkListener } from './events.js';
 import { retry } from './invoke/retry.js';
 import { Wheel } from './invoke/wheel.js';
-import { isRegistry, staticRegistry } from './registry/static.js';
+import { asRegistry } from './registry/static.js';
 import { Cached } from './resolve/cached.js';
 import { checking } from './resolve/checking.js';
 import { LastKnownGood } from './resolve/last-known-good.js';
@@ -74,7 +74,7 @@ export class Clerk implements AsyncDisposable {
     const clock = clockOf(config.runtime);
     const logger = config.logger ?? defaultLogger();
     this.#events = new Events(logger);
-    const registry = isRegistry(config.registry) ? config.registry : staticRegistry(config.registry, 'createClerk');
+    const registry = asRegistry(config.registry);
     const gate: Gate = {
       enter: () => {
         if (this.#closing) throw closed();

@@ -1,2 +1,100 @@
-/** Globs. (provisional) */
-export function parseGlob(text: string): string { return text; }
+/**
+ * Globs: names with wildcards. The grammar is our own and nothing a user writes becomes a RegExp. Matching compares
+ * each character of a name with each character of the glob at most once, whatever either looks like.
+ */
+import { ClerkError } from './errors.js';
+import { pathFault, segmentFault, segmentsOf, shown } from './name.js';
+
+/** Most wildcards in a glob; a `**` counts once. @see promises A6 */
+const mostWildcards = 8;
+
+/** A glob that was checked. Immutable. */
+export interface Glob {
+  /** As it was written. */
+  readonly text: string;
+  /** Its segments, first to last. */
+  readonly segments: readonly string[];
+  /** Whether it has no wildcard, so that it fits the one name it spells. */
+  readonly isPlain: boolean;
+}
+
+/**
+ * Checks a glob. It is written like an absolute name, and beyond that:
+ *
+ * - `*` stands for any number of characters within a segment, none included: `/shop/or*` fits `/shop/or` and
+ *   `/shop/orders`, `/shop/*` fits every name of two segments that begins with `/shop`.
+ * - `**`, as a segment of its own, stands for any number of segments, none included: `/shop/**` fits `/shop`,
+ *   `/shop/orders` and `/shop/orders/eu`; `/**` fits every name.
+ * - There are at most 8 of them. A glob without any is a name and fits only itself.
+ * - `*` and `**` also stand for a directory identifier, with its `#`.
+ *
+ * @param text - the glob
+ * @throws {@link ClerkError} `NAME_INVALID`, saying what to write instead; also for a glob that could fit no name
+ * @see promises A6
+ */
+export function parseGlob(text: unknown): Glob {
+  const fault = pathFault(text, globSegmentFault) ?? wildcardFault(text as string);
+  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${shown(text)} ${fault}`);
+  const glob = text as string;
+  return Object.freeze({ text: glob, segments: Object.freeze(segmentsOf(glob)), isPlain: !glob.includes('*') });
+}
+
+/**
+ * Whether a glob fits a name.
+ *
+ * @param glob - from {@link parseGlob}
+ * @param name - an absolute name that was checked
+ */
+export function matches(glob: Glob, name: string): boolean {
+  if (glob.isPlain) return glob.text === name;
+  const { segments } = glob;
+  return fits(segments.length, (i) => segments[i] === '**', segmentsOf(name), (i, segment) => segmentFits(segments[i] ?? '', segment));
+}
+
+function segmentFits(pattern: string, segment: string): boolean {
+  if (pattern === '*') return true;
+  return fits(pattern.length, (i) => pattern.charCodeAt(i) === star, segment, (i, unit) => pattern.charAt(i) === unit);
+}
+
+const star = 42;
+
+/**
+ * Walks a pattern of `length` items along what it should fit, over segments and then over characters. Where it does
+ * not go on, the last wildcard takes one more; those before it never need to, since what stands between two wildcards
+ * fits best as early as it can.
+ */
+function fits<T>(length: number, isWild: (at: number) => boolean, subject: ArrayLike<T>, equal: (at: number, item: T) => boolean): boolean {
+  let at = 0;
+  let position = 0;
+  let wildAt = -1;
+  let wildUntil = 0;
+  while (position < subject.length) {
+    if (at < length && isWild(at)) {
+      wildAt = at++;
+      wildUntil = position;
+    } else if (at < length && equal(at, subject[position] as T)) {
+      at++;
+      position++;
+    } else if (wildAt >= 0) {
+      at = wildAt + 1;
+      position = ++wildUntil;
+    } else {
+      return false;
+    }
+  }
+  while (at < length && isWild(at)) at++;
+  return at === length;
+}
+
+function globSegmentFault(segment: string, index: number): string | undefined {
+  if (!segment.includes('*') || segment === '**') return segment === '**' ? undefined : segmentFault(segment, index);
+  if (segment.includes('**')) return "has '**' beside something else; let it be a segment of its own";
+  // A star may stand for nothing, so it counts for nothing, but what is beside it must be possible in a name.
+  const example = segment.length > 63 ? segment.replaceAll('*', '') : segment.replaceAll('*', 'a');
+  return segment === '*' ? undefined : segmentFault(example, index);
+}
+
+function wildcardFault(text: string): string | undefined {
+  const count = segmentsOf(text).reduce((sum, segment) => sum + (segment === '**' ? 1 : segment.split('*').length - 1), 0);
+  return count > mostWildcards ? `has ${count} wildcards; ${mostWildcards} is the most` : undefined;
+}

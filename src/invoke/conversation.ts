@@ -183,7 +183,7 @@ class Conversation<T> implements WheelEntry {
       const running = { candidate, chosen, beganAt, controller, fail: reject };
       this.#running = running;
       // A call that must run at most once cannot be given up for another try: only the deadline ends it.
-      if (this.options.kind !== 'once') site.wheel.set(this, Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.limitMs(method)));
+      if (this.options.kind !== 'once') site.wheel.set(this, Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.of(method).limitMs));
       Promise.resolve()
         .then(() => talk(inUse(candidate), { signal: controller.signal, number }))
         .then(
@@ -191,7 +191,7 @@ class Conversation<T> implements WheelEntry {
             if (this.#running !== running) return;
             const now = site.clock.now();
             this.#running = undefined;
-            site.limits.record(method, now - beganAt, now);
+            site.limits.of(method).record(now - beganAt, now);
             site.health.answered(candidate, now - beganAt, now);
             site.health.ended(candidate);
             if (site.reporter.wants('attempt')) this.#trip.note(candidate, number, chosen, 'answered', 'success', 'ok', now - beganAt);
@@ -211,7 +211,7 @@ class Conversation<T> implements WheelEntry {
     const { site } = this;
     this.#running = undefined;
     const timedOut = code === 'ATTEMPT_TIMEOUT' || code === 'DEADLINE_EXCEEDED';
-    if (timedOut) site.limits.record(method, now - running.beganAt, now);
+    if (timedOut) site.limits.of(method).record(now - running.beganAt, now);
     site.health.failed(running.candidate, timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status', running.beganAt, now);
     site.health.ended(running.candidate);
     this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'failure', code, now - running.beganAt, error);

@@ -16,6 +16,7 @@ import { Attempt, type AttemptOwner } from './attempt.js';
 import { isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, isFailureStatus } from './classify.js';
 import { KeptAnswer } from './kept-answer.js';
+import type { LatencyWindow } from './limits.js';
 import { isRetryStatus, retryAfterMs } from './rules.js';
 import { overLimit, type Site, type Wish } from './site.js';
 import { Trip } from './trip.js';
@@ -25,16 +26,6 @@ import type { WheelEntry } from './wheel.js';
 export interface WholeBodyHandler extends WireHandler {
   /** Forget what was heard; another answer follows. */
   restart(): void;
-}
-
-/** What an exchange is made with. */
-export interface ExchangeOptions {
-  readonly kind: Kind;
-  readonly wish: Wish;
-  /** From the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}, in ms. */
-  readonly timeoutMs: number;
-  /** The caller's context, in which everything but the warm path runs. */
-  readonly scope: AsyncResource | undefined;
 }
 
 /** See the file's header. */
@@ -48,10 +39,13 @@ export class Exchange implements AttemptOwner, WheelEntry {
   readonly #site: Site;
   readonly #request: WireRequest;
   readonly #handler: WireHandler;
-  readonly #options: ExchangeOptions;
+  readonly #kind: Kind;
+  readonly #wish: Wish;
+  readonly #scope: AsyncResource | undefined;
   readonly #startedAt: number;
   readonly #deadlineAt: number;
   readonly #whole: boolean;
+  readonly #window: LatencyWindow;
   #attempt: Attempt | undefined;
   /** Counts among those that wait to be sent. */
   #waits = true;
@@ -63,14 +57,21 @@ export class Exchange implements AttemptOwner, WheelEntry {
   /** The slow half waits for the current attempt. */
   #moved: { resolve(): void; reject(error: unknown): void } | undefined;
 
-  constructor(site: Site, request: WireRequest, handler: WireHandler, options: ExchangeOptions) {
+  /**
+   * @param timeoutMs - from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
+   * @param scope - the caller's context, in which everything but the warm path runs
+   */
+  constructor(site: Site, request: WireRequest, handler: WireHandler, kind: Kind, wish: Wish, timeoutMs: number, scope: AsyncResource | undefined) {
     this.#site = site;
     this.#request = request;
     this.#handler = handler;
-    this.#options = options;
-    this.#whole = 'restart' in handler;
+    this.#kind = kind;
+    this.#wish = wish;
+    this.#scope = scope;
+    this.#whole = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.#startedAt = site.clock.now();
-    this.#deadlineAt = this.#startedAt + options.timeoutMs;
+    this.#deadlineAt = this.#startedAt + timeoutMs;
+    this.#window = site.limits.of(request.method);
   }
 
   /** The endpoint that answers; undefined before there is one. */
@@ -99,7 +100,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
     if (this.#settled) return;
     let candidate: Reachable | undefined;
     try {
-      candidate = site.choose(this.#startedAt, this.#options.wish);
+      candidate = site.choose(this.#startedAt, this.#wish);
     } catch (error) {
       this.#settle(error as Error);
       return;
@@ -115,11 +116,11 @@ export class Exchange implements AttemptOwner, WheelEntry {
 
   #send(candidate: Reachable, chosen: string, now: number): void {
     const site = this.#site;
-    const { kind } = this.#options;
+    const kind = this.#kind;
     const attempt = new Attempt(this, candidate, ++this.attempts, chosen, now, kind !== 'once');
     this.#attempt = attempt;
     site.health.began(candidate);
-    const limitAt = now + site.limits.limitMs(this.#request.method);
+    const limitAt = now + this.#window.limitMs;
     site.wheel.set(this, limitAt < this.#deadlineAt ? limitAt : this.#deadlineAt);
     if (site.reporter.wants('picked')) site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number: attempt.number });
     (candidate.channel as NonNullable<Reachable['channel']>).dispatch(this.#request, attempt, kind === 'once');
@@ -145,7 +146,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
     attempt.stage = 'answered';
     attempt.statusCode = statusCode;
     attempt.latencyMs = latencyMs;
-    site.limits.record(this.#request.method, latencyMs, now);
+    this.#window.record(latencyMs, now);
     if (isFailureStatus(statusCode)) site.health.failed(attempt.candidate, 'status', attempt.beganAt, now);
     else site.health.answered(attempt.candidate, latencyMs, now);
     if (isRetryStatus(statusCode) && this.#passesOver(attempt, statusCode, headers, statusText, now)) return true;
@@ -289,7 +290,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
     const site = this.#site;
     const error = new ClerkError('DEADLINE_EXCEEDED', `${attempt.candidate.endpoint.id} did not answer within ${String(Math.round(now - attempt.beganAt))} ms`);
     if (attempt.stage !== 'answered') {
-      site.limits.record(this.#request.method, now - attempt.beganAt, now);
+      this.#window.record(now - attempt.beganAt, now);
       site.health.failed(attempt.candidate, evidence, attempt.beganAt, now);
     }
     this.#journey().note(attempt.candidate, attempt.number, attempt.chosen, attempt.stage, 'failure', code, now - attempt.beganAt, error);
@@ -300,17 +301,17 @@ export class Exchange implements AttemptOwner, WheelEntry {
   #redial(attempt: Attempt, now: number): void {
     const again = new Attempt(this, attempt.candidate, attempt.number, attempt.chosen, now, attempt.repeatable);
     this.#attempt = again;
-    (attempt.candidate.channel as NonNullable<Reachable['channel']>).dispatch(this.#request, again, this.#options.kind === 'once');
+    (attempt.candidate.channel as NonNullable<Reachable['channel']>).dispatch(this.#request, again, this.#kind === 'once');
   }
 
   async #prepare(): Promise<void> {
     const site = this.#site;
     try {
       for (;;) {
-        await site.prepare(this.#options.wish);
+        await site.prepare(this.#wish);
         if (this.#settled) return;
         const now = site.clock.now();
-        const candidate = site.choose(now, this.#options.wish);
+        const candidate = site.choose(now, this.#wish);
         if (candidate === undefined) continue;
         site.budget.deposit(now);
         this.#send(candidate, site.policyName, now);
@@ -378,7 +379,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
 
   /** Whether an answer that says "not now" is passed over for another try; then it is kept aside. */
   #passesOver(attempt: Attempt, statusCode: number, headers: Buffer[], statusText: string, now: number): boolean {
-    if (this.#options.kind === 'once') return false;
+    if (this.#kind === 'once') return false;
     const trip = this.#journey();
     const waitMs = statusCode === 429 || statusCode === 503 ? retryAfterMs(headers, this.#site.clock.wallNow()) : undefined;
     const moves = statusCode !== 429 && trip.mayMoveOn('answered', attempt.candidate, now);
@@ -439,8 +440,8 @@ export class Exchange implements AttemptOwner, WheelEntry {
 
   #journey(): Trip {
     return (this.#trip ??= new Trip(this.#site, {
-      kind: this.#options.kind,
-      wish: this.#options.wish,
+      kind: this.#kind,
+      wish: this.#wish,
       replayable: isReplayable(this.#request.body),
       startedAt: this.#startedAt,
       deadlineAt: this.#deadlineAt,
@@ -448,7 +449,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
   }
 
   #inScope(run: () => void): void {
-    const { scope } = this.#options;
+    const scope = this.#scope;
     if (scope) scope.runInAsyncScope(run);
     else run();
   }

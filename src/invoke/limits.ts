@@ -18,14 +18,16 @@ export class AttemptLimits {
   readonly #methods = new Map<string, LatencyWindow>();
 
   /**
-   * The limit for one attempt, in ms: 250 while fewer than 10 answers are known, then 3 × the 99th percentile of
-   * the last 20–30 s + 10, within 25 … 1,000.
-   *
-   * @param method - whose attempts: methods differ, so each has its own memory (32 at most, the rest share one)
-   * @see design: Calling; promises C2.1
+   * What is known of one method. Methods differ, so each has its own memory; 32 at most, the rest share one.
    */
-  limitMs(method: string): number {
-    return this.#methods.get(method)?.limitMs ?? unknownMs;
+  of(method: string): LatencyWindow {
+    let window = this.#methods.get(method);
+    if (window === undefined) {
+      const key = this.#methods.size < keptMethods ? method : '*';
+      window = this.#methods.get(key) ?? new LatencyWindow();
+      this.#methods.set(key, window);
+    }
+    return window;
   }
 
   /** The largest limit of any method, in ms: nothing that lives needs longer for a sign of life. */
@@ -34,34 +36,26 @@ export class AttemptLimits {
     for (const window of this.#methods.values()) most = Math.max(most, window.limitMs);
     return most === 0 ? unknownMs : most;
   }
+}
+
+/** What is known of one method: three generations of ten seconds of log-scaled counts. */
+export class LatencyWindow {
+  /**
+   * The limit for one attempt, in ms: 250 while fewer than 10 answers are known, then 3 × the 99th percentile of
+   * the last 20–30 s + 10, within 25 … 1,000.
+   *
+   * @see promises C2.1
+   */
+  limitMs = unknownMs;
+  readonly #generations = [new Uint32Array(buckets), new Uint32Array(buckets), new Uint32Array(buckets)];
+  #newest = 0;
+  #turnedAt = 0;
+  #sinceComputed = 0;
 
   /**
    * Notes how long an attempt took to its answer's head, or how long it was waited for in vain.
    * Fast failures must not be noted: they say nothing about how long an answer takes.
    */
-  record(method: string, latencyMs: number, now: number): void {
-    let window = this.#methods.get(method);
-    if (window === undefined) {
-      const key = this.#methods.size < keptMethods ? method : '*';
-      window = this.#methods.get(key) ?? new LatencyWindow(now);
-      this.#methods.set(key, window);
-    }
-    window.record(latencyMs, now);
-  }
-}
-
-/** Three generations of ten seconds of log-scaled counts. */
-class LatencyWindow {
-  limitMs = unknownMs;
-  readonly #generations = [new Uint32Array(buckets), new Uint32Array(buckets), new Uint32Array(buckets)];
-  #newest = 0;
-  #turnedAt: number;
-  #sinceComputed = 0;
-
-  constructor(now: number) {
-    this.#turnedAt = now;
-  }
-
   record(latencyMs: number, now: number): void {
     if (now - this.#turnedAt >= generationMs) {
       this.#newest = (this.#newest + 1) % 3;

@@ -70,8 +70,6 @@ export class Wheel {
     } else {
       unlink(entry);
     }
-    // An empty wheel has nothing to turn past.
-    if (this.#size === 1) this.#turnedTo = Math.max(this.#turnedTo, Math.floor(this.#clock.now() / tickMs) - 1);
     entry.expiresAt = at;
     const tick = Math.max(Math.ceil(at / tickMs), this.#turnedTo + 1);
     const head = this.#slots[tick & (slots - 1)] as WheelEntry;

@@ -1,2 +1,88 @@
-/** (provisional) */
-export { random as affinity } from './random.js';
+/**
+ * The same endpoint for the same key, while it is there and not overloaded. Every clerk chooses alike without talking
+ * to the others, since only the key, the instance ids and the weights decide.
+ */
+import type { Candidate } from '../core/candidate.js';
+import type { Policy, Roster } from '../core/policy.js';
+import { busyPending } from './busy.js';
+import { hashText, mix } from './hash.js';
+import { random } from './random.js';
+import { relativeWeights } from './weights.js';
+
+/** No endpoint gets more than this many times its fair part of this clerk's calls in flight. */
+const bound = 1.25;
+
+/**
+ * Weighted rendezvous: each endpoint has a score for the key, `-weight / ln(h(key, id))` with h in (0, 1), and the
+ * highest wins. Losing 1 of n moves only the keys it had; one that comes back gets the same keys back. A call without
+ * a key is a random choice by weight.
+ *
+ * Bounded load: an endpoint that would have more than `⌈1.25 × (calls in flight + 1) × its part of the weight⌉` of this
+ * clerk's calls is passed over for the next in the key's own order, so that a hot key overflows to the same few. Below
+ * 8 calls in flight nobody is passed over: in a quiet clerk the bound alone is 1 and would scatter every key.
+ *
+ * Takes time in proportion to the number of endpoints, about 5 ns each: the exception to constant time.
+ *
+ * @see Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads" (arXiv 1608.01350)
+ * @see promises C2.5
+ */
+export function affinity(): Policy {
+  const keyless = random();
+  return {
+    name: 'affinity',
+    prepare(roster: Roster) {
+      const { candidates } = roster;
+      const pickRandom = keyless.prepare(roster);
+      const weights = relativeWeights(candidates);
+      const low = new Int32Array(candidates.length);
+      const high = new Int32Array(candidates.length);
+      candidates.forEach(({ endpoint }, i) => {
+        const hash = hashText(endpoint.id);
+        low[i] = hash | 0;
+        high[i] = mix(hash / 2 ** 32);
+      });
+      return (context) => {
+        if (context.affinity === undefined) return pickRandom(context);
+        const favourite = candidates[best(context.affinity, Infinity)];
+        if (favourite === undefined || favourite.pending < busyPending) return favourite;
+        return candidates[best(context.affinity, (bound * (inFlight(candidates) + 1)) / candidates.length)];
+      };
+
+      /** The best for the key of those that are not over the cap; -1 when there is none. */
+      function best(key: string, fairPart: number): number {
+        const hash = hashText(key);
+        const keyLow = hash | 0;
+        const keyHigh = mix(hash / 2 ** 32);
+        let found = -1;
+        let highest = -1;
+        let floor = 0;
+        for (let i = 0; i < low.length; i++) {
+          const leading = mix(keyLow ^ (low[i] as number));
+          // Equal weights: the score grows with the hash, so its leading half decides alone, but for one tie in 2^32.
+          if (weights === undefined && leading >>> 0 < floor) continue;
+          const trailing = mix(leading ^ keyHigh ^ (high[i] as number)) >>> 12;
+          // 52 bits and a half: h is never 0 and never 1.
+          const unit = ((leading >>> 0) * 2 ** 20 + trailing + 0.5) / 2 ** 52;
+          const score = weights === undefined ? unit : (weights[i] as number) / -Math.log(unit);
+          if (score > highest && !isOver(i, fairPart)) {
+            found = i;
+            highest = score;
+            floor = leading >>> 0;
+          }
+        }
+        return found;
+      }
+
+      function isOver(i: number, fairPart: number): boolean {
+        const pending = (candidates[i] as Candidate).pending;
+        return pending >= busyPending && pending + 1 > Math.ceil(fairPart * (weights?.[i] ?? 1));
+      }
+    },
+  };
+}
+
+function inFlight(candidates: readonly Candidate[]): number {
+  let sum = 0;
+  for (let i = 0; i < candidates.length; i++) sum += (candidates[i] as Candidate).pending;
+  return sum;
+}

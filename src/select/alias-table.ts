@@ -33,7 +33,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
     const rich = order[large] as number;
     other[poor] = rich;
     keep[rich] = (keep[rich] as number) + (keep[poor] as number) - 1;
-    if ((keep[rich] as number) < 1) {
+    if (keep[rich] < 1) {
       large++;
       order[small++] = rich;
     }

@@ -4,10 +4,10 @@ import { aliasTable, drawIndex } from './alias-table.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Best of two by this clerk's calls in flight; ties go to the lower load, then to the first drawn. With unequal weights
- * the first is drawn by weight and calls in flight count per weight, so that twice the weight carries twice the calls.
- * Blind to latency where calls in flight differ: an endpoint that fails fast looks idle. Prefer `loadAware` unless
- * calls are long and alike.
+ * Best of two by this clerk's calls in flight; a tie goes to the lower load, then to the first drawn. Blind to latency
+ * where calls in flight differ, so that an endpoint that fails fast looks idle: prefer `loadAware` unless calls are
+ * long and alike. Unequal weights count as they do there: the first is drawn by weight, and a lighter second one must
+ * be better by as much as it is lighter.
  *
  * @see Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001)
  */
@@ -30,13 +30,10 @@ export function leastPending(): Policy {
         const a = candidates[i];
         const b = candidates[j];
         if (a === undefined || b === undefined) return a;
-        let ofA = a.pending;
-        let ofB = b.pending;
-        if (weights !== undefined) {
-          ofA /= weights[i] as number;
-          ofB /= weights[j] as number;
-        }
-        return ofB < ofA || (ofB === ofA && b.load(now) < a.load(now)) ? b : a;
+        const handicap =
+          weights === undefined ? 1 : Math.max(1, (weights[i] as number) / (weights[j] as number));
+        if (a.pending === b.pending) return b.load(now) * handicap < a.load(now) ? b : a;
+        return (b.pending + 1) * handicap < a.pending + 1 ? b : a;
       };
     },
   };

@@ -3,8 +3,19 @@ import type { Policy, Roster } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
 import { relativeWeights } from './weights.js';
 
-const clearly = 1.25;
-
+/**
+ * Power of two choices: two different endpoints are drawn, the lower load wins, a tie goes to the first. Two draws
+ * keep the longest queue near log log n where one lets it grow to log n, and no herd runs to the one that looks best.
+ *
+ * With unequal weights the first is drawn by weight, the second evenly from the rest, and the second takes the call
+ * only where its load is lower *and* lower per weight. So at equal loads shares match the weights, whatever the noise
+ * in the latencies; a light endpoint is spared while a heavy one has a queue; and one that is slow loses its calls
+ * whatever its weight. (Drawing by weight alone is undone by the comparison: in a fleet of two it always sees both.
+ * Dividing the load by the weight alone gives a quiet fleet's calls all to the heaviest.)
+ *
+ * @see Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001); Finagle `P2CPick`
+ * @see promises C2.5
+ */
 export function loadAware(): Policy {
   return {
     name: 'load-aware',
@@ -18,12 +29,12 @@ export function loadAware(): Policy {
       if (weights === undefined) {
         return ({ now, random }) => {
           const i = Math.floor(random() * count);
+          // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
           let j = Math.floor(random() * (count - 1));
           if (j >= i) j++;
           const a = candidates[i];
           const b = candidates[j];
-          if (a === undefined || b === undefined) return a;
-          return b.load(now) * clearly < a.load(now) ? b : a;
+          return a !== undefined && b !== undefined && b.load(now) < a.load(now) ? b : a;
         };
       }
       const table = aliasTable(weights);
@@ -34,9 +45,8 @@ export function loadAware(): Policy {
         const a = candidates[i];
         const b = candidates[j];
         if (a === undefined || b === undefined) return a;
-        const ofA = (a.load(now) / (a.pending + 1)) * (a.pending / (weights[i] as number) + 1);
-        const ofB = (b.load(now) / (b.pending + 1)) * (b.pending / (weights[j] as number) + 1);
-        return ofB * clearly < ofA ? b : a;
+        const handicap = Math.max(1, (weights[i] as number) / (weights[j] as number));
+        return b.load(now) * handicap < a.load(now) ? b : a;
       };
     },
   };

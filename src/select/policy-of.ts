@@ -1,4 +1,78 @@
-/** (provisional) */
-import type { Policy } from '../core/policy.js';
+/** Turns what a program or a service's record says into a policy: a word, a policy, or the program's own function. */
+import type { Candidate } from '../core/candidate.js';
+import { ClerkError, reasonOf } from '../core/errors.js';
+import type { Policy, PolicyFunction, PolicyWord } from '../core/policy.js';
+import { affinity } from './affinity.js';
+import { leastPending } from './least-pending.js';
 import { loadAware } from './load-aware.js';
-export function policyOf(_x: unknown): Policy { return loadAware(); }
+import { localFirst } from './local-first.js';
+import { random } from './random.js';
+import { roundRobin } from './round-robin.js';
+
+const byWord: Readonly<Record<PolicyWord, () => Policy>> = {
+  'local-first': () => localFirst(),
+  random,
+  'round-robin': roundRobin,
+  'load-aware': loadAware,
+  'least-pending': leastPending,
+  affinity,
+};
+
+/**
+ * The policy meant. A word gives a fresh instance, so that no two bindings share a turn; a policy is used as it is.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` for an unknown word, or what is neither word, policy nor function.
+ */
+export function policyOf(choice: PolicyWord | Policy | PolicyFunction): Policy {
+  const given: unknown = choice;
+  if (typeof given === 'function') return checked(given as PolicyFunction);
+  if (typeof given === 'string' && Object.hasOwn(byWord, given)) return byWord[given as PolicyWord]();
+  if (isPolicy(given)) return given;
+  const known = Object.keys(byWord).join(', ');
+  const what =
+    typeof given === 'string' ? `There is no policy '${given}'` : `A policy cannot be ${describe(given)}`;
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `${what}; give one of ${known}, a function (candidates, context) => candidate, or an object with name and prepare`,
+  );
+}
+
+function isPolicy(value: unknown): value is Policy {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, prepare } = value as Partial<Record<keyof Policy, unknown>>;
+  return typeof name === 'string' && name !== '' && typeof prepare === 'function';
+}
+
+/** The program's rule, its answers checked at each call: a set look-up, no more. */
+function checked(rule: PolicyFunction): Policy {
+  const name = rule.name === '' ? 'function' : rule.name;
+  return {
+    name,
+    prepare({ candidates }) {
+      const list = Object.freeze([...candidates]);
+      const known: ReadonlySet<unknown> = new Set(list);
+      return (context) => {
+        let answer: unknown;
+        try {
+          answer = rule(list, context);
+        } catch (cause) {
+          throw new ClerkError('CONFIG_INVALID', `The policy function ${name} threw: ${reasonOf(cause)}`, {
+            cause,
+          });
+        }
+        if (answer === undefined || known.has(answer)) return answer as Candidate | undefined;
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          `The policy function ${name} returned ${describe(answer)}, which is none of its ${list.length} candidates; return one of them, or undefined for none`,
+        );
+      };
+    },
+  };
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (value instanceof Promise) return 'a promise';
+  if (typeof value === 'string') return `'${value}'`;
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

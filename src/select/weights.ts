@@ -12,5 +12,7 @@ export function relativeWeights(candidates: readonly Candidate[]): Float64Array 
   const largest = candidates.reduce((most, candidate) => Math.max(most, candidate.endpoint.weight), 0);
   const weights = Float64Array.from(candidates, (candidate) => candidate.endpoint.weight / largest);
   const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
-  return weights.map((weight, i) => (candidates[i]?.endpoint.weight === 0 ? 0 : Math.max(weight / mean, 1e-9)));
+  return weights.map((weight, i) =>
+    candidates[i]?.endpoint.weight === 0 ? 0 : Math.max(weight / mean, 1e-9),
+  );
 }

@@ -179,7 +179,9 @@ class VirtualRuntime implements FakeRuntime {
     await this.#drive(until, () => this.#holding > 0);
     if (this.#holding === 0) return;
     const timers = `${String(this.#holding)} timers are still pending`;
-    throw new Error(`${timers} after ${String(limitMs)} ms of virtual time; cancel or unref what repeats for ever`);
+    throw new Error(
+      `${timers} after ${String(limitMs)} ms of virtual time; cancel or unref what repeats for ever`,
+    );
   }
 
   jumpWall(ms: number): void {

@@ -185,20 +185,14 @@ export class InMemoryServer implements MemoryServer {
     if (fate === 'hang') return;
     if (fate !== 'reset-before' && !request.isProbe) this.#execute(delivery);
     if (fate === 'drop-reply') return;
-    this.#later(treatment.delayMs ?? 0, () => {
+    this.later(treatment.delayMs ?? 0, () => {
       if (fate === 'answer' || fate === 'truncate') delivery.answer(treatment, fate === 'truncate');
       else connection.breakOff(reset());
     });
   }
 
-  #execute({ callId }: Delivery): void {
-    if (callId === undefined) return;
-    this.#executions.set(callId, this.executions(callId) + 1);
-    this.#onExecuted(callId, this.address);
-  }
-
   /** Acts when the time has come, unless the process was killed; a paused one acts when it goes on. */
-  #later(delayMs: number, act: () => void): void {
+  later(delayMs: number, act: () => void): void {
     const life = this.#life;
     const due = (): void => {
       if (life !== this.#life) return;
@@ -207,6 +201,12 @@ export class InMemoryServer implements MemoryServer {
     };
     if (delayMs === 0) due();
     else this.#clock.setTimer(due, delayMs);
+  }
+
+  #execute({ callId }: Delivery): void {
+    if (callId === undefined) return;
+    this.#executions.set(callId, this.executions(callId) + 1);
+    this.#onExecuted(callId, this.address);
   }
 
   #decideDials(): void {

@@ -1,0 +1,205 @@
+/** Connections to one endpoint in memory: the twin of the channel over real sockets. */
+import type { Address } from '../core/address.js';
+import type { Clock } from '../core/clock.js';
+import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
+import type { MemoryConnection } from './memory-connection.js';
+import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
+import { MemoryPool } from './memory-pool.js';
+import type { MemoryRequest } from './memory-server.js';
+import { lowerCaseHeaders } from './request-headers.js';
+
+/** What a channel needs of the network. */
+export interface MemoryChannelOptions {
+  /** Instance id, for the record of attempts. */
+  readonly endpoint: string;
+  readonly addresses: readonly Address[];
+  readonly connections: number;
+  readonly clock: Clock;
+  /** Name of the header with the call id, in lower case. */
+  readonly callIdHeader: string;
+  /** Dials; `done` is called once, later, or never. `ref`: whether the way there keeps the process alive. */
+  dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void;
+  /** An attempt begins. */
+  began(attempt: MemoryAttempt): void;
+}
+
+const keepAliveMs = 4_000;
+const cautiousMs = 1_000;
+
+/** See the file's header. */
+export class MemoryChannel implements Channel {
+  readonly #options: MemoryChannelOptions;
+  /** Pools that finish what they have. */
+  readonly #retired = new Set<MemoryPool>();
+  /** Addresses that could not be reached since one could. */
+  readonly #failed = new Set<number>();
+  #index = 0;
+  #usual: MemoryPool | undefined;
+  #cautious: MemoryPool | undefined;
+  #closed: Error | undefined;
+
+  constructor(options: MemoryChannelOptions) {
+    this.#options = options;
+  }
+
+  get address(): Address {
+    return this.#options.addresses[this.#index] as Address;
+  }
+
+  dispatch(request: WireRequest, handler: WireHandler, cautious: boolean): void {
+    const { endpoint, callIdHeader } = this.#options;
+    const read = this.#read(request, false);
+    const callId = read.headers[callIdHeader];
+    const attempt: MemoryAttempt = { endpoint, address: read.address, callId, result: 'connecting' };
+    this.#options.began(attempt);
+    this.#send(read, handler, attempt, cautious);
+  }
+
+  connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const enough = new Error('Connected, and that was all that was wanted');
+      const handler = listener({
+        onConnect() {
+          resolve();
+          throw enough;
+        },
+        onError(error) {
+          if (error !== enough) reject(error);
+        },
+      });
+      this.#send(this.#read({ path: '/', method: 'HEAD' }, true), handler, undefined, false);
+    });
+  }
+
+  probe(limitMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const { text } = this.address;
+    return new Promise((resolve, reject) => {
+      let hangUp = (): void => undefined;
+      let over = false;
+      const end = (error?: Error): void => {
+        if (over) return;
+        over = true;
+        timer.cancel();
+        hangUp();
+        if (error) reject(error);
+        else resolve();
+      };
+      const timer = clock.setTimer(() => {
+        end(new Error(`No sign of life of ${text} within ${String(Math.round(limitMs))} ms`));
+      }, limitMs);
+      timer.setRef(false);
+      this.#options.dial(text, false, (result) => {
+        if (result instanceof Error) {
+          end(result);
+          return;
+        }
+        hangUp = () => {
+          result.close();
+        };
+        if (over) {
+          hangUp();
+          return;
+        }
+        const handler = listener({
+          onHeaders(statusCode) {
+            const failed = statusCode >= 500 && statusCode !== 501;
+            end(failed ? new Error(`${text} answers ${String(statusCode)}`) : undefined);
+            return true;
+          },
+          onError: end,
+        });
+        const request = this.#read({ path: '*', method: 'OPTIONS' }, true);
+        new MemoryExchange(result, request, handler, undefined, undefined, () => undefined).start();
+      });
+    });
+  }
+
+  renew(): void {
+    for (const pool of [this.#usual, this.#cautious]) {
+      if (pool === undefined) continue;
+      this.#retired.add(pool);
+      void pool.close().then(() => this.#retired.delete(pool));
+    }
+    this.#usual = this.#cautious = undefined;
+  }
+
+  nextAddress(): boolean {
+    const count = this.#options.addresses.length;
+    this.#failed.add(this.#index);
+    this.renew();
+    for (let step = 1; step < count; step++) {
+      const index = (this.#index + step) % count;
+      if (this.#failed.has(index)) continue;
+      this.#index = index;
+      return true;
+    }
+    this.#failed.clear();
+    this.#index = 0;
+    return false;
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= new Error('The channel is closed');
+    this.renew();
+    await Promise.all([...this.#retired].map((pool) => pool.close()));
+  }
+
+  destroy(error: Error): Promise<void> {
+    this.#closed ??= error;
+    this.renew();
+    for (const pool of [...this.#retired]) pool.destroy(error);
+    return Promise.resolve();
+  }
+
+  #send(
+    request: MemoryRequest,
+    handler: WireHandler,
+    attempt: MemoryAttempt | undefined,
+    cautious: boolean,
+  ): void {
+    if (this.#closed) {
+      handler.onError(this.#closed);
+      return;
+    }
+    const pool = cautious
+      ? (this.#cautious ??= this.#pool(cautiousMs))
+      : (this.#usual ??= this.#pool(keepAliveMs));
+    pool.add({ request, handler, attempt, callId: attempt?.callId });
+  }
+
+  #pool(idleMs: number): MemoryPool {
+    const { connections, clock } = this.#options;
+    const index = this.#index;
+    const { text } = this.address;
+    return new MemoryPool({
+      connections,
+      keepAliveMs: idleMs,
+      now: () => clock.now(),
+      dial: (done) => {
+        this.#options.dial(text, true, (result) => {
+          if (!(result instanceof Error)) this.#failed.clear();
+          else if (index === this.#index) this.#failed.add(index);
+          done(result);
+        });
+      },
+    });
+  }
+
+  #read({ path, method, headers, body }: WireRequest, isProbe: boolean): MemoryRequest {
+    return { address: this.address.text, path, method, headers: lowerCaseHeaders(headers), body, isProbe };
+  }
+}
+
+/** A handler that hears only what it is interested in. */
+function listener(interests: Partial<WireHandler>): WireHandler {
+  return {
+    onConnect: () => undefined,
+    onHeaders: () => true,
+    onData: () => true,
+    onComplete: () => undefined,
+    onError: () => undefined,
+    onUpgrade: () => undefined,
+    ...interests,
+  };
+}

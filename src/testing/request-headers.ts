@@ -1,0 +1,28 @@
+/** Reads the headers of a request in any of the forms that undici takes. */
+
+/**
+ * @param headers - a flat list of names and values, a list or another iterable of pairs, or an object
+ * @returns names in lower case; of several with one name the last; several values of one name joined by a comma
+ */
+export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
+  const result = Object.create(null) as Record<string, string>;
+  for (const [name, value] of pairsOf(headers)) {
+    if (value !== undefined && value !== null) result[textOf(name).toLowerCase()] = textOf(value);
+  }
+  return result;
+}
+
+function pairsOf(headers: unknown): [unknown, unknown][] {
+  if (typeof headers !== 'object' || headers === null) return [];
+  if (!(Symbol.iterator in headers)) return Object.entries(headers);
+  const list = [...(headers as Iterable<unknown>)];
+  if (list.every((item) => Array.isArray(item))) return list as [unknown, unknown][];
+  const pairs: [unknown, unknown][] = [];
+  for (let i = 0; i + 1 < list.length; i += 2) pairs.push([list[i], list[i + 1]]);
+  return pairs;
+}
+
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  return Buffer.isBuffer(value) ? value.toString('latin1') : String(value);
+}
