@@ -18,7 +18,7 @@ import { Exchange } from './invoke/exchange.js';
 import { pinned } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
 import type { BindingSite } from './site.js';
-import { requestOver } from './transport/dispatcher.js';
+import { requestOver } from './transport/methods.js';
 
 /** What any call may be given. */
 export interface CallOptions {
@@ -146,7 +146,7 @@ export class Binding {
         signal: signalOf(options.signal),
       });
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
@@ -197,7 +197,7 @@ export class Binding {
       const request = options.body instanceof URLSearchParams ? { ...options, body: wireBody(options.body) } : options;
       // undici's own handlers carry their caller's context; fetch's do not.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
-      new Exchange(this.#site, request as unknown as WireRequest, handler, this.#kind(options), wish, options.timeoutMs ?? this.#config.timeoutMs, scope).start();
+      new Exchange(this.#site, request, handler, this.#kind(options), wish, options.timeoutMs ?? this.#config.timeoutMs, scope).start();
     } catch (error) {
       handler.onError(error as Error);
     }
@@ -293,7 +293,7 @@ class RequestCall {
   ) {}
 
   dispatch(wire: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    this.#exchange = new Exchange(this.site, wire as unknown as WireRequest, handler as unknown as WireHandler, this.kind, this.wish, this.timeoutMs, handler as unknown as AsyncResource);
+    this.#exchange = new Exchange(this.site, wire, handler as unknown as WireHandler, this.kind, this.wish, this.timeoutMs, handler as unknown as AsyncResource);
     this.#exchange.start();
     return true;
   }

@@ -14,6 +14,7 @@ import { parseGlob } from './core/glob.js';
 import type { Logger } from './core/logger.js';
 import type { ListEntry, Registry, SearchEntry } from './core/registry.js';
 import type { Runtime } from './core/runtime.js';
+import type { WireHandler } from './core/transport.js';
 import { Events, type ClerkListener } from './events.js';
 import { retry } from './invoke/retry.js';
 import { Wheel } from './invoke/wheel.js';
@@ -21,13 +22,14 @@ import { asRegistry } from './registry/static.js';
 import { Cached } from './resolve/cached.js';
 import { checking } from './resolve/checking.js';
 import { LastKnownGood } from './resolve/last-known-good.js';
-import { recentlyUsed } from './resolve/lru.js';
+import { recentlyUsed, type RecentlyUsed } from './resolve/lru.js';
 import { resolved, type Resolved } from './resolved.js';
 import { systemClock } from './runtime/system.js';
 import type { Gate, Shared } from './shared.js';
 import { BindingSite } from './site.js';
 import { Target } from './target.js';
-import { asWireHandler, clerkDispatcher, fetchOver } from './transport/dispatcher.js';
+import type { asWireHandler} from './transport/dispatcher.js';
+import { clerkDispatcher, fetchOver } from './transport/dispatcher.js';
 import { systemTransport } from './transport/system.js';
 import { changes, type Change } from './watch.js';
 
@@ -59,10 +61,12 @@ export class Clerk implements AsyncDisposable {
   readonly fetch: ClerkFetch;
   readonly #shared: Shared;
   readonly #events: Events;
-  readonly #targets: { get(key: string): Target | undefined; set(key: string, value: Target): void; values(): Iterable<Target> };
+  readonly #targets: RecentlyUsed<Target>;
   /** Targets that the cache has let go and a binding still holds. */
   readonly #held = new Map<string, Target>();
-  readonly #hosts: { get(key: string): HostBinding | undefined; set(key: string, value: HostBinding): void };
+  /** Bindings made for hosts and longer paths, by name. */
+  readonly #implicit: RecentlyUsed<Binding>;
+  readonly #hosts: RecentlyUsed<HostBinding>;
   readonly #collected = new FinalizationRegistry<Target>((target) => this.#release(target));
   readonly #controller = new AbortController();
   #inFlight = 0;
@@ -109,6 +113,7 @@ export class Clerk implements AsyncDisposable {
       signal: this.#controller.signal,
     };
     this.#targets = recentlyUsed<Target>(defaults.maxNames, (target) => this.#forgotten(target));
+    this.#implicit = recentlyUsed<Binding>(defaults.maxNames, () => undefined);
     this.#hosts = recentlyUsed<HostBinding>(defaults.maxNames, () => undefined);
     this.dispatcher = clerkDispatcher({
       isOurs,
@@ -145,7 +150,7 @@ export class Clerk implements AsyncDisposable {
    */
   async request(path: string, options: Omit<RequestOptions, 'path'> = {}): Promise<Reply> {
     const { name, rest } = await this.#junction(path);
-    return this.bind(name).request({ ...options, path: rest });
+    return this.#implied(name).request({ ...options, path: rest });
   }
 
   /** Looks a name up, from memory while that may be trusted. @throws {@link ClerkError} `NAME_NOT_FOUND`, `REGISTRY_UNREACHABLE` … */
@@ -272,13 +277,13 @@ export class Clerk implements AsyncDisposable {
     (this.#targets.get(answer.name) ?? this.#held.get(answer.name))?.adopt(answer);
   }
 
-  #dispatch(request: Dispatcher.DispatchOptions, handler: ReturnType<typeof asWireHandler>): void {
+  #dispatch(request: Dispatcher.DispatchOptions, handler: WireHandler): void {
     const origin = String(request.origin);
     let host = this.#hosts.get(origin);
     try {
       if (host === undefined) {
         const url = new URL(origin);
-        host = { binding: this.bind(nameOfHost(url.hostname, url.port) as string), secure: url.protocol === 'https:' };
+        host = { binding: this.#implied(nameOfHost(url.hostname, url.port) as string), secure: url.protocol === 'https:' };
         this.#hosts.set(origin, host);
       }
     } catch (error) {
@@ -299,6 +304,15 @@ export class Clerk implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(new TypeError('fetch failed', { cause: error }));
     }
+  }
+
+  #implied(name: string): Binding {
+    let binding = this.#implicit.get(name);
+    if (binding === undefined) {
+      binding = this.bind(name);
+      this.#implicit.set(name, binding);
+    }
+    return binding;
   }
 
   async #junction(path: string): Promise<{ name: string; rest: string }> {

@@ -119,7 +119,7 @@ export function configOf(options: ClerkOptions): Config {
   if (typeof given.registry === 'string' || Array.isArray(given.registry)) throw refused('createClerk cannot use a registry by address in this version; give an object of static addresses, or an object with a resolve method');
   if (typeof given.registry !== 'object' || given.registry === null) throw refused(`createClerk has a registry that is ${String(given.registry)}; give an object of static addresses, or an object with a resolve method`);
   for (const key of ['undici', 'runtime', 'tls'] as const) if (given[key] !== undefined) objectOf(given[key], `createClerk's ${key}`);
-  refuseUnknown((given.tls ?? {}) as Record<string, unknown>, ['ca', 'cert', 'key'], [], "createClerk's tls");
+  refuseUnknown((given.tls ?? {}), ['ca', 'cert', 'key'], [], "createClerk's tls");
   const logger = given.logger as Record<string, unknown> | undefined;
   if (logger !== undefined && ['debug', 'info', 'warn', 'error'].some((method) => typeof logger[method] !== 'function')) throw refused('createClerk has a logger without the methods debug, info, warn and error');
   const dispatcher = given.dispatcher as Dispatcher | undefined;

@@ -7,7 +7,7 @@ import type { Clock } from './core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
 import type { Reporter } from './core/events.js';
 import type { Health } from './core/health.js';
-import type { Picker, PickContext, Policy, PolicyFunction, PolicyWord } from './core/policy.js';
+import type { Picker, Policy, PolicyFunction, PolicyWord } from './core/policy.js';
 import type { Retry } from './core/retry.js';
 import type { BindConfig } from './config.js';
 import type { RetryBudget } from './invoke/budget.js';
@@ -173,8 +173,8 @@ export class BindingSite implements Site {
     const all = ids === undefined ? members : members.filter(({ endpoint }) => ids.has(endpoint.id));
     const open = all.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : all;
-    const weighted = usable.filter(({ endpoint }) => endpoint.weight > 0);
-    const eligible = weighted.length > 0 ? weighted : usable;
+    // Each step leaves out what is used only if there is nothing else.
+    const eligible = preferred(preferred(usable, ({ endpoint }) => endpoint.state === 'up'), ({ endpoint }) => endpoint.weight > 0);
     return { all, eligible, pick: this.#make(all, eligible) };
   }
 
@@ -209,7 +209,7 @@ export class BindingSite implements Site {
     context.now = now;
     context.affinity = affinity;
     try {
-      return pick(this.#context as PickContext) as Reachable | undefined;
+      return pick(this.#context) as Reachable | undefined;
     } catch (error) {
       if (isClerkError(error)) throw error;
       throw new ClerkError('CONFIG_INVALID', `The policy of ${this.name} threw: ${reasonOf(error)}`, { cause: error });
@@ -231,6 +231,12 @@ export class BindingSite implements Site {
       this.wheel.set({ expiresAt: 0, previous: undefined, next: undefined, expire: () => resolve(), cut: () => resolve() }, this.clock.now() + ms);
     });
   }
+}
+
+/** Those that fit, or all where none does. */
+function preferred(candidates: readonly Reachable[], fits: (candidate: Reachable) => boolean): readonly Reachable[] {
+  const some = candidates.filter(fits);
+  return some.length > 0 ? some : candidates;
 }
 
 const nothing: Prepared = { all: [], eligible: [], pick: () => undefined };

@@ -20,6 +20,8 @@ export interface Endpoint {
   readonly zone: string | undefined;
   /** Version of the service it runs, when known. */
   readonly version: string | undefined;
+  /** `up`: to be used. `draining` and `suspect`: only if there is nothing else. */
+  readonly state: 'up' | 'draining' | 'suspect';
   /** Free labels. */
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -46,7 +48,7 @@ export interface EndpointInit {
   readonly attributes?: Readonly<Record<string, string>>;
   /** For a registry: how long the endpoint counts as present without renewing, in ms. */
   readonly leaseMs?: number;
-  /** For a registry: `draining` endpoints are used only when there is nothing else. */
+  /** `draining` and `suspect` endpoints are used only when there is nothing else. Default `up`. */
   readonly state?: 'up' | 'draining' | 'suspect';
 }
 
@@ -80,6 +82,8 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
   if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) wrong(where, `has the weight ${describe(weight)}; it must be a finite number ≥ 0`);
   const epoch = init.epoch ?? 0;
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0) wrong(where, `has the epoch ${describe(epoch)}; it must be an integer ≥ 0`);
+  const state = init.state ?? 'up';
+  if (state !== 'up' && state !== 'draining' && state !== 'suspect') wrong(where, `has the state ${describe(state)}; 'up', 'draining' and 'suspect' are known`);
   return Object.freeze({
     id: id as string,
     epoch: epoch as number,
@@ -89,6 +93,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     host: label(init.host, 'host', where),
     zone: label(init.zone, 'zone', where),
     version: label(init.version, 'version', where),
+    state: state as Endpoint['state'],
     attributes: attributesOf(init.attributes, where),
   });
 }

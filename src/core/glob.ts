@@ -29,14 +29,18 @@ export interface Glob {
  * - `*` and `**` also stand for a directory identifier, with its `#`.
  *
  * @param text - the glob
- * @throws {@link ClerkError} `NAME_INVALID`, saying what to write instead; also for a glob that could fit no name
+ * @throws {@link ClerkError} `NAME_INVALID`, saying what to write instead; also for text beside a star that no name could have there
  * @see promises A6
  */
 export function parseGlob(text: unknown): Glob {
   const fault = pathFault(text, globSegmentFault) ?? wildcardFault(text as string);
   if (fault !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${shown(text)} ${fault}`);
   const glob = text as string;
-  return Object.freeze({ text: glob, segments: Object.freeze(segmentsOf(glob)), isPlain: !glob.includes('*') });
+  return Object.freeze({
+    text: glob,
+    segments: Object.freeze(segmentsOf(glob)),
+    isPlain: !glob.includes('*'),
+  });
 }
 
 /**
@@ -48,12 +52,22 @@ export function parseGlob(text: unknown): Glob {
 export function matches(glob: Glob, name: string): boolean {
   if (glob.isPlain) return glob.text === name;
   const { segments } = glob;
-  return fits(segments.length, (i) => segments[i] === '**', segmentsOf(name), (i, segment) => segmentFits(segments[i] ?? '', segment));
+  return fits(
+    segments.length,
+    (i) => segments[i] === '**',
+    segmentsOf(name),
+    (i, segment) => segmentFits(segments[i] ?? '', segment),
+  );
 }
 
 function segmentFits(pattern: string, segment: string): boolean {
   if (pattern === '*') return true;
-  return fits(pattern.length, (i) => pattern.charCodeAt(i) === star, segment, (i, unit) => pattern.charAt(i) === unit);
+  return fits(
+    pattern.length,
+    (i) => pattern.charCodeAt(i) === star,
+    segment,
+    (i, unit) => pattern.charAt(i) === unit,
+  );
 }
 
 const star = 42;
@@ -63,7 +77,12 @@ const star = 42;
  * not go on, the last wildcard takes one more; those before it never need to, since what stands between two wildcards
  * fits best as early as it can.
  */
-function fits<T>(length: number, isWild: (at: number) => boolean, subject: ArrayLike<T>, equal: (at: number, item: T) => boolean): boolean {
+function fits<T>(
+  length: number,
+  isWild: (at: number) => boolean,
+  subject: ArrayLike<T>,
+  equal: (at: number, item: T) => boolean,
+): boolean {
   let at = 0;
   let position = 0;
   let wildAt = -1;
@@ -87,14 +106,17 @@ function fits<T>(length: number, isWild: (at: number) => boolean, subject: Array
 }
 
 function globSegmentFault(segment: string, index: number): string | undefined {
-  if (!segment.includes('*') || segment === '**') return segment === '**' ? undefined : segmentFault(segment, index);
+  if (segment === '**') return undefined;
   if (segment.includes('**')) return "has '**' beside something else; let it be a segment of its own";
-  // A star may stand for nothing, so it counts for nothing, but what is beside it must be possible in a name.
-  const example = segment.length > 63 ? segment.replaceAll('*', '') : segment.replaceAll('*', 'a');
-  return segment === '*' ? undefined : segmentFault(example, index);
+  // A star stands for something or for nothing; what is beside it must be possible in one of the two.
+  if (segmentFault(segment.replaceAll('*', ''), index) === undefined) return undefined;
+  return segmentFault(segment.replaceAll('*', 'a'), index);
 }
 
 function wildcardFault(text: string): string | undefined {
-  const count = segmentsOf(text).reduce((sum, segment) => sum + (segment === '**' ? 1 : segment.split('*').length - 1), 0);
+  const count = segmentsOf(text).reduce(
+    (sum, segment) => sum + (segment === '**' ? 1 : segment.split('*').length - 1),
+    0,
+  );
   return count > mostWildcards ? `has ${count} wildcards; ${mostWildcards} is the most` : undefined;
 }

@@ -19,8 +19,10 @@ const domain = '.clerk';
 export function nameOfHost(hostname: string, port: string): string | undefined {
   if (!isOurs(hostname)) return undefined;
   if (hostname.endsWith('.')) throw refused(hostname, `ends with a dot; leave that off`);
-  if (hostname === 'clerk' || hostname === domain) throw refused(hostname, "has no name before 'clerk'; write one such as orders.shop.clerk");
-  if (port !== '') throw refused(`${hostname}:${port}`, "has a port; leave it off, the endpoint's own is used");
+  if (hostname === 'clerk' || hostname === domain)
+    throw refused(hostname, "has no name before 'clerk'; write one such as orders.shop.clerk");
+  if (port !== '')
+    throw refused(`${hostname}:${port}`, "has a port; leave it off, the endpoint's own is used");
   const name = `/${hostname.slice(0, -domain.length).split('.').reverse().join('/')}`;
   const fault = pathFault(name, segmentFault);
   if (fault !== undefined) throw refused(hostname, `stands for the name ${shown(name)}, which ${fault}`);
@@ -45,7 +47,7 @@ function isOurs(hostname: string): boolean {
   let end = hostname.length;
   while (end > 0 && hostname.charCodeAt(end - 1) === dot) end--;
   const tail = hostname.slice(Math.max(0, end - domain.length), end);
-  return /^\.?clerk$/i.test(tail) && (tail.startsWith('.') || end < domain.length);
+  return /^\.?clerk$/i.test(tail);
 }
 
 const dot = 46;

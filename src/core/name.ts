@@ -78,7 +78,7 @@ export function pathFault(text: unknown, faultOf: SegmentFault): string | undefi
   if (segments.length > mostSegments) return `has ${segments.length} segments; ${mostSegments} is the most`;
   for (const [index, segment] of segments.entries()) {
     const fault = faultOf(segment, index);
-    if (fault !== undefined) return `has the segment ${index + 1} ${shown(segment)} that ${fault}`;
+    if (fault !== undefined) return `fails at segment ${index + 1}: ${shown(segment)} ${fault}`;
   }
   return undefined;
 }
@@ -86,19 +86,24 @@ export function pathFault(text: unknown, faultOf: SegmentFault): string | undefi
 /** What is wrong with a segment of a name, or undefined. */
 export function segmentFault(segment: string, index: number): string | undefined {
   if (segment === '') return "is empty; write one '/' between segments";
-  if (segment === '.' || segment === '..') return 'would be a step in a file system; names have none, write the name in full';
+  if (segment === '.' || segment === '..')
+    return 'would be a step in a file system; names have none, write the name in full';
   if (index === 0 && segment.startsWith('#')) return directoryFault(segment.slice(1));
-  if (segment.length > mostCharacters) return `is ${segment.length} characters long; ${mostCharacters} is the most`;
+  if (segment.length > mostCharacters)
+    return `is ${segment.length} characters long; ${mostCharacters} is the most`;
   const fault = characterFault(segment);
   if (fault !== undefined) return fault;
-  if (segment.startsWith('-') || segment.endsWith('-')) return "begins or ends with '-'; let it begin and end with a letter or digit";
-  if (segment.startsWith('xn--')) return "begins with 'xn--', which DNS keeps for other alphabets; choose another word";
+  if (segment.startsWith('-') || segment.endsWith('-'))
+    return "begins or ends with '-'; let it begin and end with a letter or digit";
+  if (segment.startsWith('xn--'))
+    return "begins with 'xn--', which DNS keeps for other alphabets; choose another word";
   return undefined;
 }
 
 /** What is wrong with a directory identifier behind its `#`, or undefined. */
 function directoryFault(id: string): string | undefined {
-  if (id === '' || id.length > 32) return `is a directory identifier with ${id.length} characters behind '#'; 1 to 32 can be there`;
+  if (id === '' || id.length > 32)
+    return `is a directory identifier with ${id.length} characters behind '#'; 1 to 32 can be there`;
   return characterFault(id);
 }
 
@@ -117,6 +122,8 @@ function characterFault(text: string): string | undefined {
 /** A text as a message can hold it: quoted, shortened, and nothing in it that could pass for something else. */
 export function shown(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
-  const text = value.slice(0, 80).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const text = value
+    .slice(0, 80)
+    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }

@@ -170,7 +170,6 @@ export class Exchange implements AttemptOwner, WheelEntry {
       this.#kept?.end(trailers);
       return;
     }
-    this.#site.wheel.clear(this);
     this.#succeed(attempt);
     this.#handler.onComplete(trailers);
   }

@@ -38,6 +38,7 @@ export function retryAfterMs(rawHeaders: readonly (Buffer | string)[] | null, wa
     if (String(rawHeaders[i]).toLowerCase() !== 'retry-after') continue;
     const text = String(rawHeaders[i + 1]).trim();
     if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1_000;
+    // eslint-disable-next-line no-restricted-globals -- reads a date, asks no clock
     const at = Date.parse(text);
     return Number.isNaN(at) ? undefined : Math.max(0, at - wallNow);
   }

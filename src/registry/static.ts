@@ -80,10 +80,10 @@ function promised<T>(make: () => T): Promise<T> {
 function endpointsOf(name: string, value: StaticEntry | readonly StaticEntry[]): readonly EndpointInit[] {
   const seen = new Set<string>();
   return (Array.isArray(value) ? (value as readonly StaticEntry[]) : [value as StaticEntry]).map((entry) => {
-    const { id, addresses, epoch, weight, host, zone, version, attributes } = checked(name, entry);
+    const { id, addresses, epoch, weight, host, zone, version, state, attributes } = checked(name, entry);
     if (seen.has(id)) throw new ClerkError('CONFIG_INVALID', `The registry names the instance '${id}' of ${name} twice; give each an id of its own`);
     seen.add(id);
-    return Object.freeze({ id, addresses, epoch, weight, attributes, ...(host === undefined ? {} : { host }), ...(zone === undefined ? {} : { zone }), ...(version === undefined ? {} : { version }) });
+    return Object.freeze({ id, addresses, epoch, weight, state, attributes, ...(host === undefined ? {} : { host }), ...(zone === undefined ? {} : { zone }), ...(version === undefined ? {} : { version }) });
   });
 }
 

@@ -34,10 +34,28 @@ export function answerStore(clock: Clock, maxNames: number): AnswerStore {
   };
 }
 
-/** A map that forgets the least recently used, and says what it forgot. */
-export function recentlyUsed<V extends object>(max: number, onForgotten: (value: V) => void): { get(key: string): V | undefined; set(key: string, value: V): void; values(): Iterable<V> } {
-  const cache = new LRUCache<string, V>({ max, dispose: (value, _key, reason) => {
-    if (reason === 'evict') onForgotten(value);
-  } });
-  return { get: (key) => cache.get(key), set: (key, value) => void cache.set(key, value), values: () => cache.values() };
+/** A map that forgets the least recently used. */
+export interface RecentlyUsed<V> {
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+  values(): Iterable<V>;
+}
+
+/**
+ * Makes a map that forgets the least recently used, and says what it forgot.
+ *
+ * @param max - most entries
+ */
+export function recentlyUsed<V extends object>(max: number, onForgotten: (value: V) => void): RecentlyUsed<V> {
+  const cache = new LRUCache<string, V>({
+    max,
+    dispose: (value, _key, reason) => {
+      if (reason === 'evict') onForgotten(value);
+    },
+  });
+  return {
+    get: (key) => cache.get(key),
+    set: (key, value) => void cache.set(key, value),
+    values: () => cache.values(),
+  };
 }

@@ -10,11 +10,9 @@ import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import type { Channel, TransportOptions, WireHandler, WireRequest } from '../core/transport.js';
-import { undici } from './undici.js';
+import { undici, type Undici } from './undici.js';
 
 type Connector = ReturnType<Undici['buildConnector']>;
-type Undici = typeof import('undici');
-type DispatchHandler = Dispatcher.DispatchHandler;
 
 /** Makes the channel of one endpoint. */
 export function httpChannel(addresses: readonly Address[], authority: string, options: TransportOptions, clock: Clock): Channel {
@@ -49,7 +47,7 @@ class HttpChannel implements Channel {
       const { address } = this;
       // The connector checks the endpoint's own name; a name in the request would make undici reconnect for it.
       const sent = address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
-      pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler as unknown as DispatchHandler);
+      pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler);
     } catch (error) {
       handler.onError(error as Error);
     }
@@ -79,7 +77,9 @@ class HttpChannel implements Channel {
     return new Promise((resolve, reject) => {
       const { address } = this;
       const client: Client = new (undici().Client)(this.#origin(address), { connect: this.#connector(address, true), headersTimeout: 0, bodyTimeout: 0 });
-      const timer = this.#clock.setTimer(() => end(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`)), limitMs);
+      const timer = this.#clock.setTimer(() => {
+        end(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`));
+      }, limitMs);
       timer.setRef(false);
       function end(error?: Error): void {
         timer.cancel();
@@ -99,7 +99,7 @@ class HttpChannel implements Channel {
         onError: end,
       };
       // `OPTIONS *` asks the server, not one of its resources: HTTP's own ping. @see RFC 9110, 9.3.7
-      client.dispatch({ path: '*', method: 'OPTIONS' }, handler as unknown as DispatchHandler);
+      client.dispatch({ path: '*', method: 'OPTIONS' }, handler);
     });
   }
 

@@ -5,9 +5,11 @@
  * @see design: Hosts ("importing us changes nothing")
  */
 import { createRequire } from 'node:module';
+import type * as undiciModule from 'undici';
 import type { Dispatcher } from 'undici';
 
-type Undici = typeof import('undici');
+/** The module, as its types describe it. */
+export type Undici = typeof undiciModule;
 
 const globalDispatcher = Symbol.for('undici.globalDispatcher.1');
 let loaded: Undici | undefined;
@@ -16,7 +18,7 @@ let loaded: Undici | undefined;
 export function undici(): Undici {
   if (loaded === undefined) {
     // Reading it makes Node load its built-in copy, which sets the global dispatcher if nobody has.
-    if (currentGlobalDispatcher() === undefined) void globalThis.Headers;
+    if (currentGlobalDispatcher() === undefined) Reflect.get(globalThis, 'Headers');
     loaded = createRequire(import.meta.url)('undici') as Undici;
   }
   return loaded;
