@@ -236,11 +236,12 @@ export class Binding {
 
   /** The request as the transport takes it; refuses what nobody would read. */
   #wire(options: RequestOptions): BindingRequest {
-    if (typeof options !== 'object' || options === null) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} needs an object with a path`);
+    if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} needs an object with a path`);
     for (const key in options) {
       if (!requestKeys.has(key)) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
     }
-    const { path, body } = options;
+    const { body } = options;
+    const path: unknown = options.path;
     if (typeof path !== 'string' || !path.startsWith('/')) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the path ${String(path)}; it must be a string that begins with '/'`);
     return new BindingRequest(options, body instanceof URLSearchParams);
   }
@@ -401,7 +402,12 @@ function hold(site: BindingSite, candidate: Reachable): Held {
     endpoint: inUse(candidate),
     signal: controller.signal,
     release,
-    [Symbol.dispose]: () => release('ignored'),
-    [Symbol.asyncDispose]: () => Promise.resolve(release('ignored')),
+    [Symbol.dispose]: () => {
+      release('ignored');
+    },
+    [Symbol.asyncDispose]: () => {
+      release('ignored');
+      return Promise.resolve();
+    },
   };
 }

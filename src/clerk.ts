@@ -12,7 +12,7 @@ import { nameOfHost } from './core/host.js';
 import { absoluteName, isSegment } from './core/name.js';
 import { parseGlob } from './core/glob.js';
 import type { Logger } from './core/logger.js';
-import type { ListEntry, Registry, SearchEntry } from './core/registry.js';
+import type { ListEntry, SearchEntry } from './core/registry.js';
 import type { Runtime } from './core/runtime.js';
 import type { WireHandler } from './core/transport.js';
 import { Events, type ClerkListener } from './events.js';
@@ -29,7 +29,8 @@ import type { Gate, Shared } from './shared.js';
 import { BindingSite } from './site.js';
 import { Target } from './target.js';
 import type { asWireHandler} from './transport/dispatcher.js';
-import { clerkDispatcher, fetchOver } from './transport/dispatcher.js';
+import { clerkDispatcher } from './transport/dispatcher.js';
+import { fetchOver } from './transport/methods.js';
 import { systemTransport } from './transport/system.js';
 import { changes, type Change } from './watch.js';
 
@@ -47,7 +48,7 @@ export type ClerkFetch = (input: string | URL | Request, init?: RequestInit & Om
  * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`
  */
 export function createClerk(options: ClerkOptions): Clerk {
-  return new Clerk(configOf(options ?? {}));
+  return new Clerk(configOf(options));
 }
 
 /** A clerk. Made by {@link createClerk}. @see "A Distributed Systems Architecture for the 1990's" C1 */

@@ -112,12 +112,12 @@ const laterBindKeys = ['hedge', 'tickets'];
  *
  * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` (root)
  */
-export function configOf(options: ClerkOptions): Config {
-  const given = objectOf(options, 'createClerk');
+export function configOf(options: ClerkOptions | undefined): Config {
+  const given = objectOf(options ?? {}, 'createClerk');
   refuseUnknown(given, clerkKeys, laterClerkKeys, 'createClerk');
   if (given.registry === undefined) throw refused("createClerk needs a 'registry': an object of static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }, or an object with a resolve method");
   if (typeof given.registry === 'string' || Array.isArray(given.registry)) throw refused('createClerk cannot use a registry by address in this version; give an object of static addresses, or an object with a resolve method');
-  if (typeof given.registry !== 'object' || given.registry === null) throw refused(`createClerk has a registry that is ${String(given.registry)}; give an object of static addresses, or an object with a resolve method`);
+  if (typeof given.registry !== 'object' || given.registry === null) throw refused(`createClerk has a registry that is ${shown(given.registry)}; give an object of static addresses, or an object with a resolve method`);
   for (const key of ['undici', 'runtime', 'tls'] as const) if (given[key] !== undefined) objectOf(given[key], `createClerk's ${key}`);
   refuseUnknown((given.tls ?? {}), ['ca', 'cert', 'key'], [], "createClerk's tls");
   const logger = given.logger as Record<string, unknown> | undefined;
@@ -163,14 +163,14 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
 
 /** Checks a time for a call. @throws {@link ClerkError} `CONFIG_INVALID` */
 export function timeoutOf(value: unknown): number {
-  if (typeof value !== 'number' || !(value > 0) || value > longestMs) throw refused(`timeoutMs is ${String(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`);
+  if (typeof value !== 'number' || !(value > 0) || value > longestMs) throw refused(`timeoutMs is ${shown(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`);
   return value;
 }
 
 /** Checks a kind. @throws {@link ClerkError} `CONFIG_INVALID` */
 export function kindOf(value: unknown): Kind | undefined {
   if (value === undefined) return undefined;
-  if (!(kinds as readonly unknown[]).includes(value)) throw refused(`kind is ${String(value)}; it must be one of ${kinds.join(', ')}`);
+  if (!(kinds as readonly unknown[]).includes(value)) throw refused(`kind is ${shown(value)}; it must be one of ${kinds.join(', ')}`);
   return value as Kind;
 }
 
@@ -189,14 +189,19 @@ function objectOf(value: unknown, where: string): Record<string, unknown> {
 }
 
 function integerOf(value: unknown, least: number, most: number, key: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) throw refused(`${key} is ${String(value)}; it must be an integer from ${String(least)} to ${String(most)}`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) throw refused(`${key} is ${shown(value)}; it must be an integer from ${String(least)} to ${String(most)}`);
   return value;
 }
 
 function textOf(value: unknown, key: string): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '') throw refused(`${key} is ${String(value)}; it must be a string that is not empty`);
+  if (typeof value !== 'string' || value === '') throw refused(`${key} is ${shown(value)}; it must be a string that is not empty`);
   return value;
+}
+
+/** Anything, as a message shows it. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function refused(message: string): ClerkError {

@@ -121,7 +121,7 @@ class Conversation<T> implements WheelEntry {
   }
 
   async #run(): Promise<void> {
-    const { site, options } = this;
+    const { site } = this;
     const trip = this.#trip;
     try {
       const { talk } = this;
@@ -220,7 +220,7 @@ class Conversation<T> implements WheelEntry {
 
   readonly #onAbort = (): void => {
     const running = this.#running;
-    const { reason } = this.options.signal as AbortSignal;
+    const reason: unknown = this.options.signal?.reason;
     if (running) {
       const now = this.site.clock.now();
       this.#running = undefined;

@@ -358,19 +358,15 @@ export class Exchange implements AttemptOwner, WheelEntry {
         },
       );
     } catch (error) {
-      if (this.#settled) return;
-      const kept = this.#kept;
-      if (kept && (await kept.ready)) {
-        if (this.#settled) return;
-        this.#handOver(kept);
-      } else {
-        this.#settle(error as Error);
-      }
+      // Nobody did better than an answer that was passed over, if there was one.
+      if (this.#kept && (await this.#kept.ready)) this.#handOver(this.#kept);
+      else this.#settle(error as Error);
     }
   }
 
   /** Nobody did better than an answer that was passed over: the program gets that. */
   #handOver(kept: KeptAnswer): void {
+    if (this.#settled) return;
     this.#attempt = this.#keptFrom;
     this.#close();
     kept.deliver(this.#handler);
