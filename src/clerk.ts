@@ -28,7 +28,6 @@ import { systemClock } from './runtime/system.js';
 import type { Gate, Shared } from './shared.js';
 import { BindingSite } from './site.js';
 import { Target } from './target.js';
-import type { asWireHandler} from './transport/dispatcher.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
 import { fetchOver } from './transport/methods.js';
 import { systemTransport } from './transport/system.js';

@@ -34,7 +34,8 @@ const phases = [
       name: 'tests',
       command: [
         ...['vitest', 'run', '--allowOnly=false'],
-        ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+        ...['--reporter=default', '--reporter=./test/left-out.mjs'],
+        ...['--reporter=json', `--outputFile.json=${report}`],
       ],
       streams: true,
       count: countTests,
@@ -139,7 +140,8 @@ function countTests(ok) {
       else if (test.status === 'failed') failed += 1;
       else {
         skipped += 1;
-        leftOut.push(`${path} > ${test.fullName}`);
+        const { leftOut: reason } = test.meta;
+        leftOut.push(`${path} > ${test.fullName}${reason === undefined ? '' : `: ${reason}`}`);
       }
     }
   }

@@ -123,7 +123,9 @@ function packageOf(path) {
     .join('/');
 }
 
-const indent = (text) => text.replaceAll(/^(?=.)/gm, '  ');
+function indent(text) {
+  return text.replaceAll(/^(?=.)/gm, '  ');
+}
 
 /** Lines of one text that the other lacks, in order; enough to see what changed. */
 function lineDifference(before, after) {

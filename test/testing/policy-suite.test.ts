@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import {
+  affinity,
+  leastPending,
+  loadAware,
+  localFirst,
+  random,
+  roundRobin,
+  type Policy,
+} from 'binding-clerk';
+import { policySuite } from 'binding-clerk/testing';
+
+const policies: Record<string, () => Policy> = {
+  random,
+  'round-robin': roundRobin,
+  'load-aware': loadAware,
+  'least-pending': leastPending,
+  'local-first over load-aware': () => localFirst(loadAware()),
+  affinity,
+};
+
+for (const [word, create] of Object.entries(policies)) {
+  describe(word, () => {
+    for (const { name, run } of policySuite({ create })) test(name, run);
+  });
+}
+
+const broken: Record<string, Policy> = {
+  'a policy that looks beyond its candidates': {
+    name: 'beyond',
+    prepare:
+      ({ all }) =>
+      () =>
+        all.at(-1),
+  },
+  'a policy that keeps its first set': (() => {
+    let first: readonly unknown[] | undefined;
+    return {
+      name: 'first',
+      prepare:
+        ({ candidates }) =>
+        () =>
+          (first ??= candidates)[0] as never,
+    };
+  })(),
+  'a policy with dice of its own': {
+    name: 'dice',
+    prepare: ({ candidates }) => {
+      let count = Number(process.hrtime.bigint() % 1_000n);
+      return () => candidates[(count = (count * 7 + 3) % 1_009) % Math.max(candidates.length, 1)];
+    },
+  },
+};
+
+for (const [what, policy] of Object.entries(broken)) {
+  test(`${what} does not pass`, async () => {
+    const results = await Promise.allSettled(policySuite({ create: () => policy }).map(({ run }) => run()));
+    expect(results.some(({ status }) => status === 'rejected')).toBe(true);
+  });
+}
