@@ -5,7 +5,7 @@
 import type { Dispatcher } from 'undici';
 import type { WireHandler } from '../core/transport.js';
 import { asWireHandler } from './newer-handler.js';
-import { currentGlobalDispatcher, undici } from './undici.js';
+import { globalDispatcher, undici } from './undici.js';
 
 /** Takes one request for an origin under `.clerk`; whatever goes wrong arrives at the handler. */
 export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: WireHandler) => void;
@@ -25,7 +25,7 @@ export interface ClerkDispatcherOptions {
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isOurs, dispatch } = options;
   const base = undici();
-  const passTo = options.passTo ?? (currentGlobalDispatcher());
+  const passTo = options.passTo ?? globalDispatcher();
 
   class ClerkDispatcher extends base.Dispatcher {
     override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {

@@ -19,6 +19,8 @@ export function httpChannel(addresses: readonly Address[], authority: string, op
   return new HttpChannel(addresses, authority, options, clock);
 }
 
+const probeHeaders = { 'user-agent': 'binding-clerk (probe)' };
+
 class HttpChannel implements Channel {
   readonly #addresses: readonly Address[];
   readonly #authority: string;
@@ -27,6 +29,7 @@ class HttpChannel implements Channel {
   /** Pools that finish what they have and get nothing new. */
   readonly #retired = new Set<Pool>();
   #index = 0;
+  #closed = false;
   #usual: Pool | undefined;
   #cautious: Pool | undefined;
 
@@ -42,6 +45,10 @@ class HttpChannel implements Channel {
   }
 
   dispatch(request: WireRequest, handler: WireHandler, cautious: boolean): void {
+    if (this.#closed) {
+      handler.onError(new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`));
+      return;
+    }
     try {
       const pool = cautious ? (this.#cautious ??= this.#pool(true)) : (this.#usual ??= this.#pool(false));
       const { address } = this;
@@ -98,8 +105,8 @@ class HttpChannel implements Channel {
         onUpgrade: () => undefined,
         onError: end,
       };
-      // `OPTIONS *` asks the server, not one of its resources: HTTP's own ping. @see RFC 9110, 9.3.7
-      client.dispatch({ path: '*', method: 'OPTIONS' }, handler);
+      // HTTP's own ping would be `OPTIONS *`, but many a server builds a URL of what it is asked for and dies of that.
+      client.dispatch({ path: '/', method: 'OPTIONS', headers: probeHeaders }, handler);
     });
   }
 
@@ -116,11 +123,13 @@ class HttpChannel implements Channel {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.renew();
     await Promise.all([...this.#retired].map((pool) => pool.close()));
   }
 
   async destroy(error: Error): Promise<void> {
+    this.#closed = true;
     this.renew();
     await Promise.all([...this.#retired].map((pool) => pool.destroy(error)));
   }

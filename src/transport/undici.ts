@@ -11,20 +11,23 @@ import type { Dispatcher } from 'undici';
 /** The module, as its types describe it. */
 export type Undici = typeof undiciModule;
 
-const globalDispatcher = Symbol.for('undici.globalDispatcher.1');
 let loaded: Undici | undefined;
 
 /** undici, loaded at the first call. */
 export function undici(): Undici {
   if (loaded === undefined) {
     // Reading it makes Node load its built-in copy, which sets the global dispatcher if nobody has.
-    if (currentGlobalDispatcher() === undefined) Reflect.get(globalThis, 'Headers');
+    if (globalIsUnset()) Reflect.get(globalThis, 'Headers');
     loaded = createRequire(import.meta.url)('undici') as Undici;
   }
   return loaded;
 }
 
-/** The process's global dispatcher as it is now; undefined while nothing has needed one. */
-export function currentGlobalDispatcher(): Dispatcher | undefined {
-  return (globalThis as Record<symbol, unknown>)[globalDispatcher] as Dispatcher | undefined;
+/** The process's global dispatcher as it is now. */
+export function globalDispatcher(): Dispatcher {
+  return undici().getGlobalDispatcher();
+}
+
+function globalIsUnset(): boolean {
+  return Reflect.get(globalThis, Symbol.for('undici.globalDispatcher.1')) === undefined;
 }
