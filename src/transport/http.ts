@@ -5,6 +5,7 @@
  * The pools believe that they talk to the logical host, which gives the right `Host` header for nothing; the connector
  * underneath goes to the endpoint's address and checks the endpoint's own certificate.
  */
+import type { Socket } from 'node:net';
 import type { Client, Dispatcher, Pool } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
@@ -13,6 +14,8 @@ import type { Channel, TransportOptions, WireHandler, WireRequest } from '../cor
 import { undici, type Undici } from './undici.js';
 
 type Connector = ReturnType<Undici['buildConnector']>;
+/** What undici's connectors do and their types do not say: they return the socket. */
+type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /** Makes the channel of one endpoint. */
 export function httpChannel(addresses: readonly Address[], authority: string, options: TransportOptions, clock: Clock): Channel {
@@ -160,23 +163,19 @@ class HttpChannel implements Channel {
   #connector(address: Address, unref: boolean): Connector {
     const { tls, undici: handed } = this.#options;
     const own = handed.connect as object | Connector | undefined;
-    const connect: Connector =
-      typeof own === 'function'
-        ? (own as Connector)
-        : undici().buildConnector({
+    const built = typeof own === 'function' ? (own as Connector) : undici().buildConnector({
             ...tls,
             ...(handed.allowH2 === undefined ? undefined : { allowH2: handed.allowH2 === true }),
             ...(handed.connectTimeout === undefined ? undefined : { timeout: handed.connectTimeout as number }),
             ...own,
             ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
           } as Parameters<Undici['buildConnector']>[0]);
+    const dial = built as Dial;
     const protocol = address.protocol === 'https' ? 'https:' : 'http:';
     const hostname = address.hostname || 'localhost';
     return (asked, callback) => {
-      const socket = connect({ ...asked, hostname, host: hostname, port: String(address.port || ''), protocol, servername: isLiteral(hostname) ? '' : hostname }, callback) as unknown as
-        | { unref?(): void }
-        | undefined;
-      if (unref) socket?.unref?.();
+      const socket = dial({ ...asked, hostname, host: hostname, port: String(address.port || ''), protocol, servername: isLiteral(hostname) ? '' : hostname }, callback);
+      if (unref) socket?.unref();
     };
   }
 }
@@ -189,7 +188,7 @@ function isLiteral(hostname: string): boolean {
 /** The channel of an endpoint that speaks no HTTP: it can be watched, not asked. */
 export function rawChannel(addresses: readonly Address[], options: TransportOptions, clock: Clock): Channel {
   const inner = new HttpChannel(addresses, 'localhost', options, clock);
-  const connector = undici().buildConnector({});
+  const connector = undici().buildConnector({}) as Dial;
   const dial = (limitMs: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const { hostname, port } = inner.address;
@@ -198,13 +197,13 @@ export function rawChannel(addresses: readonly Address[], options: TransportOpti
         if (error) reject(error);
         else resolve();
         connected?.destroy();
-      }) as unknown as { unref(): void; destroy(): void };
+      });
       const timer = clock.setTimer(() => {
-        socket.destroy();
+        socket?.destroy();
         reject(new Error(`No connection to ${inner.address.text} within ${String(Math.round(limitMs))} ms`));
       }, limitMs);
       timer.setRef(false);
-      socket.unref();
+      socket?.unref();
     });
   return {
     get address() {

@@ -1,0 +1,45 @@
+/** An authority of our own and what it certifies, made anew for each test file. */
+import { generate } from 'selfsigned';
+
+/** Certificate and key in PEM. */
+export interface Identity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Somebody whose signature others can be told to trust. */
+export interface Authority extends Identity {
+  /** A certificate for DNS names and IP addresses. */
+  issue(...hosts: readonly string[]): Promise<Identity>;
+}
+
+const elliptic = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
+
+/** Makes an authority. */
+export async function authority(name: string): Promise<Authority> {
+  const root = await generate([{ name: 'commonName', value: name }], {
+    ...elliptic,
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, digitalSignature: true, critical: true },
+    ],
+  });
+  const ca = { cert: root.cert, key: root.private };
+  return {
+    ...ca,
+    async issue(...hosts) {
+      const altNames = hosts.map((host) => (/^[0-9.]+$/.test(host) ? { type: 7 as const, ip: host } : { type: 2 as const, value: host }));
+      const leaf = await generate([{ name: 'commonName', value: hosts[0] ?? 'nobody' }], {
+        ...elliptic,
+        ca,
+        extensions: [
+          { name: 'basicConstraints', cA: false },
+          { name: 'keyUsage', digitalSignature: true },
+          { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+          { name: 'subjectAltName', altNames },
+        ],
+      });
+      return { cert: leaf.cert, key: leaf.private };
+    },
+  };
+}

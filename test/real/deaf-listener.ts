@@ -1,0 +1,29 @@
+/** A listening socket that accepts nobody and whose queue is full: connecting to it stalls, as to a host behind a wall. */
+import { fork } from 'node:child_process';
+import { connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+/** Its address. It ends with the test. */
+export async function deafListener(): Promise<string> {
+  const child = fork(fileURLToPath(new URL('programs/deaf-listener.mjs', import.meta.url)));
+  const held: Socket[] = [];
+  onTestFinished(async () => {
+    for (const socket of held) socket.destroy();
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const port = await new Promise<number>((resolve) => child.once('message', (message) => resolve(message as number)));
+  // The kernel takes as many as its queue holds and lets the rest wait: when one is not taken, it is full.
+  for (let taken = true; taken; ) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    held.push(socket);
+    taken = await Promise.race([
+      new Promise<boolean>((resolve) => socket.once('connect', () => resolve(true))),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 200)),
+    ]);
+  }
+  return `http://127.0.0.1:${port}`;
+}

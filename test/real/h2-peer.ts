@@ -1,0 +1,85 @@
+/** An HTTP/2 server over TLS that does to each stream, or to its session, exactly what its fate says. */
+import { constants, createSecureServer, type Http2Session, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+import type { Identity } from './certificates.js';
+
+/** What becomes of each stream. `goaway-below` claims not to have seen it, `goaway-above` to have. */
+export type StreamFate = 'answer' | 'refused-stream' | 'internal-error' | 'cancel' | 'goaway-below' | 'goaway-above' | 'session-lost' | 'silence';
+
+/** See the file's header. */
+export interface H2Peer {
+  readonly address: string;
+  fate: StreamFate;
+  /** Paths of the streams that were begun, questions for a sign of life left out. */
+  readonly streams: readonly string[];
+  /** Those that this peer has executed, whatever it said then. */
+  readonly executed: readonly string[];
+  readonly authorities: readonly string[];
+}
+
+/** Starts one on a free port of 127.0.0.1 that ends with the test. */
+export async function h2Peer(identity: Identity, fate: StreamFate): Promise<H2Peer> {
+  const streams: string[] = [];
+  const executed: string[] = [];
+  const authorities: string[] = [];
+  const sessions = new Set<Http2Session>();
+  const server = createSecureServer(identity);
+  const peer = { address: '', fate, streams, executed, authorities };
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('error', () => undefined);
+    session.on('close', () => sessions.delete(session));
+  });
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => undefined);
+    if (headers[':path'] === '*') {
+      stream.respond({ ':status': 204 }, { endStream: true });
+      return;
+    }
+    streams.push(String(headers[':path']));
+    authorities.push(String(headers[':authority']));
+    if (peer.fate !== 'refused-stream' && peer.fate !== 'goaway-below') executed.push(String(headers[':path']));
+    act(stream, peer.fate);
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+    for (const session of sessions) session.destroy();
+    await closed;
+  });
+  peer.address = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return peer;
+}
+
+function act(stream: ServerHttp2Stream, fate: StreamFate): void {
+  const session = stream.session as Http2Session;
+  switch (fate) {
+    case 'refused-stream':
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      break;
+    case 'internal-error':
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      break;
+    case 'cancel':
+      stream.close(constants.NGHTTP2_CANCEL);
+      break;
+    case 'goaway-below':
+      session.goaway(constants.NGHTTP2_NO_ERROR, (stream.id as number) - 2 < 0 ? 0 : (stream.id as number) - 2);
+      setImmediate(() => session.destroy());
+      break;
+    case 'goaway-above':
+      session.goaway(constants.NGHTTP2_NO_ERROR, stream.id as number);
+      setImmediate(() => session.destroy());
+      break;
+    case 'session-lost':
+      session.destroy();
+      break;
+    case 'answer':
+      stream.respond({ ':status': 200, 'content-type': 'application/json' });
+      stream.end('{"ok":true}');
+      break;
+    case 'silence':
+      break;
+  }
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { PolicyWord, Standpoint } from '../../src/core/policy.js';
+import { policyOf } from '../../src/select/policy-of.js';
+import { Choosing, type Given } from './candidates.js';
+import { chiSquareP } from './chi-square.js';
+
+interface Case {
+  readonly name: string;
+  readonly policy: PolicyWord;
+  readonly endpoints: readonly (string | Given)[];
+  readonly standpoint?: Partial<Standpoint>;
+  readonly seed: number;
+  readonly picks: number;
+  readonly key?: string;
+  readonly expect:
+    | { readonly trace: string }
+    | { readonly shares: Readonly<Record<string, number>> }
+    | { readonly only: readonly string[] }
+    | { readonly turn: readonly string[] }
+    | { readonly one: true };
+}
+
+const spec = JSON.parse(readFileSync(new URL('../spec/select.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly Case[];
+};
+
+for (const { name, policy, endpoints, standpoint = {}, seed, picks, key, expect: expected } of spec.cases) {
+  test(name, () => {
+    const choosing = new Choosing(policyOf(policy), endpoints, { seed, standpoint });
+    const ids = choosing.picks(picks, key);
+    const seen = [...new Set(ids)].sort();
+    if ('trace' in expected) {
+      expect(ids.join(' ')).toBe(expected.trace);
+    } else if ('shares' in expected) {
+      const counts: Record<string, number> = {};
+      for (const id of ids) counts[id] = (counts[id] ?? 0) + 1;
+      expect(chiSquareP(counts, expected.shares), JSON.stringify(counts)).toBeGreaterThan(0.001);
+    } else if ('turn' in expected) {
+      const begin = expected.turn.indexOf(ids[0] ?? '');
+      expect(ids).toEqual(ids.map((_, i) => expected.turn[(begin + i) % expected.turn.length]));
+    } else if ('only' in expected) {
+      expect(seen).toEqual([...expected.only].sort());
+    } else {
+      expect(seen).toHaveLength(1);
+    }
+  });
+}
+
+test('the same seed makes the same picks, whatever the policy', () => {
+  const words = ['random', 'round-robin', 'least-pending', 'load-aware', 'local-first', 'affinity'] as const;
+  const given = ['a', { id: 'b', weight: 3 }, { id: 'c', host: 'here' }, { id: 'd', host: 'here', closed: true }];
+  for (const word of words) {
+    const run = (seed: number): string => new Choosing(policyOf(word), given, { seed }).picks(60).join('');
+    expect(run(5), word).toBe(run(5));
+    if (word !== 'round-robin') expect(run(5), word).not.toBe(run(6));
+  }
+});
