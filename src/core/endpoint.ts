@@ -1,6 +1,7 @@
 /** Endpoints: running servers of a service. */
 import { parseAddress, type Address, type AddressText } from './address.js';
-import { ClerkError } from './errors.js';
+import { ClerkError, reasonOf } from './errors.js';
+import { shown } from './shown.js';
 
 /** One running server of a service. Immutable; its health and load live elsewhere. */
 export interface Endpoint {
@@ -52,7 +53,19 @@ export interface EndpointInit {
   readonly state?: 'up' | 'draining' | 'suspect';
 }
 
-const knownKeys = new Set(['address', 'addresses', 'id', 'epoch', 'weight', 'version', 'host', 'zone', 'attributes', 'leaseMs', 'state']);
+const knownKeys = new Set([
+  'address',
+  'addresses',
+  'id',
+  'epoch',
+  'weight',
+  'version',
+  'host',
+  'zone',
+  'attributes',
+  'leaseMs',
+  'state',
+]);
 
 /**
  * Turns what was written into an {@link Endpoint}, or says what is wrong with it.
@@ -69,48 +82,75 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
         ? (input as Record<string, unknown>)
         : wrong(where, `is ${describe(input)}, not an address or an object with one`);
   for (const key of Object.keys(init)) {
-    if (!knownKeys.has(key)) wrong(where, `has an unknown key '${key}'; known are ${[...knownKeys].join(', ')}`);
+    if (!knownKeys.has(key))
+      wrong(where, `has an unknown key ${shown(key)}; known are ${[...knownKeys].join(', ')}`);
   }
-  if (init.address !== undefined && init.addresses !== undefined) wrong(where, "has both 'address' and 'addresses'; give one of them");
+  if (init.address !== undefined && init.addresses !== undefined)
+    wrong(where, "has both 'address' and 'addresses'; give one of them");
   const list: unknown = init.addresses ?? (init.address === undefined ? undefined : [init.address]);
-  if (!Array.isArray(list) || list.length === 0 || list.length > 16) wrong(where, "needs 'address', or 'addresses' with 1 to 16 of them");
-  const parsed = (list as unknown[]).map(parseAddress);
+  if (!Array.isArray(list) || list.length === 0 || list.length > 16)
+    wrong(where, "needs 'address', or 'addresses' with 1 to 16 of them");
+  const parsed = Array.from(list as unknown[], (text) => addressOf(text, where));
   const first = parsed[0] as Address;
   const id = init.id ?? first.text;
-  if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id)) wrong(where, 'has an id that is not 1 to 128 printable characters without blanks');
+  if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id))
+    wrong(
+      where,
+      `has the id ${describe(id)}, its first address unless given; it must be 1 to 128 printable ASCII characters without blanks`,
+    );
   const weight = init.weight ?? 1;
-  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) wrong(where, `has the weight ${describe(weight)}; it must be a finite number ≥ 0`);
+  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0)
+    wrong(where, `has the weight ${describe(weight)}; it must be a finite number ≥ 0`);
   const epoch = init.epoch ?? 0;
-  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0) wrong(where, `has the epoch ${describe(epoch)}; it must be an integer ≥ 0`);
+  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0)
+    wrong(where, `has the epoch ${describe(epoch)}; it must be an integer ≥ 0`);
   const state = init.state ?? 'up';
-  if (state !== 'up' && state !== 'draining' && state !== 'suspect') wrong(where, `has the state ${describe(state)}; 'up', 'draining' and 'suspect' are known`);
+  if (state !== 'up' && state !== 'draining' && state !== 'suspect')
+    wrong(where, `has the state ${describe(state)}; 'up', 'draining' and 'suspect' are known`);
+  const { leaseMs } = init;
+  if (leaseMs !== undefined && (typeof leaseMs !== 'number' || !(leaseMs > 0)))
+    wrong(where, `has the leaseMs ${describe(leaseMs)}; it must be a number of ms above 0`);
   return Object.freeze({
-    id: id as string,
-    epoch: epoch as number,
+    id: id,
+    epoch: epoch,
     address: first.text,
     addresses: Object.freeze(parsed.map((address) => address.text)),
-    weight: weight as number,
+    // -0 becomes 0.
+    weight: weight + 0,
     host: label(init.host, 'host', where),
     zone: label(init.zone, 'zone', where),
     version: label(init.version, 'version', where),
-    state: state as Endpoint['state'],
+    state: state,
     attributes: attributesOf(init.attributes, where),
   });
 }
 
+function addressOf(text: unknown, where: string): Address {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} cannot be used: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 function label(value: unknown, key: string, where: string): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '' || value.length > 253) wrong(where, `has the ${key} ${describe(value)}; it must be a string of 1 to 253 characters`);
-  return value as string;
+  if (typeof value !== 'string' || value === '' || value.length > 253)
+    wrong(where, `has the ${key} ${describe(value)}; it must be a string of 1 to 253 characters`);
+  return value;
 }
 
 function attributesOf(value: unknown, where: string): Readonly<Record<string, string>> {
   if (value === undefined) return Object.freeze({});
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) wrong(where, `has attributes that are ${describe(value)}, not an object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    wrong(where, `has attributes that are ${describe(value)}, not an object`);
   const result = Object.create(null) as Record<string, string>;
   for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
-    if (typeof text !== 'string') wrong(where, `has the attribute '${key}' that is ${describe(text)}, not a string`);
-    result[key] = text as string;
+    if (typeof text !== 'string')
+      wrong(where, `has the attribute ${shown(key)} that is ${describe(text)}, not a string`);
+    result[key] = text;
   }
   return Object.freeze(result);
 }
@@ -118,7 +158,13 @@ function attributesOf(value: unknown, where: string): Readonly<Record<string, st
 function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
+  return typeof value === 'object'
+    ? 'an object'
+    : typeof value === 'number' || value === undefined
+      ? String(value)
+      : typeof value === 'string'
+        ? shown(value)
+        : `a ${typeof value}`;
 }
 
 function wrong(where: string, what: string): never {

@@ -3,7 +3,8 @@
  * each character of a name with each character of the glob at most once, whatever either looks like.
  */
 import { ClerkError } from './errors.js';
-import { pathFault, segmentFault, segmentsOf, shown } from './name.js';
+import { pathFault, segmentFault, segmentsOf } from './name.js';
+import { shown } from './shown.js';
 
 /** Most wildcards in a glob; a `**` counts once. @see promises A6 */
 const mostWildcards = 8;

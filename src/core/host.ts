@@ -4,7 +4,8 @@
  * passed on to DNS.
  */
 import { ClerkError } from './errors.js';
-import { pathFault, segmentFault, segmentsOf, shown } from './name.js';
+import { pathFault, segmentFault, segmentsOf } from './name.js';
+import { shown } from './shown.js';
 
 const domain = '.clerk';
 

@@ -3,6 +3,7 @@
  * repaired, so one service has exactly one spelling. Checking takes time in proportion to the length.
  */
 import { ClerkError } from './errors.js';
+import { shown } from './shown.js';
 
 /** Most bytes of a name. As a host (`orders.shop.clerk`) it is 5 longer, which DNS's 253 just admit. @see promises C8.2 */
 const mostBytes = 247;
@@ -117,13 +118,4 @@ function characterFault(text: string): string | undefined {
     return `has the character ${shown(String.fromCodePoint(text.codePointAt(i) ?? code))}; only a–z, 0–9 and '-' can be in a name`;
   }
   return undefined;
-}
-
-/** A text as a message can hold it: quoted, shortened, and nothing in it that could pass for something else. */
-export function shown(value: unknown): string {
-  if (typeof value !== 'string') return value === null ? 'null' : typeof value;
-  const text = value
-    .slice(0, 80)
-    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return `'${text}${value.length > 80 ? '…' : ''}'`;
 }

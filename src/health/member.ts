@@ -7,6 +7,8 @@ import type { Channel } from '../core/transport.js';
 const decayMs = 10_000;
 /** Mean lifetime of what failures add to the load, in ms. */
 const penaltyDecayMs = 2_000;
+/** Latencies below this count as this much, in ms: fractions of it are noise, and calls in flight tell more. */
+const leastLatencyMs = 2;
 /** Load of a newcomer with a call in flight: above every known load, so it gets one call until it has answered. */
 const unknownLoad = 2 ** 30;
 
@@ -61,7 +63,8 @@ export class Member implements Reachable {
   load(now: number): number {
     const penalty = this.#penalty === 0 ? 1 : 1 + this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
     if (this.latencyMs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
-    return this.latencyMs * Math.exp((this.observedAt - now) / decayMs) * (this.pending + 1) * penalty;
+    const latencyMs = this.latencyMs * Math.exp((this.observedAt - now) / decayMs);
+    return (latencyMs > leastLatencyMs ? latencyMs : leastLatencyMs) * (this.pending + 1) * penalty;
   }
 
   /** A latency above the average replaces it at once; one below it is blended in. */

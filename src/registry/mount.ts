@@ -1,106 +1,118 @@
 /**
- * A whole registry below a prefix of the name space: `/k8s/default/web` is the other registry's `/default/web`.
+ * A whole registry below a prefix of the name space: `/k8s/default/web` is the other registry's `/default/web`. Names
+ * of the other registry that cannot be spelled below the prefix, being too long or beginning with a directory
+ * identifier, are not there.
  *
  * @see Naming N6 (merging by a mount)
  */
 import { matches, parseGlob } from '../core/glob.js';
-import { parseName } from '../core/name.js';
+import { isName, parseName } from '../core/name.js';
 import type { Registry, Resolution } from '../core/registry.js';
-import { asMap } from './several.js';
+import { ask, asMap } from './several.js';
 import { asRegistry, type StaticAddresses } from './static.js';
 
 /**
- * Mounts a registry. Names outside the prefix are absent, so `firstOf(mount('/k8s', k), rest)` makes one name space.
+ * Mounts a registry. Names outside the prefix are absent, and so is the prefix itself; `firstOf(mount('/k8s', k), rest)`
+ * makes one name space of two. What the mounted registry says of its own names (links, trails) is translated too. It
+ * lists, searches and watches if the mounted one can.
  *
  * @param prefix - an absolute name
- * @param registry - a port or static addresses, with names of its own
- * @throws a `ClerkError` `NAME_INVALID`
+ * @param registry - a port or static addresses, with names of its own. It is closed with this one.
+ * @throws a `ClerkError` `NAME_INVALID`, `CONFIG_INVALID`
  */
 export function mount(prefix: string, registry: Registry | StaticAddresses): Registry {
-  parseName(prefix);
+  parseName(prefix, 'Prefix of a mount');
   const inner = asRegistry(registry);
   const outward = (name: string): string => `${prefix}${name}`;
-  const outwards = (resolution: Resolution): Resolution => {
-    if (resolution.kind === 'link') return { ...resolution, target: outward(resolution.target) };
-    if (resolution.kind === 'absent') return resolution;
-    const { canonical, trail } = resolution;
-    return {
-      ...resolution,
-      ...(canonical === undefined ? {} : { canonical: outward(canonical) }),
-      ...(trail === undefined ? {} : { trail: trail.map((arc) => ({ ...arc, name: outward(arc.name) })) }),
-    };
+  /** What the mounted registry gave for `inwardGlob(prefix, glob)`, cut down to the glob and translated. */
+  const fitting = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
+    const pattern = parseGlob(glob);
+    return entries
+      .map((entry) => ({ ...entry, name: outward(entry.name) }))
+      .filter(({ name }) => isName(name) && matches(pattern, name));
   };
-  const { list, search, watch } = inner;
+  const list = inner.list?.bind(inner);
+  const search = inner.search?.bind(inner);
+  const watch = inner.watch?.bind(inner);
   return {
     async resolve(name, context) {
-      if (!name.startsWith(`${prefix}/`)) return { kind: 'absent' };
-      return outwards(await inner.resolve(name.slice(prefix.length), context));
+      if (!name.startsWith(`${prefix}/`)) return { kind: 'absent', ttlMs: Infinity };
+      return translated(await ask(inner, name.slice(prefix.length), context), outward);
     },
     ...(list && {
       async list(glob, context) {
-        const lists = await Promise.all(inwards(prefix, glob).map((inside) => list.call(inner, inside, context)));
-        return unique(lists.flat()).map((entry) => ({ ...entry, name: outward(entry.name), ...(entry.target === undefined ? {} : { target: outward(entry.target) }) }));
+        const inside = inwardGlob(prefix, glob);
+        const entries = inside === undefined ? [] : await list(inside, context);
+        return fitting(glob, entries).map(({ target, ...entry }) => ({
+          ...entry,
+          ...(target !== undefined && { target: outward(target) }),
+        }));
       },
     }),
     ...(search && {
       async search(glob, filter, context) {
-        const lists = await Promise.all(inwards(prefix, glob).map((inside) => search.call(inner, inside, filter, context)));
-        return unique(lists.flat()).map((entry) => ({ ...entry, name: outward(entry.name) }));
+        const inside = inwardGlob(prefix, glob);
+        return inside === undefined ? [] : fitting(glob, await search(inside, filter, context));
       },
     }),
     ...(watch && {
       watch(glob, onSnapshot, onError) {
-        const globs = inwards(prefix, glob);
-        const latest: (ReadonlyMap<string, Resolution> | undefined)[] = globs.map(() => undefined);
-        let stopped = false;
-        const publish = (): void => {
-          if (stopped || latest.includes(undefined)) return;
-          onSnapshot(new Map(latest.flatMap((map) => [...(map as ReadonlyMap<string, Resolution>)].map(([name, resolution]) => [outward(name), outwards(resolution)] as const))));
-        };
-        if (globs.length === 0) queueMicrotask(publish);
-        const stops = globs.map((inside, i) =>
-          watch.call(
-            inner,
-            inside,
-            (snapshot) => {
-              latest[i] = asMap(snapshot);
-              publish();
-            },
-            onError,
-          ),
+        const inside = inwardGlob(prefix, glob);
+        if (inside === undefined) return nothingToWatch(onSnapshot);
+        return watch(
+          inside,
+          (snapshot) => {
+            const entries = [...asMap(snapshot)].map(([name, resolution]) => ({ name, resolution }));
+            onSnapshot(
+              new Map(
+                fitting(glob, entries).map(({ name, resolution }) => [name, translated(resolution, outward)]),
+              ),
+            );
+          },
+          onError,
         );
-        return () => {
-          stopped = true;
-          for (const stop of stops) stop();
-        };
       },
     }),
     close: () => inner.close?.(),
   };
 }
 
+function translated(resolution: Resolution, outward: (name: string) => string): Resolution {
+  if (resolution.kind === 'link') return { ...resolution, target: outward(resolution.target) };
+  if (resolution.kind === 'absent') return resolution;
+  const { canonical, trail } = resolution;
+  return {
+    ...resolution,
+    ...(canonical !== undefined && { canonical: outward(canonical) }),
+    ...(trail !== undefined && { trail: trail.map((arc) => ({ ...arc, name: outward(arc.name) })) }),
+  };
+}
+
 /**
- * The globs inside that together fit what a glob fits below the prefix. Each `**` may end before the prefix does or
- * reach past it, so there may be several.
+ * A glob for the mounted registry that fits at least what `glob` fits below the prefix, or undefined if that is nothing.
+ * Where no single glob fits just that, because a `**` may end within the prefix or reach beyond it, everything is asked
+ * for.
  */
-function inwards(prefix: string, glob: string): string[] {
+function inwardGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);
   const found = new Set<string>();
-  for (let taken = 0; taken <= segments.length; taken++) {
+  for (let taken = 1; taken <= segments.length; taken++) {
     const head = segments.slice(0, taken);
-    const rest = segments.slice(taken);
-    if (rest.length > 0 && fitsWhole(head, prefix)) found.add(`/${rest.join('/')}`);
-    // A `**` that has begun within the prefix goes on behind it.
-    if (head.at(-1) === '**' && fitsWhole(head, prefix)) found.add(`/${['**', ...rest].join('/')}`);
+    if (!matches(parseGlob(`/${head.join('/')}`), prefix)) continue;
+    // A `**` that fits the end of the prefix goes on behind it.
+    const rest = [...(head.at(-1) === '**' ? ['**'] : []), ...segments.slice(taken)];
+    if (rest.length > 0) found.add(`/${rest.join('/')}`);
   }
-  return [...found];
+  return found.size > 1 ? '/**' : [...found][0];
 }
 
-function fitsWhole(head: readonly string[], prefix: string): boolean {
-  if (head.length === 0) return false;
-  return matches(parseGlob(`/${head.join('/')}`), prefix);
-}
-
-function unique<T extends { readonly name: string }>(entries: readonly T[]): T[] {
-  return [...new Map(entries.map((entry) => [entry.name, entry])).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** A watch of what can never be: one empty snapshot. */
+function nothingToWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
+  let stopped = false;
+  queueMicrotask(() => {
+    if (!stopped) onSnapshot(new Map());
+  });
+  return () => {
+    stopped = true;
+  };
 }

@@ -1,70 +1,117 @@
-/** What `firstOf` and `union` have in common: lists, searches and watches over several registries. */
-import type { ListEntry, Registry, Resolution, SearchEntry, Snapshot } from '../core/registry.js';
+/**
+ * What `firstOf` and `union` have in common. A question that needs all parts fails when one of them fails, and cannot
+ * be asked when one of them cannot answer it: part of a list is not a list.
+ */
+import { ClerkError } from '../core/errors.js';
+import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
+import { asRegistry, type StaticAddresses } from './static.js';
 
-/** Listing where any part can list: every name once, in the first part's words. Fails when one that can list fails. */
-export function listAll(parts: readonly Registry[]): Pick<Registry, 'list'> {
-  const able = parts.filter((part) => part.list);
-  if (able.length === 0) return {};
-  return {
-    async list(glob, context) {
-      const lists = await Promise.all(able.map((part) => part.list?.(glob, context) ?? []));
-      const byName = new Map<string, ListEntry>();
-      for (const entry of lists.flat()) if (!byName.has(entry.name)) byName.set(entry.name, entry);
-      return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    },
-  };
+/** For how long is believed that a name is absent from a registry that does not say it, in ms; also of one that failed. */
+export const absentMs = 1_000;
+
+/**
+ * The registries that several are made of.
+ *
+ * @throws a `ClerkError` `CONFIG_INVALID` when there is none
+ */
+export function partsOf(given: readonly (Registry | StaticAddresses)[], what: string): readonly Registry[] {
+  if (given.length === 0) throw new ClerkError('CONFIG_INVALID', `${what} needs at least one registry`);
+  return Object.freeze(given.map((one) => asRegistry(one)));
 }
 
-/** Searching where any part can search. `merge`: a name's endpoints are those of all parts, not of the first. */
-export function searchAll(parts: readonly Registry[], merge: boolean): Pick<Registry, 'search'> {
-  const able = parts.filter((part) => part.search);
-  if (able.length === 0) return {};
-  return {
-    async search(glob, filter, context) {
-      const lists = await Promise.all(able.map((part) => part.search?.(glob, filter, context) ?? []));
-      const byName = new Map<string, SearchEntry>();
-      for (const entry of lists.flat()) {
-        const known = byName.get(entry.name);
-        if (known === undefined) byName.set(entry.name, entry);
-        else if (merge) byName.set(entry.name, { name: entry.name, endpoints: [...known.endpoints, ...entry.endpoints] });
-      }
-      return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    },
-  };
+/** Asks one part, and rejects if what comes back is no answer at all. */
+export async function ask(part: Registry, name: string, context: ResolveContext): Promise<Resolution> {
+  const resolution: unknown = await part.resolve(name, context);
+  if (typeof resolution === 'object' && resolution !== null && 'kind' in resolution)
+    return resolution as Resolution;
+  throw new ClerkError(
+    'REGISTRY_INVALID',
+    `A registry's answer for ${name} is ${resolution === null ? 'null' : typeof resolution}, not an object with a kind`,
+  );
 }
 
-/** Watching where every part can watch: a snapshot goes out once all have given theirs, and after every change. */
-export function watchMerged(parts: readonly Registry[], merge: (found: readonly Resolution[]) => Resolution): Pick<Registry, 'watch'> {
-  if (parts.some((part) => part.watch === undefined)) return {};
+/** For how long an answer may be used, in ms. */
+export function lifeOf(resolution: Resolution): number {
+  if (resolution.kind === 'absent') return resolution.ttlMs ?? absentMs;
+  const { ttlMs, promiseMs } = resolution;
+  return Math.min(ttlMs ?? (promiseMs === undefined ? 5_000 : Infinity), promiseMs ?? Infinity);
+}
+
+/** Something of every part, or undefined if one part has nothing. */
+export function ofAll<T>(
+  parts: readonly Registry[],
+  one: (part: Registry) => T | undefined,
+): readonly T[] | undefined {
+  const all = parts.map(one).filter((item) => item !== undefined);
+  return all.length === parts.length ? all : undefined;
+}
+
+/**
+ * Watching all parts: a snapshot goes out once all have given theirs, and after every change of one.
+ *
+ * @param merge - what stands behind a name, from what each part says of it, undefined being absent; called for names
+ * that at least one part knows
+ */
+export function watchAll(
+  parts: readonly Registry[],
+  merge: (name: string, found: readonly (Resolution | undefined)[]) => Resolution,
+): Pick<Registry, 'watch'> {
+  const able = ofAll(parts, (part) => part.watch?.bind(part));
+  if (able === undefined) return {};
   return {
     watch(glob, onSnapshot, onError) {
-      const latest: (ReadonlyMap<string, Resolution> | undefined)[] = parts.map(() => undefined);
-      const stops = parts.map((part, i) =>
-        part.watch?.(
-          glob,
-          (snapshot) => {
-            latest[i] = asMap(snapshot);
-            if (latest.includes(undefined)) return;
-            const whole = latest as readonly ReadonlyMap<string, Resolution>[];
-            const names = new Set(whole.flatMap((map) => [...map.keys()]));
-            onSnapshot(new Map([...names].map((name) => [name, merge(whole.flatMap((map) => map.get(name) ?? []))])));
-          },
-          onError,
-        ),
-      );
-      return () => {
-        for (const stop of stops) stop?.();
+      const latest: ReadonlyMap<string, Resolution>[] = [];
+      const missing = new Set(able.keys());
+      let stopped = false;
+      const publish = (i: number, snapshot: Snapshot): void => {
+        latest[i] = asMap(snapshot);
+        missing.delete(i);
+        if (stopped || missing.size > 0) return;
+        const names = new Set(latest.flatMap((map) => [...map.keys()]));
+        onSnapshot(
+          new Map(
+            [...names].map((name) => [
+              name,
+              merge(
+                name,
+                latest.map((map) => map.get(name)),
+              ),
+            ]),
+          ),
+        );
       };
+      const stops: (() => void)[] = [];
+      const stop = (): void => {
+        stopped = true;
+        for (const each of stops.splice(0)) each();
+      };
+      try {
+        for (const [i, watch] of able.entries())
+          stops.push(watch(glob, (snapshot) => publish(i, snapshot), onError));
+      } catch (error) {
+        stop();
+        throw error;
+      }
+      return stop;
     },
   };
 }
 
-/** A snapshot as a map. */
-export function asMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
-  return snapshot instanceof Map ? (snapshot as ReadonlyMap<string, Resolution>) : new Map(Object.entries(snapshot));
+/** Entries in the order of their names. */
+export function sorted<T extends { readonly name: string }>(entries: Iterable<T>): T[] {
+  return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Closes all parts. */
+/** A snapshot as a map, without the names that it says are absent. */
+export function asMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
+  const entries: Iterable<[string, Resolution]> =
+    snapshot instanceof Map ? snapshot : Object.entries(snapshot);
+  return new Map([...entries].filter(([, resolution]) => resolution.kind !== 'absent'));
+}
+
+/** Closes all parts, also when one of them fails to; each once, though it may be several parts. */
 export async function closeAll(parts: readonly Registry[]): Promise<void> {
-  await Promise.all(parts.map((part) => part.close?.()));
+  const closed = await Promise.allSettled([...new Set(parts)].map(async (part) => part.close?.()));
+  const failed = closed.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

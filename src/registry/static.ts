@@ -1,10 +1,14 @@
-/** A registry of addresses written down in the program. Checked whole when it is made; nothing changes afterwards. */
+/**
+ * A registry of addresses written down in the program. Checked whole when it is made; nothing changes afterwards,
+ * whatever becomes of the object it was made from.
+ */
 import type { AddressText } from '../core/address.js';
-import { toEndpoint, type EndpointInit } from '../core/endpoint.js';
-import { ClerkError, isClerkError } from '../core/errors.js';
+import { toEndpoint, type Endpoint, type EndpointInit } from '../core/endpoint.js';
+import { ClerkError } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
-import type { Registry, Resolution } from '../core/registry.js';
+import type { AbsentResolution, BoundResolution, Registry } from '../core/registry.js';
+import { shown } from '../core/shown.js';
 import { fitsFilter } from './filter.js';
 
 /** What stands behind one name. */
@@ -18,40 +22,52 @@ export function isRegistry(value: Registry | StaticAddresses): value is Registry
   return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
 }
 
-/** A registry port as it is, or one over static addresses. */
+/**
+ * A registry port as it is, or one over static addresses.
+ *
+ * @throws {@link ClerkError} `NAME_INVALID`, `CONFIG_INVALID`
+ */
 export function asRegistry(value: Registry | StaticAddresses): Registry {
+  const given: unknown = value;
+  if (typeof given !== 'object' || given === null)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `A registry is ${given === null ? 'null' : `a ${typeof given}`}; give an object with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
+    );
   return isRegistry(value) ? value : staticRegistry(value);
 }
 
 /**
- * A registry over static addresses. What it was given may change afterwards; the registry does not.
+ * A registry over static addresses. Its answers hold for ever; of any other name it says `absent`.
  *
- * @throws {@link ClerkError} `NAME_INVALID`, `CONFIG_INVALID`
+ * @throws {@link ClerkError} `NAME_INVALID` for a key that is no absolute name, `CONFIG_INVALID` for an endpoint that
+ * cannot be used, an instance that is named twice, and anything that is not a plain object
  */
 export function staticRegistry(addresses: StaticAddresses): Registry {
-  const known = new Map<string, StaticResolution>();
-  for (const [key, value] of Object.entries(addresses)) {
-    if (!key.startsWith('/')) {
-      throw new ClerkError('CONFIG_INVALID', `The registry has the key '${key}'; static addresses need keys that are absolute names such as '/shop/orders', a registry of your own needs a resolve method`);
-    }
-    const name = parseName(key);
-    known.set(name, { kind: 'bound', endpoints: endpointsOf(name, value), ttlMs: Infinity });
-  }
-  const fitting = (glob: string): string[] => {
+  const known = knownOf(addresses);
+  const fitting = (glob: string): [string, Known][] => {
     const pattern = parseGlob(glob);
-    return [...known.keys()].filter((name) => matches(pattern, name)).sort();
+    return [...known].filter(([name]) => matches(pattern, name));
   };
   return {
-    resolve: (name) => known.get(name) ?? { kind: 'absent' },
-    list: (glob) => promised(() => fitting(glob).map((name) => ({ name, kind: 'service' as const, endpoints: known.get(name)?.endpoints.length ?? 0 }))),
-    search: (glob, filter) =>
-      promised(() =>
-        fitting(glob)
-          .map((name) => ({ name, endpoints: (known.get(name)?.endpoints ?? []).filter((endpoint) => fitsFilter(endpoint, filter)) }))
-          .filter(({ endpoints }) => endpoints.length > 0),
-      ),
+    resolve: (name) => known.get(name) ?? absent,
+    async list(glob) {
+      return fitting(glob).map(([name, { endpoints }]) => ({
+        name,
+        kind: 'service',
+        endpoints: endpoints.length,
+      }));
+    },
+    async search(glob, filter) {
+      return fitting(glob)
+        .map(([name, { endpoints }]) => ({
+          name,
+          endpoints: endpoints.filter((endpoint) => fitsFilter(endpoint, filter)),
+        }))
+        .filter(({ endpoints }) => endpoints.length > 0);
+    },
     watch(glob, onSnapshot) {
-      const snapshot = new Map(fitting(glob).map((name) => [name, known.get(name) as Resolution]));
+      const snapshot = new Map(fitting(glob));
       let stopped = false;
       queueMicrotask(() => {
         if (!stopped) onSnapshot(snapshot);
@@ -63,35 +79,60 @@ export function staticRegistry(addresses: StaticAddresses): Registry {
   };
 }
 
-/** An answer that holds for ever. */
-interface StaticResolution {
-  readonly kind: 'bound';
+/** An answer of this registry: its endpoints are all written out. */
+interface Known extends BoundResolution {
   readonly endpoints: readonly EndpointInit[];
-  readonly ttlMs: number;
 }
 
-/** A function's value as a promise, and what it throws as a rejection. */
-function promised<T>(make: () => T): Promise<T> {
-  return new Promise((resolve) => {
-    resolve(make());
-  });
+const absent: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
+
+/** Everything, in the order of names. */
+function knownOf(addresses: StaticAddresses): ReadonlyMap<string, Known> {
+  if (!isPlain(addresses))
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'The registry is neither a plain object of static addresses nor an object with a resolve method; of a Map make one with Object.fromEntries()',
+    );
+  const known = new Map<string, Known>();
+  for (const [key, value] of Object.entries(addresses).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!key.startsWith('/'))
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The registry has the key ${shown(key)}; static addresses need keys that are absolute names such as '/shop/orders', a registry of your own needs a resolve method`,
+      );
+    const name = parseName(key, 'Key of the registry');
+    known.set(name, Object.freeze({ kind: 'bound', endpoints: endpointsOf(name, value), ttlMs: Infinity }));
+  }
+  return known;
 }
 
 function endpointsOf(name: string, value: StaticEntry | readonly StaticEntry[]): readonly EndpointInit[] {
-  const seen = new Set<string>();
-  return (Array.isArray(value) ? (value as readonly StaticEntry[]) : [value as StaticEntry]).map((entry) => {
-    const { id, addresses, epoch, weight, host, zone, version, state, attributes } = checked(name, entry);
-    if (seen.has(id)) throw new ClerkError('CONFIG_INVALID', `The registry names the instance '${id}' of ${name} twice; give each an id of its own`);
-    seen.add(id);
-    return Object.freeze({ id, addresses, epoch, weight, state, attributes, ...(host === undefined ? {} : { host }), ...(zone === undefined ? {} : { zone }), ...(version === undefined ? {} : { version }) });
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const byId = new Map<string, EndpointInit>();
+  for (const entry of list) {
+    const endpoint = toEndpoint(entry, name);
+    if (byId.has(endpoint.id))
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The registry names the instance ${shown(endpoint.id)} of ${name} twice; leave one out, or give each an id of its own`,
+      );
+    byId.set(endpoint.id, asInit(endpoint));
+  }
+  return Object.freeze([...byId.values()]);
+}
+
+/** An endpoint in the words of a registry, which leave out what is not known. */
+function asInit({ address: _first, host, zone, version, ...rest }: Endpoint): EndpointInit {
+  return Object.freeze({
+    ...rest,
+    ...(host !== undefined && { host }),
+    ...(zone !== undefined && { zone }),
+    ...(version !== undefined && { version }),
   });
 }
 
-function checked(name: string, entry: StaticEntry): ReturnType<typeof toEndpoint> {
-  try {
-    return toEndpoint(entry, name);
-  } catch (error) {
-    if (isClerkError(error) && !error.message.includes(name)) throw new ClerkError('CONFIG_INVALID', `${error.message}, in the registry's entry for ${name}`, { cause: error });
-    throw error;
-  }
+/** Whether an object was written with braces, here or in another realm. Others may keep their contents elsewhere. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

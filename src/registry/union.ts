@@ -1,49 +1,107 @@
 /**
- * Several registries as one: a service's endpoints are those that any of them names. All must answer, since with one
- * missing the set would not be whole; the clerk then goes on with what it last knew.
+ * Several registries as one: a service's endpoints are those that any of them names. All must answer: with one missing
+ * the set would not be whole, so the failure of one is the failure of all, and the clerk goes on with what it last knew.
  */
-import type { BoundResolution, Registry, Resolution } from '../core/registry.js';
-import { asRegistry, type StaticAddresses } from './static.js';
-import { closeAll, listAll, searchAll, watchMerged } from './several.js';
+import { toEndpoint, type Endpoint } from '../core/endpoint.js';
+import { ClerkError, reasonOf } from '../core/errors.js';
+import type { BoundResolution, ListEntry, Registry, Resolution, SearchEntry } from '../core/registry.js';
+import { absentMs, ask, closeAll, lifeOf, ofAll, partsOf, sorted, watchAll } from './several.js';
+import type { StaticAddresses } from './static.js';
 
 /**
- * Merges registries. An instance that several name is taken from the first of them; the shortest time counts.
+ * Merges registries. An instance that several of them name is taken where its epoch is highest, from the first of those;
+ * the shortest time that an answer may be used counts, and the first rule for choosing. A link cannot be merged with
+ * anything: if the first that knows the name has a link there, the link is the answer; a later one's is left out.
  *
- * @param registries - ports or static addresses; at least one
+ * It lists, searches and watches if all of them can. Its answers bear no revision, since those of different registries
+ * cannot be compared.
+ *
+ * @param registries - ports or static addresses; at least one. They are closed with this one.
+ * @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`
  */
 export function union(...registries: readonly (Registry | StaticAddresses)[]): Registry {
-  const parts = registries.map(asRegistry);
+  const parts = partsOf(registries, 'union()');
+  const lists = ofAll(parts, (part) => part.list?.bind(part));
+  const searches = ofAll(parts, (part) => part.search?.bind(part));
   return {
     async resolve(name, context) {
-      return merged(await Promise.all(parts.map((part) => part.resolve(name, context))));
+      return merged(name, await Promise.all(parts.map((part) => ask(part, name, context))));
     },
-    ...listAll(parts),
-    ...searchAll(parts, true),
-    ...watchMerged(parts, merged),
+    ...(lists && {
+      async list(glob, context) {
+        const found = await Promise.all(lists.map((list) => list(glob, context)));
+        const byName = new Map<string, ListEntry>();
+        for (const entry of found.flat()) {
+          // How many endpoints two have together is not the sum of how many each has.
+          const { endpoints: _some, ...first } = byName.get(entry.name) ?? {};
+          byName.set(entry.name, 'name' in first ? first : entry);
+        }
+        return sorted(byName.values());
+      },
+    }),
+    ...(searches && {
+      async search(glob, filter, context) {
+        const found = await Promise.all(searches.map((search) => search(glob, filter, context)));
+        const byName = new Map<string, SearchEntry>();
+        for (const { name, endpoints } of found.flat())
+          byName.set(name, {
+            name,
+            endpoints: distinct(name, [...(byName.get(name)?.endpoints ?? []), ...endpoints]),
+          });
+        return sorted(byName.values());
+      },
+    }),
+    ...watchAll(parts, merged),
     close: () => closeAll(parts),
   };
 }
 
-function merged(resolutions: readonly Resolution[]): Resolution {
-  const known = resolutions.filter((resolution) => resolution.kind !== 'absent');
-  const first = known[0];
-  if (first === undefined) return resolutions[0] ?? { kind: 'absent' };
-  // A link cannot be merged with anything: the first one decides.
-  const bound = known.filter((resolution): resolution is BoundResolution => resolution.kind === 'bound');
-  if (first.kind === 'link' || bound.length === 1) return first;
-  const byId = new Map<string, BoundResolution['endpoints'][number]>();
-  for (const { endpoints } of bound) {
-    for (const endpoint of endpoints) {
-      const id = idOf(endpoint);
-      if (!byId.has(id)) byId.set(id, endpoint);
-    }
-  }
-  const times = resolutions.flatMap((resolution) => (resolution.kind === 'link' ? [] : [resolution.ttlMs ?? 5_000]));
+/** One answer of those of all parts, undefined being absent. */
+function merged(name: string, found: readonly (Resolution | undefined)[]): Resolution {
+  const ttlMs = Math.min(
+    ...found.map((resolution) => (resolution === undefined ? absentMs : lifeOf(resolution))),
+  );
+  const first = found.find((resolution) => resolution !== undefined && resolution.kind !== 'absent');
+  if (first === undefined) return { kind: 'absent', ttlMs };
+  if (first.kind !== 'bound') return { ...first, ttlMs };
+  const bound = found.filter((resolution): resolution is BoundResolution => resolution?.kind === 'bound');
+  const endpoints = distinct(
+    name,
+    bound.flatMap((resolution) => resolution.endpoints),
+  );
   const policy = bound.find((resolution) => resolution.policy !== undefined)?.policy;
-  return { kind: 'bound', endpoints: [...byId.values()], ttlMs: Math.min(...times), ...(policy === undefined ? {} : { policy }) };
+  const { canonical, trail } = first;
+  return {
+    kind: 'bound',
+    endpoints,
+    ttlMs,
+    ...(policy !== undefined && { policy }),
+    ...(canonical !== undefined && { canonical }),
+    ...(trail !== undefined && { trail }),
+  };
 }
 
-function idOf(endpoint: BoundResolution['endpoints'][number]): string {
-  if (typeof endpoint === 'string' || endpoint instanceof URL) return String(endpoint);
-  return endpoint.id ?? String(endpoint.address ?? endpoint.addresses?.[0]);
+/** Every instance once, where its epoch is highest. */
+function distinct<T extends BoundResolution['endpoints'][number]>(
+  name: string,
+  endpoints: readonly T[],
+): T[] {
+  const byId = new Map<string, { readonly epoch: number; readonly endpoint: T }>();
+  for (const endpoint of endpoints) {
+    const { id, epoch } = checked(name, endpoint);
+    if (epoch > (byId.get(id)?.epoch ?? -1)) byId.set(id, { epoch, endpoint });
+  }
+  return [...byId.values()].map(({ endpoint }) => endpoint);
+}
+
+function checked(name: string, endpoint: unknown): Endpoint {
+  try {
+    return toEndpoint(endpoint, name);
+  } catch (error) {
+    throw new ClerkError(
+      'REGISTRY_INVALID',
+      `A registry's answer for ${name} has an endpoint that cannot be used: ${reasonOf(error)}`,
+      { cause: error },
+    );
+  }
 }

@@ -152,6 +152,8 @@ class HttpChannel implements Channel {
       connections: this.#options.connections,
       // The attempt's own limit is finer; what the program sets goes before it.
       headersTimeout: 0,
+      // HTTP/2 only: a peer that went silent is noticed, since TCP alone would not for minutes. @see promises C2.3
+      pingInterval: 1_000,
       ...this.#options.undici,
       // undici's clock for idle connections ticks every half second, so this ends within one.
       ...(cautious ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),

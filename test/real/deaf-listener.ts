@@ -2,18 +2,17 @@
 import { fork } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 
-/** Its address. It ends with the test. */
-export async function deafListener(): Promise<string> {
+/** See the file's header. */
+export interface DeafListener {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Starts one in a process of its own. */
+export async function deafListener(): Promise<DeafListener> {
   const child = fork(fileURLToPath(new URL('programs/deaf-listener.mjs', import.meta.url)));
   const held: Socket[] = [];
-  onTestFinished(async () => {
-    for (const socket of held) socket.destroy();
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await ended;
-  });
   const port = await new Promise<number>((resolve) => child.once('message', (message) => resolve(message as number)));
   // The kernel takes as many as its queue holds and lets the rest wait: when one is not taken, it is full.
   for (let taken = true; taken; ) {
@@ -25,5 +24,13 @@ export async function deafListener(): Promise<string> {
       new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 200)),
     ]);
   }
-  return `http://127.0.0.1:${port}`;
+  return {
+    address: `http://127.0.0.1:${port}`,
+    async close() {
+      for (const socket of held) socket.destroy();
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { constants, createSecureServer, type Http2Session, type ServerHttp2Strea
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Identity } from './certificates.js';
+import { probeMark } from './raw-peer.js';
 
 /** What becomes of each stream. `goaway-below` claims not to have seen it, `goaway-above` to have. */
 export type StreamFate = 'answer' | 'refused-stream' | 'internal-error' | 'cancel' | 'goaway-below' | 'goaway-above' | 'session-lost' | 'silence';
@@ -33,7 +34,7 @@ export async function h2Peer(identity: Identity, fate: StreamFate): Promise<H2Pe
   });
   server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
-    if (headers[':path'] === '*') {
+    if (headers['user-agent'] === probeMark) {
       stream.respond({ ':status': 204 }, { endStream: true });
       return;
     }

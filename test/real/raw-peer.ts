@@ -1,7 +1,7 @@
 /**
  * A peer on a real TCP socket that does to a connection, or to a request, exactly what its fate says. It reads HTTP/1.1
  * by hand, counts every byte that is not part of a TLS handshake, and counts a request as executed when it has read
- * all of it. Questions for a sign of life (`OPTIONS *`) are answered and never counted.
+ * all of it. Questions for a sign of life are answered while its fate is `answer`, and never counted.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -18,7 +18,7 @@ export type Fate =
   | 'silence'
   | 'garbage'
   | 'reset-in-body'
-  | 'reset-in-whole-headers';
+  | 'reset-in-head';
 
 /** A request as the peer read it. */
 export interface RawRequest {
@@ -43,6 +43,9 @@ export interface RawPeer {
   /** Refuses new connections from now on; those that stand are reset. */
   refuse(): Promise<void>;
 }
+
+/** What the clerk's questions for a sign of life carry, and no request does. */
+export const probeMark = 'binding-clerk (probe)';
 
 /** Certificate and key in PEM. */
 export interface PeerIdentity {
@@ -109,8 +112,9 @@ class Peer implements RawPeer {
     socket.on('data', (bytes: Buffer) => {
       if (this.fate === 'reset-in-handshake') socket.resetAndDestroy();
       if (this.fate === 'reset-in-handshake' || this.fate === 'silence-in-handshake') return;
-      if (unread.length === 0 && bytes.subarray(0, 9).toString() === 'OPTIONS *') {
-        socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+      // The clerk asks for a sign of life on a connection of its own.
+      if (unread.length === 0 && bytes.includes(probeMark)) {
+        if (this.fate === 'answer') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
         return;
       }
       this.requestBytes += bytes.length;
@@ -137,7 +141,7 @@ class Peer implements RawPeer {
       case 'reset-in-body':
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () => setImmediate(() => reset(socket)));
         break;
-      case 'reset-in-whole-headers':
+      case 'reset-in-head':
         socket.write('HTTP/1.1 200 OK\r\ncontent-le', () => setImmediate(() => reset(socket)));
         break;
       case 'answer':

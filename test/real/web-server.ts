@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
+import { probeMark } from './raw-peer.js';
 
 /** See the file's header. */
 export interface WebServer {
@@ -33,7 +34,7 @@ export async function webServer(handle: RequestListener, { tls, unix = false }: 
   const hosts: string[] = [];
   const waiting: (() => void)[] = [];
   const listener: RequestListener = (request, response) => {
-    if (request.method === 'OPTIONS' && request.url === '*') {
+    if (request.headers['user-agent'] === probeMark) {
       response.statusCode = 204;
       response.end();
       return;

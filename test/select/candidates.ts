@@ -23,9 +23,18 @@ export interface Standin extends Candidate {
 }
 
 export function standin(given: string | Given): Standin {
-  const { id, pending = 0, load = 0, closed = false, ...labels } = typeof given === 'string' ? { id: given } : given;
+  const {
+    id,
+    pending = 0,
+    load = 0,
+    closed = false,
+    ...labels
+  } = typeof given === 'string' ? { id: given } : given;
   return {
-    endpoint: toEndpoint({ ...labels, id, address: 'http://127.0.0.1:1', host: labels.host ?? 'elsewhere' }, 'a test'),
+    endpoint: toEndpoint(
+      { ...labels, id, address: 'http://127.0.0.1:1', host: labels.host ?? 'elsewhere' },
+      'a test',
+    ),
     status: closed ? 'closed' : 'open',
     latencyMs: 0,
     pending,

@@ -49,7 +49,12 @@ for (const { name, policy, endpoints, standpoint = {}, seed, picks, key, expect:
 
 test('the same seed makes the same picks, whatever the policy', () => {
   const words = ['random', 'round-robin', 'least-pending', 'load-aware', 'local-first', 'affinity'] as const;
-  const given = ['a', { id: 'b', weight: 3 }, { id: 'c', host: 'here' }, { id: 'd', host: 'here', closed: true }];
+  const given = [
+    'a',
+    { id: 'b', weight: 3 },
+    { id: 'c', host: 'here' },
+    { id: 'd', host: 'here', closed: true },
+  ];
   for (const word of words) {
     const run = (seed: number): string => new Choosing(policyOf(word), given, { seed }).picks(60).join('');
     expect(run(5), word).toBe(run(5));

@@ -1,0 +1,85 @@
+/**
+ * A process that calls in one way and measures itself: closed loops for what a call costs, open loops for what callers feel.
+ * Every way has a process of its own, as it would in a program, so that no way's code is optimised for another's.
+ */
+import { answering } from './children.js';
+import { now, sleep } from './clock.js';
+import { ways } from './ways.js';
+
+/** @type {import('./ways.js').Way} */
+let way;
+
+answering({
+  /** @param {{ way: string, origins: string[], subject?: string }} input */
+  async prepare({ way: name, origins, subject }) {
+    way = await ways[name](origins, subject);
+  },
+  closed: closedLoop,
+  open: openLoop,
+  rss: () => process.memoryUsage.rss(),
+});
+
+/**
+ * A number of calls, so many at a time, each caller beginning its next when its last has ended.
+ *
+ * @param {{ calls: number, concurrency: number }} input
+ * @returns {Promise<{ cpuUs: number, wallUs: number }>} per call
+ */
+async function closedLoop({ calls, concurrency }) {
+  const { call } = way;
+  let begun = 0;
+  const caller = async () => {
+    while (begun < calls) {
+      begun++;
+      await call();
+    }
+  };
+  const cpu = process.cpuUsage();
+  const start = now();
+  await Promise.all(Array.from({ length: concurrency }, caller));
+  const wallUs = (now() - start) * 1_000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { cpuUs: (user + system) / calls, wallUs: wallUs / calls };
+}
+
+/**
+ * Calls at a fixed rate whatever becomes of them. A latency counts from when the call was due, so a caller that is held
+ * up cannot hide what it did to those behind it. What has not settled `limitMs` after it was due counts as failed.
+ *
+ * @param {{ rate: number, seconds: number, limitMs?: number, startAt: number }} input - `startAt` on the machine's clock
+ * @returns {Promise<{ due: Float64Array, ms: Float64Array, replica: string[], failure: string[] }>}
+ */
+async function openLoop({ rate, seconds, limitMs = 10_000, startAt }) {
+  const total = Math.round(rate * seconds);
+  const gapMs = 1_000 / rate;
+  const due = Float64Array.from({ length: total }, (_, i) => startAt + i * gapMs);
+  const ms = new Float64Array(total).fill(limitMs);
+  const replica = new Array(total).fill('');
+  const failure = new Array(total).fill('no answer in time');
+  let launched = 0;
+  let settled = 0;
+  const launch = async (i) => {
+    let who = '';
+    let error = '';
+    try {
+      who = /** @type {string} */ (await way.call());
+    } catch (reason) {
+      const { code, message } = /** @type {any} */ (reason);
+      error = String(code ?? message);
+    }
+    const took = now() - due[i];
+    if (took <= limitMs) {
+      ms[i] = took;
+      replica[i] = who;
+      failure[i] = error;
+    }
+    settled++;
+  };
+  while (launched < total) {
+    await sleep(due[launched] - now());
+    while (launched < total && due[launched] <= now()) void launch(launched++);
+  }
+  const end = now() + limitMs;
+  while (settled < total && now() < end) await sleep(10);
+  return { due, ms, replica, failure };
+}

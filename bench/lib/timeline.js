@@ -1,0 +1,148 @@
+/** What happened over time, one panel for each way of calling, with the moments of fault and healing marked. */
+import { box, colours, crosses, curve, dots, drawing, line, linear, logarithmic, text } from './svg.js';
+
+const width = 860;
+const left = 64;
+const right = 24;
+
+/**
+ * @typedef {object} Run
+ * @property {string} title
+ * @property {string} remark - right of the title
+ * @property {boolean} ours
+ * @property {number[]} at - ms, 0 is the fault
+ * @property {number[]} ms
+ * @property {boolean[]} failed
+ */
+
+/**
+ * Every call as a dot, its latency on a logarithmic scale, failed ones as crosses.
+ *
+ * @param {string} title
+ * @param {string} subtitle
+ * @param {{ runs: Run[], fromMs: number, toMs: number, healedAt: number }} data
+ */
+export function latencyPlot(title, subtitle, { runs, fromMs, toMs, healedAt }) {
+  const height = 132;
+  const x = linear(fromMs, toMs, left, width - right);
+  const shapes = [];
+  let top = 96;
+  for (const { title: name, remark, ours, at, ms, failed } of runs) {
+    const y = logarithmic(0.5, 10_000, top + height, top);
+    shapes.push(...heading(name, remark, top, ours));
+    for (const tick of [1, 10, 100, 1_000, 10_000]) {
+      shapes.push(line(left, y(tick), width - right, y(tick), colours.line));
+      shapes.push(text(left - 8, y(tick) + 4, tick < 1_000 ? `${tick} ms` : `${tick / 1_000} s`, axis));
+    }
+    const good = [];
+    const bad = [];
+    for (let i = 0; i < at.length; i++) (failed[i] ? bad : good).push([x(at[i]), y(ms[i])]);
+    shapes.push(...marks(x, top, height, healedAt));
+    shapes.push(dots(good, ours ? colours.ours : colours.muted));
+    if (bad.length > 0) shapes.push(crosses(bad, colours.fault));
+    top += height + 44;
+  }
+  shapes.push(...seconds(x, fromMs, toMs, top - 44));
+  return drawing(width, top - 4, title, subtitle, shapes);
+}
+
+/**
+ * @typedef {object} ShareRun
+ * @property {string} title
+ * @property {boolean} ours
+ * @property {[number, number][]} points - ms from the fault, share of one replica
+ */
+
+/**
+ * The share of one replica over time, one panel for each fault and a curve for each way of calling.
+ *
+ * @param {string} title
+ * @param {string} subtitle
+ * @param {{ panels: { title: string, healedAt: number, runs: ShareRun[] }[], fair: number, fromMs: number, toMs: number }} data
+ */
+export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
+  const height = 170;
+  const x = linear(fromMs, toMs, left, width - right);
+  const peers = [
+    ['#64748b', ''],
+    ['#b45309', '6 3'],
+    ['#7c3aed', '2 3'],
+    ['#0f766e', '8 3 2 3'],
+  ];
+  const shapes = [];
+  let top = 128;
+  panels.forEach(({ title: name, healedAt, runs }, index) => {
+    const y = linear(0, 0.6, top + height, top);
+    const style = (i) =>
+      runs[i].ours ? [colours.ours, ''] : peers[runs.slice(0, i).filter((run) => !run.ours).length % 4];
+    if (index === 0) {
+      let at = 24;
+      runs.forEach((run, i) => {
+        const [stroke, dash] = style(i);
+        shapes.push(
+          curve(
+            [
+              [at, 76],
+              [at + 26, 76],
+            ],
+            stroke,
+            2.5,
+            dash,
+          ),
+          text(at + 32, 80, run.title, { weight: run.ours ? 600 : 400 }),
+        );
+        at += 60 + run.title.length * 6.6;
+      });
+    }
+    shapes.push(...heading(name, '', top, false));
+    for (const tick of [0, 0.2, 0.4, 0.6]) {
+      shapes.push(line(left, y(tick), width - right, y(tick), colours.line));
+      shapes.push(text(left - 8, y(tick) + 4, `${Math.round(tick * 100)} %`, axis));
+    }
+    shapes.push(line(left, y(fair), width - right, y(fair), colours.goal, { dash: '4 3' }));
+    shapes.push(text(left + 4, y(fair) - 4, 'fair', { size: 10, fill: colours.goal }));
+    shapes.push(...marks(x, top, height, healedAt));
+    runs.forEach(({ points, ours }, i) => {
+      const [stroke, dash] = style(i);
+      shapes.push(
+        curve(
+          points.map(([at, share]) => [x(at), y(Math.min(share, 0.6))]),
+          stroke,
+          ours ? 2.5 : 1.6,
+          dash,
+        ),
+      );
+    });
+    top += height + 52;
+  });
+  shapes.push(...seconds(x, fromMs, toMs, top - 52));
+  return drawing(width, top - 12, title, subtitle, shapes);
+}
+
+const axis = /** @type {const} */ ({ size: 10, fill: colours.muted, anchor: 'end' });
+
+function heading(name, remark, top, ours) {
+  return [
+    text(left, top - 12, name, { size: 13, weight: 600, fill: ours ? colours.ours : colours.ink }),
+    text(width - right, top - 12, remark, { size: 11, fill: colours.muted, anchor: 'end' }),
+  ];
+}
+
+function marks(x, top, height, healedAt) {
+  return [
+    box(x(0), top, x(healedAt) - x(0), height, colours.fault, 0.05, 0),
+    line(x(0), top, x(0), top + height, colours.fault, { width: 1.5 }),
+    text(x(0) + 4, top + 11, 'fault', { size: 10, fill: colours.fault }),
+    line(x(healedAt), top, x(healedAt), top + height, colours.heal, { width: 1.5 }),
+    text(x(healedAt) + 4, top + 11, 'healed', { size: 10, fill: colours.heal }),
+  ];
+}
+
+function seconds(x, fromMs, toMs, y) {
+  const shapes = [];
+  for (let s = Math.ceil(fromMs / 1_000); s <= toMs / 1_000; s++) {
+    shapes.push(line(x(s * 1_000), y, x(s * 1_000), y + 4, colours.muted));
+    shapes.push(text(x(s * 1_000), y + 16, `${s} s`, { size: 10, fill: colours.muted, anchor: 'middle' }));
+  }
+  return shapes;
+}

@@ -1,0 +1,89 @@
+/**
+ * Measures the built library beside its peers and writes `results/`. Ends exactly the processes it started, also when a row
+ * fails, when time is up, and when it is interrupted.
+ *
+ *     node main.js [--only P1,P3] [--quick] [--seed 7] [--subject MODULE]
+ */
+import { parseArgs } from 'node:util';
+import { endAll } from './lib/children.js';
+import { Context } from './lib/context.js';
+import { circumstances, writeReport } from './lib/report.js';
+import { plainTable } from './lib/table.js';
+import * as p1 from './rows/p1.js';
+import * as p15 from './rows/p15.js';
+import * as p1b from './rows/p1b.js';
+import * as p2 from './rows/p2.js';
+import * as p3 from './rows/p3.js';
+import * as p4 from './rows/p4.js';
+import * as p5 from './rows/p5.js';
+import * as p7 from './rows/p7.js';
+import * as p8 from './rows/p8.js';
+import * as p9 from './rows/p9.js';
+
+const rows = [p1, p1b, p2, p3, p4, p5, p7, p8, p9, p15];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '7' },
+    subject: { type: 'string' },
+  },
+});
+const wanted = values.only?.toLowerCase().split(',');
+const strangers = wanted?.filter((id) => !rows.some((row) => row.id.toLowerCase() === id)) ?? [];
+if (strangers.length > 0 || !Number.isSafeInteger(Number(values.seed))) {
+  const ids = rows.map((row) => row.id).join(', ');
+  console.error(
+    strangers.length > 0
+      ? `No row ${strangers.join(', ')}; there are ${ids}`
+      : 'The seed is not a whole number',
+  );
+  process.exit(2);
+}
+
+process.on('exit', endAll);
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.once(signal, () => {
+    endAll();
+    process.exit(130);
+  });
+}
+
+const context = new Context({ quick: values.quick, seed: Number(values.seed), subject: values.subject });
+const began = performance.now();
+const seconds = () => (performance.now() - began) / 1_000;
+const limitSeconds = values.quick ? 120 : 720;
+const timeIsUp = new Promise((_, reject) => {
+  setTimeout(() => reject(new Error(`time was up after ${limitSeconds} s`)), limitSeconds * 1_000).unref();
+});
+timeIsUp.catch(() => undefined);
+
+const done = [];
+const failures = [];
+for (const row of rows.filter(({ id }) => wanted?.includes(id.toLowerCase()) ?? true)) {
+  process.stderr.write(`${row.id}  ${row.title}  (${Math.round(seconds())} s)\n`);
+  try {
+    const result = await Promise.race([row.run(context), timeIsUp]);
+    done.push({
+      id: row.id,
+      title: row.title,
+      .../** @type {import('./lib/context.js').RowResult} */ (result),
+    });
+  } catch (error) {
+    failures.push(`${row.id}: ${error instanceof Error ? error.message : String(error)}`);
+    process.stderr.write(`    ${failures.at(-1)}\n`);
+    if (seconds() >= limitSeconds) break;
+  }
+}
+endAll();
+
+console.log(
+  Object.entries(circumstances())
+    .map(([key, value]) => `${key} ${value}`)
+    .join(' · '),
+);
+console.log(`\n${plainTable(done)}\n`);
+for (const failure of failures) console.log(`Not measured: ${failure}`);
+writeReport(done, { quick: values.quick, seed: context.seed, seconds: seconds(), failures });
+process.exit(failures.length > 0 ? 1 : 0);

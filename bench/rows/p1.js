@@ -1,0 +1,45 @@
+/** P1: what a warm request costs, everything on, beside the pool that carries it. */
+import { contestRow } from '../lib/contest-row.js';
+
+export const id = 'P1';
+export const title = 'client CPU per warm binding.request';
+
+const goal = {
+  goal: 1.05,
+  goalText: '≤ 1.05 × Pool.request',
+  reached: (/** @type {number} */ ratio) => ratio <= 1.05,
+};
+
+/** @param {import('../lib/context.js').Context} context */
+export const run = (context) =>
+  contestRow(context, {
+    plot: 'p1',
+    title: 'P1  One warm request',
+    calls: 4_000,
+    contestants: {
+      pool: { way: 'pool', servers: 1 },
+      'pool again': { way: 'pool', servers: 1 },
+      clerk: { way: 'clerk', servers: 1 },
+      'pool + retry': { way: 'pool-retry', servers: 1 },
+      'pool + timeout': { way: 'pool-timeout', servers: 1 },
+      'pools of 3': { way: 'pools-in-turn', servers: 3 },
+      'pools of 3 again': { way: 'pools-in-turn', servers: 3 },
+      'clerk of 3': { way: 'clerk', servers: 3 },
+      'p2c of 3': { way: 'p2c', servers: 3 },
+      'balanced of 3': { way: 'balanced', servers: 3 },
+    },
+    comparisons: [
+      {
+        title: 'one endpoint',
+        base: 'pool',
+        keys: ['pool again', 'clerk', 'pool + retry', 'pool + timeout'],
+        ...goal,
+      },
+      {
+        title: 'three endpoints',
+        base: 'pools of 3',
+        keys: ['pools of 3 again', 'clerk of 3', 'p2c of 3', 'balanced of 3'],
+        ...goal,
+      },
+    ],
+  });

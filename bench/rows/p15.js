@@ -1,0 +1,82 @@
+/** P15: what loading the library adds to a process, beside undici alone. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { now } from '../lib/clock.js';
+import { seeded, shuffled, median, spread } from '../lib/stats.js';
+import { packageFolder, subjectUrl } from '../lib/subject.js';
+
+export const id = 'P15';
+export const title = 'import, over bare node';
+
+/**
+ * @param {import('../lib/context.js').Context} context
+ * @returns {Promise<import('../lib/context.js').RowResult>}
+ */
+export async function run(context) {
+  const library = JSON.stringify(subjectUrl(context.subject));
+  const registry = `{ registry: { '/shop/orders': ['http://127.0.0.1:9'] } }`;
+  const programs = {
+    bare: '',
+    undici: `await import('undici');`,
+    clerk: `await import(${library});`,
+    'clerk, bound': `const { createClerk } = await import(${library}); createClerk(${registry}).bind('/shop/orders');`,
+  };
+  const keys = Object.keys(programs);
+  const random = seeded(context.seed);
+  /** @type {Record<string, { ms: number[], megabytes: number[] }>} */
+  const samples = Object.fromEntries(keys.map((key) => [key, { ms: [], megabytes: [] }]));
+  const rounds = context.quick ? 9 : 21;
+  for (let round = -1; round < rounds; round++) {
+    for (const key of shuffled(keys, random)) {
+      const { ms, megabytes } = await start(programs[key]);
+      if (round < 0) continue;
+      samples[key].ms.push(ms);
+      samples[key].megabytes.push(megabytes);
+    }
+  }
+  /** What a program takes more than another, round by round. */
+  const more = (key, than, measure) =>
+    spread(samples[key][measure].map((value, i) => value - samples[than][measure][i]));
+  const shown = (key, measure, unit) => `+ ${more(key, 'bare', measure).median.toFixed(1)} ${unit}`;
+  const line = (what, key, measure, unit, limit) => {
+    const extra = more(key, 'undici', measure);
+    return {
+      what,
+      goal: limit === undefined ? '' : `≤ undici alone + ${limit} ${unit}`,
+      ours: shown(key, measure, unit),
+      peers: `undici alone ${shown('undici', measure, unit)}`,
+      ratio: `${extra.median >= 0 ? '+' : '−'} ${Math.abs(extra.median).toFixed(1)} ${unit} (p25–p75 ${extra.p25.toFixed(1)}–${extra.p75.toFixed(1)})`,
+      reached: limit === undefined ? undefined : extra.median <= limit,
+    };
+  };
+  return {
+    verdicts: [
+      line('import: time', 'clerk', 'ms', 'ms', 10),
+      line('import: memory', 'clerk', 'megabytes', 'MB', 3),
+      line('import, createClerk, bind: time', 'clerk, bound', 'ms', 'ms', undefined),
+      line('import, createClerk, bind: memory', 'clerk, bound', 'megabytes', 'MB', undefined),
+    ],
+    details: Object.fromEntries(
+      keys.map((key) => [key, { ms: median(samples[key].ms), megabytes: median(samples[key].megabytes) }]),
+    ),
+    notes: [
+      'P15: a whole process from start to exit; the ratio column is what ours takes more than undici alone.',
+    ],
+  };
+}
+
+/** Runs a program in a process of its own, which says at its end how much memory it holds. */
+async function start(program) {
+  const source = `${program} process.stdout.write(String(process.memoryUsage.rss()), () => process.exit());`;
+  const startedAt = now();
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--no-warnings', '--input-type=module', '--eval', source],
+    {
+      cwd: packageFolder,
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    },
+  );
+  return { ms: now() - startedAt, megabytes: Number(stdout) / 1e6 };
+}

@@ -1,0 +1,55 @@
+/** P3: one choice among few and among many. */
+import { microRounds } from '../lib/micro-rounds.js';
+import { median, spread } from '../lib/stats.js';
+import { ratioText } from '../lib/table.js';
+
+export const id = 'P3';
+export const title = 'pick among 10 and among 10,000';
+
+const policies = ['random', 'load-aware', 'local-first'];
+
+/**
+ * @param {import('../lib/context.js').Context} context
+ * @returns {Promise<import('../lib/context.js').RowResult>}
+ */
+export async function run(context) {
+  const operations = policies.flatMap((policy) =>
+    [10, 10_000].map((count) => ({
+      key: `${policy} ${count}`,
+      task: 'pick',
+      process: policy,
+      input: { policy, count },
+    })),
+  );
+  const byHand = { key: 'by hand', task: 'pickByHand', process: 'by hand', input: { count: 10 } };
+  const samples = await microRounds(context, [...operations, byHand], 200_000);
+  const ns = (/** @type {string} */ key) => `${median(samples[key]).toFixed(0)} ns`;
+  const verdicts = policies.flatMap((policy) => {
+    const few = samples[`${policy} 10`];
+    const many = samples[`${policy} 10000`];
+    const growth = spread(many.map((value, i) => value / few[i]));
+    const peers = policy === 'load-aware' ? `P2C peak-EWMA by hand ${ns('by hand')}` : '';
+    return [
+      {
+        what: `${policy}, 10`,
+        goal: '≤ 100 ns',
+        ours: ns(`${policy} 10`),
+        peers,
+        ratio: '',
+        reached: median(few) <= 100,
+      },
+      {
+        what: `${policy}, 10,000`,
+        goal: '≤ 1.5 × among 10',
+        ours: ns(`${policy} 10000`),
+        peers: '',
+        ratio: ratioText(growth),
+        reached: growth.median <= 1.5,
+      },
+    ];
+  });
+  return {
+    verdicts,
+    details: Object.fromEntries(Object.entries(samples).map(([key, values]) => [key, spread(values)])),
+  };
+}

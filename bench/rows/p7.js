@@ -1,0 +1,15 @@
+/** P7: one of three replicas is killed. */
+import { faultRow } from '../lib/fault-row.js';
+
+export const id = 'P7';
+export const title = 'SIGKILL of 1 of 3';
+
+/** @param {import('../lib/context.js').Context} context */
+export const run = (context) =>
+  faultRow(context, {
+    fault: 'kill',
+    plot: 'p7',
+    title: 'P7  One of three replicas is killed',
+    slowGoal: undefined,
+    longestGoal: 40,
+  });

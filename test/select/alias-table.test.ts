@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { aliasTable, drawIndex } from '../../src/select/alias-table.js';
+import { relativeWeights } from '../../src/select/weights.js';
+import { seededRandom } from '../../src/testing/seeded-random.js';
+import { fleet, standin } from './candidates.js';
+
+/** The probability of each index, read off the table. */
+function shares(weights: readonly number[]): number[] {
+  const { keep, other } = aliasTable(Float64Array.from(weights));
+  const result = weights.map(() => 0);
+  keep.forEach((kept, slot) => {
+    result[slot]! += kept / weights.length;
+    result[other[slot]!]! += (1 - kept) / weights.length;
+  });
+  return result;
+}
+
+test('a table holds exactly the shares of its weights', () => {
+  const random = seededRandom(1);
+  for (const count of [1, 2, 3, 7, 100, 10_000]) {
+    const weights = Array.from({ length: count }, () => (random() < 0.2 ? 0 : random() ** 4));
+    weights[count - 1] = 0.5;
+    const whole = weights.reduce((sum, weight) => sum + weight, 0);
+    shares(weights).forEach((share, i) => expect(share).toBeCloseTo(weights[i]! / whole, 10));
+  }
+});
+
+test('a weight of 0 is never drawn, not by rounding either', () => {
+  const weights = Float64Array.from({ length: 999 }, (_, i) => (i % 3 === 0 ? 0 : 0.1 + i / 7));
+  const table = aliasTable(weights);
+  for (let slot = 0; slot < weights.length; slot++) {
+    for (const within of [0, 0.5, 1 - 2 ** -40]) {
+      expect(weights[drawIndex(table, (slot + within) / weights.length)]).toBeGreaterThan(0);
+    }
+  }
+});
+
+test('the largest unit below 1 is still an index', () => {
+  for (const count of [1, 2, 3, 8, 1_000]) {
+    expect(drawIndex(aliasTable(new Float64Array(count).fill(1)), 1 - 2 ** -53)).toBe(count - 1);
+  }
+});
+
+test('weights are relative to their mean, and equal ones make no difference', () => {
+  const weigh = (...weights: number[]): number[] | undefined => {
+    const relative = relativeWeights(weights.map((weight, i) => standin({ id: `e${String(i)}`, weight })));
+    return relative && [...relative];
+  };
+  expect(weigh()).toBeUndefined();
+  expect(weigh(7, 7, 7)).toBeUndefined();
+  expect(weigh(0, 0)).toBeUndefined();
+  expect(weigh(3, 1)).toEqual([1.5, 0.5]);
+  expect(weigh(0, 2)).toEqual([0, 2]);
+});
+
+test('the largest and the smallest weights that exist neither overflow nor vanish', () => {
+  const all = [
+    standin({ id: 'huge', weight: Number.MAX_VALUE }),
+    standin({ id: 'tiny', weight: Number.MIN_VALUE }),
+  ];
+  expect([...relativeWeights([...all, ...fleet(2, { weight: Number.MAX_VALUE }).map(standin)])!]).toEqual([
+    4 / 3,
+    1e-9,
+    4 / 3,
+    4 / 3,
+  ]);
+});

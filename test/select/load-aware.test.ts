@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import type { Policy } from '../../src/core/policy.js';
+import { leastPending } from '../../src/select/least-pending.js';
+import { loadAware } from '../../src/select/load-aware.js';
+import { chiSquareP } from './chi-square.js';
+import { Choosing, fleet } from './candidates.js';
+
+test.each([
+  ['load-aware', loadAware],
+  ['least-pending', leastPending],
+] as [string, () => Policy][])(
+  '%s: the two drawn always differ, and every pair is as likely',
+  (_, policy) => {
+    // Of a pair the one with the lower number wins: e0 beats 4 others, e1 3, and e4, in no pair the better, nobody.
+    const given = Array.from({ length: 5 }, (__, i) => ({ id: `e${String(i)}`, load: i, pending: i }));
+    const counts = new Choosing(policy(), given, { seed: 1 }).counts(100_000);
+    expect(chiSquareP(counts, { e0: 4, e1: 3, e2: 2, e3: 1 }), JSON.stringify(counts)).toBeGreaterThan(0.001);
+  },
+);
+
+test('calls in flight level out: no queue is longer than another by more than a few', () => {
+  const choosing = new Choosing(loadAware(), fleet(100), { seed: 2 });
+  for (let call = 0; call < 10_000; call++) {
+    const picked = choosing.pick()!;
+    picked.pending++;
+    picked.loadNow = picked.pending;
+  }
+  const pending = choosing.all.map((candidate) => candidate.pending);
+  // Random choice would spread them by some ±30 around 100.
+  expect(Math.max(...pending)).toBeLessThanOrEqual(104);
+});
+
+test('queues grow in proportion to the weights', () => {
+  for (const policy of [loadAware(), leastPending()]) {
+    const choosing = new Choosing(policy, [...fleet(2, { weight: 3 }, 'big'), ...fleet(2, {}, 'small')], {
+      seed: 3,
+    });
+    for (let call = 0; call < 4_000; call++) {
+      const picked = choosing.pick()!;
+      picked.pending++;
+      picked.loadNow = picked.pending + 1;
+    }
+    for (const { endpoint, pending } of choosing.all) {
+      const fair = (4_000 * endpoint.weight) / 8;
+      expect(
+        Math.abs(pending - fair) / fair,
+        `${policy.name} ${endpoint.id} ${String(pending)}`,
+      ).toBeLessThan(0.1);
+    }
+  }
+});
+
+test('of two, the slow one comes back when its load has fallen, without any other change', () => {
+  const choosing = new Choosing(
+    loadAware(),
+    [
+      { id: 'a', load: 200 },
+      { id: 'b', load: 5 },
+    ],
+    { seed: 4 },
+  );
+  expect(new Set(choosing.picks(50))).toEqual(new Set(['b']));
+  choosing.at('a').loadNow = 4;
+  expect(new Set(choosing.picks(50))).toEqual(new Set(['a']));
+});
+
+test('a newcomer nothing is known of is tried once, and not again before it has answered', () => {
+  const choosing = new Choosing(loadAware(), [{ id: 'old', load: 5 }, 'new'], { seed: 5 });
+  expect(choosing.picks(1)).toEqual(['new']);
+  choosing.at('new').loadNow = 2 ** 30;
+  expect(new Set(choosing.picks(50))).toEqual(new Set(['old']));
+});

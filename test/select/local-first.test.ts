@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import type { Policy } from '../../src/core/policy.js';
+import { localFirst } from '../../src/select/local-first.js';
+import { policyOf } from '../../src/select/policy-of.js';
+import { random } from '../../src/select/random.js';
+import { Choosing, fleet } from './candidates.js';
+import { chiSquareP } from './chi-square.js';
+
+test('its name tells the inner rule, but for the usual one', () => {
+  expect(localFirst().name).toBe('local-first');
+  expect(localFirst(random()).name).toBe('local-first(random)');
+});
+
+test('one draw decides the tier, and none is spent while the nearest bears everything', () => {
+  const inner: Policy = {
+    name: 'first',
+    prepare:
+      ({ candidates }) =>
+      () =>
+        candidates[0],
+  };
+  const given = [...fleet(4, { host: 'here' }, 'h'), 'far'];
+  const choosing = new Choosing(localFirst(inner), given, { seed: 1 });
+  choosing.picks(100);
+  expect(choosing.draws).toBe(0);
+  choosing.without('h0', 'h1').picks(100);
+  expect(choosing.draws).toBe(100);
+});
+
+test('the inner policy sees each tier with its own whole', () => {
+  const seen: string[] = [];
+  const inner: Policy = {
+    name: 'noting',
+    prepare({ candidates, all }) {
+      const ids = (list: typeof all): string => list.map(({ endpoint }) => endpoint.id).join(',');
+      seen.push(`${ids(candidates)} of ${ids(all)}`);
+      return () => candidates[0];
+    },
+  };
+  new Choosing(
+    localFirst(inner),
+    ['f', { id: 'h', host: 'here' }, { id: 'i', host: 'here', closed: true }, { id: 'z', zone: 'z' }],
+    { seed: 1, standpoint: { zone: 'z' } },
+  );
+  expect(seen).toEqual(['h of h,i', 'z of z', 'f of f']);
+});
+
+test('the share that stays follows the local weight left, by 1.4 up to all', () => {
+  const given = [...fleet(10, { host: 'here' }, 'h'), 'far'];
+  for (let gone = 1; gone < 10; gone++) {
+    const choosing = new Choosing(localFirst(random()), given, { seed: gone });
+    choosing.without(...fleet(gone, {}, 'h').map(({ id }) => id));
+    const { far = 0 } = choosing.counts(100_000);
+    const stays = Math.min(1, (1.4 * (10 - gone)) / 10);
+    if (stays === 1) expect(far).toBe(0);
+    else
+      expect(chiSquareP({ near: 100_000 - far, far }, { near: stays, far: 1 - stays })).toBeGreaterThan(
+        0.001,
+      );
+  }
+});
+
+test('a queue on this host grows to four times that of an equal elsewhere, and no calls leave before eight', () => {
+  const choosing = new Choosing(localFirst(), [{ id: 'near', host: 'here' }, 'far'], { seed: 2 });
+  for (let call = 0; call < 500; call++) {
+    const picked = choosing.pick()!;
+    picked.pending++;
+    picked.loadNow = picked.pending + 1;
+    if (call < 8) expect(picked.endpoint.id).toBe('near');
+  }
+  expect(choosing.at('near').pending / choosing.at('far').pending).toBeCloseTo(4, 1);
+});
+
+test('a tier whose inner rule wants nobody passes the call on', () => {
+  const notHere = policyOf((candidates) => candidates.find(({ endpoint }) => endpoint.host !== 'here'));
+  const given = [...fleet(2, { host: 'here' }, 'h'), 'far'];
+  expect(new Choosing(localFirst(notHere), given, { seed: 1 }).picks(2)).toEqual(['far', 'far']);
+});
+
+test('all closed but declared candidates again: they are shared out like any others', () => {
+  const panic = [...fleet(1, { host: 'here', closed: true }, 'h'), ...fleet(1, { closed: true }, 'f')];
+  const { all } = new Choosing(random(), panic, { seed: 1 });
+  const picker = localFirst().prepare({
+    candidates: all,
+    all,
+    standpoint: { host: 'here', zone: undefined },
+  });
+  expect(picker({ now: 0, random: () => 0.999, affinity: undefined })?.endpoint.id).toBe('h0');
+});

@@ -1,0 +1,287 @@
+/**
+ * What goes wrong in a world. Each seed draws a swarm: a few kinds of fault, each at a strength of its own; the others
+ * stay away, since a fault that is always there hides what only its absence shows.
+ */
+import type { EndpointInit } from 'binding-clerk';
+import type { FakeRuntime, MemoryRequest, Treatment } from 'binding-clerk/testing';
+import type { Dice } from './dice.js';
+import { faultKinds, type FaultKind, type Mark } from './marks.js';
+import type { RegistryTrouble } from './registry.js';
+import type { Replica, Replicas } from './replicas.js';
+import type { Truth } from './truth.js';
+
+/** The faults of a world: kinds and strengths, from 0 to 1. */
+export type Swarm = ReadonlyMap<FaultKind, number>;
+
+/** Faults after which a call that may be repeated must still succeed, while somebody well is left. */
+const gentleKinds: readonly FaultKind[] = [
+  'connect-stall',
+  'refuse',
+  'pause',
+  'kill',
+  'registry-down',
+  'registry-hang',
+  'registry-slow',
+  'registry-lie',
+  'watch-break',
+  'wall-jump',
+];
+
+export function drawSwarm(random: Dice, gentle: boolean): Swarm {
+  const kinds = gentle ? gentleKinds : faultKinds;
+  const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
+  return new Map(chosen.map((kind) => [kind, random.unit()]));
+}
+
+export interface FaultsOptions {
+  readonly runtime: FakeRuntime;
+  readonly random: Dice;
+  readonly swarm: Swarm;
+  readonly replicas: Replicas;
+  readonly truth: Truth;
+  readonly trouble: RegistryTrouble;
+  readonly services: readonly string[];
+  readonly clerks: readonly { readonly id: string; wallAheadMs: number; jumped: boolean }[];
+  readonly mark: (mark: Mark) => void;
+  readonly log: (line: string) => void;
+}
+
+/** Brings the faults of a swarm into a world, until it is healed. */
+export class Faults {
+  readonly #options: FaultsOptions;
+  readonly #undo = new Set<() => void>();
+  #over = false;
+  /** Clerks whose requests are lost. */
+  readonly #cutOff = new Set<string>();
+  #delayMs = 0;
+
+  constructor(options: FaultsOptions) {
+    this.#options = options;
+    options.replicas.judge = (replica, request) => this.#judge(replica, request);
+    for (const [kind, strength] of options.swarm) this.#plan(kind, strength);
+  }
+
+  /** Extra time for one message, in ms. */
+  messageDelayMs(): number {
+    const { random, mark } = this.#options;
+    if (this.#delayMs === 0) return 0;
+    mark('fault:delay');
+    return random.unit() * this.#delayMs;
+  }
+
+  /** What a talk of the program's own meets at a replica. */
+  fateOf(replica: Replica, clerk: string): Treatment {
+    return this.#options.replicas.treat(replica, {
+      address: replica.address,
+      path: '/',
+      method: 'TALK',
+      headers: { 'x-call-id': `${clerk}-talk` },
+      body: undefined,
+      isProbe: false,
+    });
+  }
+
+  /** Ends all faults. */
+  heal(): void {
+    const { replicas, trouble } = this.#options;
+    this.#over = true;
+    for (const undo of [...this.#undo]) undo();
+    this.#cutOff.clear();
+    this.#delayMs = 0;
+    Object.assign(trouble, { down: false, hanging: false, lying: false, slowMs: 0, mute: false });
+    replicas.heal();
+  }
+
+  #judge(replica: Replica, request: MemoryRequest): Treatment {
+    const { random, swarm, mark } = this.#options;
+    if (this.#over) return {};
+    const clerk = request.headers['x-call-id']?.split('-')[0] ?? '';
+    if (this.#cutOff.has(clerk)) {
+      mark('fault:cut-off');
+      return { fate: 'hang' };
+    }
+    if (replica.slowMs > 0) mark('fault:slow-replica');
+    if (replica.status !== undefined) mark(replica.retryAfter === undefined ? 'fault:status' : 'fault:retry-after');
+    const fates = [
+      ['lose-request', 'hang'],
+      ['lose-reply', 'drop-reply'],
+      ['reset-before', 'reset-before'],
+      ['reset-after', 'reset-after'],
+      ['truncate', 'truncate'],
+    ] as const;
+    for (const [kind, fate] of fates) {
+      const strength = swarm.get(kind);
+      // Squared: mostly rare, sometimes three in five.
+      if (strength === undefined || !random.chance(0.02 + 0.6 * strength ** 2)) continue;
+      mark(`fault:${kind}`);
+      return { fate, ...(fate === 'truncate' ? { bodyDelayMs: random.between(0, 20) } : {}) };
+    }
+    return {};
+  }
+
+  /** Faults that come and go: a Poisson process of episodes. */
+  #plan(kind: FaultKind, strength: number): void {
+    const { runtime, random } = this.#options;
+    const begin = this.#episodes[kind];
+    if (begin === undefined) return;
+    const meanMs = 4_000 - 3_500 * strength;
+    const next = (): void => {
+      if (this.#over) return;
+      const undo = begin(strength);
+      if (undo) this.#during(random.between(20, 200 + 4_000 * strength ** 2), undo);
+      runtime.setTimer(next, -Math.log(1 - random.unit()) * meanMs);
+    };
+    runtime.setTimer(next, random.unit() * meanMs);
+  }
+
+  #during(ms: number, undo: () => void): void {
+    const end = (): void => {
+      if (!this.#undo.delete(end)) return;
+      timer.cancel();
+      undo();
+    };
+    const timer = this.#options.runtime.setTimer(end, ms);
+    this.#undo.add(end);
+  }
+
+  readonly #episodes: Partial<Record<FaultKind, (strength: number) => (() => void) | undefined>> = {
+    'connect-stall': () => this.#holding('connect-stall', 'stalled'),
+    refuse: () => this.#holding('refuse', 'refusing'),
+    pause: () => this.#holding('pause', 'paused'),
+    kill: () => this.#holding('kill', 'down'),
+    'slow-replica': (strength) => this.#changing((replica) => (replica.slowMs = 2_000 * strength), (replica) => (replica.slowMs = 0)),
+    status: () => {
+      const status = this.#options.random.one([500, 502, 503, 503, 504, 501, 404]);
+      return this.#changing((replica) => (replica.status = status), (replica) => (replica.status = undefined));
+    },
+    'retry-after': () => {
+      const status = this.#options.random.one([429, 503]);
+      const seconds = this.#options.random.one([0, 1, 1, 2, 30]);
+      return this.#changing(
+        (replica) => {
+          replica.status = status;
+          replica.retryAfter = seconds;
+        },
+        (replica) => {
+          replica.status = replica.retryAfter = undefined;
+        },
+      );
+    },
+    delay: (strength) => {
+      this.#delayMs = 400 * strength ** 2;
+      return () => (this.#delayMs = 0);
+    },
+    'cut-off': () => {
+      const { id } = this.#options.random.one(this.#options.clerks);
+      this.#cutOff.add(id);
+      this.#options.log(`cut off ${id}`);
+      return () => this.#cutOff.delete(id);
+    },
+    'restart-elsewhere': () => this.#replace('restart-elsewhere', true, false),
+    'address-reuse': () => this.#replace('address-reuse', true, true),
+    withdraw: () => this.#replace('withdraw', false, false),
+    scale: () => this.#scale(),
+    'registry-down': () => this.#registry({ down: true }, { down: false }),
+    'registry-hang': () => this.#registry({ hanging: true }, { hanging: false }),
+    'registry-lie': () => this.#registry({ lying: true }, { lying: false }),
+    'watch-break': () => this.#registry({ mute: true }, { mute: false }),
+    'registry-slow': (strength) => this.#registry({ slowMs: 3_000 * strength ** 2 }, { slowMs: 0 }),
+    'registry-empty': () => this.#empty(),
+    'wall-jump': () => {
+      const { random, clerks, mark, log } = this.#options;
+      const clerk = random.one(clerks);
+      const ms = random.one([-3_600_000, 3_600_000, -500, 500]);
+      clerk.wallAheadMs += ms;
+      clerk.jumped = true;
+      mark('fault:wall-jump');
+      log(`wall clock of ${clerk.id} jumps by ${ms}`);
+      return undefined;
+    },
+  };
+
+  #target(): Replica | undefined {
+    const { random, replicas, services } = this.#options;
+    const targets = replicas.of(random.one(services)).filter(({ sheltered }) => !sheltered);
+    return targets.length === 0 ? undefined : random.one(targets);
+  }
+
+  #holding(kind: FaultKind, how: keyof Replica['held']): (() => void) | undefined {
+    const replica = this.#target();
+    if (replica === undefined) return undefined;
+    this.#options.mark(`fault:${kind}`);
+    this.#options.replicas.hold(replica, how);
+    return () => this.#options.replicas.free(replica, how);
+  }
+
+  #changing(begin: (replica: Replica) => void, end: (replica: Replica) => void): (() => void) | undefined {
+    const replica = this.#target();
+    if (replica === undefined) return undefined;
+    begin(replica);
+    this.#options.log(`${replica.id} slow ${replica.slowMs} status ${replica.status} retry-after ${replica.retryAfter}`);
+    return () => end(replica);
+  }
+
+  /** One instance ends and another takes its place, at its address or elsewhere. */
+  #replace(kind: FaultKind, killed: boolean, sameAddress: boolean): undefined {
+    const { replicas, truth, runtime, random, mark } = this.#options;
+    const old = this.#target();
+    if (old === undefined) return undefined;
+    mark(`fault:${kind}`);
+    if (killed) replicas.hold(old, 'down');
+    const next = replicas.start(old.service, {
+      serviceMs: old.serviceMs,
+      ...(sameAddress ? { address: old.address } : {}),
+    });
+    truth.add(old.service, endpointOf(next));
+    // The registry learns of a crash only when the lease is over.
+    const leaseMs = killed ? random.between(0, 3_000) : 0;
+    runtime.setTimer(() => truth.remove(old.service, old.id), leaseMs);
+    // Who withdraws goes on for a while, for those who have not heard of it.
+    if (!killed) runtime.setTimer(() => replicas.hold(old, 'down'), random.between(0, 8_000));
+    return undefined;
+  }
+
+  #scale(): undefined {
+    const { replicas, truth, random, services, mark } = this.#options;
+    mark('fault:scale');
+    const service = random.one(services);
+    const running = replicas.of(service);
+    const target = random.one([...running, undefined]);
+    if (target && running.length > 1 && !target.sheltered && random.chance(0.5)) {
+      truth.remove(service, target.id);
+    } else if (running.length < 12) {
+      truth.add(service, endpointOf(replicas.start(service, { serviceMs: random.between(1, 20) })));
+    }
+    return undefined;
+  }
+
+  #registry(begin: Partial<RegistryTrouble>, end: Partial<RegistryTrouble>): () => void {
+    const { trouble, log } = this.#options;
+    Object.assign(trouble, begin);
+    log(`registry ${JSON.stringify(begin)}`);
+    return () => {
+      Object.assign(trouble, end);
+      log(`registry ${JSON.stringify(end)}`);
+    };
+  }
+
+  /** The registry means it: nobody is there, or the name itself is gone. Later everybody is back. */
+  #empty(): () => void {
+    const { truth, random, services, mark, log } = this.#options;
+    const service = random.one(services);
+    const before = truth.endpoints(service);
+    const absent = random.chance(0.3);
+    mark('fault:registry-empty');
+    log(`registry ${absent ? 'forgets' : 'empties'} ${service}`);
+    truth.set(service, absent ? undefined : new Map());
+    return () => {
+      log(`registry knows ${service} again`);
+      truth.set(service, new Map([...(before ?? []), ...(truth.endpoints(service) ?? [])]));
+    };
+  }
+}
+
+/** A replica as the registry names it. */
+export function endpointOf(replica: Replica): EndpointInit {
+  return { id: replica.id, address: replica.address };
+}

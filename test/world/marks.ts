@@ -1,0 +1,104 @@
+/**
+ * Coverage marks: what must have happened often enough over all seeds. A world in which no call ever fails over proves
+ * nothing about failing over.
+ */
+
+/** Faults that a swarm draws from. */
+export const faultKinds = [
+  'lose-request',
+  'lose-reply',
+  'reset-before',
+  'reset-after',
+  'truncate',
+  'status',
+  'retry-after',
+  'delay',
+  'slow-replica',
+  'connect-stall',
+  'refuse',
+  'pause',
+  'kill',
+  'restart-elsewhere',
+  'address-reuse',
+  'withdraw',
+  'scale',
+  'cut-off',
+  'registry-down',
+  'registry-hang',
+  'registry-slow',
+  'registry-lie',
+  'registry-empty',
+  'watch-break',
+  'wall-jump',
+  'caller-abort',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** What calls, endpoints and clerks may come to. */
+export const happenings = [
+  'ok',
+  'ok-once',
+  'ok-after-failover',
+  'once-resent-unsent',
+  'idempotent-run-twice',
+  'failover',
+  'suspect',
+  'ejected',
+  'revived',
+  'stale',
+  'started',
+  'factory-shared',
+  'factory-failed',
+  'no-endpoint',
+  'name-not-found',
+  'registry-error-first',
+  'exhausted',
+  'deadline',
+  'deadline-unsent',
+  'outcome-unknown',
+  'unknown-but-run',
+  'unknown-not-run',
+  'budget-refused',
+  'status-thrown',
+  'failed-status-returned',
+  'aborted',
+  'aborted-sent',
+  'watch-update',
+  'used-after-wall-jump',
+  'closed-with-calls',
+  'destroyed-with-calls',
+  'refused-when-closed',
+  'gentle-call',
+  'talk-failed-over',
+] as const;
+
+export type Happening = (typeof happenings)[number];
+
+/** `fault:…` for faults, the bare word for happenings. */
+export type Mark = `fault:${FaultKind}` | Happening;
+
+export const allMarks: readonly Mark[] = [
+  ...faultKinds.map((kind) => `fault:${kind}` as const),
+  ...happenings,
+];
+
+/** Counts marks. */
+export class Marks {
+  readonly counts = new Map<Mark, number>();
+
+  hit(mark: Mark, count = 1): void {
+    this.counts.set(mark, (this.counts.get(mark) ?? 0) + count);
+  }
+
+  add(other: Marks): void {
+    for (const [mark, count] of other.counts) this.hit(mark, count);
+  }
+
+  /** Those that were hit fewer than `least` times. */
+  missing(least: number): string[] {
+    return allMarks
+      .filter((mark) => (this.counts.get(mark) ?? 0) < least)
+      .map((mark) => `${mark} (${this.counts.get(mark) ?? 0})`);
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Knows everything that happened in a world and compares it with what was promised. Nothing here is told to the
+ * clerks, and nothing that they say is believed without a look at the truth.
+ */
+import type { ClerkError, Kind } from 'binding-clerk';
+import type { Marks } from './marks.js';
+import type { Truth } from './truth.js';
+
+/** One call of a program, from its start to its end. */
+export interface CallRecord {
+  readonly id: string;
+  readonly clerk: string;
+  readonly service: string;
+  readonly kind: Kind;
+  readonly how: 'request' | 'json' | 'call';
+  readonly startedAt: number;
+  readonly timeoutMs: number;
+  /** While it runs, only faults that the gentle rule admits can happen. */
+  readonly gentle: boolean;
+  /** The clerk had a usable answer for the name when it began. */
+  readonly cached: boolean;
+  abortedAt: number | undefined;
+  /** The clerk was destroyed under it. */
+  cutAt: number | undefined;
+  settledAt: number | undefined;
+  outcome: { readonly ok: true; readonly statusCode: number } | { readonly ok: false; readonly error: unknown } | undefined;
+  /** Attempts, in order; `sent` once the request may have left. */
+  readonly attempts: { readonly at: number; readonly endpoint: string; sent: boolean }[];
+}
+
+/** One attempt as it was begun by a clerk. */
+interface Attempted {
+  readonly at: number;
+  readonly repeat: boolean;
+}
+
+const windowMs = 10_000;
+
+export class Oracle {
+  readonly calls: CallRecord[] = [];
+  readonly violations: string[] = [];
+  /** Attempts by clerk and service. */
+  readonly #attempts = new Map<string, Attempted[]>();
+  /** Whether a clerk was last told of endpoints, by clerk and service. */
+  readonly #told = new Map<string, number>();
+
+  constructor(
+    readonly truth: Truth,
+    readonly executions: (callId: string) => number,
+    readonly marks: Marks,
+    readonly log: (line: string) => void,
+  ) {}
+
+  violate(promise: string, what: string): void {
+    const line = `${promise} broken: ${what}`;
+    this.violations.push(line);
+    this.log(line);
+  }
+
+  /** A clerk heard an answer with that many endpoints. */
+  told(clerk: string, service: string, endpoints: number): void {
+    this.#told.set(`${clerk} ${service}`, endpoints);
+  }
+
+  wasTold(clerk: string, service: string): boolean {
+    return (this.#told.get(`${clerk} ${service}`) ?? 0) > 0;
+  }
+
+  /** An attempt begins: C4.1, in the window that ends here. */
+  began(call: CallRecord, endpoint: string, now: number): { sent: boolean } {
+    const repeat = call.attempts.some(({ sent }) => sent);
+    if (repeat && call.kind === 'once') this.violate('C3.1', `${call.id} is 'once' and is sent again to ${endpoint}`);
+    const attempt = { at: now, endpoint, sent: false };
+    const first = call.attempts.length === 0;
+    call.attempts.push(attempt);
+    if (first || repeat) this.#count(call, { at: now, repeat }, now);
+    if (call.settledAt !== undefined) this.violate('port', `${call.id} is sent to ${endpoint} although it was settled`);
+    return attempt;
+  }
+
+  #count(call: CallRecord, attempted: Attempted, now: number): void {
+    const key = `${call.clerk} ${call.service}`;
+    const list = (this.#attempts.get(key) ?? []).filter(({ at }) => at > now - windowMs);
+    list.push(attempted);
+    this.#attempts.set(key, list);
+    if (!attempted.repeat) return;
+    const repeats = list.filter(({ repeat }) => repeat).length;
+    const allowed = 0.1 * (list.length - repeats) + 30;
+    if (repeats > allowed) this.violate('C4.1', `${key}: ${repeats} re-sent attempts in 10 s, ${allowed} are allowed`);
+  }
+
+  /** A call ended, well or not. */
+  settled(call: CallRecord, outcome: NonNullable<CallRecord['outcome']>, now: number): void {
+    if (call.settledAt !== undefined) this.violate('C2.2', `${call.id} was settled twice`);
+    call.settledAt = now;
+    call.outcome = outcome;
+    const limit = call.startedAt + call.timeoutMs + 20;
+    if (now > limit) this.violate('C2.2', `${call.id} was settled ${(now - limit + 20).toFixed(1)} ms after its deadline`);
+    const ended = call.abortedAt ?? call.cutAt;
+    if (ended !== undefined && now > ended + 20) {
+      this.violate('C2.2', `${call.id} was settled ${(now - ended).toFixed(1)} ms after it was aborted`);
+    }
+    if (!outcome.ok) this.#checkError(call, outcome.error as ClerkError, now);
+    this.#mark(call, outcome);
+  }
+
+  /** What an error claims of the registry must be so. */
+  #checkError(call: CallRecord, error: ClerkError, now: number): void {
+    const { code, outcomes } = error;
+    const { clerk, service, startedAt, id } = call;
+    if (typeof code !== 'string') {
+      this.violate('errors', `${id} failed with ${String(error)}, which is no ClerkError: ${String((error as Error).stack)}`);
+      return;
+    }
+    const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
+    if (registryError && call.cached) {
+      this.violate('C1.4', `${id} failed with ${code} although ${clerk} knew ${service}: ${error.message}`);
+    }
+    if ((code === 'NO_ENDPOINT' || code === 'NAME_NOT_FOUND') && !this.truth.wasEmpty(service, 0, now)) {
+      this.violate('C1.4', `${id} failed with ${code}, and ${service} was never empty`);
+    }
+    const unasked = code === 'DEADLINE_EXCEEDED' && outcomes.length === 0 && call.attempts.length === 0;
+    if (unasked && call.cached && call.timeoutMs >= 150 && !this.truth.wasEmpty(service, startedAt - 10_000, now)) {
+      this.violate('C1.6', `${id} waited ${call.timeoutMs} ms for the registry although ${clerk} knew ${service}`);
+    }
+    if (call.gentle && call.kind !== 'once' && call.timeoutMs >= 6_000 && !registryError && code !== 'BUDGET_EXHAUSTED') {
+      if (call.abortedAt === undefined && call.cutAt === undefined) {
+        this.violate('C2.1', `${id} failed although a well endpoint was left: ${code} ${error.message}`);
+      }
+    }
+  }
+
+  /** The end of the world: what was claimed of executions must be so, also for requests that arrived late. */
+  judge(): void {
+    for (const call of this.calls) {
+      const { id, kind, outcome } = call;
+      const runs = this.executions(id);
+      if (outcome === undefined) {
+        this.violate('C2.2', `${id} was never settled`);
+        continue;
+      }
+      if (kind === 'once' && runs > 1) this.violate('C3.1', `${id} is 'once' and ran ${runs} times`);
+      if (runs > 1) this.marks.hit('idempotent-run-twice');
+      if (outcome.ok) {
+        if (runs === 0) this.violate('C3.2', `${id} succeeded and never ran`);
+        continue;
+      }
+      const { execution, code } = outcome.error as ClerkError;
+      if (execution === 'none' && runs > 0) this.violate('C3.2', `${id} failed with ${code}, execution 'none', and ran ${runs} times`);
+      if (execution === 'done' && runs === 0) this.violate('C3.2', `${id} failed with ${code}, execution 'done', and never ran`);
+      if (execution === 'unknown') this.marks.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
+      // Nothing was handed to a connection: then there is nothing unknown about it.
+      const sent = call.attempts.some((attempt) => attempt.sent);
+      if (execution !== 'none' && !sent) this.violate('C3.2', `${id} failed with ${code}, execution '${execution}', and was never sent`);
+    }
+  }
+
+  #mark({ kind, attempts, abortedAt, gentle, how }: CallRecord, outcome: NonNullable<CallRecord['outcome']>): void {
+    const { marks } = this;
+    if (gentle) marks.hit('gentle-call');
+    if (outcome.ok) {
+      marks.hit('ok');
+      if (kind === 'once') marks.hit('ok-once');
+      if (attempts.length > 1) marks.hit('ok-after-failover');
+      if (attempts.length > 1 && kind === 'once') marks.hit('once-resent-unsent');
+      if (attempts.length > 1 && how === 'call') marks.hit('talk-failed-over');
+      if (outcome.statusCode >= 500) marks.hit('failed-status-returned');
+      return;
+    }
+    const sent = attempts.some((attempt) => attempt.sent);
+    switch ((outcome.error as ClerkError).code) {
+      case 'NO_ENDPOINT':
+        return marks.hit('no-endpoint');
+      case 'NAME_NOT_FOUND':
+        return marks.hit('name-not-found');
+      case 'REGISTRY_UNREACHABLE':
+      case 'REGISTRY_INVALID':
+        return marks.hit('registry-error-first');
+      case 'ENDPOINTS_EXHAUSTED':
+        return marks.hit('exhausted');
+      case 'DEADLINE_EXCEEDED':
+        return marks.hit(sent ? 'deadline' : 'deadline-unsent');
+      case 'OUTCOME_UNKNOWN':
+        return marks.hit('outcome-unknown');
+      case 'BUDGET_EXHAUSTED':
+        return marks.hit('budget-refused');
+      case 'STATUS':
+        return marks.hit('status-thrown');
+      case 'ABORTED':
+        if (abortedAt === undefined) return;
+        return marks.hit(sent ? 'aborted-sent' : 'aborted');
+      case 'FACTORY_FAILED':
+        return marks.hit('factory-failed');
+      default:
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/** The registry port of a world: tells the truth when nothing is wrong with it, and complains of a clerk that breaks the port. */
+import type { Registry, Resolution, Snapshot } from 'binding-clerk';
+import type { FakeRuntime } from 'binding-clerk/testing';
+import type { Dice } from './dice.js';
+import type { Mark } from './marks.js';
+import type { Truth } from './truth.js';
+
+/** What may be wrong with the registry; faults switch it. */
+export interface RegistryTrouble {
+  down: boolean;
+  hanging: boolean;
+  lying: boolean;
+  /** Extra time for an answer, in ms. */
+  slowMs: number;
+  /** Watches say nothing. */
+  mute: boolean;
+}
+
+export interface WorldRegistryOptions {
+  readonly runtime: FakeRuntime;
+  readonly truth: Truth;
+  readonly random: Dice;
+  readonly trouble: RegistryTrouble;
+  readonly ttlMs: number | undefined;
+  readonly watches: boolean;
+  readonly latencyMs: number;
+  readonly mark: (mark: Mark) => void;
+  readonly log: (line: string) => void;
+  readonly violate: (promise: string, what: string) => void;
+}
+
+/** The registry as one clerk sees it. */
+export class WorldRegistry implements Registry {
+  /** Questions asked. */
+  questions = 0;
+  closes = 0;
+  watch?: NonNullable<Registry['watch']>;
+  readonly #asked = new Set<string>();
+  readonly #watches = new Set<() => void>();
+  /** Newest revision that was told, by name. */
+  readonly #told = new Map<string, number>();
+
+  constructor(
+    readonly clerk: string,
+    readonly options: WorldRegistryOptions,
+  ) {
+    if (options.watches) this.watch = (name, onSnapshot, onError) => this.#watch(name, onSnapshot, onError);
+  }
+
+  get watchesOpen(): number {
+    return this.#watches.size;
+  }
+
+  resolve(name: string, { signal }: { readonly signal: AbortSignal }): Promise<Resolution> {
+    const { runtime, trouble, latencyMs, violate, random, mark } = this.options;
+    this.questions++;
+    if (this.closes > 0) violate('port', `${this.clerk} asked for ${name} after it closed the registry`);
+    if (this.#asked.has(name)) violate('C1.5', `${this.clerk} asked for ${name} twice at a time`);
+    this.#asked.add(name);
+    return new Promise<Resolution>((resolve, reject) => {
+      const end = (act: () => void) => (): void => {
+        this.#asked.delete(name);
+        signal.removeEventListener('abort', onAbort);
+        act();
+      };
+      const onAbort = end(() => reject(signal.reason as Error));
+      signal.addEventListener('abort', onAbort);
+      const after = (ms: number, act: () => void): void => {
+        runtime.setTimer(() => {
+          if (!signal.aborted) act();
+        }, ms);
+      };
+      after(latencyMs, () => {
+        if (trouble.hanging) {
+          mark('fault:registry-hang');
+          return;
+        }
+        if (trouble.down) {
+          mark('fault:registry-down');
+          after(latencyMs, end(() => reject(new Error('The registry is down'))));
+          return;
+        }
+        const answer = trouble.lying && random.chance(0.8) ? this.#lie(name) : this.#truth(name);
+        if (trouble.slowMs > 0) mark('fault:registry-slow');
+        after(latencyMs + trouble.slowMs, end(() => resolve(answer)));
+      });
+    });
+  }
+
+  close(): void {
+    if (++this.closes > 1) this.options.violate('port', `${this.clerk} closed the registry twice`);
+  }
+
+  #truth(name: string): Resolution {
+    const answer = this.options.truth.answer(name, this.options.ttlMs);
+    this.#told.set(name, this.options.truth.revision(name));
+    return answer;
+  }
+
+  /** Garbage of all kinds, none of which may be believed. */
+  #lie(name: string): Resolution {
+    const { truth, random, mark } = this.options;
+    mark('fault:registry-lie');
+    const lies: unknown[] = [
+      null,
+      undefined,
+      'absent',
+      [],
+      {},
+      { kind: 'empty' },
+      { kind: 'bound' },
+      { kind: 'bound', endpoints: {} },
+      { kind: 'bound', endpoints: [], ttlMs: Number.NaN },
+      { kind: 'bound', endpoints: [], ttlMs: -1 },
+      { kind: 'bound', endpoints: [], revision: 7 },
+      { kind: 'bound', endpoints: ['http://a/with/path'] },
+      { kind: 'bound', endpoints: ['http://a', 'http://a'] },
+      { kind: 'bound', endpoints: [{ id: 'x' }] },
+      { kind: 'link', target: '/../etc' },
+      { kind: 'link', target: name },
+    ];
+    // Who never heard the truth cannot know better.
+    const past = truth.past(name);
+    if (past && (this.#told.get(name) ?? 0) > past.revision && random.chance(0.5)) return past.resolution;
+    return random.one(lies) as Resolution;
+  }
+
+  #watch(
+    name: string,
+    onSnapshot: (snapshot: Snapshot) => void,
+    onError: ((error: unknown) => void) | undefined,
+  ): () => void {
+    const { runtime, truth, trouble, latencyMs, random, mark } = this.options;
+    let told = -1;
+    let pending = false;
+    let errorTold = false;
+    const push = (): void => {
+      if (pending) return;
+      pending = true;
+      // One at a time and always the newest: whole snapshots may skip steps, never reorder them.
+      runtime.setTimer(() => {
+        pending = false;
+        if (!this.#watches.has(push)) return;
+        if (trouble.mute || trouble.down || trouble.hanging) {
+          mark('fault:watch-break');
+          if (!errorTold && trouble.down) onError?.(new Error('The registry is down'));
+          errorTold = true;
+          return;
+        }
+        errorTold = false;
+        const now = this.#truth(name);
+        if (trouble.lying && random.chance(0.5)) {
+          onSnapshot({ [name]: this.#lie(name) ?? null } as unknown as Snapshot);
+        } else if (told !== truth.revision(name)) {
+          told = truth.revision(name);
+          mark('watch-update');
+          onSnapshot(random.chance(0.5) ? { [name]: now } : new Map([[name, now]]));
+        }
+      }, latencyMs);
+    };
+    this.#watches.add(push);
+    const stop = truth.onChange((changed) => {
+      if (changed === name) push();
+    });
+    push();
+    return () => {
+      stop();
+      this.#watches.delete(push);
+    };
+  }
+
+  /** The trouble is over: whoever watches hears how things are now. */
+  healed(): void {
+    for (const push of this.#watches) push();
+  }
+}

@@ -1,0 +1,126 @@
+/** The servers of a world: who runs which service, in what state, and what they do with requests. */
+import type { MemoryNetwork, MemoryRequest, MemoryServer, Treatment } from 'binding-clerk/testing';
+import type { Truth } from './truth.js';
+
+/** One running server of a service. */
+export interface Replica {
+  readonly service: string;
+  readonly id: string;
+  readonly address: string;
+  readonly server: MemoryServer;
+  /** No fault may touch it: somebody must be left to show that calls get there. */
+  readonly sheltered: boolean;
+  /** Time it takes for a request, in ms. */
+  readonly serviceMs: number;
+  /** Extra time, in ms. */
+  slowMs: number;
+  /** Answers with this status instead, while it is set. */
+  status: number | undefined;
+  /** Sent along with the status, in s. */
+  retryAfter: number | undefined;
+  /** Counts of faults that hold it, by kind; it is well again when all are 0. */
+  readonly held: Record<'down' | 'refusing' | 'stalled' | 'paused', number>;
+}
+
+/** Decides about one request; set by the faults. */
+export type Judge = (replica: Replica, request: MemoryRequest) => Treatment;
+
+export class Replicas {
+  readonly all: Replica[] = [];
+  judge: Judge = () => ({});
+  #made = 0;
+
+  constructor(
+    readonly network: MemoryNetwork,
+    readonly truth: Truth,
+    readonly log: (line: string) => void,
+  ) {}
+
+  /** Starts a server, at an address of its own unless one is given. */
+  start(service: string, options: { serviceMs: number; sheltered?: boolean; address?: string }): Replica {
+    const id = `${service.slice(1).replaceAll('/', '-')}-${String(++this.#made)}`;
+    const address = options.address ?? `http://${id}`;
+    const server = this.network.server(address);
+    server.kill();
+    server.accept();
+    const replica: Replica = {
+      service,
+      id,
+      address,
+      server,
+      sheltered: options.sheltered ?? false,
+      serviceMs: options.serviceMs,
+      slowMs: 0,
+      status: undefined,
+      retryAfter: undefined,
+      held: { down: 0, refusing: 0, stalled: 0, paused: 0 },
+    };
+    server.treat = (request) => this.treat(replica, request);
+    this.all.push(replica);
+    this.log(`start ${id} at ${address}`);
+    return replica;
+  }
+
+  /** Those that the registry names, or all that run a service. */
+  of(service: string): Replica[] {
+    const listed = this.truth.endpoints(service);
+    return this.all.filter((replica) => replica.service === service && listed?.has(replica.id) === true);
+  }
+
+  /** The replica that is at an address now. */
+  at(address: string): Replica | undefined {
+    return this.all.findLast((replica) => replica.address === address);
+  }
+
+  treat(replica: Replica, request: MemoryRequest): Treatment {
+    const delayMs = replica.serviceMs + replica.slowMs;
+    const { status, retryAfter } = replica;
+    const callId = request.headers['x-call-id'] ?? '';
+    return {
+      delayMs,
+      body: JSON.stringify({ id: replica.id, call: callId }),
+      ...(status === undefined ? {} : { statusCode: status }),
+      ...(retryAfter === undefined ? {} : { headers: { 'retry-after': String(retryAfter) } }),
+      ...this.judge(replica, request),
+    };
+  }
+
+  /** A fault takes hold of a replica, and of its connections. */
+  hold(replica: Replica, how: keyof Replica['held']): void {
+    replica.held[how]++;
+    this.log(`${how} ${replica.id}`);
+    if (how === 'down') replica.server.kill();
+    this.#apply(replica);
+  }
+
+  /** A fault lets go of it. */
+  free(replica: Replica, how: keyof Replica['held']): void {
+    if (replica.held[how] === 0) return;
+    replica.held[how]--;
+    this.log(`no longer ${how} ${replica.id}`);
+    this.#apply(replica);
+  }
+
+  /** Everybody whom the registry names is well. */
+  heal(): void {
+    for (const replica of this.all) {
+      replica.slowMs = 0;
+      replica.status = replica.retryAfter = undefined;
+      const { held } = replica;
+      held.down = this.truth.endpoints(replica.service)?.has(replica.id) === true ? 0 : held.down;
+      held.refusing = held.stalled = held.paused = 0;
+      this.#apply(replica);
+    }
+  }
+
+  #apply(replica: Replica): void {
+    // Somebody else may have taken over its address.
+    if (this.at(replica.address) !== replica) return;
+    const { held, server } = replica;
+    if (held.paused > 0) server.pause();
+    else server.resume();
+    if (held.down > 0 || held.refusing > 0) server.refuse();
+    else if (held.stalled > 0) server.stall();
+    else server.accept();
+  }
+}

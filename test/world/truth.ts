@@ -1,0 +1,92 @@
+/** What the registry really says, at every instant: the truth that answers are measured by. */
+import type { EndpointInit, Resolution } from 'binding-clerk';
+
+interface Era {
+  readonly from: number;
+  /** Undefined while the name does not exist. */
+  readonly endpoints: ReadonlyMap<string, EndpointInit> | undefined;
+  readonly revision: number;
+}
+
+/** All names of a world. */
+export class Truth {
+  readonly #eras = new Map<string, Era[]>();
+  readonly #watchers = new Set<(name: string) => void>();
+  #revision = 0;
+
+  constructor(readonly now: () => number) {}
+
+  get names(): string[] {
+    return [...this.#eras.keys()];
+  }
+
+  /** What a name says now: its endpoints, or undefined when there is no such name. */
+  endpoints(name: string): ReadonlyMap<string, EndpointInit> | undefined {
+    return this.#eras.get(name)?.at(-1)?.endpoints;
+  }
+
+  set(name: string, endpoints: ReadonlyMap<string, EndpointInit> | undefined): void {
+    const eras = this.#eras.get(name) ?? [];
+    eras.push({ from: this.now(), endpoints, revision: ++this.#revision });
+    this.#eras.set(name, eras);
+    for (const watcher of this.#watchers) watcher(name);
+  }
+
+  add(name: string, endpoint: EndpointInit): void {
+    this.set(name, new Map([...(this.endpoints(name) ?? []), [endpoint.id as string, endpoint]]));
+  }
+
+  remove(name: string, id: string): void {
+    const left = new Map(this.endpoints(name));
+    if (left.delete(id)) this.set(name, left);
+  }
+
+  onChange(watcher: (name: string) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** The answer to a question that arrives now. */
+  answer(name: string, ttlMs: number | undefined): Resolution {
+    const era = this.#eras.get(name)?.at(-1);
+    const revision = String(era?.revision ?? 0);
+    if (era?.endpoints === undefined) return { kind: 'absent', revision, incarnation: 'i' };
+    const endpoints = [...era.endpoints.values()];
+    return { kind: 'bound', endpoints, revision, incarnation: 'i', ...(ttlMs === undefined ? {} : { ttlMs }) };
+  }
+
+  /** Number of the newest change of a name; 0 before the first. */
+  revision(name: string): number {
+    return this.#eras.get(name)?.at(-1)?.revision ?? 0;
+  }
+
+  /** An answer from the past: nobody there, with the revision that the name began with. */
+  past(name: string): { readonly revision: number; readonly resolution: Resolution } | undefined {
+    const first = this.#eras.get(name)?.[0];
+    if (first === undefined) return undefined;
+    const { revision } = first;
+    const resolution: Resolution = {
+      kind: 'bound',
+      endpoints: [],
+      revision: String(revision),
+      incarnation: 'i',
+      ttlMs: 60_000,
+    };
+    return { revision, resolution };
+  }
+
+  /** Whether an instance was named at any time in an interval. */
+  wasListed(name: string, id: string, from: number, to: number): boolean {
+    return this.#during(name, from, to).some(({ endpoints }) => endpoints?.has(id) === true);
+  }
+
+  /** Whether nobody was named at any time in an interval. */
+  wasEmpty(name: string, from: number, to: number): boolean {
+    return this.#during(name, from, to).some(({ endpoints }) => (endpoints?.size ?? 0) === 0);
+  }
+
+  #during(name: string, from: number, to: number): Era[] {
+    const eras = this.#eras.get(name) ?? [];
+    return eras.filter((era, i) => era.from <= to && (eras[i + 1]?.from ?? Infinity) >= from);
+  }
+}
