@@ -22,6 +22,7 @@ export function nameOfHost(hostname: string, port: string): string | undefined {
   if (hostname.endsWith('.')) throw refused(hostname, `ends with a dot; leave that off`);
   if (hostname === 'clerk' || hostname === domain)
     throw refused(hostname, "has no name before 'clerk'; write one such as orders.shop.clerk");
+  if (!hostname.endsWith(domain)) throw refused(hostname, 'has capitals; write small letters');
   if (port !== '')
     throw refused(`${hostname}:${port}`, "has a port; leave it off, the endpoint's own is used");
   const name = `/${hostname.slice(0, -domain.length).split('.').reverse().join('/')}`;

@@ -80,6 +80,7 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
   }
 
   onUpgrade(): void {
+    this.#unwatch?.();
     this.#reject(new ClerkError('CONFIG_INVALID', `${this.#name} switched protocols where a body was expected`));
   }
 
@@ -95,7 +96,8 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
   }
 
   #refusal(body: Buffer): ClerkError {
-    const bodyText = body.toString('utf8').slice(0, quotedCharacters);
+    // No character takes more than four bytes.
+    const bodyText = body.subarray(0, 4 * quotedCharacters).toString('utf8').slice(0, quotedCharacters);
     return new ClerkError('STATUS', `${this.#name} answered with status ${String(this.#statusCode)}`, { execution: 'done', statusCode: this.#statusCode, bodyText });
   }
 }

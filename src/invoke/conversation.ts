@@ -114,10 +114,8 @@ class Conversation<T> implements WheelEntry {
   }
 
   cut(error: Error): void {
-    this.#running?.controller.abort(error);
-    if (this.#running) this.site.health.ended(this.#running.candidate);
-    this.#running = undefined;
-    this.#settle(error);
+    this.#giveUp(error);
+    this.#settle(this.#trip.cut(error));
   }
 
   async #run(): Promise<void> {
@@ -219,17 +217,20 @@ class Conversation<T> implements WheelEntry {
   }
 
   readonly #onAbort = (): void => {
-    const running = this.#running;
     const reason: unknown = this.options.signal?.reason;
-    if (running) {
-      const now = this.site.clock.now();
-      this.#running = undefined;
-      this.site.health.ended(running.candidate);
-      this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'ignored', 'ABORTED', now - running.beganAt, reason);
-      running.controller.abort(reason);
-    }
+    this.#giveUp(reason);
     this.#settle(this.#trip.aborted(reason));
   };
+
+  /** Ends the attempt that is under way through no fault of the endpoint. */
+  #giveUp(reason: unknown): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    this.site.health.ended(running.candidate);
+    this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'ignored', 'ABORTED', this.site.clock.now() - running.beganAt, reason);
+    running.controller.abort(reason);
+  }
 
   #settle(error: unknown): void {
     if (this.#trip.settled) return;

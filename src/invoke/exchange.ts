@@ -256,26 +256,25 @@ export class Exchange implements AttemptOwner, WheelEntry {
 
   /** The clerk is destroyed. */
   cut(error: Error): void {
-    this.cancel(error);
+    this.#end(error, () => this.#journey().cut(error));
   }
 
   // ---- what comes after a failure
 
-  /** The program aborts, or undici's handler does for it. A `ClerkError` is passed on as it is. */
+  /** The program aborts, or undici's handler does for it. */
   readonly cancel = (reason?: Error): void => {
-    const attempt = this.#attempt;
-    if (this.#settled) return;
-    if (this.#accepted && attempt && !this.#whole) {
-      this.#noteTo(attempt, 'ignored', undefined, this.#site.clock.now());
-      attempt.abandon(reason ?? new Error('The answer was not wanted any more'));
-      this.#settle(reason ?? this.#journey().aborted(undefined));
-      return;
-    }
-    if (attempt && !attempt.over) this.#noteTo(attempt, 'ignored', reason, this.#site.clock.now());
-    const error = isClerkError(reason) ? reason : this.#journey().aborted(reason);
-    attempt?.abandon(error);
-    this.#settle(error);
+    this.#end(reason, () => this.#journey().aborted(reason));
   };
+
+  #end(reason: Error | undefined, error: () => ClerkError): void {
+    if (this.#settled) return;
+    const attempt = this.#attempt;
+    if (attempt && !attempt.over) this.#noteTo(attempt, 'ignored', reason, this.#site.clock.now());
+    const given = error();
+    attempt?.abandon(given);
+    // Once the program has the head, its own reason is what its stream ends with.
+    this.#settle(this.#accepted && !this.#whole && reason !== undefined ? reason : given);
+  }
 
   #timeOut(now: number): void {
     const attempt = this.#attempt;

@@ -30,11 +30,14 @@ export class AttemptLimits {
     return window;
   }
 
-  /** The largest limit of any method, in ms: nothing that lives needs longer for a sign of life. */
+  /**
+   * The largest limit of any method and at least 250, in ms: nothing that lives needs longer for a sign of life, also
+   * where it must be connected to first, which the answers on warm connections say nothing of.
+   */
   get mostMs(): number {
-    let most = 0;
+    let most = unknownMs;
     for (const window of this.#methods.values()) most = Math.max(most, window.limitMs);
-    return most === 0 ? unknownMs : most;
+    return most;
   }
 }
 
@@ -57,16 +60,22 @@ export class LatencyWindow {
    * Fast failures must not be noted: they say nothing about how long an answer takes.
    */
   record(latencyMs: number, now: number): void {
-    if (now - this.#turnedAt >= generationMs) {
-      this.#newest = (this.#newest + 1) % 3;
-      (this.#generations[this.#newest] as Uint32Array).fill(0);
-      this.#turnedAt = now;
-      this.#sinceComputed = recomputeEvery;
-    }
+    if (now - this.#turnedAt >= generationMs) this.#turn(now);
     const bucket = Math.min(buckets - 1, Math.max(0, Math.floor(4 * Math.log2(latencyMs) + 16)));
     const counts = this.#generations[this.#newest] as Uint32Array;
     counts[bucket] = (counts[bucket] as number) + 1;
     if (++this.#sinceComputed >= recomputeEvery || this.limitMs === unknownMs || latencyMs >= this.limitMs) this.#compute();
+  }
+
+  /** Begins a new generation, and forgets as many as have passed since the newest began. */
+  #turn(now: number): void {
+    const passed = Math.min(3, Math.floor((now - this.#turnedAt) / generationMs));
+    for (let i = 0; i < passed; i++) {
+      this.#newest = (this.#newest + 1) % 3;
+      (this.#generations[this.#newest] as Uint32Array).fill(0);
+    }
+    this.#turnedAt = now;
+    this.#sinceComputed = recomputeEvery;
   }
 
   #compute(): void {

@@ -26,6 +26,9 @@ export function isRetryStatus(statusCode: number): boolean {
   return statusCode === 429 || statusCode === 502 || statusCode === 503 || statusCode === 504;
 }
 
+/** The three forms of HTTP's dates, roughly; `Date.parse` alone takes `1.5` and `-1` for dates too. */
+const dateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
+
 /**
  * Reads `Retry-After`.
  *
@@ -38,8 +41,9 @@ export function retryAfterMs(rawHeaders: readonly (Buffer | string)[] | null, wa
     if (String(rawHeaders[i]).toLowerCase() !== 'retry-after') continue;
     const text = String(rawHeaders[i + 1]).trim();
     if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1_000;
+    if (!dateForm.test(text)) return undefined;
     // eslint-disable-next-line no-restricted-globals -- reads a date, asks no clock
-    const at = Date.parse(text);
+    const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
     return Number.isNaN(at) ? undefined : Math.max(0, at - wallNow);
   }
   return undefined;

@@ -4,7 +4,7 @@
  */
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
-import { ClerkError, type ClerkErrorCode, type Execution } from '../core/errors.js';
+import { ClerkError, isClerkError, type ClerkErrorCode, type Execution } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import { codeOf } from './classify.js';
 import { leastMs, mayRepeat, mostAttempts } from './rules.js';
@@ -165,6 +165,12 @@ export class Trip {
   /** The error of a call that the program aborted. */
   aborted(reason: unknown): ClerkError {
     return new ClerkError('ABORTED', `Call of ${this.site.name} was aborted by its caller`, { execution: this.execution, outcomes: this.outcomes, cause: reason });
+  }
+
+  /** The error of a call that ended with its clerk. */
+  cut(error: Error): ClerkError {
+    const code = isClerkError(error) ? error.code : 'CLOSED';
+    return new ClerkError(code, error.message, { execution: this.execution, outcomes: this.outcomes, cause: error.cause ?? error });
   }
 
   #error(code: ClerkErrorCode, message: string): ClerkError {

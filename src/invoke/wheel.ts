@@ -70,7 +70,8 @@ export class Wheel {
     } else {
       unlink(entry);
     }
-    entry.expiresAt = at;
+    // 0 is for what is not set.
+    entry.expiresAt = at > 0 ? at : Number.MIN_VALUE;
     const tick = Math.max(Math.ceil(at / tickMs), this.#turnedTo + 1);
     const head = this.#slots[tick & (slots - 1)] as WheelEntry;
     const last = head.previous as WheelEntry;
@@ -127,12 +128,17 @@ export class Wheel {
   readonly #turn = (): void => {
     const now = this.#clock.now();
     const until = Math.floor(now / tickMs);
-    const from = Math.max(this.#turnedTo + 1, until - slots + 1);
+    let tick = Math.max(this.#turnedTo + 1, until - slots + 1);
     this.#turnedTo = Math.max(this.#turnedTo, until);
-    for (let tick = from; tick <= until; tick++) this.#empty(tick & (slots - 1), now);
-    if (this.#size > 0) {
-      const at = this.#nextTick() * tickMs;
-      if (at < this.#timerAt) this.#arm(at);
+    try {
+      for (; tick <= until; tick++) this.#empty(tick & (slots - 1), now);
+    } finally {
+      // If one of them threw, the others are not late for it.
+      if (tick <= until) this.#turnedTo = tick - 1;
+      if (this.#size > 0) {
+        const at = this.#nextTick() * tickMs;
+        if (at < this.#timerAt) this.#arm(at);
+      }
     }
   };
 

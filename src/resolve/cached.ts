@@ -49,7 +49,7 @@ export class Cached implements Resolver {
   refresh(name: string, suspects: ReadonlySet<string>): Promise<Answer> {
     const now = this.#options.clock.now();
     const known = this.#store.get(name);
-    if (suspects.size > 0) {
+    if (suspects.size > 0 && !this.#flights.has(name)) {
       if (known && now - (this.#forcedAt.get(name) ?? -Infinity) < forcedGapMs) return Promise.resolve(known);
       this.#forcedAt.set(name, now);
     }

@@ -19,6 +19,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const keep = weights.map((weight) => (weight / sum) * count);
+  // Its own other: what is left over in the end, 1 but for rounding, stays with itself.
   const other = Uint32Array.from(weights, (_, i) => i);
   // Indices below the mean grow from the front of one array, those above it from the back.
   const order = new Uint32Array(count);
@@ -38,14 +39,6 @@ export function aliasTable(weights: Float64Array): AliasTable {
       order[small++] = rich;
     }
   }
-  // What is left over is 1 but for rounding. A weight of 0 must not come back that way.
-  const heaviest = weights.indexOf(weights.reduce((most, weight) => Math.max(most, weight), 0));
-  const settle = (i: number): void => {
-    keep[i] = (weights[i] as number) > 0 ? 1 : 0;
-    other[i] = heaviest;
-  };
-  while (small > 0) settle(order[--small] as number);
-  while (large < count) settle(order[large++] as number);
   return { keep, other };
 }
 

@@ -1,11 +1,18 @@
 /** Chooses the less loaded of two drawn at random: the default rule wherever several endpoints are equally near. */
+import type { Candidate } from '../core/candidate.js';
 import type { Policy, Roster } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Power of two choices: two different endpoints are drawn, the lower load wins, a tie goes to the first. Two draws
- * keep the longest queue near log log n where one lets it grow to log n, and no herd runs to the one that looks best.
+ * How much lower a load must be to count as lower where both have as many calls in flight. Without a margin the
+ * endpoint whose average happens to be the highest loses every comparison while calls are few, and gets none at all.
+ */
+const margin = 1.25;
+
+/**
+ * Power of two choices: two different endpoints are drawn, the clearly lower load wins, a tie goes to the first. Two
+ * draws keep the longest queue near log log n where one lets it grow to log n, and no herd runs to the one that looks best.
  *
  * With unequal weights the first is drawn by weight, the second evenly from the rest, and the second takes the call
  * only where its load is lower *and* lower per weight. So at equal loads shares match the weights, whatever the noise
@@ -34,7 +41,7 @@ export function loadAware(): Policy {
           if (j >= i) j++;
           const a = candidates[i];
           const b = candidates[j];
-          return a !== undefined && b !== undefined && b.load(now) < a.load(now) ? b : a;
+          return a !== undefined && b !== undefined && lower(b, a, now) ? b : a;
         };
       }
       const table = aliasTable(weights);
@@ -46,8 +53,12 @@ export function loadAware(): Policy {
         const b = candidates[j];
         if (a === undefined || b === undefined) return a;
         const handicap = Math.max(1, (weights[i] as number) / (weights[j] as number));
-        return b.load(now) * handicap < a.load(now) ? b : a;
+        return lower(b, a, now, handicap) ? b : a;
       };
     },
   };
+}
+
+function lower(one: Candidate, other: Candidate, now: number, handicap = 1): boolean {
+  return one.load(now) * handicap * (one.pending === other.pending ? margin : 1) < other.load(now);
 }

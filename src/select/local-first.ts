@@ -62,15 +62,10 @@ function tiersOf({ candidates, all, standpoint }: Roster): Tier[] {
   const sum = (list: readonly Candidate[]): number => list.reduce((total, one) => total + weightOf(one), 0);
   return open.flatMap((members, i) => {
     if (members.length === 0) return [];
-    const others = whole[i] ?? [];
-    const entire = sum(others);
-    return [
-      {
-        candidates: members,
-        all: others,
-        bears: entire > 0 ? Math.min(1, (overProvision * sum(members)) / entire) : 1,
-      },
-    ];
+    const others = whole[i] as Candidate[];
+    const left = sum(members);
+    const bears = left === 0 ? 0 : Math.min(1, (overProvision * left) / sum(others));
+    return [{ candidates: members, all: others, bears }];
   });
 }
 

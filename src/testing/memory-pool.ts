@@ -36,6 +36,7 @@ export class MemoryPool {
   readonly #running = new Set<MemoryExchange>();
   #connections = 0;
   #retired = false;
+  #empty: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: PoolOptions) {
@@ -57,10 +58,9 @@ export class MemoryPool {
   /** As {@link MemoryPool.retire}; resolves when nothing is left. */
   close(): Promise<void> {
     this.retire();
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve;
-      this.#checkEmpty();
-    });
+    this.#empty ??= new Promise((resolve) => (this.#onEmpty = resolve));
+    this.#checkEmpty();
+    return this.#empty;
   }
 
   /** Fails all that it has. */

@@ -56,7 +56,8 @@ class HttpChannel implements Channel {
       const pool = cautious ? (this.#cautious ??= this.#pool(true)) : (this.#usual ??= this.#pool(false));
       const { address } = this;
       // The connector checks the endpoint's own name; a name in the request would make undici reconnect for it.
-      const sent = address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
+      const named = address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
+      const sent = isForeignForm(named.body) ? { ...named, body: ownForm(named.body) } : named;
       pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler);
     } catch (error) {
       handler.onError(error as Error);
@@ -180,6 +181,17 @@ class HttpChannel implements Channel {
       if (unref) socket?.unref();
     };
   }
+}
+
+/** A form made by Node's own copy of undici, which this copy takes for a list of pairs. */
+function isForeignForm(body: unknown): body is FormData {
+  return typeof body === 'object' && body !== null && Reflect.get(body, Symbol.toStringTag) === 'FormData' && !(body instanceof undici().FormData);
+}
+
+function ownForm(form: FormData): object {
+  const copy = new (undici().FormData)();
+  for (const [key, value] of form) copy.append(key, value);
+  return copy;
 }
 
 /** A certificate names an IP address in its own way: TLS must not be told of it as a server name. */

@@ -1,8 +1,9 @@
 /** The table of stages: what a failure means is decided by how far the request got, never by the error's name. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createClerk, type Kind, type Outcome } from 'binding-clerk';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Kind } from 'binding-clerk';
+import { bound } from './bound.js';
 import { authority, type Authority, type Identity } from './certificates.js';
-import { deafListener } from './deaf-listener.js';
+import { deafListener, type DeafListener } from './deaf-listener.js';
 import { h2Peer, type StreamFate } from './h2-peer.js';
 import { rawPeer, type Fate } from './raw-peer.js';
 import { thrown } from './thrown.js';
@@ -14,14 +15,14 @@ const methods = { safe: 'GET', idempotent: 'PUT', once: 'POST' } as const;
 let ca: Authority;
 let identity: Identity;
 let stranger: Identity;
-let deaf: string;
-const cleanUps: (() => unknown)[] = [];
+let deaf: DeafListener;
 beforeAll(async () => {
   ca = await authority('Our own');
   identity = await ca.issue('127.0.0.1');
   stranger = await (await authority('Somebody else')).issue('127.0.0.1');
+  deaf = await deafListener();
 });
-afterAll(() => Promise.all(cleanUps.map((cleanUp) => cleanUp())));
+afterAll(() => deaf.close());
 
 /** A peer that fails in its own way, and what it can say afterwards. */
 interface Trouble {
@@ -52,7 +53,7 @@ const neverSent: readonly Row[] = [
   ['a reset on accept, before TLS has begun', raw('reset-on-accept', () => identity), 'ECONNRESET'],
   ['a reset in the TLS handshake', raw('reset-in-handshake'), 'ECONNRESET'],
   ['a certificate of somebody we do not trust', raw('answer', () => stranger), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-  ['a TCP handshake that stalls', unheard(async () => deaf), 'ATTEMPT_TIMEOUT'],
+  ['a TCP handshake that stalls', unheard(async () => deaf.address), 'ATTEMPT_TIMEOUT'],
   ['a TLS handshake that stalls', raw('silence-in-handshake'), 'ATTEMPT_TIMEOUT'],
 ];
 
@@ -77,22 +78,9 @@ const streams: readonly Row[] = [
 async function place(make: () => Promise<Trouble>, { alone = false, allowH2 = false } = {}) {
   const trouble = await make();
   const healthy = await webServer((_request, response) => void response.end('{"ok":true}'));
-  const clerk = createClerk({
-    registry: { '/shop/orders': alone ? [trouble.address] : [trouble.address, healthy.address] },
-    tls: { ca: ca.cert },
-    undici: { allowH2 },
-  });
-  const outcomes: Outcome[] = [];
-  clerk.on('attempt', ({ outcome }) => outcomes.push(outcome));
-  onTestFinished(() => clerk.destroy());
-  return { trouble, healthy, outcomes, orders: clerk.bind('/shop/orders', { policy: ([first]) => first }) };
+  const endpoints = alone ? [trouble.address] : [trouble.address, healthy.address];
+  return { trouble, healthy, ...bound(endpoints, { tls: { ca: ca.cert }, undici: { allowH2 } }) };
 }
-
-beforeAll(async () => {
-  const listener = await deafListener();
-  deaf = listener.address;
-  cleanUps.push(listener.close);
-});
 
 describe.each(neverSent)('never sent: %s', (_what, make, code) => {
   test.each(kinds)('%s goes on at the next endpoint', async (kind) => {

@@ -68,6 +68,8 @@ test('a hot key overflows to the next in its own order, and every time to the sa
   expect(choosing.picks(1, 'hot')).toEqual([home]);
   choosing.at(home!).pending = 8;
   expect(choosing.picks(3, 'hot')).toEqual([next, next, next]);
+  choosing.at(next).pending = 7;
+  expect(choosing.picks(1, 'hot')).toEqual([next]);
   choosing.at(home!).pending = 0;
   expect(choosing.picks(1, 'hot')).toEqual([home]);
 });

@@ -60,7 +60,7 @@ test('of two, the slow one comes back when its load has fallen, without any othe
     { seed: 4 },
   );
   expect(new Set(choosing.picks(50))).toEqual(new Set(['b']));
-  choosing.at('a').loadNow = 4;
+  choosing.at('a').loadNow = 3;
   expect(new Set(choosing.picks(50))).toEqual(new Set(['a']));
 });
 
@@ -69,4 +69,13 @@ test('a newcomer nothing is known of is tried once, and not again before it has 
   expect(choosing.picks(1)).toEqual(['new']);
   choosing.at('new').loadNow = 2 ** 30;
   expect(new Set(choosing.picks(50))).toEqual(new Set(['old']));
+});
+
+test('a tie goes to the first drawn', () => {
+  const { all } = new Choosing(loadAware(), ['a', 'b', 'c'], { seed: 1 });
+  for (const policy of [loadAware(), leastPending()]) {
+    const picker = policy.prepare({ candidates: all, all, standpoint: { host: 'here', zone: undefined } });
+    const first = (drawn: number): unknown => picker({ now: 1, random: () => drawn, affinity: undefined });
+    expect([0, 0.4, 0.9].map(first)).toEqual(all);
+  }
 });

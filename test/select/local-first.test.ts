@@ -75,6 +75,10 @@ test('a tier whose inner rule wants nobody passes the call on', () => {
   const notHere = policyOf((candidates) => candidates.find(({ endpoint }) => endpoint.host !== 'here'));
   const given = [...fleet(2, { host: 'here' }, 'h'), 'far'];
   expect(new Choosing(localFirst(notHere), given, { seed: 1 }).picks(2)).toEqual(['far', 'far']);
+  const notNear = policyOf((candidates) => candidates.find(({ endpoint }) => endpoint.zone !== 'z'));
+  const busy = [{ id: 'here', host: 'here', pending: 9, load: 9 }, { id: 'near', zone: 'z' }, 'far'];
+  const choosing = new Choosing(localFirst(notNear), busy, { seed: 1, standpoint: { zone: 'z' } });
+  expect(choosing.picks(2)).toEqual(['far', 'far']);
 });
 
 test('all closed but declared candidates again: they are shared out like any others', () => {
@@ -86,4 +90,16 @@ test('all closed but declared candidates again: they are shared out like any oth
     standpoint: { host: 'here', zone: undefined },
   });
   expect(picker({ now: 0, random: () => 0.999, affinity: undefined })?.endpoint.id).toBe('h0');
+});
+
+test('a standby of weight 0 that was left on the roster gets nothing while others have weight', () => {
+  const { all } = new Choosing(random(), [{ id: 'standby', host: 'here', weight: 0 }, 'far'], { seed: 1 });
+  const picker = localFirst().prepare({
+    candidates: all,
+    all,
+    standpoint: { host: 'here', zone: undefined },
+  });
+  for (const drawn of [0, 0.5, 0.999]) {
+    expect(picker({ now: 0, random: () => drawn, affinity: undefined })?.endpoint.id).toBe('far');
+  }
 });

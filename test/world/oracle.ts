@@ -24,8 +24,16 @@ export interface CallRecord {
   cutAt: number | undefined;
   settledAt: number | undefined;
   outcome: { readonly ok: true; readonly statusCode: number } | { readonly ok: false; readonly error: unknown } | undefined;
-  /** Attempts, in order; `sent` once the request may have left. */
-  readonly attempts: { readonly at: number; readonly endpoint: string; sent: boolean }[];
+  /** In order. */
+  readonly attempts: AttemptRecord[];
+}
+
+/** One attempt of a call. */
+export interface AttemptRecord {
+  readonly at: number;
+  readonly endpoint: string;
+  /** Whether the request may have left. */
+  sent: boolean;
 }
 
 /** One attempt as it was begun by a clerk. */
@@ -66,16 +74,22 @@ export class Oracle {
     return (this.#told.get(`${clerk} ${service}`) ?? 0) > 0;
   }
 
-  /** An attempt begins: C4.1, in the window that ends here. */
-  began(call: CallRecord, endpoint: string, now: number): { sent: boolean } {
-    const repeat = call.attempts.some(({ sent }) => sent);
-    if (repeat && call.kind === 'once') this.violate('C3.1', `${call.id} is 'once' and is sent again to ${endpoint}`);
+  /** An attempt begins. */
+  began(call: CallRecord, endpoint: string, now: number): AttemptRecord {
     const attempt = { at: now, endpoint, sent: false };
-    const first = call.attempts.length === 0;
+    if (call.settledAt !== undefined) this.violate('port', `${call.id} goes to ${endpoint} although it was settled`);
     call.attempts.push(attempt);
-    if (first || repeat) this.#count(call, { at: now, repeat }, now);
-    if (call.settledAt !== undefined) this.violate('port', `${call.id} is sent to ${endpoint} although it was settled`);
+    if (call.attempts.length === 1) this.#count(call, { at: now, repeat: false }, now);
     return attempt;
+  }
+
+  /** The request of an attempt may have left: C4.1, in the window that ends here. */
+  sent(call: CallRecord, attempt: AttemptRecord, now: number): void {
+    const repeat = call.attempts.some(({ sent }) => sent);
+    attempt.sent = true;
+    if (!repeat) return;
+    if (call.kind === 'once') this.violate('C3.1', `${call.id} is 'once' and is sent again, to ${attempt.endpoint}`);
+    this.#count(call, { at: now, repeat }, now);
   }
 
   #count(call: CallRecord, attempted: Attempted, now: number): void {

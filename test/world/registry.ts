@@ -25,8 +25,9 @@ export interface WorldRegistryOptions {
   readonly watches: boolean;
   readonly latencyMs: number;
   readonly mark: (mark: Mark) => void;
-  readonly log: (line: string) => void;
   readonly violate: (promise: string, what: string) => void;
+  /** The clerk was told, by a watch, of so many endpoints. */
+  readonly onTold: (name: string, count: number) => void;
 }
 
 /** The registry as one clerk sees it. */
@@ -148,12 +149,16 @@ export class WorldRegistry implements Registry {
           return;
         }
         errorTold = false;
-        const now = this.#truth(name);
         if (trouble.lying && random.chance(0.5)) {
+          // Undefined would be an answer here: a name that a whole snapshot leaves out does not exist.
           onSnapshot({ [name]: this.#lie(name) ?? null } as unknown as Snapshot);
-        } else if (told !== truth.revision(name)) {
+          return;
+        }
+        const now = this.#truth(name);
+        if (told !== truth.revision(name)) {
           told = truth.revision(name);
           mark('watch-update');
+          this.options.onTold(name, truth.endpoints(name)?.size ?? 0);
           onSnapshot(random.chance(0.5) ? { [name]: now } : new Map([[name, now]]));
         }
       }, latencyMs);

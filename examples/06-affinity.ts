@@ -1,0 +1,37 @@
+/**
+ * Affinity: calls with the same key meet the same server, in every process, and nobody keeps a table. When a
+ * server goes, only its keys move.
+ */
+import { createClerk } from 'binding-clerk';
+import { serve, type Answer } from './lib/serve.js';
+
+export async function main(): Promise<void> {
+  const [a, b, c] = [await serve('a'), await serve('b'), await serve('c')];
+  const clerk = createClerk({ registry: { '/shop/carts': [a.endpoint, b.endpoint, c.endpoint] } });
+  const carts = clerk.bind('/shop/carts', {
+    policy: 'affinity',
+    affinity: (path) => path.split('/')[2], // /carts/anna/items → anna
+  });
+
+  const whoServes = async (...customers: string[]): Promise<string> => {
+    const found: string[] = [];
+    for (const customer of customers) {
+      const { server } = await carts.json<Answer>(`/carts/${customer}/items`);
+      found.push(`${customer}: ${server}`);
+    }
+    return found.join(', ');
+  };
+
+  console.log(await whoServes('anna', 'dora', 'emma', 'finn', 'kim'));
+  console.log(await whoServes('anna', 'dora', 'emma', 'finn', 'kim'));
+  await b.stop();
+  console.log(await whoServes('anna', 'dora', 'emma', 'finn', 'kim'), '(b is gone)');
+
+  await clerk.close();
+  await Promise.all([a.stop(), c.stop()]);
+}
+
+if (process.argv[1] === import.meta.filename) await main();
+//=> anna: c, dora: a, emma: b, finn: c, kim: b
+//=> anna: c, dora: a, emma: b, finn: c, kim: b
+//=> anna: c, dora: a, emma: a, finn: c, kim: c (b is gone)

@@ -1,0 +1,210 @@
+/** Look-ups of a whole clerk over a registry port that is slow, fails, lies, empties and returns. In virtual time. */
+import { createClerk, type ClerkOptions, type Registry, type Resolution } from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+import { thrown } from '../real/thrown.js';
+
+const ttlMs = 2_000;
+const bound = (...ids: string[]): Resolution => ({ kind: 'bound', endpoints: ids.map((id) => ({ id, address: `http://${id}` })), ttlMs });
+
+/** A clerk over one port whose answer a test changes; servers a and b exist. */
+function world(first: () => Resolution | Promise<Resolution>, options: Partial<ClerkOptions> = {}) {
+  const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  for (const id of ['a', 'b']) network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
+  const asked: { name: string; suspects: string[] }[] = [];
+  const port = { answer: first };
+  const registry: Registry = {
+    resolve: (name, { suspects }) => {
+      asked.push({ name, suspects: [...suspects] });
+      return port.answer();
+    },
+  };
+  const clerk = createClerk({ ...options, registry, runtime });
+  const stale: string[] = [];
+  clerk.on('stale', ({ name }) => stale.push(name));
+  return { clerk, runtime, network, asked, port, stale, orders: clerk.bind('/shop/orders') };
+}
+
+test('binding asks nobody; the first call asks once, for any number of callers', async () => {
+  const { orders, asked } = world(() => bound('a'));
+  expect(asked).toEqual([]);
+  await Promise.all(Array.from({ length: 50 }, () => orders.json('/')));
+  expect(asked).toHaveLength(1);
+});
+
+test('an answer is used for its time, counted from when the question was sent, and asked again before it is over', async () => {
+  const { orders, asked, runtime, clerk } = world(async () => {
+    await new Promise<void>((resolve) => runtime.setTimer(resolve, 500));
+    return bound('a');
+  });
+  await orders.json('/');
+  const answer = await clerk.resolve('/shop/orders');
+  expect(answer.ageMs).toBeGreaterThanOrEqual(500);
+  await runtime.advance(1_000);
+  await orders.json('/');
+  expect(asked).toHaveLength(1);
+  await runtime.advance(300); // 1.8 s after the question: in use and nearly over
+  await orders.json('/');
+  expect(asked).toHaveLength(2);
+});
+
+test('one caller that gives up leaves the look-up to the others', async () => {
+  let release: (resolution: Resolution) => void = () => undefined;
+  const { orders, asked } = world(() => new Promise((resolve) => (release = resolve)));
+  const impatient = new AbortController();
+  const first = thrown(orders.json('/', { signal: impatient.signal }));
+  const second = orders.json('/');
+  await Promise.resolve();
+  impatient.abort();
+  expect((await first).code).toBe('ABORTED');
+  release(bound('a'));
+  expect(await second).toBe('a');
+  expect(asked).toHaveLength(1);
+});
+
+test('a registry that fails at first is an error with its cause, and is not remembered', async () => {
+  const { orders, port } = world(() => Promise.reject(new Error('disk on fire')));
+  const error = await thrown(orders.json('/'));
+  expect(error.code).toBe('REGISTRY_UNREACHABLE');
+  expect(error.execution).toBe('none');
+  expect(error.message).toContain('disk on fire');
+  port.answer = () => bound('b');
+  expect(await orders.json('/')).toBe('b');
+});
+
+test('a registry that hangs at first costs the deadline at most', async () => {
+  const { orders } = world(() => new Promise(() => undefined));
+  expect((await thrown(orders.json('/', { timeoutMs: 300 }))).code).toBe('DEADLINE_EXCEEDED');
+});
+
+test.each([
+  ['rejects', () => Promise.reject(new Error('down'))],
+  ['hangs', () => new Promise<Resolution>(() => undefined)],
+  ['throws', () => { throw new TypeError('broken port'); }],
+  ['returns nonsense', () => ({ kind: 'bound', endpoints: 'none' }) as unknown as Resolution],
+  ['returns nothing', () => undefined as unknown as Resolution],
+  ['names a bad address', () => bound('a b')],
+] as [string, () => Resolution | Promise<Resolution>][])('a registry that %s later leaves calls alone: the last good answer is used, flagged stale', async (_how, trouble) => {
+  const { orders, port, stale, runtime, clerk } = world(() => bound('a'));
+  await orders.json('/');
+  port.answer = trouble;
+  for (let second = 0; second < 30; second++) {
+    await runtime.advance(1_000);
+    expect(await orders.json('/')).toBe('a');
+  }
+  expect(stale).toContain('/shop/orders');
+  expect(orders.explain().stale).toBe(true);
+  port.answer = () => bound('b');
+  await runtime.advance(10_000);
+  await orders.json('/');
+  await runtime.advance(1_000);
+  expect(await orders.json('/')).toBe('b');
+  expect(orders.explain().stale).toBe(false);
+  await clerk.close();
+});
+
+test('an old answer is used for an hour and no longer', async () => {
+  const { orders, port, runtime } = world(() => bound('a'));
+  await orders.json('/');
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(3_599_000);
+  expect(await orders.json('/')).toBe('a');
+  await runtime.advance(60_000);
+  expect((await thrown(orders.json('/'))).code).toBe('REGISTRY_UNREACHABLE');
+});
+
+test('an empty list that the registry means is believed; an older revision is not', async () => {
+  const numbered = (revision: string, ...ids: string[]): Resolution => ({ ...bound(...ids), revision }) as Resolution;
+  const { orders, port, runtime } = world(() => numbered('10', 'a'));
+  await orders.json('/');
+  port.answer = () => numbered('9');
+  await runtime.advance(ttlMs);
+  expect(await orders.json('/')).toBe('a');
+  port.answer = () => numbered('11');
+  await runtime.advance(20_000);
+  await thrown(orders.json('/')).catch(() => undefined);
+  await runtime.advance(2_000);
+  expect((await thrown(orders.json('/'))).code).toBe('NO_ENDPOINT');
+  port.answer = () => numbered('12', 'b');
+  await runtime.advance(1_000);
+  expect(await orders.json('/')).toBe('b');
+});
+
+test('an absent name is believed for a second', async () => {
+  const { orders, asked, port, runtime } = world(() => ({ kind: 'absent', ttlMs: 60_000 }));
+  for (let i = 0; i < 5; i++) expect((await thrown(orders.json('/'))).code).toBe('NAME_NOT_FOUND');
+  expect(asked).toHaveLength(1);
+  port.answer = () => bound('a');
+  await runtime.advance(5_000); // five are believed at most, whatever the registry says
+  expect(await orders.json('/')).toBe('a');
+});
+
+test('a failure seen by a call looks again at once and says who failed', async () => {
+  const { orders, asked, port, network } = world(() => ({ ...bound('a'), ttlMs: 60_000 }) as Resolution);
+  await orders.json('/');
+  network.server('http://a').kill();
+  port.answer = () => bound('b');
+  expect(await orders.json('/')).toBe('b');
+  expect(asked[1]).toEqual({ name: '/shop/orders', suspects: ['a'] });
+});
+
+test('links are walked, and a circle is an error that shows it', async () => {
+  const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  network.server('http://a').treat = () => ({ statusCode: 200, body: '"a"' });
+  const names: Record<string, Resolution> = {
+    '/old': { kind: 'link', target: '/new', ttlMs: 700 },
+    '/new': bound('a'),
+    '/x': { kind: 'link', target: '/y' },
+    '/y': { kind: 'link', target: '/x' },
+  };
+  const clerk = createClerk({ registry: { resolve: (name) => names[name] ?? { kind: 'absent' } }, runtime });
+  expect(await clerk.bind('/old').json('/')).toBe('a');
+  const answer = await clerk.resolve('/old');
+  expect(answer.canonical).toBe('/new');
+  expect(answer.trail.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['/old link', '/new service']);
+  expect(answer.promiseMs).toBe(700);
+  const error = await thrown(clerk.resolve('/x'));
+  expect(error.code).toBe('REGISTRY_INVALID');
+  expect(error.message).toContain('/x → /y → /x');
+});
+
+test('a wall clock that jumps ahead shortens trust', async () => {
+  const { orders, asked, runtime } = world(() => bound('a'));
+  await orders.json('/');
+  runtime.jumpWall(3_600_000);
+  await orders.json('/');
+  expect(asked).toHaveLength(2);
+  runtime.jumpWall(-7_200_000);
+  await orders.json('/');
+  expect(asked).toHaveLength(2);
+});
+
+test('a registry that can watch pushes what changed', async () => {
+  const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  for (const id of ['a', 'b']) network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
+  let push: (resolution: Resolution) => void = () => undefined;
+  let unwatched = 0;
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: () => ({ ...bound('a'), ttlMs: 60_000 }) as Resolution,
+      watch: (glob, onSnapshot) => {
+        push = (resolution) => onSnapshot(new Map([[glob, resolution]]));
+        return () => unwatched++;
+      },
+    },
+  });
+  const orders = clerk.bind('/shop/orders');
+  expect(await orders.json('/')).toBe('a');
+  push(bound('b'));
+  expect(await orders.json('/')).toBe('b');
+  await clerk.close();
+  expect(unwatched).toBe(1);
+  push(bound('a'));
+});

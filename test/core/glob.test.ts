@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import { expect, test, vi } from 'vitest';
+import { isClerkError } from '../../src/core/errors.js';
+import { matches, parseGlob } from '../../src/core/glob.js';
+import { anyName, smallName } from './name-arbitraries.js';
+
+const seed = 20_242;
+
+function fits(glob: string, name: string): boolean {
+  return matches(parseGlob(glob), name);
+}
+
+function refusal(text: unknown): string {
+  try {
+    parseGlob(text);
+  } catch (error) {
+    if (isClerkError(error) && error.code === 'NAME_INVALID') return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+const cases: Record<string, { readonly fits: readonly string[]; readonly not: readonly string[] }> = {
+  '/shop/orders': {
+    fits: ['/shop/orders'],
+    not: ['/shop', '/shop/orders/eu', '/shop/order', '/shop/orders2'],
+  },
+  '/shop/*': {
+    fits: ['/shop/orders', '/shop/a'],
+    not: ['/shop', '/shop/orders/eu', '/shopping/a', '/a/shop/b'],
+  },
+  '/shop/**': { fits: ['/shop', '/shop/a', '/shop/a/b/c'], not: ['/shopping', '/a/shop', '/sho'] },
+  '/**': { fits: ['/a', '/a/b/c', '/#d7', '/#d7/a'], not: [] },
+  '/*': { fits: ['/a', '/shop', '/#d7'], not: ['/a/b'] },
+  '/shop/or*': { fits: ['/shop/or', '/shop/orders'], not: ['/shop/o', '/shop/xor', '/shop/or/a'] },
+  '/shop/*rs': { fits: ['/shop/rs', '/shop/orders', '/shop/rsrs'], not: ['/shop/orders2', '/shop/r'] },
+  '/shop/o*e*s': { fits: ['/shop/oes', '/shop/orders'], not: ['/shop/os', '/shop/ordre', '/shop/oses-x'] },
+  '/**/orders': {
+    fits: ['/orders', '/a/orders', '/a/b/orders', '/orders/orders'],
+    not: ['/orders/a', '/orders2'],
+  },
+  '/a/**/b/**/c': {
+    fits: ['/a/b/c', '/a/x/b/y/z/c', '/a/b/b/c', '/a/b/c/c'],
+    not: ['/a/c', '/a/c/b', '/b/c'],
+  },
+  '/a/**/**': { fits: ['/a', '/a/b', '/a/b/c'], not: ['/b'] },
+  '/*/*/c': { fits: ['/a/b/c'], not: ['/a/c', '/a/b/c/c', '/a/b/d'] },
+  '/#d*/orders': { fits: ['/#d7/orders', '/#d/orders'], not: ['/d7/orders', '/#e/orders'] },
+};
+
+for (const [glob, { fits: good, not }] of Object.entries(cases)) {
+  test(`${glob} fits ${good.join(', ')} and not ${not.join(', ')}`, () => {
+    expect(good.filter((name) => !fits(glob, name))).toEqual([]);
+    expect(not.filter((name) => fits(glob, name))).toEqual([]);
+  });
+}
+
+test('a glob that breaks the grammar is refused with what to do', () => {
+  expect(refusal('shop/*')).toBe("Glob 'shop/*' does not begin with '/'; write it in full");
+  expect(refusal('/shop/a**')).toBe(
+    "Glob '/shop/a**' fails at segment 2: 'a**' has '**' beside something else; let it be a segment of its own",
+  );
+  expect(refusal('/shop/Or*')).toBe(
+    "Glob '/shop/Or*' fails at segment 2: 'Or*' has the capital 'O'; write small letters",
+  );
+  expect(refusal('/a*b*c*d*e*f*g*h*i*')).toBe("Glob '/a*b*c*d*e*f*g*h*i*' has 9 wildcards; 8 is the most");
+  for (const glob of [
+    '',
+    '/',
+    '*',
+    '/***',
+    '/a/',
+    '/a//*',
+    '/../*',
+    '/[ab]',
+    '/{a,b}',
+    '/a?',
+    '/!a',
+    '/-*',
+    '/*-',
+    '/xn--*',
+    '/*#',
+    '/a/#*',
+    '/\\*',
+    '/ä*',
+    `/${'a'.repeat(64)}*`,
+    '/*'.repeat(17),
+    undefined,
+    null,
+    7,
+    {},
+    /a/,
+  ]) {
+    expect(refusal(glob)).toMatch(/^Glob /);
+  }
+});
+
+test('eight wildcards and the longest of everything are accepted', () => {
+  for (const glob of [
+    '/a*b*c*d*e*f*g*h*',
+    '/**/*/**/*/**/*/**/*',
+    '/*a*',
+    '/#*',
+    `/${'a'.repeat(63)}*`,
+    '/a*-*b',
+  ]) {
+    expect(refusal(glob)).toBe('accepted');
+  }
+});
+
+test('a name is a glob that fits only itself', () => {
+  fc.assert(
+    fc.property(anyName, anyName, (name, other) => {
+      expect(parseGlob(name)).toMatchObject({ text: name, isPlain: true });
+      expect(fits(name, name)).toBe(true);
+      expect(fits(name, other)).toBe(name === other);
+      expect(fits('/**', name)).toBe(true);
+    }),
+    { seed, numRuns: 500 },
+  );
+});
+
+/** The same, as slow and as plain as it can be said. */
+function naive(glob: readonly string[], name: readonly string[]): boolean {
+  const [first, ...rest] = glob;
+  if (first === undefined) return name.length === 0;
+  if (first === '**') return naive(rest, name) || (name.length > 0 && naive(glob, name.slice(1)));
+  return name.length > 0 && naiveText(first, name[0] as string) && naive(rest, name.slice(1));
+}
+
+function naiveText(pattern: string, text: string): boolean {
+  if (pattern === '') return text === '';
+  if (pattern.startsWith('*'))
+    return naiveText(pattern.slice(1), text) || (text !== '' && naiveText(pattern, text.slice(1)));
+  return text !== '' && pattern[0] === text[0] && naiveText(pattern.slice(1), text.slice(1));
+}
+
+const smallGlob = fc
+  .array(
+    fc.oneof(
+      { weight: 1, arbitrary: fc.constant('**') },
+      {
+        weight: 3,
+        arbitrary: fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 }),
+      },
+    ),
+    { minLength: 1, maxLength: 5 },
+  )
+  .map((segments) => `/${segments.join('/')}`)
+  .filter((glob) => refusal(glob) === 'accepted');
+
+test('it agrees with a naive matcher, whose answers are of both kinds', () => {
+  let good = 0;
+  fc.assert(
+    fc.property(smallGlob, smallName, (glob, name) => {
+      const expected = naive(glob.slice(1).split('/'), name.slice(1).split('/'));
+      if (expected) good++;
+      expect(fits(glob, name)).toBe(expected);
+    }),
+    { seed, numRuns: 10_000 },
+  );
+  expect(good).toBeGreaterThan(500);
+});
+
+test('hostile patterns take no more steps than glob times name', () => {
+  const steps = { count: 0 };
+  for (const method of ['charCodeAt', 'charAt'] as const) {
+    const real = String.prototype[method] as (this: string, at: number) => never;
+    vi.spyOn(String.prototype, method).mockImplementation(function (this: string, at) {
+      steps.count++;
+      return real.call(this, at);
+    });
+  }
+  const word = 'a'.repeat(61);
+  for (const [glob, name] of [
+    ['/*a*a*a*a*a*b', `/${word}`],
+    ['/*a*a*a*a*a*a', `/${word}`],
+    [`/*${'a'.repeat(40)}b`, `/${word}`],
+    ['/**/a/**/a/**/a/**/b', '/a'.repeat(16)],
+    ['/**/*a*b/**/*a*b', `/${word}/${word}/${word}/${word}`],
+    ['/**/*/**/*/**/*/**/b', '/a'.repeat(16)],
+  ] as const) {
+    const parsed = parseGlob(glob);
+    steps.count = 0;
+    matches(parsed, name);
+    expect(steps.count, glob).toBeGreaterThan(0);
+    // Two looks at each pair: is it a wildcard, is it the same.
+    expect(steps.count, glob).toBeLessThanOrEqual(2 * (glob.length + 1) * (name.length + 1));
+  }
+});

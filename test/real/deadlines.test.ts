@@ -1,0 +1,315 @@
+/** Every call ends by its deadline or when it is aborted, says truthfully what may have been executed, and sends nothing afterwards. */
+import { getEventListeners } from 'node:events';
+import type { LookupFunction } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createClerk, isClerkError, type Binding, type Clerk, type Registry } from 'binding-clerk';
+import { bound } from './bound.js';
+import { authority, type Authority, type Identity } from './certificates.js';
+import { deafListener, type DeafListener } from './deaf-listener.js';
+import { gatedServer } from './gated-server.js';
+import { rawPeer } from './raw-peer.js';
+import { thrown } from './thrown.js';
+import { webServer } from './web-server.js';
+
+let ca: Authority;
+let identity: Identity;
+let deaf: DeafListener;
+beforeAll(async () => {
+  ca = await authority('Our own');
+  identity = await ca.issue('127.0.0.1');
+  deaf = await deafListener();
+});
+afterAll(() => deaf.close());
+
+const soon = 150;
+
+/** A call held at a certain stage, and how the world goes on afterwards. */
+interface Held {
+  readonly clerk: Clerk;
+  readonly orders: Binding;
+  /** Resolves when the call is where it is to be held. */
+  readonly there: Promise<unknown>;
+  /** Takes the obstacle away; resolves when what would have been sent could have arrived. */
+  release(): Promise<unknown>;
+  /** Requests of this call that a server has read by now. */
+  sent(): number;
+}
+
+async function inLookUp(): Promise<Held> {
+  const server = await webServer((_request, response) => void response.end('{}'));
+  let answer: () => void = () => undefined;
+  let asked: () => void = () => undefined;
+  const there = new Promise<void>((resolve) => (asked = resolve));
+  const registry: Registry = {
+    resolve: () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ kind: 'bound', endpoints: [server.address] });
+        asked();
+      }),
+  };
+  const clerk = createClerk({ registry });
+  onTestFinished(() => clerk.destroy());
+  return { clerk, orders: clerk.bind('/shop/orders'), there, release: async () => { answer(); await sleep(50); }, sent: () => server.seen.length };
+}
+
+async function inQueue(): Promise<Held> {
+  const answers: (() => void)[] = [];
+  const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
+  const { clerk, orders } = bound([server.address], { connections: 1, undici: { pipelining: 1 } });
+  const before = [orders.text('/before', { method: 'GET' }), orders.text('/before', { method: 'POST' })];
+  await server.hasSeen(2);
+  return {
+    clerk,
+    orders,
+    there: Promise.resolve(),
+    release: async () => {
+      for (const answer of answers) answer();
+      await Promise.all(before);
+      await sleep(50);
+    },
+    sent: () => server.seen.length - 2,
+  };
+}
+
+async function inNameService(): Promise<Held> {
+  const server = await webServer((_request, response) => void response.end('{}'));
+  let answer: () => void = () => undefined;
+  let asked: () => void = () => undefined;
+  const there = new Promise<void>((resolve) => (asked = resolve));
+  const lookup: LookupFunction = (_host, _options, callback) => {
+    answer = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    asked();
+  };
+  const { clerk, orders } = bound([server.address.replace('127.0.0.1', 'orders.example')], { undici: { connect: { lookup } } });
+  return { clerk, orders, there, release: async () => { answer(); await sleep(50); }, sent: () => server.seen.length };
+}
+
+async function inConnect(): Promise<Held> {
+  const { clerk, orders } = bound([deaf.address]);
+  return { clerk, orders, there: sleep(20), release: async () => undefined, sent: () => 0 };
+}
+
+async function inHandshake(): Promise<Held> {
+  const server = await gatedServer(identity);
+  const { clerk, orders } = bound([server.address], { tls: { ca: ca.cert } });
+  return { clerk, orders, there: server.knocked, release: async () => { await server.open(); await sleep(50); }, sent: () => server.seen.length };
+}
+
+async function afterSent(): Promise<Held> {
+  const answers: (() => void)[] = [];
+  const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
+  const { clerk, orders } = bound([server.address]);
+  return { clerk, orders, there: server.hasSeen(1), release: async () => { for (const answer of answers) answer(); await sleep(50); }, sent: () => server.seen.length };
+}
+
+async function inBody(): Promise<Held> {
+  const server = await webServer((_request, response) => void response.write('{'));
+  const { clerk, orders } = bound([server.address]);
+  return { clerk, orders, there: server.hasSeen(1).then(() => sleep(20)), release: async () => undefined, sent: () => server.seen.length };
+}
+
+const waiting = [['the look-up', inLookUp], ['the queue for a connection', inQueue], ['the name service', inNameService], ['connecting', inConnect], ['the TLS handshake', inHandshake]] as const;
+
+describe.each(waiting)('held in %s', (_where, hold) => {
+  test.each(['GET', 'POST'])('%s ends at its deadline, was not executed, and is never sent', async (method) => {
+    const { orders, release, sent } = await hold();
+
+    const [json, request] = await Promise.all([
+      thrown(orders.json('/orders', { method, timeoutMs: soon })),
+      thrown(orders.request({ path: '/orders', method: method, timeoutMs: soon })),
+    ]);
+
+    for (const error of [json, request]) expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
+    await release();
+    expect(sent()).toBe(0);
+  });
+
+  test('aborting ends it at once, and it is never sent', async () => {
+    const { orders, there, release, sent } = await hold();
+    const controller = new AbortController();
+    const reason = new Error('The guest has left');
+
+    const errors = [
+      thrown(orders.json('/orders', { signal: controller.signal })),
+      thrown(orders.request({ path: '/orders', method: 'POST', signal: controller.signal })),
+    ];
+    await there;
+    controller.abort(reason);
+
+    for (const error of await Promise.all(errors)) expect([error.code, error.execution, error.cause]).toEqual(['ABORTED', 'none', reason]);
+    await release();
+    expect(sent()).toBe(0);
+  });
+
+  test('fetch rejects as fetch does', async () => {
+    const { clerk, there, release, sent } = await hold();
+    const controller = new AbortController();
+
+    const late = clerk.fetch('http://orders.shop.clerk/orders', { timeoutMs: soon }).catch((error: unknown) => error);
+    const aborted = clerk.fetch('http://orders.shop.clerk/orders', { signal: controller.signal }).catch((error: unknown) => error);
+    await there;
+    controller.abort();
+
+    expect(await aborted).toMatchObject({ name: 'AbortError' });
+    expect(await late).toBeInstanceOf(TypeError);
+    const cause = ((await late) as TypeError).cause;
+    expect(isClerkError(cause) && [cause.code, cause.execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
+    await release();
+    expect(sent()).toBe(0);
+  });
+});
+
+describe('after it was sent', () => {
+  test.each(['GET', 'POST'])('%s ends at its deadline, and may have been executed', async (method) => {
+    const { orders, sent } = await afterSent();
+
+    const error = await thrown(orders.json('/orders', { method, timeoutMs: soon }));
+
+    expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'unknown']);
+    expect(error.outcomes.map(({ stage, code }) => [stage, code])).toEqual([['sent', 'DEADLINE_EXCEEDED']]);
+    expect(sent()).toBe(1);
+  });
+
+  test('aborting ends it at once, and it may have been executed', async () => {
+    const { orders, clerk, there } = await afterSent();
+    const controller = new AbortController();
+
+    const errors = [
+      thrown(orders.json('/orders', { signal: controller.signal })),
+      thrown(orders.request({ path: '/orders', signal: controller.signal })),
+      thrown(orders.text('/orders', { method: 'POST', signal: controller.signal })),
+    ];
+    const fetched = clerk.fetch('http://orders.shop.clerk/orders', { signal: controller.signal }).catch((error: unknown) => error);
+    await there;
+    await sleep(50);
+    controller.abort();
+
+    for (const error of await Promise.all(errors)) expect([error.code, error.execution]).toEqual(['ABORTED', 'unknown']);
+    expect(await fetched).toMatchObject({ name: 'AbortError' });
+    expect(orders.explain().candidates.map(({ pending, status }) => [pending, status])).toEqual([[0, 'open']]);
+  });
+});
+
+describe('in the body of the answer', () => {
+  test('request and fetch have had their head in time; json, text and bytes are late', async () => {
+    const { orders, clerk } = await inBody();
+
+    const reply = await orders.request({ path: '/orders', timeoutMs: soon });
+    const response = await clerk.fetch('http://orders.shop.clerk/orders', { timeoutMs: soon });
+    const errors = await Promise.all((['json', 'text', 'bytes'] as const).map((read) => thrown(orders[read]('/orders', { timeoutMs: soon }))));
+
+    for (const error of errors) expect([error.code, error.execution]).not.toEqual(['DEADLINE_EXCEEDED', 'none']);
+    for (const error of errors) expect(error.code).toBe('DEADLINE_EXCEEDED');
+    await sleep(soon);
+    expect([reply.body.destroyed, reply.body.errored, response.bodyUsed]).toEqual([false, null, false]);
+    reply.body.on('error', () => undefined).destroy();
+    await response.body?.cancel();
+  });
+
+  test('a stream follows undici’s bodyTimeout after the head', async () => {
+    const server = await webServer((_request, response) => void response.write('{'));
+    const { orders } = bound([server.address], { undici: { bodyTimeout: 300 } });
+
+    const { body } = await orders.request({ path: '/orders', timeoutMs: 5_000 });
+    const error = await thrown(body.text());
+
+    expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'done']);
+    expect((error.cause as { code: string }).code).toBe('UND_ERR_BODY_TIMEOUT');
+  });
+
+  test('aborting cuts the stream, and json', async () => {
+    const { orders, there } = await inBody();
+    const controller = new AbortController();
+    const reason = new Error('The guest has left');
+
+    const { body } = await orders.request({ path: '/orders', signal: controller.signal });
+    const json = thrown(orders.json('/orders', { signal: controller.signal }));
+    await there;
+    const text = body.text().catch((error: unknown) => error);
+    controller.abort(reason);
+
+    expect([(await json).code, (await json).execution]).not.toEqual(['ABORTED', 'none']);
+    expect((await json).code).toBe('ABORTED');
+    const error = await text;
+    expect(error === reason || (isClerkError(error) && error.code === 'ABORTED')).toBe(true);
+    expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
+  });
+});
+
+describe('a signal', () => {
+  // Without fetch: undici's own leaves a listener to the garbage collector.
+  const everything = (clerk: Clerk, orders: Binding, signal: AbortSignal): Promise<unknown>[] => [
+    orders.request({ path: '/orders', signal }).then(({ body }) => body.dump()),
+    orders.json('/orders', { signal }),
+    orders.text('/orders', { signal }),
+    orders.bytes('/orders', { signal }),
+    orders.call(() => 1, { signal }),
+    orders.acquire({ signal }).then((held) => held.release('success')),
+    orders.ready({ signal }),
+    orders.gather({ path: '/orders', signal }).then((all) => Promise.all(all.map((one) => ('reply' in one ? one.reply.body.dump() : 0)))),
+    clerk.resolve('/shop/orders', { signal }),
+    clerk.list('/shop/*', { signal }),
+    clerk.request('/shop/orders/7', { signal }).then(({ body }) => body.dump()),
+  ];
+
+  test('that has been aborted before ends everything before anything is sent', async () => {
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const { clerk, orders } = bound([server.address]);
+    const reason = new Error('The guest never came');
+    const signal = AbortSignal.abort(reason);
+
+    const errors = await Promise.all(everything(clerk, orders, signal).map((promise) => promise.catch((error: unknown) => error)));
+
+    const words = errors.map((error) => (error === reason ? 'reason' : isClerkError(error) ? `${error.code} ${error.execution}` : error));
+    expect(words).toEqual(Array(11).fill('ABORTED none'));
+    const fetched = await clerk.fetch('http://orders.shop.clerk/orders', { signal }).catch((error: unknown) => error);
+    expect(fetched).toBe(reason);
+    expect(server.seen).toEqual([]);
+  });
+
+  function warned(): Error[] {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
+    return warnings;
+  }
+
+  test('that lives long is left without listeners by a thousand calls', async () => {
+    const warnings = warned();
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const { clerk, orders } = bound([server.address]);
+    const { signal } = new AbortController();
+
+    for (let calls = 0; calls < 1_000; calls += 11) await Promise.all(everything(clerk, orders, signal));
+    await sleep(20);
+
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+
+  test('shared by many calls at once makes nobody warn of too many listeners', async () => {
+    const warnings = warned();
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const { clerk, orders } = bound([server.address]);
+    const { signal } = new AbortController();
+
+    await Promise.all(Array.from({ length: 20 }, () => Promise.all(everything(clerk, orders, signal))));
+    await sleep(20);
+
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+
+  test('is left alone by calls that fail, too', async () => {
+    const peer = await rawPeer('reset');
+    const { clerk, orders } = bound([peer.address]);
+    const { signal } = new AbortController();
+
+    for (let i = 0; i < 30; i++) await Promise.allSettled(everything(clerk, orders, signal));
+    await sleep(20);
+
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+});

@@ -1,0 +1,62 @@
+/** A TLS server whose handshakes wait until a test lets them go on: what was connecting at a certain moment can be held there. */
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import type { Identity } from './certificates.js';
+
+/** See the file's header. */
+export interface GatedServer {
+  readonly address: string;
+  /** Requests that arrived. */
+  readonly seen: readonly string[];
+  /** Resolves when somebody waits at the gate. */
+  readonly knocked: Promise<void>;
+  /** Lets everybody in; resolves when the connections that waited have shaken hands or have ended. */
+  open(): Promise<void>;
+}
+
+/** Starts one on a free port of 127.0.0.1 that ends with the test. */
+export async function gatedServer(identity: Identity): Promise<GatedServer> {
+  const seen: string[] = [];
+  const waiting = new Set<Socket>();
+  const all = new Set<Socket>();
+  const inner = createHttpsServer(identity, (request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    response.end('{"ok":true}');
+  });
+  inner.on('tlsClientError', () => undefined);
+  let knock: () => void = () => undefined;
+  const knocked = new Promise<void>((resolve) => (knock = resolve));
+  const gate = createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => undefined);
+    waiting.add(socket);
+    all.add(socket);
+    knock();
+  });
+  await new Promise<void>((resolve) => void gate.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    const closed = new Promise<void>((resolve) => void gate.close(() => resolve()));
+    for (const socket of all) socket.destroy();
+    await closed;
+  });
+  return {
+    address: `https://127.0.0.1:${(gate.address() as AddressInfo).port}`,
+    seen,
+    knocked,
+    async open() {
+      const over = [...waiting].map(
+        (socket) =>
+          new Promise<void>((resolve) => {
+            socket.once('close', () => resolve());
+            inner.once('secureConnection', () => resolve());
+          }),
+      );
+      for (const socket of waiting) {
+        socket.resume();
+        inner.emit('connection', socket);
+      }
+      waiting.clear();
+      await Promise.all(over);
+    },
+  };
+}

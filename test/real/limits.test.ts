@@ -1,0 +1,306 @@
+/** Bounds, refusals and endings: what the clerk does not take, and how it closes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createClerk, isClerkError, type ClerkOptions, type BindOptions, type RequestOptions } from 'binding-clerk';
+import { bound } from './bound.js';
+import { rawPeer } from './raw-peer.js';
+import { thrown } from './thrown.js';
+import { nobodysAddress, webServer } from './web-server.js';
+
+/** A server that answers when it is told to. */
+async function patientServer() {
+  const answers: (() => void)[] = [];
+  const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
+  return { ...server, answerAll: () => answers.splice(0).forEach((answer) => answer()) };
+}
+
+/** Lets every promise job and socket callback that is due run. */
+const settled = () => sleep(50);
+
+describe('maxPending', () => {
+  test.each([
+    ['one below the bound', 4, 0],
+    ['at the bound', 5, 0],
+    ['one above it', 6, 1],
+    ['far above it', 25, 20],
+  ])('%s: of %i calls that wait, %i fail at once', async (_where, calls, refused) => {
+    let answer: () => void = () => undefined;
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const clerk = createClerk({
+      registry: { resolve: () => new Promise((resolve) => (answer = () => resolve({ kind: 'bound', endpoints: [server.address] }))) },
+      maxPending: 5,
+    });
+    onTestFinished(() => clerk.destroy());
+    const orders = clerk.bind('/shop/orders');
+
+    const results = Array.from({ length: calls }, (_, i) =>
+      [() => orders.json('/a'), () => orders.request({ path: '/b', method: 'POST' }).then(({ body }) => body.dump()), () => orders.call(() => 1)][i % 3]?.().then(() => 'done', (error: unknown) => (isClerkError(error) ? `${error.code} ${error.execution}` : error)),
+    );
+    const first = await Promise.race([...results, settled().then(() => 'all wait')]);
+    answer();
+
+    expect(first).toBe(refused > 0 ? 'LIMIT none' : 'all wait');
+    const words = await Promise.all(results);
+    expect(words.filter((word) => word === 'LIMIT none')).toHaveLength(refused);
+    expect(words.filter((word) => word === 'done')).toHaveLength(calls - refused);
+  });
+
+  test('counts calls that wait for a connection, not those that were sent', async () => {
+    const server = await patientServer();
+    const { orders } = bound([server.address], { connections: 2, maxPending: 3, undici: { pipelining: 1 } });
+
+    const sent = [orders.text('/sent', { method: 'POST' }), orders.text('/sent', { method: 'POST' })];
+    await server.hasSeen(2);
+    const waiting = [1, 2, 3].map(() => orders.text('/waiting', { method: 'POST' }));
+    const error = await thrown(orders.text('/refused', { method: 'POST' }));
+
+    expect(error.code).toBe('LIMIT');
+    server.answerAll();
+    await Promise.all(sent);
+    await server.hasSeen(4);
+    // Somebody's turn has come, so there is room again.
+    const one = orders.text('/later', { method: 'POST' });
+    for (let seen = server.seen.length; seen < 6; seen = server.seen.length) {
+      server.answerAll();
+      await sleep(5);
+    }
+    server.answerAll();
+    await Promise.all([...waiting, one]);
+    expect(server.seen.filter((line) => line.includes('refused'))).toEqual([]);
+  });
+
+  test('is counted for each binding', async () => {
+    const peer = await rawPeer('silence');
+    const { clerk, orders } = bound([peer.address], { connections: 1, maxPending: 1, undici: { pipelining: 1 } });
+    const others = clerk.bind('/shop/orders');
+    const sent = orders.text('/sent', { method: 'POST' }).catch((error: unknown) => error);
+    while (peer.executed.length === 0) await sleep(5);
+
+    const waiting = [orders, others].map((binding) => binding.text('/waits', { method: 'POST' }).catch((error: unknown) => error));
+    const errors = await Promise.all([orders, others].map((binding) => thrown(binding.text('/refused', { method: 'POST' }))));
+
+    expect(errors.map(({ code }) => code)).toEqual(['LIMIT', 'LIMIT']);
+    await clerk.destroy();
+    await Promise.all([sent, ...waiting]);
+  });
+});
+
+describe('connections', () => {
+  test.each([1, 3])('at most %i to an endpoint for calls of a sort', async (connections) => {
+    const server = await patientServer();
+    let open = 0;
+    let most = 0;
+    server.server.on('connection', (socket) => {
+      most = Math.max(most, ++open);
+      socket.on('close', () => open--);
+    });
+    const { orders } = bound([server.address], { connections, undici: { pipelining: 1 } });
+
+    const calls = Array.from({ length: 4 * connections }, () => orders.text('/orders', { method: 'POST' }));
+    for (let done = 0; done < calls.length; done += connections) {
+      await server.hasSeen(Math.min(done + connections, calls.length));
+      await settled();
+      server.answerAll();
+    }
+    await Promise.all(calls);
+
+    expect(most).toBe(connections);
+  });
+});
+
+describe('what is refused before anything is sent', () => {
+  const wrong = (word: string): unknown => word;
+
+  test.each<[string, unknown]>([
+    ['an unknown option', { registry: {}, retries: 3 }],
+    ['an option of a later version', { registry: {}, snapshotFile: '/tmp/x' }],
+    ['no registry', {}],
+    ['an address for a registry', { registry: 'http://127.0.0.1:4711' }],
+    ['connections of 0', { registry: {}, connections: 0 }],
+    ['connections of 10,001', { registry: {}, connections: 10_001 }],
+    ['maxPending of 0', { registry: {}, maxPending: 0 }],
+    ['maxPending of 1.5', { registry: {}, maxPending: 1.5 }],
+    ['an unknown tls option', { registry: {}, tls: { pfx: 'x' } }],
+    ['a dispatcher without dispatch', { registry: {}, dispatcher: {} }],
+    ['a key without a slash', { registry: { 'shop/orders': [] } }],
+    ['an address with a path', { registry: { '/shop/orders': 'http://127.0.0.1:80/path' } }],
+    ['nothing at all', undefined],
+  ])('createClerk with %s', (_what, options) => {
+    expect(() => createClerk(options as ClerkOptions)).toThrow(expect.objectContaining({ name: 'ClerkError', code: 'CONFIG_INVALID' }) as Error);
+  });
+
+  test.each<[string, unknown]>([
+    ['an unknown option', { retries: 3 }],
+    ['a timeout of 0', { timeoutMs: 0 }],
+    ['a timeout of NaN', { timeoutMs: Number.NaN }],
+    ['a timeout beyond 2^31', { timeoutMs: 2 ** 31 }],
+    ['an unknown kind', { kind: 'twice' }],
+    ['an unknown policy', { policy: wrong('best') }],
+    ['a version that is no range', { version: 'new' }],
+    ['a factory that is no function', { factory: 'start.sh' }],
+  ])('bind with %s', (_what, options) => {
+    const clerk = createClerk({ registry: {} });
+    expect(() => clerk.bind('/shop/orders', options as BindOptions)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error);
+  });
+
+  test.each<[string, unknown]>([
+    ['an unknown option', { path: '/', retries: 3 }],
+    ['no path', {}],
+    ['a path without a slash', { path: 'orders' }],
+    ['a path with a line break', { path: '/orders\r\nx: y' }],
+    ['a header with a line break', { path: '/', headers: { 'x-a': 'b\r\nc: d' } }],
+    ['a header name with a blank', { path: '/', headers: { 'x a': 'b' } }],
+    ['headers of an odd length', { path: '/', headers: ['x-a'] }],
+    ['a host of its own in a list', { path: '/', headers: { 'transfer-encoding': 'chunked' } }],
+    ['a content-length that does not fit', { path: '/', method: 'PUT', body: 'pizza', headers: { 'content-length': '3' } }],
+    ['a method that is none', { path: '/', method: 'GET /x' }],
+    ['a body that is a number', { path: '/', method: 'PUT', body: 7 }],
+    ['a timeout of -1', { path: '/', timeoutMs: -1 }],
+    ['a kind of its own', { path: '/', kind: 'twice' }],
+    ['a signal that is none', { path: '/', signal: {} }],
+    ['an affinity that is no string', { path: '/', affinity: 7 }],
+  ])('a request with %s', async (_what, options) => {
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const { orders, clerk } = bound([server.address]);
+    const troubled: unknown[] = [];
+    clerk.on('suspect', (event) => troubled.push(event));
+
+    // Cold, then warm.
+    for (let i = 0; i < 2; i++) {
+      const errors = [await thrown(orders.request(options as RequestOptions)), await thrown(orders.json(options as RequestOptions))];
+      expect(errors.map(({ code, execution }) => `${code} ${execution}`)).toEqual(Array(2).fill('CONFIG_INVALID none'));
+      await orders.text('/fine');
+    }
+    expect(server.seen).toEqual(['GET /fine', 'GET /fine']);
+    expect(troubled).toEqual([]);
+    expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
+  });
+});
+
+describe('closing', () => {
+  test('a closed clerk takes no calls, and says so in every way of calling', async () => {
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const { orders, clerk } = bound([server.address]);
+    await orders.text('/orders');
+    await clerk.close();
+
+    const errors = await Promise.all([
+      thrown(orders.request({ path: '/orders' })),
+      thrown(orders.json('/orders')),
+      thrown(orders.call(() => 1)),
+      thrown(orders.acquire()),
+      thrown(orders.ready()),
+      thrown(orders.gather({ path: '/orders' })),
+      thrown(clerk.resolve('/shop/orders')),
+      thrown(clerk.list('/**')),
+      thrown(clerk.request('/shop/orders/7')),
+    ]);
+    expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(new Set(['CLOSED none']));
+    expect(() => clerk.bind('/shop/orders')).toThrow(expect.objectContaining({ code: 'CLOSED' }) as Error);
+    expect(() => clerk.watch('/**')).toThrow(expect.objectContaining({ code: 'CLOSED' }) as Error);
+    const fetched: unknown = await clerk.fetch('http://orders.shop.clerk/orders').catch((error: unknown) => error);
+    expect((fetched as { cause: { code: string } }).cause.code).toBe('CLOSED');
+    expect(server.seen).toEqual(['GET /orders']);
+  });
+
+  test('close waits for calls in flight and for the bodies that follow', async () => {
+    const endings: (() => void)[] = [];
+    const server = await webServer((request, response) => {
+      if (request.url === '/head') response.write('half, ');
+      endings.push(() => response.end('done'));
+    });
+    const { orders, clerk } = bound([server.address]);
+    const calls = [orders.text('/call'), orders.text('/call', { method: 'POST' })];
+    const { body } = await orders.request({ path: '/head' });
+    await server.hasSeen(3);
+
+    let closed = false;
+    const closing = clerk.close().then(() => (closed = true));
+    expect((await thrown(orders.text('/too-late'))).code).toBe('CLOSED');
+    await settled();
+    expect(closed).toBe(false);
+    for (const end of endings) end();
+
+    expect(await Promise.all(calls)).toEqual(['done', 'done']);
+    expect(await body.text()).toBe('half, done');
+    await closing;
+    expect(server.seen).toHaveLength(3);
+  });
+
+  test('close waits for what was acquired and for call()', async () => {
+    const { orders, clerk } = bound([await nobodysAddress()]);
+    const held = await orders.acquire();
+    let end: () => void = () => undefined;
+    const call = orders.call(() => new Promise<void>((resolve) => (end = resolve)));
+    await settled();
+
+    let closed = false;
+    const closing = clerk.close().then(() => (closed = true));
+    held.release('success');
+    await settled();
+    expect(closed).toBe(false);
+    end();
+    await Promise.all([call, closing]);
+  });
+
+  test('destroy cuts calls in flight wherever they are, and bodies', async () => {
+    const peer = await rawPeer('silence');
+    const server = await webServer((_request, response) => void response.write('half'));
+    const { orders, clerk } = bound([peer.address], { connections: 1, undici: { pipelining: 1 } });
+    const other = bound([server.address]);
+    const sent = thrown(orders.text('/orders', { method: 'POST' }));
+    const queued = thrown(orders.text('/orders', { method: 'POST' }));
+    const talk = thrown(orders.call(() => new Promise(() => undefined)));
+    const { body } = await other.orders.request({ path: '/orders' });
+    while (peer.executed.length === 0) await sleep(5);
+
+    await Promise.all([clerk.destroy(), other.clerk.destroy()]);
+
+    expect([(await sent).code, (await sent).execution]).toEqual(['CLOSED', 'unknown']);
+    expect([(await queued).code, (await queued).execution]).toEqual(['CLOSED', 'none']);
+    expect((await talk).code).toBe('CLOSED');
+    const broken = await thrown(body.text());
+    expect(broken.code).toBe('CLOSED');
+    expect(peer.executed).toHaveLength(1);
+  });
+
+  test('destroy ends a close that waits', async () => {
+    const { orders, clerk } = bound([(await rawPeer('silence')).address]);
+    const call = thrown(orders.text('/orders', { method: 'POST' }));
+    await settled();
+    const closing = clerk.close();
+    await clerk.destroy(new Error('Enough'));
+
+    expect((await call).code).toBe('CLOSED');
+    await closing;
+  });
+
+  test('closing twice, and destroying twice, is closing once; the registry is closed once', async () => {
+    let closes = 0;
+    const registry = { resolve: () => ({ kind: 'absent' as const }), close: () => void closes++ };
+    const gentle = createClerk({ registry });
+    await Promise.all([gentle.close(), gentle.close()]);
+    await gentle.close();
+    expect(closes).toBe(1);
+    const rough = createClerk({ registry });
+    await Promise.all([rough.destroy(), rough.destroy(), rough.close()]);
+    await gentle.destroy();
+    expect(closes).toBe(2);
+  });
+
+  test('await using closes it, and closing its dispatcher does too', async () => {
+    const server = await webServer((_request, response) => void response.end('{}'));
+    const clerk = createClerk({ registry: { '/shop/orders': server.address } });
+    const orders = clerk.bind('/shop/orders');
+    await orders.text('/orders');
+    await clerk[Symbol.asyncDispose]();
+    expect((await thrown(orders.text('/orders'))).code).toBe('CLOSED');
+
+    const second = createClerk({ registry: { '/shop/orders': server.address } });
+    await second.dispatcher.close();
+    expect((await thrown(second.resolve('/shop/orders'))).code).toBe('CLOSED');
+    const third = createClerk({ registry: { '/shop/orders': server.address } });
+    await third.dispatcher.destroy();
+    expect((await thrown(third.resolve('/shop/orders'))).code).toBe('CLOSED');
+  });
+});

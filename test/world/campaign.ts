@@ -1,0 +1,74 @@
+/**
+ * Runs worlds from the command line.
+ *
+ *   npx tsx test/world/campaign.ts --seeds 100000 --from 1     many, with a line every 1,000
+ *   npx tsx test/world/campaign.ts --seed 1234 --trace         one, with all that happened
+ */
+import { parseArgs } from 'node:util';
+import { allMarks, Marks } from './marks.js';
+import { runWorld, type WorldResult } from './world.js';
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+  },
+});
+
+let current = 0;
+process.on('unhandledRejection', (error) => {
+  console.error(`Seed ${current}: a rejection that nobody handled: ${error instanceof Error ? error.stack : error}`);
+  console.error(`npx tsx test/world/campaign.ts --seed ${current} --trace`);
+  process.exit(1);
+});
+
+function complain({ seed, violations }: WorldResult): void {
+  console.error(`Seed ${seed} broke ${violations.length}: npx tsx test/world/campaign.ts --seed ${seed} --trace`);
+  for (const violation of violations.slice(0, 5)) console.error(`  ${violation}`);
+}
+
+async function one(seed: number): Promise<void> {
+  current = seed;
+  const result = await runWorld(seed, { trace: values.trace });
+  for (const line of result.lines) console.log(line);
+  console.log(`seed ${seed}: ${result.events} events, trace ${result.hash}, ${result.violations.length} violations`);
+  if (result.violations.length > 0) complain(result);
+  process.exitCode = result.violations.length > 0 ? 1 : 0;
+}
+
+async function many(from: number, count: number): Promise<void> {
+  const marks = new Marks();
+  const kinds = new Map<string, number[]>();
+  let failed = 0;
+  let events = 0;
+  const startedAt = performance.now();
+  for (let i = 0; i < count; i++) {
+    current = from + i;
+    const result = await runWorld(current);
+    marks.add(result.marks);
+    events += result.events;
+    if (result.violations.length > 0) {
+      failed++;
+      if (failed <= 20) complain(result);
+      for (const kind of new Set(result.violations.map((violation) => violation.split(':')[0] ?? ''))) {
+        kinds.set(kind, [...(kinds.get(kind) ?? []), current]);
+      }
+    }
+    if (current % 100 === 0 && (await runWorld(current)).hash !== result.hash) {
+      failed++;
+      console.error(`Seed ${current} has two traces`);
+    }
+    if ((i + 1) % 1_000 === 0 || i + 1 === count) {
+      const seconds = (performance.now() - startedAt) / 1_000;
+      console.log(`${i + 1} worlds, ${failed} broken, ${events} events, ${seconds.toFixed(0)} s`);
+    }
+  }
+  for (const [kind, seeds] of kinds) console.log(`${kind}: ${seeds.length} seeds, first ${seeds.slice(0, 5).join(' ')}`);
+  for (const mark of allMarks) console.log(`${String(marks.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+if (values.seed !== undefined) await one(Number(values.seed));
+else await many(Number(values.from), Number(values.seeds));

@@ -1,0 +1,271 @@
+/** A program in a world: a clerk, its bindings, and the calls that it makes through them. */
+import { ClerkError, createClerk, type Binding, type BindOptions, type Clerk, type Endpoint, type TalkContext } from 'binding-clerk';
+import { ClerkRuntime } from './clerk-runtime.js';
+import { dice, type Dice } from './dice.js';
+import type { AttemptRecord, CallRecord } from './oracle.js';
+import { watched } from './watched-transport.js';
+import { WorldRegistry } from './registry.js';
+import type { World } from './world.js';
+
+export type CallPlan = Pick<CallRecord, 'service' | 'kind' | 'how' | 'timeoutMs'> & {
+  /** Abort it after so many ms. */
+  readonly abortAfterMs?: number | undefined;
+};
+
+export class Program {
+  readonly runtime: ClerkRuntime;
+  readonly registry: WorldRegistry;
+  readonly clerk: Clerk;
+  readonly bindings = new Map<string, Binding>();
+  /** Instances that its factory has started. */
+  readonly started = new Set<string>();
+  /** Calls that are not settled. */
+  readonly open = new Set<CallRecord>();
+  /** Requests whose end no handler has heard of. */
+  readonly outstanding = new Set<AttemptRecord>();
+  closed = false;
+  readonly #dice: Dice;
+  readonly #launches = new Map<string, { running: boolean; failedAt: number[] }>();
+  #calls = 0;
+
+  constructor(
+    readonly world: World,
+    readonly id: string,
+    index: number,
+  ) {
+    const { runtime, network, shape } = world;
+    this.#dice = dice(world.seed, 'clerk', index);
+    this.runtime = new ClerkRuntime(id, runtime, this.#dice, watched(network.transport, this));
+    this.registry = new WorldRegistry(id, world.registryOptions((name, count) => world.oracle.told(id, name, count)));
+    this.clerk = createClerk({
+      registry: this.registry,
+      runtime: this.runtime,
+      connections: shape.connections,
+      logger: quiet,
+    });
+    this.#listen();
+  }
+
+  bind(service: string, options: BindOptions): void {
+    const factory = service === this.world.shape.startable ? { factory: this.#factory(service) } : {};
+    this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
+  }
+
+  binding(service: string): Binding {
+    return this.bindings.get(service) as Binding;
+  }
+
+  /** Makes a call and follows it to its end. */
+  call(plan: CallPlan): CallRecord {
+    const { world } = this;
+    const now = world.runtime.now();
+    const record: CallRecord = {
+      id: `${this.id}-${++this.#calls}`,
+      clerk: this.id,
+      service: plan.service,
+      kind: plan.kind,
+      how: plan.how,
+      startedAt: now,
+      timeoutMs: plan.timeoutMs,
+      gentle: world.shape.gentle && !world.healed && plan.service !== world.shape.startable,
+      cached: world.oracle.wasTold(this.id, plan.service),
+      abortedAt: undefined,
+      cutAt: undefined,
+      settledAt: undefined,
+      outcome: undefined,
+      attempts: [],
+    };
+    world.oracle.calls.push(record);
+    world.calls.set(record.id, record);
+    this.open.add(record);
+    world.log(`${record.id} ${plan.kind} ${plan.how} ${plan.service} within ${plan.timeoutMs.toFixed(0)}`);
+    if (this.runtime.jumped) world.marks.hit('used-after-wall-jump');
+    const abort = this.#abortLater(record, plan.abortAfterMs);
+    this.#make(record, abort?.signal).then(
+      (statusCode) => this.#settle(record, { ok: true, statusCode }),
+      (error: unknown) => this.#settle(record, { ok: false, error }),
+    );
+    return record;
+  }
+
+  #settle(record: CallRecord, outcome: NonNullable<CallRecord['outcome']>): void {
+    const { world } = this;
+    this.open.delete(record);
+    const error = outcome.ok ? undefined : (outcome.error as ClerkError);
+    world.log(`${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`);
+    world.oracle.settled(record, outcome, world.runtime.now());
+  }
+
+  #abortLater(record: CallRecord, afterMs: number | undefined): AbortController | undefined {
+    if (afterMs === undefined) return undefined;
+    const controller = new AbortController();
+    this.world.runtime.setTimer(() => {
+      if (record.settledAt !== undefined) return;
+      record.abortedAt = this.world.runtime.now();
+      this.world.marks.hit('fault:caller-abort');
+      this.world.log(`${record.id} is aborted by its caller`);
+      controller.abort();
+    }, afterMs);
+    return controller;
+  }
+
+  /** Resolves with the status at the head, for a request, or with the whole answer. */
+  async #make(record: CallRecord, signal: AbortSignal | undefined): Promise<number> {
+    const { id, kind, how, service, timeoutMs } = record;
+    const binding = this.binding(service);
+    const common = { timeoutMs, ...(signal && { signal }) };
+    if (how === 'call') {
+      const talks: TalkContext[] = [];
+      try {
+        const talk = (endpoint: Endpoint, context: TalkContext) => {
+          talks.push(context);
+          return this.#talk(record, endpoint, context).finally(() => talks.splice(talks.indexOf(context), 1));
+        };
+        return await binding.call(talk, { ...common, kind });
+      } finally {
+        if (talks.some((context) => !context.signal.aborted)) this.world.oracle.violate('port', `${id} is over and a talk of it was not told`);
+      }
+    }
+    const method = { safe: 'GET', idempotent: 'PUT', once: 'POST' }[kind];
+    const request = {
+      ...common,
+      path: `/x/${id}`,
+      method,
+      headers: { 'X-Call-Id': id },
+      ...(kind === 'idempotent' && { kind }),
+      ...(kind !== 'safe' && { body: 'a body' }),
+    };
+    if (how === 'json') {
+      this.#checkBody(record, await binding.json(request));
+      return 200;
+    }
+    const reply = await binding.request(request);
+    void reply.body.text().then(
+      (text) => this.#checkBody(record, text === '' ? undefined : JSON.parse(text)),
+      // Broken off after the head: the program learns it from the body.
+      () => this.world.log(`${id} lost its body`),
+    );
+    const last = record.attempts.findLast(({ endpoint }) => endpoint === reply.endpoint.id);
+    if (!last) this.world.oracle.violate('C2.1', `${id} says that ${reply.endpoint.id} answered, who was never asked`);
+    return reply.statusCode;
+  }
+
+  #checkBody(record: CallRecord, body: unknown): void {
+    const { call } = body as { call?: string };
+    if (call !== record.id) this.world.oracle.violate('C2.1', `${record.id} got the answer of ${String(call)}`);
+  }
+
+  /** A talk in a protocol of the program's own: one message there, one back. */
+  #talk(record: CallRecord, endpoint: Endpoint, { signal }: TalkContext): Promise<number> {
+    const { world } = this;
+    const { runtime } = world;
+    this.sent(record, this.attempted(record, endpoint.id));
+    const replica = world.replicas.at(endpoint.address);
+    const failure = (code: string, syscall: string): Error => Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      runtime.setTimer(() => {
+        if (!replica || replica.held.down > 0 || replica.held.refusing > 0) {
+          reject(failure('ECONNREFUSED', 'connect'));
+          return;
+        }
+        if (replica.held.stalled > 0 || replica.held.paused > 0) return;
+        const { fate = 'answer', delayMs = 0, statusCode = 200 } = world.faults.fateOf(replica, this.id);
+        if (fate === 'hang') return;
+        if (fate !== 'reset-before') {
+          world.talkRuns.set(record.id, (world.talkRuns.get(record.id) ?? 0) + 1);
+          world.log(`${record.id} runs at ${replica.id}`);
+        }
+        if (fate === 'drop-reply') return;
+        runtime.setTimer(() => {
+          if (fate !== 'answer') reject(failure('ECONNRESET', 'read'));
+          else if (statusCode >= 500) reject(new Error(`It failed with ${statusCode}`));
+          else resolve(200);
+        }, delayMs + 1);
+      }, 1);
+    });
+  }
+
+  /** An attempt begins at an endpoint: is it one that the registry has named lately? */
+  attempted(record: CallRecord, endpoint: string): AttemptRecord {
+    const { world } = this;
+    const now = world.runtime.now();
+    world.log(`${record.id} → ${endpoint}`);
+    if (this.closed) world.oracle.violate('close', `${record.id} is sent to ${endpoint} by a closed clerk`);
+    const { service } = record;
+    const { ttlMs, watches, registryMs } = world.shape;
+    const usableMs = (ttlMs ?? 5_000) + (watches ? registryMs : 0) + 0.001;
+    const listed = world.truth.wasListed(service, endpoint, now - usableMs, now);
+    if (!listed && !this.started.has(endpoint) && !this.binding(service).explain().stale) {
+      world.oracle.violate('C1.1', `${record.id} uses ${endpoint} of ${service}, which was last named more than ${usableMs.toFixed(0)} ms ago, and nothing says stale`);
+    }
+    return world.oracle.began(record, endpoint, now);
+  }
+
+  sent(record: CallRecord, attempt: AttemptRecord): void {
+    this.world.oracle.sent(record, attempt, this.world.runtime.now());
+  }
+
+  #listen(): void {
+    const { clerk, world } = this;
+    const { marks, log } = world;
+    clerk.on('resolved', ({ name, endpoints }) => {
+      log(`${this.id} resolved ${name}: ${endpoints.join(' ')}`);
+      world.oracle.told(this.id, name, endpoints.length);
+    });
+    clerk.on('stale', ({ name, ageMs }) => {
+      log(`${this.id} uses a stale ${name}, ${ageMs.toFixed(0)} ms old`);
+      marks.hit('stale');
+    });
+    clerk.on('failover', ({ from, to }) => {
+      log(`${this.id} goes on from ${from} to ${to}`);
+      marks.hit('failover');
+    });
+    clerk.on('suspect', ({ endpoint, reason }) => {
+      log(`${this.id} suspects ${endpoint}: ${reason}`);
+      marks.hit('suspect');
+    });
+    clerk.on('ejected', ({ name, endpoint, reason }) => {
+      log(`${this.id} sets ${endpoint} aside: ${reason}`);
+      marks.hit('ejected');
+      const { candidates } = this.binding(name).explain();
+      if (!candidates.some(({ status }) => status === 'open')) world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);
+    });
+    clerk.on('revived', ({ endpoint }) => {
+      log(`${this.id} takes ${endpoint} back`);
+      marks.hit('revived');
+    });
+    clerk.on('started', ({ name }) => {
+      log(`${this.id} started ${name}`);
+      marks.hit('started');
+    });
+  }
+
+  #factory(service: string) {
+    const { world } = this;
+    const { runtime, shape } = world;
+    const launch = { running: false, failedAt: [] as number[] };
+    this.#launches.set(service, launch);
+    return async () => {
+      if (launch.running) world.oracle.violate('C6.1', `${this.id} starts ${service} twice at a time`);
+      const now = runtime.now();
+      if (launch.failedAt.filter((at) => at > now - 60_000).length >= 3) world.oracle.violate('C6.3', `${this.id} starts ${service} a fourth time within 60 s of three failures`);
+      launch.running = true;
+      try {
+        await new Promise<void>((resolve) => void runtime.setTimer(resolve, this.#dice.between(5, 900)));
+        if ([...this.open].filter((call) => call.service === service).length > 1) world.marks.hit('factory-shared');
+        if (!world.healed && this.#dice.chance(shape.launchFailures)) throw new Error('It would not start');
+        const replica = world.replicas.start(service, { serviceMs: 5 });
+        this.started.add(replica.id);
+        return { id: replica.id, address: replica.address };
+      } catch (error) {
+        launch.failedAt.push(runtime.now());
+        throw error;
+      } finally {
+        launch.running = false;
+      }
+    };
+  }
+}
+
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -1,0 +1,68 @@
+/** A transport that tells its program of every attempt, and whether it may have been sent. */
+import type { TransportFactory, WireHandler, WireRequest } from 'binding-clerk';
+import type { Program } from './program.js';
+
+export function watched(factory: TransportFactory, program: Program): TransportFactory {
+  return (options, clock) => {
+    const inner = factory(options, clock);
+    return {
+      open(endpoint, addresses, authority) {
+        const channel = inner.open(endpoint, addresses, authority);
+        return {
+          get address() {
+            return channel.address;
+          },
+          dispatch(request, handler, cautious) {
+            const record = program.world.calls.get(callIdOf(request));
+            if (record === undefined) throw new Error(`A request that no call made: ${request.path}`);
+            if (cautious !== (record.kind === 'once')) {
+              program.world.oracle.violate('C3.3', `${record.id} is '${record.kind}' and is sent on the wrong connections`);
+            }
+            const attempt = program.attempted(record, endpoint.id);
+            program.outstanding.add(attempt);
+            const over = (): void => void program.outstanding.delete(attempt);
+            channel.dispatch(request, noting(handler, () => program.sent(record, attempt), over), cautious);
+          },
+          connect: () => channel.connect(),
+          probe: (limitMs) => channel.probe(limitMs),
+          renew: () => channel.renew(),
+          nextAddress: () => channel.nextAddress(),
+          close: () => channel.close(),
+          destroy: (error) => channel.destroy(error),
+        };
+      },
+    };
+  };
+}
+
+function callIdOf({ headers }: WireRequest): string {
+  return (headers as Record<string, string>)['X-Call-Id'] ?? '';
+}
+
+/** Passes everything on, and notes when the request may have left and when it is over. */
+function noting(handler: WireHandler, onSent: () => void, onOver: () => void): WireHandler {
+  return {
+    onConnect(abort, context) {
+      let aborted = false;
+      handler.onConnect((reason) => {
+        aborted = true;
+        abort(reason);
+      }, context);
+      if (!aborted) onSent();
+    },
+    onHeaders: (...head) => handler.onHeaders(...head),
+    onData: (chunk) => handler.onData(chunk),
+    onComplete(trailers) {
+      onOver();
+      handler.onComplete(trailers);
+    },
+    onError(error) {
+      onOver();
+      handler.onError(error);
+    },
+    onUpgrade: (...upgrade) => handler.onUpgrade(...upgrade),
+    onResponseStarted: () => handler.onResponseStarted?.(),
+    onBodySent: (...sizes) => handler.onBodySent?.(...sizes),
+    onRequestSent: () => handler.onRequestSent?.(),
+  };
+}
