@@ -29,3 +29,5 @@ export async function main(): Promise<void> {
 }
 
 if (process.argv[1] === import.meta.filename) await main();
+//=> 50 callers, starts: 1, answered by reports-1
+//=> 1 caller, starts: 2, answered by reports-2

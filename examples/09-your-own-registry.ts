@@ -7,19 +7,17 @@ import { createClerk, type Registry } from 'binding-clerk';
 import { consulAgent, type Instance } from './lib/consul.js';
 import { serve } from './lib/serve.js';
 
-/** `/shop/orders` is Consul's `shop-orders`. */
 function consul(agent: string): Registry {
   return {
     async resolve(name, { signal }) {
-      const service = name.slice(1).replaceAll('/', '-');
+      const service = name.slice(1).replaceAll('/', '-'); // /shop/orders → shop-orders
       const response = await fetch(`${agent}/v1/health/service/${service}?passing=true`, { signal });
       if (!response.ok) throw new Error(`Consul answered ${response.status}`); // cannot tell, so not "absent"
       const instances = (await response.json()) as Instance[];
       if (instances.length === 0) return { kind: 'absent' };
-      const endpoints = instances.map(({ Service: at }) => ({
-        id: at.ID,
-        address: `http://${at.Address}:${at.Port}`,
-      }));
+      const endpoints = instances.map(({ Service: at }) => {
+        return { id: at.ID, address: `http://${at.Address}:${at.Port}` };
+      });
       return { kind: 'bound', endpoints, ttlMs: 2_000 };
     },
   };
@@ -30,7 +28,6 @@ export async function main(): Promise<void> {
   const agent = await consulAgent({ 'shop-orders': [server.endpoint] });
   const clerk = createClerk({ registry: consul(agent.url) });
   const orders = clerk.bind('/shop/orders');
-
   await Promise.all(Array.from({ length: 100 }, (_, i) => orders.text(`/orders/${i}`)));
   console.log(`answers: ${server.answered}, look-ups: ${agent.asked}`);
 

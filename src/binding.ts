@@ -1,5 +1,6 @@
 /** What `bind()` returns: one service, to be called in whatever way suits the program. */
 import { AsyncResource } from 'node:async_hooks';
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import type { Kind } from './core/call.js';
 import { kindOfMethod } from './core/call.js';
@@ -194,7 +195,8 @@ export class Binding {
     try {
       const affinity = this.#affinity(options.affinity, options.path);
       const wish = secure || affinity !== undefined ? { secure, affinity } : this.#plain;
-      const request = options.body instanceof URLSearchParams ? { ...options, body: wireBody(options.body) } : options;
+      const body = wireBody(options.body);
+      const request = body === options.body ? options : { ...options, body };
       // undici's own handlers carry their caller's context; fetch's do not.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new Exchange(this.#site, request, handler, this.#kind(options), wish, options.timeoutMs ?? this.#config.timeoutMs, scope).start();
@@ -243,6 +245,7 @@ export class Binding {
     const { body } = options;
     const path: unknown = options.path;
     if (typeof path !== 'string' || !path.startsWith('/')) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the path ${String(path)}; it must be a string that begins with '/'`);
+    if (options.signal !== undefined) signalOf(options.signal);
     return new BindingRequest(options, body instanceof URLSearchParams);
   }
 
@@ -333,7 +336,7 @@ class BindingRequest implements WireRequest {
     this.path = options.path;
     this.method = options.method ?? 'GET';
     this.headers = form ? withFormType(options.headers) : options.headers;
-    this.body = form ? wireBody(options.body) : options.body;
+    this.body = wireBody(options.body);
     this.query = options.query;
     this.idempotent = options.idempotent;
     this.opaque = options.opaque;
@@ -351,7 +354,11 @@ class BindingRequest implements WireRequest {
 
 function signalOf(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
-  if (signal instanceof AbortSignal) return signal;
+  if (signal instanceof AbortSignal) {
+    // As fetch does: one signal for many calls is no leak, and Node would warn of one at the eleventh.
+    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
+    return signal;
+  }
   throw new ClerkError('CONFIG_INVALID', 'signal must be an AbortSignal');
 }
 

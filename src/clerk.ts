@@ -71,6 +71,7 @@ export class Clerk implements AsyncDisposable {
   readonly #controller = new AbortController();
   #inFlight = 0;
   #closing: Promise<void> | undefined;
+  #registryClosed: Promise<void> | undefined;
   #onQuiet: (() => void) | undefined;
 
   /** @internal */
@@ -227,7 +228,7 @@ export class Clerk implements AsyncDisposable {
     this.#stop();
     await Promise.all(this.#allTargets().map((target) => target.destroy(reason)));
     this.#onQuiet?.();
-    await this.#shared.registry.close?.();
+    await this.#closeRegistry();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -239,7 +240,13 @@ export class Clerk implements AsyncDisposable {
     if (this.#controller.signal.aborted) return;
     this.#stop();
     await Promise.all(this.#allTargets().map((target) => target.close()));
-    await this.#shared.registry.close?.();
+    await this.#closeRegistry();
+  }
+
+  /** Once, whoever closes first and however often. */
+  #closeRegistry(): Promise<void> {
+    this.#registryClosed ??= Promise.resolve(this.#shared.registry.close?.());
+    return this.#registryClosed;
   }
 
   #stop(): void {

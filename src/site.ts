@@ -134,6 +134,10 @@ export class BindingSite implements Site {
     }
   }
 
+  isWarm(now: number): boolean {
+    return this.target.isWarm(now);
+  }
+
   lookAgain(suspects: ReadonlySet<string>): Promise<void> {
     return this.target.lookAgain(suspects);
   }

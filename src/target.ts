@@ -34,6 +34,7 @@ export class Target {
   #startedFrom: readonly Endpoint[] | undefined;
   #startedAt = 0;
   #starts = 0;
+  #judged = false;
   #unwatch: (() => void) | undefined;
   #watching = false;
   #closed = false;
@@ -71,7 +72,7 @@ export class Target {
   /** Whether a call may use what is known, at once. Asks ahead of time when an answer that is in use grows old. */
   isWarm(now: number): boolean {
     const answer = this.#answer;
-    if (answer === undefined || (this.table.members.length === 0)) return false;
+    if (answer === undefined || this.table.members.length === 0) return false;
     if (answer.ttlMs === Infinity) return true;
     // What this program started itself needs no registry to be called.
     const own = answer.endpoints.length === 0 && this.#started.length > 0;
@@ -120,7 +121,9 @@ export class Target {
    */
   async startAgain(factory: Factory, triedAt: number): Promise<void> {
     if (this.#startedAt > triedAt) return;
-    if (this.#started.length > 0) {
+    // Each start is judged once, by whether anybody that it brought up has ever answered.
+    if (this.#started.length > 0 && !this.#judged) {
+      this.#judged = true;
       if (this.table.members.every((member) => member.heardAt === 0)) this.#starter.disappointed();
       else this.#starter.succeeded();
     }
@@ -161,6 +164,7 @@ export class Target {
     if (this.#closed || this.#startedFrom === started) return;
     this.#startedFrom = started;
     this.#startedAt = this.shared.clock.now();
+    this.#judged = false;
     // A new number each time, so that nothing learned of the one before is held against it.
     this.#starts++;
     this.#started = started.map((endpoint) => Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#starts : endpoint.epoch }));
@@ -211,9 +215,9 @@ export class Target {
   #onSnapshot(snapshot: Snapshot): void {
     if (this.#closed) return;
     const { clock, cached, lastKnownGood, logger } = this.shared;
-    const resolution = snapshot instanceof Map ? (snapshot as ReadonlyMap<string, unknown>).get(this.name) : (snapshot as Record<string, unknown>)[this.name];
+    const named = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
     try {
-      const checked = checkResolution(resolution ?? { kind: 'absent' }, this.name);
+      const checked = checkResolution(named.has(this.name) ? named.get(this.name) : { kind: 'absent' }, this.name);
       // What stands behind a link is not watched: the next look-up walks there.
       if (checked.kind === 'link') return;
       const answer: Answer = Object.freeze({ ...checked, kind: checked.kind, name: this.name, askedAt: clock.now(), askedWallAt: clock.wallNow(), stale: false });

@@ -70,6 +70,12 @@ export interface Channel {
    */
   probe(limitMs: number): Promise<void>;
   /**
+   * Whether an error proves that the peer did not process the request although it was sent: HTTP/2's REFUSED_STREAM.
+   * Without this method nothing proves it.
+   * @see promises C3.4
+   */
+  withdrew?(error: Error): boolean;
+  /**
    * Drops what stands: connections with a request on them end with it, all others now, later requests get new ones.
    * Called when the endpoint has gone silent, since its connections cannot be trusted any more.
    */

@@ -101,6 +101,7 @@ export class EndpointTable implements Health {
 
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void {
     const member = candidate as Member;
+    if (!member.present) return;
     if (latencyMs !== undefined) member.observe(latencyMs, now);
     member.heardAt = now;
     member.count(true, now);

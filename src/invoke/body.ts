@@ -7,10 +7,43 @@
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || typeof body === 'string') return true;
   if (ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof URLSearchParams) return true;
-  return body instanceof Blob || body instanceof FormData;
+  // By tag, since undici's classes are not Node's.
+  const tag = Object.prototype.toString.call(body);
+  return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** What undici does not take as it is. `URLSearchParams` become their text, as `fetch` sends them. */
+/**
+ * What undici does not take as it is: `URLSearchParams` become their text, as `fetch` sends them. An iterable is
+ * watched, so that its own failure is not blamed on an endpoint.
+ */
 export function wireBody(body: unknown): unknown {
-  return body instanceof URLSearchParams ? body.toString() : body;
+  if (body === null || typeof body !== 'object') return body;
+  if (body instanceof URLSearchParams) return body.toString();
+  const iterate = (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  if (typeof iterate !== 'function' || 'pipe' in body) return body;
+  return new WatchedIterable(body as AsyncIterable<unknown>);
+}
+
+/** Whether a request failed because its body did. */
+export function bodyFailed(body: unknown, error: unknown): boolean {
+  if (body instanceof WatchedIterable) return body.failed;
+  return typeof body === 'object' && body !== null && 'errored' in body && body.errored === error;
+}
+
+class WatchedIterable implements AsyncIterable<unknown> {
+  failed = false;
+  readonly #inner: AsyncIterable<unknown>;
+
+  constructor(inner: AsyncIterable<unknown>) {
+    this.#inner = inner;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<unknown> {
+    try {
+      yield* this.#inner;
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
+  }
 }

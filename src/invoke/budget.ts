@@ -18,7 +18,8 @@ const slotMs = 1_000;
 const slots = 11;
 
 /**
- * In any window of 10 s at most `reserve` repeats plus `share` of the first attempts.
+ * In the 10 s before any repeat, that one included, there are at most `reserve` repeats plus `share` of the first
+ * attempts. A repeat is refused only if the newest nine whole seconds cannot pay for those of the last eleven.
  *
  * @param share - repeats per first attempt, 0 … 1
  * @param reserve - repeats that need no traffic, ≥ 0

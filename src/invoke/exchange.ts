@@ -13,7 +13,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { Evidence } from '../core/health.js';
 import type { WireHandler, WireRequest } from '../core/transport.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
-import { isReplayable } from './body.js';
+import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, isFailureStatus } from './classify.js';
 import { KeptAnswer } from './kept-answer.js';
 import type { LatencyWindow } from './limits.js';
@@ -51,6 +51,8 @@ export class Exchange implements AttemptOwner, WheelEntry {
   #waits = true;
   #accepted = false;
   #settled = false;
+  /** The peer has taken back one attempt: it certainly did not run. */
+  #withdrawn = false;
   #trip: Trip | undefined;
   #kept: KeptAnswer | undefined;
   #keptFrom: Attempt | undefined;
@@ -210,14 +212,24 @@ export class Exchange implements AttemptOwner, WheelEntry {
     if (this.#settled) return;
     const site = this.#site;
     const now = site.clock.now();
+    if (bodyFailed(this.#request.body, error)) {
+      this.#noteTo(attempt, 'ignored', error, now);
+      this.#settle(this.#journey().bodyFailed(error));
+      return;
+    }
     const fault = callersFault(error);
     if (fault !== undefined) {
       this.#noteTo(attempt, 'ignored', error, now);
       this.#settle(asCallersFault(fault, site.name, error));
       return;
     }
+    // At most once a call: a peer that refuses stream after stream is not believed for ever.
+    if (attempt.stage === 'sent' && !this.#withdrawn && attempt.candidate.channel?.withdrew?.(error) === true) {
+      this.#withdrawn = true;
+      attempt.stage = 'waiting';
+    }
     const { stage } = attempt;
-    if (stage === 'waiting' && attempt.candidate.channel?.nextAddress() === true) {
+    if (stage === 'waiting' && !this.#withdrawn && attempt.candidate.channel?.nextAddress() === true) {
       this.#redial(attempt, now);
       return;
     }
@@ -378,6 +390,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
     const waitMs = statusCode === 429 || statusCode === 503 ? retryAfterMs(headers, this.#site.clock.wallNow()) : undefined;
     const moves = statusCode !== 429 && trip.mayMoveOn('answered', attempt.candidate, now);
     if (!moves && (waitMs === undefined || !trip.mayWait('answered', waitMs, now))) return false;
+    this.#dropKept();
     this.#kept = new KeptAnswer(statusCode, headers.map((header) => Buffer.from(header)), statusText);
     this.#keptFrom = attempt;
     trip.note(attempt.candidate, attempt.number, attempt.chosen, 'answered', statusCode === 429 ? 'ignored' : 'failure', String(statusCode), attempt.latencyMs);
@@ -419,8 +432,18 @@ export class Exchange implements AttemptOwner, WheelEntry {
     this.#handler.onError(error);
   }
 
+  /** Another answer takes its place, or nobody wants it any more. */
+  #dropKept(): void {
+    const from = this.#keptFrom;
+    if (from === undefined) return;
+    this.#kept?.drop();
+    this.#over(from);
+    from.abandon(new Error('The answer was passed over for another one'));
+  }
+
   #close(): void {
     this.#settled = true;
+    if (this.#keptFrom !== this.#attempt) this.#dropKept();
     const site = this.#site;
     site.wheel.clear(this);
     if (this.#waits) {

@@ -69,12 +69,12 @@ export class LatencyWindow {
 
   /** Begins a new generation, and forgets as many as have passed since the newest began. */
   #turn(now: number): void {
-    const passed = Math.min(3, Math.floor((now - this.#turnedAt) / generationMs));
-    for (let i = 0; i < passed; i++) {
+    const passed = Math.floor((now - this.#turnedAt) / generationMs);
+    for (let i = 0; i < Math.min(3, passed); i++) {
       this.#newest = (this.#newest + 1) % 3;
       (this.#generations[this.#newest] as Uint32Array).fill(0);
     }
-    this.#turnedAt = now;
+    this.#turnedAt += passed * generationMs;
     this.#sinceComputed = recomputeEvery;
   }
 

@@ -27,6 +27,7 @@ export function pinned(site: Site, candidate: Reachable): Site {
     },
     choose: () => candidate,
     prepare: () => Promise.resolve(),
+    isWarm: () => true,
     chooseOther: () => undefined,
     hasOther: () => false,
     lookAgain: () => Promise.resolve(),

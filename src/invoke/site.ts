@@ -48,6 +48,8 @@ export interface Site {
   chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined;
   /** Whether `chooseOther` would find one. */
   hasOther(wish: Wish, tried: ReadonlySet<string>): boolean;
+  /** Whether what is known may be used at once. */
+  isWarm(now: number): boolean;
   /** Looks up again, given who failed; resolves when the answer is in, also when it taught nothing. */
   lookAgain(suspects: ReadonlySet<string>): Promise<void>;
   /** Whether there is a factory to ask when nobody can be reached. */

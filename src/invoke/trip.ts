@@ -28,7 +28,7 @@ export class Trip {
   /** The next repeat is paid for already. */
   paid = false;
   /** Wait this long before the next attempt, because the last answer asked for it. */
-  pauseMs = 0;
+  pauseMs: number | undefined;
   readonly outcomes: Outcome[] = [];
   readonly #tried = new Set<string>();
   #stage: Stage = 'waiting';
@@ -36,6 +36,7 @@ export class Trip {
   #lastBeganAt = 0;
   #lookedAgain = false;
   #startedAgain = false;
+  #askedAgain = false;
 
   constructor(
     readonly site: Site,
@@ -102,12 +103,14 @@ export class Trip {
     const { kind, wish, replayable, deadlineAt } = this.options;
     const repeat = mayRepeat(kind, this.#lastStage, replayable);
     if (repeat === 'never' || (kind === 'once' && this.#stage !== 'waiting')) throw this.lost();
-    if (this.pauseMs > 0) {
-      const pauseMs = this.pauseMs;
-      this.pauseMs = 0;
+    const { pauseMs } = this;
+    if (pauseMs !== undefined) {
+      this.pauseMs = undefined;
       this.#tried.clear();
-      await pause(site, pauseMs);
+      if (pauseMs > 0) await pause(site, pauseMs);
     }
+    // An answer that has run out is not used for a repeat either; what cannot be renewed comes back flagged stale.
+    if (!site.isWarm(site.clock.now())) await site.lookAgain(new Set(this.#tried));
     for (;;) {
       const now = site.clock.now();
       if (this.settled) throw this.lost();
@@ -127,7 +130,11 @@ export class Trip {
       } else if (!this.#lookedAgain) {
         this.#lookedAgain = true;
         await site.lookAgain(new Set(this.#tried));
-      } else if (this.#stage === 'waiting' && site.canStart && !this.#startedAgain) {
+      } else if (repeat === 'budget' && !this.#askedAgain && this.outcomes.at(-1)?.code !== 'ATTEMPT_TIMEOUT') {
+        // The connection was cut, perhaps while it was idle: the same endpoint gets one more try, on a fresh one.
+        this.#askedAgain = true;
+        this.#tried.clear();
+      } else if (this.#lastStage === 'waiting' && site.canStart && !this.#startedAgain) {
         this.#startedAgain = true;
         await site.startAgain(this.#lastBeganAt);
         this.#tried.clear();
@@ -165,6 +172,11 @@ export class Trip {
   /** The error of a call that the program aborted. */
   aborted(reason: unknown): ClerkError {
     return new ClerkError('ABORTED', `Call of ${this.site.name} was aborted by its caller`, { execution: this.execution, outcomes: this.outcomes, cause: reason });
+  }
+
+  /** The error of a call whose own body failed while it was sent. */
+  bodyFailed(error: Error): ClerkError {
+    return new ClerkError('ABORTED', `The body of a call of ${this.site.name} failed while it was sent: ${error.message}`, { execution: this.execution, outcomes: this.outcomes, cause: error });
   }
 
   /** The error of a call that ended with its clerk. */

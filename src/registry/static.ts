@@ -32,7 +32,7 @@ export function asRegistry(value: Registry | StaticAddresses): Registry {
   if (typeof given !== 'object' || given === null)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `A registry is ${given === null ? 'null' : `a ${typeof given}`}; give an object with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
+      `A registry is of type ${given === null ? 'null' : typeof given}; give an object with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
     );
   return isRegistry(value) ? value : staticRegistry(value);
 }

@@ -38,6 +38,9 @@ export class LastKnownGood implements Resolver {
   readonly #good = new Map<string, Answer>();
   /** Names that the registry could not answer the last time: they are asked for in the background. */
   readonly #troubled = new Map<string, { error: ClerkError; wanted: boolean }>();
+  readonly #flights = new Map<string, Promise<Answer>>();
+  /** Who waits for the first answer of a name. */
+  readonly #waiting = new Map<string, Set<(answer: Answer) => void>>();
   #stopped = false;
 
   constructor(inner: Resolver, options: LastKnownGoodOptions) {
@@ -47,7 +50,7 @@ export class LastKnownGood implements Resolver {
 
   async resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
     const good = this.#usable(name);
-    if (good === undefined) return this.#ask(name, context);
+    if (good === undefined) return this.#first(name, context);
     const trouble = this.#troubled.get(name);
     if (trouble) {
       trouble.wanted = true;
@@ -69,6 +72,7 @@ export class LastKnownGood implements Resolver {
     const known = this.#good.get(answer.name);
     if (known && isOlder(answer, known)) return false;
     this.#good.set(answer.name, answer);
+    for (const resolve of this.#waiting.get(answer.name) ?? []) resolve(answer);
     return true;
   }
 
@@ -83,7 +87,42 @@ export class LastKnownGood implements Resolver {
     this.#troubled.clear();
   }
 
-  async #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+  /** Waits for the registry's first answer, or for one that comes by another way meanwhile. */
+  #first(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      let waiting = this.#waiting.get(name);
+      if (waiting === undefined) this.#waiting.set(name, (waiting = new Set()));
+      waiting.add(resolve);
+      const done = (): void => {
+        waiting.delete(resolve);
+        if (waiting.size === 0 && this.#waiting.get(name) === waiting) this.#waiting.delete(name);
+      };
+      this.#ask(name, context).then(
+        (answer) => {
+          done();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          done();
+          const known = this.#usable(name);
+          if (known && isClerkError(error)) resolve(this.#stale(known, error));
+          else reject(error as Error);
+        },
+      );
+    });
+  }
+
+  /** One question a name at a time, whoever asks. */
+  #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+    let flight = this.#flights.get(name);
+    if (flight === undefined) {
+      flight = this.#question(name, context).finally(() => this.#flights.delete(name));
+      this.#flights.set(name, flight);
+    }
+    return flight;
+  }
+
+  async #question(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
     const answer = await this.#inner.resolve(name, context);
     if (this.learn(answer)) return answer;
     const known = this.#good.get(name);

@@ -18,7 +18,7 @@ export { seededRandom } from './seeded-random.js';
 // For those who build a world of their own
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-transport.js';
 export type { MemoryAttempt } from './memory-exchange.js';
-export type { Fate, MemoryRequest, MemoryServer, Treat, Treatment } from './memory-server.js';
+export type { Fate, MemoryRequest, MemoryServer, Treat, Treatment } from './memory-request.js';
 
 // Contracts, for any test runner
 export type { SuiteCase } from './suite.js';

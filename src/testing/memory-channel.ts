@@ -4,8 +4,9 @@ import type { Clock } from '../core/clock.js';
 import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
+import { isStreamRefused } from './memory-failure.js';
 import { MemoryPool } from './memory-pool.js';
-import type { MemoryRequest } from './memory-server.js';
+import type { MemoryRequest } from './memory-request.js';
 import { lowerCaseHeaders } from './request-headers.js';
 
 /** What a channel needs of the network. */
@@ -113,6 +114,10 @@ export class MemoryChannel implements Channel {
         new MemoryExchange(result, request, handler, undefined, undefined, () => undefined).start();
       });
     });
+  }
+
+  withdrew(error: Error): boolean {
+    return isStreamRefused(error);
   }
 
   renew(): void {

@@ -6,7 +6,7 @@
 import { createClerk, type Clerk, type ClerkOptions } from '../index.js';
 import type { EndpointInit } from '../core/endpoint.js';
 import { createFakeRuntime, type FakeRuntime } from './fake-runtime.js';
-import type { MemoryServer, Treat, Treatment } from './memory-server.js';
+import type { MemoryServer, Treat, Treatment } from './memory-request.js';
 import { createMemoryNetwork } from './memory-transport.js';
 
 /** Who runs what: the instance ids of each service, or endpoints with labels. An id is used once in a cluster. */
@@ -52,7 +52,7 @@ export interface MemoryCluster {
   requests(id: string): number;
   /**
    * What was asked so far, in the order in which it was asked: `a:refused b:200`. After the colon comes the status, or
-   * `refused`, `reset`, `truncated`, `silent` (no answer so far), `connecting` or `unsent`.
+   * `refused`, `reset`, `truncated`, `withdrawn`, `silent` (no answer so far), `connecting` or `unsent`.
    */
   trace(): string;
 }

@@ -1,24 +1,23 @@
 /** One connection to a memory server, as its client holds it. Carries one request at a time. */
-import type { MemoryExchange } from './memory-exchange.js';
-import type { Delivery, InMemoryServer } from './memory-server.js';
+import type { Delivery, Host, Wire } from './memory-wire.js';
 
 /** Runs something after a message's way over the network. */
 export type Carry = (arrive: () => void) => void;
 
 /** See the file's header. */
-export class MemoryConnection {
+export class MemoryConnection implements Wire {
   /** Whether its client may still use it. */
   open = true;
   /** When it last became idle, on the clock's scale. */
   idleSince = 0;
   /** The request that is on it. */
-  exchange: MemoryExchange | undefined;
+  exchange: { lose(error: Error): void } | undefined;
   /** Called once, when it is lost while it is idle. */
   onLost: (() => void) | undefined;
   #serverHasIt = true;
 
   constructor(
-    readonly server: InMemoryServer,
+    readonly server: Host,
     readonly carry: Carry,
   ) {
     server.connected(this);
@@ -53,17 +52,4 @@ export class MemoryConnection {
       else this.onLost?.();
     });
   }
-}
-
-/** The error of a connection that nobody accepts. */
-export function refused(address: string): Error {
-  return Object.assign(new Error(`connect ECONNREFUSED ${address}`), {
-    code: 'ECONNREFUSED',
-    syscall: 'connect',
-  });
-}
-
-/** The error of a connection that was cut. */
-export function reset(): Error {
-  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 }

@@ -4,8 +4,8 @@
  */
 import type { WireHandler } from '../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
-import type { MemoryRequest, Treatment } from './memory-server.js';
-import { reset } from './memory-connection.js';
+import { reset, streamRefused } from './memory-failure.js';
+import type { MemoryRequest, Treatment } from './memory-request.js';
 
 /** What became of one attempt to send a request, as its client saw it. */
 export interface MemoryAttempt {
@@ -16,7 +16,7 @@ export interface MemoryAttempt {
   /** Value of the call id's header, when the request had one. */
   readonly callId: string | undefined;
   /**
-   * The status of a complete answer, or `refused`, `reset`, `truncated`; `connecting` while no connection stands,
+   * The status of a complete answer, or `refused`, `reset`, `truncated`, `withdrawn`; `connecting` while no connection stands,
    * `silent` while nothing was heard since it was sent, `unsent` when its sender lost interest before it was sent.
    */
   result: string;
@@ -66,6 +66,11 @@ export class MemoryExchange {
           this.#head(treatment, broken);
         });
       },
+      refuse: () => {
+        connection.carry(() => {
+          this.#withdraw();
+        });
+      },
     });
     handler.onRequestSent?.();
   }
@@ -82,6 +87,14 @@ export class MemoryExchange {
     if (this.#over) return;
     this.#note('reset');
     this.#fail(error);
+  }
+
+  #withdraw(): void {
+    if (this.#over) return;
+    this.#note('withdrawn');
+    this.#end();
+    this.handler.onError(streamRefused());
+    this.onOver();
   }
 
   #head(treatment: Treatment, broken: boolean): void {

@@ -5,7 +5,7 @@
 import type { WireHandler } from '../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
-import type { MemoryRequest } from './memory-server.js';
+import type { MemoryRequest } from './memory-request.js';
 
 /** A request that waits to be sent. */
 export interface PendingRequest {

@@ -5,9 +5,11 @@
 import type { Clock } from '../core/clock.js';
 import type { TransportFactory } from '../core/transport.js';
 import { MemoryChannel } from './memory-channel.js';
-import { MemoryConnection, refused, type Carry } from './memory-connection.js';
+import { MemoryConnection, type Carry } from './memory-connection.js';
 import type { MemoryAttempt } from './memory-exchange.js';
-import { InMemoryServer, type MemoryServer, type Treat } from './memory-server.js';
+import { refused } from './memory-failure.js';
+import type { MemoryServer, Treat } from './memory-request.js';
+import { InMemoryServer } from './memory-server.js';
 
 /** What a network is made with. */
 export interface MemoryNetworkOptions {

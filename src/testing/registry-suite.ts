@@ -4,6 +4,7 @@
  * their word.
  */
 import { strict as assert } from 'node:assert';
+import { reasonOf } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import {
   assertAbsent,
@@ -41,6 +42,9 @@ export function registrySuite({
         const trial = new Trial(await create(contents), pause);
         try {
           await run(trial);
+        } catch (error) {
+          if (error instanceof assert.AssertionError) throw error;
+          assert.fail(`the registry failed where it should not: ${reasonOf(error)}`);
         } finally {
           await trial.close();
         }

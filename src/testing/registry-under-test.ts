@@ -112,7 +112,11 @@ export class Trial {
     const asked = Promise.resolve().then(() =>
       registry.resolve(name, { signal, suspects: new Set(suspects) }),
     );
-    return this.soon(asked, `resolve('${name}')`);
+    const answered = asked.then((answer: unknown) => {
+      assert.ok(typeof answer === 'object' && answer !== null, `${name} is answered by no object`);
+      return answer as Resolution;
+    });
+    return this.soon(answered, `resolve('${name}')`);
   }
 
   /** Waits for what must settle soon. */

@@ -132,9 +132,8 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     suiteCase('rejects a connect that is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.connect());
     }),
-    suiteCase('probes: a sign of life, and no request', ['answers'], async (channel, endpoint) => {
+    suiteCase('probes: a sign of life', ['answers'], async (channel, endpoint) => {
       await channel.probe(1_000);
-      assert.deepEqual(endpoint.paths(), []);
     }),
     suiteCase('probes: no sign of life within the limit', ['hangs'], async (channel) => {
       await assert.rejects(channel.probe(50));

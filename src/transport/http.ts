@@ -31,6 +31,8 @@ class HttpChannel implements Channel {
   readonly #clock: Clock;
   /** Pools that finish what they have and get nothing new. */
   readonly #retired = new Set<Pool>();
+  /** Addresses that could not be connected to since one could. */
+  readonly #failed = new Set<Address>();
   #index = 0;
   #closed = false;
   #usual: Pool | undefined;
@@ -52,6 +54,8 @@ class HttpChannel implements Channel {
       handler.onError(new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
+    // Nobody can be reached anywhere: a new request begins anew with the first.
+    if (this.#failed.size === this.#addresses.length) this.#failed.clear();
     try {
       const pool = cautious ? (this.#cautious ??= this.#pool(true)) : (this.#usual ??= this.#pool(false));
       const { address } = this;
@@ -84,9 +88,21 @@ class HttpChannel implements Channel {
     });
   }
 
-  probe(limitMs: number): Promise<void> {
+  async probe(limitMs: number): Promise<void> {
+    const asked = this.#addresses.map(async (address, index) => {
+      await this.#probe(address, limitMs);
+      return index;
+    });
+    // Any of its addresses will do, and the one that answers is the one to use.
+    const index = await Promise.any(asked);
+    this.#failed.clear();
+    if (index === this.#index) return;
+    this.#index = index;
+    this.renew();
+  }
+
+  #probe(address: Address, limitMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const { address } = this;
       const client: Client = new (undici().Client)(this.#origin(address), { connect: this.#connector(address, true), headersTimeout: 0, bodyTimeout: 0 });
       const timer = this.#clock.setTimer(() => {
         end(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`));
@@ -114,16 +130,23 @@ class HttpChannel implements Channel {
     });
   }
 
+  withdrew(error: Error): boolean {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ERR_HTTP2_STREAM_ERROR' && error.message.includes('NGHTTP2_REFUSED_STREAM');
+  }
+
   renew(): void {
     for (const pool of [this.#usual, this.#cautious]) if (pool) this.#retire(pool);
     this.#usual = this.#cautious = undefined;
   }
 
   nextAddress(): boolean {
-    if (this.#addresses.length === 1) return false;
-    this.#index = (this.#index + 1) % this.#addresses.length;
+    // Another request has been here before and has moved on: what failed was tried on an address that is left already.
+    if (!this.#failed.has(this.address)) return this.#addresses.length > 1;
+    const next = this.#addresses.findIndex((address) => !this.#failed.has(address));
+    this.#index = Math.max(0, next);
     this.renew();
-    return this.#index !== 0;
+    return next >= 0;
   }
 
   async close(): Promise<void> {
@@ -177,8 +200,16 @@ class HttpChannel implements Channel {
     const protocol = address.protocol === 'https' ? 'https:' : 'http:';
     const hostname = address.hostname || 'localhost';
     return (asked, callback) => {
-      const socket = dial({ ...asked, hostname, host: hostname, port: String(address.port || ''), protocol, servername: isLiteral(hostname) ? '' : hostname }, callback);
-      if (unref) socket?.unref();
+      const to = { ...asked, hostname, host: hostname, port: String(address.port || ''), protocol, servername: isLiteral(hostname) ? '' : hostname };
+      if (unref) {
+        dial(to, callback)?.unref();
+        return;
+      }
+      dial(to, (...result) => {
+        if (result[0] === null) this.#failed.clear();
+        else this.#failed.add(address);
+        callback(...result);
+      });
     };
   }
 }

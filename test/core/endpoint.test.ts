@@ -125,7 +125,10 @@ test('what cannot be used is refused, with whose it is and what is wrong', () =>
     [{ address, id: '' }, "has the id ''"],
     [{ address, id: 'a b' }, "has the id 'a b'"],
     [{ address, id: 'ä' }, "has the id '\\u00e4'"],
-    [{ address, id: 'i'.repeat(129) }, 'it must be 1 to 128 printable ASCII characters without blanks'],
+    [
+      { address, id: 'i'.repeat(129) },
+      `has the id '${'i'.repeat(80)}…', its first address unless given; it must be 1 to 128`,
+    ],
     [{ address, id: 7 }, 'has the id 7'],
     ['unix:/run/my sock', "has the id 'unix:/run/my sock', its first address unless given"],
   ];

@@ -1,7 +1,7 @@
 /** Names, made at random: such as must be accepted, and such as break one rule. */
 import fc from 'fast-check';
 
-const inner = [...'abcdefghijklmnopqrstuvwxyz0123456789-'];
+const inner = 'abcdefghijklmnopqrstuvwxyz0123456789-'.split('');
 const outer = inner.slice(0, -1);
 
 /** Segments, short ones and the longest. */

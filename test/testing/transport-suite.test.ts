@@ -1,8 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createNetServer, type AddressInfo } from 'node:net';
-import { afterAll, expect, test } from 'vitest';
-import { createFakeRuntime, createMemoryNetwork, transportSuite, type SuiteBehaviour } from 'binding-clerk/testing';
-import type { Channel, TransportFactory, WireHandler } from 'binding-clerk';
+import { afterAll, test } from 'vitest';
+import { transportSuite, type SuiteBehaviour } from 'binding-clerk/testing';
 import { systemClock } from '../../src/runtime/system.js';
 import { systemTransport } from '../../src/transport/system.js';
 
@@ -27,7 +26,9 @@ async function start(behaviour: SuiteBehaviour) {
     paths: () => paths,
     hasRead: (count: number) =>
       new Promise<void>((resolve) => {
-        const check = (): void => void (paths.length >= count && resolve());
+        const check = (): void => {
+          if (paths.length >= count) resolve();
+        };
         waiting.push(check);
         check();
       }),

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { allMarks, Marks } from './marks.js';
-import { runWorld, type WorldResult } from './world.js';
+import { complaint, runWorld } from './world.js';
 
 const { values } = parseArgs({
   options: {
@@ -19,22 +19,21 @@ const { values } = parseArgs({
 
 let current = 0;
 process.on('unhandledRejection', (error) => {
-  console.error(`Seed ${current}: a rejection that nobody handled: ${error instanceof Error ? error.stack : error}`);
+  console.error(
+    `Seed ${current}: a rejection that nobody handled: ${error instanceof Error ? error.stack : error}`,
+  );
   console.error(`npx tsx test/world/campaign.ts --seed ${current} --trace`);
   process.exit(1);
 });
-
-function complain({ seed, violations }: WorldResult): void {
-  console.error(`Seed ${seed} broke ${violations.length}: npx tsx test/world/campaign.ts --seed ${seed} --trace`);
-  for (const violation of violations.slice(0, 5)) console.error(`  ${violation}`);
-}
 
 async function one(seed: number): Promise<void> {
   current = seed;
   const result = await runWorld(seed, { trace: values.trace });
   for (const line of result.lines) console.log(line);
-  console.log(`seed ${seed}: ${result.events} events, trace ${result.hash}, ${result.violations.length} violations`);
-  if (result.violations.length > 0) complain(result);
+  console.log(
+    `seed ${seed}: ${result.events} events, trace ${result.hash}, ${result.violations.length} violations`,
+  );
+  if (result.violations.length > 0) console.error(complaint(result));
   process.exitCode = result.violations.length > 0 ? 1 : 0;
 }
 
@@ -51,7 +50,7 @@ async function many(from: number, count: number): Promise<void> {
     events += result.events;
     if (result.violations.length > 0) {
       failed++;
-      if (failed <= 20) complain(result);
+      if (failed <= 20) console.error(complaint(result));
       for (const kind of new Set(result.violations.map((violation) => violation.split(':')[0] ?? ''))) {
         kinds.set(kind, [...(kinds.get(kind) ?? []), current]);
       }
@@ -65,7 +64,8 @@ async function many(from: number, count: number): Promise<void> {
       console.log(`${i + 1} worlds, ${failed} broken, ${events} events, ${seconds.toFixed(0)} s`);
     }
   }
-  for (const [kind, seeds] of kinds) console.log(`${kind}: ${seeds.length} seeds, first ${seeds.slice(0, 5).join(' ')}`);
+  for (const [kind, seeds] of kinds)
+    console.log(`${kind}: ${seeds.length} seeds, first ${seeds.slice(0, 5).join(' ')}`);
   for (const mark of allMarks) console.log(`${String(marks.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
   process.exitCode = failed > 0 ? 1 : 0;
 }

@@ -30,7 +30,8 @@ export function dice(seed: number, stream: keyof typeof streams, offset = 0): Di
     one: <T>(list: readonly T[]) => list[Math.floor(unit() * list.length)] as T,
     some<T>(list: readonly T[], count: number) {
       const drawn = new Set<T>();
-      while (drawn.size < Math.min(count, list.length)) drawn.add(list[Math.floor(unit() * list.length)] as T);
+      while (drawn.size < Math.min(count, list.length))
+        drawn.add(list[Math.floor(unit() * list.length)] as T);
       return list.filter((item) => drawn.has(item));
     },
   };

@@ -101,13 +101,15 @@ export class Faults {
       return { fate: 'hang' };
     }
     if (replica.slowMs > 0) mark('fault:slow-replica');
-    if (replica.status !== undefined) mark(replica.retryAfter === undefined ? 'fault:status' : 'fault:retry-after');
+    if (replica.status !== undefined)
+      mark(replica.retryAfter === undefined ? 'fault:status' : 'fault:retry-after');
     const fates = [
       ['lose-request', 'hang'],
       ['lose-reply', 'drop-reply'],
       ['reset-before', 'reset-before'],
       ['reset-after', 'reset-after'],
       ['truncate', 'truncate'],
+      ['refuse-stream', 'refuse-stream'],
     ] as const;
     for (const [kind, fate] of fates) {
       const strength = swarm.get(kind);
@@ -149,10 +151,17 @@ export class Faults {
     refuse: () => this.#holding('refuse', 'refusing'),
     pause: () => this.#holding('pause', 'paused'),
     kill: () => this.#holding('kill', 'down'),
-    'slow-replica': (strength) => this.#changing((replica) => (replica.slowMs = 2_000 * strength), (replica) => (replica.slowMs = 0)),
+    'slow-replica': (strength) =>
+      this.#changing(
+        (replica) => (replica.slowMs = 2_000 * strength),
+        (replica) => (replica.slowMs = 0),
+      ),
     status: () => {
       const status = this.#options.random.one([500, 502, 503, 503, 504, 501, 404]);
-      return this.#changing((replica) => (replica.status = status), (replica) => (replica.status = undefined));
+      return this.#changing(
+        (replica) => (replica.status = status),
+        (replica) => (replica.status = undefined),
+      );
     },
     'retry-after': () => {
       const status = this.#options.random.one([429, 503]);
@@ -217,7 +226,9 @@ export class Faults {
     const replica = this.#target();
     if (replica === undefined) return undefined;
     begin(replica);
-    this.#options.log(`${replica.id} slow ${replica.slowMs} status ${replica.status} retry-after ${replica.retryAfter}`);
+    this.#options.log(
+      `${replica.id} slow ${replica.slowMs} status ${replica.status} retry-after ${replica.retryAfter}`,
+    );
     return () => end(replica);
   }
 

@@ -10,6 +10,7 @@ export const faultKinds = [
   'reset-before',
   'reset-after',
   'truncate',
+  'refuse-stream',
   'status',
   'retry-after',
   'delay',
@@ -41,6 +42,7 @@ export const happenings = [
   'ok-once',
   'ok-after-failover',
   'once-resent-unsent',
+  'once-resent-withdrawn',
   'idempotent-run-twice',
   'failover',
   'suspect',
@@ -95,10 +97,10 @@ export class Marks {
     for (const [mark, count] of other.counts) this.hit(mark, count);
   }
 
-  /** Those that were hit fewer than `least` times. */
-  missing(least: number): string[] {
-    return allMarks
+  /** Those of some marks that were hit fewer than `least` times. */
+  rarerThan(least: number, marks: readonly Mark[]): string[] {
+    return marks
       .filter((mark) => (this.counts.get(mark) ?? 0) < least)
-      .map((mark) => `${mark} (${this.counts.get(mark) ?? 0})`);
+      .map((mark) => `${mark}: ${this.counts.get(mark) ?? 0}`);
   }
 }

@@ -23,9 +23,14 @@ export interface CallRecord {
   /** The clerk was destroyed under it. */
   cutAt: number | undefined;
   settledAt: number | undefined;
-  outcome: { readonly ok: true; readonly statusCode: number } | { readonly ok: false; readonly error: unknown } | undefined;
+  outcome:
+    | { readonly ok: true; readonly statusCode: number }
+    | { readonly ok: false; readonly error: unknown }
+    | undefined;
   /** In order. */
   readonly attempts: AttemptRecord[];
+  /** Attempts that were given back unprocessed. */
+  withdrawn: number;
 }
 
 /** One attempt of a call. */
@@ -77,7 +82,8 @@ export class Oracle {
   /** An attempt begins. */
   began(call: CallRecord, endpoint: string, now: number): AttemptRecord {
     const attempt = { at: now, endpoint, sent: false };
-    if (call.settledAt !== undefined) this.violate('port', `${call.id} goes to ${endpoint} although it was settled`);
+    if (call.settledAt !== undefined)
+      this.violate('port', `${call.id} goes to ${endpoint} although it was settled`);
     call.attempts.push(attempt);
     if (call.attempts.length === 1) this.#count(call, { at: now, repeat: false }, now);
     return attempt;
@@ -87,8 +93,10 @@ export class Oracle {
   sent(call: CallRecord, attempt: AttemptRecord, now: number): void {
     const repeat = call.attempts.some(({ sent }) => sent);
     attempt.sent = true;
+    if (call.withdrawn > 1) this.violate('C3.4', `${call.id} is sent again after it was given back twice`);
     if (!repeat) return;
-    if (call.kind === 'once') this.violate('C3.1', `${call.id} is 'once' and is sent again, to ${attempt.endpoint}`);
+    if (call.kind === 'once')
+      this.violate('C3.1', `${call.id} is 'once' and is sent again, to ${attempt.endpoint}`);
     this.#count(call, { at: now, repeat }, now);
   }
 
@@ -100,7 +108,8 @@ export class Oracle {
     if (!attempted.repeat) return;
     const repeats = list.filter(({ repeat }) => repeat).length;
     const allowed = 0.1 * (list.length - repeats) + 30;
-    if (repeats > allowed) this.violate('C4.1', `${key}: ${repeats} re-sent attempts in 10 s, ${allowed} are allowed`);
+    if (repeats > allowed)
+      this.violate('C4.1', `${key}: ${repeats} re-sent attempts in 10 s, ${allowed} are allowed`);
   }
 
   /** A call ended, well or not. */
@@ -109,7 +118,8 @@ export class Oracle {
     call.settledAt = now;
     call.outcome = outcome;
     const limit = call.startedAt + call.timeoutMs + 20;
-    if (now > limit) this.violate('C2.2', `${call.id} was settled ${(now - limit + 20).toFixed(1)} ms after its deadline`);
+    if (now > limit)
+      this.violate('C2.2', `${call.id} was settled ${(now - limit + 20).toFixed(1)} ms after its deadline`);
     const ended = call.abortedAt ?? call.cutAt;
     if (ended !== undefined && now > ended + 20) {
       this.violate('C2.2', `${call.id} was settled ${(now - ended).toFixed(1)} ms after it was aborted`);
@@ -123,7 +133,10 @@ export class Oracle {
     const { code, outcomes } = error;
     const { clerk, service, startedAt, id } = call;
     if (typeof code !== 'string') {
-      this.violate('errors', `${id} failed with ${String(error)}, which is no ClerkError: ${String((error as Error).stack)}`);
+      this.violate(
+        'errors',
+        `${id} failed with ${String(error)}, which is no ClerkError: ${String((error as Error).stack)}`,
+      );
       return;
     }
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
@@ -134,10 +147,24 @@ export class Oracle {
       this.violate('C1.4', `${id} failed with ${code}, and ${service} was never empty`);
     }
     const unasked = code === 'DEADLINE_EXCEEDED' && outcomes.length === 0 && call.attempts.length === 0;
-    if (unasked && call.cached && call.timeoutMs >= 150 && !this.truth.wasEmpty(service, startedAt - 10_000, now)) {
-      this.violate('C1.6', `${id} waited ${call.timeoutMs} ms for the registry although ${clerk} knew ${service}`);
+    if (
+      unasked &&
+      call.cached &&
+      call.timeoutMs >= 150 &&
+      !this.truth.wasEmpty(service, startedAt - 10_000, now)
+    ) {
+      this.violate(
+        'C1.6',
+        `${id} waited ${call.timeoutMs} ms for the registry although ${clerk} knew ${service}`,
+      );
     }
-    if (call.gentle && call.kind !== 'once' && call.timeoutMs >= 6_000 && !registryError && code !== 'BUDGET_EXHAUSTED') {
+    if (
+      call.gentle &&
+      call.kind !== 'once' &&
+      call.timeoutMs >= 6_000 &&
+      !registryError &&
+      code !== 'BUDGET_EXHAUSTED'
+    ) {
       if (call.abortedAt === undefined && call.cutAt === undefined) {
         this.violate('C2.1', `${id} failed although a well endpoint was left: ${code} ${error.message}`);
       }
@@ -160,16 +187,22 @@ export class Oracle {
         continue;
       }
       const { execution, code } = outcome.error as ClerkError;
-      if (execution === 'none' && runs > 0) this.violate('C3.2', `${id} failed with ${code}, execution 'none', and ran ${runs} times`);
-      if (execution === 'done' && runs === 0) this.violate('C3.2', `${id} failed with ${code}, execution 'done', and never ran`);
+      if (execution === 'none' && runs > 0)
+        this.violate('C3.2', `${id} failed with ${code}, execution 'none', and ran ${runs} times`);
+      if (execution === 'done' && runs === 0)
+        this.violate('C3.2', `${id} failed with ${code}, execution 'done', and never ran`);
       if (execution === 'unknown') this.marks.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
       // Nothing was handed to a connection: then there is nothing unknown about it.
       const sent = call.attempts.some((attempt) => attempt.sent);
-      if (execution !== 'none' && !sent) this.violate('C3.2', `${id} failed with ${code}, execution '${execution}', and was never sent`);
+      if (execution !== 'none' && !sent)
+        this.violate('C3.2', `${id} failed with ${code}, execution '${execution}', and was never sent`);
     }
   }
 
-  #mark({ kind, attempts, abortedAt, gentle, how }: CallRecord, outcome: NonNullable<CallRecord['outcome']>): void {
+  #mark(
+    { kind, attempts, abortedAt, gentle, how }: CallRecord,
+    outcome: NonNullable<CallRecord['outcome']>,
+  ): void {
     const { marks } = this;
     if (gentle) marks.hit('gentle-call');
     if (outcome.ok) {

@@ -1,18 +1,26 @@
 /** A program in a world: a clerk, its bindings, and the calls that it makes through them. */
-import { ClerkError, createClerk, type Binding, type BindOptions, type Clerk, type Endpoint, type TalkContext } from 'binding-clerk';
+import {
+  createClerk,
+  type Binding,
+  type BindOptions,
+  type Clerk,
+  type ClerkError,
+  type Endpoint,
+  type TalkContext,
+} from 'binding-clerk';
 import { ClerkRuntime } from './clerk-runtime.js';
 import { dice, type Dice } from './dice.js';
 import type { AttemptRecord, CallRecord } from './oracle.js';
-import { watched } from './watched-transport.js';
+import { watched, type AttemptWatcher } from './watched-transport.js';
 import { WorldRegistry } from './registry.js';
-import type { World } from './world.js';
+import type { Setting } from './setting.js';
 
 export type CallPlan = Pick<CallRecord, 'service' | 'kind' | 'how' | 'timeoutMs'> & {
   /** Abort it after so many ms. */
   readonly abortAfterMs?: number | undefined;
 };
 
-export class Program {
+export class Program implements AttemptWatcher {
   readonly runtime: ClerkRuntime;
   readonly registry: WorldRegistry;
   readonly clerk: Clerk;
@@ -29,14 +37,17 @@ export class Program {
   #calls = 0;
 
   constructor(
-    readonly world: World,
+    readonly world: Setting,
     readonly id: string,
     index: number,
   ) {
     const { runtime, network, shape } = world;
     this.#dice = dice(world.seed, 'clerk', index);
     this.runtime = new ClerkRuntime(id, runtime, this.#dice, watched(network.transport, this));
-    this.registry = new WorldRegistry(id, world.registryOptions((name, count) => world.oracle.told(id, name, count)));
+    this.registry = new WorldRegistry(
+      id,
+      world.registryOptions((name, count) => world.oracle.told(id, name, count)),
+    );
     this.clerk = createClerk({
       registry: this.registry,
       runtime: this.runtime,
@@ -44,6 +55,14 @@ export class Program {
       logger: quiet,
     });
     this.#listen();
+  }
+
+  recordOf(callId: string): CallRecord | undefined {
+    return this.world.calls.get(callId);
+  }
+
+  violate(promise: string, what: string): void {
+    this.world.oracle.violate(promise, what);
   }
 
   bind(service: string, options: BindOptions): void {
@@ -74,6 +93,7 @@ export class Program {
       settledAt: undefined,
       outcome: undefined,
       attempts: [],
+      withdrawn: 0,
     };
     world.oracle.calls.push(record);
     world.calls.set(record.id, record);
@@ -92,7 +112,9 @@ export class Program {
     const { world } = this;
     this.open.delete(record);
     const error = outcome.ok ? undefined : (outcome.error as ClerkError);
-    world.log(`${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`);
+    world.log(
+      `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
+    );
     world.oracle.settled(record, outcome, world.runtime.now());
   }
 
@@ -123,7 +145,8 @@ export class Program {
         };
         return await binding.call(talk, { ...common, kind });
       } finally {
-        if (talks.some((context) => !context.signal.aborted)) this.world.oracle.violate('port', `${id} is over and a talk of it was not told`);
+        if (talks.some((context) => !context.signal.aborted))
+          this.world.oracle.violate('port', `${id} is over and a talk of it was not told`);
       }
     }
     const method = { safe: 'GET', idempotent: 'PUT', once: 'POST' }[kind];
@@ -146,13 +169,15 @@ export class Program {
       () => this.world.log(`${id} lost its body`),
     );
     const last = record.attempts.findLast(({ endpoint }) => endpoint === reply.endpoint.id);
-    if (!last) this.world.oracle.violate('C2.1', `${id} says that ${reply.endpoint.id} answered, who was never asked`);
+    if (!last)
+      this.world.oracle.violate('C2.1', `${id} says that ${reply.endpoint.id} answered, who was never asked`);
     return reply.statusCode;
   }
 
   #checkBody(record: CallRecord, body: unknown): void {
     const { call } = body as { call?: string };
-    if (call !== record.id) this.world.oracle.violate('C2.1', `${record.id} got the answer of ${String(call)}`);
+    if (call !== record.id)
+      this.world.oracle.violate('C2.1', `${record.id} got the answer of ${String(call)}`);
   }
 
   /** A talk in a protocol of the program's own: one message there, one back. */
@@ -161,7 +186,8 @@ export class Program {
     const { runtime } = world;
     this.sent(record, this.attempted(record, endpoint.id));
     const replica = world.replicas.at(endpoint.address);
-    const failure = (code: string, syscall: string): Error => Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
+    const failure = (code: string, syscall: string): Error =>
+      Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
       runtime.setTimer(() => {
@@ -197,13 +223,22 @@ export class Program {
     const usableMs = (ttlMs ?? 5_000) + (watches ? registryMs : 0) + 0.001;
     const listed = world.truth.wasListed(service, endpoint, now - usableMs, now);
     if (!listed && !this.started.has(endpoint) && !this.binding(service).explain().stale) {
-      world.oracle.violate('C1.1', `${record.id} uses ${endpoint} of ${service}, which was last named more than ${usableMs.toFixed(0)} ms ago, and nothing says stale`);
+      world.oracle.violate(
+        'C1.1',
+        `${record.id} uses ${endpoint} of ${service}, which was last named more than ${usableMs.toFixed(0)} ms ago, and nothing says stale`,
+      );
     }
     return world.oracle.began(record, endpoint, now);
   }
 
   sent(record: CallRecord, attempt: AttemptRecord): void {
     this.world.oracle.sent(record, attempt, this.world.runtime.now());
+  }
+
+  withdrawn(record: CallRecord, attempt: AttemptRecord): void {
+    attempt.sent = false;
+    record.withdrawn++;
+    this.world.log(`${record.id} was given back by ${attempt.endpoint}`);
   }
 
   #listen(): void {
@@ -229,7 +264,8 @@ export class Program {
       log(`${this.id} sets ${endpoint} aside: ${reason}`);
       marks.hit('ejected');
       const { candidates } = this.binding(name).explain();
-      if (!candidates.some(({ status }) => status === 'open')) world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);
+      if (!candidates.some(({ status }) => status === 'open'))
+        world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);
     });
     clerk.on('revived', ({ endpoint }) => {
       log(`${this.id} takes ${endpoint} back`);
@@ -249,11 +285,16 @@ export class Program {
     return async () => {
       if (launch.running) world.oracle.violate('C6.1', `${this.id} starts ${service} twice at a time`);
       const now = runtime.now();
-      if (launch.failedAt.filter((at) => at > now - 60_000).length >= 3) world.oracle.violate('C6.3', `${this.id} starts ${service} a fourth time within 60 s of three failures`);
+      if (launch.failedAt.filter((at) => at > now - 60_000).length >= 3)
+        world.oracle.violate(
+          'C6.3',
+          `${this.id} starts ${service} a fourth time within 60 s of three failures`,
+        );
       launch.running = true;
       try {
         await new Promise<void>((resolve) => void runtime.setTimer(resolve, this.#dice.between(5, 900)));
-        if ([...this.open].filter((call) => call.service === service).length > 1) world.marks.hit('factory-shared');
+        if ([...this.open].filter((call) => call.service === service).length > 1)
+          world.marks.hit('factory-shared');
         if (!world.healed && this.#dice.chance(shape.launchFailures)) throw new Error('It would not start');
         const replica = world.replicas.start(service, { serviceMs: 5 });
         this.started.add(replica.id);

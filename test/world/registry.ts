@@ -78,12 +78,18 @@ export class WorldRegistry implements Registry {
         }
         if (trouble.down) {
           mark('fault:registry-down');
-          after(latencyMs, end(() => reject(new Error('The registry is down'))));
+          after(
+            latencyMs,
+            end(() => reject(new Error('The registry is down'))),
+          );
           return;
         }
         const answer = trouble.lying && random.chance(0.8) ? this.#lie(name) : this.#truth(name);
         if (trouble.slowMs > 0) mark('fault:registry-slow');
-        after(latencyMs + trouble.slowMs, end(() => resolve(answer)));
+        after(
+          latencyMs + trouble.slowMs,
+          end(() => resolve(answer)),
+        );
       });
     });
   }
@@ -151,7 +157,7 @@ export class WorldRegistry implements Registry {
         errorTold = false;
         if (trouble.lying && random.chance(0.5)) {
           // Undefined would be an answer here: a name that a whole snapshot leaves out does not exist.
-          onSnapshot({ [name]: this.#lie(name) ?? null } as unknown as Snapshot);
+          onSnapshot({ [name]: this.#lie(name) ?? null });
           return;
         }
         const now = this.#truth(name);

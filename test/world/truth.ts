@@ -52,7 +52,13 @@ export class Truth {
     const revision = String(era?.revision ?? 0);
     if (era?.endpoints === undefined) return { kind: 'absent', revision, incarnation: 'i' };
     const endpoints = [...era.endpoints.values()];
-    return { kind: 'bound', endpoints, revision, incarnation: 'i', ...(ttlMs === undefined ? {} : { ttlMs }) };
+    return {
+      kind: 'bound',
+      endpoints,
+      revision,
+      incarnation: 'i',
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    };
   }
 
   /** Number of the newest change of a name; 0 before the first. */

@@ -1,8 +1,20 @@
 /** A transport that tells its program of every attempt, and whether it may have been sent. */
 import type { TransportFactory, WireHandler, WireRequest } from 'binding-clerk';
-import type { Program } from './program.js';
+import type { AttemptRecord, CallRecord } from './oracle.js';
 
-export function watched(factory: TransportFactory, program: Program): TransportFactory {
+/** Who is told. */
+export interface AttemptWatcher {
+  /** Requests whose end no handler has heard of. */
+  readonly outstanding: Set<AttemptRecord>;
+  recordOf(callId: string): CallRecord | undefined;
+  attempted(record: CallRecord, endpoint: string): AttemptRecord;
+  sent(record: CallRecord, attempt: AttemptRecord): void;
+  /** The endpoint has given the request back unprocessed. */
+  withdrawn(record: CallRecord, attempt: AttemptRecord): void;
+  violate(promise: string, what: string): void;
+}
+
+export function watched(factory: TransportFactory, program: AttemptWatcher): TransportFactory {
   return (options, clock) => {
     const inner = factory(options, clock);
     return {
@@ -13,18 +25,30 @@ export function watched(factory: TransportFactory, program: Program): TransportF
             return channel.address;
           },
           dispatch(request, handler, cautious) {
-            const record = program.world.calls.get(callIdOf(request));
+            const record = program.recordOf(callIdOf(request));
             if (record === undefined) throw new Error(`A request that no call made: ${request.path}`);
             if (cautious !== (record.kind === 'once')) {
-              program.world.oracle.violate('C3.3', `${record.id} is '${record.kind}' and is sent on the wrong connections`);
+              program.violate(
+                'C3.3',
+                `${record.id} is '${record.kind}' and is sent on the wrong connections`,
+              );
             }
             const attempt = program.attempted(record, endpoint.id);
             program.outstanding.add(attempt);
             const over = (): void => void program.outstanding.delete(attempt);
-            channel.dispatch(request, noting(handler, () => program.sent(record, attempt), over), cautious);
+            const failed = (error: Error): void => {
+              over();
+              if (channel.withdrew?.(error) === true) program.withdrawn(record, attempt);
+            };
+            channel.dispatch(
+              request,
+              noting(handler, () => program.sent(record, attempt), over, failed),
+              cautious,
+            );
           },
           connect: () => channel.connect(),
           probe: (limitMs) => channel.probe(limitMs),
+          withdrew: (error) => channel.withdrew?.(error) ?? false,
           renew: () => channel.renew(),
           nextAddress: () => channel.nextAddress(),
           close: () => channel.close(),
@@ -40,7 +64,7 @@ function callIdOf({ headers }: WireRequest): string {
 }
 
 /** Passes everything on, and notes when the request may have left and when it is over. */
-function noting(handler: WireHandler, onSent: () => void, onOver: () => void): WireHandler {
+function noting(handler: WireHandler, onSent: () => void, onOver: () => void, onFailed: (error: Error) => void): WireHandler {
   return {
     onConnect(abort, context) {
       let aborted = false;
@@ -57,7 +81,7 @@ function noting(handler: WireHandler, onSent: () => void, onOver: () => void): W
       handler.onComplete(trailers);
     },
     onError(error) {
-      onOver();
+      onFailed(error);
       handler.onError(error);
     },
     onUpgrade: (...upgrade) => handler.onUpgrade(...upgrade),

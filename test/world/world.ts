@@ -5,7 +5,12 @@
  * @see promises C1–C4, H1
  */
 import type { Kind } from 'binding-clerk';
-import { createFakeRuntime, createMemoryNetwork, type FakeRuntime, type MemoryNetwork } from 'binding-clerk/testing';
+import {
+  createFakeRuntime,
+  createMemoryNetwork,
+  type FakeRuntime,
+  type MemoryNetwork,
+} from 'binding-clerk/testing';
 import { dice, type Dice } from './dice.js';
 import { drawSwarm, endpointOf, Faults, type Swarm } from './faults.js';
 import { Journal } from './journal.js';
@@ -14,26 +19,9 @@ import { Oracle, type CallRecord } from './oracle.js';
 import { Program, type CallPlan } from './program.js';
 import type { RegistryTrouble, WorldRegistryOptions } from './registry.js';
 import { Replicas } from './replicas.js';
+import type { Setting } from './setting.js';
+import { drawShape, type Shape } from './shape.js';
 import { Truth } from './truth.js';
-
-/** What a seed draws before anything happens. */
-export interface Shape {
-  /** Only faults that calls must survive. */
-  readonly gentle: boolean;
-  readonly clerks: number;
-  readonly services: readonly string[];
-  /** A service that nobody runs and that programs can start. */
-  readonly startable: string | undefined;
-  readonly launchFailures: number;
-  /** How long the registry's answers may be used; undefined leaves it to the clerk's default of 5 s. */
-  readonly ttlMs: number | undefined;
-  readonly watches: boolean;
-  readonly registryMs: number;
-  readonly latencyMs: number;
-  readonly connections: number;
-  readonly troubleMs: number;
-  readonly calls: number;
-}
 
 export interface WorldResult {
   readonly seed: number;
@@ -47,21 +35,43 @@ export interface WorldResult {
 }
 
 /** Runs the world of a seed. */
-export async function runWorld(seed: number, options: { readonly trace?: boolean } = {}): Promise<WorldResult> {
+export async function runWorld(
+  seed: number,
+  options: { readonly trace?: boolean } = {},
+): Promise<WorldResult> {
   const world = new World(seed, options.trace ?? false);
   try {
     await world.run();
   } catch (error) {
-    world.oracle.violate('world', `it ended with ${error instanceof Error ? String(error.stack) : String(error)}`);
+    world.oracle.violate(
+      'world',
+      `it ended with ${error instanceof Error ? String(error.stack) : String(error)}`,
+    );
   }
   const { oracle, marks, journal } = world;
-  return { seed, violations: oracle.violations, marks, hash: journal.hash, events: journal.count, lines: journal.lines };
+  return {
+    seed,
+    violations: oracle.violations,
+    marks,
+    hash: journal.hash,
+    events: journal.count,
+    lines: journal.lines,
+  };
+}
+
+/** What a seed broke, and the command that shows it. */
+export function complaint({ seed, violations }: WorldResult): string {
+  const shown = violations.slice(0, 5).map((violation) => `  ${violation}`);
+  const more = violations.length > 5 ? [`  and ${violations.length - 5} more`] : [];
+  return [`Seed ${seed}: npx tsx test/world/campaign.ts --seed ${seed} --trace`, ...shown, ...more].join(
+    '\n',
+  );
 }
 
 /** How long a world may take to come to rest, in ms. */
 const restMs = 60_000;
 
-export class World {
+export class World implements Setting {
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
   readonly journal: Journal;
@@ -100,7 +110,8 @@ export class World {
     this.network = createMemoryNetwork(this.runtime, {
       latencyMs: () => latencyMs * (0.8 + 0.4 * jitter.unit()) + this.faults.messageDelayMs(),
     });
-    const runs = (callId: string): number => this.network.executions.get(callId) ?? this.talkRuns.get(callId) ?? 0;
+    const runs = (callId: string): number =>
+      this.network.executions.get(callId) ?? this.talkRuns.get(callId) ?? 0;
     this.oracle = new Oracle(this.truth, runs, this.marks, this.log);
     this.replicas = new Replicas(this.network, this.truth, this.log);
     this.log(`shape ${JSON.stringify(this.shape)} swarm ${JSON.stringify([...this.swarm])}`);
@@ -108,8 +119,18 @@ export class World {
     for (let i = 0; i < this.shape.clerks; i++) this.programs.push(new Program(this, `c${i}`, i));
     for (const program of this.programs) {
       for (const service of this.#allServices()) {
-        const policy = random.one([undefined, 'random', 'round-robin', 'load-aware', 'least-pending', 'affinity'] as const);
-        program.bind(service, { ...(policy && { policy }), ...(policy === 'affinity' && { affinity: (path: string) => path }) });
+        const policy = random.one([
+          undefined,
+          'random',
+          'round-robin',
+          'load-aware',
+          'least-pending',
+          'affinity',
+        ] as const);
+        program.bind(service, {
+          ...(policy && { policy }),
+          ...(policy === 'affinity' && { affinity: (path: string) => path }),
+        });
       }
     }
     this.faults = new Faults({
@@ -144,7 +165,8 @@ export class World {
 
   async run(): Promise<void> {
     const { runtime, shape, faults } = this;
-    for (let i = 0; i < shape.calls; i++) this.#callAt(this.#load.between(0, shape.troubleMs), this.#drawPlan());
+    for (let i = 0; i < shape.calls; i++)
+      this.#callAt(this.#load.between(0, shape.troubleMs), this.#drawPlan());
     this.#killStarted();
     await runtime.advance(shape.troubleMs);
     this.log('healed');
@@ -162,7 +184,10 @@ export class World {
     for (const service of services) {
       const count = gentle ? random.int(2, 5) : random.one([1, 2, 2, 3, 3, 4, 5, 7, 9]);
       const replicas = Array.from({ length: count }, (_, i) =>
-        this.replicas.start(service, { serviceMs: serviceMs * random.between(0.8, 1.5), sheltered: gentle && i === 0 }),
+        this.replicas.start(service, {
+          serviceMs: serviceMs * random.between(0.8, 1.5),
+          sheltered: gentle && i === 0,
+        }),
       );
       this.truth.set(service, new Map(replicas.map((replica) => [replica.id, endpointOf(replica)])));
     }
@@ -200,7 +225,8 @@ export class World {
     if (shape.startable === undefined || shape.gentle || this.#load.chance(0.4)) return;
     runtime.setTimer(
       () => {
-        for (const replica of replicas.all) if (replica.service === shape.startable) replicas.hold(replica, 'down');
+        for (const replica of replicas.all)
+          if (replica.service === shape.startable) replicas.hold(replica, 'down');
       },
       this.#load.between(0, shape.troubleMs),
     );
@@ -212,7 +238,9 @@ export class World {
     const begin = runtime.now();
     const round = (): CallRecord[] =>
       this.programs.flatMap((program) =>
-        this.#allServices().map((service) => program.call({ service, kind: 'safe', how: 'json', timeoutMs: 3_000 })),
+        this.#allServices().map((service) =>
+          program.call({ service, kind: 'safe', how: 'json', timeoutMs: 3_000 }),
+        ),
       );
     for (const at of [100, 600, 1_500, 3_000, 5_000, 8_000, 12_000, 18_000, 25_000, 35_000, 45_000]) {
       await runtime.advance(begin + at - runtime.now());
@@ -226,12 +254,17 @@ export class World {
     }
     for (const { id, service, outcome } of last) {
       if (outcome?.ok === true) continue;
-      this.oracle.violate('liveness', `${id} of ${service} fails ${restMs / 1_000} s after everything was healed: ${String(outcome?.error)}`);
+      this.oracle.violate(
+        'liveness',
+        `${id} of ${service} fails ${restMs / 1_000} s after everything was healed: ${String(outcome?.error)}`,
+      );
     }
     for (const { id, runtime: own, open, outstanding } of this.programs) {
-      for (const { endpoint } of outstanding) this.oracle.violate('idle', `${id} is idle and has left a request to ${endpoint} running`);
+      for (const { endpoint } of outstanding)
+        this.oracle.violate('idle', `${id} is idle and has left a request to ${endpoint} running`);
       for (const call of open) this.oracle.violate('C2.2', `${call.id} is not settled`);
-      if (own.holding > 0) this.oracle.violate('idle', `${id} is idle and keeps the process alive with ${own.holding} timers`);
+      if (own.holding > 0)
+        this.oracle.violate('idle', `${id} is idle and keeps the process alive with ${own.holding} timers`);
     }
   }
 
@@ -257,45 +290,33 @@ export class World {
       }
       await ending;
       program.closed = true;
-      for (const call of program.open) this.oracle.violate('close', `${call.id} is not settled although ${id} is closed`);
+      for (const call of program.open)
+        this.oracle.violate('close', `${call.id} is not settled although ${id} is closed`);
       if (own.pending > 0) this.oracle.violate('close', `${id} is closed and leaves ${own.pending} timers`);
-      if (registry.closes !== 1) this.oracle.violate('close', `${id} closed its registry ${registry.closes} times`);
-      if (registry.watchesOpen > 0) this.oracle.violate('close', `${id} is closed and leaves ${registry.watchesOpen} watches`);
+      if (registry.closes !== 1)
+        this.oracle.violate('close', `${id} closed its registry ${registry.closes} times`);
+      if (registry.watchesOpen > 0)
+        this.oracle.violate('close', `${id} is closed and leaves ${registry.watchesOpen} watches`);
     }
     await runtime.runUntilIdle();
-    if (runtime.pendingTimers > 0) this.oracle.violate('close', `${runtime.pendingTimers} timers are left at the end of the world`);
+    if (runtime.pendingTimers > 0)
+      this.oracle.violate('close', `${runtime.pendingTimers} timers are left at the end of the world`);
   }
 
   #refusesCalls(program: Program): void {
     for (const service of this.#allServices()) {
-      void program.binding(service).json('/').then(
-        () => this.oracle.violate('close', `${program.id} takes calls although it is closed`),
-        (error: { code?: string }) => {
-          if (error.code === 'CLOSED') this.marks.hit('refused-when-closed');
-          else this.oracle.violate('close', `${program.id} is closed and fails a call with ${String(error.code)}`);
-        },
-      );
+      void program
+        .binding(service)
+        .json('/')
+        .then(
+          () => this.oracle.violate('close', `${program.id} takes calls although it is closed`),
+          (error: unknown) => {
+            const { code } = error as { code?: string };
+            if (code === 'CLOSED') this.marks.hit('refused-when-closed');
+            else
+              this.oracle.violate('close', `${program.id} is closed and fails a call with ${String(code)}`);
+          },
+        );
     }
   }
-}
-
-function drawShape(random: Dice): Shape {
-  const gentle = random.chance(0.2);
-  // A storm: enough calls in a short time to spend a budget.
-  const storm = !gentle && random.chance(0.08);
-  const count = storm ? 1 : random.one([1, 1, 2, 3]);
-  return {
-    gentle,
-    clerks: storm ? 1 : random.one([1, 1, 2, 3, 5]),
-    services: Array.from({ length: count }, (_, i) => `/w/s${i}`),
-    startable: !storm && random.chance(0.25) ? '/w/f' : undefined,
-    launchFailures: random.one([0, 0.2, 0.8]),
-    ttlMs: random.one([undefined, 200, 1_000, 5_000, 30_000]),
-    watches: random.chance(0.4),
-    registryMs: random.between(0.2, 10),
-    latencyMs: random.between(0.1, 5),
-    connections: random.one([1, 2, 8, 64]),
-    troubleMs: storm ? random.between(3_000, 9_000) : random.between(5_000, 20_000),
-    calls: storm ? random.int(200, 350) : random.int(20, 70),
-  };
 }

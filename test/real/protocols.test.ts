@@ -1,0 +1,290 @@
+/** What endpoints are reached over: TLS, HTTP/2, unix sockets, several addresses each, bare TCP. The `Host` header is the logical host in all of them. */
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { bound } from './bound.js';
+import { authority, type Authority, type Identity } from './certificates.js';
+import { h2Peer } from './h2-peer.js';
+import { rawPeer } from './raw-peer.js';
+import { thrown } from './thrown.js';
+import { nobodysAddress, webServer } from './web-server.js';
+
+const host = 'orders.shop.clerk';
+const hello: RequestListener = (_request, response) => void response.end('{"ok":true}');
+
+let ca: Authority;
+let identity: Identity;
+beforeAll(async () => {
+  ca = await authority('Our own');
+  identity = await ca.issue('127.0.0.1', 'localhost');
+});
+
+describe('TLS', () => {
+  test.each([['an IP address', '127.0.0.1'], ['a host name', 'localhost']])('with an authority of our own, by %s', async (_what, name) => {
+    const server = await webServer(hello, { tls: identity });
+    const { orders } = bound([server.address.replace('127.0.0.1', name)], { tls: { ca: ca.cert } });
+
+    expect(await orders.json('/orders')).toEqual({ ok: true });
+    expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
+    expect(server.hosts).toEqual([host, host]);
+  });
+
+  test('a certificate for another name is refused before a byte is sent, and the next endpoint is asked', async () => {
+    const impostor = await rawPeer('answer', await ca.issue('invoices.example'));
+    const server = await webServer(hello, { tls: identity });
+    const { orders, outcomes } = bound([impostor.address, server.address], { tls: { ca: ca.cert } });
+
+    expect(await orders.json('/orders', { method: 'POST', body: 'one pizza' })).toEqual({ ok: true });
+    expect(outcomes.map(({ stage, code }) => [stage, code])).toEqual([['waiting', 'ERR_TLS_CERT_ALTNAME_INVALID'], ['answered', '200']]);
+    expect([impostor.requestBytes, impostor.connections]).toEqual([0, 1]);
+  });
+
+  test('a certificate for the logical name does not help an endpoint with another one', async () => {
+    const impostor = await rawPeer('answer', await ca.issue(host));
+    const { orders } = bound([impostor.address], { tls: { ca: ca.cert } });
+
+    const error = await thrown(orders.json('/orders'));
+    expect([error.code, error.execution, impostor.requestBytes]).toEqual(['ENDPOINTS_EXHAUSTED', 'none', 0]);
+  });
+
+  test('hosts of https: admit only endpoints with TLS, those of http: all', async () => {
+    const plain = await webServer(hello);
+    const secure = await webServer(hello, { tls: identity });
+    const both = bound([plain.address, secure.address], { tls: { ca: ca.cert } });
+    const onlyPlain = bound([plain.address]);
+
+    for (let i = 0; i < 6; i++) expect(await (await both.clerk.fetch(`https://${host}/orders`)).json()).toEqual({ ok: true });
+    expect([plain.seen.length, secure.seen.length]).toEqual([0, 6]);
+
+    const refusal = (await onlyPlain.clerk.fetch(`https://${host}/orders`).catch((error: unknown) => error)) as TypeError;
+    expect(refusal).toBeInstanceOf(TypeError);
+    expect(refusal.cause).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
+    expect((await onlyPlain.clerk.fetch(`http://${host}/orders`)).status).toBe(200);
+    expect(plain.seen).toHaveLength(1);
+  });
+
+  test('shows a certificate of its own where the server asks for one', async () => {
+    const guest = await ca.issue('guest.example');
+    const names: unknown[] = [];
+    const server = await webServer(
+      (request, response) => {
+        names.push((request.socket as TLSSocket).getPeerCertificate().subject.CN);
+        response.end('{"ok":true}');
+      },
+      { tls: { ...identity, ca: ca.cert, requestCert: true, rejectUnauthorized: true } },
+    );
+    const known = bound([server.address], { tls: { ca: ca.cert, ...guest } });
+    const unknown = bound([server.address], { tls: { ca: ca.cert } });
+
+    expect(await known.orders.json('/orders')).toEqual({ ok: true });
+    expect(names).toEqual(['guest.example']);
+    await thrown(unknown.orders.json('/orders', { timeoutMs: 1_000 }));
+    expect(server.seen).toHaveLength(1);
+  });
+});
+
+describe('HTTP/2', () => {
+  const allowH2 = { undici: { allowH2: true } };
+
+  test('carries calls of all kinds on few connections', async () => {
+    const peer = await h2Peer(identity, 'answer');
+    const { orders, clerk } = bound([peer.address], { tls: { ca: ca.cert }, ...allowH2 });
+
+    const answers = await Promise.all([
+      ...Array.from({ length: 10 }, (_, i) => orders.json(`/orders/${i}`)),
+      ...Array.from({ length: 10 }, () => orders.json('/orders', { method: 'POST', body: 'one pizza' })),
+      clerk.fetch(`https://${host}/orders`).then((response) => response.json()),
+    ]);
+
+    expect(answers).toEqual(Array(21).fill({ ok: true }));
+    expect(peer.executed).toHaveLength(21);
+    expect(new Set(peer.authorities)).toEqual(new Set([host]));
+  });
+
+  test('is not spoken unless it is asked for', async () => {
+    const peer = await h2Peer(identity, 'answer');
+    const { orders } = bound([peer.address], { tls: { ca: ca.cert } });
+
+    expect((await thrown(orders.json('/orders'))).execution).not.toBe('done');
+    expect(peer.streams).toEqual([]);
+  });
+
+  test('an endpoint that was set aside is found well again by its probe', async () => {
+    const peer = await h2Peer(identity, 'internal-error');
+    const other = await webServer(hello);
+    const { orders, clerk } = bound([peer.address, other.address], { tls: { ca: ca.cert }, ...allowH2 });
+    const revived = new Promise((resolve) => clerk.on('revived', ({ endpoint }) => resolve(endpoint)));
+
+    await orders.json('/orders');
+    expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
+    peer.fate = 'answer';
+    const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
+    onTestFinished(() => clearInterval(calls));
+
+    expect(await revived).toBe(peer.address);
+    clearInterval(calls);
+    await orders.json('/again');
+    expect(peer.executed).toContain('/again');
+  });
+});
+
+describe('unix sockets', () => {
+  test('plain', async () => {
+    const server = await webServer(hello, { unix: true });
+    const { orders } = bound([server.address]);
+
+    expect(await orders.json('/orders')).toEqual({ ok: true });
+    expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
+    expect(server.hosts).toEqual([host, host]);
+  });
+
+  test('with TLS, whose certificate must be for localhost', async () => {
+    const server = await webServer(hello, { unix: true, tls: identity });
+    const impostor = await webServer(hello, { unix: true, tls: await ca.issue('127.0.0.1') });
+    const { orders, clerk } = bound([server.address], { tls: { ca: ca.cert } });
+
+    expect(await orders.json('/orders')).toEqual({ ok: true });
+    expect(await (await clerk.fetch(`https://${host}/orders`)).json()).toEqual({ ok: true });
+    expect(server.hosts).toEqual([host, host]);
+
+    const refused = await thrown(bound([impostor.address], { tls: { ca: ca.cert } }).orders.json('/orders'));
+    expect([refused.execution, impostor.seen.length]).toEqual(['none', 0]);
+  });
+
+  test('of another host are left out', async () => {
+    const server = await webServer(hello, { unix: true });
+    const far = bound([{ address: server.address, host: 'elsewhere' }], { host: 'here' });
+    const near = bound([{ address: server.address, host: 'here' }], { host: 'here' });
+
+    expect((await thrown(far.orders.json('/orders'))).code).toBe('NO_ENDPOINT');
+    expect(await near.orders.json('/orders')).toEqual({ ok: true });
+  });
+});
+
+describe('several addresses of one endpoint', () => {
+  test.each(['GET', 'POST'])('the next one is dialled when the first one refuses: one attempt, nobody set aside (%s)', async (method) => {
+    const server = await webServer(hello);
+    const dead = await nobodysAddress();
+    const { orders, clerk, outcomes } = bound([{ id: 'a', addresses: [dead, 'unix:/nowhere/at/all', server.address] }]);
+    const trouble: unknown[] = [];
+    clerk.on('ejected', (event) => trouble.push(event)).on('suspect', (event) => trouble.push(event));
+
+    const { body, attempts, endpoint } = await orders.request({ path: '/orders', method });
+    await body.dump();
+    await orders.json('/orders', { method });
+
+    expect([attempts, endpoint.id, trouble]).toEqual([1, 'a', []]);
+    expect(outcomes.map(({ code, address }) => [code, address])).toEqual([['200', server.address], ['200', server.address]]);
+    expect(server.hosts).toEqual([host, host]);
+  });
+
+  test('many calls at once find the living one, and none fails', async () => {
+    const server = await webServer(hello);
+    const { orders } = bound([{ id: 'a', addresses: [await nobodysAddress(), await nobodysAddress(), server.address] }]);
+
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => orders.json(`/orders/${i}`, { method: i % 2 ? 'GET' : 'POST' })));
+
+    expect(answers).toHaveLength(50);
+    expect(server.seen).toHaveLength(50);
+  });
+
+  test('only when all of them refuse is the next endpoint asked', async () => {
+    const server = await webServer(hello);
+    const { orders, outcomes } = bound([{ id: 'a', addresses: [await nobodysAddress(), await nobodysAddress()] }, server.address]);
+
+    expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
+    expect(outcomes.map(({ endpoint, stage }) => [endpoint, stage])).toEqual([['a', 'waiting'], [server.address, 'answered']]);
+  });
+
+  test('an address that is lost later gives way to the next one', async () => {
+    const first = await rawPeer('answer');
+    const second = await webServer(hello);
+    const { orders, outcomes } = bound([{ id: 'a', addresses: [first.address, second.address] }]);
+
+    await orders.json('/orders');
+    await first.refuse();
+    await sleep(20);
+    expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
+    expect(outcomes.map(({ address }) => address)).toEqual([first.address, second.address]);
+  });
+});
+
+describe('bare TCP', () => {
+  async function echo() {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined).pipe(socket);
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return { address: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets };
+  }
+
+  async function ask(address: string, signal?: AbortSignal): Promise<string> {
+    const { hostname, port } = new URL(address.replace('tcp:', 'http:'));
+    const socket = connect({ host: hostname, port: Number(port), ...(signal && { signal }) });
+    try {
+      await once(socket, 'connect');
+      socket.write('hello');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      return answer.toString();
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  test('is for call and acquire; a request there is refused', async () => {
+    const { address } = await echo();
+    const { orders } = bound([address]);
+
+    expect(await orders.call((endpoint, { signal }) => ask(endpoint.address, signal))).toBe('hello');
+    const held = await orders.acquire();
+    expect(await ask(held.endpoint.address)).toBe('hello');
+    held.release('success');
+    await orders.ready();
+
+    const error = await thrown(orders.json('/orders'));
+    expect([error.code, error.execution]).toEqual(['CONFIG_INVALID', 'none']);
+  });
+
+  test('idempotent talk goes on at the next endpoint, talk that must run once does not', async () => {
+    const { address } = await echo();
+    const dead = (await nobodysAddress()).replace('http:', 'tcp:');
+    const tried: string[] = [];
+    const talk = ({ address: to }: { readonly address: string }): Promise<string> => {
+      tried.push(to);
+      return ask(to);
+    };
+
+    expect(await bound([dead, address]).orders.call(talk, { kind: 'idempotent' })).toBe('hello');
+    expect(tried.splice(0)).toEqual([dead, address]);
+    const error = await thrown(bound([dead, address]).orders.call(talk));
+    expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
+    expect(tried).toEqual([dead]);
+  });
+});
+
+test('IPv6 literals are addresses like any other', async () => {
+  const server = createServer((socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}')));
+  const listening = await new Promise<boolean>((resolve) => void server.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true)));
+  if (!listening) return;
+  onTestFinished(() => void server.close());
+
+  expect(await bound([`http://[::1]:${(server.address() as AddressInfo).port}`]).orders.json('/orders')).toEqual({});
+});
+
+test('ready connects without sending anything, and says when nobody can be reached', async () => {
+  const peer = await rawPeer('answer');
+  const { orders } = bound([await nobodysAddress(), peer.address]);
+
+  await orders.ready();
+  expect([peer.connections, peer.requestBytes]).toEqual([1, 0]);
+  expect((await thrown(bound([await nobodysAddress()]).orders.ready({ timeoutMs: 500 }))).code).toBe('ENDPOINTS_EXHAUSTED');
+});

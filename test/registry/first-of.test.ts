@@ -1,0 +1,205 @@
+import { expect, test } from 'vitest';
+import { isClerkError } from '../../src/core/errors.js';
+import type { Registry, Resolution } from '../../src/core/registry.js';
+import { firstOf } from '../../src/registry/first-of.js';
+import { anybody, ask, changingRegistry, settled, watched } from './changing-registry.js';
+
+const at = (port: number): { id: string; address: string } => ({
+  id: `p${String(port)}`,
+  address: `http://127.0.0.1:${String(port)}`,
+});
+
+/** A registry that says one thing of every name. */
+function saying(resolution: unknown): Registry {
+  return { resolve: async () => resolution as Resolution };
+}
+
+test('the first that knows a name answers, the others are not asked', async () => {
+  const [a, b] = [
+    changingRegistry({ '/x': [at(1)], '/idle': [] }),
+    changingRegistry({ '/x': [at(2)], '/idle': [at(3)], '/y': [at(4)] }),
+  ];
+  const both = firstOf(a.registry, b.registry);
+  expect(await ask(both, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  expect(await ask(both, '/idle')).toMatchObject({ kind: 'bound', endpoints: [] });
+  expect(b.asked).toEqual([]);
+  expect(await ask(both, '/y')).toMatchObject({ endpoints: [{ id: 'p4' }] });
+  expect(await ask(both, '/z')).toEqual({ kind: 'absent', ttlMs: 1_000 });
+});
+
+test('a failure is passed over while a later one knows, and is the answer when none does', async () => {
+  const [a, b] = [changingRegistry({ '/x': [at(1)] }), changingRegistry({ '/x': [at(2)] })];
+  const both = firstOf(a.registry, b.registry);
+  a.fail(true);
+  expect(await ask(both, '/x')).toMatchObject({ endpoints: [{ id: 'p2' }] });
+  await expect(ask(both, '/y')).rejects.toThrow('The registry is down');
+  a.fail(false);
+  b.fail(true);
+  expect(await ask(both, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  await expect(ask(both, '/y')).rejects.toThrow('The registry is down');
+});
+
+test('an answer holds only while those before it are sure not to know better', async () => {
+  const forever = { '/x': [at(9)] };
+  const ttlOf = async (...before: Registry[]): Promise<unknown> =>
+    ((await ask(firstOf(...before, forever), '/x')) as { ttlMs: number }).ttlMs;
+  const down = changingRegistry({});
+  down.fail(true);
+  expect(await ttlOf()).toBe(Infinity);
+  expect(await ttlOf(saying({ kind: 'absent' }))).toBe(1_000);
+  expect(await ttlOf(saying({ kind: 'absent', ttlMs: 300 }), saying({ kind: 'absent', ttlMs: 4_000 }))).toBe(
+    300,
+  );
+  expect(await ttlOf(down.registry)).toBe(1_000);
+  const short = saying({ kind: 'bound', endpoints: [], promiseMs: 200 });
+  expect(await ask(firstOf(saying({ kind: 'absent' }), short), '/x')).toMatchObject({
+    ttlMs: 200,
+    promiseMs: 200,
+  });
+  const unsaid = saying({ kind: 'bound', endpoints: [] });
+  expect(await ask(firstOf(saying({ kind: 'absent', ttlMs: 9_000 }), unsaid), '/x')).toMatchObject({
+    ttlMs: 5_000,
+  });
+});
+
+test('revisions of different registries are never compared', async () => {
+  const at = (revision: string): Registry =>
+    saying({ kind: 'bound', endpoints: [], revision, incarnation: 'i' });
+  const first = (await ask(firstOf(at('900')), '/x')) as { incarnation: string };
+  const second = (await ask(firstOf(saying({ kind: 'absent' }), at('5')), '/x')) as { incarnation: string };
+  expect(first).toMatchObject({ revision: '900' });
+  expect(second).toMatchObject({ revision: '5' });
+  expect(first.incarnation).not.toBe(second.incarnation);
+  expect(await ask(firstOf(at('901')), '/x')).toMatchObject({ incarnation: first.incarnation });
+});
+
+test('a link is an answer, and no answer at all is a failure', async () => {
+  const link = saying({ kind: 'link', target: '/y' });
+  expect(await ask(firstOf({}, link, { '/x': [] }), '/x')).toMatchObject({
+    kind: 'link',
+    target: '/y',
+    ttlMs: 1_000,
+  });
+  for (const nothing of [undefined, null, 7, {}]) {
+    expect(await ask(firstOf(saying(nothing), { '/x': [at(1)] }), '/x')).toMatchObject({ kind: 'bound' });
+    await expect(ask(firstOf(saying(nothing), {}), '/x')).rejects.toSatisfy(
+      (error) => isClerkError(error) && error.code === 'REGISTRY_INVALID',
+    );
+  }
+});
+
+test('nobody is asked any more once the question was aborted', async () => {
+  const controller = new AbortController();
+  const b = changingRegistry({ '/x': [at(1)] });
+  const slow: Registry = {
+    resolve: (_name, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('Stopped')));
+      }),
+  };
+  const asked = firstOf(slow, b.registry).resolve('/x', { signal: controller.signal, suspects: new Set() });
+  controller.abort(new Error('Nobody waits any more'));
+  await expect(asked).rejects.toThrow('Nobody waits any more');
+  expect(b.asked).toEqual([]);
+});
+
+test('a name is listed once, and hides the same name further back from searches and watches', async () => {
+  const a = changingRegistry({ '/x': [{ ...at(1), zone: 'a' }], '/idle': [] });
+  const b = changingRegistry({
+    '/x': [{ ...at(2), zone: 'b' }],
+    '/idle': [{ ...at(3), zone: 'b' }],
+    '/y': [{ ...at(4), zone: 'b' }],
+  });
+  const both = firstOf(a.registry, b.registry);
+  expect(await both.list?.('/**', anybody)).toEqual([
+    { name: '/idle', kind: 'service', endpoints: 0 },
+    { name: '/x', kind: 'service', endpoints: 1 },
+    { name: '/y', kind: 'service', endpoints: 1 },
+  ]);
+  expect(await both.search?.('/**', { zone: 'b' }, anybody)).toMatchObject([{ name: '/y' }]);
+  const { seen, stop } = watched(both, '/**');
+  await settled();
+  a.put('/y', [at(5)]);
+  await settled();
+  a.remove('/x');
+  await settled();
+  expect(seen).toEqual([
+    { '/x': ['p1'], '/idle': [], '/y': ['p4'] },
+    { '/x': ['p1'], '/idle': [], '/y': ['p5'] },
+    { '/x': ['p2'], '/idle': [], '/y': ['p5'] },
+  ]);
+  stop();
+  expect([a.watches(), b.watches()]).toEqual([0, 0]);
+});
+
+test('a watch says nothing until all have told everything, and tells of failures', async () => {
+  const [a, b] = [changingRegistry({ '/x': [at(1)] }), changingRegistry({ '/x': [at(2)] })];
+  a.fail(true);
+  const { seen, errors, stop } = watched(firstOf(a.registry, b.registry), '/**');
+  await settled();
+  expect(seen).toEqual([]);
+  expect(errors).toEqual([new Error('The registry is down')]);
+  a.fail(false);
+  await settled();
+  expect(seen).toEqual([{ '/x': ['p1'] }]);
+  stop();
+});
+
+test('a snapshot may say of a name that it is absent', async () => {
+  const a: Registry = {
+    ...saying({ kind: 'absent' }),
+    watch: (_glob, onSnapshot) => {
+      queueMicrotask(() => onSnapshot({ '/x': { kind: 'absent' } }));
+      return () => {};
+    },
+  };
+  const { seen } = watched(firstOf(a, { '/x': [at(2)] }), '/**');
+  await settled();
+  expect(seen).toEqual([{ '/x': ['p2'] }]);
+});
+
+test('what one part cannot do, none can: part of a list is not a list', () => {
+  const bare = saying({ kind: 'absent' });
+  expect(Object.keys(firstOf({}, bare)).sort()).toEqual(['close', 'resolve']);
+  expect(Object.keys(firstOf({}, {})).sort()).toEqual(['close', 'list', 'resolve', 'search', 'watch']);
+});
+
+test('a list fails if one part fails', async () => {
+  const a = changingRegistry({});
+  const both = firstOf({ '/x': [] }, a.registry);
+  a.fail(true);
+  await expect(both.list?.('/**', anybody)).rejects.toThrow('The registry is down');
+  await expect(both.search?.('/**', {}, anybody)).rejects.toThrow('The registry is down');
+});
+
+test('a watch that one part refuses is ended in the others', () => {
+  const a = changingRegistry({});
+  const refusing: Registry = {
+    ...saying({ kind: 'absent' }),
+    watch: () => {
+      throw new Error('No watches today');
+    },
+  };
+  expect(() => watched(firstOf(a.registry, refusing), '/**')).toThrow('No watches today');
+  expect(a.watches()).toBe(0);
+});
+
+test('closing closes every part once, also when one of them fails', async () => {
+  const [a, b] = [changingRegistry({}), changingRegistry({})];
+  const broken: Registry = {
+    ...saying({ kind: 'absent' }),
+    close: () => {
+      throw new Error('Stuck');
+    },
+  };
+  await expect(firstOf(broken, a.registry, b.registry, a.registry, {}).close?.()).rejects.toThrow('Stuck');
+  expect([a.closed(), b.closed()]).toEqual([1, 1]);
+});
+
+test('it needs at least one registry, and each must be one', () => {
+  expect(() => firstOf()).toThrow('firstOf() needs at least one registry');
+  expect(() => firstOf({}, undefined as never)).toThrow(
+    'A registry is of type undefined; give an object with a resolve method',
+  );
+  expect(() => firstOf({ shop: [] })).toThrow("The registry has the key 'shop'");
+});

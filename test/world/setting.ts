@@ -1,0 +1,29 @@
+/** What a program in a world can see of it. */
+import type { FakeRuntime, MemoryNetwork } from 'binding-clerk/testing';
+import type { Faults } from './faults.js';
+import type { Marks } from './marks.js';
+import type { CallRecord, Oracle } from './oracle.js';
+import type { WorldRegistryOptions } from './registry.js';
+import type { Replicas } from './replicas.js';
+import type { Shape } from './shape.js';
+import type { Truth } from './truth.js';
+
+export interface Setting {
+  readonly seed: number;
+  readonly shape: Shape;
+  readonly runtime: FakeRuntime;
+  readonly network: MemoryNetwork;
+  readonly truth: Truth;
+  readonly replicas: Replicas;
+  readonly faults: Faults;
+  readonly oracle: Oracle;
+  readonly marks: Marks;
+  readonly log: (line: string) => void;
+  /** The troubles are over. */
+  readonly healed: boolean;
+  /** All calls by their id. */
+  readonly calls: Map<string, CallRecord>;
+  /** Executions of talks, by call. */
+  readonly talkRuns: Map<string, number>;
+  registryOptions(onTold: (name: string, count: number) => void): WorldRegistryOptions;
+}

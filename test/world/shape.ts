@@ -1,0 +1,41 @@
+/** What a seed draws before anything happens. */
+import type { Dice } from './dice.js';
+
+export interface Shape {
+  /** Only faults that calls must survive. */
+  readonly gentle: boolean;
+  readonly clerks: number;
+  readonly services: readonly string[];
+  /** A service that nobody runs and that programs can start. */
+  readonly startable: string | undefined;
+  readonly launchFailures: number;
+  /** How long the registry's answers may be used; undefined leaves it to the clerk's default of 5 s. */
+  readonly ttlMs: number | undefined;
+  readonly watches: boolean;
+  readonly registryMs: number;
+  readonly latencyMs: number;
+  readonly connections: number;
+  readonly troubleMs: number;
+  readonly calls: number;
+}
+
+export function drawShape(random: Dice): Shape {
+  const gentle = random.chance(0.2);
+  // A storm: enough calls in a short time to spend a budget.
+  const storm = !gentle && random.chance(0.08);
+  const count = storm ? 1 : random.one([1, 1, 2, 3]);
+  return {
+    gentle,
+    clerks: storm ? 1 : random.one([1, 1, 2, 3, 5]),
+    services: Array.from({ length: count }, (_, i) => `/w/s${i}`),
+    startable: !storm && random.chance(0.25) ? '/w/f' : undefined,
+    launchFailures: random.one([0, 0.2, 0.8]),
+    ttlMs: random.one([undefined, 200, 1_000, 5_000, 30_000]),
+    watches: random.chance(0.4),
+    registryMs: random.between(0.2, 10),
+    latencyMs: random.between(0.1, 5),
+    connections: random.one([1, 2, 8, 64]),
+    troubleMs: storm ? random.between(3_000, 9_000) : random.between(5_000, 20_000),
+    calls: storm ? random.int(200, 350) : random.int(20, 70),
+  };
+}
