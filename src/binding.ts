@@ -1,6 +1,5 @@
 /** What `bind()` returns: one service, to be called in whatever way suits the program. */
 import { AsyncResource } from 'node:async_hooks';
-import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import type { Kind } from './core/call.js';
 import { kindOfMethod } from './core/call.js';
@@ -18,6 +17,7 @@ import { converse, inUse, settle, type Talk } from './invoke/conversation.js';
 import { Exchange } from './invoke/exchange.js';
 import { pinned } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
+import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
 import { requestOver } from './transport/methods.js';
 
@@ -178,7 +178,7 @@ export class Binding {
   async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
     refuseUnknown(options, callKeys, [], `ready() of ${this.name}`);
     const site = this.#site;
-    await converse(site, (endpoint) => site.roster().all.find((candidate) => candidate.endpoint.id === endpoint.id)?.channel?.connect(), { ...this.#bounds(options), kind: 'safe', wish: this.#plain });
+    await converse(site, (endpoint) => site.roster().all.find((candidate) => candidate.endpoint.id === endpoint.id)?.channel.connect(), { ...this.#bounds(options), kind: 'safe', wish: this.#plain });
   }
 
   /** What a call would meet right now: candidates, their scores, what was left out and why. Synchronous, no I/O. */
@@ -350,16 +350,6 @@ class BindingRequest implements WireRequest {
     this.signal = options.signal;
     this.kind = options.kind;
   }
-}
-
-function signalOf(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal === null) return undefined;
-  if (signal instanceof AbortSignal) {
-    // As fetch does: one signal for many calls is no leak, and Node would warn of one at the eleventh.
-    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
-    return signal;
-  }
-  throw new ClerkError('CONFIG_INVALID', 'signal must be an AbortSignal');
 }
 
 function parseJson(name: string, body: Buffer): unknown {

@@ -1,5 +1,6 @@
 /** The composition root: makes a clerk out of its parts, and is the only file that sees all of them. */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 import { debuglog } from 'node:util';
 import type { Dispatcher } from 'undici';
 import { Binding, type CallOptions, type Reply, type RequestOptions } from './binding.js';
@@ -9,7 +10,7 @@ import { within, type Clock } from './core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
 import type { ClerkEvent } from './core/events.js';
 import { nameOfHost } from './core/host.js';
-import { absoluteName, isSegment } from './core/name.js';
+import { absoluteName, isName } from './core/name.js';
 import { parseGlob } from './core/glob.js';
 import type { Logger } from './core/logger.js';
 import type { ListEntry, SearchEntry } from './core/registry.js';
@@ -26,6 +27,7 @@ import { recentlyUsed, type RecentlyUsed } from './resolve/lru.js';
 import { resolved, type Resolved } from './resolved.js';
 import { systemClock } from './runtime/system.js';
 import type { Gate, Shared } from './shared.js';
+import { signalOf } from './signal.js';
 import { BindingSite } from './site.js';
 import { Target } from './target.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
@@ -76,6 +78,8 @@ export class Clerk implements AsyncDisposable {
 
   /** @internal */
   constructor(config: Config) {
+    // Everything that is under way listens to it: that is no leak.
+    setMaxListeners(0, this.#controller.signal);
     const clock = clockOf(config.runtime);
     const logger = config.logger ?? defaultLogger();
     this.#events = new Events(logger);
@@ -188,7 +192,7 @@ export class Clerk implements AsyncDisposable {
    */
   watch(glob: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Change> {
     if (this.#closing) throw closed();
-    return changes(this.#shared, this.#glob(glob), options.signal);
+    return changes(this.#shared, this.#glob(glob), signalOf(options.signal));
   }
 
   /** Calls `listener` for every event of that kind. A listener that throws is logged and changes nothing. */
@@ -329,7 +333,7 @@ export class Clerk implements AsyncDisposable {
     const end = full.search(/[?#](?![a-z0-9-]*\/)/);
     const [segments, tail] = end < 0 ? [full.split('/').slice(1), ''] : [full.slice(0, end).split('/').slice(1), full.slice(end)];
     let length = 0;
-    while (length < Math.min(segments.length, 16) && (isSegment(segments[length] as string) || (length === 0 && (segments[0] as string).startsWith('#')))) length++;
+    while (length < Math.min(segments.length, 16) && isName(`/${segments.slice(0, length + 1).join('/')}`)) length++;
     if (length === 0) throw new ClerkError('NAME_INVALID', `'${path}' does not begin with the name of a service`);
     const names = Array.from({ length }, (_, i) => `/${segments.slice(0, length - i).join('/')}`);
     const answers = await this.#ask(() => Promise.all(names.map((name) => this.#shared.cached.resolve(name))), undefined);
@@ -345,7 +349,8 @@ export class Clerk implements AsyncDisposable {
   }
 
   /** A question to the registry by the program itself: bounded in time, keeps the process alive, can be aborted. */
-  async #ask<T>(question: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #ask<T>(question: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
+    const signal = signalOf(given);
     const { wheel, clock } = this.#shared;
     if (this.#closing) throw closed();
     if (signal?.aborted === true) throw aborted(signal);
@@ -383,7 +388,7 @@ const callOptions = new AsyncLocalStorage<Omit<CallOptions, 'signal'>>();
 
 /** Whether an origin's host is under `.clerk`, without making a URL of it. */
 function isOurs(origin: string): boolean {
-  return /^https?:\/\/(?:[^/?#]*\.)?clerk\.?(?::[0-9]*)?\/?$/.test(origin);
+  return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
 
 function closed(): ClerkError {

@@ -168,7 +168,7 @@ export class BindingSite implements Site {
       this.#secure = undefined;
     }
     if (!secure) return this.#any;
-    return (this.#secure ??= this.#prepareAll(table.members.filter((member) => member.channel.address.protocol === 'https')));
+    return (this.#secure ??= this.#prepareAll(table.members.filter((member) => member.secure !== undefined)));
   }
 
   #prepareAll(members: readonly Reachable[]): Prepared {

@@ -4,11 +4,13 @@
  */
 import { isFresh, type Answer } from './core/answer.js';
 import { isLocal, parseAddress, type Address } from './core/address.js';
+import type { Channels } from './core/candidate.js';
 import type { Endpoint } from './core/endpoint.js';
 import { isClerkError, reasonOf } from './core/errors.js';
 import type { Factory } from './core/factory.js';
 import { hostOfName } from './core/host.js';
 import type { Snapshot } from './core/registry.js';
+import type { Channel } from './core/transport.js';
 import { defaults } from './config.js';
 import { Starter } from './factory/starter.js';
 import { EndpointTable } from './health/table.js';
@@ -44,13 +46,13 @@ export class Target {
     readonly name: string,
     readonly shared: Shared,
   ) {
-    const { clock, reporter, transport } = shared;
+    const { clock, reporter } = shared;
     this.#starter = new Starter(name, clock, reporter, shared.signal);
     this.table = new EndpointTable({
       name,
       clock,
       reporter,
-      open: (endpoint) => transport.open(endpoint, this.#usable(endpoint), hostOfName(name)),
+      open: (endpoint) => this.#open(endpoint),
       probeLimitMs: () => this.limits.mostMs,
       onSuspect: (endpoint) => this.#suspect(endpoint),
       onChange: () => {
@@ -133,13 +135,13 @@ export class Target {
   /** Finishes what is in flight and forgets the rest. */
   async close(): Promise<void> {
     this.#stop();
-    await Promise.all(this.table.members.map((member) => member.channel.close()));
+    await Promise.all(this.#channels().map((channel) => channel.close()));
   }
 
   /** Cuts everything. */
   async destroy(error: Error): Promise<void> {
     this.#stop();
-    await Promise.all(this.table.members.map((member) => member.channel.destroy(error)));
+    await Promise.all(this.#channels().map((channel) => channel.destroy(error)));
   }
 
   #stop(): void {
@@ -183,6 +185,19 @@ export class Target {
     }
     this.leftOut = leftOut;
     this.table.update(endpoints);
+  }
+
+  #channels(): readonly Channel[] {
+    return this.table.members.flatMap((member) => member.channels);
+  }
+
+  #open(endpoint: Endpoint): Channels {
+    const usable = this.#usable(endpoint);
+    const withTls = usable.filter(({ protocol }) => protocol === 'https');
+    const host = hostOfName(this.name);
+    const channel = this.shared.transport.open(endpoint, usable, host);
+    if (withTls.length === 0) return { channel, secure: undefined };
+    return { channel, secure: withTls.length === usable.length ? channel : this.shared.transport.open(endpoint, withTls, host) };
   }
 
   /** Addresses that can be used from here; a unix socket only on its own host. */

@@ -1,4 +1,33 @@
-/**
- * Every example is run and must print what its last lines say. In a program of its own, as a reader would run it:
- * that also shows that it ends by itself.
- */
+/** Every example runs, prints what the last lines of its own file say, and leaves nothing that keeps a process alive. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { format } from 'node:util';
+import { expect, test, vi } from 'vitest';
+
+const folder = new URL('../examples/', import.meta.url);
+const examples = readdirSync(folder).filter((file) => /^\d\d-.*\.ts$/.test(file));
+
+test('the examples are numbered in reading order, one after the other', () => {
+  const numbers = examples.map((file) => Number(file.slice(0, 2)));
+  expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+  expect(numbers.length).toBeGreaterThanOrEqual(10);
+});
+
+test.each(examples)('%s prints what it says, and leaves nothing behind', async (file) => {
+  const text = readFileSync(new URL(file, folder), 'utf8');
+  const promised = [...text.matchAll(/^\/\/=> (.*)$/gm)].map((match) => match[1]);
+  expect(promised).not.toEqual([]);
+  expect(text.split('\n').length - 1).toBeLessThan(40);
+
+  const { main } = (await import(new URL(file, folder).href)) as { main: () => Promise<void> };
+  const before = held();
+  const printed: string[] = [];
+  vi.spyOn(console, 'log').mockImplementation((...words) => void printed.push(format(...words)));
+  await main();
+  expect(printed).toEqual(promised);
+  await vi.waitFor(() => expect(held()).toEqual(before));
+});
+
+/** Sockets, servers and processes that keep this process alive. */
+function held(): string[] {
+  return process.getActiveResourcesInfo().filter((kind) => /TCP|Process/.test(kind));
+}

@@ -18,8 +18,13 @@ export interface Candidate {
   load(now: number): number;
 }
 
-/** A candidate with the connections to it: what calling works with. */
-export interface Reachable extends Candidate {
-  /** Connections to it; undefined for an endpoint that none of the clerk's transports speaks to (`tcp:`). */
-  readonly channel: Channel | undefined;
+/** The connections to one endpoint. */
+export interface Channels {
+  /** Over any of its addresses. */
+  readonly channel: Channel;
+  /** Over those with TLS alone: the same, where all of them have it; undefined where none has. */
+  readonly secure: Channel | undefined;
 }
+
+/** A candidate with the connections to it: what calling works with. */
+export interface Reachable extends Candidate, Channels {}

@@ -83,9 +83,10 @@ export interface Channel {
   /**
    * Moves on to the endpoint's next usable address.
    *
+   * @param from - the address that failed; nothing changes if another request has moved on from it already
    * @returns false when there is none that has not failed since the last success; the first is in use again then
    */
-  nextAddress(): boolean;
+  nextAddress(from: Address): boolean;
   /** Lets requests in flight finish, then closes; resolves when done. */
   close(): Promise<void>;
   /** Cuts everything. */

@@ -1,5 +1,5 @@
 /** One endpoint's health and load as this clerk knows them: plain data, written by the endpoint table only. */
-import type { Reachable } from '../core/candidate.js';
+import type { Channels, Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Channel } from '../core/transport.js';
 
@@ -20,6 +20,7 @@ export class Member implements Reachable {
   /** See {@link Reachable.endpoint}; replaced when the registry changes labels of the same instance. */
   endpoint: Endpoint;
   readonly channel: Channel;
+  readonly secure: Channel | undefined;
   status: 'open' | 'closed' = 'open';
   pending = 0;
   latencyMs = 0;
@@ -33,13 +34,21 @@ export class Member implements Reachable {
   refusals = 0;
   /** No dial before this while `refusals` > 0. */
   restsUntil = 0;
-  /** One attempt is out to an endpoint that refuses. */
-  dialing = false;
+  /** When the one attempt began that is out to an endpoint that refuses; 0 while none is. */
+  dialedAt = 0;
   /** When it was set aside, or began to refuse; 0 while it is well. */
   troubledAt = 0;
   /** How often it was set aside lately; falls by one a minute. */
   ejections = 0;
   ejectedAt = 0;
+  /** It was set aside for what it answers, not for being unreachable. */
+  failing = false;
+  /** How late the newest hard evidence is: what was heard later is newer. */
+  failedAt = 0;
+  /** When its connections were last given up for new ones. */
+  renewedAt = 0;
+  /** How many calls of the service there had been when it was last probed. */
+  callsAtProbe = 0;
   /** Whether the registry still names it. */
   present = true;
 
@@ -49,9 +58,10 @@ export class Member implements Reachable {
   readonly #bad = new Float64Array(slots);
   #slot = -1;
 
-  constructor(endpoint: Endpoint, channel: Channel) {
+  constructor(endpoint: Endpoint, { channel, secure }: Channels) {
     this.endpoint = endpoint;
     this.channel = channel;
+    this.secure = secure;
   }
 
   /**
@@ -88,6 +98,11 @@ export class Member implements Reachable {
     this.#penaltyAt = now;
   }
 
+  /** All connections, each once. */
+  get channels(): readonly Channel[] {
+    return this.secure === undefined || this.secure === this.channel ? [this.channel] : [this.channel, this.secure];
+  }
+
   /** Counts one result in the window of 30 s. */
   count(good: boolean, now: number): void {
     const tick = Math.floor(now / slotMs);
@@ -115,7 +130,9 @@ export class Member implements Reachable {
     this.consecutiveFailures = 0;
     this.refusals = 0;
     this.restsUntil = 0;
+    this.dialedAt = 0;
     this.troubledAt = 0;
+    this.failing = false;
     this.heardAt = now;
     this.#penalty = 0;
     this.#good.fill(0);

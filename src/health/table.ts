@@ -9,8 +9,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { Clock, Timer } from '../core/clock.js';
 import type { Reporter } from '../core/events.js';
 import type { Evidence, Health } from '../core/health.js';
-import type { Reachable } from '../core/candidate.js';
-import type { Channel } from '../core/transport.js';
+import type { Channels, Reachable } from '../core/candidate.js';
 import { failsTooOften, mayEject, probeDelayMs, restMs } from './ejection.js';
 import { Member } from './member.js';
 
@@ -21,7 +20,7 @@ export interface EndpointTableOptions {
   readonly clock: Clock;
   readonly reporter: Reporter;
   /** Opens the connections to an endpoint that is new here. */
-  readonly open: (endpoint: Endpoint) => Channel;
+  readonly open: (endpoint: Endpoint) => Channels;
   /** How long a probe may take, in ms. */
   readonly probeLimitMs: () => number;
   /** Hard evidence was seen: a look-up is due. */
@@ -29,6 +28,9 @@ export interface EndpointTableOptions {
   /** Members, or the status of one, have changed. */
   readonly onChange: () => void;
 }
+
+/** A dial that was not heard of for so long is over, though nobody said so; in ms. */
+const longestDialMs = 5_000;
 
 /** The endpoints of one service. */
 export class EndpointTable implements Health {
@@ -41,8 +43,9 @@ export class EndpointTable implements Health {
   readonly #timers = new Map<Member, Timer>();
   /** Members whose next probe waits for a call to arrive. */
   readonly #dormant = new Set<Member>();
+  /** Members whose probe is out. */
+  readonly #probing = new Set<Member>();
   #calls = 0;
-  #callsAtProbe = 0;
   #stopped = false;
 
   constructor(options: EndpointTableOptions) {
@@ -90,29 +93,37 @@ export class EndpointTable implements Health {
   began(candidate: Reachable): void {
     const member = candidate as Member;
     member.pending++;
-    if (member.refusals > 0) member.dialing = true;
+    if (member.refusals > 0) member.dialedAt = this.#options.clock.now();
   }
 
   ended(candidate: Reachable): void {
     const member = candidate as Member;
     member.pending--;
-    member.dialing = false;
+    if (member.pending === 0) member.dialedAt = 0;
   }
 
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void {
     const member = candidate as Member;
     if (!member.present) return;
-    if (latencyMs !== undefined) member.observe(latencyMs, now);
+    // 0 is for what is not known.
+    if (latencyMs !== undefined) member.observe(Math.max(latencyMs, Number.MIN_VALUE), now);
     member.heardAt = now;
     member.count(true, now);
     member.consecutiveFailures = 0;
-    if (member.troubledAt !== 0) this.#revive(member, latencyMs ?? 0, now);
+    if (member.troubledAt === 0) return;
+    // One that fails now and then answers well in between: only what was asked after it was set aside speaks for it.
+    if (member.failing && (latencyMs === undefined || now - latencyMs < member.ejectedAt)) return;
+    this.#revive(member, latencyMs ?? 0, now);
   }
 
   failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void {
     const member = candidate as Member;
     if (!member.present) return;
+    // What has never answered is taken to need as long as the others, or failing fast would look like answering fast.
+    if (member.latencyMs === 0) member.observe(this.#usualLatencyMs(member), now);
     member.penalize(now);
+    // Older attempts began before the rest did: this one is the dial.
+    if (beganAt >= member.restsUntil) member.dialedAt = 0;
     // It has answered somebody since: a slow answer, not silence.
     const silent = evidence === 'silence' && member.heardAt < beganAt;
     if (evidence === 'slow' || (evidence === 'silence' && !silent)) return;
@@ -131,20 +142,26 @@ export class EndpointTable implements Health {
         member.restsUntil = now + restMs(member.refusals, this.#options.clock.random());
       }
     }
-    if (silent) member.channel.renew();
+    member.failedAt = silent ? beganAt : now;
+    // Attempts from before say nothing of connections made since.
+    if (silent && beganAt >= member.renewedAt) {
+      member.renewedAt = now;
+      for (const channel of member.channels) channel.renew();
+    }
     if (member.troubledAt === 0) {
       member.troubledAt = now;
-      this.#schedule(member);
       const { name, reporter } = this.#options;
       if (reporter.wants('suspect')) reporter.report('suspect', { name, endpoint: member.endpoint.id, reason: evidence });
     }
     this.#eject(member, true, evidence, now);
+    this.#keepAsking(member);
     this.#options.onSuspect(member.endpoint.id);
   }
 
   admits(candidate: Reachable, now: number): boolean {
     const member = candidate as Member;
-    return member.refusals === 0 || (now >= member.restsUntil && !member.dialing);
+    if (member.refusals === 0) return true;
+    return now >= member.restsUntil && (member.dialedAt === 0 || now - member.dialedAt >= longestDialMs);
   }
 
   restsUntil(candidate: Reachable): number {
@@ -165,10 +182,11 @@ export class EndpointTable implements Health {
     member.status = 'closed';
     member.ejections = Math.max(0, member.ejections - Math.floor((now - member.ejectedAt) / 60_000)) + 1;
     member.ejectedAt = now;
+    member.failing = !hard;
     this.closed++;
     this.#changed();
     if (member.troubledAt === 0) member.troubledAt = now;
-    this.#schedule(member);
+    this.#keepAsking(member);
     const { name, reporter } = this.#options;
     if (reporter.wants('ejected')) reporter.report('ejected', { name, endpoint: member.endpoint.id, reason });
   }
@@ -200,13 +218,18 @@ export class EndpointTable implements Health {
     return count === 0 ? 0 : sum / count;
   }
 
+  /** Sees to it that one in trouble is probed, by one probe at a time. */
+  #keepAsking(member: Member): void {
+    if (!this.#dormant.has(member) && !this.#probing.has(member)) this.#schedule(member);
+  }
+
   #schedule(member: Member): void {
     if (this.#stopped || this.#timers.has(member)) return;
     const { clock } = this.#options;
     const delayMs = probeDelayMs(clock.now() - member.troubledAt, member.ejections, clock.random());
     const timer = clock.setTimer(() => {
       this.#timers.delete(member);
-      if (this.#calls === this.#callsAtProbe) this.#dormant.add(member);
+      if (this.#calls === member.callsAtProbe) this.#dormant.add(member);
       else this.#probe(member);
     }, delayMs);
     timer.setRef(false);
@@ -214,17 +237,20 @@ export class EndpointTable implements Health {
   }
 
   #probe(member: Member): void {
-    this.#callsAtProbe = this.#calls;
+    member.callsAtProbe = this.#calls;
     const { clock } = this.#options;
     const askedAt = clock.now();
+    this.#probing.add(member);
     member.channel.probe(this.#options.probeLimitMs()).then(
       () => {
+        this.#probing.delete(member);
         if (this.#stopped || !member.present || member.troubledAt === 0) return;
         // Somebody was failed by it after the question was sent: that is newer than the answer.
-        if (member.ejectedAt > askedAt) this.#schedule(member);
+        if (Math.max(member.ejectedAt, member.failedAt) > askedAt) this.#schedule(member);
         else this.#revive(member, 0, clock.now());
       },
       () => {
+        this.#probing.delete(member);
         if (!this.#stopped && member.present && member.troubledAt !== 0) this.#schedule(member);
       },
     );
@@ -240,13 +266,16 @@ export class EndpointTable implements Health {
     this.#timers.get(member)?.cancel();
     this.#timers.delete(member);
     this.#dormant.delete(member);
-    void member.channel.close();
+    for (const channel of member.channels) channel.close().catch(() => undefined);
   }
 
   /** After a change of members all that are left might be closed: then none is. @see promises C2.4 (panic) */
   #keepOneOpen(): void {
     if (this.closed === 0 || this.closed < this.#members.length) return;
-    for (const member of this.#members) member.status = 'open';
+    for (const member of this.#members) {
+      member.status = 'open';
+      member.failing = false;
+    }
     this.closed = 0;
   }
 }

@@ -2,9 +2,10 @@
  * One try of a call on one endpoint. Stands between undici and the exchange that owns the call, knows how far the
  * try got, and stays silent for ever once it was abandoned: what was never handed to a connection is then never sent.
  */
+import type { Address } from '../core/address.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
-import type { WireHandler } from '../core/transport.js';
+import type { Channel, WireHandler } from '../core/transport.js';
 
 /** What an attempt tells the call it belongs to. */
 export interface AttemptOwner {
@@ -31,24 +32,31 @@ export class Attempt implements WireHandler {
   stage: Stage = 'waiting';
   /** Nobody wants to hear of it any more. */
   abandoned = false;
+  /** A repeat was set aside for it in the budget, and it was not sent yet. */
+  paid = false;
   /** Its end was told to health. */
   over = false;
   /** Status of the answer; 0 before there is one. */
   statusCode = 0;
   /** From the start to the answer's head, in ms. */
   latencyMs = 0;
+  /** The address it was sent to. */
+  readonly address: Address;
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
     readonly owner: AttemptOwner,
     readonly candidate: Reachable,
+    readonly channel: Channel,
     /** First is 1. */
     readonly number: number,
     readonly chosen: string,
     readonly beganAt: number,
     /** Whether undici may send it a second time on a new connection by itself. */
     readonly repeatable: boolean,
-  ) {}
+  ) {
+    this.address = channel.address;
+  }
 
   /** Gives the attempt up: aborts what was sent, and sees to it that what was not sent never is. */
   abandon(reason: Error): void {

@@ -7,8 +7,12 @@
 export interface RetryBudget {
   /** Counts a first attempt. */
   deposit(now: number): void;
-  /** Takes one repeat, or says that there is none to take. */
+  /** Sets one repeat aside, or says that there is none to take. Followed by exactly one `spent` or `refund`. */
   tryWithdraw(now: number): boolean;
+  /** A repeat that was set aside is being sent. It counts from now on, however long it had to wait. */
+  spent(now: number): void;
+  /** A repeat that was set aside was never sent. */
+  refund(): void;
   /** Repeats that could be taken now. */
   available(now: number): number;
 }
@@ -31,6 +35,7 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
   let current = -1;
   let firstSum = 0;
   let repeatSum = 0;
+  let reserved = 0;
 
   function turn(now: number): number {
     const tick = Math.floor(now / slotMs);
@@ -51,7 +56,7 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
   const left = (now: number): number => {
     const slot = turn(now);
     const oldest = firsts[(slot + 1) % slots] as number;
-    return Math.floor(share * (firstSum - oldest) + reserve - repeatSum);
+    return Math.floor(share * (firstSum - oldest) + reserve - repeatSum - reserved);
   };
 
   return {
@@ -62,10 +67,17 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
     },
     tryWithdraw(now) {
       if (left(now) < 1) return false;
+      reserved++;
+      return true;
+    },
+    spent(now) {
       const slot = turn(now);
       repeats[slot] = (repeats[slot] as number) + 1;
       repeatSum++;
-      return true;
+      reserved--;
+    },
+    refund() {
+      reserved--;
     },
     available: left,
   };

@@ -57,7 +57,7 @@ export function settle(site: Site, options: ConversationOptions): Promise<Reacha
 
 /** The endpoint with the address that is in use. */
 export function inUse(candidate: Reachable): Endpoint {
-  const address = candidate.channel?.address.text ?? candidate.endpoint.address;
+  const address = candidate.channel.address.text;
   return address === candidate.endpoint.address ? candidate.endpoint : Object.freeze({ ...candidate.endpoint, address });
 }
 
@@ -175,6 +175,7 @@ class Conversation<T> implements WheelEntry {
     const number = ++this.#number;
     const beganAt = site.clock.now();
     const controller = new AbortController();
+    if (this.#trip.takePayment()) site.budget.spent(beganAt);
     site.health.began(candidate);
     if (site.reporter.wants('picked')) site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number });
     return new Promise<T>((resolve, reject) => {
@@ -192,7 +193,7 @@ class Conversation<T> implements WheelEntry {
             site.limits.of(method).record(now - beganAt, now);
             site.health.answered(candidate, now - beganAt, now);
             site.health.ended(candidate);
-            if (site.reporter.wants('attempt')) this.#trip.note(candidate, number, chosen, 'answered', 'success', 'ok', now - beganAt);
+            if (site.reporter.wants('attempt')) this.#trip.note(candidate, candidate.channel.address.text, number, chosen, 'answered', 'success', 'ok', now - beganAt);
             resolve(value);
           },
           (error: unknown) => {
@@ -212,7 +213,7 @@ class Conversation<T> implements WheelEntry {
     if (timedOut) site.limits.of(method).record(now - running.beganAt, now);
     site.health.failed(running.candidate, timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status', running.beganAt, now);
     site.health.ended(running.candidate);
-    this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'failure', code, now - running.beganAt, error);
+    this.#trip.note(running.candidate, running.candidate.channel.address.text, this.#number, running.chosen, 'sent', 'failure', code, now - running.beganAt, error);
     running.controller.abort(error);
   }
 
@@ -228,7 +229,7 @@ class Conversation<T> implements WheelEntry {
     if (running === undefined) return;
     this.#running = undefined;
     this.site.health.ended(running.candidate);
-    this.#trip.note(running.candidate, this.#number, running.chosen, 'sent', 'ignored', 'ABORTED', this.site.clock.now() - running.beganAt, reason);
+    this.#trip.note(running.candidate, running.candidate.channel.address.text, this.#number, running.chosen, 'sent', 'ignored', 'ABORTED', this.site.clock.now() - running.beganAt, reason);
     running.controller.abort(reason);
   }
 
@@ -240,6 +241,7 @@ class Conversation<T> implements WheelEntry {
 
   #close(): void {
     this.#trip.settled = true;
+    if (this.#trip.takePayment()) this.site.budget.refund();
     this.options.signal?.removeEventListener('abort', this.#onAbort);
     this.site.wheel.clear(this);
     this.site.leave();

@@ -11,7 +11,7 @@ import type { Reachable } from '../core/candidate.js';
 import { ClerkError, isClerkError } from '../core/errors.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Evidence } from '../core/health.js';
-import type { WireHandler, WireRequest } from '../core/transport.js';
+import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, isFailureStatus } from './classify.js';
@@ -119,19 +119,29 @@ export class Exchange implements AttemptOwner, WheelEntry {
   #send(candidate: Reachable, chosen: string, now: number): void {
     const site = this.#site;
     const kind = this.#kind;
-    const attempt = new Attempt(this, candidate, ++this.attempts, chosen, now, kind !== 'once');
+    const channel = this.#channelTo(candidate);
+    const attempt = new Attempt(this, candidate, channel, ++this.attempts, chosen, now, kind !== 'once');
     this.#attempt = attempt;
+    if (this.#trip) attempt.paid = this.#trip.takePayment();
     site.health.began(candidate);
     const limitAt = now + this.#window.limitMs;
     site.wheel.set(this, limitAt < this.#deadlineAt ? limitAt : this.#deadlineAt);
     if (site.reporter.wants('picked')) site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number: attempt.number });
-    (candidate.channel as NonNullable<Reachable['channel']>).dispatch(this.#request, attempt, kind === 'once');
+    channel.dispatch(this.#request, attempt, kind === 'once');
+  }
+
+  #channelTo(candidate: Reachable): Channel {
+    return this.#wish.secure ? (candidate.secure ?? candidate.channel) : candidate.channel;
   }
 
   onSent(attempt: Attempt): void {
     if (this.#waits) {
       this.#waits = false;
       this.#site.waiting--;
+    }
+    if (attempt.paid) {
+      attempt.paid = false;
+      this.#site.budget.spent(this.#site.clock.now());
     }
     // What may have run is not given up for another try: only the deadline ends it now.
     if (!attempt.repeatable) this.#site.wheel.set(this, this.#deadlineAt);
@@ -224,12 +234,12 @@ export class Exchange implements AttemptOwner, WheelEntry {
       return;
     }
     // At most once a call: a peer that refuses stream after stream is not believed for ever.
-    if (attempt.stage === 'sent' && !this.#withdrawn && attempt.candidate.channel?.withdrew?.(error) === true) {
+    if (attempt.stage === 'sent' && !this.#withdrawn && attempt.channel.withdrew?.(error) === true) {
       this.#withdrawn = true;
       attempt.stage = 'waiting';
     }
     const { stage } = attempt;
-    if (stage === 'waiting' && !this.#withdrawn && attempt.candidate.channel?.nextAddress() === true) {
+    if (stage === 'waiting' && !this.#withdrawn && attempt.channel.nextAddress(attempt.address)) {
       this.#redial(attempt, now);
       return;
     }
@@ -258,6 +268,11 @@ export class Exchange implements AttemptOwner, WheelEntry {
     }
     // A call that waits for a free connection is not the endpoint's fault, and would only wait elsewhere.
     const queued = attempt.stage === 'waiting' && attempt.candidate.pending > site.connections;
+    if (!queued && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
+      attempt.abandon(new Error('The address did not let anybody in'));
+      this.#redial(attempt, now);
+      return;
+    }
     if (queued || !this.#journey().mayMoveOn(attempt.stage, attempt.candidate, now)) {
       site.wheel.set(this, this.#deadlineAt);
       return;
@@ -303,15 +318,18 @@ export class Exchange implements AttemptOwner, WheelEntry {
       this.#window.record(now - attempt.beganAt, now);
       site.health.failed(attempt.candidate, evidence, attempt.beganAt, now);
     }
-    this.#journey().note(attempt.candidate, attempt.number, attempt.chosen, attempt.stage, 'failure', code, now - attempt.beganAt, error);
+    this.#journey().note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, attempt.stage, 'failure', code, now - attempt.beganAt, error);
     this.#over(attempt);
     attempt.abandon(error);
   }
 
   #redial(attempt: Attempt, now: number): void {
-    const again = new Attempt(this, attempt.candidate, attempt.number, attempt.chosen, now, attempt.repeatable);
+    const again = new Attempt(this, attempt.candidate, attempt.channel, attempt.number, attempt.chosen, now, attempt.repeatable);
+    again.paid = attempt.paid;
+    attempt.paid = false;
     this.#attempt = again;
-    (attempt.candidate.channel as NonNullable<Reachable['channel']>).dispatch(this.#request, again, this.#kind === 'once');
+    this.#site.wheel.set(this, Math.min(now + this.#window.limitMs, this.#deadlineAt));
+    attempt.channel.dispatch(this.#request, again, this.#kind === 'once');
   }
 
   async #prepare(): Promise<void> {
@@ -393,7 +411,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
     this.#dropKept();
     this.#kept = new KeptAnswer(statusCode, headers.map((header) => Buffer.from(header)), statusText);
     this.#keptFrom = attempt;
-    trip.note(attempt.candidate, attempt.number, attempt.chosen, 'answered', statusCode === 429 ? 'ignored' : 'failure', String(statusCode), attempt.latencyMs);
+    trip.note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, 'answered', statusCode === 429 ? 'ignored' : 'failure', String(statusCode), attempt.latencyMs);
     this.#moveOn();
     return true;
   }
@@ -411,18 +429,20 @@ export class Exchange implements AttemptOwner, WheelEntry {
 
   #succeed(attempt: Attempt): void {
     this.#over(attempt);
-    if (this.#site.reporter.wants('attempt')) this.#journey().note(attempt.candidate, attempt.number, attempt.chosen, 'answered', isFailureStatus(attempt.statusCode) ? 'failure' : 'success', String(attempt.statusCode), attempt.latencyMs);
+    if (this.#site.reporter.wants('attempt')) this.#journey().note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, 'answered', isFailureStatus(attempt.statusCode) ? 'failure' : 'success', String(attempt.statusCode), attempt.latencyMs);
     this.#close();
   }
 
   #noteTo(attempt: Attempt, verdict: 'failure' | 'ignored', error: unknown, now: number): void {
-    this.#journey().note(attempt.candidate, attempt.number, attempt.chosen, attempt.stage, verdict, error === undefined ? 'ABORTED' : codeOf(error), now - attempt.beganAt, error);
+    this.#journey().note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, attempt.stage, verdict, error === undefined ? 'ABORTED' : codeOf(error), now - attempt.beganAt, error);
     this.#over(attempt);
   }
 
   #over(attempt: Attempt): void {
     if (attempt.over) return;
     attempt.over = true;
+    if (attempt.paid) this.#site.budget.refund();
+    attempt.paid = false;
     this.#site.health.ended(attempt.candidate);
   }
 
@@ -450,7 +470,10 @@ export class Exchange implements AttemptOwner, WheelEntry {
       this.#waits = false;
       site.waiting--;
     }
-    if (this.#trip) this.#trip.settled = true;
+    if (this.#trip) {
+      this.#trip.settled = true;
+      if (this.#trip.takePayment()) site.budget.refund();
+    }
     if (this.#moved) this.#accept();
     site.leave();
   }

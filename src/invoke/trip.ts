@@ -25,8 +25,6 @@ export interface TripOptions {
 export class Trip {
   /** The call was settled: nothing more may be done for it. */
   settled = false;
-  /** The next repeat is paid for already. */
-  paid = false;
   /** Wait this long before the next attempt, because the last answer asked for it. */
   pauseMs: number | undefined;
   readonly outcomes: Outcome[] = [];
@@ -37,6 +35,8 @@ export class Trip {
   #lookedAgain = false;
   #startedAgain = false;
   #askedAgain = false;
+  /** A repeat is set aside for the next attempt. */
+  #paid = false;
 
   constructor(
     readonly site: Site,
@@ -49,11 +49,11 @@ export class Trip {
   }
 
   /** Notes an attempt that ended and tells those who watch. */
-  note(candidate: Reachable, number: number, chosen: string, stage: Stage, verdict: Verdict, code: string, ms: number, error?: unknown): Outcome {
+  note(candidate: Reachable, address: string, number: number, chosen: string, stage: Stage, verdict: Verdict, code: string, ms: number, error?: unknown): Outcome {
     const outcome: Outcome = Object.freeze({
       number,
       endpoint: candidate.endpoint.id,
-      address: candidate.channel?.address.text ?? candidate.endpoint.address,
+      address,
       chosen,
       stage,
       verdict,
@@ -76,19 +76,14 @@ export class Trip {
     const repeat = mayRepeat(kind, stage, replayable);
     if (repeat === 'never' || this.outcomes.length + 1 >= mostAttempts || deadlineAt - now < leastMs) return false;
     if (!this.site.hasOther(wish, new Set([...this.#tried, candidate.endpoint.id]))) return false;
-    if (repeat === 'budget') {
-      if (!this.site.budget.tryWithdraw(now)) return false;
-      this.paid = true;
-    }
-    return true;
+    return this.#pays(stage !== 'waiting', now);
   }
 
   /** Whether an answer that asks to be left alone for a while may be waited for; pays for the repeat. */
   mayWait(stage: Stage, waitMs: number, now: number): boolean {
     const { kind, replayable, deadlineAt } = this.options;
     if (mayRepeat(kind, stage, replayable) !== 'budget' || this.outcomes.length + 1 >= mostAttempts) return false;
-    if (deadlineAt - now - waitMs < leastMs || !this.site.budget.tryWithdraw(now)) return false;
-    this.paid = true;
+    if (deadlineAt - now - waitMs < leastMs || !this.#pays(true, now)) return false;
     this.pauseMs = waitMs;
     return true;
   }
@@ -118,8 +113,7 @@ export class Trip {
       if (this.outcomes.length >= mostAttempts) throw this.exhausted();
       const candidate = site.chooseOther(now, wish, this.#tried);
       if (candidate && site.health.admits(candidate, now)) {
-        if (repeat === 'budget' && !this.paid && !site.budget.tryWithdraw(now)) throw this.overBudget();
-        this.paid = false;
+        if (!this.#pays(false, now)) throw this.overBudget();
         return candidate;
       }
       if (candidate) {
@@ -136,11 +130,38 @@ export class Trip {
         this.#tried.clear();
       } else if (this.#lastStage === 'waiting' && site.canStart && !this.#startedAgain) {
         this.#startedAgain = true;
-        await site.startAgain(this.#lastBeganAt);
+        await this.#startAgain();
         this.#tried.clear();
       } else {
         throw this.exhausted();
       }
+    }
+  }
+
+  /**
+   * Hands over what was set aside for the next attempt, if that costs anything. Whoever takes it says to the budget
+   * whether it was spent.
+   */
+  takePayment(): boolean {
+    const paid = this.#paid;
+    this.#paid = false;
+    return paid;
+  }
+
+  /** Sets a repeat aside, once, where one was sent before or is being given up after it was. */
+  #pays(sent: boolean, now: number): boolean {
+    if (this.#paid || (!sent && this.#stage === 'waiting')) return true;
+    this.#paid = this.site.budget.tryWithdraw(now);
+    return this.#paid;
+  }
+
+  /** Nobody is there. Why there is nobody to start is an error of this call, with what it has been through. */
+  async #startAgain(): Promise<void> {
+    try {
+      await this.site.startAgain(this.#lastBeganAt);
+    } catch (error) {
+      if (!isClerkError(error)) throw error;
+      throw new ClerkError(error.code, error.message, { execution: this.execution, outcomes: this.outcomes, cause: error.cause ?? error });
     }
   }
 

@@ -44,7 +44,6 @@ export class Wheel {
   #turnedTo: number;
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  #ref = true;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -66,7 +65,7 @@ export class Wheel {
   set(entry: WheelEntry, at: number): void {
     if (entry.expiresAt === 0) {
       this.#size++;
-      if (this.#size === 1) this.#keepAlive(true);
+      if (this.#size === 1) this.#timer?.setRef(true);
     } else {
       unlink(entry);
     }
@@ -88,7 +87,7 @@ export class Wheel {
     unlink(entry);
     entry.expiresAt = 0;
     this.#size--;
-    if (this.#size === 0) this.#keepAlive(false);
+    if (this.#size === 0) this.#timer?.setRef(false);
   }
 
   /** Settles everything that is set with an error, and forgets the timer. */
@@ -104,16 +103,11 @@ export class Wheel {
     this.#timerAt = Infinity;
   }
 
-  #keepAlive(ref: boolean): void {
-    this.#ref = ref;
-    this.#timer?.setRef(ref);
-  }
-
+  /** Only while something is set, so the new timer keeps the process alive. */
   #arm(at: number): void {
     this.#timer?.cancel();
     this.#timerAt = at;
     this.#timer = this.#clock.setTimer(this.#ring, Math.max(0, at - this.#clock.now()));
-    if (!this.#ref) this.#timer.setRef(false);
   }
 
   readonly #ring = (): void => {

@@ -27,6 +27,16 @@ export interface CheckingOptions {
 /** A resolver over a registry of any kind. */
 export function checking(registry: Registry, options: CheckingOptions): Resolver {
   const { clock } = options;
+  const flights = new Map<string, Promise<Resolution>>();
+  /** One question a name at a time, whoever asks and whichever link led there. */
+  const askOnce = (name: string, suspects: ReadonlySet<string>): Promise<Resolution> => {
+    let flight = flights.get(name);
+    if (flight === undefined) {
+      flight = ask(registry, name, suspects, options).finally(() => flights.delete(name));
+      flights.set(name, flight);
+    }
+    return flight;
+  };
   return {
     async resolve(name, { suspects }) {
       const askedAt = clock.now();
@@ -34,7 +44,7 @@ export function checking(registry: Registry, options: CheckingOptions): Resolver
       const trail: Arc[] = [];
       let canonical = name;
       for (let hops = 0; hops <= mostLinks; hops++) {
-        const resolution = await ask(registry, canonical, suspects, options);
+        const resolution = await askOnce(canonical, suspects);
         const checked = checkResolution(resolution, canonical);
         trail.push(...checked.trail);
         if (checked.kind !== 'link') {

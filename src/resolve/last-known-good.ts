@@ -8,7 +8,7 @@
  * @see promises C1.4, C1.6
  */
 import type { Answer, Resolver } from '../core/answer.js';
-import { sleep, within, type Clock } from '../core/clock.js';
+import { within, type Clock, type Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import type { Reporter } from '../core/events.js';
 import type { Retry } from '../core/retry.js';
@@ -38,9 +38,9 @@ export class LastKnownGood implements Resolver {
   readonly #good = new Map<string, Answer>();
   /** Names that the registry could not answer the last time: they are asked for in the background. */
   readonly #troubled = new Map<string, { error: ClerkError; wanted: boolean }>();
-  readonly #flights = new Map<string, Promise<Answer>>();
   /** Who waits for the first answer of a name. */
   readonly #waiting = new Map<string, Set<(answer: Answer) => void>>();
+  readonly #pauses = new Map<Timer, () => void>();
   #stopped = false;
 
   constructor(inner: Resolver, options: LastKnownGoodOptions) {
@@ -85,6 +85,11 @@ export class LastKnownGood implements Resolver {
   stop(): void {
     this.#stopped = true;
     this.#troubled.clear();
+    for (const [timer, resolve] of this.#pauses) {
+      timer.cancel();
+      resolve();
+    }
+    this.#pauses.clear();
   }
 
   /** Waits for the registry's first answer, or for one that comes by another way meanwhile. */
@@ -112,21 +117,23 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** One question a name at a time, whoever asks. */
-  #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
-    let flight = this.#flights.get(name);
-    if (flight === undefined) {
-      flight = this.#question(name, context).finally(() => this.#flights.delete(name));
-      this.#flights.set(name, flight);
-    }
-    return flight;
-  }
-
-  async #question(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+  async #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
     const answer = await this.#inner.resolve(name, context);
     if (this.learn(answer)) return answer;
     const known = this.#good.get(name);
     throw new ClerkError('REGISTRY_INVALID', `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`);
+  }
+
+  /** Waits without keeping the process alive, and not longer than until `stop`. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.setTimer(() => {
+        this.#pauses.delete(timer);
+        resolve();
+      }, ms);
+      timer.setRef(false);
+      this.#pauses.set(timer, resolve);
+    });
   }
 
   #usable(name: string): Answer | undefined {
@@ -156,7 +163,7 @@ export class LastKnownGood implements Resolver {
         if (isClerkError(failure)) trouble.error = failure;
         // Full jitter on the upper half, so that clerks which lost the registry together do not return together.
         const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (number - 1)) * (0.5 + 0.5 * clock.random());
-        await sleep(clock, pauseMs, false);
+        await this.#pause(pauseMs);
         if (this.#stopped || !trouble.wanted || this.#usable(name) === undefined) throw trouble.error;
         trouble.wanted = false;
       },
@@ -170,8 +177,11 @@ export class LastKnownGood implements Resolver {
   }
 }
 
-/** Whether an answer is from before the one that is known. Revisions are compared within one incarnation only. */
+/**
+ * Whether an answer is from before the one that is known. Revisions are compared within one incarnation and for one
+ * name only: a link that leads elsewhere now has the revision of what it leads to.
+ */
 function isOlder(answer: Answer, known: Answer): boolean {
-  if (answer.incarnation !== known.incarnation) return false;
+  if (answer.incarnation !== known.incarnation || answer.canonical !== known.canonical) return false;
   return /^[0-9]+$/.test(answer.revision) && /^[0-9]+$/.test(known.revision) && BigInt(answer.revision) < BigInt(known.revision);
 }

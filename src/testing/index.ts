@@ -29,3 +29,10 @@ export {
   type SuiteEndpoint,
   type TransportSuiteOptions,
 } from './transport-suite.js';
+export { registrySuite } from './registry-suite.js';
+export type {
+  RegistryAbility,
+  RegistryContents,
+  RegistrySuiteOptions,
+  RegistryUnderTest,
+} from './registry-under-test.js';

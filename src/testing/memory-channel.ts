@@ -33,7 +33,7 @@ export class MemoryChannel implements Channel {
   /** Pools that finish what they have. */
   readonly #retired = new Set<MemoryPool>();
   /** Addresses that could not be reached since one could. */
-  readonly #failed = new Set<number>();
+  readonly #failed = new Set<Address>();
   #index = 0;
   #usual: MemoryPool | undefined;
   #cautious: MemoryPool | undefined;
@@ -72,9 +72,19 @@ export class MemoryChannel implements Channel {
     });
   }
 
-  probe(limitMs: number): Promise<void> {
+  async probe(limitMs: number): Promise<void> {
+    // Any of its addresses will do, and the one that answers is the one to use.
+    const index = await Promise.any(
+      this.#options.addresses.map((address, i) => this.#probe(address, limitMs).then(() => i)),
+    );
+    this.#failed.clear();
+    if (index === this.#index) return;
+    this.#index = index;
+    this.renew();
+  }
+
+  #probe({ text }: Address, limitMs: number): Promise<void> {
     const { clock } = this.#options;
-    const { text } = this.address;
     return new Promise((resolve, reject) => {
       let hangUp = (): void => undefined;
       let over = false;
@@ -129,19 +139,15 @@ export class MemoryChannel implements Channel {
     this.#usual = this.#cautious = undefined;
   }
 
-  nextAddress(): boolean {
-    const count = this.#options.addresses.length;
-    this.#failed.add(this.#index);
+  nextAddress(from: Address): boolean {
+    const { addresses } = this.#options;
+    this.#failed.add(from);
+    // Another request has moved on already: its address is still to be tried.
+    if (!this.#failed.has(this.address)) return addresses.length > 1;
+    const next = addresses.findIndex((address) => !this.#failed.has(address));
+    this.#index = Math.max(0, next);
     this.renew();
-    for (let step = 1; step < count; step++) {
-      const index = (this.#index + step) % count;
-      if (this.#failed.has(index)) continue;
-      this.#index = index;
-      return true;
-    }
-    this.#failed.clear();
-    this.#index = 0;
-    return false;
+    return next >= 0;
   }
 
   async close(): Promise<void> {
@@ -175,7 +181,6 @@ export class MemoryChannel implements Channel {
 
   #pool(idleMs: number): MemoryPool {
     const { connections, clock } = this.#options;
-    const index = this.#index;
     const { text } = this.address;
     return new MemoryPool({
       connections,
@@ -184,7 +189,6 @@ export class MemoryChannel implements Channel {
       dial: (done) => {
         this.#options.dial(text, true, (result) => {
           if (!(result instanceof Error)) this.#failed.clear();
-          else if (index === this.#index) this.#failed.add(index);
           done(result);
         });
       },

@@ -25,7 +25,8 @@ export interface MemoryRequest {
  * - `refuse-stream` it is not executed, and its sender is told so, as by HTTP/2's REFUSED_STREAM
  * - `truncate` it is executed, and the connection is reset in the middle of the answer's body
  */
-export type Fate = 'answer' | 'hang' | 'drop-reply' | 'reset-before' | 'reset-after' | 'refuse-stream' | 'truncate';
+export type Fate =
+  'answer' | 'hang' | 'drop-reply' | 'reset-before' | 'reset-after' | 'refuse-stream' | 'truncate';
 
 /** How a server treats one request. */
 export interface Treatment {

@@ -18,7 +18,7 @@ export interface SuiteEndpoint {
   readonly address: string;
   /**
    * Paths of the requests that it has read so far. One that answers does so with status 200, or with the status that
-   * is the path's last part (`/status/503`), and the body `hello`; `OPTIONS *` counts not, and is answered with 200.
+   * is the path's last part (`/status/503`), and the body `hello`; a probe may count or not.
    */
   paths(): readonly string[];
   /** Resolves when it has read that many requests. */
@@ -132,7 +132,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     suiteCase('rejects a connect that is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.connect());
     }),
-    suiteCase('probes: a sign of life', ['answers'], async (channel, endpoint) => {
+    suiteCase('probes: a sign of life', ['answers'], async (channel) => {
       await channel.probe(1_000);
     }),
     suiteCase('probes: no sign of life within the limit', ['hangs'], async (channel) => {
@@ -157,21 +157,29 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       async (channel) => {
         const first = channel.address.text;
         await assert.rejects(channel.connect());
-        assert.equal(channel.nextAddress(), true);
+        assert.equal(channel.nextAddress(channel.address), true);
         assert.notEqual(channel.address.text, first);
         await answered(channel);
       },
     ),
+    suiteCase('moves on once for all that failed on an address', ['refuses', 'answers'], async (channel) => {
+      const { address } = channel;
+      assert.equal(channel.nextAddress(address), true);
+      const next = channel.address.text;
+      assert.equal(channel.nextAddress(address), true);
+      assert.equal(channel.address.text, next);
+      await answered(channel);
+    }),
     suiteCase('has no next address when all have failed', ['refuses', 'refuses'], async (channel) => {
       const first = channel.address.text;
       await assert.rejects(channel.connect());
-      assert.equal(channel.nextAddress(), true);
+      assert.equal(channel.nextAddress(channel.address), true);
       await assert.rejects(channel.connect());
-      assert.equal(channel.nextAddress(), false);
+      assert.equal(channel.nextAddress(channel.address), false);
       assert.equal(channel.address.text, first);
     }),
     suiteCase('has no next address when there is only one', ['refuses'], async (channel) => {
-      assert.equal(channel.nextAddress(), false);
+      assert.equal(channel.nextAddress(channel.address), false);
     }),
     suiteCase('closes after what is under way', ['answers'], async (channel) => {
       const handler = new RecordingHandler({ pauseInHeaders: true });

@@ -31,7 +31,7 @@ class HttpChannel implements Channel {
   readonly #clock: Clock;
   /** Pools that finish what they have and get nothing new. */
   readonly #retired = new Set<Pool>();
-  /** Addresses that could not be connected to since one could. */
+  /** Addresses that were given up since one could be connected to. */
   readonly #failed = new Set<Address>();
   #index = 0;
   #closed = false;
@@ -140,7 +140,8 @@ class HttpChannel implements Channel {
     this.#usual = this.#cautious = undefined;
   }
 
-  nextAddress(): boolean {
+  nextAddress(from: Address): boolean {
+    this.#failed.add(from);
     // Another request has been here before and has moved on: what failed was tried on an address that is left already.
     if (!this.#failed.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failed.has(address));
@@ -207,7 +208,6 @@ class HttpChannel implements Channel {
       }
       dial(to, (...result) => {
         if (result[0] === null) this.#failed.clear();
-        else this.#failed.add(address);
         callback(...result);
       });
     };
@@ -231,12 +231,12 @@ function isLiteral(hostname: string): boolean {
 }
 
 /** The channel of an endpoint that speaks no HTTP: it can be watched, not asked. */
-export function rawChannel(addresses: readonly Address[], options: TransportOptions, clock: Clock): Channel {
-  const inner = new HttpChannel(addresses, 'localhost', options, clock);
+export function rawChannel(addresses: readonly Address[], clock: Clock): Channel {
   const connector = undici().buildConnector({}) as Dial;
-  const dial = (limitMs: number): Promise<void> =>
+  let current = addresses[0] as Address;
+
+  const dial = ({ text, hostname, port }: Address, limitMs: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const { hostname, port } = inner.address;
       const socket = connector({ hostname, host: hostname, port: String(port), protocol: 'http:' }, (error, connected) => {
         timer.cancel();
         if (error) reject(error);
@@ -245,23 +245,32 @@ export function rawChannel(addresses: readonly Address[], options: TransportOpti
       });
       const timer = clock.setTimer(() => {
         socket?.destroy();
-        reject(new Error(`No connection to ${inner.address.text} within ${String(Math.round(limitMs))} ms`));
+        reject(new Error(`No connection to ${text} within ${String(Math.round(limitMs))} ms`));
       }, limitMs);
       timer.setRef(false);
       socket?.unref();
     });
+  /** Any address will do, and the one that answers is the one to use. */
+  const dialAny = async (limitMs: number): Promise<void> => {
+    current = await Promise.any(
+      addresses.map(async (address) => {
+        await dial(address, limitMs);
+        return address;
+      }),
+    );
+  };
   return {
     get address() {
-      return inner.address;
+      return current;
     },
     dispatch: (_request, handler) => {
-      handler.onError(new ClerkError('CONFIG_INVALID', `Endpoint ${inner.address.text} speaks no HTTP; use call() or acquire() for it`));
+      handler.onError(new ClerkError('CONFIG_INVALID', `Endpoint ${current.text} speaks no HTTP; use call() or acquire() for it`));
     },
-    connect: () => dial(10_000),
-    probe: dial,
+    connect: () => dialAny(10_000),
+    probe: dialAny,
     renew: () => undefined,
-    nextAddress: () => inner.nextAddress(),
-    close: () => inner.close(),
-    destroy: (error) => inner.destroy(error),
+    nextAddress: () => false,
+    close: () => Promise.resolve(),
+    destroy: () => Promise.resolve(),
   };
 }

@@ -6,6 +6,6 @@ import { httpChannel, rawChannel } from './http.js';
 export const systemTransport: TransportFactory = (options, clock) => ({
   open(_endpoint, addresses, authority) {
     const http = addresses.filter((address) => address.protocol !== 'tcp');
-    return http.length > 0 ? httpChannel(http, authority, options, clock) : rawChannel(addresses, options, clock);
+    return http.length > 0 ? httpChannel(http, authority, options, clock) : rawChannel(addresses, clock);
   },
 });

@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { retryBudget } from '../../src/invoke/budget.js';
+import { retryBudget, type RetryBudget } from '../../src/invoke/budget.js';
 
-/** Withdraws until it is refused. */
-function drain(budget: ReturnType<typeof retryBudget>, now: number): number {
+/** Takes a repeat and sends it at once. */
+function repeat(budget: RetryBudget, now: number): boolean {
+  if (!budget.tryWithdraw(now)) return false;
+  budget.spent(now);
+  return true;
+}
+
+/** Repeats until it is refused. */
+function drain(budget: RetryBudget, now: number): number {
   let taken = 0;
-  while (budget.tryWithdraw(now)) taken++;
+  while (taken < 1_000 && repeat(budget, now)) taken++;
   return taken;
 }
 
@@ -30,6 +37,23 @@ test('it refills with time alone, after eleven seconds at the latest', () => {
   expect(budget.tryWithdraw(11_998)).toBe(false);
   expect(budget.available(12_000)).toBe(30);
   expect(drain(budget, 12_000)).toBe(30);
+});
+
+test('a repeat that is set aside counts for nobody else, and counts in time from when it is sent', () => {
+  const budget = retryBudget(0, 1);
+  expect(budget.tryWithdraw(1_000)).toBe(true);
+  expect(budget.tryWithdraw(1_000)).toBe(false);
+  expect(budget.available(60_000)).toBe(0); // it waits, for as long as it likes
+  budget.spent(60_000);
+  expect(budget.available(69_999)).toBe(0);
+  expect(budget.available(71_000)).toBe(1);
+});
+
+test('a repeat that was never sent costs nothing', () => {
+  const budget = retryBudget(0, 1);
+  expect(budget.tryWithdraw(1_000)).toBe(true);
+  budget.refund();
+  expect(budget.available(1_000)).toBe(1);
 });
 
 test('traffic of long ago pays for nothing', () => {
@@ -85,7 +109,7 @@ test('against a list of all that happened: never more than a sliding window of t
             firsts.push(now);
           }
           for (let i = 0; i < event.repeats; i++) {
-            if (budget.tryWithdraw(now)) {
+            if (repeat(budget, now)) {
               repeats.push(now);
               expect(since(repeats, now - 10_000)).toBeLessThanOrEqual(share * since(firsts, now - 10_000) + reserve);
             } else {

@@ -36,6 +36,18 @@ test('Retry-After is seconds or a date, in any of the forms of HTTP', () => {
   expect(after('5', 'Retry-After')).toBe(5_000);
 });
 
+test('dates of HTTP are in GMT, wherever this runs', () => {
+  const zone = process.env.TZ;
+  process.env.TZ = 'America/New_York';
+  try {
+    expect(after('Sun Mar  1 12:00:30 2026')).toBe(30_000);
+    expect(after('Sun, 01 Mar 2026 12:00:30 GMT')).toBe(30_000);
+  } finally {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  }
+});
+
 test('a Retry-After that makes no sense is none', () => {
   for (const value of ['', 'soon', '-1', '1.5', '1e3', '0x10', '+5', '12345678901', '2026-03-01', '∞', 'Mon', 'NaN', 'Infinity', '5, 7'])
     expect(after(value), value).toBeUndefined();

@@ -17,7 +17,13 @@ const bytes = Buffer.from(text);
 const echo: RequestListener = (request, response) => {
   void bodyOf(request).then((body) => {
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ type: request.headers['content-type'] ?? null, length: request.headers['content-length'] ?? null, text: body.toString() }));
+    response.end(
+      JSON.stringify({
+        type: request.headers['content-type'] ?? null,
+        length: request.headers['content-length'] ?? null,
+        text: body.toString(),
+      }),
+    );
   });
 };
 
@@ -51,20 +57,34 @@ const whole: readonly [what: string, make: () => unknown][] = [
 
 const streams: readonly [what: string, make: () => unknown][] = [
   ['a Readable', () => Readable.from([bytes.subarray(0, 5), bytes.subarray(5)])],
-  ['an async iterable', () => (async function* () { yield bytes.subarray(0, 5); yield bytes.subarray(5); })()],
+  [
+    'an async iterable',
+    () =>
+      (async function* () {
+        yield bytes.subarray(0, 5);
+        yield bytes.subarray(5);
+      })(),
+  ],
 ];
 
 describe('a body that can be read again', () => {
-  test.each(whole)('%s arrives whole at the second endpoint, after the first one has read it and was lost', async (_what, make) => {
-    const first = await rawPeer('reset');
-    const second = await webServer(echo);
-    const { orders } = bound([first.address, second.address]);
+  test.each(whole)(
+    '%s arrives whole at the second endpoint, after the first one has read it and was lost',
+    async (_what, make) => {
+      const first = await rawPeer('reset');
+      const second = await webServer(echo);
+      const { orders } = bound([first.address, second.address]);
 
-    const echoed = await orders.json<Echoed>('/orders', { method: 'PUT', kind: 'idempotent', body: make() });
+      const echoed = await orders.json<Echoed>('/orders', {
+        method: 'PUT',
+        kind: 'idempotent',
+        body: make(),
+      });
 
-    expect([echoed.text, echoed.length]).toEqual([text, String(bytes.length)]);
-    expect(first.executed.map(({ body }) => body.toString())).toEqual([text]);
-  });
+      expect([echoed.text, echoed.length]).toEqual([text, String(bytes.length)]);
+      expect(first.executed.map(({ body }) => body.toString())).toEqual([text]);
+    },
+  );
 
   test('URLSearchParams arrive with their type, and a type of the program’s own is kept', async () => {
     const first = await rawPeer('reset');
@@ -73,19 +93,35 @@ describe('a body that can be read again', () => {
     const body = new URLSearchParams({ what: 'a & b', size: '2' });
 
     const plain = await orders.json<Echoed>('/orders', { method: 'PUT', kind: 'idempotent', body });
-    const own = await orders.json<Echoed>('/orders', { method: 'PUT', body, headers: { 'Content-Type': 'text/plain' } });
+    const own = await orders.json<Echoed>('/orders', {
+      method: 'PUT',
+      body,
+      headers: { 'Content-Type': 'text/plain' },
+    });
 
-    expect(plain).toMatchObject({ text: 'what=a+%26+b&size=2', type: 'application/x-www-form-urlencoded;charset=UTF-8' });
+    expect(plain).toMatchObject({
+      text: 'what=a+%26+b&size=2',
+      type: 'application/x-www-form-urlencoded;charset=UTF-8',
+    });
     expect(own).toMatchObject({ text: 'what=a+%26+b&size=2', type: 'text/plain' });
-    expect(first.executed.map(({ headers }) => headers['content-type'])).toEqual(['application/x-www-form-urlencoded;charset=UTF-8']);
+    expect(first.executed.map(({ headers }) => headers['content-type'])).toEqual([
+      'application/x-www-form-urlencoded;charset=UTF-8',
+    ]);
   });
 
-  test.each([['Node’s', FormData], ['undici’s', UndiciFormData as unknown as typeof FormData]])('%s FormData arrives whole at the second endpoint', async (_whose, Form) => {
+  test.each([
+    ['Node’s', FormData],
+    ['undici’s', UndiciFormData as unknown as typeof FormData],
+  ])('%s FormData arrives whole at the second endpoint', async (_whose, Form) => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
     const { orders } = bound([first.address, second.address]);
 
-    const echoed = await orders.json<Echoed>('/orders', { method: 'PUT', kind: 'idempotent', body: form(Form) });
+    const echoed = await orders.json<Echoed>('/orders', {
+      method: 'PUT',
+      kind: 'idempotent',
+      body: form(Form),
+    });
 
     const boundary = /^multipart\/form-data; boundary=(.+)$/.exec(echoed.type ?? '')?.[1] ?? 'none';
     expect(echoed.text.split(`--${boundary}`)).toHaveLength(4);
@@ -96,22 +132,27 @@ describe('a body that can be read again', () => {
 });
 
 describe('a body that can be read once', () => {
-  test.each(streams)('%s goes to the second endpoint intact if nobody has touched it', async (_what, make) => {
-    const second = await webServer(echo);
-    const { orders, outcomes } = bound([await nobodysAddress(), second.address]);
+  test.each(streams)(
+    '%s goes to the second endpoint intact if nobody has touched it',
+    async (_what, make) => {
+      const second = await webServer(echo);
+      const { orders, outcomes } = bound([await nobodysAddress(), second.address]);
 
-    const echoed = await orders.json<Echoed>('/orders', { method: 'POST', body: make() });
+      const echoed = await orders.json<Echoed>('/orders', { method: 'POST', body: make() });
 
-    expect(echoed.text).toBe(text);
-    expect(outcomes.map(({ stage }) => stage)).toEqual(['waiting', 'answered']);
-  });
+      expect(echoed.text).toBe(text);
+      expect(outcomes.map(({ stage }) => stage)).toEqual(['waiting', 'answered']);
+    },
+  );
 
   test.each(streams)('%s is not sent again once it was touched, idempotent or not', async (_what, make) => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
     const { orders } = bound([first.address, second.address]);
 
-    const error = await thrown(orders.request({ path: '/orders', method: 'PUT', kind: 'idempotent', body: make() as Readable }));
+    const error = await thrown(
+      orders.request({ path: '/orders', method: 'PUT', kind: 'idempotent', body: make() }),
+    );
 
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
     expect(error.message).toContain('its body can be read only once');
@@ -129,7 +170,14 @@ describe('a body that can be read once', () => {
       throw new Error('The disk is gone');
     })();
 
-    const error = await thrown(orders.request({ path: '/orders', method: 'PUT', kind: 'idempotent', body: broken as unknown as Readable }));
+    const error = await thrown(
+      orders.request({
+        path: '/orders',
+        method: 'PUT',
+        kind: 'idempotent',
+        body: broken,
+      }),
+    );
 
     expect(String(error.cause)).toContain('The disk is gone');
     expect(error.execution).toBe('unknown');
@@ -140,7 +188,8 @@ describe('a body that can be read once', () => {
 
 describe('the body of a reply', () => {
   const large = Buffer.alloc(8 * 1_024 * 1_024, 'all the orders of this year; ');
-  const largeServer = () => webServer((_request, response) => void response.end(JSON.stringify({ rows: large.toString() })));
+  const largeServer = () =>
+    webServer((_request, response) => void response.end(JSON.stringify({ rows: large.toString() })));
 
   test('of eight megabytes comes whole through json, text, bytes, request and fetch', async () => {
     const server = await largeServer();
@@ -153,7 +202,9 @@ describe('the body of a reply', () => {
       orders.text('/all').then(sum),
       orders.bytes('/all').then(sum),
       orders.request({ path: '/all' }).then(async ({ body }) => sum(await body.text())),
-      clerk.fetch('http://orders.shop.clerk/all').then(async (response) => sum(new Uint8Array(await response.arrayBuffer()))),
+      clerk
+        .fetch('http://orders.shop.clerk/all')
+        .then(async (response) => sum(new Uint8Array(await response.arrayBuffer()))),
     ]);
 
     expect(read).toEqual([expected, expected, expected, expected, expected]);
@@ -165,7 +216,8 @@ describe('the body of a reply', () => {
     const server = await webServer((_request, response) => {
       void (async () => {
         for (; written < pieces; written++) {
-          if (!response.write(Buffer.alloc(64 * 1_024))) await new Promise((resolve) => response.once('drain', resolve));
+          if (!response.write(Buffer.alloc(64 * 1_024)))
+            await new Promise((resolve) => response.once('drain', resolve));
         }
         response.end();
       })();
@@ -207,7 +259,11 @@ describe('the body of a reply', () => {
 
     const { body } = await orders.request({ path: '/all' });
     const pieces: string[] = [];
-    const error = await thrown((async () => { for await (const piece of body) pieces.push(String(piece)); })());
+    const error = await thrown(
+      (async () => {
+        for await (const piece of body) pieces.push(String(piece));
+      })(),
+    );
     expect(pieces.join('')).toBe('half');
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'done']);
 
@@ -235,7 +291,9 @@ describe('the body of a reply', () => {
   test('beyond undici’s maxResponseSize is BODY_TOO_LARGE, and is not asked for elsewhere', async () => {
     const first = await largeServer();
     const second = await largeServer();
-    const { orders, clerk } = bound([first.address, second.address], { undici: { maxResponseSize: 100_000 } });
+    const { orders, clerk } = bound([first.address, second.address], {
+      undici: { maxResponseSize: 100_000 },
+    });
 
     const error = await thrown(orders.json('/all'));
     expect([error.code, error.execution]).toEqual(['BODY_TOO_LARGE', 'done']);

@@ -1,6 +1,14 @@
 /** A clerk over real sockets for one test, and its binding of `/shop/orders`, which asks its endpoints in the order given. */
 import { onTestFinished } from 'vitest';
-import { createClerk, type BindOptions, type Binding, type Clerk, type ClerkOptions, type EndpointInit, type Outcome } from 'binding-clerk';
+import {
+  createClerk,
+  type BindOptions,
+  type Binding,
+  type Clerk,
+  type ClerkOptions,
+  type EndpointInit,
+  type Outcome,
+} from 'binding-clerk';
 
 /** See the file's header. */
 export interface Bound {
@@ -11,7 +19,11 @@ export interface Bound {
 }
 
 /** Makes one; destroyed with the test. */
-export function bound(endpoints: readonly (string | EndpointInit)[], options: Omit<ClerkOptions, 'registry'> = {}, bind: BindOptions = {}): Bound {
+export function bound(
+  endpoints: readonly (string | EndpointInit)[],
+  options: Omit<ClerkOptions, 'registry'> = {},
+  bind: BindOptions = {},
+): Bound {
   const clerk = createClerk({ registry: { '/shop/orders': endpoints }, ...options });
   onTestFinished(() => clerk.destroy());
   const outcomes: Outcome[] = [];

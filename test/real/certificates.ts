@@ -28,7 +28,9 @@ export async function authority(name: string): Promise<Authority> {
   return {
     ...ca,
     async issue(...hosts) {
-      const altNames = hosts.map((host) => (/^[0-9.]+$/.test(host) ? { type: 7 as const, ip: host } : { type: 2 as const, value: host }));
+      const altNames = hosts.map((host) =>
+        /^[0-9.]+$/.test(host) ? { type: 7 as const, ip: host } : { type: 2 as const, value: host },
+      );
       const leaf = await generate([{ name: 'commonName', value: hosts[0] ?? 'nobody' }], {
         ...elliptic,
         ca,

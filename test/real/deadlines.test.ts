@@ -50,7 +50,16 @@ async function inLookUp(): Promise<Held> {
   };
   const clerk = createClerk({ registry });
   onTestFinished(() => clerk.destroy());
-  return { clerk, orders: clerk.bind('/shop/orders'), there, release: async () => { answer(); await sleep(50); }, sent: () => server.seen.length };
+  return {
+    clerk,
+    orders: clerk.bind('/shop/orders'),
+    there,
+    release: async () => {
+      answer();
+      await sleep(50);
+    },
+    sent: () => server.seen.length,
+  };
 }
 
 async function inQueue(): Promise<Held> {
@@ -81,8 +90,19 @@ async function inNameService(): Promise<Held> {
     answer = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
     asked();
   };
-  const { clerk, orders } = bound([server.address.replace('127.0.0.1', 'orders.example')], { undici: { connect: { lookup } } });
-  return { clerk, orders, there, release: async () => { answer(); await sleep(50); }, sent: () => server.seen.length };
+  const { clerk, orders } = bound([server.address.replace('127.0.0.1', 'orders.example')], {
+    undici: { connect: { lookup } },
+  });
+  return {
+    clerk,
+    orders,
+    there,
+    release: async () => {
+      answer();
+      await sleep(50);
+    },
+    sent: () => server.seen.length,
+  };
 }
 
 async function inConnect(): Promise<Held> {
@@ -93,37 +113,71 @@ async function inConnect(): Promise<Held> {
 async function inHandshake(): Promise<Held> {
   const server = await gatedServer(identity);
   const { clerk, orders } = bound([server.address], { tls: { ca: ca.cert } });
-  return { clerk, orders, there: server.knocked, release: async () => { await server.open(); await sleep(50); }, sent: () => server.seen.length };
+  return {
+    clerk,
+    orders,
+    there: server.knocked,
+    release: async () => {
+      await server.open();
+      await sleep(50);
+    },
+    sent: () => server.seen.length,
+  };
 }
 
 async function afterSent(): Promise<Held> {
   const answers: (() => void)[] = [];
   const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
   const { clerk, orders } = bound([server.address]);
-  return { clerk, orders, there: server.hasSeen(1), release: async () => { for (const answer of answers) answer(); await sleep(50); }, sent: () => server.seen.length };
+  return {
+    clerk,
+    orders,
+    there: server.hasSeen(1),
+    release: async () => {
+      for (const answer of answers) answer();
+      await sleep(50);
+    },
+    sent: () => server.seen.length,
+  };
 }
 
 async function inBody(): Promise<Held> {
   const server = await webServer((_request, response) => void response.write('{'));
   const { clerk, orders } = bound([server.address]);
-  return { clerk, orders, there: server.hasSeen(1).then(() => sleep(20)), release: async () => undefined, sent: () => server.seen.length };
+  return {
+    clerk,
+    orders,
+    there: server.hasSeen(1).then(() => sleep(20)),
+    release: async () => undefined,
+    sent: () => server.seen.length,
+  };
 }
 
-const waiting = [['the look-up', inLookUp], ['the queue for a connection', inQueue], ['the name service', inNameService], ['connecting', inConnect], ['the TLS handshake', inHandshake]] as const;
+const waiting = [
+  ['the look-up', inLookUp],
+  ['the queue for a connection', inQueue],
+  ['the name service', inNameService],
+  ['connecting', inConnect],
+  ['the TLS handshake', inHandshake],
+] as const;
 
 describe.each(waiting)('held in %s', (_where, hold) => {
-  test.each(['GET', 'POST'])('%s ends at its deadline, was not executed, and is never sent', async (method) => {
-    const { orders, release, sent } = await hold();
+  test.each(['GET', 'POST'])(
+    '%s ends at its deadline, was not executed, and is never sent',
+    async (method) => {
+      const { orders, release, sent } = await hold();
 
-    const [json, request] = await Promise.all([
-      thrown(orders.json('/orders', { method, timeoutMs: soon })),
-      thrown(orders.request({ path: '/orders', method: method, timeoutMs: soon })),
-    ]);
+      const [json, request] = await Promise.all([
+        thrown(orders.json('/orders', { method, timeoutMs: soon })),
+        thrown(orders.request({ path: '/orders', method: method, timeoutMs: soon })),
+      ]);
 
-    for (const error of [json, request]) expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
-    await release();
-    expect(sent()).toBe(0);
-  });
+      for (const error of [json, request])
+        expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
+      await release();
+      expect(sent()).toBe(0);
+    },
+  );
 
   test('aborting ends it at once, and it is never sent', async () => {
     const { orders, there, release, sent } = await hold();
@@ -137,7 +191,8 @@ describe.each(waiting)('held in %s', (_where, hold) => {
     await there;
     controller.abort(reason);
 
-    for (const error of await Promise.all(errors)) expect([error.code, error.execution, error.cause]).toEqual(['ABORTED', 'none', reason]);
+    for (const error of await Promise.all(errors))
+      expect([error.code, error.execution, error.cause]).toEqual(['ABORTED', 'none', reason]);
     await release();
     expect(sent()).toBe(0);
   });
@@ -146,8 +201,12 @@ describe.each(waiting)('held in %s', (_where, hold) => {
     const { clerk, there, release, sent } = await hold();
     const controller = new AbortController();
 
-    const late = clerk.fetch('http://orders.shop.clerk/orders', { timeoutMs: soon }).catch((error: unknown) => error);
-    const aborted = clerk.fetch('http://orders.shop.clerk/orders', { signal: controller.signal }).catch((error: unknown) => error);
+    const late = clerk
+      .fetch('http://orders.shop.clerk/orders', { timeoutMs: soon })
+      .catch((error: unknown) => error);
+    const aborted = clerk
+      .fetch('http://orders.shop.clerk/orders', { signal: controller.signal })
+      .catch((error: unknown) => error);
     await there;
     controller.abort();
 
@@ -180,15 +239,36 @@ describe('after it was sent', () => {
       thrown(orders.request({ path: '/orders', signal: controller.signal })),
       thrown(orders.text('/orders', { method: 'POST', signal: controller.signal })),
     ];
-    const fetched = clerk.fetch('http://orders.shop.clerk/orders', { signal: controller.signal }).catch((error: unknown) => error);
+    const fetched = clerk
+      .fetch('http://orders.shop.clerk/orders', { signal: controller.signal })
+      .catch((error: unknown) => error);
     await there;
     await sleep(50);
     controller.abort();
 
-    for (const error of await Promise.all(errors)) expect([error.code, error.execution]).toEqual(['ABORTED', 'unknown']);
+    for (const error of await Promise.all(errors))
+      expect([error.code, error.execution]).toEqual(['ABORTED', 'unknown']);
     expect(await fetched).toMatchObject({ name: 'AbortError' });
-    expect(orders.explain().candidates.map(({ pending, status }) => [pending, status])).toEqual([[0, 'open']]);
+    expect(orders.explain().candidates.map(({ pending, status }) => [pending, status])).toEqual([
+      [0, 'open'],
+    ]);
   });
+});
+
+test('gather is late only where an endpoint is', async () => {
+  const silent = await rawPeer('silence');
+  const well = await rawPeer('answer');
+  const { orders } = bound([silent.address, well.address]);
+
+  const gathered = await orders.gather({ path: '/stats', timeoutMs: 300 });
+
+  expect(
+    gathered.map((one) =>
+      'reply' in one ? one.reply.statusCode : `${one.error.code} ${one.error.execution}`,
+    ),
+  ).toEqual(['DEADLINE_EXCEEDED unknown', 200]);
+  for (const one of gathered) if ('reply' in one) expect(await one.reply.body.json()).toEqual({ ok: true });
+  expect([silent.executed.length, well.executed.length]).toEqual([1, 1]);
 });
 
 describe('in the body of the answer', () => {
@@ -197,9 +277,14 @@ describe('in the body of the answer', () => {
 
     const reply = await orders.request({ path: '/orders', timeoutMs: soon });
     const response = await clerk.fetch('http://orders.shop.clerk/orders', { timeoutMs: soon });
-    const errors = await Promise.all((['json', 'text', 'bytes'] as const).map((read) => thrown(orders[read]('/orders', { timeoutMs: soon }))));
+    const errors = await Promise.all(
+      (['json', 'text', 'bytes'] as const).map((read) =>
+        thrown(orders[read]('/orders', { timeoutMs: soon })),
+      ),
+    );
 
-    for (const error of errors) expect([error.code, error.execution]).not.toEqual(['DEADLINE_EXCEEDED', 'none']);
+    for (const error of errors)
+      expect([error.code, error.execution]).not.toEqual(['DEADLINE_EXCEEDED', 'none']);
     for (const error of errors) expect(error.code).toBe('DEADLINE_EXCEEDED');
     await sleep(soon);
     expect([reply.body.destroyed, reply.body.errored, response.bodyUsed]).toEqual([false, null, false]);
@@ -247,7 +332,9 @@ describe('a signal', () => {
     orders.call(() => 1, { signal }),
     orders.acquire({ signal }).then((held) => held.release('success')),
     orders.ready({ signal }),
-    orders.gather({ path: '/orders', signal }).then((all) => Promise.all(all.map((one) => ('reply' in one ? one.reply.body.dump() : 0)))),
+    orders
+      .gather({ path: '/orders', signal })
+      .then((all) => Promise.all(all.map(async (one) => 'reply' in one && one.reply.body.dump()))),
     clerk.resolve('/shop/orders', { signal }),
     clerk.list('/shop/*', { signal }),
     clerk.request('/shop/orders/7', { signal }).then(({ body }) => body.dump()),
@@ -259,11 +346,17 @@ describe('a signal', () => {
     const reason = new Error('The guest never came');
     const signal = AbortSignal.abort(reason);
 
-    const errors = await Promise.all(everything(clerk, orders, signal).map((promise) => promise.catch((error: unknown) => error)));
+    const errors = await Promise.all(
+      everything(clerk, orders, signal).map((promise) => promise.catch((error: unknown) => error)),
+    );
 
-    const words = errors.map((error) => (error === reason ? 'reason' : isClerkError(error) ? `${error.code} ${error.execution}` : error));
+    const words = errors.map((error) =>
+      error === reason ? 'reason' : isClerkError(error) ? `${error.code} ${error.execution}` : error,
+    );
     expect(words).toEqual(Array(11).fill('ABORTED none'));
-    const fetched = await clerk.fetch('http://orders.shop.clerk/orders', { signal }).catch((error: unknown) => error);
+    const fetched = await clerk
+      .fetch('http://orders.shop.clerk/orders', { signal })
+      .catch((error: unknown) => error);
     expect(fetched).toBe(reason);
     expect(server.seen).toEqual([]);
   });

@@ -13,9 +13,11 @@ export interface DeafListener {
 export async function deafListener(): Promise<DeafListener> {
   const child = fork(fileURLToPath(new URL('programs/deaf-listener.mjs', import.meta.url)));
   const held: Socket[] = [];
-  const port = await new Promise<number>((resolve) => child.once('message', (message) => resolve(message as number)));
+  const port = await new Promise<number>((resolve) =>
+    child.once('message', (message) => resolve(message as number)),
+  );
   // The kernel takes as many as its queue holds and lets the rest wait: when one is not taken, it is full.
-  for (let taken = true; taken; ) {
+  for (let taken = true; taken;) {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     held.push(socket);

@@ -6,7 +6,15 @@ import type { Identity } from './certificates.js';
 import { probeMark } from './raw-peer.js';
 
 /** What becomes of each stream. `goaway-below` claims not to have seen it, `goaway-above` to have. */
-export type StreamFate = 'answer' | 'refused-stream' | 'internal-error' | 'cancel' | 'goaway-below' | 'goaway-above' | 'session-lost' | 'silence';
+export type StreamFate =
+  | 'answer'
+  | 'refused-stream'
+  | 'internal-error'
+  | 'cancel'
+  | 'goaway-below'
+  | 'goaway-above'
+  | 'session-lost'
+  | 'silence';
 
 /** See the file's header. */
 export interface H2Peer {
@@ -40,7 +48,8 @@ export async function h2Peer(identity: Identity, fate: StreamFate): Promise<H2Pe
     }
     streams.push(String(headers[':path']));
     authorities.push(String(headers[':authority']));
-    if (peer.fate !== 'refused-stream' && peer.fate !== 'goaway-below') executed.push(String(headers[':path']));
+    if (peer.fate !== 'refused-stream' && peer.fate !== 'goaway-below')
+      executed.push(String(headers[':path']));
     act(stream, peer.fate);
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -66,11 +75,14 @@ function act(stream: ServerHttp2Stream, fate: StreamFate): void {
       stream.close(constants.NGHTTP2_CANCEL);
       break;
     case 'goaway-below':
-      session.goaway(constants.NGHTTP2_NO_ERROR, (stream.id as number) - 2 < 0 ? 0 : (stream.id as number) - 2);
+      session.goaway(
+        constants.NGHTTP2_NO_ERROR,
+        (stream.id as number) - 2 < 0 ? 0 : (stream.id as number) - 2,
+      );
       setImmediate(() => session.destroy());
       break;
     case 'goaway-above':
-      session.goaway(constants.NGHTTP2_NO_ERROR, stream.id as number);
+      session.goaway(constants.NGHTTP2_NO_ERROR, stream.id);
       setImmediate(() => session.destroy());
       break;
     case 'session-lost':

@@ -1,7 +1,13 @@
 /** Bounds, refusals and endings: what the clerk does not take, and how it closes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createClerk, isClerkError, type ClerkOptions, type BindOptions, type RequestOptions } from 'binding-clerk';
+import {
+  createClerk,
+  isClerkError,
+  type ClerkOptions,
+  type BindOptions,
+  type RequestOptions,
+} from 'binding-clerk';
 import { bound } from './bound.js';
 import { rawPeer } from './raw-peer.js';
 import { thrown } from './thrown.js';
@@ -27,15 +33,28 @@ describe('maxPending', () => {
     let answer: () => void = () => undefined;
     const server = await webServer((_request, response) => void response.end('{}'));
     const clerk = createClerk({
-      registry: { resolve: () => new Promise((resolve) => (answer = () => resolve({ kind: 'bound', endpoints: [server.address] }))) },
+      registry: {
+        resolve: () =>
+          new Promise((resolve) => (answer = () => resolve({ kind: 'bound', endpoints: [server.address] }))),
+      },
       maxPending: 5,
     });
     onTestFinished(() => clerk.destroy());
     const orders = clerk.bind('/shop/orders');
 
-    const results = Array.from({ length: calls }, (_, i) =>
-      [() => orders.json('/a'), () => orders.request({ path: '/b', method: 'POST' }).then(({ body }) => body.dump()), () => orders.call(() => 1)][i % 3]?.().then(() => 'done', (error: unknown) => (isClerkError(error) ? `${error.code} ${error.execution}` : error)),
-    );
+    const ways: (() => Promise<unknown>)[] = [
+      () => orders.json('/a'),
+      () => orders.request({ path: '/b', method: 'POST' }).then(({ body }) => body.dump()),
+      () => orders.call(() => 1),
+    ];
+    const results = Array.from({ length: calls }, async (_, i) => {
+      try {
+        await ways[i % ways.length]?.();
+        return 'done';
+      } catch (error) {
+        return isClerkError(error) ? `${error.code} ${error.execution}` : error;
+      }
+    });
     const first = await Promise.race([...results, settled().then(() => 'all wait')]);
     answer();
 
@@ -71,13 +90,21 @@ describe('maxPending', () => {
 
   test('is counted for each binding', async () => {
     const peer = await rawPeer('silence');
-    const { clerk, orders } = bound([peer.address], { connections: 1, maxPending: 1, undici: { pipelining: 1 } });
+    const { clerk, orders } = bound([peer.address], {
+      connections: 1,
+      maxPending: 1,
+      undici: { pipelining: 1 },
+    });
     const others = clerk.bind('/shop/orders');
     const sent = orders.text('/sent', { method: 'POST' }).catch((error: unknown) => error);
     while (peer.executed.length === 0) await sleep(5);
 
-    const waiting = [orders, others].map((binding) => binding.text('/waits', { method: 'POST' }).catch((error: unknown) => error));
-    const errors = await Promise.all([orders, others].map((binding) => thrown(binding.text('/refused', { method: 'POST' }))));
+    const waiting = [orders, others].map((binding) =>
+      binding.text('/waits', { method: 'POST' }).catch((error: unknown) => error),
+    );
+    const errors = await Promise.all(
+      [orders, others].map((binding) => thrown(binding.text('/refused', { method: 'POST' }))),
+    );
 
     expect(errors.map(({ code }) => code)).toEqual(['LIMIT', 'LIMIT']);
     await clerk.destroy();
@@ -126,7 +153,9 @@ describe('what is refused before anything is sent', () => {
     ['an address with a path', { registry: { '/shop/orders': 'http://127.0.0.1:80/path' } }],
     ['nothing at all', undefined],
   ])('createClerk with %s', (_what, options) => {
-    expect(() => createClerk(options as ClerkOptions)).toThrow(expect.objectContaining({ name: 'ClerkError', code: 'CONFIG_INVALID' }) as Error);
+    expect(() => createClerk(options as ClerkOptions)).toThrow(
+      expect.objectContaining({ name: 'ClerkError', code: 'CONFIG_INVALID' }) as Error,
+    );
   });
 
   test.each<[string, unknown]>([
@@ -140,7 +169,9 @@ describe('what is refused before anything is sent', () => {
     ['a factory that is no function', { factory: 'start.sh' }],
   ])('bind with %s', (_what, options) => {
     const clerk = createClerk({ registry: {} });
-    expect(() => clerk.bind('/shop/orders', options as BindOptions)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error);
+    expect(() => clerk.bind('/shop/orders', options as BindOptions)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error,
+    );
   });
 
   test.each<[string, unknown]>([
@@ -152,7 +183,10 @@ describe('what is refused before anything is sent', () => {
     ['a header name with a blank', { path: '/', headers: { 'x a': 'b' } }],
     ['headers of an odd length', { path: '/', headers: ['x-a'] }],
     ['a host of its own in a list', { path: '/', headers: { 'transfer-encoding': 'chunked' } }],
-    ['a content-length that does not fit', { path: '/', method: 'PUT', body: 'pizza', headers: { 'content-length': '3' } }],
+    [
+      'a content-length that does not fit',
+      { path: '/', method: 'PUT', body: 'pizza', headers: { 'content-length': '3' } },
+    ],
     ['a method that is none', { path: '/', method: 'GET /x' }],
     ['a body that is a number', { path: '/', method: 'PUT', body: 7 }],
     ['a timeout of -1', { path: '/', timeoutMs: -1 }],
@@ -167,8 +201,13 @@ describe('what is refused before anything is sent', () => {
 
     // Cold, then warm.
     for (let i = 0; i < 2; i++) {
-      const errors = [await thrown(orders.request(options as RequestOptions)), await thrown(orders.json(options as RequestOptions))];
-      expect(errors.map(({ code, execution }) => `${code} ${execution}`)).toEqual(Array(2).fill('CONFIG_INVALID none'));
+      const errors = [
+        await thrown(orders.request(options as RequestOptions)),
+        await thrown(orders.json(options as RequestOptions)),
+      ];
+      expect(errors.map(({ code, execution }) => `${code} ${execution}`)).toEqual(
+        Array(2).fill('CONFIG_INVALID none'),
+      );
       await orders.text('/fine');
     }
     expect(server.seen).toEqual(['GET /fine', 'GET /fine']);
@@ -195,10 +234,14 @@ describe('closing', () => {
       thrown(clerk.list('/**')),
       thrown(clerk.request('/shop/orders/7')),
     ]);
-    expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(new Set(['CLOSED none']));
+    expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(
+      new Set(['CLOSED none']),
+    );
     expect(() => clerk.bind('/shop/orders')).toThrow(expect.objectContaining({ code: 'CLOSED' }) as Error);
     expect(() => clerk.watch('/**')).toThrow(expect.objectContaining({ code: 'CLOSED' }) as Error);
-    const fetched: unknown = await clerk.fetch('http://orders.shop.clerk/orders').catch((error: unknown) => error);
+    const fetched: unknown = await clerk
+      .fetch('http://orders.shop.clerk/orders')
+      .catch((error: unknown) => error);
     expect((fetched as { cause: { code: string } }).cause.code).toBe('CLOSED');
     expect(server.seen).toEqual(['GET /orders']);
   });
@@ -277,7 +320,12 @@ describe('closing', () => {
 
   test('closing twice, and destroying twice, is closing once; the registry is closed once', async () => {
     let closes = 0;
-    const registry = { resolve: () => ({ kind: 'absent' as const }), close: () => void closes++ };
+    const registry = {
+      resolve: () => ({ kind: 'absent' as const }),
+      close: () => {
+        closes++;
+      },
+    };
     const gentle = createClerk({ registry });
     await Promise.all([gentle.close(), gentle.close()]);
     await gentle.close();

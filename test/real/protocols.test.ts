@@ -23,7 +23,10 @@ beforeAll(async () => {
 });
 
 describe('TLS', () => {
-  test.each([['an IP address', '127.0.0.1'], ['a host name', 'localhost']])('with an authority of our own, by %s', async (_what, name) => {
+  test.each([
+    ['an IP address', '127.0.0.1'],
+    ['a host name', 'localhost'],
+  ])('with an authority of our own, by %s', async (_what, name) => {
     const server = await webServer(hello, { tls: identity });
     const { orders } = bound([server.address.replace('127.0.0.1', name)], { tls: { ca: ca.cert } });
 
@@ -38,7 +41,10 @@ describe('TLS', () => {
     const { orders, outcomes } = bound([impostor.address, server.address], { tls: { ca: ca.cert } });
 
     expect(await orders.json('/orders', { method: 'POST', body: 'one pizza' })).toEqual({ ok: true });
-    expect(outcomes.map(({ stage, code }) => [stage, code])).toEqual([['waiting', 'ERR_TLS_CERT_ALTNAME_INVALID'], ['answered', '200']]);
+    expect(outcomes.map(({ stage, code }) => [stage, code])).toEqual([
+      ['waiting', 'ERR_TLS_CERT_ALTNAME_INVALID'],
+      ['answered', '200'],
+    ]);
     expect([impostor.requestBytes, impostor.connections]).toEqual([0, 1]);
   });
 
@@ -56,10 +62,13 @@ describe('TLS', () => {
     const both = bound([plain.address, secure.address], { tls: { ca: ca.cert } });
     const onlyPlain = bound([plain.address]);
 
-    for (let i = 0; i < 6; i++) expect(await (await both.clerk.fetch(`https://${host}/orders`)).json()).toEqual({ ok: true });
+    for (let i = 0; i < 6; i++)
+      expect(await (await both.clerk.fetch(`https://${host}/orders`)).json()).toEqual({ ok: true });
     expect([plain.seen.length, secure.seen.length]).toEqual([0, 6]);
 
-    const refusal = (await onlyPlain.clerk.fetch(`https://${host}/orders`).catch((error: unknown) => error)) as TypeError;
+    const refusal = (await onlyPlain.clerk
+      .fetch(`https://${host}/orders`)
+      .catch((error: unknown) => error)) as TypeError;
     expect(refusal).toBeInstanceOf(TypeError);
     expect(refusal.cause).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
     expect((await onlyPlain.clerk.fetch(`http://${host}/orders`)).status).toBe(200);
@@ -71,7 +80,8 @@ describe('TLS', () => {
     const names: unknown[] = [];
     const server = await webServer(
       (request, response) => {
-        names.push((request.socket as TLSSocket).getPeerCertificate().subject.CN);
+        const socket: unknown = request.socket;
+        names.push((socket as TLSSocket).getPeerCertificate().subject.CN);
         response.end('{"ok":true}');
       },
       { tls: { ...identity, ca: ca.cert, requestCert: true, rejectUnauthorized: true } },
@@ -165,27 +175,39 @@ describe('unix sockets', () => {
 });
 
 describe('several addresses of one endpoint', () => {
-  test.each(['GET', 'POST'])('the next one is dialled when the first one refuses: one attempt, nobody set aside (%s)', async (method) => {
-    const server = await webServer(hello);
-    const dead = await nobodysAddress();
-    const { orders, clerk, outcomes } = bound([{ id: 'a', addresses: [dead, 'unix:/nowhere/at/all', server.address] }]);
-    const trouble: unknown[] = [];
-    clerk.on('ejected', (event) => trouble.push(event)).on('suspect', (event) => trouble.push(event));
+  test.each(['GET', 'POST'])(
+    'the next one is dialled when the first one refuses: one attempt, nobody set aside (%s)',
+    async (method) => {
+      const server = await webServer(hello);
+      const dead = await nobodysAddress();
+      const { orders, clerk, outcomes } = bound([
+        { id: 'a', addresses: [dead, 'unix:/nowhere/at/all', server.address] },
+      ]);
+      const trouble: unknown[] = [];
+      clerk.on('ejected', (event) => trouble.push(event)).on('suspect', (event) => trouble.push(event));
 
-    const { body, attempts, endpoint } = await orders.request({ path: '/orders', method });
-    await body.dump();
-    await orders.json('/orders', { method });
+      const { body, attempts, endpoint } = await orders.request({ path: '/orders', method });
+      await body.dump();
+      await orders.json('/orders', { method });
 
-    expect([attempts, endpoint.id, trouble]).toEqual([1, 'a', []]);
-    expect(outcomes.map(({ code, address }) => [code, address])).toEqual([['200', server.address], ['200', server.address]]);
-    expect(server.hosts).toEqual([host, host]);
-  });
+      expect([attempts, endpoint.id, trouble]).toEqual([1, 'a', []]);
+      expect(outcomes.map(({ code, address }) => [code, address])).toEqual([
+        ['200', server.address],
+        ['200', server.address],
+      ]);
+      expect(server.hosts).toEqual([host, host]);
+    },
+  );
 
   test('many calls at once find the living one, and none fails', async () => {
     const server = await webServer(hello);
-    const { orders } = bound([{ id: 'a', addresses: [await nobodysAddress(), await nobodysAddress(), server.address] }]);
+    const { orders } = bound([
+      { id: 'a', addresses: [await nobodysAddress(), await nobodysAddress(), server.address] },
+    ]);
 
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => orders.json(`/orders/${i}`, { method: i % 2 ? 'GET' : 'POST' })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => orders.json(`/orders/${i}`, { method: i % 2 ? 'GET' : 'POST' })),
+    );
 
     expect(answers).toHaveLength(50);
     expect(server.seen).toHaveLength(50);
@@ -193,10 +215,16 @@ describe('several addresses of one endpoint', () => {
 
   test('only when all of them refuse is the next endpoint asked', async () => {
     const server = await webServer(hello);
-    const { orders, outcomes } = bound([{ id: 'a', addresses: [await nobodysAddress(), await nobodysAddress()] }, server.address]);
+    const { orders, outcomes } = bound([
+      { id: 'a', addresses: [await nobodysAddress(), await nobodysAddress()] },
+      server.address,
+    ]);
 
     expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
-    expect(outcomes.map(({ endpoint, stage }) => [endpoint, stage])).toEqual([['a', 'waiting'], [server.address, 'answered']]);
+    expect(outcomes.map(({ endpoint, stage }) => [endpoint, stage])).toEqual([
+      ['a', 'waiting'],
+      [server.address, 'answered'],
+    ]);
   });
 
   test('an address that is lost later gives way to the next one', async () => {
@@ -209,6 +237,60 @@ describe('several addresses of one endpoint', () => {
     await sleep(20);
     expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
     expect(outcomes.map(({ address }) => address)).toEqual([first.address, second.address]);
+  });
+});
+
+describe('several addresses of one endpoint, some of them bad', () => {
+  test('a first address that only stalls gives way to the next one', async () => {
+    const stalling = await rawPeer('silence-in-handshake');
+    const server = await webServer(hello, { tls: identity });
+    const { orders, clerk } = bound([{ id: 'a', addresses: [stalling.address, server.address] }], {
+      tls: { ca: ca.cert },
+    });
+    const trouble: unknown[] = [];
+    clerk.on('ejected', (event) => trouble.push(event));
+
+    expect(await orders.json('/orders', { timeoutMs: 3_000 })).toEqual({ ok: true });
+    expect(await orders.json('/orders', { method: 'POST', timeoutMs: 3_000 })).toEqual({ ok: true });
+    expect(trouble).toEqual([]);
+  });
+
+  test('a first address that is dead for good does not keep the endpoint away when the second one heals', async () => {
+    const second = await rawPeer('reset');
+    const other = await webServer(hello);
+    const { orders, clerk } = bound([
+      { id: 'a', addresses: [await nobodysAddress(), second.address] },
+      other.address,
+    ]);
+    const revived = new Promise((resolve) => clerk.on('revived', ({ endpoint }) => resolve(endpoint)));
+    await orders.json('/orders');
+    expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
+
+    second.fate = 'answer';
+    const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
+    onTestFinished(() => clearInterval(calls));
+
+    expect(await revived).toBe('a');
+    clearInterval(calls);
+  });
+
+  test('a call for https: is never sent in the clear, whatever the other addresses are', async () => {
+    const plain = await webServer(hello);
+    const secure = await webServer(hello, { tls: identity });
+    const { clerk } = bound([{ id: 'a', addresses: [await nobodysAddress('https'), plain.address] }], {
+      tls: { ca: ca.cert },
+    });
+    const mixed = bound([{ id: 'b', addresses: [plain.address, secure.address] }], { tls: { ca: ca.cert } });
+
+    expect(await clerk.fetch(`https://${host}/orders`).catch((error: unknown) => error)).toBeInstanceOf(
+      TypeError,
+    );
+    const response = await mixed.clerk.fetch(`https://${host}/orders`).catch((error: unknown) => error);
+    expect(plain.seen).toEqual([]);
+    expect([response instanceof TypeError || (response as Response).ok, secure.seen.length < 2]).toEqual([
+      true,
+      true,
+    ]);
   });
 });
 
@@ -272,12 +354,21 @@ describe('bare TCP', () => {
 });
 
 test('IPv6 literals are addresses like any other', async () => {
-  const server = createServer((socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}')));
-  const listening = await new Promise<boolean>((resolve) => void server.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true)));
+  const server = createServer(
+    (socket) =>
+      void socket.once('data', () =>
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}'),
+      ),
+  );
+  const listening = await new Promise<boolean>(
+    (resolve) => void server.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true)),
+  );
   if (!listening) return;
   onTestFinished(() => void server.close());
 
-  expect(await bound([`http://[::1]:${(server.address() as AddressInfo).port}`]).orders.json('/orders')).toEqual({});
+  expect(
+    await bound([`http://[::1]:${(server.address() as AddressInfo).port}`]).orders.json('/orders'),
+  ).toEqual({});
 });
 
 test('ready connects without sending anything, and says when nobody can be reached', async () => {
@@ -286,5 +377,7 @@ test('ready connects without sending anything, and says when nobody can be reach
 
   await orders.ready();
   expect([peer.connections, peer.requestBytes]).toEqual([1, 0]);
-  expect((await thrown(bound([await nobodysAddress()]).orders.ready({ timeoutMs: 500 }))).code).toBe('ENDPOINTS_EXHAUSTED');
+  expect((await thrown(bound([await nobodysAddress()]).orders.ready({ timeoutMs: 500 }))).code).toBe(
+    'ENDPOINTS_EXHAUSTED',
+  );
 });

@@ -28,6 +28,8 @@ export interface RawRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Chunks put together. */
   readonly body: Buffer;
+  /** Which of the peer's connections it came on; the first is 1. */
+  readonly connection: number;
 }
 
 /** See the file's header. */
@@ -77,7 +79,9 @@ class Peer implements RawPeer {
     this.#secure = identity !== undefined || inHandshake;
     this.#server =
       identity && !inHandshake
-        ? createTlsServer(identity, (socket) => this.#talk(socket)).on('connection', (socket: Socket) => this.#accept(socket))
+        ? createTlsServer(identity, (socket) => this.#talk(socket)).on('connection', (socket: Socket) =>
+            this.#accept(socket),
+          )
         : createServer((socket) => {
             this.#accept(socket);
             this.#talk(socket);
@@ -108,6 +112,7 @@ class Peer implements RawPeer {
 
   #talk(socket: Socket): void {
     let unread = Buffer.alloc(0);
+    const connection = this.connections;
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => {
       if (this.fate === 'reset-in-handshake') socket.resetAndDestroy();
@@ -121,7 +126,7 @@ class Peer implements RawPeer {
       unread = Buffer.concat([unread, bytes]);
       for (let read = readRequest(unread); read; read = readRequest(unread)) {
         unread = unread.subarray(read.length);
-        this.executed.push(read.request);
+        this.executed.push({ ...read.request, connection });
         this.#act(socket);
       }
     });
@@ -139,13 +144,17 @@ class Peer implements RawPeer {
         socket.write('\x00\x01 this is no HTTP\r\n\r\n');
         break;
       case 'reset-in-body':
-        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () => setImmediate(() => reset(socket)));
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () =>
+          setImmediate(() => reset(socket)),
+        );
         break;
       case 'reset-in-head':
         socket.write('HTTP/1.1 200 OK\r\ncontent-le', () => setImmediate(() => reset(socket)));
         break;
       case 'answer':
-        socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"ok":true}');
+        socket.write(
+          'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"ok":true}',
+        );
         break;
       default:
         // Silence: nothing is ever written.
@@ -161,13 +170,18 @@ function reset(socket: Socket): void {
 }
 
 /** Reads one whole request off the front, or nothing while it is incomplete. */
-function readRequest(bytes: Buffer): { readonly request: RawRequest; readonly length: number } | undefined {
+function readRequest(
+  bytes: Buffer,
+): { readonly request: Omit<RawRequest, 'connection'>; readonly length: number } | undefined {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const [first = '', ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n');
   const [method = '', path = ''] = first.split(' ');
   const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    lines.map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]),
   );
   const start = end + 4;
   if (headers['transfer-encoding'] === 'chunked') {
@@ -175,12 +189,17 @@ function readRequest(bytes: Buffer): { readonly request: RawRequest; readonly le
     return body && { request: { method, path, headers, body: body.body }, length: body.end };
   }
   const length = start + Number(headers['content-length'] ?? 0);
-  return bytes.length < length ? undefined : { request: { method, path, headers, body: Buffer.from(bytes.subarray(start, length)) }, length };
+  return bytes.length < length
+    ? undefined
+    : { request: { method, path, headers, body: Buffer.from(bytes.subarray(start, length)) }, length };
 }
 
-function readChunks(bytes: Buffer, from: number): { readonly body: Buffer; readonly end: number } | undefined {
+function readChunks(
+  bytes: Buffer,
+  from: number,
+): { readonly body: Buffer; readonly end: number } | undefined {
   const chunks: Buffer[] = [];
-  for (let at = from; ; ) {
+  for (let at = from; ;) {
     const line = bytes.indexOf('\r\n', at);
     if (line < 0) return undefined;
     const size = parseInt(bytes.subarray(at, line).toString('latin1'), 16);

@@ -10,7 +10,9 @@ const kinds: readonly Kind[] = ['safe', 'idempotent', 'once'];
 const methods = { safe: 'GET', idempotent: 'PUT', once: 'POST' } as const;
 
 /** A server that gives one answer after the other, the last one for ever. */
-function says(...answers: readonly (readonly [status: number, body: string, headers?: OutgoingHttpHeaders])[]) {
+function says(
+  ...answers: readonly (readonly [status: number, body: string, headers?: OutgoingHttpHeaders])[]
+) {
   let turn = 0;
   return webServer((_request, response) => {
     const [status, body, headers] = answers[Math.min(turn++, answers.length - 1)] as (typeof answers)[number];
@@ -19,16 +21,31 @@ function says(...answers: readonly (readonly [status: number, body: string, head
 }
 
 describe.each([502, 503, 504])('%i', (status) => {
-  test.each(['safe', 'idempotent'] as const)('of a call that is %s is passed over for another endpoint', async (kind) => {
-    const first = await says([status, 'not me']);
-    const second = await says([200, 'but me']);
-    const { orders, outcomes } = bound([first.address, second.address]);
+  test.each(['safe', 'idempotent'] as const)(
+    'of a call that is %s is passed over for another endpoint',
+    async (kind) => {
+      const first = await says([status, 'not me']);
+      const second = await says([200, 'but me']);
+      const { orders, outcomes } = bound([first.address, second.address]);
 
-    const { statusCode, body, attempts, endpoint } = await orders.request({ path: '/orders', method: methods[kind], kind });
+      const { statusCode, body, attempts, endpoint } = await orders.request({
+        path: '/orders',
+        method: methods[kind],
+        kind,
+      });
 
-    expect([statusCode, await body.text(), attempts, endpoint.id]).toEqual([200, 'but me', 2, second.address]);
-    expect(outcomes.map(({ stage, code, verdict }) => [stage, code, verdict])).toEqual([['answered', `${status}`, 'failure'], ['answered', '200', 'success']]);
-  });
+      expect([statusCode, await body.text(), attempts, endpoint.id]).toEqual([
+        200,
+        'but me',
+        2,
+        second.address,
+      ]);
+      expect(outcomes.map(({ stage, code, verdict }) => [stage, code, verdict])).toEqual([
+        ['answered', `${status}`, 'failure'],
+        ['answered', '200', 'success'],
+      ]);
+    },
+  );
 
   test('of a call that must run at most once is its answer', async () => {
     const first = await says([status, 'not me']);
@@ -48,7 +65,12 @@ describe.each([502, 503, 504])('%i', (status) => {
 
     const { statusCode, body, headers, attempts } = await orders.request({ path: '/orders' });
 
-    expect([statusCode, await body.text(), headers['x-why'], attempts]).toEqual([status, 'the second is busy', 'lunch', 2]);
+    expect([statusCode, await body.text(), headers['x-why'], attempts]).toEqual([
+      status,
+      'the second is busy',
+      'lunch',
+      2,
+    ]);
     expect([first.seen.length, second.seen.length]).toEqual([1, 1]);
   });
 
@@ -58,7 +80,12 @@ describe.each([502, 503, 504])('%i', (status) => {
 
     const { statusCode, body, headers, endpoint } = await orders.request({ path: '/orders' });
 
-    expect([statusCode, await body.text(), headers['x-why'], endpoint.id]).toEqual([status, 'busy, but here', 'lunch', first.address]);
+    expect([statusCode, await body.text(), headers['x-why'], endpoint.id]).toEqual([
+      status,
+      'busy, but here',
+      'lunch',
+      first.address,
+    ]);
   });
 });
 
@@ -84,6 +111,35 @@ describe('an answer that was passed over', () => {
   });
 });
 
+describe('an answer that was passed over and never ends', () => {
+  const endless = () => webServer((_request, response) => void response.writeHead(503).write('busy, and '));
+
+  test('is let go when somebody else has answered', async () => {
+    const first = await endless();
+    const second = await says([200, 'me']);
+    const { orders, clerk } = bound([first.address, second.address]);
+    const cut = new Promise((resolve) =>
+      first.server.on('connection', (socket) => socket.on('close', resolve)),
+    );
+
+    expect(await orders.text('/orders')).toBe('me');
+    expect(await (await orders.request({ path: '/orders' })).body.text()).toBe('me');
+
+    expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0, 0]);
+    await cut;
+    await clerk.close();
+  });
+
+  test('is not waited for beyond the deadline when nobody else can be reached', async () => {
+    const first = await endless();
+    const { orders, clerk } = bound([first.address, await nobodysAddress()]);
+
+    const error = await thrown(orders.request({ path: '/orders', timeoutMs: 300 }));
+    expect(error.execution).toBe('unknown');
+    await clerk.close();
+  });
+});
+
 describe('Retry-After', () => {
   test.each([429, 503])('of a %i is waited for if it fits the deadline', async (status) => {
     const server = await says([status, 'in a moment', { 'retry-after': '0' }], [200, 'now']);
@@ -96,9 +152,17 @@ describe('Retry-After', () => {
 
   test('of one second, and as a date, is waited for too', async () => {
     const second = await says([429, 'in a second', { 'retry-after': '1' }], [200, 'now']);
-    const date = await says([503, 'then', { 'retry-after': new Date(Date.now() + 500).toUTCString() }], [200, 'now']);
+    const date = await says(
+      [503, 'then', { 'retry-after': new Date(Date.now() + 500).toUTCString() }],
+      [200, 'now'],
+    );
 
-    expect(await Promise.all([bound([second.address]).orders.text('/orders'), bound([date.address]).orders.text('/orders')])).toEqual(['now', 'now']);
+    expect(
+      await Promise.all([
+        bound([second.address]).orders.text('/orders'),
+        bound([date.address]).orders.text('/orders'),
+      ]),
+    ).toEqual(['now', 'now']);
   });
 
   test.each([
@@ -152,9 +216,59 @@ describe.each([400, 401, 404, 409, 500, 501, 505])('%i is the answer', (status) 
 
     for (const read of ['json', 'text', 'bytes'] as const) {
       const error = await thrown(orders[read]('/orders'));
-      expect([error.code, error.execution, error.statusCode, error.bodyText]).toEqual(['STATUS', 'done', status, 'y'.repeat(4_096)]);
+      expect([error.code, error.execution, error.statusCode, error.bodyText]).toEqual([
+        'STATUS',
+        'done',
+        status,
+        'y'.repeat(4_096),
+      ]);
     }
   });
+});
+
+describe('informational answers', () => {
+  const hinting = () =>
+    webServer((_request, response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      response.end('{"ok":true}');
+    });
+
+  test('are told to onInfo, and are no answers', async () => {
+    const server = await hinting();
+    const { orders, outcomes } = bound([server.address]);
+    const infos: number[] = [];
+
+    const { statusCode, body } = await orders.request({
+      path: '/orders',
+      onInfo: ({ statusCode: code }) => void infos.push(code),
+    });
+
+    expect([infos, statusCode, await body.json()]).toEqual([[103], 200, { ok: true }]);
+    expect(await orders.json('/orders')).toEqual({ ok: true });
+    expect(outcomes.map(({ code }) => code)).toEqual(['200', '200']);
+  });
+
+  test('do not make a call that must run at most once fit for a repeat, nor end its waiting', async () => {
+    const server = await webServer((_request, response) =>
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' }),
+    );
+    const { orders } = bound([server.address]);
+
+    const error = await thrown(orders.json('/orders', { method: 'POST', timeoutMs: 300 }));
+    expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'unknown']);
+  });
+});
+
+test('trailers arrive after the body', async () => {
+  const server = await webServer((_request, response) => {
+    response.writeHead(200, { trailer: 'x-sum' });
+    response.write('body');
+    response.addTrailers({ 'x-sum': '7' });
+    response.end();
+  });
+  const { body, trailers } = await bound([server.address]).orders.request({ path: '/orders' });
+
+  expect([await body.text(), trailers]).toEqual(['body', { 'x-sum': '7' }]);
 });
 
 describe('what statuses teach', () => {
@@ -165,9 +279,11 @@ describe('what statuses teach', () => {
     const a = bound([failing.address, well.address]);
     const b = bound([unable.address, well.address]);
     const ejected: string[] = [];
-    for (const { clerk } of [a, b]) clerk.on('ejected', ({ endpoint, reason }) => ejected.push(`${endpoint} ${reason}`));
+    for (const { clerk } of [a, b])
+      clerk.on('ejected', ({ endpoint, reason }) => ejected.push(`${endpoint} ${reason}`));
 
-    for (let i = 0; i < 8; i++) for (const { orders } of [a, b]) await (await orders.request({ path: '/orders' })).body.dump();
+    for (let i = 0; i < 8; i++)
+      for (const { orders } of [a, b]) await (await orders.request({ path: '/orders' })).body.dump();
 
     expect(ejected).toEqual([`${failing.address} failures`]);
     expect([failing.seen.length, unable.seen.length]).toEqual([5, 8]);
@@ -179,11 +295,13 @@ describe('what statuses teach', () => {
     const { orders } = bound([first.address, second.address]);
     const calls = 200;
 
-    const statuses = await Promise.all(Array.from({ length: calls }, async () => {
-      const { statusCode, body } = await orders.request({ path: '/orders' });
-      await body.dump();
-      return statusCode;
-    }));
+    const statuses = await Promise.all(
+      Array.from({ length: calls }, async () => {
+        const { statusCode, body } = await orders.request({ path: '/orders' });
+        await body.dump();
+        return statusCode;
+      }),
+    );
 
     expect(new Set(statuses)).toEqual(new Set([503]));
     const sent = first.seen.length + second.seen.length;

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
@@ -29,7 +29,10 @@ export interface Listening {
 }
 
 /** Starts one on a free port of 127.0.0.1, or on a unix socket. */
-export async function webServer(handle: RequestListener, { tls, unix = false }: Listening = {}): Promise<WebServer> {
+export async function webServer(
+  handle: RequestListener,
+  { tls, unix = false }: Listening = {},
+): Promise<WebServer> {
   const seen: string[] = [];
   const hosts: string[] = [];
   const waiting: (() => void)[] = [];
@@ -45,8 +48,13 @@ export async function webServer(handle: RequestListener, { tls, unix = false }: 
     handle(request, response);
   };
   const server = tls ? (createSecureServer(tls, listener) as unknown as Server) : createServer(listener);
-  // Open connections that a test leaves must not hold it up.
+  // No connection may end because a test takes its time.
   server.keepAliveTimeout = 60_000;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   const folder = unix ? mkdtempSync(join(tmpdir(), 'clerk-')) : undefined;
   const path = folder === undefined ? undefined : join(folder, 'socket');
   await new Promise<void>((resolve) => {
@@ -54,10 +62,15 @@ export async function webServer(handle: RequestListener, { tls, unix = false }: 
     else server.listen(path, resolve);
   });
   onTestFinished(async () => {
+    // Those that were upgraded are the server's no more.
+    for (const socket of sockets) socket.destroy();
     await stop(server);
     if (folder !== undefined) rmSync(folder, { recursive: true });
   });
-  const address = path === undefined ? `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}` : `${tls ? 'unix+https' : 'unix'}:${path}`;
+  const address =
+    path === undefined
+      ? `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`
+      : `${tls ? 'unix+https' : 'unix'}:${path}`;
   return {
     address,
     server,
@@ -65,7 +78,9 @@ export async function webServer(handle: RequestListener, { tls, unix = false }: 
     hosts,
     hasSeen: (count) =>
       new Promise((resolve) => {
-        const check = (): void => void (seen.length >= count && resolve());
+        const check = (): void => {
+          if (seen.length >= count) resolve();
+        };
         waiting.push(check);
         check();
       }),

@@ -145,6 +145,24 @@ test('a watch says nothing until all have told everything, and tells of failures
   stop();
 });
 
+test('a watch that was ended stays ended, whatever a part still says', async () => {
+  let tell = (): void => {};
+  const talkative: Registry = {
+    ...saying({ kind: 'absent' }),
+    watch: (_glob, onSnapshot) => {
+      tell = () => onSnapshot({});
+      return () => {};
+    },
+  };
+  const { seen, stop } = watched(firstOf(talkative, { '/x': [at(2)] }), '/**');
+  await settled();
+  tell();
+  expect(seen).toEqual([{ '/x': ['p2'] }]);
+  stop();
+  tell();
+  expect(seen).toHaveLength(1);
+});
+
 test('a snapshot may say of a name that it is absent', async () => {
   const a: Registry = {
     ...saying({ kind: 'absent' }),

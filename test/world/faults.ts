@@ -41,6 +41,7 @@ export interface FaultsOptions {
   readonly truth: Truth;
   readonly trouble: RegistryTrouble;
   readonly services: readonly string[];
+  readonly link: string | undefined;
   readonly clerks: readonly { readonly id: string; wallAheadMs: number; jumped: boolean }[];
   readonly mark: (mark: Mark) => void;
   readonly log: (line: string) => void;
@@ -190,6 +191,15 @@ export class Faults {
     'address-reuse': () => this.#replace('address-reuse', true, true),
     withdraw: () => this.#replace('withdraw', false, false),
     scale: () => this.#scale(),
+    relink: () => {
+      const { link, truth, random, services, mark, log } = this.#options;
+      if (link === undefined) return undefined;
+      const target = random.one(services);
+      mark('fault:relink');
+      log(`${link} now stands for ${target}`);
+      truth.link(link, target);
+      return undefined;
+    },
     'registry-down': () => this.#registry({ down: true }, { down: false }),
     'registry-hang': () => this.#registry({ hanging: true }, { hanging: false }),
     'registry-lie': () => this.#registry({ lying: true }, { lying: false }),
@@ -294,5 +304,6 @@ export class Faults {
 
 /** A replica as the registry names it. */
 export function endpointOf(replica: Replica): EndpointInit {
-  return { id: replica.id, address: replica.address };
+  const { id, address, firstAddress } = replica;
+  return firstAddress === undefined ? { id, address } : { id, addresses: [firstAddress, address] };
 }

@@ -45,6 +45,7 @@ export interface AttemptRecord {
 interface Attempted {
   readonly at: number;
   readonly repeat: boolean;
+  readonly of: AttemptRecord;
 }
 
 const windowMs = 10_000;
@@ -54,8 +55,8 @@ export class Oracle {
   readonly violations: string[] = [];
   /** Attempts by clerk and service. */
   readonly #attempts = new Map<string, Attempted[]>();
-  /** Whether a clerk was last told of endpoints, by clerk and service. */
-  readonly #told = new Map<string, number>();
+  /** What a clerk was last told, by clerk and service. */
+  readonly #told = new Map<string, { readonly endpoints: number; readonly at: number }>();
 
   constructor(
     readonly truth: Truth,
@@ -72,11 +73,14 @@ export class Oracle {
 
   /** A clerk heard an answer with that many endpoints. */
   told(clerk: string, service: string, endpoints: number): void {
-    this.#told.set(`${clerk} ${service}`, endpoints);
+    this.#told.set(`${clerk} ${service}`, { endpoints, at: this.truth.now() });
   }
 
+  /** Whether a clerk must know of endpoints: it was told of some, and there was nothing else to hear since. */
   wasTold(clerk: string, service: string): boolean {
-    return (this.#told.get(`${clerk} ${service}`) ?? 0) > 0;
+    const told = this.#told.get(`${clerk} ${service}`);
+    if (told === undefined || told.endpoints === 0) return false;
+    return !this.truth.wasEmpty(service, told.at, this.truth.now());
   }
 
   /** An attempt begins. */
@@ -85,7 +89,7 @@ export class Oracle {
     if (call.settledAt !== undefined)
       this.violate('port', `${call.id} goes to ${endpoint} although it was settled`);
     call.attempts.push(attempt);
-    if (call.attempts.length === 1) this.#count(call, { at: now, repeat: false }, now);
+    if (call.attempts.length === 1) this.#count(call, { at: now, repeat: false, of: attempt }, now);
     return attempt;
   }
 
@@ -93,21 +97,44 @@ export class Oracle {
   sent(call: CallRecord, attempt: AttemptRecord, now: number): void {
     const repeat = call.attempts.some(({ sent }) => sent);
     attempt.sent = true;
-    if (call.withdrawn > 1) this.violate('C3.4', `${call.id} is sent again after it was given back twice`);
+    if (call.withdrawn > 1 && call.kind === 'once')
+      this.violate('C3.4', `${call.id} is sent again after it was given back twice`);
     if (!repeat) return;
     if (call.kind === 'once')
       this.violate('C3.1', `${call.id} is 'once' and is sent again, to ${attempt.endpoint}`);
-    this.#count(call, { at: now, repeat }, now);
+    this.#count(call, { at: now, repeat, of: attempt }, now);
+  }
+
+  /** A repeat was refused for want of budget: there must have been many of them lately. */
+  #checkBudget({ id, clerk, service }: CallRecord, now: number): void {
+    const list = this.#attempts.get(`${clerk} ${service}`) ?? [];
+    const repeats = list.filter(({ at, repeat }) => repeat && at > now - windowMs - 1_000).length;
+    // Half of the reserve: what was paid for and given up before it was sent is not seen here.
+    if (repeats < 15)
+      this.violate(
+        'C4.2',
+        `${id} is refused a repeat after ${repeats} of them in 11 s; the budget must refill`,
+      );
+  }
+
+  /** An attempt was given back unprocessed: it was never sent, as far as load goes. */
+  withdrew(call: CallRecord, attempt: AttemptRecord): void {
+    attempt.sent = false;
+    call.withdrawn++;
+    const list = this.#attempts.get(`${call.clerk} ${call.service}`) ?? [];
+    const index = list.findIndex((attempted) => attempted.of === attempt && attempted.repeat);
+    if (index >= 0) list.splice(index, 1);
   }
 
   #count(call: CallRecord, attempted: Attempted, now: number): void {
     const key = `${call.clerk} ${call.service}`;
-    const list = (this.#attempts.get(key) ?? []).filter(({ at }) => at > now - windowMs);
+    const list = (this.#attempts.get(key) ?? []).filter(({ at }) => at > now - windowMs - 1_000);
     list.push(attempted);
     this.#attempts.set(key, list);
     if (!attempted.repeat) return;
-    const repeats = list.filter(({ repeat }) => repeat).length;
-    const allowed = 0.1 * (list.length - repeats) + 30;
+    const inWindow = list.filter(({ at }) => at > now - windowMs);
+    const repeats = inWindow.filter(({ repeat }) => repeat).length;
+    const allowed = 0.1 * (inWindow.length - repeats) + 30;
     if (repeats > allowed)
       this.violate('C4.1', `${key}: ${repeats} re-sent attempts in 10 s, ${allowed} are allowed`);
   }
@@ -130,8 +157,8 @@ export class Oracle {
 
   /** What an error claims of the registry must be so. */
   #checkError(call: CallRecord, error: ClerkError, now: number): void {
-    const { code, outcomes } = error;
-    const { clerk, service, startedAt, id } = call;
+    const { code } = error;
+    const { clerk, service, id } = call;
     if (typeof code !== 'string') {
       this.violate(
         'errors',
@@ -139,20 +166,17 @@ export class Oracle {
       );
       return;
     }
+    if (code === 'BUDGET_EXHAUSTED') this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
-    if (registryError && call.cached) {
+    if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {
       this.violate('C1.4', `${id} failed with ${code} although ${clerk} knew ${service}: ${error.message}`);
     }
     if ((code === 'NO_ENDPOINT' || code === 'NAME_NOT_FOUND') && !this.truth.wasEmpty(service, 0, now)) {
       this.violate('C1.4', `${id} failed with ${code}, and ${service} was never empty`);
     }
-    const unasked = code === 'DEADLINE_EXCEEDED' && outcomes.length === 0 && call.attempts.length === 0;
-    if (
-      unasked &&
-      call.cached &&
-      call.timeoutMs >= 150 &&
-      !this.truth.wasEmpty(service, startedAt - 10_000, now)
-    ) {
+    const unasked = code === 'DEADLINE_EXCEEDED' && call.attempts.length === 0 && call.timeoutMs >= 150;
+    // Gentle: somebody is well, so it is not a rest of those who refuse that was waited for.
+    if (unasked && call.cached && call.gentle) {
       this.violate(
         'C1.6',
         `${id} waited ${call.timeoutMs} ms for the registry although ${clerk} knew ${service}`,
@@ -192,15 +216,15 @@ export class Oracle {
       if (execution === 'done' && runs === 0)
         this.violate('C3.2', `${id} failed with ${code}, execution 'done', and never ran`);
       if (execution === 'unknown') this.marks.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
-      // Nothing was handed to a connection: then there is nothing unknown about it.
-      const sent = call.attempts.some((attempt) => attempt.sent);
+      // Nothing was handed to a connection, or once and back: then there is nothing unknown about it.
+      const sent = call.withdrawn > 1 || call.attempts.some((attempt) => attempt.sent);
       if (execution !== 'none' && !sent)
         this.violate('C3.2', `${id} failed with ${code}, execution '${execution}', and was never sent`);
     }
   }
 
   #mark(
-    { kind, attempts, abortedAt, gentle, how }: CallRecord,
+    { kind, attempts, abortedAt, gentle, how, withdrawn }: CallRecord,
     outcome: NonNullable<CallRecord['outcome']>,
   ): void {
     const { marks } = this;
@@ -209,7 +233,8 @@ export class Oracle {
       marks.hit('ok');
       if (kind === 'once') marks.hit('ok-once');
       if (attempts.length > 1) marks.hit('ok-after-failover');
-      if (attempts.length > 1 && kind === 'once') marks.hit('once-resent-unsent');
+      if (attempts.length > 1 && kind === 'once')
+        marks.hit(withdrawn > 0 ? 'once-resent-withdrawn' : 'once-resent-unsent');
       if (attempts.length > 1 && how === 'call') marks.hit('talk-failed-over');
       if (outcome.statusCode >= 500) marks.hit('failed-status-returned');
       return;

@@ -10,6 +10,7 @@ import {
 } from 'binding-clerk';
 import { ClerkRuntime } from './clerk-runtime.js';
 import { dice, type Dice } from './dice.js';
+import { endpointOf } from './faults.js';
 import type { AttemptRecord, CallRecord } from './oracle.js';
 import { watched, type AttemptWatcher } from './watched-transport.js';
 import { WorldRegistry } from './registry.js';
@@ -61,6 +62,10 @@ export class Program implements AttemptWatcher {
     return this.world.calls.get(callId);
   }
 
+  usesSecondAddress(): void {
+    this.world.marks.hit('second-address');
+  }
+
   violate(promise: string, what: string): void {
     this.world.oracle.violate(promise, what);
   }
@@ -95,6 +100,7 @@ export class Program implements AttemptWatcher {
       attempts: [],
       withdrawn: 0,
     };
+    if (plan.service === world.shape.link) world.marks.hit('linked-call');
     world.oracle.calls.push(record);
     world.calls.set(record.id, record);
     this.open.add(record);
@@ -185,7 +191,7 @@ export class Program implements AttemptWatcher {
     const { world } = this;
     const { runtime } = world;
     this.sent(record, this.attempted(record, endpoint.id));
-    const replica = world.replicas.at(endpoint.address);
+    const replica = world.replicas.at(endpoint.addresses.at(-1) as string);
     const failure = (code: string, syscall: string): Error =>
       Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
     return new Promise((resolve, reject) => {
@@ -218,17 +224,21 @@ export class Program implements AttemptWatcher {
     const now = world.runtime.now();
     world.log(`${record.id} → ${endpoint}`);
     if (this.closed) world.oracle.violate('close', `${record.id} is sent to ${endpoint} by a closed clerk`);
-    const { service } = record;
-    const { ttlMs, watches, registryMs } = world.shape;
-    const usableMs = (ttlMs ?? 5_000) + (watches ? registryMs : 0) + 0.001;
-    const listed = world.truth.wasListed(service, endpoint, now - usableMs, now);
-    if (!listed && !this.started.has(endpoint) && !this.binding(service).explain().stale) {
-      world.oracle.violate(
-        'C1.1',
-        `${record.id} uses ${endpoint} of ${service}, which was last named more than ${usableMs.toFixed(0)} ms ago, and nothing says stale`,
-      );
-    }
+    this.#checkListed(record, endpoint, now);
     return world.oracle.began(record, endpoint, now);
+  }
+
+  #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
+    const { world } = this;
+    const { ttlMs, watches, registryMs } = world.shape;
+    const last = attempts.at(-1);
+    // Its next address: that was decided when the endpoint was.
+    if (last?.endpoint === endpoint && !last.sent) return;
+    if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
+    const usableMs = (ttlMs ?? 5_000) + (watches ? registryMs : 0) + 0.001;
+    if (world.truth.wasListed(service, endpoint, now - usableMs, now)) return;
+    const since = `which was last named more than ${usableMs.toFixed(0)} ms ago`;
+    world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, and nothing says stale`);
   }
 
   sent(record: CallRecord, attempt: AttemptRecord): void {
@@ -236,8 +246,7 @@ export class Program implements AttemptWatcher {
   }
 
   withdrawn(record: CallRecord, attempt: AttemptRecord): void {
-    attempt.sent = false;
-    record.withdrawn++;
+    this.world.oracle.withdrew(record, attempt);
     this.world.log(`${record.id} was given back by ${attempt.endpoint}`);
   }
 
@@ -298,7 +307,8 @@ export class Program implements AttemptWatcher {
         if (!world.healed && this.#dice.chance(shape.launchFailures)) throw new Error('It would not start');
         const replica = world.replicas.start(service, { serviceMs: 5 });
         this.started.add(replica.id);
-        return { id: replica.id, address: replica.address };
+        launch.failedAt.length = 0;
+        return endpointOf(replica);
       } catch (error) {
         launch.failedAt.push(runtime.now());
         throw error;

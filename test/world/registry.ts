@@ -22,6 +22,7 @@ export interface WorldRegistryOptions {
   readonly random: Dice;
   readonly trouble: RegistryTrouble;
   readonly ttlMs: number | undefined;
+  readonly promised: boolean;
   readonly watches: boolean;
   readonly latencyMs: number;
   readonly mark: (mark: Mark) => void;
@@ -99,8 +100,9 @@ export class WorldRegistry implements Registry {
   }
 
   #truth(name: string): Resolution {
-    const answer = this.options.truth.answer(name, this.options.ttlMs);
-    this.#told.set(name, this.options.truth.revision(name));
+    const { truth, ttlMs, promised } = this.options;
+    const answer = truth.answer(name, ttlMs, promised);
+    if (answer.kind !== 'link') this.#told.set(name, truth.revision(name));
     return answer;
   }
 
@@ -164,7 +166,7 @@ export class WorldRegistry implements Registry {
         if (told !== truth.revision(name)) {
           told = truth.revision(name);
           mark('watch-update');
-          this.options.onTold(name, truth.endpoints(name)?.size ?? 0);
+          if (now.kind !== 'link') this.options.onTold(name, truth.endpoints(name)?.size ?? 0);
           onSnapshot(random.chance(0.5) ? { [name]: now } : new Map([[name, now]]));
         }
       }, latencyMs);

@@ -7,6 +7,8 @@ export interface Replica {
   readonly service: string;
   readonly id: string;
   readonly address: string;
+  /** An address that comes before it and leads nowhere. */
+  readonly firstAddress: string | undefined;
   readonly server: MemoryServer;
   /** No fault may touch it: somebody must be left to show that calls get there. */
   readonly sheltered: boolean;
@@ -34,6 +36,7 @@ export class Replicas {
     readonly network: MemoryNetwork,
     readonly truth: Truth,
     readonly log: (line: string) => void,
+    readonly towers: boolean,
   ) {}
 
   /** Starts a server, at an address of its own unless one is given. */
@@ -47,6 +50,7 @@ export class Replicas {
       service,
       id,
       address,
+      firstAddress: this.towers ? `http://first.${id}` : undefined,
       server,
       sheltered: options.sheltered ?? false,
       serviceMs: options.serviceMs,
@@ -89,7 +93,7 @@ export class Replicas {
   hold(replica: Replica, how: keyof Replica['held']): void {
     replica.held[how]++;
     this.log(`${how} ${replica.id}`);
-    if (how === 'down') replica.server.kill();
+    if (how === 'down' && this.at(replica.address) === replica) replica.server.kill();
     this.#apply(replica);
   }
 

@@ -11,6 +11,12 @@ export interface Shape {
   readonly launchFailures: number;
   /** How long the registry's answers may be used; undefined leaves it to the clerk's default of 5 s. */
   readonly ttlMs: number | undefined;
+  /** That time is a promise, beside a longer time of the registry's own. */
+  readonly promised: boolean;
+  /** A name that stands for one of the services, now this and now that. */
+  readonly link: string | undefined;
+  /** Endpoints have a second address, and the first leads nowhere. */
+  readonly towers: boolean;
   readonly watches: boolean;
   readonly registryMs: number;
   readonly latencyMs: number;
@@ -31,6 +37,9 @@ export function drawShape(random: Dice): Shape {
     startable: !storm && random.chance(0.25) ? '/w/f' : undefined,
     launchFailures: random.one([0, 0.2, 0.8]),
     ttlMs: random.one([undefined, 200, 1_000, 5_000, 30_000]),
+    promised: random.chance(0.3),
+    link: !gentle && random.chance(0.25) ? '/w/link' : undefined,
+    towers: random.chance(0.2),
     watches: random.chance(0.4),
     registryMs: random.between(0.2, 10),
     latencyMs: random.between(0.1, 5),

@@ -3,7 +3,9 @@ import type { EndpointInit, Resolution } from 'binding-clerk';
 
 interface Era {
   readonly from: number;
-  /** Undefined while the name does not exist. */
+  /** The name that this one stands for. */
+  readonly target?: string;
+  /** Undefined while the name does not exist, and for a link. */
   readonly endpoints: ReadonlyMap<string, EndpointInit> | undefined;
   readonly revision: number;
 }
@@ -26,8 +28,17 @@ export class Truth {
   }
 
   set(name: string, endpoints: ReadonlyMap<string, EndpointInit> | undefined): void {
+    this.#begin(name, { from: this.now(), endpoints, revision: ++this.#revision });
+  }
+
+  /** From now on the name stands for another. */
+  link(name: string, target: string): void {
+    this.#begin(name, { from: this.now(), target, endpoints: undefined, revision: ++this.#revision });
+  }
+
+  #begin(name: string, era: Era): void {
     const eras = this.#eras.get(name) ?? [];
-    eras.push({ from: this.now(), endpoints, revision: ++this.#revision });
+    eras.push(era);
     this.#eras.set(name, eras);
     for (const watcher of this.#watchers) watcher(name);
   }
@@ -46,19 +57,18 @@ export class Truth {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** The answer to a question that arrives now. */
-  answer(name: string, ttlMs: number | undefined): Resolution {
+  /**
+   * The answer to a question that arrives now.
+   *
+   * @param promised - whether the time is written as a promise, and a longer one beside it
+   */
+  answer(name: string, ttlMs: number | undefined, promised: boolean): Resolution {
     const era = this.#eras.get(name)?.at(-1);
     const revision = String(era?.revision ?? 0);
+    const times = ttlMs === undefined ? {} : promised ? { ttlMs: 3_600_000, promiseMs: ttlMs } : { ttlMs };
+    if (era?.target !== undefined) return { kind: 'link', target: era.target, ...times };
     if (era?.endpoints === undefined) return { kind: 'absent', revision, incarnation: 'i' };
-    const endpoints = [...era.endpoints.values()];
-    return {
-      kind: 'bound',
-      endpoints,
-      revision,
-      incarnation: 'i',
-      ...(ttlMs === undefined ? {} : { ttlMs }),
-    };
+    return { kind: 'bound', endpoints: [...era.endpoints.values()], revision, incarnation: 'i', ...times };
   }
 
   /** Number of the newest change of a name; 0 before the first. */
@@ -69,7 +79,9 @@ export class Truth {
   /** An answer from the past: nobody there, with the revision that the name began with. */
   past(name: string): { readonly revision: number; readonly resolution: Resolution } | undefined {
     const first = this.#eras.get(name)?.[0];
-    if (first === undefined) return undefined;
+    // Behind a link revisions are kept by the link's name, so who came by it cannot tell.
+    const linked = [...this.#eras.values()].some(([era]) => era?.target !== undefined);
+    if (first === undefined || linked) return undefined;
     const { revision } = first;
     const resolution: Resolution = {
       kind: 'bound',
@@ -91,8 +103,13 @@ export class Truth {
     return this.#during(name, from, to).some(({ endpoints }) => (endpoints?.size ?? 0) === 0);
   }
 
+  /** The eras of an interval; for a link those of whom it stood for. */
   #during(name: string, from: number, to: number): Era[] {
     const eras = this.#eras.get(name) ?? [];
-    return eras.filter((era, i) => era.from <= to && (eras[i + 1]?.from ?? Infinity) >= from);
+    return eras.flatMap((era, i) => {
+      const until = eras[i + 1]?.from ?? Infinity;
+      if (era.from > to || until < from) return [];
+      return era.target === undefined ? [era] : this.#during(era.target, from, to);
+    });
   }
 }

@@ -11,6 +11,7 @@ export interface AttemptWatcher {
   sent(record: CallRecord, attempt: AttemptRecord): void;
   /** The endpoint has given the request back unprocessed. */
   withdrawn(record: CallRecord, attempt: AttemptRecord): void;
+  usesSecondAddress(): void;
   violate(promise: string, what: string): void;
 }
 
@@ -33,6 +34,7 @@ export function watched(factory: TransportFactory, program: AttemptWatcher): Tra
                 `${record.id} is '${record.kind}' and is sent on the wrong connections`,
               );
             }
+            if (channel.address !== addresses[0]) program.usesSecondAddress();
             const attempt = program.attempted(record, endpoint.id);
             program.outstanding.add(attempt);
             const over = (): void => void program.outstanding.delete(attempt);
@@ -50,7 +52,7 @@ export function watched(factory: TransportFactory, program: AttemptWatcher): Tra
           probe: (limitMs) => channel.probe(limitMs),
           withdrew: (error) => channel.withdrew?.(error) ?? false,
           renew: () => channel.renew(),
-          nextAddress: () => channel.nextAddress(),
+          nextAddress: (from) => channel.nextAddress(from),
           close: () => channel.close(),
           destroy: (error) => channel.destroy(error),
         };
@@ -64,7 +66,12 @@ function callIdOf({ headers }: WireRequest): string {
 }
 
 /** Passes everything on, and notes when the request may have left and when it is over. */
-function noting(handler: WireHandler, onSent: () => void, onOver: () => void, onFailed: (error: Error) => void): WireHandler {
+function noting(
+  handler: WireHandler,
+  onSent: () => void,
+  onOver: () => void,
+  onFailed: (error: Error) => void,
+): WireHandler {
   return {
     onConnect(abort, context) {
       let aborted = false;

@@ -113,7 +113,7 @@ export class World implements Setting {
     const runs = (callId: string): number =>
       this.network.executions.get(callId) ?? this.talkRuns.get(callId) ?? 0;
     this.oracle = new Oracle(this.truth, runs, this.marks, this.log);
-    this.replicas = new Replicas(this.network, this.truth, this.log);
+    this.replicas = new Replicas(this.network, this.truth, this.log, this.shape.towers);
     this.log(`shape ${JSON.stringify(this.shape)} swarm ${JSON.stringify([...this.swarm])}`);
     this.#populate(random);
     for (let i = 0; i < this.shape.clerks; i++) this.programs.push(new Program(this, `c${i}`, i));
@@ -141,6 +141,7 @@ export class World implements Setting {
       truth: this.truth,
       trouble: this.trouble,
       services: this.shape.services,
+      link: this.shape.link,
       clerks: this.programs.map(({ runtime }) => runtime),
       mark: (mark) => this.marks.hit(mark),
       log: this.log,
@@ -155,6 +156,7 @@ export class World implements Setting {
       trouble,
       random: this.#registryDice,
       ttlMs: shape.ttlMs,
+      promised: shape.promised,
       watches: shape.watches,
       latencyMs: shape.registryMs,
       mark: (mark) => this.marks.hit(mark),
@@ -179,7 +181,7 @@ export class World implements Setting {
   }
 
   #populate(random: Dice): void {
-    const { gentle, services, startable } = this.shape;
+    const { gentle, services, startable, link } = this.shape;
     const serviceMs = random.between(0.5, 20);
     for (const service of services) {
       const count = gentle ? random.int(2, 5) : random.one([1, 2, 2, 3, 3, 4, 5, 7, 9]);
@@ -191,12 +193,13 @@ export class World implements Setting {
       );
       this.truth.set(service, new Map(replicas.map((replica) => [replica.id, endpointOf(replica)])));
     }
+    if (link !== undefined) this.truth.link(link, random.one(services));
     if (startable !== undefined) this.truth.set(startable, random.chance(0.5) ? new Map() : undefined);
   }
 
   #allServices(): string[] {
-    const { services, startable } = this.shape;
-    return startable === undefined ? [...services] : [...services, startable];
+    const { services, startable, link } = this.shape;
+    return [...services, startable, link].filter((name) => name !== undefined);
   }
 
   #drawPlan(): CallPlan {
@@ -259,12 +262,32 @@ export class World implements Setting {
         `${id} of ${service} fails ${restMs / 1_000} s after everything was healed: ${String(outcome?.error)}`,
       );
     }
-    for (const { id, runtime: own, open, outstanding } of this.programs) {
+    for (const program of this.programs) {
+      const { id, runtime: own, open, outstanding } = program;
       for (const { endpoint } of outstanding)
         this.oracle.violate('idle', `${id} is idle and has left a request to ${endpoint} running`);
+      for (const service of this.#allServices()) {
+        this.#checkRevived(program, service);
+        if (program.binding(service).explain().stale)
+          this.oracle.violate('liveness', `${id} still uses a stale ${service}`);
+      }
       for (const call of open) this.oracle.violate('C2.2', `${call.id} is not settled`);
       if (own.holding > 0)
         this.oracle.violate('idle', `${id} is idle and keeps the process alive with ${own.holding} timers`);
+    }
+  }
+
+  /** Calls have arrived for a minute: whoever is well was probed and is used again. */
+  #checkRevived(program: Program, service: string): void {
+    const { leftOut } = program.binding(service).explain();
+    for (const { endpoint, why } of leftOut) {
+      const replica = this.replicas.all.find(({ id }) => id === endpoint.id);
+      if (replica === undefined || this.replicas.at(replica.address) !== replica || replica.held.down > 0)
+        continue;
+      this.oracle.violate(
+        'liveness',
+        `${program.id} leaves out ${endpoint.id} of ${service}, which is well: ${why}`,
+      );
     }
   }
 

@@ -1,0 +1,316 @@
+import { expect, test } from 'vitest';
+import type { Kind } from '../../src/core/call.js';
+import { ClerkError, isClerkError } from '../../src/core/errors.js';
+import type { Stage } from '../../src/core/outcome.js';
+import { Trip } from '../../src/invoke/trip.js';
+import { settled } from '../support/clock.js';
+import { candidate, FakeSite } from './fake-site.js';
+
+const wish = { affinity: undefined, secure: false };
+
+function tripOver(site: FakeSite, kind: Kind = 'safe', replayable = true, timeoutMs = 10_000): Trip {
+  const startedAt = site.clock.now();
+  return new Trip(site, { kind, wish, replayable, startedAt, deadlineAt: startedAt + timeoutMs });
+}
+
+/** Notes a failed attempt on an endpoint. */
+function fails(trip: Trip, id: string, stage: Stage = 'waiting', code = 'ECONNREFUSED'): void {
+  trip.note(candidate(id), `http://${id}:80`, trip.outcomes.length + 1, 'random', stage, 'failure', code, 3, refused);
+}
+
+const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+
+/** Goes on to the next endpoint, and pays for it as whoever sends does. */
+async function nextId(trip: Trip): Promise<string> {
+  const { endpoint } = await trip.next();
+  if (trip.takePayment()) trip.site.budget.spent(trip.site.clock.now());
+  return endpoint.id;
+}
+
+/** What became of a promise, once everything that waits for no timer has run. */
+async function stateOf(promise: Promise<unknown>): Promise<string> {
+  const state = Promise.race([
+    promise.then(
+      () => 'resolved',
+      (error: unknown) => (isClerkError(error) ? error.code : String(error)),
+    ),
+    settled().then(() => 'pending'),
+  ]);
+  return state;
+}
+
+test('each attempt goes to an endpoint that was not tried, until there is none', async () => {
+  const site = new FakeSite('a', 'b', 'c');
+  const trip = tripOver(site);
+  fails(trip, 'a');
+  expect(await nextId(trip)).toBe('b');
+  fails(trip, 'b');
+  expect(await nextId(trip)).toBe('c');
+  fails(trip, 'c');
+  expect(site.looks).toEqual([]);
+  await expect(trip.next()).rejects.toMatchObject({
+    code: 'ENDPOINTS_EXHAUSTED',
+    execution: 'none',
+    message: 'No endpoint of /shop/orders answered: 3 attempts in 0 ms, the last one ended with ECONNREFUSED',
+    cause: refused,
+  });
+  expect(site.looks).toEqual([['a', 'b', 'c']]);
+});
+
+test('a look-up that brings a new endpoint is worth one more attempt', async () => {
+  const site = new FakeSite('a');
+  const trip = tripOver(site);
+  site.onLook = () => {
+    site.candidates.push(candidate('new'));
+  };
+  fails(trip, 'a');
+  expect(await nextId(trip)).toBe('new');
+  fails(trip, 'new');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+  expect(site.looks).toHaveLength(1);
+});
+
+test('nobody is tried a sixth time', async () => {
+  const site = new FakeSite('a', 'b', 'c', 'd', 'e', 'f', 'g');
+  const trip = tripOver(site);
+  for (const id of ['a', 'b', 'c', 'd']) {
+    fails(trip, id);
+    await trip.next();
+  }
+  expect(trip.mayMoveOn('waiting', candidate('e'), site.clock.now())).toBe(false);
+  fails(trip, 'e');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED', outcomes: { length: 5 } });
+});
+
+test('no attempt starts with less than 10 ms left', async () => {
+  const site = new FakeSite('a', 'b');
+  const trip = tripOver(site, 'safe', true, 100);
+  fails(trip, 'a');
+  site.clock.advance(90);
+  expect(trip.mayMoveOn('waiting', candidate('a'), site.clock.now())).toBe(true);
+  expect(await nextId(trip)).toBe('b');
+  site.clock.advance(0.1);
+  expect(trip.mayMoveOn('waiting', candidate('a'), site.clock.now())).toBe(false);
+  await expect(trip.next()).rejects.toMatchObject({
+    code: 'DEADLINE_EXCEEDED',
+    message: 'Call of /shop/orders did not end within its 100 ms: time ran out after 1 attempt',
+  });
+});
+
+/** What a call does with the answer: sends the attempt, and pays for it if it costs anything. */
+async function goesOn(trip: Trip, site: FakeSite): Promise<void> {
+  await trip.next();
+  if (trip.takePayment()) site.budget.spent(site.clock.now());
+}
+
+test('what certainly was not sent costs no budget, what may have run does, from then on', async () => {
+  const site = new FakeSite('a', 'b', 'c', 'd', 'e');
+  const now = site.clock.now();
+  const trip = tripOver(site, 'idempotent');
+  fails(trip, 'a', 'waiting');
+  await nextId(trip);
+  expect(site.budget.available(now)).toBe(2);
+  fails(trip, 'b', 'sent');
+  await nextId(trip);
+  expect(site.budget.available(now)).toBe(1);
+  // Not sent itself, but the next one may be the second to run.
+  fails(trip, 'c', 'waiting');
+  await nextId(trip);
+  expect(site.budget.available(now)).toBe(0);
+  fails(trip, 'd', 'answered');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'BUDGET_EXHAUSTED', execution: 'unknown' });
+});
+
+test('a repeat is paid for once, also when the running attempt was given up for it', async () => {
+  const site = new FakeSite('a', 'b', 'c');
+  const trip = tripOver(site);
+  const now = site.clock.now();
+  expect(trip.mayMoveOn('sent', candidate('a'), now)).toBe(true);
+  expect(site.budget.available(now)).toBe(1);
+  fails(trip, 'a', 'sent');
+  await nextId(trip);
+  expect(site.budget.available(now)).toBe(1);
+  // The next one is not paid for by the last.
+  fails(trip, 'b', 'sent');
+  await nextId(trip);
+  expect(site.budget.available(now)).toBe(0);
+  expect(trip.mayMoveOn('sent', candidate('c'), now)).toBe(false);
+});
+
+test('a running attempt is not given up where nobody else is left', () => {
+  const site = new FakeSite('a', 'b');
+  const trip = tripOver(site);
+  fails(trip, 'a');
+  expect(trip.mayMoveOn('sent', candidate('b'), site.clock.now())).toBe(false);
+  expect(site.budget.available(site.clock.now())).toBe(2);
+});
+
+test('a call that must run at most once moves on only while it certainly was not sent', async () => {
+  const site = new FakeSite('a', 'b');
+  const unsent = tripOver(site, 'once');
+  expect(unsent.mayMoveOn('sent', candidate('a'), site.clock.now())).toBe(false);
+  fails(unsent, 'a', 'waiting');
+  expect(await nextId(unsent)).toBe('b');
+  fails(unsent, 'b', 'sent');
+  await expect(unsent.next()).rejects.toMatchObject({
+    code: 'OUTCOME_UNKNOWN',
+    execution: 'unknown',
+    message:
+      "Call of /shop/orders was sent, its answer was lost (ECONNREFUSED), and it was not repeated, since its kind is 'once'; give it kind: 'idempotent' if running it twice does no harm",
+  });
+});
+
+test('a body that can be read once is not sent twice', async () => {
+  const site = new FakeSite('a', 'b');
+  const trip = tripOver(site, 'safe', false);
+  fails(trip, 'a', 'sent');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', message: expect.stringMatching(/since its body can be read only once$/) });
+});
+
+test('over several attempts the most cautious word wins', () => {
+  const site = new FakeSite('a', 'b');
+  const trip = tripOver(site);
+  expect(trip.execution).toBe('none');
+  fails(trip, 'a', 'waiting');
+  expect(trip.execution).toBe('none');
+  fails(trip, 'b', 'sent');
+  expect(trip.execution).toBe('unknown');
+  fails(trip, 'a', 'waiting');
+  expect(trip.execution).toBe('unknown');
+  expect(trip.late()).toMatchObject({ execution: 'unknown', outcomes: { length: 3 } });
+  expect(trip.aborted('bored')).toMatchObject({ code: 'ABORTED', execution: 'unknown', cause: 'bored' });
+});
+
+test('an endpoint that refuses is waited for if its next dial is soon, and not otherwise', async () => {
+  const site = new FakeSite('a', 'b');
+  const start = site.clock.now();
+  site.rests.set('b', start + 200);
+  const patient = tripOver(site);
+  fails(patient, 'a');
+  const next = patient.next();
+  expect(await stateOf(next)).toBe('pending');
+  site.clock.advance(199);
+  expect(await stateOf(next)).toBe('pending');
+  site.clock.advance(5);
+  expect((await next).endpoint.id).toBe('b');
+
+  site.rests.set('b', site.clock.now() + 251);
+  const impatient = tripOver(site);
+  fails(impatient, 'a');
+  await expect(impatient.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+
+  site.rests.set('b', site.clock.now() + 200);
+  const short = tripOver(site, 'safe', true, 150);
+  fails(short, 'a');
+  await expect(short.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+});
+
+test('an answer that asks to be left alone is waited for if that fits, and anybody may be asked then', async () => {
+  const site = new FakeSite('a');
+  const trip = tripOver(site);
+  expect(trip.mayWait('answered', 1_000, site.clock.now())).toBe(true);
+  expect(site.budget.available(site.clock.now())).toBe(1);
+  fails(trip, 'a', 'answered');
+  const next = trip.next();
+  site.clock.advance(999);
+  expect(await stateOf(next)).toBe('pending');
+  site.clock.advance(5);
+  expect((await next).endpoint.id).toBe('a');
+  expect(trip.takePayment()).toBe(true);
+  expect(trip.takePayment()).toBe(false);
+  site.budget.spent(site.clock.now());
+  expect(site.budget.available(site.clock.now())).toBe(1);
+  expect(trip.mayWait('answered', 8_996, site.clock.now())).toBe(false);
+  expect(tripOver(site, 'once').mayWait('answered', 0, site.clock.now())).toBe(false);
+  expect(tripOver(site, 'safe', false).mayWait('answered', 0, site.clock.now())).toBe(false);
+});
+
+test('where nobody else is left, one whose connection was cut is asked once more, and pays for it', async () => {
+  const site = new FakeSite('a');
+  const trip = tripOver(site);
+  fails(trip, 'a', 'sent', 'ECONNRESET');
+  expect(await nextId(trip)).toBe('a');
+  expect(site.looks).toEqual([['a']]);
+  expect(site.budget.available(site.clock.now())).toBe(1);
+  fails(trip, 'a', 'sent', 'ECONNRESET');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED', execution: 'unknown' });
+
+  const silent = tripOver(site);
+  fails(silent, 'a', 'sent', 'ATTEMPT_TIMEOUT');
+  await expect(silent.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+});
+
+test('what is known is looked up anew before a repeat if it has run out', async () => {
+  const site = new FakeSite('a', 'b');
+  site.warm = false;
+  site.onLook = () => {
+    site.candidates = [candidate('new')];
+  };
+  const trip = tripOver(site);
+  fails(trip, 'a');
+  expect(await nextId(trip)).toBe('new');
+  expect(site.looks).toEqual([['a']]);
+});
+
+test('where nobody was reached the service is started, once, and everybody is asked anew', async () => {
+  const site = new FakeSite('a');
+  site.canStart = true;
+  const trip = tripOver(site);
+  site.clock.advance(50);
+  fails(trip, 'a');
+  expect(await nextId(trip)).toBe('a');
+  expect(site.starts).toEqual([site.clock.now() - 3]);
+  fails(trip, 'a');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+  expect(site.starts).toHaveLength(1);
+});
+
+test('a service that may have run the call is not started for it', async () => {
+  const site = new FakeSite('a');
+  site.canStart = true;
+  const trip = tripOver(site);
+  fails(trip, 'a', 'sent', 'ATTEMPT_TIMEOUT');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED', execution: 'unknown' });
+  expect(site.starts).toEqual([]);
+});
+
+test('a start that fails is the error of the call', async () => {
+  const site = new FakeSite('a');
+  site.canStart = true;
+  site.onStart = () => Promise.reject(new ClerkError('FACTORY_FAILED', 'no such program'));
+  const trip = tripOver(site);
+  fails(trip, 'a');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'FACTORY_FAILED', message: 'no such program', outcomes: { length: 1 } });
+});
+
+test('a call that was settled meanwhile goes nowhere', async () => {
+  const site = new FakeSite('a', 'b');
+  const trip = tripOver(site);
+  site.onLook = () => {
+    trip.settled = true;
+    site.candidates.push(candidate('new'));
+  };
+  fails(trip, 'a');
+  fails(trip, 'b');
+  await expect(trip.next()).rejects.toThrow();
+});
+
+test('an outcome is told once, as an immutable record', () => {
+  const site = new FakeSite('a');
+  const trip = tripOver(site);
+  const outcome = trip.note(candidate('a'), 'http://a:81', 1, 'random', 'sent', 'failure', 'ECONNRESET', 12.3456, refused);
+  expect(outcome).toEqual({
+    number: 1,
+    endpoint: 'a',
+    address: 'http://a:81',
+    chosen: 'random',
+    stage: 'sent',
+    verdict: 'failure',
+    code: 'ECONNRESET',
+    ms: 12.35,
+    error: refused,
+  });
+  expect(Object.isFrozen(outcome)).toBe(true);
+  expect(site.reporter.of('attempt')).toEqual([{ name: '/shop/orders', outcome }]);
+  expect(trip.outcomes).toEqual([outcome]);
+});

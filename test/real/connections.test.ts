@@ -1,0 +1,103 @@
+/** Which connection a request travels on: calls that must run at most once trust only fresh ones, and silent ones are trusted by nobody. */
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { isClerkError } from 'binding-clerk';
+import { bound } from './bound.js';
+import { rawPeer } from './raw-peer.js';
+import { webServer } from './web-server.js';
+
+const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
+
+test('a connection that was idle for a second carries a GET, and no call that must run at most once', async () => {
+  const peer = await rawPeer('answer');
+  const { orders } = bound([peer.address]);
+  const ask = async (method: string, idleMs: number): Promise<void> => {
+    await orders.json('/orders', { method });
+    await sleep(idleMs);
+  };
+
+  await ask('GET', 20);
+  await ask('POST', 20);
+  await ask('POST', 1_050);
+  await ask('GET', 20);
+  await ask('POST', 20);
+
+  const on = (wanted: string): number[] =>
+    peer.executed.filter(({ method }) => method === wanted).map(({ connection }) => connection);
+  expect(on('GET')).toEqual([1, 1]);
+  expect(on('POST')).toHaveLength(3);
+  expect(on('POST').slice(0, 2)).not.toContain(on('POST')[2]);
+});
+
+test('calls that must run at most once are not pipelined, whatever undici is told', async () => {
+  const peer = await rawPeer('silence');
+  const { orders } = bound([peer.address], { connections: 1, undici: { pipelining: 10 } });
+
+  const calls = [1, 2, 3].map(() =>
+    orders
+      .json('/orders', { method: 'POST', timeoutMs: 300 })
+      .catch((error: unknown) => (isClerkError(error) ? error.execution : error)),
+  );
+
+  expect(await Promise.all(calls)).toEqual(['unknown', 'none', 'none']);
+  expect(peer.executed).toHaveLength(1);
+});
+
+test('a connection that has gone silent is not used again', async () => {
+  const peer = await rawPeer('silence');
+  const other = await hello();
+  const { orders, clerk } = bound([peer.address, other.address]);
+  const revived = new Promise((resolve) => clerk.on('revived', resolve));
+
+  await orders.json('/silent');
+  peer.fate = 'answer';
+  const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
+  await revived;
+  clearInterval(calls);
+  await orders.json('/again');
+
+  const [first, ...later] = peer.executed;
+  expect([first?.path, first?.connection]).toEqual(['/silent', 1]);
+  expect(later.map(({ path }) => path)).toContain('/again');
+  expect(later.filter(({ connection }) => connection === 1)).toEqual([]);
+});
+
+test('an endpoint whose connections are lost between two calls is connected to anew, and nobody notices', async () => {
+  const server = await hello();
+  const sockets: Socket[] = [];
+  server.server.on('connection', (socket) => sockets.push(socket));
+  const { orders, clerk } = bound([server.address]);
+  const trouble: unknown[] = [];
+  clerk.on('suspect', (event) => trouble.push(event));
+
+  for (let i = 0; i < 10; i++) {
+    await orders.json('/orders', { method: i % 2 ? 'GET' : 'POST' });
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await sleep(10);
+  }
+
+  expect(server.seen).toHaveLength(10);
+  expect(trouble).toEqual([]);
+});
+
+test('a connector of the program’s own is used for everything, probes included', async () => {
+  const server = await hello();
+  const dialled: string[] = [];
+  const connector = (
+    { hostname, port }: { hostname: string; port: string },
+    callback: (error: Error | null, socket: Socket | null) => void,
+  ): Socket => {
+    dialled.push(`${hostname}:${port}`);
+    const socket = connect(Number(new URL(server.address).port), '127.0.0.1');
+    return socket
+      .once('connect', () => callback(null, socket))
+      .once('error', (error) => callback(error, null));
+  };
+  const { orders } = bound(['http://orders.internal:8080'], { undici: { connect: connector } });
+
+  expect(await orders.json('/orders')).toEqual({ ok: true });
+  expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
+  expect(new Set(dialled)).toEqual(new Set(['orders.internal:8080']));
+  expect(new Set(server.hosts)).toEqual(new Set(['orders.shop.clerk']));
+});

@@ -1,0 +1,336 @@
+/** The clerk as an undici dispatcher: names under `.clerk` are calls, everything else passes through untouched. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as undici from 'undici';
+import type { Dispatcher } from 'undici';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { createClerk, isClerkError } from 'binding-clerk';
+import { bound } from './bound.js';
+import { rawPeer } from './raw-peer.js';
+import { bodyOf, nobodysAddress, webServer } from './web-server.js';
+
+const origin = 'http://orders.shop.clerk';
+
+/** A server that echoes bodies, and whatever comes after an upgrade. */
+async function echo() {
+  const server = await webServer(
+    (request, response) =>
+      void bodyOf(request).then((body) => response.end(body.length > 0 ? body : '{"ok":true}')),
+  );
+  const onUpgrade = (request: IncomingMessage, socket: Socket): void => {
+    socket.on('error', () => undefined);
+    if (request.url === '/never') return;
+    upgraded.push(String(request.headers.host));
+    socket.write(
+      request.method === 'CONNECT'
+        ? 'HTTP/1.1 200 OK\r\n\r\n'
+        : 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n',
+    );
+    socket.pipe(socket);
+  };
+  const upgraded: string[] = [];
+  server.server.on('upgrade', onUpgrade).on('connect', onUpgrade);
+  return { ...server, upgraded };
+}
+
+describe('undici’s own methods over the dispatcher', () => {
+  test('request, stream and pipeline reach the second endpoint when the first refuses', async () => {
+    const server = await echo();
+    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { dispatcher } = clerk;
+
+    const { body } = await undici.request(`${origin}/orders`, {
+      method: 'POST',
+      body: 'one pizza',
+      dispatcher,
+    });
+    expect(await body.text()).toBe('one pizza');
+
+    const pieces: Buffer[] = [];
+    await dispatcher.stream(
+      { origin, path: '/orders', method: 'POST', body: 'two pizzas' },
+      () =>
+        new Writable({
+          write: (chunk: Buffer, _encoding, done) => {
+            pieces.push(chunk);
+            done();
+          },
+        }),
+    );
+    expect(Buffer.concat(pieces).toString()).toBe('two pizzas');
+
+    const pipeline = dispatcher.pipeline(
+      { origin, path: '/orders', method: 'POST' },
+      ({ body: reply }) => reply,
+    );
+    pipeline.end('three pizzas');
+    expect(await text(pipeline)).toBe('three pizzas');
+    expect(new Set(server.hosts)).toEqual(new Set(['orders.shop.clerk']));
+  });
+
+  test('connect hands over the connection', async () => {
+    const server = await echo();
+    const { clerk } = bound([await nobodysAddress(), server.address]);
+
+    const { socket, statusCode } = await clerk.dispatcher.connect({ origin, path: 'inside:80' });
+    socket.write('hello');
+
+    expect([statusCode, String(await once(socket, 'data'))]).toEqual([200, 'hello']);
+    socket.destroy();
+  });
+
+  test('takes the origin as a URL too', async () => {
+    const server = await echo();
+    const { clerk } = bound([server.address]);
+
+    const { body } = await clerk.dispatcher.request({
+      origin: new URL(origin),
+      path: '/orders',
+      method: 'GET',
+    });
+    expect(await body.json()).toEqual({ ok: true });
+  });
+
+  test('an error is a ClerkError as it is', async () => {
+    const { clerk } = bound([await nobodysAddress()]);
+    const error: unknown = await undici
+      .request(`${origin}/orders`, { dispatcher: clerk.dispatcher })
+      .catch((reason: unknown) => reason);
+
+    expect(isClerkError(error) && [error.code, error.execution]).toEqual(['ENDPOINTS_EXHAUSTED', 'none']);
+  });
+
+  test('undici’s word idempotent is believed', async () => {
+    const peer = await rawPeer('reset');
+    const server = await echo();
+    const { clerk } = bound([{ address: peer.address }, { address: server.address, weight: 0 }]);
+
+    const { body } = await clerk.dispatcher.request({
+      origin,
+      path: '/orders',
+      method: 'PUT',
+      body: 'one pizza',
+      idempotent: true,
+    });
+    expect([await body.text(), peer.executed.length]).toEqual(['one pizza', 1]);
+  });
+});
+
+describe('upgrades', () => {
+  test('the deadline is for the handshake only', async () => {
+    const server = await echo();
+    const { clerk, orders } = bound([await nobodysAddress(), server.address]);
+
+    const pending = (): number =>
+      orders.explain().candidates.reduce((sum, candidate) => sum + candidate.pending, 0);
+
+    const { socket } = await clerk.dispatcher.upgrade({
+      origin,
+      path: '/live',
+      protocol: 'echo',
+      timeoutMs: 1_000,
+    } as Dispatcher.UpgradeOptions);
+    await sleep(1_100);
+    socket.write('still here');
+
+    expect(String(await once(socket, 'data'))).toBe('still here');
+    expect(server.upgraded).toEqual(['orders.shop.clerk']);
+    expect(pending()).toBe(1);
+    socket.destroy();
+    await once(socket, 'close');
+    expect(pending()).toBe(0);
+  });
+
+  test('a handshake that is not answered ends by the deadline', async () => {
+    const server = await echo();
+    const { clerk } = bound([server.address]);
+
+    const error: unknown = await clerk.dispatcher
+      .upgrade({ origin, path: '/never', protocol: 'echo', timeoutMs: 200 } as Dispatcher.UpgradeOptions)
+      .catch((reason: unknown) => reason);
+
+    expect(isClerkError(error) && [error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'unknown']);
+  });
+
+  test('a WebSocket goes to an endpoint that lives, says what it has to say, and outlives the deadline', async () => {
+    const server = await webServer(() => undefined);
+    const sockets = new WebSocketServer({ server: server.server });
+    sockets.on('connection', (socket) =>
+      socket.on('message', (message) => socket.send(`you said ${String(message)}`)),
+    );
+    const { clerk } = bound([await nobodysAddress(), server.address]);
+
+    const socket = new undici.WebSocket(`${origin.replace('http', 'ws')}/live`, {
+      dispatcher: clerk.dispatcher,
+    });
+    await new Promise((resolve, reject) => {
+      socket.addEventListener('open', resolve);
+      socket.addEventListener('error', reject);
+    });
+    const answer = new Promise((resolve) => socket.addEventListener('message', ({ data }) => resolve(data)));
+    socket.send('hello');
+
+    expect(await answer).toBe('you said hello');
+    const closed = new Promise((resolve) => socket.addEventListener('close', resolve));
+    socket.close();
+    await closed;
+  });
+});
+
+describe('fetch', () => {
+  /** Node's types know no dispatcher of another undici; the option is the same. */
+  const by = (dispatcher: Dispatcher, init: RequestInit = {}): RequestInit => ({
+    ...init,
+    dispatcher: dispatcher as never,
+  });
+
+  test('Node’s own takes it', async () => {
+    const server = await echo();
+    const { clerk } = bound([await nobodysAddress(), server.address]);
+
+    const response = await fetch(
+      `${origin}/orders`,
+      by(clerk.dispatcher, { method: 'POST', body: 'one pizza' }),
+    );
+    expect([response.status, await response.text()]).toEqual([200, 'one pizza']);
+  });
+
+  test('Node’s own fails as fetch does, and the cause is a ClerkError', async () => {
+    const { clerk } = bound([await nobodysAddress()]);
+
+    const error = (await fetch(`${origin}/orders`, by(clerk.dispatcher)).catch(
+      (reason: unknown) => reason,
+    )) as TypeError;
+    expect(error).toBeInstanceOf(TypeError);
+    expect(isClerkError(error.cause) && error.cause.code).toBe('ENDPOINTS_EXHAUSTED');
+  });
+
+  test('the whole program’s, once it is the global dispatcher', async () => {
+    const server = await echo();
+    const elsewhere = await webServer((_request, response) => void response.end('elsewhere'));
+    const before = undici.getGlobalDispatcher();
+    const { clerk } = bound([server.address]);
+    undici.setGlobalDispatcher(clerk.dispatcher);
+    onTestFinished(() => undici.setGlobalDispatcher(before));
+
+    expect(await (await fetch(`${origin}/orders`)).json()).toEqual({ ok: true });
+    expect(await (await fetch(`${elsewhere.address}/page`)).text()).toBe('elsewhere');
+    expect(await (await undici.request(`${origin}/orders`)).body.json()).toEqual({ ok: true });
+    expect(await (await undici.request(`${elsewhere.address}/page`)).body.text()).toBe('elsewhere');
+  });
+
+  test('a redirect to another name is bound anew, one to elsewhere passes through; only fetch follows', async () => {
+    const stock = await webServer((_request, response) => void response.end('stock'));
+    const outside = await webServer((_request, response) => void response.end('outside'));
+    const server = await webServer(
+      (request, response) =>
+        void response
+          .writeHead(302, {
+            location: request.url === '/a' ? 'http://stock.shop.clerk/all' : `${outside.address}/page`,
+          })
+          .end(),
+    );
+    const clerk = createClerk({ registry: { '/shop/orders': server.address, '/shop/stock': stock.address } });
+    onTestFinished(() => clerk.destroy());
+
+    expect(await (await clerk.fetch(`${origin}/a`)).text()).toBe('stock');
+    expect(await (await clerk.fetch(`${origin}/b`)).text()).toBe('outside');
+    expect((await clerk.bind('/shop/orders').request({ path: '/a' })).statusCode).toBe(302);
+    expect(stock.hosts).toEqual(['stock.shop.clerk']);
+  });
+
+  test('takes a Request, and what any call may be given', async () => {
+    const peer = await rawPeer('reset');
+    const server = await echo();
+    const { clerk } = bound([{ address: peer.address }, { address: server.address, weight: 0 }]);
+
+    const first = await clerk.fetch(new undici.Request(`${origin}/orders`, { headers: { 'x-who': 'me' } }));
+    expect(await first.json()).toEqual({ ok: true });
+    const bad = await clerk.fetch(`${origin}/orders`, { timeoutMs: -1 }).catch((error: unknown) => error);
+    expect(bad).toBeInstanceOf(TypeError);
+    expect((bad as TypeError).cause).toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  test.each([
+    'http://clerk/',
+    'http://orders.shop.clerk:8080/',
+    'http://orders.shop.clerk./',
+    'http://UPPER_CASE.clerk/',
+    'http://mañana.clerk/',
+  ])('%s is no name', async (url) => {
+    const server = await echo();
+    const { clerk } = bound([server.address]);
+    const error = (await clerk.fetch(url).catch((reason: unknown) => reason)) as TypeError;
+
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.cause).toMatchObject({ code: 'NAME_INVALID', execution: 'none' });
+    expect(server.seen).toEqual([]);
+  });
+});
+
+describe('what is not ours', () => {
+  function recorder() {
+    const calls: unknown[][] = [];
+    let closes = 0;
+    const passTo = {
+      dispatch: (...args: unknown[]) => {
+        calls.push(args);
+        return false;
+      },
+      close: () => closes++,
+      destroy: () => closes++,
+    };
+    const clerk = createClerk({ registry: {}, dispatcher: passTo as unknown as Dispatcher });
+    return { calls, clerk, closes: () => closes };
+  }
+
+  test.each([
+    'http://example.com',
+    'https://clerk.example.com',
+    'http://notclerk',
+    'http://orders.clerk.com',
+    'http://127.0.0.1:80',
+    new URL('http://example.com'),
+  ])('%s arrives at the given dispatcher: same options, same handler, same answer', async (elsewhere) => {
+    const { calls, clerk } = recorder();
+    const options = Object.freeze({ origin: elsewhere, path: '/', method: 'GET' as const });
+    const handler = Object.freeze({ onRequestStart: () => undefined });
+
+    expect(clerk.dispatcher.dispatch(options, handler)).toBe(false);
+
+    expect(calls).toHaveLength(1);
+    expect(calls[0]?.[0]).toBe(options);
+    expect(calls[0]?.[1]).toBe(handler);
+    await clerk.close();
+  });
+
+  test('never closes what it passes to', async () => {
+    const { clerk, closes } = recorder();
+    await clerk.close();
+    await clerk.destroy();
+    expect(closes()).toBe(0);
+  });
+
+  test('goes to what was the global dispatcher when the clerk was made', async () => {
+    const before = undici.getGlobalDispatcher();
+    onTestFinished(() => undici.setGlobalDispatcher(before));
+    const origins: unknown[] = [];
+    const recording = {
+      dispatch: (options: Dispatcher.DispatchOptions) => origins.push(options.origin) > 0,
+    } as unknown as Dispatcher;
+    undici.setGlobalDispatcher(
+      Object.assign(Object.create(undici.Dispatcher.prototype) as Dispatcher, recording),
+    );
+    const clerk = createClerk({ registry: {} });
+    undici.setGlobalDispatcher(before);
+
+    clerk.dispatcher.dispatch({ origin: 'http://example.com', path: '/', method: 'GET' }, {});
+    expect(origins).toEqual(['http://example.com']);
+    await clerk.close();
+  });
+});

@@ -1,0 +1,304 @@
+/** Starting what nobody runs: once for any number of callers, each with its own deadline, and again when it has died. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createClerk, isClerkError, type BindOptions, type ClerkOptions, type Factory } from 'binding-clerk';
+import { rawPeer, type RawPeer } from './raw-peer.js';
+import { thrown } from './thrown.js';
+import { nobodysAddress, stop, webServer } from './web-server.js';
+
+/** A clerk whose registry knows nobody, and a binding that can start the service. */
+function starting(factory: Factory, bind: BindOptions = {}, options: Partial<ClerkOptions> = {}) {
+  const clerk = createClerk({ registry: {}, ...options });
+  onTestFinished(() => clerk.destroy());
+  return { clerk, orders: clerk.bind('/shop/orders', { factory, ...bind }) };
+}
+
+const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
+
+/** A factory that waits until it is let go on. */
+function held(result: () => ReturnType<Factory>) {
+  let letGo: () => void = () => undefined;
+  let asked: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  const begun = new Promise<void>((resolve) => (asked = resolve));
+  let starts = 0;
+  const factory: Factory = async () => {
+    starts++;
+    asked();
+    await gate;
+    return result();
+  };
+  return { factory, letGo, begun, starts: () => starts };
+}
+
+describe('one start', () => {
+  test('serves two hundred callers, of every way of calling and of several bindings', async () => {
+    const server = await hello();
+    const { factory, letGo, begun, starts } = held(() => server.address);
+    const { clerk, orders } = starting(factory);
+    const started: unknown[] = [];
+    clerk.on('started', ({ name, endpoints }) => started.push([name, endpoints]));
+    const others = clerk.bind('/shop/orders', { factory });
+    const ways: (() => Promise<unknown>)[] = [
+      () => orders.json('/orders'),
+      () =>
+        orders
+          .request({ path: '/orders', method: 'POST', body: 'one pizza' })
+          .then(({ body }) => body.json()),
+      () => others.json('/orders'),
+      () => orders.call(() => ({ ok: true })),
+      () => orders.ready().then(() => ({ ok: true })),
+    ];
+
+    const calls = Array.from({ length: 200 }, (_, i) => ways[i % ways.length]?.());
+    await begun;
+    await sleep(20);
+    letGo();
+
+    expect(await Promise.all(calls)).toEqual(Array(200).fill({ ok: true }));
+    expect(starts()).toBe(1);
+    expect(started).toEqual([['/shop/orders', [server.address]]]);
+  });
+
+  test('may take longer than some of its callers have time', async () => {
+    const server = await hello();
+    const { factory, letGo, begun, starts } = held(() => [server.address]);
+    const { orders } = starting(factory);
+    const controller = new AbortController();
+
+    const patient = orders.json('/orders');
+    const hasty = thrown(orders.json('/orders', { timeoutMs: 50 }));
+    const gone = thrown(orders.json('/orders', { signal: controller.signal }));
+    await begun;
+    controller.abort();
+
+    expect([(await hasty).code, (await hasty).execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
+    expect([(await gone).code, (await gone).execution]).toEqual(['ABORTED', 'none']);
+    letGo();
+    expect(await patient).toEqual({ ok: true });
+    expect([starts(), server.seen.length]).toEqual([1, 1]);
+  });
+
+  test('goes on when every caller has left, and serves the next one', async () => {
+    const server = await hello();
+    const { factory, letGo, begun, starts } = held(() => server.address);
+    const { orders } = starting(factory);
+    const hasty = thrown(orders.json('/orders', { timeoutMs: 50 }));
+    await begun;
+    await hasty;
+
+    const next = orders.json('/orders');
+    letGo();
+    expect(await next).toEqual({ ok: true });
+    expect(starts()).toBe(1);
+  });
+
+  test('is told the name, and a signal that has not been aborted', async () => {
+    const server = await hello();
+    const told: unknown[] = [];
+    const { orders } = starting(({ name, signal }) => {
+      told.push(name, signal.aborted);
+      return server.address;
+    });
+
+    await orders.json('/orders');
+    expect(told).toEqual(['/shop/orders', false]);
+  });
+
+  test('is not needed where somebody runs, nor after the registry has learned of somebody', async () => {
+    const server = await hello();
+    let starts = 0;
+    const { orders } = starting(
+      () => (starts++, server.address),
+      {},
+      { registry: { '/shop/orders': server.address } },
+    );
+    await orders.json('/orders');
+    expect(starts).toBe(0);
+  });
+});
+
+describe('a start that fails', () => {
+  test('fails every caller with the cause, and is not tried again at once', async () => {
+    const cause = new Error('No memory left');
+    let starts = 0;
+    const { orders, clerk } = starting(async () => {
+      starts++;
+      throw cause;
+    });
+
+    const errors = await Promise.all(Array.from({ length: 50 }, () => thrown(orders.json('/orders'))));
+    for (let i = 0; i < 50; i++)
+      errors.push(await thrown(orders.request({ path: '/orders', method: 'POST' })));
+    const fetched = (await clerk
+      .bind('/shop/orders', {
+        factory: () => {
+          throw cause;
+        },
+      })
+      .json('/orders')
+      .catch((error: unknown) => error)) as Error;
+
+    for (const error of [...errors, fetched])
+      expect(isClerkError(error) && [error.code, error.execution, error.cause]).toEqual([
+        'FACTORY_FAILED',
+        'none',
+        cause,
+      ]);
+    expect(starts).toBe(1);
+    expect(errors.at(-1)?.message).toContain('No memory left');
+  });
+
+  test('is tried again after its pause, and then it works', async () => {
+    const server = await hello();
+    let starts = 0;
+    const { orders } = starting(() => {
+      if (++starts === 1) throw new Error('Not yet');
+      return server.address;
+    });
+
+    expect((await thrown(orders.json('/orders'))).code).toBe('FACTORY_FAILED');
+    for (let answer: unknown; answer === undefined;) {
+      answer = await orders.json('/orders').catch(() => undefined);
+      if (answer === undefined) await sleep(50);
+    }
+    expect([starts, server.seen.length]).toEqual([2, 1]);
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['an empty list', []],
+    ['a number', 8080],
+    ['an address with a path', 'http://127.0.0.1:80/path'],
+    ['no address', { id: 'a' }],
+    ['an instance twice', ['http://127.0.0.1:1', 'http://127.0.0.1:1']],
+    ['words', 'it runs'],
+  ])('so does one that returns %s', async (_what, nonsense) => {
+    const { orders } = starting(() => nonsense as string);
+
+    const error = await thrown(orders.json('/orders'));
+    expect([error.code, error.execution]).toEqual(['FACTORY_FAILED', 'none']);
+  });
+
+  test('a service that was started and listens nowhere has failed, after one more start at most', async () => {
+    const dead = await nobodysAddress();
+    let starts = 0;
+    const { orders } = starting(() => (starts++, dead));
+
+    const errors = await Promise.all(
+      Array.from({ length: 20 }, () => thrown(orders.json('/orders', { timeoutMs: 3_000 }))),
+    );
+
+    for (const { code, execution } of errors)
+      expect(['FACTORY_FAILED', 'ENDPOINTS_EXHAUSTED', 'DEADLINE_EXCEEDED'].includes(code) && execution).toBe(
+        'none',
+      );
+    expect(starts).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('what was started and has died', () => {
+  test.each(['GET', 'POST'])('is started again within a call (%s)', async (method) => {
+    const peers: RawPeer[] = [];
+    const { orders } = starting(async () => {
+      const peer = await rawPeer('answer');
+      peers.push(peer);
+      return peer.address;
+    });
+    expect(await orders.json('/orders', { method })).toEqual({ ok: true });
+    await peers[0]?.refuse();
+    await sleep(20);
+
+    expect(await orders.json('/orders', { method })).toEqual({ ok: true });
+    expect(peers.map(({ executed }) => executed.length)).toEqual([1, 1]);
+  });
+
+  test('is started once for all who miss it', async () => {
+    const peers: RawPeer[] = [];
+    const { orders } = starting(async () => {
+      const peer = await rawPeer('answer');
+      peers.push(peer);
+      return peer.address;
+    });
+    await orders.json('/orders');
+    await peers[0]?.refuse();
+    await sleep(20);
+
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => orders.json('/orders', { method: i % 2 ? 'GET' : 'POST' })),
+    );
+
+    expect(answers).toEqual(Array(50).fill({ ok: true }));
+    expect(peers).toHaveLength(2);
+  });
+
+  test('with the request on the way is not asked twice by a call that must run at most once', async () => {
+    const peers: RawPeer[] = [];
+    const { orders } = starting(async () => {
+      const peer = await rawPeer(peers.length === 0 ? 'reset' : 'answer');
+      peers.push(peer);
+      return peer.address;
+    });
+
+    const error = await thrown(orders.json('/orders', { method: 'POST' }));
+    expect([error.code, error.execution, peers.length]).toEqual(['OUTCOME_UNKNOWN', 'unknown', 1]);
+  });
+});
+
+describe('closing', () => {
+  test('destroy during a start aborts it and ends its callers', async () => {
+    const server = await hello();
+    let signal: AbortSignal | undefined;
+    let begun: () => void = () => undefined;
+    const there = new Promise<void>((resolve) => (begun = resolve));
+    const { clerk, orders } = starting(async (context) => {
+      signal = context.signal;
+      begun();
+      await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+      return server.address;
+    });
+    const calls = [
+      thrown(orders.json('/orders')),
+      thrown(orders.request({ path: '/orders', method: 'POST' })),
+      thrown(orders.call(() => 1)),
+    ];
+    await there;
+    await clerk.destroy();
+
+    for (const error of await Promise.all(calls))
+      expect([error.code, error.execution]).toEqual(['CLOSED', 'none']);
+    expect(signal?.aborted).toBe(true);
+    expect(server.seen).toEqual([]);
+  });
+
+  test('close during a start waits for the callers it has', async () => {
+    const server = await hello();
+    const { factory, letGo, begun } = held(() => server.address);
+    const { clerk, orders } = starting(factory);
+    const call = orders.json('/orders');
+    await begun;
+    const closing = clerk.close();
+    letGo();
+
+    expect(await call).toEqual({ ok: true });
+    await closing;
+    await stop(server.server);
+  });
+});
+
+test('the factory runs in the context of the caller that caused it', async () => {
+  const server = await hello();
+  const requestId = new AsyncLocalStorage<string>();
+  const seen: (string | undefined)[] = [];
+  const { orders } = starting(async () => {
+    seen.push(requestId.getStore());
+    await sleep(10);
+    seen.push(requestId.getStore());
+    return server.address;
+  });
+
+  await requestId.run('first', () => orders.json('/orders'));
+  expect(seen).toEqual(['first', 'first']);
+});

@@ -1,0 +1,66 @@
+/** Runs a small program from `programs/` in a process of its own, and tells what it printed and how it ended. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+/** How a program ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program that runs. */
+export interface Program {
+  readonly child: ChildProcess;
+  /** Resolves with the first line it prints from now on that begins with `word`, without that word. */
+  says(word: string): Promise<string>;
+  readonly ended: Promise<Ended>;
+}
+
+/**
+ * Starts one. It ends with the test, whatever it thinks of that.
+ *
+ * @param name - file in `programs/`
+ * @param args - its arguments
+ */
+export function program(name: string, ...args: readonly string[]): Program {
+  const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [...(name.endsWith('.ts') ? ['--import', 'tsx'] : []), path, ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let stdout = '';
+  let stderr = '';
+  let heard = (): void => undefined;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    heard();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (code) => resolve({ code, stdout, stderr })),
+  );
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    child,
+    ended,
+    says: (word) =>
+      new Promise((resolve, reject) => {
+        const from = stdout.length;
+        void ended.then(({ code }) =>
+          reject(
+            new Error(`${name} ended with ${String(code)} and never said '${word}': ${stdout}${stderr}`),
+          ),
+        );
+        heard = () => {
+          for (const line of stdout.slice(from).split('\n').slice(0, -1))
+            if (line.startsWith(word)) resolve(line.slice(word.length).trim());
+        };
+      }),
+  };
+}

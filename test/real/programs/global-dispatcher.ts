@@ -1,0 +1,76 @@
+/** Imports the library and makes a clerk, and says after each step whether the program's own world has changed. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Dispatcher } from 'undici';
+import { say } from './say.js';
+
+const symbol = Symbol.for('undici.globalDispatcher.1');
+const current = (): unknown => Reflect.get(globalThis, symbol);
+const [, , setBefore] = process.argv;
+const server = createServer((_request, response) => void response.end('{"ok":true}'));
+await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+let dispatched = 0;
+if (setBefore === 'own') {
+  const { Agent, setGlobalDispatcher } = await import('undici');
+  class Counting extends Agent {
+    override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+      dispatched++;
+      return super.dispatch(options, handler);
+    }
+  }
+  setGlobalDispatcher(new Counting());
+} else if (setBefore === 'fetched') {
+  await (await fetch(address)).text();
+}
+
+const {
+  fetch: fetchBefore,
+  Request: requestBefore,
+  Response: responseBefore,
+  FormData: formBefore,
+  Headers: headersBefore,
+} = globalThis;
+const namesBefore = Object.getOwnPropertyNames(globalThis).sort().join();
+const before = current();
+
+const { createClerk } = await import('binding-clerk');
+say('after-import', current() === before);
+
+const clerk = createClerk({ registry: { '/shop/orders': address } });
+const after = current();
+// Whoever was there stays; where nobody was, Node's own agent comes, as it would with the first fetch.
+say(
+  'after-create',
+  before === undefined
+    ? (after as object | undefined)?.constructor.name === 'Agent' &&
+        !(after instanceof (await import('undici')).Agent)
+    : after === before,
+);
+
+say('answer', await clerk.bind('/shop/orders').text('/orders'));
+say(
+  'same-globals',
+  fetch === fetchBefore &&
+    Request === requestBefore &&
+    Response === responseBefore &&
+    FormData === formBefore &&
+    Headers === headersBefore &&
+    Object.getOwnPropertyNames(globalThis).sort().join() === namesBefore,
+);
+say('after-call', current() === after);
+
+const { request, fetch: undiciFetch } = await import('undici');
+say('own-request', await (await request(address)).body.text());
+say('own-undici-fetch', await (await undiciFetch(address)).text());
+say('own-fetch', await (await fetch(address)).text());
+const passed = await clerk.fetch(address);
+say('passed', await passed.text());
+await clerk.close();
+say('after-close', current() === after);
+say('own-request-after-close', await (await request(address)).body.text());
+say('dispatched', dispatched);
+server.close().closeAllConnections();
+const agent = current() as { close?: () => Promise<void> } | undefined;
+await agent?.close?.();

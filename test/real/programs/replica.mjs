@@ -1,0 +1,8 @@
+/** One replica of a service: answers every request with its own name, a little later. Arguments: name, port (0 for a free one). */
+import { createServer } from 'node:http';
+
+const [, , name, port] = process.argv;
+const server = createServer((request, response) => {
+  setTimeout(() => response.end(JSON.stringify({ name })), 3);
+});
+server.listen(Number(port), '127.0.0.1', () => console.log(`port ${server.address().port}`));
