@@ -7,7 +7,7 @@ import type { Reachable } from './core/candidate.js';
 import type { Endpoint } from './core/endpoint.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
 import type { Verdict } from './core/outcome.js';
-import type { WireHandler, WireRequest } from './core/transport.js';
+import type { WireHandler } from './core/transport.js';
 import { kindOf, refuseUnknown, timeoutOf, type BindConfig } from './config.js';
 import { explain, type Explanation } from './explain.js';
 import { wireBody } from './invoke/body.js';
@@ -17,61 +17,10 @@ import { converse, inUse, settle, type Talk } from './invoke/conversation.js';
 import { Exchange } from './invoke/exchange.js';
 import { pinned } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
+import { checkRequest, PreparedRequest, type CallOptions, type Reply, type RequestOptions } from './request.js';
 import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
 import { requestOver } from './transport/methods.js';
-
-/** What any call may be given. */
-export interface CallOptions {
-  /** Time for the call, in ms, > 0. Default: the binding's. */
-  readonly timeoutMs?: number | undefined;
-  /** What a repeat would do. Default: the binding's, else by the method; `once` for `call`. */
-  readonly kind?: Kind | undefined;
-  /** Key that keeps calls together under the policy `affinity`. Default: the binding's. */
-  readonly affinity?: string | undefined;
-  /** Gives the call up when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A request, shaped like undici's. */
-export interface RequestOptions extends CallOptions {
-  /** Where in the service, beginning with `/`. */
-  readonly path: string;
-  /** Default `GET`. */
-  readonly method?: string;
-  /** As undici takes them. */
-  readonly headers?: Dispatcher.RequestOptions['headers'];
-  /** String, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. Streams are sent once. */
-  readonly body?: unknown;
-  /** Query parameters, added to `path`. */
-  readonly query?: Record<string, unknown>;
-  /** undici's word for `kind: 'idempotent'`. */
-  readonly idempotent?: boolean;
-  /** Handed through to the reply. */
-  readonly opaque?: unknown;
-  /** `raw` keeps headers as a list. */
-  readonly responseHeaders?: 'raw' | null;
-  /** Called with informational answers. */
-  readonly onInfo?: (info: { statusCode: number; headers: Record<string, string | string[]> }) => void;
-  /** Of the reply's body. */
-  readonly highWaterMark?: number;
-  /** Longest pause between two pieces of the body, in ms; 0 for none. */
-  readonly bodyTimeout?: number | null;
-  /** undici's own limit for the head, in ms, beside the call's time. */
-  readonly headersTimeout?: number | null;
-  /** Closes the connection after the request. */
-  readonly reset?: boolean;
-  /** Sends the head first and waits for 100 (HTTP/2). */
-  readonly expectContinue?: boolean;
-}
-
-/** The reply to a request: undici's, and who gave it after how many attempts. */
-export interface Reply extends Dispatcher.ResponseData {
-  /** Who answered. */
-  readonly endpoint: Endpoint;
-  /** Attempts it took, ≥ 1. */
-  readonly attempts: number;
-}
 
 /** What one endpoint answered to {@link Binding.gather}. */
 export type Gathered = { readonly endpoint: Endpoint; readonly reply: Reply } | { readonly endpoint: Endpoint; readonly error: ClerkError };
@@ -86,7 +35,6 @@ export interface Held extends Disposable, AsyncDisposable {
   release(verdict: Verdict): void;
 }
 
-const requestKeys = new Set(['path', 'method', 'headers', 'body', 'query', 'idempotent', 'opaque', 'responseHeaders', 'onInfo', 'highWaterMark', 'bodyTimeout', 'headersTimeout', 'reset', 'expectContinue', 'timeoutMs', 'kind', 'affinity', 'signal']);
 const callKeys = ['timeoutMs', 'kind', 'affinity', 'signal'];
 
 /** See {@link Clerk.bind}. */
@@ -208,13 +156,10 @@ export class Binding {
   #request(site: Site, options: RequestOptions): Promise<Reply> {
     return new Promise((resolve, reject) => {
       try {
-        const wire = this.#wire(options);
-        const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
-        const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
-        const call = new RequestCall(site, this.#kind(wire), wish, timeoutMs);
-        requestOver(call, wire as unknown as Dispatcher.RequestOptions, (error, data) => {
+        const request = this.#prepare(site, options);
+        requestOver(request, request as unknown as Dispatcher.RequestOptions, (error, data) => {
           if (error) reject(this.#asClerkError(error));
-          else resolve(call.complete(data as Dispatcher.ResponseData));
+          else resolve(request.complete(data as Dispatcher.ResponseData));
         });
       } catch (error) {
         reject(this.#asClerkError(error));
@@ -225,28 +170,20 @@ export class Binding {
   #collect<T>(path: string | RequestOptions, more: Omit<RequestOptions, 'path'> | undefined, read: (body: Buffer) => T): Promise<T> {
     try {
       const options = typeof path === 'string' ? (more === undefined ? { path } : { ...more, path }) : path;
-      const wire = this.#wire(options);
+      const request = this.#prepare(this.#site, options);
       const handler = new Collector(this.name, read, signalOf(options.signal));
-      const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
-      const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
-      new Exchange(this.#site, wire, handler, this.#kind(wire), wish, timeoutMs, handler).start();
+      request.start(handler, handler);
       return handler.promise;
     } catch (error) {
       return Promise.reject(this.#asClerkError(error));
     }
   }
 
-  /** The request as the transport takes it; refuses what nobody would read. */
-  #wire(options: RequestOptions): BindingRequest {
-    if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} needs an object with a path`);
-    for (const key in options) {
-      if (!requestKeys.has(key)) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
-    }
-    const { body } = options;
-    const path: unknown = options.path;
-    if (typeof path !== 'string' || !path.startsWith('/')) throw new ClerkError('CONFIG_INVALID', `A request of ${this.name} has the path ${String(path)}; it must be a string that begins with '/'`);
-    if (options.signal !== undefined) signalOf(options.signal);
-    return new BindingRequest(options, body instanceof URLSearchParams);
+  #prepare(site: Site, options: RequestOptions): PreparedRequest {
+    checkRequest(options, this.name);
+    const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
+    const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
+    return new PreparedRequest(options, site, this.#kind(options), wish, timeoutMs);
   }
 
   #kind(options: { readonly method?: string; readonly kind?: unknown; readonly idempotent?: unknown }): Kind {
@@ -285,87 +222,12 @@ export class Binding {
   }
 }
 
-/** One `request()`: what undici's own method dispatches on, and where its reply is completed. */
-class RequestCall {
-  #exchange: Exchange | undefined;
-
-  constructor(
-    readonly site: Site,
-    readonly kind: Kind,
-    readonly wish: Wish,
-    readonly timeoutMs: number,
-  ) {}
-
-  dispatch(wire: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    this.#exchange = new Exchange(this.site, wire, handler as unknown as WireHandler, this.kind, this.wish, this.timeoutMs, handler as unknown as AsyncResource);
-    this.#exchange.start();
-    return true;
-  }
-
-  complete(data: Dispatcher.ResponseData): Reply {
-    const reply = data as { endpoint?: Endpoint | undefined; attempts?: number };
-    reply.endpoint = this.#exchange?.endpoint;
-    reply.attempts = this.#exchange?.attempts ?? 0;
-    return reply as Reply;
-  }
-}
-
-/**
- * A request as undici reads it. Always the same fields in the same order: undici takes them apart for every request,
- * and a copy made with spread would cost it ten times as much.
- */
-class BindingRequest implements WireRequest {
-  readonly path: string;
-  readonly method: string;
-  readonly headers: RequestOptions['headers'];
-  readonly body: unknown;
-  readonly query: RequestOptions['query'];
-  readonly idempotent: boolean | undefined;
-  readonly opaque: unknown;
-  readonly responseHeaders: RequestOptions['responseHeaders'];
-  readonly onInfo: RequestOptions['onInfo'];
-  readonly highWaterMark: number | undefined;
-  readonly bodyTimeout: number | null | undefined;
-  readonly headersTimeout: number | null | undefined;
-  readonly reset: boolean | undefined;
-  readonly expectContinue: boolean | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly kind: Kind | undefined;
-
-  constructor(options: RequestOptions, form: boolean) {
-    this.path = options.path;
-    this.method = options.method ?? 'GET';
-    this.headers = form ? withFormType(options.headers) : options.headers;
-    this.body = wireBody(options.body);
-    this.query = options.query;
-    this.idempotent = options.idempotent;
-    this.opaque = options.opaque;
-    this.responseHeaders = options.responseHeaders;
-    this.onInfo = options.onInfo;
-    this.highWaterMark = options.highWaterMark;
-    this.bodyTimeout = options.bodyTimeout;
-    this.headersTimeout = options.headersTimeout;
-    this.reset = options.reset;
-    this.expectContinue = options.expectContinue;
-    this.signal = options.signal;
-    this.kind = options.kind;
-  }
-}
-
 function parseJson(name: string, body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ClerkError('STATUS', `${name} answered with a body that is no JSON: ${reasonOf(error)}`, { execution: 'done', cause: error });
   }
-}
-
-/** What `fetch` adds by itself, where the program did not say otherwise. */
-function withFormType(headers: RequestOptions['headers']): RequestOptions['headers'] {
-  if (headers === undefined || headers === null) return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
-  if (Array.isArray(headers) || Symbol.iterator in headers) return headers;
-  if (Object.keys(headers).some((key) => key.toLowerCase() === 'content-type')) return headers;
-  return { ...headers, 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
 }
 
 /** Counts a candidate as busy until it is released. */

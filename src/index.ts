@@ -3,7 +3,8 @@
 // For programs
 export { createClerk, type Clerk, type ClerkFetch } from './clerk.js';
 export type { ClerkOptions, BindOptions } from './config.js';
-export type { Binding, CallOptions, Gathered, Held, Reply, RequestOptions } from './binding.js';
+export type { Binding, Gathered, Held } from './binding.js';
+export type { CallOptions, Reply, RequestOptions } from './request.js';
 export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explain.js';
 export type { Resolved } from './resolved.js';
 export type { Change } from './watch.js';

@@ -12,20 +12,29 @@ const leastLatencyMs = 2;
 /** Load of a newcomer with a call in flight: above every known load, so it gets one call until it has answered. */
 const unknownLoad = 2 ** 30;
 
+/** Parts of one in which the weight of failures is counted. */
+const penaltyScale = 1_000;
+
 const slotMs = 5_000;
 const slots = 6;
 
 /** A member of an {@link EndpointTable}. */
 export class Member implements Reachable {
+  // What `load` reads comes first and is whole numbers: with thousands of members each choice touches cold memory, and
+  // a fraction would lie in a place of its own.
+  pending = 0;
+  /** Smoothed latency in µs; 0 while nothing is known. */
+  #latencyUs = 0;
+  /** When that was last written, in whole ms. */
+  #observedAt = 0;
+  /** What failures weigh, in thousandths. */
+  #penalty = 0;
+  #penaltyAt = 0;
   /** See {@link Reachable.endpoint}; replaced when the registry changes labels of the same instance. */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly secure: Channel | undefined;
   status: 'open' | 'closed' = 'open';
-  pending = 0;
-  latencyMs = 0;
-  /** When `latencyMs` was last written. */
-  observedAt = 0;
   /** When anything was last heard of it, or it was known to live otherwise. */
   heardAt = 0;
   /** Failures in a row. */
@@ -52,8 +61,6 @@ export class Member implements Reachable {
   /** Whether the registry still names it. */
   present = true;
 
-  #penalty = 0;
-  #penaltyAt = 0;
   readonly #good = new Float64Array(slots);
   readonly #bad = new Float64Array(slots);
   #slot = -1;
@@ -71,22 +78,38 @@ export class Member implements Reachable {
    * @see Finagle `PeakEwma`; Eckner, "Algorithms for Unevenly Spaced Time Series"
    */
   load(now: number): number {
-    const penalty = this.#penalty === 0 ? 1 : 1 + this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
-    if (this.latencyMs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
-    const latencyMs = this.latencyMs * Math.exp((this.observedAt - now) / decayMs);
+    const penalty = this.#penalty === 0 ? 1 : 1 + (this.#penalty / penaltyScale) * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
+    if (this.#latencyUs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
+    const latencyMs = this.#agedMs(now);
     return (latencyMs > leastLatencyMs ? latencyMs : leastLatencyMs) * (this.pending + 1) * penalty;
+  }
+
+  /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
+  get latencyMs(): number {
+    return this.#latencyUs / 1_000;
   }
 
   /** A latency above the average replaces it at once; one below it is blended in. */
   observe(latencyMs: number, now: number): void {
-    const aged = this.latencyMs === 0 ? 0 : this.latencyMs * Math.exp((this.observedAt - now) / decayMs);
-    if (latencyMs >= aged) {
-      this.latencyMs = latencyMs;
-    } else {
-      const kept = Math.exp((this.observedAt - now) / decayMs);
-      this.latencyMs = latencyMs * (1 - kept) + this.latencyMs * kept;
-    }
-    this.observedAt = now;
+    const agedMs = this.#agedMs(now);
+    const kept = latencyMs >= agedMs ? 0 : Math.exp((this.#observedAt - now) / decayMs);
+    this.#learn(latencyMs * (1 - kept) + this.latencyMs * kept, now);
+  }
+
+  /** An answer is this late at least: the average is no lower than that. */
+  lateBy(latencyMs: number, now: number): void {
+    if (this.#latencyUs !== 0 && latencyMs > this.#agedMs(now)) this.#learn(latencyMs, now);
+  }
+
+  #agedMs(now: number): number {
+    const idleMs = now - this.#observedAt;
+    // Below a thousandth of the lifetime the difference is below a thousandth too.
+    return idleMs < decayMs / 1_000 ? this.#latencyUs / 1_000 : (this.#latencyUs / 1_000) * Math.exp(-idleMs / decayMs);
+  }
+
+  #learn(latencyMs: number, now: number): void {
+    this.#latencyUs = Math.max(1, Math.round(latencyMs * 1_000));
+    this.#observedAt = Math.floor(now);
   }
 
   /**
@@ -94,8 +117,8 @@ export class Member implements Reachable {
    * not look fast.
    */
   penalize(now: number): void {
-    this.#penalty = this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs) + 20;
-    this.#penaltyAt = now;
+    this.#penalty = Math.round(this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs)) + 20 * penaltyScale;
+    this.#penaltyAt = Math.floor(now);
   }
 
   /** All connections, each once. */
@@ -125,7 +148,10 @@ export class Member implements Reachable {
     return { total: good + bad, good: good + bad === 0 ? 1 : good / (good + bad) };
   }
 
-  /** Forgets failures; latency starts from `latencyMs`, so that others' calls do not all rush here. */
+  /**
+   * Forgets failures, and what latency was before. After a probe nothing is known (0): it gets one call at a time until
+   * it has answered one, so an endpoint that greets quickly and works slowly costs one call a probe.
+   */
   recover(latencyMs: number, now: number): void {
     this.consecutiveFailures = 0;
     this.refusals = 0;
@@ -137,7 +163,7 @@ export class Member implements Reachable {
     this.#penalty = 0;
     this.#good.fill(0);
     this.#bad.fill(0);
-    this.latencyMs = latencyMs;
-    this.observedAt = now;
+    this.#latencyUs = Math.round(latencyMs * 1_000);
+    this.#observedAt = Math.floor(now);
   }
 }

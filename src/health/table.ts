@@ -91,19 +91,19 @@ export class EndpointTable implements Health {
   }
 
   began(candidate: Reachable): void {
-    const member = candidate as Member;
+    const member = memberOf(candidate);
     member.pending++;
     if (member.refusals > 0) member.dialedAt = this.#options.clock.now();
   }
 
   ended(candidate: Reachable): void {
-    const member = candidate as Member;
+    const member = memberOf(candidate);
     member.pending--;
     if (member.pending === 0) member.dialedAt = 0;
   }
 
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void {
-    const member = candidate as Member;
+    const member = memberOf(candidate);
     if (!member.present) return;
     // 0 is for what is not known.
     if (latencyMs !== undefined) member.observe(Math.max(latencyMs, Number.MIN_VALUE), now);
@@ -117,11 +117,12 @@ export class EndpointTable implements Health {
   }
 
   failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void {
-    const member = candidate as Member;
+    const member = memberOf(candidate);
     if (!member.present) return;
     // What has never answered is taken to need as long as the others, or failing fast would look like answering fast.
     if (member.latencyMs === 0) member.observe(this.#usualLatencyMs(member), now);
     member.penalize(now);
+    if (evidence === 'silence' || evidence === 'slow') member.lateBy(now - beganAt, now);
     // Older attempts began before the rest did: this one is the dial.
     if (beganAt >= member.restsUntil) member.dialedAt = 0;
     // It has answered somebody since: a slow answer, not silence.
@@ -159,13 +160,13 @@ export class EndpointTable implements Health {
   }
 
   admits(candidate: Reachable, now: number): boolean {
-    const member = candidate as Member;
+    const member = memberOf(candidate);
     if (member.refusals === 0) return true;
     return now >= member.restsUntil && (member.dialedAt === 0 || now - member.dialedAt >= longestDialMs);
   }
 
   restsUntil(candidate: Reachable): number {
-    const member = candidate as Member;
+    const member = memberOf(candidate);
     return member.refusals === 0 ? 0 : member.restsUntil;
   }
 
@@ -197,7 +198,7 @@ export class EndpointTable implements Health {
     this.#timers.get(member)?.cancel();
     this.#timers.delete(member);
     this.#dormant.delete(member);
-    member.recover(Math.max(latencyMs, this.#usualLatencyMs(member)), now);
+    member.recover(latencyMs, now);
     if (member.status === 'closed') {
       member.status = 'open';
       this.closed--;
@@ -282,4 +283,10 @@ export class EndpointTable implements Health {
 
 function sameAddresses(a: Endpoint, b: Endpoint): boolean {
   return a.addresses.length === b.addresses.length && a.addresses.every((address, i) => address === b.addresses[i]);
+}
+
+/** Candidates come from here and go back here. */
+function memberOf(candidate: Reachable): Member {
+  if (candidate instanceof Member) return candidate;
+  throw new TypeError(`${candidate.endpoint.id} is no member of a table`);
 }

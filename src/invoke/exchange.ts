@@ -8,7 +8,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
-import { ClerkError, isClerkError } from '../core/errors.js';
+import { ClerkError } from '../core/errors.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Evidence } from '../core/health.js';
 import type { Channel, WireHandler, WireRequest } from '../core/transport.js';

@@ -51,7 +51,7 @@ export class Cached implements Resolver {
     const known = this.#store.get(name);
     if (suspects.size > 0 && !this.#flights.has(name)) {
       if (known && now - (this.#forcedAt.get(name) ?? -Infinity) < forcedGapMs) return Promise.resolve(known);
-      this.#forcedAt.set(name, now);
+      this.#force(name, now);
     }
     return this.#fly(name, { suspects });
   }
@@ -70,6 +70,13 @@ export class Cached implements Resolver {
   /** Number of names remembered. */
   get size(): number {
     return this.#store.size;
+  }
+
+  #force(name: string, now: number): void {
+    if (this.#forcedAt.size >= this.#options.maxNames) {
+      for (const [other, at] of this.#forcedAt) if (now - at >= forcedGapMs) this.#forcedAt.delete(other);
+    }
+    this.#forcedAt.set(name, now);
   }
 
   #fly(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {

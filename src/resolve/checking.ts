@@ -8,12 +8,14 @@ import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import type { Arc, Registry, Resolution } from '../core/registry.js';
+import { shown } from '../core/shown.js';
 
 const defaultTtlMs = 5_000;
 const negativeTtlMs = 1_000;
 const mostNegativeTtlMs = 5_000;
 const mostLinks = 16;
 const mostEndpoints = 100_000;
+const mostArcs = 1_024;
 
 /** What asking needs. */
 export interface CheckingOptions {
@@ -27,25 +29,33 @@ export interface CheckingOptions {
 /** A resolver over a registry of any kind. */
 export function checking(registry: Registry, options: CheckingOptions): Resolver {
   const { clock } = options;
-  const flights = new Map<string, Promise<Resolution>>();
+  const questions = new Map<string, Question>();
   /** One question a name at a time, whoever asks and whichever link led there. */
-  const askOnce = (name: string, suspects: ReadonlySet<string>): Promise<Resolution> => {
-    let flight = flights.get(name);
-    if (flight === undefined) {
-      flight = ask(registry, name, suspects, options).finally(() => flights.delete(name));
-      flights.set(name, flight);
+  const askOnce = (name: string, suspects: ReadonlySet<string>): Question => {
+    let question = questions.get(name);
+    if (question === undefined) {
+      const askedAt = clock.now();
+      const askedWallAt = clock.wallNow();
+      const checked = ask(registry, name, suspects, options)
+        .then((resolution) => checkedOf(resolution, name))
+        .finally(() => questions.delete(name));
+      question = { askedAt, askedWallAt, checked };
+      questions.set(name, question);
     }
-    return flight;
+    return question;
   };
   return {
     async resolve(name, { suspects }) {
-      const askedAt = clock.now();
-      const askedWallAt = clock.wallNow();
+      // Of a question that was under way already, the answer is as old as that question.
+      let askedAt = clock.now();
+      let askedWallAt = clock.wallNow();
       const trail: Arc[] = [];
       let canonical = name;
       for (let hops = 0; hops <= mostLinks; hops++) {
-        const resolution = await askOnce(canonical, suspects);
-        const checked = checkResolution(resolution, canonical);
+        const question = askOnce(canonical, suspects);
+        askedAt = Math.min(askedAt, question.askedAt);
+        askedWallAt = Math.min(askedWallAt, question.askedWallAt);
+        const checked = await question.checked;
         trail.push(...checked.trail);
         if (checked.kind !== 'link') {
           const ttlMs = Math.min(checked.ttlMs, ...trail.map((arc) => arc.promiseMs));
@@ -57,6 +67,22 @@ export function checking(registry: Registry, options: CheckingOptions): Resolver
       throw invalid(name, `follows more than ${String(mostLinks)} links`);
     },
   };
+}
+
+/** A question that is under way, and when it was sent. */
+interface Question {
+  readonly askedAt: number;
+  readonly askedWallAt: number;
+  readonly checked: Promise<Checked>;
+}
+
+/** Whatever goes wrong in reading an answer is the fault of whoever gave it. */
+function checkedOf(resolution: unknown, name: string): Checked {
+  try {
+    return checkResolution(resolution, name);
+  } catch (error) {
+    throw isClerkError(error) ? error : invalid(name, `cannot be read: ${reasonOf(error)}`, error);
+  }
 }
 
 /** Asks once, within the time that a question may take. */
@@ -117,7 +143,7 @@ export function checkResolution(resolution: unknown, name: string): Checked {
       return { kind: 'bound', canonical, endpoints, policy: textOf(raw, 'policy', name) || undefined, trail: trailOf(raw.trail, name, ttlMs), revision, incarnation, ttlMs };
     }
     default:
-      throw invalid(name, `has the kind ${JSON.stringify(raw.kind) ?? 'undefined'}; 'bound', 'link' and 'absent' are known`);
+      throw invalid(name, `has the kind ${shown(raw.kind)}; 'bound', 'link' and 'absent' are known`);
   }
 }
 
@@ -143,6 +169,7 @@ function endpointsOf(list: unknown, name: string): readonly Endpoint[] {
 function trailOf(value: unknown, name: string, promiseMs: number): readonly Arc[] {
   if (value === undefined) return [{ name, kind: 'service', promiseMs }];
   if (!Array.isArray(value)) throw invalid(name, 'has a trail that is no list');
+  if (value.length > mostArcs) throw invalid(name, `has ${String(value.length)} arcs in its trail; ${String(mostArcs)} is the most`);
   return value.map((item: unknown) => {
     const arc = (typeof item === 'object' && item !== null ? item : {}) as Partial<Record<string, unknown>>;
     const kind = arc.kind;

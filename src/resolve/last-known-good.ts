@@ -12,6 +12,7 @@ import { within, type Clock, type Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import type { Reporter } from '../core/events.js';
 import type { Retry } from '../core/retry.js';
+import { recentlyUsed } from './lru.js';
 
 /** What keeping needs. */
 export interface LastKnownGoodOptions {
@@ -30,14 +31,20 @@ const patienceMs = 100;
 const staleTtlMs = 1_000;
 const firstPauseMs = 200;
 const longestPauseMs = 5_000;
+/** How long a registry in trouble goes on being asked for a name that nobody wants, in ms; longer than a stale answer is used. */
+const interestMs = 10_000;
+/** Most names of each kind that are remembered. @see promises C8.3 */
+const mostNames = 10_000;
 
 /** See the file's header. */
 export class LastKnownGood implements Resolver {
   readonly #inner: Resolver;
   readonly #options: LastKnownGoodOptions;
-  readonly #good = new Map<string, Answer>();
+  readonly #good = recentlyUsed<Answer>(mostNames, () => undefined);
+  /** Names that were absent the last time; apart, so that however many are tried, none of the others is forgotten. */
+  readonly #absent = recentlyUsed<Answer>(mostNames, () => undefined);
   /** Names that the registry could not answer the last time: they are asked for in the background. */
-  readonly #troubled = new Map<string, { error: ClerkError; wanted: boolean }>();
+  readonly #troubled = new Map<string, { error: ClerkError; wantedAt: number }>();
   /** Who waits for the first answer of a name. */
   readonly #waiting = new Map<string, Set<(answer: Answer) => void>>();
   readonly #pauses = new Map<Timer, () => void>();
@@ -53,7 +60,7 @@ export class LastKnownGood implements Resolver {
     if (good === undefined) return this.#first(name, context);
     const trouble = this.#troubled.get(name);
     if (trouble) {
-      trouble.wanted = true;
+      trouble.wantedAt = this.#options.clock.now();
       return this.#stale(good, trouble.error);
     }
     const flight = this.#ask(name, context);
@@ -63,15 +70,19 @@ export class LastKnownGood implements Resolver {
     } catch (error) {
       const reason = isClerkError(error) ? error : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error });
       this.#pursue(name, reason, flight);
-      return this.#stale(good, reason);
+      const known = this.#usable(name);
+      // A watch may have been faster than the look-up.
+      return known !== undefined && known !== good ? known : this.#stale(good, reason);
     }
   }
 
   /** An answer that came by another way, a watch or a snapshot. @returns whether it is newer than what is known */
   learn(answer: Answer): boolean {
-    const known = this.#good.get(answer.name);
+    const known = this.#known(answer.name);
     if (known && isOlder(answer, known)) return false;
-    this.#good.set(answer.name, answer);
+    const [here, there] = answer.kind === 'absent' ? [this.#absent, this.#good] : [this.#good, this.#absent];
+    there.delete(answer.name);
+    here.set(answer.name, answer);
     for (const resolve of this.#waiting.get(answer.name) ?? []) resolve(answer);
     return true;
   }
@@ -79,6 +90,7 @@ export class LastKnownGood implements Resolver {
   /** Forgets a name that nobody is interested in any more. */
   forget(name: string): void {
     this.#good.delete(name);
+    this.#absent.delete(name);
   }
 
   /** Asks nobody any more. */
@@ -111,7 +123,7 @@ export class LastKnownGood implements Resolver {
           done();
           const known = this.#usable(name);
           if (known && isClerkError(error)) resolve(this.#stale(known, error));
-          else reject(error as Error);
+          else reject(error);
         },
       );
     });
@@ -120,7 +132,9 @@ export class LastKnownGood implements Resolver {
   async #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
     const answer = await this.#inner.resolve(name, context);
     if (this.learn(answer)) return answer;
-    const known = this.#good.get(name);
+    const known = this.#known(name);
+    // What came by another way while this question was out is newer, and no reason to distrust the registry.
+    if (known && known.askedAt > answer.askedAt) return known;
     throw new ClerkError('REGISTRY_INVALID', `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`);
   }
 
@@ -136,12 +150,19 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  #usable(name: string): Answer | undefined {
-    const good = this.#good.get(name);
-    if (good === undefined || good.kind === 'absent') return undefined;
-    if (good.ttlMs === Infinity || this.#options.clock.now() - good.askedAt <= good.ttlMs + this.#options.maxStaleMs) return good;
-    this.#good.delete(name);
+  /** What was last said of a name, as long as that means anything. */
+  #known(name: string): Answer | undefined {
+    const known = this.#good.get(name) ?? this.#absent.get(name);
+    if (known === undefined) return undefined;
+    if (known.ttlMs === Infinity || this.#options.clock.now() - known.askedAt <= known.ttlMs + this.#options.maxStaleMs) return known;
+    this.forget(name);
     return undefined;
+  }
+
+  /** What may be used in place of an answer. */
+  #usable(name: string): Answer | undefined {
+    const known = this.#known(name);
+    return known?.kind === 'bound' ? known : undefined;
   }
 
   #stale(good: Answer, error: ClerkError): Answer {
@@ -151,12 +172,12 @@ export class LastKnownGood implements Resolver {
     return Object.freeze({ ...good, stale: true, ttlMs: now - good.askedAt + staleTtlMs, askedWallAt: Math.max(good.askedWallAt, clock.wallNow() - (now - good.askedAt)) });
   }
 
-  /** Asks in the background until there is an answer, or nobody has wanted one for a round. */
+  /** Asks in the background until there is an answer, or nobody has wanted one for a while. */
   #pursue(name: string, error: ClerkError, flight: Promise<Answer>): void {
     if (this.#stopped || this.#troubled.has(name)) return;
-    const trouble = { error, wanted: true };
-    this.#troubled.set(name, trouble);
     const { clock, retry, onRecovered } = this.#options;
+    const trouble = { error, wantedAt: clock.now() };
+    this.#troubled.set(name, trouble);
     retry(
       (number) => (number === 1 ? flight : this.#ask(name, { suspects: new Set() })),
       async (failure, number) => {
@@ -164,8 +185,7 @@ export class LastKnownGood implements Resolver {
         // Full jitter on the upper half, so that clerks which lost the registry together do not return together.
         const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (number - 1)) * (0.5 + 0.5 * clock.random());
         await this.#pause(pauseMs);
-        if (this.#stopped || !trouble.wanted || this.#usable(name) === undefined) throw trouble.error;
-        trouble.wanted = false;
+        if (this.#stopped || clock.now() - trouble.wantedAt > interestMs || this.#usable(name) === undefined) throw trouble.error;
       },
     ).then(
       (answer) => {
@@ -178,10 +198,16 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether an answer is from before the one that is known. Revisions are compared within one incarnation and for one
- * name only: a link that leads elsewhere now has the revision of what it leads to.
+ * Whether an answer is from before the one that is known, by their revisions if both are numbers, else by when they
+ * were asked for. They are compared within one incarnation and for one name only: a link that leads elsewhere now has
+ * the revision of what it leads to.
  */
 function isOlder(answer: Answer, known: Answer): boolean {
   if (answer.incarnation !== known.incarnation || answer.canonical !== known.canonical) return false;
-  return /^[0-9]+$/.test(answer.revision) && /^[0-9]+$/.test(known.revision) && BigInt(answer.revision) < BigInt(known.revision);
+  if (isNumber(answer.revision) && isNumber(known.revision)) return BigInt(answer.revision) < BigInt(known.revision);
+  return answer.askedAt < known.askedAt;
+}
+
+function isNumber(revision: string): boolean {
+  return /^[0-9]{1,64}$/.test(revision);
 }

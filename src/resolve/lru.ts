@@ -1,6 +1,6 @@
 /** The only door to lru-cache: answers by name, each kept until its own time runs out. */
 import { LRUCache } from 'lru-cache';
-import { isFresh, type Answer } from '../core/answer.js';
+import type { Answer } from '../core/answer.js';
 import type { Clock } from '../core/clock.js';
 
 /** Answers by name. */
@@ -19,7 +19,8 @@ export function answerStore(clock: Clock, maxNames: number): AnswerStore {
   return {
     get(name) {
       const answer = cache.get(name);
-      return answer && isFresh(answer, clock.now(), clock.wallNow()) ? answer : undefined;
+      // lru-cache has looked at the monotonic clock.
+      return answer && (answer.ttlMs === Infinity || clock.wallNow() - answer.askedWallAt < answer.ttlMs) ? answer : undefined;
     },
     set(answer) {
       const leftMs = answer.ttlMs === Infinity ? 0 : answer.askedAt + answer.ttlMs - clock.now();
@@ -38,6 +39,7 @@ export function answerStore(clock: Clock, maxNames: number): AnswerStore {
 export interface RecentlyUsed<V> {
   get(key: string): V | undefined;
   set(key: string, value: V): void;
+  delete(key: string): void;
   values(): Iterable<V>;
 }
 
@@ -56,6 +58,7 @@ export function recentlyUsed<V extends object>(max: number, onForgotten: (value:
   return {
     get: (key) => cache.get(key),
     set: (key, value) => void cache.set(key, value),
+    delete: (key) => void cache.delete(key),
     values: () => cache.values(),
   };
 }

@@ -11,6 +11,7 @@ import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import type { Channel, TransportOptions, WireHandler, WireRequest } from '../core/transport.js';
+import { ownBody } from './foreign.js';
 import { undici, type Undici } from './undici.js';
 
 type Connector = ReturnType<Undici['buildConnector']>;
@@ -61,7 +62,8 @@ class HttpChannel implements Channel {
       const { address } = this;
       // The connector checks the endpoint's own name; a name in the request would make undici reconnect for it.
       const named = address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
-      const sent = isForeignForm(named.body) ? { ...named, body: ownForm(named.body) } : named;
+      const body = ownBody(named.body);
+      const sent = body === named.body ? named : { ...named, body };
       pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler);
     } catch (error) {
       handler.onError(error as Error);
@@ -212,17 +214,6 @@ class HttpChannel implements Channel {
       });
     };
   }
-}
-
-/** A form made by Node's own copy of undici, which this copy takes for a list of pairs. */
-function isForeignForm(body: unknown): body is FormData {
-  return typeof body === 'object' && body !== null && Reflect.get(body, Symbol.toStringTag) === 'FormData' && !(body instanceof undici().FormData);
-}
-
-function ownForm(form: FormData): object {
-  const copy = new (undici().FormData)();
-  for (const [key, value] of form) copy.append(key, value);
-  return copy;
 }
 
 /** A certificate names an IP address in its own way: TLS must not be told of it as a server name. */

@@ -1,5 +1,6 @@
 /** undici's own `request` and `fetch`, over whatever can dispatch: their checks and bodies are what programs know. */
 import type { Dispatcher } from 'undici';
+import { ownRequest } from './foreign.js';
 import { undici } from './undici.js';
 
 /** What undici's own `request` gives back, or its failure. */
@@ -21,5 +22,6 @@ let requestMethod: RequestMethod | undefined;
 /** undici's `fetch` over a dispatcher. */
 export function fetchOver(dispatcher: Dispatcher, input: unknown, init: object | undefined): Promise<Response> {
   const fetch = undici().fetch as unknown as (input: unknown, init: object) => Promise<Response>;
-  return fetch(input, { ...init, dispatcher });
+  const own = ownRequest(input, init);
+  return fetch(own.input, { ...own.init, dispatcher });
 }

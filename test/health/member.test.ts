@@ -16,7 +16,7 @@ test('a latency above the average replaces it at once, one below is blended in',
   expect(one.latencyMs).toBe(80);
   // After a mean lifetime the new one has 1 - 1/e of the weight.
   one.observe(10, 11_000);
-  expect(one.latencyMs).toBeCloseTo(10 * (1 - 1 / Math.E) + 80 / Math.E, 9);
+  expect(one.latencyMs).toBeCloseTo(10 * (1 - 1 / Math.E) + 80 / Math.E, 2);
 });
 
 test('a latency above what is left of an old one replaces it', () => {
@@ -92,7 +92,7 @@ test('whatever was measured, load is a finite number that grows with calls in fl
         expect(one.load(now + 1_000)).toBeLessThanOrEqual(one.load(now));
       }
       const most = Math.max(0, ...events.filter(({ fails }) => !fails).map(({ latencyMs }) => latencyMs));
-      expect(one.latencyMs).toBeLessThanOrEqual(most);
+      expect(one.latencyMs).toBeLessThanOrEqual(most + 0.001); // kept in whole µs
     }),
     { seed: 41, numRuns: 300 },
   );

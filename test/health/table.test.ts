@@ -117,8 +117,8 @@ test('a probe goes out within 500 ms, and brings the endpoint back', async () =>
       expect(fleet.table.closed).toBe(0);
       expect(fleet.table.version).toBeGreaterThan(version);
       expect(fleet.recorder.of('revived')).toEqual([{ name: '/shop/orders', endpoint: 'e0', afterMs: 500 }]);
-      // It is taken to be as fast as the other one.
-      expect(fleet.member('e0').latencyMs).toBe(8);
+      // What it was before counts no more, and how fast it is now nobody knows.
+      expect(fleet.member('e0').latencyMs).toBe(0);
       await fleet.passes(20_000);
       expect(fleet.channel('e0').probes).toHaveLength(1);
     }

@@ -161,7 +161,7 @@ describe('upgrades', () => {
     const server = await webServer(() => undefined);
     const sockets = new WebSocketServer({ server: server.server });
     sockets.on('connection', (socket) =>
-      socket.on('message', (message) => socket.send(`you said ${String(message)}`)),
+      socket.on('message', (message) => socket.send(`you said ${(message as Buffer).toString()}`)),
     );
     const { clerk } = bound([await nobodysAddress(), server.address]);
 
@@ -244,13 +244,73 @@ describe('fetch', () => {
     expect(stock.hosts).toEqual(['stock.shop.clerk']);
   });
 
-  test('takes a Request, and what any call may be given', async () => {
+  test('takes a Request, Node’s or undici’s, with all that is in it', async () => {
+    const server = await webServer(
+      (request, response) =>
+        void bodyOf(request).then((body) =>
+          response.end([request.method, request.headers['x-who'], body].join(' ')),
+        ),
+    );
+    const { clerk } = bound([server.address]);
+    const init = { method: 'PUT', headers: { 'x-who': 'me' }, body: 'one pizza' };
+    const foreign: unknown = new undici.Request(`${origin}/orders`, init);
+
+    expect(await (await clerk.fetch(new Request(`${origin}/orders`, init))).text()).toBe('PUT me one pizza');
+    expect(await (await clerk.fetch(foreign as Request)).text()).toBe('PUT me one pizza');
+    const controller = new AbortController();
+    controller.abort();
+    const aborted = new Request(`${origin}/orders`, { signal: controller.signal });
+    expect(await clerk.fetch(aborted).catch((error: unknown) => error)).toMatchObject({ name: 'AbortError' });
+    const changed = await clerk.fetch(new Request(`${origin}/orders`, init), { method: 'POST', body: 'two' });
+    expect(await changed.text()).toBe('POST me two');
+    expect(server.seen).toHaveLength(3);
+  });
+
+  test.each([
+    [
+      'FormData',
+      () => {
+        const form = new FormData();
+        form.set('what', 'pizza');
+        return form;
+      },
+      'pizza',
+    ],
+    ['a Blob', () => new Blob(['pizza']), 'pizza'],
+    ['URLSearchParams', () => new URLSearchParams({ what: 'pizza' }), 'what=pizza'],
+    ['a ReadableStream', () => new Blob(['pizza']).stream(), 'pizza'],
+  ])('takes %s as a body', async (_what, make, expected) => {
+    const server = await echo();
+    const { clerk } = bound([await nobodysAddress(), server.address]);
+
+    const response = await clerk.fetch(`${origin}/orders`, {
+      method: 'POST',
+      body: make(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(await response.text()).toContain(expected);
+  });
+
+  test('gives a Response that the rest of the program knows as one', async () => {
+    const server = await echo();
+    const { clerk } = bound([server.address]);
+    const response = await clerk.fetch(`${origin}/orders`, { headers: new Headers({ 'x-who': 'me' }) });
+
+    expect([response.ok, response.url, response.headers.get('content-length')]).toEqual([
+      true,
+      `${origin}/orders`,
+      '11',
+    ]);
+    expect(await response.clone().json()).toEqual({ ok: true });
+  });
+
+  test('may be given what any call may be given', async () => {
     const peer = await rawPeer('reset');
     const server = await echo();
     const { clerk } = bound([{ address: peer.address }, { address: server.address, weight: 0 }]);
 
-    const first = await clerk.fetch(new undici.Request(`${origin}/orders`, { headers: { 'x-who': 'me' } }));
-    expect(await first.json()).toEqual({ ok: true });
+    const put = { method: 'PUT', kind: 'idempotent' } as const;
+    expect(await (await clerk.fetch(`${origin}/orders`, put)).json()).toEqual({ ok: true });
     const bad = await clerk.fetch(`${origin}/orders`, { timeoutMs: -1 }).catch((error: unknown) => error);
     expect(bad).toBeInstanceOf(TypeError);
     expect((bad as TypeError).cause).toMatchObject({ code: 'CONFIG_INVALID' });

@@ -51,7 +51,7 @@ describe('one start', () => {
       () => orders.ready().then(() => ({ ok: true })),
     ];
 
-    const calls = Array.from({ length: 200 }, (_, i) => ways[i % ways.length]?.());
+    const calls = Array.from({ length: 200 }, async (_, i) => ways[i % ways.length]?.());
     await begun;
     await sleep(20);
     letGo();

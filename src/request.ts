@@ -1,0 +1,165 @@
+/** Requests: what a program writes, what undici reads, and the reply. */
+import type { AsyncResource } from 'node:async_hooks';
+import type { Dispatcher } from 'undici';
+import type { Kind } from './core/call.js';
+import type { Endpoint } from './core/endpoint.js';
+import { ClerkError } from './core/errors.js';
+import type { WireHandler, WireRequest } from './core/transport.js';
+import { wireBody } from './invoke/body.js';
+import { Exchange } from './invoke/exchange.js';
+import type { Site, Wish } from './invoke/site.js';
+import { signalOf } from './signal.js';
+
+/** What any call may be given. */
+export interface CallOptions {
+  /** Time for the call, in ms, > 0. Default: the binding's. */
+  readonly timeoutMs?: number | undefined;
+  /** What a repeat would do. Default: the binding's, else by the method; `once` for `call`. */
+  readonly kind?: Kind | undefined;
+  /** Key that keeps calls together under the policy `affinity`. Default: the binding's. */
+  readonly affinity?: string | undefined;
+  /** Gives the call up when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A request, shaped like undici's. */
+export interface RequestOptions extends CallOptions {
+  /** Where in the service, beginning with `/`. */
+  readonly path: string;
+  /** Default `GET`. */
+  readonly method?: string;
+  /** As undici takes them. */
+  readonly headers?: Dispatcher.RequestOptions['headers'];
+  /** String, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. Streams are sent once. */
+  readonly body?: unknown;
+  /** Query parameters, added to `path`. */
+  readonly query?: Record<string, unknown>;
+  /** undici's word for `kind: 'idempotent'`. */
+  readonly idempotent?: boolean;
+  /** Handed through to the reply. */
+  readonly opaque?: unknown;
+  /** `raw` keeps headers as a list. */
+  readonly responseHeaders?: 'raw' | null;
+  /** Called with informational answers. */
+  readonly onInfo?: (info: { statusCode: number; headers: Record<string, string | string[]> }) => void;
+  /** Of the reply's body. */
+  readonly highWaterMark?: number;
+  /** Longest pause between two pieces of the body, in ms; 0 for none. */
+  readonly bodyTimeout?: number | null;
+  /** undici's own limit for the head, in ms, beside the call's time. */
+  readonly headersTimeout?: number | null;
+  /** Closes the connection after the request. */
+  readonly reset?: boolean;
+  /** Sends the head first and waits for 100 (HTTP/2). */
+  readonly expectContinue?: boolean;
+}
+
+/** The reply to a request: undici's, and who gave it after how many attempts. */
+export interface Reply extends Dispatcher.ResponseData {
+  /** Who answered. */
+  readonly endpoint: Endpoint;
+  /** Attempts it took, ≥ 1. */
+  readonly attempts: number;
+}
+
+const requestKeys = new Set(['path', 'method', 'headers', 'body', 'query', 'idempotent', 'opaque', 'responseHeaders', 'onInfo', 'highWaterMark', 'bodyTimeout', 'headersTimeout', 'reset', 'expectContinue', 'timeoutMs', 'kind', 'affinity', 'signal']);
+
+/**
+ * Refuses a request that nobody could send, or with options that nobody would read.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID`
+ */
+export function checkRequest(options: RequestOptions, name: string): void {
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw refused(name, 'needs an object with a path');
+  for (const key in options) {
+    if (!requestKeys.has(key)) throw refused(name, `has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
+  }
+  const path: unknown = options.path;
+  if (typeof path !== 'string' || !path.startsWith('/')) throw refused(name, `has the path ${String(path)}; it must be a string that begins with '/'`);
+  if (options.signal !== undefined) signalOf(options.signal);
+}
+
+function refused(name: string, what: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `A request of ${name} ${what}`);
+}
+
+/**
+ * A request as undici reads it. Always the same fields in the same order: undici takes them apart for every request,
+ * and a copy made with spread would cost it ten times as much. It is also what undici's `request` dispatches on.
+ */
+export class PreparedRequest implements WireRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: RequestOptions['headers'];
+  readonly body: unknown;
+  readonly query: RequestOptions['query'];
+  readonly idempotent: boolean | undefined;
+  readonly opaque: unknown;
+  readonly responseHeaders: RequestOptions['responseHeaders'];
+  readonly onInfo: RequestOptions['onInfo'];
+  readonly highWaterMark: number | undefined;
+  readonly bodyTimeout: number | null | undefined;
+  readonly headersTimeout: number | null | undefined;
+  readonly reset: boolean | undefined;
+  readonly expectContinue: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly kind: Kind | undefined;
+  #exchange: Exchange | undefined;
+  readonly #site: Site;
+  readonly #kind: Kind;
+  readonly #wish: Wish;
+  readonly #timeoutMs: number;
+
+  constructor(options: RequestOptions, site: Site, kind: Kind, wish: Wish, timeoutMs: number) {
+    const form = options.body instanceof URLSearchParams;
+    this.path = options.path;
+    this.method = options.method ?? 'GET';
+    this.headers = form ? withFormType(options.headers) : options.headers;
+    this.body = wireBody(options.body);
+    this.query = options.query;
+    this.idempotent = options.idempotent;
+    this.opaque = options.opaque;
+    this.responseHeaders = options.responseHeaders;
+    this.onInfo = options.onInfo;
+    this.highWaterMark = options.highWaterMark;
+    this.bodyTimeout = options.bodyTimeout;
+    this.headersTimeout = options.headersTimeout;
+    this.reset = options.reset;
+    this.expectContinue = options.expectContinue;
+    this.signal = options.signal;
+    this.kind = options.kind;
+    this.#site = site;
+    this.#kind = kind;
+    this.#wish = wish;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** What undici's own `request` calls, with itself and the handler that makes its reply. */
+  dispatch(_wire: unknown, handler: Dispatcher.DispatchHandler): boolean {
+    // undici's handler carries the context of whoever called.
+    this.start(handler as unknown as WireHandler, handler as unknown as AsyncResource);
+    return true;
+  }
+
+  /** Begins the call; everything else is heard by the handler. */
+  start(handler: WireHandler, scope: AsyncResource): void {
+    this.#exchange = new Exchange(this.#site, this, handler, this.#kind, this.#wish, this.#timeoutMs, scope);
+    this.#exchange.start();
+  }
+
+  /** Adds to undici's reply who gave it, after how many attempts. */
+  complete(data: Dispatcher.ResponseData): Reply {
+    const reply = data as { endpoint?: Endpoint | undefined; attempts?: number };
+    reply.endpoint = this.#exchange?.endpoint;
+    reply.attempts = this.#exchange?.attempts ?? 0;
+    return reply as Reply;
+  }
+}
+
+/** What `fetch` adds by itself, where the program did not say otherwise. */
+function withFormType(headers: RequestOptions['headers']): RequestOptions['headers'] {
+  if (headers === undefined || headers === null) return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+  if (Array.isArray(headers) || Symbol.iterator in headers) return headers;
+  if (Object.keys(headers).some((key) => key.toLowerCase() === 'content-type')) return headers;
+  return { ...headers, 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+}

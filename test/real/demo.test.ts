@@ -1,0 +1,59 @@
+/** The demo, in its short version: real processes, killed and stopped, and not one call fails. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const main = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url));
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly complaints: string;
+}
+
+function demo(...flags: string[]): Promise<Run> {
+  return new Promise((resolve) => {
+    const args = ['--import', 'tsx', main, ...flags];
+    execFile(process.execPath, args, { timeout: 25_000 }, (error, out, complaints) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, complaints });
+    });
+  });
+}
+
+/** A row of the table at the end: calls, failed, slowed, longest in ms, starts. */
+function row(out: string, title: string): (number | undefined)[] {
+  const line = out.split('\n').find((text) => text.startsWith(`  ${title}  `)) ?? '';
+  const cells = line
+    .slice(title.length + 2)
+    .replace(' ms', '')
+    .trim()
+    .split(/ +/);
+  return cells.map((cell) => (cell === '–' ? undefined : Number(cell)));
+}
+
+test.skipIf(process.platform === 'win32')('no call fails, and each start is one start', async () => {
+  const { code, out, complaints } = await demo('--short');
+  expect({ code, complaints }, out).toEqual({ code: 0, complaints: '' });
+
+  const [calls, failed, , longestMs, starts] = row(out, '/shop/orders');
+  expect({ calls, failed, starts }).toEqual({ calls: 525, failed: 0, starts: undefined });
+  expect(longestMs).toBeGreaterThan(0);
+  for (const title of ['nobody runs it', 'it was killed']) {
+    const [calls, failed, , , starts] = row(out, `/shop/reports, ${title}`);
+    expect({ title, calls, failed, starts }).toEqual({ title, calls: 50, failed: 0, starts: 1 });
+  }
+
+  for (const deed of ['a is killed', 'a is started again', 'b is stopped', 'b goes on']) {
+    expect(out).toContain(`replica ${deed}`);
+  }
+  // Not which, since a replica that was asked nothing while it was away was never missed.
+  expect(out).toMatch(/clerk sets [ab] aside/);
+  expect(out).toMatch(/clerk uses [ab] again/);
+  expect(out).not.toContain('\x1b');
+});
+
+test('an unknown flag is refused', async () => {
+  const { code, complaints } = await demo('--quick');
+  expect(code).toBe(1);
+  expect(complaints).toContain('--quick');
+});
