@@ -112,8 +112,9 @@ const laterBindKeys = ['hedge', 'tickets'];
  *
  * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` (root)
  */
-export function configOf(options: ClerkOptions): Config {
-  const given = objectOf((options as unknown) ?? {}, 'createClerk');
+export function configOf(written: ClerkOptions | undefined): Config {
+  const options = written ?? ({} as ClerkOptions);
+  const given = objectOf(options, 'createClerk');
   refuseUnknown(given, clerkKeys, laterClerkKeys, 'createClerk');
   if (given.registry === undefined) throw refused("createClerk needs a 'registry': an object of static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }, or an object with a resolve method");
   if (typeof given.registry === 'string' || Array.isArray(given.registry)) throw refused('createClerk cannot use a registry by address in this version; give an object of static addresses, or an object with a resolve method');

@@ -105,8 +105,7 @@ export class EndpointTable implements Health {
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void {
     const member = memberOf(candidate);
     if (!member.present) return;
-    // 0 is for what is not known.
-    if (latencyMs !== undefined) member.observe(Math.max(latencyMs, Number.MIN_VALUE), now);
+    if (latencyMs !== undefined) member.observe(member.latencyMs === 0 ? this.#firstMs(member, latencyMs) : latencyMs, now);
     member.heardAt = now;
     member.count(true, now);
     member.consecutiveFailures = 0;
@@ -120,7 +119,8 @@ export class EndpointTable implements Health {
     const member = memberOf(candidate);
     if (!member.present) return;
     // What has never answered is taken to need as long as the others, or failing fast would look like answering fast.
-    if (member.latencyMs === 0) member.observe(this.#usualLatencyMs(member), now);
+    const usualMs = member.latencyMs === 0 ? this.#usualLatencyMs(member) : 0;
+    if (usualMs > 0) member.observe(usualMs, now);
     member.penalize(now);
     if (evidence === 'silence' || evidence === 'slow') member.lateBy(now - beganAt, now);
     // Older attempts began before the rest did: this one is the dial.
@@ -205,6 +205,12 @@ export class EndpointTable implements Health {
       if (reporter.wants('revived')) reporter.report('revived', { name, endpoint: member.endpoint.id, afterMs });
     }
     this.#changed();
+  }
+
+  /** A first answer had to open its connection, and its process may have been cold: it counts up to twice the usual. */
+  #firstMs(member: Member, latencyMs: number): number {
+    const usualMs = this.#usualLatencyMs(member);
+    return usualMs === 0 ? latencyMs : Math.min(latencyMs, 2 * usualMs);
   }
 
   /** Mean latency of the others that are open: what a newcomer is taken to need until it has shown. */

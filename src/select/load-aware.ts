@@ -8,7 +8,7 @@ import { relativeWeights } from './weights.js';
  * How much lower a load must be to count as lower where both have as many calls in flight. Without a margin the
  * endpoint whose average happens to be the highest loses every comparison while calls are few, and gets none at all.
  */
-const margin = 1.25;
+const margin = 1.5;
 
 /**
  * Power of two choices: two different endpoints are drawn, the clearly lower load wins, a tie goes to the first. Two

@@ -15,7 +15,7 @@ test('a latency above the average replaces it at once, one below is blended in',
   one.observe(80, 1_000);
   expect(one.latencyMs).toBe(80);
   // After a mean lifetime the new one has 1 - 1/e of the weight.
-  one.observe(10, 11_000);
+  one.observe(10, 2_500);
   expect(one.latencyMs).toBeCloseTo(10 * (1 - 1 / Math.E) + 80 / Math.E, 2);
 });
 
@@ -48,9 +48,9 @@ test('load falls while nothing is sent, so a slow one is tried again', () => {
   fast.observe(20, 1_000);
   expect(slow.load(1_000)).toBeGreaterThan(fast.load(1_000));
   let at = 1_000;
-  while (slow.load(at) >= 20 && at < 100_000) at += 100;
-  // 10 s mean lifetime: a factor of ten takes ln 10 of them.
-  expect((at - 1_000) / 10_000).toBeCloseTo(Math.log(10), 1);
+  while (slow.load(at) >= 20 && at < 100_000) at += 10;
+  // 1.5 s mean lifetime: a factor of ten takes ln 10 of them.
+  expect((at - 1_000) / 1_500).toBeCloseTo(Math.log(10), 1);
 });
 
 test('a newcomer gets one call, and the next when it has answered', () => {
@@ -69,7 +69,7 @@ test('a failure weighs as twenty times the latency, and is forgotten within seco
   expect(one.load(1_000)).toBe(210);
   one.penalize(1_000);
   expect(one.load(1_000)).toBe(410);
-  expect(one.load(3_000)).toBeCloseTo((10 * Math.exp(-0.2) * (1 + 40 / Math.E)), 9);
+  expect(one.load(3_000)).toBeCloseTo(10 * Math.exp(-2 / 1.5) * (1 + 40 / Math.E), 6);
   expect(one.load(15_000)).toBeLessThan(10);
 });
 

@@ -37,6 +37,28 @@ test('the policy is asked in the context of the call, cold, warm and after a fai
   for (const [id, contexts] of seen) expect([...contexts]).toEqual([id]);
 });
 
+test('also when the connection that broke was opened by another call', async () => {
+  const peer = await rawPeer('answer');
+  const server = await hello();
+  const { clerk } = bound([peer.address, server.address], { connections: 1 });
+  const seen: string[] = [];
+  const orders = clerk.bind('/shop/orders', {
+    policy: ([first]) => {
+      seen.push(here());
+      return first;
+    },
+  });
+  await requestId.run('first', () => orders.json('/orders'));
+  peer.fate = 'reset';
+  seen.length = 0;
+
+  await requestId.run('second', () => orders.json('/orders'));
+
+  expect(peer.executed.map(({ connection }) => connection)).toEqual([1, 1]);
+  expect(seen.length).toBeGreaterThan(1);
+  expect(new Set(seen)).toEqual(new Set(['second']));
+});
+
 test('the affinity function too', async () => {
   const server = await hello();
   const { clerk } = bound([server.address]);

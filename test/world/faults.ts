@@ -93,6 +93,12 @@ export class Faults {
     replicas.heal();
   }
 
+  /** Once more a little trouble, when everybody is at rest. */
+  aftershock(): void {
+    const { replicas, random } = this.#options;
+    replicas.judge = () => (random.chance(0.6) ? { fate: 'reset-before' } : {});
+  }
+
   #judge(replica: Replica, request: MemoryRequest): Treatment {
     const { random, swarm, mark } = this.#options;
     if (this.#over) return {};

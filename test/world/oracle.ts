@@ -166,6 +166,9 @@ export class Oracle {
       );
       return;
     }
+    if (code === 'CLOSED' && call.cutAt === undefined) {
+      this.violate('close', `${id} was in flight when ${clerk} was closed, and was not waited for`);
+    }
     if (code === 'BUDGET_EXHAUSTED') this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
     if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {

@@ -21,13 +21,14 @@ export interface Shape {
   readonly registryMs: number;
   readonly latencyMs: number;
   readonly connections: number;
+  /** Many calls in a short time, enough to spend a budget, and trouble once more at the end. */
+  readonly storm: boolean;
   readonly troubleMs: number;
   readonly calls: number;
 }
 
 export function drawShape(random: Dice): Shape {
   const gentle = random.chance(0.2);
-  // A storm: enough calls in a short time to spend a budget.
   const storm = !gentle && random.chance(0.08);
   const count = storm ? 1 : random.one([1, 1, 2, 3]);
   return {
@@ -44,6 +45,7 @@ export function drawShape(random: Dice): Shape {
     registryMs: random.between(0.2, 10),
     latencyMs: random.between(0.1, 5),
     connections: random.one([1, 2, 8, 64]),
+    storm,
     troubleMs: storm ? random.between(3_000, 9_000) : random.between(5_000, 20_000),
     calls: storm ? random.int(200, 350) : random.int(20, 70),
   };

@@ -176,6 +176,7 @@ export class World implements Setting {
     this.healed = true;
     for (const { registry } of this.programs) registry.healed();
     await this.#comeToRest();
+    await this.#aftershock();
     await this.#close();
     this.oracle.judge();
   }
@@ -275,6 +276,15 @@ export class World implements Setting {
       if (own.holding > 0)
         this.oracle.violate('idle', `${id} is idle and keeps the process alive with ${own.holding} timers`);
     }
+  }
+
+  /** What a storm has taken from a budget is back: a few repeats are not refused. */
+  async #aftershock(): Promise<void> {
+    if (!this.shape.storm) return;
+    this.faults.aftershock();
+    for (let i = 0; i < 6; i++) this.#callAt(100 * i, { ...this.#drawPlan(), kind: 'safe', how: 'json' });
+    await this.runtime.advance(11_000);
+    this.replicas.judge = () => ({});
   }
 
   /** Calls have arrived for a minute: whoever is well was probed and is used again. */

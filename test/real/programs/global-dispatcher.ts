@@ -25,15 +25,13 @@ if (setBefore === 'own') {
   await (await fetch(address)).text();
 }
 
-const {
-  fetch: fetchBefore,
-  Request: requestBefore,
-  Response: responseBefore,
-  FormData: formBefore,
-  Headers: headersBefore,
-} = globalThis;
-const namesBefore = Object.getOwnPropertyNames(globalThis).sort().join();
 const before = current();
+const namesBefore = Object.getOwnPropertyNames(globalThis).sort().join();
+const { fetch: fetchBefore } = globalThis;
+// Reading these makes Node load its own undici, so nobody reads them where that is what is looked at.
+const classes = (): unknown[] =>
+  before === undefined ? [] : [Request, Response, FormData, Headers].map((value: unknown) => value);
+const classesBefore = classes();
 
 const { createClerk } = await import('binding-clerk');
 say('after-import', current() === before);
@@ -53,10 +51,7 @@ say('answer', await clerk.bind('/shop/orders').text('/orders'));
 say(
   'same-globals',
   fetch === fetchBefore &&
-    Request === requestBefore &&
-    Response === responseBefore &&
-    FormData === formBefore &&
-    Headers === headersBefore &&
+    classes().every((value, i) => value === classesBefore[i]) &&
     Object.getOwnPropertyNames(globalThis).sort().join() === namesBefore,
 );
 say('after-call', current() === after);

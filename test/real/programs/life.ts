@@ -56,11 +56,13 @@ const scenes: Record<string, () => Promise<void>> = {
     let probing = false;
     clerk.on('ejected', ({ endpoint }) => (probing ||= endpoint === silent));
     while (!probing) await orders.text('/orders');
+    const reasons = new Set<string>();
     for (let i = 0; i < 40; i++) {
       await orders.text('/orders');
       await new Promise((resolve) => setTimeout(resolve, 10));
+      reasons.add(reasonsToLive());
     }
-    say('done');
+    say([...reasons].join() || 'done');
   },
   async 'idle-short-lived-answers'() {
     const address = await slowServer(0);
