@@ -51,7 +51,8 @@ module.exports = {
     },
     {
       name: 'only-the-top-composes',
-      comment: 'The files at the top of src put the folders together. Those that are data and doors see core alone.',
+      comment:
+        'The files at the top of src put the folders together. Those that are data and doors see core alone.',
       severity: 'error',
       from: { path: '^src/(events|resolved)[.]ts$' },
       to: { path: '^src/[^/]+/', pathNot: '^src/core/' },

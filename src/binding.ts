@@ -17,13 +17,21 @@ import { converse, inUse, settle, type Talk } from './invoke/conversation.js';
 import { Exchange } from './invoke/exchange.js';
 import { pinned } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
-import { checkRequest, PreparedRequest, type CallOptions, type Reply, type RequestOptions } from './request.js';
+import {
+  checkRequest,
+  PreparedRequest,
+  type CallOptions,
+  type Reply,
+  type RequestOptions,
+} from './request.js';
 import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
 import { requestOver } from './transport/methods.js';
 
 /** What one endpoint answered to {@link Binding.gather}. */
-export type Gathered = { readonly endpoint: Endpoint; readonly reply: Reply } | { readonly endpoint: Endpoint; readonly error: ClerkError };
+export type Gathered =
+  | { readonly endpoint: Endpoint; readonly reply: Reply }
+  | { readonly endpoint: Endpoint; readonly error: ClerkError };
 
 /** An endpoint that was chosen and is counted as busy until it is released. */
 export interface Held extends Disposable, AsyncDisposable {
@@ -50,7 +58,10 @@ export class Binding {
     this.name = config.name;
     this.#site = site;
     this.#config = config;
-    this.#plain = Object.freeze({ affinity: typeof config.affinity === 'string' ? config.affinity : undefined, secure: false });
+    this.#plain = Object.freeze({
+      affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
+      secure: false,
+    });
   }
 
   /**
@@ -74,7 +85,11 @@ export class Binding {
 
   /** Requests and reads the whole body. Rejects with `STATUS` for a status ≥ 400. */
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array> {
-    return this.#collect(path, options, (body) => new Uint8Array(body.buffer, body.byteOffset, body.byteLength));
+    return this.#collect(
+      path,
+      options,
+      (body) => new Uint8Array(body.buffer, body.byteOffset, body.byteLength),
+    );
   }
 
   /**
@@ -86,7 +101,11 @@ export class Binding {
    */
   call<T>(talk: Talk<T>, options: CallOptions = {}): Promise<T> {
     try {
-      if (typeof talk !== 'function') throw new ClerkError('CONFIG_INVALID', `call() of ${this.name} needs a function that does the talking`);
+      if (typeof talk !== 'function')
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          `call() of ${this.name} needs a function that does the talking`,
+        );
       refuseUnknown(options, callKeys, [], `call() of ${this.name}`);
       return converse(this.#site, talk, {
         kind: kindOf(options.kind) ?? this.#config.kind ?? 'once',
@@ -126,7 +145,15 @@ export class Binding {
   async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
     refuseUnknown(options, callKeys, [], `ready() of ${this.name}`);
     const site = this.#site;
-    await converse(site, (endpoint) => site.roster().all.find((candidate) => candidate.endpoint.id === endpoint.id)?.channel.connect(), { ...this.#bounds(options), kind: 'safe', wish: this.#plain });
+    await converse(
+      site,
+      (endpoint) =>
+        site
+          .roster()
+          .all.find((candidate) => candidate.endpoint.id === endpoint.id)
+          ?.channel.connect(),
+      { ...this.#bounds(options), kind: 'safe', wish: this.#plain },
+    );
   }
 
   /** What a call would meet right now: candidates, their scores, what was left out and why. Synchronous, no I/O. */
@@ -147,7 +174,15 @@ export class Binding {
       const request = body === options.body ? options : { ...options, body };
       // undici's own handlers carry their caller's context; fetch's do not.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
-      new Exchange(this.#site, request, handler, this.#kind(options), wish, options.timeoutMs ?? this.#config.timeoutMs, scope).start();
+      new Exchange(
+        this.#site,
+        request,
+        handler,
+        this.#kind(options),
+        wish,
+        options.timeoutMs ?? this.#config.timeoutMs,
+        scope,
+      ).start();
     } catch (error) {
       handler.onError(error as Error);
     }
@@ -167,7 +202,11 @@ export class Binding {
     });
   }
 
-  #collect<T>(path: string | RequestOptions, more: Omit<RequestOptions, 'path'> | undefined, read: (body: Buffer) => T): Promise<T> {
+  #collect<T>(
+    path: string | RequestOptions,
+    more: Omit<RequestOptions, 'path'> | undefined,
+    read: (body: Buffer) => T,
+  ): Promise<T> {
     try {
       const options = typeof path === 'string' ? (more === undefined ? { path } : { ...more, path }) : path;
       const request = this.#prepare(this.#site, options);
@@ -182,7 +221,10 @@ export class Binding {
   #prepare(site: Site, options: RequestOptions): PreparedRequest {
     checkRequest(options, this.name);
     const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
-    const wish = this.#config.affinity === undefined && options.affinity === undefined ? this.#plain : this.#wish(options.affinity, options.path);
+    const wish =
+      this.#config.affinity === undefined && options.affinity === undefined
+        ? this.#plain
+        : this.#wish(options.affinity, options.path);
     return new PreparedRequest(options, site, this.#kind(options), wish, timeoutMs);
   }
 
@@ -199,21 +241,31 @@ export class Binding {
   }
 
   #affinity(given: unknown, path: string): string | undefined {
-    if (given !== undefined && typeof given !== 'string') throw new ClerkError('CONFIG_INVALID', `A call of ${this.name} has an affinity that is no string`);
+    if (given !== undefined && typeof given !== 'string')
+      throw new ClerkError('CONFIG_INVALID', `A call of ${this.name} has an affinity that is no string`);
     if (given !== undefined) return given;
     const { affinity } = this.#config;
     if (typeof affinity !== 'function') return affinity;
     try {
       const key: unknown = affinity(path);
-      if (key !== undefined && typeof key !== 'string') throw new TypeError(`it returned ${typeof key}, not a string`);
+      if (key !== undefined && typeof key !== 'string')
+        throw new TypeError(`it returned ${typeof key}, not a string`);
       return key;
     } catch (error) {
-      throw new ClerkError('CONFIG_INVALID', `The affinity function of ${this.name} failed: ${reasonOf(error)}`, { cause: error });
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The affinity function of ${this.name} failed: ${reasonOf(error)}`,
+        { cause: error },
+      );
     }
   }
 
   #bounds(options: CallOptions): { kind: Kind; timeoutMs: number; signal: AbortSignal | undefined } {
-    return { kind: 'once', timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs), signal: signalOf(options.signal) };
+    return {
+      kind: 'once',
+      timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs),
+      signal: signalOf(options.signal),
+    };
   }
 
   #asClerkError(error: unknown): ClerkError {
@@ -226,7 +278,10 @@ function parseJson(name: string, body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
-    throw new ClerkError('STATUS', `${name} answered with a body that is no JSON: ${reasonOf(error)}`, { execution: 'done', cause: error });
+    throw new ClerkError('STATUS', `${name} answered with a body that is no JSON: ${reasonOf(error)}`, {
+      execution: 'done',
+      cause: error,
+    });
   }
 }
 
@@ -240,7 +295,10 @@ function hold(site: BindingSite, candidate: Reachable): Held {
   site.health.began(candidate);
   const watch = (): void => {
     const members = target.table.members as readonly Reachable[];
-    if (candidate.status === 'closed' || !members.includes(candidate)) stop(new ClerkError('NO_ENDPOINT', `${candidate.endpoint.id} of ${site.name} was set aside or is gone`));
+    if (candidate.status === 'closed' || !members.includes(candidate))
+      stop(
+        new ClerkError('NO_ENDPOINT', `${candidate.endpoint.id} of ${site.name} was set aside or is gone`),
+      );
   };
   const stop = (reason: unknown): void => controller.abort(reason);
   const onClosed = (): void => stop(target.shared.signal.reason);

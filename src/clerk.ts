@@ -4,7 +4,16 @@ import { setMaxListeners } from 'node:events';
 import { debuglog } from 'node:util';
 import type { Dispatcher } from 'undici';
 import { Binding } from './binding.js';
-import { bindConfigOf, configOf, defaults, kindOf, timeoutOf, type BindOptions, type ClerkOptions, type Config } from './config.js';
+import {
+  bindConfigOf,
+  configOf,
+  defaults,
+  kindOf,
+  timeoutOf,
+  type BindOptions,
+  type ClerkOptions,
+  type Config,
+} from './config.js';
 import type { Answer } from './core/answer.js';
 import { within, type Clock } from './core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
@@ -37,7 +46,10 @@ import { systemTransport } from './transport/system.js';
 import { changes, type Change } from './watch.js';
 
 /** A call of {@link Clerk.fetch}: what `fetch` takes, and what any call may be given. */
-export type ClerkFetch = (input: string | URL | Request, init?: RequestInit & Omit<CallOptions, 'signal'>) => Promise<Response>;
+export type ClerkFetch = (
+  input: string | URL | Request,
+  init?: RequestInit & Omit<CallOptions, 'signal'>,
+) => Promise<Response>;
 
 /**
  * Makes a clerk: what a program calls other programs through, by name.
@@ -94,20 +106,26 @@ export class Clerk implements AsyncDisposable {
         if (--this.#inFlight === 0) this.#onQuiet?.();
       },
     };
-    const lastKnownGood = new LastKnownGood(checking(registry, { clock, timeoutMs: defaults.lookupTimeoutMs, signal: this.#controller.signal }), {
-      clock,
-      reporter: this.#events,
-      retry,
-      maxStaleMs: defaults.maxStaleMs,
-      onRecovered: (answer) => this.#learn(answer),
-    });
+    const lastKnownGood = new LastKnownGood(
+      checking(registry, { clock, timeoutMs: defaults.lookupTimeoutMs, signal: this.#controller.signal }),
+      {
+        clock,
+        reporter: this.#events,
+        retry,
+        maxStaleMs: defaults.maxStaleMs,
+        onRecovered: (answer) => this.#learn(answer),
+      },
+    );
     const cached = new Cached(lastKnownGood, { clock, reporter: this.#events, maxNames: defaults.maxNames });
     const openTransport = config.runtime.transport ?? systemTransport;
     this.#shared = {
       config,
       clock,
       wheel: new Wheel(clock),
-      transport: openTransport({ connections: config.connections, tls: config.tls, undici: config.undici }, clock),
+      transport: openTransport(
+        { connections: config.connections, tls: config.tls, undici: config.undici },
+        clock,
+      ),
       registry,
       cached,
       lastKnownGood,
@@ -172,17 +190,23 @@ export class Clerk implements AsyncDisposable {
     return this.#ask(async (signal) => {
       const pattern = this.#glob(glob);
       const { registry } = this.#shared;
-      if (registry.list === undefined) throw new ClerkError('CONFIG_INVALID', 'This registry cannot list names: it has no list method');
+      if (registry.list === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'This registry cannot list names: it has no list method');
       return registry.list(pattern, { signal });
     }, options.signal);
   }
 
   /** Lists services with those of their endpoints whose zone, host, version or attributes equal the filter's. @see Naming N7 */
-  search(glob: string, filter: Readonly<Record<string, string>>, options: { readonly signal?: AbortSignal } = {}): Promise<readonly SearchEntry[]> {
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly SearchEntry[]> {
     return this.#ask(async (signal) => {
       const pattern = this.#glob(glob);
       const { registry } = this.#shared;
-      if (registry.search === undefined) throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
+      if (registry.search === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
       return registry.search(pattern, filter, { signal });
     }, options.signal);
   }
@@ -229,7 +253,11 @@ export class Clerk implements AsyncDisposable {
   async destroy(error?: Error | null): Promise<void> {
     const reason = error ?? new ClerkError('CLOSED', 'The clerk was destroyed while the call was in flight');
     this.#closing ??= Promise.resolve();
-    this.#shared.wheel.stop(isClerkError(reason) ? reason : new ClerkError('CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason }));
+    this.#shared.wheel.stop(
+      isClerkError(reason)
+        ? reason
+        : new ClerkError('CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason }),
+    );
     this.#stop();
     await Promise.all(this.#allTargets().map((target) => target.destroy(reason)));
     this.#onQuiet?.();
@@ -295,7 +323,10 @@ export class Clerk implements AsyncDisposable {
     try {
       if (host === undefined) {
         const url = new URL(origin);
-        host = { binding: this.#implied(nameOfHost(url.hostname, url.port) as string), secure: url.protocol === 'https:' };
+        host = {
+          binding: this.#implied(nameOfHost(url.hostname, url.port) as string),
+          secure: url.protocol === 'https:',
+        };
         this.#hosts.set(origin, host);
       }
     } catch (error) {
@@ -307,11 +338,22 @@ export class Clerk implements AsyncDisposable {
     host.binding.dispatch(perCall === undefined ? request : { ...request, ...perCall }, handler, host.secure);
   }
 
-  #fetch(input: string | URL | Request, init: (RequestInit & Omit<CallOptions, 'signal'>) | undefined): Promise<Response> {
-    if (init === undefined || (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)) return fetchOver(this.dispatcher, input, init);
+  #fetch(
+    input: string | URL | Request,
+    init: (RequestInit & Omit<CallOptions, 'signal'>) | undefined,
+  ): Promise<Response> {
+    if (
+      init === undefined ||
+      (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)
+    )
+      return fetchOver(this.dispatcher, input, init);
     const { kind, timeoutMs, affinity, ...rest } = init;
     try {
-      const checked = { ...(kind && { kind: kindOf(kind) }), ...(timeoutMs !== undefined && { timeoutMs: timeoutOf(timeoutMs) }), ...(affinity !== undefined && { affinity }) };
+      const checked = {
+        ...(kind && { kind: kindOf(kind) }),
+        ...(timeoutMs !== undefined && { timeoutMs: timeoutOf(timeoutMs) }),
+        ...(affinity !== undefined && { affinity }),
+      };
       return callOptions.run(checked, () => fetchOver(this.dispatcher, input, rest));
     } catch (error) {
       return Promise.reject(new TypeError('fetch failed', { cause: error }));
@@ -328,23 +370,38 @@ export class Clerk implements AsyncDisposable {
   }
 
   async #junction(path: string): Promise<{ name: string; rest: string }> {
-    if (typeof path !== 'string') throw new ClerkError('NAME_INVALID', 'clerk.request needs a path that begins with the name of a service');
+    if (typeof path !== 'string')
+      throw new ClerkError(
+        'NAME_INVALID',
+        'clerk.request needs a path that begins with the name of a service',
+      );
     const { root } = this.#shared.config;
     const full = path.startsWith('/') ? path : `${root}/${path}`;
     const end = full.search(/[?#](?![a-z0-9-]*\/)/);
-    const [segments, tail] = end < 0 ? [full.split('/').slice(1), ''] : [full.slice(0, end).split('/').slice(1), full.slice(end)];
+    const [segments, tail] =
+      end < 0 ? [full.split('/').slice(1), ''] : [full.slice(0, end).split('/').slice(1), full.slice(end)];
     let length = 0;
-    while (length < Math.min(segments.length, 16) && isName(`/${segments.slice(0, length + 1).join('/')}`)) length++;
-    if (length === 0) throw new ClerkError('NAME_INVALID', `'${path}' does not begin with the name of a service`);
+    while (length < Math.min(segments.length, 16) && isName(`/${segments.slice(0, length + 1).join('/')}`))
+      length++;
+    if (length === 0)
+      throw new ClerkError('NAME_INVALID', `'${path}' does not begin with the name of a service`);
     const names = Array.from({ length }, (_, i) => `/${segments.slice(0, length - i).join('/')}`);
-    const answers = await this.#ask(() => Promise.all(names.map((name) => this.#shared.cached.resolve(name))), undefined);
+    const answers = await this.#ask(
+      () => Promise.all(names.map((name) => this.#shared.cached.resolve(name))),
+      undefined,
+    );
     const found = answers.findIndex((answer) => answer.kind === 'bound');
-    if (found < 0) throw new ClerkError('NAME_NOT_FOUND', `No beginning of '${path}' is a service that the registry knows`);
+    if (found < 0)
+      throw new ClerkError(
+        'NAME_NOT_FOUND',
+        `No beginning of '${path}' is a service that the registry knows`,
+      );
     return { name: names[found] as string, rest: `/${segments.slice(length - found).join('/')}${tail}` };
   }
 
   #glob(glob: string): string {
-    const pattern = typeof glob === 'string' && !glob.startsWith('/') ? `${this.#shared.config.root}/${glob}` : glob;
+    const pattern =
+      typeof glob === 'string' && !glob.startsWith('/') ? `${this.#shared.config.root}/${glob}` : glob;
     parseGlob(pattern);
     return pattern;
   }
@@ -356,7 +413,13 @@ export class Clerk implements AsyncDisposable {
     if (this.#closing) throw closed();
     if (signal?.aborted === true) throw aborted(signal);
     const controller = new AbortController();
-    const keepAlive = { expiresAt: 0, previous: undefined, next: undefined, expire: () => undefined, cut: () => undefined };
+    const keepAlive = {
+      expiresAt: 0,
+      previous: undefined,
+      next: undefined,
+      expire: () => undefined,
+      cut: () => undefined,
+    };
     wheel.set(keepAlive, clock.now() + defaults.lookupTimeoutMs);
     let onAbort: (() => void) | undefined;
     try {
@@ -367,11 +430,22 @@ export class Clerk implements AsyncDisposable {
         };
         signal?.addEventListener('abort', onAbort);
       });
-      const late = (): ClerkError => new ClerkError('REGISTRY_UNREACHABLE', `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`);
-      return await within(clock, defaults.lookupTimeoutMs, Promise.race([question(controller.signal), gaveUp]), late);
+      const late = (): ClerkError =>
+        new ClerkError(
+          'REGISTRY_UNREACHABLE',
+          `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+        );
+      return await within(
+        clock,
+        defaults.lookupTimeoutMs,
+        Promise.race([question(controller.signal), gaveUp]),
+        late,
+      );
     } catch (error) {
       if (isClerkError(error)) throw error;
-      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${reasonOf(error)}`, { cause: error });
+      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${reasonOf(error)}`, {
+        cause: error,
+      });
     } finally {
       wheel.clear(keepAlive);
       if (onAbort) signal?.removeEventListener('abort', onAbort);
@@ -397,7 +471,9 @@ function closed(): ClerkError {
 }
 
 function aborted(signal: AbortSignal): ClerkError {
-  return new ClerkError('ABORTED', 'The question to the registry was aborted by its caller', { cause: signal.reason });
+  return new ClerkError('ABORTED', 'The question to the registry was aborted by its caller', {
+    cause: signal.reason,
+  });
 }
 
 function checkedEvent<E extends ClerkEvent>(event: E): E {

@@ -102,7 +102,19 @@ export const defaults = Object.freeze({
 });
 
 const longestMs = 2 ** 31 - 1;
-const clerkKeys = ['registry', 'root', 'tls', 'connections', 'maxPending', 'host', 'zone', 'dispatcher', 'undici', 'runtime', 'logger'];
+const clerkKeys = [
+  'registry',
+  'root',
+  'tls',
+  'connections',
+  'maxPending',
+  'host',
+  'zone',
+  'dispatcher',
+  'undici',
+  'runtime',
+  'logger',
+];
 const laterClerkKeys = ['key', 'tickets', 'snapshotFile'];
 const bindKeys = ['version', 'policy', 'affinity', 'timeoutMs', 'kind', 'factory'];
 const laterBindKeys = ['hedge', 'tickets'];
@@ -116,18 +128,36 @@ export function configOf(written: ClerkOptions | undefined): Config {
   const options = written ?? ({} as ClerkOptions);
   const given = objectOf(options, 'createClerk');
   refuseUnknown(given, clerkKeys, laterClerkKeys, 'createClerk');
-  if (given.registry === undefined) throw refused("createClerk needs a 'registry': an object of static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }, or an object with a resolve method");
-  if (typeof given.registry === 'string' || Array.isArray(given.registry)) throw refused('createClerk cannot use a registry by address in this version; give an object of static addresses, or an object with a resolve method');
-  if (typeof given.registry !== 'object' || given.registry === null) throw refused(`createClerk has a registry that is ${shown(given.registry)}; give an object of static addresses, or an object with a resolve method`);
-  for (const key of ['undici', 'runtime', 'tls'] as const) if (given[key] !== undefined) objectOf(given[key], `createClerk's ${key}`);
-  refuseUnknown((given.tls ?? {}), ['ca', 'cert', 'key'], [], "createClerk's tls");
+  if (given.registry === undefined)
+    throw refused(
+      "createClerk needs a 'registry': an object of static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }, or an object with a resolve method",
+    );
+  if (typeof given.registry === 'string' || Array.isArray(given.registry))
+    throw refused(
+      'createClerk cannot use a registry by address in this version; give an object of static addresses, or an object with a resolve method',
+    );
+  if (typeof given.registry !== 'object' || given.registry === null)
+    throw refused(
+      `createClerk has a registry that is ${shown(given.registry)}; give an object of static addresses, or an object with a resolve method`,
+    );
+  for (const key of ['undici', 'runtime', 'tls'] as const)
+    if (given[key] !== undefined) objectOf(given[key], `createClerk's ${key}`);
+  refuseUnknown(given.tls ?? {}, ['ca', 'cert', 'key'], [], "createClerk's tls");
   const logger = given.logger as Record<string, unknown> | undefined;
-  if (logger !== undefined && ['debug', 'info', 'warn', 'error'].some((method) => typeof logger[method] !== 'function')) throw refused('createClerk has a logger without the methods debug, info, warn and error');
+  if (
+    logger !== undefined &&
+    ['debug', 'info', 'warn', 'error'].some((method) => typeof logger[method] !== 'function')
+  )
+    throw refused('createClerk has a logger without the methods debug, info, warn and error');
   const dispatcher = given.dispatcher as Dispatcher | undefined;
-  if (dispatcher !== undefined && typeof dispatcher.dispatch !== 'function') throw refused('createClerk has a dispatcher without a dispatch method');
+  if (dispatcher !== undefined && typeof dispatcher.dispatch !== 'function')
+    throw refused('createClerk has a dispatcher without a dispatch method');
   return Object.freeze({
     registry: options.registry,
-    root: options.root === undefined || options.root === '/' || options.root === '' ? '' : parseName(options.root),
+    root:
+      options.root === undefined || options.root === '/' || options.root === ''
+        ? ''
+        : parseName(options.root),
     tls: options.tls ?? {},
     connections: integerOf(given.connections ?? defaults.connections, 1, 10_000, 'connections'),
     maxPending: integerOf(given.maxPending ?? defaults.maxPending, 1, 1_000_000, 'maxPending'),
@@ -148,9 +178,16 @@ export function configOf(written: ClerkOptions | undefined): Config {
 export function bindConfigOf(name: string, options: BindOptions, root: string): BindConfig {
   const given = objectOf(options, `bind('${name}')`);
   refuseUnknown(given, bindKeys, laterBindKeys, `bind('${name}')`);
-  if (given.factory !== undefined && typeof given.factory !== 'function') throw refused(`bind('${name}') has a factory that is no function`);
-  if (given.affinity !== undefined && typeof given.affinity !== 'string' && typeof given.affinity !== 'function') throw refused(`bind('${name}') has an affinity that is neither a string nor a function`);
-  if (given.version !== undefined && typeof given.version !== 'string') throw refused(`bind('${name}') has a version that is no string`);
+  if (given.factory !== undefined && typeof given.factory !== 'function')
+    throw refused(`bind('${name}') has a factory that is no function`);
+  if (
+    given.affinity !== undefined &&
+    typeof given.affinity !== 'string' &&
+    typeof given.affinity !== 'function'
+  )
+    throw refused(`bind('${name}') has an affinity that is neither a string nor a function`);
+  if (given.version !== undefined && typeof given.version !== 'string')
+    throw refused(`bind('${name}') has a version that is no string`);
   return Object.freeze({
     name: absoluteName(name, root),
     version: options.version,
@@ -164,45 +201,68 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
 
 /** Checks a time for a call. @throws {@link ClerkError} `CONFIG_INVALID` */
 export function timeoutOf(value: unknown): number {
-  if (typeof value !== 'number' || !(value > 0) || value > longestMs) throw refused(`timeoutMs is ${shown(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`);
+  if (typeof value !== 'number' || !(value > 0) || value > longestMs)
+    throw refused(
+      `timeoutMs is ${shown(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`,
+    );
   return value;
 }
 
 /** Checks a kind. @throws {@link ClerkError} `CONFIG_INVALID` */
 export function kindOf(value: unknown): Kind | undefined {
   if (value === undefined) return undefined;
-  if (!(kinds as readonly unknown[]).includes(value)) throw refused(`kind is ${shown(value)}; it must be one of ${kinds.join(', ')}`);
+  if (!(kinds as readonly unknown[]).includes(value))
+    throw refused(`kind is ${shown(value)}; it must be one of ${kinds.join(', ')}`);
   return value as Kind;
 }
 
 /** Refuses keys that nobody would read. @throws {@link ClerkError} `CONFIG_INVALID` */
-export function refuseUnknown(given: object, known: readonly string[], later: readonly string[], where: string): void {
+export function refuseUnknown(
+  given: object,
+  known: readonly string[],
+  later: readonly string[],
+  where: string,
+): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
-    if (later.includes(key)) throw refused(`${where} has the option '${key}', which this version does not support yet; leave it out`);
+    if (later.includes(key))
+      throw refused(
+        `${where} has the option '${key}', which this version does not support yet; leave it out`,
+      );
     throw refused(`${where} has the unknown option '${key}'; known are ${known.join(', ')}`);
   }
 }
 
 function objectOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused(`${where} needs an object of options, not ${value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value}`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refused(
+      `${where} needs an object of options, not ${value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value}`,
+    );
   return value as Record<string, unknown>;
 }
 
 function integerOf(value: unknown, least: number, most: number, key: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) throw refused(`${key} is ${shown(value)}; it must be an integer from ${String(least)} to ${String(most)}`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
+    throw refused(
+      `${key} is ${shown(value)}; it must be an integer from ${String(least)} to ${String(most)}`,
+    );
   return value;
 }
 
 function textOf(value: unknown, key: string): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '') throw refused(`${key} is ${shown(value)}; it must be a string that is not empty`);
+  if (typeof value !== 'string' || value === '')
+    throw refused(`${key} is ${shown(value)}; it must be a string that is not empty`);
   return value;
 }
 
 /** Anything, as a message shows it. */
 function shown(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' && value !== null ? 'an object' : String(value);
+  return typeof value === 'string'
+    ? `'${value}'`
+    : typeof value === 'object' && value !== null
+      ? 'an object'
+      : String(value);
 }
 
 function refused(message: string): ClerkError {

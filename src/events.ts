@@ -8,7 +8,17 @@ import { reasonOf } from './core/errors.js';
 import type { ClerkEvent, ClerkEventMap, Reporter } from './core/events.js';
 import type { Logger } from './core/logger.js';
 
-const names: readonly ClerkEvent[] = ['resolved', 'stale', 'picked', 'attempt', 'failover', 'ejected', 'revived', 'started', 'suspect'];
+const names: readonly ClerkEvent[] = [
+  'resolved',
+  'stale',
+  'picked',
+  'attempt',
+  'failover',
+  'ejected',
+  'revived',
+  'started',
+  'suspect',
+];
 
 /** What a listener for an event is called with. */
 export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) => void;
@@ -25,7 +35,9 @@ export class Events implements Reporter {
 
   constructor(logger: Logger) {
     this.#logger = logger;
-    this.#channels = Object.fromEntries(names.map((name) => [name, channel(`binding-clerk:${name}`)])) as Record<ClerkEvent, Channel>;
+    this.#channels = Object.fromEntries(
+      names.map((name) => [name, channel(`binding-clerk:${name}`)]),
+    ) as Record<ClerkEvent, Channel>;
   }
 
   /** Whether an event exists. */

@@ -86,8 +86,14 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
   };
 }
 
-function whyNot(member: { readonly endpoint: Endpoint; readonly status: string; readonly consecutiveFailures: number }, fits: boolean, config: BindConfig): string {
-  if (!fits) return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
-  if (member.status === 'closed') return `set aside after ${String(member.consecutiveFailures)} failures in a row; probed until it gives a sign of life`;
+function whyNot(
+  member: { readonly endpoint: Endpoint; readonly status: string; readonly consecutiveFailures: number },
+  fits: boolean,
+  config: BindConfig,
+): string {
+  if (!fits)
+    return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
+  if (member.status === 'closed')
+    return `set aside after ${String(member.consecutiveFailures)} failures in a row; probed until it gives a sign of life`;
   return `${member.endpoint.state === 'up' ? 'weight 0' : member.endpoint.state}: used only if there is nothing else`;
 }

@@ -8,7 +8,13 @@ export type { CallOptions, Reply, RequestOptions } from './request.js';
 export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explain.js';
 export type { Resolved } from './resolved.js';
 export type { Change } from './watch.js';
-export { ClerkError, isClerkError, type ClerkErrorCode, type ClerkErrorDetails, type Execution } from './core/errors.js';
+export {
+  ClerkError,
+  isClerkError,
+  type ClerkErrorCode,
+  type ClerkErrorDetails,
+  type Execution,
+} from './core/errors.js';
 export type { ClerkEvent, ClerkEventMap } from './core/events.js';
 export type { ClerkListener } from './events.js';
 export type { Kind } from './core/call.js';
@@ -29,11 +35,39 @@ export { union } from './registry/union.js';
 export { mount } from './registry/mount.js';
 
 // For those who extend it
-export type { Registry, ResolveContext, Resolution, BoundResolution, LinkResolution, AbsentResolution, Arc, ListEntry, SearchEntry, Snapshot } from './core/registry.js';
-export type { Policy, PolicyFunction, PolicyWord, Picker, PickContext, Roster, Standpoint } from './core/policy.js';
+export type {
+  Registry,
+  ResolveContext,
+  Resolution,
+  BoundResolution,
+  LinkResolution,
+  AbsentResolution,
+  Arc,
+  ListEntry,
+  SearchEntry,
+  Snapshot,
+} from './core/registry.js';
+export type {
+  Policy,
+  PolicyFunction,
+  PolicyWord,
+  Picker,
+  PickContext,
+  Roster,
+  Standpoint,
+} from './core/policy.js';
 export type { Candidate } from './core/candidate.js';
 export type { Runtime } from './core/runtime.js';
 export type { Clock, Timer } from './core/clock.js';
-export type { Transport, TransportFactory, TransportOptions, TlsOptions, Channel, WireHandler, WireRequest, RequestBody } from './core/transport.js';
+export type {
+  Transport,
+  TransportFactory,
+  TransportOptions,
+  TlsOptions,
+  Channel,
+  WireHandler,
+  WireRequest,
+  RequestBody,
+} from './core/transport.js';
 export type { Address } from './core/address.js';
 export type { Logger } from './core/logger.js';

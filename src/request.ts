@@ -62,7 +62,26 @@ export interface Reply extends Dispatcher.ResponseData {
   readonly attempts: number;
 }
 
-const requestKeys = new Set(['path', 'method', 'headers', 'body', 'query', 'idempotent', 'opaque', 'responseHeaders', 'onInfo', 'highWaterMark', 'bodyTimeout', 'headersTimeout', 'reset', 'expectContinue', 'timeoutMs', 'kind', 'affinity', 'signal']);
+const requestKeys = new Set([
+  'path',
+  'method',
+  'headers',
+  'body',
+  'query',
+  'idempotent',
+  'opaque',
+  'responseHeaders',
+  'onInfo',
+  'highWaterMark',
+  'bodyTimeout',
+  'headersTimeout',
+  'reset',
+  'expectContinue',
+  'timeoutMs',
+  'kind',
+  'affinity',
+  'signal',
+]);
 
 /**
  * Refuses a request that nobody could send, or with options that nobody would read.
@@ -70,12 +89,15 @@ const requestKeys = new Set(['path', 'method', 'headers', 'body', 'query', 'idem
  * @throws {@link ClerkError} `CONFIG_INVALID`
  */
 export function checkRequest(options: RequestOptions, name: string): void {
-  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw refused(name, 'needs an object with a path');
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null)
+    throw refused(name, 'needs an object with a path');
   for (const key in options) {
-    if (!requestKeys.has(key)) throw refused(name, `has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
+    if (!requestKeys.has(key))
+      throw refused(name, `has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
   }
   const path: unknown = options.path;
-  if (typeof path !== 'string' || !path.startsWith('/')) throw refused(name, `has the path ${String(path)}; it must be a string that begins with '/'`);
+  if (typeof path !== 'string' || !path.startsWith('/'))
+    throw refused(name, `has the path ${String(path)}; it must be a string that begins with '/'`);
   if (options.signal !== undefined) signalOf(options.signal);
 }
 
@@ -158,7 +180,8 @@ export class PreparedRequest implements WireRequest {
 
 /** What `fetch` adds by itself, where the program did not say otherwise. */
 function withFormType(headers: RequestOptions['headers']): RequestOptions['headers'] {
-  if (headers === undefined || headers === null) return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+  if (headers === undefined || headers === null)
+    return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
   if (Array.isArray(headers) || Symbol.iterator in headers) return headers;
   if (Object.keys(headers).some((key) => key.toLowerCase() === 'content-type')) return headers;
   return { ...headers, 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };

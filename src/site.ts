@@ -99,7 +99,13 @@ export class BindingSite implements Site {
       if (ready.length > 0) return this.#pick(this.#make(all, ready), now, wish.affinity) ?? ready[0];
     }
     // All of them refuse and rest: the one that is up first.
-    return untried.reduce<Reachable | undefined>((best, candidate) => (best === undefined || this.health.restsUntil(candidate) < this.health.restsUntil(best) ? candidate : best), undefined);
+    return untried.reduce<Reachable | undefined>(
+      (best, candidate) =>
+        best === undefined || this.health.restsUntil(candidate) < this.health.restsUntil(best)
+          ? candidate
+          : best,
+      undefined,
+    );
   }
 
   hasOther(wish: Wish, tried: ReadonlySet<string>): boolean {
@@ -114,9 +120,21 @@ export class BindingSite implements Site {
       const answer = await target.look();
       if (target.table.members.length === 0) {
         if (factory) await target.start(factory);
-        else if (target.leftOut.length > 0) throw new ClerkError('NO_ENDPOINT', `No endpoint of ${name} can be used from here: ${String(target.leftOut[0]?.why)}`);
-        else if (answer.kind === 'absent') throw new ClerkError('NAME_NOT_FOUND', `The registry knows no ${name}; check the name, or give bind() a factory that can start it`);
-        else throw new ClerkError('NO_ENDPOINT', `Nobody runs ${name}: the registry has the service and no endpoint; start one, or give bind() a factory that can`);
+        else if (target.leftOut.length > 0)
+          throw new ClerkError(
+            'NO_ENDPOINT',
+            `No endpoint of ${name} can be used from here: ${String(target.leftOut[0]?.why)}`,
+          );
+        else if (answer.kind === 'absent')
+          throw new ClerkError(
+            'NAME_NOT_FOUND',
+            `The registry knows no ${name}; check the name, or give bind() a factory that can start it`,
+          );
+        else
+          throw new ClerkError(
+            'NO_ENDPOINT',
+            `Nobody runs ${name}: the registry has the service and no endpoint; start one, or give bind() a factory that can`,
+          );
       }
     }
     const prepared = this.#prepared(wish.secure);
@@ -130,7 +148,10 @@ export class BindingSite implements Site {
     } else if (factory) {
       await target.startAgain(factory, at);
     } else {
-      throw new ClerkError('ENDPOINTS_EXHAUSTED', `No endpoint of ${name} could be reached lately; the next one is tried in ${String(Math.round(restsMs))} ms`);
+      throw new ClerkError(
+        'ENDPOINTS_EXHAUSTED',
+        `No endpoint of ${name} could be reached lately; the next one is tried in ${String(Math.round(restsMs))} ms`,
+      );
     }
   }
 
@@ -173,12 +194,23 @@ export class BindingSite implements Site {
 
   #prepareAll(members: readonly Reachable[]): Prepared {
     const { version } = this.#config;
-    const ids = version === undefined ? undefined : new Set(fitting(members.map(({ endpoint }) => endpoint), version).map(({ id }) => id));
+    const ids =
+      version === undefined
+        ? undefined
+        : new Set(
+            fitting(
+              members.map(({ endpoint }) => endpoint),
+              version,
+            ).map(({ id }) => id),
+          );
     const all = ids === undefined ? members : members.filter(({ endpoint }) => ids.has(endpoint.id));
     const open = all.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : all;
     // Each step leaves out what is used only if there is nothing else.
-    const eligible = preferred(preferred(usable, ({ endpoint }) => endpoint.state === 'up'), ({ endpoint }) => endpoint.weight > 0);
+    const eligible = preferred(
+      preferred(usable, ({ endpoint }) => endpoint.state === 'up'),
+      ({ endpoint }) => endpoint.weight > 0,
+    );
     return { all, eligible, pick: this.#make(all, eligible) };
   }
 
@@ -203,7 +235,9 @@ export class BindingSite implements Site {
     try {
       return policyOf(rule);
     } catch (error) {
-      this.target.shared.logger.warn(`${this.name} asks for a policy that is not known here: ${reasonOf(error)}`);
+      this.target.shared.logger.warn(
+        `${this.name} asks for a policy that is not known here: ${reasonOf(error)}`,
+      );
       return policyOf('local-first');
     }
   }
@@ -216,7 +250,9 @@ export class BindingSite implements Site {
       return pick(this.#context) as Reachable | undefined;
     } catch (error) {
       if (isClerkError(error)) throw error;
-      throw new ClerkError('CONFIG_INVALID', `The policy of ${this.name} threw: ${reasonOf(error)}`, { cause: error });
+      throw new ClerkError('CONFIG_INVALID', `The policy of ${this.name} threw: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   }
 
@@ -225,20 +261,34 @@ export class BindingSite implements Site {
     const { version } = this.#config;
     const offered = [...new Set(members.map(({ endpoint }) => endpoint.version ?? 'none'))].join(', ');
     if (version !== undefined && this.#prepared(false).all.length === 0) {
-      return new ClerkError('VERSION_MISMATCH', `Nobody runs ${this.name} in version ${version}; what runs is ${offered}`);
+      return new ClerkError(
+        'VERSION_MISMATCH',
+        `Nobody runs ${this.name} in version ${version}; what runs is ${offered}`,
+      );
     }
-    return new ClerkError('NO_ENDPOINT', wish.secure ? `No endpoint of ${this.name} speaks TLS; use http:// to admit the others` : `Nobody runs ${this.name}`);
+    return new ClerkError(
+      'NO_ENDPOINT',
+      wish.secure
+        ? `No endpoint of ${this.name} speaks TLS; use http:// to admit the others`
+        : `Nobody runs ${this.name}`,
+    );
   }
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.wheel.set({ expiresAt: 0, previous: undefined, next: undefined, expire: () => resolve(), cut: () => resolve() }, this.clock.now() + ms);
+      this.wheel.set(
+        { expiresAt: 0, previous: undefined, next: undefined, expire: () => resolve(), cut: () => resolve() },
+        this.clock.now() + ms,
+      );
     });
   }
 }
 
 /** Those that fit, or all where none does. */
-function preferred(candidates: readonly Reachable[], fits: (candidate: Reachable) => boolean): readonly Reachable[] {
+function preferred(
+  candidates: readonly Reachable[],
+  fits: (candidate: Reachable) => boolean,
+): readonly Reachable[] {
   const some = candidates.filter(fits);
   return some.length > 0 ? some : candidates;
 }

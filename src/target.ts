@@ -169,7 +169,9 @@ export class Target {
     this.#judged = false;
     // A new number each time, so that nothing learned of the one before is held against it.
     this.#starts++;
-    this.#started = started.map((endpoint) => Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#starts : endpoint.epoch }));
+    this.#started = started.map((endpoint) =>
+      Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#starts : endpoint.epoch }),
+    );
     this.#populate();
   }
 
@@ -179,8 +181,15 @@ export class Target {
     const leftOut: { endpoint: Endpoint; why: string }[] = [];
     const known = this.#answer?.endpoints ?? [];
     for (const raw of known.length > 0 ? known : this.#started) {
-      const endpoint = raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text))) ? { ...raw, host: standpoint.host } : raw;
-      if (this.#usable(endpoint).length === 0) leftOut.push({ endpoint, why: `its only addresses are unix sockets of host ${String(endpoint.host)}` });
+      const endpoint =
+        raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
+          ? { ...raw, host: standpoint.host }
+          : raw;
+      if (this.#usable(endpoint).length === 0)
+        leftOut.push({
+          endpoint,
+          why: `its only addresses are unix sockets of host ${String(endpoint.host)}`,
+        });
       else endpoints.push(Object.freeze(endpoint));
     }
     this.leftOut = leftOut;
@@ -197,7 +206,11 @@ export class Target {
     const host = hostOfName(this.name);
     const channel = this.shared.transport.open(endpoint, usable, host);
     if (withTls.length === 0) return { channel, secure: undefined };
-    return { channel, secure: withTls.length === usable.length ? channel : this.shared.transport.open(endpoint, withTls, host) };
+    return {
+      channel,
+      secure:
+        withTls.length === usable.length ? channel : this.shared.transport.open(endpoint, withTls, host),
+    };
   }
 
   /** Addresses that can be used from here; a unix socket only on its own host. */
@@ -232,10 +245,20 @@ export class Target {
     const { clock, cached, lastKnownGood, logger } = this.shared;
     const named = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
     try {
-      const checked = checkResolution(named.has(this.name) ? named.get(this.name) : { kind: 'absent' }, this.name);
+      const checked = checkResolution(
+        named.has(this.name) ? named.get(this.name) : { kind: 'absent' },
+        this.name,
+      );
       // What stands behind a link is not watched: the next look-up walks there.
       if (checked.kind === 'link') return;
-      const answer: Answer = Object.freeze({ ...checked, kind: checked.kind, name: this.name, askedAt: clock.now(), askedWallAt: clock.wallNow(), stale: false });
+      const answer: Answer = Object.freeze({
+        ...checked,
+        kind: checked.kind,
+        name: this.name,
+        askedAt: clock.now(),
+        askedWallAt: clock.wallNow(),
+        stale: false,
+      });
       if (!lastKnownGood.learn(answer)) return;
       cached.learn(answer);
       this.adopt(answer);

@@ -11,7 +11,13 @@ import type { Shared } from './shared.js';
 
 /** One change of one name. */
 export type Change =
-  | { readonly type: 'put'; readonly name: string; readonly endpoints: readonly Endpoint[]; readonly revision: string; readonly target: string | undefined }
+  | {
+      readonly type: 'put';
+      readonly name: string;
+      readonly endpoints: readonly Endpoint[];
+      readonly revision: string;
+      readonly target: string | undefined;
+    }
   | { readonly type: 'delete'; readonly name: string };
 
 /** How often a registry that cannot push is asked, in ms. */
@@ -20,7 +26,11 @@ const pollMs = 2_000;
 type Waiter = { resolve(result: IteratorResult<Change>): void; reject(error: unknown): void };
 
 /** Follows a glob until the loop is left, the signal aborts or the clerk is closed. */
-export function changes(shared: Shared, glob: string, signal: AbortSignal | undefined): AsyncIterableIterator<Change> {
+export function changes(
+  shared: Shared,
+  glob: string,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<Change> {
   // One entry a name: a reader that is late misses steps between, never where a name has come to.
   const queue = new Map<string, Change>();
   const known = new Map<string, string>();
@@ -64,7 +74,10 @@ export function changes(shared: Shared, glob: string, signal: AbortSignal | unde
     shared.signal.removeEventListener('abort', onClosed);
     flush();
   };
-  const onAbort = (): void => stop(new ClerkError('ABORTED', `The watch of ${glob} was aborted by its caller`, { cause: signal?.reason }));
+  const onAbort = (): void =>
+    stop(
+      new ClerkError('ABORTED', `The watch of ${glob} was aborted by its caller`, { cause: signal?.reason }),
+    );
   const onClosed = (): void => stop();
   let unwatch: (() => void) | undefined;
   const { registry } = shared;
@@ -74,9 +87,17 @@ export function changes(shared: Shared, glob: string, signal: AbortSignal | unde
     signal?.addEventListener('abort', onAbort);
     shared.signal.addEventListener('abort', onClosed);
     if (registry.watch) {
-      unwatch = registry.watch(glob, onSnapshot, (error) => shared.logger.warn(`The watch of ${glob} broke off: ${reasonOf(error)}`));
+      unwatch = registry.watch(glob, onSnapshot, (error) =>
+        shared.logger.warn(`The watch of ${glob} broke off: ${reasonOf(error)}`),
+      );
     } else {
-      poll(shared, glob, () => done, onSnapshot).catch((error: unknown) => stop(isClerkError(error) ? error : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error })));
+      poll(shared, glob, () => done, onSnapshot).catch((error: unknown) =>
+        stop(
+          isClerkError(error)
+            ? error
+            : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error }),
+        ),
+      );
     }
   }
   return {
@@ -108,7 +129,13 @@ function difference(known: Map<string, string>, snapshot: Snapshot): Change[] {
     const print = JSON.stringify([checked.kind, checked.canonical, checked.endpoints, checked.policy]);
     if (known.get(name) === print) continue;
     known.set(name, print);
-    found.push({ type: 'put', name, endpoints: checked.endpoints, revision: checked.revision, target: checked.kind === 'link' ? checked.canonical : undefined });
+    found.push({
+      type: 'put',
+      name,
+      endpoints: checked.endpoints,
+      revision: checked.revision,
+      target: checked.kind === 'link' ? checked.canonical : undefined,
+    });
   }
   for (const name of [...known.keys()]) {
     if (seen.has(name)) continue;
@@ -118,15 +145,30 @@ function difference(known: Map<string, string>, snapshot: Snapshot): Change[] {
   return found;
 }
 
-async function poll(shared: Shared, glob: string, isDone: () => boolean, onSnapshot: (snapshot: Snapshot) => void): Promise<void> {
+async function poll(
+  shared: Shared,
+  glob: string,
+  isDone: () => boolean,
+  onSnapshot: (snapshot: Snapshot) => void,
+): Promise<void> {
   const { registry, clock } = shared;
   const context = { signal: shared.signal, suspects: new Set<string>() };
   const wild = glob.includes('*');
-  if (wild && registry.list === undefined) throw new ClerkError('CONFIG_INVALID', `This registry can neither watch nor list, so ${glob} cannot be followed; give the port a watch or a list method`);
+  if (wild && registry.list === undefined)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `This registry can neither watch nor list, so ${glob} cannot be followed; give the port a watch or a list method`,
+    );
   while (!isDone()) {
     try {
-      const names = wild ? (await registry.list?.(glob, context))?.map(({ name }) => name) ?? [] : [glob];
-      onSnapshot(new Map(await Promise.all(names.map(async (name) => [name, await registry.resolve(name, context)] as const))));
+      const names = wild ? ((await registry.list?.(glob, context))?.map(({ name }) => name) ?? []) : [glob];
+      onSnapshot(
+        new Map(
+          await Promise.all(
+            names.map(async (name) => [name, await registry.resolve(name, context)] as const),
+          ),
+        ),
+      );
     } catch (error) {
       shared.logger.warn(`The registry could not be asked for ${glob}: ${reasonOf(error)}`);
     }

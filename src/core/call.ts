@@ -20,5 +20,7 @@ export const kinds: readonly Kind[] = ['safe', 'idempotent', 'once'];
  * @param method - upper case, as on the wire
  */
 export function kindOfMethod(method: string): Kind {
-  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE' ? 'safe' : 'once';
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
+    ? 'safe'
+    : 'once';
 }

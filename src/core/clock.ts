@@ -47,7 +47,12 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
  * @param limitMs - ms, ≥ 0; the timer keeps no process alive
  * @param onLate - makes the error when the time is over
  */
-export function within<T>(clock: Clock, limitMs: number, promise: Promise<T>, onLate: () => Error): Promise<T> {
+export function within<T>(
+  clock: Clock,
+  limitMs: number,
+  promise: Promise<T>,
+  onLate: () => Error,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.setTimer(() => reject(onLate()), limitMs);
     timer.setRef(false);

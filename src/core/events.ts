@@ -5,11 +5,21 @@ import type { Outcome } from './outcome.js';
 /** Typed events, each with one payload. The same payloads go to the diagnostics channels `binding-clerk:<event>`. */
 export interface ClerkEventMap {
   /** A look-up answered. */
-  resolved: { readonly name: string; readonly endpoints: readonly string[]; readonly revision: string; readonly ms: number };
+  resolved: {
+    readonly name: string;
+    readonly endpoints: readonly string[];
+    readonly revision: string;
+    readonly ms: number;
+  };
   /** The registry could not be asked; what it last said goes on being used. */
   stale: { readonly name: string; readonly ageMs: number; readonly error: ClerkError };
   /** An endpoint was chosen for an attempt. */
-  picked: { readonly name: string; readonly endpoint: string; readonly chosen: string; readonly number: number };
+  picked: {
+    readonly name: string;
+    readonly endpoint: string;
+    readonly chosen: string;
+    readonly number: number;
+  };
   /** An attempt ended. */
   attempt: { readonly name: string; readonly outcome: Outcome };
   /** A call goes on at another endpoint. */

@@ -19,4 +19,6 @@ export type Started = AddressText | URL | EndpointInit;
  *
  * @see "Building Secure and Reliable Network Applications" B3 (the factory problem); promises C6.1
  */
-export type Factory = (context: FactoryContext) => Promise<Started | readonly Started[]> | Started | readonly Started[];
+export type Factory = (
+  context: FactoryContext,
+) => Promise<Started | readonly Started[]> | Started | readonly Started[];

@@ -51,7 +51,11 @@ export interface Policy {
  * A program's own rule: gets the candidates and returns one of them, or undefined for none.
  * If it throws or returns a stranger, the call fails with `CONFIG_INVALID`.
  */
-export type PolicyFunction = (candidates: readonly Candidate[], context: PickContext) => Candidate | undefined;
+export type PolicyFunction = (
+  candidates: readonly Candidate[],
+  context: PickContext,
+) => Candidate | undefined;
 
 /** The rules that have a word of their own. */
-export type PolicyWord = 'local-first' | 'random' | 'round-robin' | 'load-aware' | 'least-pending' | 'affinity';
+export type PolicyWord =
+  'local-first' | 'random' | 'round-robin' | 'load-aware' | 'least-pending' | 'affinity';

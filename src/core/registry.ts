@@ -112,13 +112,21 @@ export interface Registry {
   /** Lists the names that a glob fits. */
   list?(glob: string, context: { readonly signal: AbortSignal }): Promise<readonly ListEntry[]>;
   /** Lists services with endpoints whose attributes, zone, host or version equal the filter's. */
-  search?(glob: string, filter: Readonly<Record<string, string>>, context: { readonly signal: AbortSignal }): Promise<readonly SearchEntry[]>;
+  search?(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    context: { readonly signal: AbortSignal },
+  ): Promise<readonly SearchEntry[]>;
   /**
    * Calls back with the whole snapshot, first as it is and then after every change, until the returned function runs.
    * Not called back synchronously from `watch`; not after the returned function ran; never with a difference.
    * Must not keep the process alive. `onError` says that snapshots have stopped for now; they go on when they go on.
    */
-  watch?(glob: string, onSnapshot: (snapshot: Snapshot) => void, onError?: (error: unknown) => void): () => void;
+  watch?(
+    glob: string,
+    onSnapshot: (snapshot: Snapshot) => void,
+    onError?: (error: unknown) => void,
+  ): () => void;
   /** Called once, when the clerk is closed. */
   close?(): Promise<void> | void;
 }

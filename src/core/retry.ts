@@ -4,4 +4,7 @@
  * Runs `attempt` until it resolves. After a rejection `onFailed` decides: it resolves (after waiting as long as it
  * likes) to go on, or rejects to end the loop with that error.
  */
-export type Retry = <T>(attempt: (number: number) => Promise<T>, onFailed: (error: unknown, number: number) => Promise<void>) => Promise<T>;
+export type Retry = <T>(
+  attempt: (number: number) => Promise<T>,
+  onFailed: (error: unknown, number: number) => Promise<void>,
+) => Promise<T>;

@@ -52,7 +52,12 @@ export class Starter {
 
   /** What was started could not be reached, without ever having answered: that start has failed after all. */
   disappointed(): void {
-    this.#fail(new ClerkError('FACTORY_FAILED', `The factory of ${this.#name} said it had started the service, and nobody could be reached there`));
+    this.#fail(
+      new ClerkError(
+        'FACTORY_FAILED',
+        `The factory of ${this.#name} said it had started the service, and nobody could be reached there`,
+      ),
+    );
   }
 
   async #start(factory: Factory): Promise<readonly Endpoint[]> {
@@ -60,7 +65,11 @@ export class Starter {
     const waitMs = this.#pauseUntil() - beganAt;
     if (this.#failure && waitMs > 0) {
       const seconds = (waitMs / 1_000).toFixed(1);
-      throw new ClerkError('FACTORY_FAILED', `${this.#failure.message}; it is asked again in ${seconds} s at the earliest`, { cause: this.#failure.cause });
+      throw new ClerkError(
+        'FACTORY_FAILED',
+        `${this.#failure.message}; it is asked again in ${seconds} s at the earliest`,
+        { cause: this.#failure.cause },
+      );
     }
     try {
       const started = await this.#within(factory);
@@ -70,10 +79,15 @@ export class Starter {
       const ids = endpoints.map(({ id }) => id);
       if (new Set(ids).size < ids.length) throw new Error(`it returned an instance twice: ${ids.join(', ')}`);
       const ms = this.#clock.now() - beganAt;
-      if (this.#reporter.wants('started')) this.#reporter.report('started', { name: this.#name, endpoints: ids, ms });
+      if (this.#reporter.wants('started'))
+        this.#reporter.report('started', { name: this.#name, endpoints: ids, ms });
       return endpoints;
     } catch (error) {
-      throw this.#fail(new ClerkError('FACTORY_FAILED', `The factory of ${this.#name} failed: ${reasonOf(error)}`, { cause: error }));
+      throw this.#fail(
+        new ClerkError('FACTORY_FAILED', `The factory of ${this.#name} failed: ${reasonOf(error)}`, {
+          cause: error,
+        }),
+      );
     }
   }
 
@@ -100,8 +114,12 @@ export class Starter {
         controller.abort(reason);
         reject(reason instanceof Error ? reason : new Error(String(reason)));
       };
-      const onClosed = (): void => stop(new ClerkError('CLOSED', `The clerk was closed while ${this.#name} was being started`));
-      const timer = this.#clock.setTimer(() => stop(new Error(`it did not finish within ${String(longestStartMs / 1_000)} s`)), longestStartMs);
+      const onClosed = (): void =>
+        stop(new ClerkError('CLOSED', `The clerk was closed while ${this.#name} was being started`));
+      const timer = this.#clock.setTimer(
+        () => stop(new Error(`it did not finish within ${String(longestStartMs / 1_000)} s`)),
+        longestStartMs,
+      );
       // Callers that wait keep the process alive themselves.
       timer.setRef(false);
       this.#signal.addEventListener('abort', onClosed);

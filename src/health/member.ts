@@ -82,7 +82,10 @@ export class Member implements Reachable {
    * @see Finagle `PeakEwma`; Eckner, "Algorithms for Unevenly Spaced Time Series"
    */
   load(now: number): number {
-    const penalty = this.#penalty === 0 ? 1 : 1 + (this.#penalty / penaltyScale) * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
+    const penalty =
+      this.#penalty === 0
+        ? 1
+        : 1 + (this.#penalty / penaltyScale) * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
     if (this.#latencyUs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
     const latencyMs = this.#agedMs(now);
     return (latencyMs > leastLatencyMs ? latencyMs : leastLatencyMs) * (this.pending + 1) * penalty;
@@ -108,7 +111,9 @@ export class Member implements Reachable {
   #agedMs(now: number): number {
     const idleMs = now - this.#observedAt;
     // Below a thousandth of the lifetime the difference is below a thousandth too.
-    return idleMs < decayMs / 1_000 ? this.#latencyUs / 1_000 : (this.#latencyUs / 1_000) * Math.exp(-idleMs / decayMs);
+    return idleMs < decayMs / 1_000
+      ? this.#latencyUs / 1_000
+      : (this.#latencyUs / 1_000) * Math.exp(-idleMs / decayMs);
   }
 
   #learn(latencyMs: number, now: number): void {
@@ -121,20 +126,24 @@ export class Member implements Reachable {
    * not look fast.
    */
   penalize(now: number): void {
-    this.#penalty = Math.round(this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs)) + 20 * penaltyScale;
+    this.#penalty =
+      Math.round(this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs)) + 20 * penaltyScale;
     this.#penaltyAt = Math.floor(now);
   }
 
   /** All connections, each once. */
   get channels(): readonly Channel[] {
-    return this.secure === undefined || this.secure === this.channel ? [this.channel] : [this.channel, this.secure];
+    return this.secure === undefined || this.secure === this.channel
+      ? [this.channel]
+      : [this.channel, this.secure];
   }
 
   /** Counts one result in the window of 30 s. */
   count(good: boolean, now: number): void {
     const tick = Math.floor(now / slotMs);
     if (tick !== this.#slot) {
-      for (let i = Math.max(this.#slot + 1, tick - slots + 1); i <= tick; i++) this.#good[i % slots] = this.#bad[i % slots] = 0;
+      for (let i = Math.max(this.#slot + 1, tick - slots + 1); i <= tick; i++)
+        this.#good[i % slots] = this.#bad[i % slots] = 0;
       this.#slot = tick;
     }
     const counts = good ? this.#good : this.#bad;

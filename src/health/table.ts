@@ -105,7 +105,8 @@ export class EndpointTable implements Health {
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void {
     const member = memberOf(candidate);
     if (!member.present) return;
-    if (latencyMs !== undefined) member.observe(member.latencyMs === 0 ? this.#firstMs(member, latencyMs) : latencyMs, now);
+    if (latencyMs !== undefined)
+      member.observe(member.latencyMs === 0 ? this.#firstMs(member, latencyMs) : latencyMs, now);
     member.heardAt = now;
     member.count(true, now);
     member.consecutiveFailures = 0;
@@ -152,7 +153,8 @@ export class EndpointTable implements Health {
     if (member.troubledAt === 0) {
       member.troubledAt = now;
       const { name, reporter } = this.#options;
-      if (reporter.wants('suspect')) reporter.report('suspect', { name, endpoint: member.endpoint.id, reason: evidence });
+      if (reporter.wants('suspect'))
+        reporter.report('suspect', { name, endpoint: member.endpoint.id, reason: evidence });
     }
     this.#eject(member, true, evidence, now);
     this.#keepAsking(member);
@@ -202,7 +204,8 @@ export class EndpointTable implements Health {
     if (member.status === 'closed') {
       member.status = 'open';
       this.closed--;
-      if (reporter.wants('revived')) reporter.report('revived', { name, endpoint: member.endpoint.id, afterMs });
+      if (reporter.wants('revived'))
+        reporter.report('revived', { name, endpoint: member.endpoint.id, afterMs });
     }
     this.#changed();
   }
@@ -288,7 +291,9 @@ export class EndpointTable implements Health {
 }
 
 function sameAddresses(a: Endpoint, b: Endpoint): boolean {
-  return a.addresses.length === b.addresses.length && a.addresses.every((address, i) => address === b.addresses[i]);
+  return (
+    a.addresses.length === b.addresses.length && a.addresses.every((address, i) => address === b.addresses[i])
+  );
 }
 
 /** Candidates come from here and go back here. */

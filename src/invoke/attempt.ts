@@ -12,11 +12,28 @@ export interface AttemptOwner {
   /** The request is about to be written. */
   onSent(attempt: Attempt): void;
   /** The head of an answer; false pauses. */
-  onHead(attempt: Attempt, statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean;
-  onInformation(attempt: Attempt, statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean;
+  onHead(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean;
+  onInformation(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean;
   onPiece(attempt: Attempt, chunk: Buffer): boolean;
   onEnd(attempt: Attempt, trailers: string[] | null): void;
-  onSwitched(attempt: Attempt, statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
+  onSwitched(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[] | string[] | null,
+    socket: unknown,
+  ): void;
   onFailed(attempt: Attempt, error: Error): void;
   onPieceSent(chunkSize: number, totalBytesSent: number): void;
   onAllSent(): void;

@@ -10,7 +10,8 @@ import type { Stage } from '../core/outcome.js';
 
 /** The code of anything thrown, for records: its own code, else its name. */
 export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error)) return codeOf(error.errors[0]);
+  if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
+    return codeOf(error.errors[0]);
   if (hasCode(error)) return error.code;
   return error instanceof Error ? error.name : typeof error;
 }
@@ -44,7 +45,10 @@ export function asCallersFault(code: ClerkErrorCode, name: string, error: unknow
   if (isClerkError(error)) return error;
   const text = error instanceof Error ? error.message : String(error);
   if (code === 'BODY_TOO_LARGE') {
-    return new ClerkError(code, `The answer of ${name} is larger than maxResponseSize allows`, { cause: error, execution: 'done' });
+    return new ClerkError(code, `The answer of ${name} is larger than maxResponseSize allows`, {
+      cause: error,
+      execution: 'done',
+    });
   }
   return new ClerkError(code, `The request to ${name} cannot be sent as it is: ${text}`, { cause: error });
 }

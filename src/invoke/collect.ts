@@ -81,7 +81,9 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
 
   onUpgrade(): void {
     this.#unwatch?.();
-    this.#reject(new ClerkError('CONFIG_INVALID', `${this.#name} switched protocols where a body was expected`));
+    this.#reject(
+      new ClerkError('CONFIG_INVALID', `${this.#name} switched protocols where a body was expected`),
+    );
   }
 
   restart(): void {
@@ -97,7 +99,14 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
 
   #refusal(body: Buffer): ClerkError {
     // No character takes more than four bytes.
-    const bodyText = body.subarray(0, 4 * quotedCharacters).toString('utf8').slice(0, quotedCharacters);
-    return new ClerkError('STATUS', `${this.#name} answered with status ${String(this.#statusCode)}`, { execution: 'done', statusCode: this.#statusCode, bodyText });
+    const bodyText = body
+      .subarray(0, 4 * quotedCharacters)
+      .toString('utf8')
+      .slice(0, quotedCharacters);
+    return new ClerkError('STATUS', `${this.#name} answered with status ${String(this.#statusCode)}`, {
+      execution: 'done',
+      statusCode: this.#statusCode,
+      bodyText,
+    });
   }
 }

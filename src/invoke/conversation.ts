@@ -58,7 +58,9 @@ export function settle(site: Site, options: ConversationOptions): Promise<Reacha
 /** The endpoint with the address that is in use. */
 export function inUse(candidate: Reachable): Endpoint {
   const address = candidate.channel.address.text;
-  return address === candidate.endpoint.address ? candidate.endpoint : Object.freeze({ ...candidate.endpoint, address });
+  return address === candidate.endpoint.address
+    ? candidate.endpoint
+    : Object.freeze({ ...candidate.endpoint, address });
 }
 
 class Conversation<T> implements WheelEntry {
@@ -78,7 +80,13 @@ class Conversation<T> implements WheelEntry {
     readonly reject: (error: unknown) => void,
   ) {
     const startedAt = site.clock.now();
-    this.#trip = new Trip(site, { kind: options.kind, wish: options.wish, replayable: true, startedAt, deadlineAt: startedAt + options.timeoutMs });
+    this.#trip = new Trip(site, {
+      kind: options.kind,
+      wish: options.wish,
+      replayable: true,
+      startedAt,
+      deadlineAt: startedAt + options.timeoutMs,
+    });
   }
 
   start(): void {
@@ -105,7 +113,10 @@ class Conversation<T> implements WheelEntry {
       if (running) this.#end(running, 'DEADLINE_EXCEEDED', new Error('The call ran out of time'), now);
       this.#settle(this.#trip.late());
     } else if (running && this.#trip.mayMoveOn('sent', running.candidate, now)) {
-      const error = new ClerkError('DEADLINE_EXCEEDED', `${running.candidate.endpoint.id} did not answer within ${String(Math.round(now - running.beganAt))} ms`);
+      const error = new ClerkError(
+        'DEADLINE_EXCEEDED',
+        `${running.candidate.endpoint.id} did not answer within ${String(Math.round(now - running.beganAt))} ms`,
+      );
       this.#end(running, 'ATTEMPT_TIMEOUT', error, now);
       running.fail(error);
     } else {
@@ -132,17 +143,22 @@ class Conversation<T> implements WheelEntry {
       }
       site.budget.deposit(site.clock.now());
       let chosen = site.policyName;
-      const value = await site
-        .retry(
-          () => this.#attempt(talk, candidate as Reachable, chosen),
-          async () => {
-            site.wheel.set(this, trip.options.deadlineAt);
-            const from = trip.outcomes.at(-1);
-            candidate = await trip.next();
-            chosen = 'failover';
-            if (from && site.reporter.wants('failover')) site.reporter.report('failover', { name: site.name, from: from.endpoint, to: candidate.endpoint.id, outcome: from });
-          },
-        );
+      const value = await site.retry(
+        () => this.#attempt(talk, candidate as Reachable, chosen),
+        async () => {
+          site.wheel.set(this, trip.options.deadlineAt);
+          const from = trip.outcomes.at(-1);
+          candidate = await trip.next();
+          chosen = 'failover';
+          if (from && site.reporter.wants('failover'))
+            site.reporter.report('failover', {
+              name: site.name,
+              from: from.endpoint,
+              to: candidate.endpoint.id,
+              outcome: from,
+            });
+        },
+      );
       if (trip.settled) return;
       this.#close();
       this.resolve(value);
@@ -177,12 +193,17 @@ class Conversation<T> implements WheelEntry {
     const controller = new AbortController();
     if (this.#trip.takePayment()) site.budget.spent(beganAt);
     site.health.began(candidate);
-    if (site.reporter.wants('picked')) site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number });
+    if (site.reporter.wants('picked'))
+      site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number });
     return new Promise<T>((resolve, reject) => {
       const running = { candidate, chosen, beganAt, controller, fail: reject };
       this.#running = running;
       // A call that must run at most once cannot be given up for another try: only the deadline ends it.
-      if (this.options.kind !== 'once') site.wheel.set(this, Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.of(method).limitMs));
+      if (this.options.kind !== 'once')
+        site.wheel.set(
+          this,
+          Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.of(method).limitMs),
+        );
       Promise.resolve()
         .then(() => talk(inUse(candidate), { signal: controller.signal, number }))
         .then(
@@ -193,7 +214,17 @@ class Conversation<T> implements WheelEntry {
             site.limits.of(method).record(now - beganAt, now);
             site.health.answered(candidate, now - beganAt, now);
             site.health.ended(candidate);
-            if (site.reporter.wants('attempt')) this.#trip.note(candidate, candidate.channel.address.text, number, chosen, 'answered', 'success', 'ok', now - beganAt);
+            if (site.reporter.wants('attempt'))
+              this.#trip.note(
+                candidate,
+                candidate.channel.address.text,
+                number,
+                chosen,
+                'answered',
+                'success',
+                'ok',
+                now - beganAt,
+              );
             resolve(value);
           },
           (error: unknown) => {
@@ -211,9 +242,24 @@ class Conversation<T> implements WheelEntry {
     this.#running = undefined;
     const timedOut = code === 'ATTEMPT_TIMEOUT' || code === 'DEADLINE_EXCEEDED';
     if (timedOut) site.limits.of(method).record(now - running.beganAt, now);
-    site.health.failed(running.candidate, timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status', running.beganAt, now);
+    site.health.failed(
+      running.candidate,
+      timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status',
+      running.beganAt,
+      now,
+    );
     site.health.ended(running.candidate);
-    this.#trip.note(running.candidate, running.candidate.channel.address.text, this.#number, running.chosen, 'sent', 'failure', code, now - running.beganAt, error);
+    this.#trip.note(
+      running.candidate,
+      running.candidate.channel.address.text,
+      this.#number,
+      running.chosen,
+      'sent',
+      'failure',
+      code,
+      now - running.beganAt,
+      error,
+    );
     running.controller.abort(error);
   }
 
@@ -229,7 +275,17 @@ class Conversation<T> implements WheelEntry {
     if (running === undefined) return;
     this.#running = undefined;
     this.site.health.ended(running.candidate);
-    this.#trip.note(running.candidate, running.candidate.channel.address.text, this.#number, running.chosen, 'sent', 'ignored', 'ABORTED', this.site.clock.now() - running.beganAt, reason);
+    this.#trip.note(
+      running.candidate,
+      running.candidate.channel.address.text,
+      this.#number,
+      running.chosen,
+      'sent',
+      'ignored',
+      'ABORTED',
+      this.site.clock.now() - running.beganAt,
+      reason,
+    );
     running.controller.abort(reason);
   }
 

@@ -63,7 +63,15 @@ export class Exchange implements AttemptOwner, WheelEntry {
    * @param timeoutMs - from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
    * @param scope - the caller's context, in which everything but the warm path runs
    */
-  constructor(site: Site, request: WireRequest, handler: WireHandler, kind: Kind, wish: Wish, timeoutMs: number, scope: AsyncResource | undefined) {
+  constructor(
+    site: Site,
+    request: WireRequest,
+    handler: WireHandler,
+    kind: Kind,
+    wish: Wish,
+    timeoutMs: number,
+    scope: AsyncResource | undefined,
+  ) {
     this.#site = site;
     this.#request = request;
     this.#handler = handler;
@@ -126,7 +134,13 @@ export class Exchange implements AttemptOwner, WheelEntry {
     site.health.began(candidate);
     const limitAt = now + this.#window.limitMs;
     site.wheel.set(this, limitAt < this.#deadlineAt ? limitAt : this.#deadlineAt);
-    if (site.reporter.wants('picked')) site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number: attempt.number });
+    if (site.reporter.wants('picked'))
+      site.reporter.report('picked', {
+        name: site.name,
+        endpoint: candidate.endpoint.id,
+        chosen,
+        number: attempt.number,
+      });
     channel.dispatch(this.#request, attempt, kind === 'once');
   }
 
@@ -147,11 +161,23 @@ export class Exchange implements AttemptOwner, WheelEntry {
     if (!attempt.repeatable) this.#site.wheel.set(this, this.#deadlineAt);
   }
 
-  onInformation(attempt: Attempt, statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
+  onInformation(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
     return attempt !== this.#attempt || this.#handler.onHeaders(statusCode, headers, resume, statusText);
   }
 
-  onHead(attempt: Attempt, statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
+  onHead(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
     const site = this.#site;
     const now = site.clock.now();
     const latencyMs = now - attempt.beganAt;
@@ -161,7 +187,8 @@ export class Exchange implements AttemptOwner, WheelEntry {
     this.#window.record(latencyMs, now);
     if (isFailureStatus(statusCode)) site.health.failed(attempt.candidate, 'status', attempt.beganAt, now);
     else site.health.answered(attempt.candidate, latencyMs, now);
-    if (isRetryStatus(statusCode) && this.#passesOver(attempt, statusCode, headers, statusText, now)) return true;
+    if (isRetryStatus(statusCode) && this.#passesOver(attempt, statusCode, headers, statusText, now))
+      return true;
     this.#accept();
     if (this.#whole) site.wheel.set(this, this.#deadlineAt);
     else site.wheel.clear(this);
@@ -186,7 +213,12 @@ export class Exchange implements AttemptOwner, WheelEntry {
     this.#handler.onComplete(trailers);
   }
 
-  onSwitched(attempt: Attempt, statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void {
+  onSwitched(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[] | string[] | null,
+    socket: unknown,
+  ): void {
     const site = this.#site;
     const now = site.clock.now();
     attempt.stage = 'answered';
@@ -247,7 +279,13 @@ export class Exchange implements AttemptOwner, WheelEntry {
     this.#noteTo(attempt, 'failure', error, now);
     if (this.#accepted && !this.#whole) {
       // The program has the head and part of the body: this is how it learns that the rest is lost.
-      this.#settle(new ClerkError('OUTCOME_UNKNOWN', `The answer of ${site.name} broke off (${codeOf(error)})`, { execution: 'done', outcomes: this.#journey().outcomes, cause: error }));
+      this.#settle(
+        new ClerkError('OUTCOME_UNKNOWN', `The answer of ${site.name} broke off (${codeOf(error)})`, {
+          execution: 'done',
+          outcomes: this.#journey().outcomes,
+          cause: error,
+        }),
+      );
       return;
     }
     this.#moveOn();
@@ -313,18 +351,39 @@ export class Exchange implements AttemptOwner, WheelEntry {
   /** Ends an attempt that has not answered. */
   #giveUp(attempt: Attempt, evidence: Evidence, code: string, now: number): void {
     const site = this.#site;
-    const error = new ClerkError('DEADLINE_EXCEEDED', `${attempt.candidate.endpoint.id} did not answer within ${String(Math.round(now - attempt.beganAt))} ms`);
+    const error = new ClerkError(
+      'DEADLINE_EXCEEDED',
+      `${attempt.candidate.endpoint.id} did not answer within ${String(Math.round(now - attempt.beganAt))} ms`,
+    );
     if (attempt.stage !== 'answered') {
       this.#window.record(now - attempt.beganAt, now);
       site.health.failed(attempt.candidate, evidence, attempt.beganAt, now);
     }
-    this.#journey().note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, attempt.stage, 'failure', code, now - attempt.beganAt, error);
+    this.#journey().note(
+      attempt.candidate,
+      attempt.address.text,
+      attempt.number,
+      attempt.chosen,
+      attempt.stage,
+      'failure',
+      code,
+      now - attempt.beganAt,
+      error,
+    );
     this.#over(attempt);
     attempt.abandon(error);
   }
 
   #redial(attempt: Attempt, now: number): void {
-    const again = new Attempt(this, attempt.candidate, attempt.channel, attempt.number, attempt.chosen, now, attempt.repeatable);
+    const again = new Attempt(
+      this,
+      attempt.candidate,
+      attempt.channel,
+      attempt.number,
+      attempt.chosen,
+      now,
+      attempt.repeatable,
+    );
     again.paid = attempt.paid;
     attempt.paid = false;
     this.#attempt = again;
@@ -377,7 +436,13 @@ export class Exchange implements AttemptOwner, WheelEntry {
                 this.#moved = { resolve, reject };
                 const from = trip.outcomes.at(-1);
                 const to = candidate as Reachable;
-                if (from && site.reporter.wants('failover')) site.reporter.report('failover', { name: site.name, from: from.endpoint, to: to.endpoint.id, outcome: from });
+                if (from && site.reporter.wants('failover'))
+                  site.reporter.report('failover', {
+                    name: site.name,
+                    from: from.endpoint,
+                    to: to.endpoint.id,
+                    outcome: from,
+                  });
                 this.#send(to, 'failover', site.clock.now());
               }),
         async () => {
@@ -402,16 +467,38 @@ export class Exchange implements AttemptOwner, WheelEntry {
   }
 
   /** Whether an answer that says "not now" is passed over for another try; then it is kept aside. */
-  #passesOver(attempt: Attempt, statusCode: number, headers: Buffer[], statusText: string, now: number): boolean {
+  #passesOver(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    statusText: string,
+    now: number,
+  ): boolean {
     if (this.#kind === 'once') return false;
     const trip = this.#journey();
-    const waitMs = statusCode === 429 || statusCode === 503 ? retryAfterMs(headers, this.#site.clock.wallNow()) : undefined;
+    const waitMs =
+      statusCode === 429 || statusCode === 503
+        ? retryAfterMs(headers, this.#site.clock.wallNow())
+        : undefined;
     const moves = statusCode !== 429 && trip.mayMoveOn('answered', attempt.candidate, now);
     if (!moves && (waitMs === undefined || !trip.mayWait('answered', waitMs, now))) return false;
     this.#dropKept();
-    this.#kept = new KeptAnswer(statusCode, headers.map((header) => Buffer.from(header)), statusText);
+    this.#kept = new KeptAnswer(
+      statusCode,
+      headers.map((header) => Buffer.from(header)),
+      statusText,
+    );
     this.#keptFrom = attempt;
-    trip.note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, 'answered', statusCode === 429 ? 'ignored' : 'failure', String(statusCode), attempt.latencyMs);
+    trip.note(
+      attempt.candidate,
+      attempt.address.text,
+      attempt.number,
+      attempt.chosen,
+      'answered',
+      statusCode === 429 ? 'ignored' : 'failure',
+      String(statusCode),
+      attempt.latencyMs,
+    );
     this.#moveOn();
     return true;
   }
@@ -429,12 +516,32 @@ export class Exchange implements AttemptOwner, WheelEntry {
 
   #succeed(attempt: Attempt): void {
     this.#over(attempt);
-    if (this.#site.reporter.wants('attempt')) this.#journey().note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, 'answered', isFailureStatus(attempt.statusCode) ? 'failure' : 'success', String(attempt.statusCode), attempt.latencyMs);
+    if (this.#site.reporter.wants('attempt'))
+      this.#journey().note(
+        attempt.candidate,
+        attempt.address.text,
+        attempt.number,
+        attempt.chosen,
+        'answered',
+        isFailureStatus(attempt.statusCode) ? 'failure' : 'success',
+        String(attempt.statusCode),
+        attempt.latencyMs,
+      );
     this.#close();
   }
 
   #noteTo(attempt: Attempt, verdict: 'failure' | 'ignored', error: unknown, now: number): void {
-    this.#journey().note(attempt.candidate, attempt.address.text, attempt.number, attempt.chosen, attempt.stage, verdict, error === undefined ? 'ABORTED' : codeOf(error), now - attempt.beganAt, error);
+    this.#journey().note(
+      attempt.candidate,
+      attempt.address.text,
+      attempt.number,
+      attempt.chosen,
+      attempt.stage,
+      verdict,
+      error === undefined ? 'ABORTED' : codeOf(error),
+      now - attempt.beganAt,
+      error,
+    );
     this.#over(attempt);
   }
 

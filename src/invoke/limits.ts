@@ -64,7 +64,8 @@ export class LatencyWindow {
     const bucket = Math.min(buckets - 1, Math.max(0, Math.floor(4 * Math.log2(latencyMs) + 16)));
     const counts = this.#generations[this.#newest] as Uint32Array;
     counts[bucket] = (counts[bucket] as number) + 1;
-    if (++this.#sinceComputed >= recomputeEvery || this.limitMs === unknownMs || latencyMs >= this.limitMs) this.#compute();
+    if (++this.#sinceComputed >= recomputeEvery || this.limitMs === unknownMs || latencyMs >= this.limitMs)
+      this.#compute();
   }
 
   /** Begins a new generation, and forgets as many as have passed since the newest began. */

@@ -9,7 +9,8 @@ export const retry: Retry = (attempt, onFailed) =>
     minTimeout: 0,
     maxTimeout: 0,
     // The decision is made here, once; p-retry itself would end the loop at any TypeError.
-    onFailedAttempt: ({ error, attemptNumber }) => onFailed(error instanceof Carried ? error.cause : error, attemptNumber),
+    onFailedAttempt: ({ error, attemptNumber }) =>
+      onFailed(error instanceof Carried ? error.cause : error, attemptNumber),
   });
 
 /** p-retry ends its loop at a `TypeError` and at whatever is no `Error`: everything travels in one of our own. */

@@ -35,7 +35,10 @@ const dateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
  * @returns ms to wait, undefined without the header or with one that makes no sense
  * @see RFC 9110, 10.2.3
  */
-export function retryAfterMs(rawHeaders: readonly (Buffer | string)[] | null, wallNow: number): number | undefined {
+export function retryAfterMs(
+  rawHeaders: readonly (Buffer | string)[] | null,
+  wallNow: number,
+): number | undefined {
   if (rawHeaders === null) return undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     if (String(rawHeaders[i]).toLowerCase() !== 'retry-after') continue;

@@ -68,5 +68,8 @@ export interface Site {
 
 /** The error of a call that finds as many waiting as may wait. */
 export function overLimit(site: Site): ClerkError {
-  return new ClerkError('LIMIT', `${String(site.waiting)} calls of ${site.name} wait to be sent, as many as maxPending allows; send fewer at a time or raise it`);
+  return new ClerkError(
+    'LIMIT',
+    `${String(site.waiting)} calls of ${site.name} wait to be sent, as many as maxPending allows; send fewer at a time or raise it`,
+  );
 }

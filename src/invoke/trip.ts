@@ -49,7 +49,17 @@ export class Trip {
   }
 
   /** Notes an attempt that ended and tells those who watch. */
-  note(candidate: Reachable, address: string, number: number, chosen: string, stage: Stage, verdict: Verdict, code: string, ms: number, error?: unknown): Outcome {
+  note(
+    candidate: Reachable,
+    address: string,
+    number: number,
+    chosen: string,
+    stage: Stage,
+    verdict: Verdict,
+    code: string,
+    ms: number,
+    error?: unknown,
+  ): Outcome {
     const outcome: Outcome = Object.freeze({
       number,
       endpoint: candidate.endpoint.id,
@@ -66,7 +76,8 @@ export class Trip {
     this.#lastStage = stage;
     this.#lastBeganAt = this.site.clock.now() - ms;
     if (stage !== 'waiting') this.#stage = stage;
-    if (this.site.reporter.wants('attempt')) this.site.reporter.report('attempt', { name: this.site.name, outcome });
+    if (this.site.reporter.wants('attempt'))
+      this.site.reporter.report('attempt', { name: this.site.name, outcome });
     return outcome;
   }
 
@@ -74,7 +85,8 @@ export class Trip {
   mayMoveOn(stage: Stage, candidate: Reachable, now: number): boolean {
     const { kind, replayable, deadlineAt, wish } = this.options;
     const repeat = mayRepeat(kind, stage, replayable);
-    if (repeat === 'never' || this.outcomes.length + 1 >= mostAttempts || deadlineAt - now < leastMs) return false;
+    if (repeat === 'never' || this.outcomes.length + 1 >= mostAttempts || deadlineAt - now < leastMs)
+      return false;
     if (!this.site.hasOther(wish, new Set([...this.#tried, candidate.endpoint.id]))) return false;
     return this.#pays(stage !== 'waiting', now);
   }
@@ -82,7 +94,8 @@ export class Trip {
   /** Whether an answer that asks to be left alone for a while may be waited for; pays for the repeat. */
   mayWait(stage: Stage, waitMs: number, now: number): boolean {
     const { kind, replayable, deadlineAt } = this.options;
-    if (mayRepeat(kind, stage, replayable) !== 'budget' || this.outcomes.length + 1 >= mostAttempts) return false;
+    if (mayRepeat(kind, stage, replayable) !== 'budget' || this.outcomes.length + 1 >= mostAttempts)
+      return false;
     if (deadlineAt - now - waitMs < leastMs || !this.#pays(true, now)) return false;
     this.pauseMs = waitMs;
     return true;
@@ -124,7 +137,11 @@ export class Trip {
       } else if (!this.#lookedAgain) {
         this.#lookedAgain = true;
         await site.lookAgain(new Set(this.#tried));
-      } else if (repeat === 'budget' && !this.#askedAgain && this.outcomes.at(-1)?.code !== 'ATTEMPT_TIMEOUT') {
+      } else if (
+        repeat === 'budget' &&
+        !this.#askedAgain &&
+        this.outcomes.at(-1)?.code !== 'ATTEMPT_TIMEOUT'
+      ) {
         // The connection was cut, perhaps while it was idle: the same endpoint gets one more try, on a fresh one.
         this.#askedAgain = true;
         this.#tried.clear();
@@ -161,54 +178,92 @@ export class Trip {
       await this.site.startAgain(this.#lastBeganAt);
     } catch (error) {
       if (!isClerkError(error)) throw error;
-      throw new ClerkError(error.code, error.message, { execution: this.execution, outcomes: this.outcomes, cause: error.cause ?? error });
+      throw new ClerkError(error.code, error.message, {
+        execution: this.execution,
+        outcomes: this.outcomes,
+        cause: error.cause ?? error,
+      });
     }
   }
 
   /** The error of a call whose time ran out. */
   late(): ClerkError {
     const { startedAt, deadlineAt } = this.options;
-    const what = this.outcomes.length === 0 ? 'before anybody could be asked' : `after ${plural(this.outcomes.length, 'attempt')}`;
-    return this.#error('DEADLINE_EXCEEDED', `Call of ${this.site.name} did not end within its ${String(Math.round(deadlineAt - startedAt))} ms: time ran out ${what}`);
+    const what =
+      this.outcomes.length === 0
+        ? 'before anybody could be asked'
+        : `after ${plural(this.outcomes.length, 'attempt')}`;
+    return this.#error(
+      'DEADLINE_EXCEEDED',
+      `Call of ${this.site.name} did not end within its ${String(Math.round(deadlineAt - startedAt))} ms: time ran out ${what}`,
+    );
   }
 
   /** The error of a call that was sent, whose answer was lost, and that may not be sent again. */
   lost(): ClerkError {
-    const why = this.options.kind === 'once' ? "its kind is 'once'; give it kind: 'idempotent' if running it twice does no harm" : 'its body can be read only once';
-    return this.#error('OUTCOME_UNKNOWN', `Call of ${this.site.name} was sent, its answer was lost (${this.#lastCode()}), and it was not repeated, since ${why}`);
+    const why =
+      this.options.kind === 'once'
+        ? "its kind is 'once'; give it kind: 'idempotent' if running it twice does no harm"
+        : 'its body can be read only once';
+    return this.#error(
+      'OUTCOME_UNKNOWN',
+      `Call of ${this.site.name} was sent, its answer was lost (${this.#lastCode()}), and it was not repeated, since ${why}`,
+    );
   }
 
   /** The error of a call that nobody answered. */
   exhausted(): ClerkError {
     const ms = Math.round(this.site.clock.now() - this.options.startedAt);
     const last = this.#lastCode();
-    return this.#error('ENDPOINTS_EXHAUSTED', `No endpoint of ${this.site.name} answered: ${plural(this.outcomes.length, 'attempt')} in ${String(ms)} ms, the last one ended with ${last}`);
+    return this.#error(
+      'ENDPOINTS_EXHAUSTED',
+      `No endpoint of ${this.site.name} answered: ${plural(this.outcomes.length, 'attempt')} in ${String(ms)} ms, the last one ended with ${last}`,
+    );
   }
 
   /** The error of a call whose repeat the budget refused. */
   overBudget(): ClerkError {
-    return this.#error('BUDGET_EXHAUSTED', `Call of ${this.site.name} failed (${this.#lastCode()}) and was not repeated: the retry budget of the last 10 s is spent, which means that the service as a whole is in trouble`);
+    return this.#error(
+      'BUDGET_EXHAUSTED',
+      `Call of ${this.site.name} failed (${this.#lastCode()}) and was not repeated: the retry budget of the last 10 s is spent, which means that the service as a whole is in trouble`,
+    );
   }
 
   /** The error of a call that the program aborted. */
   aborted(reason: unknown): ClerkError {
-    return new ClerkError('ABORTED', `Call of ${this.site.name} was aborted by its caller`, { execution: this.execution, outcomes: this.outcomes, cause: reason });
+    return new ClerkError('ABORTED', `Call of ${this.site.name} was aborted by its caller`, {
+      execution: this.execution,
+      outcomes: this.outcomes,
+      cause: reason,
+    });
   }
 
   /** The error of a call whose own body failed while it was sent. */
   bodyFailed(error: Error): ClerkError {
-    return new ClerkError('ABORTED', `The body of a call of ${this.site.name} failed while it was sent: ${error.message}`, { execution: this.execution, outcomes: this.outcomes, cause: error });
+    return new ClerkError(
+      'ABORTED',
+      `The body of a call of ${this.site.name} failed while it was sent: ${error.message}`,
+      { execution: this.execution, outcomes: this.outcomes, cause: error },
+    );
   }
 
   /** The error of a call that ended with its clerk. */
   cut(error: Error): ClerkError {
     const code = isClerkError(error) ? error.code : 'CLOSED';
-    return new ClerkError(code, error.message, { execution: this.execution, outcomes: this.outcomes, cause: error.cause ?? error });
+    return new ClerkError(code, error.message, {
+      execution: this.execution,
+      outcomes: this.outcomes,
+      cause: error.cause ?? error,
+    });
   }
 
   #error(code: ClerkErrorCode, message: string): ClerkError {
     const cause = this.outcomes.at(-1)?.error;
-    return new ClerkError(code, message, { execution: this.execution, outcomes: this.outcomes, ...(cause === undefined ? undefined : { cause }) });
+    return new ClerkError(code, message, {
+      execution: this.execution,
+      outcomes: this.outcomes,
+      ...(cause === undefined ? undefined : { cause }),
+    });
   }
 
   #lastCode(): string {
@@ -222,7 +277,13 @@ export const patienceMs = 250;
 
 function pause(site: Site, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const entry: WheelEntry = { expiresAt: 0, previous: undefined, next: undefined, expire: () => resolve(), cut: () => resolve() };
+    const entry: WheelEntry = {
+      expiresAt: 0,
+      previous: undefined,
+      next: undefined,
+      expire: () => resolve(),
+      cut: () => resolve(),
+    };
     site.wheel.set(entry, site.clock.now() + ms);
   });
 }

@@ -40,7 +40,10 @@ export class Cached implements Resolver {
     return this.#store.get(name);
   }
 
-  resolve(name: string, context: { readonly suspects: ReadonlySet<string> } = { suspects: new Set() }): Promise<Answer> {
+  resolve(
+    name: string,
+    context: { readonly suspects: ReadonlySet<string> } = { suspects: new Set() },
+  ): Promise<Answer> {
     const known = this.#store.get(name);
     return known === undefined ? this.#fly(name, context) : Promise.resolve(known);
   }
@@ -88,7 +91,13 @@ export class Cached implements Resolver {
         (answer) => {
           this.#flights.delete(name);
           this.#store.set(answer);
-          if (reporter.wants('resolved') && !answer.stale) reporter.report('resolved', { name, endpoints: answer.endpoints.map(({ id }) => id), revision: answer.revision, ms: clock.now() - sentAt });
+          if (reporter.wants('resolved') && !answer.stale)
+            reporter.report('resolved', {
+              name,
+              endpoints: answer.endpoints.map(({ id }) => id),
+              revision: answer.revision,
+              ms: clock.now() - sentAt,
+            });
           return answer;
         },
         (error: unknown) => {

@@ -66,9 +66,20 @@ export class LastKnownGood implements Resolver {
     const flight = this.#ask(name, context);
     const { clock } = this.#options;
     try {
-      return await within(clock, patienceMs, flight, () => new ClerkError('REGISTRY_UNREACHABLE', `The registry did not answer for ${name} within ${String(patienceMs)} ms`));
+      return await within(
+        clock,
+        patienceMs,
+        flight,
+        () =>
+          new ClerkError(
+            'REGISTRY_UNREACHABLE',
+            `The registry did not answer for ${name} within ${String(patienceMs)} ms`,
+          ),
+      );
     } catch (error) {
-      const reason = isClerkError(error) ? error : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error });
+      const reason = isClerkError(error)
+        ? error
+        : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error });
       this.#pursue(name, reason, flight);
       const known = this.#usable(name);
       // A watch may have been faster than the look-up.
@@ -135,7 +146,10 @@ export class LastKnownGood implements Resolver {
     const known = this.#known(name);
     // What came by another way while this question was out is newer, and no reason to distrust the registry.
     if (known && known.askedAt > answer.askedAt) return known;
-    throw new ClerkError('REGISTRY_INVALID', `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`);
+    throw new ClerkError(
+      'REGISTRY_INVALID',
+      `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`,
+    );
   }
 
   /** Waits without keeping the process alive, and not longer than until `stop`. */
@@ -154,7 +168,11 @@ export class LastKnownGood implements Resolver {
   #known(name: string): Answer | undefined {
     const known = this.#good.get(name) ?? this.#absent.get(name);
     if (known === undefined) return undefined;
-    if (known.ttlMs === Infinity || this.#options.clock.now() - known.askedAt <= known.ttlMs + this.#options.maxStaleMs) return known;
+    if (
+      known.ttlMs === Infinity ||
+      this.#options.clock.now() - known.askedAt <= known.ttlMs + this.#options.maxStaleMs
+    )
+      return known;
     this.forget(name);
     return undefined;
   }
@@ -168,8 +186,14 @@ export class LastKnownGood implements Resolver {
   #stale(good: Answer, error: ClerkError): Answer {
     const { clock, reporter } = this.#options;
     const now = clock.now();
-    if (reporter.wants('stale')) reporter.report('stale', { name: good.name, ageMs: now - good.askedAt, error });
-    return Object.freeze({ ...good, stale: true, ttlMs: now - good.askedAt + staleTtlMs, askedWallAt: Math.max(good.askedWallAt, clock.wallNow() - (now - good.askedAt)) });
+    if (reporter.wants('stale'))
+      reporter.report('stale', { name: good.name, ageMs: now - good.askedAt, error });
+    return Object.freeze({
+      ...good,
+      stale: true,
+      ttlMs: now - good.askedAt + staleTtlMs,
+      askedWallAt: Math.max(good.askedWallAt, clock.wallNow() - (now - good.askedAt)),
+    });
   }
 
   /** Asks in the background until there is an answer, or nobody has wanted one for a while. */
@@ -183,9 +207,11 @@ export class LastKnownGood implements Resolver {
       async (failure, number) => {
         if (isClerkError(failure)) trouble.error = failure;
         // Full jitter on the upper half, so that clerks which lost the registry together do not return together.
-        const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (number - 1)) * (0.5 + 0.5 * clock.random());
+        const pauseMs =
+          Math.min(longestPauseMs, firstPauseMs * 2 ** (number - 1)) * (0.5 + 0.5 * clock.random());
         await this.#pause(pauseMs);
-        if (this.#stopped || clock.now() - trouble.wantedAt > interestMs || this.#usable(name) === undefined) throw trouble.error;
+        if (this.#stopped || clock.now() - trouble.wantedAt > interestMs || this.#usable(name) === undefined)
+          throw trouble.error;
       },
     ).then(
       (answer) => {
@@ -204,7 +230,8 @@ export class LastKnownGood implements Resolver {
  */
 function isOlder(answer: Answer, known: Answer): boolean {
   if (answer.incarnation !== known.incarnation || answer.canonical !== known.canonical) return false;
-  if (isNumber(answer.revision) && isNumber(known.revision)) return BigInt(answer.revision) < BigInt(known.revision);
+  if (isNumber(answer.revision) && isNumber(known.revision))
+    return BigInt(answer.revision) < BigInt(known.revision);
   return answer.askedAt < known.askedAt;
 }
 

@@ -15,12 +15,19 @@ export interface AnswerStore {
 
 /** Keeps at most `maxNames` answers, those least recently asked for go first. */
 export function answerStore(clock: Clock, maxNames: number): AnswerStore {
-  const cache = new LRUCache<string, Answer>({ max: maxNames, perf: { now: () => clock.now() }, ttlResolution: 0, ttl: 1 });
+  const cache = new LRUCache<string, Answer>({
+    max: maxNames,
+    perf: { now: () => clock.now() },
+    ttlResolution: 0,
+    ttl: 1,
+  });
   return {
     get(name) {
       const answer = cache.get(name);
       // lru-cache has looked at the monotonic clock.
-      return answer && (answer.ttlMs === Infinity || clock.wallNow() - answer.askedWallAt < answer.ttlMs) ? answer : undefined;
+      return answer && (answer.ttlMs === Infinity || clock.wallNow() - answer.askedWallAt < answer.ttlMs)
+        ? answer
+        : undefined;
     },
     set(answer) {
       const leftMs = answer.ttlMs === Infinity ? 0 : answer.askedAt + answer.ttlMs - clock.now();
@@ -48,7 +55,10 @@ export interface RecentlyUsed<V> {
  *
  * @param max - most entries
  */
-export function recentlyUsed<V extends object>(max: number, onForgotten: (value: V) => void): RecentlyUsed<V> {
+export function recentlyUsed<V extends object>(
+  max: number,
+  onForgotten: (value: V) => void,
+): RecentlyUsed<V> {
   const cache = new LRUCache<string, V>({
     max,
     dispose: (value, _key, reason) => {

@@ -13,11 +13,40 @@ export function ownBody(body: unknown): unknown {
 }
 
 /** What `fetch` is given, as it can be given to ours: a URL stays, a request of Node's is taken apart. */
-export function ownRequest(input: unknown, init: object | undefined): { readonly input: unknown; readonly init: object } {
+export function ownRequest(
+  input: unknown,
+  init: object | undefined,
+): { readonly input: unknown; readonly init: object } {
   const own = init !== undefined && 'body' in init ? { ...init, body: ownBody(init.body) } : { ...init };
   if (tagOf(input) !== 'Request' || input instanceof undici().Request) return { input, init: own };
-  const { url, method, headers, body, signal, redirect, mode, credentials, cache, integrity, keepalive, referrerPolicy } = input as Request;
-  const parts = { method, headers, body, signal, redirect, mode, credentials, cache, integrity, keepalive, referrerPolicy, duplex: 'half' };
+  const {
+    url,
+    method,
+    headers,
+    body,
+    signal,
+    redirect,
+    mode,
+    credentials,
+    cache,
+    integrity,
+    keepalive,
+    referrerPolicy,
+  } = input as Request;
+  const parts = {
+    method,
+    headers,
+    body,
+    signal,
+    redirect,
+    mode,
+    credentials,
+    cache,
+    integrity,
+    keepalive,
+    referrerPolicy,
+    duplex: 'half',
+  };
   return { input: url, init: { ...parts, ...own } };
 }
 

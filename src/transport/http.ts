@@ -19,7 +19,12 @@ type Connector = ReturnType<Undici['buildConnector']>;
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /** Makes the channel of one endpoint. */
-export function httpChannel(addresses: readonly Address[], authority: string, options: TransportOptions, clock: Clock): Channel {
+export function httpChannel(
+  addresses: readonly Address[],
+  authority: string,
+  options: TransportOptions,
+  clock: Clock,
+): Channel {
   return new HttpChannel(addresses, authority, options, clock);
 }
 
@@ -61,7 +66,8 @@ class HttpChannel implements Channel {
       const pool = cautious ? (this.#cautious ??= this.#pool(true)) : (this.#usual ??= this.#pool(false));
       const { address } = this;
       // The connector checks the endpoint's own name; a name in the request would make undici reconnect for it.
-      const named = address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
+      const named =
+        address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
       const body = ownBody(named.body);
       const sent = body === named.body ? named : { ...named, body };
       pool.dispatch(sent as unknown as Dispatcher.DispatchOptions, handler);
@@ -105,7 +111,11 @@ class HttpChannel implements Channel {
 
   #probe(address: Address, limitMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const client: Client = new (undici().Client)(this.#origin(address), { connect: this.#connector(address, true), headersTimeout: 0, bodyTimeout: 0 });
+      const client: Client = new (undici().Client)(this.#origin(address), {
+        connect: this.#connector(address, true),
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
       const timer = this.#clock.setTimer(() => {
         end(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`));
       }, limitMs);
@@ -119,7 +129,12 @@ class HttpChannel implements Channel {
       const handler: WireHandler = {
         onConnect: () => undefined,
         onHeaders: (statusCode) => {
-          if (statusCode >= 200) end(statusCode >= 500 && statusCode !== 501 ? new Error(`${address.text} answers ${String(statusCode)}`) : undefined);
+          if (statusCode >= 200)
+            end(
+              statusCode >= 500 && statusCode !== 501
+                ? new Error(`${address.text} answers ${String(statusCode)}`)
+                : undefined,
+            );
           return true;
         },
         onData: () => true,
@@ -192,10 +207,15 @@ class HttpChannel implements Channel {
   #connector(address: Address, unref: boolean): Connector {
     const { tls, undici: handed } = this.#options;
     const own = handed.connect as object | Connector | undefined;
-    const built = typeof own === 'function' ? (own as Connector) : undici().buildConnector({
+    const built =
+      typeof own === 'function'
+        ? (own as Connector)
+        : undici().buildConnector({
             ...tls,
             ...(handed.allowH2 === undefined ? undefined : { allowH2: handed.allowH2 === true }),
-            ...(handed.connectTimeout === undefined ? undefined : { timeout: handed.connectTimeout as number }),
+            ...(handed.connectTimeout === undefined
+              ? undefined
+              : { timeout: handed.connectTimeout as number }),
             ...own,
             ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
           } as Parameters<Undici['buildConnector']>[0]);
@@ -203,7 +223,14 @@ class HttpChannel implements Channel {
     const protocol = address.protocol === 'https' ? 'https:' : 'http:';
     const hostname = address.hostname || 'localhost';
     return (asked, callback) => {
-      const to = { ...asked, hostname, host: hostname, port: String(address.port || ''), protocol, servername: isLiteral(hostname) ? '' : hostname };
+      const to = {
+        ...asked,
+        hostname,
+        host: hostname,
+        port: String(address.port || ''),
+        protocol,
+        servername: isLiteral(hostname) ? '' : hostname,
+      };
       if (unref) {
         dial(to, callback)?.unref();
         return;
@@ -228,12 +255,15 @@ export function rawChannel(addresses: readonly Address[], clock: Clock): Channel
 
   const dial = ({ text, hostname, port }: Address, limitMs: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const socket = connector({ hostname, host: hostname, port: String(port), protocol: 'http:' }, (error, connected) => {
-        timer.cancel();
-        if (error) reject(error);
-        else resolve();
-        connected?.destroy();
-      });
+      const socket = connector(
+        { hostname, host: hostname, port: String(port), protocol: 'http:' },
+        (error, connected) => {
+          timer.cancel();
+          if (error) reject(error);
+          else resolve();
+          connected?.destroy();
+        },
+      );
       const timer = clock.setTimer(() => {
         socket?.destroy();
         reject(new Error(`No connection to ${text} within ${String(Math.round(limitMs))} ms`));
@@ -255,7 +285,12 @@ export function rawChannel(addresses: readonly Address[], clock: Clock): Channel
       return current;
     },
     dispatch: (_request, handler) => {
-      handler.onError(new ClerkError('CONFIG_INVALID', `Endpoint ${current.text} speaks no HTTP; use call() or acquire() for it`));
+      handler.onError(
+        new ClerkError(
+          'CONFIG_INVALID',
+          `Endpoint ${current.text} speaks no HTTP; use call() or acquire() for it`,
+        ),
+      );
     },
     connect: () => dialAny(10_000),
     probe: dialAny,

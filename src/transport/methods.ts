@@ -11,8 +11,12 @@ export type ResponseCallback = (error: Error | null, data: Dispatcher.ResponseDa
  *
  * @param target - the `this` of undici's method; only its `dispatch` is used
  */
-export function requestOver(target: { dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean }, options: Dispatcher.RequestOptions, callback: ResponseCallback): void {
-  requestMethod ??= (Reflect.get(undici().Dispatcher.prototype, 'request') as unknown) as RequestMethod;
+export function requestOver(
+  target: { dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean },
+  options: Dispatcher.RequestOptions,
+  callback: ResponseCallback,
+): void {
+  requestMethod ??= Reflect.get(undici().Dispatcher.prototype, 'request') as unknown as RequestMethod;
   requestMethod.call(target, options, callback);
 }
 
@@ -20,7 +24,11 @@ type RequestMethod = (this: object, options: Dispatcher.RequestOptions, callback
 let requestMethod: RequestMethod | undefined;
 
 /** undici's `fetch` over a dispatcher. */
-export function fetchOver(dispatcher: Dispatcher, input: unknown, init: object | undefined): Promise<Response> {
+export function fetchOver(
+  dispatcher: Dispatcher,
+  input: unknown,
+  init: object | undefined,
+): Promise<Response> {
   const fetch = undici().fetch as unknown as (input: unknown, init: object) => Promise<Response>;
   const own = ownRequest(input, init);
   return fetch(own.input, { ...own.init, dispatcher });

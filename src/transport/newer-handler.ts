@@ -6,7 +6,9 @@ import { undici } from './undici.js';
 
 /** undici's newer handlers, which Node 26 sends, made to look like the older ones; those pass as they are. */
 export function asWireHandler(handler: Dispatcher.DispatchHandler): WireHandler {
-  return typeof handler.onRequestStart === 'function' ? new NewerHandler(handler) : (handler as unknown as WireHandler);
+  return typeof handler.onRequestStart === 'function'
+    ? new NewerHandler(handler)
+    : (handler as unknown as WireHandler);
 }
 
 class Controller implements Dispatcher.DispatchController {
@@ -56,7 +58,12 @@ class NewerHandler implements WireHandler {
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     this.#controller.resumeBody = resume;
     this.#controller.rawHeaders = headers;
-    this.#handler.onResponseStart?.(this.#controller, statusCode, undici().util.parseHeaders(headers), statusText);
+    this.#handler.onResponseStart?.(
+      this.#controller,
+      statusCode,
+      undici().util.parseHeaders(headers),
+      statusText,
+    );
     return !this.#controller.paused;
   }
 
@@ -72,7 +79,12 @@ class NewerHandler implements WireHandler {
 
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void {
     this.#controller.rawHeaders = headers;
-    this.#handler.onRequestUpgrade?.(this.#controller, statusCode, headers ? undici().util.parseHeaders(headers) : {}, socket as Duplex);
+    this.#handler.onRequestUpgrade?.(
+      this.#controller,
+      statusCode,
+      headers ? undici().util.parseHeaders(headers) : {},
+      socket as Duplex,
+    );
   }
 
   onError(error: Error): void {

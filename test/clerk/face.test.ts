@@ -1,19 +1,40 @@
 /** What a program sees of a clerk beside its calls: listing, watching, choosing only, explaining, events, closing. */
 import { once } from 'node:events';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createClerk, firstOf, localFirst, mount, roundRobin, union, type Change, type Registry, type Snapshot } from 'binding-clerk';
+import {
+  createClerk,
+  firstOf,
+  localFirst,
+  mount,
+  roundRobin,
+  union,
+  type Change,
+  type Registry,
+  type Snapshot,
+} from 'binding-clerk';
 import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 import { expect, test, vi } from 'vitest';
 import { thrown } from '../real/thrown.js';
 
-const shop = { '/shop/orders': [{ id: 'a', zone: 'x', version: '2.1.0' }, { id: 'b', zone: 'y', version: '1.9.0' }], '/shop/stock': ['c'] };
+const shop = {
+  '/shop/orders': [
+    { id: 'a', zone: 'x', version: '2.1.0' },
+    { id: 'b', zone: 'y', version: '1.9.0' },
+  ],
+  '/shop/stock': ['c'],
+};
 
 test('names are listed and searched by glob; a root goes before names without a slash', async () => {
   const { clerk } = memoryCluster(shop, { seed: 1, clerk: { root: '/shop' } });
-  expect((await clerk.list('/shop/*')).map(({ name, kind }) => `${name} ${kind}`)).toEqual(['/shop/orders service', '/shop/stock service']);
+  expect((await clerk.list('/shop/*')).map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+    '/shop/orders service',
+    '/shop/stock service',
+  ]);
   expect((await clerk.list('o*')).map(({ name }) => name)).toEqual(['/shop/orders']);
   const found = await clerk.search('/**', { zone: 'y' });
-  expect(found.map(({ name, endpoints }) => [name, endpoints.map(({ id }) => id)])).toEqual([['/shop/orders', ['b']]]);
+  expect(found.map(({ name, endpoints }) => [name, endpoints.map(({ id }) => id)])).toEqual([
+    ['/shop/orders', ['b']],
+  ]);
   expect(await clerk.bind('stock').json('/')).toEqual({ endpoint: 'c' });
   expect((await thrown(clerk.list('/shop/***'))).code).toBe('NAME_INVALID');
 });
@@ -21,8 +42,17 @@ test('names are listed and searched by glob; a root goes before names without a 
 test('resolve tells what a look-up says', async () => {
   const { clerk } = memoryCluster(shop, { seed: 1 });
   const answer = await clerk.resolve('/shop/orders');
-  expect(answer).toMatchObject({ name: '/shop/orders', canonical: '/shop/orders', kind: 'service', promiseMs: Infinity, stale: false });
-  expect(answer.endpoints.map(({ id, addresses, weight }) => [id, addresses, weight])).toEqual([['a', ['http://a'], 1], ['b', ['http://b'], 1]]);
+  expect(answer).toMatchObject({
+    name: '/shop/orders',
+    canonical: '/shop/orders',
+    kind: 'service',
+    promiseMs: Infinity,
+    stale: false,
+  });
+  expect(answer.endpoints.map(({ id, addresses, weight }) => [id, addresses, weight])).toEqual([
+    ['a', ['http://a'], 1],
+    ['b', ['http://b'], 1],
+  ]);
   expect(JSON.parse(JSON.stringify(answer)).name).toBe('/shop/orders');
   expect((await thrown(clerk.resolve('/nobody'))).code).toBe('NAME_NOT_FOUND');
 });
@@ -38,11 +68,17 @@ test('a version range admits only what satisfies it', async () => {
 });
 
 test('weight 0 and draining are used only if there is nothing else', async () => {
-  const { clerk, cluster } = memoryCluster({ '/s': [{ id: 'a', weight: 0 }, { id: 'b' }, { id: 'c', state: 'draining' }] }, { seed: 2 });
+  const { clerk, cluster } = memoryCluster(
+    { '/s': [{ id: 'a', weight: 0 }, { id: 'b' }, { id: 'c', state: 'draining' }] },
+    { seed: 2 },
+  );
   const s = clerk.bind('/s', { policy: 'random' });
   for (let i = 0; i < 20; i++) await s.json('/');
   expect([cluster.requests('a'), cluster.requests('b'), cluster.requests('c')]).toEqual([0, 20, 0]);
-  expect(s.explain().leftOut.map(({ endpoint, why }) => `${endpoint.id} ${why}`)).toEqual(['a weight 0: used only if there is nothing else', 'c draining: used only if there is nothing else']);
+  expect(s.explain().leftOut.map(({ endpoint, why }) => `${endpoint.id} ${why}`)).toEqual([
+    'a weight 0: used only if there is nothing else',
+    'c draining: used only if there is nothing else',
+  ]);
   cluster.kill('b');
   await s.json('/');
   expect(cluster.requests('a') + cluster.requests('c')).toBeGreaterThan(0);
@@ -51,11 +87,13 @@ test('weight 0 and draining are used only if there is nothing else', async () =>
 test('the longest prefix that is a service is called, the rest is the path', async () => {
   const { clerk, cluster } = memoryCluster({ '/shop': ['s'], '/shop/orders': ['o'] }, { seed: 1 });
   const paths: string[] = [];
-  for (const id of ['s', 'o']) cluster.answer(id, ({ path }) => {
-    paths.push(`${id} ${path}`);
-    return { statusCode: 200 };
-  });
-  for (const path of ['/shop/orders/orders/7?x=1', '/shop/Orders/7', '/shop', '/shop/orders?q']) await (await clerk.request(path)).body.dump();
+  for (const id of ['s', 'o'])
+    cluster.answer(id, ({ path }) => {
+      paths.push(`${id} ${path}`);
+      return { statusCode: 200 };
+    });
+  for (const path of ['/shop/orders/orders/7?x=1', '/shop/Orders/7', '/shop', '/shop/orders?q'])
+    await (await clerk.request(path)).body.dump();
   expect(paths).toEqual(['o /orders/7?x=1', 's /Orders/7', 's /', 'o /?q']);
   expect((await thrown(clerk.request('/nobody/home'))).code).toBe('NAME_NOT_FOUND');
   expect((await thrown(clerk.request('/'))).code).toBe('NAME_INVALID');
@@ -65,15 +103,25 @@ test('gather asks everybody once and tells who failed', async () => {
   const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b', 'c'] }, { seed: 1 });
   cluster.refuse('b');
   const all = await clerk.bind('/s').gather({ path: '/stats' });
-  const told = await Promise.all(all.map(async (one) => [one.endpoint.id, 'reply' in one ? await one.reply.body.json() : one.error.code]));
-  expect(told).toEqual([['a', { endpoint: 'a' }], ['b', 'ENDPOINTS_EXHAUSTED'], ['c', { endpoint: 'c' }]]);
+  const told = await Promise.all(
+    all.map(async (one) => [one.endpoint.id, 'reply' in one ? await one.reply.body.json() : one.error.code]),
+  );
+  expect(told).toEqual([
+    ['a', { endpoint: 'a' }],
+    ['b', 'ENDPOINTS_EXHAUSTED'],
+    ['c', { endpoint: 'c' }],
+  ]);
 });
 
 test('acquire counts the endpoint as busy until it is released, and says when it goes', async () => {
   const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
   const s = clerk.bind('/s', { policy: 'least-pending' });
   const held = await s.acquire();
-  const busy = (): number[] => s.explain().candidates.map(({ pending }) => pending).sort();
+  const busy = (): number[] =>
+    s
+      .explain()
+      .candidates.map(({ pending }) => pending)
+      .sort();
   expect(busy()).toEqual([0, 1]);
   expect(held.endpoint.address).toBe(`http://${held.endpoint.id}`);
   cluster.kill(held.endpoint.id);
@@ -105,14 +153,24 @@ test('explain needs no look-up and causes none', async () => {
   let asked = 0;
   const clerk = createClerk({ registry: { resolve: () => (asked++, { kind: 'absent' }) } });
   const explanation = clerk.bind('/s').explain();
-  expect(explanation).toMatchObject({ name: '/s', candidates: [], ageMs: undefined, stale: false, attemptLimitMs: 250, retriesLeft: 30 });
+  expect(explanation).toMatchObject({
+    name: '/s',
+    candidates: [],
+    ageMs: undefined,
+    stale: false,
+    attemptLimitMs: 250,
+    retriesLeft: 30,
+  });
   expect(asked).toBe(0);
   await clerk.close();
 });
 
 test('events tell what happened, a listener that throws harms nobody, and node:events works', async () => {
   const warn = vi.fn<(message: string) => void>();
-  const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1, clerk: { logger: { debug: warn, info: warn, warn, error: warn } } });
+  const { clerk, cluster } = memoryCluster(
+    { '/s': ['a', 'b'] },
+    { seed: 1, clerk: { logger: { debug: warn, info: warn, warn, error: warn } } },
+  );
   const seen: string[] = [];
   const channelled: unknown[] = [];
   const listen = (payload: unknown): void => void channelled.push(payload);
@@ -120,14 +178,17 @@ test('events tell what happened, a listener that throws harms nobody, and node:e
   clerk.on('picked', () => {
     throw new Error('listener');
   });
-  for (const event of ['resolved', 'picked', 'attempt', 'failover', 'ejected', 'suspect', 'revived'] as const) clerk.on(event, () => seen.push(event));
+  for (const event of ['resolved', 'picked', 'attempt', 'failover', 'ejected', 'suspect', 'revived'] as const)
+    clerk.on(event, () => seen.push(event));
   const first = once(clerk as never, 'attempt') as Promise<[{ outcome: { code: string } }]>;
   cluster.refuse('a');
   const s = clerk.bind('/s', { policy: roundRobin() });
   for (let i = 0; i < 3; i++) await s.json('/');
   unsubscribe('binding-clerk:failover', listen);
   expect((await first)[0].outcome.code).toMatch(/ECONNREFUSED|200/);
-  expect(seen).toEqual(expect.arrayContaining(['resolved', 'picked', 'attempt', 'failover', 'ejected', 'suspect']));
+  expect(seen).toEqual(
+    expect.arrayContaining(['resolved', 'picked', 'attempt', 'failover', 'ejected', 'suspect']),
+  );
   expect(channelled).toHaveLength(1);
   expect(warn).toHaveBeenCalledWith(expect.stringContaining('listener'));
   let once1 = 0;
@@ -160,12 +221,22 @@ test('watch gives what is there, then every change, and ends when it should', as
   const changes = clerk.watch('/shop/*');
   const next = async (): Promise<string> => {
     const { value } = (await changes.next()) as { value: Change };
-    return value.type === 'put' ? `${value.name} ${value.endpoints.map(({ id }) => id).join()}` : `${value.name} gone`;
+    return value.type === 'put'
+      ? `${value.name} ${value.endpoints.map(({ id }) => id).join()}`
+      : `${value.name} gone`;
   };
-  const bound = (...ids: string[]) => ({ kind: 'bound' as const, endpoints: ids.map((id) => ({ id, address: `http://${id}` })) });
+  const bound = (...ids: string[]) => ({
+    kind: 'bound' as const,
+    endpoints: ids.map((id) => ({ id, address: `http://${id}` })),
+  });
   push({ '/shop/a': bound('n1'), '/shop/b': bound('n2') });
   expect([await next(), await next()]).toEqual(['/shop/a n1', '/shop/b n2']);
-  push(new Map([['/shop/a', bound('n1')], ['/shop/b', bound('n2', 'n3')]]));
+  push(
+    new Map([
+      ['/shop/a', bound('n1')],
+      ['/shop/b', bound('n2', 'n3')],
+    ]),
+  );
   expect(await next()).toBe('/shop/b n2,n3');
   push({ '/shop/b': bound('n2', 'n3') });
   expect(await next()).toBe('/shop/a gone');
@@ -179,7 +250,12 @@ test('watch without a pushing registry asks again; an abort ends it with an erro
   const runtime = createFakeRuntime({ seed: 1 });
   runtime.transport = createMemoryNetwork(runtime).transport;
   let ids = ['n1'];
-  const clerk = createClerk({ runtime, registry: { resolve: () => ({ kind: 'bound', endpoints: ids.map((id) => ({ id, address: `http://${id}` })) }) } });
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: () => ({ kind: 'bound', endpoints: ids.map((id) => ({ id, address: `http://${id}` })) }),
+    },
+  });
   const stop = new AbortController();
   const changes = clerk.watch('/s', { signal: stop.signal });
   expect((await changes.next()).value).toMatchObject({ type: 'put', name: '/s' });
@@ -197,8 +273,12 @@ test('registries are put together in one name space', async () => {
   const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
-  for (const id of ['a', 'b', 'c']) network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
-  const clerk = createClerk({ runtime, registry: firstOf({ '/s': 'http://a' }, mount('/far', union({ '/s': 'http://b' }, { '/s': 'http://c' }))) });
+  for (const id of ['a', 'b', 'c'])
+    network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
+  const clerk = createClerk({
+    runtime,
+    registry: firstOf({ '/s': 'http://a' }, mount('/far', union({ '/s': 'http://b' }, { '/s': 'http://c' }))),
+  });
   expect(await clerk.bind('/s').json('/')).toBe('a');
   expect((await clerk.resolve('/far/s')).endpoints.map(({ id }) => id)).toEqual(['http://b', 'http://c']);
   expect((await clerk.list('/**')).map(({ name }) => name)).toEqual(['/far/s', '/s']);
@@ -206,10 +286,14 @@ test('registries are put together in one name space', async () => {
 
 test('the service may name its policy, the program may override it, and its own function chooses', async () => {
   const { clerk, cluster } = memoryCluster({ '/s': [{ id: 'a' }, { id: 'b' }, { id: 'c' }] }, { seed: 4 });
-  const mine = clerk.bind('/s', { policy: (candidates) => candidates.find(({ endpoint }) => endpoint.id === 'b') });
+  const mine = clerk.bind('/s', {
+    policy: (candidates) => candidates.find(({ endpoint }) => endpoint.id === 'b'),
+  });
   for (let i = 0; i < 5; i++) await mine.json('/');
   expect(cluster.requests('b')).toBe(5);
-  expect(clerk.bind('/s', { policy: localFirst(roundRobin()) }).explain().policy).toBe('local-first(round-robin)');
+  expect(clerk.bind('/s', { policy: localFirst(roundRobin()) }).explain().policy).toBe(
+    'local-first(round-robin)',
+  );
   const sticky = clerk.bind('/s', { policy: 'affinity', affinity: (path) => path });
   const before = cluster.trace().length;
   for (let i = 0; i < 6; i++) await sticky.json('/customer/7');

@@ -5,14 +5,19 @@ import { expect, test } from 'vitest';
 import { thrown } from '../real/thrown.js';
 
 const ttlMs = 2_000;
-const bound = (...ids: string[]): Resolution => ({ kind: 'bound', endpoints: ids.map((id) => ({ id, address: `http://${id}` })), ttlMs });
+const bound = (...ids: string[]): Resolution => ({
+  kind: 'bound',
+  endpoints: ids.map((id) => ({ id, address: `http://${id}` })),
+  ttlMs,
+});
 
 /** A clerk over one port whose answer a test changes; servers a and b exist. */
 function world(first: () => Resolution | Promise<Resolution>, options: Partial<ClerkOptions> = {}) {
   const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
-  for (const id of ['a', 'b']) network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
   const asked: { name: string; suspects: string[] }[] = [];
   const port = { answer: first };
   const registry: Registry = {
@@ -82,28 +87,36 @@ test('a registry that hangs at first costs the deadline at most', async () => {
 test.each([
   ['rejects', () => Promise.reject(new Error('down'))],
   ['hangs', () => new Promise<Resolution>(() => undefined)],
-  ['throws', () => { throw new TypeError('broken port'); }],
+  [
+    'throws',
+    () => {
+      throw new TypeError('broken port');
+    },
+  ],
   ['returns nonsense', () => ({ kind: 'bound', endpoints: 'none' }) as unknown as Resolution],
   ['returns nothing', () => undefined as unknown as Resolution],
   ['names a bad address', () => bound('a b')],
-] as [string, () => Resolution | Promise<Resolution>][])('a registry that %s later leaves calls alone: the last good answer is used, flagged stale', async (_how, trouble) => {
-  const { orders, port, stale, runtime, clerk } = world(() => bound('a'));
-  await orders.json('/');
-  port.answer = trouble;
-  for (let second = 0; second < 30; second++) {
+] as [string, () => Resolution | Promise<Resolution>][])(
+  'a registry that %s later leaves calls alone: the last good answer is used, flagged stale',
+  async (_how, trouble) => {
+    const { orders, port, stale, runtime, clerk } = world(() => bound('a'));
+    await orders.json('/');
+    port.answer = trouble;
+    for (let second = 0; second < 30; second++) {
+      await runtime.advance(1_000);
+      expect(await orders.json('/')).toBe('a');
+    }
+    expect(stale).toContain('/shop/orders');
+    expect(orders.explain().stale).toBe(true);
+    port.answer = () => bound('b');
+    await runtime.advance(10_000);
+    await orders.json('/');
     await runtime.advance(1_000);
-    expect(await orders.json('/')).toBe('a');
-  }
-  expect(stale).toContain('/shop/orders');
-  expect(orders.explain().stale).toBe(true);
-  port.answer = () => bound('b');
-  await runtime.advance(10_000);
-  await orders.json('/');
-  await runtime.advance(1_000);
-  expect(await orders.json('/')).toBe('b');
-  expect(orders.explain().stale).toBe(false);
-  await clerk.close();
-});
+    expect(await orders.json('/')).toBe('b');
+    expect(orders.explain().stale).toBe(false);
+    await clerk.close();
+  },
+);
 
 test('an old answer is used for an hour and no longer', async () => {
   const { orders, port, runtime } = world(() => bound('a'));
@@ -116,7 +129,8 @@ test('an old answer is used for an hour and no longer', async () => {
 });
 
 test('an empty list that the registry means is believed; an older revision is not', async () => {
-  const numbered = (revision: string, ...ids: string[]): Resolution => ({ ...bound(...ids), revision }) as Resolution;
+  const numbered = (revision: string, ...ids: string[]): Resolution =>
+    ({ ...bound(...ids), revision }) as Resolution;
   const { orders, port, runtime } = world(() => numbered('10', 'a'));
   await orders.json('/');
   port.answer = () => numbered('9');
@@ -187,7 +201,8 @@ test('a registry that can watch pushes what changed', async () => {
   const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
-  for (const id of ['a', 'b']) network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"` });
   let push: (resolution: Resolution) => void = () => undefined;
   let unwatched = 0;
   const clerk = createClerk({

@@ -30,7 +30,9 @@ export class Fleet {
 
   /** Takes over a new set: ids, or endpoints. */
   update(...set: readonly (string | EndpointInit)[]): void {
-    this.table.update(set.map((one) => (typeof one === 'string' ? endpoint(one) : endpoint(one.id ?? '', one))));
+    this.table.update(
+      set.map((one) => (typeof one === 'string' ? endpoint(one) : endpoint(one.id ?? '', one))),
+    );
   }
 
   get now(): number {

@@ -74,7 +74,11 @@ test('a failure weighs as twenty times the latency, and is forgotten within seco
 });
 
 test('whatever was measured, load is a finite number that grows with calls in flight', () => {
-  const event = fc.record({ afterMs: fc.nat(20_000), latencyMs: fc.double({ min: 0.001, max: 60_000, noNaN: true }), fails: fc.boolean() });
+  const event = fc.record({
+    afterMs: fc.nat(20_000),
+    latencyMs: fc.double({ min: 0.001, max: 60_000, noNaN: true }),
+    fails: fc.boolean(),
+  });
   fc.assert(
     fc.property(fc.array(event, { minLength: 1, maxLength: 50 }), (events) => {
       const one = member();
@@ -127,5 +131,11 @@ test('recovering forgets failures, and starts from the latency given', () => {
   one.recover(20, 2_000);
   expect(one.load(2_000)).toBe(20);
   expect(one.rate()).toEqual({ total: 0, good: 1 });
-  expect(one).toMatchObject({ refusals: 0, restsUntil: 0, consecutiveFailures: 0, troubledAt: 0, heardAt: 2_000 });
+  expect(one).toMatchObject({
+    refusals: 0,
+    restsUntil: 0,
+    consecutiveFailures: 0,
+    troubledAt: 0,
+    heardAt: 2_000,
+  });
 });

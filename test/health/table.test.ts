@@ -11,7 +11,9 @@ test.each([1, 2, 3, 10])('of %i endpoints hard evidence sets aside all but one, 
     expect(fleet.aside).toEqual(ids(count - 1));
     expect(fleet.table.closed).toBe(count - 1);
     expect(fleet.suspects).toEqual(ids(count));
-    expect(fleet.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual(ids(count - 1).map((id) => [id, evidence]));
+    expect(fleet.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual(
+      ids(count - 1).map((id) => [id, evidence]),
+    );
     expect(fleet.recorder.of('suspect')).toHaveLength(count);
     // The last goes on being used however often it fails.
     for (let i = 0; i < 20; i++) await fleet.fails(`e${count - 1}`, evidence, 1);
@@ -19,7 +21,12 @@ test.each([1, 2, 3, 10])('of %i endpoints hard evidence sets aside all but one, 
   }
 });
 
-test.each([[1, 0], [2, 1], [3, 1], [10, 5]])('of %i endpoints failing answers set aside %i at most', async (count, most) => {
+test.each([
+  [1, 0],
+  [2, 1],
+  [3, 1],
+  [10, 5],
+])('of %i endpoints failing answers set aside %i at most', async (count, most) => {
   const fleet = new Fleet(ids(count));
   for (const id of ids(count)) for (let i = 0; i < 20; i++) await fleet.fails(id, 'status');
   expect(fleet.aside).toEqual(ids(most));
@@ -51,7 +58,8 @@ test('five failing answers in a row set aside, four and a good one do not', asyn
 
 test('fewer than four good answers in five set aside', async () => {
   const fleet = new Fleet(ids(2));
-  for (const good of [true, true, false, true]) await (good ? fleet.answers('e0') : fleet.fails('e0', 'status'));
+  for (const good of [true, true, false, true])
+    await (good ? fleet.answers('e0') : fleet.fails('e0', 'status'));
   expect(fleet.aside).toEqual([]);
   await fleet.fails('e0', 'status');
   expect(fleet.aside).toEqual(['e0']);
@@ -417,7 +425,11 @@ test('the answer to a probe of one that is gone brings nobody back', async () =>
 });
 
 test('the same id with a new epoch or new addresses is somebody else, and starts fresh', async () => {
-  for (const other of [{ id: 'a', epoch: 2 }, { id: 'a', address: 'http://a:81' }, { id: 'a', addresses: ['http://a:80', 'http://a:81'] }]) {
+  for (const other of [
+    { id: 'a', epoch: 2 },
+    { id: 'a', address: 'http://a:81' },
+    { id: 'a', addresses: ['http://a:80', 'http://a:81'] },
+  ]) {
     const fleet = new Fleet(['a', 'b']);
     await fleet.fails('a', 'refused');
     const before = fleet.member('a');
@@ -458,9 +470,22 @@ test('the count of those set aside is right whatever happens', async () => {
     const pick = <T>(list: readonly T[]): T => list[Math.floor(fleet.runtime.random() * list.length)]!;
     for (let i = 0; i < 300; i++) {
       const id = pick(fleet.table.members).endpoint.id;
-      const what = pick(['refused', 'reset', 'silence', 'slow', 'status', 'status', 'answer', 'answer', 'probe', 'update', 'pass'] as const);
+      const what = pick([
+        'refused',
+        'reset',
+        'silence',
+        'slow',
+        'status',
+        'status',
+        'answer',
+        'answer',
+        'probe',
+        'update',
+        'pass',
+      ] as const);
       if (what === 'answer') await fleet.answers(id);
-      else if (what === 'update') fleet.update(...ids(6).filter(() => fleet.runtime.random() < 0.8), 'always');
+      else if (what === 'update')
+        fleet.update(...ids(6).filter(() => fleet.runtime.random() < 0.8), 'always');
       else if (what === 'pass') await fleet.passes(400);
       else if (what === 'probe') pick([...fleet.channel(id).probes, { answer: () => {} }]).answer();
       else await fleet.fails(id, what);

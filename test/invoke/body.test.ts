@@ -5,7 +5,19 @@ import { isReplayable, wireBody } from '../../src/invoke/body.js';
 test('what lies in memory can be sent twice', () => {
   const form = new FormData();
   form.set('a', new Blob(['b']));
-  for (const body of [undefined, null, '', 'text', Buffer.from('x'), new Uint8Array(2), new DataView(new ArrayBuffer(2)), new ArrayBuffer(2), new URLSearchParams('a=1'), new Blob(['x']), form])
+  for (const body of [
+    undefined,
+    null,
+    '',
+    'text',
+    Buffer.from('x'),
+    new Uint8Array(2),
+    new DataView(new ArrayBuffer(2)),
+    new ArrayBuffer(2),
+    new URLSearchParams('a=1'),
+    new Blob(['x']),
+    form,
+  ])
     expect(isReplayable(body)).toBe(true);
 });
 
@@ -13,7 +25,16 @@ test('what is read once cannot', () => {
   function* pieces(): Generator<string> {
     yield 'x';
   }
-  for (const body of [Readable.from(['x']), new ReadableStream(), pieces(), ['x'], new Map(), {}, 7, () => 'x'])
+  for (const body of [
+    Readable.from(['x']),
+    new ReadableStream(),
+    pieces(),
+    ['x'],
+    new Map(),
+    {},
+    7,
+    () => 'x',
+  ])
     expect(isReplayable(body)).toBe(false);
 });
 

@@ -100,7 +100,8 @@ test('against a list of all that happened: never more than a sliding window of t
         const budget = retryBudget(share, reserve);
         const firsts: number[] = [];
         const repeats: number[] = [];
-        const since = (list: readonly number[], from: number): number => list.filter((at) => at > from).length;
+        const since = (list: readonly number[], from: number): number =>
+          list.filter((at) => at > from).length;
         let now = startAt;
         for (const event of events) {
           now += event.afterMs;
@@ -111,7 +112,9 @@ test('against a list of all that happened: never more than a sliding window of t
           for (let i = 0; i < event.repeats; i++) {
             if (repeat(budget, now)) {
               repeats.push(now);
-              expect(since(repeats, now - 10_000)).toBeLessThanOrEqual(share * since(firsts, now - 10_000) + reserve);
+              expect(since(repeats, now - 10_000)).toBeLessThanOrEqual(
+                share * since(firsts, now - 10_000) + reserve,
+              );
             } else {
               // Refused only if the shortest window of traffic cannot pay for the longest one of repeats.
               const paidFor = share * since(firsts, now - 9_000) + reserve;

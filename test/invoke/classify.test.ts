@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
-import { asCallersFault, callersFault, codeOf, evidenceOf, isFailureStatus } from '../../src/invoke/classify.js';
+import {
+  asCallersFault,
+  callersFault,
+  codeOf,
+  evidenceOf,
+  isFailureStatus,
+} from '../../src/invoke/classify.js';
 
 const coded = (code: string): Error => Object.assign(new Error(`${code} happened`), { code });
 
@@ -16,18 +22,35 @@ test('the code of anything thrown is its own code, else its name', () => {
 });
 
 test('faults of the request are the caller’s, faults of the network are not', () => {
-  for (const code of ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_ARG_TYPE'])
+  for (const code of [
+    'UND_ERR_INVALID_ARG',
+    'UND_ERR_NOT_SUPPORTED',
+    'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+    'ERR_INVALID_ARG_TYPE',
+  ])
     expect(callersFault(coded(code))).toBe('CONFIG_INVALID');
   expect(callersFault(coded('UND_ERR_RES_EXCEEDED_MAX_SIZE'))).toBe('BODY_TOO_LARGE');
   expect(callersFault(new ClerkError('CLOSED', 'x'))).toBe('CLOSED');
-  for (const code of ['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', 'HPE_INVALID_CONSTANT', '__proto__', 'constructor'])
+  for (const code of [
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'UND_ERR_SOCKET',
+    'UND_ERR_HEADERS_TIMEOUT',
+    'HPE_INVALID_CONSTANT',
+    '__proto__',
+    'constructor',
+  ])
     expect(callersFault(coded(code))).toBeUndefined();
   expect(callersFault('text')).toBeUndefined();
 });
 
 test('a caller’s fault keeps its cause, and says what ran', () => {
   const cause = coded('UND_ERR_RES_EXCEEDED_MAX_SIZE');
-  expect(asCallersFault('BODY_TOO_LARGE', '/shop/orders', cause)).toMatchObject({ code: 'BODY_TOO_LARGE', execution: 'done', cause });
+  expect(asCallersFault('BODY_TOO_LARGE', '/shop/orders', cause)).toMatchObject({
+    code: 'BODY_TOO_LARGE',
+    execution: 'done',
+    cause,
+  });
   expect(asCallersFault('CONFIG_INVALID', '/shop/orders', coded('UND_ERR_INVALID_ARG'))).toMatchObject({
     code: 'CONFIG_INVALID',
     execution: 'none',

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 import { Collector } from '../../src/invoke/collect.js';
 
-const text = (signal?: AbortSignal): Collector<string> => new Collector('/shop/orders', (body) => body.toString(), signal);
+const text = (signal?: AbortSignal): Collector<string> =>
+  new Collector('/shop/orders', (body) => body.toString(), signal);
 const never = (): void => {};
 
 test('a body in pieces is read as one, when it is complete', async () => {
@@ -33,7 +34,15 @@ test('a character that is split between two pieces stays one', async () => {
 });
 
 test('a status of 400 or above rejects, with the beginning of the body', async () => {
-  for (const [status, refused] of [[200, false], [204, false], [304, false], [399, false], [400, true], [404, true], [503, true]] as const) {
+  for (const [status, refused] of [
+    [200, false],
+    [204, false],
+    [304, false],
+    [399, false],
+    [400, true],
+    [404, true],
+    [503, true],
+  ] as const) {
     const collector = text();
     collector.onHeaders(status);
     collector.onData(Buffer.from('x'.repeat(5_000)));
@@ -61,7 +70,11 @@ test('the quoted beginning is counted in characters', async () => {
 });
 
 test('what reading throws rejects', async () => {
-  const collector = new Collector('/shop/orders', (body) => JSON.parse(body.toString()) as unknown, undefined);
+  const collector = new Collector(
+    '/shop/orders',
+    (body) => JSON.parse(body.toString()) as unknown,
+    undefined,
+  );
   collector.onHeaders(200);
   collector.onData(Buffer.from('{'));
   collector.onComplete();

@@ -17,7 +17,12 @@ test('an answer is delivered as it came', async () => {
   await expect(kept.ready).resolves.toBe(true);
   const handler = recordingHandler();
   kept.deliver(handler);
-  expect(handler.heard).toEqual(['head 503 Busy retry-after=1', 'data one ', 'data two', 'complete x-trailer,1']);
+  expect(handler.heard).toEqual([
+    'head 503 Busy retry-after=1',
+    'data one ',
+    'data two',
+    'complete x-trailer,1',
+  ]);
 });
 
 test('an answer without a body is whole at its end', async () => {

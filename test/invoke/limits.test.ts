@@ -31,7 +31,10 @@ test('then three times the 99th percentile and 10 ms, within 25 ms and 1 s', () 
 });
 
 test('whatever was measured, the limit is the formula of it, a bucket at most too long', () => {
-  const latency = fc.oneof(fc.double({ min: 0.07, max: 5, noNaN: true }), fc.double({ min: 1, max: 2_000, noNaN: true }));
+  const latency = fc.oneof(
+    fc.double({ min: 0.07, max: 5, noNaN: true }),
+    fc.double({ min: 1, max: 2_000, noNaN: true }),
+  );
   fc.assert(
     fc.property(fc.array(latency, { minLength: 10, maxLength: 300 }), (latencies) => {
       const window = windowOf(latencies);
@@ -70,7 +73,8 @@ test('what is older than 30 s is forgotten, also when nothing came in between', 
   for (const stepMs of [1_000, 9_000, 10_000, 11_000]) {
     const window = windowOf(many(100, 300), 1_000);
     expect(window.limitMs).toBeGreaterThan(900);
-    for (let now = 1_000; now <= 32_000 + stepMs; now += stepMs) for (const each of many(10, 1)) window.record(each, now);
+    for (let now = 1_000; now <= 32_000 + stepMs; now += stepMs)
+      for (const each of many(10, 1)) window.record(each, now);
     expect(window.limitMs).toBe(25);
   }
   const idle = windowOf(many(100, 300), 1_000);

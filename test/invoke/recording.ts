@@ -7,7 +7,9 @@ export function recordingHandler(): WireHandler & { readonly heard: string[] } {
     heard,
     onConnect: () => void heard.push('connect'),
     onHeaders(statusCode, headers, _resume, statusText) {
-      const pairs = headers.flatMap((name, i) => (i % 2 === 0 ? [`${String(name)}=${String(headers[i + 1])}`] : []));
+      const pairs = headers.flatMap((name, i) =>
+        i % 2 === 0 ? [`${String(name)}=${String(headers[i + 1])}`] : [],
+      );
       heard.push(['head', statusCode, statusText, ...pairs].join(' '));
       return true;
     },

@@ -49,7 +49,22 @@ test('dates of HTTP are in GMT, wherever this runs', () => {
 });
 
 test('a Retry-After that makes no sense is none', () => {
-  for (const value of ['', 'soon', '-1', '1.5', '1e3', '0x10', '+5', '12345678901', '2026-03-01', '∞', 'Mon', 'NaN', 'Infinity', '5, 7'])
+  for (const value of [
+    '',
+    'soon',
+    '-1',
+    '1.5',
+    '1e3',
+    '0x10',
+    '+5',
+    '12345678901',
+    '2026-03-01',
+    '∞',
+    'Mon',
+    'NaN',
+    'Infinity',
+    '5, 7',
+  ])
     expect(after(value), value).toBeUndefined();
   expect(after('5', 'x-retry-after')).toBeUndefined();
   expect(retryAfterMs(null, wallNow)).toBeUndefined();

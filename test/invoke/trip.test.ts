@@ -15,7 +15,17 @@ function tripOver(site: FakeSite, kind: Kind = 'safe', replayable = true, timeou
 
 /** Notes a failed attempt on an endpoint. */
 function fails(trip: Trip, id: string, stage: Stage = 'waiting', code = 'ECONNREFUSED'): void {
-  trip.note(candidate(id), `http://${id}:80`, trip.outcomes.length + 1, 'random', stage, 'failure', code, 3, refused);
+  trip.note(
+    candidate(id),
+    `http://${id}:80`,
+    trip.outcomes.length + 1,
+    'random',
+    stage,
+    'failure',
+    code,
+    3,
+    refused,
+  );
 }
 
 const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
@@ -164,7 +174,10 @@ test('a body that can be read once is not sent twice', async () => {
   const site = new FakeSite('a', 'b');
   const trip = tripOver(site, 'safe', false);
   fails(trip, 'a', 'sent');
-  await expect(trip.next()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', message: expect.stringMatching(/since its body can be read only once$/) });
+  await expect(trip.next()).rejects.toMatchObject({
+    code: 'OUTCOME_UNKNOWN',
+    message: expect.stringMatching(/since its body can be read only once$/),
+  });
 });
 
 test('over several attempts the most cautious word wins', () => {
@@ -280,7 +293,11 @@ test('a start that fails is the error of the call', async () => {
   site.onStart = () => Promise.reject(new ClerkError('FACTORY_FAILED', 'no such program'));
   const trip = tripOver(site);
   fails(trip, 'a');
-  await expect(trip.next()).rejects.toMatchObject({ code: 'FACTORY_FAILED', message: 'no such program', outcomes: { length: 1 } });
+  await expect(trip.next()).rejects.toMatchObject({
+    code: 'FACTORY_FAILED',
+    message: 'no such program',
+    outcomes: { length: 1 },
+  });
 });
 
 test('a call that was settled meanwhile goes nowhere', async () => {
@@ -298,7 +315,17 @@ test('a call that was settled meanwhile goes nowhere', async () => {
 test('an outcome is told once, as an immutable record', () => {
   const site = new FakeSite('a');
   const trip = tripOver(site);
-  const outcome = trip.note(candidate('a'), 'http://a:81', 1, 'random', 'sent', 'failure', 'ECONNRESET', 12.3456, refused);
+  const outcome = trip.note(
+    candidate('a'),
+    'http://a:81',
+    1,
+    'random',
+    'sent',
+    'failure',
+    'ECONNRESET',
+    12.3456,
+    refused,
+  );
   expect(outcome).toEqual({
     number: 1,
     endpoint: 'a',

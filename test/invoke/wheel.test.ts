@@ -214,43 +214,52 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 test('against a list of deadlines: nothing early, nothing late, and alive exactly while something is set', () => {
   fc.assert(
-    fc.property(fc.double({ min: 1, max: 100_000, noNaN: true }), fc.array(step, { maxLength: 60 }), (startAt, steps) => {
-      const { clock, wheel } = wheelAt(startAt);
-      /** By id: not before, and not after. */
-      const model = new Map<number, { readonly from: number; until: number }>();
-      const order: number[] = [];
-      let blocked = false;
-      const entries = Array.from({ length: 8 }, (_, id) => new Probe((now) => {
-        const due = model.get(id);
-        expect(due).toBeDefined();
-        expect(now).toBeGreaterThanOrEqual(due!.from);
-        expect(now).toBeLessThanOrEqual(due!.until);
-        order.push(due!.until);
-        model.delete(id);
-      }));
-      for (const one of steps) {
-        if (one.do === 'set') {
-          const from = clock.now() + one.inMs;
-          model.set(one.id, { from, until: Math.max(from, clock.now()) + tickMs });
-          wheel.set(entries[one.id]!, from);
-        } else if (one.do === 'clear') {
-          model.delete(one.id);
-          wheel.clear(entries[one.id]!);
-        } else if (one.do === 'block') {
-          clock.block(one.ms);
-          blocked = true;
-          for (const due of model.values()) due.until = Math.max(due.until, clock.now());
-          clock.advance(0);
-        } else {
-          clock.advance(one.ms);
+    fc.property(
+      fc.double({ min: 1, max: 100_000, noNaN: true }),
+      fc.array(step, { maxLength: 60 }),
+      (startAt, steps) => {
+        const { clock, wheel } = wheelAt(startAt);
+        /** By id: not before, and not after. */
+        const model = new Map<number, { readonly from: number; until: number }>();
+        const order: number[] = [];
+        let blocked = false;
+        const entries = Array.from(
+          { length: 8 },
+          (_, id) =>
+            new Probe((now) => {
+              const due = model.get(id);
+              expect(due).toBeDefined();
+              expect(now).toBeGreaterThanOrEqual(due!.from);
+              expect(now).toBeLessThanOrEqual(due!.until);
+              order.push(due!.until);
+              model.delete(id);
+            }),
+        );
+        for (const one of steps) {
+          if (one.do === 'set') {
+            const from = clock.now() + one.inMs;
+            model.set(one.id, { from, until: Math.max(from, clock.now()) + tickMs });
+            wheel.set(entries[one.id]!, from);
+          } else if (one.do === 'clear') {
+            model.delete(one.id);
+            wheel.clear(entries[one.id]!);
+          } else if (one.do === 'block') {
+            clock.block(one.ms);
+            blocked = true;
+            for (const due of model.values()) due.until = Math.max(due.until, clock.now());
+            clock.advance(0);
+          } else {
+            clock.advance(one.ms);
+          }
+          for (const due of model.values()) expect(due.until).toBeGreaterThanOrEqual(clock.now());
+          expect(wheel.size).toBe(model.size);
+          expect(clock.keepsAlive).toBe(model.size > 0);
         }
-        for (const due of model.values()) expect(due.until).toBeGreaterThanOrEqual(clock.now());
-        expect(wheel.size).toBe(model.size);
-        expect(clock.keepsAlive).toBe(model.size > 0);
-      }
-      // Ticks go by in order; within one tick it is the order of setting.
-      if (!blocked) for (let i = 1; i < order.length; i++) expect(order[i]).toBeGreaterThan(order[i - 1]! - 2 * tickMs);
-    }),
+        // Ticks go by in order; within one tick it is the order of setting.
+        if (!blocked)
+          for (let i = 1; i < order.length; i++) expect(order[i]).toBeGreaterThan(order[i - 1]! - 2 * tickMs);
+      },
+    ),
     { seed: 31, numRuns: 500 },
   );
 });

@@ -4,7 +4,10 @@ import { toEndpoint, type Endpoint, type EndpointInit } from '../../src/core/end
 import type { Channel } from '../../src/core/transport.js';
 
 export function endpoint(id: string, more: EndpointInit = {}): Endpoint {
-  return toEndpoint({ id, ...(more.addresses === undefined && { address: `http://${id}:80` }), ...more }, 'a test');
+  return toEndpoint(
+    { id, ...(more.addresses === undefined && { address: `http://${id}:80` }), ...more },
+    'a test',
+  );
 }
 
 export class FakeChannel implements Channel {

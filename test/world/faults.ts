@@ -137,7 +137,9 @@ export class Faults {
     const next = (): void => {
       if (this.#over) return;
       const undo = begin(strength);
-      if (undo) this.#during(random.between(20, 200 + 4_000 * strength ** 2), undo);
+      // Some stay until all is healed: nobody may count on a fault to pass.
+      const ms = random.chance(0.1) ? Infinity : random.between(20, 200 + 4_000 * strength ** 2);
+      if (undo) this.#during(ms, undo);
       runtime.setTimer(next, -Math.log(1 - random.unit()) * meanMs);
     };
     runtime.setTimer(next, random.unit() * meanMs);
@@ -146,10 +148,10 @@ export class Faults {
   #during(ms: number, undo: () => void): void {
     const end = (): void => {
       if (!this.#undo.delete(end)) return;
-      timer.cancel();
+      timer?.cancel();
       undo();
     };
-    const timer = this.#options.runtime.setTimer(end, ms);
+    const timer = ms === Infinity ? undefined : this.#options.runtime.setTimer(end, ms);
     this.#undo.add(end);
   }
 

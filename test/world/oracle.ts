@@ -166,6 +166,9 @@ export class Oracle {
       );
       return;
     }
+    if (code === 'STATUS' && (error.statusCode ?? 0) < 400) {
+      this.violate('C2.1', `${id} got a body that no server has sent: ${error.message}`);
+    }
     if (code === 'CLOSED' && call.cutAt === undefined) {
       this.violate('close', `${id} was in flight when ${clerk} was closed, and was not waited for`);
     }
