@@ -1,7 +1,6 @@
 /** The composition root: makes a clerk out of its parts, and is the only file that sees all of them. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
-import { debuglog } from 'node:util';
 import type { Dispatcher } from 'undici';
 import { Binding } from './binding.js';
 import {
@@ -15,16 +14,12 @@ import {
   type Config,
 } from './config.js';
 import type { Answer } from './core/answer.js';
-import { within, type Clock } from './core/clock.js';
-import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
+import { ClerkError, isClerkError } from './core/errors.js';
 import type { ClerkEvent } from './core/events.js';
 import { nameOfHost } from './core/host.js';
-import { absoluteName, isName } from './core/name.js';
-import { parseGlob } from './core/glob.js';
-import type { Logger } from './core/logger.js';
 import type { ListEntry, SearchEntry } from './core/registry.js';
-import type { Runtime } from './core/runtime.js';
 import type { WireHandler } from './core/transport.js';
+import { Directory } from './directory.js';
 import { Events, type ClerkListener } from './events.js';
 import { retry } from './invoke/retry.js';
 import { Wheel } from './invoke/wheel.js';
@@ -34,16 +29,16 @@ import { checking } from './resolve/checking.js';
 import { LastKnownGood } from './resolve/last-known-good.js';
 import { recentlyUsed, type RecentlyUsed } from './resolve/lru.js';
 import type { CallOptions, Reply, RequestOptions } from './request.js';
-import { resolved, type Resolved } from './resolved.js';
-import { systemClock } from './runtime/system.js';
+import type { Resolved } from './resolved.js';
+import { junction } from './junction.js';
 import type { Gate, Shared } from './shared.js';
-import { signalOf } from './signal.js';
+import { clockOf, defaultLogger } from './surroundings.js';
 import { BindingSite } from './site.js';
 import { Target } from './target.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
 import { fetchOver } from './transport/methods.js';
 import { systemTransport } from './transport/system.js';
-import { changes, type Change } from './watch.js';
+import type { Change } from './watch.js';
 
 /** A call of {@link Clerk.fetch}: what `fetch` takes, and what any call may be given. */
 export type ClerkFetch = (
@@ -75,6 +70,7 @@ export class Clerk implements AsyncDisposable {
   /** `fetch` whose hosts under `.clerk` are names read backwards. Rejects as `fetch` does; the cause is a {@link ClerkError}. */
   readonly fetch: ClerkFetch;
   readonly #shared: Shared;
+  readonly #directory: Directory;
   readonly #events: Events;
   readonly #targets: RecentlyUsed<Target>;
   /** Targets that the cache has let go and a binding still holds. */
@@ -98,8 +94,11 @@ export class Clerk implements AsyncDisposable {
     this.#events = new Events(logger);
     const registry = asRegistry(config.registry);
     const gate: Gate = {
-      enter: () => {
+      check: () => {
         if (this.#closing) throw closed();
+      },
+      enter: () => {
+        gate.check();
         this.#inFlight++;
       },
       leave: () => {
@@ -136,6 +135,7 @@ export class Clerk implements AsyncDisposable {
       gate,
       signal: this.#controller.signal,
     };
+    this.#directory = new Directory(this.#shared);
     this.#targets = recentlyUsed<Target>(defaults.maxNames, (target) => this.#forgotten(target));
     this.#implicit = recentlyUsed<Binding>(defaults.maxNames, () => undefined);
     this.#hosts = recentlyUsed<HostBinding>(defaults.maxNames, () => undefined);
@@ -156,7 +156,7 @@ export class Clerk implements AsyncDisposable {
    * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLOSED`
    */
   bind(name: string, options: BindOptions = {}): Binding {
-    if (this.#closing) throw closed();
+    this.#shared.gate.check();
     const config = bindConfigOf(name, options, this.#shared.config.root);
     const target = this.#target(config.name);
     const binding = new Binding(new BindingSite(target, config), config);
@@ -173,27 +173,25 @@ export class Clerk implements AsyncDisposable {
    * @see "A Distributed Systems Architecture for the 1990's" C6 (junction)
    */
   async request(path: string, options: Omit<RequestOptions, 'path'> = {}): Promise<Reply> {
-    const { name, rest } = await this.#junction(path);
-    return this.#implied(name).request({ ...options, path: rest });
+    const { names, rest } = junction(path, this.#shared.config.root);
+    const answers = await this.#directory.answers(names, options.signal);
+    const found = answers.findIndex((answer) => answer.kind === 'bound');
+    if (found < 0)
+      throw new ClerkError(
+        'NAME_NOT_FOUND',
+        `No beginning of '${path}' is a service that the registry knows`,
+      );
+    return this.#implied(names[found] as string).request({ ...options, path: rest(found) });
   }
 
   /** Looks a name up, from memory while that may be trusted. @throws {@link ClerkError} `NAME_NOT_FOUND`, `REGISTRY_UNREACHABLE` … */
-  async resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Resolved> {
-    const full = absoluteName(name, this.#shared.config.root);
-    const answer = await this.#ask(() => this.#shared.cached.resolve(full), options.signal);
-    if (answer.kind === 'absent') throw new ClerkError('NAME_NOT_FOUND', `The registry knows no ${full}`);
-    return resolved(answer, this.#shared.clock.now());
+  resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Resolved> {
+    return this.#directory.resolve(name, options.signal);
   }
 
   /** Lists the names that a glob fits: `*` within a segment, `**` over any number of them. */
   list(glob: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly ListEntry[]> {
-    return this.#ask(async (signal) => {
-      const pattern = this.#glob(glob);
-      const { registry } = this.#shared;
-      if (registry.list === undefined)
-        throw new ClerkError('CONFIG_INVALID', 'This registry cannot list names: it has no list method');
-      return registry.list(pattern, { signal });
-    }, options.signal);
+    return this.#directory.list(glob, options.signal);
   }
 
   /** Lists services with those of their endpoints whose zone, host, version or attributes equal the filter's. @see Naming N7 */
@@ -202,13 +200,7 @@ export class Clerk implements AsyncDisposable {
     filter: Readonly<Record<string, string>>,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly SearchEntry[]> {
-    return this.#ask(async (signal) => {
-      const pattern = this.#glob(glob);
-      const { registry } = this.#shared;
-      if (registry.search === undefined)
-        throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
-      return registry.search(pattern, filter, { signal });
-    }, options.signal);
+    return this.#directory.search(glob, filter, options.signal);
   }
 
   /**
@@ -216,8 +208,8 @@ export class Clerk implements AsyncDisposable {
    * signal aborts or the clerk is closed. Never keeps the process alive.
    */
   watch(glob: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Change> {
-    if (this.#closing) throw closed();
-    return changes(this.#shared, this.#glob(glob), signalOf(options.signal));
+    this.#shared.gate.check();
+    return this.#directory.watch(glob, options.signal);
   }
 
   /** Calls `listener` for every event of that kind. A listener that throws is logged and changes nothing. */
@@ -368,89 +360,6 @@ export class Clerk implements AsyncDisposable {
     }
     return binding;
   }
-
-  async #junction(path: string): Promise<{ name: string; rest: string }> {
-    if (typeof path !== 'string')
-      throw new ClerkError(
-        'NAME_INVALID',
-        'clerk.request needs a path that begins with the name of a service',
-      );
-    const { root } = this.#shared.config;
-    const full = path.startsWith('/') ? path : `${root}/${path}`;
-    const end = full.search(/[?#](?![a-z0-9-]*\/)/);
-    const [segments, tail] =
-      end < 0 ? [full.split('/').slice(1), ''] : [full.slice(0, end).split('/').slice(1), full.slice(end)];
-    let length = 0;
-    while (length < Math.min(segments.length, 16) && isName(`/${segments.slice(0, length + 1).join('/')}`))
-      length++;
-    if (length === 0)
-      throw new ClerkError('NAME_INVALID', `'${path}' does not begin with the name of a service`);
-    const names = Array.from({ length }, (_, i) => `/${segments.slice(0, length - i).join('/')}`);
-    const answers = await this.#ask(
-      () => Promise.all(names.map((name) => this.#shared.cached.resolve(name))),
-      undefined,
-    );
-    const found = answers.findIndex((answer) => answer.kind === 'bound');
-    if (found < 0)
-      throw new ClerkError(
-        'NAME_NOT_FOUND',
-        `No beginning of '${path}' is a service that the registry knows`,
-      );
-    return { name: names[found] as string, rest: `/${segments.slice(length - found).join('/')}${tail}` };
-  }
-
-  #glob(glob: string): string {
-    const pattern =
-      typeof glob === 'string' && !glob.startsWith('/') ? `${this.#shared.config.root}/${glob}` : glob;
-    parseGlob(pattern);
-    return pattern;
-  }
-
-  /** A question to the registry by the program itself: bounded in time, keeps the process alive, can be aborted. */
-  async #ask<T>(question: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
-    const signal = signalOf(given);
-    const { wheel, clock } = this.#shared;
-    if (this.#closing) throw closed();
-    if (signal?.aborted === true) throw aborted(signal);
-    const controller = new AbortController();
-    const keepAlive = {
-      expiresAt: 0,
-      previous: undefined,
-      next: undefined,
-      expire: () => undefined,
-      cut: () => undefined,
-    };
-    wheel.set(keepAlive, clock.now() + defaults.lookupTimeoutMs);
-    let onAbort: (() => void) | undefined;
-    try {
-      const gaveUp = new Promise<never>((_resolve, reject) => {
-        onAbort = () => {
-          controller.abort(signal?.reason);
-          reject(aborted(signal as AbortSignal));
-        };
-        signal?.addEventListener('abort', onAbort);
-      });
-      const late = (): ClerkError =>
-        new ClerkError(
-          'REGISTRY_UNREACHABLE',
-          `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
-        );
-      return await within(
-        clock,
-        defaults.lookupTimeoutMs,
-        Promise.race([question(controller.signal), gaveUp]),
-        late,
-      );
-    } catch (error) {
-      if (isClerkError(error)) throw error;
-      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${reasonOf(error)}`, {
-        cause: error,
-      });
-    } finally {
-      wheel.clear(keepAlive);
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
-    }
-  }
 }
 
 interface HostBinding {
@@ -466,39 +375,12 @@ function isOurs(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
 
-function closed(): ClerkError {
-  return new ClerkError('CLOSED', 'The clerk is closed; make a new one with createClerk()');
-}
-
-function aborted(signal: AbortSignal): ClerkError {
-  return new ClerkError('ABORTED', 'The question to the registry was aborted by its caller', {
-    cause: signal.reason,
-  });
-}
-
 function checkedEvent<E extends ClerkEvent>(event: E): E {
   // node:events adds a listener for 'error' beside every other one.
   if (Events.has(event) || (event as string) === 'error') return event;
   throw new ClerkError('CONFIG_INVALID', `There is no event '${String(event)}'`);
 }
 
-function clockOf(runtime: Partial<Runtime>): Clock {
-  const bind = <K extends keyof Clock>(key: K): Clock[K] => {
-    const own = runtime[key] as ((...args: never[]) => unknown) | undefined;
-    return (own ? own.bind(runtime) : systemClock[key]) as Clock[K];
-  };
-  return {
-    now: bind('now'),
-    wallNow: bind('wallNow'),
-    random: bind('random'),
-    setTimer: bind('setTimer'),
-    afterArrivals: bind('afterArrivals'),
-    hostname: bind('hostname'),
-  };
-}
-
-function defaultLogger(): Logger {
-  const log = debuglog('binding-clerk');
-  const line = (level: string) => (message: string) => log('%s %s', level, message);
-  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+function closed(): ClerkError {
+  return new ClerkError('CLOSED', 'The clerk is closed; make a new one with createClerk()');
 }

@@ -13,6 +13,8 @@ import type { Wheel } from './invoke/wheel.js';
 
 /** Who may call now, and when the last call is over. */
 export interface Gate {
+  /** Whether anything may begin. @throws a `ClerkError` `CLOSED` */
+  check(): void;
   /** A call begins. @throws a `ClerkError` `CLOSED` */
   enter(): void;
   /** A call is over. */

@@ -30,10 +30,12 @@ export function answerStore(clock: Clock, maxNames: number): AnswerStore {
         : undefined;
     },
     set(answer) {
-      const leftMs = answer.ttlMs === Infinity ? 0 : answer.askedAt + answer.ttlMs - clock.now();
+      const { name, ttlMs, askedAt } = answer;
       // 0 means for ever to lru-cache, and to nobody else here.
-      if (answer.ttlMs === Infinity || leftMs > 0) cache.set(answer.name, answer, { ttl: leftMs });
-      else cache.delete(answer.name);
+      if (ttlMs === Infinity) cache.set(name, answer, { ttl: 0 });
+      // What ends now has ended; lru-cache would keep it for this instant still, hence one step less.
+      else if (clock.now() - askedAt < ttlMs) cache.set(name, answer, { ttl: ttlMs * (1 - Number.EPSILON), start: askedAt });
+      else cache.delete(name);
     },
     delete: (name) => void cache.delete(name),
     get size() {

@@ -256,6 +256,7 @@ export class Faults {
     const old = this.#target();
     if (old === undefined) return undefined;
     mark(`fault:${kind}`);
+    old.leaving = true;
     if (killed) replicas.hold(old, 'down');
     const next = replicas.start(old.service, {
       serviceMs: old.serviceMs,
@@ -276,7 +277,8 @@ export class Faults {
     const service = random.one(services);
     const running = replicas.of(service);
     const target = random.one([...running, undefined]);
-    if (target && running.length > 1 && !target.sheltered && random.chance(0.5)) {
+    const others = running.filter((replica) => replica !== target && !replica.leaving);
+    if (target && others.length > 0 && !target.sheltered && random.chance(0.5)) {
       truth.remove(service, target.id);
     } else if (running.length < 12) {
       truth.add(service, endpointOf(replicas.start(service, { serviceMs: random.between(1, 20) })));

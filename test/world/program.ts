@@ -11,6 +11,7 @@ import {
 import { ClerkRuntime } from './clerk-runtime.js';
 import { dice, type Dice } from './dice.js';
 import { endpointOf } from './faults.js';
+import type { Happening } from './marks.js';
 import type { AttemptRecord, CallRecord } from './oracle.js';
 import { watched, type AttemptWatcher } from './watched-transport.js';
 import { WorldRegistry } from './registry.js';
@@ -271,7 +272,7 @@ export class Program implements AttemptWatcher {
     });
     clerk.on('ejected', ({ name, endpoint, reason }) => {
       log(`${this.id} sets ${endpoint} aside: ${reason}`);
-      marks.hit('ejected');
+      marks.hit(`ejected: ${reason}` as Happening);
       const { candidates } = this.binding(name).explain();
       if (!candidates.some(({ status }) => status === 'open'))
         world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);

@@ -12,6 +12,8 @@ export interface Replica {
   readonly server: MemoryServer;
   /** No fault may touch it: somebody must be left to show that calls get there. */
   readonly sheltered: boolean;
+  /** Somebody takes its place, and the registry will soon forget it. */
+  leaving: boolean;
   /** Time it takes for a request, in ms. */
   readonly serviceMs: number;
   /** Extra time, in ms. */
@@ -53,6 +55,7 @@ export class Replicas {
       firstAddress: this.towers ? `http://first.${id}` : undefined,
       server,
       sheltered: options.sheltered ?? false,
+      leaving: false,
       serviceMs: options.serviceMs,
       slowMs: 0,
       status: undefined,

@@ -1,0 +1,123 @@
+/**
+ * What a program asks of the registry itself: to resolve, list, search and watch. Every question is bounded in time, can
+ * be aborted, and keeps the process alive while it is open; watches never do.
+ */
+import type { Answer } from './core/answer.js';
+import { within } from './core/clock.js';
+import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
+import { parseGlob } from './core/glob.js';
+import { absoluteName } from './core/name.js';
+import type { ListEntry, SearchEntry } from './core/registry.js';
+import { defaults } from './config.js';
+import { resolved, type Resolved } from './resolved.js';
+import type { Shared } from './shared.js';
+import { signalOf } from './signal.js';
+import { changes, type Change } from './watch.js';
+
+/** See the file's header. */
+export class Directory {
+  readonly #shared: Shared;
+
+  constructor(shared: Shared) {
+    this.#shared = shared;
+  }
+
+  async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolved> {
+    const full = absoluteName(name, this.#shared.config.root);
+    const [answer] = (await this.answers([full], signal)) as [Answer];
+    if (answer.kind === 'absent') throw new ClerkError('NAME_NOT_FOUND', `The registry knows no ${full}`);
+    return resolved(answer, this.#shared.clock.now());
+  }
+
+  /** The answers for several names, from memory where that is fresh. */
+  answers(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly Answer[]> {
+    return this.#ask(() => Promise.all(names.map((name) => this.#shared.cached.resolve(name))), signal);
+  }
+
+  list(glob: string, signal: AbortSignal | undefined): Promise<readonly ListEntry[]> {
+    return this.#ask(async (aborted) => {
+      const pattern = this.#glob(glob);
+      const { registry } = this.#shared;
+      if (registry.list === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'This registry cannot list names: it has no list method');
+      return registry.list(pattern, { signal: aborted });
+    }, signal);
+  }
+
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly SearchEntry[]> {
+    return this.#ask(async (aborted) => {
+      const pattern = this.#glob(glob);
+      const { registry } = this.#shared;
+      if (registry.search === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
+      return registry.search(pattern, filter, { signal: aborted });
+    }, signal);
+  }
+
+  watch(glob: string, signal: AbortSignal | undefined): AsyncIterableIterator<Change> {
+    return changes(this.#shared, this.#glob(glob), signalOf(signal));
+  }
+
+  #glob(glob: string): string {
+    const pattern =
+      typeof glob === 'string' && !glob.startsWith('/') ? `${this.#shared.config.root}/${glob}` : glob;
+    parseGlob(pattern);
+    return pattern;
+  }
+
+  /** A question to the registry by the program itself: bounded in time, keeps the process alive, can be aborted. */
+  async #ask<T>(question: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
+    const signal = signalOf(given);
+    const { wheel, clock } = this.#shared;
+    this.#shared.gate.check();
+    if (signal?.aborted === true) throw aborted(signal);
+    const controller = new AbortController();
+    const keepAlive = {
+      expiresAt: 0,
+      previous: undefined,
+      next: undefined,
+      expire: () => undefined,
+      cut: () => undefined,
+    };
+    wheel.set(keepAlive, clock.now() + defaults.lookupTimeoutMs);
+    let onAbort: (() => void) | undefined;
+    try {
+      const gaveUp = new Promise<never>((_resolve, reject) => {
+        onAbort = () => {
+          controller.abort(signal?.reason);
+          reject(aborted(signal as AbortSignal));
+        };
+        signal?.addEventListener('abort', onAbort);
+      });
+      const late = (): ClerkError =>
+        new ClerkError(
+          'REGISTRY_UNREACHABLE',
+          `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+        );
+      return await within(
+        clock,
+        defaults.lookupTimeoutMs,
+        Promise.race([question(controller.signal), gaveUp]),
+        late,
+      );
+    } catch (error) {
+      if (isClerkError(error)) throw error;
+      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${reasonOf(error)}`, {
+        cause: error,
+      });
+    } finally {
+      wheel.clear(keepAlive);
+      if (onAbort) signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): ClerkError {
+  return new ClerkError('ABORTED', 'The question to the registry was aborted by its caller', {
+    cause: signal.reason,
+  });
+}
