@@ -28,10 +28,24 @@ import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
 import { requestOver } from './transport/methods.js';
 
+/** An endpoint that answered. */
+export interface GatheredReply {
+  /** Who. */
+  readonly endpoint: Endpoint;
+  /** What it answered. */
+  readonly reply: Reply;
+}
+
+/** An endpoint that did not answer. */
+export interface GatheredError {
+  /** Who. */
+  readonly endpoint: Endpoint;
+  /** Why not. */
+  readonly error: ClerkError;
+}
+
 /** What one endpoint answered to {@link Binding.gather}. */
-export type Gathered =
-  | { readonly endpoint: Endpoint; readonly reply: Reply }
-  | { readonly endpoint: Endpoint; readonly error: ClerkError };
+export type Gathered = GatheredReply | GatheredError;
 
 /** An endpoint that was chosen and is counted as busy until it is released. */
 export interface Held extends Disposable, AsyncDisposable {

@@ -256,6 +256,7 @@ export class Clerk implements AsyncDisposable {
     await this.#closeRegistry();
   }
 
+  /** As {@link Clerk.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

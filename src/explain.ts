@@ -7,6 +7,7 @@ import type { BindingSite } from './site.js';
 
 /** One candidate as it stands. */
 export interface ExplainedCandidate {
+  /** Who. */
   readonly endpoint: Endpoint;
   /** `open`: may be chosen. `closed`: set aside. */
   readonly status: 'open' | 'closed';
@@ -20,6 +21,7 @@ export interface ExplainedCandidate {
 
 /** One endpoint that cannot be chosen. */
 export interface ExplainedLeftOut {
+  /** Who. */
   readonly endpoint: Endpoint;
   /** In words. */
   readonly why: string;

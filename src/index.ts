@@ -3,11 +3,11 @@
 // For programs
 export { createClerk, type Clerk, type ClerkFetch } from './clerk.js';
 export type { ClerkOptions, BindOptions } from './config.js';
-export type { Binding, Gathered, Held } from './binding.js';
+export type { Binding, Gathered, GatheredError, GatheredReply, Held } from './binding.js';
 export type { CallOptions, Reply, RequestOptions } from './request.js';
 export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explain.js';
 export type { Resolved } from './resolved.js';
-export type { Change } from './watch.js';
+export type { Change, DeleteChange, PutChange } from './watch.js';
 export {
   ClerkError,
   isClerkError,
@@ -21,7 +21,7 @@ export type { Kind } from './core/call.js';
 export type { Outcome, Stage, Verdict } from './core/outcome.js';
 export type { Endpoint, EndpointInit } from './core/endpoint.js';
 export type { AddressText } from './core/address.js';
-export type { StaticAddresses } from './registry/static.js';
+export type { StaticAddresses, StaticEntry } from './registry/static.js';
 export type { Factory, FactoryContext, Started } from './core/factory.js';
 export type { Talk, TalkContext } from './invoke/conversation.js';
 export { localFirst } from './select/local-first.js';

@@ -9,16 +9,30 @@ import type { Snapshot } from './core/registry.js';
 import { checkResolution } from './resolve/checking.js';
 import type { Shared } from './shared.js';
 
+/** A name has come, or is not what it was. */
+export interface PutChange {
+  /** What kind of change it is. */
+  readonly type: 'put';
+  /** The name. */
+  readonly name: string;
+  /** All its endpoints as they are now; none for a link. */
+  readonly endpoints: readonly Endpoint[];
+  /** As the registry wrote it. */
+  readonly revision: string;
+  /** The other name, if it is a link. */
+  readonly target: string | undefined;
+}
+
+/** A name is gone. */
+export interface DeleteChange {
+  /** What kind of change it is. */
+  readonly type: 'delete';
+  /** The name. */
+  readonly name: string;
+}
+
 /** One change of one name. */
-export type Change =
-  | {
-      readonly type: 'put';
-      readonly name: string;
-      readonly endpoints: readonly Endpoint[];
-      readonly revision: string;
-      readonly target: string | undefined;
-    }
-  | { readonly type: 'delete'; readonly name: string };
+export type Change = PutChange | DeleteChange;
 
 /** How often a registry that cannot push is asked, in ms. */
 const pollMs = 2_000;

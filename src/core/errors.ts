@@ -88,6 +88,7 @@ const brand = Symbol.for('binding-clerk.error');
  * ```
  */
 export class ClerkError extends Error {
+  /** Always `ClerkError`. */
   override readonly name: string = 'ClerkError';
   /** What went wrong, as a stable word. */
   readonly code: ClerkErrorCode;

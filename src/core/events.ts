@@ -6,32 +6,89 @@ import type { Outcome } from './outcome.js';
 export interface ClerkEventMap {
   /** A look-up answered. */
   resolved: {
+    /** The name that was looked up. */
     readonly name: string;
+    /** Instance ids of all its endpoints. */
     readonly endpoints: readonly string[];
+    /** As the registry wrote it; empty when it wrote none. */
     readonly revision: string;
+    /** How long the look-up took, in ms. */
     readonly ms: number;
   };
   /** The registry could not be asked; what it last said goes on being used. */
-  stale: { readonly name: string; readonly ageMs: number; readonly error: ClerkError };
+  stale: {
+    /** The name. */
+    readonly name: string;
+    /** How old the answer is that is used, in ms. */
+    readonly ageMs: number;
+    /** Why the registry could not be asked. */
+    readonly error: ClerkError;
+  };
   /** An endpoint was chosen for an attempt. */
   picked: {
+    /** The service. */
     readonly name: string;
+    /** Instance id of the endpoint. */
     readonly endpoint: string;
+    /** Why this one: the policy, or `failover`. */
     readonly chosen: string;
+    /** Number of the attempt; the first is 1. */
     readonly number: number;
   };
   /** An attempt ended. */
-  attempt: { readonly name: string; readonly outcome: Outcome };
+  attempt: {
+    /** The service. */
+    readonly name: string;
+    /** What became of it. */
+    readonly outcome: Outcome;
+  };
   /** A call goes on at another endpoint. */
-  failover: { readonly name: string; readonly from: string; readonly to: string; readonly outcome: Outcome };
+  failover: {
+    /** The service. */
+    readonly name: string;
+    /** Instance id of the endpoint that failed. */
+    readonly from: string;
+    /** Instance id of the one that is asked now. */
+    readonly to: string;
+    /** What became of the attempt that failed. */
+    readonly outcome: Outcome;
+  };
   /** An endpoint was set aside. */
-  ejected: { readonly name: string; readonly endpoint: string; readonly reason: string };
+  ejected: {
+    /** The service. */
+    readonly name: string;
+    /** Instance id of the endpoint. */
+    readonly endpoint: string;
+    /** `refused`, `reset`, `silence` or `failures`. */
+    readonly reason: string;
+  };
   /** An endpoint that was set aside gave a sign of life and is used again. */
-  revived: { readonly name: string; readonly endpoint: string; readonly afterMs: number };
+  revived: {
+    /** The service. */
+    readonly name: string;
+    /** Instance id of the endpoint. */
+    readonly endpoint: string;
+    /** How long it was away, in ms. */
+    readonly afterMs: number;
+  };
   /** A factory started the service. */
-  started: { readonly name: string; readonly endpoints: readonly string[]; readonly ms: number };
+  started: {
+    /** The service. */
+    readonly name: string;
+    /** Instance ids of what it brought up. */
+    readonly endpoints: readonly string[];
+    /** How long it took, in ms. */
+    readonly ms: number;
+  };
   /** An endpoint is suspected: hard evidence was seen against it. */
-  suspect: { readonly name: string; readonly endpoint: string; readonly reason: string };
+  suspect: {
+    /** The service. */
+    readonly name: string;
+    /** Instance id of the endpoint. */
+    readonly endpoint: string;
+    /** `refused`, `reset` or `silence`. */
+    readonly reason: string;
+  };
 }
 
 /** Name of an event. */

@@ -24,6 +24,7 @@ export interface Arc {
 
 /** The service exists. Its endpoints are the complete set, which may be empty. */
 export interface BoundResolution {
+  /** Says so. */
   readonly kind: 'bound';
   /** All of them, every time; never a difference. */
   readonly endpoints: readonly (AddressText | URL | EndpointInit)[];
@@ -48,6 +49,7 @@ export interface BoundResolution {
 
 /** The name stands for another name. @see GNS G2 */
 export interface LinkResolution {
+  /** Says so. */
   readonly kind: 'link';
   /** The other name, absolute. */
   readonly target: string;
@@ -59,6 +61,7 @@ export interface LinkResolution {
 
 /** There is no such name: an answer, not a failure. */
 export interface AbsentResolution {
+  /** Says so. */
   readonly kind: 'absent';
   /** For how long that may be believed, in ms; at most 5,000 are. Default 1,000. @see promises C1.5 */
   readonly ttlMs?: number;

@@ -116,6 +116,8 @@ export interface TlsOptions {
 /** Makes channels for one clerk. */
 export interface Transport {
   /**
+   * Makes the channel of one endpoint. No connection is made yet.
+   *
    * @param endpoint - whom to reach
    * @param addresses - those of its addresses that this clerk can use, best first; at least one
    * @param authority - the logical host for the `Host` header, e.g. `orders.shop.clerk`

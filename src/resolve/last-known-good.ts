@@ -192,7 +192,7 @@ export class LastKnownGood implements Resolver {
       ...good,
       stale: true,
       ttlMs: now - good.askedAt + staleTtlMs,
-      askedWallAt: Math.max(good.askedWallAt, clock.wallNow() - (now - good.askedAt)),
+      askedWallAt: clock.wallNow() - (now - good.askedAt),
     });
   }
 

@@ -34,7 +34,8 @@ export function answerStore(clock: Clock, maxNames: number): AnswerStore {
       // 0 means for ever to lru-cache, and to nobody else here.
       if (ttlMs === Infinity) cache.set(name, answer, { ttl: 0 });
       // What ends now has ended; lru-cache would keep it for this instant still, hence one step less.
-      else if (clock.now() - askedAt < ttlMs) cache.set(name, answer, { ttl: ttlMs * (1 - Number.EPSILON), start: askedAt });
+      else if (clock.now() - askedAt < ttlMs)
+        cache.set(name, answer, { ttl: ttlMs * (1 - Number.EPSILON), start: askedAt });
       else cache.delete(name);
     },
     delete: (name) => void cache.delete(name),

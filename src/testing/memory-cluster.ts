@@ -59,8 +59,11 @@ export interface MemoryCluster {
 
 /** A clerk, its servers and their time. */
 export interface MemoryWorld {
+  /** Calls the servers. */
   readonly clerk: Clerk;
+  /** Makes trouble for them. */
   readonly cluster: MemoryCluster;
+  /** Their time. */
   readonly runtime: FakeRuntime;
 }
 
@@ -74,7 +77,7 @@ export interface MemoryWorld {
  * await clerk.bind('/shop/orders').json('/orders/7');
  * cluster.trace(); // 'a:refused b:200', or 'b:200'
  * ```
- * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`; RangeError for an id that is used twice
+ * @throws a ClerkError `CONFIG_INVALID`, `NAME_INVALID`; RangeError for an id that is used twice
  */
 export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions): MemoryWorld {
   const { seed, latencyMs = 0.5, autoAdvance = true } = options;

@@ -4,7 +4,9 @@
 export interface MemoryRequest {
   /** Where it was read: the server's address. */
   readonly address: string;
+  /** Where in the endpoint. */
   readonly path: string;
+  /** Upper case. */
   readonly method: string;
   /** Names in lower case; of several with one name the last. */
   readonly headers: Readonly<Record<string, string>>;

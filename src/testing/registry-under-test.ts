@@ -105,7 +105,7 @@ export class Trial {
   resolve(
     name: string,
     suspects: readonly string[] = [],
-    signal = new AbortController().signal,
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<Resolution> {
     const { registry } = this;
     // As a clerk does: what the port throws is a rejection.

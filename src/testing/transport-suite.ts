@@ -23,6 +23,7 @@ export interface SuiteEndpoint {
   paths(): readonly string[];
   /** Resolves when it has read that many requests. */
   hasRead(count: number): Promise<void>;
+  /** Ends it. */
   close(): Promise<void>;
 }
 
@@ -40,7 +41,7 @@ const get = (path: string) => ({ path, method: 'GET' });
  * The contract of a transport, to be run in any test runner. A case takes as long as the transport needs; none waits
  * for a limit of more than a second.
  *
- * @see {@link WireHandler}; promises C3.3
+ * @see `WireHandler`; promises C3.3
  */
 export function transportSuite(options: TransportSuiteOptions): readonly SuiteCase[] {
   const suiteCase = (

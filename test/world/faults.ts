@@ -138,7 +138,8 @@ export class Faults {
       if (this.#over) return;
       const undo = begin(strength);
       // Some stay until all is healed: nobody may count on a fault to pass.
-      const ms = random.chance(0.1) ? Infinity : random.between(20, 200 + 4_000 * strength ** 2);
+      const longest = kind === 'status' ? 6_000 : 200 + 4_000 * strength ** 2;
+      const ms = random.chance(0.1) ? Infinity : random.between(20, longest);
       if (undo) this.#during(ms, undo);
       runtime.setTimer(next, -Math.log(1 - random.unit()) * meanMs);
     };

@@ -100,6 +100,7 @@ export class World implements Setting {
     this.journal = new Journal(() => this.runtime.now(), trace);
     this.log = this.journal.log;
     this.truth = new Truth(() => this.runtime.now());
+    this.truth.onChange((name) => this.log(`truth ${name}: ${[...(this.truth.endpoints(name)?.keys() ?? ['nobody'])].join(' ')}`));
     const random = dice(seed, 'shape');
     this.shape = drawShape(random);
     this.swarm = drawSwarm(random, this.shape.gentle);

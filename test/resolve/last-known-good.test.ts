@@ -1,0 +1,399 @@
+import { expect, test } from 'vitest';
+import type { Answer } from '../../src/core/answer.js';
+import { ClerkError } from '../../src/core/errors.js';
+import { retry } from '../../src/invoke/retry.js';
+import { LastKnownGood } from '../../src/resolve/last-known-good.js';
+import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
+import { Recorder } from '../support/recorder.js';
+import { Asked, answerOf, stateOf } from './answers.js';
+
+const hour = 3_600_000;
+const none = { suspects: new Set<string>() };
+const down = (): ClerkError => new ClerkError('REGISTRY_UNREACHABLE', 'The registry is down');
+
+class World {
+  readonly runtime;
+  readonly inner: Asked;
+  readonly recorder = new Recorder();
+  readonly recovered: Answer[] = [];
+  readonly kept: LastKnownGood;
+
+  constructor(seed = 1) {
+    this.runtime = createFakeRuntime({ seed, startAt: 1_000 });
+    this.inner = new Asked(this.runtime);
+    this.kept = new LastKnownGood(this.inner, {
+      clock: this.runtime,
+      reporter: this.recorder,
+      retry,
+      maxStaleMs: hour,
+      onRecovered: (answer) => this.recovered.push(answer),
+    });
+  }
+
+  ask(name = '/x'): Promise<Answer> {
+    return this.kept.resolve(name, none);
+  }
+
+  /** Asks, and is answered at once. */
+  async learn(more?: Parameters<typeof answerOf>[1]): Promise<Answer> {
+    const asked = this.ask();
+    await this.inner.last.answer(more);
+    return asked;
+  }
+
+  /** Asks, and the registry fails at once. */
+  async failing(name = '/x'): Promise<Answer> {
+    const asked = this.ask(name);
+    await this.inner.last.fail(down());
+    return asked;
+  }
+
+  /** Fails every question that comes up while time passes. */
+  async downFor(ms: number, onStep: () => void = () => {}): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 50) {
+      onStep();
+      await this.runtime.advance(50);
+      for (const question of this.inner.questions) void question.fail(down());
+    }
+  }
+
+  get questions(): number {
+    return this.inner.questions.length;
+  }
+}
+
+const idsOf = (answer: Answer): string[] => answer.endpoints.map(({ id }) => id);
+
+test('while the registry is well its answers are handed on', async () => {
+  const world = new World();
+  for (const more of [{ ids: ['a'] }, { ids: ['b'] }, { ids: [] }, { kind: 'absent' as const, ids: [] }, { ids: ['c'] }]) {
+    const answer = await world.learn(more);
+    expect(idsOf(answer)).toEqual(more.ids);
+    expect(answer.stale).toBe(false);
+  }
+  expect(world.recorder.told).toEqual([]);
+  expect(world.runtime.pendingTimers).toBe(0);
+});
+
+test('an error with nothing known is the error', async () => {
+  const world = new World();
+  await expect(world.failing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  // Nothing to fall back to: nothing to keep asking for.
+  expect(world.runtime.pendingTimers).toBe(0);
+});
+
+test('an error keeps the old answer, flagged', async () => {
+  const world = new World();
+  const good = await world.learn({ ids: ['a', 'b'], ttlMs: 5_000 });
+  await world.runtime.advance(6_000);
+  const stale = await world.failing();
+  expect(stale).toMatchObject({ stale: true, endpoints: good.endpoints, askedAt: good.askedAt });
+  expect(Object.isFrozen(stale)).toBe(true);
+  expect(world.recorder.of('stale')).toEqual([{ name: '/x', ageMs: 6_000, error: expect.objectContaining({ message: 'The registry is down' }) }]);
+});
+
+test('a stale answer is used for a second before this is asked again', async () => {
+  const world = new World();
+  await world.learn({ ttlMs: 5_000 });
+  await world.runtime.advance(6_000);
+  const stale = await world.failing();
+  expect(stale.askedAt + stale.ttlMs - world.runtime.now()).toBe(1_000);
+  // Also where the wall clock has jumped since the question.
+  world.runtime.jumpWall(hour);
+  const again = await world.ask();
+  expect(again.askedWallAt + again.ttlMs - world.runtime.wallNow()).toBe(1_000);
+  expect(again.ttlMs).toBeLessThan(10_000);
+});
+
+test('a registry that hangs is waited for 100 ms, once', async () => {
+  const world = new World();
+  await world.learn();
+  const first = world.ask();
+  await world.runtime.advance(99);
+  expect(await stateOf(first)).toBe('pending');
+  await world.runtime.advance(1);
+  expect(await stateOf(first)).toMatchObject({ stale: true });
+  for (let i = 0; i < 20; i++) {
+    await world.runtime.advance(500);
+    expect(await stateOf(world.ask())).toMatchObject({ stale: true });
+  }
+  // The one question is still out, and no other.
+  expect(world.questions).toBe(2);
+});
+
+test('a late answer is an answer: it ends the trouble', async () => {
+  const world = new World();
+  await world.learn({ ids: ['old'] });
+  const slow = world.ask();
+  await world.runtime.advance(150);
+  expect(idsOf(await slow)).toEqual(['old']);
+  await world.inner.last.answer({ ids: ['new'] });
+  expect(world.recovered.map(idsOf)).toEqual([['new']]);
+  expect(world.recovered[0]).toMatchObject({ stale: false, askedAt: 1_000 });
+  expect(idsOf(await world.learn({ ids: ['newer'] }))).toEqual(['newer']);
+  expect(world.questions).toBe(3);
+});
+
+test('while it is down it is asked in the background, further and further apart, and calls wait for nothing', async () => {
+  const world = new World(3);
+  await world.learn();
+  await world.failing();
+  const before = world.questions;
+  const at: number[] = [];
+  let seen = before;
+  await world.downFor(60_000, () => {
+    void world.ask().then(({ stale }) => expect(stale).toBe(true));
+    if (world.questions > seen) at.push(world.runtime.now());
+    seen = world.questions;
+  });
+  const gaps = at.slice(1).map((now, i) => now - at[i]!);
+  expect(gaps[0]).toBeLessThanOrEqual(450);
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(5_100);
+  expect(Math.min(...gaps.slice(-5))).toBeGreaterThanOrEqual(2_500);
+  expect(at.length).toBeGreaterThan(12);
+  expect(at.length).toBeLessThan(30);
+  expect(world.runtime.holdingTimers).toBe(0);
+});
+
+test('pauses are spread by chance, so that clerks that lost the registry together do not return together', async () => {
+  const firstGaps = new Set<number>();
+  for (let seed = 1; seed <= 10; seed++) {
+    const world = new World(seed);
+    await world.learn();
+    await world.failing();
+    while (world.questions < 3) await world.runtime.advance(1);
+    firstGaps.add(world.runtime.now());
+  }
+  expect(firstGaps.size).toBeGreaterThan(5);
+  for (const at of firstGaps) {
+    expect(at - 1_000).toBeGreaterThanOrEqual(100);
+    expect(at - 1_000).toBeLessThanOrEqual(201);
+  }
+});
+
+test('once it answers again, whoever holds the name is told, and the next look-up is fresh', async () => {
+  const world = new World();
+  await world.learn({ ids: ['old'] });
+  await world.failing();
+  await world.runtime.advance(200);
+  await world.inner.last.answer({ ids: ['new'] });
+  expect(world.recovered.map(idsOf)).toEqual([['new']]);
+  expect(world.runtime.pendingTimers).toBe(0);
+  const fresh = await world.learn({ ids: ['newer'] });
+  expect(fresh).toMatchObject({ stale: false });
+  expect(idsOf(fresh)).toEqual(['newer']);
+});
+
+test('a name that nobody wants any more is asked for a little longer, and then no more', async () => {
+  const world = new World();
+  await world.learn();
+  await world.failing();
+  await world.downFor(30_000);
+  const { questions } = world;
+  expect(questions).toBeGreaterThan(5);
+  expect(world.runtime.pendingTimers).toBe(0);
+  await world.downFor(60_000);
+  expect(world.questions).toBe(questions);
+  // Who wants it again asks again, and does not wait for a registry that fails at once.
+  expect(await world.failing()).toMatchObject({ stale: true });
+  expect(world.questions).toBe(questions + 1);
+});
+
+test('a name that is wanted once a second goes on being asked for, and nobody waits', async () => {
+  const world = new World();
+  await world.learn();
+  const first = world.ask();
+  await world.runtime.advance(100);
+  await first;
+  for (let second = 0; second < 60; second++) {
+    expect(await stateOf(world.ask())).toMatchObject({ stale: true });
+    // Each question hangs for a while, and fails.
+    await world.runtime.advance(500);
+    await world.inner.last.fail(down());
+    await world.runtime.advance(500);
+  }
+  expect(world.questions).toBeGreaterThan(10);
+});
+
+test('an answer is used for an hour after its time, and not longer', async () => {
+  const world = new World();
+  await world.learn({ ttlMs: 5_000 });
+  await world.runtime.advance(5_000 + hour);
+  expect(await world.failing()).toMatchObject({ stale: true });
+  await world.runtime.advance(1);
+  await expect(world.failing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('an answer that held for ever is used for ever', async () => {
+  const world = new World();
+  await world.learn({ ttlMs: Infinity });
+  await world.runtime.advance(1_000 * hour);
+  expect(await world.failing()).toMatchObject({ stale: true });
+});
+
+test('what the registry empties is empty, and what it forgets is absent', async () => {
+  const world = new World();
+  await world.learn({ ids: ['a'] });
+  expect(await world.learn({ ids: [] })).toMatchObject({ kind: 'bound', endpoints: [], stale: false });
+  await world.learn({ ids: ['a'] });
+  expect(await world.learn({ kind: 'absent', ids: [] })).toMatchObject({ kind: 'absent', stale: false });
+  // What is absent is nothing to fall back to, and an error is not the absence that was known before.
+  await expect(world.failing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('an older revision is not believed, however it is written', async () => {
+  for (const [newer, older] of [['10', '9'], ['18446744073709551617', '18446744073709551616'], ['2', '01']] as const) {
+    const world = new World();
+    await world.learn({ ids: ['a'], revision: newer, incarnation: 'i' });
+    const answer = await world.learn({ ids: [], revision: older, incarnation: 'i' });
+    expect(answer).toMatchObject({ stale: true, revision: newer });
+    expect(world.recorder.of('stale')[0]?.error).toMatchObject({
+      code: 'REGISTRY_INVALID',
+      message: `The registry's answer for /x has revision '${older}', older than '${newer}' which it gave before`,
+    });
+  }
+});
+
+test('the same revision again is believed, and so is one of another incarnation', async () => {
+  const world = new World();
+  await world.learn({ ids: ['a'], revision: '10', incarnation: 'i' });
+  expect(await world.learn({ ids: ['b'], revision: '10', incarnation: 'i' })).toMatchObject({ stale: false });
+  const other = await world.learn({ ids: ['c'], revision: '1', incarnation: 'j' });
+  expect(other).toMatchObject({ stale: false });
+  expect(idsOf(other)).toEqual(['c']);
+});
+
+test('a link that leads elsewhere is believed, whatever the revision of what is there', async () => {
+  const world = new World();
+  await world.learn({ canonical: '/old', revision: '10' });
+  expect(await world.learn({ canonical: '/new', revision: '2' })).toMatchObject({ stale: false, canonical: '/new' });
+});
+
+test('revisions that are no numbers are not compared', async () => {
+  const world = new World();
+  await world.learn({ ids: ['a'], revision: 'beta' });
+  expect(await world.learn({ ids: ['b'], revision: 'alpha' })).toMatchObject({ stale: false, revision: 'alpha' });
+  expect(await world.learn({ ids: ['c'], revision: '' })).toMatchObject({ stale: false });
+});
+
+test('an older absence does not take away what is there, and an older presence does not bring it back', async () => {
+  const world = new World();
+  await world.learn({ ids: ['a'], revision: '10' });
+  expect(await world.learn({ kind: 'absent', ids: [], revision: '9' })).toMatchObject({ stale: true, kind: 'bound' });
+  await world.inner.last.fail(down());
+  const gone = new World();
+  await gone.learn({ kind: 'absent', ids: [], revision: '10' });
+  await expect(gone.learn({ ids: ['a'], revision: '9' })).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
+  // But not for ever: a registry that begins anew without saying so is believed in time.
+  await gone.runtime.advance(1 + 5_000 + hour);
+  expect(await gone.learn({ ids: ['a'], revision: '1' })).toMatchObject({ stale: false });
+});
+
+test('what a watch brings is what is known', async () => {
+  const world = new World();
+  await world.learn({ ids: ['a'], revision: '1' });
+  expect(world.kept.learn(answerOf(world.runtime, { ids: ['b'], revision: '3' }))).toBe(true);
+  expect(world.kept.learn(answerOf(world.runtime, { ids: ['c'], revision: '2' }))).toBe(false);
+  expect(idsOf(await world.failing())).toEqual(['b']);
+});
+
+test('a look-up that a watch has overtaken gives what the watch brought, and no trouble', async () => {
+  for (const [before, slower, pushed] of [['1', '2', '3'], ['', '', '']] as const) {
+    const world = new World();
+    await world.learn({ ids: ['first'], revision: before });
+    const asked = world.ask();
+    await world.runtime.advance(20);
+    world.kept.learn(answerOf(world.runtime, { ids: ['pushed'], revision: pushed }));
+    await world.inner.last.answer({ ids: ['slower'], revision: slower });
+    const answer = await asked;
+    expect(idsOf(answer)).toEqual(['pushed']);
+    expect(answer.stale).toBe(false);
+    expect(world.recorder.told).toEqual([]);
+    expect(world.runtime.pendingTimers).toBe(0);
+  }
+});
+
+test('what a watch brings while the registry hangs on a look-up is better than the old', async () => {
+  const world = new World();
+  await world.learn({ ids: ['old'] });
+  const asked = world.ask();
+  await world.runtime.advance(50);
+  world.kept.learn(answerOf(world.runtime, { ids: ['pushed'] }));
+  await world.runtime.advance(50);
+  const answer = await asked;
+  expect(idsOf(answer)).toEqual(['pushed']);
+  expect(answer.stale).toBe(false);
+});
+
+test('the first answer of a name may come by a watch', async () => {
+  const world = new World();
+  const asked = [world.ask(), world.ask()];
+  expect(await stateOf(asked[0]!)).toBe('pending');
+  world.kept.learn(answerOf(world.runtime, { ids: ['pushed'] }));
+  expect((await Promise.all(asked)).map(idsOf)).toEqual([['pushed'], ['pushed']]);
+  await world.inner.last.fail(down());
+});
+
+test('names are troubled one by one', async () => {
+  const world = new World();
+  await world.learn();
+  const other = world.ask('/y');
+  await world.inner.last.answer({ ids: ['y'] });
+  await other;
+  await world.failing('/x');
+  const { questions } = world;
+  const fine = world.ask('/y');
+  expect(world.questions).toBe(questions + 1);
+  await world.inner.last.answer({ ids: ['y2'] });
+  expect(await fine).toMatchObject({ stale: false });
+});
+
+test('forgetting a name ends the asking for it', async () => {
+  const world = new World();
+  await world.learn();
+  await world.failing();
+  world.kept.forget('/x');
+  await world.runtime.advance(10_000);
+  expect(world.questions).toBe(2);
+  expect(world.runtime.pendingTimers).toBe(0);
+  await expect(world.failing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('however many names are absent, those that are there are not forgotten', async () => {
+  const world = new World();
+  await world.learn({ ids: ['a'] });
+  for (let i = 0; i < 20_000; i++) world.kept.learn(answerOf(world.runtime, { name: `/n${i}`, kind: 'absent', ids: [] }));
+  expect(idsOf(await world.failing())).toEqual(['a']);
+});
+
+test('of names that are there the 10,000 last asked for are kept', async () => {
+  const world = new World();
+  const name = (i: number): string => `/n${i}`;
+  for (let i = 0; i <= 10_000; i++) world.kept.learn(answerOf(world.runtime, { name: name(i) }));
+  await expect(world.failing(name(0))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  expect(await world.failing(name(1))).toMatchObject({ stale: true });
+});
+
+test('stopping ends all asking, also what waits', async () => {
+  const world = new World();
+  await world.learn();
+  await world.failing();
+  expect(world.runtime.pendingTimers).toBe(1);
+  world.kept.stop();
+  await world.runtime.advance(60_000);
+  expect(world.questions).toBe(2);
+  expect(world.runtime.pendingTimers).toBe(0);
+  expect(world.recovered).toEqual([]);
+});
+
+test('what comes in after the stop is nobody’s business any more', async () => {
+  const world = new World();
+  await world.learn();
+  const slow = world.ask();
+  await world.runtime.advance(100);
+  await slow;
+  world.kept.stop();
+  await world.inner.last.answer({ ids: ['late'] });
+  await world.runtime.advance(10_000);
+  expect(world.recovered).toEqual([]);
+});
