@@ -21,6 +21,7 @@ import type { ListEntry, SearchEntry } from './core/registry.js';
 import type { WireHandler } from './core/transport.js';
 import { Directory } from './directory.js';
 import { Events, type ClerkListener } from './events.js';
+import { isPlainBody } from './invoke/body.js';
 import { retry } from './invoke/retry.js';
 import { Wheel } from './invoke/wheel.js';
 import { asRegistry } from './registry/static.js';
@@ -328,7 +329,11 @@ export class Clerk implements AsyncDisposable {
       return;
     }
     const perCall = callOptions.getStore();
-    host.binding.dispatch(perCall === undefined ? request : { ...request, ...perCall }, handler, host.secure);
+    host.binding.dispatch(
+      perCall === undefined ? request : withOptions(request, perCall),
+      handler,
+      host.secure,
+    );
   }
 
   #fetch(
@@ -338,14 +343,19 @@ export class Clerk implements AsyncDisposable {
     if (
       init === undefined ||
       (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)
-    )
-      return fetchOver(this.dispatcher, input, init);
+    ) {
+      // A fetch within another call's factory or policy is a call of its own.
+      if (callOptions.getStore() === undefined) return fetchOver(this.dispatcher, input, init);
+      return callOptions.run(undefined, () => fetchOver(this.dispatcher, input, init));
+    }
     const { kind, timeoutMs, affinity, ...rest } = init;
     try {
       const checked = {
         ...(kind && { kind: kindOf(kind) }),
         ...(timeoutMs !== undefined && { timeoutMs: timeoutOf(timeoutMs) }),
         ...(affinity !== undefined && { affinity }),
+        // fetch hands its body on as something that can be read once; what it was made of can be read again.
+        ...(isPlainBody(rest.body) && { body: rest.body }),
       };
       return callOptions.run(checked, () => fetchOver(this.dispatcher, input, rest));
     } catch (error) {
@@ -368,8 +378,22 @@ interface HostBinding {
   readonly secure: boolean;
 }
 
-/** Options of one `clerk.fetch`, on their way through undici to our dispatcher. */
-const callOptions = new AsyncLocalStorage<Omit<CallOptions, 'signal'>>();
+/** Options of one `clerk.fetch`, and the body it was given, on their way through undici to our dispatcher. */
+type FetchOptions = Omit<CallOptions, 'signal'> & { readonly body?: unknown };
+const callOptions = new AsyncLocalStorage<FetchOptions | undefined>();
+
+/** A request as fetch makes it, with what fetch does not know of. A redirect may have taken the body away. */
+function withOptions(
+  request: Dispatcher.DispatchOptions,
+  { body, ...options }: FetchOptions,
+): Dispatcher.DispatchOptions {
+  const again = body !== undefined && request.body !== null && request.body !== undefined;
+  return {
+    ...request,
+    ...options,
+    ...(again && { body: body as Dispatcher.DispatchOptions['body'] }),
+  } as Dispatcher.DispatchOptions;
+}
 
 /** Whether an origin's host is under `.clerk`, without making a URL of it. */
 function isOurs(origin: string): boolean {

@@ -126,9 +126,19 @@ export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
 }
 
-/** The message of anything thrown, for sentences that quote it. */
+/** The message of anything thrown, for sentences that quote it; never empty, and never throws. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
-  return error.message === '' ? error.name : error.message;
+  if (!(error instanceof Error)) return textOf(error);
+  if (error.message !== '') return error.message;
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map(reasonOf).join('; ');
+  return error.name;
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown) || 'an empty text';
+  } catch {
+    return 'an object without a text';
+  }
 }

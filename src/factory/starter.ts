@@ -37,7 +37,7 @@ export class Starter {
     this.#signal = signal;
   }
 
-  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED`. */
+  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED` or `CLOSED`. */
   start(factory: Factory): Promise<readonly Endpoint[]> {
     this.#flight ??= this.#start(factory).finally(() => {
       this.#flight = undefined;
@@ -83,6 +83,7 @@ export class Starter {
         this.#reporter.report('started', { name: this.#name, endpoints: ids, ms });
       return endpoints;
     } catch (error) {
+      if (this.#signal.aborted) throw this.#closed();
       throw this.#fail(
         new ClerkError('FACTORY_FAILED', `The factory of ${this.#name} failed: ${reasonOf(error)}`, {
           cause: error,
@@ -110,12 +111,16 @@ export class Starter {
   #within(factory: Factory): Promise<Started | readonly Started[]> {
     const controller = new AbortController();
     return new Promise((resolve, reject) => {
-      const stop = (reason: unknown): void => {
-        controller.abort(reason);
-        reject(reason instanceof Error ? reason : new Error(String(reason)));
+      const over = (): void => {
+        timer.cancel();
+        this.#signal.removeEventListener('abort', onClosed);
       };
-      const onClosed = (): void =>
-        stop(new ClerkError('CLOSED', `The clerk was closed while ${this.#name} was being started`));
+      const stop = (reason: Error): void => {
+        over();
+        controller.abort(reason);
+        reject(reason);
+      };
+      const onClosed = (): void => stop(this.#closed());
       const timer = this.#clock.setTimer(
         () => stop(new Error(`it did not finish within ${String(longestStartMs / 1_000)} s`)),
         longestStartMs,
@@ -128,11 +133,12 @@ export class Starter {
           this.#signal.throwIfAborted();
           return factory({ name: this.#name, signal: controller.signal });
         })
-        .then(resolve, reject)
-        .finally(() => {
-          timer.cancel();
-          this.#signal.removeEventListener('abort', onClosed);
-        });
+        .finally(over)
+        .then(resolve, reject);
     });
+  }
+
+  #closed(): ClerkError {
+    return new ClerkError('CLOSED', `The clerk was closed while ${this.#name} was being started`);
   }
 }

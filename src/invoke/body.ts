@@ -5,11 +5,20 @@
  * along with a repeat only while nothing was ever handed to a connection. Forms and blobs can be read again.
  */
 export function isReplayable(body: unknown): boolean {
-  if (body === null || body === undefined || typeof body === 'string') return true;
-  if (ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof URLSearchParams) return true;
+  if (body === null || body === undefined || isPlainBody(body)) return true;
   // By tag, since undici's classes are not Node's.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
+}
+
+/** Whether a body is all there: text, bytes, or parameters. */
+export function isPlainBody(body: unknown): boolean {
+  return (
+    typeof body === 'string' ||
+    ArrayBuffer.isView(body) ||
+    body instanceof ArrayBuffer ||
+    body instanceof URLSearchParams
+  );
 }
 
 /**

@@ -333,3 +333,26 @@ test('a clerk disposes of itself', async () => {
   }
   expect(() => clerk.bind('/s')).toThrow(/closed/);
 });
+
+test('a fetch that may be repeated is repeated with its body', async () => {
+  const bodies: unknown[] = [];
+  const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+  cluster.answer('a', ({ body }) => {
+    bodies.push(body);
+    return { fate: 'reset-after' };
+  });
+  cluster.answer('b', ({ body }) => {
+    bodies.push(body);
+    return { statusCode: 200 };
+  });
+  for (let i = 0; i < 3; i++) {
+    const reply = await clerk.fetch('http://s.clerk/x', {
+      method: 'PUT',
+      body: 'one pizza',
+      kind: 'idempotent',
+    });
+    expect(reply.status).toBe(200);
+  }
+  expect(bodies.length).toBeGreaterThan(3);
+  expect(new Set(bodies.map(String))).toEqual(new Set(['one pizza']));
+});

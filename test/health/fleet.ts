@@ -46,7 +46,9 @@ export class Fleet {
   }
 
   channel(id: string): FakeChannel {
-    return this.member(id).channel as FakeChannel;
+    const { channel } = this.member(id);
+    if (!(channel instanceof FakeChannel)) throw new Error(`${id} has a channel of another kind`);
+    return channel;
   }
 
   /** Ids of those that are set aside. */

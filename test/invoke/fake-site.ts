@@ -2,8 +2,6 @@
 import type { Reachable } from '../../src/core/candidate.js';
 import type { Health } from '../../src/core/health.js';
 import { AttemptLimits } from '../../src/invoke/limits.js';
-import { parseAddress } from '../../src/core/address.js';
-import type { Channel } from '../../src/core/transport.js';
 import { retryBudget } from '../../src/invoke/budget.js';
 import type { Site, Wish } from '../../src/invoke/site.js';
 import { Wheel } from '../../src/invoke/wheel.js';

@@ -107,12 +107,6 @@ test('no attempt starts with less than 10 ms left', async () => {
   });
 });
 
-/** What a call does with the answer: sends the attempt, and pays for it if it costs anything. */
-async function goesOn(trip: Trip, site: FakeSite): Promise<void> {
-  await trip.next();
-  if (trip.takePayment()) site.budget.spent(site.clock.now());
-}
-
 test('what certainly was not sent costs no budget, what may have run does, from then on', async () => {
   const site = new FakeSite('a', 'b', 'c', 'd', 'e');
   const now = site.clock.now();

@@ -34,9 +34,10 @@ test('calls that must run at most once are not pipelined, whatever undici is tol
   const peer = await rawPeer('silence');
   const { orders } = bound([peer.address], { connections: 1, undici: { pipelining: 10 } });
 
-  const calls = [1, 2, 3].map(() =>
+  // The first one has longer than those that wait behind it.
+  const calls = [1_000, 300, 300].map((timeoutMs) =>
     orders
-      .json('/orders', { method: 'POST', timeoutMs: 300 })
+      .json('/orders', { method: 'POST', timeoutMs })
       .catch((error: unknown) => (isClerkError(error) ? error.execution : error)),
   );
 

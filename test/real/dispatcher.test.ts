@@ -287,7 +287,7 @@ describe('fetch', () => {
       method: 'POST',
       body: make(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(await response.text()).toContain(expected);
   });
 

@@ -9,6 +9,7 @@ test.each([
 ])('%s', async (_what, before, dispatched) => {
   const { code, stdout, stderr } = await program('global-dispatcher.ts', before).ended;
 
+  expect([code, stderr]).toEqual([0, '']);
   expect(
     Object.fromEntries(
       stdout
@@ -30,5 +31,4 @@ test.each([
     'own-request-after-close': '{"ok":true}',
     dispatched,
   });
-  expect([code, stderr]).toEqual([0, '']);
 });

@@ -5,7 +5,10 @@ import { toEndpoint } from '../../src/core/endpoint.js';
 import { settled } from '../support/clock.js';
 
 /** An answer to a question that is asked now. */
-export function answerOf(clock: Clock, more: Partial<Answer> & { readonly ids?: readonly string[] } = {}): Answer {
+export function answerOf(
+  clock: Clock,
+  more: Partial<Answer> & { readonly ids?: readonly string[] } = {},
+): Answer {
   const { ids = ['a'], ...rest } = more;
   const name = rest.name ?? '/x';
   return Object.freeze({
@@ -70,5 +73,8 @@ export class Asked implements Resolver {
 
 /** What became of a promise so far. */
 export async function stateOf<T>(promise: Promise<T>): Promise<T | Error | 'pending'> {
-  return Promise.race([promise.catch((error: unknown) => error as Error), settled().then(() => 'pending' as const)]);
+  return Promise.race([
+    promise.catch((error: unknown) => error as Error),
+    settled().then(() => 'pending' as const),
+  ]);
 }

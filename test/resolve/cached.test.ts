@@ -120,7 +120,10 @@ test('a caller that gives up leaves the look-up to the others', async () => {
 test('an error is for those who asked, and is never remembered', async () => {
   const { cached, inner } = cache();
   const callers = [cached.resolve('/x'), cached.resolve('/x')];
-  await Promise.all([inner.last.fail(new Error('down')), ...callers.map((caller) => expect(caller).rejects.toThrow('down'))]);
+  await Promise.all([
+    inner.last.fail(new Error('down')),
+    ...callers.map((caller) => expect(caller).rejects.toThrow('down')),
+  ]);
   const again = cached.resolve('/x');
   expect(inner.questions).toHaveLength(2);
   await inner.last.answer();
@@ -199,12 +202,16 @@ test('at most so many names are remembered, the least recently asked for go firs
   const { cached, inner } = cache(3);
   const ask = async (name: string): Promise<void> => {
     const asked = cached.resolve(name);
-    if (await stateOf(asked) === 'pending') await inner.last.answer();
+    if ((await stateOf(asked)) === 'pending') await inner.last.answer();
     await asked;
   };
   for (const name of ['/a', '/b', '/c', '/a', '/d']) await ask(name);
   expect(cached.size).toBe(3);
-  expect(['/a', '/b', '/c', '/d'].filter((name) => cached.peek(name) !== undefined)).toEqual(['/a', '/c', '/d']);
+  expect(['/a', '/b', '/c', '/d'].filter((name) => cached.peek(name) !== undefined)).toEqual([
+    '/a',
+    '/c',
+    '/d',
+  ]);
   for (let i = 0; i < 1_000; i++) await ask(`/n${i}`);
   expect(cached.size).toBe(3);
 });
@@ -291,13 +298,22 @@ function looksUp(name: string, how: 'resolve' | 'refresh' | 'force'): Step {
     async run(model, real) {
       const { cached, inner } = real.world;
       const kept = model.fresh(name);
-      const paced = how === 'force' && kept !== undefined && !model.asked.has(name) && model.now - (model.forced.get(name) ?? -Infinity) < 100;
+      const paced =
+        how === 'force' &&
+        kept !== undefined &&
+        !model.asked.has(name) &&
+        model.now - (model.forced.get(name) ?? -Infinity) < 100;
       const known = (how === 'resolve' && kept !== undefined) || paced;
       if (how === 'force' && !paced && !model.asked.has(name)) model.forced.set(name, model.now);
       if (!known) model.ask(name);
-      const asked = how === 'resolve' ? cached.resolve(name) : cached.refresh(name, how === 'force' ? suspects : none);
+      const asked =
+        how === 'resolve' ? cached.resolve(name) : cached.refresh(name, how === 'force' ? suspects : none);
       expect(inner.questions).toHaveLength(model.questions);
-      if (!known) real.open.set(name, inner.questions.findLast((question) => question.name === name)!);
+      if (!known)
+        real.open.set(
+          name,
+          inner.questions.findLast((question) => question.name === name)!,
+        );
       const state = await stateOf(asked);
       if (known) expect(state).toMatchObject({ revision: String(kept?.id) });
       else expect(state).toBe('pending');
@@ -355,7 +371,8 @@ function passes(ms: number, jumpMs: number): Step {
       model.wall += ms + jumpMs;
       real.world.clock.advance(ms);
       real.world.clock.jumpWall(jumpMs);
-      for (const name of names) expect(real.world.cached.peek(name)?.revision).toBe(model.fresh(name)?.id.toString());
+      for (const name of names)
+        expect(real.world.cached.peek(name)?.revision).toBe(model.fresh(name)?.id.toString());
     },
     toString: () => `${ms} ms pass, the wall clock jumps by ${jumpMs}`,
   };
@@ -370,12 +387,16 @@ test('against a model: remembered as long as it holds, asked once at a time', as
     fc.asyncProperty(
       fc.commands(
         [
-          fc.tuple(aName, fc.constantFrom('resolve' as const, 'refresh' as const, 'force' as const)).map((args) => looksUp(...args)),
+          fc
+            .tuple(aName, fc.constantFrom('resolve' as const, 'refresh' as const, 'force' as const))
+            .map((args) => looksUp(...args)),
           fc.tuple(aName, aTime).map((args) => answers(...args)),
           fc.tuple(aName, aTime).map((args) => answers(...args)),
           aName.map(fails),
           fc.tuple(aName, aTime).map((args) => learns(...args)),
-          fc.tuple(fc.constantFrom(1, 40, 99, 100, 150), fc.constantFrom(0, 0, 0, 50, -50, -3_600_000)).map((args) => passes(...args)),
+          fc
+            .tuple(fc.constantFrom(1, 40, 99, 100, 150), fc.constantFrom(0, 0, 0, 50, -50, -3_600_000))
+            .map((args) => passes(...args)),
         ],
         { maxCommands: 60, size: 'max' },
       ),

@@ -31,7 +31,11 @@ test('a whole answer is read whole', async () => {
     table({
       '/a': {
         kind: 'bound',
-        endpoints: ['http://10.0.0.1:80', new URL('http://10.0.0.2:81'), { id: 'c', addresses: ['unix:/c', 'tcp://c:1'] }],
+        endpoints: [
+          'http://10.0.0.1:80',
+          new URL('http://10.0.0.2:81'),
+          { id: 'c', addresses: ['unix:/c', 'tcp://c:1'] },
+        ],
         ttlMs: 700,
         revision: '7',
         incarnation: 'i',
@@ -55,30 +59,57 @@ test('a whole answer is read whole', async () => {
     trail: [{ name: '/a', kind: 'service', promiseMs: 700 }],
   });
   expect(answer.endpoints.map(({ id }) => id)).toEqual(['http://10.0.0.1:80', 'http://10.0.0.2:81', 'c']);
-  expect(Object.isFrozen(answer) && Object.isFrozen(answer.endpoints) && Object.isFrozen(answer.trail)).toBe(true);
+  expect(Object.isFrozen(answer) && Object.isFrozen(answer.endpoints) && Object.isFrozen(answer.trail)).toBe(
+    true,
+  );
 });
 
 test('what is not said is the default', async () => {
   const { ask } = over(table({ '/a': { kind: 'bound', endpoints: ['http://a'] } }));
-  expect(await ask()).toMatchObject({ canonical: '/a', policy: undefined, revision: '', incarnation: '', ttlMs: 5_000 });
+  expect(await ask()).toMatchObject({
+    canonical: '/a',
+    policy: undefined,
+    revision: '',
+    incarnation: '',
+    ttlMs: 5_000,
+  });
 });
 
 test('absent is an answer, believed for a second, for what it says, for five at most', async () => {
-  for (const [ttlMs, expected] of [[undefined, 1_000], [0, 0], [300, 300], [4_999, 4_999], [60_000, 5_000], [Infinity, 5_000]] as const) {
+  for (const [ttlMs, expected] of [
+    [undefined, 1_000],
+    [0, 0],
+    [300, 300],
+    [4_999, 4_999],
+    [60_000, 5_000],
+    [Infinity, 5_000],
+  ] as const) {
     const { ask } = over(() => ({ kind: 'absent', ...(ttlMs !== undefined && { ttlMs }), revision: '3' }));
     expect(await ask()).toMatchObject({ kind: 'absent', endpoints: [], ttlMs: expected, revision: '3' });
   }
 });
 
 test('an empty list is an answer, and believed no longer than absence', async () => {
-  for (const [ttlMs, expected] of [[undefined, 1_000], [300, 300], [60_000, 1_000], [Infinity, 1_000]] as const) {
+  for (const [ttlMs, expected] of [
+    [undefined, 1_000],
+    [300, 300],
+    [60_000, 1_000],
+    [Infinity, 1_000],
+  ] as const) {
     const { ask } = over(() => ({ kind: 'bound', endpoints: [], ...(ttlMs !== undefined && { ttlMs }) }));
     expect(await ask()).toMatchObject({ kind: 'bound', endpoints: [], ttlMs: expected });
   }
 });
 
 test('of two times the shorter counts', async () => {
-  for (const [ttlMs, promiseMs, expected] of [[100, 900, 100], [900, 100, 100], [undefined, 60_000, 60_000], [Infinity, undefined, Infinity], [Infinity, 30, 30], [0, 0, 0]] as const) {
+  for (const [ttlMs, promiseMs, expected] of [
+    [100, 900, 100],
+    [900, 100, 100],
+    [undefined, 60_000, 60_000],
+    [Infinity, undefined, Infinity],
+    [Infinity, 30, 30],
+    [0, 0, 0],
+  ] as const) {
     const { ask } = over(() => ({
       kind: 'bound',
       endpoints: ['http://a'],
@@ -120,7 +151,8 @@ test('the shortest of a trail, whatever the times are', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(time, { maxLength: 16 }), time, async (links, last) => {
       const entries: Record<string, unknown> = {};
-      for (const [i, ttlMs] of links.entries()) entries[`/n${i}`] = { kind: 'link', target: `/n${i + 1}`, ttlMs };
+      for (const [i, ttlMs] of links.entries())
+        entries[`/n${i}`] = { kind: 'link', target: `/n${i + 1}`, ttlMs };
       entries[`/n${links.length}`] = { kind: 'bound', endpoints: ['http://a'], ttlMs: last };
       const { ask } = over(table(entries));
       expect((await ask('/n0')).ttlMs).toBe(Math.min(...[...links, last].map((ttlMs) => ttlMs ?? 5_000)));
@@ -141,12 +173,20 @@ test('16 links are followed, 17 are too many', async () => {
     return over(table(entries)).ask('/n0');
   };
   expect(await chain(16)).toMatchObject({ canonical: '/n16' });
-  expect(await refusal(chain(17))).toMatchObject({ code: 'REGISTRY_INVALID', message: "The registry's answer for /n0 follows more than 16 links" });
+  expect(await refusal(chain(17))).toMatchObject({
+    code: 'REGISTRY_INVALID',
+    message: "The registry's answer for /n0 follows more than 16 links",
+  });
 });
 
 test('a circle of links is noticed, and shown', async () => {
   const { ask } = over(
-    table({ '/a': { kind: 'link', target: '/b' }, '/b': { kind: 'link', target: '/c' }, '/c': { kind: 'link', target: '/b' }, '/self': { kind: 'link', target: '/self' } }),
+    table({
+      '/a': { kind: 'link', target: '/b' },
+      '/b': { kind: 'link', target: '/c' },
+      '/c': { kind: 'link', target: '/b' },
+      '/self': { kind: 'link', target: '/self' },
+    }),
   );
   expect(await refusal(ask())).toMatchObject({
     code: 'REGISTRY_INVALID',
@@ -161,7 +201,11 @@ test('a registry that fails is unreachable, with the cause, and never absent', a
     () => {
       throw new Error('connect ECONNREFUSED');
     },
-    () => ({ then: (_resolve: unknown, reject: (error: Error) => void) => reject(new Error('connect ECONNREFUSED')) }) as never,
+    () =>
+      ({
+        then: (_resolve: unknown, reject: (error: Error) => void) =>
+          reject(new Error('connect ECONNREFUSED')),
+      }) as never,
   ]) {
     const { ask } = over(failure);
     expect(await refusal(ask())).toMatchObject({
@@ -191,14 +235,20 @@ test('a registry that hangs is given up after its time, and told so', async () =
   expect(told?.aborted).toBe(false);
   expect(runtime.holdingTimers).toBe(0);
   await runtime.advance(1);
-  expect(await asked).toMatchObject({ code: 'REGISTRY_UNREACHABLE', message: 'The registry did not answer for /a within 5000 ms' });
+  expect(await asked).toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: 'The registry did not answer for /a within 5000 ms',
+  });
   expect(told?.aborted).toBe(true);
   expect(runtime.pendingTimers).toBe(0);
 });
 
 test('a slow registry is waited for, and its answer is as old as the question', async () => {
   const { ask, runtime } = over(
-    () => new Promise((resolve) => runtime.setTimer(() => resolve({ kind: 'bound', endpoints: ['http://a'], ttlMs: 6_000 }), 4_900)),
+    () =>
+      new Promise((resolve) =>
+        runtime.setTimer(() => resolve({ kind: 'bound', endpoints: ['http://a'], ttlMs: 6_000 }), 4_900),
+      ),
   );
   const asked = ask();
   await runtime.advance(4_900);
@@ -221,7 +271,8 @@ test('who asks at the same time shares the question, and the answer is as old as
   await settled();
   expect(asked).toEqual(['/b', '/a']);
   pending[0]?.({ kind: 'bound', endpoints: ['http://b'] });
-  for (const answer of [await first, await second, await byLink]) expect(answer).toMatchObject({ canonical: '/b', askedAt: 1_000, askedWallAt: 1_800_000_000_000 });
+  for (const answer of [await first, await second, await byLink])
+    expect(answer).toMatchObject({ canonical: '/b', askedAt: 1_000, askedWallAt: 1_800_000_000_000 });
   expect((await byLink).name).toBe('/a');
   // What was shared is over: the next one is a question of its own.
   void ask('/b');
@@ -276,7 +327,10 @@ const nonsense: Record<string, unknown> = {
   'an endpoint twice': { kind: 'bound', endpoints: ['http://a', { id: 'http://a', address: 'http://b' }] },
   'a weight of NaN': { kind: 'bound', endpoints: [{ address: 'http://a', weight: Number.NaN }] },
   'a hole in the list': { kind: 'bound', endpoints: [, 'http://a'] }, // eslint-disable-line no-sparse-arrays -- that is the nonsense
-  'too many endpoints': { kind: 'bound', endpoints: Array.from({ length: 100_001 }, (_, i) => ({ id: `e${i}`, address: 'http://a' })) },
+  'too many endpoints': {
+    kind: 'bound',
+    endpoints: Array.from({ length: 100_001 }, (_, i) => ({ id: `e${i}`, address: 'http://a' })),
+  },
   'a ttl of NaN': bound({ ttlMs: Number.NaN }),
   'a negative ttl': bound({ ttlMs: -1 }),
   'a ttl as text': bound({ ttlMs: '5000' }),
@@ -291,8 +345,12 @@ const nonsense: Record<string, unknown> = {
   'a hole in the trail': bound({ trail: [, { name: '/a', kind: 'service' }] }), // eslint-disable-line no-sparse-arrays -- as above
   'an arc that is null': bound({ trail: [null] }),
   'an arc with a name that is none': bound({ trail: [{ name: 'a', kind: 'link' }] }),
-  'an arc promised for ever backwards': bound({ trail: [{ name: '/a', kind: 'link', promiseMs: -Infinity }] }),
-  'a trail without end': bound({ trail: Array.from({ length: 300_000 }, () => ({ name: '/a', kind: 'directory' })) }),
+  'an arc promised for ever backwards': bound({
+    trail: [{ name: '/a', kind: 'link', promiseMs: -Infinity }],
+  }),
+  'a trail without end': bound({
+    trail: Array.from({ length: 300_000 }, () => ({ name: '/a', kind: 'directory' })),
+  }),
   'a link without a target': { kind: 'link' },
   'a link to no name': { kind: 'link', target: '/../etc' },
   'a link to an object': { kind: 'link', target: { toString: () => '/b' } },
@@ -301,13 +359,16 @@ const nonsense: Record<string, unknown> = {
   'an absence with a revision as a number': { kind: 'absent', revision: 7 },
 };
 
-test.each(Object.entries(nonsense))('nonsense is an error and not an answer: %s', async (_what, resolution) => {
-  const { ask } = over(() => resolution as Resolution);
-  const error = await refusal(ask());
-  expect(error.code).toBe('REGISTRY_INVALID');
-  expect(error.message).toMatch(/^The registry's answer for \/a .*[^.]$/s);
-  expect(error.message.length).toBeLessThan(1_000);
-});
+test.each(Object.entries(nonsense))(
+  'nonsense is an error and not an answer: %s',
+  async (_what, resolution) => {
+    const { ask } = over(() => resolution as Resolution);
+    const error = await refusal(ask());
+    expect(error.code).toBe('REGISTRY_INVALID');
+    expect(error.message).toMatch(/^The registry's answer for \/a .*[^.]$/s);
+    expect(error.message.length).toBeLessThan(1_000);
+  },
+);
 
 test('whatever an answer looks like, it is read or refused', () => {
   const value = fc.oneof(
@@ -315,10 +376,16 @@ test('whatever an answer looks like, it is read or refused', () => {
     fc.record(
       {
         kind: fc.oneof(fc.constantFrom('bound', 'link', 'absent'), fc.anything()),
-        endpoints: fc.oneof(fc.array(fc.oneof(fc.constantFrom('http://a', 'http://b:1'), fc.anything())), fc.anything()),
+        endpoints: fc.oneof(
+          fc.array(fc.oneof(fc.constantFrom('http://a', 'http://b:1'), fc.anything())),
+          fc.anything(),
+        ),
         target: fc.oneof(fc.constant('/b'), fc.anything()),
         ttlMs: fc.oneof(fc.double(), fc.anything()),
-        trail: fc.oneof(fc.array(fc.record({ name: fc.constant('/b'), kind: fc.constantFrom('link', 'x') })), fc.anything()),
+        trail: fc.oneof(
+          fc.array(fc.record({ name: fc.constant('/b'), kind: fc.constantFrom('link', 'x') })),
+          fc.anything(),
+        ),
         revision: fc.oneof(fc.string(), fc.anything()),
       },
       { requiredKeys: ['kind'] },

@@ -66,7 +66,13 @@ const idsOf = (answer: Answer): string[] => answer.endpoints.map(({ id }) => id)
 
 test('while the registry is well its answers are handed on', async () => {
   const world = new World();
-  for (const more of [{ ids: ['a'] }, { ids: ['b'] }, { ids: [] }, { kind: 'absent' as const, ids: [] }, { ids: ['c'] }]) {
+  for (const more of [
+    { ids: ['a'] },
+    { ids: ['b'] },
+    { ids: [] },
+    { kind: 'absent' as const, ids: [] },
+    { ids: ['c'] },
+  ]) {
     const answer = await world.learn(more);
     expect(idsOf(answer)).toEqual(more.ids);
     expect(answer.stale).toBe(false);
@@ -89,7 +95,9 @@ test('an error keeps the old answer, flagged', async () => {
   const stale = await world.failing();
   expect(stale).toMatchObject({ stale: true, endpoints: good.endpoints, askedAt: good.askedAt });
   expect(Object.isFrozen(stale)).toBe(true);
-  expect(world.recorder.of('stale')).toEqual([{ name: '/x', ageMs: 6_000, error: expect.objectContaining({ message: 'The registry is down' }) }]);
+  expect(world.recorder.of('stale')).toEqual([
+    { name: '/x', ageMs: 6_000, error: expect.objectContaining({ message: 'The registry is down' }) },
+  ]);
 });
 
 test('a stale answer is used for a second before this is asked again', async () => {
@@ -242,7 +250,11 @@ test('what the registry empties is empty, and what it forgets is absent', async 
 });
 
 test('an older revision is not believed, however it is written', async () => {
-  for (const [newer, older] of [['10', '9'], ['18446744073709551617', '18446744073709551616'], ['2', '01']] as const) {
+  for (const [newer, older] of [
+    ['10', '9'],
+    ['18446744073709551617', '18446744073709551616'],
+    ['2', '01'],
+  ] as const) {
     const world = new World();
     await world.learn({ ids: ['a'], revision: newer, incarnation: 'i' });
     const answer = await world.learn({ ids: [], revision: older, incarnation: 'i' });
@@ -266,20 +278,29 @@ test('the same revision again is believed, and so is one of another incarnation'
 test('a link that leads elsewhere is believed, whatever the revision of what is there', async () => {
   const world = new World();
   await world.learn({ canonical: '/old', revision: '10' });
-  expect(await world.learn({ canonical: '/new', revision: '2' })).toMatchObject({ stale: false, canonical: '/new' });
+  expect(await world.learn({ canonical: '/new', revision: '2' })).toMatchObject({
+    stale: false,
+    canonical: '/new',
+  });
 });
 
 test('revisions that are no numbers are not compared', async () => {
   const world = new World();
   await world.learn({ ids: ['a'], revision: 'beta' });
-  expect(await world.learn({ ids: ['b'], revision: 'alpha' })).toMatchObject({ stale: false, revision: 'alpha' });
+  expect(await world.learn({ ids: ['b'], revision: 'alpha' })).toMatchObject({
+    stale: false,
+    revision: 'alpha',
+  });
   expect(await world.learn({ ids: ['c'], revision: '' })).toMatchObject({ stale: false });
 });
 
 test('an older absence does not take away what is there, and an older presence does not bring it back', async () => {
   const world = new World();
   await world.learn({ ids: ['a'], revision: '10' });
-  expect(await world.learn({ kind: 'absent', ids: [], revision: '9' })).toMatchObject({ stale: true, kind: 'bound' });
+  expect(await world.learn({ kind: 'absent', ids: [], revision: '9' })).toMatchObject({
+    stale: true,
+    kind: 'bound',
+  });
   await world.inner.last.fail(down());
   const gone = new World();
   await gone.learn({ kind: 'absent', ids: [], revision: '10' });
@@ -298,7 +319,10 @@ test('what a watch brings is what is known', async () => {
 });
 
 test('a look-up that a watch has overtaken gives what the watch brought, and no trouble', async () => {
-  for (const [before, slower, pushed] of [['1', '2', '3'], ['', '', '']] as const) {
+  for (const [before, slower, pushed] of [
+    ['1', '2', '3'],
+    ['', '', ''],
+  ] as const) {
     const world = new World();
     await world.learn({ ids: ['first'], revision: before });
     const asked = world.ask();
@@ -362,7 +386,8 @@ test('forgetting a name ends the asking for it', async () => {
 test('however many names are absent, those that are there are not forgotten', async () => {
   const world = new World();
   await world.learn({ ids: ['a'] });
-  for (let i = 0; i < 20_000; i++) world.kept.learn(answerOf(world.runtime, { name: `/n${i}`, kind: 'absent', ids: [] }));
+  for (let i = 0; i < 20_000; i++)
+    world.kept.learn(answerOf(world.runtime, { name: `/n${i}`, kind: 'absent', ids: [] }));
   expect(idsOf(await world.failing())).toEqual(['a']);
 });
 

@@ -1,37 +1,11 @@
-/**
- * What goes wrong in a world. Each seed draws a swarm: a few kinds of fault, each at a strength of its own; the others
- * stay away, since a fault that is always there hides what only its absence shows.
- */
-import type { EndpointInit } from 'binding-clerk';
+/** What goes wrong in a world: brings the faults of its swarm, and takes them away again. */
 import type { FakeRuntime, MemoryRequest, Treatment } from 'binding-clerk/testing';
 import type { Dice } from './dice.js';
-import { faultKinds, type FaultKind, type Mark } from './marks.js';
+import type { FaultKind, Mark } from './marks.js';
 import type { RegistryTrouble } from './registry.js';
-import type { Replica, Replicas } from './replicas.js';
+import { endpointOf, type Replica, type Replicas } from './replicas.js';
+import type { Swarm } from './swarm.js';
 import type { Truth } from './truth.js';
-
-/** The faults of a world: kinds and strengths, from 0 to 1. */
-export type Swarm = ReadonlyMap<FaultKind, number>;
-
-/** Faults after which a call that may be repeated must still succeed, while somebody well is left. */
-const gentleKinds: readonly FaultKind[] = [
-  'connect-stall',
-  'refuse',
-  'pause',
-  'kill',
-  'registry-down',
-  'registry-hang',
-  'registry-slow',
-  'registry-lie',
-  'watch-break',
-  'wall-jump',
-];
-
-export function drawSwarm(random: Dice, gentle: boolean): Swarm {
-  const kinds = gentle ? gentleKinds : faultKinds;
-  const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
-  return new Map(chosen.map((kind) => [kind, random.unit()]));
-}
 
 export interface FaultsOptions {
   readonly runtime: FakeRuntime;
@@ -311,10 +285,4 @@ export class Faults {
       truth.set(service, new Map([...(before ?? []), ...(truth.endpoints(service) ?? [])]));
     };
   }
-}
-
-/** A replica as the registry names it. */
-export function endpointOf(replica: Replica): EndpointInit {
-  const { id, address, firstAddress } = replica;
-  return firstAddress === undefined ? { id, address } : { id, addresses: [firstAddress, address] };
 }

@@ -10,11 +10,12 @@ import {
 } from 'binding-clerk';
 import { ClerkRuntime } from './clerk-runtime.js';
 import { dice, type Dice } from './dice.js';
-import { endpointOf } from './faults.js';
 import type { Happening } from './marks.js';
 import type { AttemptRecord, CallRecord } from './oracle.js';
+import { talkTo } from './talk.js';
 import { watched, type AttemptWatcher } from './watched-transport.js';
 import { WorldRegistry } from './registry.js';
+import { launcher } from './launch.js';
 import type { Setting } from './setting.js';
 
 export type CallPlan = Pick<CallRecord, 'service' | 'kind' | 'how' | 'timeoutMs'> & {
@@ -72,7 +73,7 @@ export class Program implements AttemptWatcher {
   }
 
   bind(service: string, options: BindOptions): void {
-    const factory = service === this.world.shape.startable ? { factory: this.#factory(service) } : {};
+    const factory = service === this.world.shape.startable ? { factory: this.#launcher(service) } : {};
     this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
   }
 
@@ -115,6 +116,16 @@ export class Program implements AttemptWatcher {
     return record;
   }
 
+  #launcher(service: string) {
+    return launcher(this.world, {
+      clerk: this.id,
+      service,
+      random: this.#dice,
+      waiting: () => [...this.open].filter((call) => call.service === service).length,
+      onStarted: (id) => void this.started.add(id),
+    });
+  }
+
   #settle(record: CallRecord, outcome: NonNullable<CallRecord['outcome']>): void {
     const { world } = this;
     this.open.delete(record);
@@ -148,7 +159,9 @@ export class Program implements AttemptWatcher {
       try {
         const talk = (endpoint: Endpoint, context: TalkContext) => {
           talks.push(context);
-          return this.#talk(record, endpoint, context).finally(() => talks.splice(talks.indexOf(context), 1));
+          this.sent(record, this.attempted(record, endpoint.id));
+          const talking = talkTo(this.world, record, endpoint, context.signal);
+          return talking.finally(() => talks.splice(talks.indexOf(context), 1));
         };
         return await binding.call(talk, { ...common, kind });
       } finally {
@@ -185,38 +198,6 @@ export class Program implements AttemptWatcher {
     const { call } = body as { call?: string };
     if (call !== record.id)
       this.world.oracle.violate('C2.1', `${record.id} got the answer of ${String(call)}`);
-  }
-
-  /** A talk in a protocol of the program's own: one message there, one back. */
-  #talk(record: CallRecord, endpoint: Endpoint, { signal }: TalkContext): Promise<number> {
-    const { world } = this;
-    const { runtime } = world;
-    this.sent(record, this.attempted(record, endpoint.id));
-    const replica = world.replicas.at(endpoint.addresses.at(-1) as string);
-    const failure = (code: string, syscall: string): Error =>
-      Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
-    return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error));
-      runtime.setTimer(() => {
-        if (!replica || replica.held.down > 0 || replica.held.refusing > 0) {
-          reject(failure('ECONNREFUSED', 'connect'));
-          return;
-        }
-        if (replica.held.stalled > 0 || replica.held.paused > 0) return;
-        const { fate = 'answer', delayMs = 0, statusCode = 200 } = world.faults.fateOf(replica, this.id);
-        if (fate === 'hang') return;
-        if (fate !== 'reset-before') {
-          world.talkRuns.set(record.id, (world.talkRuns.get(record.id) ?? 0) + 1);
-          world.log(`${record.id} runs at ${replica.id}`);
-        }
-        if (fate === 'drop-reply') return;
-        runtime.setTimer(() => {
-          if (fate !== 'answer') reject(failure('ECONNRESET', 'read'));
-          else if (statusCode >= 500) reject(new Error(`It failed with ${statusCode}`));
-          else resolve(200);
-        }, delayMs + 1);
-      }, 1);
-    });
   }
 
   /** An attempt begins at an endpoint: is it one that the registry has named lately? */
@@ -285,38 +266,6 @@ export class Program implements AttemptWatcher {
       log(`${this.id} started ${name}`);
       marks.hit('started');
     });
-  }
-
-  #factory(service: string) {
-    const { world } = this;
-    const { runtime, shape } = world;
-    const launch = { running: false, failedAt: [] as number[] };
-    this.#launches.set(service, launch);
-    return async () => {
-      if (launch.running) world.oracle.violate('C6.1', `${this.id} starts ${service} twice at a time`);
-      const now = runtime.now();
-      if (launch.failedAt.filter((at) => at > now - 60_000).length >= 3)
-        world.oracle.violate(
-          'C6.3',
-          `${this.id} starts ${service} a fourth time within 60 s of three failures`,
-        );
-      launch.running = true;
-      try {
-        await new Promise<void>((resolve) => void runtime.setTimer(resolve, this.#dice.between(5, 900)));
-        if ([...this.open].filter((call) => call.service === service).length > 1)
-          world.marks.hit('factory-shared');
-        if (!world.healed && this.#dice.chance(shape.launchFailures)) throw new Error('It would not start');
-        const replica = world.replicas.start(service, { serviceMs: 5 });
-        this.started.add(replica.id);
-        launch.failedAt.length = 0;
-        return endpointOf(replica);
-      } catch (error) {
-        launch.failedAt.push(runtime.now());
-        throw error;
-      } finally {
-        launch.running = false;
-      }
-    };
   }
 }
 

@@ -1,4 +1,5 @@
 /** The servers of a world: who runs which service, in what state, and what they do with requests. */
+import type { EndpointInit } from 'binding-clerk';
 import type { MemoryNetwork, MemoryRequest, MemoryServer, Treatment } from 'binding-clerk/testing';
 import type { Truth } from './truth.js';
 
@@ -130,4 +131,10 @@ export class Replicas {
     else if (held.stalled > 0) server.stall();
     else server.accept();
   }
+}
+
+/** A replica as the registry names it. */
+export function endpointOf(replica: Replica): EndpointInit {
+  const { id, address, firstAddress } = replica;
+  return firstAddress === undefined ? { id, address } : { id, addresses: [firstAddress, address] };
 }

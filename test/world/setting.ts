@@ -6,11 +6,16 @@ import type { CallRecord, Oracle } from './oracle.js';
 import type { WorldRegistryOptions } from './registry.js';
 import type { Replicas } from './replicas.js';
 import type { Shape } from './shape.js';
+import type { Swarm } from './swarm.js';
 import type { Truth } from './truth.js';
 
 export interface Setting {
   readonly seed: number;
   readonly shape: Shape;
+  /** Faults, and how strong they are. */
+  readonly swarm: Swarm;
+  /** All that can be called. */
+  readonly names: readonly string[];
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
   readonly truth: Truth;

@@ -1,0 +1,68 @@
+import { runInNewContext } from 'node:vm';
+import { expect, test, vi } from 'vitest';
+import { ClerkError, isClerkError, reasonOf } from '../../src/core/errors.js';
+
+test('an error says what, whether it ran, and why', () => {
+  const cause = new Error('reset');
+  const error = new ClerkError('OUTCOME_UNKNOWN', 'The answer was lost', { execution: 'unknown', cause });
+  expect(error).toMatchObject({
+    name: 'ClerkError',
+    code: 'OUTCOME_UNKNOWN',
+    message: 'The answer was lost',
+    execution: 'unknown',
+    outcomes: [],
+    cause,
+  });
+  expect(error).toBeInstanceOf(Error);
+  expect(String(error)).toBe('ClerkError: The answer was lost');
+});
+
+test('what is not said is the harmless word', () => {
+  const error = new ClerkError('LIMIT', 'Too many');
+  expect(error.execution).toBe('none');
+  expect('cause' in error).toBe(false);
+  expect(error.statusCode).toBeUndefined();
+});
+
+test('an error is known again, also from another copy of this library, and nothing else is', async () => {
+  expect(isClerkError(new ClerkError('LIMIT', 'x'))).toBe(true);
+  vi.resetModules();
+  const copy = await import('../../src/core/errors.js');
+  expect(copy.ClerkError).not.toBe(ClerkError);
+  expect(isClerkError(new copy.ClerkError('LIMIT', 'x'))).toBe(true);
+  for (const other of [
+    new Error('x'),
+    { code: 'LIMIT', name: 'ClerkError' },
+    null,
+    undefined,
+    'LIMIT',
+    runInNewContext('new Error("x")'),
+  ])
+    expect(isClerkError(other)).toBe(false);
+});
+
+test('the mark that makes it known is in nobody’s way', () => {
+  const error = new ClerkError('LIMIT', 'x');
+  expect(Object.keys(error).sort()).toEqual([
+    'bodyText',
+    'code',
+    'execution',
+    'name',
+    'outcomes',
+    'statusCode',
+  ]);
+  expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'LIMIT', execution: 'none' });
+});
+
+test('anything thrown has a reason, never an empty one', () => {
+  expect(reasonOf(new Error('connect ECONNREFUSED'))).toBe('connect ECONNREFUSED');
+  expect(reasonOf(new TypeError(''))).toBe('TypeError');
+  expect(reasonOf(new AggregateError([new Error('a'), new AggregateError([new Error('b')])]))).toBe('a; b');
+  expect(reasonOf(new AggregateError([new Error('a')], 'all failed'))).toBe('all failed');
+  expect(reasonOf('text')).toBe('text');
+  expect(reasonOf(undefined)).toBe('undefined');
+  expect(reasonOf(new AggregateError([]))).toBe('AggregateError');
+  expect(reasonOf('')).toBe('an empty text');
+  expect(reasonOf(Symbol('s'))).toBe('Symbol(s)');
+  expect(reasonOf(Object.create(null))).toBe('an object without a text');
+});

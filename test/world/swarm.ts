@@ -1,0 +1,29 @@
+/**
+ * Which faults a seed draws: a few kinds, each at a strength of its own; the others stay away, since a fault that is
+ * always there hides what only its absence shows.
+ */
+import type { Dice } from './dice.js';
+import { faultKinds, type FaultKind } from './marks.js';
+
+/** The faults of a world: kinds and strengths, from 0 to 1. */
+export type Swarm = ReadonlyMap<FaultKind, number>;
+
+/** Faults after which a call that may be repeated must still succeed, while somebody well is left. */
+const gentleKinds: readonly FaultKind[] = [
+  'connect-stall',
+  'refuse',
+  'pause',
+  'kill',
+  'registry-down',
+  'registry-hang',
+  'registry-slow',
+  'registry-lie',
+  'watch-break',
+  'wall-jump',
+];
+
+export function drawSwarm(random: Dice, gentle: boolean): Swarm {
+  const kinds = gentle ? gentleKinds : faultKinds;
+  const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
+  return new Map(chosen.map((kind) => [kind, random.unit()]));
+}
