@@ -57,6 +57,7 @@ export interface Held extends Disposable, AsyncDisposable {
   release(verdict: Verdict): void;
 }
 
+const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 const callKeys = ['timeoutMs', 'kind', 'affinity', 'signal'];
 
 /** See {@link Clerk.bind}. */
@@ -89,7 +90,7 @@ export class Binding {
 
   /** Requests and reads the whole body as JSON. Rejects with `STATUS` for a status ≥ 400, or a body that is no JSON. */
   json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T> {
-    return this.#collect(path, options, (body) => parseJson(this.name, body) as T);
+    return this.#collect(path, options, (body, statusCode) => parseJson(this.name, body, statusCode) as T);
   }
 
   /** Requests and reads the whole body as UTF-8. Rejects with `STATUS` for a status ≥ 400. */
@@ -142,6 +143,7 @@ export class Binding {
 
   /** Sends one request to every endpoint that fits, once each. Resolves with what each answered, in the registry's order. */
   async gather(options: RequestOptions): Promise<Gathered[]> {
+    checkRequest(options, this.name);
     await settle(this.#site, { ...this.#bounds(options), wish: this.#plain });
     return Promise.all(
       this.#site.roster().all.map(async (candidate) => {
@@ -166,7 +168,7 @@ export class Binding {
           .roster()
           .all.find((candidate) => candidate.endpoint.id === endpoint.id)
           ?.channel.connect(),
-      { ...this.#bounds(options), kind: 'safe', wish: this.#plain },
+      { ...this.#bounds(options), kind: 'safe', wish: this.#plain, sendsNothing: true },
     );
   }
 
@@ -219,12 +221,16 @@ export class Binding {
   #collect<T>(
     path: string | RequestOptions,
     more: Omit<RequestOptions, 'path'> | undefined,
-    read: (body: Buffer) => T,
+    read: (body: Buffer, statusCode: number) => T,
   ): Promise<T> {
     try {
       const options = typeof path === 'string' ? (more === undefined ? { path } : { ...more, path }) : path;
       const request = this.#prepare(this.#site, options);
-      const handler = new Collector(this.name, read, signalOf(options.signal));
+      const handler = new Collector(
+        `${request.method} ${request.path} of ${this.name}`,
+        read,
+        signalOf(options.signal),
+      );
       request.start(handler, handler);
       return handler.promise;
     } catch (error) {
@@ -288,14 +294,19 @@ export class Binding {
   }
 }
 
-function parseJson(name: string, body: Buffer): unknown {
+function parseJson(name: string, body: Buffer, statusCode: number): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
-    throw new ClerkError('STATUS', `${name} answered with a body that is no JSON: ${reasonOf(error)}`, {
-      execution: 'done',
-      cause: error,
-    });
+    throw new ClerkError(
+      'STATUS',
+      `${name} answered with status ${String(statusCode)} and a body that is no JSON: ${reasonOf(error)}`,
+      {
+        execution: 'done',
+        statusCode,
+        cause: error,
+      },
+    );
   }
 }
 
@@ -319,6 +330,9 @@ function hold(site: BindingSite, candidate: Reachable): Held {
   target.watchers.add(watch);
   target.shared.signal.addEventListener('abort', onClosed);
   const release = (verdict: Verdict): void => {
+    if (!verdicts.includes(verdict)) {
+      throw new ClerkError('CONFIG_INVALID', `release() of ${site.name} needs one of ${verdicts.join(', ')}`);
+    }
     if (released) return;
     released = true;
     target.watchers.delete(watch);

@@ -215,13 +215,13 @@ export class Clerk implements AsyncDisposable {
 
   /** Calls `listener` for every event of that kind. A listener that throws is logged and changes nothing. */
   on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this {
-    this.#events.on(checkedEvent(event), listener, false);
+    this.#events.on(checkedEvent(event, listener), listener, false);
     return this;
   }
 
   /** Calls `listener` for the next event of that kind. */
   once<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this {
-    this.#events.on(checkedEvent(event), listener, true);
+    this.#events.on(checkedEvent(event, listener), listener, true);
     return this;
   }
 
@@ -357,6 +357,13 @@ export class Clerk implements AsyncDisposable {
         // fetch hands its body on as something that can be read once; what it was made of can be read again.
         ...(isPlainBody(rest.body) && { body: rest.body }),
       };
+      const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
+      if (!isOurs(origin)) {
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          `fetch has ${Object.keys(checked).join(', ')} for ${origin}, which is no .clerk host; use a signal there`,
+        );
+      }
       return callOptions.run(checked, () => fetchOver(this.dispatcher, input, rest));
     } catch (error) {
       return Promise.reject(new TypeError('fetch failed', { cause: error }));
@@ -400,10 +407,16 @@ function isOurs(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
 
-function checkedEvent<E extends ClerkEvent>(event: E): E {
+function checkedEvent<E extends ClerkEvent>(event: E, listener: unknown): E {
+  if (typeof listener !== 'function') {
+    throw new ClerkError('CONFIG_INVALID', `The listener for '${event}' is no function`);
+  }
   // node:events adds a listener for 'error' beside every other one.
   if (Events.has(event) || (event as string) === 'error') return event;
-  throw new ClerkError('CONFIG_INVALID', `There is no event '${String(event)}'`);
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `There is no event '${event as string}'; there are ${Events.names.join(', ')}`,
+  );
 }
 
 function closed(): ClerkError {

@@ -14,7 +14,7 @@ import type { TlsOptions } from './core/transport.js';
 import type { Dispatcher } from 'undici';
 import type { StaticAddresses } from './registry/static.js';
 
-/** What a clerk can be made with. Everything is optional; an unknown key is an error. */
+/** What a clerk can be made with. Everything but the registry is optional; an unknown key is an error. */
 export interface ClerkOptions {
   /**
    * Where names are looked up: an object whose keys are absolute names (static addresses), or any object with a
@@ -115,6 +115,30 @@ const clerkKeys = [
   'runtime',
   'logger',
 ];
+/** What undici's pools take; a misspelt limit would be no limit. `connections` and certificates have options of their own. */
+const undiciKeys = [
+  'allowH2',
+  'autoSelectFamily',
+  'autoSelectFamilyAttemptTimeout',
+  'bodyTimeout',
+  'clientTtl',
+  'connect',
+  'connectTimeout',
+  'headersTimeout',
+  'keepAliveMaxTimeout',
+  'keepAliveTimeout',
+  'keepAliveTimeoutThreshold',
+  'localAddress',
+  'maxCachedSessions',
+  'maxConcurrentStreams',
+  'maxHeaderSize',
+  'maxRequestsPerClient',
+  'maxResponseSize',
+  'pingInterval',
+  'pipelining',
+  'strictContentLength',
+  'webSocket',
+];
 const laterClerkKeys = ['key', 'tickets', 'snapshotFile'];
 const bindKeys = ['version', 'policy', 'affinity', 'timeoutMs', 'kind', 'factory'];
 const laterBindKeys = ['hedge', 'tickets'];
@@ -142,6 +166,7 @@ export function configOf(written: ClerkOptions | undefined): Config {
     );
   for (const key of ['undici', 'runtime', 'tls'] as const)
     if (given[key] !== undefined) objectOf(given[key], `createClerk's ${key}`);
+  refuseUnknown(given.undici ?? {}, undiciKeys, [], "createClerk's undici");
   refuseUnknown(given.tls ?? {}, ['ca', 'cert', 'key'], [], "createClerk's tls");
   const logger = given.logger as Record<string, unknown> | undefined;
   if (

@@ -52,6 +52,16 @@ export class Directory {
     return this.#ask(async (aborted) => {
       const pattern = this.#glob(glob);
       const { registry } = this.#shared;
+      const values: unknown[] =
+        typeof (filter as unknown) === 'object' && (filter as unknown) !== null
+          ? Object.values(filter)
+          : [undefined];
+      if (values.some((value) => typeof value !== 'string')) {
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          "search() needs a filter: an object of strings such as { zone: 'a' }, or {} for all",
+        );
+      }
       if (registry.search === undefined)
         throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
       return registry.search(pattern, filter, { signal: aborted });

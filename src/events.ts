@@ -40,6 +40,9 @@ export class Events implements Reporter {
     ) as Record<ClerkEvent, Channel>;
   }
 
+  /** All events. */
+  static readonly names: readonly ClerkEvent[] = names;
+
   /** Whether an event exists. */
   static has(event: string): event is ClerkEvent {
     return (names as readonly string[]).includes(event);

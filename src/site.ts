@@ -141,7 +141,13 @@ export class BindingSite implements Site {
     if (prepared.all.length === 0) throw this.#nobodyFits(wish);
     // Everybody refuses and rests: worth waiting for only if that ends soon.
     const at = this.clock.now();
-    if (prepared.eligible.some((candidate) => this.health.admits(candidate, at))) return;
+    if (prepared.eligible.some((candidate) => this.health.admits(candidate, at))) {
+      if (this.#pick(prepared.pick, at, wish.affinity) !== undefined) return;
+      throw new ClerkError(
+        'NO_ENDPOINT',
+        `The policy of ${name} chose nobody among ${String(prepared.eligible.length)}; it must return one of the candidates, or undefined if the call shall fail`,
+      );
+    }
     const restsMs = Math.min(...prepared.eligible.map((candidate) => this.health.restsUntil(candidate))) - at;
     if (restsMs <= patienceMs) {
       await this.#pause(Math.max(restsMs, 1));
@@ -249,7 +255,9 @@ export class BindingSite implements Site {
     try {
       return pick(this.#context) as Reachable | undefined;
     } catch (error) {
-      if (isClerkError(error)) throw error;
+      if (isClerkError(error)) {
+        throw new ClerkError(error.code, `${this.name}: ${error.message}`, { cause: error.cause ?? error });
+      }
       throw new ClerkError('CONFIG_INVALID', `The policy of ${this.name} threw: ${reasonOf(error)}`, {
         cause: error,
       });

@@ -51,6 +51,8 @@ export class Attempt implements WireHandler {
   abandoned = false;
   /** A repeat was set aside for it in the budget, and it was not sent yet. */
   paid = false;
+  /** The transport has taken it; what fails before is the request's own fault. */
+  taken = false;
   /** Its end was told to health. */
   over = false;
   /** Status of the answer; 0 before there is one. */

@@ -16,7 +16,8 @@ export function codeOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-function hasCode(error: unknown): error is Error & { code: string } {
+/** Whether an error has a code of its own. */
+export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 

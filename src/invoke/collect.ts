@@ -12,7 +12,7 @@ const quotedCharacters = 4_096;
 export class Collector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
   readonly #name: string;
-  readonly #read: (body: Buffer) => T;
+  readonly #read: (body: Buffer, statusCode: number) => T;
   readonly #signal: AbortSignal | undefined;
   #unwatch: (() => void) | undefined;
   #resolve!: (value: T) => void;
@@ -22,11 +22,11 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
   #statusCode = 0;
 
   /**
-   * @param name - of the service, for messages
+   * @param name - of the request, for messages
    * @param read - turns the body into the value; what it throws rejects the promise
    * @param signal - the caller's; gives the call up when it aborts
    */
-  constructor(name: string, read: (body: Buffer) => T, signal: AbortSignal | undefined) {
+  constructor(name: string, read: (body: Buffer, statusCode: number) => T, signal: AbortSignal | undefined) {
     super('CLERK_COLLECT');
     this.#name = name;
     this.#read = read;
@@ -68,7 +68,7 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
       return;
     }
     try {
-      this.#resolve(this.#read(body));
+      this.#resolve(this.#read(body, this.#statusCode));
     } catch (error) {
       this.#reject(error);
     }
@@ -103,7 +103,7 @@ export class Collector<T> extends AsyncResource implements WholeBodyHandler {
       .subarray(0, 4 * quotedCharacters)
       .toString('utf8')
       .slice(0, quotedCharacters);
-    return new ClerkError('STATUS', `${this.#name} answered with status ${String(this.#statusCode)}`, {
+    return new ClerkError('STATUS', `${this.#name} was answered with status ${String(this.#statusCode)}`, {
       execution: 'done',
       statusCode: this.#statusCode,
       bodyText,

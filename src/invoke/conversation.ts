@@ -6,6 +6,7 @@ import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
+import type { Stage } from '../core/outcome.js';
 import { codeOf } from './classify.js';
 import { overLimit, type Site, type Wish } from './site.js';
 import { Trip } from './trip.js';
@@ -28,6 +29,8 @@ export interface ConversationOptions {
   readonly wish: Wish;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** The talk sends nothing, so a failure of it leaves nothing unknown. */
+  readonly sendsNothing?: boolean;
 }
 
 const method = '(call)';
@@ -69,6 +72,8 @@ class Conversation<T> implements WheelEntry {
   next: WheelEntry | undefined = undefined;
   readonly #trip: Trip;
   #number = 0;
+  /** How far a talk has got that is under way: nobody knows, so as far as it can. */
+  readonly #stage: Stage;
   #running: Running | undefined;
 
   constructor(
@@ -80,6 +85,7 @@ class Conversation<T> implements WheelEntry {
     readonly reject: (error: unknown) => void,
   ) {
     const startedAt = site.clock.now();
+    this.#stage = options.sendsNothing === true ? 'waiting' : 'sent';
     this.#trip = new Trip(site, {
       kind: options.kind,
       wish: options.wish,
@@ -112,7 +118,7 @@ class Conversation<T> implements WheelEntry {
     if (now >= this.#trip.options.deadlineAt) {
       if (running) this.#end(running, 'DEADLINE_EXCEEDED', new Error('The call ran out of time'), now);
       this.#settle(this.#trip.late());
-    } else if (running && this.#trip.mayMoveOn('sent', running.candidate, now)) {
+    } else if (running && this.#trip.mayMoveOn(this.#stage, running.candidate, now)) {
       const error = new ClerkError(
         'DEADLINE_EXCEEDED',
         `${running.candidate.endpoint.id} did not answer within ${String(Math.round(now - running.beganAt))} ms`,
@@ -254,7 +260,7 @@ class Conversation<T> implements WheelEntry {
       running.candidate.channel.address.text,
       this.#number,
       running.chosen,
-      'sent',
+      this.#stage,
       'failure',
       code,
       now - running.beganAt,
@@ -280,7 +286,7 @@ class Conversation<T> implements WheelEntry {
       running.candidate.channel.address.text,
       this.#number,
       running.chosen,
-      'sent',
+      this.#stage,
       'ignored',
       'ABORTED',
       this.site.clock.now() - running.beganAt,

@@ -14,7 +14,7 @@ import type { Evidence } from '../core/health.js';
 import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import { bodyFailed, isReplayable } from './body.js';
-import { asCallersFault, callersFault, codeOf, evidenceOf, isFailureStatus } from './classify.js';
+import { asCallersFault, callersFault, codeOf, evidenceOf, isFailureStatus, hasCode } from './classify.js';
 import { KeptAnswer } from './kept-answer.js';
 import type { LatencyWindow } from './limits.js';
 import { isRetryStatus, retryAfterMs } from './rules.js';
@@ -142,6 +142,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
         number: attempt.number,
       });
     channel.dispatch(this.#request, attempt, kind === 'once');
+    attempt.taken = true;
   }
 
   #channelTo(candidate: Reachable): Channel {
@@ -259,7 +260,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
       this.#settle(this.#journey().bodyFailed(error));
       return;
     }
-    const fault = callersFault(error);
+    const fault = callersFault(error) ?? (attempt.taken || hasCode(error) ? undefined : 'CONFIG_INVALID');
     if (fault !== undefined) {
       this.#noteTo(attempt, 'ignored', error, now);
       this.#settle(asCallersFault(fault, site.name, error));
@@ -389,6 +390,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
     this.#attempt = again;
     this.#site.wheel.set(this, Math.min(now + this.#window.limitMs, this.#deadlineAt));
     attempt.channel.dispatch(this.#request, again, this.#kind === 'once');
+    again.taken = true;
   }
 
   async #prepare(): Promise<void> {

@@ -4,9 +4,9 @@
  */
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
-import { ClerkError, isClerkError, type ClerkErrorCode, type Execution } from '../core/errors.js';
+import { ClerkError, isClerkError, reasonOf, type ClerkErrorCode, type Execution } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
-import { codeOf } from './classify.js';
+import { hasCode } from './classify.js';
 import { leastMs, mayRepeat, mostAttempts } from './rules.js';
 import type { Site, Wish } from './site.js';
 import type { WheelEntry } from './wheel.js';
@@ -268,7 +268,13 @@ export class Trip {
 
   #lastCode(): string {
     const last = this.outcomes.at(-1);
-    return last === undefined ? 'nothing' : last.error === undefined ? last.code : codeOf(last.error);
+    return last === undefined
+      ? 'nothing'
+      : last.error === undefined
+        ? last.code
+        : hasCode(last.error)
+          ? last.error.code
+          : reasonOf(last.error);
   }
 }
 

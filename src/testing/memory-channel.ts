@@ -1,6 +1,7 @@
 /** Connections to one endpoint in memory: the twin of the channel over real sockets. */
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
+import { ClerkError } from '../core/errors.js';
 import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
@@ -151,7 +152,7 @@ export class MemoryChannel implements Channel {
   }
 
   async close(): Promise<void> {
-    this.#closed ??= new Error('The channel is closed');
+    this.#closed ??= new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`);
     this.renew();
     await Promise.all([...this.#retired].map((pool) => pool.close()));
   }

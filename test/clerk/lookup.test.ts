@@ -156,7 +156,7 @@ test('an absent name is believed for a second', async () => {
 });
 
 test('a failure seen by a call looks again at once and says who failed', async () => {
-  const { orders, asked, port, network } = world(() => ({ ...bound('a'), ttlMs: 60_000 }) as Resolution);
+  const { orders, asked, port, network } = world(() => ({ ...bound('a'), ttlMs: 60_000 }));
   await orders.json('/');
   network.server('http://a').kill();
   port.answer = () => bound('b');
@@ -208,7 +208,7 @@ test('a registry that can watch pushes what changed', async () => {
   const clerk = createClerk({
     runtime,
     registry: {
-      resolve: () => ({ ...bound('a'), ttlMs: 60_000 }) as Resolution,
+      resolve: () => ({ ...bound('a'), ttlMs: 60_000 }),
       watch: (glob, onSnapshot) => {
         push = (resolution) => onSnapshot(new Map([[glob, resolution]]));
         return () => unwatched++;

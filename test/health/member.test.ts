@@ -26,6 +26,17 @@ test('a latency above what is left of an old one replaces it', () => {
   expect(one.latencyMs).toBe(40);
 });
 
+test('an answer that is late already counts for as long as it is late, and never for less than the average', () => {
+  const one = member();
+  one.lateBy(100, 1_000);
+  expect(one.latencyMs).toBe(0);
+  one.observe(10, 1_000);
+  one.lateBy(8, 1_000);
+  expect(one.latencyMs).toBe(10);
+  one.lateBy(100, 1_000);
+  expect(one.latencyMs).toBe(100);
+});
+
 test('load is latency times calls in flight and one', () => {
   const one = member();
   one.observe(10, 1_000);

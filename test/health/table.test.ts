@@ -296,6 +296,15 @@ test('what fails fast does not look fast', async () => {
   }
 });
 
+test('one that was not waited for is known to be slow', async () => {
+  for (const evidence of ['slow', 'silence'] as const) {
+    const fleet = new Fleet(ids(2));
+    await fleet.answers('e0', 5);
+    await fleet.fails('e0', evidence, 300);
+    expect(fleet.member('e0').latencyMs).toBe(300);
+  }
+});
+
 test('a slow one is tried again when its slowness has faded', async () => {
   const fleet = new Fleet(ids(2));
   await fleet.answers('e0', 200);

@@ -164,6 +164,13 @@ test('a call that must run at most once moves on only while it certainly was not
   });
 });
 
+test('a call that must run at most once is not repeated after a later attempt that was not sent either', async () => {
+  const trip = tripOver(new FakeSite('a', 'b', 'c'), 'once');
+  fails(trip, 'a', 'sent');
+  fails(trip, 'b', 'waiting');
+  await expect(trip.next()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', execution: 'unknown' });
+});
+
 test('a body that can be read once is not sent twice', async () => {
   const site = new FakeSite('a', 'b');
   const trip = tripOver(site, 'safe', false);

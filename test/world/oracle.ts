@@ -53,6 +53,8 @@ const windowMs = 10_000;
 export class Oracle {
   readonly calls: CallRecord[] = [];
   readonly violations: string[] = [];
+  /** The world has been at rest for long. */
+  calm = false;
   /** Attempts by clerk and service. */
   readonly #attempts = new Map<string, Attempted[]>();
   /** What a clerk was last told, by clerk and service. */
@@ -105,16 +107,15 @@ export class Oracle {
     this.#count(call, { at: now, repeat, of: attempt }, now);
   }
 
-  /** A repeat was refused for want of budget: there must have been many of them lately. */
+  /** A repeat was refused for want of budget, long after a storm: there must have been many of them lately. */
   #checkBudget({ id, clerk, service }: CallRecord, now: number): void {
     const list = this.#attempts.get(`${clerk} ${service}`) ?? [];
     const repeats = list.filter(({ at, repeat }) => repeat && at > now - windowMs - 1_000).length;
-    // Half of the reserve: what was paid for and given up before it was sent is not seen here.
-    if (repeats < 15)
-      this.violate(
-        'C4.2',
-        `${id} is refused a repeat after ${repeats} of them in 11 s; the budget must refill`,
-      );
+    if (repeats >= 15) return;
+    this.violate(
+      'C4.2',
+      `${id} is refused a repeat after ${repeats} of them in 11 s; the budget must refill`,
+    );
   }
 
   /** An attempt was given back unprocessed: it was never sent, as far as load goes. */
@@ -172,7 +173,7 @@ export class Oracle {
     if (code === 'CLOSED' && call.cutAt === undefined) {
       this.violate('close', `${id} was in flight when ${clerk} was closed, and was not waited for`);
     }
-    if (code === 'BUDGET_EXHAUSTED') this.#checkBudget(call, now);
+    if (code === 'BUDGET_EXHAUSTED' && this.calm) this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
     if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {
       this.violate('C1.4', `${id} failed with ${code} although ${clerk} knew ${service}: ${error.message}`);

@@ -36,7 +36,8 @@ export class Program implements AttemptWatcher {
   readonly outstanding = new Set<AttemptRecord>();
   closed = false;
   readonly #dice: Dice;
-  readonly #launches = new Map<string, { running: boolean; failedAt: number[] }>();
+  /** When a look-up last brought an answer, and how long it took, by service. */
+  readonly #resolved = new Map<string, { readonly at: number; readonly ms: number }>();
   #calls = 0;
 
   constructor(
@@ -217,7 +218,10 @@ export class Program implements AttemptWatcher {
     // Its next address: that was decided when the endpoint was.
     if (last?.endpoint === endpoint && !last.sent) return;
     if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
-    const usableMs = (ttlMs ?? 5_000) + (watches ? registryMs : 0) + 0.001;
+    // Whoever waited for a look-up may use what it brought, however long that took.
+    const fresh = this.#resolved.get(service);
+    const lookUpMs = fresh?.at === now ? fresh.ms : 0;
+    const usableMs = Math.max((ttlMs ?? 5_000) + (watches ? registryMs : 0), lookUpMs) + 0.001;
     if (world.truth.wasListed(service, endpoint, now - usableMs, now)) return;
     const since = `which was last named more than ${usableMs.toFixed(0)} ms ago`;
     world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, and nothing says stale`);
@@ -235,7 +239,8 @@ export class Program implements AttemptWatcher {
   #listen(): void {
     const { clerk, world } = this;
     const { marks, log } = world;
-    clerk.on('resolved', ({ name, endpoints }) => {
+    clerk.on('resolved', ({ name, endpoints, ms }) => {
+      this.#resolved.set(name, { at: world.runtime.now(), ms });
       log(`${this.id} resolved ${name}: ${endpoints.join(' ')}`);
       world.oracle.told(this.id, name, endpoints.length);
     });

@@ -49,6 +49,7 @@ export async function comeToRest(world: Inhabited): Promise<void> {
 /** What a storm has taken from a budget is back: a few repeats are not refused. */
 export async function aftershock(world: Inhabited): Promise<void> {
   if (!world.shape.storm) return;
+  world.oracle.calm = true;
   world.faults.aftershock();
   for (let i = 0; i < 6; i++) callLater(world, 100 * i, { ...drawPlan(world), kind: 'safe', how: 'json' });
   await world.runtime.advance(11_000);

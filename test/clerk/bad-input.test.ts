@@ -1,0 +1,140 @@
+/** What a program can get wrong: each with its own code, and a message that says where and what to do. */
+import { createClerk, type ClerkOptions } from 'binding-clerk';
+import { memoryCluster } from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+import { thrown } from '../real/thrown.js';
+
+const registry = { '/s': 'http://127.0.0.1:9' };
+const cluster = () => memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+
+test.each([
+  [{}, /needs a 'registry'/],
+  [{ registry: 'http://127.0.0.1:4711' }, /by address in this version/],
+  [{ registry: { orders: 'http://127.0.0.1:9' } }, /orders/],
+  [{ registry: { '/s': 'ftp://127.0.0.1' } }, /ftp/],
+  [{ registry, retries: 3 }, /unknown option 'retries'/],
+  [{ registry, snapshotFile: '/x' }, /does not support yet/],
+  [{ registry, connections: 0 }, /connections is 0/],
+  [{ registry, maxPending: 1.5 }, /maxPending is 1.5/],
+  [{ registry, undici: { maxResponsSize: 1 } }, /undici has the unknown option 'maxResponsSize'/],
+  [{ registry, undici: { headersTimeout: 'x' } }, /undici refuses.*headersTimeout/i],
+  [{ registry, tls: { certificate: 'x' } }, /tls has the unknown option/],
+  [{ registry, logger: {} }, /logger/],
+  [{ registry, dispatcher: {} }, /dispatcher/],
+  [{ registry, host: '' }, /host/],
+] as [object, RegExp][])('createClerk(%j) is refused', (options, message) => {
+  expect(() => createClerk(options as ClerkOptions)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error,
+  );
+  expect(() => createClerk(options as ClerkOptions)).toThrow(message);
+});
+
+test.each([
+  ['/S', {}, 'NAME_INVALID', /capital|lower/i],
+  ['/s//t', {}, 'NAME_INVALID', /empty/],
+  ['/xn--s', {}, 'NAME_INVALID', /xn--/],
+  ['/s', { verson: '1' }, 'CONFIG_INVALID', /unknown option 'verson'/],
+  ['/s', { version: 'one' }, 'CONFIG_INVALID', /one/],
+  ['/s', { policy: 'fastest' }, 'CONFIG_INVALID', /fastest/],
+  ['/s', { timeoutMs: 0 }, 'CONFIG_INVALID', /timeoutMs is 0/],
+  ['/s', { kind: 'twice' }, 'CONFIG_INVALID', /kind is 'twice'/],
+  ['/s', { factory: 'npm start' }, 'CONFIG_INVALID', /factory/],
+  ['/s', { affinity: 7 }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { hedge: true }, 'CONFIG_INVALID', /does not support yet/],
+] as [string, object, string, RegExp][])('bind(%j, %j) is refused', (name, options, code, message) => {
+  const { clerk } = cluster();
+  expect(() => clerk.bind(name, options)).toThrow(expect.objectContaining({ code }) as Error);
+  expect(() => clerk.bind(name, options)).toThrow(message);
+});
+
+test('a policy that chooses nobody, throws or returns a stranger fails the call at once', async () => {
+  const { clerk } = cluster();
+  const nobody = await thrown(clerk.bind('/s', { policy: () => undefined }).json('/'));
+  expect(nobody).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
+  expect(nobody.message).toContain('chose nobody among 2');
+  const threw = await thrown(
+    clerk
+      .bind('/s', {
+        policy: () => {
+          throw new Error('no idea');
+        },
+      })
+      .json('/'),
+  );
+  expect(threw).toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(threw.message).toMatch(/\/s.*no idea/);
+  const stranger = clerk.bind('/s', { policy: (candidates) => ({ ...candidates[0] }) as never });
+  expect((await thrown(stranger.json('/'))).code).toBe('CONFIG_INVALID');
+});
+
+test('a question to the registry is checked', async () => {
+  const { clerk } = cluster();
+  expect((await thrown(clerk.search('/**', undefined as never))).code).toBe('CONFIG_INVALID');
+  expect((await thrown(clerk.search('/**', { zone: 5 } as never))).code).toBe('CONFIG_INVALID');
+  expect(() => clerk.on('picked', undefined as never)).toThrow(/no function/);
+});
+
+test('a request is checked before anybody is asked', async () => {
+  const { clerk, cluster: servers } = cluster();
+  const s = clerk.bind('/s');
+  for (const options of [
+    { path: 'x' },
+    { path: '/x', pth: 1 },
+    { path: '/x', kind: 'twice' },
+    { path: '/x', timeoutMs: -1 },
+    { path: '/x', signal: {} },
+    '/x',
+  ]) {
+    expect((await thrown(s.request(options as never))).code).toBe('CONFIG_INVALID');
+  }
+  expect((await thrown(s.gather('/x' as never))).code).toBe('CONFIG_INVALID');
+  expect((await thrown(s.call(undefined as never))).code).toBe('CONFIG_INVALID');
+  expect(servers.trace()).toBe('');
+});
+
+test('what undici refuses is the request’s own fault: nobody is blamed for it', async () => {
+  const clerk = createClerk({ registry: { '/s': ['http://127.0.0.1:1', 'http://127.0.0.1:2'] } });
+  const suspects: string[] = [];
+  clerk.on('suspect', ({ endpoint }) => suspects.push(endpoint));
+  const s = clerk.bind('/s');
+  expect(await thrown(s.text('/x?y=1', { query: { a: 1 } }))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    execution: 'none',
+  });
+  expect((await thrown(s.text('/x', { headers: { 'a b': '1' } }))).code).toBe('CONFIG_INVALID');
+  expect((await thrown(s.text('/x', { method: 'POST', body: { a: 1 } }))).code).toBe('CONFIG_INVALID');
+  expect(suspects).toEqual([]);
+  await clerk.close();
+});
+
+test('fetch refuses a time limit that it could not keep', async () => {
+  const { clerk } = cluster();
+  const error: unknown = await clerk
+    .fetch('http://127.0.0.1:9/', { timeoutMs: 5 })
+    .catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(TypeError);
+  expect((error as Error).cause).toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test('a held endpoint is released with a verdict', async () => {
+  const { clerk } = cluster();
+  const held = await clerk.bind('/s').acquire();
+  expect(() => {
+    held.release('great' as never);
+  }).toThrow(/success, failure, ignored/);
+  held.release('success');
+});
+
+test('a status and a body that is no JSON are told with the request', async () => {
+  const { clerk, cluster: servers } = memoryCluster({ '/s': ['a'] }, { seed: 1 });
+  servers.answer('a', () => ({ statusCode: 404, body: 'nothing here' }));
+  expect(await thrown(clerk.bind('/s').json('/orders/7'))).toMatchObject({
+    code: 'STATUS',
+    statusCode: 404,
+    bodyText: 'nothing here',
+    execution: 'done',
+    message: 'GET /orders/7 of /s was answered with status 404',
+  });
+  servers.answer('a', () => ({ statusCode: 204, body: '' }));
+  expect(await thrown(clerk.bind('/s').json('/'))).toMatchObject({ code: 'STATUS', statusCode: 204 });
+});
