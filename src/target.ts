@@ -19,6 +19,9 @@ import { AttemptLimits } from './invoke/limits.js';
 import { checkResolution } from './resolve/checking.js';
 import type { Shared } from './shared.js';
 
+/** While the registry is in trouble, a name in use is asked for this often, in ms. */
+const staleAgainMs = 750;
+
 /** See the file's header. */
 export class Target {
   readonly table: EndpointTable;
@@ -106,7 +109,9 @@ export class Target {
     const before = this.#answer;
     this.#answer = answer;
     // Asked again when four fifths are over, a little spread, so that no call ever waits for it.
-    this.#refreshAt = answer.askedAt + answer.ttlMs * (0.75 + 0.1 * this.shared.clock.random());
+const share = 0.75 + 0.1 * this.shared.clock.random();
+    // A stale one is old already: the next try is counted from now.
+    this.#refreshAt = answer.stale ? this.shared.clock.now() + staleAgainMs : answer.askedAt + answer.ttlMs * share;
     if (answer.endpoints.length > 0) this.#started = [];
     if (before === undefined || before.endpoints !== answer.endpoints) this.#populate();
   }

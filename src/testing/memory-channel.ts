@@ -33,6 +33,8 @@ export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
   /** Pools that finish what they have. */
   readonly #retired = new Set<MemoryPool>();
+  /** Ends of probes that are out. */
+  readonly #probes = new Set<(error: Error) => void>();
   /** Addresses that could not be reached since one could. */
   readonly #failed = new Set<Address>();
   #index = 0;
@@ -92,6 +94,7 @@ export class MemoryChannel implements Channel {
       const end = (error?: Error): void => {
         if (over) return;
         over = true;
+        this.#probes.delete(end);
         timer.cancel();
         hangUp();
         if (error) reject(error);
@@ -101,6 +104,7 @@ export class MemoryChannel implements Channel {
         end(new Error(`No sign of life of ${text} within ${String(Math.round(limitMs))} ms`));
       }, limitMs);
       timer.setRef(false);
+      this.#probes.add(end);
       this.#options.dial(text, false, (result) => {
         if (result instanceof Error) {
           end(result);
@@ -153,15 +157,20 @@ export class MemoryChannel implements Channel {
 
   async close(): Promise<void> {
     this.#closed ??= new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`);
-    this.renew();
+    this.#stop();
     await Promise.all([...this.#retired].map((pool) => pool.close()));
   }
 
   destroy(error: Error): Promise<void> {
     this.#closed ??= error;
-    this.renew();
+    this.#stop();
     for (const pool of [...this.#retired]) pool.destroy(error);
     return Promise.resolve();
+  }
+
+  #stop(): void {
+    for (const end of [...this.#probes]) end(new Error('The channel is closed'));
+    this.renew();
   }
 
   #send(

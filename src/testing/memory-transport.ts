@@ -81,13 +81,13 @@ export function createMemoryNetwork(clock: Clock, options: MemoryNetworkOptions 
   return {
     attempts,
     executions,
-    transport: ({ connections }) => ({
+    transport: ({ connections }, clerkClock) => ({
       open: ({ id }, addresses) =>
         new MemoryChannel({
           endpoint: id,
           addresses,
           connections,
-          clock,
+          clock: clerkClock,
           callIdHeader,
           dial,
           began: (attempt) => attempts.push(attempt),

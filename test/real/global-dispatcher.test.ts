@@ -1,13 +1,15 @@
 /** Using this library changes nothing for those who do not call it: neither the global dispatcher nor fetch. */
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { program } from './program.js';
 
-test.each([
-  ['nobody has set a global dispatcher', 'nothing', '0'],
-  ['the program has fetched before', 'fetched', '0'],
-  ['the program has set one of its own', 'own', '5'],
-])('%s', async (_what, before, dispatched) => {
-  const { code, stdout, stderr } = await program('global-dispatcher.ts', before).ended;
+const befores = [
+  { what: 'nobody has set a global dispatcher', before: 'nothing', dispatched: '0' },
+  { what: 'the program has fetched before', before: 'fetched', dispatched: '0' },
+  { what: 'the program has set one of its own', before: 'own', dispatched: '5' },
+];
+
+test.concurrent.for(befores)('$what', async ({ before, dispatched }, { expect, onTestFinished }) => {
+  const { code, stdout, stderr } = await program('global-dispatcher.ts', [before], onTestFinished).ended;
 
   expect([code, stderr]).toEqual([0, '']);
   expect(

@@ -140,7 +140,7 @@ describe('what is refused before anything is sent', () => {
 
   test.each<[string, unknown]>([
     ['an unknown option', { registry: {}, retries: 3 }],
-    ['an option of a later version', { registry: {}, snapshotFile: '/tmp/x' }],
+    ['an option of a later version', { registry: {}, snapshotFile: 'names.json' }],
     ['no registry', {}],
     ['an address for a registry', { registry: 'http://127.0.0.1:4711' }],
     ['connections of 0', { registry: {}, connections: 0 }],

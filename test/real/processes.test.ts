@@ -7,7 +7,7 @@ async function replica(
   name: string,
   port = '0',
 ): Promise<{ readonly process: Program; readonly port: string }> {
-  const process = program('replica.mjs', name, port);
+  const process = program('replica.mjs', [name, port]);
   return { process, port: await process.says('port') };
 }
 

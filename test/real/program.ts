@@ -23,8 +23,13 @@ export interface Program {
  *
  * @param name - file in `programs/`
  * @param args - its arguments
+ * @param finished - calls back when the test is over; a test that runs beside others must give its own
  */
-export function program(name: string, ...args: readonly string[]): Program {
+export function program(
+  name: string,
+  args: readonly string[],
+  finished: (end: () => Promise<void>) => void = onTestFinished,
+): Program {
   const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
   const child = spawn(
     process.execPath,
@@ -42,7 +47,7 @@ export function program(name: string, ...args: readonly string[]): Program {
   const ended = new Promise<Ended>((resolve) =>
     child.once('close', (code) => resolve({ code, stdout, stderr })),
   );
-  onTestFinished(async () => {
+  finished(async () => {
     child.kill('SIGKILL');
     await ended;
   });

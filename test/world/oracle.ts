@@ -171,7 +171,7 @@ export class Oracle {
       this.violate('C2.1', `${id} got a body that no server has sent: ${error.message}`);
     }
     if (code === 'CLOSED' && call.cutAt === undefined) {
-      this.violate('close', `${id} was in flight when ${clerk} was closed, and was not waited for`);
+      this.violate('close', `${id} failed with CLOSED although nobody destroyed ${clerk}`);
     }
     if (code === 'BUDGET_EXHAUSTED' && this.calm) this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
