@@ -1,13 +1,15 @@
 /**
- * Measures the built library beside its peers and writes `results/`. Ends exactly the processes it started, also when a row
+ * Measures the built library beside its peers and writes `results/` (with `--only`, files of their own: `partial-…`). Ends exactly the processes it started, also when a row
  * fails, when time is up, and when it is interrupted.
  *
  *     node main.js [--only P1,P3] [--quick] [--seed 7] [--subject MODULE]
  */
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { endAll } from './lib/children.js';
 import { Context } from './lib/context.js';
 import { circumstances, writeReport } from './lib/report.js';
+import { plainMessage, subjectUrl } from './lib/subject.js';
 import { plainTable } from './lib/table.js';
 import * as p1 from './rows/p1.js';
 import * as p15 from './rows/p15.js';
@@ -42,6 +44,13 @@ if (strangers.length > 0 || !Number.isSafeInteger(Number(values.seed))) {
   process.exit(2);
 }
 
+try {
+  await import(subjectUrl(values.subject));
+} catch (error) {
+  console.error(`There is nothing to measure, build it first: ${plainMessage(error)}`);
+  process.exit(2);
+}
+
 process.on('exit', endAll);
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.once(signal, () => {
@@ -52,6 +61,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 
 const context = new Context({ quick: values.quick, seed: Number(values.seed), subject: values.subject });
 const began = performance.now();
+const [loadBefore] = loadavg();
 const seconds = () => (performance.now() - began) / 1_000;
 const limitSeconds = values.quick ? 120 : 720;
 const timeIsUp = new Promise((_, reject) => {
@@ -71,7 +81,7 @@ for (const row of rows.filter(({ id }) => wanted?.includes(id.toLowerCase()) ?? 
       .../** @type {import('./lib/context.js').RowResult} */ (result),
     });
   } catch (error) {
-    failures.push(`${row.id}: ${error instanceof Error ? error.message : String(error)}`);
+    failures.push(`${row.id}: ${plainMessage(error)}`);
     process.stderr.write(`    ${failures.at(-1)}\n`);
     if (seconds() >= limitSeconds) break;
   }
@@ -85,5 +95,12 @@ console.log(
 );
 console.log(`\n${plainTable(done)}\n`);
 for (const failure of failures) console.log(`Not measured: ${failure}`);
-writeReport(done, { quick: values.quick, seed: context.seed, seconds: seconds(), failures });
+writeReport(done, {
+  quick: values.quick,
+  seed: context.seed,
+  seconds: seconds(),
+  failures,
+  loadBefore,
+  whole: wanted === undefined,
+});
 process.exit(failures.length > 0 ? 1 : 0);

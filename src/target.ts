@@ -109,9 +109,11 @@ export class Target {
     const before = this.#answer;
     this.#answer = answer;
     // Asked again when four fifths are over, a little spread, so that no call ever waits for it.
-const share = 0.75 + 0.1 * this.shared.clock.random();
+    const share = 0.75 + 0.1 * this.shared.clock.random();
     // A stale one is old already: the next try is counted from now.
-    this.#refreshAt = answer.stale ? this.shared.clock.now() + staleAgainMs : answer.askedAt + answer.ttlMs * share;
+    this.#refreshAt = answer.stale
+      ? this.shared.clock.now() + staleAgainMs
+      : answer.askedAt + answer.ttlMs * share;
     if (answer.endpoints.length > 0) this.#started = [];
     if (before === undefined || before.endpoints !== answer.endpoints) this.#populate();
   }

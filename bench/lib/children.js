@@ -78,7 +78,7 @@ export function answering(tasks) {
     try {
       process.send?.({ id, value: await tasks[task](input) });
     } catch (error) {
-      process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      process.send?.({ id, error: error instanceof Error ? error.message : String(error) });
     }
   });
   process.on('disconnect', () => process.exit());

@@ -2,6 +2,7 @@
  * A process that calls in one way and measures itself: closed loops for what a call costs, open loops for what callers feel.
  * Every way has a process of its own, as it would in a program, so that no way's code is optimised for another's.
  */
+import { Session } from 'node:inspector/promises';
 import { answering } from './children.js';
 import { now, sleep } from './clock.js';
 import { ways } from './ways.js';
@@ -16,7 +17,7 @@ answering({
   },
   closed: closedLoop,
   open: openLoop,
-  rss: () => process.memoryUsage.rss(),
+  profile,
 });
 
 /**
@@ -41,6 +42,39 @@ async function closedLoop({ calls, concurrency }) {
   const { user, system } = process.cpuUsage(cpu);
   return { cpuUs: (user + system) / calls, wallUs: wallUs / calls };
 }
+
+/**
+ * Where the time of a closed loop goes: share of samples by function, most first.
+ *
+ * @param {{ calls: number, concurrency: number }} input
+ * @returns {Promise<{ where: string, share: number }[]>}
+ */
+async function profile(input) {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: 200 });
+  await session.post('Profiler.start');
+  await closedLoop(input);
+  const { profile: result } = await session.post('Profiler.stop');
+  session.disconnect();
+  /** @type {Map<string, number>} */
+  const hits = new Map();
+  let total = 0;
+  for (const { callFrame, hitCount = 0 } of result.nodes) {
+    const { functionName, url, lineNumber } = callFrame;
+    if (functionName === '(idle)') continue;
+    const where = `${functionName || '(anonymous)'} ${shortened(url)}${url === '' ? '' : `:${lineNumber + 1}`}`;
+    hits.set(where, (hits.get(where) ?? 0) + hitCount);
+    total += hitCount;
+  }
+  return [...hits]
+    .map(([where, count]) => ({ where, share: count / total }))
+    .sort((a, b) => b.share - a.share);
+}
+
+/** A file by its place in its package. @param {string} url */
+const shortened = (url) => url.replace(/^file:\/\//, '').replace(/^.*?\/(?=(dist|node_modules|bench)\/)/, '');
 
 /**
  * Calls at a fixed rate whatever becomes of them. A latency counts from when the call was due, so a caller that is held

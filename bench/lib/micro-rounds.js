@@ -18,7 +18,7 @@ export async function microRounds(context, operations, times) {
     for (const { key, task, input, process } of operations) {
       const child = children.get(process) ?? new Child('./micro.js');
       children.set(process, child);
-      await child.ask(task, { ...input, key, seed: context.seed });
+      await child.ask(task, { ...input, key, seed: context.seed, subject: context.subject });
     }
     const rounds = context.quick ? 9 : 25;
     for (let round = -3; round < rounds; round++) {

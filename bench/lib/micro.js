@@ -11,8 +11,8 @@ let sink = 0;
 
 answering({
   /** Prepares a policy over so many endpoints of which something is known. */
-  async pick({ key, policy, count, seed }) {
-    const picker = await preparePicker(policy, count, seed);
+  async pick({ key, policy, count, seed, subject }) {
+    const picker = await preparePicker(policy, count, seed, subject);
     const context = { now: performance.now() + 1, random: Math.random, affinity: undefined };
     operations.set(key, (times) => {
       let seen = 0;
@@ -44,10 +44,10 @@ answering({
     });
   },
   /** Prepares look-ups of names that are remembered. */
-  async peek({ key, names }) {
+  async peek({ key, names, subject }) {
     const [{ Cached }, { systemClock: clock }] = await Promise.all([
-      import(internalUrl('resolve/cached.js')),
-      import(internalUrl('runtime/system.js')),
+      import(internalUrl('resolve/cached.js', subject)),
+      import(internalUrl('runtime/system.js', subject)),
     ]);
     const inner = {
       resolve: async (name) => ({
@@ -101,8 +101,11 @@ answering({
 });
 
 /** A prepared picker of the build, over members of the endpoint table with latencies and calls in flight. */
-async function preparePicker(policy, count, seed) {
-  const [{ Member }, made] = await Promise.all([import(internalUrl('health/member.js')), makePolicy(policy)]);
+async function preparePicker(policy, count, seed, subject) {
+  const [{ Member }, made] = await Promise.all([
+    import(internalUrl('health/member.js', subject)),
+    makePolicy(policy, subject),
+  ]);
   const random = seeded(seed);
   const at = performance.now() + 1;
   const candidates = Array.from({ length: count }, (_, i) => {
@@ -113,12 +116,13 @@ async function preparePicker(policy, count, seed) {
       address,
       addresses: Object.freeze([address]),
       weight: 1,
-      host: i % 10 === 0 ? 'here' : `host-${i}`,
-      zone: i % 2 === 0 ? 'near' : 'far',
+      // Half of them are local, whatever their number: one code path, two sizes.
+      host: i % 2 === 0 ? 'here' : `host-${i}`,
+      zone: 'near',
       version: undefined,
       attributes: Object.freeze({}),
     });
-    const member = new Member(endpoint, undefined);
+    const member = new Member(endpoint, { channel: undefined, secure: undefined });
     member.observe(1 + random() * 4, at);
     member.pending = Math.floor(random() * 4);
     return member;
@@ -126,9 +130,9 @@ async function preparePicker(policy, count, seed) {
   return made.prepare({ candidates, all: candidates, standpoint: { host: 'here', zone: 'near' } });
 }
 
-async function makePolicy(policy) {
+async function makePolicy(policy, subject) {
   const [{ random }, { loadAware }, { localFirst }] = await Promise.all(
-    ['random', 'load-aware', 'local-first'].map((file) => import(internalUrl(`select/${file}.js`))),
+    ['random', 'load-aware', 'local-first'].map((file) => import(internalUrl(`select/${file}.js`, subject))),
   );
   if (policy === 'random') return random();
   return policy === 'load-aware' ? loadAware() : localFirst(loadAware());

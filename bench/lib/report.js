@@ -1,6 +1,6 @@
 /** What a run leaves behind: a page, the same as data, and the plots. No word of where it ran but the kind of machine. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, platform } from 'node:os';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { packageInfo, versionOf } from './subject.js';
 import { markdownTable } from './table.js';
 
@@ -17,13 +17,19 @@ export const circumstances = () => ({
 
 /**
  * @param {{ id: string, title: string, verdicts: import('./context.js').Verdict[], details: unknown, plots?: { name: string, svg: string }[], notes?: string[] }[]} rows
- * @param {{ quick: boolean, seed: number, seconds: number, failures: string[] }} run
+ * @param {{ quick: boolean, seed: number, seconds: number, failures: string[], loadBefore: number, whole: boolean }} run - `whole`: of all rows; a part is kept apart
  */
-export function writeReport(rows, { quick, seed, seconds, failures }) {
+export function writeReport(rows, { quick, seed, seconds, failures, loadBefore, whole }) {
+  const prefix = whole ? '' : 'partial-';
   mkdirSync(folder, { recursive: true });
   const where = circumstances();
+  const loads = { before: loadBefore, after: loadavg()[0] };
   const plots = rows.flatMap(({ plots: list = [] }) => list);
-  for (const { name, svg } of plots) writeFileSync(new URL(`${name}.svg`, folder), svg);
+  // What an earlier run drew does not belong to this one's figures.
+  for (const file of readdirSync(folder)) {
+    if (file.endsWith('.svg') && file.startsWith('partial-') === !whole) rmSync(new URL(file, folder));
+  }
+  for (const { name, svg } of plots) writeFileSync(new URL(`${prefix}${name}.svg`, folder), svg);
   const data = {
     ...where,
     quick,
@@ -32,10 +38,11 @@ export function writeReport(rows, { quick, seed, seconds, failures }) {
     failures,
     rows: rows.map((row) => ({ ...row, plots: undefined })),
   };
-  writeFileSync(new URL('latest.json', folder), `${JSON.stringify(data, null, 2)}\n`);
+  writeFileSync(new URL(`${prefix}latest.json`, folder), `${JSON.stringify(data, null, 2)}\n`);
   const notes = [
+    `Load average of the machine ${loads.before.toFixed(1)} before the run and ${loads.after.toFixed(1)} after it.`,
     'Ratios are client CPU per call, ours to the peer’s within one round; rounds are interleaved, every way of calling has a process of its own.',
-    '“again” is the base measured against itself in another process: what differs there is the method, not the code.',
+    '“control” is the base measured against itself in another process: what differs there is the method, not the code. Base and ours run as two processes each, whose mean counts.',
     ...rows.flatMap(({ notes: list = [] }) => list),
     ...failures.map((failure) => `Not measured: ${failure}`),
   ];
@@ -46,7 +53,7 @@ export function writeReport(rows, { quick, seed, seconds, failures }) {
       .join(' · ') + ` · seed ${seed} · ${quick ? 'quick run' : 'full run'}, ${Math.round(seconds)} s`,
     markdownTable(rows),
     notes.map((note) => `- ${note}`).join('\n'),
-    ...plots.map(({ name }) => `![${name}](${name}.svg)`),
+    ...plots.map(({ name }) => `![${name}](${prefix}${name}.svg)`),
   ];
-  writeFileSync(new URL('latest.md', folder), `${page.join('\n\n')}\n`);
+  writeFileSync(new URL(`${prefix}latest.md`, folder), `${page.join('\n\n')}\n`);
 }

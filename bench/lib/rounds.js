@@ -6,22 +6,29 @@
 import { Child } from './children.js';
 import { seeded, shuffled, spread } from './stats.js';
 
+/** @typedef {{ way: string, servers: number, copies?: number }} Contestant - copies: how many processes do the same; their mean counts */
+
 /**
  * @typedef {object} Contest
- * @property {Record<string, { way: string, servers: number }>} contestants - by the key that results go by
+ * @property {Record<string, Contestant>} contestants - by the key that results go by
  * @property {{ concurrency: number, rounds: number, calls: number, warmCalls: number }[]} loads - rounds of so many calls in each generation
  * @property {number} generations
+ * @property {number} seconds - another generation is not begun when it would end later than this
  */
 
-/** @typedef {Record<string, { cpuUs: number[], wallUs: number[] }>} Samples */
+/** @typedef {Record<'cpuUs' | 'wallUs', number[][]>} Rounds - by round, then by copy */
+/** @typedef {Record<string, Rounds>} Samples */
 
 /**
  * @param {import('./context.js').Context} context
  * @param {Contest} contest
  * @returns {Promise<Map<number, Samples>>} by concurrency
  */
-export async function contest(context, { contestants, loads, generations }) {
+export async function contest(context, { contestants, loads, generations, seconds }) {
   const keys = Object.keys(contestants);
+  const runners = keys.flatMap((key) =>
+    Array.from({ length: contestants[key].copies ?? 1 }, (_, copy) => ({ key, copy, ...contestants[key] })),
+  );
   const random = seeded(context.seed);
   /** @type {Map<number, Samples>} */
   const results = new Map(
@@ -32,38 +39,38 @@ export async function contest(context, { contestants, loads, generations }) {
   );
   const { child: server, origins } = await context.serve(['a', 'b', 'c'].map((replica) => ({ replica })));
   try {
-    for (let generation = 0; generation < generations; generation++) {
-      /** @type {Record<string, Child>} */
-      const children = {};
+    const began = performance.now();
+    for (let generation = 1; generation <= generations; generation++) {
+      const spent = (performance.now() - began) / 1_000;
+      // The same for all, whatever the figures say so far: a busy machine gets fewer rounds, not other ones.
+      if (generation > 1 && (spent * generation) / (generation - 1) > seconds) break;
+      /** @type {Map<object, Child>} */
+      const children = new Map();
+      const ask = (runner, task, input) => /** @type {Child} */ (children.get(runner)).ask(task, input);
       try {
-        for (const key of shuffled(keys, random)) {
-          const { way, servers } = contestants[key];
-          children[key] = new Child('./client.js');
-          await children[key].ask('prepare', {
-            way,
-            origins: origins.slice(0, servers),
-            subject: context.subject,
-          });
+        for (const runner of shuffled(runners, random)) {
+          const { way, servers } = runner;
+          children.set(runner, new Child('./client.js'));
+          await ask(runner, 'prepare', { way, origins: origins.slice(0, servers), subject: context.subject });
         }
         for (const { concurrency, rounds, calls, warmCalls } of loads) {
-          for (const key of shuffled(keys, random)) {
-            await children[key].ask('closed', { calls: warmCalls, concurrency });
+          const samples = /** @type {Samples} */ (results.get(concurrency));
+          for (const runner of shuffled(runners, random)) {
+            await ask(runner, 'closed', { calls: warmCalls, concurrency });
           }
           for (let round = 0; round < rounds; round++) {
-            for (const key of shuffled(keys, random)) {
-              const { cpuUs, wallUs } = await children[key].ask('closed', {
-                calls,
-                concurrency,
-              });
-              const samples = /** @type {Samples} */ (results.get(concurrency))[key];
-              samples.cpuUs.push(cpuUs);
-              samples.wallUs.push(wallUs);
+            for (const key of keys) for (const measure of measures) samples[key][measure].push([]);
+            for (const runner of shuffled(runners, random)) {
+              const cost = await ask(runner, 'closed', { calls, concurrency });
+              for (const measure of measures) {
+                /** @type {number[]} */ (samples[runner.key][measure].at(-1))[runner.copy] = cost[measure];
+              }
             }
           }
-          context.log(`generation ${generation + 1} of ${generations}, concurrency ${concurrency}`);
+          context.log(`generation ${generation} of ${generations}, concurrency ${concurrency}`);
         }
       } finally {
-        await Promise.all(Object.values(children).map((child) => child.end()));
+        await Promise.all([...children.values()].map((child) => child.end()));
       }
     }
   } finally {
@@ -71,6 +78,15 @@ export async function contest(context, { contestants, loads, generations }) {
   }
   return results;
 }
+
+const measures = /** @type {const} */ (['cpuUs', 'wallUs']);
+
+/** Mean over the copies, for each round. @param {number[][]} rounds */
+export const means = (rounds) =>
+  rounds.map((copies) => copies.reduce((sum, value) => sum + value, 0) / copies.length);
+
+/** What the second copy takes of what the first takes, round by round: how far the method itself is off. @param {number[][]} rounds */
+export const control = (rounds) => spread(rounds.map(([first, second]) => second / first));
 
 /**
  * Ratios of one contestant to another, round by round.
@@ -81,5 +97,6 @@ export async function contest(context, { contestants, loads, generations }) {
  * @param {'cpuUs' | 'wallUs'} measure
  */
 export function ratio(samples, key, base, measure = 'cpuUs') {
-  return spread(samples[key][measure].map((value, i) => value / samples[base][measure][i]));
+  const below = means(samples[base][measure]);
+  return spread(means(samples[key][measure]).map((value, i) => value / below[i]));
 }

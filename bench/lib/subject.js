@@ -30,9 +30,17 @@ export function subjectUrl(other) {
 /**
  * The address of a file of the build, for the rows that time one part by itself.
  *
- * @param {string} path - below `dist`
+ * @param {string} path - beside the library's entry
+ * @param {string | undefined} other - a module to measure in place of the build
  */
-export const internalUrl = (path) => new URL(`../../dist/${path}`, import.meta.url).href;
+export const internalUrl = (path, other) => new URL(path, subjectUrl(other)).href;
+
+/** An error's message without the folders of this machine. @param {unknown} error */
+export const plainMessage = (error) =>
+  (error instanceof Error ? error.message : String(error)).replaceAll(
+    /(file:\/\/)?\/(?!\/)[^\s'"]*\/(?=[^\s'"/]+)/g,
+    '…/',
+  );
 
 /** Version of an installed dependency. @param {string} name */
 export const versionOf = (name) => above(`${name}/package.json`).version;

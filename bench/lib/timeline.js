@@ -69,10 +69,14 @@ export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
     ['#7c3aed', '2 3'],
     ['#0f766e', '8 3 2 3'],
   ];
+  const highest = Math.max(
+    ...panels.flatMap(({ runs }) => runs.flatMap(({ points }) => points.map(([, share]) => share))),
+  );
+  const end = Math.max(0.6, Math.ceil(highest * 5) / 5);
   const shapes = [];
   let top = 128;
   panels.forEach(({ title: name, healedAt, runs }, index) => {
-    const y = linear(0, 0.6, top + height, top);
+    const y = linear(0, end, top + height, top);
     const style = (i) =>
       runs[i].ours ? [colours.ours, ''] : peers[runs.slice(0, i).filter((run) => !run.ours).length % 4];
     if (index === 0) {
@@ -95,7 +99,7 @@ export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
       });
     }
     shapes.push(...heading(name, '', top, false));
-    for (const tick of [0, 0.2, 0.4, 0.6]) {
+    for (let tick = 0; tick <= end + 1e-9; tick += 0.2) {
       shapes.push(line(left, y(tick), width - right, y(tick), colours.line));
       shapes.push(text(left - 8, y(tick) + 4, `${Math.round(tick * 100)} %`, axis));
     }
@@ -106,7 +110,7 @@ export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
       const [stroke, dash] = style(i);
       shapes.push(
         curve(
-          points.map(([at, share]) => [x(at), y(Math.min(share, 0.6))]),
+          points.map(([at, share]) => [x(at), y(share)]),
           stroke,
           ours ? 2.5 : 1.6,
           dash,

@@ -57,7 +57,7 @@ export const trials = (context, fault) =>
  * @returns {Promise<Trial>}
  */
 async function trial(context, fault, way) {
-  const [before, during, after] = context.quick ? [1_200, 2_000, 3_500] : [2_000, 3_000, 6_000];
+  const [before, during, after] = context.quick ? [1_000, 1_500, 3_000] : [2_000, 3_000, 5_000];
   const servers = [];
   const client = new Child('./client.js');
   try {

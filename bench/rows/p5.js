@@ -21,7 +21,7 @@ export async function run(context) {
     : ['world-clerk', 'world-p2c', 'world-balanced-retry', 'world-in-turn'];
   const results = [];
   for (const way of ways) {
-    const without = await load(context, way, context.quick ? 2 : 10, false);
+    const without = await load(context, way, context.quick ? 2 : 8, false);
     const withSlow = await load(context, way, context.quick ? 4 : 20, true);
     results.push({ way, without, withSlow });
     context.log(way);
