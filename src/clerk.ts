@@ -13,7 +13,7 @@ import {
   type ClerkOptions,
   type Config,
 } from './config.js';
-import type { Answer } from './core/answer.js';
+import { isFresh, type Answer } from './core/answer.js';
 import { ClerkError, isClerkError } from './core/errors.js';
 import type { ClerkEvent } from './core/events.js';
 import { nameOfHost } from './core/host.js';
@@ -307,6 +307,8 @@ export class Clerk implements AsyncDisposable {
 
   /** An answer came in after a time of trouble: whoever holds the name gets it. */
   #learn(answer: Answer): void {
+    // From a registry slower than its own promise it has run out on its way: asked again when somebody calls.
+    if (!isFresh(answer, this.#shared.clock.now(), this.#shared.clock.wallNow())) return;
     this.#shared.cached.learn(answer);
     (this.#targets.get(answer.name) ?? this.#held.get(answer.name))?.adopt(answer);
   }

@@ -81,7 +81,11 @@ export class BindingSite implements Site {
 
   choose(now: number, wish: Wish): Reachable | undefined {
     const { target } = this;
-    if (!target.isWarm(now)) return undefined;
+    return target.isWarm(now) ? this.chooseNow(now, wish) : undefined;
+  }
+
+  chooseNow(now: number, wish: Wish): Reachable | undefined {
+    const { target } = this;
     target.table.called();
     const prepared = this.#prepared(wish.secure);
     const chosen = this.#pick(prepared.pick, now, wish.affinity);
@@ -109,7 +113,9 @@ export class BindingSite implements Site {
   }
 
   hasOther(wish: Wish, tried: ReadonlySet<string>): boolean {
-    return this.#prepared(wish.secure).all.some((candidate) => !tried.has(candidate.endpoint.id));
+    return this.#prepared(wish.secure).all.some(
+      (candidate) => candidate.status === 'open' && !tried.has(candidate.endpoint.id),
+    );
   }
 
   async prepare(wish: Wish): Promise<void> {

@@ -4,7 +4,13 @@
  *
  * @see promises C3 (the table of stages)
  */
-import { ClerkError, isClerkError, type ClerkErrorCode } from '../core/errors.js';
+import {
+  ClerkError,
+  isClerkError,
+  reasonOf,
+  type ClerkErrorCode,
+  type ClerkErrorDetails,
+} from '../core/errors.js';
 import type { Evidence } from '../core/health.js';
 import type { Stage } from '../core/outcome.js';
 
@@ -42,16 +48,19 @@ export function evidenceOf(stage: Stage): Evidence {
 }
 
 /** Wraps a fault of the caller's. */
-export function asCallersFault(code: ClerkErrorCode, name: string, error: unknown): ClerkError {
+export function asCallersFault(
+  code: ClerkErrorCode,
+  name: string,
+  error: unknown,
+  { execution, outcomes }: Pick<ClerkErrorDetails, 'execution' | 'outcomes'> = {},
+): ClerkError {
   if (isClerkError(error)) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const details = { cause: error, ...(execution && { execution }), ...(outcomes && { outcomes }) };
   if (code === 'BODY_TOO_LARGE') {
-    return new ClerkError(code, `The answer of ${name} is larger than maxResponseSize allows`, {
-      cause: error,
-      execution: 'done',
-    });
+    const message = `The answer of ${name} is larger than maxResponseSize allows`;
+    return new ClerkError(code, message, { ...details, execution: 'done' });
   }
-  return new ClerkError(code, `The request to ${name} cannot be sent as it is: ${text}`, { cause: error });
+  return new ClerkError(code, `The request to ${name} cannot be sent as it is: ${reasonOf(error)}`, details);
 }
 
 /** Whether an answer's status counts against the endpoint: 5xx but 501. */

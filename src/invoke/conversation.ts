@@ -184,7 +184,7 @@ class Conversation<T> implements WheelEntry {
       while (candidate === undefined) {
         await site.prepare(options.wish);
         if (this.#trip.settled) return undefined;
-        candidate = site.choose(site.clock.now(), options.wish);
+        candidate = site.chooseNow(site.clock.now(), options.wish);
       }
       return candidate;
     } finally {

@@ -8,7 +8,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
-import { ClerkError } from '../core/errors.js';
+import { ClerkError, isClerkError } from '../core/errors.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Evidence } from '../core/health.js';
 import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
@@ -260,10 +260,16 @@ export class Exchange implements AttemptOwner, WheelEntry {
       this.#settle(this.#journey().bodyFailed(error));
       return;
     }
+    // Its endpoint is gone from the registry, and its connections with it: nothing was sent, and nobody is to blame.
+    if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLOSED') {
+      this.#noteTo(attempt, 'ignored', error, now);
+      this.#moveOn();
+      return;
+    }
     const fault = callersFault(error) ?? (attempt.taken || hasCode(error) ? undefined : 'CONFIG_INVALID');
     if (fault !== undefined) {
       this.#noteTo(attempt, 'ignored', error, now);
-      this.#settle(asCallersFault(fault, site.name, error));
+      this.#settle(asCallersFault(fault, site.name, error, this.#journey()));
       return;
     }
     // At most once a call: a peer that refuses stream after stream is not believed for ever.
@@ -400,7 +406,7 @@ export class Exchange implements AttemptOwner, WheelEntry {
         await site.prepare(this.#wish);
         if (this.#settled) return;
         const now = site.clock.now();
-        const candidate = site.choose(now, this.#wish);
+        const candidate = site.chooseNow(now, this.#wish);
         if (candidate === undefined) continue;
         site.budget.deposit(now);
         this.#send(candidate, site.policyName, now);

@@ -26,6 +26,7 @@ export function pinned(site: Site, candidate: Reachable): Site {
       site.waiting = count;
     },
     choose: () => candidate,
+    chooseNow: () => candidate,
     prepare: () => Promise.resolve(),
     isWarm: () => true,
     chooseOther: () => undefined,

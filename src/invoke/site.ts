@@ -39,6 +39,8 @@ export interface Site {
 
   /** Chooses by what is known, at once; undefined when a look-up, a start or a wait must come first. */
   choose(now: number, wish: Wish): Reachable | undefined;
+  /** The same right after `prepare`: what was learned just now is used, also if it was true for that moment only. */
+  chooseNow(now: number, wish: Wish): Reachable | undefined;
   /**
    * Does what must come first: looks up, starts, waits for a pause to end. Resolves when choosing makes sense again;
    * rejects with a `ClerkError` when it never will.
@@ -46,7 +48,7 @@ export interface Site {
   prepare(wish: Wish): Promise<void>;
   /** Chooses among those not yet tried, the open ones first. */
   chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined;
-  /** Whether `chooseOther` would find one. */
+  /** Whether `chooseOther` would find one that is not set aside: worth giving up an attempt for. */
   hasOther(wish: Wish, tried: ReadonlySet<string>): boolean;
   /** Whether what is known may be used at once. */
   isWarm(now: number): boolean;

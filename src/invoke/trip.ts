@@ -117,9 +117,11 @@ export class Trip {
       this.#tried.clear();
       if (pauseMs > 0) await pause(site, pauseMs);
     }
-    // An answer that has run out is not used for a repeat either; what cannot be renewed comes back flagged stale.
-    if (!site.isWarm(site.clock.now())) await site.lookAgain(new Set(this.#tried));
+    let waited = true;
     for (;;) {
+      // An answer that has run out is not used for a repeat either; what cannot be renewed comes back flagged stale.
+      if (waited && !site.isWarm(site.clock.now())) await site.lookAgain(new Set(this.#tried));
+      waited = false;
       const now = site.clock.now();
       if (this.settled) throw this.lost();
       if (deadlineAt - now < leastMs) throw this.late();
@@ -134,21 +136,17 @@ export class Trip {
         const restsMs = site.health.restsUntil(candidate) - now;
         if (restsMs > patienceMs || restsMs > deadlineAt - now) throw this.exhausted();
         await pause(site, Math.max(restsMs, 1));
+        waited = true;
       } else if (!this.#lookedAgain) {
         this.#lookedAgain = true;
         await site.lookAgain(new Set(this.#tried));
-      } else if (
-        repeat === 'budget' &&
-        !this.#askedAgain &&
-        this.outcomes.at(-1)?.code !== 'ATTEMPT_TIMEOUT'
-      ) {
-        // The connection was cut, perhaps while it was idle: the same endpoint gets one more try, on a fresh one.
+      } else if (!this.#askedAgain && mayRepeat(kind, 'sent', replayable) === 'budget' && this.#forgive()) {
         this.#askedAgain = true;
-        this.#tried.clear();
       } else if (this.#lastStage === 'waiting' && site.canStart && !this.#startedAgain) {
         this.#startedAgain = true;
         await this.#startAgain();
         this.#tried.clear();
+        waited = true;
       } else {
         throw this.exhausted();
       }
@@ -170,6 +168,22 @@ export class Trip {
     if (this.#paid || (!sent && this.#stage === 'waiting')) return true;
     this.#paid = this.site.budget.tryWithdraw(now);
     return this.#paid;
+  }
+
+  /**
+   * Nobody else is left: those that may only have been slow, and the one whose connection was cut, perhaps while it was
+   * idle, may be asked once more.
+   *
+   * @returns whether there is any
+   */
+  #forgive(): boolean {
+    const cut = this.outcomes.at(-1);
+    const before = this.#tried.size;
+    for (const { code, endpoint } of this.outcomes) {
+      if (code === 'ATTEMPT_TIMEOUT') this.#tried.delete(endpoint);
+    }
+    if (cut && cut.stage !== 'waiting') this.#tried.delete(cut.endpoint);
+    return this.#tried.size < before;
   }
 
   /** Nobody is there. Why there is nobody to start is an error of this call, with what it has been through. */

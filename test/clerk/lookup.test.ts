@@ -223,3 +223,18 @@ test('a registry that can watch pushes what changed', async () => {
   expect(unwatched).toBe(1);
   push(bound('a'));
 });
+
+test('an answer that is true for the moment only serves the calls that waited for it', async () => {
+  const { orders, asked } = world(() => ({ ...bound('a'), ttlMs: 0 }));
+  expect(await orders.json('/')).toBe('a');
+  expect(await orders.json('/')).toBe('a');
+  expect(asked).toHaveLength(2);
+});
+
+test('an attempt is not given up for an endpoint that is set aside', async () => {
+  const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  network.server('http://a').kill();
+  for (let i = 0; i < 5; i++) expect(await orders.json('/')).toBe('b');
+  network.server('http://b').treat = () => ({ statusCode: 200, body: '"b"', delayMs: 900 });
+  expect(await orders.json('/')).toBe('b'); // late, and there was nobody better
+});

@@ -47,6 +47,10 @@ export class FakeSite implements Site {
     throw new Error('A trip loops nowhere');
   }
 
+  chooseNow(): undefined {
+    return undefined;
+  }
+
   choose(): Reachable | undefined {
     return this.candidates[0];
   }

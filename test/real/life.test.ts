@@ -4,7 +4,7 @@ import { program } from './program.js';
 
 const idle = [
   { scene: 'never-used', printed: '' },
-  { scene: 'idle', printed: 'done\ndone\ndone\ndone\n' },
+  { scene: 'idle', printed: 'done\n' },
   { scene: 'idle-while-probing', printed: 'done\n' },
   { scene: 'idle-short-lived-answers', printed: 'done\n' },
 ];

@@ -185,6 +185,22 @@ describe.each([...sent, ...streams])('sent: %s', (what, make, code) => {
   });
 });
 
+describe('an endpoint that was only slow', () => {
+  test.each(['safe', 'idempotent'] as const)(
+    'is asked again when nobody else can be reached: %s',
+    async (kind) => {
+      let asked = 0;
+      const slow = await webServer((_request, response) => {
+        if (++asked > 1) response.end('{"ok":true}');
+      });
+      const { orders, outcomes } = bound([slow.address, await nobodysAddress()]);
+
+      expect(await orders.json('/orders/7', { method: methods[kind], kind })).toEqual({ ok: true });
+      expect(outcomes.map(({ code }) => code)).toEqual(['ATTEMPT_TIMEOUT', 'ECONNREFUSED', '200']);
+    },
+  );
+});
+
 describe('REFUSED_STREAM, HTTP/2’s word for a request that was not executed', () => {
   test.each(kinds)('%s goes on at the next endpoint', async (kind) => {
     const { trouble, healthy, orders } = await place(stream('refused-stream'), { allowH2: true });

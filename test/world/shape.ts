@@ -37,7 +37,7 @@ export function drawShape(random: Dice): Shape {
     services: Array.from({ length: count }, (_, i) => `/w/s${i}`),
     startable: !storm && random.chance(0.25) ? '/w/f' : undefined,
     launchFailures: random.one([0, 0.2, 0.8]),
-    ttlMs: random.one([undefined, 200, 1_000, 5_000, 30_000]),
+    ttlMs: random.one([undefined, 0, 5, 200, 1_000, 5_000, 30_000]),
     promised: random.chance(0.3),
     link: !gentle && random.chance(0.25) ? '/w/link' : undefined,
     towers: random.chance(0.2),
