@@ -112,8 +112,9 @@ export class Faults {
       if (this.#over) return;
       const undo = begin(strength);
       // Some stay until all is healed: nobody may count on a fault to pass.
-      const longest = kind === 'status' ? 6_000 : 200 + 4_000 * strength ** 2;
-      const ms = random.chance(0.1) ? Infinity : random.between(20, longest);
+      // Answers that say "failed" must come for a while before anybody is set aside for them.
+      const lasting = kind === 'status' ? 0.5 : 0.1;
+      const ms = random.chance(lasting) ? Infinity : random.between(20, 200 + 4_000 * strength ** 2);
       if (undo) this.#during(ms, undo);
       runtime.setTimer(next, -Math.log(1 - random.unit()) * meanMs);
     };
