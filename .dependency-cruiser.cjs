@@ -37,7 +37,8 @@ module.exports = {
     },
     {
       name: 'testing-sees-public-entries',
-      comment: 'The published test kit is built from what every user has, from core, and from the one turn of real time that virtual time needs.',
+      comment:
+        'The published test kit is built from what every user has, from core, and from the one turn of real time that virtual time needs.',
       severity: 'error',
       from: { path: '^src/testing/' },
       to: { path: '^src/', pathNot: '^src/(index[.]ts$|core/|testing/|runtime/drain[.]ts$)' },
