@@ -25,5 +25,11 @@ const gentleKinds: readonly FaultKind[] = [
 export function drawSwarm(random: Dice, gentle: boolean): Swarm {
   const kinds = gentle ? gentleKinds : faultKinds;
   const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
-  return new Map(chosen.map((kind) => [kind, random.unit()]));
+  // Weak spells of failed answers set nobody aside: the rate has to be bad for a while.
+  return new Map(
+    chosen.map((kind) => {
+      const strength = random.unit();
+      return [kind, kind === 'status' ? 0.5 + strength / 2 : strength];
+    }),
+  );
 }
