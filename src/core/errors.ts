@@ -75,6 +75,8 @@ export interface ClerkErrorDetails {
   readonly statusCode?: number;
   /** The beginning of the answer's body, with code `STATUS`; at most 4,096 characters. */
   readonly bodyText?: string;
+  /** When it is worth trying again, in ms, with codes `PROMISE_HELD` and `LIMIT`. */
+  readonly remainingMs?: number;
 }
 
 const brand = Symbol.for('binding-clerk.error');
@@ -100,6 +102,8 @@ export class ClerkError extends Error {
   readonly statusCode: number | undefined;
   /** The beginning of the answer's body, with code `STATUS`. */
   readonly bodyText: string | undefined;
+  /** When it is worth trying again, in ms, with codes `PROMISE_HELD` and `LIMIT` of a registry. */
+  readonly remainingMs: number | undefined;
 
   /**
    * @param code - what went wrong
@@ -113,6 +117,7 @@ export class ClerkError extends Error {
     this.outcomes = details.outcomes ?? [];
     this.statusCode = details.statusCode;
     this.bodyText = details.bodyText;
+    this.remainingMs = details.remainingMs;
     Object.defineProperty(this, brand, { value: true });
   }
 }

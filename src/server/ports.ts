@@ -1,0 +1,178 @@
+/**
+ * What the parts of the server need of each other. The folders beside this file (names, store, http, launcher) know
+ * this file, `core` and `wire`, and not one another; `index.ts` puts them together.
+ */
+import type { Clock } from '../core/clock.js';
+import type {
+  ChangeReply,
+  DefineRequest,
+  DirectoryReply,
+  DirectoryRequest,
+  ExportLine,
+  ImportReply,
+  LaunchReply,
+  LaunchRequest,
+  LaunchRule,
+  LinkRequest,
+  ListReply,
+  MoveRequest,
+  RegisterReply,
+  RegisterRequest,
+  RemoveRequest,
+  RenewReply,
+  RenewRequest,
+  ResolveReply,
+  SearchReply,
+  StatusReply,
+  StopReply,
+  StopRequest,
+  WatchEvent,
+  WhoisReply,
+  WithdrawRequest,
+} from '../wire/messages.js';
+import type { Hashing } from '../wire/proof.js';
+
+/** Time, chance and hashing, as the server's parts get them. */
+export interface ServerRuntime extends Clock, Hashing {}
+
+// ---- store
+
+/** One change of one record; without a value the record goes. */
+export interface RecordChange {
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
+/**
+ * Records that outlive the process: texts under texts. There is one writer, which waits for each `write` before the
+ * next; a suite checks every implementation.
+ */
+export interface Store {
+  /** All records, once, before anything else. Rejects when any of them is damaged, naming it. */
+  load(): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Writes all of it or nothing. Once it resolves no crash of the process and no loss of power takes it back. When it
+   * rejects, nothing is acknowledged any more: the server turns read-only. @see promises C5.1, C5.7
+   */
+  write(changes: readonly RecordChange[]): Promise<void>;
+  /** Lets go of files and locks. Not called while a `write` is under way. */
+  close(): Promise<void>;
+}
+
+// ---- names
+
+/** Who asks; without tickets, everybody from one address is one principal. */
+export interface Caller {
+  /** For quotas: `address:127.0.0.1`, `launcher`, … */
+  readonly principal: string;
+}
+
+/**
+ * The names themselves. Reads are synchronous and show what is durable, nothing else; changes resolve once they are
+ * durable, and are seen by every read and every watch from then on. Refusals reject with a `ClerkError` and change
+ * nothing.
+ */
+export interface NameService {
+  /** @throws `NAME_NOT_FOUND`, `NAME_INVALID` */
+  resolve(name: string): ResolveReply;
+  /**
+   * The body of `resolve`'s answer as JSON, made once for each change rather than for each question; undefined where
+   * `resolve` would throw. Counts as a promise given.
+   */
+  resolveText(name: string): string | undefined;
+  list(glob: string, after: string | undefined, most: number): ListReply;
+  search(glob: string, filter: Readonly<Record<string, string>>): SearchReply;
+  whois(address: string): WhoisReply;
+  status(): StatusReply;
+  exportLines(): IterableIterator<ExportLine>;
+
+  define(request: DefineRequest): Promise<ChangeReply>;
+  link(request: LinkRequest): Promise<ChangeReply>;
+  directory(request: DirectoryRequest): Promise<DirectoryReply>;
+  move(request: MoveRequest): Promise<ChangeReply>;
+  remove(request: RemoveRequest): Promise<ChangeReply>;
+  register(request: RegisterRequest, caller: Caller): Promise<RegisterReply>;
+  renew(request: RenewRequest): RenewReply;
+  withdraw(request: WithdrawRequest): Promise<ChangeReply>;
+  /** All or nothing. */
+  importLines(lines: readonly ExportLine[]): Promise<ImportReply>;
+
+  /** Opens a watch; events come in order, never synchronously from here. */
+  watch(options: WatchOptions): Watching;
+  /** Said to the launcher and to metrics, after it is durable. Returns what takes it back. */
+  onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
+
+  /** Records that the launcher keeps beside the names: durable as they are. */
+  readonly launches: LaunchRecords;
+  /** The rule by which a name is started, after following links, with the name it is started under. */
+  launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
+
+  /** What was acknowledged stays; what waits is refused with `CLOSED`. */
+  close(): Promise<void>;
+}
+
+/** What a watch is opened with. */
+export interface WatchOptions {
+  readonly id: string;
+  readonly globs: readonly string[];
+  readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
+  /** One event, with the revision it brings the watcher to. */
+  readonly onEvent: (event: WatchEvent, revision: string) => void;
+}
+
+/** An open watch. */
+export interface Watching {
+  /** @throws `NAME_INVALID`, `LIMIT` */
+  edit(add: readonly string[], remove: readonly string[]): void;
+  close(): void;
+}
+
+/** What the launcher remembers of one start, by canonical name. */
+export interface LaunchRecord {
+  readonly name: string;
+  readonly manifest: string;
+  readonly instance: string;
+  readonly epoch: number;
+  /** `intent`: it may have been started. `running`: it was, with this process id. */
+  readonly state: 'intent' | 'running';
+  readonly pid: number | undefined;
+  /** Tells the process from a later one with the same id. */
+  readonly startedTicks: string | undefined;
+  /** SHA-256 of the service's half of the ticket pair, hexadecimal; the ticket itself is never stored. */
+  readonly ticketHash: string;
+  /** The server's own half, from which its proof is made; emptied once the ticket was used. See `proofOf`. */
+  readonly registryKey: string;
+  /** The ticket was used: it is worth nothing any more. */
+  readonly redeemed: boolean;
+  /** Wall clock, ms; for people. */
+  readonly startedAt: number;
+}
+
+/** Durable records of starts. */
+export interface LaunchRecords {
+  all(): readonly LaunchRecord[];
+  /**
+   * The fencing number of the next start of a name; durable before it resolves, together with the record.
+   * @see promises C6.2
+   */
+  intend(
+    record: Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startedTicks' | 'redeemed'>,
+  ): Promise<LaunchRecord>;
+  update(record: LaunchRecord): Promise<void>;
+  forget(name: string, instance: string): Promise<void>;
+}
+
+// ---- launcher
+
+/** Starts and ends services of this host. */
+export interface Launcher {
+  /** Rejects with `START_FAILED` and the reason, `NAME_NOT_FOUND`, `FORBIDDEN` (no rule), `LIMIT`. */
+  launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchReply>;
+  stop(request: StopRequest): Promise<StopReply>;
+  /** Ends it, forgets its failures, and starts it again. */
+  reset(request: StopRequest): Promise<LaunchReply>;
+  /** Whether a manifest for this rule exists. */
+  knows(manifest: string): boolean;
+  /** Stops supervising; what runs goes on running. @see Tcl-DP T6 */
+  close(): Promise<void>;
+}

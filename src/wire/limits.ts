@@ -1,0 +1,39 @@
+/** Bounds of the server's interface; each is tested below, at and above. @see promises C8.2 */
+
+/** What both sides of the interface hold to. */
+export const limits = Object.freeze({
+  /** Most bytes of a request's head. */
+  headerBytes: 16 * 1024,
+  /** Most bytes of a request's body; an import is streamed and bounded line by line. */
+  bodyBytes: 64 * 1024,
+  /** Most levels of objects and lists in a body. */
+  jsonDepth: 16,
+  /** Shortest lease, in ms. */
+  leastLeaseMs: 1_000,
+  /** Longest lease and longest promise, in ms: 7 days. */
+  mostLeaseMs: 7 * 24 * 3_600_000,
+  /** Lease of an endpoint that asks for none, in ms. */
+  defaultLeaseMs: 10_000,
+  /** Promise on structure where the entry sets none, in ms. */
+  defaultPromiseMs: 5_000,
+  /** For how long an answer may be used without asking again where the watch is silent, in ms. */
+  answerTtlMs: 5_000,
+  /** Endpoints of one service. */
+  mostEndpoints: 10_000,
+  /** Endpoints that one principal may have registered; without principals, all from one address. */
+  mostRegistrations: 1_000,
+  /** Open watches of one principal; without principals, of one address. */
+  mostWatches: 64,
+  /** Globs and names of one watch. */
+  mostGlobs: 10_000,
+  /** Events that wait for a slow watcher; beyond, it is told to begin anew. */
+  watchBuffer: 256,
+  /** A watch without an event says that it lives this often, in ms. */
+  heartbeatMs: 5_000,
+  /** Connections of the server. */
+  mostConnections: 4_096,
+  /** Renewals, or lines of a listing, in one message. */
+  mostBatch: 1_000,
+  /** Links followed in one look-up. */
+  mostLinks: 16,
+});
