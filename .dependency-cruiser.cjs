@@ -2,7 +2,7 @@
  * The layers. Everything points to src/core; folders beside it do not know each other, and what one
  * needs of another is a port in core that src/clerk.ts hands over. Type-only imports count.
  */
-const entry = '^src/(index|testing/index)[.]ts$';
+const entry = '^src/((testing/|server/|service/)?index|cli/main)[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -23,17 +23,52 @@ module.exports = {
     },
     {
       name: 'no-siblings',
-      comment: 'A folder imports itself and core; the rest is handed to it by clerk.ts.',
+      comment: 'A folder imports itself, core and wire; the rest is handed to it by clerk.ts.',
       severity: 'error',
-      from: { path: '^src/([^/]+)/', pathNot: '^src/(core|server|testing)/' },
-      to: { path: '^src/', pathNot: '^src/(core|$1)/' },
+      from: { path: '^src/([^/]+)/', pathNot: '^src/(core|wire|server|testing|cli|service/index[.]ts$)' },
+      to: { path: '^src/', pathNot: '^src/(core|wire|$1)/' },
+    },
+    {
+      name: 'wire-sees-core-alone',
+      comment: 'The interface between programs is data.',
+      severity: 'error',
+      from: { path: '^src/wire/' },
+      to: { path: '^src/', pathNot: '^src/(core|wire)/' },
+    },
+    {
+      name: 'service-composes-itself',
+      comment: 'What runs in a service is put together in its own entry, from the doors it needs.',
+      severity: 'error',
+      from: { path: '^src/service/index[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(core|wire|service|runtime|transport|invoke/retry[.]ts$)' },
+    },
+    {
+      name: 'server-parts-do-not-know-each-other',
+      comment: 'Names, stores, the interface and the launcher meet in server/index.ts, over server/ports.ts.',
+      severity: 'error',
+      from: { path: '^src/server/([^/]+)/' },
+      to: { path: '^src/server/', pathNot: '^src/server/($1/|ports[.]ts$)' },
+    },
+    {
+      name: 'commands-are-users',
+      comment: 'The command line sees what every user has, core and wire; its main program brings in the clock.',
+      severity: 'error',
+      from: { path: '^src/cli/', pathNot: '^src/cli/main[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/((server/|service/)?index[.]ts$|core/|wire/|cli/)' },
     },
     {
       name: 'server-sees-no-client',
       comment: 'The server shares core, wire and tickets with the client, and nothing else.',
       severity: 'error',
-      from: { path: '^src/server/' },
+      from: { path: '^src/server/', pathNot: '^src/server/index[.]ts$' },
       to: { path: '^src/', pathNot: '^src/(core|wire|tickets|server)/' },
+    },
+    {
+      name: 'server-composes-itself',
+      comment: 'The server brings in the real clock, files and processes in its own entry.',
+      severity: 'error',
+      from: { path: '^src/server/index[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(core|wire|tickets|server|runtime)/' },
     },
     {
       name: 'testing-sees-public-entries',
@@ -69,7 +104,7 @@ module.exports = {
       name: 'index-is-for-outsiders',
       comment: 'index.ts lists what is public; inside, a module is imported from where it lives.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/testing/' },
+      from: { path: '^src/', pathNot: '^src/(testing|cli)/' },
       to: { path: '^src/index[.]ts$' },
     },
     {

@@ -20,7 +20,10 @@ const worlds = {
 const doors = [
   { files: ['src/runtime/**'], open: Object.keys(worlds) },
   { files: ['src/transport/**'], open: ['sockets', 'undici'] },
-  { files: ['src/factory/spawn.ts'], open: ['processes'] },
+  { files: ['src/server/http/**'], open: ['sockets'] },
+  { files: ['src/server/store/disk.ts', 'src/server/launcher/manifest-files.ts'], open: ['files'] },
+  { files: ['src/cli/client.ts'], open: ['sockets'] },
+  { files: ['src/cli/files.ts'], open: ['files'] },
 ];
 
 /** Packages that live behind one file each, so that one file is all that changes when they do. */

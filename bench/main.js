@@ -12,7 +12,14 @@ import { circumstances, writeReport } from './lib/report.js';
 import { plainMessage, subjectUrl } from './lib/subject.js';
 import { plainTable } from './lib/table.js';
 import * as p1 from './rows/p1.js';
+import * as p10 from './rows/p10.js';
+import * as p11 from './rows/p11.js';
+import * as p12 from './rows/p12.js';
+import * as p13 from './rows/p13.js';
+import * as p14 from './rows/p14.js';
 import * as p15 from './rows/p15.js';
+import * as p16 from './rows/p16.js';
+import * as p17 from './rows/p17.js';
 import * as p1b from './rows/p1b.js';
 import * as p2 from './rows/p2.js';
 import * as p3 from './rows/p3.js';
@@ -22,7 +29,7 @@ import * as p7 from './rows/p7.js';
 import * as p8 from './rows/p8.js';
 import * as p9 from './rows/p9.js';
 
-const rows = [p1, p1b, p2, p3, p4, p5, p7, p8, p9, p15];
+const rows = [p1, p1b, p2, p3, p4, p5, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17];
 
 const { values } = parseArgs({
   options: {
@@ -63,7 +70,7 @@ const context = new Context({ quick: values.quick, seed: Number(values.seed), su
 const began = performance.now();
 const [loadBefore] = loadavg();
 const seconds = () => (performance.now() - began) / 1_000;
-const limitSeconds = values.quick ? 120 : 720;
+const limitSeconds = values.quick ? 300 : 1_200;
 const timeIsUp = new Promise((_, reject) => {
   setTimeout(() => reject(new Error(`time was up after ${limitSeconds} s`)), limitSeconds * 1_000).unref();
 });

@@ -3,23 +3,24 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import type { Kind } from './core/call.js';
 import { kindOfMethod } from './core/call.js';
-import type { Reachable } from './core/candidate.js';
 import type { Endpoint } from './core/endpoint.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
-import type { Verdict } from './core/outcome.js';
 import type { WireHandler } from './core/transport.js';
 import { kindOf, refuseUnknown, timeoutOf, type BindConfig } from './config.js';
 import { explain, type Explanation } from './explain.js';
 import { wireBody } from './invoke/body.js';
 import { asCallersFault, callersFault } from './invoke/classify.js';
+import { hold, type Held } from './held.js';
 import { Collector } from './invoke/collect.js';
-import { converse, inUse, settle, type Talk } from './invoke/conversation.js';
+import { converse, settle, type Talk } from './invoke/conversation.js';
 import { Exchange } from './invoke/exchange.js';
-import { pinned } from './invoke/pinned.js';
+import { pinned, seenAs } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
+import { asBytes, asText, parseJson } from './reading.js';
 import {
   checkRequest,
   PreparedRequest,
+  requestOf,
   type CallOptions,
   type Reply,
   type RequestOptions,
@@ -27,6 +28,8 @@ import {
 import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
 import { requestOver } from './transport/methods.js';
+
+export type { Held } from './held.js';
 
 /** An endpoint that answered. */
 export interface GatheredReply {
@@ -47,17 +50,6 @@ export interface GatheredError {
 /** What one endpoint answered to {@link Binding.gather}. */
 export type Gathered = GatheredReply | GatheredError;
 
-/** An endpoint that was chosen and is counted as busy until it is released. */
-export interface Held extends Disposable, AsyncDisposable {
-  /** Whom to talk to. */
-  readonly endpoint: Endpoint;
-  /** Aborted when the endpoint is set aside, is gone, or the clerk is closed. */
-  readonly signal: AbortSignal;
-  /** Gives it back and says how it went. Only the first call counts; disposing without it is `ignored`. */
-  release(verdict: Verdict): void;
-}
-
-const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 const callKeys = ['timeoutMs', 'kind', 'affinity', 'signal'];
 
 /** See {@link Clerk.bind}. */
@@ -67,12 +59,15 @@ export class Binding {
   readonly #site: BindingSite;
   readonly #config: BindConfig;
   readonly #plain: Wish;
+  /** What messages call a request. */
+  readonly #where: string;
 
   /** @internal */
   constructor(site: BindingSite, config: BindConfig) {
     this.name = config.name;
     this.#site = site;
     this.#config = config;
+    this.#where = `A request of ${config.name}`;
     this.#plain = Object.freeze({
       affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
       secure: false,
@@ -95,16 +90,12 @@ export class Binding {
 
   /** Requests and reads the whole body as UTF-8. Rejects with `STATUS` for a status ≥ 400. */
   text(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<string> {
-    return this.#collect(path, options, (body) => body.toString('utf8'));
+    return this.#collect(path, options, asText);
   }
 
   /** Requests and reads the whole body. Rejects with `STATUS` for a status ≥ 400. */
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array> {
-    return this.#collect(
-      path,
-      options,
-      (body) => new Uint8Array(body.buffer, body.byteOffset, body.byteLength),
-    );
+    return this.#collect(path, options, asBytes);
   }
 
   /**
@@ -121,12 +112,12 @@ export class Binding {
           'CONFIG_INVALID',
           `call() of ${this.name} needs a function that does the talking`,
         );
-      refuseUnknown(options, callKeys, [], `call() of ${this.name}`);
+      const where = `call() of ${this.name}`;
+      refuseUnknown(options, callKeys, [], where);
       return converse(this.#site, talk, {
-        kind: kindOf(options.kind) ?? this.#config.kind ?? 'once',
+        ...this.#bounds(where, options),
+        kind: kindOf(options.kind, where) ?? this.#config.kind ?? 'once',
         wish: this.#wish(options.affinity, ''),
-        timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs),
-        signal: signalOf(options.signal),
       });
     } catch (error) {
       return Promise.reject(error);
@@ -136,20 +127,32 @@ export class Binding {
   /** Chooses an endpoint and counts it as busy until it is released. Looks up, and starts, if that must come first. */
   async acquire(options: Omit<CallOptions, 'kind'> = {}): Promise<Held> {
     const site = this.#site;
-    refuseUnknown(options, callKeys, [], `acquire() of ${this.name}`);
+    const where = `acquire() of ${this.name}`;
+    refuseUnknown(options, callKeys, [], where);
     const wish = this.#wish(options.affinity, '');
-    return hold(site, await settle(site, { ...this.#bounds(options), wish }));
+    return hold(site, await settle(site, { ...this.#bounds(where, options), wish }));
   }
 
   /** Sends one request to every endpoint that fits, once each. Resolves with what each answered, in the registry's order. */
   async gather(options: RequestOptions): Promise<Gathered[]> {
+    const site = this.#site;
     checkRequest(options, this.name);
-    await settle(this.#site, { ...this.#bounds(options), wish: this.#plain });
+    this.#kind(options);
+    // Those that refuse and rest are asked too, so nobody's rest is waited for: only a look-up, or a start.
+    const known = seenAs(site, {
+      policyName: 'gather',
+      choose: (now) => (site.isWarm(now) ? site.roster().all[0] : undefined),
+      chooseNow: () => site.roster().all[0],
+      prepare: async (wish) => {
+        await site.learn(wish);
+      },
+    });
+    await settle(known, { ...this.#bounds(this.#where, options), wish: this.#plain });
     return Promise.all(
-      this.#site.roster().all.map(async (candidate) => {
+      site.roster().all.map(async (candidate) => {
         const { endpoint } = candidate;
         try {
-          return { endpoint, reply: await this.#request(pinned(this.#site, candidate), options) };
+          return { endpoint, reply: await this.#request(pinned(site, candidate), options) };
         } catch (error) {
           return { endpoint, error: error as ClerkError };
         }
@@ -159,7 +162,8 @@ export class Binding {
 
   /** Resolves when a connection to an endpoint stands, and nothing was sent on it: warms up before the first call. */
   async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
-    refuseUnknown(options, callKeys, [], `ready() of ${this.name}`);
+    const where = `ready() of ${this.name}`;
+    refuseUnknown(options, callKeys, [], where);
     const site = this.#site;
     await converse(
       site,
@@ -168,7 +172,7 @@ export class Binding {
           .roster()
           .all.find((candidate) => candidate.endpoint.id === endpoint.id)
           ?.channel.connect(),
-      { ...this.#bounds(options), kind: 'safe', wish: this.#plain, sendsNothing: true },
+      { ...this.#bounds(where, options), kind: 'safe', wish: this.#plain, sendsNothing: true },
     );
   }
 
@@ -224,7 +228,7 @@ export class Binding {
     read: (body: Buffer, statusCode: number) => T,
   ): Promise<T> {
     try {
-      const options = typeof path === 'string' ? (more === undefined ? { path } : { ...more, path }) : path;
+      const options = requestOf(path, more, this.#where);
       const request = this.#prepare(this.#site, options);
       const handler = new Collector(
         `${request.method} ${request.path} of ${this.name}`,
@@ -240,7 +244,7 @@ export class Binding {
 
   #prepare(site: Site, options: RequestOptions): PreparedRequest {
     checkRequest(options, this.name);
-    const timeoutMs = options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs);
+    const timeoutMs = this.#timeoutMs(this.#where, options.timeoutMs);
     const wish =
       this.#config.affinity === undefined && options.affinity === undefined
         ? this.#plain
@@ -250,7 +254,7 @@ export class Binding {
 
   #kind(options: { readonly method?: string; readonly kind?: unknown; readonly idempotent?: unknown }): Kind {
     const { kind } = options;
-    if (kind !== undefined) return kindOf(kind) as Kind;
+    if (kind !== undefined) return kindOf(kind, this.#where) as Kind;
     if (options.idempotent === true) return 'idempotent';
     return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
   }
@@ -280,79 +284,23 @@ export class Binding {
     }
   }
 
-  #bounds(options: CallOptions): { kind: Kind; timeoutMs: number; signal: AbortSignal | undefined } {
+  #bounds(
+    where: string,
+    options: CallOptions,
+  ): { kind: Kind; timeoutMs: number; signal: AbortSignal | undefined } {
     return {
       kind: 'once',
-      timeoutMs: options.timeoutMs === undefined ? this.#config.timeoutMs : timeoutOf(options.timeoutMs),
-      signal: signalOf(options.signal),
+      timeoutMs: this.#timeoutMs(where, options.timeoutMs),
+      signal: signalOf(options.signal, where),
     };
+  }
+
+  #timeoutMs(where: string, given: unknown): number {
+    return given === undefined ? this.#config.timeoutMs : timeoutOf(given, where);
   }
 
   #asClerkError(error: unknown): ClerkError {
     if (isClerkError(error)) return error;
     return asCallersFault(callersFault(error) ?? 'CONFIG_INVALID', this.name, error);
   }
-}
-
-function parseJson(name: string, body: Buffer, statusCode: number): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (error) {
-    throw new ClerkError(
-      'STATUS',
-      `${name} answered with status ${String(statusCode)} and a body that is no JSON: ${reasonOf(error)}`,
-      {
-        execution: 'done',
-        statusCode,
-        cause: error,
-      },
-    );
-  }
-}
-
-/** Counts a candidate as busy until it is released. */
-function hold(site: BindingSite, candidate: Reachable): Held {
-  const controller = new AbortController();
-  const { target } = site;
-  let released = false;
-  const beganAt = site.clock.now();
-  site.enter();
-  site.health.began(candidate);
-  const watch = (): void => {
-    const members = target.table.members as readonly Reachable[];
-    if (candidate.status === 'closed' || !members.includes(candidate))
-      stop(
-        new ClerkError('NO_ENDPOINT', `${candidate.endpoint.id} of ${site.name} was set aside or is gone`),
-      );
-  };
-  const stop = (reason: unknown): void => controller.abort(reason);
-  const onClosed = (): void => stop(target.shared.signal.reason);
-  target.watchers.add(watch);
-  target.shared.signal.addEventListener('abort', onClosed);
-  const release = (verdict: Verdict): void => {
-    if (!verdicts.includes(verdict)) {
-      throw new ClerkError('CONFIG_INVALID', `release() of ${site.name} needs one of ${verdicts.join(', ')}`);
-    }
-    if (released) return;
-    released = true;
-    target.watchers.delete(watch);
-    target.shared.signal.removeEventListener('abort', onClosed);
-    const now = site.clock.now();
-    if (verdict === 'success') site.health.answered(candidate, undefined, now);
-    else if (verdict === 'failure') site.health.failed(candidate, 'status', beganAt, now);
-    site.health.ended(candidate);
-    site.leave();
-  };
-  return {
-    endpoint: inUse(candidate),
-    signal: controller.signal,
-    release,
-    [Symbol.dispose]: () => {
-      release('ignored');
-    },
-    [Symbol.asyncDispose]: () => {
-      release('ignored');
-      return Promise.resolve();
-    },
-  };
 }

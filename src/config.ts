@@ -2,6 +2,7 @@
  * Every default with its unit and range. What a program writes is loose and friendly; it is turned once into a frozen,
  * complete configuration, or refused with an error that says what to write instead. Nothing below checks again.
  */
+import { parseAddress } from './core/address.js';
 import { kinds, type Kind } from './core/call.js';
 import type { Factory } from './core/factory.js';
 import { ClerkError } from './core/errors.js';
@@ -12,56 +13,16 @@ import type { Registry } from './core/registry.js';
 import type { Runtime } from './core/runtime.js';
 import type { TlsOptions } from './core/transport.js';
 import type { Dispatcher } from 'undici';
+import type { BindOptions, ClerkOptions } from './options.js';
 import type { StaticAddresses } from './registry/static.js';
 
-/** What a clerk can be made with. Everything but the registry is optional; an unknown key is an error. */
-export interface ClerkOptions {
-  /**
-   * Where names are looked up: an object whose keys are absolute names (static addresses), or any object with a
-   * `resolve` method (a registry of your own, `firstOf(…)`, `union(…)`, `mount(…)`).
-   */
-  readonly registry: Registry | StaticAddresses;
-  /** Put in front of names that do not begin with `/`. Default: none. @see GNS G1 (working root) */
-  readonly root?: string;
-  /** Certificates for TLS. Default: what Node trusts, and no certificate of our own. */
-  readonly tls?: TlsOptions;
-  /** Connections per endpoint, 1 … 10,000. Default 64. Calls that must run at most once have as many of their own. */
-  readonly connections?: number;
-  /** Calls that may wait to be sent, per binding, 1 … 1,000,000. One more fails at once with `LIMIT`. Default 1,024. */
-  readonly maxPending?: number;
-  /** Name of this host, for `local-first`. Default: the machine's. */
-  readonly host?: string;
-  /** Zone of this host, for `local-first`. Default: none. */
-  readonly zone?: string;
-  /** Where requests go that are not for a `.clerk` host. Default: the global dispatcher as it is now. Never closed by us. */
-  readonly dispatcher?: Dispatcher;
-  /** Options handed to undici's pools: `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`, `connect` … */
-  readonly undici?: Readonly<Record<string, unknown>>;
-  /** Time, chance and sockets. Default: the real ones. Missing parts are the real ones too. */
-  readonly runtime?: Partial<Runtime>;
-  /** Where the clerk says what it cannot throw. Default: `NODE_DEBUG=binding-clerk`. */
-  readonly logger?: Logger;
-}
-
-/** What a binding can be made with. */
-export interface BindOptions {
-  /** Only endpoints whose version satisfies this semver range. Default: any. @see "Building Secure and Reliable Network Applications" B2 */
-  readonly version?: string;
-  /** How to choose. Default: the service's own rule, else `local-first` over `load-aware`. */
-  readonly policy?: PolicyWord | Policy | PolicyFunction;
-  /** Key that keeps calls together under the policy `affinity`; a function gets the call's path. Default: none. */
-  readonly affinity?: string | ((path: string) => string | undefined);
-  /** Time for a call, in ms, > 0 … 2^31 − 1. Default 10,000. */
-  readonly timeoutMs?: number;
-  /** What a repeat would do. Default: by the method. */
-  readonly kind?: Kind;
-  /** Starts the service when nobody runs it. Default: none. */
-  readonly factory?: Factory;
-}
+export type { BindOptions, ClerkOptions };
 
 /** A complete clerk configuration. */
 export interface Config {
-  readonly registry: Registry | StaticAddresses;
+  /** A port, static addresses, or the addresses of servers that stand in for one another. */
+  readonly registry: Registry | StaticAddresses | readonly string[];
+  readonly snapshotFile: string | undefined;
   readonly root: string;
   readonly tls: TlsOptions;
   readonly connections: number;
@@ -87,6 +48,8 @@ export interface BindConfig {
 
 /** Defaults that no option changes, each with its unit. */
 export const defaults = Object.freeze({
+  /** The registry on this host. */
+  registry: 'http://127.0.0.1:4711',
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
@@ -104,6 +67,7 @@ export const defaults = Object.freeze({
 const longestMs = 2 ** 31 - 1;
 const clerkKeys = [
   'registry',
+  'snapshotFile',
   'root',
   'tls',
   'connections',
@@ -139,7 +103,9 @@ const undiciKeys = [
   'strictContentLength',
   'webSocket',
 ];
-const laterClerkKeys = ['key', 'tickets', 'snapshotFile'];
+const laterClerkKeys = ['key', 'tickets'];
+/** Registries by address that are still to come. */
+const laterSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
 const bindKeys = ['version', 'policy', 'affinity', 'timeoutMs', 'kind', 'factory'];
 const laterBindKeys = ['hedge', 'tickets'];
 
@@ -149,21 +115,9 @@ const laterBindKeys = ['hedge', 'tickets'];
  * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` (root)
  */
 export function configOf(written: ClerkOptions | undefined): Config {
-  const options = written ?? ({} as ClerkOptions);
+  const options = written ?? {};
   const given = objectOf(options, 'createClerk');
   refuseUnknown(given, clerkKeys, laterClerkKeys, 'createClerk');
-  if (given.registry === undefined)
-    throw refused(
-      "createClerk needs a 'registry': an object of static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }, or an object with a resolve method",
-    );
-  if (typeof given.registry === 'string' || Array.isArray(given.registry))
-    throw refused(
-      'createClerk cannot use a registry by address in this version; give an object of static addresses, or an object with a resolve method',
-    );
-  if (typeof given.registry !== 'object' || given.registry === null)
-    throw refused(
-      `createClerk has a registry that is ${shown(given.registry)}; give an object of static addresses, or an object with a resolve method`,
-    );
   for (const key of ['undici', 'runtime', 'tls'] as const)
     if (given[key] !== undefined) objectOf(given[key], `createClerk's ${key}`);
   refuseUnknown(given.undici ?? {}, undiciKeys, [], "createClerk's undici");
@@ -178,7 +132,8 @@ export function configOf(written: ClerkOptions | undefined): Config {
   if (dispatcher !== undefined && typeof dispatcher.dispatch !== 'function')
     throw refused('createClerk has a dispatcher without a dispatch method');
   return Object.freeze({
-    registry: options.registry,
+    registry: registryOf(options.registry),
+    snapshotFile: textOf(given.snapshotFile, 'snapshotFile'),
     root:
       options.root === undefined || options.root === '/' || options.root === ''
         ? ''
@@ -218,26 +173,28 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
     version: options.version,
     policy: options.policy,
     affinity: options.affinity,
-    timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs),
-    kind: kindOf(given.kind),
+    timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
+    kind: kindOf(given.kind, `bind('${name}')`),
     factory: options.factory,
   });
 }
 
-/** Checks a time for a call. @throws {@link ClerkError} `CONFIG_INVALID` */
-export function timeoutOf(value: unknown): number {
+/** Checks a time for a call. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */
+export function timeoutOf(value: unknown, where?: string): number {
   if (typeof value !== 'number' || !(value > 0) || value > longestMs)
     throw refused(
-      `timeoutMs is ${shown(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`,
+      `${where === undefined ? '' : `${where}: `}timeoutMs is ${shown(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`,
     );
   return value;
 }
 
-/** Checks a kind. @throws {@link ClerkError} `CONFIG_INVALID` */
-export function kindOf(value: unknown): Kind | undefined {
+/** Checks a kind. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */
+export function kindOf(value: unknown, where?: string): Kind | undefined {
   if (value === undefined) return undefined;
   if (!(kinds as readonly unknown[]).includes(value))
-    throw refused(`kind is ${shown(value)}; it must be one of ${kinds.join(', ')}`);
+    throw refused(
+      `${where === undefined ? '' : `${where}: `}kind is ${shown(value)}; it must be one of ${kinds.join(', ')}`,
+    );
   return value as Kind;
 }
 
@@ -256,6 +213,35 @@ export function refuseUnknown(
       );
     throw refused(`${where} has the unknown option '${key}'; known are ${known.join(', ')}`);
   }
+}
+
+/** What stands behind the option `registry`, or in its place. */
+function registryOf(given: unknown): Config['registry'] {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given))
+    return given as Registry | StaticAddresses;
+  const written = process.env.CLERK_REGISTRY;
+  const isFromOutside = given === undefined && written !== undefined && written !== '';
+  const where = isFromOutside ? 'CLERK_REGISTRY' : "createClerk's registry";
+  const list: unknown = isFromOutside ? written.split(',') : given === undefined ? defaults.registry : given;
+  const urls = (Array.isArray(list) ? list : [list]) as readonly unknown[];
+  if (urls.length === 0) throw refused(`${where} is an empty list; give it an address, or leave it out`);
+  return Object.freeze(urls.map((url) => serverOf(url, where)));
+}
+
+function serverOf(url: unknown, where: string): string {
+  if (typeof url !== 'string')
+    throw refused(
+      `${where} has ${shown(url)} where an address should be; give addresses such as 'http://127.0.0.1:4711', an object of static addresses, or an object with a resolve method`,
+    );
+  const scheme = /^([a-z0-9+]+):/i.exec(url.trim())?.[1]?.toLowerCase() ?? '';
+  if (laterSchemes.includes(scheme))
+    throw refused(
+      `${where} has an address of the form '${scheme}:', which this version does not support yet; give the address of a registry server`,
+    );
+  const { protocol, text } = parseAddress(url.trim());
+  if (protocol === 'tcp')
+    throw refused(`${where} has the address '${text}'; it must begin with http: or https:`);
+  return text;
 }
 
 function objectOf(value: unknown, where: string): Record<string, unknown> {

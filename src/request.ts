@@ -31,8 +31,18 @@ export interface RequestOptions extends CallOptions {
   /** As undici takes them. */
   readonly headers?: Dispatcher.RequestOptions['headers'];
   /** String, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. Streams are sent once. */
-  readonly body?: unknown;
-  /** Query parameters, added to `path`. */
+  readonly body?:
+    | Dispatcher.DispatchOptions['body']
+    | ArrayBuffer
+    | ArrayBufferView
+    | URLSearchParams
+    | FormData
+    | Blob
+    | ReadableStream
+    | Iterable<string | Uint8Array>
+    | AsyncIterable<string | Uint8Array>
+    | undefined;
+  /** Query parameters, added to `path`. A plain object. */
   readonly query?: Record<string, unknown>;
   /** undici's word for `kind: 'idempotent'`. */
   readonly idempotent?: boolean;
@@ -96,13 +106,47 @@ export function checkRequest(options: RequestOptions, name: string): void {
       throw refused(name, `has the unknown option '${key}'; known are ${[...requestKeys].join(', ')}`);
   }
   const path: unknown = options.path;
-  if (typeof path !== 'string' || !path.startsWith('/'))
+  if (typeof path !== 'string' || path[0] !== '/')
     throw refused(name, `has the path ${String(path)}; it must be a string that begins with '/'`);
-  if (options.signal !== undefined) signalOf(options.signal);
+  if (typeof options.method === 'string' && options.method.toUpperCase() === 'CONNECT')
+    throw refused(name, 'has the method CONNECT, which opens a tunnel; use call() or acquire() for that');
+  if (options.query !== undefined && !isPlainObject(options.query))
+    throw refused(name, 'has a query that is no plain object; write it as { key: value }');
+  if (options.signal !== undefined) signalOf(options.signal, `A request of ${name}`);
+}
+
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function refused(name: string, what: string): ClerkError {
   return new ClerkError('CONFIG_INVALID', `A request of ${name} ${what}`);
+}
+
+/**
+ * The request of a method that takes its path before the other options, or within them.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID`
+ */
+export function requestOf(
+  path: string | RequestOptions,
+  more: Omit<RequestOptions, 'path'> | undefined,
+  where: string,
+): RequestOptions {
+  if (typeof path !== 'string') {
+    if (more !== undefined)
+      throw new ClerkError('CONFIG_INVALID', `${where} has options twice; put all of them into one object`);
+    return path;
+  }
+  if (more === undefined) return { path };
+  if (typeof more === 'object' && (more as object | null) !== null && 'path' in more)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `${where} has a path twice: '${path}' and within its options; leave one of them out`,
+    );
+  return { ...more, path };
 }
 
 /**

@@ -5,14 +5,18 @@ import { ClerkError } from './core/errors.js';
 /**
  * Checks a signal.
  *
+ * @param where - who has it
  * @throws {@link ClerkError} `CONFIG_INVALID`
  */
-export function signalOf(signal: unknown): AbortSignal | undefined {
+export function signalOf(signal: unknown, where?: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {
     // As fetch does: one signal for many calls is no leak, and Node would warn of one at the eleventh.
     if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
     return signal;
   }
-  throw new ClerkError('CONFIG_INVALID', 'signal must be an AbortSignal');
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `${where === undefined ? '' : `${where}: `}signal must be an AbortSignal`,
+  );
 }

@@ -12,11 +12,12 @@ import { hostOfName } from './core/host.js';
 import type { Snapshot } from './core/registry.js';
 import type { Channel } from './core/transport.js';
 import { defaults } from './config.js';
+import { launcherOf } from './factory/launcher.js';
 import { Starter } from './factory/starter.js';
 import { EndpointTable } from './health/table.js';
 import { retryBudget } from './invoke/budget.js';
 import { AttemptLimits } from './invoke/limits.js';
-import { checkResolution } from './resolve/checking.js';
+import { checkResolution } from './resolve/resolution.js';
 import type { Shared } from './shared.js';
 
 /** While the registry is in trouble, a name in use is asked for this often, in ms. */
@@ -44,12 +45,14 @@ export class Target {
   #watching = false;
   #closed = false;
   readonly #starter: Starter;
+  readonly #launcher: Factory | undefined;
 
   constructor(
     readonly name: string,
     readonly shared: Shared,
   ) {
     const { clock, reporter } = shared;
+    this.#launcher = launcherOf(shared.registry);
     this.#starter = new Starter(name, clock, reporter, shared.signal);
     this.table = new EndpointTable({
       name,
@@ -72,6 +75,11 @@ export class Target {
   /** Endpoints that a factory of this program has started. */
   get started(): readonly Endpoint[] {
     return this.#started;
+  }
+
+  /** What can start it where the program has no factory: the registry, if it says so. */
+  get launcher(): Factory | undefined {
+    return this.#answer?.startable === true ? this.#launcher : undefined;
   }
 
   /** Whether a call may use what is known, at once. Asks ahead of time when an answer that is in use grows old. */
@@ -105,7 +113,12 @@ export class Target {
 
   /** Takes over an answer. */
   adopt(answer: Answer): void {
-    if (this.#closed || answer === this.#answer) return;
+    if (this.#closed) return;
+    if (answer === this.#answer) {
+      // Nothing newer came of a look-up ahead of time.
+      if (this.#refreshAt === Infinity) this.#refreshAt = this.shared.clock.now() + staleAgainMs;
+      return;
+    }
     const before = this.#answer;
     this.#answer = answer;
     // Asked again when four fifths are over, a little spread, so that no call ever waits for it.
@@ -137,6 +150,8 @@ export class Target {
       else this.#starter.succeeded();
     }
     this.#populateFrom(await this.#starter.start(factory));
+    // Whom the registry knows goes before who was started: it may know others by now.
+    if (factory === this.#launcher) await this.lookAgain(new Set());
   }
 
   /** Finishes what is in flight and forgets the rest. */
@@ -220,10 +235,15 @@ export class Target {
     };
   }
 
-  /** Addresses that can be used from here; a unix socket only on its own host. */
+  /**
+   * Addresses that can be used from here: a unix socket only on its own host, and so a loopback address, unless it is
+   * all there is, since from elsewhere it leads to somebody else.
+   */
   #usable(endpoint: Endpoint): readonly Address[] {
-    const here = endpoint.host === undefined || endpoint.host === this.shared.standpoint.host;
-    return endpoint.addresses.map(parseAddress).filter((address) => address.socketPath === undefined || here);
+    const all = endpoint.addresses.map(parseAddress);
+    if (endpoint.host === undefined || endpoint.host === this.shared.standpoint.host) return all;
+    const reachable = all.filter((address) => !isLocal(address));
+    return reachable.length > 0 ? reachable : all.filter((address) => address.socketPath === undefined);
   }
 
   #suspect(endpoint: string): void {

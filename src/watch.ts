@@ -1,12 +1,13 @@
 /**
  * Changes of names as an async iterator. Registries give whole snapshots; the differences are found here. A registry
- * that cannot push is asked again and again instead.
+ * that cannot push is asked again and again instead, and a round of questions that hangs is given up for the next.
  */
 import type { Endpoint } from './core/endpoint.js';
-import { sleep } from './core/clock.js';
+import { sleep, within } from './core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
 import type { Snapshot } from './core/registry.js';
-import { checkResolution } from './resolve/checking.js';
+import { defaults } from './config.js';
+import { checkResolution } from './resolve/resolution.js';
 import type { Shared } from './shared.js';
 
 /** A name has come, or is not what it was. */
@@ -36,7 +37,7 @@ export type Change = PutChange | DeleteChange;
 
 /** How often a registry that cannot push is asked, in ms. */
 const pollMs = 2_000;
-/** Changes that wait for a slow reader; more are folded into what the name is now. */
+/** A reader that waits for the next change. */
 type Waiter = { resolve(result: IteratorResult<Change>): void; reject(error: unknown): void };
 
 /** Follows a glob until the loop is left, the signal aborts or the clerk is closed. */
@@ -166,7 +167,7 @@ async function poll(
   onSnapshot: (snapshot: Snapshot) => void,
 ): Promise<void> {
   const { registry, clock } = shared;
-  const context = { signal: shared.signal, suspects: new Set<string>() };
+  const suspects = new Set<string>();
   const wild = glob.includes('*');
   if (wild && registry.list === undefined)
     throw new ClerkError(
@@ -175,17 +176,38 @@ async function poll(
     );
   while (!isDone()) {
     try {
-      const names = wild ? ((await registry.list?.(glob, context))?.map(({ name }) => name) ?? []) : [glob];
-      onSnapshot(
-        new Map(
-          await Promise.all(
-            names.map(async (name) => [name, await registry.resolve(name, context)] as const),
-          ),
-        ),
-      );
+      const snapshot = await bounded(shared, async (signal) => {
+        const found = wild ? await registry.list?.(glob, { signal }) : undefined;
+        const names = wild ? (found ?? []).map(({ name }) => name) : [glob];
+        const answers = names.map(
+          async (name) => [name, await registry.resolve(name, { signal, suspects, clock })] as const,
+        );
+        return new Map(await Promise.all(answers));
+      });
+      onSnapshot(snapshot);
     } catch (error) {
       shared.logger.warn(`The registry could not be asked for ${glob}: ${reasonOf(error)}`);
     }
     await sleep(clock, pollMs, false);
+  }
+}
+
+/** One round of questions: given up when it takes too long, and when the clerk is closed. */
+async function bounded<T>(shared: Shared, round: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { clock, signal } = shared;
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(signal.reason);
+  signal.addEventListener('abort', stop);
+  try {
+    return await within(clock, defaults.lookupTimeoutMs, round(controller.signal), () => {
+      const error = new ClerkError(
+        'REGISTRY_UNREACHABLE',
+        `it did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+      );
+      controller.abort(error);
+      return error;
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -90,6 +90,12 @@ test('each run of one style is painted once', () => {
   expect(row.toText((style, text) => `<${style} ${text}>`)).toBe(' <harm ab><heal c>');
 });
 
+test('the registry is told of as such', () => {
+  expect(story([{ at: 2_000, replica: 'registry', what: 'restarted' }], plain)).toEqual([
+    '   2.00 s  ▶ the registry is started again, at the same port',
+  ]);
+});
+
 test('the story tells faults, and what the clerk did about them', () => {
   expect(story(incidents, plain)).toEqual([
     '   2.00 s  ✖ replica a is killed (SIGKILL): connections break or are refused',

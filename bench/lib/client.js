@@ -1,6 +1,6 @@
 /**
- * A process that calls in one way and measures itself: closed loops for what a call costs, open loops for what callers feel.
- * Every way has a process of its own, as it would in a program, so that no way's code is optimised for another's.
+ * A process that calls and measures itself: closed loops for what a call costs, open loops for what callers feel. It calls
+ * in one way, or in two that are compared, so that no third way's code is optimised along with theirs.
  */
 import { Session } from 'node:inspector/promises';
 import { answering } from './children.js';
@@ -15,7 +15,8 @@ answering({
   async prepare({ way: name, origins, subject }) {
     way = await ways[name](origins, subject);
   },
-  closed: closedLoop,
+  closed: (input) => closedLoop(way, input),
+  duel,
   open: openLoop,
   profile,
 });
@@ -23,11 +24,11 @@ answering({
 /**
  * A number of calls, so many at a time, each caller beginning its next when its last has ended.
  *
- * @param {{ calls: number, concurrency: number }} input
+ * @param {import('./ways.js').Way} way
+ * @param {{ calls: number, concurrency: number }} load
  * @returns {Promise<{ cpuUs: number, wallUs: number }>} per call
  */
-async function closedLoop({ calls, concurrency }) {
-  const { call } = way;
+async function closedLoop({ call }, { calls, concurrency }) {
   let begun = 0;
   const caller = async () => {
     while (begun < calls) {
@@ -44,6 +45,34 @@ async function closedLoop({ calls, concurrency }) {
 }
 
 /**
+ * Two ways in turn, in short rounds: each goes first in every other round, so that whatever the machine does meanwhile,
+ * and whatever garbage one leaves for the other, meets both alike.
+ *
+ * @param {{ ways: { way: string, origins: string[] }[], subject?: string, loads: import('./rounds.js').Load[] }} input
+ * @returns {Promise<import('./rounds.js').Rounds[][]>} by load, then by way
+ */
+async function duel({ ways: pair, subject, loads }) {
+  const both = [];
+  for (const { way: name, origins } of pair) both.push(await ways[name](origins, subject));
+  const results = [];
+  for (const { concurrency, rounds, calls, warmCalls } of loads) {
+    for (const one of [...both, ...both]) await closedLoop(one, { calls: warmCalls, concurrency });
+    /** @type {import('./rounds.js').Rounds[]} */
+    const samples = both.map(() => ({ cpuUs: [], wallUs: [] }));
+    for (let round = 0; round < rounds; round++) {
+      for (const side of round % 2 === 0 ? [0, 1] : [1, 0]) {
+        const { cpuUs, wallUs } = await closedLoop(both[side], { calls, concurrency });
+        samples[side].cpuUs.push(cpuUs);
+        samples[side].wallUs.push(wallUs);
+      }
+    }
+    results.push(samples);
+  }
+  await Promise.all(both.map(({ close }) => close()));
+  return results;
+}
+
+/**
  * Where the time of a closed loop goes: share of samples by function, most first.
  *
  * @param {{ calls: number, concurrency: number }} input
@@ -55,7 +84,7 @@ async function profile(input) {
   await session.post('Profiler.enable');
   await session.post('Profiler.setSamplingInterval', { interval: 200 });
   await session.post('Profiler.start');
-  await closedLoop(input);
+  await closedLoop(way, input);
   const { profile: result } = await session.post('Profiler.stop');
   session.disconnect();
   /** @type {Map<string, number>} */

@@ -1,6 +1,6 @@
 /** Rows that compare what a call costs: the same contest, verdicts and bars, over different ways of calling. */
 import { barPlot } from './bars.js';
-import { contest, control, means, ratio } from './rounds.js';
+import { contest, ratio } from './rounds.js';
 import { median } from './stats.js';
 import { ratioText } from './table.js';
 import { isOurs, titles } from './ways.js';
@@ -22,36 +22,43 @@ import { isOurs, titles } from './ways.js';
  */
 export async function contestRow(context, { plot, title, calls, seconds, contestants, comparisons }) {
   const { quick } = context;
+  const pairs = comparisons.flatMap(({ base, keys }) => [base, ...keys].map((rival) => ({ base, rival })));
   const results = await contest(context, {
     contestants,
-    generations: quick ? 1 : 3,
+    pairs,
+    generations: quick ? 1 : 4,
     seconds,
     loads: [
-      { concurrency: 64, rounds: quick ? 5 : 10, calls, warmCalls: 4 * calls },
-      { concurrency: 1, rounds: quick ? 6 : 12, calls: calls / 4, warmCalls: calls },
+      { concurrency: 64, rounds: 10, calls, warmCalls: 3 * calls },
+      { concurrency: 1, rounds: 10, calls: calls / 4, warmCalls: calls / 2 },
     ],
   });
   const verdicts = [];
   const groups = [];
   /** @type {Record<string, unknown>} */
   const details = {};
-  const microseconds = (rounds) => median(means(rounds));
-  for (const [concurrency, samples] of results) {
+  for (const [concurrency, duels] of results) {
+    /** @type {Record<string, { cpu: number, wall: number }>} */
+    const costs = {};
+    const duelOf = (base, rival) => duels[pairs.findIndex((one) => one.base === base && one.rival === rival)];
+    const costOf = ({ cpuUs, wallUs }) => ({ cpu: median(cpuUs), wall: median(wallUs) });
     for (const { title: side, base, keys, goal, goalText, reached } of comparisons) {
       const suffix = `${side === '' ? '' : `, ${side}`}, concurrency ${concurrency}`;
-      const again = control(samples[base].cpuUs);
+      const again = ratio(duelOf(base, base), 'cpuUs');
+      costs[base] = costOf(duelOf(base, base).base);
       const ratios = keys.map((key) => {
-        const { way } = contestants[key];
+        const duel = duelOf(base, key);
+        costs[key] = costOf(duel.rival);
         return {
           key,
-          way,
-          cpu: ratio(samples, key, base, 'cpuUs'),
-          wall: ratio(samples, key, base, 'wallUs'),
+          way: contestants[key].way,
+          cpu: ratio(duel, 'cpuUs'),
+          wall: ratio(duel, 'wallUs'),
         };
       });
       const baseTitle = titles[contestants[base].way];
       const peers = [
-        `${baseTitle} ${microseconds(samples[base].cpuUs).toFixed(1)} µs (control ${again.median.toFixed(3)})`,
+        `${baseTitle} ${costs[base].cpu.toFixed(1)} µs (control ${again.median.toFixed(3)})`,
         ...ratios
           .filter(({ way }) => !isOurs(way))
           .map(({ way, cpu }) => `${titles[way]} ${cpu.median.toFixed(2)}`),
@@ -60,7 +67,7 @@ export async function contestRow(context, { plot, title, calls, seconds, contest
         verdicts.push({
           what: titles[way] + suffix,
           goal: goalText,
-          ours: `${microseconds(samples[key].cpuUs).toFixed(1)} µs CPU`,
+          ours: `${costs[key].cpu.toFixed(1)} µs CPU`,
           peers: peers.join('; '),
           ratio: ratioText(cpu),
           reached: reached(cpu.median),
@@ -79,12 +86,7 @@ export async function contestRow(context, { plot, title, calls, seconds, contest
         ],
       });
     }
-    details[`µs per call, concurrency ${concurrency}`] = Object.fromEntries(
-      Object.entries(samples).map(([key, { cpuUs, wallUs }]) => [
-        key,
-        { cpu: microseconds(cpuUs), wall: microseconds(wallUs) },
-      ]),
-    );
+    details[`µs per call, concurrency ${concurrency}`] = costs;
   }
   const count = groups[0].bars[0].spread.count;
   const base = [...new Set(comparisons.map((comparison) => titles[contestants[comparison.base].way]))].join(

@@ -19,7 +19,8 @@ answering({
       for (let i = 0; i < times; i++) {
         // The clock moves, as it does from call to call.
         context.now += 0.05;
-        seen += picker(context).pending;
+        // Who was chosen is not looked at: among thousands that alone would be a miss of the cache, whoever chose.
+        if (picker(context) !== undefined) seen++;
       }
       return seen;
     });
@@ -38,7 +39,7 @@ answering({
       let seen = 0;
       for (let i = 0; i < times; i++) {
         at += 0.05;
-        seen += peer.pick(at, undefined).pending;
+        if (peer.pick(at, undefined) !== undefined) seen++;
       }
       return seen;
     });

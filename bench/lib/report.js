@@ -41,8 +41,8 @@ export function writeReport(rows, { quick, seed, seconds, failures, loadBefore, 
   writeFileSync(new URL(`${prefix}latest.json`, folder), `${JSON.stringify(data, null, 2)}\n`);
   const notes = [
     `Load average of the machine ${loads.before.toFixed(1)} before the run and ${loads.after.toFixed(1)} after it.`,
-    'Ratios are client CPU per call, ours to the peer’s within one round; rounds are interleaved, every way of calling has a process of its own.',
-    '“control” is the base measured against itself in another process: what differs there is the method, not the code. Base and ours run as two processes each, whose mean counts.',
+    'Ratios are client CPU per call, each way to its base in the round beside it: two ways in one process, short rounds in turn, several processes for each pair; the median counts.',
+    '“control” is the base measured against a second one of itself in the same way: what differs there is the method, not the code.',
     ...rows.flatMap(({ notes: list = [] }) => list),
     ...failures.map((failure) => `Not measured: ${failure}`),
   ];

@@ -1,41 +1,35 @@
 /**
- * What a call costs, side by side: interleaved rounds over processes of their own, in an order shuffled by the seed.
- * A ratio compares two ways within one round, a few hundred ms apart, so that a machine that is busy now and idle then
- * treats both alike. Several generations of processes, since the optimiser's luck lasts as long as a process.
+ * What a call costs, side by side: two ways in one process, in short rounds taken in turn, so that a machine that is busy now
+ * and idle then treats both alike. A ratio compares two rounds that lie next to each other. Several processes for each pair,
+ * begun in an order shuffled by the seed, since the optimiser's luck lasts as long as a process.
  */
 import { Child } from './children.js';
 import { seeded, shuffled, spread } from './stats.js';
 
-/** @typedef {{ way: string, servers: number, copies?: number }} Contestant - copies: how many processes do the same; their mean counts */
+/** @typedef {{ way: string, servers: number }} Contestant */
+/** @typedef {{ concurrency: number, rounds: number, calls: number, warmCalls: number }} Load - rounds of so many calls of each way, in each process */
+/** @typedef {Record<'cpuUs' | 'wallUs', number[]>} Rounds - per call, round by round */
+/** @typedef {{ base: Rounds, rival: Rounds }} Duel - the same rounds of both */
 
 /**
  * @typedef {object} Contest
- * @property {Record<string, Contestant>} contestants - by the key that results go by
- * @property {{ concurrency: number, rounds: number, calls: number, warmCalls: number }[]} loads - rounds of so many calls in each generation
- * @property {number} generations
+ * @property {Record<string, Contestant>} contestants
+ * @property {{ base: string, rival: string }[]} pairs - keys of contestants; a base against itself is the control
+ * @property {Load[]} loads
+ * @property {number} generations - processes for each pair
  * @property {number} seconds - another generation is not begun when it would end later than this
  */
-
-/** @typedef {Record<'cpuUs' | 'wallUs', number[][]>} Rounds - by round, then by copy */
-/** @typedef {Record<string, Rounds>} Samples */
 
 /**
  * @param {import('./context.js').Context} context
  * @param {Contest} contest
- * @returns {Promise<Map<number, Samples>>} by concurrency
+ * @returns {Promise<Map<number, Duel[]>>} by concurrency, then by pair
  */
-export async function contest(context, { contestants, loads, generations, seconds }) {
-  const keys = Object.keys(contestants);
-  const runners = keys.flatMap((key) =>
-    Array.from({ length: contestants[key].copies ?? 1 }, (_, copy) => ({ key, copy, ...contestants[key] })),
-  );
+export async function contest(context, { contestants, pairs, loads, generations, seconds }) {
   const random = seeded(context.seed);
-  /** @type {Map<number, Samples>} */
+  /** @type {Map<number, Duel[]>} */
   const results = new Map(
-    loads.map(({ concurrency }) => [
-      concurrency,
-      Object.fromEntries(keys.map((key) => [key, { cpuUs: [], wallUs: [] }])),
-    ]),
+    loads.map(({ concurrency }) => [concurrency, pairs.map(() => ({ base: none(), rival: none() }))]),
   );
   const { child: server, origins } = await context.serve(['a', 'b', 'c'].map((replica) => ({ replica })));
   try {
@@ -44,34 +38,33 @@ export async function contest(context, { contestants, loads, generations, second
       const spent = (performance.now() - began) / 1_000;
       // The same for all, whatever the figures say so far: a busy machine gets fewer rounds, not other ones.
       if (generation > 1 && (spent * generation) / (generation - 1) > seconds) break;
-      /** @type {Map<object, Child>} */
-      const children = new Map();
-      const ask = (runner, task, input) => /** @type {Child} */ (children.get(runner)).ask(task, input);
-      try {
-        for (const runner of shuffled(runners, random)) {
-          const { way, servers } = runner;
-          children.set(runner, new Child('./client.js'));
-          await ask(runner, 'prepare', { way, origins: origins.slice(0, servers), subject: context.subject });
-        }
-        for (const { concurrency, rounds, calls, warmCalls } of loads) {
-          const samples = /** @type {Samples} */ (results.get(concurrency));
-          for (const runner of shuffled(runners, random)) {
-            await ask(runner, 'closed', { calls: warmCalls, concurrency });
-          }
-          for (let round = 0; round < rounds; round++) {
-            for (const key of keys) for (const measure of measures) samples[key][measure].push([]);
-            for (const runner of shuffled(runners, random)) {
-              const cost = await ask(runner, 'closed', { calls, concurrency });
-              for (const measure of measures) {
-                /** @type {number[]} */ (samples[runner.key][measure].at(-1))[runner.copy] = cost[measure];
-              }
+      for (const pair of shuffled(pairs, random)) {
+        const keys = [pair.base, pair.rival];
+        // Who is made first, and so optimised first, changes from process to process.
+        if (generation % 2 === 0) keys.reverse();
+        const client = new Child('./client.js');
+        try {
+          const byLoad = await client.ask('duel', {
+            ways: keys.map((key) => ({
+              way: contestants[key].way,
+              origins: origins.slice(0, contestants[key].servers),
+            })),
+            subject: context.subject,
+            loads,
+          });
+          byLoad.forEach((sides, i) => {
+            const [base, rival] = generation % 2 === 0 ? [sides[1], sides[0]] : sides;
+            const duel = /** @type {Duel[]} */ (results.get(loads[i].concurrency))[pairs.indexOf(pair)];
+            for (const measure of measures) {
+              duel.base[measure].push(...base[measure]);
+              duel.rival[measure].push(...rival[measure]);
             }
-          }
-          context.log(`generation ${generation} of ${generations}, concurrency ${concurrency}`);
+          });
+        } finally {
+          await client.end();
         }
-      } finally {
-        await Promise.all([...children.values()].map((child) => child.end()));
       }
+      context.log(`generation ${generation} of ${generations}`);
     }
   } finally {
     await server.end();
@@ -80,23 +73,14 @@ export async function contest(context, { contestants, loads, generations, second
 }
 
 const measures = /** @type {const} */ (['cpuUs', 'wallUs']);
-
-/** Mean over the copies, for each round. @param {number[][]} rounds */
-export const means = (rounds) =>
-  rounds.map((copies) => copies.reduce((sum, value) => sum + value, 0) / copies.length);
-
-/** What the second copy takes of what the first takes, round by round: how far the method itself is off. @param {number[][]} rounds */
-export const control = (rounds) => spread(rounds.map(([first, second]) => second / first));
+/** @returns {Rounds} */
+const none = () => ({ cpuUs: [], wallUs: [] });
 
 /**
- * Ratios of one contestant to another, round by round.
+ * Ratios of a rival to its base, round by round.
  *
- * @param {Samples} samples
- * @param {string} key
- * @param {string} base
+ * @param {Duel} duel
  * @param {'cpuUs' | 'wallUs'} measure
  */
-export function ratio(samples, key, base, measure = 'cpuUs') {
-  const below = means(samples[base][measure]);
-  return spread(means(samples[key][measure]).map((value, i) => value / below[i]));
-}
+export const ratio = ({ base, rival }, measure) =>
+  spread(rival[measure].map((value, i) => value / base[measure][i]));

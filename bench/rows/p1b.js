@@ -9,11 +9,11 @@ export const run = (context) =>
   contestRow(context, {
     plot: 'p1b',
     title: 'P1b  One whole JSON body',
-    calls: 4_000,
-    seconds: 70,
+    calls: 2_000,
+    seconds: 30,
     contestants: {
-      pool: { way: 'pool-json', servers: 1, copies: 2 },
-      clerk: { way: 'clerk-json', servers: 1, copies: 2 },
+      pool: { way: 'pool-json', servers: 1 },
+      clerk: { way: 'clerk-json', servers: 1 },
       dispatch: { way: 'dispatch-json', servers: 1 },
     },
     comparisons: [

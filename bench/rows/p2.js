@@ -15,14 +15,14 @@ export const run = (context) =>
   contestRow(context, {
     plot: 'p2',
     title: 'P2  One warm fetch',
-    calls: 1_600,
-    seconds: 140,
+    calls: 800,
+    seconds: 60,
     contestants: {
-      agent: { way: 'fetch-agent', servers: 1, copies: 2 },
-      'clerk.fetch': { way: 'fetch-clerk', servers: 1, copies: 2 },
-      'clerk.dispatcher': { way: 'fetch-clerk-dispatcher', servers: 1, copies: 2 },
-      'built-in, agent': { way: 'node-fetch-agent', servers: 1, copies: 2 },
-      'built-in, clerk.dispatcher': { way: 'node-fetch-clerk-dispatcher', servers: 1, copies: 2 },
+      agent: { way: 'fetch-agent', servers: 1 },
+      'clerk.fetch': { way: 'fetch-clerk', servers: 1 },
+      'clerk.dispatcher': { way: 'fetch-clerk-dispatcher', servers: 1 },
+      'built-in, agent': { way: 'node-fetch-agent', servers: 1 },
+      'built-in, clerk.dispatcher': { way: 'node-fetch-clerk-dispatcher', servers: 1 },
     },
     comparisons: [
       { title: '', base: 'agent', keys: ['clerk.fetch', 'clerk.dispatcher'], ...goal },

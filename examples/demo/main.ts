@@ -1,17 +1,22 @@
 /**
- * The demo: three replicas as real processes and steady calls; one replica is killed, one is stopped, both come back.
- * Then a service that nobody runs is called by fifty at once, killed, and called by fifty again. Exits with 1 if a
+ * The demo: a registry and three replicas as real processes, and steady calls. One replica is killed, one is stopped,
+ * both come back, and the registry itself is killed and started again meanwhile. Then a service that nobody runs is
+ * called by fifty at once and started by the registry's launcher, killed, and called by fifty again. Exits with 1 if a
  * call failed, or if fifty callers had a service started other than once.
  *
- *   npm run demo              takes about 18 s
- *   npm run demo -- --short   takes about 8 s
+ *   npm run demo              takes about 20 s
+ *   npm run demo -- --short   takes about 10 s
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClerk } from 'binding-clerk';
+import { Registry, tell, writeManifest } from '../lib/registry.js';
 import { coloured, plain } from './paint.js';
 import type { Rush } from './recording.js';
-import { Replica } from './replicas.js';
-import { callAtOnce, callSteadily, type Deed, type Notebook } from './runs.js';
+import { endProcess, Replica } from './processes.js';
+import { callAtOnce, callSteadily, type Answer, type Deed, type Notebook } from './runs.js';
 import { Screen } from './screen.js';
 import { bars, conclusion, figures, story, wentWell } from './story.js';
 import { timeline } from './timeline.js';
@@ -29,36 +34,43 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 
 const screen = new Screen(process.stdout);
 const paint = screen.colour ? coloured : plain;
-const [a, b, c] = [new Replica('a'), new Replica('b'), new Replica('c')];
-const reports = new Replica('reports');
+const folder = mkdtempSync(join(tmpdir(), 'clerk-demo-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const registry = new Registry(folder);
+const replicas = ['a', 'b', 'c'].map((name) => new Replica(name, registry)) as [Replica, Replica, Replica];
+const [a, b] = replicas;
 const deeds: readonly Deed[] = [
-  { at: 3 * secondMs, replica: a, what: 'killed' },
-  { at: 6 * secondMs, replica: a, what: 'restarted' },
-  { at: 8.5 * secondMs, replica: b, what: 'stopped' },
-  { at: 12 * secondMs, replica: b, what: 'continued' },
+  { at: 2 * secondMs, program: a, what: 'killed' },
+  { at: 4 * secondMs, program: registry, what: 'killed' },
+  { at: 5.5 * secondMs, program: a, what: 'restarted' },
+  { at: 7.5 * secondMs, program: registry, what: 'restarted' },
+  { at: 9 * secondMs, program: b, what: 'stopped' },
+  { at: 12 * secondMs, program: b, what: 'continued' },
 ];
 const notebook: Notebook = { calls: [], incidents: [] };
 const onDemand: Rush[] = [];
 
-screen.say('Three replicas of /shop/orders are starting');
-await Promise.all([a.start(), b.start(), c.start()]);
-const clerk = createClerk({ registry: { '/shop/orders': [a.endpoint, b.endpoint, c.endpoint] } });
+screen.say('A registry and three replicas of /shop/orders are starting');
+await writeManifest(folder, 'reports', '/shop/reports', new URL('replica.ts', import.meta.url));
+await registry.start();
+const clerk = createClerk({ registry: registry.url });
+await tell(registry.url, 'define', { name: '/shop/reports', launch: { manifest: 'reports' } });
+await Promise.all(replicas.map((replica) => replica.start()));
+for await (const change of clerk.watch('/shop/orders')) {
+  if (change.type === 'put' && change.endpoints.length === replicas.length) break;
+}
 
 screen.say(
-  `They are called 100 times a second for ${durationMs / 1_000} s; a is killed, b is stopped, both come back`,
+  `They are called 100 times a second for ${durationMs / 1_000} s; a is killed, then the registry, then b is stopped, and all come back`,
 );
 const drawing = setInterval(() => screen.draw(picture()), 125);
 await callSteadily(clerk, '/shop/orders', durationMs, deeds, notebook);
 
-const service = clerk.bind('/shop/reports', {
-  factory: async () => {
-    await reports.start();
-    return reports.endpoint;
-  },
-});
+const service = clerk.bind('/shop/reports');
 screen.say(`/shop/reports, which nobody runs, is called by ${callers} at once`);
 onDemand.push(await callAtOnce(clerk, service, callers, 'nobody runs it'));
-await reports.kill();
+const { pid } = await service.json<Answer>('/');
+await endProcess(pid);
 screen.say(`It is killed, and called by ${callers} at once again`);
 onDemand.push(await callAtOnce(clerk, service, callers, 'it was killed'));
 clearInterval(drawing);
@@ -67,7 +79,8 @@ await clerk.close();
 const result = [notebook.calls, onDemand] as const;
 screen.finish([...picture(), '', ...conclusion(...result, paint), '']);
 process.exitCode = wentWell(...result) ? 0 : 1;
-await Promise.all([a, b, c, reports].map((replica) => replica.kill()));
+await tell(registry.url, 'stop', { name: '/shop/reports' });
+await Promise.all([...replicas, registry].map((program) => program.kill()));
 
 /** All that is to be seen so far. */
 function picture(): string[] {

@@ -2,12 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Binding, Clerk } from 'binding-clerk';
 import type { Call, Incident, Rush } from './recording.js';
-import type { Replica } from './replicas.js';
+import type { Program } from '../lib/program.js';
 
-/** Something that is done to a replica, at some time of the run in ms. */
+/** What a replica answers. */
+export interface Answer {
+  readonly replica: string;
+  readonly pid: number;
+}
+
+/** Something that is done to a process, at some time of the run in ms. */
 export interface Deed {
   readonly at: number;
-  readonly replica: Replica;
+  readonly program: Program;
   readonly what: 'killed' | 'restarted' | 'stopped' | 'continued';
 }
 
@@ -33,17 +39,17 @@ export async function callSteadily(
   const note = (replica: string, what: Incident['what'], reason?: string): void => {
     incidents.push({ at: clock(), replica, what, ...(reason === undefined ? {} : { reason }) });
   };
-  clerk.on('ejected', ({ endpoint, reason }) => note(endpoint, 'ejected', reason));
-  clerk.on('revived', ({ endpoint }) => note(endpoint, 'revived'));
-  clerk.on('failover', ({ from }) => note(from, 'failover'));
+  clerk.on('ejected', ({ endpoint, reason }) => note(replicaOf(endpoint), 'ejected', reason));
+  clerk.on('revived', ({ endpoint }) => note(replicaOf(endpoint), 'revived'));
+  clerk.on('failover', ({ from }) => note(replicaOf(from), 'failover'));
 
-  const underWay: Promise<unknown>[] = deeds.map(async ({ at, replica, what }) => {
+  const underWay: Promise<unknown>[] = deeds.map(async ({ at, program, what }) => {
     await sleep(at - clock());
-    note(replica.name, what);
-    if (what === 'killed') await replica.kill();
-    else if (what === 'restarted') await replica.start();
-    else if (what === 'stopped') replica.stop();
-    else replica.goOn();
+    note(program.name, what);
+    if (what === 'killed') await program.kill();
+    else if (what === 'restarted') await program.start();
+    else if (what === 'stopped') program.stop();
+    else program.goOn();
   });
   const due = (): number => Math.min(clock(), durationMs - betweenCallsMs) / betweenCallsMs;
   for (let made = 0; made * betweenCallsMs < durationMs;) {
@@ -73,11 +79,16 @@ export async function callAtOnce(
 async function callOnce(service: Binding, clock: () => number, calls: Call[]): Promise<void> {
   const at = clock();
   try {
-    const { replica } = await service.json<{ readonly replica: string }>('/');
+    const { replica } = await service.json<Answer>('/');
     calls.push({ at, ms: clock() - at, by: replica });
   } catch (error) {
     calls.push({ at, ms: clock() - at, by: undefined, error: String(error) });
   }
+}
+
+/** `a.2` is the second life of replica a. */
+function replicaOf(instance: string): string {
+  return instance.split('.')[0] as string;
 }
 
 function stopwatch(): () => number {

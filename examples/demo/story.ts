@@ -24,7 +24,8 @@ export function story(incidents: readonly Incident[], paint: Paint): string[] {
     const time = paint('faint', `${(at / 1_000).toFixed(2).padStart(7)} s `);
     if (isFault(incident)) {
       const { sign, style } = faults[incident.what];
-      return [`${time} ${paint(style, sign)} replica ${replica} ${done[incident.what]}`];
+      const subject = replica === 'registry' ? 'the registry' : `replica ${replica}`;
+      return [`${time} ${paint(style, sign)} ${subject} ${done[incident.what]}`];
     }
     if (what === 'revived') return [`${time}   ${paint('clerk', `clerk uses ${replica} again`)}: it answers`];
     if (what !== 'ejected') return [];

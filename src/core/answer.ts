@@ -20,6 +20,10 @@ export interface Answer {
   readonly revision: string;
   /** As the registry wrote it; empty when it wrote none. */
   readonly incarnation: string;
+  /** Whether the registry can have it started when nobody runs it. */
+  readonly startable?: boolean;
+  /** The longest lease of its endpoints, in ms, where the registry says it. */
+  readonly leaseMs?: number;
   /** For how long it may be used, in ms from {@link Answer.askedAt}. */
   readonly ttlMs: number;
   /** When the question was sent, on `Runtime.now()`'s scale. @see promises C1.1 */

@@ -3,10 +3,11 @@ import type { Reachable } from './candidate.js';
 
 /**
  * What a failed attempt shows of its endpoint. `refused`: no connection could be made. `reset`: the connection was
- * cut before an answer. `silence`: nothing was heard in time. These three are hard evidence and set it aside at once.
- * `status`: it answered that it failed. `slow`: it is alive and was not waited for.
+ * cut before an answer. `silence`: nothing was heard in time. `unreached`: nothing was heard in time, and no connection
+ * stood yet. These four are hard evidence and set it aside at once. `status`: it answered that it failed. `slow`: it is
+ * alive and was not waited for.
  */
-export type Evidence = 'refused' | 'reset' | 'silence' | 'status' | 'slow';
+export type Evidence = 'refused' | 'reset' | 'silence' | 'unreached' | 'status' | 'slow';
 
 /** Learns from attempts. All methods are synchronous and cheap; none throws. */
 export interface Health {
@@ -19,8 +20,8 @@ export interface Health {
   /** The attempt is over, whatever became of it. Called once for every `began`. */
   ended(candidate: Reachable): void;
   /**
-   * Whether an attempt may dial this candidate now. An endpoint that refuses gets one attempt at a time, further and
-   * further apart. @see promises C4.1
+   * Whether an attempt may dial this candidate now. An endpoint that refuses, or lets nobody in, gets one attempt at
+   * a time, further and further apart. @see promises C4.1
    */
   admits(candidate: Reachable, now: number): boolean;
   /** When `admits` will say yes again, on the clock's scale. */

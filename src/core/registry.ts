@@ -2,7 +2,9 @@
  * The port that a registry implements, one of your own in thirty lines or the bundled one.
  */
 import type { AddressText } from './address.js';
+import type { Clock } from './clock.js';
 import type { EndpointInit } from './endpoint.js';
+import type { Started } from './factory.js';
 
 /** What travels with a question to a registry. */
 export interface ResolveContext {
@@ -10,6 +12,8 @@ export interface ResolveContext {
   readonly signal: AbortSignal;
   /** Instance ids that just failed a call of this clerk; empty on an ordinary look-up. */
   readonly suspects: ReadonlySet<string>;
+  /** The clerk's time, for a registry that waits. Who asks without one is waited with by nobody. */
+  readonly clock?: Clock;
 }
 
 /** A name that a look-up passed on its way, and for how long that arc is promised. @see GNS G4 */
@@ -45,6 +49,8 @@ export interface BoundResolution {
   readonly policy?: string;
   /** The arcs followed. Default: the name itself. */
   readonly trail?: readonly Arc[];
+  /** Whether the registry can have it started when nobody runs it: see {@link Registry.start}. Default false. */
+  readonly startable?: boolean;
 }
 
 /** The name stands for another name. @see GNS G2 */
@@ -130,6 +136,14 @@ export interface Registry {
     onSnapshot: (snapshot: Snapshot) => void,
     onError?: (error: unknown) => void,
   ): () => void;
+  /**
+   * Has a service started that it called `startable`; resolves when that can be called, to where it listens. Called
+   * once for any number of concurrent callers, and only while nobody runs the service. Rejects with `START_FAILED` and
+   * the reason.
+   *
+   * @see promises C6.1
+   */
+  start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly Started[]>;
   /** Called once, when the clerk is closed. */
   close?(): Promise<void> | void;
 }

@@ -28,6 +28,11 @@ export interface WireRequest {
  */
 export interface WireHandler {
   /**
+   * Whether `onError` was called, if the handler keeps count of that: so a transport sees at no cost that what it hands
+   * requests on to has refused one.
+   */
+  readonly failed?: boolean;
+  /**
    * The request is about to be written to a connected, authenticated connection: from here on it may have run.
    * If this throws, nothing is written, the connection stays as it was, and `onError` follows.
    */

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
-import { ClerkError, reasonOf } from '../core/errors.js';
+import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import type { Reporter } from '../core/events.js';
 import type { Factory, Started } from '../core/factory.js';
 
@@ -66,7 +66,7 @@ export class Starter {
     if (this.#failure && waitMs > 0) {
       const seconds = (waitMs / 1_000).toFixed(1);
       throw new ClerkError(
-        'FACTORY_FAILED',
+        this.#failure.code,
         `${this.#failure.message}; it is asked again in ${seconds} s at the earliest`,
         { cause: this.#failure.cause },
       );
@@ -84,6 +84,8 @@ export class Starter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closed();
+      // A launcher's reason is the reason.
+      if (isClerkError(error) && error.code === 'START_FAILED') throw this.#fail(error);
       throw this.#fail(
         new ClerkError('FACTORY_FAILED', `The factory of ${this.#name} failed: ${reasonOf(error)}`, {
           cause: error,

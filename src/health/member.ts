@@ -47,7 +47,7 @@ export class Member implements Reachable {
   refusals = 0;
   /** No dial before this while `refusals` > 0. */
   restsUntil = 0;
-  /** When the one attempt began that is out to an endpoint that refuses; 0 while none is. */
+  /** When the one attempt began that is out to an endpoint that refuses or lets nobody in; 0 while none is. */
   dialedAt = 0;
   /** When it was set aside, or began to refuse; 0 while it is well. */
   troubledAt = 0;

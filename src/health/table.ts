@@ -6,12 +6,13 @@
  * @see promises C2.4
  */
 import type { Endpoint } from '../core/endpoint.js';
-import type { Clock, Timer } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import type { Reporter } from '../core/events.js';
 import type { Evidence, Health } from '../core/health.js';
 import type { Channels, Reachable } from '../core/candidate.js';
-import { failsTooOften, mayEject, probeDelayMs, restMs } from './ejection.js';
+import { failsTooOften, mayEject, restMs } from './ejection.js';
 import { Member } from './member.js';
+import { Probing } from './probing.js';
 
 /** What a table needs of its surroundings. */
 export interface EndpointTableOptions {
@@ -31,6 +32,8 @@ export interface EndpointTableOptions {
 
 /** A dial that was not heard of for so long is over, though nobody said so; in ms. */
 const longestDialMs = 5_000;
+/** A dial that was waited for less than this was not waited for: the caller was in a hurry; in ms. */
+const leastDialMs = 250;
 
 /** The endpoints of one service. */
 export class EndpointTable implements Health {
@@ -40,16 +43,16 @@ export class EndpointTable implements Health {
   closed = 0;
   #members: readonly Member[] = [];
   readonly #options: EndpointTableOptions;
-  readonly #timers = new Map<Member, Timer>();
-  /** Members whose next probe waits for a call to arrive. */
-  readonly #dormant = new Set<Member>();
-  /** Members whose probe is out. */
-  readonly #probing = new Set<Member>();
-  #calls = 0;
-  #stopped = false;
+  readonly #probing: Probing;
 
   constructor(options: EndpointTableOptions) {
     this.#options = options;
+    const { clock, probeLimitMs: limitMs } = options;
+    this.#probing = new Probing({
+      clock,
+      limitMs,
+      onAlive: (member) => this.#revive(member, 0, clock.now()),
+    });
   }
 
   /** All members, in the registry's order. */
@@ -83,11 +86,7 @@ export class EndpointTable implements Health {
 
   /** A call arrived: probing goes on only while they do. */
   called(): void {
-    this.#calls++;
-    if (this.#dormant.size > 0) {
-      for (const member of this.#dormant) this.#probe(member);
-      this.#dormant.clear();
-    }
+    this.#probing.called();
   }
 
   began(candidate: Reachable): void {
@@ -123,12 +122,13 @@ export class EndpointTable implements Health {
     const usualMs = member.latencyMs === 0 ? this.#usualLatencyMs(member) : 0;
     if (usualMs > 0) member.observe(usualMs, now);
     member.penalize(now);
-    if (evidence === 'silence' || evidence === 'slow') member.lateBy(now - beganAt, now);
+    const unheard = evidence === 'silence' || evidence === 'unreached';
+    if (unheard || evidence === 'slow') member.lateBy(now - beganAt, now);
     // Older attempts began before the rest did: this one is the dial.
     if (beganAt >= member.restsUntil) member.dialedAt = 0;
     // It has answered somebody since: a slow answer, not silence.
-    const silent = evidence === 'silence' && member.heardAt < beganAt;
-    if (evidence === 'slow' || (evidence === 'silence' && !silent)) return;
+    const silent = unheard && member.heardAt < beganAt;
+    if (evidence === 'slow' || (unheard && !silent)) return;
     member.count(false, now);
     member.consecutiveFailures++;
     if (evidence === 'status') {
@@ -137,27 +137,25 @@ export class EndpointTable implements Health {
       if (failsTooOften(member.consecutiveFailures, total, good)) this.#eject(member, false, 'failures', now);
       return;
     }
-    if (evidence === 'refused') {
-      // One round of refusals counts once, however many attempts were in it.
-      if (now >= member.restsUntil) {
-        member.refusals++;
-        member.restsUntil = now + restMs(member.refusals, this.#options.clock.random());
-      }
-    }
+    // One round counts once, however many attempts were in it; what came to nothing before the rest was in the last one.
+    if (evidence === 'refused' && now >= member.restsUntil) this.#rest(member, now);
+    if (evidence === 'unreached' && beganAt >= member.restsUntil && now - beganAt >= leastDialMs)
+      this.#rest(member, now);
     member.failedAt = silent ? beganAt : now;
     // Attempts from before say nothing of connections made since.
     if (silent && beganAt >= member.renewedAt) {
       member.renewedAt = now;
       for (const channel of member.channels) channel.renew();
     }
+    const reason = unheard ? 'silence' : evidence;
     if (member.troubledAt === 0) {
       member.troubledAt = now;
       const { name, reporter } = this.#options;
       if (reporter.wants('suspect'))
-        reporter.report('suspect', { name, endpoint: member.endpoint.id, reason: evidence });
+        reporter.report('suspect', { name, endpoint: member.endpoint.id, reason });
     }
-    this.#eject(member, true, evidence, now);
-    this.#keepAsking(member);
+    this.#eject(member, true, reason, now);
+    this.#probing.begin(member);
     this.#options.onSuspect(member.endpoint.id);
   }
 
@@ -174,10 +172,13 @@ export class EndpointTable implements Health {
 
   /** Stops probing for good. Connections are the caller's to close. */
   stop(): void {
-    this.#stopped = true;
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
-    this.#dormant.clear();
+    this.#probing.stop();
+  }
+
+  /** Its next dial is paced. */
+  #rest(member: Member, now: number): void {
+    member.refusals++;
+    member.restsUntil = now + restMs(member.refusals, this.#options.clock.random());
   }
 
   #eject(member: Member, hard: boolean, reason: string, now: number): void {
@@ -189,7 +190,7 @@ export class EndpointTable implements Health {
     this.closed++;
     this.#changed();
     if (member.troubledAt === 0) member.troubledAt = now;
-    this.#keepAsking(member);
+    this.#probing.begin(member);
     const { name, reporter } = this.#options;
     if (reporter.wants('ejected')) reporter.report('ejected', { name, endpoint: member.endpoint.id, reason });
   }
@@ -197,9 +198,7 @@ export class EndpointTable implements Health {
   #revive(member: Member, latencyMs: number, now: number): void {
     const { name, reporter } = this.#options;
     const afterMs = now - member.troubledAt;
-    this.#timers.get(member)?.cancel();
-    this.#timers.delete(member);
-    this.#dormant.delete(member);
+    this.#probing.end(member);
     member.recover(latencyMs, now);
     if (member.status === 'closed') {
       member.status = 'open';
@@ -228,44 +227,6 @@ export class EndpointTable implements Health {
     return count === 0 ? 0 : sum / count;
   }
 
-  /** Sees to it that one in trouble is probed, by one probe at a time. */
-  #keepAsking(member: Member): void {
-    if (!this.#dormant.has(member) && !this.#probing.has(member)) this.#schedule(member);
-  }
-
-  #schedule(member: Member): void {
-    if (this.#stopped || this.#timers.has(member)) return;
-    const { clock } = this.#options;
-    const delayMs = probeDelayMs(clock.now() - member.troubledAt, member.ejections, clock.random());
-    const timer = clock.setTimer(() => {
-      this.#timers.delete(member);
-      if (this.#calls === member.callsAtProbe) this.#dormant.add(member);
-      else this.#probe(member);
-    }, delayMs);
-    timer.setRef(false);
-    this.#timers.set(member, timer);
-  }
-
-  #probe(member: Member): void {
-    member.callsAtProbe = this.#calls;
-    const { clock } = this.#options;
-    const askedAt = clock.now();
-    this.#probing.add(member);
-    member.channel.probe(this.#options.probeLimitMs()).then(
-      () => {
-        this.#probing.delete(member);
-        if (this.#stopped || !member.present || member.troubledAt === 0) return;
-        // Somebody was failed by it after the question was sent: that is newer than the answer.
-        if (Math.max(member.ejectedAt, member.failedAt) > askedAt) this.#schedule(member);
-        else this.#revive(member, 0, clock.now());
-      },
-      () => {
-        this.#probing.delete(member);
-        if (!this.#stopped && member.present && member.troubledAt !== 0) this.#schedule(member);
-      },
-    );
-  }
-
   #changed(): void {
     this.version++;
     this.#options.onChange();
@@ -273,9 +234,7 @@ export class EndpointTable implements Health {
 
   #drop(member: Member): void {
     member.present = false;
-    this.#timers.get(member)?.cancel();
-    this.#timers.delete(member);
-    this.#dormant.delete(member);
+    this.#probing.end(member);
     for (const channel of member.channels) channel.close().catch(() => undefined);
   }
 

@@ -49,10 +49,10 @@ export class Attempt implements WireHandler {
   stage: Stage = 'waiting';
   /** Nobody wants to hear of it any more. */
   abandoned = false;
-  /** A repeat was set aside for it in the budget, and it was not sent yet. */
-  paid = false;
   /** The transport has taken it; what fails before is the request's own fault. */
   taken = false;
+  /** See {@link WireHandler.failed}. */
+  failed = false;
   /** Its end was told to health. */
   over = false;
   /** Status of the answer; 0 before there is one. */
@@ -64,7 +64,8 @@ export class Attempt implements WireHandler {
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    readonly owner: AttemptOwner,
+    /** Who hears of it. */
+    public owner: AttemptOwner,
     readonly candidate: Reachable,
     readonly channel: Channel,
     /** First is 1. */
@@ -73,6 +74,8 @@ export class Attempt implements WireHandler {
     readonly beganAt: number,
     /** Whether undici may send it a second time on a new connection by itself. */
     readonly repeatable: boolean,
+    /** A repeat was set aside for it in the budget, and it was not sent yet. */
+    public paid: boolean,
   ) {
     this.address = channel.address;
   }
@@ -121,6 +124,7 @@ export class Attempt implements WireHandler {
   }
 
   onError(error: Error): void {
+    this.failed = true;
     if (!this.abandoned) this.owner.onFailed(this, error);
   }
 

@@ -4,7 +4,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { ClerkError } from '../core/errors.js';
-import type { WholeBodyHandler } from './exchange.js';
+import type { WholeBodyHandler } from './troubled.js';
 
 const quotedCharacters = 4_096;
 

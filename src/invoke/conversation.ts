@@ -7,6 +7,7 @@ import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
+import type { Tried } from './account.js';
 import { codeOf } from './classify.js';
 import { overLimit, type Site, type Wish } from './site.js';
 import { Trip } from './trip.js';
@@ -36,9 +37,7 @@ export interface ConversationOptions {
 const method = '(call)';
 
 /** The attempt that is under way. */
-interface Running {
-  readonly candidate: Reachable;
-  readonly chosen: string;
+interface Running extends Tried {
   readonly beganAt: number;
   readonly controller: AbortController;
   readonly fail: (error: unknown) => void;
@@ -132,7 +131,7 @@ class Conversation<T> implements WheelEntry {
 
   cut(error: Error): void {
     this.#giveUp(error);
-    this.#settle(this.#trip.cut(error));
+    this.#settle(this.#trip.endedBy(error));
   }
 
   async #run(): Promise<void> {
@@ -202,13 +201,15 @@ class Conversation<T> implements WheelEntry {
     if (site.reporter.wants('picked'))
       site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number });
     return new Promise<T>((resolve, reject) => {
-      const running = { candidate, chosen, beganAt, controller, fail: reject };
+      const { address } = candidate.channel;
+      const stage = this.#stage;
+      const running = { candidate, address, number, chosen, stage, beganAt, controller, fail: reject };
       this.#running = running;
       // A call that must run at most once cannot be given up for another try: only the deadline ends it.
       if (this.options.kind !== 'once')
         site.wheel.set(
           this,
-          Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.of(method).limitMs),
+          Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.of(method).limitAt(beganAt)),
         );
       Promise.resolve()
         .then(() => talk(inUse(candidate), { signal: controller.signal, number }))
@@ -221,16 +222,7 @@ class Conversation<T> implements WheelEntry {
             site.health.answered(candidate, now - beganAt, now);
             site.health.ended(candidate);
             if (site.reporter.wants('attempt'))
-              this.#trip.note(
-                candidate,
-                candidate.channel.address.text,
-                number,
-                chosen,
-                'answered',
-                'success',
-                'ok',
-                now - beganAt,
-              );
+              this.#trip.note({ ...running, stage: 'answered' }, 'success', 'ok', now - beganAt);
             resolve(value);
           },
           (error: unknown) => {
@@ -255,17 +247,7 @@ class Conversation<T> implements WheelEntry {
       now,
     );
     site.health.ended(running.candidate);
-    this.#trip.note(
-      running.candidate,
-      running.candidate.channel.address.text,
-      this.#number,
-      running.chosen,
-      this.#stage,
-      'failure',
-      code,
-      now - running.beganAt,
-      error,
-    );
+    this.#trip.note(running, 'failure', code, now - running.beganAt, error);
     running.controller.abort(error);
   }
 
@@ -281,17 +263,7 @@ class Conversation<T> implements WheelEntry {
     if (running === undefined) return;
     this.#running = undefined;
     this.site.health.ended(running.candidate);
-    this.#trip.note(
-      running.candidate,
-      running.candidate.channel.address.text,
-      this.#number,
-      running.chosen,
-      this.#stage,
-      'ignored',
-      'ABORTED',
-      this.site.clock.now() - running.beganAt,
-      reason,
-    );
+    this.#trip.note(running, 'ignored', 'ABORTED', this.site.clock.now() - running.beganAt, reason);
     running.controller.abort(reason);
   }
 

@@ -9,8 +9,10 @@ const mostMs = 1_000;
 const neededSamples = 10;
 const recomputeEvery = 32;
 const generationMs = 10_000;
-// A quarter of an octave each, from 1/16 ms to 2^16 ms: an upper edge is at most 19 % above what fell below it.
-const buckets = 80;
+// The first is for all up to 4 ms, which the least limit is enough for; then a quarter of an octave each up to 2^16 ms,
+// so an upper edge is at most 19 % above what fell below it.
+const buckets = 57;
+const firstMs = 4;
 const keptMethods = 32;
 
 /** Limits of one service. */
@@ -44,7 +46,7 @@ export class AttemptLimits {
 /** What is known of one method: three generations of ten seconds of log-scaled counts. */
 export class LatencyWindow {
   /**
-   * The limit for one attempt, in ms: 250 while fewer than 10 answers are known, then 3 × the 99th percentile of
+   * The limit by what was noted last, in ms: 250 while fewer than 10 answers are known, then 3 × the 99th percentile of
    * the last 20–30 s + 10, within 25 … 1,000.
    *
    * @see promises C2.1
@@ -55,13 +57,18 @@ export class LatencyWindow {
   #turnedAt = 0;
   #sinceComputed = 0;
 
+  /** The limit for an attempt that begins now: as if nothing were known, when nothing was heard for that long. */
+  limitAt(now: number): number {
+    return now - this.#turnedAt < 3 * generationMs ? this.limitMs : unknownMs;
+  }
+
   /**
    * Notes how long an attempt took to its answer's head, or how long it was waited for in vain.
    * Fast failures must not be noted: they say nothing about how long an answer takes.
    */
   record(latencyMs: number, now: number): void {
     if (now - this.#turnedAt >= generationMs) this.#turn(now);
-    const bucket = Math.min(buckets - 1, Math.max(0, Math.floor(4 * Math.log2(latencyMs) + 16)));
+    const bucket = latencyMs < firstMs ? 0 : Math.min(buckets - 1, Math.floor(4 * Math.log2(latencyMs)) - 7);
     const counts = this.#generations[this.#newest] as Uint32Array;
     counts[bucket] = (counts[bucket] as number) + 1;
     if (++this.#sinceComputed >= recomputeEvery || this.limitMs === unknownMs || latencyMs >= this.limitMs)
@@ -94,7 +101,7 @@ export class LatencyWindow {
       above -= (a[bucket] as number) + (b[bucket] as number) + (c[bucket] as number);
       if (above < 0) break;
     }
-    const p99 = 2 ** ((bucket + 1 - 16) / 4);
+    const p99 = 2 ** ((bucket + 8) / 4);
     this.limitMs = Math.min(mostMs, Math.max(leastMs, 3 * p99 + 10));
   }
 }

@@ -2,34 +2,27 @@
  * One call on its way from endpoint to endpoint: who was tried, what became of it, who is next. Shared by everything
  * that calls; knows nothing of what a call carries.
  */
-import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
-import { ClerkError, isClerkError, reasonOf, type ClerkErrorCode, type Execution } from '../core/errors.js';
+import { isClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
-import { hasCode } from './classify.js';
+import { Account, type AccountOptions, type Tried } from './account.js';
 import { leastMs, mayRepeat, mostAttempts } from './rules.js';
 import type { Site, Wish } from './site.js';
-import type { WheelEntry } from './wheel.js';
 
-/** How a trip may be cut short. */
-export interface TripOptions {
-  readonly kind: Kind;
+/** What a trip must know of its call. */
+export interface TripOptions extends AccountOptions {
   readonly wish: Wish;
   /** Whether what the call carries can be sent twice. */
   readonly replayable: boolean;
-  readonly startedAt: number;
-  readonly deadlineAt: number;
 }
 
 /** See the file's header. */
-export class Trip {
+export class Trip extends Account {
   /** The call was settled: nothing more may be done for it. */
   settled = false;
   /** Wait this long before the next attempt, because the last answer asked for it. */
   pauseMs: number | undefined;
-  readonly outcomes: Outcome[] = [];
   readonly #tried = new Set<string>();
-  #stage: Stage = 'waiting';
   #lastStage: Stage = 'waiting';
   #lastBeganAt = 0;
   #lookedAgain = false;
@@ -39,46 +32,17 @@ export class Trip {
   #paid = false;
 
   constructor(
-    readonly site: Site,
-    readonly options: TripOptions,
-  ) {}
-
-  /** Whether the call may have run so far, over all attempts. @see promises C3.2 */
-  get execution(): Execution {
-    return this.#stage === 'waiting' ? 'none' : 'unknown';
+    site: Site,
+    override readonly options: TripOptions,
+  ) {
+    super(site, options);
   }
 
-  /** Notes an attempt that ended and tells those who watch. */
-  note(
-    candidate: Reachable,
-    address: string,
-    number: number,
-    chosen: string,
-    stage: Stage,
-    verdict: Verdict,
-    code: string,
-    ms: number,
-    error?: unknown,
-  ): Outcome {
-    const outcome: Outcome = Object.freeze({
-      number,
-      endpoint: candidate.endpoint.id,
-      address,
-      chosen,
-      stage,
-      verdict,
-      code,
-      ms: Math.round(ms * 100) / 100,
-      ...(error === undefined ? undefined : { error }),
-    });
-    this.outcomes.push(outcome);
-    this.#tried.add(candidate.endpoint.id);
-    this.#lastStage = stage;
+  override note(tried: Tried, verdict: Verdict, code: string, ms: number, error?: unknown): Outcome {
+    this.#tried.add(tried.candidate.endpoint.id);
+    this.#lastStage = tried.stage;
     this.#lastBeganAt = this.site.clock.now() - ms;
-    if (stage !== 'waiting') this.#stage = stage;
-    if (this.site.reporter.wants('attempt'))
-      this.site.reporter.report('attempt', { name: this.site.name, outcome });
-    return outcome;
+    return super.note(tried, verdict, code, ms, error);
   }
 
   /** Whether a running attempt at `stage` may be given up for another one, and pays for it if that costs. */
@@ -110,12 +74,12 @@ export class Trip {
     const { site } = this;
     const { kind, wish, replayable, deadlineAt } = this.options;
     const repeat = mayRepeat(kind, this.#lastStage, replayable);
-    if (repeat === 'never' || (kind === 'once' && this.#stage !== 'waiting')) throw this.lost();
+    if (repeat === 'never' || (kind === 'once' && this.execution !== 'none')) throw this.lost();
     const { pauseMs } = this;
     if (pauseMs !== undefined) {
       this.pauseMs = undefined;
       this.#tried.clear();
-      if (pauseMs > 0) await pause(site, pauseMs);
+      if (pauseMs > 0) await site.wheel.pause(pauseMs);
     }
     let waited = true;
     for (;;) {
@@ -135,7 +99,7 @@ export class Trip {
         // It refuses, and its next dial is paced: waiting is worth it only if that is soon.
         const restsMs = site.health.restsUntil(candidate) - now;
         if (restsMs > patienceMs || restsMs > deadlineAt - now) throw this.exhausted();
-        await pause(site, Math.max(restsMs, 1));
+        await site.wheel.pause(Math.max(restsMs, 1));
         waited = true;
       } else if (!this.#lookedAgain) {
         this.#lookedAgain = true;
@@ -165,7 +129,7 @@ export class Trip {
 
   /** Sets a repeat aside, once, where one was sent before or is being given up after it was. */
   #pays(sent: boolean, now: number): boolean {
-    if (this.#paid || (!sent && this.#stage === 'waiting')) return true;
+    if (this.#paid || (!sent && this.execution === 'none')) return true;
     this.#paid = this.site.budget.tryWithdraw(now);
     return this.#paid;
   }
@@ -191,123 +155,10 @@ export class Trip {
     try {
       await this.site.startAgain(this.#lastBeganAt);
     } catch (error) {
-      if (!isClerkError(error)) throw error;
-      throw new ClerkError(error.code, error.message, {
-        execution: this.execution,
-        outcomes: this.outcomes,
-        cause: error.cause ?? error,
-      });
+      throw isClerkError(error) ? this.endedBy(error) : error;
     }
-  }
-
-  /** The error of a call whose time ran out. */
-  late(): ClerkError {
-    const { startedAt, deadlineAt } = this.options;
-    const what =
-      this.outcomes.length === 0
-        ? 'before anybody could be asked'
-        : `after ${plural(this.outcomes.length, 'attempt')}`;
-    return this.#error(
-      'DEADLINE_EXCEEDED',
-      `Call of ${this.site.name} did not end within its ${String(Math.round(deadlineAt - startedAt))} ms: time ran out ${what}`,
-    );
-  }
-
-  /** The error of a call that was sent, whose answer was lost, and that may not be sent again. */
-  lost(): ClerkError {
-    const why =
-      this.options.kind === 'once'
-        ? "its kind is 'once'; give it kind: 'idempotent' if running it twice does no harm"
-        : 'its body can be read only once';
-    return this.#error(
-      'OUTCOME_UNKNOWN',
-      `Call of ${this.site.name} was sent, its answer was lost (${this.#lastCode()}), and it was not repeated, since ${why}`,
-    );
-  }
-
-  /** The error of a call that nobody answered. */
-  exhausted(): ClerkError {
-    const ms = Math.round(this.site.clock.now() - this.options.startedAt);
-    const last = this.#lastCode();
-    return this.#error(
-      'ENDPOINTS_EXHAUSTED',
-      `No endpoint of ${this.site.name} answered: ${plural(this.outcomes.length, 'attempt')} in ${String(ms)} ms, the last one ended with ${last}`,
-    );
-  }
-
-  /** The error of a call whose repeat the budget refused. */
-  overBudget(): ClerkError {
-    return this.#error(
-      'BUDGET_EXHAUSTED',
-      `Call of ${this.site.name} failed (${this.#lastCode()}) and was not repeated: the retry budget of the last 10 s is spent, which means that the service as a whole is in trouble`,
-    );
-  }
-
-  /** The error of a call that the program aborted. */
-  aborted(reason: unknown): ClerkError {
-    return new ClerkError('ABORTED', `Call of ${this.site.name} was aborted by its caller`, {
-      execution: this.execution,
-      outcomes: this.outcomes,
-      cause: reason,
-    });
-  }
-
-  /** The error of a call whose own body failed while it was sent. */
-  bodyFailed(error: Error): ClerkError {
-    return new ClerkError(
-      'ABORTED',
-      `The body of a call of ${this.site.name} failed while it was sent: ${error.message}`,
-      { execution: this.execution, outcomes: this.outcomes, cause: error },
-    );
-  }
-
-  /** The error of a call that ended with its clerk. */
-  cut(error: Error): ClerkError {
-    const code = isClerkError(error) ? error.code : 'CLOSED';
-    return new ClerkError(code, error.message, {
-      execution: this.execution,
-      outcomes: this.outcomes,
-      cause: error.cause ?? error,
-    });
-  }
-
-  #error(code: ClerkErrorCode, message: string): ClerkError {
-    const cause = this.outcomes.at(-1)?.error;
-    return new ClerkError(code, message, {
-      execution: this.execution,
-      outcomes: this.outcomes,
-      ...(cause === undefined ? undefined : { cause }),
-    });
-  }
-
-  #lastCode(): string {
-    const last = this.outcomes.at(-1);
-    return last === undefined
-      ? 'nothing'
-      : last.error === undefined
-        ? last.code
-        : hasCode(last.error)
-          ? last.error.code
-          : reasonOf(last.error);
   }
 }
 
 /** Longest wait for an endpoint that refuses, in ms. */
 export const patienceMs = 250;
-
-function pause(site: Site, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const entry: WheelEntry = {
-      expiresAt: 0,
-      previous: undefined,
-      next: undefined,
-      expire: () => resolve(),
-      cut: () => resolve(),
-    };
-    site.wheel.set(entry, site.clock.now() + ms);
-  });
-}
-
-function plural(count: number, noun: string): string {
-  return `${String(count)} ${noun}${count === 1 ? '' : 's'}`;
-}

@@ -90,6 +90,15 @@ export class Wheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
+  /** Resolves in `ms`, or when everything ends at once. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => resolve();
+      const entry = { expiresAt: 0, previous: undefined, next: undefined, expire: end, cut: end };
+      this.set(entry, this.#clock.now() + ms);
+    });
+  }
+
   /** Settles everything that is set with an error, and forgets the timer. */
   stop(error: Error): void {
     for (const head of this.#slots) {

@@ -1,42 +1,34 @@
 /**
- * Several registries, asked in order: the first that knows a name answers for it. One that fails is passed over as long
- * as a later one knows the name; but if nobody does, its failure is the answer, since an error is never "no such name".
+ * Several registries, asked in order: the first that knows a name answers for it. One that fails, or has not answered
+ * within half a second, is passed over as long as a later one knows the name; but if nobody does, its failure is the
+ * answer, since an error is never "no such name".
  *
  * An answer holds no longer than it is sure that no registry before it has come to know the name, or has come back.
  */
+import { ClerkError } from '../core/errors.js';
 import type { Registry, Resolution } from '../core/registry.js';
-import { absentMs, ask, closeAll, lifeOf, ofAll, partsOf, sorted, watchAll } from './several.js';
+import { InOrder } from './in-order.js';
+import { absentMs, closeAll, lifeOf, ofAll, partsOf, sorted, watchAll } from './several.js';
 import type { StaticAddresses } from './static.js';
 
 /**
  * Puts registries in an order of precedence.
  *
  * It lists, searches and watches if all of them can; a search needs lists too, since a name that an earlier one knows
- * hides a later one's even where none of its endpoints fits.
+ * hides a later one's even where none of its endpoints fits. A service is started by the one that answers for it.
  *
  * @param registries - ports or static addresses, the most important first; at least one. They are closed with this one.
  * @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`
  */
 export function firstOf(...registries: readonly (Registry | StaticAddresses)[]): Registry {
   const parts = partsOf(registries, 'firstOf()');
+  const order = new InOrder(parts);
   const lists = ofAll(parts, (part) => part.list?.bind(part));
   const searches = ofAll(parts, (part) => part.search?.bind(part));
   return {
     async resolve(name, context) {
-      const passed: (Resolution | undefined)[] = [];
-      let failure: { readonly error: unknown } | undefined;
-      for (const part of parts) {
-        try {
-          const resolution = await ask(part, name, context);
-          if (resolution.kind !== 'absent') return inFront(resolution, passed);
-          passed.push(resolution);
-        } catch (error) {
-          context.signal.throwIfAborted();
-          failure ??= { error };
-          passed.push(undefined);
-        }
-      }
-      if (failure) throw failure.error;
+      const { resolution, passed } = await order.resolve(name, context);
+      if (resolution.kind !== 'absent') return inFront(resolution, passed);
       return { kind: 'absent', ttlMs: Math.min(...passed.map(believedMs)) };
     },
     ...(lists && {
@@ -63,6 +55,15 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
     ...watchAll(parts, (_name, found) => {
       const index = found.findIndex((resolution) => resolution !== undefined);
       return inFront(found[index] as Resolution, found.slice(0, index));
+    }),
+    ...(parts.some((part) => part.start !== undefined) && {
+      async start(name, context) {
+        const { resolution, passed } = await order.resolve(name, { ...context, suspects: new Set() });
+        const part = parts[passed.length];
+        if (resolution.kind === 'bound' && resolution.startable === true && part?.start)
+          return part.start(name, context);
+        throw new ClerkError('START_FAILED', `The registry that knows ${name} does not start it any more`);
+      },
     }),
     close: () => closeAll(parts),
   };

@@ -14,7 +14,7 @@ import { asRegistry, type StaticAddresses } from './static.js';
 /**
  * Mounts a registry. Names outside the prefix are absent, and so is the prefix itself; `firstOf(mount('/k8s', k), rest)`
  * makes one name space of two. What the mounted registry says of its own names (links, trails) is translated too. It
- * lists, searches and watches if the mounted one can.
+ * lists, searches, watches and starts services if the mounted one can.
  *
  * @param prefix - an absolute name
  * @param registry - a port or static addresses, with names of its own. It is closed with this one.
@@ -34,6 +34,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   const list = inner.list?.bind(inner);
   const search = inner.search?.bind(inner);
   const watch = inner.watch?.bind(inner);
+  const start = inner.start?.bind(inner);
   return {
     async resolve(name, context) {
       if (!name.startsWith(`${prefix}/`)) return { kind: 'absent', ttlMs: Infinity };
@@ -72,6 +73,9 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
           onError,
         );
       },
+    }),
+    ...(start && {
+      start: (name, context) => start(name.slice(prefix.length), context),
     }),
     close: () => inner.close?.(),
   };

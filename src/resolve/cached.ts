@@ -90,8 +90,10 @@ export class Cached implements Resolver {
       flight = this.#inner.resolve(name, context).then(
         (answer) => {
           this.#flights.delete(name);
+          // The same as before is no answer to this question: the registry could not be asked.
+          const isNew = !answer.stale && answer !== this.#store.get(name);
           this.#store.set(answer);
-          if (reporter.wants('resolved') && !answer.stale)
+          if (isNew && reporter.wants('resolved'))
             reporter.report('resolved', {
               name,
               endpoints: answer.endpoints.map(({ id }) => id),

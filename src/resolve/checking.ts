@@ -1,26 +1,23 @@
 /**
  * Asks a registry and believes nothing unseen: the answer's form is checked, links are walked, and the time it may be
- * used is the shortest of all arcs. A registry that is late, fails or talks nonsense is an error, never an empty list.
+ * used is the shortest of all arcs. A registry that is late, fails or talks nonsense is an error, never an empty list; it
+ * is late when the whole look-up is.
+ *
+ * Look-ups that come to the same name share a question, and the answer is as old as that question. What was asked before
+ * a look-up began, and has run out when it arrives, is asked again for it. @see promises C1.1
  */
 import type { Answer, Resolver } from '../core/answer.js';
 import { within, type Clock } from '../core/clock.js';
-import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
-import { parseName } from '../core/name.js';
 import type { Arc, Registry, Resolution } from '../core/registry.js';
-import { shown } from '../core/shown.js';
+import { checkResolution, invalid, type Checked } from './resolution.js';
 
-const defaultTtlMs = 5_000;
-const negativeTtlMs = 1_000;
-const mostNegativeTtlMs = 5_000;
 const mostLinks = 16;
-const mostEndpoints = 100_000;
-const mostArcs = 1_024;
 
 /** What asking needs. */
 export interface CheckingOptions {
   readonly clock: Clock;
-  /** How long one question may take, in ms. */
+  /** How long a look-up may take, over all links, and so each of its questions, in ms. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
@@ -44,42 +41,70 @@ export function checking(registry: Registry, options: CheckingOptions): Resolver
     }
     return question;
   };
-  return {
-    async resolve(name, { suspects }) {
-      // Of a question that was under way already, the answer is as old as that question.
-      let askedAt = clock.now();
-      let askedWallAt = clock.wallNow();
-      const trail: Arc[] = [];
-      let canonical = name;
-      for (let hops = 0; hops <= mostLinks; hops++) {
-        const question = askOnce(canonical, suspects);
-        askedAt = Math.min(askedAt, question.askedAt);
-        askedWallAt = Math.min(askedWallAt, question.askedWallAt);
-        const checked = await question.checked;
-        trail.push(...checked.trail);
-        if (checked.kind !== 'link') {
-          const ttlMs = Math.min(checked.ttlMs, ...trail.map((arc) => arc.promiseMs));
-          return Object.freeze({
-            ...checked,
-            kind: checked.kind,
-            name,
-            ttlMs,
-            trail: Object.freeze(trail),
-            askedAt,
-            askedWallAt,
-            stale: false,
-          });
-        }
-        canonical = checked.canonical;
-        if (trail.some((arc) => arc.name === canonical))
-          throw invalid(
-            name,
-            `links in a circle: ${[...trail.map((arc) => arc.name), canonical].join(' → ')}`,
-          );
+  const isOver = ({ askedAt, askedWallAt }: Question, ttlMs: number): boolean =>
+    clock.now() - askedAt >= ttlMs || clock.wallNow() - askedWallAt >= ttlMs;
+
+  /** Follows links to the end, for as long as anybody waits. */
+  const walk = async (name: string, suspects: ReadonlySet<string>, path: Path): Promise<Answer> => {
+    const startedAt = clock.now();
+    // Of a question that was under way already, the answer is as old as that question.
+    let askedAt = startedAt;
+    let askedWallAt = clock.wallNow();
+    const trail: Arc[] = [];
+    let canonical = name;
+    let leastMs = Infinity;
+    for (let hops = 0; hops <= mostLinks; hops++) {
+      path.at = canonical;
+      let question = askOnce(canonical, suspects);
+      let checked = await question.checked;
+      // It was sent before anybody asked here, and what it brought has run out: that was an answer for others.
+      if (question.askedAt < startedAt && isOver(question, checked.ttlMs) && !path.givenUp) {
+        question = askOnce(canonical, suspects);
+        checked = await question.checked;
       }
-      throw invalid(name, `follows more than ${String(mostLinks)} links`);
+      askedAt = Math.min(askedAt, question.askedAt);
+      askedWallAt = Math.min(askedWallAt, question.askedWallAt);
+      leastMs = Math.min(leastMs, checked.ttlMs);
+      trail.push(...checked.trail);
+      if (checked.kind !== 'link') {
+        // An arc that is not promised at all is a hint, and lasts as long as the answer says.
+        const promised = trail.map((arc) => arc.promiseMs).filter((ms) => ms > 0);
+        const ttlMs = Math.min(leastMs, ...promised);
+        return Object.freeze({
+          ...checked,
+          kind: checked.kind,
+          name,
+          ttlMs,
+          trail: Object.freeze(trail),
+          askedAt,
+          askedWallAt,
+          stale: false,
+        });
+      }
+      canonical = checked.canonical;
+      if (trail.some((arc) => arc.name === canonical))
+        throw invalid(name, `links in a circle: ${[...trail.map((arc) => arc.name), canonical].join(' → ')}`);
+      if (path.givenUp) break;
+    }
+    throw invalid(name, `follows more than ${String(mostLinks)} links`);
+  };
+  return {
+    resolve(name, { suspects }) {
+      const path: Path = { at: name, givenUp: false };
+      return within(clock, options.timeoutMs, walk(name, suspects, path), () => {
+        path.givenUp = true;
+        return unanswered(path.at === name ? name : `${path.at}, to which ${name} leads,`, options.timeoutMs);
+      });
     },
   };
+}
+
+/** How far a look-up has come. */
+interface Path {
+  /** The name that is asked for now. */
+  at: string;
+  /** Nobody waits for it any more. */
+  givenUp: boolean;
 }
 
 /** A question that is under way, and when it was sent. */
@@ -116,13 +141,10 @@ async function ask(
   else options.signal.addEventListener('abort', stop);
   try {
     const answer = Promise.resolve().then(() =>
-      registry.resolve(name, { signal: controller.signal, suspects }),
+      registry.resolve(name, { signal: controller.signal, suspects, clock: options.clock }),
     );
     return await within(options.clock, options.timeoutMs, Promise.race([answer, closed]), () => {
-      const error = new ClerkError(
-        'REGISTRY_UNREACHABLE',
-        `The registry did not answer for ${name} within ${String(options.timeoutMs)} ms`,
-      );
+      const error = unanswered(name, options.timeoutMs);
       controller.abort(error);
       return error;
     });
@@ -138,146 +160,9 @@ async function ask(
   }
 }
 
-/** What a checked resolution comes down to. */
-type Checked = Omit<Answer, 'kind' | 'name' | 'askedAt' | 'askedWallAt' | 'stale'> & {
-  readonly kind: 'bound' | 'absent' | 'link';
-};
-
-/**
- * Checks what a registry returned.
- *
- * @throws {@link ClerkError} `REGISTRY_INVALID`, saying what is wrong with it
- */
-export function checkResolution(resolution: unknown, name: string): Checked {
-  if (typeof resolution !== 'object' || resolution === null)
-    throw invalid(name, `is ${resolution === null ? 'null' : typeof resolution}, not an object with a kind`);
-  const raw = resolution as Partial<Record<string, unknown>>;
-  const revision = textOf(raw, 'revision', name);
-  const incarnation = textOf(raw, 'incarnation', name);
-  switch (raw.kind) {
-    case 'absent': {
-      const ttlMs = Math.min(mostNegativeTtlMs, timeOf(raw, 'ttlMs', name) ?? negativeTtlMs);
-      return {
-        kind: 'absent',
-        canonical: name,
-        endpoints: [],
-        policy: undefined,
-        trail: [],
-        revision,
-        incarnation,
-        ttlMs,
-      };
-    }
-    case 'link': {
-      const target = nameOf(raw.target, name, 'target');
-      const promiseMs = Math.min(
-        timeOf(raw, 'ttlMs', name) ?? defaultTtlMs,
-        timeOf(raw, 'promiseMs', name) ?? Infinity,
-      );
-      return {
-        kind: 'link',
-        canonical: target,
-        endpoints: [],
-        policy: undefined,
-        trail: [{ name, kind: 'link', promiseMs }],
-        revision,
-        incarnation,
-        ttlMs: promiseMs,
-      };
-    }
-    case 'bound': {
-      const endpoints = endpointsOf(raw.endpoints, name);
-      const promiseMs = timeOf(raw, 'promiseMs', name);
-      const asked = Math.min(
-        timeOf(raw, 'ttlMs', name) ?? (promiseMs === undefined ? defaultTtlMs : Infinity),
-        promiseMs ?? Infinity,
-      );
-      // Nobody there is believed for as long as nothing there would be. @see promises C1.5
-      const ttlMs = endpoints.length === 0 ? Math.min(asked, negativeTtlMs) : asked;
-      const canonical = raw.canonical === undefined ? name : nameOf(raw.canonical, name, 'canonical name');
-      return {
-        kind: 'bound',
-        canonical,
-        endpoints,
-        policy: textOf(raw, 'policy', name) || undefined,
-        trail: trailOf(raw.trail, name, ttlMs),
-        revision,
-        incarnation,
-        ttlMs,
-      };
-    }
-    default:
-      throw invalid(name, `has the kind ${shown(raw.kind)}; 'bound', 'link' and 'absent' are known`);
-  }
-}
-
-function endpointsOf(list: unknown, name: string): readonly Endpoint[] {
-  if (!Array.isArray(list))
-    throw invalid(name, 'has no list of endpoints; an empty list says that nobody runs it');
-  if (list.length > mostEndpoints)
-    throw invalid(name, `has ${String(list.length)} endpoints; ${String(mostEndpoints)} is the most`);
-  const seen = new Set<string>();
-  try {
-    return Object.freeze(
-      // Unlike map, this sees holes.
-      Array.from(list, (item: unknown) => {
-        const endpoint = toEndpoint(item, name);
-        if (seen.has(endpoint.id)) throw invalid(name, `names the instance '${endpoint.id}' twice`);
-        seen.add(endpoint.id);
-        return endpoint;
-      }),
-    );
-  } catch (error) {
-    if (isClerkError(error) && error.code === 'REGISTRY_INVALID') throw error;
-    throw invalid(name, `has an endpoint that cannot be used: ${reasonOf(error)}`, error);
-  }
-}
-
-function trailOf(value: unknown, name: string, promiseMs: number): readonly Arc[] {
-  if (value === undefined) return [{ name, kind: 'service', promiseMs }];
-  if (!Array.isArray(value)) throw invalid(name, 'has a trail that is no list');
-  if (value.length > mostArcs)
-    throw invalid(name, `has ${String(value.length)} arcs in its trail; ${String(mostArcs)} is the most`);
-  return Array.from(value, (item: unknown) => {
-    const arc = (typeof item === 'object' && item !== null ? item : {}) as Partial<Record<string, unknown>>;
-    const kind = arc.kind;
-    if (kind !== 'service' && kind !== 'link' && kind !== 'mount' && kind !== 'directory')
-      throw invalid(name, 'has an arc of unknown kind in its trail');
-    return {
-      name: nameOf(arc.name, name, 'name in its trail'),
-      kind,
-      promiseMs: timeOf(arc, 'promiseMs', name) ?? promiseMs,
-    };
-  });
-}
-
-function nameOf(value: unknown, name: string, what: string): string {
-  try {
-    return parseName(value);
-  } catch (error) {
-    throw invalid(name, `has a ${what} that is no name: ${reasonOf(error)}`, error);
-  }
-}
-
-function timeOf(raw: Partial<Record<string, unknown>>, key: string, name: string): number | undefined {
-  const value = raw[key];
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || Number.isNaN(value) || value < 0)
-    throw invalid(name, `has a ${key} that is no number of ms ≥ 0`);
-  return value;
-}
-
-function textOf(raw: Partial<Record<string, unknown>>, key: string, name: string): string {
-  const value = raw[key];
-  if (value === undefined) return '';
-  if (typeof value !== 'string') throw invalid(name, `has a ${key} that is no string`);
-  return value;
-}
-
-function invalid(name: string, what: string, cause?: unknown): ClerkError {
+function unanswered(name: string, limitMs: number): ClerkError {
   return new ClerkError(
-    'REGISTRY_INVALID',
-    `The registry's answer for ${name} ${what}`,
-    cause === undefined ? {} : { cause },
+    'REGISTRY_UNREACHABLE',
+    `The registry did not answer for ${name} within ${String(limitMs)} ms`,
   );
 }

@@ -1,18 +1,24 @@
 /**
- * Keeps what a registry last said, and goes on using it, flagged stale, while the registry is down, hangs, lies or
- * answers with something older. Calls do not wait for a registry that is known to be in trouble: it is asked again in
- * the background, further and further apart, until it answers.
+ * Keeps what a registry last said, and goes on using it while the registry is down, hangs, lies or answers with something
+ * older. Calls do not wait for a registry that is known to be in trouble: it is asked again in the background, further and
+ * further apart, until it answers.
  *
- * A real empty answer is believed. An error is never an empty answer.
+ * The flag `stale` says one thing: this answer is used beyond its own time, because there was no newer one within 100 ms.
+ * While its time lasts it is an answer like any other, whatever becomes of the registry. So a registry that is only far
+ * away makes nothing stale that is asked for ahead of time.
  *
- * @see promises C1.4, C1.6
+ * A real empty answer is believed for its own time. An error is never an empty answer: when nobody is known, there is
+ * nothing to fall back to, and the error is the answer.
+ *
+ * @see promises C1.1, C1.4, C1.6
  */
-import type { Answer, Resolver } from '../core/answer.js';
+import { isFresh, type Answer, type Resolver } from '../core/answer.js';
 import { within, type Clock, type Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import type { Reporter } from '../core/events.js';
 import type { Retry } from '../core/retry.js';
-import { recentlyUsed } from './lru.js';
+import { Incarnations } from './incarnations.js';
+import { recentlyUsed, type RecentlyUsed } from './lru.js';
 
 /** What keeping needs. */
 export interface LastKnownGoodOptions {
@@ -23,6 +29,10 @@ export interface LastKnownGoodOptions {
   readonly maxStaleMs: number;
   /** An answer came in after a time of trouble. */
   readonly onRecovered: (answer: Answer) => void;
+  /** Something newer was said of a name. */
+  readonly onLearned?: (answer: Answer) => void;
+  /** Whether a program holds a binding of that name: what is known of it is never pushed out. */
+  readonly isHeld: (name: string) => boolean;
 }
 
 /** How long a call waits for a registry that was well the last time, when there is an old answer to fall back to. */
@@ -40,7 +50,9 @@ const mostNames = 10_000;
 export class LastKnownGood implements Resolver {
   readonly #inner: Resolver;
   readonly #options: LastKnownGoodOptions;
-  readonly #good = recentlyUsed<Answer>(mostNames, () => undefined);
+  readonly #good: RecentlyUsed<Answer>;
+  /** What others have pushed out of there although it is held. */
+  readonly #held = new Map<string, Answer>();
   /** Names that were absent the last time; apart, so that however many are tried, none of the others is forgotten. */
   readonly #absent = recentlyUsed<Answer>(mostNames, () => undefined);
   /** Names that the registry could not answer the last time: they are asked for in the background. */
@@ -48,11 +60,16 @@ export class LastKnownGood implements Resolver {
   /** Who waits for the first answer of a name. */
   readonly #waiting = new Map<string, Set<(answer: Answer) => void>>();
   readonly #pauses = new Map<Timer, () => void>();
+  readonly #incarnations: Incarnations;
   #stopped = false;
 
   constructor(inner: Resolver, options: LastKnownGoodOptions) {
     this.#inner = inner;
     this.#options = options;
+    this.#incarnations = new Incarnations(options.clock);
+    this.#good = recentlyUsed<Answer>(mostNames, (answer) => {
+      if (options.isHeld(answer.name)) this.#held.set(answer.name, answer);
+    });
   }
 
   async resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
@@ -61,7 +78,7 @@ export class LastKnownGood implements Resolver {
     const trouble = this.#troubled.get(name);
     if (trouble) {
       trouble.wantedAt = this.#options.clock.now();
-      return this.#stale(good, trouble.error);
+      return this.#inPlace(good, trouble.error);
     }
     const flight = this.#ask(name, context);
     const { clock } = this.#options;
@@ -83,24 +100,27 @@ export class LastKnownGood implements Resolver {
       this.#pursue(name, reason, flight);
       const known = this.#usable(name);
       // A watch may have been faster than the look-up.
-      return known !== undefined && known !== good ? known : this.#stale(good, reason);
+      return known !== undefined && known !== good ? known : this.#inPlace(good, reason);
     }
   }
 
   /** An answer that came by another way, a watch or a snapshot. @returns whether it is newer than what is known */
   learn(answer: Answer): boolean {
     const known = this.#known(answer.name);
-    if (known && isOlder(answer, known)) return false;
+    if (this.#incarnations.isTooYoung(answer, known) || (known && isOlder(answer, known))) return false;
     const [here, there] = answer.kind === 'absent' ? [this.#absent, this.#good] : [this.#good, this.#absent];
     there.delete(answer.name);
+    this.#held.delete(answer.name);
     here.set(answer.name, answer);
     for (const resolve of this.#waiting.get(answer.name) ?? []) resolve(answer);
+    this.#options.onLearned?.(answer);
     return true;
   }
 
   /** Forgets a name that nobody is interested in any more. */
   forget(name: string): void {
     this.#good.delete(name);
+    this.#held.delete(name);
     this.#absent.delete(name);
   }
 
@@ -133,8 +153,8 @@ export class LastKnownGood implements Resolver {
         (error: unknown) => {
           done();
           const known = this.#usable(name);
-          if (known && isClerkError(error)) resolve(this.#stale(known, error));
-          else reject(error);
+          if (known && isClerkError(error) && !this.#stopped) resolve(this.#inPlace(known, error));
+          else reject(isClerkError(error) ? this.#explained(name, error) : error);
         },
       );
     });
@@ -146,6 +166,11 @@ export class LastKnownGood implements Resolver {
     const known = this.#known(name);
     // What came by another way while this question was out is newer, and no reason to distrust the registry.
     if (known && known.askedAt > answer.askedAt) return known;
+    if (known !== undefined && known.incarnation !== answer.incarnation)
+      throw new ClerkError(
+        'REGISTRY_UNREACHABLE',
+        `The registry has lost its memory, and knows nobody yet who runs ${name}; what it said before is used meanwhile`,
+      );
     throw new ClerkError(
       'REGISTRY_INVALID',
       `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`,
@@ -166,7 +191,7 @@ export class LastKnownGood implements Resolver {
 
   /** What was last said of a name, as long as that means anything. */
   #known(name: string): Answer | undefined {
-    const known = this.#good.get(name) ?? this.#absent.get(name);
+    const known = this.#good.get(name) ?? this.#held.get(name) ?? this.#absent.get(name);
     if (known === undefined) return undefined;
     if (
       known.ttlMs === Infinity ||
@@ -177,15 +202,29 @@ export class LastKnownGood implements Resolver {
     return undefined;
   }
 
-  /** What may be used in place of an answer. */
+  /** What may be used in place of an answer: somebody who can be called. */
   #usable(name: string): Answer | undefined {
     const known = this.#known(name);
-    return known?.kind === 'bound' ? known : undefined;
+    return known !== undefined && known.endpoints.length > 0 ? known : undefined;
   }
 
-  #stale(good: Answer, error: ClerkError): Answer {
+  /** Why there is no answer, and what there was before, which is none. */
+  #explained(name: string, error: ClerkError): ClerkError {
+    const known = this.#known(name);
+    if (known === undefined || this.#stopped) return error;
+    const agoMs = Math.round(this.#options.clock.now() - known.askedAt);
+    const what = known.kind === 'absent' ? 'there was no such name' : 'nobody ran it';
+    return new ClerkError(error.code, `${error.message}; when asked ${String(agoMs)} ms ago, ${what}`, {
+      cause: error,
+    });
+  }
+
+  /** What is known, in place of an answer that does not come: as it is while its time lasts, and flagged from then on. */
+  #inPlace(good: Answer, error: ClerkError): Answer {
     const { clock, reporter } = this.#options;
+    if (this.#stopped) throw error;
     const now = clock.now();
+    if (isFresh(good, now, clock.wallNow())) return good;
     if (reporter.wants('stale'))
       reporter.report('stale', { name: good.name, ageMs: now - good.askedAt, error });
     return Object.freeze({

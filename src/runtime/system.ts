@@ -1,5 +1,7 @@
 /** The real clock, chance and machine. */
 import { hostname } from 'node:os';
+// Imported, since the global of that name is a getter, and every call reads the clock.
+import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../core/clock.js';
 
 /** Node's own clock, timers and randomness. */

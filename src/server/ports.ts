@@ -116,14 +116,21 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** One event, with the revision it brings the watcher to. */
+  /** One event, with the revision it brings the watcher to. Heartbeats come here too. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
+  /**
+   * Asked between slices of at most 128 events while all that is there is told; the next slice waits for the promise it
+   * gives, if any. Without it slices follow one another as fast as arrivals allow.
+   */
+  readonly whenDrained?: () => Promise<void> | undefined;
 }
 
 /** An open watch. */
 export interface Watching {
   /** @throws `NAME_INVALID`, `LIMIT` */
   edit(add: readonly string[], remove: readonly string[]): void;
+  /** Begins anew, after events were thrown away because nobody took them: `resync`, all that is there, `current`. */
+  resync(reason: string): void;
   close(): void;
 }
 

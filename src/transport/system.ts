@@ -1,7 +1,8 @@
 /** The transport of the real world: HTTP over undici, and bare sockets that only `call` and `acquire` can use. */
 import { ClerkError, reasonOf } from '../core/errors.js';
 import type { TransportFactory, TransportOptions } from '../core/transport.js';
-import { httpChannel, rawChannel } from './http.js';
+import { httpChannel } from './http.js';
+import { rawChannel } from './raw.js';
 import { undici } from './undici.js';
 
 /**

@@ -1,5 +1,5 @@
 /** What a program can get wrong: each with its own code, and a message that says where and what to do. */
-import { createClerk, type ClerkOptions } from 'binding-clerk';
+import { createClerk, localFirst, type ClerkOptions, type RequestOptions } from 'binding-clerk';
 import { memoryCluster } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 import { thrown } from '../real/thrown.js';
@@ -8,12 +8,19 @@ const registry = { '/s': 'http://127.0.0.1:9' };
 const cluster = () => memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
 
 test.each([
-  [{}, /needs a 'registry'/],
-  [{ registry: 'http://127.0.0.1:4711' }, /by address in this version/],
+  [{ registry: 4711 }, /has 4711 where an address should be/],
+  [{ registry: null }, /null/],
+  [{ registry: [] }, /empty list/],
+  [{ registry: ['http://127.0.0.1:4711', {}] }, /an object where an address should be/],
+  [{ registry: 'etcd://127.0.0.1:2379/clerk' }, /'etcd:', which this version does not support yet/],
+  [{ registry: 'kubernetes://' }, /'kubernetes:', which this version does not support yet/],
+  [{ registry: 'http://127.0.0.1:4711/v1' }, /with no path/],
+  [{ registry: 'tcp://127.0.0.1:4711' }, /must begin with http/],
   [{ registry: { orders: 'http://127.0.0.1:9' } }, /orders/],
   [{ registry: { '/s': 'ftp://127.0.0.1' } }, /ftp/],
   [{ registry, retries: 3 }, /unknown option 'retries'/],
-  [{ registry, snapshotFile: '/x' }, /does not support yet/],
+  [{ registry, key: 'x' }, /does not support yet/],
+  [{ registry, snapshotFile: '' }, /snapshotFile is ''/],
   [{ registry, connections: 0 }, /connections is 0/],
   [{ registry, maxPending: 1.5 }, /maxPending is 1.5/],
   [{ registry, undici: { maxResponsSize: 1 } }, /undici has the unknown option 'maxResponsSize'/],
@@ -40,6 +47,12 @@ test.each([
   ['/s', { kind: 'twice' }, 'CONFIG_INVALID', /kind is 'twice'/],
   ['/s', { factory: 'npm start' }, 'CONFIG_INVALID', /factory/],
   ['/s', { affinity: 7 }, 'CONFIG_INVALID', /affinity/],
+  [
+    '/s',
+    { affinity: 'me', policy: 'random' },
+    'CONFIG_INVALID',
+    /'random', which has no use for it; .*'affinity'/,
+  ],
   ['/s', { hedge: true }, 'CONFIG_INVALID', /does not support yet/],
 ] as [string, object, string, RegExp][])('bind(%j, %j) is refused', (name, options, code, message) => {
   const { clerk } = cluster();
@@ -102,7 +115,9 @@ test('what undici refuses is the request’s own fault: nobody is blamed for it'
     execution: 'none',
   });
   expect((await thrown(s.text('/x', { headers: { 'a b': '1' } }))).code).toBe('CONFIG_INVALID');
-  expect((await thrown(s.text('/x', { method: 'POST', body: { a: 1 } }))).code).toBe('CONFIG_INVALID');
+  expect((await thrown(s.text('/x', { method: 'POST', body: { a: 1 } as never }))).code).toBe(
+    'CONFIG_INVALID',
+  );
   expect(suspects).toEqual([]);
   await clerk.close();
 });
@@ -137,4 +152,42 @@ test('a status and a body that is no JSON are told with the request', async () =
   });
   servers.answer('a', () => ({ statusCode: 204, body: '' }));
   expect(await thrown(clerk.bind('/s').json('/'))).toMatchObject({ code: 'STATUS', statusCode: 204 });
+});
+
+test.each([
+  [{ path: '/x', query: 'a=1' }, /query .* plain object/],
+  [{ path: '/x', query: ['a'] }, /query .* plain object/],
+  [{ path: '/x', query: new URLSearchParams('a=1') }, /query .* plain object/],
+  [{ path: '/x', method: 'CONNECT' }, /CONNECT/],
+  [{ path: '/x', method: 'connect' }, /CONNECT/],
+  [{ path: '/x', timeoutMs: 0 }, /timeoutMs is 0/],
+  [{ path: '/x', kind: 'twice' }, /kind is 'twice'/],
+  [{ path: '/x', signal: {} }, /signal must be an AbortSignal/],
+] as [object, RegExp][])('a request %j is refused before it is sent, by name', async (options, message) => {
+  const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+  const s = clerk.bind('/s');
+  for (const method of ['request', 'json', 'text', 'bytes', 'gather'] as const) {
+    const error = await thrown(s[method](options as RequestOptions));
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', execution: 'none' });
+    expect(error.message).toMatch(message);
+    expect(error.message).toMatch(/\/s\b/);
+  }
+  expect(cluster.requests('a') + cluster.requests('b')).toBe(0);
+  await clerk.close();
+});
+
+test('a path has one place', async () => {
+  const { clerk } = cluster();
+  const s = clerk.bind('/s');
+  expect((await thrown(s.json('/x', { path: '/y' } as never))).message).toMatch(/a path twice: '\/x'/);
+  expect((await thrown(s.json({ path: '/x' }, { method: 'GET' }))).message).toMatch(/options twice/);
+  await clerk.close();
+});
+
+test('an affinity may meet whatever policy the service or a composition has', async () => {
+  const { clerk } = cluster();
+  expect(await clerk.bind('/s', { affinity: 'me' }).json('/')).toBeDefined();
+  expect(await clerk.bind('/s', { affinity: 'me', policy: localFirst() }).json('/')).toBeDefined();
+  expect(await clerk.bind('/s', { policy: 'random' }).json('/', { affinity: 'me' })).toBeDefined();
+  await clerk.close();
 });

@@ -113,6 +113,22 @@ test('gather asks everybody once and tells who failed', async () => {
   ]);
 });
 
+test('gather asks at once also where everybody refused lately, and starts what is not there', async () => {
+  const { clerk, cluster, runtime } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+  const s = clerk.bind('/s');
+  for (const id of ['a', 'b']) cluster.refuse(id);
+  for (let i = 0; i < 20; i++) await thrown(s.json('/'));
+  cluster.accept('b');
+  const before = runtime.now();
+  const all = await s.gather({ path: '/' });
+  expect(all.map((one) => ('reply' in one ? one.endpoint.id : one.error.code))).toEqual([
+    'ENDPOINTS_EXHAUSTED',
+    'b',
+  ]);
+  expect(runtime.now() - before).toBeLessThan(10);
+  expect((await thrown(clerk.bind('/nobody').gather({ path: '/' }))).code).toBe('NAME_NOT_FOUND');
+});
+
 test('acquire counts the endpoint as busy until it is released, and says when it goes', async () => {
   const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
   const s = clerk.bind('/s', { policy: 'least-pending' });

@@ -1,5 +1,12 @@
 /** Look-ups of a whole clerk over a registry port that is slow, fails, lies, empties and returns. In virtual time. */
-import { createClerk, type ClerkOptions, type Registry, type Resolution } from 'binding-clerk';
+import {
+  createClerk,
+  firstOf,
+  union,
+  type ClerkOptions,
+  type Registry,
+  type Resolution,
+} from 'binding-clerk';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 import { thrown } from '../real/thrown.js';
@@ -229,6 +236,132 @@ test('an answer that is true for the moment only serves the calls that waited fo
   expect(await orders.json('/')).toBe('a');
   expect(await orders.json('/')).toBe('a');
   expect(asked).toHaveLength(2);
+});
+
+test('a call that waited for a rest to end does not use an answer that has run out meanwhile', async () => {
+  const { orders, port, network, runtime } = world(() => ({ ...bound('a'), ttlMs: 0 }));
+  await orders.json('/');
+  network.server('http://a').kill();
+  await thrown(orders.json('/', { timeoutMs: 50 }));
+  const asked: string[] = [];
+  network.server('http://a').accept();
+  network.server('http://a').treat = () => {
+    asked.push('a');
+    return { statusCode: 200, body: '"a"' };
+  };
+  // It refused a moment ago: the next dial is paced, and before it is due everybody has moved to b.
+  const call = orders.json('/');
+  runtime.setTimer(() => (port.answer = () => ({ ...bound('b'), ttlMs: 0 })), 1);
+  expect(await call).toBe('b');
+  expect(asked).toEqual([]);
+});
+
+test('an answer that holds is used unflagged while the registry is away, and asked for again all the time', async () => {
+  const { orders, port, runtime, stale, clerk } = world(() => bound('a'));
+  await orders.json('/');
+  port.answer = () => Promise.reject(new Error('down'));
+  const resolved: number[] = [];
+  clerk.on('resolved', () => resolved.push(runtime.now()));
+  await runtime.advance(1_800); // nearly over: asked ahead of time
+  await orders.json('/');
+  await runtime.advance(100);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain().stale).toBe(false);
+  expect(stale).toEqual([]);
+  await runtime.advance(100);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain().stale).toBe(true);
+  expect(resolved).toEqual([]);
+  port.answer = () => bound('b');
+  await runtime.advance(1_000);
+  expect(await orders.json('/')).toBe('b');
+  await clerk.close();
+});
+
+test('a name in use goes on being asked for while its answer holds', async () => {
+  const { orders, port, runtime } = world(() => ({ ...bound('a'), ttlMs: 200_000 }));
+  await orders.json('/');
+  port.answer = () => Promise.reject(new Error('down'));
+  const until = async (second: number): Promise<void> => {
+    while (runtime.now() < second * 1_000) {
+      await runtime.advance(1_000);
+      await orders.json('/');
+    }
+  };
+  await until(185); // asked ahead of time since second 150 or so
+  port.answer = () => ({ ...bound('b'), ttlMs: 200_000 });
+  await until(192);
+  expect(await orders.json('/')).toBe('b');
+});
+
+test('a registry that cannot be asked after it said that nobody is there is unreachable, not empty', async () => {
+  const { orders, port, runtime } = world(() => bound());
+  expect((await thrown(orders.json('/'))).code).toBe('NO_ENDPOINT');
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(2_000);
+  const error = await thrown(orders.json('/'));
+  expect(error.code).toBe('REGISTRY_UNREACHABLE');
+  expect(error.message).toMatch(/down; when asked \d+ ms ago, nobody ran it$/);
+});
+
+test('a name that the program holds survives ten thousand others', async () => {
+  const { orders, port, runtime, clerk } = world(() => bound('a'));
+  expect(await orders.json('/')).toBe('a');
+  for (let i = 0; i < 10_001; i++) await clerk.resolve(`/other/n${String(i)}`);
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(60_000);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain().stale).toBe(true);
+});
+
+test('of two registries in order the second answers for one that hangs; of a union nobody can', async () => {
+  const runtime = createFakeRuntime({ seed: 4, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  network.server('http://b').treat = () => ({ statusCode: 200, body: '"b"' });
+  const hangs: Registry = { resolve: () => new Promise(() => undefined) };
+  const knows = { '/shop/orders': ['http://b'] };
+  const inOrder = createClerk({ registry: firstOf(hangs, knows), runtime });
+  const startedAt = runtime.now();
+  expect(await inOrder.bind('/shop/orders').json('/')).toBe('b');
+  expect(runtime.now() - startedAt).toBeLessThan(600);
+  const together = createClerk({ registry: union(knows, hangs), runtime });
+  expect((await thrown(together.bind('/shop/orders').json('/'))).code).toBe('REGISTRY_UNREACHABLE');
+});
+
+test('a union goes on with what it knew while one of its parts hangs', async () => {
+  const runtime = createFakeRuntime({ seed: 4, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  network.server('http://a').treat = () => ({ statusCode: 200, body: '"a"' });
+  let answer = (): Resolution | Promise<Resolution> => bound('a');
+  const orders = createClerk({
+    registry: union({ resolve: () => answer() }, { '/shop/orders': [] }),
+    runtime,
+  }).bind('/shop/orders');
+  expect(await orders.json('/')).toBe('a');
+  answer = () => new Promise(() => undefined);
+  await runtime.advance(10_000);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain()).toMatchObject({ stale: true, candidates: [{ endpoint: { id: 'a' } }] });
+});
+
+test('following a registry that cannot push outlasts a time in which it hangs', async () => {
+  const { clerk, port, runtime } = world(() => bound('a'));
+  const changes = clerk.watch('/shop/orders');
+  const idsOfNext = async (): Promise<string[]> => {
+    const next = (await changes.next()) as { value: { endpoints: { id: string }[] } };
+    return next.value.endpoints.map(({ id }) => id);
+  };
+  expect(await idsOfNext()).toEqual(['a']);
+  const second = idsOfNext();
+  port.answer = () => new Promise(() => undefined);
+  await runtime.advance(3_000);
+  port.answer = () => bound('b');
+  await runtime.advance(10_000);
+  expect(await Promise.race([second, Promise.resolve('nothing')])).toEqual(['b']);
+  await clerk.close();
+  expect(runtime.pendingTimers).toBeLessThanOrEqual(1); // the pause between two rounds
 });
 
 test('an attempt is not given up for an endpoint that is set aside', async () => {

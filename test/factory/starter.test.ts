@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
-import { isClerkError } from '../../src/core/errors.js';
+import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import type { Factory, FactoryContext, Started } from '../../src/core/factory.js';
 import { Starter } from '../../src/factory/starter.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
@@ -244,4 +244,15 @@ test('nothing is left of a start that is over', async () => {
   await world.outcome(world.failing);
   expect(getEventListeners(world.controller.signal, 'abort')).toEqual([]);
   expect(world.runtime.pendingTimers).toBe(0);
+});
+
+test('a launcher says itself why it did not start the service, and is not asked again at once', async () => {
+  const world = new World();
+  const reason = new ClerkError('START_FAILED', 'It exited with code 3');
+  const launcher = world.factory(() => Promise.reject(reason));
+  await expect(world.starter.start(launcher)).rejects.toBe(reason);
+  expect(await world.outcome(launcher)).toBe(
+    'START_FAILED: It exited with code 3; it is asked again in 1.0 s at the earliest',
+  );
+  expect(world.calls).toHaveLength(1);
 });

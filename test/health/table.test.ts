@@ -339,6 +339,56 @@ test('one that refuses is dialled by one attempt at a time, further and further 
   expect(one.refusals).toBe(12);
 });
 
+test('one that lets nobody in is dialled by one attempt at a time too, further and further apart', async () => {
+  const fleet = new Fleet(['only'], 5);
+  const one = fleet.member('only');
+  const rests: number[] = [];
+  for (let round = 0; round < 8; round++) {
+    await fleet.runtime.advance(Math.max(0, fleet.table.restsUntil(one) - fleet.now));
+    expect(fleet.table.admits(one, fleet.now)).toBe(true);
+    // Until it is known, any number; from then on one.
+    const dials = Array.from({ length: round === 0 ? 10 : 1 }, () => fleet.call('only'));
+    if (round > 0) expect(fleet.table.admits(one, fleet.now)).toBe(false);
+    await fleet.runtime.advance(250);
+    for (const dial of dials) dial.fail('unreached');
+    expect(one.refusals).toBe(round + 1);
+    rests.push(fleet.table.restsUntil(one) - fleet.now);
+  }
+  for (const [i, rest] of rests.entries()) expect(rest).toBeLessThanOrEqual(Math.min(5_000, 100 * 2 ** i));
+  expect(Math.max(...rests)).toBeGreaterThan(500);
+  expect(fleet.recorder.of('suspect')).toMatchObject([{ reason: 'silence' }]);
+  // Somebody was let in: it is well.
+  await fleet.answers('only');
+  expect(one.refusals).toBe(0);
+});
+
+test('dials that end in the rest, or began before it, belong to the round that led to it', async () => {
+  const fleet = new Fleet(['only']);
+  const one = fleet.member('only');
+  const early = fleet.call('only');
+  await fleet.runtime.advance(240);
+  const late = fleet.call('only');
+  await fleet.runtime.advance(10);
+  early.fail('unreached');
+  await fleet.runtime.advance(250);
+  expect(fleet.now).toBeGreaterThan(fleet.table.restsUntil(one));
+  late.fail('unreached');
+  expect(one.refusals).toBe(1);
+  expect(fleet.table.admits(one, fleet.now)).toBe(true);
+});
+
+test('a dial that nobody waited for says little, and one that others have overtaken says nothing', async () => {
+  const fleet = new Fleet(['a', 'b']);
+  await fleet.fails('a', 'unreached', 249);
+  expect(fleet.aside).toEqual(['a']);
+  expect(fleet.table.admits(fleet.member('a'), fleet.now)).toBe(true);
+  const slow = fleet.call('b');
+  await fleet.answers('b', 300);
+  slow.fail('unreached');
+  expect(fleet.aside).toEqual(['a']);
+  expect(fleet.member('b').refusals).toBe(0);
+});
+
 test('attempts that were under way when it began to refuse count as one refusal, and are not the dial', async () => {
   const fleet = new Fleet(['only'], 3);
   const one = fleet.member('only');

@@ -84,6 +84,15 @@ test('what is older than 30 s is forgotten, also when nothing came in between', 
   expect(idle.limitMs).toBe(25);
 });
 
+test('after half a minute without an answer it is as if nothing were known', () => {
+  const window = windowOf(many(100, 1), 1_000);
+  expect(window.limitAt(1_000)).toBe(25);
+  expect(window.limitAt(29_999)).toBe(25);
+  expect(window.limitAt(31_000)).toBe(250);
+  for (const each of many(10, 1)) window.record(each, 100_000);
+  expect(window.limitAt(100_000)).toBe(25);
+});
+
 test('what is younger than 20 s is remembered', () => {
   const window = windowOf(many(100, 300), 1_000);
   for (let now = 2_000; now <= 20_999; now += 1_000) for (const each of many(5, 1)) window.record(each, now);

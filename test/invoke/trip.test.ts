@@ -15,12 +15,10 @@ function tripOver(site: FakeSite, kind: Kind = 'safe', replayable = true, timeou
 
 /** Notes a failed attempt on an endpoint. */
 function fails(trip: Trip, id: string, stage: Stage = 'waiting', code = 'ECONNREFUSED'): void {
+  const address = { text: `http://${id}:80` };
+  const number = trip.outcomes.length + 1;
   trip.note(
-    candidate(id),
-    `http://${id}:80`,
-    trip.outcomes.length + 1,
-    'random',
-    stage,
+    { candidate: candidate(id), address, number, chosen: 'random', stage },
     'failure',
     code,
     3,
@@ -322,11 +320,13 @@ test('an outcome is told once, as an immutable record', () => {
   const site = new FakeSite('a');
   const trip = tripOver(site);
   const outcome = trip.note(
-    candidate('a'),
-    'http://a:81',
-    1,
-    'random',
-    'sent',
+    {
+      candidate: candidate('a'),
+      address: { text: 'http://a:81' },
+      number: 1,
+      chosen: 'random',
+      stage: 'sent',
+    },
     'failure',
     'ECONNRESET',
     12.3456,

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { FormData as UndiciFormData } from 'undici';
-import { isClerkError } from 'binding-clerk';
+import { isClerkError, type RequestOptions } from 'binding-clerk';
 import { bound } from './bound.js';
 import { rawPeer } from './raw-peer.js';
 import { thrown } from './thrown.js';
@@ -47,7 +47,7 @@ function form(Form: typeof FormData): FormData {
   return data;
 }
 
-const whole: readonly [what: string, make: () => unknown][] = [
+const whole: readonly [what: string, make: () => RequestOptions['body']][] = [
   ['a string', () => text],
   ['a Buffer', () => bytes],
   ['a Uint8Array with an offset', offset],
@@ -55,7 +55,7 @@ const whole: readonly [what: string, make: () => unknown][] = [
   ['a Blob', () => new Blob([bytes])],
 ];
 
-const streams: readonly [what: string, make: () => unknown][] = [
+const streams: readonly [what: string, make: () => RequestOptions['body']][] = [
   ['a Readable', () => Readable.from([bytes.subarray(0, 5), bytes.subarray(5)])],
   [
     'an async iterable',

@@ -14,7 +14,7 @@ interface Run {
 function demo(...flags: string[]): Promise<Run> {
   return new Promise((resolve) => {
     const args = ['--import', 'tsx', main, ...flags];
-    execFile(process.execPath, args, { timeout: 25_000 }, (error, out, complaints) => {
+    execFile(process.execPath, args, { timeout: 40_000 }, (error, out, complaints) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, complaints });
     });
   });
@@ -43,8 +43,15 @@ test.skipIf(process.platform === 'win32')('no call fails, and each start is one 
     expect({ title, calls, failed, starts }).toEqual({ title, calls: 50, failed: 0, starts: 1 });
   }
 
-  for (const deed of ['a is killed', 'a is started again', 'b is stopped', 'b goes on']) {
-    expect(out).toContain(`replica ${deed}`);
+  for (const deed of [
+    'replica a is killed',
+    'replica a is started again',
+    'replica b is stopped',
+    'replica b goes on',
+    'the registry is killed',
+    'the registry is started again',
+  ]) {
+    expect(out).toContain(deed);
   }
   // Not which, since a replica that was asked nothing while it was away was never missed.
   expect(out).toMatch(/clerk sets [ab] aside/);

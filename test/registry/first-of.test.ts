@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 import type { Registry, Resolution } from '../../src/core/registry.js';
+import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { firstOf } from '../../src/registry/first-of.js';
 import { anybody, ask, changingRegistry, settled, watched } from './changing-registry.js';
 
@@ -100,6 +101,119 @@ test('nobody is asked any more once the question was aborted', async () => {
   const asked = firstOf(slow, b.registry).resolve('/x', { signal: controller.signal, suspects: new Set() });
   controller.abort(new Error('Nobody waits any more'));
   await expect(asked).rejects.toThrow('Nobody waits any more');
+  expect(b.asked).toEqual([]);
+});
+
+/** A registry whose answers come when a test says so. */
+function byHand() {
+  const questions: { signal: AbortSignal; answer: (resolution: Resolution) => void }[] = [];
+  const registry: Registry = {
+    resolve: (_name, { signal }) =>
+      new Promise((answer, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+        questions.push({ signal, answer });
+      }),
+  };
+  return { registry, questions };
+}
+
+const boundTo = (port: number): Resolution => ({ kind: 'bound', endpoints: [at(port)], ttlMs: 60_000 });
+
+/** Asks as a clerk does, with its time and five seconds of it. */
+function timed() {
+  const runtime = createFakeRuntime({ seed: 1 });
+  const look = (registry: Registry, name = '/x'): Promise<unknown> => {
+    const controller = new AbortController();
+    runtime.setTimer(() => controller.abort(new Error('Too late')), 5_000);
+    return Promise.resolve(
+      registry.resolve(name, { signal: controller.signal, suspects: new Set(), clock: runtime }),
+    );
+  };
+  return { runtime, look };
+}
+
+test('one that hangs is passed over after half a second, and told so', async () => {
+  const { runtime, look } = timed();
+  const [a, b] = [byHand(), changingRegistry({ '/x': [at(2)] })];
+  const both = firstOf(a.registry, b.registry);
+  const asked = look(both);
+  await runtime.advance(499);
+  expect(b.asked).toEqual([]);
+  await runtime.advance(1);
+  // It may know better at any moment, so that is not believed for long.
+  expect(await asked).toMatchObject({ endpoints: [{ id: 'p2' }], ttlMs: 1_000 });
+  expect(a.questions.map(({ signal }) => signal.aborted)).toEqual([true]);
+  expect(b.asked).toEqual(['/x']);
+});
+
+test('what hung is asked and not waited for, for five seconds', async () => {
+  const { runtime, look } = timed();
+  const [a, b] = [byHand(), changingRegistry({ '/x': [at(2)] })];
+  const both = firstOf(a.registry, b.registry);
+  const first = look(both);
+  await runtime.advance(500);
+  await first;
+  const second = look(both);
+  await settled();
+  expect(a.questions).toHaveLength(2);
+  expect(await second).toMatchObject({ endpoints: [{ id: 'p2' }] });
+  await runtime.advance(5_000);
+  // Then it has its chance again, and takes it.
+  const third = look(both);
+  await runtime.advance(300);
+  a.questions[2]?.answer(boundTo(1));
+  expect(await third).toMatchObject({ endpoints: [{ id: 'p1' }], ttlMs: 60_000 });
+  const fourth = look(both);
+  await runtime.advance(499);
+  a.questions[3]?.answer(boundTo(1));
+  expect(await fourth).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  expect(b.asked).toEqual(['/x', '/x']);
+});
+
+test('whoever knows first answers, and what comes later changes nothing', async () => {
+  const { runtime, look } = timed();
+  const [a, b] = [byHand(), byHand()];
+  const both = firstOf(a.registry, b.registry);
+  const one = look(both);
+  await runtime.advance(600);
+  b.questions[0]?.answer(boundTo(2));
+  await settled();
+  a.questions[0]?.answer(boundTo(1));
+  expect(await one).toMatchObject({ endpoints: [{ id: 'p2' }] });
+  const other = look(both);
+  await settled();
+  a.questions[1]?.answer(boundTo(1));
+  expect(await other).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  expect(b.questions[1]?.signal.aborted).toBe(true);
+  // It does not hang any more: it is waited for again.
+  const last = look(both);
+  await runtime.advance(499);
+  expect(b.questions).toHaveLength(2);
+  a.questions[2]?.answer(boundTo(1));
+  await last;
+});
+
+test('one that hangs may be the only one that knows: then it is waited for, and its silence is the answer', async () => {
+  const { runtime, look } = timed();
+  const a = byHand();
+  const both = firstOf(a.registry, {});
+  const known = look(both);
+  await runtime.advance(4_000);
+  a.questions[0]?.answer(boundTo(1));
+  expect(await known).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  const unknown = expect(look(both)).rejects.toThrow('Too late');
+  await runtime.advance(5_000);
+  await unknown;
+  expect(a.questions[1]?.signal.aborted).toBe(true);
+  expect(runtime.pendingTimers).toBe(0);
+});
+
+test('who asks without a time of his own waits for each', async () => {
+  const [a, b] = [byHand(), changingRegistry({ '/x': [at(2)] })];
+  const asked = ask(firstOf(a.registry, b.registry), '/x');
+  await settled();
+  a.questions[0]?.answer(boundTo(1));
+  expect(await asked).toMatchObject({ endpoints: [{ id: 'p1' }] });
   expect(b.asked).toEqual([]);
 });
 
@@ -220,4 +334,22 @@ test('it needs at least one registry, and each must be one', () => {
     'A registry is of type undefined; give an object with a resolve method',
   );
   expect(() => firstOf({ shop: [] })).toThrow("The registry has the key 'shop'");
+});
+
+test('a service is started by the registry that answers for it', async () => {
+  const started: string[] = [];
+  const starting = (id: string, names: readonly string[]): Registry => ({
+    resolve: async (name) =>
+      names.includes(name) ? { kind: 'bound', endpoints: [], startable: true } : { kind: 'absent' },
+    start: async (name) => {
+      started.push(`${id} ${name}`);
+      return [at(1)];
+    },
+  });
+  const both = firstOf({ '/static': [] }, starting('a', ['/x']), starting('b', ['/x', '/y']));
+  expect(await both.start?.('/x', anybody)).toEqual([at(1)]);
+  await both.start?.('/y', anybody);
+  expect(started).toEqual(['a /x', 'b /y']);
+  await expect(both.start?.('/static', anybody)).rejects.toMatchObject({ code: 'START_FAILED' });
+  expect(firstOf({ '/static': [] })).not.toHaveProperty('start');
 });

@@ -177,3 +177,18 @@ test('the prefix is a name', () => {
   expect(() => mount('/', {})).toThrow('has no segment');
   expect(() => mount('/k8s', null as never)).toThrow('A registry is of type null');
 });
+
+test('what is mounted is started under its own name', async () => {
+  const started: string[] = [];
+  const inner: Registry = {
+    resolve: async () => ({ kind: 'bound', endpoints: [], startable: true }),
+    start: async (name) => {
+      started.push(name);
+      return ['http://127.0.0.1:3001'];
+    },
+  };
+  const mounted = mount('/k8s', inner);
+  expect(await ask(mounted, '/k8s/web')).toMatchObject({ startable: true });
+  expect(await mounted.start?.('/k8s/web', anybody)).toEqual(['http://127.0.0.1:3001']);
+  expect(started).toEqual(['/web']);
+});

@@ -139,7 +139,7 @@ async function failures(options: RegistrySuiteOptions): Promise<string[]> {
 /** A good registry with something wrong done to it. */
 function broken(
   spoil: (
-    good: Required<Registry>,
+    good: Required<Omit<Registry, 'start'>>,
     under: RegistryUnderTest,
   ) => Partial<RegistryUnderTest> & { registry: Registry },
 ): RegistrySuiteOptions {
@@ -165,7 +165,9 @@ function answering(
 }
 
 /** A good registry whose watches are changed. */
-function watching(change: (good: Required<Registry>) => Registry['watch']): RegistrySuiteOptions {
+function watching(
+  change: (good: Required<Omit<Registry, 'start'>>) => Registry['watch'],
+): RegistrySuiteOptions {
   return broken((good) => ({ registry: { ...good, watch: change(good) as NonNullable<Registry['watch']> } }));
 }
 

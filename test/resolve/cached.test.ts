@@ -249,6 +249,19 @@ test('a look-up that answered is told of once, a stale answer is not', async () 
   expect(recorder.told).toHaveLength(1);
 });
 
+test('what is handed back for want of an answer is not told of as one', async () => {
+  const clock = new HandClock();
+  const recorder = new Recorder();
+  const known = answerOf(clock, { ttlMs: 5_000 });
+  const cached = new Cached(
+    { resolve: () => Promise.resolve(known) },
+    { clock, reporter: recorder, maxNames: 10 },
+  );
+  expect(await cached.resolve('/x')).toBe(known);
+  expect(await cached.refresh('/x', none)).toBe(known);
+  expect(recorder.of('resolved')).toHaveLength(1);
+});
+
 // ---- against a model
 
 interface Kept {

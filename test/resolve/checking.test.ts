@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { Answer } from '../../src/core/answer.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import type { Registry, Resolution, ResolveContext } from '../../src/core/registry.js';
-import { checking, checkResolution } from '../../src/resolve/checking.js';
+import { checking } from '../../src/resolve/checking.js';
+import { checkResolution } from '../../src/resolve/resolution.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { settled } from '../support/clock.js';
 
@@ -280,6 +281,69 @@ test('who asks at the same time shares the question, and the answer is as old as
   expect(asked).toEqual(['/b', '/a', '/b']);
 });
 
+test('what was asked before and has run out on its way is asked again, once', async () => {
+  const pending: ((resolution: Resolution) => void)[] = [];
+  const { ask, runtime } = over((name) =>
+    name === '/b' ? new Promise((resolve) => pending.push(resolve)) : { kind: 'link', target: '/b' },
+  );
+  const moment: Resolution = { kind: 'bound', endpoints: ['http://b'], ttlMs: 60 };
+  const first = ask('/b');
+  await runtime.advance(1_000);
+  const byLink = ask('/a');
+  await runtime.advance(66);
+  pending[0]?.(moment);
+  // Whoever asked gets what came, however long that took; who came later does not.
+  expect(await first).toMatchObject({ askedAt: 1_000 });
+  await settled();
+  expect(pending).toHaveLength(2);
+  await runtime.advance(100);
+  pending[1]?.(moment);
+  expect(await byLink).toMatchObject({ canonical: '/b', askedAt: 2_000 });
+  expect(pending).toHaveLength(2);
+});
+
+test('what was asked before and still holds is not asked again', async () => {
+  const pending: ((resolution: Resolution) => void)[] = [];
+  const { ask, runtime } = over(() => new Promise((resolve) => pending.push(resolve)));
+  const first = ask('/b');
+  await runtime.advance(1_000);
+  const second = ask('/b');
+  pending[0]?.({ kind: 'bound', endpoints: ['http://b'], ttlMs: 1_001 });
+  expect(await second).toMatchObject({ askedAt: 1_000 });
+  expect(await first).toMatchObject({ askedAt: 1_000 });
+  expect(pending).toHaveLength(1);
+});
+
+test('the time of a look-up bounds all its links together', async () => {
+  const asked: string[] = [];
+  const { ask, runtime } = over((name) => {
+    asked.push(name);
+    return new Promise((resolve) =>
+      runtime.setTimer(() => resolve({ kind: 'link', target: `${name}-x` }), 2_000),
+    );
+  });
+  const chain = refusal(ask('/a'));
+  await runtime.advance(5_000);
+  expect(await chain).toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: 'The registry did not answer for /a-x-x, to which /a leads, within 5000 ms',
+  });
+  // And nobody walks on.
+  await runtime.advance(60_000);
+  expect(asked).toEqual(['/a', '/a-x', '/a-x-x']);
+  expect(runtime.pendingTimers).toBe(0);
+});
+
+test('a registry is handed the time of who asks', async () => {
+  let context: ResolveContext | undefined;
+  const { ask, runtime } = over((_name, given) => {
+    context = given;
+    return { kind: 'absent' };
+  });
+  await ask();
+  expect(context?.clock).toBe(runtime);
+});
+
 test('suspects are passed on', async () => {
   let context: ResolveContext | undefined;
   const { resolver } = over((_name, given) => {
@@ -405,4 +469,16 @@ test('whatever an answer looks like, it is read or refused', () => {
     }),
     { seed: 52, numRuns: 2_000 },
   );
+});
+
+test('what is not promised at all is a hint, and as good as the answer says; a link of no time is asked again', async () => {
+  const arc = { name: '/a', kind: 'service', promiseMs: 0 };
+  const { ask } = over(
+    table({
+      '/a': { kind: 'bound', endpoints: ['http://a:1'], ttlMs: 700, trail: [arc] },
+      '/b': { kind: 'link', target: '/a', ttlMs: 0 },
+    }),
+  );
+  expect((await ask('/a')).ttlMs).toBe(700);
+  expect((await ask('/b')).ttlMs).toBe(0);
 });

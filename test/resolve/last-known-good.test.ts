@@ -16,6 +16,8 @@ class World {
   readonly inner: Asked;
   readonly recorder = new Recorder();
   readonly recovered: Answer[] = [];
+  /** Names that a program holds. */
+  readonly held = new Set<string>();
   readonly kept: LastKnownGood;
 
   constructor(seed = 1) {
@@ -27,6 +29,7 @@ class World {
       retry,
       maxStaleMs: hour,
       onRecovered: (answer) => this.recovered.push(answer),
+      isHeld: (name) => this.held.has(name),
     });
   }
 
@@ -34,10 +37,10 @@ class World {
     return this.kept.resolve(name, none);
   }
 
-  /** Asks, and is answered at once. */
+  /** Asks, and is answered at once; unless it says otherwise with what is true for the moment only. */
   async learn(more?: Parameters<typeof answerOf>[1]): Promise<Answer> {
     const asked = this.ask();
-    await this.inner.last.answer(more);
+    await this.inner.last.answer({ ttlMs: 0, ...more });
     return asked;
   }
 
@@ -234,9 +237,59 @@ test('an answer is used for an hour after its time, and not longer', async () =>
 
 test('an answer that held for ever is used for ever', async () => {
   const world = new World();
-  await world.learn({ ttlMs: Infinity });
+  const good = await world.learn({ ttlMs: Infinity });
   await world.runtime.advance(1_000 * hour);
+  expect(await world.failing()).toBe(good);
+});
+
+test('while its time lasts an answer is no stale one, whatever becomes of the registry', async () => {
+  const world = new World();
+  const good = await world.learn({ ttlMs: 5_000 });
+  await world.runtime.advance(1_000);
+  // Far away: not heard of within 100 ms, and then it is.
+  const early = world.ask();
+  await world.runtime.advance(150);
+  expect(await early).toBe(good);
+  await world.inner.last.answer({ ids: ['new'], ttlMs: 5_000 });
+  expect(world.recovered.map(idsOf)).toEqual([['new']]);
+  // Down: the same, until its time is over on either clock.
+  await world.runtime.advance(4_849);
+  const failed = await world.failing();
+  expect(idsOf(failed)).toEqual(['new']);
+  expect(failed.stale).toBe(false);
+  expect(await stateOf(world.ask())).toBe(failed);
+  expect(world.recorder.told).toEqual([]);
+  await world.runtime.advance(1);
+  expect(await stateOf(world.ask())).toMatchObject({ stale: true });
+  expect(world.recorder.of('stale')).toHaveLength(1);
+});
+
+test('a wall clock that jumped makes stale what cannot be renewed', async () => {
+  const world = new World();
+  await world.learn({ ttlMs: 5_000 });
+  world.runtime.jumpWall(hour);
   expect(await world.failing()).toMatchObject({ stale: true });
+});
+
+test('that nobody was there is no answer while the registry cannot be asked, and the error says it', async () => {
+  const world = new World();
+  await world.learn({ ids: [] });
+  await world.runtime.advance(3_000);
+  const empty = world.ask();
+  await world.runtime.advance(1_000);
+  // Nothing to fall back to: worth waiting for.
+  expect(await stateOf(empty)).toBe('pending');
+  await world.inner.last.fail(down());
+  await expect(empty).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: 'The registry is down; when asked 4000 ms ago, nobody ran it',
+  });
+  await world.learn({ kind: 'absent', ids: [] });
+  await expect(world.failing()).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: 'The registry is down; when asked 0 ms ago, there was no such name',
+  });
+  expect(world.recorder.told).toEqual([]);
 });
 
 test('what the registry empties is empty, and what it forgets is absent', async () => {
@@ -396,7 +449,28 @@ test('of names that are there the 10,000 last asked for are kept', async () => {
   const name = (i: number): string => `/n${i}`;
   for (let i = 0; i <= 10_000; i++) world.kept.learn(answerOf(world.runtime, { name: name(i) }));
   await expect(world.failing(name(0))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
-  expect(await world.failing(name(1))).toMatchObject({ stale: true });
+  expect(idsOf(await world.failing(name(1)))).toEqual(['a']);
+});
+
+test('a name that a program holds is kept, however many others there are', async () => {
+  const world = new World();
+  const others = (from: number): void => {
+    for (let i = from; i < from + 10_001; i++)
+      world.kept.learn(answerOf(world.runtime, { name: `/n${i}`, ttlMs: 0 }));
+  };
+  world.held.add('/x');
+  await world.learn({ ids: ['a'], revision: '2' });
+  others(0);
+  expect(idsOf(await world.failing())).toEqual(['a']);
+  // It is compared with as any other, and renewed as any other.
+  expect(world.kept.learn(answerOf(world.runtime, { ids: ['old'], revision: '1' }))).toBe(false);
+  expect(world.kept.learn(answerOf(world.runtime, { ids: ['b'], revision: '3', ttlMs: 0 }))).toBe(true);
+  expect(idsOf(await world.ask())).toEqual(['b']);
+  others(20_000);
+  expect(idsOf(await world.ask())).toEqual(['b']);
+  world.kept.forget('/x');
+  await world.inner.last.fail(down());
+  await expect(world.failing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
 test('stopping ends all asking, also what waits', async () => {
@@ -409,6 +483,17 @@ test('stopping ends all asking, also what waits', async () => {
   expect(world.questions).toBe(2);
   expect(world.runtime.pendingTimers).toBe(0);
   expect(world.recovered).toEqual([]);
+});
+
+test('after the stop nothing old is handed out: who waits is told why', async () => {
+  const world = new World();
+  await world.learn();
+  const asked = [world.ask(), world.ask('/y')];
+  world.kept.stop();
+  for (const question of world.inner.questions)
+    await question.fail(new ClerkError('CLOSED', 'The clerk is closed'));
+  for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'CLOSED' });
+  expect(world.recorder.told).toEqual([]);
 });
 
 test('what comes in after the stop is nobody’s business any more', async () => {

@@ -32,6 +32,7 @@ export async function closeAll(world: Inhabited): Promise<void> {
     if (registry.watchesOpen > 0)
       world.oracle.violate('close', `${id} is closed and leaves ${registry.watchesOpen} watches`);
   }
+  await world.served?.close();
   await runtime.runUntilIdle();
   // Messages of probes are still on their way, and hold nobody.
   await runtime.advance(5_000);

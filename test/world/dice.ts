@@ -17,7 +17,18 @@ export interface Dice {
   some<T>(list: readonly T[], count: number): T[];
 }
 
-const streams = { shape: 1, faults: 2, network: 3, load: 4, registry: 5, clerk: 100 };
+const streams = {
+  shape: 1,
+  faults: 2,
+  network: 3,
+  load: 4,
+  registry: 5,
+  server: 6,
+  disk: 7,
+  wire: 8,
+  services: 9,
+  clerk: 100,
+};
 
 export function dice(seed: number, stream: keyof typeof streams, offset = 0): Dice {
   const unit = seededRandom(seed, streams[stream] + offset);

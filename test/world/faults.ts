@@ -2,21 +2,26 @@
 import type { FakeRuntime, MemoryRequest, Treatment } from 'binding-clerk/testing';
 import type { Dice } from './dice.js';
 import type { FaultKind, Mark } from './marks.js';
-import type { RegistryTrouble } from './registry.js';
-import { endpointOf, type Replica, type Replicas } from './replicas.js';
+import type { Changes, Undo } from './changes.js';
+import type { Replica, Replicas } from './replicas.js';
 import type { Swarm } from './swarm.js';
-import type { Truth } from './truth.js';
+
+/** A wall clock that may jump. */
+export interface WallClock {
+  readonly id: string;
+  wallAheadMs: number;
+  jumped?: boolean;
+}
 
 export interface FaultsOptions {
   readonly runtime: FakeRuntime;
   readonly random: Dice;
   readonly swarm: Swarm;
   readonly replicas: Replicas;
-  readonly truth: Truth;
-  readonly trouble: RegistryTrouble;
+  readonly changes: Changes;
   readonly services: readonly string[];
-  readonly link: string | undefined;
-  readonly clerks: readonly { readonly id: string; wallAheadMs: number; jumped: boolean }[];
+  readonly clerks: readonly WallClock[];
+  readonly clocks: () => readonly WallClock[];
   readonly mark: (mark: Mark) => void;
   readonly log: (line: string) => void;
 }
@@ -33,7 +38,16 @@ export class Faults {
   constructor(options: FaultsOptions) {
     this.#options = options;
     options.replicas.judge = (replica, request) => this.#judge(replica, request);
-    for (const [kind, strength] of options.swarm) this.#plan(kind, strength);
+  }
+
+  /** From now on things go wrong. */
+  begin(): void {
+    for (const [kind, strength] of this.#options.swarm) this.#plan(kind, strength);
+  }
+
+  /** Whether somebody's messages are lost, all of them. */
+  isCutOff(who: string): boolean {
+    return this.#cutOff.has(who);
   }
 
   /** Extra time for one message, in ms. */
@@ -58,12 +72,12 @@ export class Faults {
 
   /** Ends all faults. */
   heal(): void {
-    const { replicas, trouble } = this.#options;
+    const { replicas, changes } = this.#options;
     this.#over = true;
     for (const undo of [...this.#undo]) undo();
     this.#cutOff.clear();
     this.#delayMs = 0;
-    Object.assign(trouble, { down: false, hanging: false, lying: false, slowMs: 0, mute: false });
+    changes.heal();
     replicas.heal();
   }
 
@@ -135,7 +149,10 @@ export class Faults {
     'connect-stall': () => this.#holding('connect-stall', 'stalled'),
     refuse: () => this.#holding('refuse', 'refusing'),
     pause: () => this.#holding('pause', 'paused'),
-    kill: () => this.#holding('kill', 'down'),
+    kill: () => {
+      const undo = this.#holding('kill', 'down');
+      return undo && (() => this.#options.changes.revive(undo.replica));
+    },
     'slow-replica': (strength) =>
       this.#changing(
         (replica) => (replica.slowMs = 2_000 * strength),
@@ -175,24 +192,30 @@ export class Faults {
     'address-reuse': () => this.#replace('address-reuse', true, true),
     withdraw: () => this.#replace('withdraw', false, false),
     scale: () => this.#scale(),
-    relink: () => {
-      const { link, truth, random, services, mark, log } = this.#options;
-      if (link === undefined) return undefined;
-      const target = random.one(services);
-      mark('fault:relink');
-      log(`${link} now stands for ${target}`);
-      truth.link(link, target);
-      return undefined;
+    relink: () => this.#options.changes.relink(),
+    'registry-down': () => this.#options.changes.trouble('registry-down', 0),
+    'registry-hang': () => this.#options.changes.trouble('registry-hang', 0),
+    'registry-lie': () => this.#options.changes.trouble('registry-lie', 0),
+    'watch-break': () => this.#options.changes.trouble('watch-break', 0),
+    'registry-slow': (strength) => this.#options.changes.trouble('registry-slow', strength),
+    'registry-loss': (strength) => this.#options.changes.trouble('registry-loss', strength),
+    'registry-cut': () => this.#options.changes.trouble('registry-cut', 0),
+    'write-fails': () => this.#options.changes.trouble('write-fails', 0),
+    'registry-empty': () => {
+      this.#options.mark('fault:registry-empty');
+      return this.#options.changes.empty(this.#options.random.one(this.#options.services));
     },
-    'registry-down': () => this.#registry({ down: true }, { down: false }),
-    'registry-hang': () => this.#registry({ hanging: true }, { hanging: false }),
-    'registry-lie': () => this.#registry({ lying: true }, { lying: false }),
-    'watch-break': () => this.#registry({ mute: true }, { mute: false }),
-    'registry-slow': (strength) => this.#registry({ slowMs: 3_000 * strength ** 2 }, { slowMs: 0 }),
-    'registry-empty': () => this.#empty(),
+    redefine: () => {
+      this.#options.mark('fault:redefine');
+      return this.#options.changes.redefine(this.#options.random.one(this.#options.services));
+    },
+    takeover: () => {
+      const old = this.#target();
+      return old && this.#options.changes.takeOver(old);
+    },
     'wall-jump': () => {
-      const { random, clerks, mark, log } = this.#options;
-      const clerk = random.one(clerks);
+      const { random, clocks, mark, log } = this.#options;
+      const clerk = random.one(clocks());
       const ms = random.one([-3_600_000, 3_600_000, -500, 500]);
       clerk.wallAheadMs += ms;
       clerk.jumped = true;
@@ -204,16 +227,18 @@ export class Faults {
 
   #target(): Replica | undefined {
     const { random, replicas, services } = this.#options;
-    const targets = replicas.of(random.one(services)).filter(({ sheltered }) => !sheltered);
+    const targets = replicas
+      .of(random.one(services))
+      .filter(({ sheltered, ended }) => !sheltered && !ended);
     return targets.length === 0 ? undefined : random.one(targets);
   }
 
-  #holding(kind: FaultKind, how: keyof Replica['held']): (() => void) | undefined {
+  #holding(kind: FaultKind, how: keyof Replica['held']): (Undo & { readonly replica: Replica }) | undefined {
     const replica = this.#target();
     if (replica === undefined) return undefined;
     this.#options.mark(`fault:${kind}`);
     this.#options.replicas.hold(replica, how);
-    return () => this.#options.replicas.free(replica, how);
+    return Object.assign(() => this.#options.replicas.free(replica, how), { replica });
   }
 
   #changing(begin: (replica: Replica) => void, end: (replica: Replica) => void): (() => void) | undefined {
@@ -227,63 +252,24 @@ export class Faults {
   }
 
   /** One instance ends and another takes its place, at its address or elsewhere. */
-  #replace(kind: FaultKind, killed: boolean, sameAddress: boolean): undefined {
-    const { replicas, truth, runtime, random, mark } = this.#options;
+  #replace(kind: FaultKind, isKilled: boolean, isSameAddress: boolean): undefined {
+    const { changes, mark } = this.#options;
     const old = this.#target();
     if (old === undefined) return undefined;
     mark(`fault:${kind}`);
-    old.leaving = true;
-    if (killed) replicas.hold(old, 'down');
-    const next = replicas.start(old.service, {
-      serviceMs: old.serviceMs,
-      ...(sameAddress ? { address: old.address } : {}),
-    });
-    truth.add(old.service, endpointOf(next));
-    // The registry learns of a crash only when the lease is over.
-    const leaseMs = killed ? random.between(0, 3_000) : 0;
-    runtime.setTimer(() => truth.remove(old.service, old.id), leaseMs);
-    // Who withdraws goes on for a while, for those who have not heard of it.
-    if (!killed) runtime.setTimer(() => replicas.hold(old, 'down'), random.between(0, 8_000));
+    changes.replace(old, isKilled, isSameAddress);
     return undefined;
   }
 
   #scale(): undefined {
-    const { replicas, truth, random, services, mark } = this.#options;
+    const { changes, replicas, random, services, mark } = this.#options;
     mark('fault:scale');
     const service = random.one(services);
-    const running = replicas.of(service);
+    const running = replicas.of(service).filter(({ ended }) => !ended);
     const target = random.one([...running, undefined]);
     const others = running.filter((replica) => replica !== target && !replica.leaving);
-    if (target && others.length > 0 && !target.sheltered && random.chance(0.5)) {
-      truth.remove(service, target.id);
-    } else if (running.length < 12) {
-      truth.add(service, endpointOf(replicas.start(service, { serviceMs: random.between(1, 20) })));
-    }
+    if (target && others.length > 0 && !target.sheltered && random.chance(0.5)) changes.remove(target);
+    else if (running.length < 12) changes.add(service, random.between(1, 20));
     return undefined;
-  }
-
-  #registry(begin: Partial<RegistryTrouble>, end: Partial<RegistryTrouble>): () => void {
-    const { trouble, log } = this.#options;
-    Object.assign(trouble, begin);
-    log(`registry ${JSON.stringify(begin)}`);
-    return () => {
-      Object.assign(trouble, end);
-      log(`registry ${JSON.stringify(end)}`);
-    };
-  }
-
-  /** The registry means it: nobody is there, or the name itself is gone. Later everybody is back. */
-  #empty(): () => void {
-    const { truth, random, services, mark, log } = this.#options;
-    const service = random.one(services);
-    const before = truth.endpoints(service);
-    const absent = random.chance(0.3);
-    mark('fault:registry-empty');
-    log(`registry ${absent ? 'forgets' : 'empties'} ${service}`);
-    truth.set(service, absent ? undefined : new Map());
-    return () => {
-      log(`registry knows ${service} again`);
-      truth.set(service, new Map([...(before ?? []), ...(truth.endpoints(service) ?? [])]));
-    };
   }
 }

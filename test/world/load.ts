@@ -2,12 +2,14 @@
 import type { Kind } from 'binding-clerk';
 import type { Dice } from './dice.js';
 import type { CallPlan, Program } from './program.js';
+import type { ServedWorld } from './server/served.js';
 import type { Setting } from './setting.js';
 
 /** A world with programs in it. */
 export interface Inhabited extends Setting {
   readonly programs: readonly Program[];
   readonly load: Dice;
+  readonly served: ServedWorld | undefined;
 }
 
 /** Draws a call. */

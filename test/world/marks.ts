@@ -3,6 +3,18 @@
  * nothing about failing over.
  */
 
+/** Faults that only the real server and those who register with it can have. */
+export const serverFaults = [
+  'registry-loss',
+  'registry-cut',
+  'write-fails',
+  'takeover',
+  'redefine',
+] as const;
+
+/** Faults that only a registry of the test's own can have. */
+export const portFaults: readonly FaultKind[] = ['registry-lie'];
+
 /** Faults that a swarm draws from. */
 export const faultKinds = [
   'lose-request',
@@ -33,6 +45,7 @@ export const faultKinds = [
   'watch-break',
   'wall-jump',
   'caller-abort',
+  ...serverFaults,
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -79,6 +92,24 @@ export const happenings = [
   'refused-when-closed',
   'gentle-call',
   'talk-failed-over',
+  'server-killed',
+  'restart-with-leases',
+  'unsynced-lost',
+  'synced-untold',
+  'write-failed',
+  'lease-renewed',
+  'renewed-just-in-time',
+  'lease-expired',
+  'holder-lost',
+  'fenced',
+  'drained',
+  'promise-held',
+  'changed-when-expired',
+  'watch-resumed',
+  'watch-resynced',
+  'launched',
+  'launch-asked',
+  'launch-while-down',
 ] as const;
 
 export type Happening = (typeof happenings)[number];

@@ -1,6 +1,7 @@
 /** A program in a world: a clerk, its bindings, and the calls that it makes through them. */
 import {
   createClerk,
+  type Registry,
   type Binding,
   type BindOptions,
   type Clerk,
@@ -14,9 +15,16 @@ import type { Happening } from './marks.js';
 import type { AttemptRecord, CallRecord } from './oracle.js';
 import { talkTo } from './talk.js';
 import { watched, type AttemptWatcher } from './watched-transport.js';
-import { WorldRegistry } from './registry.js';
 import { launcher } from './launch.js';
 import type { Setting } from './setting.js';
+
+/** A program's way to the registry. */
+export interface ProgramRegistry extends Registry {
+  readonly closes: number;
+  readonly watchesOpen: number;
+  /** The trouble is over. */
+  healed(): void;
+}
 
 export type CallPlan = Pick<CallRecord, 'service' | 'kind' | 'how' | 'timeoutMs'> & {
   /** Abort it after so many ms. */
@@ -25,7 +33,7 @@ export type CallPlan = Pick<CallRecord, 'service' | 'kind' | 'how' | 'timeoutMs'
 
 export class Program implements AttemptWatcher {
   readonly runtime: ClerkRuntime;
-  readonly registry: WorldRegistry;
+  readonly registry: ProgramRegistry;
   readonly clerk: Clerk;
   readonly bindings = new Map<string, Binding>();
   /** Instances that its factory has started. */
@@ -48,10 +56,7 @@ export class Program implements AttemptWatcher {
     const { runtime, network, shape } = world;
     this.#dice = dice(world.seed, 'clerk', index);
     this.runtime = new ClerkRuntime(id, runtime, this.#dice, watched(network.transport, this));
-    this.registry = new WorldRegistry(
-      id,
-      world.registryOptions((name, count) => world.oracle.told(id, name, count)),
-    );
+    this.registry = world.registryOf(id, this.runtime);
     this.clerk = createClerk({
       registry: this.registry,
       runtime: this.runtime,
@@ -74,7 +79,9 @@ export class Program implements AttemptWatcher {
   }
 
   bind(service: string, options: BindOptions): void {
-    const factory = service === this.world.shape.startable ? { factory: this.#launcher(service) } : {};
+    const { startable, served } = this.world.shape;
+    const isOwn = service === startable && served === undefined;
+    const factory = isOwn ? { factory: this.#launcher(service) } : {};
     this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
   }
 
@@ -213,7 +220,6 @@ export class Program implements AttemptWatcher {
 
   #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
     const { world } = this;
-    const { ttlMs, watches, registryMs } = world.shape;
     const last = attempts.at(-1);
     // Its next address: that was decided when the endpoint was.
     if (last?.endpoint === endpoint && !last.sent) return;
@@ -221,7 +227,7 @@ export class Program implements AttemptWatcher {
     // Whoever waited for a look-up may use what it brought, however long that took.
     const fresh = this.#resolved.get(service);
     const lookUpMs = fresh?.at === now ? fresh.ms : 0;
-    const usableMs = Math.max((ttlMs ?? 5_000) + (watches ? registryMs : 0), lookUpMs) + 0.001;
+    const usableMs = Math.max(world.usableMs, lookUpMs) + 0.001;
     if (world.truth.wasListed(service, endpoint, now - usableMs, now)) return;
     const since = `which was last named more than ${usableMs.toFixed(0)} ms ago`;
     world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, and nothing says stale`);
@@ -247,6 +253,9 @@ export class Program implements AttemptWatcher {
     clerk.on('stale', ({ name, ageMs }) => {
       log(`${this.id} uses a stale ${name}, ${ageMs.toFixed(0)} ms old`);
       marks.hit('stale');
+      const leastMs = world.staleAfterMs;
+      if (ageMs < leastMs - 0.001 && !this.runtime.jumped)
+        world.oracle.violate('C1.4', `${this.id} calls ${name} stale after ${ageMs} ms of ${leastMs} ms`);
     });
     clerk.on('failover', ({ from, to }) => {
       log(`${this.id} goes on from ${from} to ${to}`);

@@ -13,6 +13,8 @@ export interface Replica {
   readonly server: MemoryServer;
   /** No fault may touch it: somebody must be left to show that calls get there. */
   readonly sheltered: boolean;
+  /** Its process is over and does not come back. */
+  ended: boolean;
   /** Somebody takes its place, and the registry will soon forget it. */
   leaving: boolean;
   /** Time it takes for a request, in ms. */
@@ -33,6 +35,8 @@ export type Judge = (replica: Replica, request: MemoryRequest) => Treatment;
 export class Replicas {
   readonly all: Replica[] = [];
   judge: Judge = () => ({});
+  /** Called when a fault has taken hold of somebody, or let go. */
+  onHeld: (replica: Replica) => void = () => undefined;
   #made = 0;
 
   constructor(
@@ -43,9 +47,13 @@ export class Replicas {
   ) {}
 
   /** Starts a server, at an address of its own unless one is given. */
-  start(service: string, options: { serviceMs: number; sheltered?: boolean; address?: string }): Replica {
-    const id = `${service.slice(1).replaceAll('/', '-')}-${String(++this.#made)}`;
-    const address = options.address ?? `http://${id}`;
+  start(
+    service: string,
+    options: { serviceMs: number; sheltered?: boolean; address?: string; id?: string },
+  ): Replica {
+    const host = `${service.slice(1).replaceAll('/', '-')}-${String(++this.#made)}`;
+    const id = options.id ?? host;
+    const address = options.address ?? `http://${host}`;
     const server = this.network.server(address);
     server.kill();
     server.accept();
@@ -53,9 +61,10 @@ export class Replicas {
       service,
       id,
       address,
-      firstAddress: this.towers ? `http://first.${id}` : undefined,
+      firstAddress: this.towers ? `http://first.${host}` : undefined,
       server,
       sheltered: options.sheltered ?? false,
+      ended: false,
       leaving: false,
       serviceMs: options.serviceMs,
       slowMs: 0,
@@ -115,13 +124,15 @@ export class Replicas {
       replica.slowMs = 0;
       replica.status = replica.retryAfter = undefined;
       const { held } = replica;
-      held.down = this.truth.endpoints(replica.service)?.has(replica.id) === true ? 0 : held.down;
+      const isListed = this.truth.endpoints(replica.service)?.has(replica.id) === true;
+      if (isListed && !replica.ended) held.down = 0;
       held.refusing = held.stalled = held.paused = 0;
       this.#apply(replica);
     }
   }
 
   #apply(replica: Replica): void {
+    this.onHeld(replica);
     // Somebody else may have taken over its address.
     if (this.at(replica.address) !== replica) return;
     const { held, server } = replica;

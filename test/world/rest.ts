@@ -31,6 +31,7 @@ export async function comeToRest(world: Inhabited): Promise<void> {
       `${id} of ${service} fails ${restMs / 1_000} s after everything was healed: ${String(outcome?.error)}`,
     );
   }
+  world.served?.checkRest();
   for (const program of world.programs) {
     const { id, runtime: own, open, outstanding } = program;
     for (const { endpoint } of outstanding)

@@ -3,7 +3,8 @@ import type { FakeRuntime, MemoryNetwork } from 'binding-clerk/testing';
 import type { Faults } from './faults.js';
 import type { Marks } from './marks.js';
 import type { CallRecord, Oracle } from './oracle.js';
-import type { WorldRegistryOptions } from './registry.js';
+import type { ClerkRuntime } from './clerk-runtime.js';
+import type { ProgramRegistry } from './program.js';
 import type { Replicas } from './replicas.js';
 import type { Shape } from './shape.js';
 import type { Swarm } from './swarm.js';
@@ -30,5 +31,10 @@ export interface Setting {
   readonly calls: Map<string, CallRecord>;
   /** Executions of talks, by call. */
   readonly talkRuns: Map<string, number>;
-  registryOptions(onTold: (name: string, count: number) => void): WorldRegistryOptions;
+  /** The registry as one program sees it. */
+  registryOf(clerk: string, runtime: ClerkRuntime): ProgramRegistry;
+  /** Longest time after an answer was sent for that a clerk may use it as fresh, in ms. */
+  readonly usableMs: number;
+  /** Shortest age at which an answer may be called stale, in ms. */
+  readonly staleAfterMs: number;
 }

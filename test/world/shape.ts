@@ -2,6 +2,8 @@
 import type { Dice } from './dice.js';
 
 export interface Shape {
+  /** The registry is the real server; undefined: a port of the test's own. */
+  readonly served: Served | undefined;
   /** Only faults that calls must survive. */
   readonly gentle: boolean;
   readonly clerks: number;
@@ -27,11 +29,24 @@ export interface Shape {
   readonly calls: number;
 }
 
-export function drawShape(random: Dice): Shape {
+/** What only the real server and its services have. */
+export interface Served {
+  readonly leaseMs: number;
+  /** Of every service and of the link. */
+  readonly promiseMs: number;
+}
+
+export function drawShape(random: Dice, ofServer: Dice): Shape {
   const gentle = random.chance(0.2);
   const storm = !gentle && random.chance(0.08);
   const count = storm ? 1 : random.one([1, 1, 2, 3]);
+  const isServed = ofServer.chance(0.5) && !storm;
+  const served = {
+    leaseMs: ofServer.one([1_000, 1_000, 2_000, 3_000, 5_000, 10_000]),
+    promiseMs: ofServer.one([0, 200, 1_000, 5_000, 5_000]),
+  };
   return {
+    served: isServed ? served : undefined,
     gentle,
     clerks: storm ? 1 : random.one([1, 1, 2, 3, 5]),
     services: Array.from({ length: count }, (_, i) => `/w/s${i}`),

@@ -3,7 +3,7 @@
  * always there hides what only its absence shows.
  */
 import type { Dice } from './dice.js';
-import { faultKinds, type FaultKind } from './marks.js';
+import { faultKinds, portFaults, serverFaults, type FaultKind } from './marks.js';
 
 /** The faults of a world: kinds and strengths, from 0 to 1. */
 export type Swarm = ReadonlyMap<FaultKind, number>;
@@ -20,10 +20,18 @@ const gentleKinds: readonly FaultKind[] = [
   'registry-lie',
   'watch-break',
   'wall-jump',
+  'write-fails',
+  'redefine',
 ];
 
-export function drawSwarm(random: Dice, gentle: boolean): Swarm {
-  const kinds = gentle ? gentleKinds : faultKinds;
+/**
+ * Draws the faults of a world.
+ *
+ * @param isServed - whether the real server is its registry
+ */
+export function drawSwarm(random: Dice, gentle: boolean, isServed: boolean): Swarm {
+  const others: readonly FaultKind[] = isServed ? portFaults : serverFaults;
+  const kinds = (gentle ? gentleKinds : faultKinds).filter((kind) => !others.includes(kind));
   const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
   // Weak spells of failed answers set nobody aside: the rate has to be bad for a while.
   return new Map(

@@ -15,12 +15,15 @@ import { Faults } from './faults.js';
 import { closeAll } from './closing.js';
 import { Journal } from './journal.js';
 import { callLater, drawPlan, type Inhabited } from './load.js';
-import { Marks } from './marks.js';
+import { Marks, type Mark } from './marks.js';
 import { Oracle, type CallRecord } from './oracle.js';
-import { Program } from './program.js';
-import type { RegistryTrouble, WorldRegistryOptions } from './registry.js';
+import { Program, type ProgramRegistry } from './program.js';
+import { PortChanges } from './changes.js';
+import type { ClerkRuntime } from './clerk-runtime.js';
+import { WorldRegistry, type RegistryTrouble } from './registry.js';
 import { aftershock, comeToRest } from './rest.js';
 import { endpointOf, Replicas } from './replicas.js';
+import { ServedWorld } from './server/served.js';
 import { drawShape, type Shape } from './shape.js';
 import { drawSwarm, type Swarm } from './swarm.js';
 import { Truth } from './truth.js';
@@ -90,7 +93,10 @@ export class World implements Inhabited {
   healed = false;
   readonly names: readonly string[];
   readonly load: Dice;
+  /** The real server and its services, in the worlds that have them. */
+  readonly served: ServedWorld | undefined;
   readonly #registryDice: Dice;
+  readonly #random: Dice;
 
   constructor(
     readonly seed: number,
@@ -104,10 +110,11 @@ export class World implements Inhabited {
       this.log(`truth ${name}: ${[...(this.truth.endpoints(name)?.keys() ?? ['nobody'])].join(' ')}`),
     );
     const random = dice(seed, 'shape');
-    this.shape = drawShape(random);
+    this.#random = random;
+    this.shape = drawShape(random, dice(seed, 'server', 50));
     const { services, startable, link } = this.shape;
     this.names = [...services, startable, link].filter((name) => name !== undefined);
-    this.swarm = drawSwarm(random, this.shape.gentle);
+    this.swarm = drawSwarm(random, this.shape.gentle, this.shape.served !== undefined);
     this.load = dice(seed, 'load');
     this.#registryDice = dice(seed, 'registry');
     const { latencyMs } = this.shape;
@@ -120,7 +127,8 @@ export class World implements Inhabited {
     this.oracle = new Oracle(this.truth, runs, this.marks, this.log);
     this.replicas = new Replicas(this.network, this.truth, this.log, this.shape.towers);
     this.log(`shape ${JSON.stringify(this.shape)} swarm ${JSON.stringify([...this.swarm])}`);
-    this.#populate(random);
+    this.served = this.#serve();
+    if (this.served === undefined) this.#populate(random);
     for (let i = 0; i < this.shape.clerks; i++) this.programs.push(new Program(this, `c${i}`, i));
     for (const program of this.programs) {
       for (const service of this.names) {
@@ -143,19 +151,19 @@ export class World implements Inhabited {
       random: dice(seed, 'faults'),
       swarm: this.swarm,
       replicas: this.replicas,
-      truth: this.truth,
-      trouble: this.trouble,
+      changes: this.served ?? this.#portChanges(),
       services: this.shape.services,
-      link: this.shape.link,
       clerks: this.programs.map(({ runtime }) => runtime),
+      clocks: () => [...this.programs.map(({ runtime }) => runtime), ...(this.served?.clocks() ?? [])],
       mark: (mark) => this.marks.hit(mark),
       log: this.log,
     });
   }
 
-  registryOptions(onTold: (name: string, count: number) => void): WorldRegistryOptions {
+  registryOf(clerk: string, own: ClerkRuntime): ProgramRegistry {
     const { runtime, truth, trouble, shape, oracle } = this;
-    return {
+    if (this.served) return this.served.registryOf(clerk, own);
+    return new WorldRegistry(clerk, {
       runtime,
       truth,
       trouble,
@@ -166,12 +174,26 @@ export class World implements Inhabited {
       latencyMs: shape.registryMs,
       mark: (mark) => this.marks.hit(mark),
       violate: (promise, what) => oracle.violate(promise, what),
-      onTold,
-    };
+      onTold: (name, count) => oracle.told(clerk, name, count),
+    });
+  }
+
+  get usableMs(): number {
+    const { served, ttlMs, watches, registryMs } = this.shape;
+    if (served === undefined) return (ttlMs ?? 5_000) + (watches ? registryMs : 0);
+    // What a watch tells is as old as its way was long.
+    return 5_000 + (watches ? 2 * registryMs + 400 : 0);
+  }
+
+  get staleAfterMs(): number {
+    // An entry that is frozen is promised for less and less.
+    return this.shape.served === undefined ? (this.shape.ttlMs ?? 5_000) : 0;
   }
 
   async run(): Promise<void> {
     const { runtime, shape, faults } = this;
+    await this.served?.begin(() => this.#populate(this.#random));
+    faults.begin();
     for (let i = 0; i < shape.calls; i++)
       callLater(this, this.load.between(0, shape.troubleMs), drawPlan(this));
     this.#killStarted();
@@ -186,19 +208,50 @@ export class World implements Inhabited {
     this.oracle.judge();
   }
 
+  #serve(): ServedWorld | undefined {
+    const { seed, runtime, shape, names, replicas, truth, marks, oracle, log } = this;
+    if (shape.served === undefined) return undefined;
+    return new ServedWorld({
+      seed,
+      runtime,
+      shape,
+      served: shape.served,
+      names,
+      replicas,
+      truth,
+      isHealed: () => this.healed,
+      messageDelayMs: () => this.faults.messageDelayMs(),
+      isCutOff: (who) => this.faults.isCutOff(who),
+      onTold: (clerk, name, count) => oracle.told(clerk, name, count),
+      mark: (mark) => marks.hit(mark),
+      violate: (promise, what) => oracle.violate(promise, what),
+      log,
+    });
+  }
+
+  #portChanges(): PortChanges {
+    const { seed, runtime, replicas, truth, trouble, shape, marks, log } = this;
+    const { services, link } = shape;
+    const random = dice(seed, 'faults', 50);
+    const mark = (each: Mark): void => marks.hit(each);
+    return new PortChanges({ runtime, random, replicas, truth, trouble, services, link, mark, log });
+  }
+
   #populate(random: Dice): void {
     const { gentle, services, startable, link } = this.shape;
     const serviceMs = random.between(0.5, 20);
     for (const service of services) {
       const count = gentle ? random.int(2, 5) : random.one([1, 2, 2, 3, 3, 4, 5, 7, 9]);
       const replicas = Array.from({ length: count }, (_, i) =>
-        this.replicas.start(service, {
+        (this.served?.services ?? this.replicas).start(service, {
           serviceMs: serviceMs * random.between(0.8, 1.5),
           sheltered: gentle && i === 0,
         }),
       );
-      this.truth.set(service, new Map(replicas.map((replica) => [replica.id, endpointOf(replica)])));
+      if (this.served === undefined)
+        this.truth.set(service, new Map(replicas.map((replica) => [replica.id, endpointOf(replica)])));
     }
+    if (this.served !== undefined) return;
     if (link !== undefined) this.truth.link(link, random.one(services));
     if (startable !== undefined) this.truth.set(startable, random.chance(0.5) ? new Map() : undefined);
   }
@@ -210,7 +263,7 @@ export class World implements Inhabited {
     runtime.setTimer(
       () => {
         for (const replica of replicas.all)
-          if (replica.service === shape.startable) replicas.hold(replica, 'down');
+          if (replica.service === shape.startable && !replica.ended) replicas.hold(replica, 'down');
       },
       this.load.between(0, shape.troubleMs),
     );

@@ -1,0 +1,48 @@
+/** A process with one reference server, which can be asked for its memory and where its time goes. */
+import { Session } from 'node:inspector/promises';
+import { answering } from './children.js';
+import { sleep } from './clock.js';
+import { internalUrl } from './subject.js';
+
+/** @type {Session} */
+let session;
+
+answering({
+  /** @param {{ subject?: string, options: object }} input */
+  async start({ subject, options }) {
+    const { startServer } = await import(internalUrl('server/index.js', subject));
+    const { url, port } = await startServer({ port: 0, ...options });
+    return { url, port };
+  },
+  memory,
+  async beginProfile() {
+    session = new Session();
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.setSamplingInterval', { interval: 200 });
+    await session.post('Profiler.start');
+  },
+  async endProfile() {
+    const { profile } = await session.post('Profiler.stop');
+    session.disconnect();
+    return profile;
+  },
+});
+
+/**
+ * Bytes that are held at rest: after so many seconds in which nothing is asked, since the engine gives room back only
+ * then, and without rubbish. Needs `--expose-gc`.
+ *
+ * @param {{ seconds: number }} input
+ */
+async function memory({ seconds }) {
+  let least = { rss: Infinity, heap: Infinity };
+  for (const restMs of [seconds * 1_000, 500, 500]) {
+    await sleep(restMs);
+    globalThis.gc?.();
+    await sleep(100);
+    const { rss, heapUsed } = process.memoryUsage();
+    least = { rss: Math.min(least.rss, rss), heap: Math.min(least.heap, heapUsed) };
+  }
+  return least;
+}

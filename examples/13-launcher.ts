@@ -1,0 +1,35 @@
+/**
+ * Start on demand through the launcher: nobody runs the service, and the clerk has no factory. The registry starts what
+ * its operator's manifest allows, once for all who call; the service is up when it has advertised itself.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClerk } from 'binding-clerk';
+import { startServer } from 'binding-clerk/server';
+import { tell, writeManifest } from './lib/registry.js';
+
+export async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'clerk-example-'));
+  await writeManifest(folder, 'reports', '/shop/reports', new URL('demo/replica.ts', import.meta.url));
+  const registry = await startServer({ port: 0, manifests: `${folder}/manifests` });
+  await tell(registry.url, 'define', { name: '/shop/reports', launch: { manifest: 'reports' } });
+
+  const clerks = Array.from({ length: 3 }, () => createClerk({ registry: registry.url }));
+  const callers = Array.from({ length: 60 }, (_, i) => clerks[i % 3]?.bind('/shop/reports'));
+  const answers = await Promise.all(callers.map((reports) => reports?.json<{ pid: number }>('/reports/7')));
+  console.log(`60 callers of 3 clerks, processes: ${new Set(answers.map((answer) => answer?.pid)).size}`);
+
+  await tell(registry.url, 'stop', { name: '/shop/reports' });
+  const { pid } = (await clerks[0]?.bind('/shop/reports').json<{ pid: number }>('/reports/7')) ?? { pid: 0 };
+  console.log(`stopped, and the next call has it started again: ${pid !== answers[0]?.pid}`);
+
+  await tell(registry.url, 'stop', { name: '/shop/reports' });
+  await Promise.all(clerks.map((clerk) => clerk.close()));
+  await registry.close();
+  rmSync(folder, { recursive: true });
+}
+
+if (process.argv[1] === import.meta.filename) await main();
+//=> 60 callers of 3 clerks, processes: 1
+//=> stopped, and the next call has it started again: true

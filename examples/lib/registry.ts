@@ -1,0 +1,56 @@
+/** The bundled registry as a process that can be killed and started again, and what an operator says to it. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Program } from './program.js';
+
+/** The registry, with its data and manifests in a folder. */
+export class Registry extends Program {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    super('registry');
+    this.#folder = folder;
+  }
+
+  protected override command(port: number): readonly [string, ...string[]] {
+    return [fileURLToPath(new URL('registry-process.ts', import.meta.url)), String(port), this.#folder];
+  }
+}
+
+/**
+ * Writes a manifest: what the launcher may run for a service. The server reads the folder when it starts.
+ *
+ * @param program - a TypeScript file; it finds the service's name as the last word of its command line
+ */
+export async function writeManifest(
+  folder: string,
+  name: string,
+  service: string,
+  program: URL,
+): Promise<void> {
+  const manifest = {
+    version: 1,
+    service,
+    // A path that the launcher trusts wherever Node itself is installed.
+    exec: '/usr/bin/env',
+    args: [process.execPath, '--import', 'tsx', fileURLToPath(program)],
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  };
+  await mkdir(`${folder}/manifests`, { recursive: true, mode: 0o700 });
+  // YAML reads JSON.
+  await writeFile(`${folder}/manifests/${name}.yaml`, JSON.stringify(manifest), { mode: 0o600 });
+}
+
+/** Says something to a registry: `npx clerk define /shop/reports --launch reports` does the same in a terminal. */
+export async function tell(
+  registry: string,
+  what: 'define' | 'link' | 'stop',
+  message: object,
+): Promise<void> {
+  const response = await fetch(new URL(`/v1/${what}`, registry), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(message),
+  });
+  if (!response.ok) throw new Error(`${what}: ${await response.text()}`);
+}

@@ -1,0 +1,64 @@
+/** Brings the video-on-demand system up: its registry, its file servers and its manager; the query server waits for a call. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createClerk, type Binding } from 'binding-clerk';
+import { Program } from '../lib/program.js';
+import { Registry, tell, writeManifest } from '../lib/registry.js';
+
+const service = new URL('service.ts', import.meta.url);
+
+class Service extends Program {
+  readonly #registry: Registry;
+
+  constructor(name: string, registry: Registry) {
+    super(name);
+    this.#registry = registry;
+  }
+
+  protected override command(port: number, life: number): readonly [string, ...string[]] {
+    const id = `${this.name.split('/').at(-1)}.${life}`;
+    return [fileURLToPath(service), this.name, String(port), id, this.#registry.url];
+  }
+}
+
+/** What runs, and the browser's way in. */
+export async function system(): Promise<{
+  readonly browser: Binding;
+  readonly videoServers: readonly Program[];
+  readonly registry: Registry;
+  stop(): Promise<void>;
+}> {
+  const folder = mkdtempSync(join(tmpdir(), 'clerk-video-'));
+  await writeManifest(folder, 'query-server', '/bvods/qs', service);
+  const registry = new Registry(folder);
+  await registry.start();
+  await tell(registry.url, 'define', { name: '/bvods/qs', launch: { manifest: 'query-server' } });
+  await tell(registry.url, 'link', { name: '/bvods/vfs1/cms', target: '/cms/host1' });
+  await tell(registry.url, 'link', { name: '/bvods/vfs2/cms', target: '/cms/host2' });
+
+  const videoServers = ['/cms/host1', '/cms/host2'].map((name) => new Service(name, registry));
+  const manager = new Service('/bvods/vmgr', registry);
+  await Promise.all([...videoServers, manager].map((program) => program.start()));
+  const clerk = createClerk({ registry: registry.url });
+  for (const name of ['/cms/host1', '/cms/host2', '/bvods/vmgr']) await listed(clerk, name);
+  return {
+    browser: clerk.bind('/bvods/qs', { timeoutMs: 20_000 }),
+    videoServers,
+    registry,
+    async stop() {
+      await clerk.close();
+      await tell(registry.url, 'stop', { name: '/bvods/qs' });
+      await Promise.all([...videoServers, manager, registry].map((program) => program.kill()));
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Waits until somebody runs it. */
+async function listed(clerk: ReturnType<typeof createClerk>, name: string): Promise<void> {
+  for await (const change of clerk.watch(name)) {
+    if (change.type === 'put' && change.endpoints.length > 0) return;
+  }
+}

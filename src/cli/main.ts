@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** The program `clerk`: {@link run} with this process's own arguments and world. */
+import { systemClock } from '../runtime/system.js';
+import type { Io } from './io.js';
+import { run } from './program.js';
+
+/** A reader that has seen enough (`| head`) is no failure. */
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+
+const io: Io = {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  clock: systemClock,
+  interrupted,
+};
+
+let interruption: AbortController | undefined;
+
+function interrupted(): AbortSignal {
+  if (interruption === undefined) {
+    const controller = new AbortController();
+    interruption = controller;
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+    ] as const)
+      process.on(signal, () => {
+        if (controller.signal.aborted) process.exit(128 + number);
+        controller.abort();
+      });
+  }
+  return interruption.signal;
+}
+
+void run(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
+});

@@ -1,0 +1,294 @@
+/**
+ * The slow half of an HTTP call: waiting for somebody to call, and whatever comes after a failure. Gives attempts up,
+ * tries other addresses and other endpoints, keeps an answer that said "not now" in case nobody does better, and ends the
+ * call with one error that tells what it has been through.
+ */
+import type { Reachable } from '../core/candidate.js';
+import { ClerkError, isClerkError } from '../core/errors.js';
+import { Attempt } from './attempt.js';
+import { bodyFailed, isReplayable } from './body.js';
+import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
+import { Keeper } from './keeper.js';
+import { KeptAnswer } from './kept-answer.js';
+import { retryAfterMs } from './rules.js';
+import type { Site } from './site.js';
+import { Trip } from './trip.js';
+import type { Troubled, WholeBodyHandler } from './troubled.js';
+
+/** See the file's header. */
+export class Rescue {
+  readonly #call: Troubled;
+  readonly #trip: Trip;
+  /** The peer has taken back one attempt: it certainly did not run. */
+  #withdrawn = false;
+  /** An answer that was passed over. */
+  #kept: Keeper | undefined;
+  /** The loop waits for the current attempt. */
+  #moved: { resolve(): void; reject(error: unknown): void } | undefined;
+
+  constructor(call: Troubled) {
+    const { site, kind, wish, request, startedAt, deadlineAt } = call;
+    this.#call = call;
+    this.#trip = new Trip(site, {
+      kind,
+      wish,
+      replayable: isReplayable(request.body),
+      startedAt,
+      deadlineAt,
+    });
+  }
+
+  /** Nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
+  prepare(): void {
+    const call = this.#call;
+    call.site.wheel.set(call, call.deadlineAt);
+    call.scope.runInAsyncScope(() => void this.#prepare());
+  }
+
+  /** An attempt has failed. */
+  failed(attempt: Attempt, error: Error): void {
+    const call = this.#call;
+    const { site } = call;
+    const now = site.clock.now();
+    if (bodyFailed(call.request.body, error)) {
+      this.#note(attempt, 'ignored', error, now);
+      call.settle(this.#trip.bodyFailed(error));
+      return;
+    }
+    // Its endpoint is gone from the registry, and its connections with it: nothing was sent, and nobody is to blame.
+    if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLOSED') {
+      this.#note(attempt, 'ignored', error, now);
+      this.#moveOn();
+      return;
+    }
+    const fault = callersFault(error) ?? (attempt.taken || hasCode(error) ? undefined : 'CONFIG_INVALID');
+    if (fault !== undefined) {
+      this.#note(attempt, 'ignored', error, now);
+      call.settle(asCallersFault(fault, site.name, error, this.#trip));
+      return;
+    }
+    // At most once a call: a peer that refuses stream after stream is not believed for ever.
+    if (attempt.stage === 'sent' && !this.#withdrawn && attempt.channel.withdrew?.(error) === true) {
+      this.#withdrawn = true;
+      attempt.stage = 'waiting';
+    }
+    const { stage } = attempt;
+    if (stage === 'waiting' && !this.#withdrawn && attempt.channel.nextAddress(attempt.address)) {
+      this.#redial(attempt, now);
+      return;
+    }
+    site.health.failed(attempt.candidate, evidenceOf(stage), attempt.beganAt, now);
+    this.#note(attempt, 'failure', error, now);
+    // Once the program has the head and part of the body, this is how it learns that the rest is lost.
+    if (call.accepted && !call.whole) call.settle(this.#trip.brokenOff(codeOf(error), error));
+    else this.#moveOn();
+  }
+
+  /** The limit of the attempt under way, or the call's deadline, has come. */
+  expire(now: number): void {
+    const call = this.#call;
+    const { attempt, site } = call;
+    if (now >= call.deadlineAt) {
+      if (attempt && !attempt.over) this.#giveUp(attempt, 'DEADLINE_EXCEEDED', now);
+      if (this.#kept?.answer.whole === true) this.#handOver(this.#kept);
+      else call.settle(this.#trip.late());
+      return;
+    }
+    if (attempt === undefined || attempt.abandoned || attempt.stage === 'answered') {
+      site.wheel.set(call, call.deadlineAt);
+      return;
+    }
+    // A call that waits for a free connection is not the endpoint's fault, and would only wait elsewhere.
+    const queued = attempt.stage === 'waiting' && isQueued(attempt, site);
+    if (!queued && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
+      attempt.abandon(new Error('The address did not let anybody in'));
+      this.#redial(attempt, now);
+      return;
+    }
+    if (queued || !this.#trip.mayMoveOn(attempt.stage, attempt.candidate, now)) {
+      site.wheel.set(call, call.deadlineAt);
+      return;
+    }
+    this.#giveUp(attempt, 'ATTEMPT_TIMEOUT', now);
+    this.#moveOn();
+  }
+
+  /** The program gives the call up. */
+  cancel(reason: Error | undefined): void {
+    this.#end(reason, () => this.#trip.aborted(reason));
+  }
+
+  /** The call ends with its clerk. */
+  cut(error: Error): void {
+    this.#end(error, () => this.#trip.endedBy(error));
+  }
+
+  /** Whether an answer that says "not now" is passed over for another try; then it is kept aside. */
+  passesOver(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
+    const call = this.#call;
+    const trip = this.#trip;
+    const { statusCode } = attempt;
+    if (call.kind === 'once') return false;
+    const waitMs =
+      statusCode === 429 || statusCode === 503 ? retryAfterMs(headers, call.site.clock.wallNow()) : undefined;
+    const moves = statusCode !== 429 && trip.mayMoveOn('answered', attempt.candidate, now);
+    if (!moves && (waitMs === undefined || !trip.mayWait('answered', waitMs, now))) return false;
+    this.#kept?.drop();
+    const copies = headers.map((header) => Buffer.from(header));
+    this.#kept = new Keeper(attempt, new KeptAnswer(statusCode, copies, statusText), () =>
+      call.over(attempt),
+    );
+    trip.note(attempt, statusCode === 429 ? 'ignored' : 'failure', String(statusCode), attempt.latencyMs);
+    this.#moveOn();
+    return true;
+  }
+
+  /** The handler gets the answer of the attempt under way. */
+  accepted(): void {
+    const moved = this.#moved;
+    this.#moved = undefined;
+    moved?.resolve();
+  }
+
+  /** Somebody watches attempts, and this one has succeeded. */
+  noteSuccess(attempt: Attempt): void {
+    const verdict = isFailureStatus(attempt.statusCode) ? 'failure' : 'success';
+    this.#trip.note(attempt, verdict, String(attempt.statusCode), attempt.latencyMs);
+  }
+
+  /** The call is over. */
+  settled(): void {
+    const trip = this.#trip;
+    if (this.#kept?.attempt !== this.#call.attempt) this.#kept?.drop();
+    trip.settled = true;
+    if (trip.takePayment()) this.#call.site.budget.refund();
+    this.accepted();
+  }
+
+  async #prepare(): Promise<void> {
+    const call = this.#call;
+    const { site, wish } = call;
+    try {
+      for (;;) {
+        await site.prepare(wish);
+        if (call.settled) return;
+        const now = site.clock.now();
+        const candidate = site.chooseNow(now, wish);
+        if (candidate === undefined) continue;
+        site.budget.deposit(now);
+        call.send(candidate, site.policyName, now, false);
+        return;
+      }
+    } catch (error) {
+      call.settle(error as Error);
+    }
+  }
+
+  #end(reason: Error | undefined, error: () => ClerkError): void {
+    const call = this.#call;
+    const { attempt } = call;
+    if (attempt && !attempt.over) this.#note(attempt, 'ignored', reason, call.site.clock.now());
+    const given = error();
+    attempt?.abandon(given);
+    // Once the program has the head, its own reason is what its stream ends with.
+    call.settle(call.accepted && !call.whole && reason !== undefined ? reason : given);
+  }
+
+  /** Ends an attempt that has not answered. */
+  #giveUp(attempt: Attempt, code: string, now: number): void {
+    const call = this.#call;
+    const { site } = call;
+    const { stage, candidate, beganAt } = attempt;
+    const error = new ClerkError(
+      'DEADLINE_EXCEEDED',
+      `${candidate.endpoint.id} did not answer within ${String(Math.round(now - beganAt))} ms`,
+    );
+    if (stage !== 'answered') {
+      call.window.record(now - beganAt, now);
+      const dialing = stage === 'waiting' && !isQueued(attempt, site);
+      site.health.failed(candidate, dialing ? 'unreached' : 'silence', beganAt, now);
+    }
+    this.#trip.note(attempt, 'failure', code, now - beganAt, error);
+    call.over(attempt);
+    attempt.abandon(error);
+  }
+
+  /** The same attempt once more, at the channel's next address. */
+  #redial(attempt: Attempt, now: number): void {
+    const call = this.#call;
+    const { candidate, channel, number, chosen, repeatable, paid } = attempt;
+    const again = new Attempt(call, candidate, channel, number, chosen, now, repeatable, paid);
+    attempt.paid = false;
+    call.attempt = again;
+    call.site.wheel.set(call, Math.min(now + call.window.limitAt(now), call.deadlineAt));
+    channel.dispatch(call.request, again, call.kind === 'once');
+    again.taken = true;
+  }
+
+  /** An attempt has failed and is noted: the first time this enters the loop, later it reports to it. */
+  #moveOn(): void {
+    const call = this.#call;
+    call.accepted = false;
+    if (call.whole) (call.handler as WholeBodyHandler).restart();
+    const moved = this.#moved;
+    this.#moved = undefined;
+    if (moved) moved.reject(undefined);
+    else call.scope.runInAsyncScope(() => void this.#failOver());
+  }
+
+  async #failOver(): Promise<void> {
+    const call = this.#call;
+    const { site } = call;
+    const trip = this.#trip;
+    let candidate: Reachable | undefined;
+    try {
+      await site.retry(
+        // The first attempt is the one that has just failed on the warm path.
+        (number) =>
+          number === 1
+            ? Promise.reject(new Error('The first attempt failed'))
+            : new Promise<void>((resolve, reject) => {
+                this.#moved = { resolve, reject };
+                this.#report(candidate as Reachable);
+                call.send(candidate as Reachable, 'failover', site.clock.now(), trip.takePayment());
+              }),
+        async () => {
+          site.wheel.set(call, call.deadlineAt);
+          candidate = await trip.next();
+          if (call.settled) throw trip.lost();
+        },
+      );
+    } catch (error) {
+      // Nobody did better than an answer that was passed over, if there was one.
+      if (this.#kept && (await this.#kept.answer.ready)) this.#handOver(this.#kept);
+      else call.settle(error as Error);
+    }
+  }
+
+  #report(to: Reachable): void {
+    const { name, reporter } = this.#call.site;
+    const outcome = this.#trip.outcomes.at(-1);
+    if (outcome && reporter.wants('failover'))
+      reporter.report('failover', { name, from: outcome.endpoint, to: to.endpoint.id, outcome });
+  }
+
+  /** Nobody did better than an answer that was passed over: the program gets that. */
+  #handOver({ attempt, answer }: Keeper): void {
+    const call = this.#call;
+    if (call.settled) return;
+    call.attempt = attempt;
+    call.close();
+    answer.deliver(call.handler);
+  }
+
+  #note(attempt: Attempt, verdict: 'failure' | 'ignored', error: unknown, now: number): void {
+    const code = error === undefined ? 'ABORTED' : codeOf(error);
+    this.#trip.note(attempt, verdict, code, now - attempt.beganAt, error);
+    this.#call.over(attempt);
+  }
+}
+
+/** Whether an attempt that was not sent waits for a free connection, rather than for one to be made. */
+function isQueued({ candidate }: Attempt, { connections }: Site): boolean {
+  return candidate.pending > connections;
+}

@@ -1,0 +1,76 @@
+/**
+ * The processes of this host, read from `/proc`. Where there is none (other systems than Linux) there is nothing to
+ * read: no identities, no marks, and a group lives as long as a signal finds it. A process that ends while it is being
+ * read is gone.
+ */
+import { readFileSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+
+interface ProcessLine {
+  readonly pid: number;
+  readonly group: number;
+  /** Ticks from the boot of the machine to the start of the process. */
+  readonly startedTicks: string;
+}
+
+/** What tells a process from a later one with its id, after a reboot too; undefined when it does not live. */
+export function identityOf(pid: number): string | undefined {
+  const line = lineOf(pid);
+  return line && `${line.startedTicks}@${bootId()}`;
+}
+
+/** Whether a process group has a member that lives. */
+export async function isGroupAlive(group: number): Promise<boolean> {
+  try {
+    process.kill(-group, 0);
+  } catch (error) {
+    // Not allowed is not absent.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const pids = await allPids();
+  return pids === undefined || pids.some((pid) => lineOf(pid)?.group === group);
+}
+
+/** Live processes that were started with this entry in their environment, or by one that was. */
+export async function marked(mark: string): Promise<readonly { pid: number; group: number }[]> {
+  const entry = Buffer.from(`\0${mark}\0`);
+  const found: ProcessLine[] = [];
+  for (const pid of (await allPids()) ?? []) {
+    const environment = await readFile(`/proc/${String(pid)}/environ`).catch(() => undefined);
+    if (environment === undefined) continue;
+    if (!Buffer.concat([Buffer.of(0), environment]).includes(entry)) continue;
+    const line = lineOf(pid);
+    if (line && pid !== process.pid) found.push(line);
+  }
+  return found;
+}
+
+async function allPids(): Promise<readonly number[] | undefined> {
+  const entries = await readdir('/proc').catch((): string[] => []);
+  const pids = entries.filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  return pids.length > 0 ? pids : undefined;
+}
+
+function lineOf(pid: number): ProcessLine | undefined {
+  const text = readNow(`/proc/${String(pid)}/stat`);
+  // The program's name is in brackets and may hold anything; what follows the last one are numbers from field 3 on.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
+  if (state === undefined || group === undefined || startedTicks === undefined) return undefined;
+  return 'ZXx'.includes(state) ? undefined : { pid, group: Number(group), startedTicks };
+}
+
+let boot: string | undefined;
+
+function bootId(): string {
+  boot ??= readNow('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  return boot;
+}
+
+function readNow(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}

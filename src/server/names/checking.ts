@@ -1,0 +1,68 @@
+/** What requests may say beyond their shape. */
+import { ClerkError } from '../../core/errors.js';
+import type { PolicyWord } from '../../core/policy.js';
+import { shown } from '../../core/shown.js';
+import { limits } from '../../wire/limits.js';
+import type { LaunchRule } from '../../wire/messages.js';
+
+const policies: Readonly<Record<PolicyWord, true>> = {
+  'local-first': true,
+  random: true,
+  'round-robin': true,
+  'load-aware': true,
+  'least-pending': true,
+  affinity: true,
+};
+
+/** A policy word or null. */
+export function checkedPolicy(policy: unknown): string | null {
+  if (policy === null || (typeof policy === 'string' && Object.hasOwn(policies, policy))) return policy;
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `There is no policy ${shown(policy)}; give one of ${Object.keys(policies).join(', ')}, or null for none`,
+  );
+}
+
+/** The length of a promise. */
+export function checkedPromise(promiseMs: unknown): number {
+  return checkedMs(promiseMs, 'promise', 0);
+}
+
+/** The length of a lease. @see promises C8.2, A5 */
+export function checkedLease(leaseMs: unknown): number {
+  return checkedMs(leaseMs, 'lease', limits.leastLeaseMs);
+}
+
+function checkedMs(ms: unknown, what: string, least: number): number {
+  if (typeof ms === 'number' && Number.isInteger(ms) && ms >= least && ms <= limits.mostLeaseMs)
+    return ms + 0;
+  const given = typeof ms === 'number' ? String(ms) : shown(ms);
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `The ${what} is ${given}; it must be a whole number of ms from ${least} to ${limits.mostLeaseMs} (7 days)`,
+  );
+}
+
+/** How a service is started, reduced to what is known of it. */
+export function checkedLaunch(launch: unknown): LaunchRule | null {
+  if (launch === null) return null;
+  const { manifest, params } = (typeof launch === 'object' ? launch : {}) as {
+    readonly manifest?: unknown;
+    readonly params?: unknown;
+  };
+  if (typeof manifest !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(manifest))
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `The launch rule names the manifest ${shown(manifest)}; it must be 1 to 64 letters, digits, '.', '_' and '-'`,
+    );
+  if (params === undefined) return { manifest };
+  if (typeof params !== 'object' || params === null || Array.isArray(params))
+    throw new ClerkError('CONFIG_INVALID', `The launch rule has params that are no object`);
+  for (const [key, value] of Object.entries(params))
+    if (typeof value !== 'string' && !(typeof value === 'number' && Number.isFinite(value)))
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The launch rule's parameter ${shown(key)} must be a text or a number`,
+      );
+  return { manifest, params: { ...(params as Record<string, string | number>) } };
+}

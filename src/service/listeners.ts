@@ -1,0 +1,62 @@
+/** Events of an advertisement. A listener can neither change nor fail what it hears of. */
+import { ClerkError, reasonOf } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+
+/** Which of them it is. */
+interface Which {
+  /** Name of the service. */
+  readonly name: string;
+  /** Instance id. */
+  readonly id: string;
+}
+
+/** Typed events of an advertisement, each with one payload. */
+export interface AdvertisementEvents {
+  /** It is in the registry; `again` after it was lost. */
+  readonly registered: Which & { readonly epoch: number; readonly again: boolean };
+  /** Its lease may have ended: work that only the holder may do must stop. It is being registered again. */
+  readonly lost: Which & { readonly reason: string };
+  /** Somebody newer took its place, or the registry will not have it back: it is over. */
+  readonly fenced: Which & { readonly reason: string };
+  /** It was drained: nobody calls it any more. */
+  readonly drained: Which;
+}
+
+const names: readonly (keyof AdvertisementEvents)[] = ['registered', 'lost', 'fenced', 'drained'];
+
+type Listener = (payload: never) => void;
+
+/** See the file's header. */
+export class Listeners {
+  readonly #logger: Logger;
+  readonly #byEvent = new Map<string, Set<Listener>>(names.map((name) => [name, new Set()]));
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** @throws a `ClerkError` `CONFIG_INVALID` for an event that there is not */
+  on(event: keyof AdvertisementEvents, listener: Listener): void {
+    this.#of(event).add(listener);
+  }
+
+  off(event: keyof AdvertisementEvents, listener: Listener): void {
+    this.#of(event).delete(listener);
+  }
+
+  emit<E extends keyof AdvertisementEvents>(event: E, payload: AdvertisementEvents[E]): void {
+    for (const listener of [...this.#of(event)]) {
+      try {
+        (listener as (payload: AdvertisementEvents[E]) => void)(payload);
+      } catch (error) {
+        this.#logger.error(`A listener for '${event}' of an advertisement threw: ${reasonOf(error)}`);
+      }
+    }
+  }
+
+  #of(event: string): Set<Listener> {
+    const listeners = this.#byEvent.get(event);
+    if (listeners) return listeners;
+    throw new ClerkError('CONFIG_INVALID', `There is no event '${event}'; there are ${names.join(', ')}`);
+  }
+}

@@ -1,0 +1,161 @@
+/** What advertising can be told, and what it makes of it: everything is checked once, here, before anything is asked. */
+import { toEndpoint } from '../core/endpoint.js';
+import { ClerkError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { parseName } from '../core/name.js';
+import { limits } from '../wire/limits.js';
+import { isServer, type Place } from './listening.js';
+
+/** How a service is advertised. An unknown key is an error. */
+export interface AdvertiseOptions {
+  /** Absolute name of the service. Needed, unless a launcher started this process and gave it one. */
+  readonly name?: string;
+  /**
+   * Where it is: an `http.Server`, `https.Server` or HTTP/2 server, which is waited for until it listens, or an address
+   * (`http(s)://host:port`, `tcp://host:port`, `unix:/path`), or up to 16 of them, best first.
+   */
+  readonly address: Place;
+  /** Its version, as semver writes it. Default: none. */
+  readonly version?: string;
+  /** Address of the registry, or several. Default: the launcher's, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`. */
+  readonly registry?: string | readonly string[];
+  /** For how long it counts as present without renewing, in ms: 1 s to 7 d. Default 10,000. Renewed every third of it. */
+  readonly leaseMs?: number;
+  /** Its share of the calls, ≥ 0; 0 means: only if there is nobody else. Default 1. */
+  readonly weight?: number;
+  /** Zone it runs in. Default: none. */
+  readonly zone?: string;
+  /** Free labels, to search by. Default: none. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Host it runs on, by which `local-first` knows what is near. Default: this machine's name. */
+  readonly host?: string;
+  /** Instance id, which nobody else may ever have: 1 to 128 printable characters. Default: the launcher's, else a random one. */
+  readonly id?: string;
+  /**
+   * Whether it is drained at SIGTERM. The process then ends by that signal as soon as all of its services are drained,
+   * unless something else listens for SIGTERM too: whoever does decides when it ends. Default true.
+   */
+  readonly drainOnSignal?: boolean;
+  /** Whether the process exits with code 0 once drained at SIGTERM, whoever else listens for that. Default false. */
+  readonly exitAfterDrain?: boolean;
+  /** Longest time that draining takes, in ms, > 0; requests still in flight are left alone then. Default 25,000. */
+  readonly drainMs?: number;
+  /** Where it says what it cannot throw. Default: process warnings. */
+  readonly logger?: Logger;
+  /** Gives up the attempt to advertise; nothing once that has succeeded. */
+  readonly signal?: AbortSignal;
+}
+
+/** Complete and checked. */
+export interface AdvertiseConfig {
+  readonly name: string | undefined;
+  readonly place: Place;
+  readonly version: string | null;
+  readonly registry: readonly string[] | undefined;
+  readonly leaseMs: number;
+  readonly weight: number;
+  readonly zone: string | null;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly host: string | undefined;
+  readonly id: string | undefined;
+  readonly drainOnSignal: boolean;
+  readonly exitAfterDrain: boolean;
+  readonly drainMs: number;
+  readonly logger: Logger | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const keys: readonly (keyof AdvertiseOptions)[] = [
+  'name',
+  'address',
+  'version',
+  'registry',
+  'leaseMs',
+  'weight',
+  'zone',
+  'attributes',
+  'host',
+  'id',
+  'drainOnSignal',
+  'exitAfterDrain',
+  'drainMs',
+  'logger',
+  'signal',
+];
+
+/** @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID` */
+export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null)
+    throw refused("needs an object of options such as { name: '/shop/orders', address: server }");
+  for (const key of Object.keys(given))
+    if (!(keys as readonly string[]).includes(key))
+      throw refused(`has the unknown option '${key}'; known are ${keys.join(', ')}`);
+  if ((options.address as unknown) === undefined)
+    throw refused('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
+  const name = options.name === undefined ? undefined : parseName(options.name);
+  const { zone, version, host, id, weight, attributes } = options;
+  // The rules are those of every endpoint; a server's address is not known yet.
+  const endpoint = toEndpoint(
+    {
+      ...(isServer(options.address)
+        ? { address: 'http://127.0.0.1:1' }
+        : Array.isArray(options.address)
+          ? { addresses: options.address }
+          : { address: options.address }),
+      ...defined({ zone, version, host, id, weight, attributes }),
+    },
+    name ?? 'advertise()',
+  );
+  return Object.freeze({
+    name,
+    place: options.address,
+    version: version ?? null,
+    registry:
+      options.registry === undefined ? undefined : registriesOf(options.registry, "the option 'registry'"),
+    leaseMs: numberOf(
+      options.leaseMs ?? limits.defaultLeaseMs,
+      limits.leastLeaseMs,
+      limits.mostLeaseMs,
+      'leaseMs',
+    ),
+    weight: endpoint.weight,
+    zone: zone ?? null,
+    attributes: endpoint.attributes,
+    host,
+    id,
+    drainOnSignal: options.drainOnSignal ?? true,
+    exitAfterDrain: options.exitAfterDrain ?? false,
+    drainMs: numberOf(options.drainMs ?? 25_000, 1, limits.mostLeaseMs, 'drainMs'),
+    logger: options.logger,
+    signal: options.signal,
+  });
+}
+
+/**
+ * Addresses of a registry: one, a list, or several in one text with commas between.
+ *
+ * @throws a `ClerkError` `CONFIG_INVALID`
+ */
+export function registriesOf(given: string | readonly string[], where: string): readonly string[] {
+  const list = (Array.isArray(given) ? given : String(given).split(',')) as readonly unknown[];
+  const urls = list.map((url) => String(url).trim()).filter((url) => url !== '');
+  if (urls.length === 0) throw refused(`finds no registry address in ${where}`);
+  return Object.freeze(urls);
+}
+
+function numberOf(value: unknown, least: number, most: number, key: string): number {
+  if (typeof value !== 'number' || !(value >= least && value <= most))
+    throw refused(
+      `has the ${key} ${String(value)}; it must be a number of ms from ${String(least)} to ${String(most)}`,
+    );
+  return value;
+}
+
+function defined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+function refused(what: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `advertise() ${what}`);
+}

@@ -1,0 +1,276 @@
+/** A clerk and services around a real server: the whole way from advertising to a call. */
+import { createServer, type Server as HttpServer } from 'node:http';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { createClerk, type Clerk, type ClerkOptions } from 'binding-clerk';
+import { startServer, type Server } from 'binding-clerk/server';
+import { advertise, type Advertisement } from 'binding-clerk/service';
+import { expect, onTestFinished, test, vi } from 'vitest';
+
+async function serverOf(options: Parameters<typeof startServer>[0] = {}): Promise<Server> {
+  const server = await startServer({ port: 0, ...options });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+function clerkOf(options: ClerkOptions): Clerk {
+  const clerk = createClerk(options);
+  onTestFinished(() => clerk.destroy());
+  return clerk;
+}
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'clerk-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A service that answers with its name, advertised. */
+async function running(
+  registry: string | readonly string[],
+  name: string,
+  says: string,
+  options: { id?: string; leaseMs?: number } = {},
+): Promise<{ http: HttpServer; ad: Advertisement }> {
+  const http = createServer((_request, response) => response.end(JSON.stringify(says)));
+  const ad = advertise({
+    name,
+    address: http,
+    registry,
+    drainOnSignal: false,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    ...options,
+  });
+  http.listen(0, '127.0.0.1');
+  const made = { http, ad: await ad };
+  onTestFinished(async () => {
+    await made.ad.close();
+    http.closeAllConnections();
+    http.close();
+  });
+  return made;
+}
+
+test('a service that is advertised is called by name, and so is one that comes later', async () => {
+  const { url } = await serverOf();
+  const { ad } = await running(url, '/shop/orders', 'one');
+  expect(ad).toMatchObject({ state: 'registered', epoch: 1 });
+  const clerk = clerkOf({ registry: url });
+  const orders = clerk.bind('/shop/orders', { policy: 'round-robin' });
+  expect(await orders.json('/')).toBe('one');
+  await running(url, '/shop/orders', 'two');
+  await vi.waitFor(async () =>
+    expect([await orders.json('/'), await orders.json('/')].sort()).toEqual(['one', 'two']),
+  );
+  expect(await clerk.list('/**')).toMatchObject([{ name: '/shop/orders', endpoints: 2 }]);
+});
+
+test(
+  'what is drained is not chosen any more, and not one call fails meanwhile',
+  { timeout: 20_000 },
+  async () => {
+    const { url } = await serverOf();
+    const one = await running(url, '/shop/orders', 'one');
+    await running(url, '/shop/orders', 'two');
+    const clerk = clerkOf({ registry: url });
+    const orders = clerk.bind('/shop/orders', { policy: 'random', kind: 'once' });
+    await orders.json('/');
+    const drained = one.ad.drain();
+    let over = false;
+    void drained.then(() => (over = true));
+    await vi.waitFor(async () => {
+      for (let i = 0; i < 20; i++) expect(await orders.json('/')).toBe('two');
+    });
+    while (!over) {
+      expect(await orders.json('/')).toBe('two');
+      await setTimeout(20);
+    }
+    expect(one.ad.state).toBe('closed');
+  },
+);
+
+test(
+  'a registry that is killed and comes back is noticed by nobody who calls',
+  { timeout: 20_000 },
+  async () => {
+    const data = join(await folder(), 'data');
+    const first = await startServer({ port: 0, data });
+    const { url, port } = first;
+    const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 2_000 });
+    const clerk = clerkOf({ registry: url });
+    const changes = clerk.watch('/**');
+    expect(await changes.next()).toMatchObject({ value: { name: '/shop/orders' } });
+    const orders = clerk.bind('/shop/orders');
+    const until = Date.now() + 6_000;
+    const cut = setTimeout(1_000)
+      .then(() => first.close())
+      .then(() => setTimeout(1_000))
+      .then(() => startServer({ port, data }));
+    while (Date.now() < until) {
+      expect(await orders.json('/')).toBe('one');
+      await setTimeout(10);
+    }
+    const second = await cut;
+    onTestFinished(() => second.close());
+    expect(ad.state).toBe('registered');
+    // The watch of the clerk goes on at the second one.
+    await running(url, '/shop/stock', 'stock');
+    await vi.waitFor(async () =>
+      expect(await changes.next()).toMatchObject({ value: { name: '/shop/stock' } }),
+    );
+  },
+);
+
+test('a registry that forgets everything is told everything again', { timeout: 20_000 }, async () => {
+  const first = await startServer({ port: 0 });
+  const { url, port } = first;
+  const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 1_500 });
+  const clerk = clerkOf({ registry: url });
+  const orders = clerk.bind('/shop/orders');
+  expect(await orders.json('/')).toBe('one');
+  await first.close();
+  await serverOf({ port });
+  const until = Date.now() + 4_000;
+  while (Date.now() < until) {
+    expect(await orders.json('/')).toBe('one');
+    await setTimeout(10);
+  }
+  expect(ad.state).toBe('registered');
+});
+
+test('with several servers one is enough', { timeout: 20_000 }, async () => {
+  const a = await startServer({ port: 0 });
+  const b = await serverOf();
+  await running(a.url, '/shop/orders', 'of a');
+  await running(b.url, '/shop/orders', 'of b', { id: 'of-b' });
+  const clerk = clerkOf({ registry: [a.url, b.url] });
+  expect(await clerk.bind('/shop/orders').json('/')).toBe('of a');
+  await a.close();
+  // Another server, another history: what it knows counts at once, since it knows somebody.
+  await vi.waitFor(
+    async () => {
+      const { endpoints } = await clerk.resolve('/shop/orders');
+      expect(endpoints.map(({ id }) => id)).toEqual(['of-b']);
+    },
+    { timeout: 15_000 },
+  );
+});
+
+test('the registry of the environment is asked by whoever names none', async () => {
+  const { url } = await serverOf();
+  await running(url, '/shop/orders', 'one');
+  vi.stubEnv('CLERK_REGISTRY', ` http://127.0.0.1:9 , ${url}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await clerkOf({}).bind('/shop/orders').json('/')).toBe('one');
+  vi.stubEnv('CLERK_REGISTRY', 'orders');
+  expect(() => createClerk()).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+});
+
+test('nobody there says what to do', async () => {
+  const server = await startServer({ port: 0 });
+  await server.close();
+  await expect(clerkOf({ registry: server.url }).bind('/x').json('/')).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: expect.stringContaining("start one with 'npx clerk serve'") as string,
+  });
+});
+
+test('a program with a snapshot starts while the registry is away, and says that it is old', async () => {
+  const snapshotFile = join(await folder(), 'known.json');
+  const server = await startServer({ port: 0 });
+  await running(server.url, '/shop/orders', 'one');
+  const before = createClerk({ registry: server.url, snapshotFile });
+  expect(await before.bind('/shop/orders').json('/')).toBe('one');
+  await before.close();
+  await server.close();
+
+  const after = clerkOf({ registry: server.url, snapshotFile });
+  expect(await after.bind('/shop/orders').json('/')).toBe('one');
+  expect(await after.resolve('/shop/orders')).toMatchObject({ stale: true });
+  await expect(after.bind('/shop/stock').json('/')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+
+  await writeFile(snapshotFile, '{"v":1,"names":[{}]}');
+  const warnings: string[] = [];
+  const logger = { debug() {}, info() {}, warn: (text: string) => void warnings.push(text), error() {} };
+  const damaged = clerkOf({ registry: server.url, snapshotFile, logger });
+  await expect(damaged.bind('/shop/orders').json('/')).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+  });
+  expect(warnings[0]).toMatch(/left aside/);
+});
+
+/** A server that may start `program` as `/shop/orders`. */
+async function launchingServer(program: string): Promise<Server> {
+  const home = await folder();
+  const [manifests, file] = [join(home, 'manifests'), join(home, 'program.mts')];
+  await mkdir(manifests, { mode: 0o700 });
+  await writeFile(file, program, { mode: 0o600 });
+  const tsx = import.meta.resolve('tsx');
+  const manifest = [
+    'version: 1',
+    'service: /shop/orders',
+    `exec: ${process.execPath}`,
+    `args: ['--import', '${tsx}', '${file}']`,
+    `cwd: ${process.cwd()}`,
+    'readyMs: 20000',
+    '',
+  ].join('\n');
+  await writeFile(join(manifests, 'orders.yaml'), manifest, { mode: 0o600 });
+  await chmod(home, 0o700);
+  const server = await serverOf({ manifests });
+  const post = async (path: string, body: object): Promise<void> => {
+    const reply = await fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!reply.ok) throw new Error(await reply.text());
+  };
+  await post('/v1/define', { name: '/shop/orders', launch: { manifest: 'orders' } });
+  onTestFinished(() => post('/v1/stop', { name: '/shop/orders' }));
+  return server;
+}
+
+const service = new URL('../../src/service/index.ts', import.meta.url).href;
+
+test(
+  'a service that nobody runs is started by the first call, once for all',
+  { timeout: 60_000 },
+  async () => {
+    const { url } = await launchingServer(`
+    import { createServer } from 'node:http';
+    import { advertise } from '${service}';
+    const http = createServer((_request, response) => response.end(JSON.stringify(process.pid)));
+    http.listen(0, '127.0.0.1');
+    await advertise({ address: http });
+  `);
+    const clerks = Array.from({ length: 3 }, () => clerkOf({ registry: url }));
+    const pids = await Promise.all(
+      clerks.flatMap((clerk) =>
+        [1, 2, 3, 4].map(() => clerk.bind('/shop/orders', { timeoutMs: 30_000 }).json('/')),
+      ),
+    );
+    expect(new Set(pids).size).toBe(1);
+    // What was killed is started by the next call.
+    process.kill(pids[0] as number, 'SIGKILL');
+    const [clerk] = clerks as [Clerk];
+    await vi.waitFor(
+      async () => expect(await clerk.bind('/shop/orders', { timeoutMs: 30_000 }).json('/')).not.toBe(pids[0]),
+      { timeout: 30_000 },
+    );
+  },
+);
+
+test('why a service could not be started reaches whoever calls it', { timeout: 60_000 }, async () => {
+  const { url } = await launchingServer(`
+    console.error('The database is not there');
+    process.exit(3);
+  `);
+  const clerk = clerkOf({ registry: url });
+  await expect(clerk.bind('/shop/orders', { timeoutMs: 30_000 }).json('/')).rejects.toMatchObject({
+    code: 'START_FAILED',
+    message: expect.stringContaining('it exited with code 3 before it registered') as string,
+  });
+});

@@ -1,0 +1,95 @@
+/** A registry that can start what nobody runs, as a clerk uses it; in virtual time. */
+import { createClerk, type Clerk, type Registry, type Resolution } from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { ClerkError } from '../../src/core/errors.js';
+
+/** A clerk, and a registry that has one service, which nobody runs at first. */
+function world(start: (() => Promise<readonly string[]>) | undefined, first: Partial<Resolution> = {}) {
+  const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
+  const network = createMemoryNetwork(runtime, { latencyMs: 1 });
+  runtime.transport = network.transport;
+  network.server('http://fresh');
+  const started: string[] = [];
+  const registry: Registry = {
+    resolve: () => ({ kind: 'bound', endpoints: [], startable: true, ...first }) as Resolution,
+    ...(start && {
+      start: (name: string) => {
+        started.push(name);
+        return start();
+      },
+    }),
+  };
+  const clerk: Clerk = createClerk({ registry, runtime });
+  onTestFinished(() => clerk.destroy());
+  return { clerk, started, network, runtime };
+}
+
+test('what nobody runs is started by the registry, once for all callers', async () => {
+  const { clerk, started, runtime } = world(async () => {
+    await new Promise<void>((resolve) => runtime.setTimer(resolve, 300));
+    return ['http://fresh'];
+  });
+  const orders = clerk.bind('/shop/orders');
+  const replies = await Promise.all([1, 2, 3].map(() => orders.request({ path: '/' })));
+  expect(replies.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
+  expect(started).toEqual(['/shop/orders']);
+});
+
+test('why it could not be started reaches the caller, in one code', async () => {
+  const failing = world(async () => {
+    throw new ClerkError('START_FAILED', 'It exited with code 3');
+  });
+  await expect(failing.clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({
+    code: 'START_FAILED',
+    message: 'It exited with code 3',
+  });
+  const away = world(async () => {
+    throw new ClerkError('REGISTRY_UNREACHABLE', 'No registry listens');
+  });
+  await expect(away.clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({
+    code: 'START_FAILED',
+    message: '/shop/orders could not be started: No registry listens',
+  });
+});
+
+test.each<[string, Parameters<typeof world>]>([
+  ['says that it cannot', [async () => ['http://fresh'], { startable: false }]],
+  ['says nothing of it', [async () => ['http://fresh'], { startable: undefined } as Partial<Resolution>]],
+  ['has no way to', [undefined]],
+])('a registry that %s is not asked to', async (_what, given) => {
+  const { clerk, started } = world(...given);
+  await expect(clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({ code: 'NO_ENDPOINT' });
+  expect(started).toEqual([]);
+});
+
+test('a factory of the program goes before the registry', async () => {
+  const { clerk, started } = world(async () => ['http://elsewhere']);
+  const orders = clerk.bind('/shop/orders', { factory: () => 'http://fresh' });
+  expect((await orders.request({ path: '/' })).statusCode).toBe(200);
+  expect(started).toEqual([]);
+});
+
+test('a loopback address of another host leads to somebody else, and is left out where there is another', async () => {
+  const runtime = createFakeRuntime({ seed: 3, hostname: 'here' });
+  const seen: string[][] = [];
+  runtime.transport = () => ({
+    open: (_endpoint, addresses) => {
+      seen.push(addresses.map(({ text }) => text));
+      throw new Error('Enough seen');
+    },
+  });
+  const tower = ['http://10.0.0.7:80', 'unix:/run/x', 'http://127.0.0.1:80'];
+  const used = async (host: string, addresses: readonly string[]): Promise<string[] | undefined> => {
+    const clerk = createClerk({ registry: { '/x': { addresses, host } }, runtime });
+    await clerk
+      .bind('/x')
+      .ready()
+      .catch(() => undefined);
+    await clerk.destroy();
+    return seen.pop();
+  };
+  expect(await used('here', tower)).toEqual(tower);
+  expect(await used('there', tower)).toEqual(['http://10.0.0.7:80']);
+  expect(await used('there', tower.slice(1))).toEqual(['http://127.0.0.1:80']);
+});

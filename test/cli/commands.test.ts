@@ -1,0 +1,293 @@
+/** Every command against a reference server in this process, as somebody at a terminal would use them. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startServer } from '../../src/server/index.js';
+import type { RegisterRequest } from '../../src/wire/messages.js';
+import { paths } from '../../src/wire/paths.js';
+import { clerk } from './support/clerk.js';
+
+const open: (() => Promise<unknown>)[] = [];
+let registry: string;
+
+async function server(): Promise<string> {
+  const started = await startServer({ port: 0 });
+  open.push(() => started.close());
+  return started.url;
+}
+
+beforeEach(async () => {
+  registry = await server();
+});
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+/** A command line, and what came of it: `0 Defined /a  revision 1`. */
+async function type(line: string): Promise<string> {
+  const { code, out, err } = await clerk(line.split(' '), { registry });
+  return `${code} ${out}${err}`.replace(/revision \d+/g, 'revision N').trimEnd();
+}
+
+async function register(endpoint: RegisterRequest): Promise<void> {
+  const response = await fetch(registry + paths.register, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(endpoint),
+  });
+  expect(await response.json()).toMatchObject({ epoch: expect.any(Number) });
+}
+
+/** A service over HTTP, not yet registered. */
+async function service(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
+  const http = createServer(answer);
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  open.push(async () => {
+    http.closeAllConnections();
+    http.close();
+  });
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+}
+
+test('names are defined, listed, linked, moved and removed', async () => {
+  expect(await type('ls')).toBe('0 No name fits /**');
+  expect(await type('define /shop/orders --policy load-aware --promise 0')).toBe(
+    '0 Defined /shop/orders  revision N',
+  );
+  expect(await type('link /shop/old /shop/orders --promise 0')).toBe(
+    '0 Linked /shop/old → /shop/orders  revision N',
+  );
+  expect(await type('ls /shop/*')).toBe(
+    '0 /shop/old     link     → /shop/orders\n/shop/orders  service  0 endpoints',
+  );
+  expect(await type('resolve /shop/old')).toMatch(
+    /^0 \/shop\/old → \/shop\/orders {2}service\n.*by load-aware/,
+  );
+  expect(await type('mv /shop/orders /shop/sales')).toBe(
+    '0 Moved /shop/orders to /shop/sales; /shop/orders is a link now  revision N',
+  );
+  expect(await type('resolve /shop/old')).toMatch(
+    /^0 \/shop\/old → \/shop\/orders → \/shop\/sales {2}service/,
+  );
+  expect(await type('rm /shop/old')).toBe('0 Removed /shop/old  revision N');
+  expect(await type('resolve /shop/old')).toMatch(/^3 clerk: /);
+  expect(await type('rm /nowhere')).toMatch(/^3 clerk: /);
+});
+
+test('what was promised stays, unless the change waits or the promise is broken', async () => {
+  await type('define /a --promise 60000');
+  await type('resolve /a');
+  expect(await type('define /a --policy random')).toMatch(
+    /^5 clerk: .*\n {2}--when-expired has it done then$/,
+  );
+  expect(await type('define /a --policy random --when-expired')).toMatch(
+    /^0 \/a is frozen and changes in (1 min|[0-9]+ s), when the last promise is over {2}revision N$/,
+  );
+  const { out } = await clerk(['resolve', '/a', '--json'], { registry });
+  expect(JSON.parse(out)).toMatchObject({ policy: null, stale: false });
+  expect(JSON.parse(out).promiseMs).toBeLessThanOrEqual(60_250);
+  expect(await type('rm /a --force')).toBe('0 Removed /a  revision N');
+});
+
+test('an export is an import somewhere else', async () => {
+  await type('define /a --policy random --promise 60000');
+  await type('link /b/c /a');
+  const exported = await clerk(['export'], { registry });
+  expect(exported).toMatchObject({ code: 0, err: '' });
+  const other = await server();
+  const imported = await clerk(['import', '--json'], { registry: other, stdin: exported.out });
+  expect(JSON.parse(imported.out)).toMatchObject({ entries: exported.out.trim().split('\n').length });
+  expect((await clerk(['export'], { registry: other })).out).toBe(exported.out);
+  // All or none.
+  const broken = await clerk(['import'], {
+    registry: other,
+    stdin: '{"kind":"service","name":"/x"}\n{"kind":"service","name":"x"}\n',
+  });
+  expect(broken).toMatchObject({ code: 2, out: '' });
+  expect((await clerk(['export'], { registry: other })).out).toBe(exported.out);
+});
+
+test('call sends a request to whoever runs the service and prints the body', async () => {
+  const address = await service((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => (body += String(chunk)));
+    request.on('end', () => {
+      response.statusCode = request.url === '/missing' ? 404 : 200;
+      const { method, url, headers } = request;
+      response.end(
+        request.url === '/bytes'
+          ? Buffer.from([0xff, 0xfe])
+          : JSON.stringify({ method, url, type: headers['content-type'], x: headers['x-a'], body }),
+      );
+    });
+  });
+  await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
+  const call = async (...argv: string[]) => clerk(['call', ...argv], { registry });
+
+  expect(JSON.parse((await call('/shop/orders')).out)).toEqual({ method: 'GET', url: '/', body: '' });
+  expect(JSON.parse((await call('/shop/orders', '/orders', '-d', '{"item":3}', '-H', 'x-a: 1')).out)).toEqual(
+    { method: 'POST', url: '/orders', type: 'application/json', x: '1', body: '{"item":3}' },
+  );
+  expect(
+    JSON.parse(
+      (await call('/shop/orders', '/o', '-X', 'put', '-d', 'plain', '-H', 'content-type: text/plain')).out,
+    ),
+  ).toMatchObject({ method: 'PUT', type: 'text/plain', body: 'plain' });
+  const piped = await clerk(['call', '/shop/orders', '/o', '-d', '@-'], { registry, stdin: 'from a pipe' });
+  expect(JSON.parse(piped.out)).toMatchObject({ method: 'POST', body: 'from a pipe' });
+
+  const missing = await call('/shop/orders', '/missing');
+  expect(missing).toMatchObject({ code: 1, err: 'clerk: /shop/orders answered with status 404\n' });
+  expect(missing.out).toContain('"/missing"');
+
+  const json = JSON.parse((await call('/shop/orders', '/x', '--json')).out);
+  expect(Object.keys(json)).toEqual(['name', 'status', 'headers', 'endpoint', 'attempts', 'body']);
+  expect(json).toMatchObject({ status: 200, endpoint: { id: 'orders-1', address }, attempts: 1 });
+  expect(JSON.parse((await call('/shop/orders', '/bytes', '--json')).out)).toMatchObject({
+    bodyBase64: '//4=',
+  });
+});
+
+test('call on a terminal: who answered, and nothing that could harm it', async () => {
+  const address = await service((_, response) => response.end('\u001b]0;owned\u0007line 1\nline 2'));
+  await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
+  const { out, err } = await clerk(['call', '/shop/orders'], {
+    registry,
+    terminal: true,
+    env: { NO_COLOR: '1' },
+  });
+  expect(out).toBe(']0;ownedline 1\nline 2\n');
+  expect(err).toMatch(/^200 by orders-1 at http:\/\/127\.0\.0\.1:\d+, 1 attempt, /);
+});
+
+test('call without anybody to call', async () => {
+  await type('define /shop/orders');
+  expect(await type('call /shop/orders')).toMatch(/^3 clerk: Nobody runs \/shop\/orders/);
+  expect(await type('call /nowhere')).toMatch(/^3 clerk: The registry knows no \/nowhere/);
+  await register({ name: '/shop/dead', id: 'd', addresses: ['http://127.0.0.1:9'] });
+  const dead = await type('call /shop/dead --timeout 1000');
+  expect(dead).toMatch(/^1 clerk: /);
+  expect(dead).toMatch(/\n {2}attempt 1: http:\/\/127\.0\.0\.1:9 /);
+});
+
+test('watch tells what is there and every change, until it is interrupted', async () => {
+  await type('define /shop/orders --promise 0');
+  await type('link /shop/old /shop/orders --promise 0');
+  const interruption = new AbortController();
+  const steps: [RegExp, () => Promise<unknown>][] = [
+    [
+      /\/shop\/orders[^]*\/shop\/old|\/shop\/old[^]*\/shop\/orders/,
+      () => register({ name: '/shop/orders', id: 'orders-1', addresses: ['http://10.0.0.7:3001'] }),
+    ],
+    [/^~ /m, () => type('rm /shop/old --force')],
+    [/^- /m, async () => interruption.abort()],
+  ];
+  const { code, out, err } = await clerk(['watch', '/shop/**'], {
+    registry,
+    interrupted: interruption.signal,
+    onOut: (soFar) => {
+      if (steps[0]?.[0].test(soFar) === true) void steps.shift()?.[1]();
+    },
+  });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out.split('\n').slice(0, 2).sort()).toEqual([
+    '+ /shop/old  → /shop/orders',
+    '+ /shop/orders  0 endpoints',
+  ]);
+  expect(out.split('\n').slice(2)).toEqual([
+    '~ /shop/orders  1 endpoint  http://10.0.0.7:3001',
+    '- /shop/old',
+    '',
+  ]);
+});
+
+test('watch --json prints one value a line', async () => {
+  await type('link /shop/old /shop/orders --promise 0');
+  await register({ name: '/shop/orders', id: 'orders-1', addresses: ['http://10.0.0.7:3001'], zone: 'a' });
+  const interruption = new AbortController();
+  const { out } = await clerk(['watch', '/shop/**', '--json'], {
+    registry,
+    interrupted: interruption.signal,
+    onOut: (soFar) => {
+      if (soFar.split('\n').length > 2) interruption.abort();
+    },
+  });
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  expect(lines).toEqual([
+    { type: 'put', name: '/shop/old', kind: 'link', target: '/shop/orders' },
+    {
+      type: 'put',
+      name: '/shop/orders',
+      kind: 'service',
+      endpoints: [
+        {
+          ...{ id: 'orders-1', epoch: expect.any(Number), addresses: ['http://10.0.0.7:3001'] },
+          ...{ host: null, zone: 'a', version: null, weight: 1, attributes: {}, state: 'up' },
+        },
+      ],
+      revision: expect.any(String),
+    },
+  ]);
+});
+
+test('advertise registers a service while it runs, and withdraws it when it is interrupted', async () => {
+  const interruption = new AbortController();
+  const line =
+    '/shop/orders http://127.0.0.1:3001 --version 2.1.0 --zone a --weight 0.5 --attribute rack=7 --id o1';
+  const running = clerk(['advertise', ...line.split(' ')], {
+    registry,
+    interrupted: interruption.signal,
+    onOut: (soFar) => {
+      if (soFar.startsWith('Registered') && !interruption.signal.aborted)
+        void look().finally(() => interruption.abort());
+    },
+  });
+  let seen: { readonly state: string }[] = [];
+  const look = async (): Promise<void> => {
+    seen = JSON.parse((await clerk(['resolve', '/shop/orders', '--json'], { registry })).out).endpoints;
+  };
+  const { code, out, err } = await running;
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(seen).toMatchObject([
+    { id: 'o1', version: '2.1.0', zone: 'a', weight: 0.5, attributes: { rack: '7' }, state: 'up' },
+  ]);
+  expect(out).toMatch(
+    /^Registered \/shop\/orders at http:\/\/127\.0\.0\.1:3001 {2}instance o1, epoch \d+\nWithdrawn \/shop\/orders at .*\n$/,
+  );
+  // Nobody is sent there any more, whether or not the registry has forgotten it yet.
+  await look();
+  expect(seen.filter(({ state }) => state === 'up')).toEqual([]);
+});
+
+test('advertise ends when somebody newer takes its place', async () => {
+  const { code, err } = await clerk('advertise /a http://127.0.0.1:3001 --id same --lease 1000'.split(' '), {
+    registry,
+    onOut: (soFar) => {
+      if (soFar.split('\n').length === 2)
+        void register({ name: '/a', id: 'same', addresses: ['http://127.0.0.1:3002'] });
+    },
+  });
+  expect(code).toBe(5);
+  expect(err).toContain('/a (same) is not registered any more');
+});
+
+test('watch, call, explain and advertise of a registry that is not there say so', async () => {
+  for (const close of open.splice(0).reverse()) await close();
+  for (const line of ['watch /a', 'call /a', 'explain /a', 'advertise /a http://127.0.0.1:3001']) {
+    const said = await type(line);
+    expect(said).toMatch(/^4 clerk: /);
+    expect(said.replaceAll('`', '')).toMatch(/[Ss]tart (one|a registry) with clerk serve/);
+  }
+});
+
+test('without a launcher nothing is started, and it is said why', async () => {
+  await type('define /a --promise 0');
+  for (const command of ['launch', 'stop', 'reset'])
+    expect(await type(`${command} /a`)).toMatch(/^5 clerk: This server starts nothing: it has no manifests/);
+});

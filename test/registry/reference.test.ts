@@ -1,0 +1,453 @@
+import { expect, test } from 'vitest';
+import type { Registry, Snapshot } from '../../src/core/registry.js';
+import { retry } from '../../src/invoke/retry.js';
+import { referenceRegistry } from '../../src/registry/reference.js';
+import { createFakeRuntime, type FakeRuntime } from '../../src/testing/fake-runtime.js';
+import { endpointOf, FakeRegistry } from '../support/fake-registry.js';
+
+/** A clerk's registry over `count` servers, called `http://a`, `http://b` … */
+function world(
+  count = 1,
+  runtime: FakeRuntime = createFakeRuntime({ seed: 7 }),
+): { runtime: FakeRuntime; servers: FakeRegistry[]; registry: Required<Registry> } {
+  const servers = Array.from({ length: count }, () => new FakeRegistry(runtime));
+  return { runtime, servers, registry: clerkOf(servers, runtime) };
+}
+
+function clerkOf(servers: readonly FakeRegistry[], clock: FakeRuntime): Required<Registry> {
+  const urls = servers.map((_, i) => `http://${String.fromCharCode(97 + i)}`);
+  return referenceRegistry({
+    urls,
+    clock,
+    retry,
+    connect: (url) => servers[urls.indexOf(url)]!.peer(url),
+  });
+}
+
+const ask = (registry: Registry, name: string) =>
+  Promise.resolve(registry.resolve(name, { signal: new AbortController().signal, suspects: new Set() }));
+
+const anybody = { signal: new AbortController().signal };
+
+/** What a watch has said so far: ids by name, `-` for absent. */
+function watched(registry: Required<Registry>, glob: string) {
+  const seen: Record<string, string>[] = [];
+  const errors: unknown[] = [];
+  const stop = registry.watch(
+    glob,
+    (snapshot: Snapshot) => {
+      const found = Object.entries(Object.fromEntries(snapshot as ReadonlyMap<string, any>));
+      seen.push(
+        Object.fromEntries(
+          found.map(([name, { kind, endpoints }]) => [
+            name,
+            kind === 'absent' ? '-' : endpoints.map(({ id }: { id: string }) => id).join(),
+          ]),
+        ),
+      );
+    },
+    (error) => errors.push(error),
+  );
+  return { seen, errors, stop };
+}
+
+test('a look-up is answered with all that the server said', async () => {
+  const { servers, registry } = world();
+  servers[0]!.put('/x', ['x1'], { zone: 'a', version: '1.2.0' });
+  servers[0]!.launchable.add('/x');
+  expect(await ask(registry, '/x')).toEqual({
+    kind: 'bound',
+    canonical: '/x',
+    endpoints: [
+      {
+        id: 'x1',
+        epoch: 1,
+        addresses: ['http://x1:80'],
+        weight: 1,
+        attributes: {},
+        leaseMs: 10_000,
+        state: 'up',
+        zone: 'a',
+        version: '1.2.0',
+      },
+    ],
+    trail: [{ name: '/x', kind: 'service', promiseMs: 5_000 }],
+    revision: '1',
+    incarnation: 'first',
+    promiseMs: 5_000,
+    ttlMs: 5_000,
+    startable: true,
+  });
+});
+
+test('a name that is not there is an answer, with its place in history; a server that is down is none', async () => {
+  const { servers, registry } = world();
+  expect(await ask(registry, '/x')).toEqual({
+    kind: 'absent',
+    ttlMs: 1_000,
+    revision: '0',
+    incarnation: 'first',
+  });
+  servers[0]!.down = true;
+  await expect(ask(registry, '/x')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('of several servers the next one is asked at once when one refuses, and first from then on', async () => {
+  const { runtime, servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  b.put('/x', ['b1']);
+  a.down = true;
+  const before = runtime.now();
+  expect(await ask(registry, '/x')).toMatchObject({ endpoints: [{ id: 'b1' }] });
+  expect(runtime.now()).toBe(before);
+  a.down = false;
+  await ask(registry, '/x');
+  expect(a.asked).toHaveLength(1);
+  expect(b.asked).toHaveLength(2);
+});
+
+test('a server that hangs is not waited for: the next one is asked after half a second', async () => {
+  const { runtime, servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  b.put('/x', ['b1']);
+  a.hangs = true;
+  const answer = ask(registry, '/x');
+  await runtime.advance(499);
+  expect(b.asked).toHaveLength(0);
+  await runtime.advance(1);
+  expect(await answer).toMatchObject({ endpoints: [{ id: 'b1' }] });
+});
+
+test('a refusal with a reason is final; when no server answers, the error names them all', async () => {
+  const { servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  await expect(registry.start('/x', anybody)).rejects.toMatchObject({
+    code: 'START_FAILED',
+    message: 'Nothing can be started here',
+  });
+  expect(b.asked).toHaveLength(0);
+  a.down = b.down = true;
+  await expect(ask(registry, '/x')).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: expect.stringMatching(/http:\/\/a.*http:\/\/b/) as string,
+  });
+});
+
+test('whoever gives up is told so at once', async () => {
+  const { servers, registry } = world();
+  servers[0]!.hangs = true;
+  const controller = new AbortController();
+  const answer = registry.resolve('/x', { signal: controller.signal, suspects: new Set() });
+  controller.abort(new Error('Enough'));
+  await expect(answer).rejects.toThrow('Enough');
+});
+
+test('a start brings up what the server says is running', async () => {
+  const { servers, registry } = world();
+  servers[0]!.onLaunch = () => [endpointOf('fresh')];
+  expect(await registry.start('/x', anybody)).toMatchObject([{ id: 'fresh' }]);
+});
+
+test('a listing is read page by page, from one server', async () => {
+  const { servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  for (const name of ['/a', '/b', '/c', '/d', '/e']) a.put(name, []);
+  b.put('/z', []);
+  const names = (await registry.list('/*', anybody)).map(({ name }) => name);
+  expect(names).toEqual(['/a', '/b', '/c', '/d', '/e']);
+  a.down = true;
+  expect((await registry.list('/*', anybody)).map(({ name }) => name)).toEqual(['/z']);
+});
+
+test('all watches share one stream, which is told of them once for each turn', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const all = watched(registry, '/**');
+  const one = watched(registry, '/x');
+  const none = watched(registry, '/y');
+  await runtime.advance(0);
+  expect(server.asked.map(({ path }) => path)).toEqual(['/v1/watch']);
+  expect([all.seen, one.seen, none.seen]).toEqual([[{ '/x': 'x1' }], [{ '/x': 'x1' }], [{ '/y': '-' }]]);
+
+  const more = [watched(registry, '/z'), watched(registry, '/w')];
+  one.stop();
+  await runtime.advance(0);
+  expect(server.asked.slice(1).map(({ what }) => what)).toEqual([
+    { watch: 'watch-1', remove: ['/x'] },
+    { watch: 'watch-1', add: ['/z', '/w'] },
+  ]);
+  server.put('/z', ['z1']);
+  await runtime.advance(0);
+  expect(more[0]!.seen).toEqual([{ '/z': '-' }, { '/z': 'z1' }]);
+  expect(all.seen.at(-1)).toEqual({ '/x': 'x1', '/z': 'z1' });
+  expect(one.seen).toHaveLength(1);
+  expect(server.streams.size).toBe(1);
+
+  for (const { stop } of [all, none, ...more]) stop();
+  await runtime.advance(0);
+  expect(server.streams.size).toBe(0);
+  expect(runtime.holdingTimers).toBe(0);
+});
+
+test('a second watch of a glob gets the picture that is there, without a word to the server', async () => {
+  const { runtime, servers, registry } = world();
+  servers[0]!.put('/x', ['x1']);
+  watched(registry, '/x');
+  await runtime.advance(0);
+  const asked = servers[0]!.asked.length;
+  const second = watched(registry, '/x');
+  expect(second.seen).toEqual([]);
+  await runtime.advance(0);
+  expect(second.seen).toEqual([{ '/x': 'x1' }]);
+  expect(servers[0]!.asked).toHaveLength(asked);
+});
+
+test('a watch that is ended and begun again before the server was told starts from nothing', async () => {
+  const { runtime, servers, registry } = world();
+  servers[0]!.put('/x', ['x1']);
+  watched(registry, '/**');
+  const first = watched(registry, '/x');
+  await runtime.advance(0);
+  first.stop();
+  const again = watched(registry, '/x');
+  await runtime.advance(0);
+  expect(again.seen).toEqual([{ '/x': 'x1' }]);
+  servers[0]!.put('/x', ['x2']);
+  await runtime.advance(0);
+  expect(again.seen.at(-1)).toEqual({ '/x': 'x2' });
+});
+
+test('a stream that broke goes on where it was, or is told anew; the old picture stands until then', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen, errors } = watched(registry, '/*');
+  await runtime.advance(0);
+  server.cut();
+  await runtime.advance(500);
+  expect(server.asked.at(-1)?.what).toMatchObject({ since: { incarnation: 'first', revision: '1' } });
+  expect(seen).toEqual([{ '/x': 'x1' }]);
+
+  server.cut();
+  server.put('/y', ['y1']);
+  server.remove('/x');
+  await runtime.advance(500);
+  expect(seen).toEqual([{ '/x': 'x1' }, { '/y': 'y1' }]);
+  expect(errors).toEqual([]);
+});
+
+test('a server that has lost its memory is told apart from one whose services are gone', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(0);
+  server.forgetAll();
+  await runtime.advance(500);
+  expect(server.asked.at(-1)?.what).toMatchObject({ since: { incarnation: 'first' } });
+  expect(seen.at(-1)).toEqual({});
+  server.put('/x', ['x2']);
+  await runtime.advance(0);
+  expect(seen.at(-1)).toEqual({ '/x': 'x2' });
+});
+
+test('after a resync the picture is whole before it is shown', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  server.put('/y', ['y1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(0);
+  server.resync();
+  await runtime.advance(0);
+  expect(seen).toEqual([
+    { '/x': 'x1', '/y': 'y1' },
+    { '/x': 'x1', '/y': 'y1' },
+  ]);
+});
+
+test('a link by its own name is what is behind it; with wildcards it is a link, or no entry at all', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const answers: any[] = [];
+  const byName = new Map<string, any>();
+  registry.watch('/**', (snapshot) => answers.push(Object.fromEntries(snapshot as ReadonlyMap<string, any>)));
+  for (const name of ['/a', '/a/b'])
+    registry.watch(name, (snapshot) => byName.set(name, (snapshot as ReadonlyMap<string, any>).get(name)));
+  await runtime.advance(0);
+  const [stream] = [...server.streams];
+  const trail = [{ name: '/a', kind: 'link', promiseMs: 5_000 }];
+  const behind = {
+    kind: 'service',
+    endpoints: [endpointOf('c1')],
+    policy: null,
+    launchable: false,
+    promiseMs: 5_000,
+    ttlMs: 5_000,
+    revision: '1',
+    incarnation: 'first',
+    trail,
+  };
+  const put = (name: string, canonical: string): void =>
+    stream!.listener.onEvent({
+      type: 'put',
+      id: 'first:1',
+      data: { name, entry: { ...behind, name, canonical } },
+    });
+  put('/a', '/c');
+  put('/a/b', '/c/b');
+  await runtime.advance(0);
+  expect(answers.at(-1)).toEqual({ '/a': { kind: 'link', target: '/c', promiseMs: 5_000 } });
+  expect(byName.get('/a')).toMatchObject({ kind: 'bound', canonical: '/c' });
+  expect(byName.get('/a/b')).toMatchObject({ kind: 'bound', canonical: '/c/b' });
+});
+
+test('a resync may begin further back than the stream was', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(0);
+  const [stream] = [...server.streams];
+  stream!.listener.onEvent({ type: 'resync', id: 'first:0', data: { reason: 'a gap' } });
+  stream!.listener.onEvent({ type: 'current', id: 'first:1', data: { globs: ['/*'] } });
+  await runtime.advance(0);
+  expect(seen).toEqual([{ '/x': 'x1' }, {}]);
+  expect(server.streams.size).toBe(1);
+});
+
+test('a stream that is silent for two and a half heartbeats is opened again', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.heartbeatMs = 1_000;
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(0);
+  for (let beat = 0; beat < 10; beat++) {
+    await runtime.advance(1_000);
+    server.beat();
+  }
+  expect(server.asked).toHaveLength(1);
+  server.hangs = true;
+  await runtime.advance(2_499);
+  server.hangs = false;
+  server.put('/x', ['x1']);
+  await runtime.advance(600);
+  expect(server.asked).toHaveLength(1);
+  server.hangs = true;
+  await runtime.advance(2_500 - 600);
+  server.hangs = false;
+  await runtime.advance(500);
+  expect(server.asked).toHaveLength(2);
+  expect(seen.at(-1)).toEqual({ '/x': 'x1' });
+});
+
+test('an outage is told once to each watch, and a new one again', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const { errors } = watched(registry, '/*');
+  await runtime.advance(0);
+  for (let outage = 1; outage <= 2; outage++) {
+    server.down = true;
+    server.cut();
+    await runtime.advance(60_000);
+    expect(errors).toHaveLength(outage);
+    server.down = false;
+    await runtime.advance(5_000);
+  }
+  expect(errors[0]).toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('a watch moves on to another server, and is told everything by that one', async () => {
+  const { runtime, servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  b.incarnation = 'other';
+  a.put('/x', ['a1']);
+  b.put('/x', ['b1']);
+  const { seen, errors } = watched(registry, '/*');
+  await runtime.advance(0);
+  a.down = true;
+  a.cut();
+  await runtime.advance(1_000);
+  expect(seen).toEqual([{ '/x': 'a1' }, { '/x': 'b1' }]);
+  expect(errors).toEqual([]);
+});
+
+test('a revision that goes back within an incarnation is not believed: everything is told anew', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(0);
+  const [stream] = [...server.streams];
+  stream!.listener.onEvent({ type: 'delete', id: 'first:0', data: { name: '/x' } });
+  server.streams.clear();
+  expect(seen).toEqual([{ '/x': 'x1' }]);
+  await runtime.advance(500);
+  expect(server.asked.at(-1)?.what).toEqual({ globs: ['/*'] });
+  expect(seen.at(-1)).toEqual({ '/x': 'x1' });
+});
+
+test('more globs than fit into one message are told in several', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const long = 'a'.repeat(60);
+  const watches = Array.from({ length: 2_000 }, (_, i) => watched(registry, `/${long}/n${i}`));
+  await runtime.advance(0);
+  for (const { what } of server.asked) expect(JSON.stringify(what).length).toBeLessThanOrEqual(65_536);
+  expect(server.asked.length).toBeGreaterThan(2);
+  expect(watches.every(({ seen }) => seen.length === 1)).toBe(true);
+});
+
+test('after a break the globs of later messages are told anew too', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const long = 'a'.repeat(60);
+  const last = `/${long}/n1999`;
+  server.put(last, ['x1']);
+  const watches = Array.from({ length: 2_000 }, (_, i) => watched(registry, `/${long}/n${i}`));
+  await runtime.advance(0);
+  expect(watches.at(-1)?.seen).toEqual([{ [last]: 'x1' }]);
+  server.cut();
+  server.remove(last);
+  await runtime.advance(500);
+  expect(watches.at(-1)?.seen.at(-1)).toEqual({ [last]: '-' });
+});
+
+test('a closed registry watches no more', async () => {
+  const { runtime, servers, registry } = world();
+  watched(registry, '/*');
+  await runtime.advance(0);
+  await registry.close();
+  servers[0]!.put('/x', ['x1']);
+  await runtime.advance(60_000);
+  expect(servers[0]!.streams.size).toBe(0);
+  expect(servers[0]!.asked).toHaveLength(1);
+});
+
+test.each([200, 3_000, 20_000])(
+  'a thousand clerks that lost their server for %i ms come back one after the other',
+  async (downMs) => {
+    const runtime = createFakeRuntime({ seed: 11 });
+    const server = new FakeRegistry(runtime);
+    const clerks = Array.from({ length: 1_000 }, () => clerkOf([server], runtime));
+    for (const clerk of clerks) watched(clerk, '/x');
+    await runtime.advance(0);
+    server.down = true;
+    server.cut();
+    await runtime.advance(downMs);
+    server.down = false;
+    const from = runtime.now();
+    server.asked.length = 0;
+    await runtime.advance(12_000);
+    expect(server.streams.size).toBe(1_000);
+    const perSecond = new Map<number, number>();
+    for (const { at } of server.asked) {
+      const second = Math.floor((at - from) / 1_000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
+    // A thousand clerks that use four names each ask a thousand times a second.
+    expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(1_000);
+    if (downMs >= 3_000) expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(500);
+  },
+);

@@ -1,0 +1,101 @@
+/** A launcher over a host, names and a clock that are all made up. */
+import { onTestFinished } from 'vitest';
+import { isClerkError } from '../../../src/core/errors.js';
+import { systemHashing } from '../../../src/runtime/hashing.js';
+import { parseManifest, type Manifest } from '../../../src/server/launcher/manifest.js';
+import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/open.js';
+import type { Launcher } from '../../../src/server/ports.js';
+import type { LaunchReply } from '../../../src/wire/messages.js';
+import { createFakeRuntime } from '../../../src/testing/fake-runtime.js';
+import { FakeNames } from './fake-names.js';
+import { FakeProcesses, type FakeProcess } from './fake-processes.js';
+
+/** A manifest as the host would have completed it. */
+export function manifestOf(text: string): Manifest {
+  const parsed = parseManifest('orders.yaml', text);
+  return { ...parsed, program: `/real${parsed.exec}`, account: undefined };
+}
+
+export const plainManifest = 'version: 1\nservice: /shop/*\nexec: /bin/orders\nreadyMs: 3000\n';
+
+export class FakeHost {
+  readonly clock = createFakeRuntime({ seed: 11, startAt: 1_000 });
+  readonly runtime = Object.assign(this.clock, systemHashing);
+  readonly names = new FakeNames();
+  readonly processes = new FakeProcesses();
+  readonly manifests = new Map<string, Manifest>([['orders', manifestOf(plainManifest)]]);
+  readonly lines: string[] = [];
+  extra: Partial<LauncherOptions> = {};
+
+  constructor() {
+    this.names.define('/shop/orders', { manifest: 'orders' });
+    this.works();
+  }
+
+  async open(): Promise<Launcher> {
+    const say = (line: string): void => void this.lines.push(line);
+    const launcher = await openLauncher({
+      names: this.names,
+      processes: this.processes,
+      runtime: this.runtime,
+      manifests: this.manifests,
+      registryUrls: () => ['http://127.0.0.1:4711'],
+      logger: { debug: say, info: say, warn: say, error: say },
+      programChange: async () => undefined,
+      ...this.extra,
+    });
+    onTestFinished(() => launcher.close());
+    return launcher;
+  }
+
+  /** From now on a program registers so long after its start. */
+  works(afterMs = 200): void {
+    this.processes.behaves = (process) =>
+      this.clock.setTimer(() => this.registers(process), afterMs).setRef(false);
+  }
+
+  /** From now on a program ends so long after its start. */
+  crashes(code = 3, afterMs = 50): void {
+    this.processes.behaves = (process) => {
+      process.words = 'warming up\nError: the disk is full\n';
+      this.clock.setTimer(() => process.exit(code), afterMs);
+    };
+  }
+
+  /** From now on a program never registers. */
+  hangs(): void {
+    this.processes.behaves = () => {};
+  }
+
+  registers({ line, isAlive }: FakeProcess): void {
+    if (!isAlive) return;
+    const { name, instance: id, epoch, ticket } = line;
+    try {
+      this.names.register({ name, id, epoch, ticket, addresses: ['http://127.0.0.1:3001'] });
+    } catch (error) {
+      this.lines.push(String(error));
+    }
+  }
+
+  /** How a launch goes: `started`, `found`, or the error. The clock moves on meanwhile, if a time is given. */
+  async launch(launcher: Launcher, waitMs?: number, name = '/shop/orders'): Promise<string> {
+    const going = this.begin(launcher, waitMs, name);
+    for (let i = 0; i < 10; i++) await this.clock.advance(0);
+    let outcome: string | undefined;
+    void going.then((said) => (outcome = said));
+    for (let ms = 0; outcome === undefined && ms < 60_000; ms += 50) await this.clock.advance(50);
+    return outcome ?? 'it never settled';
+  }
+
+  begin(launcher: Launcher, waitMs?: number, name = '/shop/orders'): Promise<string> {
+    return said(launcher.launch({ name, ...(waitMs !== undefined && { waitMs }) }, undefined));
+  }
+}
+
+/** A reply or an error in few words. */
+export function said(reply: Promise<LaunchReply>): Promise<string> {
+  return reply.then(
+    ({ started }) => (started ? 'started' : 'found'),
+    (error: unknown) => (isClerkError(error) ? `${error.code}: ${error.message}` : String(error)),
+  );
+}

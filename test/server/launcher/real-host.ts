@@ -1,0 +1,129 @@
+/** A launcher on this very host: real programs, which register over HTTP. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { systemHashing } from '../../../src/runtime/hashing.js';
+import { systemProcesses } from '../../../src/runtime/processes.js';
+import { systemClock } from '../../../src/runtime/system.js';
+import { readManifests } from '../../../src/server/launcher/manifest-files.js';
+import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/open.js';
+import type { LauncherNames } from '../../../src/server/launcher/site.js';
+import type { Launcher } from '../../../src/server/ports.js';
+import type { LaunchLine, RegisterRequest } from '../../../src/wire/messages.js';
+
+/** What a program told of itself. */
+export interface Told {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly input: string;
+  readonly pid: number;
+  readonly children: readonly number[];
+}
+
+const service = fileURLToPath(new URL('programs/service.mjs', import.meta.url));
+
+export class RealHost {
+  readonly folder = mkdtempSync(join(tmpdir(), 'clerk-launcher-'));
+  readonly runtime = { ...systemClock, ...systemHashing };
+  readonly #names: LauncherNames;
+  readonly #register: (request: RegisterRequest) => unknown;
+  #url = '';
+
+  /** @param register - what a registration does; throwing refuses it */
+  constructor(names: LauncherNames, register: (request: RegisterRequest) => unknown) {
+    this.#names = names;
+    this.#register = register;
+    onTestFinished(async () => {
+      for (const { pid, children } of this.told()) for (const each of [pid, ...children]) endNow(each);
+      rmSync(this.folder, { recursive: true, force: true });
+    });
+  }
+
+  /** Writes the manifest `orders`: the service program, with these options behind its report. */
+  manifest(options: readonly string[], more: readonly string[] = []): void {
+    // The tool `env` belongs to root wherever Node itself is kept.
+    const args = [process.execPath, service, this.report, ...options];
+    const lines = ['version: 1', 'service: /shop/*', 'exec: /usr/bin/env', `args: ${JSON.stringify(args)}`];
+    writeFileSync(join(this.folder, 'orders.yaml'), [...lines, ...more].join('\n'), { mode: 0o600 });
+  }
+
+  get report(): string {
+    return join(this.folder, 'report');
+  }
+
+  told(): readonly Told[] {
+    try {
+      const lines = readFileSync(this.report, 'utf8').trim().split('\n');
+      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Told);
+    } catch {
+      return [];
+    }
+  }
+
+  /** The line that the latest program was told. */
+  line(): LaunchLine {
+    return JSON.parse(this.told().at(-1)?.input ?? '') as LaunchLine;
+  }
+
+  async open(extra: Partial<LauncherOptions> = {}): Promise<Launcher> {
+    if (this.#url === '') await this.#listen();
+    writeFileSync(this.report, '', { flag: 'a' });
+    const quiet = (): void => {};
+    const launcher = await openLauncher({
+      names: this.#names,
+      processes: systemProcesses,
+      runtime: this.runtime,
+      manifests: await readManifests(this.folder),
+      registryUrls: () => [this.#url],
+      logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+      logs: this.folder,
+      ...extra,
+    });
+    onTestFinished(() => launcher.close());
+    return launcher;
+  }
+
+  async #listen(): Promise<void> {
+    const server = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (text: string) => (body += text));
+      request.on('end', () => {
+        void Promise.resolve()
+          .then(() => this.#register(JSON.parse(body) as RegisterRequest))
+          .then(
+            () => response.writeHead(200).end(),
+            (error: unknown) => response.writeHead(403).end(String(error)),
+          );
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => server.close().closeAllConnections());
+    this.#url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  }
+}
+
+/** Whether a process lives; one that has ended and was not collected does not. */
+export function lives(pid: number): boolean {
+  return systemProcesses.identityOf(pid) !== undefined;
+}
+
+/** Resolves once something is so. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}

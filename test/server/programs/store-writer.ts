@@ -1,0 +1,13 @@
+/** Writes pairs into the folder given, and says each number once it is durable, until it is killed. */
+import { diskStore } from '../../../src/server/store/disk.js';
+
+const store = diskStore(process.argv[2] as string);
+const records = await store.load();
+for (let i = Number(records.get('left') ?? 0) + 1; ; i++) {
+  await store.write([
+    { key: 'left', value: String(i) },
+    { key: `write ${i}`, value: 'x'.repeat(i % 1_000) },
+    { key: 'right', value: String(i) },
+  ]);
+  process.stdout.write(`${i}\n`);
+}

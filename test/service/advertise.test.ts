@@ -1,0 +1,492 @@
+import { EventEmitter } from 'node:events';
+import { createServer } from 'node:http';
+import { createSecureServer, createServer as createH2Server } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
+import { expect, test } from 'vitest';
+import { ClerkError } from '../../src/core/errors.js';
+import { addressesOf } from '../../src/service/listening.js';
+import type { RenewRequest } from '../../src/wire/messages.js';
+import { proofOf } from '../../src/wire/proof.js';
+import { systemHashing } from '../../src/runtime/hashing.js';
+import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
+import { heard, service } from './world.js';
+
+const orders = { name: '/shop/orders', address: 'http://10.0.0.7:3001' };
+const line = (more: object = {}): string =>
+  JSON.stringify({
+    v: 1,
+    registry: ['http://launcher:4711'],
+    name: '/shop/orders',
+    instance: 'launched-1',
+    epoch: 7,
+    ticket: 'abc',
+    registryKey: 'k',
+    ...more,
+  });
+
+test('a service is registered with all that is known of it, and keeps no process alive', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise({
+    ...orders,
+    version: '2.1.0',
+    zone: 'a',
+    weight: 2,
+    attributes: { tier: 'gold' },
+  });
+  expect(registry.asked).toHaveLength(1);
+  expect(registry.asked[0]?.what).toEqual({
+    name: '/shop/orders',
+    id: expect.stringMatching(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    ) as string,
+    addresses: ['http://10.0.0.7:3001'],
+    leaseMs: 10_000,
+    host: 'fake-host',
+    zone: 'a',
+    version: '2.1.0',
+    weight: 2,
+    attributes: { tier: 'gold' },
+  });
+  expect(ad).toMatchObject({
+    name: '/shop/orders',
+    epoch: 1,
+    state: 'registered',
+    addresses: ['http://10.0.0.7:3001'],
+    registry: ['http://127.0.0.1:4711'],
+  });
+  expect(runtime.holdingTimers).toBe(0);
+});
+
+test('leases are renewed every third of them, in one message for all services of the process', async () => {
+  const { runtime, registry, advertising } = service();
+  for (const name of ['/a', '/b', '/c']) {
+    await advertising.advertise({ ...orders, name });
+    await runtime.advance(200);
+  }
+  await runtime.advance(60_000);
+  const renewals = registry.asked.filter(({ path }) => path === '/v1/renew');
+  const counts = renewals.map(({ what }) => (what as RenewRequest).renewals.length);
+  expect(counts.slice(1).every((count) => count === 3)).toBe(true);
+  expect(renewals.length).toBeGreaterThanOrEqual(16);
+  expect(renewals.length).toBeLessThanOrEqual(21);
+  for (const name of ['/a', '/b', '/c']) expect(registry.ids(name)).toHaveLength(1);
+});
+
+test('a thousand services are renewed in messages that a server takes', async () => {
+  const { runtime, registry, advertising } = service();
+  const names = Array.from({ length: 1_000 }, (_, i) => `/${'n'.repeat(60)}/s${i}`);
+  await Promise.all(names.map((name) => advertising.advertise({ ...orders, name })));
+  registry.asked.length = 0;
+  await runtime.advance(9_000);
+  expect(registry.asked.length).toBeGreaterThan(8);
+  for (const { what } of registry.asked) expect(JSON.stringify(what).length).toBeLessThanOrEqual(65_536);
+  expect(names.every((name) => registry.ids(name).length === 1)).toBe(true);
+});
+
+test('the holder knows that its lease is lost before the registry does, and comes back', async () => {
+  const { runtime, registry, advertising, warnings } = service();
+  const ad = await advertising.advertise(orders);
+  const words = heard(ad);
+  registry.down = true;
+  await runtime.advance(8_999);
+  expect([ad.state, words]).toEqual(['registered', []]);
+  await runtime.advance(1);
+  expect([ad.state, words]).toEqual(['lost', ['lost']]);
+  expect(registry.ids('/shop/orders')).toHaveLength(1);
+  await runtime.advance(60_000);
+  expect(words).toEqual(['lost']);
+  registry.down = false;
+  await runtime.advance(5_000);
+  expect([ad.state, words]).toEqual(['registered', ['lost', 'registered']]);
+  const last = registry.asked.filter(({ path }) => path === '/v1/register').at(-1);
+  expect(last?.what).toMatchObject({ id: ad.id, epoch: 1 });
+  // One word for the silence, one for the loss.
+  expect(warnings).toHaveLength(2);
+});
+
+test('a renewal counts from when it was sent', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise({ ...orders, leaseMs: 6_000 });
+  await runtime.advance(1_700);
+  registry.hangs = true;
+  const sentAt = runtime.now();
+  await runtime.advance(900);
+  registry.hangs = false;
+  const renewedAt = registry.asked.find(({ path }) => path === '/v1/renew')!.at;
+  expect(renewedAt).toBeGreaterThanOrEqual(sentAt);
+  // The one that hung was never answered: the lease still counts from the registration.
+  registry.down = true;
+  await runtime.advance(5_400 - 1_700 - 900 - 1);
+  expect(ad.state).toBe('registered');
+  await runtime.advance(1);
+  expect(ad.state).toBe('lost');
+});
+
+test('a machine that slept does not believe in a lease that may be over', async () => {
+  const { runtime, advertising } = service();
+  const ad = await advertising.advertise(orders);
+  runtime.jumpWall(9_500);
+  expect(ad.state).toBe('lost');
+  await runtime.advance(3_700);
+  expect(ad.state).toBe('registered');
+});
+
+test('a registry that has lost its memory gets the service again within a renewal and a little', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise(orders);
+  const words = heard(ad);
+  registry.forgetAll();
+  await runtime.advance(3_700 + 2_000);
+  expect(registry.ids('/shop/orders')).toEqual([ad.id]);
+  expect(words).toEqual(['lost', 'registered']);
+});
+
+test('somebody newer in its place ends it for good', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise({ ...orders, id: 'me' });
+  const words = heard(ad);
+  registry.put('/shop/orders', ['me'], { epoch: 9 });
+  await runtime.advance(4_000);
+  expect([ad.state, words]).toEqual(['fenced', ['fenced']]);
+  const asked = registry.asked.length;
+  await runtime.advance(60_000);
+  await ad.drain();
+  expect(registry.asked).toHaveLength(asked);
+});
+
+test('an instance that was away for so long that its number was forgotten gets a new one', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise(orders);
+  registry.forgetAll();
+  const gone = new ClerkError('FORBIDDEN', 'The epoch is too old to be known; register without one');
+  Object.defineProperty(registry, 'refuses', {
+    get: () => (registry.asked.at(-1)?.what.epoch === undefined ? undefined : gone),
+  });
+  await runtime.advance(8_000);
+  expect(ad.state).toBe('registered');
+  expect(registry.ids('/shop/orders')).toEqual([ad.id]);
+});
+
+test('a loss whose return is refused ends it too', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise({ ...orders, id: 'me' });
+  const words = heard(ad);
+  registry.forgetAll();
+  registry.refuses = new ClerkError('FORBIDDEN', 'A newer registration of this instance took its place');
+  await runtime.advance(6_000);
+  expect([ad.state, words]).toEqual(['fenced', ['lost', 'fenced']]);
+});
+
+test('a registry that is away is waited for, and that is said; one that refuses is an error', async () => {
+  const { runtime, registry, advertising, warnings } = service();
+  registry.down = true;
+  const ad = advertising.advertise(orders);
+  await runtime.advance(30_000);
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/\/shop\/orders cannot be registered for now.*No registry listens/);
+  // A process that waits for it is not done.
+  expect(runtime.holdingTimers).toBeGreaterThan(0);
+  registry.down = false;
+  await runtime.advance(5_000);
+  expect((await ad).state).toBe('registered');
+
+  registry.refuses = new ClerkError('FORBIDDEN', 'Not you');
+  await expect(advertising.advertise({ ...orders, name: '/x' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  expect(runtime.holdingTimers).toBe(0);
+});
+
+test('waiting for the registry can be given up', async () => {
+  const { runtime, registry, advertising } = service();
+  registry.down = true;
+  const controller = new AbortController();
+  const ad = advertising.advertise({ ...orders, signal: controller.signal });
+  const refused = expect(ad).rejects.toMatchObject({ code: 'ABORTED' });
+  await runtime.advance(1_000);
+  controller.abort();
+  await runtime.advance(5_000);
+  await refused;
+  expect(runtime.holdingTimers).toBe(0);
+});
+
+test('draining: nobody new, then the time of those who do not know yet, then those in flight', async () => {
+  const { runtime, registry, advertising } = service();
+  const server = Object.assign(new EventEmitter(), {
+    listening: true,
+    address: () => ({ address: '127.0.0.1', port: 3001 }),
+  });
+  const ad = await advertising.advertise({ ...orders, address: server });
+  const words = heard(ad);
+  const responses = [new EventEmitter(), new EventEmitter()];
+  for (const response of responses) server.emit('request', {}, response);
+  const drained = ad.drain();
+  await runtime.advance(0);
+  expect(ad.state).toBe('draining');
+  expect(registry.services.get('/shop/orders')?.get(ad.id)?.endpoint.state).toBe('draining');
+  expect(runtime.holdingTimers).toBeGreaterThan(0);
+  responses[0]!.emit('close');
+  await runtime.advance(6_000);
+  expect(words).toEqual([]);
+  responses[1]!.emit('close');
+  await drained;
+  expect([ad.state, words]).toEqual(['closed', ['drained']]);
+  expect(runtime.holdingTimers).toBe(0);
+  const asked = registry.asked.length;
+  await runtime.advance(60_000);
+  expect(registry.asked).toHaveLength(asked);
+});
+
+test('draining ends in time, whatever is still in flight and wherever the registry is', async () => {
+  const { runtime, registry, advertising } = service();
+  const server = Object.assign(new EventEmitter(), {
+    listening: true,
+    address: () => ({ address: '127.0.0.1', port: 3001 }),
+  });
+  const ad = await advertising.advertise({ ...orders, address: server, drainMs: 7_000 });
+  server.emit('request', {}, new EventEmitter());
+  registry.hangs = true;
+  const drained = ad.drain();
+  await runtime.advance(6_999);
+  expect(ad.state).toBe('draining');
+  await runtime.advance(1);
+  await drained;
+  expect(ad.state).toBe('closed');
+});
+
+test('closing withdraws it at once', async () => {
+  const { registry, advertising } = service();
+  const ad = await advertising.advertise(orders);
+  await ad.close();
+  expect(registry.asked.at(-1)?.what).toMatchObject({ id: ad.id, epoch: 1, now: true });
+  expect([registry.ids('/shop/orders'), ad.state]).toEqual([[], 'closed']);
+  await ad.drain();
+});
+
+test('SIGTERM drains all services, and then ends the process as it would have', async () => {
+  const { runtime, advertising, term, ended } = service();
+  const ads = [
+    await advertising.advertise(orders),
+    await advertising.advertise({ ...orders, name: '/b' }),
+    await advertising.advertise({ ...orders, name: '/c', drainOnSignal: false }),
+  ];
+  expect(term()).toBe(true);
+  await runtime.advance(1_000);
+  expect(ads.map(({ state }) => state)).toEqual(['draining', 'draining', 'registered']);
+  expect(ended).toEqual([]);
+  await runtime.advance(5_000);
+  expect(ads.map(({ state }) => state)).toEqual(['closed', 'closed', 'registered']);
+  expect(ended).toEqual(['SIGTERM']);
+  expect(term()).toBe(false);
+});
+
+test('a process may be told to exit once it is drained', async () => {
+  const { runtime, advertising, term, ended } = service();
+  await advertising.advertise({ ...orders, exitAfterDrain: true });
+  term();
+  await runtime.advance(6_000);
+  expect(ended).toEqual(['exit 0']);
+});
+
+test('SIGTERM is nobody of ours to wait for once all services were closed', async () => {
+  const { advertising, term } = service();
+  const ad = await advertising.advertise(orders);
+  await ad.close();
+  expect(term()).toBe(false);
+});
+
+test('the registry is the given one, else the one in the environment, else the one on this host', async () => {
+  const { advertising, connected, env } = service();
+  await advertising.advertise({ ...orders, registry: ['http://a', 'http://b'] });
+  await advertising.advertise(orders);
+  env.CLERK_REGISTRY = 'http://c, http://d';
+  await advertising.advertise(orders);
+  await advertising.advertise({ ...orders, name: '/again' });
+  expect(connected).toEqual(['http://a', 'http://b', 'http://127.0.0.1:4711', 'http://c', 'http://d']);
+});
+
+test('a launched service takes its name, registry, instance and ticket from its launcher', async () => {
+  const world = service();
+  world.env.CLERK_LAUNCHED = '1';
+  world.line = line();
+  world.registry.proof = proofOf(systemHashing, 'k', '/shop/orders', 7);
+  const ad = await world.advertising.advertise({ address: orders.address });
+  expect(world.connected).toEqual(['http://launcher:4711']);
+  expect(world.registry.asked[0]?.what).toMatchObject({
+    name: '/shop/orders',
+    id: 'launched-1',
+    epoch: 7,
+    ticket: 'abc',
+  });
+  expect(ad).toMatchObject({ name: '/shop/orders', id: 'launched-1', epoch: 7 });
+
+  // What comes after is as free as in any other process.
+  const more = await world.advertising.advertise({ name: '/more', address: orders.address });
+  const same = await world.advertising.advertise(orders);
+  expect([more.id, same.id]).not.toContain('launched-1');
+  expect(world.registry.asked.at(-1)?.what).not.toHaveProperty('ticket');
+  await world.runtime.advance(60_000);
+  expect(world.registry.ids('/shop/orders')).toEqual(['launched-1', same.id]);
+});
+
+test('another name than the launched one is refused before anything is asked', async () => {
+  const world = service();
+  world.env.CLERK_LAUNCHED = '1';
+  world.line = line();
+  await expect(world.advertising.advertise({ ...orders, name: '/shop/stock' })).rejects.toMatchObject({
+    code: 'NAME_MISMATCH',
+    message: expect.stringMatching(/launched as \/shop\/orders and advertises \/shop\/stock/) as string,
+  });
+  expect(world.registry.asked).toEqual([]);
+});
+
+test.each([
+  ['nothing', undefined],
+  ['a wrong word', 'f'.repeat(64)],
+  ['what another epoch would be proved with', proofOf(systemHashing, 'k', '/shop/orders', 6)],
+])('a registry that proves itself with %s is not the one that launched it', async (_what, proof) => {
+  const world = service();
+  world.env.CLERK_LAUNCHED = '1';
+  world.line = line();
+  world.registry.proof = proof;
+  await expect(world.advertising.advertise(orders)).rejects.toMatchObject({ code: 'TICKET_REFUSED' });
+  expect(world.runtime.holdingTimers).toBe(0);
+});
+
+test('a ticket whose answer was lost is used up: the number that came with it is not', async () => {
+  const world = service();
+  world.env.CLERK_LAUNCHED = '1';
+  world.line = line();
+  world.registry.losesAnswers = 1;
+  const ad = world.advertising.advertise(orders);
+  await world.runtime.advance(0);
+  world.registry.refuses = new ClerkError('TICKET_REFUSED', 'That ticket was used');
+  await world.runtime.advance(500);
+  world.registry.refuses = undefined;
+  await world.runtime.advance(1_500);
+  expect(await ad).toMatchObject({ id: 'launched-1', epoch: 7, state: 'registered' });
+  expect(world.registry.asked.map(({ what }) => (what as { ticket?: string }).ticket)).toEqual([
+    'abc',
+    'abc',
+    undefined,
+  ]);
+});
+
+test.each([
+  ['', 'no JSON'],
+  ['{"v":2}', 'its version is number'],
+  [line({ name: 'orders' }), 'it has no name'],
+  [line({ registry: 'http://a' }), 'no list of registry addresses'],
+  [line({ ticket: '' }), 'no ticket'],
+  [line({ epoch: 1.5 }), 'no epoch'],
+])('a line that no launcher writes is refused, and not quoted', async (text, why) => {
+  const world = service();
+  world.env.CLERK_LAUNCHED = '1';
+  world.line = text;
+  const error = (await world.advertising.advertise(orders).catch((thrown: unknown) => thrown)) as ClerkError;
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toContain(why);
+  expect(error.message).not.toContain('abc');
+});
+
+test.each([
+  [{ ...orders, name: 'orders' }, 'NAME_INVALID'],
+  [{ ...orders, adress: 'x' }, 'CONFIG_INVALID'],
+  [{ name: '/x' }, 'CONFIG_INVALID'],
+  [{ address: orders.address }, 'CONFIG_INVALID'],
+  [{ ...orders, address: [] }, 'CONFIG_INVALID'],
+  [{ ...orders, address: 'http://x/path' }, 'CONFIG_INVALID'],
+  [{ ...orders, leaseMs: 999 }, 'CONFIG_INVALID'],
+  [{ ...orders, leaseMs: 604_800_001 }, 'CONFIG_INVALID'],
+  [{ ...orders, weight: -1 }, 'CONFIG_INVALID'],
+  [{ ...orders, id: 'a b' }, 'CONFIG_INVALID'],
+  [{ ...orders, attributes: { a: 1 } }, 'CONFIG_INVALID'],
+  [{ ...orders, registry: '' }, 'CONFIG_INVALID'],
+  [undefined, 'CONFIG_INVALID'],
+])('what cannot work is refused at once (%#)', async (options, code) => {
+  const { registry, advertising } = service();
+  await expect(advertising.advertise(options as never)).rejects.toMatchObject({ code });
+  expect(registry.asked).toEqual([]);
+});
+
+test('a listener that throws changes nothing, and an event that there is not is an error', async () => {
+  const { runtime, registry, advertising, warnings } = service();
+  const ad = await advertising.advertise(orders);
+  ad.on('lost', () => {
+    throw new Error('Oops');
+  });
+  registry.forgetAll();
+  await runtime.advance(6_000);
+  expect(ad.state).toBe('registered');
+  expect(warnings).toContain("A listener for 'lost' of an advertisement threw: Oops");
+  expect(() => ad.on('gone' as 'lost', () => {})).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID' }),
+  );
+});
+
+test('the services of one process come back one after the other', async () => {
+  const { runtime, registry, advertising } = service();
+  const names = Array.from({ length: 100 }, (_, i) => `/s${i}`);
+  await Promise.all(names.map((name) => advertising.advertise({ ...orders, name })));
+  registry.asked.length = 0;
+  registry.forgetAll();
+  await runtime.advance(6_000);
+  const perTenth = new Map<number, number>();
+  for (const { at, path } of registry.asked)
+    if (path === '/v1/register')
+      perTenth.set(Math.floor(at / 100), (perTenth.get(Math.floor(at / 100)) ?? 0) + 1);
+  expect(names.every((name) => registry.ids(name).length === 1)).toBe(true);
+  expect(Math.max(...perTenth.values())).toBeLessThanOrEqual(25);
+});
+
+test('a thousand services whose registry lost its memory do not return in one second', async () => {
+  const runtime = createFakeRuntime({ seed: 3 });
+  const processes = Array.from({ length: 1_000 }, () => service(runtime));
+  await Promise.all(processes.map(({ advertising }) => advertising.advertise(orders)));
+  await runtime.advance(30_000);
+  for (const { registry } of processes) {
+    registry.asked.length = 0;
+    registry.forgetAll();
+  }
+  const from = runtime.now();
+  await runtime.advance(10_000);
+  const perSecond = new Map<number, number>();
+  for (const { registry } of processes)
+    for (const { at } of registry.asked) {
+      const second = Math.floor((at - from) / 1_000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
+  // A thousand renewals every 3.3 s are 300 a second.
+  expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(900);
+  expect(processes.every(({ registry }) => registry.ids('/shop/orders').length === 1)).toBe(true);
+});
+
+const hosts = () => ['10.0.0.7', 'fd00::7'];
+const nobody = undefined;
+
+test('a server that listens everywhere is found on all addresses of the host, this host last', async () => {
+  const at = (address: string) =>
+    addressesOf(
+      Object.assign(new EventEmitter(), { listening: true, address: () => ({ address, port: 80 }) }),
+      hosts,
+      nobody,
+    );
+  expect(await at('0.0.0.0')).toEqual(['http://10.0.0.7:80', 'http://127.0.0.1:80']);
+  expect(await at('::')).toEqual(['http://10.0.0.7:80', 'http://[fd00::7]:80', 'http://[::1]:80']);
+  expect(await at('127.0.0.1')).toEqual(['http://127.0.0.1:80']);
+  expect(await at('::1')).toEqual(['http://[::1]:80']);
+});
+
+test('servers of Node say themselves how they are spoken to, once they listen', async () => {
+  const made = [createServer(), createH2Server(), createTlsServer(), createSecureServer()];
+  for (const [i, server] of made.entries()) {
+    const asked = addressesOf(server, hosts, nobody);
+    server.listen(0, '127.0.0.1');
+    const [address] = await asked;
+    expect(address).toMatch(i < 2 ? /^http:\/\/127\.0\.0\.1:\d+$/ : /^https:\/\/127\.0\.0\.1:\d+$/);
+    server.close();
+  }
+});
+
+test('a server that cannot listen is an error', async () => {
+  const server = createServer().listen(1, '203.0.113.1');
+  await expect(addressesOf(server, hosts, nobody)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});

@@ -1,0 +1,96 @@
+/**
+ * The disk under the server: a write is safe only when it is synced, which takes its time and may fail. What was not
+ * synced when the server is killed is lost; what was synced and never acknowledged is found by the next server.
+ */
+import type { FakeRuntime } from 'binding-clerk/testing';
+import type { RecordChange, Store } from '../../../src/server/ports.js';
+import type { Dice } from '../dice.js';
+import type { Mark } from '../marks.js';
+import type { Machine } from './machine.js';
+
+export interface DiskOptions {
+  readonly runtime: FakeRuntime;
+  readonly random: Dice;
+  readonly mark: (mark: Mark) => void;
+  readonly log: (line: string) => void;
+  /** The server is about to be told that this is safe, or has read it when it was started. */
+  readonly onSafe: (changes: readonly RecordChange[]) => void;
+  /** A write took longer than it should, from then until now. */
+  readonly onSlow: (from: number) => void;
+  readonly onFailed: () => void;
+}
+
+export class Disk {
+  /** Extra time for a write, in ms. */
+  slowMs = 0;
+  /** Writes fail. */
+  failing = false;
+  readonly #options: DiskOptions;
+  readonly #records = new Map<string, string>();
+  /** Synced, and no server was told. */
+  #untold: (readonly RecordChange[])[] = [];
+  #crash: () => void = () => undefined;
+
+  constructor(options: DiskOptions) {
+    this.#options = options;
+  }
+
+  /** The disk as one life of the server uses it. */
+  open(machine: Machine): Store {
+    return {
+      load: () =>
+        new Promise((resolve) => {
+          machine.setTimer(() => {
+            for (const changes of this.#untold.splice(0)) this.#options.onSafe(changes);
+            resolve(new Map(this.#records));
+          }, this.#options.random.between(1, 30));
+        }),
+      write: (changes) => this.#write(machine, changes),
+      close: async () => undefined,
+    };
+  }
+
+  /** The server is gone, and the power with it. */
+  crash(): void {
+    this.#crash();
+    this.#crash = () => undefined;
+  }
+
+  #write(machine: Machine, changes: readonly RecordChange[]): Promise<void> {
+    const { runtime, random, mark, log, onSafe, onSlow, onFailed } = this.#options;
+    const ms = random.between(0.1, 3) + this.slowMs * random.unit();
+    const isFailing = this.failing;
+    const from = runtime.now();
+    if (this.slowMs > 0) mark('fault:registry-slow');
+    let isSynced = false;
+    const sync = runtime.setTimer(() => {
+      // Of a write that fails nobody can say what of it is there.
+      if (isFailing && random.chance(0.7)) return;
+      isSynced = true;
+      for (const { key, value } of changes)
+        if (value === undefined) this.#records.delete(key);
+        else this.#records.set(key, value);
+    }, ms * random.unit());
+    this.#crash = () => {
+      sync.cancel();
+      mark(isSynced ? 'synced-untold' : 'unsynced-lost');
+      log(`the write under way is ${isSynced ? 'safe' : 'lost'}`);
+      if (isSynced) this.#untold.push(changes);
+    };
+    return new Promise((resolve, reject) => {
+      machine.setTimer(() => {
+        this.#crash = () => undefined;
+        if (ms > 50) onSlow(from);
+        if (!isFailing) {
+          onSafe(changes);
+          resolve();
+          return;
+        }
+        if (isSynced) this.#untold.push(changes);
+        log('the disk fails');
+        onFailed();
+        reject(Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }));
+      }, ms);
+    });
+  }
+}

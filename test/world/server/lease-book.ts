@@ -1,0 +1,142 @@
+/**
+ * When each lease must hold and when it must be over, by what the server was told and when. @see promises C5.2, C5.3, C5.5
+ */
+import type { Mark } from '../marks.js';
+import type { StoredEndpoint } from './picture.js';
+
+/** A time in which the server could not do what time brings about. */
+interface Outage {
+  readonly from: number;
+  until: number;
+  /** It was stopped, and may have given all leases that time back. */
+  readonly isStop: boolean;
+}
+
+interface Lease {
+  readonly name: string;
+  readonly id: string;
+  readonly epoch: number;
+  readonly leaseMs: number;
+  /** When the server was last told that its holder lives, or began to look after it. */
+  from: number;
+  readonly isDraining: boolean;
+}
+
+export interface LeaseBookOptions {
+  readonly now: () => number;
+  readonly mark: (mark: Mark) => void;
+  readonly violate: (promise: string, what: string) => void;
+  readonly log: (line: string) => void;
+  readonly stateOf: (name: string, id: string, epoch: number) => string | undefined;
+}
+
+/** Below so many endpoints the server never slows the end of leases. */
+const braked = 8;
+
+export class LeaseBook {
+  readonly #options: LeaseBookOptions;
+  readonly #leases = new Map<string, Lease>();
+  readonly #outages: Outage[] = [];
+  #lives = 0;
+  /** Most endpoints at a time. */
+  #most = 0;
+
+  constructor(options: LeaseBookOptions) {
+    this.#options = options;
+  }
+
+  /** A server begins to look after leases. Returns whether it is not the first. */
+  opened(): boolean {
+    const now = this.#options.now();
+    for (const lease of this.#leases.values()) lease.from = now;
+    return ++this.#lives > 1;
+  }
+
+  /** From `from` until now the server could do nothing. */
+  outage(from: number, isStop: boolean): void {
+    this.#outages.push({ from, until: this.#options.now(), isStop });
+  }
+
+  begun(name: string, { id, epoch, leaseMs }: StoredEndpoint): void {
+    this.#set({ name, id, epoch, leaseMs, from: this.#options.now(), isDraining: false });
+  }
+
+  draining(name: string, { id, epoch }: StoredEndpoint, drainMs: number): void {
+    this.#set({ name, id, epoch, leaseMs: drainMs, from: this.#options.now(), isDraining: true });
+  }
+
+  renewed(name: string, { id }: StoredEndpoint): void {
+    const { now, mark } = this.#options;
+    const lease = this.#leases.get(`${name} ${id}`);
+    if (lease === undefined || lease.isDraining) return;
+    mark('lease-renewed');
+    if (now() > lease.from + 0.8 * lease.leaseMs) mark('renewed-just-in-time');
+    lease.from = now();
+  }
+
+  hasEnded(name: string, { id }: StoredEndpoint): boolean {
+    const lease = this.#leases.get(`${name} ${id}`);
+    return lease === undefined || this.#options.now() >= this.#leastEnd(lease);
+  }
+
+  /**
+   * An endpoint is gone.
+   *
+   * @param isAsked - somebody wanted it so
+   */
+  over(name: string, { id, epoch }: StoredEndpoint, isAsked: boolean): void {
+    const { now, mark, violate, stateOf, log } = this.#options;
+    const key = `${name} ${id}`;
+    const lease = this.#leases.get(key);
+    this.#leases.delete(key);
+    if (lease === undefined || isAsked) return;
+    const what = lease.isDraining ? 'drain' : 'lease';
+    log(`the ${what} of ${key} is over`);
+    const least = this.#leastEnd(lease);
+    if (now() < least - 0.001)
+      violate(
+        lease.isDraining ? 'C1.2' : 'C5.2',
+        `the ${what} of ${key}, epoch ${epoch}, ends ${(least - now()).toFixed(0)} ms early`,
+      );
+    this.#checkMortal(lease);
+    if (lease.isDraining) return;
+    mark('lease-expired');
+    if (stateOf(name, id, epoch) === 'registered')
+      violate('C5.3', `${key}, epoch ${epoch}, is gone and its holder does not know`);
+  }
+
+  /** Nobody stays for ever. */
+  checkAll(): void {
+    for (const lease of this.#leases.values()) this.#checkMortal(lease);
+  }
+
+  #set(lease: Lease): void {
+    this.#leases.set(`${lease.name} ${lease.id}`, lease);
+    this.#most = Math.max(this.#most, this.#leases.size);
+  }
+
+  /** With the time that the server itself stood still for a third of the lease or longer. @see promises C5.5 */
+  #leastEnd({ from, leaseMs, isDraining }: Lease): number {
+    let end = from + leaseMs;
+    if (isDraining) return end;
+    for (const outage of this.#outages) {
+      const ms = outage.until - outage.from;
+      if (outage.isStop && outage.from >= from && outage.from < end && ms >= leaseMs / 3 + 1) end += ms;
+    }
+    return end;
+  }
+
+  #checkMortal(lease: Lease): void {
+    const { now, violate } = this.#options;
+    const { from, leaseMs, name, id, isDraining } = lease;
+    let most = leaseMs + (isDraining ? 250 : 0) + Math.max(leaseMs, 5_000) / 3 + 1_000;
+    if (this.#most >= braked) most += leaseMs;
+    for (const { from: began, until, isStop } of this.#outages) {
+      if (until <= from) continue;
+      // Of a stop it gives back a little more than it was: from when leases were looked at last.
+      most += until - Math.max(began, from) + (isStop ? until - began + leaseMs / 8 + 500 : 0);
+    }
+    if (now() - from > most)
+      violate('C5.2', `${id} of ${name} has outlived its lease by ${(now() - from - leaseMs).toFixed(0)} ms`);
+  }
+}

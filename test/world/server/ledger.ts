@@ -1,0 +1,260 @@
+/**
+ * Sees everything that the server does, and compares it with what was promised: with what is safe on the disk, and with
+ * what was answered to whom and when. Nothing that the server keeps in memory is believed.
+ *
+ * @see promises C1.1, C1.2, C5.1–C5.7
+ */
+import type { EndpointInit } from 'binding-clerk';
+import type { RecordChange } from '../../../src/server/ports.js';
+import type { EntryRecord } from '../../../src/server/names/records.js';
+import { limits } from '../../../src/wire/limits.js';
+import type {
+  RegisterReply,
+  RegisterRequest,
+  RenewReply,
+  RenewRequest,
+  ResolveReply,
+  SearchReply,
+  WithdrawRequest,
+} from '../../../src/wire/messages.js';
+import type { Mark } from '../marks.js';
+import type { Truth } from '../truth.js';
+import { LeaseBook } from './lease-book.js';
+import { Picture, serviceLook, type StoredEndpoint } from './picture.js';
+
+export interface LedgerOptions {
+  readonly now: () => number;
+  readonly names: readonly string[];
+  readonly truth: Truth;
+  readonly mark: (mark: Mark) => void;
+  readonly violate: (promise: string, what: string) => void;
+  readonly log: (line: string) => void;
+  /** What the holder of a registration thinks of it; undefined when it does not run. */
+  readonly stateOf: (name: string, id: string, epoch: number) => string | undefined;
+}
+
+export class Ledger {
+  readonly picture: Picture;
+  readonly leases: LeaseBook;
+  readonly #options: LedgerOptions;
+  /** Highest epoch that was ever safe, and those that have withdrawn, by name and id. */
+  readonly #highest = new Map<string, number>();
+  readonly #withdrawn = new Map<string, number>();
+  /** Until when nothing of an entry may change, by name. */
+  readonly #promised = new Map<string, number>();
+  /** Withdrawals at once that were asked for, and removals by force. */
+  readonly #leaving = new Set<string>();
+  readonly #forced = new Set<string>();
+  /** The store of this life of the server could not be written. */
+  #isBroken = false;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.picture = new Picture(options.names);
+    this.leases = new LeaseBook(options);
+  }
+
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** A write is safe, and the server is about to hear of it. */
+  safe(changes: readonly RecordChange[]): void {
+    const { picture } = this;
+    const { entries, endpoints } = picture.take(changes);
+    this.#options.log(`safe ${picture.revision}: ${changes.map(({ key }) => key).join(', ')}`);
+    for (const [name, was] of entries) this.#entryChanged(name, was, picture.entries.get(name));
+    for (const { name, id, was, is } of endpoints) {
+      if (is !== undefined) this.#put(name, is);
+      else if (was !== undefined) this.#removed(name, was, entries.has(name) && !picture.entries.has(name));
+      if (is === undefined) this.#leaving.delete(keyOf(name, id));
+    }
+    this.#tellTruth(new Set([...entries.keys(), ...endpoints.map(({ name }) => name)]));
+  }
+
+  failed(): void {
+    this.#isBroken = true;
+    this.#options.mark('write-failed');
+  }
+
+  /** A server stands on what the disk has: it shows all of that and nothing else. */
+  opened({ entries, revision, incarnation }: SearchReply): void {
+    const { picture } = this;
+    const { violate, mark } = this.#options;
+    this.#isBroken = false;
+    if (revision !== String(picture.revision) || incarnation !== picture.incarnation)
+      violate('C5.1', `the server begins at ${incarnation}:${revision}, not ${picture.incarnation}:${picture.revision}`);
+    const shown = new Map(entries.map(({ name, endpoints }) => [name, endpoints]));
+    let live = 0;
+    for (const name of new Set([...shown.keys(), ...picture.endpoints.keys()])) {
+      const has = linesOf(picture.listed(name));
+      const shows = linesOf((shown.get(name) ?? []).map((each) => ({ ...each, draining: each.state === 'draining' })));
+      live += picture.listed(name).length;
+      if (has !== shows) violate('C5.1', `after its start the server shows ${shows} of ${name}; safe is ${has}`);
+    }
+    if (this.leases.opened() && live > 0) mark('restart-with-leases');
+  }
+
+  /** Something is asked of the server: what the asker wants is remembered. */
+  asked(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
+    if (what.withdraw?.now === true) this.#leaving.add(keyOf(what.withdraw.name, what.withdraw.id));
+    if (what.force !== undefined) this.#forced.add(what.force);
+  }
+
+  /** The answer to a look-up leaves the server. */
+  resolved(name: string, reply: ResolveReply | undefined): void {
+    const { picture } = this;
+    const { violate } = this.#options;
+    const safe = picture.resolved(name);
+    if (reply === undefined) {
+      if (safe !== 'nothing') violate('C1.1', `${name} is told to be absent; safe is ${safe}`);
+      return;
+    }
+    this.shown(reply, this.#options.now());
+    if (reply.revision !== String(picture.revision))
+      violate('C1.1', `${name} is answered as of ${reply.revision} at ${picture.revision}`);
+    const told = lookOf(reply);
+    if (told !== safe) violate('C1.1', `${name} is told to be ${told}; safe is ${safe}`);
+  }
+
+  /** Somebody was shown a name, in a look-up or a watch: that is a promise. */
+  shown({ trail }: Pick<ResolveReply, 'trail'>, at: number): void {
+    for (const { name, promiseMs } of trail)
+      this.#promised.set(name, Math.max(this.#promised.get(name) ?? 0, at + promiseMs));
+  }
+
+  registered(request: RegisterRequest, { epoch }: RegisterReply): void {
+    const { violate } = this.#options;
+    this.#acknowledged(`the registration of ${request.id}`);
+    const name = this.picture.canonical(request.name) ?? request.name;
+    const key = keyOf(name, request.id);
+    const is = this.picture.endpoints.get(name)?.get(request.id);
+    if (is !== undefined && is.epoch >= epoch) return;
+    // It may have been taken back by a request in the same write.
+    if (this.#leaving.has(key) || (this.#highest.get(key) ?? 0) > epoch || this.#forced.has(name)) return;
+    if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
+    violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not safe`);
+  }
+
+  withdrew({ name: asked, id, epoch, now }: WithdrawRequest): void {
+    const { violate } = this.#options;
+    this.#acknowledged(`the withdrawal of ${id}`);
+    const name = this.picture.canonical(asked) ?? asked;
+    const is = this.picture.endpoints.get(name)?.get(id);
+    if (is === undefined || is.epoch > epoch) return;
+    if (now === true || !is.draining)
+      violate('C5.1', `the withdrawal of ${id}, epoch ${epoch}, is acknowledged and not safe`);
+  }
+
+  changed(name: string): void {
+    this.#acknowledged(`a change of ${name}`);
+  }
+
+  renewed({ renewals }: RenewRequest, { results }: RenewReply): void {
+    const { violate } = this.#options;
+    for (const [i, { name, id, epoch }] of renewals.entries()) {
+      const word = results[i];
+      const is = this.picture.endpoints.get(name)?.get(id);
+      if (word === 'renewed') {
+        if (is?.epoch !== epoch)
+          violate('C5.6', `epoch ${epoch} of ${id} is renewed; registered is ${is?.epoch ?? 'nobody'}`);
+        else this.leases.renewed(name, is);
+      } else if (word === 'fenced') {
+        const highest = this.#highest.get(keyOf(name, id)) ?? 0;
+        if (highest <= epoch && (this.#withdrawn.get(keyOf(name, id)) ?? 0) < epoch)
+          violate('C5.6', `epoch ${epoch} of ${id} is called fenced, and none was newer than ${highest}`);
+      } else if (is?.epoch === epoch && !is.draining && !this.leases.hasEnded(name, is)) {
+        violate('C5.2', `epoch ${epoch} of ${id} is called lost while its lease lasts`);
+      }
+    }
+  }
+
+  #acknowledged(what: string): void {
+    if (this.#isBroken) this.#options.violate('C5.7', `${what} is acknowledged after a write has failed`);
+  }
+
+  #put(name: string, is: StoredEndpoint): void {
+    const { violate, mark } = this.#options;
+    const { id, epoch, draining } = is;
+    const key = keyOf(name, id);
+    const highest = this.#highest.get(key) ?? 0;
+    if (epoch < highest) violate('C5.6', `epoch ${epoch} of ${key} takes the place of ${highest}`);
+    if (!draining && (this.#withdrawn.get(key) ?? 0) >= epoch)
+      violate('C5.1', `${key} with epoch ${epoch} is back although it was withdrawn`);
+    this.#highest.set(key, Math.max(highest, epoch));
+    if (draining) {
+      this.#withdrawn.set(key, epoch);
+      mark('drained');
+      const promiseMs = this.picture.entries.get(name)?.promiseMs ?? limits.defaultPromiseMs;
+      this.leases.draining(name, is, Math.max(limits.answerTtlMs, promiseMs));
+    } else this.leases.begun(name, is);
+  }
+
+  #removed(name: string, was: StoredEndpoint, withEntry: boolean): void {
+    const key = keyOf(name, was.id);
+    const isAsked = this.#leaving.has(key) || withEntry || this.#forced.has(name);
+    if (this.#leaving.has(key)) this.#withdrawn.set(key, Math.max(this.#withdrawn.get(key) ?? 0, was.epoch));
+    this.leases.over(name, was, isAsked);
+  }
+
+  #entryChanged(name: string, was: EntryRecord | undefined, is: EntryRecord | undefined): void {
+    const { violate, mark, now } = this.#options;
+    if (is === undefined) {
+      // Its numbers go with it; that no number comes twice is looked at while it is there.
+      for (const key of [...this.#withdrawn.keys()]) if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
+    }
+    const isForced = this.#forced.delete(name);
+    if (was === undefined) return;
+    if (was.pending !== undefined && is?.pending === undefined) mark('changed-when-expired');
+    if (structureOf(was) === structureOf(is)) return;
+    const leftMs = (this.#promised.get(name) ?? 0) - now();
+    // A promise is kept on the clock of whoever was given it: to the instant is soon enough.
+    if (leftMs > 0.001 && !isForced)
+      violate('C1.2', `${name} changes ${leftMs.toFixed(0)} ms before a promise of it is over`);
+    this.#promised.delete(name);
+  }
+
+  /** What is seen from now on. */
+  #tellTruth(touched: ReadonlySet<string>): void {
+    const { truth } = this.#options;
+    for (const name of touched) {
+      const entry = this.picture.entries.get(name);
+      if (entry?.kind === 'link') {
+        truth.link(name, entry.target);
+        continue;
+      }
+      const endpoints = this.picture.listed(name).map(({ id, addresses }): [string, EndpointInit] => [
+        id,
+        { id, addresses },
+      ]);
+      truth.set(name, entry === undefined ? undefined : new Map(endpoints));
+    }
+  }
+}
+
+/** A name as a look-up has shown it. */
+export function lookOf({ canonical, policy, endpoints }: ResolveReply): string {
+  return serviceLook(
+    canonical,
+    policy,
+    endpoints.map((each) => ({ ...each, draining: each.state === 'draining' })),
+  );
+}
+
+function linesOf(endpoints: readonly { id: string; epoch: number; draining: boolean }[]): string {
+  return endpoints
+    .map(({ id, epoch, draining }) => `${id}:${epoch}${draining ? ' draining' : ''}`)
+    .sort()
+    .join(' ');
+}
+
+/** What was promised of an entry: what look-ups show of it besides its endpoints. */
+function structureOf(entry: EntryRecord | undefined): string {
+  if (entry === undefined) return '';
+  const { pending: _, ...rest } = entry;
+  return JSON.stringify(rest.kind === 'service' ? { ...rest, defined: true } : rest);
+}
+
+function keyOf(name: string, id: string): string {
+  return `${name} ${id}`;
+}

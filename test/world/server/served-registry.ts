@@ -1,0 +1,94 @@
+/** The registry of a clerk in a world with the real server: the client as it is, and a look at how the clerk uses it. */
+import type { Registry, Resolution, Snapshot } from 'binding-clerk';
+
+export interface ServedRegistryOptions {
+  readonly watches: boolean;
+  readonly violate: (promise: string, what: string) => void;
+  /** The clerk was told, by a watch, of so many endpoints. */
+  readonly onTold: (name: string, count: number) => void;
+  readonly onUpdate: () => void;
+  /** Several callers wait for one start. */
+  readonly onStart: () => void;
+}
+
+export class ServedRegistry implements Registry {
+  closes = 0;
+  watchesOpen = 0;
+  watch?: NonNullable<Registry['watch']>;
+  readonly #asked = new Set<string>();
+  readonly #starting = new Set<string>();
+
+  constructor(
+    readonly clerk: string,
+    readonly inner: Required<Registry>,
+    readonly options: ServedRegistryOptions,
+  ) {
+    if (options.watches) this.watch = (glob, onSnapshot, onError) => this.#watch(glob, onSnapshot, onError);
+  }
+
+  async resolve(name: string, context: Parameters<Registry['resolve']>[1]): Promise<Resolution> {
+    const { violate } = this.options;
+    if (this.closes > 0) violate('port', `${this.clerk} asked for ${name} after it closed the registry`);
+    if (this.#asked.has(name)) violate('C1.5', `${this.clerk} asked for ${name} twice at a time`);
+    this.#asked.add(name);
+    try {
+      return await this.inner.resolve(name, context);
+    } catch (error) {
+      this.#checkHonest(error);
+      throw error;
+    } finally {
+      this.#asked.delete(name);
+    }
+  }
+
+  async start(name: string, context: Parameters<Required<Registry>['start']>[1]): ReturnType<Required<Registry>['start']> {
+    const { violate, onStart } = this.options;
+    if (this.#starting.has(name)) violate('C6.1', `${this.clerk} has ${name} started twice at a time`);
+    this.#starting.add(name);
+    try {
+      onStart();
+      return await this.inner.start(name, context);
+    } finally {
+      this.#starting.delete(name);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (++this.closes > 1) this.options.violate('port', `${this.clerk} closed the registry twice`);
+    await this.inner.close();
+  }
+
+  healed(): void {
+    // Its stream finds that out by itself.
+  }
+
+  #watch(glob: string, onSnapshot: (snapshot: Snapshot) => void, onError: ((error: unknown) => void) | undefined) {
+    const { onTold, onUpdate } = this.options;
+    this.watchesOpen++;
+    const stop = this.inner.watch(
+      glob,
+      (snapshot) => {
+        onUpdate();
+        for (const [name, resolution] of snapshot as ReadonlyMap<string, Resolution>)
+          if (resolution.kind !== 'link')
+            onTold(name, resolution.kind === 'bound' ? resolution.endpoints.length : 0);
+        onSnapshot(snapshot);
+      },
+      (error) => {
+        this.#checkHonest(error);
+        onError?.(error);
+      },
+    );
+    return () => {
+      this.watchesOpen--;
+      stop();
+    };
+  }
+
+  /** The server never lies. */
+  #checkHonest(error: unknown): void {
+    const { code, message } = error as { code?: string; message?: string };
+    if (code === 'REGISTRY_INVALID')
+      this.options.violate('C1.7', `${this.clerk} takes the server's word for nonsense: ${String(message)}`);
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * The part of a world that the real server makes up: its disk, its wire, its services, an operator who changes things
+ * and a watch over all of it; and all that can go wrong with them.
+ */
+import type { FakeRuntime } from 'binding-clerk/testing';
+import { isClerkError } from '../../../src/core/errors.js';
+import { retry } from '../../../src/invoke/retry.js';
+import { referenceRegistry } from '../../../src/registry/reference.js';
+import { errorOf } from '../../../src/wire/failure.js';
+import { paths } from '../../../src/wire/paths.js';
+import type { Peer } from '../../../src/wire/peer.js';
+import type { Changes, RegistryFault, Undo } from '../changes.js';
+import type { ClerkRuntime } from '../clerk-runtime.js';
+import { dice, type Dice } from '../dice.js';
+import type { Mark } from '../marks.js';
+import type { Replica, Replicas } from '../replicas.js';
+import type { Served, Shape } from '../shape.js';
+import type { Truth } from '../truth.js';
+import { Disk } from './disk.js';
+import { Ledger } from './ledger.js';
+import { Machine } from './machine.js';
+import { WorldProcesses } from './processes.js';
+import { Services } from './services.js';
+import { ServedRegistry } from './served-registry.js';
+import { Wire, type Asker } from './wire.js';
+import { manifestName, WorldServer } from './world-server.js';
+
+export interface ServedWorldOptions {
+  readonly seed: number;
+  readonly runtime: FakeRuntime;
+  readonly shape: Shape;
+  readonly served: Served;
+  readonly names: readonly string[];
+  readonly replicas: Replicas;
+  readonly truth: Truth;
+  readonly isHealed: () => boolean;
+  /** Extra time for one message, in ms. */
+  readonly messageDelayMs: () => number;
+  readonly isCutOff: (who: string) => boolean;
+  readonly onTold: (clerk: string, name: string, count: number) => void;
+  readonly mark: (mark: Mark) => void;
+  readonly violate: (promise: string, what: string) => void;
+  readonly log: (line: string) => void;
+}
+
+const policies = [null, 'random', 'round-robin', 'least-pending'] as const;
+
+export class ServedWorld implements Changes {
+  readonly disk: Disk;
+  readonly ledger: Ledger;
+  readonly server: WorldServer;
+  readonly services: Services;
+  readonly wire: Wire;
+  readonly #options: ServedWorldOptions;
+  readonly #random: Dice;
+  readonly #chance: Dice;
+  readonly #operator: Peer;
+  readonly #operatorAt: Machine;
+  readonly #monitor: ReturnType<typeof referenceRegistry>;
+  readonly #forever = new AbortController().signal;
+  /** Troubles of the wire. */
+  #lossShare = 0;
+  readonly #cut = new Set<string>();
+  #isMute = false;
+
+  constructor(options: ServedWorldOptions) {
+    this.#options = options;
+    const { seed, runtime, shape, served, truth, replicas, mark, violate, log, names } = options;
+    const now = (): number => runtime.now();
+    this.#random = dice(seed, 'server');
+    this.#chance = dice(seed, 'services');
+    const onWire = dice(seed, 'wire');
+    const machine = (id: string): Machine => new Machine(id, runtime, this.#chance);
+    this.ledger = new Ledger({
+      now,
+      names,
+      truth,
+      mark,
+      violate,
+      log,
+      stateOf: (name, id, epoch) => this.services.stateOf(name, id, epoch),
+    });
+    this.disk = new Disk({
+      runtime,
+      random: dice(seed, 'disk'),
+      mark,
+      log,
+      onSafe: (changes) => this.ledger.safe(changes),
+      onSlow: (from) => this.ledger.leases.outage(from, false),
+      onFailed: () => this.ledger.failed(),
+    });
+    this.wire = new Wire({
+      runtime,
+      life: () => this.server.life,
+      latencyMs: () => shape.registryMs * (0.5 + onWire.unit()) + options.messageDelayMs(),
+      isLost: (who) => {
+        if (this.#isApart(who)) return true;
+        if (this.#lossShare === 0 || !onWire.chance(this.#lossShare)) return false;
+        mark('fault:registry-loss');
+        return true;
+      },
+      isMute: (who) => {
+        if (this.#isMute) mark('fault:watch-break');
+        return this.#isMute || this.#isApart(who);
+      },
+      check: (who) => ({ who, ledger: this.ledger, mark, violate }),
+    });
+    this.services = new Services({
+      replicas,
+      random: this.#chance,
+      machine,
+      peer: (asker) => this.wire.peer(asker),
+      leaseMs: served.leaseMs,
+      launchFailures: shape.launchFailures,
+      isHealed: options.isHealed,
+      mark,
+      log,
+    });
+    const processes = new WorldProcesses({ ledger: this.ledger, begin: this.services.launched, mark, violate, log });
+    this.server = new WorldServer({
+      disk: this.disk,
+      ledger: this.ledger,
+      processes,
+      machine: () => machine('server'),
+      now,
+      log,
+      onDeath: (life) => this.wire.broken(life),
+      violate,
+    });
+    this.#operatorAt = machine('operator');
+    this.#operator = this.wire.peer(this.#operatorAt);
+    const monitorAt = machine('monitor');
+    this.#monitor = referenceRegistry({
+      urls: ['http://registry'],
+      clock: monitorAt,
+      retry,
+      connect: () => this.wire.peer(monitorAt),
+    });
+  }
+
+  /** Has it all begin, with so many replicas of each service, until everybody is registered. */
+  async begin(populate: () => void): Promise<void> {
+    const { runtime, shape, served } = this.#options;
+    const { promiseMs } = served;
+    this.server.start();
+    await runtime.advance(100);
+    const orders: Promise<unknown>[] = shape.services.map((name) =>
+      this.#order(paths.define, { name, promiseMs, policy: this.#random.one(policies) }),
+    );
+    if (shape.startable !== undefined)
+      orders.push(
+        this.#order(paths.define, { name: shape.startable, promiseMs, launch: { manifest: manifestName } }),
+      );
+    if (shape.link !== undefined)
+      orders.push(
+        this.#order(paths.link, { name: shape.link, target: this.#random.one(shape.services), promiseMs }),
+      );
+    populate();
+    this.#monitor.watch('/w/**', () => undefined);
+    await runtime.advance(200);
+    await Promise.all(orders);
+  }
+
+  registryOf(clerk: string, runtime: ClerkRuntime): ServedRegistry {
+    const { shape, onTold, violate, mark } = this.#options;
+    const asker: Asker = {
+      id: clerk,
+      now: () => runtime.now(),
+      wallNow: () => runtime.wallNow(),
+      random: () => runtime.random(),
+      hostname: () => runtime.hostname(),
+      setTimer: (callback, delayMs) => runtime.setTimer(callback, delayMs),
+      afterArrivals: (callback) => runtime.afterArrivals(callback),
+      deliver: (action) => action(),
+    };
+    const inner = referenceRegistry({
+      urls: ['http://registry'],
+      clock: runtime,
+      retry,
+      connect: () => this.wire.peer(asker),
+    });
+    return new ServedRegistry(clerk, inner, {
+      watches: shape.watches,
+      violate,
+      onTold: (name, count) => onTold(clerk, name, count),
+      onUpdate: () => mark('watch-update'),
+      onStart: () => mark(this.server.life === undefined ? 'launch-while-down' : 'launch-asked'),
+    });
+  }
+
+  /** Wall clocks that may jump: of services, and of the server. */
+  clocks(): readonly Machine[] {
+    const { machine } = this.server;
+    return [...(machine ? [machine] : []), ...[...this.services.running()].map((each) => each.machine)];
+  }
+
+  replace(old: Replica, isKilled: boolean, isSameAddress: boolean): void {
+    const { services } = this;
+    old.leaving = true;
+    if (isKilled) services.kill(old);
+    const { service, serviceMs, address } = old;
+    services.start(service, { serviceMs, ...(isSameAddress ? { address } : {}) });
+    if (!isKilled) services.leave(old, false, this.#random.between(0, 2_000));
+  }
+
+  revive(replica: Replica): void {
+    this.services.revive(replica);
+  }
+
+  remove(replica: Replica): void {
+    this.services.leave(replica, this.#random.chance(0.5), this.#random.between(0, 8_000));
+  }
+
+  add(service: string, serviceMs: number): void {
+    this.services.start(service, { serviceMs });
+  }
+
+  relink(): undefined {
+    const { shape, mark } = this.#options;
+    if (shape.link === undefined) return undefined;
+    mark('fault:relink');
+    this.#change(paths.link, { name: shape.link, target: this.#random.one(shape.services) });
+    return undefined;
+  }
+
+  redefine(name: string): undefined {
+    this.#change(paths.define, { name, policy: this.#random.one(policies) });
+    return undefined;
+  }
+
+  empty(name: string): undefined {
+    // Whoever runs it is told at the next renewal, and registers again.
+    this.#change(paths.remove, { name, recursive: true, force: true });
+    return undefined;
+  }
+
+  takeOver(old: Replica): Undo | undefined {
+    if (!this.services.hasGivenId(old)) return undefined;
+    const { replicas, mark } = this.#options;
+    mark('fault:takeover');
+    replicas.hold(old, 'paused');
+    const { service, serviceMs, id } = old;
+    old.leaving = true;
+    this.services.start(service, { serviceMs, id });
+    return () => replicas.free(old, 'paused');
+  }
+
+  trouble(kind: RegistryFault, strength: number): Undo | undefined {
+    const { mark } = this.#options;
+    switch (kind) {
+      case 'registry-down':
+        mark('fault:registry-down');
+        mark('server-killed');
+        this.server.kill();
+        return () => this.server.start();
+      case 'registry-hang': {
+        const { machine } = this.server;
+        if (machine === undefined) return undefined;
+        mark('fault:registry-hang');
+        this.server.stop();
+        return () => {
+          if (this.server.machine === machine) this.server.goOn();
+        };
+      }
+      case 'registry-slow':
+        this.disk.slowMs = 3_000 * strength ** 2;
+        return () => (this.disk.slowMs = 0);
+      case 'watch-break':
+        this.#isMute = true;
+        return () => (this.#isMute = false);
+      case 'registry-loss':
+        this.#lossShare = 0.05 + 0.6 * strength ** 2;
+        return () => (this.#lossShare = 0);
+      case 'registry-cut':
+        return this.#cutOff();
+      case 'write-fails':
+        mark('fault:write-fails');
+        this.disk.failing = true;
+        return () => {
+          this.disk.failing = false;
+          // Whoever looks after it starts it again.
+          if (this.ledger.isBroken) this.server.kill();
+          this.server.start();
+        };
+      default:
+        return undefined;
+    }
+  }
+
+  heal(): void {
+    this.disk.failing = false;
+    this.disk.slowMs = 0;
+    this.#lossShare = 0;
+    this.#isMute = false;
+    this.#cut.clear();
+    if (this.ledger.isBroken) this.server.kill();
+    this.server.start();
+  }
+
+  /** Everybody who runs is registered, nobody else is, and everybody who watches sees it so. */
+  checkRest(): void {
+    const { violate } = this.#options;
+    const { ledger, services, wire, server } = this;
+    ledger.leases.checkAll();
+    if (server.life?.names.status().degraded !== false) violate('liveness', 'the server is not well again');
+    for (const check of wire.checks) check.atRest();
+    const live = new Set<string>();
+    for (const { replica, state } of services.running()) {
+      const { service, id, leaving } = replica;
+      live.add(`${service} ${id}`);
+      const is = ledger.picture.endpoints.get(service)?.get(id);
+      if (!leaving && (state !== 'registered' || is === undefined))
+        violate('liveness', `${id} of ${service} runs, is ${state}, and is ${is ? '' : 'not '}registered`);
+    }
+    for (const [service, endpoints] of ledger.picture.endpoints)
+      for (const id of endpoints.keys())
+        if (!live.has(`${service} ${id}`)) violate('C5.2', `${id} of ${service} is registered and does not run`);
+  }
+
+  /** Everything ends. */
+  async close(): Promise<void> {
+    const { runtime, shape } = this.#options;
+    const closing = [
+      this.services.close(),
+      this.#monitor.close(),
+      ...(shape.startable === undefined ? [] : [this.#order(paths.stop, { name: shape.startable })]),
+    ];
+    let isOver = false;
+    void Promise.allSettled(closing).then(async () => {
+      await this.#operator.close();
+      await this.server.close();
+      this.#operatorAt.kill();
+      isOver = true;
+    });
+    for (let i = 0; i < 200 && !isOver; i++) await runtime.advance(50);
+    if (!isOver) this.#options.violate('close', 'the server does not close within 10 s');
+  }
+
+  #isApart(who: string): boolean {
+    if (!this.#cut.has(who) && !this.#options.isCutOff(who)) return false;
+    if (this.#cut.has(who)) this.#options.mark('fault:registry-cut');
+    return true;
+  }
+
+  #cutOff(): Undo | undefined {
+    const all = [...this.services.running()].filter(({ replica }) => !replica.sheltered);
+    if (all.length === 0) return undefined;
+    const { id } = this.#random.one(all).machine;
+    this.#cut.add(id);
+    this.#options.log(`${id} is cut off from the registry`);
+    return () => this.#cut.delete(id);
+  }
+
+  /** An operator's change: where a promise stands against it, some are content to wait. */
+  #change(path: string, body: object): void {
+    const whenExpired = path !== paths.remove && this.#random.chance(0.5);
+    void this.#order(path, { ...body, ...(whenExpired && { whenExpired }) }).catch((error: unknown) => {
+      if (!isClerkError(error)) throw error;
+      if (error.code === 'PROMISE_HELD') this.#options.mark('promise-held');
+      this.#options.log(`the operator is refused: ${error.message}`);
+    });
+  }
+
+  async #order(path: string, body: object): Promise<void> {
+    const reply = await this.#operator.ask({ path, body }, this.#forever);
+    if (reply.status !== 200) throw errorOf(reply.status, reply.body, path);
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The services of a world where the server is the registry: each replica is a process of its own that advertises itself
+ * as any service does, and has to be told nothing of the others.
+ */
+import { retry } from '../../../src/invoke/retry.js';
+import { Advertising } from '../../../src/service/advertising.js';
+import type { Advertisement } from '../../../src/service/advertisement.js';
+import type { Peer } from '../../../src/wire/peer.js';
+import type { Dice } from '../dice.js';
+import type { Mark } from '../marks.js';
+import { endpointOf, type Replica, type Replicas } from '../replicas.js';
+import type { Begin } from './processes.js';
+import type { Machine } from './machine.js';
+
+/** A replica's process. */
+interface Holder {
+  readonly machine: Machine;
+  ad: Advertisement | undefined;
+  readonly isIdGiven: boolean;
+  /** What SIGTERM reaches. */
+  readonly terms: Set<() => void>;
+  readonly onEnd: () => void;
+}
+
+export interface ServicesOptions {
+  readonly replicas: Replicas;
+  readonly random: Dice;
+  readonly machine: (id: string) => Machine;
+  readonly peer: (machine: Machine) => Peer;
+  readonly leaseMs: number;
+  readonly isHealed: () => boolean;
+  /** How often a launched program ends before it is up. */
+  readonly launchFailures: number;
+  readonly mark: (mark: Mark) => void;
+  readonly log: (line: string) => void;
+}
+
+export interface StartOptions {
+  readonly serviceMs: number;
+  readonly sheltered?: boolean;
+  readonly address?: string;
+  /** The id of somebody whose place it takes. */
+  readonly id?: string;
+}
+
+export class Services {
+  readonly #options: ServicesOptions;
+  readonly #holders = new Map<Replica, Holder>();
+  #made = 0;
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+    options.replicas.onHeld = (replica) => this.#follow(replica);
+  }
+
+  /** Starts a replica, which advertises itself. */
+  start(service: string, options: StartOptions): Replica {
+    const { random } = this.#options;
+    const hex = (++this.#made).toString(16).padStart(32, '0');
+    // Some programs choose their id themselves.
+    const isIdGiven = options.id !== undefined || random.chance(0.4);
+    const id = options.id ?? uuidOf(hex);
+    const replica = this.#options.replicas.start(service, { ...options, id });
+    const holder = this.#run(replica, isIdGiven, () => undefined);
+    if (!isIdGiven) holder.machine.firstHex = hex;
+    this.#advertise(replica, holder, '', { name: service, ...(isIdGiven && { id }), drainOnSignal: false });
+    return replica;
+  }
+
+  /** What the launcher starts. */
+  readonly launched: Begin = (input, line, onEnd) => {
+    const { random, replicas, launchFailures, isHealed } = this.#options;
+    let isOver = false;
+    const end = (code: number | null, signal: string | null): void => {
+      if (isOver) return;
+      isOver = true;
+      onEnd({ code, signal });
+    };
+    let replica: Replica | undefined;
+    const machine = this.#options.machine(line.instance);
+    const fails = !isHealed() && random.chance(launchFailures);
+    machine.setTimer(
+      () => {
+        if (fails) {
+          machine.kill();
+          end(3, null);
+          return;
+        }
+        replica = replicas.start(line.name, { serviceMs: 5, id: line.instance });
+        const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), machine);
+        this.#advertise(replica, holder, input, {});
+      },
+      random.between(5, 900),
+    );
+    return {
+      signal: (signal) => {
+        const holder = replica && this.#holders.get(replica);
+        if (signal === 'SIGTERM' && holder !== undefined && holder.terms.size > 0) {
+          holder.machine.deliver(() => {
+            for (const callback of [...holder.terms]) callback();
+          });
+          return;
+        }
+        if (replica === undefined) machine.kill();
+        else this.kill(replica);
+        end(null, signal);
+      },
+    };
+  };
+
+  /** Ends its process at once. */
+  kill(replica: Replica): void {
+    if (!replica.ended) this.#options.replicas.hold(replica, 'down');
+  }
+
+  /** Has it leave: at once, or once nobody calls it any more. Its process ends then. */
+  leave(replica: Replica, atOnce: boolean, afterMs: number): void {
+    const holder = this.#holders.get(replica);
+    const ad = holder?.ad;
+    if (holder === undefined || ad === undefined) return;
+    replica.leaving = true;
+    const over = (): void => void holder.machine.setTimer(() => this.kill(replica), afterMs);
+    void (atOnce ? ad.close() : ad.drain()).then(over);
+  }
+
+  /** Somebody else begins where it was. */
+  revive(replica: Replica): Replica {
+    const { service, serviceMs, sheltered, address } = replica;
+    return this.start(service, { serviceMs, sheltered, address });
+  }
+
+  /** Whether its program chose its id itself: then somebody can take its place. */
+  hasGivenId(replica: Replica): boolean {
+    return this.#holders.get(replica)?.isIdGiven === true;
+  }
+
+  /** What the holder of a registration takes it for. */
+  stateOf(name: string, id: string, epoch: number): string | undefined {
+    for (const [replica, { ad, machine }] of this.#holders)
+      if (replica.service === name && ad?.id === id && ad.epoch === epoch && machine.isAlive) return ad.state;
+    return undefined;
+  }
+
+  /** Those that run, with what they think of themselves. */
+  *running(): IterableIterator<{ readonly replica: Replica; readonly state: string; readonly machine: Machine }> {
+    for (const [replica, { ad, machine }] of this.#holders)
+      if (machine.isAlive) yield { replica, machine, state: ad?.state ?? 'registering' };
+  }
+
+  /** Everybody leaves. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#holders.values()].map(({ ad, machine }) => (machine.isAlive ? ad?.close() : undefined)));
+    for (const { machine } of this.#holders.values()) machine.kill();
+  }
+
+  #run(replica: Replica, isIdGiven: boolean, onEnd: () => void, machine = this.#options.machine(replica.id)): Holder {
+    const holder: Holder = { machine, ad: undefined, isIdGiven, terms: new Set(), onEnd };
+    this.#holders.set(replica, holder);
+    return holder;
+  }
+
+  #advertise(replica: Replica, holder: Holder, line: string, options: object): void {
+    const { leaseMs, peer, mark, log } = this.#options;
+    const { machine, terms } = holder;
+    const end = (): void => this.kill(replica);
+    const advertising = new Advertising({
+      clock: machine,
+      hashing: machine,
+      retry,
+      connect: () => peer(machine),
+      hostAddresses: () => [],
+      process: {
+        env: {},
+        firstLine: async () => line,
+        onTerm: (callback) => {
+          terms.add(callback);
+          return () => void terms.delete(callback);
+        },
+        endByTerm: end,
+        exit: end,
+        warn: () => undefined,
+      },
+    });
+    const { address, addresses } = endpointOf(replica);
+    const place = addresses ?? (address as string);
+    const quiet = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+    void advertising
+      .advertise({ address: place, registry: 'http://registry', leaseMs, logger: quiet, ...options })
+      .then(
+        (ad) => {
+          holder.ad = ad;
+          log(`${replica.id} is registered, epoch ${ad.epoch}`);
+          ad.on('lost', ({ reason }) => {
+            mark('holder-lost');
+            log(`${replica.id} has lost its lease: ${reason}`);
+          });
+          ad.on('registered', ({ epoch }) => log(`${replica.id} is registered again, epoch ${epoch}`));
+          ad.on('fenced', ({ reason }) => {
+            mark('fenced');
+            log(`${replica.id} is fenced: ${reason}`);
+            end();
+          });
+        },
+        (error: unknown) => {
+          log(`${replica.id} cannot be registered: ${String(error)}`);
+          end();
+        },
+      );
+  }
+
+  /** Its process does what a fault has done to it. */
+  #follow(replica: Replica): void {
+    const holder = this.#holders.get(replica);
+    if (holder === undefined || replica.ended) return;
+    const { machine } = holder;
+    if (replica.held.down > 0) {
+      replica.ended = true;
+      machine.kill();
+      holder.onEnd();
+    } else if (replica.held.paused > 0 !== machine.isStopped) {
+      if (machine.isStopped) machine.goOn();
+      else machine.stop();
+    }
+  }
+}
+
+/** As `advertise` makes ids of random bytes. */
+function uuidOf(hex: string): string {
+  const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+function nothing(): void {
+  // Nobody reads it.
+}
+
