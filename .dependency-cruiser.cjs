@@ -51,7 +51,8 @@ module.exports = {
     },
     {
       name: 'commands-are-users',
-      comment: 'The command line sees what every user has, core and wire; its main program brings in the clock.',
+      comment:
+        'The command line sees what every user has, core and wire; its main program brings in the clock.',
       severity: 'error',
       from: { path: '^src/cli/', pathNot: '^src/cli/main[.]ts$' },
       to: { path: '^src/', pathNot: '^src/((server/|service/)?index[.]ts$|core/|wire/|cli/)' },

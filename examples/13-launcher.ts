@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClerk } from 'binding-clerk';
 import { startServer } from 'binding-clerk/server';
+import type { Answer } from './demo/runs.js';
 import { tell, writeManifest } from './lib/registry.js';
 
 export async function main(): Promise<void> {
@@ -16,12 +17,12 @@ export async function main(): Promise<void> {
   await tell(registry.url, 'define', { name: '/shop/reports', launch: { manifest: 'reports' } });
 
   const clerks = Array.from({ length: 3 }, () => createClerk({ registry: registry.url }));
-  const callers = Array.from({ length: 60 }, (_, i) => clerks[i % 3]?.bind('/shop/reports'));
-  const answers = await Promise.all(callers.map((reports) => reports?.json<{ pid: number }>('/reports/7')));
-  console.log(`60 callers of 3 clerks, processes: ${new Set(answers.map((answer) => answer?.pid)).size}`);
+  const bindings = clerks.flatMap((clerk) => Array.from({ length: 20 }, () => clerk.bind('/shop/reports')));
+  const answers = await Promise.all(bindings.map((reports) => reports.json<Answer>('/reports/7')));
+  console.log(`60 callers of 3 clerks, processes: ${new Set(answers.map(({ pid }) => pid)).size}`);
 
   await tell(registry.url, 'stop', { name: '/shop/reports' });
-  const { pid } = (await clerks[0]?.bind('/shop/reports').json<{ pid: number }>('/reports/7')) ?? { pid: 0 };
+  const { pid } = await bindings[0]!.json<Answer>('/reports/7');
   console.log(`stopped, and the next call has it started again: ${pid !== answers[0]?.pid}`);
 
   await tell(registry.url, 'stop', { name: '/shop/reports' });

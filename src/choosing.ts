@@ -23,6 +23,8 @@ export interface Prepared {
 export class Choosing {
   readonly #target: Target;
   readonly #config: BindConfig;
+  /** How outcomes call the policy. */
+  policyName = 'none';
   readonly #context: { now: number; random: () => number; affinity: string | undefined };
   #policy: Policy | undefined;
   #policyFrom: string | undefined;
@@ -37,18 +39,13 @@ export class Choosing {
     this.#config = config;
     this.#context = { now: 0, random: () => clock.random(), affinity: undefined };
     const { name, policy, affinity, version } = config;
-    if (policy !== undefined) this.#policy = policyOf(policy);
+    if (policy !== undefined) this.#use(policyOf(policy));
     if (version !== undefined) fitting([], version);
     if (affinity !== undefined && typeof policy === 'string' && policy !== 'affinity')
       throw new ClerkError(
         'CONFIG_INVALID',
         `bind('${name}') has an affinity and the policy '${policy}', which has no use for it; leave one of them out, or use the policy 'affinity'`,
       );
-  }
-
-  /** How outcomes call the policy. */
-  get policyName(): string {
-    return this.#policy?.name ?? 'none';
   }
 
   /** The candidates as they are now. `secure`: only those with TLS. */
@@ -113,9 +110,14 @@ export class Choosing {
     if (policy === undefined || (word !== undefined && word !== this.#policyFrom)) {
       policy = this.#policyNamed(own ?? (word as PolicyWord));
       this.#policyFrom = word;
-      this.#policy = policy;
+      this.#use(policy);
     }
     return policy;
+  }
+
+  #use(policy: Policy): void {
+    this.#policy = policy;
+    this.policyName = policy.name;
   }
 
   #policyNamed(rule: PolicyWord | Policy | PolicyFunction): Policy {

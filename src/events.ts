@@ -29,6 +29,8 @@ type Untyped = (payload: unknown) => void;
 export class Events implements Reporter {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listened = new Set<ClerkEvent>();
+  /** Whether anybody listens to anything: asked several times a call. */
+  #listens = false;
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guarded = new WeakMap<Untyped, Untyped>();
   readonly #logger: Logger;
@@ -53,6 +55,7 @@ export class Events implements Reporter {
     if (once) (this.#emitter as unknown as EventEmitter).once(event, guarded);
     else (this.#emitter as unknown as EventEmitter).on(event, guarded);
     this.#listened.add(event);
+    this.#listens = true;
   }
 
   off<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): void {
@@ -62,7 +65,7 @@ export class Events implements Reporter {
   }
 
   wants(event: ClerkEvent): boolean {
-    return (this.#listened.size > 0 && this.#listened.has(event)) || this.#channels[event].hasSubscribers;
+    return (this.#listens && this.#listened.has(event)) || this.#channels[event].hasSubscribers;
   }
 
   report<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void {
@@ -77,6 +80,7 @@ export class Events implements Reporter {
   clear(): void {
     this.#emitter.removeAllListeners();
     this.#listened.clear();
+    this.#listens = false;
   }
 
   /** eventemitter3 lets a throw through to the emitter and skips the listeners after it. */
@@ -97,5 +101,6 @@ export class Events implements Reporter {
 
   #recount(event: ClerkEvent): void {
     if (this.#emitter.listenerCount(event) === 0) this.#listened.delete(event);
+    this.#listens = this.#listened.size > 0;
   }
 }

@@ -33,6 +33,8 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
   const firsts = new Float64Array(slots);
   const repeats = new Float64Array(slots);
   let current = -1;
+  // First attempts of the current slot: they go to the table when it is over.
+  let firstsNow = 0;
   let firstSum = 0;
   let repeatSum = 0;
   let reserved = 0;
@@ -40,6 +42,8 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
   function turn(now: number): number {
     const tick = Math.floor(now / slotMs);
     if (tick !== current) {
+      if (current >= 0) firsts[current % slots] = firstsNow;
+      firstsNow = 0;
       for (let i = Math.max(current + 1, tick - slots + 1); i <= tick; i++) {
         const slot = i % slots;
         firstSum -= firsts[slot] as number;
@@ -61,8 +65,8 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
 
   return {
     deposit(now) {
-      const slot = turn(now);
-      firsts[slot] = (firsts[slot] as number) + 1;
+      turn(now);
+      firstsNow++;
       firstSum++;
     },
     tryWithdraw(now) {

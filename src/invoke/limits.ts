@@ -18,17 +18,23 @@ const keptMethods = 32;
 /** Limits of one service. */
 export class AttemptLimits {
   readonly #methods = new Map<string, LatencyWindow>();
+  // Most programs call one method most of the time.
+  #lastMethod = '';
+  #lastWindow: LatencyWindow | undefined;
 
   /**
    * What is known of one method. Methods differ, so each has its own memory; 32 at most, the rest share one.
    */
   of(method: string): LatencyWindow {
+    if (this.#lastWindow !== undefined && method === this.#lastMethod) return this.#lastWindow;
     let window = this.#methods.get(method);
     if (window === undefined) {
       const key = this.#methods.size < keptMethods ? method : '*';
       window = this.#methods.get(key) ?? new LatencyWindow();
       this.#methods.set(key, window);
     }
+    this.#lastMethod = method;
+    this.#lastWindow = window;
     return window;
   }
 

@@ -28,6 +28,7 @@ export type { ServerOptions } from './options.js';
 export interface Server extends AsyncDisposable {
   /** Where it is, such as `http://127.0.0.1:4711`. */
   readonly url: string;
+  /** The port it listens at. */
   readonly port: number;
   /**
    * Ends watches, lets requests in flight finish for at most 5 s, and lets go of everything. What it has started goes on

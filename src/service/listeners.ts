@@ -2,24 +2,44 @@
 import { ClerkError, reasonOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 
-/** Which of them it is. */
-interface Which {
-  /** Name of the service. */
-  readonly name: string;
-  /** Instance id. */
-  readonly id: string;
-}
-
 /** Typed events of an advertisement, each with one payload. */
 export interface AdvertisementEvents {
   /** It is in the registry; `again` after it was lost. */
-  readonly registered: Which & { readonly epoch: number; readonly again: boolean };
+  readonly registered: {
+    /** Name of the service. */
+    readonly name: string;
+    /** Instance id. */
+    readonly id: string;
+    /** Fencing number that it has now. */
+    readonly epoch: number;
+    /** Whether it had been there before. */
+    readonly again: boolean;
+  };
   /** Its lease may have ended: work that only the holder may do must stop. It is being registered again. */
-  readonly lost: Which & { readonly reason: string };
+  readonly lost: {
+    /** Name of the service. */
+    readonly name: string;
+    /** Instance id. */
+    readonly id: string;
+    /** Why, in words. */
+    readonly reason: string;
+  };
   /** Somebody newer took its place, or the registry will not have it back: it is over. */
-  readonly fenced: Which & { readonly reason: string };
+  readonly fenced: {
+    /** Name of the service. */
+    readonly name: string;
+    /** Instance id. */
+    readonly id: string;
+    /** Why, in words. */
+    readonly reason: string;
+  };
   /** It was drained: nobody calls it any more. */
-  readonly drained: Which;
+  readonly drained: {
+    /** Name of the service. */
+    readonly name: string;
+    /** Instance id. */
+    readonly id: string;
+  };
 }
 
 const names: readonly (keyof AdvertisementEvents)[] = ['registered', 'lost', 'fenced', 'drained'];

@@ -9,9 +9,21 @@ import { ClerkError, reasonOf } from '../core/errors.js';
 
 /** A server of `node:http`, `node:https` or `node:http2`, or anything that listens as they do. */
 export interface ServerLike {
+  /** Whether it listens already. */
   readonly listening: boolean;
-  address(): string | { readonly address: string; readonly port: number } | null;
+  /** Where it listens: an object for a port, a path for a unix socket. */
+  address():
+    | string
+    | {
+        /** The address it is bound to. */
+        readonly address: string;
+        /** Its port. */
+        readonly port: number;
+      }
+    | null;
+  /** As of `node:events`. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** As of `node:events`. */
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 

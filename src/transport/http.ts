@@ -37,6 +37,8 @@ class HttpChannel implements Channel {
   /** Addresses that were given up since one could be connected to. */
   readonly #failed = new Set<Address>();
   #index = 0;
+  /** Every address has failed. */
+  #exhausted = false;
   #closed = false;
   #usual: Lanes | undefined;
   #cautious: Lanes | undefined;
@@ -59,7 +61,7 @@ class HttpChannel implements Channel {
       return;
     }
     // Nobody can be reached anywhere: a new request begins anew with the first.
-    if (this.#failed.size === this.#addresses.length) this.#failed.clear();
+    if (this.#exhausted) this.#forgive();
     try {
       const lanes = cautious ? (this.#cautious ??= this.#lanes(true)) : (this.#usual ??= this.#lanes(false));
       const { address } = this;
@@ -101,7 +103,7 @@ class HttpChannel implements Channel {
     });
     // Any of its addresses will do, and the one that answers is the one to use.
     const index = await Promise.any(asked);
-    this.#failed.clear();
+    this.#forgive();
     if (index === this.#index) return;
     this.#index = index;
     this.renew();
@@ -119,6 +121,7 @@ class HttpChannel implements Channel {
 
   nextAddress(from: Address): boolean {
     this.#failed.add(from);
+    this.#exhausted = this.#failed.size === this.#addresses.length;
     // Another request has been here before and has moved on: what failed was tried on an address that is left already.
     if (!this.#failed.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failed.has(address));
@@ -141,6 +144,12 @@ class HttpChannel implements Channel {
     this.#closed = true;
     this.#probes.end(error);
     this.renew();
+  }
+
+  /** One can be connected to: what has failed may be tried again. */
+  #forgive(): void {
+    this.#failed.clear();
+    this.#exhausted = false;
   }
 
   #retire(lanes: Lanes): void {
@@ -168,7 +177,7 @@ class HttpChannel implements Channel {
         address,
         this.#options,
         () => undefined,
-        () => this.#failed.clear(),
+        () => this.#forgive(),
       ),
     };
     return new Lanes({

@@ -159,6 +159,13 @@ test('a listing is read page by page, from one server', async () => {
   expect((await registry.list('/*', anybody)).map(({ name }) => name)).toEqual(['/z']);
 });
 
+test('pages are in the order of names, in which / comes before all else', async () => {
+  const { servers, registry } = world();
+  for (const name of ['/a-b', '/a', '/a/y', '/a/z', '/a-c']) servers[0]!.put(name, []);
+  const names = (await registry.list('/**', anybody)).map(({ name }) => name);
+  expect(names).toEqual(['/a', '/a/y', '/a/z', '/a-b', '/a-c']);
+});
+
 test('all watches share one stream, which is told of them once for each turn', async () => {
   const { runtime, servers, registry } = world();
   const [server] = servers as [FakeRegistry];

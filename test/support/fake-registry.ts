@@ -5,6 +5,7 @@
 import type { Clock, Timer } from '../../src/core/clock.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import { matches, parseGlob } from '../../src/core/glob.js';
+import { compareNames } from '../../src/core/name-order.js';
 import { failureOf, statusOf } from '../../src/wire/failure.js';
 import type {
   RegisterRequest,
@@ -140,7 +141,7 @@ export class FakeRegistry {
     let status = 200;
     let reply: unknown;
     try {
-      reply = this.#answer(path, (body ?? query));
+      reply = this.#answer(path, body ?? query);
     } catch (error) {
       if (!isClerkError(error)) throw error;
       status = statusOf(error.code);
@@ -175,8 +176,8 @@ export class FakeRegistry {
         return this.#resolve((what as { name: string }).name);
       case paths.list: {
         const glob = parseGlob(what.glob);
-        const all = [...this.services.keys()].filter((name) => matches(glob, name)).sort();
-        const rest = all.filter((name) => name > (what.after ?? ''));
+        const all = [...this.services.keys()].filter((name) => matches(glob, name)).sort(compareNames);
+        const rest = all.filter((name) => what.after === undefined || compareNames(name, what.after) > 0);
         return {
           entries: rest
             .slice(0, 2)

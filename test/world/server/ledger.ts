@@ -45,6 +45,8 @@ export class Ledger {
   /** Withdrawals at once that were asked for, and removals by force. */
   readonly #leaving = new Set<string>();
   readonly #forced = new Set<string>();
+  /** Revision of the last removal by force, by name. */
+  readonly #forcedAt = new Map<string, number>();
   /** The store of this life of the server could not be written. */
   #isBroken = false;
 
@@ -69,6 +71,7 @@ export class Ledger {
       else if (was !== undefined) this.#removed(name, was, entries.has(name) && !picture.entries.has(name));
       if (is === undefined) this.#leaving.delete(keyOf(name, id));
     }
+    for (const name of entries.keys()) if (this.#forced.delete(name)) this.#forcedAt.set(name, picture.revision);
     this.#tellTruth(new Set([...entries.keys(), ...endpoints.map(({ name }) => name)]));
   }
 
@@ -82,6 +85,8 @@ export class Ledger {
     const { picture } = this;
     const { violate, mark } = this.#options;
     this.#isBroken = false;
+    this.#leaving.clear();
+    this.#forced.clear();
     if (revision !== String(picture.revision) || incarnation !== picture.incarnation)
       violate('C5.1', `the server begins at ${incarnation}:${revision}, not ${picture.incarnation}:${picture.revision}`);
     const shown = new Map(entries.map(({ name, endpoints }) => [name, endpoints]));
@@ -123,7 +128,7 @@ export class Ledger {
       this.#promised.set(name, Math.max(this.#promised.get(name) ?? 0, at + promiseMs));
   }
 
-  registered(request: RegisterRequest, { epoch }: RegisterReply): void {
+  registered(request: RegisterRequest, { epoch, revision }: RegisterReply): void {
     const { violate } = this.#options;
     this.#acknowledged(`the registration of ${request.id}`);
     const name = this.picture.canonical(request.name) ?? request.name;
@@ -131,7 +136,8 @@ export class Ledger {
     const is = this.picture.endpoints.get(name)?.get(request.id);
     if (is !== undefined && is.epoch >= epoch) return;
     // It may have been taken back by a request in the same write.
-    if (this.#leaving.has(key) || (this.#highest.get(key) ?? 0) > epoch || this.#forced.has(name)) return;
+    if (this.#leaving.has(key) || (this.#highest.get(key) ?? 0) > epoch) return;
+    if ((this.#forcedAt.get(name) ?? 0) >= Number(revision)) return;
     if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
     violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not safe`);
   }
@@ -203,7 +209,7 @@ export class Ledger {
       // Its numbers go with it; that no number comes twice is looked at while it is there.
       for (const key of [...this.#withdrawn.keys()]) if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
     }
-    const isForced = this.#forced.delete(name);
+    const isForced = this.#forced.has(name);
     if (was === undefined) return;
     if (was.pending !== undefined && is?.pending === undefined) mark('changed-when-expired');
     if (structureOf(was) === structureOf(is)) return;

@@ -17,7 +17,7 @@ export interface Started {
 }
 
 /** Begins a program; calls back once when it has ended. */
-export type Begin = (input: string, line: LaunchLine, onEnd: (exit: ProcessExit) => void) => Started;
+export type Begin = (order: ProcessOrder, line: LaunchLine, onEnd: (exit: ProcessExit) => void) => Started;
 
 interface WorldProcess {
   readonly pid: number;
@@ -80,7 +80,7 @@ export class WorldProcesses {
       line,
       listeners,
       exit: undefined,
-      program: begin(order.input, line, (exit) => {
+      program: begin(order, line, (exit) => {
         log(`process ${pid} has ended`);
         process.exit = exit;
         for (const listener of listeners.splice(0)) listener(exit);

@@ -155,10 +155,11 @@ export class ServedWorld implements Changes {
       orders.push(
         this.#order(paths.link, { name: shape.link, target: this.#random.one(shape.services), promiseMs }),
       );
+    await runtime.advance(100);
+    await Promise.all(orders);
     populate();
     this.#monitor.watch('/w/**', () => undefined);
     await runtime.advance(200);
-    await Promise.all(orders);
   }
 
   registryOf(clerk: string, runtime: ClerkRuntime): ServedRegistry {

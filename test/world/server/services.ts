@@ -2,6 +2,7 @@
  * The services of a world where the server is the registry: each replica is a process of its own that advertises itself
  * as any service does, and has to be told nothing of the others.
  */
+import type { ProcessOrder } from '../../../src/core/processes.js';
 import { retry } from '../../../src/invoke/retry.js';
 import { Advertising } from '../../../src/service/advertising.js';
 import type { Advertisement } from '../../../src/service/advertisement.js';
@@ -63,12 +64,12 @@ export class Services {
     const replica = this.#options.replicas.start(service, { ...options, id });
     const holder = this.#run(replica, isIdGiven, () => undefined);
     if (!isIdGiven) holder.machine.firstHex = hex;
-    this.#advertise(replica, holder, '', { name: service, ...(isIdGiven && { id }), drainOnSignal: false });
+    this.#advertise(replica, holder, undefined, { name: service, ...(isIdGiven && { id }), drainOnSignal: false });
     return replica;
   }
 
   /** What the launcher starts. */
-  readonly launched: Begin = (input, line, onEnd) => {
+  readonly launched: Begin = (order, line, onEnd) => {
     const { random, replicas, launchFailures, isHealed } = this.#options;
     let isOver = false;
     const end = (code: number | null, signal: string | null): void => {
@@ -88,7 +89,7 @@ export class Services {
         }
         replica = replicas.start(line.name, { serviceMs: 5, id: line.instance });
         const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), machine);
-        this.#advertise(replica, holder, input, {});
+        this.#advertise(replica, holder, order, {});
       },
       random.between(5, 900),
     );
@@ -159,7 +160,7 @@ export class Services {
     return holder;
   }
 
-  #advertise(replica: Replica, holder: Holder, line: string, options: object): void {
+  #advertise(replica: Replica, holder: Holder, order: ProcessOrder | undefined, options: object): void {
     const { leaseMs, peer, mark, log } = this.#options;
     const { machine, terms } = holder;
     const end = (): void => this.kill(replica);
@@ -170,8 +171,8 @@ export class Services {
       connect: () => peer(machine),
       hostAddresses: () => [],
       process: {
-        env: {},
-        firstLine: async () => line,
+        env: order?.env ?? {},
+        firstLine: async () => order?.input ?? '',
         onTerm: (callback) => {
           terms.add(callback);
           return () => void terms.delete(callback);
@@ -196,9 +197,11 @@ export class Services {
           });
           ad.on('registered', ({ epoch }) => log(`${replica.id} is registered again, epoch ${epoch}`));
           ad.on('fenced', ({ reason }) => {
-            mark('fenced');
             log(`${replica.id} is fenced: ${reason}`);
             end();
+            if (replica.leaving) mark('fenced');
+            // Its service was removed under it, and with it what was known of its id: it is started anew.
+            else if (order === undefined) this.revive(replica);
           });
         },
         (error: unknown) => {

@@ -10,6 +10,7 @@ import type { WatchStream } from '../../../src/server/http/watch-stream.js';
 import type { Launcher, NameService } from '../../../src/server/ports.js';
 import { limits } from '../../../src/wire/limits.js';
 import type {
+  ChangeReply,
   DefineRequest,
   LaunchRequest,
   LinkRequest,
@@ -135,7 +136,13 @@ export class WorldServer {
     ledger.leases.outage(this.#downFrom, false);
     ledger.opened(names.search('/**', {}));
     const launcher = await openLauncher({
-      names,
+      names: {
+        launchRule: (name) => names.launchRule(name),
+        resolve: (name) => names.resolve(name),
+        onRegistered: (listener) => names.onRegistered(listener),
+        launches: names.launches,
+        withdraw: (request) => this.#withdraw(names, request),
+      },
       processes: processes.of(machine),
       runtime: machine,
       manifests: new Map([[manifestName, manifest]]),
@@ -148,6 +155,15 @@ export class WorldServer {
     const answer: Life['answer'] = (question, who, gone) =>
       this.#answer({ names, launcher, streams }, question, who, gone);
     this.#life = { machine, names, streams, answer };
+  }
+
+  /** Services withdraw themselves, and the launcher those that have ended. */
+  async #withdraw(names: NameService, request: WithdrawRequest): Promise<ChangeReply> {
+    const { ledger } = this.#options;
+    ledger.asked({ withdraw: request });
+    const reply = await names.withdraw(request);
+    ledger.withdrew(request);
+    return reply;
   }
 
   async #answer(
@@ -176,13 +192,8 @@ export class WorldServer {
         ledger.renewed(body as RenewRequest, reply);
         return reply;
       }
-      case paths.withdraw: {
-        const request = body as WithdrawRequest;
-        ledger.asked({ withdraw: request });
-        const reply = await names.withdraw(request);
-        ledger.withdrew(request);
-        return reply;
-      }
+      case paths.withdraw:
+        return this.#withdraw(names, body as WithdrawRequest);
       case paths.define: {
         const reply = await names.define(body as DefineRequest);
         ledger.changed((body as DefineRequest).name);
