@@ -44,7 +44,7 @@ export class Ledger {
   readonly #promised = new Map<string, number>();
   /** Withdrawals at once that were asked for, and removals by force. */
   readonly #leaving = new Set<string>();
-  readonly #forced = new Set<string>();
+  readonly #forced = new Map<string, number>();
   /** Revision of the last removal by force, by name. */
   readonly #forcedAt = new Map<string, number>();
   /** The store of this life of the server could not be written. */
@@ -71,7 +71,7 @@ export class Ledger {
       else if (was !== undefined) this.#removed(name, was, entries.has(name) && !picture.entries.has(name));
       if (is === undefined) this.#leaving.delete(keyOf(name, id));
     }
-    for (const name of entries.keys()) if (this.#forced.delete(name)) this.#forcedAt.set(name, picture.revision);
+    for (const name of entries.keys()) if (this.#isForced(name)) this.#forcedAt.set(name, picture.revision);
     this.#tellTruth(new Set([...entries.keys(), ...endpoints.map(({ name }) => name)]));
   }
 
@@ -103,7 +103,12 @@ export class Ledger {
   /** Something is asked of the server: what the asker wants is remembered. */
   asked(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
     if (what.withdraw?.now === true) this.#leaving.add(keyOf(what.withdraw.name, what.withdraw.id));
-    if (what.force !== undefined) this.#forced.add(what.force);
+    if (what.force !== undefined) this.#forced.set(what.force, (this.#forced.get(what.force) ?? 0) + 1);
+  }
+
+  /** A removal by force was made, or refused. */
+  forced(name: string): void {
+    this.#forced.set(name, (this.#forced.get(name) ?? 1) - 1);
   }
 
   /** The answer to a look-up leaves the server. */
@@ -175,6 +180,10 @@ export class Ledger {
     }
   }
 
+  #isForced(name: string): boolean {
+    return (this.#forced.get(name) ?? 0) > 0;
+  }
+
   #acknowledged(what: string): void {
     if (this.#isBroken) this.#options.violate('C5.7', `${what} is acknowledged after a write has failed`);
   }
@@ -198,7 +207,7 @@ export class Ledger {
 
   #removed(name: string, was: StoredEndpoint, withEntry: boolean): void {
     const key = keyOf(name, was.id);
-    const isAsked = this.#leaving.has(key) || withEntry || this.#forced.has(name);
+    const isAsked = this.#leaving.has(key) || withEntry || this.#isForced(name);
     if (this.#leaving.has(key)) this.#withdrawn.set(key, Math.max(this.#withdrawn.get(key) ?? 0, was.epoch));
     this.leases.over(name, was, isAsked);
   }
@@ -209,7 +218,7 @@ export class Ledger {
       // Its numbers go with it; that no number comes twice is looked at while it is there.
       for (const key of [...this.#withdrawn.keys()]) if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
     }
-    const isForced = this.#forced.has(name);
+    const isForced = this.#isForced(name);
     if (was === undefined) return;
     if (was.pending !== undefined && is?.pending === undefined) mark('changed-when-expired');
     if (structureOf(was) === structureOf(is)) return;

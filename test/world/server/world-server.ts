@@ -52,7 +52,7 @@ export interface WorldServerOptions {
 /** The one manifest of the host. */
 export const manifestName = 'worker';
 const manifest = {
-  ...parseManifest('worker.yaml', 'version: 1\nservice: /w/*\nexec: /bin/worker\nreadyMs: 3000\n'),
+  ...parseManifest('worker.yaml', 'version: 1\nservice: /w/*\nexec: /bin/worker\nreadyMs: 3000\nmaxInstances: 1\n'),
   program: '/bin/worker',
   account: undefined,
 };
@@ -207,9 +207,13 @@ export class WorldServer {
       case paths.remove: {
         const request = body as RemoveRequest;
         if (request.force === true) ledger.asked({ force: request.name });
-        const reply = await names.remove(request);
-        ledger.changed(request.name);
-        return reply;
+        try {
+          const reply = await names.remove(request);
+          ledger.changed(request.name);
+          return reply;
+        } finally {
+          ledger.forced(request.name);
+        }
       }
       case paths.launch:
         return launcher.launch(body as LaunchRequest, gone);
