@@ -48,7 +48,7 @@ export function changes(
 ): AsyncIterableIterator<Change> {
   // One entry a name: a reader that is late misses steps between, never where a name has come to.
   const queue = new Map<string, Change>();
-  const known = new Map<string, string>();
+  const known = new Map<string, Known>();
   const waiters: Waiter[] = [];
   let failure: unknown;
   let done = false;
@@ -132,18 +132,34 @@ export function changes(
   };
 }
 
+/** What was last seen of a name. */
+interface Known {
+  readonly resolution: unknown;
+  readonly print: string;
+}
+
+function isFrozen(resolution: unknown): boolean {
+  return Object.isFrozen(resolution) && Object.isFrozen((resolution as { endpoints?: unknown }).endpoints);
+}
+
 /** What is new in a snapshot, and takes it over. */
-function difference(known: Map<string, string>, snapshot: Snapshot): Change[] {
+function difference(known: Map<string, Known>, snapshot: Snapshot): Change[] {
   const entries: Iterable<[string, unknown]> = snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   const found: Change[] = [];
   const seen = new Set<string>();
   for (const [name, resolution] of entries) {
+    // What cannot have changed need not be read again.
+    if (known.get(name)?.resolution === resolution && isFrozen(resolution)) {
+      seen.add(name);
+      continue;
+    }
     const checked = checkResolution(resolution, name);
     if (checked.kind === 'absent') continue;
     seen.add(name);
     const print = JSON.stringify([checked.kind, checked.canonical, checked.endpoints, checked.policy]);
-    if (known.get(name) === print) continue;
-    known.set(name, print);
+    const isNew = known.get(name)?.print !== print;
+    known.set(name, { resolution, print });
+    if (!isNew) continue;
     found.push({
       type: 'put',
       name,

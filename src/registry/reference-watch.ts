@@ -13,6 +13,8 @@ import type { Servers } from '../wire/servers.js';
 import { WatchedGlobs, type Position } from './reference-globs.js';
 import { Session } from './reference-session.js';
 
+/** From the first watch to the opening of the stream, in ms. */
+const openAfterMs = 20;
 /** First pause after a stream that had been in order broke off, in ms; uniform from 0. */
 const firstPauseMs = 500;
 /** Pause after the second failure in a row; doubles from there. */
@@ -64,12 +66,15 @@ export class SharedWatch {
   #plan(): void {
     if (this.#planned || this.#closed) return;
     this.#planned = true;
-    this.#clock.afterArrivals(() => {
+    const plan = (): void => {
       this.#planned = false;
       if (this.#isIdle()) this.#session?.stop();
       else if (this.#running) this.#session?.adjust();
       else this.#run();
-    });
+    };
+    // A first look-up is under way as a rule, and what comes after it has more of a hurry than a stream.
+    if (this.#running) this.#clock.afterArrivals(plan);
+    else this.#clock.setTimer(plan, openAfterMs).setRef(false);
   }
 
   #isIdle(): boolean {

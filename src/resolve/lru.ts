@@ -3,6 +3,12 @@ import { LRUCache } from 'lru-cache';
 import type { Answer } from '../core/answer.js';
 import type { Clock } from '../core/clock.js';
 
+/** A bound on the number of entries, told as one on size: lru-cache sets aside memory for all of `max` at once. */
+const upTo = (most: number): { maxSize: number; sizeCalculation: () => number } => ({
+  maxSize: most,
+  sizeCalculation: () => 1,
+});
+
 /** Answers by name. */
 export interface AnswerStore {
   /** The answer, while it may be used. */
@@ -16,7 +22,7 @@ export interface AnswerStore {
 /** Keeps at most `maxNames` answers, those least recently asked for go first. */
 export function answerStore(clock: Clock, maxNames: number): AnswerStore {
   const cache = new LRUCache<string, Answer>({
-    max: maxNames,
+    ...upTo(maxNames),
     perf: { now: () => clock.now() },
     ttlResolution: 0,
     ttl: 1,
@@ -63,7 +69,7 @@ export function recentlyUsed<V extends object>(
   onForgotten: (value: V) => void,
 ): RecentlyUsed<V> {
   const cache = new LRUCache<string, V>({
-    max,
+    ...upTo(max),
     dispose: (value, _key, reason) => {
       if (reason === 'evict') onForgotten(value);
     },

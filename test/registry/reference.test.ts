@@ -24,6 +24,9 @@ function clerkOf(servers: readonly FakeRegistry[], clock: FakeRuntime): Required
   });
 }
 
+/** So long after the first watch the stream is opened, in ms. */
+const openMs = 20;
+
 const ask = (registry: Registry, name: string) =>
   Promise.resolve(registry.resolve(name, { signal: new AbortController().signal, suspects: new Set() }));
 
@@ -173,26 +176,26 @@ test('all watches share one stream, which is told of them once for each turn', a
   const all = watched(registry, '/**');
   const one = watched(registry, '/x');
   const none = watched(registry, '/y');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(server.asked.map(({ path }) => path)).toEqual(['/v1/watch']);
   expect([all.seen, one.seen, none.seen]).toEqual([[{ '/x': 'x1' }], [{ '/x': 'x1' }], [{ '/y': '-' }]]);
 
   const more = [watched(registry, '/z'), watched(registry, '/w')];
   one.stop();
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(server.asked.slice(1).map(({ what }) => what)).toEqual([
     { watch: 'watch-1', remove: ['/x'] },
     { watch: 'watch-1', add: ['/z', '/w'] },
   ]);
   server.put('/z', ['z1']);
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(more[0]!.seen).toEqual([{ '/z': '-' }, { '/z': 'z1' }]);
   expect(all.seen.at(-1)).toEqual({ '/x': 'x1', '/z': 'z1' });
   expect(one.seen).toHaveLength(1);
   expect(server.streams.size).toBe(1);
 
   for (const { stop } of [all, none, ...more]) stop();
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(server.streams.size).toBe(0);
   expect(runtime.holdingTimers).toBe(0);
 });
@@ -201,11 +204,11 @@ test('a second watch of a glob gets the picture that is there, without a word to
   const { runtime, servers, registry } = world();
   servers[0]!.put('/x', ['x1']);
   watched(registry, '/x');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   const asked = servers[0]!.asked.length;
   const second = watched(registry, '/x');
   expect(second.seen).toEqual([]);
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(second.seen).toEqual([{ '/x': 'x1' }]);
   expect(servers[0]!.asked).toHaveLength(asked);
 });
@@ -215,13 +218,13 @@ test('a watch that is ended and begun again before the server was told starts fr
   servers[0]!.put('/x', ['x1']);
   watched(registry, '/**');
   const first = watched(registry, '/x');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   first.stop();
   const again = watched(registry, '/x');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(again.seen).toEqual([{ '/x': 'x1' }]);
   servers[0]!.put('/x', ['x2']);
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(again.seen.at(-1)).toEqual({ '/x': 'x2' });
 });
 
@@ -230,7 +233,7 @@ test('a stream that broke goes on where it was, or is told anew; the old picture
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen, errors } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   server.cut();
   await runtime.advance(500);
   expect(server.asked.at(-1)?.what).toMatchObject({ since: { incarnation: 'first', revision: '1' } });
@@ -249,13 +252,13 @@ test('a server that has lost its memory is told apart from one whose services ar
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   server.forgetAll();
   await runtime.advance(500);
   expect(server.asked.at(-1)?.what).toMatchObject({ since: { incarnation: 'first' } });
   expect(seen.at(-1)).toEqual({});
   server.put('/x', ['x2']);
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(seen.at(-1)).toEqual({ '/x': 'x2' });
 });
 
@@ -265,9 +268,9 @@ test('after a resync the picture is whole before it is shown', async () => {
   server.put('/x', ['x1']);
   server.put('/y', ['y1']);
   const { seen } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   server.resync();
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(seen).toEqual([
     { '/x': 'x1', '/y': 'y1' },
     { '/x': 'x1', '/y': 'y1' },
@@ -282,7 +285,7 @@ test('a link by its own name is what is behind it; with wildcards it is a link, 
   registry.watch('/**', (snapshot) => answers.push(Object.fromEntries(snapshot as ReadonlyMap<string, any>)));
   for (const name of ['/a', '/a/b'])
     registry.watch(name, (snapshot) => byName.set(name, (snapshot as ReadonlyMap<string, any>).get(name)));
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   const [stream] = [...server.streams];
   const trail = [{ name: '/a', kind: 'link', promiseMs: 5_000 }];
   const behind = {
@@ -304,7 +307,7 @@ test('a link by its own name is what is behind it; with wildcards it is a link, 
     });
   put('/a', '/c');
   put('/a/b', '/c/b');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(answers.at(-1)).toEqual({ '/a': { kind: 'link', target: '/c', promiseMs: 5_000 } });
   expect(byName.get('/a')).toMatchObject({ kind: 'bound', canonical: '/c' });
   expect(byName.get('/a/b')).toMatchObject({ kind: 'bound', canonical: '/c/b' });
@@ -315,11 +318,11 @@ test('a resync may begin further back than the stream was', async () => {
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   const [stream] = [...server.streams];
   stream!.listener.onEvent({ type: 'resync', id: 'first:0', data: { reason: 'a gap' } });
   stream!.listener.onEvent({ type: 'current', id: 'first:1', data: { globs: ['/*'] } });
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(seen).toEqual([{ '/x': 'x1' }, {}]);
   expect(server.streams.size).toBe(1);
 });
@@ -329,7 +332,7 @@ test('a stream that is silent for two and a half heartbeats is opened again', as
   const [server] = servers as [FakeRegistry];
   server.heartbeatMs = 1_000;
   const { seen } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   for (let beat = 0; beat < 10; beat++) {
     await runtime.advance(1_000);
     server.beat();
@@ -353,7 +356,7 @@ test('an outage is told once to each watch, and a new one again', async () => {
   const { runtime, servers, registry } = world();
   const [server] = servers as [FakeRegistry];
   const { errors } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   for (let outage = 1; outage <= 2; outage++) {
     server.down = true;
     server.cut();
@@ -372,7 +375,7 @@ test('a watch moves on to another server, and is told everything by that one', a
   a.put('/x', ['a1']);
   b.put('/x', ['b1']);
   const { seen, errors } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   a.down = true;
   a.cut();
   await runtime.advance(1_000);
@@ -385,7 +388,7 @@ test('a revision that goes back within an incarnation is not believed: everythin
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen } = watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   const [stream] = [...server.streams];
   stream!.listener.onEvent({ type: 'delete', id: 'first:0', data: { name: '/x' } });
   server.streams.clear();
@@ -400,7 +403,7 @@ test('more globs than fit into one message are told in several', async () => {
   const [server] = servers as [FakeRegistry];
   const long = 'a'.repeat(60);
   const watches = Array.from({ length: 2_000 }, (_, i) => watched(registry, `/${long}/n${i}`));
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   for (const { what } of server.asked) expect(JSON.stringify(what).length).toBeLessThanOrEqual(65_536);
   expect(server.asked.length).toBeGreaterThan(2);
   expect(watches.every(({ seen }) => seen.length === 1)).toBe(true);
@@ -413,7 +416,7 @@ test('after a break the globs of later messages are told anew too', async () => 
   const last = `/${long}/n1999`;
   server.put(last, ['x1']);
   const watches = Array.from({ length: 2_000 }, (_, i) => watched(registry, `/${long}/n${i}`));
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   expect(watches.at(-1)?.seen).toEqual([{ [last]: 'x1' }]);
   server.cut();
   server.remove(last);
@@ -424,7 +427,7 @@ test('after a break the globs of later messages are told anew too', async () => 
 test('a closed registry watches no more', async () => {
   const { runtime, servers, registry } = world();
   watched(registry, '/*');
-  await runtime.advance(0);
+  await runtime.advance(openMs);
   await registry.close();
   servers[0]!.put('/x', ['x1']);
   await runtime.advance(60_000);
@@ -439,7 +442,7 @@ test.each([200, 3_000, 20_000])(
     const server = new FakeRegistry(runtime);
     const clerks = Array.from({ length: 1_000 }, () => clerkOf([server], runtime));
     for (const clerk of clerks) watched(clerk, '/x');
-    await runtime.advance(0);
+    await runtime.advance(openMs);
     server.down = true;
     server.cut();
     await runtime.advance(downMs);

@@ -123,16 +123,19 @@ class DiskStore implements Store {
       // `load` has begun and is not over, or failed.
       if (this.#level === undefined)
         throw new ClerkError('CONFIG_INVALID', `Data folder ${shown(this.#folder)} is not open`);
-      const batch = changes.map(({ key, value }) => {
+      // A chained batch: a list would be copied and checked again for every record.
+      const batch = this.#level.batch();
+      for (const { key, value } of changes) {
         if (value === undefined) {
           this.#census.remove(key);
-          return { type: 'del' as const, key };
+          batch.del(key);
+        } else {
+          this.#census.put(key, value);
+          batch.put(key, sealed(key, value));
         }
-        this.#census.put(key, value);
-        return { type: 'put' as const, key, value: sealed(key, value) };
-      });
-      batch.push({ type: 'put', key: censusKey, value: sealed(censusKey, this.#census.text) });
-      await this.#level.batch(batch, { sync: true });
+      }
+      batch.put(censusKey, sealed(censusKey, this.#census.text));
+      await batch.write({ sync: true });
     } catch (error) {
       // What reached the disk is unknown; only reading it again, at the next start, can tell.
       this.#failure = new ClerkError(

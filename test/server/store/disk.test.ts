@@ -95,8 +95,9 @@ test('after a write that failed there is no other', async () => {
   let full = false;
   class Full extends ClassicLevel {
     override batch(...args: unknown[]): never {
-      if (full) return Promise.reject(new Error('No space left on device')) as never;
-      return (super.batch as (...all: unknown[]) => never)(...args);
+      const batch = (super.batch as (...all: unknown[]) => any)(...args);
+      if (full) batch.write = () => Promise.reject(new Error('No space left on device'));
+      return batch as never;
     }
   }
   const module = { ClassicLevel: Full } as unknown as Awaited<
