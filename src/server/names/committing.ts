@@ -47,6 +47,8 @@ export interface Committing {
   readonly surroundings: Surroundings;
   /** The revision of the durable state. */
   readonly revision: () => number;
+  /** These are being written; whether they are there in the end is not known when that fails. */
+  readonly writing: (changes: readonly Change[]) => void;
   /** Takes over what is durable: all changes, then tells of them. */
   readonly apply: (batch: readonly Applied[], changes: readonly Change[], revision: number) => void;
 }
@@ -106,7 +108,7 @@ export class Committer {
   }
 
   async #commit(jobs: readonly Job[]): Promise<void> {
-    const { store, view, apply } = this.#world;
+    const { store, view, writing, apply } = this.#world;
     const overlay = new Overlay(view);
     const verdicts: Verdict[] = [];
     const batch: Applied[] = [];
@@ -125,6 +127,7 @@ export class Committer {
       }
     }
     if (overlay.changes.length > 0) {
+      writing(overlay.changes);
       try {
         await store.write([...recordsOf(overlay.changes, revision)]);
       } catch (cause) {

@@ -14,6 +14,8 @@ export const marginMs = 250;
 export class Promises {
   /** By name: when an entry that is frozen changes, monotonic ms. */
   readonly #frozen = new Map<string, number>();
+  /** Entries whose change is being written: nothing is promised of them until it is there. */
+  readonly #changing = new Set<string>();
   readonly #tables: Tables;
   readonly #clock: Clock;
 
@@ -22,15 +24,20 @@ export class Promises {
     this.#clock = clock;
   }
 
-  /** Whether an entry is frozen; most of the time none is. */
-  isFrozen(place: Place): boolean {
-    return this.#frozen.size > 0 && this.#frozen.has(place.name);
+  /** Whether an entry is frozen, or is just being changed; most of the time none is. */
+  isFrozen({ name }: Place): boolean {
+    return (
+      (this.#frozen.size > 0 && this.#frozen.has(name)) ||
+      (this.#changing.size > 0 && this.#changing.has(name))
+    );
   }
 
   /** For how long an entry may not change yet, in ms; 0 when it may. */
   remaining(name: string, promiseMs: number): number {
     const givenAt = this.#tables.places.get(name)?.givenAt ?? 0;
     const until = this.#frozen.get(name);
+    // Its change is on its way: nothing is left.
+    if (until === Infinity) return 0;
     if (until !== undefined) return Math.max(0, until - this.#clock.now());
     if (givenAt === 0 || promiseMs === 0) return 0;
     return Math.max(0, givenAt + promiseMs + marginMs - this.#clock.now());
@@ -39,8 +46,10 @@ export class Promises {
   /** What a look-up at this moment may promise of an entry; the caller says that it did with {@link give}. */
   promised(place: Place): number {
     const { promiseMs } = place.record;
+    if (this.#changing.size > 0 && this.#changing.has(place.name)) return 0;
     const until = this.#frozen.size === 0 ? undefined : this.#frozen.get(place.name);
     if (until === undefined) return promiseMs;
+    if (until === Infinity) return 0;
     return Math.max(0, Math.min(promiseMs, Math.floor(until - marginMs - this.#clock.now())));
   }
 
@@ -59,12 +68,22 @@ export class Promises {
     this.#frozen.set(name, until);
   }
 
+  /** The change of an entry is being written: what was promised of it is over, and nothing new is promised. */
+  changing(name: string): void {
+    this.#changing.add(name);
+  }
+
+  /** All that was being written is there. */
+  changed(): void {
+    this.#changing.clear();
+  }
+
   /** It changed, or will not. */
   thaw(name: string): void {
     this.#frozen.delete(name);
   }
 
-  /** When a frozen entry changes, by name. */
+  /** When a frozen entry changes, by name; `Infinity` while its change is on its way. */
   frozen(): ReadonlyMap<string, number> {
     return this.#frozen;
   }

@@ -112,7 +112,13 @@ export class Names implements NameService {
       view: tables,
       surroundings,
       revision: () => position.revision,
-      apply: (batch, all, next) => this.#apply(batch, all, next),
+      writing: (all) => {
+        for (const change of all) if (change.kind === 'entry') promises.changing(change.name);
+      },
+      apply: (batch, all, next) => {
+        promises.changed();
+        this.#apply(batch, all, next);
+      },
     });
     this.#time = new Timekeeper({
       clock: runtime,
@@ -283,11 +289,16 @@ export class Names implements NameService {
         versions.set(change.name, places.get(change.name)?.version);
     for (const change of changes) this.#tables.apply(change);
     this.#position.revision = revision;
+    // How long an entry waits only its own last change says, not what else of its name is in the batch.
+    const waits = new Map<string, number>();
+    for (const { planned } of batch)
+      for (const change of planned.changes)
+        if (change.kind === 'entry') waits.set(change.name, planned.inMs);
     const touched = new Set<string>();
     for (const { planned } of batch)
       for (const change of planned.changes) {
         if (change.kind !== 'entry' && change.kind !== 'endpoint') continue;
-        this.#time.look(change.name, planned.inMs);
+        this.#time.look(change.name, waits.get(change.name));
         if (places.get(change.name)?.version === versions.get(change.name)) continue;
         touched.add(change.name);
         if (change.kind === 'entry' && change.record?.kind === 'directory')

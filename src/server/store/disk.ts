@@ -8,7 +8,7 @@
  * @see promises C5.1, C5.7, A23, A24
  */
 import { chmod, lstat, mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { ClassicLevel } from 'classic-level';
 import { ClerkError, reasonOf } from '../../core/errors.js';
 import { shown } from '../../core/shown.js';
@@ -168,7 +168,7 @@ async function prepare(folder: string): Promise<void> {
     throw new ClerkError('FORBIDDEN', `Data folder ${shown(folder)} ${why}`);
   };
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
   } catch (error) {
     throw new ClerkError(
       'CONFIG_INVALID',
@@ -187,4 +187,25 @@ async function prepare(folder: string): Promise<void> {
   if ((found.mode & 0o022) !== 0)
     refuse('can be written by others, who may have put anything into it; look into it, then chmod 700 it');
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
+}
+
+/** Makes a folder and what is missing above it. Node's own way goes round for ever where nothing can be made, as in `/proc`. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') {
+      if ((await lstat(folder)).isFile()) throw error;
+      return;
+    }
+    const above = dirname(folder);
+    const isThere = await lstat(above).then(
+      () => true,
+      () => false,
+    );
+    if (code !== 'ENOENT' || isThere) throw error;
+    await makeFolder(above);
+    await mkdir(folder, { mode: 0o700 });
+  }
 }

@@ -245,3 +245,11 @@ test('a writer that is killed at any moment has lost nothing it acknowledged, an
     acknowledged = written;
   }
 });
+
+test('a folder that cannot be made is refused, also where the system only says that it is not there', async () => {
+  await expect(diskStore('/proc/clerk/data').load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  const folder = scratch('deep/er/data');
+  const store = diskStore(folder);
+  await store.load();
+  await store.close();
+});
