@@ -140,9 +140,9 @@ describe('what is refused before anything is sent', () => {
 
   test.each<[string, unknown]>([
     ['an unknown option', { registry: {}, retries: 3 }],
-    ['an option of a later version', { registry: {}, snapshotFile: 'names.json' }],
-    ['no registry', {}],
-    ['an address for a registry', { registry: 'http://127.0.0.1:4711' }],
+    ['an option of a later version', { registry: {}, tickets: 'required' }],
+    ['a registry of a later version', { registry: 'etcd://127.0.0.1:2379/clerk' }],
+    ['an address of a registry with a path', { registry: 'http://127.0.0.1:4711/v1' }],
     ['connections of 0', { registry: {}, connections: 0 }],
     ['connections of 10,001', { registry: {}, connections: 10_001 }],
     ['maxPending of 0', { registry: {}, maxPending: 0 }],
@@ -151,7 +151,7 @@ describe('what is refused before anything is sent', () => {
     ['a dispatcher without dispatch', { registry: {}, dispatcher: {} }],
     ['a key without a slash', { registry: { 'shop/orders': [] } }],
     ['an address with a path', { registry: { '/shop/orders': 'http://127.0.0.1:80/path' } }],
-    ['nothing at all', undefined],
+    ['null for options', null],
   ])('createClerk with %s', (_what, options) => {
     expect(() => createClerk(options as ClerkOptions)).toThrow(
       expect.objectContaining({ name: 'ClerkError', code: 'CONFIG_INVALID' }) as Error,
