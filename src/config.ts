@@ -2,10 +2,10 @@
  * Every default with its unit and range. What a program writes is loose and friendly; it is turned once into a frozen,
  * complete configuration, or refused with an error that says what to write instead. Nothing below checks again.
  */
-import { parseAddress } from './core/address.js';
+import { parseAddress, type Address } from './core/address.js';
 import { kinds, type Kind } from './core/call.js';
 import type { Factory } from './core/factory.js';
-import { ClerkError } from './core/errors.js';
+import { ClerkError, reasonOf } from './core/errors.js';
 import type { Logger } from './core/logger.js';
 import { absoluteName, parseName } from './core/name.js';
 import type { Policy, PolicyFunction, PolicyWord } from './core/policy.js';
@@ -114,8 +114,7 @@ const laterBindKeys = ['hedge', 'tickets'];
  *
  * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` (root)
  */
-export function configOf(written: ClerkOptions | undefined): Config {
-  const options = written ?? {};
+export function configOf(options: ClerkOptions): Config {
   const given = objectOf(options, 'createClerk');
   refuseUnknown(given, clerkKeys, laterClerkKeys, 'createClerk');
   for (const key of ['undici', 'runtime', 'tls'] as const)
@@ -221,7 +220,7 @@ function registryOf(given: unknown): Config['registry'] {
     return given as Registry | StaticAddresses;
   const written = process.env.CLERK_REGISTRY;
   const isFromOutside = given === undefined && written !== undefined && written !== '';
-  const where = isFromOutside ? 'CLERK_REGISTRY' : "createClerk's registry";
+  const where = isFromOutside ? '$CLERK_REGISTRY' : "createClerk's registry";
   const list: unknown = isFromOutside ? written.split(',') : given === undefined ? defaults.registry : given;
   const urls = (Array.isArray(list) ? list : [list]) as readonly unknown[];
   if (urls.length === 0) throw refused(`${where} is an empty list; give it an address, or leave it out`);
@@ -238,10 +237,18 @@ function serverOf(url: unknown, where: string): string {
     throw refused(
       `${where} has an address of the form '${scheme}:', which this version does not support yet; give the address of a registry server`,
     );
-  const { protocol, text } = parseAddress(url.trim());
+  const { protocol, text } = addressOf(url.trim(), where);
   if (protocol === 'tcp')
     throw refused(`${where} has the address '${text}'; it must begin with http: or https:`);
   return text;
+}
+
+function addressOf(url: string, where: string): Address {
+  try {
+    return parseAddress(url);
+  } catch (error) {
+    throw new ClerkError('CONFIG_INVALID', `${where}: ${reasonOf(error)}`, { cause: error });
+  }
 }
 
 function objectOf(value: unknown, where: string): Record<string, unknown> {

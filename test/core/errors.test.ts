@@ -49,6 +49,7 @@ test('the mark that makes it known is in nobody’s way', () => {
     'execution',
     'name',
     'outcomes',
+    'remainingMs',
     'statusCode',
   ]);
   expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'LIMIT', execution: 'none' });

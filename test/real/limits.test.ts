@@ -352,3 +352,9 @@ describe('closing', () => {
     expect((await thrown(third.resolve('/shop/orders'))).code).toBe('CLOSED');
   });
 });
+
+test('an address in $CLERK_REGISTRY that is none is told with its place', () => {
+  vi.stubEnv('CLERK_REGISTRY', 'banana');
+  expect(() => createClerk()).toThrow(/^\$CLERK_REGISTRY: Address 'banana'/);
+  vi.unstubAllEnvs();
+});
