@@ -1,6 +1,6 @@
 /** Bounds, refusals and endings: what the clerk does not take, and how it closes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   createClerk,
   isClerkError,
