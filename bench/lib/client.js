@@ -5,6 +5,7 @@
 import { Session } from 'node:inspector/promises';
 import { answering } from './children.js';
 import { now, sleep } from './clock.js';
+import { seeded, shuffled } from './stats.js';
 import { ways } from './ways.js';
 
 /** @type {import('./ways.js').Way} */
@@ -45,30 +46,44 @@ async function closedLoop({ call }, { calls, concurrency }) {
 }
 
 /**
- * Two ways in turn, in short rounds: each goes first in every other round, so that whatever the machine does meanwhile,
- * and whatever garbage one leaves for the other, meets both alike.
+ * Two ways in turn, in short rounds. Each is made twice, the second time in reverse order, since what is made later is
+ * slower by a few percent, even against itself; and the four are called in a new random order in each round, since
+ * whoever comes after itself finds its own connections in the caches, and garbage is collected at a beat of its own.
  *
- * @param {{ ways: { way: string, origins: string[] }[], subject?: string, loads: import('./rounds.js').Load[] }} input
- * @returns {Promise<import('./rounds.js').Rounds[][]>} by load, then by way
+ * @param {{ base: Made, rival: Made, rivalFirst: boolean, subject?: string, seed: number, loads: import('./rounds.js').Load[] }} input
+ * @returns {Promise<import('./rounds.js').Duel[]>} by load
+ * @typedef {{ way: string, origins: string[] }} Made
  */
-async function duel({ ways: pair, subject, loads }) {
-  const both = [];
-  for (const { way: name, origins } of pair) both.push(await ways[name](origins, subject));
+async function duel({ base, rival, rivalFirst, subject, seed, loads }) {
+  const random = seeded(seed);
+  /** @type {{ side: 'base' | 'rival', way: import('./ways.js').Way }[]} */
+  const four = [];
+  /** @type {('base' | 'rival')[]} */
+  const order = rivalFirst ? ['rival', 'base'] : ['base', 'rival'];
+  for (const side of [...order, ...order.toReversed()]) {
+    const { way: name, origins } = side === 'base' ? base : rival;
+    four.push({ side, way: await ways[name](origins, subject) });
+  }
   const results = [];
   for (const { concurrency, rounds, calls, warmCalls } of loads) {
-    for (const one of [...both, ...both]) await closedLoop(one, { calls: warmCalls, concurrency });
-    /** @type {import('./rounds.js').Rounds[]} */
-    const samples = both.map(() => ({ cpuUs: [], wallUs: [] }));
+    for (const { way: one } of [...four, ...four]) await closedLoop(one, { calls: warmCalls, concurrency });
+    /** @type {import('./rounds.js').Duel} */
+    const samples = { base: { cpuUs: [], wallUs: [] }, rival: { cpuUs: [], wallUs: [] } };
     for (let round = 0; round < rounds; round++) {
-      for (const side of round % 2 === 0 ? [0, 1] : [1, 0]) {
-        const { cpuUs, wallUs } = await closedLoop(both[side], { calls, concurrency });
-        samples[side].cpuUs.push(cpuUs);
-        samples[side].wallUs.push(wallUs);
+      const sums = { base: { cpuUs: 0, wallUs: 0 }, rival: { cpuUs: 0, wallUs: 0 } };
+      for (const { side, way: one } of shuffled(four, random)) {
+        const { cpuUs, wallUs } = await closedLoop(one, { calls, concurrency });
+        sums[side].cpuUs += cpuUs / 2;
+        sums[side].wallUs += wallUs / 2;
+      }
+      for (const side of order) {
+        samples[side].cpuUs.push(sums[side].cpuUs);
+        samples[side].wallUs.push(sums[side].wallUs);
       }
     }
     results.push(samples);
   }
-  await Promise.all(both.map(({ close }) => close()));
+  await Promise.all(four.map(({ way: one }) => one.close()));
   return results;
 }
 

@@ -1,15 +1,15 @@
 /**
  * What a call costs, side by side: two ways in one process, in short rounds taken in turn, so that a machine that is busy now
- * and idle then treats both alike. A ratio compares two rounds that lie next to each other. Several processes for each pair,
- * begun in an order shuffled by the seed, since the optimiser's luck lasts as long as a process.
+ * and idle then treats both alike. A ratio compares what lies next to each other. Several processes for each pair, begun
+ * in an order shuffled by the seed, since the optimiser's luck lasts as long as a process.
  */
 import { Child } from './children.js';
 import { seeded, shuffled, spread } from './stats.js';
 
 /** @typedef {{ way: string, servers: number }} Contestant */
-/** @typedef {{ concurrency: number, rounds: number, calls: number, warmCalls: number }} Load - rounds of so many calls of each way, in each process */
+/** @typedef {{ concurrency: number, rounds: number, calls: number, warmCalls: number }} Load - rounds of twice so many calls of each way, in each process */
 /** @typedef {Record<'cpuUs' | 'wallUs', number[]>} Rounds - per call, round by round */
-/** @typedef {{ base: Rounds, rival: Rounds }} Duel - the same rounds of both */
+/** @typedef {Record<'base' | 'rival', Rounds>} Duel - the same rounds of both */
 
 /**
  * @typedef {object} Contest
@@ -33,32 +33,33 @@ export async function contest(context, { contestants, pairs, loads, generations,
   );
   const { child: server, origins } = await context.serve(['a', 'b', 'c'].map((replica) => ({ replica })));
   try {
+    const made = (key) => ({
+      way: contestants[key].way,
+      origins: origins.slice(0, contestants[key].servers),
+    });
     const began = performance.now();
     for (let generation = 1; generation <= generations; generation++) {
       const spent = (performance.now() - began) / 1_000;
       // The same for all, whatever the figures say so far: a busy machine gets fewer rounds, not other ones.
-      if (generation > 1 && (spent * generation) / (generation - 1) > seconds) break;
+      // Always an even number of them, since who is made first is favoured, and that changes with each.
+      if (generation % 2 === 1 && generation > 1 && (spent * (generation + 1)) / (generation - 1) > seconds)
+        break;
       for (const pair of shuffled(pairs, random)) {
-        const keys = [pair.base, pair.rival];
-        // Who is made first, and so optimised first, changes from process to process.
-        if (generation % 2 === 0) keys.reverse();
         const client = new Child('./client.js');
         try {
+          /** @type {Duel[]} */
           const byLoad = await client.ask('duel', {
-            ways: keys.map((key) => ({
-              way: contestants[key].way,
-              origins: origins.slice(0, contestants[key].servers),
-            })),
+            base: made(pair.base),
+            rival: made(pair.rival),
+            rivalFirst: generation % 2 === 0,
             subject: context.subject,
+            seed: context.seed + generation,
             loads,
           });
-          byLoad.forEach((sides, i) => {
-            const [base, rival] = generation % 2 === 0 ? [sides[1], sides[0]] : sides;
-            const duel = /** @type {Duel[]} */ (results.get(loads[i].concurrency))[pairs.indexOf(pair)];
-            for (const measure of measures) {
-              duel.base[measure].push(...base[measure]);
-              duel.rival[measure].push(...rival[measure]);
-            }
+          byLoad.forEach((rounds, i) => {
+            const all = /** @type {Duel[]} */ (results.get(loads[i].concurrency))[pairs.indexOf(pair)];
+            for (const side of sides)
+              for (const measure of measures) all[side][measure].push(...rounds[side][measure]);
           });
         } finally {
           await client.end();
@@ -72,6 +73,7 @@ export async function contest(context, { contestants, pairs, loads, generations,
   return results;
 }
 
+const sides = /** @type {const} */ (['base', 'rival']);
 const measures = /** @type {const} */ (['cpuUs', 'wallUs']);
 /** @returns {Rounds} */
 const none = () => ({ cpuUs: [], wallUs: [] });

@@ -15,7 +15,7 @@ export const run = (context) =>
   contestRow(context, {
     plot: 'p1',
     title: 'P1  One warm request',
-    calls: 2_000,
+    calls: 1_000,
     seconds: 60,
     contestants: {
       pool: { way: 'pool', servers: 1 },

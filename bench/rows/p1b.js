@@ -9,7 +9,7 @@ export const run = (context) =>
   contestRow(context, {
     plot: 'p1b',
     title: 'P1b  One whole JSON body',
-    calls: 2_000,
+    calls: 1_000,
     seconds: 30,
     contestants: {
       pool: { way: 'pool-json', servers: 1 },

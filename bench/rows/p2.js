@@ -15,7 +15,7 @@ export const run = (context) =>
   contestRow(context, {
     plot: 'p2',
     title: 'P2  One warm fetch',
-    calls: 800,
+    calls: 400,
     seconds: 60,
     contestants: {
       agent: { way: 'fetch-agent', servers: 1 },

@@ -100,34 +100,38 @@ function endNow(pid: number): void {
   }
 }
 
-test('200 callers cause one start, which outlives the server and is known to the next', { timeout: 60_000 }, async () => {
-  const host = new Host();
-  host.openGate();
-  await host.serve();
-  await host.defined();
-  const answered = (await Promise.all([1, 2, 3, 4].map(() => answers(host.url, 50)))).flat();
-  expect(answered).toHaveLength(200);
-  const [{ pid, child }] = host.told as [Told];
-  expect(new Set(answered)).toEqual(new Set([String(pid)]));
-  expect(host.told).toHaveLength(1);
+test(
+  '200 callers cause one start, which outlives the server and is known to the next',
+  { timeout: 60_000 },
+  async () => {
+    const host = new Host();
+    host.openGate();
+    await host.serve();
+    await host.defined();
+    const answered = (await Promise.all([1, 2, 3, 4].map(() => answers(host.url, 50)))).flat();
+    expect(answered).toHaveLength(200);
+    const [{ pid, child }] = host.told as [Told];
+    expect(new Set(answered)).toEqual(new Set([String(pid)]));
+    expect(host.told).toHaveLength(1);
 
-  const [endpoint] = await host.endpoints();
-  host.server.child.kill('SIGKILL');
-  await host.server.ended;
-  expect(await (await fetch(endpoint!.addresses[0]!)).json()).toEqual({ pid });
+    const [endpoint] = await host.endpoints();
+    host.server.child.kill('SIGKILL');
+    await host.server.ended;
+    expect(await (await fetch(endpoint!.addresses[0]!)).json()).toEqual({ pid });
 
-  await host.serve(new URL(host.url).port);
-  expect((await host.post('launch', { name })).body).toMatchObject({
-    started: false,
-    endpoints: [{ id: endpoint!.id }],
-  });
-  expect(await answers(host.url, 1)).toEqual([String(pid)]);
-  expect(host.told).toHaveLength(1);
+    await host.serve(new URL(host.url).port);
+    expect((await host.post('launch', { name })).body).toMatchObject({
+      started: false,
+      endpoints: [{ id: endpoint!.id }],
+    });
+    expect(await answers(host.url, 1)).toEqual([String(pid)]);
+    expect(host.told).toHaveLength(1);
 
-  expect((await host.post('stop', { name })).body).toEqual({ stopped: 1 });
-  expect([pid, child].map(lives)).toEqual([false, false]);
-  expect(await host.endpoints()).toEqual([]);
-});
+    expect((await host.post('stop', { name })).body).toEqual({ stopped: 1 });
+    expect([pid, child].map(lives)).toEqual([false, false]);
+    expect(await host.endpoints()).toEqual([]);
+  },
+);
 
 test('a ticket is worth something once, for one instance of one name', { timeout: 60_000 }, async () => {
   const host = new Host();

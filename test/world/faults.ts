@@ -227,9 +227,7 @@ export class Faults {
 
   #target(): Replica | undefined {
     const { random, replicas, services } = this.#options;
-    const targets = replicas
-      .of(random.one(services))
-      .filter(({ sheltered, ended }) => !sheltered && !ended);
+    const targets = replicas.of(random.one(services)).filter(({ sheltered, ended }) => !sheltered && !ended);
     return targets.length === 0 ? undefined : random.one(targets);
   }
 

@@ -4,13 +4,7 @@
  */
 
 /** Faults that only the real server and those who register with it can have. */
-export const serverFaults = [
-  'registry-loss',
-  'registry-cut',
-  'write-fails',
-  'takeover',
-  'redefine',
-] as const;
+export const serverFaults = ['registry-loss', 'registry-cut', 'write-fails', 'takeover', 'redefine'] as const;
 
 /** Faults that only a registry of the test's own can have. */
 export const portFaults: readonly FaultKind[] = ['registry-lie'];
@@ -109,7 +103,7 @@ export const happenings = [
   'watch-resynced',
   'launched',
   'launch-asked',
-  'launch-while-down',
+  'launch-shared',
 ] as const;
 
 export type Happening = (typeof happenings)[number];

@@ -4,11 +4,14 @@ import type { CallRecord } from './oracle.js';
 import type { Program } from './program.js';
 
 /** How long a world may take to come to rest, in ms. */
-const restMs = 60_000;
+const quietMs = 60_000;
+/** More where a launcher and a clerk each wait for a minute after failed starts. */
+const launchedMs = 20_000;
 
 /** Calls must succeed again: a few on the way, so that probing goes on, and then each of the last ones. */
 export async function comeToRest(world: Inhabited): Promise<void> {
-  const { runtime } = world;
+  const { runtime, shape } = world;
+  const restMs = quietMs + (shape.served && shape.startable !== undefined ? launchedMs : 0);
   const begin = runtime.now();
   const round = (): CallRecord[] =>
     world.programs.flatMap((program) =>

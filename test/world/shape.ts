@@ -42,7 +42,8 @@ export function drawShape(random: Dice, ofServer: Dice): Shape {
   const count = storm ? 1 : random.one([1, 1, 2, 3]);
   const isServed = ofServer.chance(0.5) && !storm;
   const served = {
-    leaseMs: ofServer.one([1_000, 1_000, 2_000, 3_000, 5_000, 10_000]),
+    // A holder that could not reach the server comes back after up to 5 s: a shorter lease may be over by then.
+    leaseMs: gentle ? 10_000 : ofServer.one([1_000, 1_000, 2_000, 3_000, 5_000, 10_000]),
     promiseMs: ofServer.one([0, 200, 1_000, 5_000, 5_000]),
   };
   return {

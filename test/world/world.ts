@@ -219,10 +219,12 @@ export class World implements Inhabited {
       names,
       replicas,
       truth,
-      isHealed: () => this.healed,
+      // Failures are held against a name for a minute.
+      isHealed: () => runtime.now() > shape.troubleMs - 5_000,
       messageDelayMs: () => this.faults.messageDelayMs(),
       isCutOff: (who) => this.faults.isCutOff(who),
       onTold: (clerk, name, count) => oracle.told(clerk, name, count),
+      onStarted: (clerk, id) => this.programs.find((program) => program.id === clerk)?.started.add(id),
       mark: (mark) => marks.hit(mark),
       violate: (promise, what) => oracle.violate(promise, what),
       log,

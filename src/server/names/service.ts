@@ -292,8 +292,7 @@ export class Names implements NameService {
     // How long an entry waits only its own last change says, not what else of its name is in the batch.
     const waits = new Map<string, number>();
     for (const { planned } of batch)
-      for (const change of planned.changes)
-        if (change.kind === 'entry') waits.set(change.name, planned.inMs);
+      for (const change of planned.changes) if (change.kind === 'entry') waits.set(change.name, planned.inMs);
     const touched = new Set<string>();
     for (const { planned } of batch)
       for (const change of planned.changes) {

@@ -26,7 +26,10 @@ const slow = {
 
 async function opened(): Promise<void> {
   while (!line.includes('\n')) await setTimeout(10);
-  appendFileSync(report, `${JSON.stringify({ pid: process.pid, child: child.pid, line: JSON.parse(line) })}\n`);
+  appendFileSync(
+    report,
+    `${JSON.stringify({ pid: process.pid, child: child.pid, line: JSON.parse(line) })}\n`,
+  );
   while (!existsSync(gate)) await setTimeout(10);
 }
 

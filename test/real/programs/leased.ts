@@ -13,6 +13,7 @@ const ad = await advertise({
   leaseMs: 1_000,
   drainOnSignal: false,
 });
-ad.on('lost', () => say('lost'));
-ad.on('registered', ({ again }) => say(again ? 'registered again' : 'registered'));
+let lost = 0;
+ad.on('lost', () => lost++);
+ad.on('registered', () => say('back', String(lost)));
 say('registered', String(ad.epoch));

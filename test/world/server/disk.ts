@@ -25,6 +25,8 @@ export class Disk {
   slowMs = 0;
   /** Writes fail. */
   failing = false;
+  /** Called in the midst of the next write. */
+  onNextWrite: (() => void) | undefined;
   readonly #options: DiskOptions;
   readonly #records = new Map<string, string>();
   /** Synced, and no server was told. */
@@ -40,10 +42,13 @@ export class Disk {
     return {
       load: () =>
         new Promise((resolve) => {
-          machine.setTimer(() => {
-            for (const changes of this.#untold.splice(0)) this.#options.onSafe(changes);
-            resolve(new Map(this.#records));
-          }, this.#options.random.between(1, 30));
+          machine.setTimer(
+            () => {
+              for (const changes of this.#untold.splice(0)) this.#options.onSafe(changes);
+              resolve(new Map(this.#records));
+            },
+            this.#options.random.between(1, 30),
+          );
         }),
       write: (changes) => this.#write(machine, changes),
       close: async () => undefined,
@@ -63,6 +68,9 @@ export class Disk {
     const from = runtime.now();
     if (this.slowMs > 0) mark('fault:registry-slow');
     let isSynced = false;
+    const interrupt = this.onNextWrite;
+    this.onNextWrite = undefined;
+    if (interrupt) runtime.setTimer(interrupt, ms * random.unit());
     const sync = runtime.setTimer(() => {
       // Of a write that fails nobody can say what of it is there.
       if (isFailing && random.chance(0.7)) return;

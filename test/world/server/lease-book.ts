@@ -38,6 +38,8 @@ export class LeaseBook {
   readonly #leases = new Map<string, Lease>();
   readonly #outages: Outage[] = [];
   #lives = 0;
+  /** Since when nothing can be written, or there is no server. */
+  #down: Outage | undefined;
   /** Most endpoints at a time. */
   #most = 0;
 
@@ -49,7 +51,16 @@ export class LeaseBook {
   opened(): boolean {
     const now = this.#options.now();
     for (const lease of this.#leases.values()) lease.from = now;
+    if (this.#down) this.#down.until = now;
+    this.#down = undefined;
     return ++this.#lives > 1;
+  }
+
+  /** From now on the server can do nothing, until another is opened. */
+  down(): void {
+    if (this.#down) return;
+    this.#down = { from: this.#options.now(), until: Infinity, isStop: false };
+    this.#outages.push(this.#down);
   }
 
   /** From `from` until now the server could do nothing. */
@@ -131,8 +142,9 @@ export class LeaseBook {
     const { from, leaseMs, name, id, isDraining } = lease;
     let most = leaseMs + (isDraining ? 250 : 0) + Math.max(leaseMs, 5_000) / 3 + 1_000;
     if (this.#most >= braked) most += leaseMs;
-    for (const { from: began, until, isStop } of this.#outages) {
-      if (until <= from) continue;
+    for (const { from: began, until: ended, isStop } of this.#outages) {
+      if (ended <= from) continue;
+      const until = Math.min(ended, now());
       // Of a stop it gives back a little more than it was: from when leases were looked at last.
       most += until - Math.max(began, from) + (isStop ? until - began + leaseMs / 8 + 500 : 0);
     }

@@ -77,6 +77,7 @@ export class Ledger {
 
   failed(): void {
     this.#isBroken = true;
+    this.leases.down();
     this.#options.mark('write-failed');
   }
 
@@ -88,14 +89,20 @@ export class Ledger {
     this.#leaving.clear();
     this.#forced.clear();
     if (revision !== String(picture.revision) || incarnation !== picture.incarnation)
-      violate('C5.1', `the server begins at ${incarnation}:${revision}, not ${picture.incarnation}:${picture.revision}`);
+      violate(
+        'C5.1',
+        `the server begins at ${incarnation}:${revision}, not ${picture.incarnation}:${picture.revision}`,
+      );
     const shown = new Map(entries.map(({ name, endpoints }) => [name, endpoints]));
     let live = 0;
     for (const name of new Set([...shown.keys(), ...picture.endpoints.keys()])) {
       const has = linesOf(picture.listed(name));
-      const shows = linesOf((shown.get(name) ?? []).map((each) => ({ ...each, draining: each.state === 'draining' })));
+      const shows = linesOf(
+        (shown.get(name) ?? []).map((each) => ({ ...each, draining: each.state === 'draining' })),
+      );
       live += picture.listed(name).length;
-      if (has !== shows) violate('C5.1', `after its start the server shows ${shows} of ${name}; safe is ${has}`);
+      if (has !== shows)
+        violate('C5.1', `after its start the server shows ${shows} of ${name}; safe is ${has}`);
     }
     if (this.leases.opened() && live > 0) mark('restart-with-leases');
   }
@@ -108,7 +115,8 @@ export class Ledger {
 
   /** A removal by force was made, or refused. */
   forced(name: string): void {
-    this.#forced.set(name, (this.#forced.get(name) ?? 1) - 1);
+    // Of one that was refused because the disk failed nobody knows, until the next server has looked.
+    if (!this.#isBroken) this.#forced.set(name, (this.#forced.get(name) ?? 1) - 1);
   }
 
   /** The answer to a look-up leaves the server. */
@@ -152,6 +160,10 @@ export class Ledger {
     this.#acknowledged(`the withdrawal of ${id}`);
     const name = this.picture.canonical(asked) ?? asked;
     const is = this.picture.endpoints.get(name)?.get(id);
+    if (is === undefined) {
+      const key = keyOf(name, id);
+      this.#withdrawn.set(key, Math.max(this.#withdrawn.get(key) ?? 0, epoch));
+    }
     if (is === undefined || is.epoch > epoch) return;
     if (now === true || !is.draining)
       violate('C5.1', `the withdrawal of ${id}, epoch ${epoch}, is acknowledged and not safe`);
@@ -216,7 +228,8 @@ export class Ledger {
     const { violate, mark, now } = this.#options;
     if (is === undefined) {
       // Its numbers go with it; that no number comes twice is looked at while it is there.
-      for (const key of [...this.#withdrawn.keys()]) if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
+      for (const key of [...this.#withdrawn.keys()])
+        if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
     }
     const isForced = this.#isForced(name);
     if (was === undefined) return;
@@ -238,10 +251,9 @@ export class Ledger {
         truth.link(name, entry.target);
         continue;
       }
-      const endpoints = this.picture.listed(name).map(({ id, addresses }): [string, EndpointInit] => [
-        id,
-        { id, addresses },
-      ]);
+      const endpoints = this.picture
+        .listed(name)
+        .map(({ id, addresses }): [string, EndpointInit] => [id, { id, addresses }]);
       truth.set(name, entry === undefined ? undefined : new Map(endpoints));
     }
   }

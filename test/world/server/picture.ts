@@ -138,7 +138,8 @@ export function serviceLook(
   endpoints: readonly { id: string; epoch: number; draining: boolean; addresses: readonly string[] }[],
 ): string {
   const each = endpoints.map(
-    ({ id, epoch, draining, addresses }) => `${id}:${epoch}${draining ? ' draining' : ''} ${addresses.join()}`,
+    ({ id, epoch, draining, addresses }) =>
+      `${id}:${epoch}${draining ? ' draining' : ''} ${addresses.join()}`,
   );
   return `${canonical} ${String(policy)} [${each.sort().join(' | ')}]`;
 }

@@ -1,5 +1,5 @@
 /** The registry of a clerk in a world with the real server: the client as it is, and a look at how the clerk uses it. */
-import type { Registry, Resolution, Snapshot } from 'binding-clerk';
+import type { EndpointInit, Registry, Resolution, Snapshot } from 'binding-clerk';
 
 export interface ServedRegistryOptions {
   readonly watches: boolean;
@@ -7,8 +7,9 @@ export interface ServedRegistryOptions {
   /** The clerk was told, by a watch, of so many endpoints. */
   readonly onTold: (name: string, count: number) => void;
   readonly onUpdate: () => void;
-  /** Several callers wait for one start. */
-  readonly onStart: () => void;
+  /** A start is asked for; returns what says that it is over. */
+  readonly onStart: () => () => void;
+  readonly onStarted: (id: string) => void;
 }
 
 export class ServedRegistry implements Registry {
@@ -41,14 +42,20 @@ export class ServedRegistry implements Registry {
     }
   }
 
-  async start(name: string, context: Parameters<Required<Registry>['start']>[1]): ReturnType<Required<Registry>['start']> {
-    const { violate, onStart } = this.options;
+  async start(
+    name: string,
+    context: Parameters<Required<Registry>['start']>[1],
+  ): ReturnType<Required<Registry>['start']> {
+    const { violate, onStart, onStarted } = this.options;
     if (this.#starting.has(name)) violate('C6.1', `${this.clerk} has ${name} started twice at a time`);
     this.#starting.add(name);
+    const over = onStart();
     try {
-      onStart();
-      return await this.inner.start(name, context);
+      const started = await this.inner.start(name, context);
+      for (const endpoint of started as readonly EndpointInit[]) onStarted(endpoint.id as string);
+      return started;
     } finally {
+      over();
       this.#starting.delete(name);
     }
   }
@@ -62,7 +69,11 @@ export class ServedRegistry implements Registry {
     // Its stream finds that out by itself.
   }
 
-  #watch(glob: string, onSnapshot: (snapshot: Snapshot) => void, onError: ((error: unknown) => void) | undefined) {
+  #watch(
+    glob: string,
+    onSnapshot: (snapshot: Snapshot) => void,
+    onError: ((error: unknown) => void) | undefined,
+  ) {
     const { onTold, onUpdate } = this.options;
     this.watchesOpen++;
     const stop = this.inner.watch(

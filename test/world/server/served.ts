@@ -38,6 +38,8 @@ export interface ServedWorldOptions {
   readonly messageDelayMs: () => number;
   readonly isCutOff: (who: string) => boolean;
   readonly onTold: (clerk: string, name: string, count: number) => void;
+  /** A start that a clerk has asked for brought somebody up. */
+  readonly onStarted: (clerk: string, id: string) => void;
   readonly mark: (mark: Mark) => void;
   readonly violate: (promise: string, what: string) => void;
   readonly log: (line: string) => void;
@@ -57,11 +59,13 @@ export class ServedWorld implements Changes {
   readonly #operator: Peer;
   readonly #operatorAt: Machine;
   readonly #monitor: ReturnType<typeof referenceRegistry>;
-  readonly #forever = new AbortController().signal;
   /** Troubles of the wire. */
   #lossShare = 0;
   readonly #cut = new Set<string>();
   #isMute = false;
+  /** Starts that clerks wait for. */
+  #starts = 0;
+  #isHealed = false;
 
   constructor(options: ServedWorldOptions) {
     this.#options = options;
@@ -87,7 +91,11 @@ export class ServedWorld implements Changes {
       log,
       onSafe: (changes) => this.ledger.safe(changes),
       onSlow: (from) => this.ledger.leases.outage(from, false),
-      onFailed: () => this.ledger.failed(),
+      onFailed: () => {
+        this.ledger.failed();
+        // A write may have begun before the healing and fail after it.
+        if (this.#isHealed) runtime.setTimer(() => this.#startAgain(), 1);
+      },
     });
     this.wire = new Wire({
       runtime,
@@ -103,7 +111,8 @@ export class ServedWorld implements Changes {
         if (this.#isMute) mark('fault:watch-break');
         return this.#isMute || this.#isApart(who);
       },
-      check: (who) => ({ who, ledger: this.ledger, mark, violate }),
+      check: (who) => ({ who, picture: this.ledger.picture, mark, violate }),
+      onShown: (entry) => this.ledger.shown(entry, now()),
     });
     this.services = new Services({
       replicas,
@@ -116,7 +125,13 @@ export class ServedWorld implements Changes {
       mark,
       log,
     });
-    const processes = new WorldProcesses({ ledger: this.ledger, begin: this.services.launched, mark, violate, log });
+    const processes = new WorldProcesses({
+      ledger: this.ledger,
+      begin: this.services.launched,
+      mark,
+      violate,
+      log,
+    });
     this.server = new WorldServer({
       disk: this.disk,
       ledger: this.ledger,
@@ -163,7 +178,7 @@ export class ServedWorld implements Changes {
   }
 
   registryOf(clerk: string, runtime: ClerkRuntime): ServedRegistry {
-    const { shape, onTold, violate, mark } = this.#options;
+    const { shape, onTold, onStarted, violate, mark } = this.#options;
     const asker: Asker = {
       id: clerk,
       now: () => runtime.now(),
@@ -185,7 +200,11 @@ export class ServedWorld implements Changes {
       violate,
       onTold: (name, count) => onTold(clerk, name, count),
       onUpdate: () => mark('watch-update'),
-      onStart: () => mark(this.server.life === undefined ? 'launch-while-down' : 'launch-asked'),
+      onStart: () => {
+        mark(++this.#starts > 1 ? 'launch-shared' : 'launch-asked');
+        return () => this.#starts--;
+      },
+      onStarted: (id) => onStarted(clerk, id),
     });
   }
 
@@ -205,7 +224,9 @@ export class ServedWorld implements Changes {
   }
 
   revive(replica: Replica): void {
-    this.services.revive(replica);
+    // Five attempts must be enough to find whoever is well.
+    const { shape, truth } = this.#options;
+    if (!shape.gentle || (truth.endpoints(replica.service)?.size ?? 0) < 5) this.services.revive(replica);
   }
 
   remove(replica: Replica): void {
@@ -251,9 +272,7 @@ export class ServedWorld implements Changes {
     switch (kind) {
       case 'registry-down':
         mark('fault:registry-down');
-        mark('server-killed');
-        this.server.kill();
-        return () => this.server.start();
+        return this.#killed();
       case 'registry-hang': {
         const { machine } = this.server;
         if (machine === undefined) return undefined;
@@ -279,9 +298,7 @@ export class ServedWorld implements Changes {
         this.disk.failing = true;
         return () => {
           this.disk.failing = false;
-          // Whoever looks after it starts it again.
-          if (this.ledger.isBroken) this.server.kill();
-          this.server.start();
+          this.#startAgain();
         };
       default:
         return undefined;
@@ -294,8 +311,8 @@ export class ServedWorld implements Changes {
     this.#lossShare = 0;
     this.#isMute = false;
     this.#cut.clear();
-    if (this.ledger.isBroken) this.server.kill();
-    this.server.start();
+    this.#isHealed = true;
+    this.#startAgain();
   }
 
   /** Everybody who runs is registered, nobody else is, and everybody who watches sees it so. */
@@ -315,26 +332,48 @@ export class ServedWorld implements Changes {
     }
     for (const [service, endpoints] of ledger.picture.endpoints)
       for (const id of endpoints.keys())
-        if (!live.has(`${service} ${id}`)) violate('C5.2', `${id} of ${service} is registered and does not run`);
+        if (!live.has(`${service} ${id}`))
+          violate('C5.2', `${id} of ${service} is registered and does not run`);
   }
 
   /** Everything ends. */
   async close(): Promise<void> {
     const { runtime, shape } = this.#options;
-    const closing = [
-      this.services.close(),
-      this.#monitor.close(),
-      ...(shape.startable === undefined ? [] : [this.#order(paths.stop, { name: shape.startable })]),
-    ];
     let isOver = false;
-    void Promise.allSettled(closing).then(async () => {
+    const closing = async (): Promise<void> => {
+      if (shape.startable !== undefined) await this.#order(paths.stop, { name: shape.startable });
+      await Promise.all([this.services.close(), this.#monitor.close()]);
       await this.#operator.close();
       await this.server.close();
       this.#operatorAt.kill();
       isOver = true;
-    });
-    for (let i = 0; i < 200 && !isOver; i++) await runtime.advance(50);
-    if (!isOver) this.#options.violate('close', 'the server does not close within 10 s');
+    };
+    void closing();
+    for (let i = 0; i < 600 && !isOver; i++) await runtime.advance(50);
+    if (!isOver) this.#options.violate('close', 'the server does not close within 30 s');
+  }
+
+  /** Kills the server, at once or in the midst of its next write. */
+  #killed(): Undo {
+    let isOver = false;
+    const kill = (): void => {
+      if (isOver) return;
+      if (this.server.machine !== undefined) this.#options.mark('server-killed');
+      this.server.kill();
+    };
+    if (this.#random.chance(0.5)) this.disk.onNextWrite = kill;
+    else kill();
+    return () => {
+      isOver = true;
+      this.disk.onNextWrite = undefined;
+      this.server.start();
+    };
+  }
+
+  /** Whoever looks after the server starts it again. */
+  #startAgain(): void {
+    if (this.ledger.isBroken) this.server.kill();
+    this.server.start();
   }
 
   #isApart(who: string): boolean {
@@ -363,7 +402,7 @@ export class ServedWorld implements Changes {
   }
 
   async #order(path: string, body: object): Promise<void> {
-    const reply = await this.#operator.ask({ path, body }, this.#forever);
+    const reply = await this.#operator.ask({ path, body, headMs: 20_000 }, new AbortController().signal);
     if (reply.status !== 200) throw errorOf(reply.status, reply.body, path);
   }
 }

@@ -64,7 +64,11 @@ export class Services {
     const replica = this.#options.replicas.start(service, { ...options, id });
     const holder = this.#run(replica, isIdGiven, () => undefined);
     if (!isIdGiven) holder.machine.firstHex = hex;
-    this.#advertise(replica, holder, undefined, { name: service, ...(isIdGiven && { id }), drainOnSignal: false });
+    this.#advertise(replica, holder, undefined, {
+      name: service,
+      ...(isIdGiven && { id }),
+      drainOnSignal: false,
+    });
     return replica;
   }
 
@@ -143,18 +147,29 @@ export class Services {
   }
 
   /** Those that run, with what they think of themselves. */
-  *running(): IterableIterator<{ readonly replica: Replica; readonly state: string; readonly machine: Machine }> {
+  *running(): IterableIterator<{
+    readonly replica: Replica;
+    readonly state: string;
+    readonly machine: Machine;
+  }> {
     for (const [replica, { ad, machine }] of this.#holders)
       if (machine.isAlive) yield { replica, machine, state: ad?.state ?? 'registering' };
   }
 
   /** Everybody leaves. */
   async close(): Promise<void> {
-    await Promise.all([...this.#holders.values()].map(({ ad, machine }) => (machine.isAlive ? ad?.close() : undefined)));
+    await Promise.all(
+      [...this.#holders.values()].map(({ ad, machine }) => (machine.isAlive ? ad?.close() : undefined)),
+    );
     for (const { machine } of this.#holders.values()) machine.kill();
   }
 
-  #run(replica: Replica, isIdGiven: boolean, onEnd: () => void, machine = this.#options.machine(replica.id)): Holder {
+  #run(
+    replica: Replica,
+    isIdGiven: boolean,
+    onEnd: () => void,
+    machine = this.#options.machine(replica.id),
+  ): Holder {
     const holder: Holder = { machine, ad: undefined, isIdGiven, terms: new Set(), onEnd };
     this.#holders.set(replica, holder);
     return holder;
@@ -236,4 +251,3 @@ function uuidOf(hex: string): string {
 function nothing(): void {
   // Nobody reads it.
 }
-

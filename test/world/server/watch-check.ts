@@ -8,11 +8,11 @@ import { matches, parseGlob, type Glob } from '../../../src/core/glob.js';
 import type { WatchEvent } from '../../../src/wire/messages.js';
 import type { Mark } from '../marks.js';
 import { linkLook, nothing, type Picture } from './picture.js';
-import { lookOf, type Ledger } from './ledger.js';
+import { lookOf } from './ledger.js';
 
 export interface WatchCheckOptions {
   readonly who: string;
-  readonly ledger: Ledger;
+  readonly picture: Picture;
   readonly mark: (mark: Mark) => void;
   readonly violate: (promise: string, what: string) => void;
 }
@@ -30,7 +30,7 @@ export class WatchCheck {
 
   constructor(options: WatchCheckOptions) {
     this.#options = options;
-    this.#picture = options.ledger.picture;
+    this.#picture = options.picture;
   }
 
   /** A stream is asked for. */
@@ -45,9 +45,9 @@ export class WatchCheck {
       if (!this.#globs.has(text)) this.#globs.set(text, { glob: parseGlob(text), isCurrent: false });
   }
 
-  /** An event arrives that was written then. */
-  event(event: WatchEvent, incarnation: string, revision: string, writtenAt: number): void {
-    const { who, violate, mark, ledger } = this.#options;
+  /** An event arrives. */
+  event(event: WatchEvent, incarnation: string, revision: string): void {
+    const { who, violate, mark } = this.#options;
     if (event.type === 'open') {
       if (event.resumed) mark('watch-resumed');
       else this.#beginAnew();
@@ -68,13 +68,12 @@ export class WatchCheck {
     switch (event.type) {
       case 'put': {
         const { entry, name } = event;
-        this.#repeated(name, JSON.stringify({ ...entry, revision: '' }));
-        if (entry.kind !== 'link') ledger.shown(entry, writtenAt);
+        this.#repeated(name, JSON.stringify(entry));
         this.#seen.set(name, entry.kind === 'link' ? linkLook(entry.target) : lookOf(entry));
         break;
       }
       case 'delete':
-        this.#repeated(event.name, nothing);
+        this.#repeated(event.name, `${nothing} ${revision}`);
         this.#seen.set(event.name, nothing);
         break;
       case 'current':
@@ -100,7 +99,8 @@ export class WatchCheck {
         const isPlain = glob.isPlain;
         const now = this.#picture.since(name, isPlain, this.#picture.revision).at(-1);
         const seen = this.#seen.get(name) ?? nothing;
-        if (seen !== now) violate('C1.7', `${who} watches ${text} and still sees ${name} as ${seen}, not ${String(now)}`);
+        if (seen !== now)
+          violate('C1.7', `${who} watches ${text} and still sees ${name} as ${seen}, not ${String(now)}`);
       }
   }
 
@@ -131,7 +131,10 @@ export class WatchCheck {
         const looks = this.#picture.since(name, glob.isPlain, this.#revision);
         const seen = this.#seen.get(name) ?? nothing;
         if (!looks.includes(seen))
-          violate('C1.7', `${who} sees ${name} as ${seen} at revision ${this.#revision}; it was ${looks.join(', then ')}`);
+          violate(
+            'C1.7',
+            `${who} sees ${name} as ${seen} at revision ${this.#revision}; it was ${looks.join(', then ')}`,
+          );
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The network between the server and those who ask it: questions and answers take their time and may be lost, streams
- * keep their order or go silent, and whoever is cut off learns nothing.
+ * The network between the server and those who ask it: questions and answers take their time and may come late, streams
+ * keep their order or go silent, and whoever is cut off learns nothing for that time.
  */
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { Clock, Timer } from '../../../src/core/clock.js';
@@ -8,7 +8,7 @@ import { ClerkError } from '../../../src/core/errors.js';
 import { WatchStream } from '../../../src/server/http/watch-stream.js';
 import { failureOf, statusOf } from '../../../src/wire/failure.js';
 import { limits } from '../../../src/wire/limits.js';
-import type { WatchEdit, WatchEvent, WatchRequest } from '../../../src/wire/messages.js';
+import type { ResolveReply, WatchEdit, WatchEvent, WatchRequest } from '../../../src/wire/messages.js';
 import { paths } from '../../../src/wire/paths.js';
 import type { Peer, PeerReply, Question, StreamListener } from '../../../src/wire/peer.js';
 import type { Life } from './world-server.js';
@@ -31,6 +31,8 @@ export interface WireOptions {
   /** Whether the streams to somebody say nothing. */
   readonly isMute: (who: string) => boolean;
   readonly check: (who: string) => WatchCheckOptions;
+  /** Somebody is shown a name by a watch. */
+  readonly onShown: (entry: ResolveReply) => void;
 }
 
 /** Connecting, as far as it is not the answer's own time, in ms. */
@@ -204,14 +206,17 @@ export class Wire {
               return waiting;
             },
             write: (text) => {
-              const writtenAt = runtime.now();
               waiting += text.length;
+              const { event, incarnation, revision, id: position } = read(text);
+              if (event.type === 'put' && event.entry.kind !== 'link') this.options.onShown(event.entry);
               send(() => {
                 waiting -= text.length;
                 if (waiting === 0) life.machine.deliver(() => stream.drained());
                 if (isOver) return;
                 timer.cancel();
-                this.#hear(text, writtenAt, listener, check);
+                check.event(event, incarnation, revision);
+                listener.onSign();
+                listener.onEvent({ type: event.type, id: position, data: event });
               });
             },
             end: cut,
@@ -237,27 +242,27 @@ export class Wire {
     };
   }
 
-  #hear(text: string, writtenAt: number, listener: StreamListener, check: WatchCheck): void {
-    const [, id = '', type = '', data = ''] = /^id: (.*)\nevent: (.*)\ndata: (.*)\n\n$/.exec(text) ?? [];
-    const [incarnation = '', revision = ''] = id.split(':');
-    const event = JSON.parse(data) as WatchEvent;
-    check.event(event, incarnation, revision, writtenAt);
-    listener.onSign();
-    listener.onEvent({ type, id, data: event });
-  }
-
   #opened(life: Life, cut: () => void): void {
     const open = this.#open.get(life) ?? new Set();
     this.#open.set(life, open);
     open.add(cut);
   }
 
-  #travel(who: string, arrive: () => void): void {
+  /** One message on its way. What is lost is sent again, later and later, as TCP does. */
+  #travel(who: string, arrive: () => void, attempt = 0): void {
     const { runtime, latencyMs, isLost } = this.options;
     if (!isLost(who)) runtime.setTimer(arrive, latencyMs());
+    else runtime.setTimer(() => this.#travel(who, arrive, attempt + 1), 200 * 2 ** Math.min(attempt, 4));
   }
 }
 
 function unreachable(why: string): ClerkError {
   return new ClerkError('REGISTRY_UNREACHABLE', `The registry at http://registry cannot be reached: ${why}`);
+}
+
+/** One event as it is written. */
+function read(text: string): { id: string; incarnation: string; revision: string; event: WatchEvent } {
+  const [, id = '', data = ''] = /^id: (.*)\nevent: .*\ndata: (.*)\n\n$/.exec(text) ?? [];
+  const [incarnation = '', revision = ''] = id.split(':');
+  return { id, incarnation, revision, event: JSON.parse(data) as WatchEvent };
 }

@@ -52,7 +52,10 @@ export interface WorldServerOptions {
 /** The one manifest of the host. */
 export const manifestName = 'worker';
 const manifest = {
-  ...parseManifest('worker.yaml', 'version: 1\nservice: /w/*\nexec: /bin/worker\nreadyMs: 3000\nmaxInstances: 1\n'),
+  ...parseManifest(
+    'worker.yaml',
+    'version: 1\nservice: /w/*\nexec: /bin/worker\nreadyMs: 3000\nmaxInstances: 1\n',
+  ),
   program: '/bin/worker',
   account: undefined,
 };
@@ -62,12 +65,10 @@ export class WorldServer {
   #machine: Machine | undefined;
   #life: Life | undefined;
   #launcher: Launcher | undefined;
-  #downFrom = 0;
   #stoppedFrom = 0;
 
   constructor(options: WorldServerOptions) {
     this.#options = options;
-    this.#downFrom = options.now();
   }
 
   /** Undefined while it does not answer. */
@@ -92,7 +93,7 @@ export class WorldServer {
   }
 
   kill(): void {
-    const { log, disk, onDeath, now } = this.#options;
+    const { log, disk, onDeath } = this.#options;
     const life = this.#life;
     if (this.#machine === undefined) return;
     log('the server is killed');
@@ -100,7 +101,7 @@ export class WorldServer {
     this.#machine.kill();
     disk.crash();
     this.#machine = this.#life = this.#launcher = undefined;
-    this.#downFrom = now();
+    this.#options.ledger.leases.down();
     if (life !== undefined) onDeath(life);
   }
 
@@ -133,7 +134,6 @@ export class WorldServer {
       version: '1.0.0',
       startable: (name) => name === manifestName,
     });
-    ledger.leases.outage(this.#downFrom, false);
     ledger.opened(names.search('/**', {}));
     const launcher = await openLauncher({
       names: {
