@@ -104,6 +104,8 @@ export const happenings = [
   'launched',
   'launch-asked',
   'launch-shared',
+  'answered-by-another',
+  'replay-refused',
 ] as const;
 
 export type Happening = (typeof happenings)[number];

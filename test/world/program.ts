@@ -1,7 +1,6 @@
 /** A program in a world: a clerk, its bindings, and the calls that it makes through them. */
 import {
   createClerk,
-  type Registry,
   type Binding,
   type BindOptions,
   type Clerk,
@@ -16,15 +15,8 @@ import type { AttemptRecord, CallRecord } from './oracle.js';
 import { talkTo } from './talk.js';
 import { watched, type AttemptWatcher } from './watched-transport.js';
 import { launcher } from './launch.js';
+import type { ProgramRegistry } from './registry.js';
 import type { Setting } from './setting.js';
-
-/** A program's way to the registry. */
-export interface ProgramRegistry extends Registry {
-  readonly closes: number;
-  readonly watchesOpen: number;
-  /** The trouble is over. */
-  healed(): void;
-}
 
 export type CallPlan = Pick<CallRecord, 'service' | 'kind' | 'how' | 'timeoutMs'> & {
   /** Abort it after so many ms. */

@@ -31,8 +31,16 @@ export interface WorldRegistryOptions {
   readonly onTold: (name: string, count: number) => void;
 }
 
+/** A program's way to the registry. */
+export interface ProgramRegistry extends Registry {
+  readonly closes: number;
+  readonly watchesOpen: number;
+  /** The trouble is over. */
+  healed(): void;
+}
+
 /** The registry as one clerk sees it. */
-export class WorldRegistry implements Registry {
+export class WorldRegistry implements ProgramRegistry {
   /** Questions asked. */
   questions = 0;
   closes = 0;

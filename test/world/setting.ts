@@ -4,7 +4,7 @@ import type { Faults } from './faults.js';
 import type { Marks } from './marks.js';
 import type { CallRecord, Oracle } from './oracle.js';
 import type { ClerkRuntime } from './clerk-runtime.js';
-import type { ProgramRegistry } from './program.js';
+import type { ProgramRegistry } from './registry.js';
 import type { Replicas } from './replicas.js';
 import type { Shape } from './shape.js';
 import type { Swarm } from './swarm.js';

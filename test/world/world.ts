@@ -17,10 +17,10 @@ import { Journal } from './journal.js';
 import { callLater, drawPlan, type Inhabited } from './load.js';
 import { Marks, type Mark } from './marks.js';
 import { Oracle, type CallRecord } from './oracle.js';
-import { Program, type ProgramRegistry } from './program.js';
+import { Program } from './program.js';
 import { PortChanges } from './changes.js';
 import type { ClerkRuntime } from './clerk-runtime.js';
-import { WorldRegistry, type RegistryTrouble } from './registry.js';
+import { WorldRegistry, type ProgramRegistry, type RegistryTrouble } from './registry.js';
 import { aftershock, comeToRest } from './rest.js';
 import { endpointOf, Replicas } from './replicas.js';
 import { ServedWorld } from './server/served.js';
@@ -151,7 +151,7 @@ export class World implements Inhabited {
       random: dice(seed, 'faults'),
       swarm: this.swarm,
       replicas: this.replicas,
-      changes: this.served ?? this.#portChanges(),
+      changes: this.served?.changes ?? this.#portChanges(),
       services: this.shape.services,
       clerks: this.programs.map(({ runtime }) => runtime),
       clocks: () => [...this.programs.map(({ runtime }) => runtime), ...(this.served?.clocks() ?? [])],

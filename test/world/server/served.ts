@@ -3,23 +3,22 @@
  * and a watch over all of it; and all that can go wrong with them.
  */
 import type { FakeRuntime } from 'binding-clerk/testing';
-import { isClerkError } from '../../../src/core/errors.js';
 import { retry } from '../../../src/invoke/retry.js';
 import { referenceRegistry } from '../../../src/registry/reference.js';
 import { errorOf } from '../../../src/wire/failure.js';
 import { paths } from '../../../src/wire/paths.js';
 import type { Peer } from '../../../src/wire/peer.js';
-import type { Changes, RegistryFault, Undo } from '../changes.js';
 import type { ClerkRuntime } from '../clerk-runtime.js';
 import { dice, type Dice } from '../dice.js';
 import type { Mark } from '../marks.js';
-import type { Replica, Replicas } from '../replicas.js';
+import type { Replicas } from '../replicas.js';
 import type { Served, Shape } from '../shape.js';
 import type { Truth } from '../truth.js';
 import { Disk } from './disk.js';
 import { Ledger } from './ledger.js';
 import { Machine } from './machine.js';
 import { WorldProcesses } from './processes.js';
+import { policies, ServedChanges } from './served-changes.js';
 import { Services } from './services.js';
 import { ServedRegistry } from './served-registry.js';
 import { Wire, type Asker } from './wire.js';
@@ -45,27 +44,21 @@ export interface ServedWorldOptions {
   readonly log: (line: string) => void;
 }
 
-const policies = [null, 'random', 'round-robin', 'least-pending'] as const;
-
-export class ServedWorld implements Changes {
+export class ServedWorld {
   readonly disk: Disk;
   readonly ledger: Ledger;
   readonly server: WorldServer;
   readonly services: Services;
   readonly wire: Wire;
+  readonly changes: ServedChanges;
   readonly #options: ServedWorldOptions;
   readonly #random: Dice;
   readonly #chance: Dice;
   readonly #operator: Peer;
   readonly #operatorAt: Machine;
   readonly #monitor: ReturnType<typeof referenceRegistry>;
-  /** Troubles of the wire. */
-  #lossShare = 0;
-  readonly #cut = new Set<string>();
-  #isMute = false;
   /** Starts that clerks wait for. */
   #starts = 0;
-  #isHealed = false;
 
   constructor(options: ServedWorldOptions) {
     this.#options = options;
@@ -93,23 +86,29 @@ export class ServedWorld implements Changes {
       onSlow: (from) => this.ledger.leases.outage(from, false),
       onFailed: () => {
         this.ledger.failed();
-        // A write may have begun before the healing and fail after it.
-        if (this.#isHealed) runtime.setTimer(() => this.#startAgain(), 1);
+        this.changes.failed();
       },
     });
     this.wire = new Wire({
       runtime,
       life: () => this.server.life,
+      inItsPlace: () => {
+        if (!onWire.chance(0.3)) return undefined;
+        mark('answered-by-another');
+        return { status: onWire.one([502, 503, 404, 200]), body: undefined, revision: '', incarnation: '' };
+      },
       latencyMs: () => shape.registryMs * (0.5 + onWire.unit()) + options.messageDelayMs(),
       isLost: (who) => {
         if (this.#isApart(who)) return true;
-        if (this.#lossShare === 0 || !onWire.chance(this.#lossShare)) return false;
+        const { lossShare } = this.changes;
+        if (lossShare === 0 || !onWire.chance(lossShare)) return false;
         mark('fault:registry-loss');
         return true;
       },
       isMute: (who) => {
-        if (this.#isMute) mark('fault:watch-break');
-        return this.#isMute || this.#isApart(who);
+        const { isMute } = this.changes;
+        if (isMute) mark('fault:watch-break');
+        return isMute || this.#isApart(who);
       },
       check: (who) => ({ who, picture: this.ledger.picture, mark, violate }),
       onShown: (entry) => this.ledger.shown(entry, now()),
@@ -120,6 +119,7 @@ export class ServedWorld implements Changes {
       machine,
       peer: (asker) => this.wire.peer(asker),
       leaseMs: served.leaseMs,
+      onLeft: (request) => this.changes.replay(request),
       launchFailures: shape.launchFailures,
       isHealed: options.isHealed,
       mark,
@@ -141,6 +141,15 @@ export class ServedWorld implements Changes {
       log,
       onDeath: (life) => this.wire.broken(life),
       violate,
+    });
+    this.changes = new ServedChanges({
+      ...options,
+      random: this.#random,
+      disk: this.disk,
+      ledger: this.ledger,
+      services: this.services,
+      server: this.server,
+      order: (path, body) => this.#order(path, body),
     });
     this.#operatorAt = machine('operator');
     this.#operator = this.wire.peer(this.#operatorAt);
@@ -214,107 +223,6 @@ export class ServedWorld implements Changes {
     return [...(machine ? [machine] : []), ...[...this.services.running()].map((each) => each.machine)];
   }
 
-  replace(old: Replica, isKilled: boolean, isSameAddress: boolean): void {
-    const { services } = this;
-    old.leaving = true;
-    if (isKilled) services.kill(old);
-    const { service, serviceMs, address } = old;
-    services.start(service, { serviceMs, ...(isSameAddress ? { address } : {}) });
-    if (!isKilled) services.leave(old, false, this.#random.between(0, 2_000));
-  }
-
-  revive(replica: Replica): void {
-    // Five attempts must be enough to find whoever is well.
-    const { shape, truth } = this.#options;
-    if (!shape.gentle || (truth.endpoints(replica.service)?.size ?? 0) < 5) this.services.revive(replica);
-  }
-
-  remove(replica: Replica): void {
-    this.services.leave(replica, this.#random.chance(0.5), this.#random.between(0, 8_000));
-  }
-
-  add(service: string, serviceMs: number): void {
-    this.services.start(service, { serviceMs });
-  }
-
-  relink(): undefined {
-    const { shape, mark } = this.#options;
-    if (shape.link === undefined) return undefined;
-    mark('fault:relink');
-    this.#change(paths.link, { name: shape.link, target: this.#random.one(shape.services) });
-    return undefined;
-  }
-
-  redefine(name: string): undefined {
-    this.#change(paths.define, { name, policy: this.#random.one(policies) });
-    return undefined;
-  }
-
-  empty(name: string): undefined {
-    // Whoever runs it is told at the next renewal, and registers again.
-    this.#change(paths.remove, { name, recursive: true, force: true });
-    return undefined;
-  }
-
-  takeOver(old: Replica): Undo | undefined {
-    if (!this.services.hasGivenId(old)) return undefined;
-    const { replicas, mark } = this.#options;
-    mark('fault:takeover');
-    replicas.hold(old, 'paused');
-    const { service, serviceMs, id } = old;
-    old.leaving = true;
-    this.services.start(service, { serviceMs, id });
-    return () => replicas.free(old, 'paused');
-  }
-
-  trouble(kind: RegistryFault, strength: number): Undo | undefined {
-    const { mark } = this.#options;
-    switch (kind) {
-      case 'registry-down':
-        mark('fault:registry-down');
-        return this.#killed();
-      case 'registry-hang': {
-        const { machine } = this.server;
-        if (machine === undefined) return undefined;
-        mark('fault:registry-hang');
-        this.server.stop();
-        return () => {
-          if (this.server.machine === machine) this.server.goOn();
-        };
-      }
-      case 'registry-slow':
-        this.disk.slowMs = 3_000 * strength ** 2;
-        return () => (this.disk.slowMs = 0);
-      case 'watch-break':
-        this.#isMute = true;
-        return () => (this.#isMute = false);
-      case 'registry-loss':
-        this.#lossShare = 0.05 + 0.6 * strength ** 2;
-        return () => (this.#lossShare = 0);
-      case 'registry-cut':
-        return this.#cutOff();
-      case 'write-fails':
-        mark('fault:write-fails');
-        this.disk.failing = true;
-        return () => {
-          this.disk.failing = false;
-          this.#startAgain();
-        };
-      default:
-        return undefined;
-    }
-  }
-
-  heal(): void {
-    this.disk.failing = false;
-    this.disk.slowMs = 0;
-    this.#lossShare = 0;
-    this.#isMute = false;
-    this.#cut.clear();
-    this.#isHealed = true;
-    this.#startAgain();
-  }
-
   /** Everybody who runs is registered, nobody else is, and everybody who watches sees it so. */
   checkRest(): void {
     const { violate } = this.#options;
@@ -353,52 +261,8 @@ export class ServedWorld implements Changes {
     if (!isOver) this.#options.violate('close', 'the server does not close within 30 s');
   }
 
-  /** Kills the server, at once or in the midst of its next write. */
-  #killed(): Undo {
-    let isOver = false;
-    const kill = (): void => {
-      if (isOver) return;
-      if (this.server.machine !== undefined) this.#options.mark('server-killed');
-      this.server.kill();
-    };
-    if (this.#random.chance(0.5)) this.disk.onNextWrite = kill;
-    else kill();
-    return () => {
-      isOver = true;
-      this.disk.onNextWrite = undefined;
-      this.server.start();
-    };
-  }
-
-  /** Whoever looks after the server starts it again. */
-  #startAgain(): void {
-    if (this.ledger.isBroken) this.server.kill();
-    this.server.start();
-  }
-
   #isApart(who: string): boolean {
-    if (!this.#cut.has(who) && !this.#options.isCutOff(who)) return false;
-    if (this.#cut.has(who)) this.#options.mark('fault:registry-cut');
-    return true;
-  }
-
-  #cutOff(): Undo | undefined {
-    const all = [...this.services.running()].filter(({ replica }) => !replica.sheltered);
-    if (all.length === 0) return undefined;
-    const { id } = this.#random.one(all).machine;
-    this.#cut.add(id);
-    this.#options.log(`${id} is cut off from the registry`);
-    return () => this.#cut.delete(id);
-  }
-
-  /** An operator's change: where a promise stands against it, some are content to wait. */
-  #change(path: string, body: object): void {
-    const whenExpired = path !== paths.remove && this.#random.chance(0.5);
-    void this.#order(path, { ...body, ...(whenExpired && { whenExpired }) }).catch((error: unknown) => {
-      if (!isClerkError(error)) throw error;
-      if (error.code === 'PROMISE_HELD') this.#options.mark('promise-held');
-      this.#options.log(`the operator is refused: ${error.message}`);
-    });
+    return this.changes.isCut(who) || this.#options.isCutOff(who);
   }
 
   async #order(path: string, body: object): Promise<void> {

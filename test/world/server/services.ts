@@ -6,6 +6,7 @@ import type { ProcessOrder } from '../../../src/core/processes.js';
 import { retry } from '../../../src/invoke/retry.js';
 import { Advertising } from '../../../src/service/advertising.js';
 import type { Advertisement } from '../../../src/service/advertisement.js';
+import type { RegisterRequest } from '../../../src/wire/messages.js';
 import type { Peer } from '../../../src/wire/peer.js';
 import type { Dice } from '../dice.js';
 import type { Mark } from '../marks.js';
@@ -29,6 +30,8 @@ export interface ServicesOptions {
   readonly machine: (id: string) => Machine;
   readonly peer: (machine: Machine) => Peer;
   readonly leaseMs: number;
+  /** A service has left, with what it was registered. */
+  readonly onLeft: (request: RegisterRequest) => void;
   readonly isHealed: () => boolean;
   /** How often a launched program ends before it is up. */
   readonly launchFailures: number;
@@ -125,7 +128,11 @@ export class Services {
     if (holder === undefined || ad === undefined) return;
     replica.leaving = true;
     const over = (): void => void holder.machine.setTimer(() => this.kill(replica), afterMs);
-    void (atOnce ? ad.close() : ad.drain()).then(over);
+    const { name, id, epoch, addresses } = ad;
+    void (atOnce ? ad.close() : ad.drain()).then(() => {
+      this.#options.onLeft({ name, id, epoch, addresses });
+      over();
+    });
   }
 
   /** Somebody else begins where it was. */
@@ -158,9 +165,8 @@ export class Services {
 
   /** Everybody leaves. */
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.#holders.values()].map(({ ad, machine }) => (machine.isAlive ? ad?.close() : undefined)),
-    );
+    const alive = [...this.#holders.values()].filter(({ machine }) => machine.isAlive);
+    await Promise.all(alive.map(async ({ ad }) => ad?.close()));
     for (const { machine } of this.#holders.values()) machine.kill();
   }
 

@@ -24,6 +24,8 @@ export interface WireOptions {
   readonly runtime: FakeRuntime;
   /** The server that lives now, if any. */
   readonly life: () => Life | undefined;
+  /** What answers where there is no server, such as a proxy in front of it; undefined for nobody. */
+  readonly inItsPlace: () => PeerReply | undefined;
   /** How long one message takes, in ms. */
   readonly latencyMs: () => number;
   /** Whether a message between the server and somebody is lost. */
@@ -117,7 +119,9 @@ export class Wire {
       this.#travel(asker.id, () => {
         const life = this.options.life();
         if (life === undefined) {
-          back(() => fail(unreachable('connect ECONNREFUSED')));
+          const nobody = this.options.inItsPlace();
+          if (nobody === undefined) back(() => fail(unreachable('connect ECONNREFUSED')));
+          else back(() => over() && resolve(nobody));
           return;
         }
         const cut = (): void => back(() => fail(unreachable('read ECONNRESET')));
