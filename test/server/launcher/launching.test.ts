@@ -397,7 +397,7 @@ test('one that runs and cannot be called makes room for the next', async () => {
   host.names.endpoints.clear();
   host.processes.all[0]!.isStubborn = true;
   const next = host.begin(launcher);
-  await host.clock.advance(4_950);
+  await host.clock.advance(6_450);
   expect(host.processes.all).toHaveLength(1);
   await host.clock.advance(350);
   expect(await next).toBe('started');
