@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeHost, manifestOf, plainManifest, said } from './fake-host.js';
 
-test('stop: nobody is sent there any more, then the group is asked to end, and made to after 5 s', async () => {
+test('stop: nobody is sent there any more, then the group is asked to end, and made to after 6.5 s', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   await host.launch(launcher);
@@ -12,7 +12,7 @@ test('stop: nobody is sent there any more, then the group is asked to end, and m
   await host.clock.advance(0);
   expect(host.names.resolve('/shop/orders').endpoints).toMatchObject([{ state: 'draining' }]);
   expect(process!.signals).toEqual(['SIGTERM']);
-  await host.clock.advance(4_900);
+  await host.clock.advance(6_400);
   expect(process!.signals).toEqual(['SIGTERM']);
   await host.clock.advance(150);
   expect(process!.signals).toEqual(['SIGTERM', 'SIGKILL']);
@@ -35,7 +35,7 @@ test('stop waits for children that outlive their parent', async () => {
   await host.clock.advance(0);
   expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
   expect(host.processes.alive).toBe(1);
-  await host.clock.advance(5_000);
+  await host.clock.advance(6_500);
   expect(await stopping).toEqual({ stopped: 1 });
   expect(host.processes.alive).toBe(0);
 });
