@@ -3,6 +3,9 @@ import type { EndpointInit, Registry, Resolution, Snapshot } from 'binding-clerk
 
 export interface ServedRegistryOptions {
   readonly watches: boolean;
+  readonly now: () => number;
+  /** Whether nobody was under a name at some time since then. */
+  readonly wasEmpty: (name: string, from: number) => boolean;
   readonly violate: (promise: string, what: string) => void;
   /** The clerk was told, by a watch, of so many endpoints. */
   readonly onTold: (name: string, count: number) => void;
@@ -28,15 +31,16 @@ export class ServedRegistry implements Registry {
   }
 
   async resolve(name: string, context: Parameters<Registry['resolve']>[1]): Promise<Resolution> {
-    const { violate } = this.options;
+    const { violate, now, wasEmpty } = this.options;
+    const askedAt = now();
     if (this.closes > 0) violate('port', `${this.clerk} asked for ${name} after it closed the registry`);
     if (this.#asked.has(name)) violate('C1.5', `${this.clerk} asked for ${name} twice at a time`);
     this.#asked.add(name);
     try {
-      return await this.inner.resolve(name, context);
-    } catch (error) {
-      this.#checkHonest(error);
-      throw error;
+      const resolution = await this.inner.resolve(name, context);
+      if (resolution.kind === 'absent' && !wasEmpty(name, askedAt))
+        violate('C1.4', `${this.clerk} takes ${name} for absent, and it was there all the time`);
+      return resolution;
     } finally {
       this.#asked.delete(name);
     }
@@ -96,7 +100,7 @@ export class ServedRegistry implements Registry {
     };
   }
 
-  /** The server never lies. */
+  /** In a stream everything comes from the server, and that never lies. */
   #checkHonest(error: unknown): void {
     const { code, message } = error as { code?: string; message?: string };
     if (code === 'REGISTRY_INVALID')

@@ -187,7 +187,7 @@ export class ServedWorld {
   }
 
   registryOf(clerk: string, runtime: ClerkRuntime): ServedRegistry {
-    const { shape, onTold, onStarted, violate, mark } = this.#options;
+    const { shape, truth, onTold, onStarted, violate, mark } = this.#options;
     const asker: Asker = {
       id: clerk,
       now: () => runtime.now(),
@@ -206,6 +206,8 @@ export class ServedWorld {
     });
     return new ServedRegistry(clerk, inner, {
       watches: shape.watches,
+      now: () => runtime.now(),
+      wasEmpty: (name, from) => truth.wasEmpty(name, from, runtime.now()),
       violate,
       onTold: (name, count) => onTold(clerk, name, count),
       onUpdate: () => mark('watch-update'),
