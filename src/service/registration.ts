@@ -169,7 +169,12 @@ export class Registration implements Advertisement, Tenant {
         signal.throwIfAborted();
         if (!this.#mayAskAgain(error)) throw error;
         this.#complain(error);
-        const mostMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(number - 1, 8));
+        // Not longer than between two renewals: a healthy one must be back before its lease is over.
+        const mostMs = Math.min(
+          longestPauseMs,
+          Math.max(firstPauseMs, this.#leaseMs / 3),
+          firstPauseMs * 2 ** Math.min(number - 1, 8),
+        );
         const leastMs = isClerkError(error) ? (error.remainingMs ?? 0) : 0;
         await sleep(clock, Math.min(leastMs, longestPauseMs) + mostMs * clock.random(), !again);
         signal.throwIfAborted();
