@@ -4,7 +4,7 @@
  *
  * @see promises C5.3, C5.6
  */
-import { sleep, within, type Clock, type Timer } from '../core/clock.js';
+import { sleep, within, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Retry } from '../core/retry.js';
@@ -12,6 +12,7 @@ import type { LaunchLine, RegisterReply, RegisterRequest } from '../wire/message
 import { proofOf, type Hashing } from '../wire/proof.js';
 import { isNoAnswer } from '../wire/servers.js';
 import type { Advertisement, AdvertisementState } from './advertisement.js';
+import { HeldLease } from './held-lease.js';
 import type { InFlight } from './in-flight.js';
 import { Listeners, type AdvertisementEvents } from './listeners.js';
 import { aborted } from './listening.js';
@@ -37,9 +38,9 @@ export interface AdvertisementParts {
   readonly onOver: () => void;
 }
 
-/** Of a lease, the holder trusts all but this. @see promises C5.3 */
-const margin = 0.1;
+/** Longest pause after a first failure in a row, in ms; doubles from there. */
 const firstPauseMs = 500;
+/** Longest pause of all, in ms. */
 const longestPauseMs = 5_000;
 
 /** See the file's header. */
@@ -53,9 +54,7 @@ export class Registration implements Advertisement, Tenant {
   #ticket: string | undefined;
   /** The ticket was sent and no answer came: it may be used up. */
   #ticketInDoubt = false;
-  #heldFrom = 0;
-  #heldWallFrom = 0;
-  #timer: Timer | undefined;
+  readonly #lease: HeldLease;
   #complained = false;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -63,6 +62,7 @@ export class Registration implements Advertisement, Tenant {
   constructor(parts: AdvertisementParts) {
     this.#parts = parts;
     this.#listeners = new Listeners(parts.logger);
+    this.#lease = new HeldLease(parts.clock, () => this.#lose('no renewal was acknowledged in time'));
     this.#leaseMs = parts.request.leaseMs;
     this.#epoch = parts.launched?.epoch;
     this.#ticket = parts.launched?.ticket;
@@ -93,7 +93,7 @@ export class Registration implements Advertisement, Tenant {
   }
 
   get state(): AdvertisementState {
-    return this.#state === 'registered' && this.#isOverdue() ? 'lost' : this.#state;
+    return this.#state === 'registered' && this.#lease.isOverdue ? 'lost' : this.#state;
   }
 
   on<E extends keyof AdvertisementEvents>(
@@ -132,7 +132,7 @@ export class Registration implements Advertisement, Tenant {
     else if (word === 'lost') this.#lose('the registry knows no such registration any more');
     else {
       this.#complained = false;
-      this.#hold(sentAt);
+      this.#lease.hold(sentAt, this.#leaseMs);
     }
   }
 
@@ -186,7 +186,7 @@ export class Registration implements Advertisement, Tenant {
     this.#leaseMs = reply.leaseMs;
     this.#state = 'registered';
     this.#complained = false;
-    this.#hold(sentAt);
+    this.#lease.hold(sentAt, this.#leaseMs);
     office.join(this);
     this.#listeners.emit('registered', { name: this.name, id: this.id, epoch: reply.epoch, again });
   }
@@ -236,38 +236,11 @@ export class Registration implements Advertisement, Tenant {
     );
   }
 
-  /** The lease counts from when the renewal was sent. */
-  #hold(sentAt: number): void {
-    const { clock } = this.#parts;
-    const now = clock.now();
-    this.#heldFrom = sentAt;
-    this.#heldWallFrom = clock.wallNow() - (now - sentAt);
-    this.#timer?.cancel();
-    this.#timer = clock.setTimer(
-      () => this.#lose('no renewal was acknowledged in time'),
-      sentAt + this.#trustedMs() - now,
-    );
-    this.#timer.setRef(false);
-  }
-
-  #trustedMs(): number {
-    return this.#leaseMs * (1 - margin);
-  }
-
-  /** By either clock: after a machine has slept, the monotonic one may know nothing of it. @see promises C1.3 */
-  #isOverdue(): boolean {
-    const { clock } = this.#parts;
-    return (
-      clock.now() - this.#heldFrom >= this.#trustedMs() ||
-      clock.wallNow() - this.#heldWallFrom >= this.#trustedMs()
-    );
-  }
-
   #lose(reason: string): void {
     if (this.#state !== 'registered') return;
     const { clock, office, logger } = this.#parts;
     this.#state = 'lost';
-    this.#timer?.cancel();
+    this.#lease.release();
     office.leave(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; it is registered again`);
     this.#listeners.emit('lost', { name: this.name, id: this.id, reason });
@@ -295,20 +268,21 @@ export class Registration implements Advertisement, Tenant {
     );
   }
 
+  get #isOver(): boolean {
+    return this.#state === 'closed' || this.#state === 'fenced';
+  }
+
   #over(state: 'closed' | 'fenced'): void {
-    if (this.#state === 'closed' || this.#state === 'fenced') return;
-    this.#state = state;
-    this.#timer?.cancel();
-    this.#parts.office.leave(this);
-    this.#ended.abort(new ClerkError('CLOSED', `The advertisement of ${this.name} is over`));
+    if (this.#isOver) return;
+    this.#retire(state);
     this.#parts.onOver();
   }
 
   async #drain(): Promise<void> {
-    if (this.#state === 'closed' || this.#state === 'fenced') return;
+    if (this.#isOver) return;
     const { clock, drainMs, inFlight } = this.#parts;
     const until = clock.now() + drainMs;
-    this.#leaveOffice('draining');
+    this.#retire('draining');
     const inMs = await this.#withdraw(false);
     await sleep(clock, Math.min(inMs, until - clock.now()));
     await heldWithin(clock, until - clock.now(), inFlight.quiet());
@@ -318,16 +292,16 @@ export class Registration implements Advertisement, Tenant {
   }
 
   async #close(): Promise<void> {
-    if (this.#state === 'closed' || this.#state === 'fenced') return;
-    this.#leaveOffice('draining');
+    if (this.#isOver) return;
+    this.#retire('draining');
     await this.#withdraw(true);
     this.#over('closed');
   }
 
   /** It is neither renewed nor registered again from here on. */
-  #leaveOffice(state: 'draining'): void {
+  #retire(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
-    this.#timer?.cancel();
+    this.#lease.release();
     this.#parts.office.leave(this);
     this.#ended.abort(new ClerkError('CLOSED', `The advertisement of ${this.name} is over`));
   }

@@ -104,6 +104,19 @@ test('the holder knows that its lease is lost before the registry does, and come
   expect(warnings).toHaveLength(2);
 });
 
+test('after a long absence of its registry a service with a short lease is back within the time of two renewals', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise({ ...orders, leaseMs: 3_000 });
+  for (let round = 0; round < 20; round += 1) {
+    registry.down = true;
+    await runtime.advance(60_000);
+    expect(ad.state).toBe('lost');
+    registry.down = false;
+    await runtime.advance(1_000);
+    expect(ad.state).toBe('registered');
+  }
+});
+
 test('a renewal counts from when it was sent', async () => {
   const { runtime, registry, advertising } = service();
   const ad = await advertising.advertise({ ...orders, leaseMs: 6_000 });
