@@ -8,7 +8,7 @@ interface Identified {
 }
 
 /** More than this are indexed. */
-const few = 8;
+const few = 16;
 
 /** Registrations in the order in which they came. */
 export class Registrations<T extends Identified> {
