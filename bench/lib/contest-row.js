@@ -29,8 +29,8 @@ export async function contestRow(context, { plot, title, calls, seconds, contest
     generations: quick ? 1 : 4,
     seconds,
     loads: [
-      { concurrency: 64, rounds: 12, calls, warmCalls: 3 * calls },
-      { concurrency: 1, rounds: 12, calls: calls / 4, warmCalls: calls },
+      { concurrency: 64, rounds: 12, calls, warmCalls: 10 * calls },
+      { concurrency: 1, rounds: 12, calls: calls / 4, warmCalls: 3 * calls },
     ],
   });
   const verdicts = [];

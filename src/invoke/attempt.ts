@@ -127,7 +127,10 @@ export class Attempt implements WireHandler {
     this.failed = true;
     if (!this.abandoned) this.owner.onFailed(this, error);
   }
+}
 
+/** An attempt that also tells what was sent. A class of its own, since undici's every word costs, also where nobody listens. */
+export class FollowedAttempt extends Attempt {
   onBodySent(chunkSize: number, totalBytesSent: number): void {
     if (!this.abandoned) this.owner.onPieceSent(chunkSize, totalBytesSent);
   }

@@ -10,7 +10,7 @@ import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { WireHandler, WireRequest } from '../core/transport.js';
-import { Attempt } from './attempt.js';
+import { Attempt, FollowedAttempt } from './attempt.js';
 import { isFailureStatus } from './classify.js';
 import type { LatencyWindow } from './limits.js';
 import { Rescue } from './rescue.js';
@@ -52,8 +52,14 @@ export class Exchange implements Troubled {
   ) {
     this.whole = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = site.clock.now();
-    this.deadlineAt = this.startedAt + timeoutMs;
+    // Whole numbers: a fraction would take a place of its own in memory.
+    this.deadlineAt = Math.ceil(this.startedAt + timeoutMs);
     this.window = site.limits.of(request.method);
+  }
+
+  /** Whether the caller's handler wants to hear how the request's body goes. */
+  get #follows(): boolean {
+    return this.handler.onRequestSent !== undefined || this.handler.onBodySent !== undefined;
   }
 
   /** The endpoint that answers; undefined before there is one. */
@@ -98,7 +104,7 @@ export class Exchange implements Troubled {
   send(candidate: Reachable, chosen: string, now: number, paid: boolean): void {
     const { site, kind } = this;
     const channel = this.wish.secure ? (candidate.secure ?? candidate.channel) : candidate.channel;
-    const attempt = new Attempt(
+    const attempt = new (this.#follows ? FollowedAttempt : Attempt)(
       this,
       candidate,
       channel,
@@ -110,7 +116,7 @@ export class Exchange implements Troubled {
     );
     this.attempt = attempt;
     site.health.began(candidate);
-    const limitAt = now + this.window.limitAt(now);
+    const limitAt = Math.ceil(now + this.window.limitAt(now));
     site.wheel.set(this, limitAt < this.deadlineAt ? limitAt : this.deadlineAt);
     if (site.reporter.wants('picked')) this.#reportPick(attempt);
     channel.dispatch(this.request, attempt, kind === 'once');

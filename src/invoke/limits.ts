@@ -77,6 +77,8 @@ export class LatencyWindow {
     const bucket = latencyMs < firstMs ? 0 : Math.min(buckets - 1, Math.floor(4 * Math.log2(latencyMs)) - 7);
     const counts = this.#generations[this.#newest] as Uint32Array;
     counts[bucket] = (counts[bucket] as number) + 1;
+    // Nothing but the fastest since the limit was computed: it is as low as it can be, and stays so.
+    if (bucket === 0 && this.limitMs === leastMs && this.#sinceComputed === 0) return;
     if (++this.#sinceComputed >= recomputeEvery || this.limitMs === unknownMs || latencyMs >= this.limitMs)
       this.#compute();
   }

@@ -52,6 +52,18 @@ test('whatever was measured, the limit is the formula of it, a bucket at most to
   );
 });
 
+test('fast answers after slow ones do not keep the limit from being computed', () => {
+  const mixed = windowOf([...many(500, 1), ...many(20, 20), ...many(32, 1)]);
+  expect(mixed.limitMs).toBeGreaterThan(3 * 20);
+  // What was fast is forgotten, what was slow is not yet: half a percent has become most.
+  const turned = windowOf(many(10_000, 1), 1_000);
+  for (const latency of many(20, 20)) turned.record(latency, 11_000);
+  for (const latency of many(32, 1)) turned.record(latency, 11_000);
+  expect(turned.limitMs).toBe(25);
+  turned.record(1, 31_000);
+  expect(turned.limitMs).toBeGreaterThan(3 * 20);
+});
+
 test('a service that has become slow is waited for longer and longer, and not stormed for ever', () => {
   const window = windowOf(many(500, 2));
   expect(window.limitMs).toBe(25);

@@ -73,6 +73,25 @@ describe('undici’s own methods over the dispatcher', () => {
     expect(new Set(server.hosts)).toEqual(new Set(['orders.shop.clerk']));
   });
 
+  test('a handler that wants to know what was sent is told', async () => {
+    const server = await echo();
+    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const told: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const handler = {
+        onConnect: () => told.push('connect'),
+        onBodySent: () => told.push('body'),
+        onRequestSent: () => told.push('request'),
+        onHeaders: () => told.push('headers') > 0,
+        onData: () => true,
+        onComplete: () => resolve(),
+        onError: reject,
+      };
+      clerk.dispatcher.dispatch({ origin, path: '/orders', method: 'POST', body: 'one pizza' }, handler);
+    });
+    expect(told).toEqual(['connect', 'body', 'request', 'headers']);
+  });
+
   test('connect hands over the connection', async () => {
     const server = await echo();
     const { clerk } = bound([await nobodysAddress(), server.address]);
