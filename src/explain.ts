@@ -84,7 +84,7 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
     promiseMs: answer?.ttlMs,
     stale: answer?.stale ?? false,
     retriesLeft: site.budget.available(now),
-    attemptLimitMs: site.limits.of('GET').limitMs,
+    attemptLimitMs: site.limits.of('GET').limitAt(now),
   };
 }
 

@@ -39,6 +39,8 @@ export class Target {
   #started: readonly Endpoint[] = [];
   #startedFrom: readonly Endpoint[] | undefined;
   #startedAt = 0;
+  /** They advertise, so the registry knows of their end too. */
+  #startedByRegistry = false;
   #starts = 0;
   #judged = false;
   #unwatch: (() => void) | undefined;
@@ -88,7 +90,7 @@ export class Target {
     if (answer === undefined || this.table.members.length === 0) return false;
     if (answer.ttlMs === Infinity) return true;
     // What this program started itself needs no registry to be called.
-    const own = answer.endpoints.length === 0 && this.#started.length > 0;
+    const own = answer.endpoints.length === 0 && this.#started.length > 0 && !this.#startedByRegistry;
     if (!own && !isFresh(answer, now, this.shared.clock.wallNow())) return false;
     if (now >= this.#refreshAt) this.#refresh(now);
     return true;
@@ -127,13 +129,15 @@ export class Target {
     this.#refreshAt = answer.stale
       ? this.shared.clock.now() + staleAgainMs
       : answer.askedAt + answer.ttlMs * share;
-    if (answer.endpoints.length > 0) this.#started = [];
-    if (before === undefined || before.endpoints !== answer.endpoints) this.#populate();
+    const areGone = this.#startedByRegistry && !answer.stale && answer.askedAt > this.#startedAt;
+    const had = this.#started.length;
+    if (answer.endpoints.length > 0 || areGone) this.#started = [];
+    if (before?.endpoints !== answer.endpoints || this.#started.length !== had) this.#populate();
   }
 
   /** Has the service started, unless somebody was started already; resolves when there is somebody to call. */
   async start(factory: Factory): Promise<void> {
-    if (this.#started.length === 0) this.#populateFrom(await this.#starter.start(factory));
+    if (this.#started.length === 0) this.#populateFrom(await this.#starter.start(factory), factory);
   }
 
   /**
@@ -149,7 +153,7 @@ export class Target {
       if (this.table.members.every((member) => member.heardAt === 0)) this.#starter.disappointed();
       else this.#starter.succeeded();
     }
-    this.#populateFrom(await this.#starter.start(factory));
+    this.#populateFrom(await this.#starter.start(factory), factory);
     // Whom the registry knows goes before who was started: it may know others by now.
     if (factory === this.#launcher) await this.lookAgain(new Set());
   }
@@ -183,11 +187,12 @@ export class Target {
     );
   }
 
-  #populateFrom(started: readonly Endpoint[]): void {
+  #populateFrom(started: readonly Endpoint[], factory: Factory): void {
     // Callers that shared the flight bring the same list.
     if (this.#closed || this.#startedFrom === started) return;
     this.#startedFrom = started;
     this.#startedAt = this.shared.clock.now();
+    this.#startedByRegistry = factory === this.#launcher;
     this.#judged = false;
     // A new number each time, so that nothing learned of the one before is held against it.
     this.#starts++;

@@ -111,11 +111,14 @@ export function milliseconds(text: string): number {
   return value;
 }
 
+/** The longest time that a timer can be set for, in ms. */
+const most = 2 ** 31 - 1;
+
 /** Reads a whole number of at most 2^31 − 1, ≥ 0. */
 export function wholeNumber(text: string): number {
+  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('Write a whole number such as 5000.');
   const value = Number(text);
-  if (!/^[0-9]+$/.test(text) || value > 2 ** 31 - 1)
-    throw new InvalidArgumentError('Write a whole number such as 5000.');
+  if (value > most) throw new InvalidArgumentError(`It must be at most ${most}.`);
   return value;
 }
 

@@ -7,6 +7,7 @@ import { tellChange } from './changed.js';
 import { addCommand, contextOf, pairs, wholeNumber, type Context } from './command.js';
 import type { Io } from './io.js';
 import { nameOf } from './names.js';
+import { paint } from './output.js';
 
 interface Options {
   readonly policy?: string | false;
@@ -63,4 +64,18 @@ async function define(context: Context, text: string, options: Options): Promise
   };
   const reply = await context.client.post(paths.define, request);
   await tellChange(context, reply, { name }, `Defined ${name}`, `${name} is frozen and changes`);
+  if (typeof launch === 'string' && !context.json) await warnIfUnknown(context, name, launch);
+}
+
+/** Its operator may bring the manifest later, so this is no error; whoever mistyped it wants to know now. */
+async function warnIfUnknown({ client, say }: Context, name: string, manifest: string): Promise<void> {
+  // What is done is done, whatever comes of this question.
+  const answer = await client.get(paths.resolve, { name }).catch(() => undefined);
+  if ((answer as { readonly launchable?: unknown } | undefined)?.launchable !== false) return;
+  await say.line(
+    paint(
+      'doubtful',
+      `The registry has no manifest ${manifest} now, so nothing is started; its operator adds ${manifest}.yaml to --manifests and starts it again`,
+    ),
+  );
 }

@@ -23,13 +23,20 @@ export async function tellFailure(io: Io, command: Command | undefined, error: u
     await say.json(failureOf(error));
     return exitCodeOf(error.code);
   }
-  // What a program would do is no advice for a shell.
-  await say.line(paint('bad', 'clerk: '), error.message.replace(/; [^;]*\bbind\(\)[^;]*$/, ''));
+  await say.line(paint('bad', 'clerk: '), forShell(error.message));
   for (const { number, address, stage, code, ms } of error.outcomes)
     await say.line(paint('faint', `  attempt ${number}: ${address} ${code} while ${stage}, ${duration(ms)}`));
   const hint = hintFor(error, command);
   if (hint !== undefined) await say.line(`  ${hint}`);
   return exitCodeOf(error.code);
+}
+
+/** What a program would do is no advice for a shell. */
+function forShell(message: string): string {
+  return message
+    .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
+    .replace('with recursive', 'with --recursive')
+    .replace(', or with whenExpired', '');
 }
 
 function hintFor(
@@ -38,8 +45,16 @@ function hintFor(
 ): string | undefined {
   const can = (flag: string): boolean => command?.options.some(({ long }) => long === flag) === true;
   const has = (key: string): boolean => command?.getOptionValue(key) !== undefined;
-  if (code === 'PROMISE_HELD' && can('--when-expired') && !has('whenExpired'))
-    return `--when-expired has it done then${can('--force') ? '; --force breaks the promise' : ''}`;
+  if (code === 'PROMISE_HELD') {
+    const hints = [
+      // What is frozen already takes no second change.
+      ...(can('--when-expired') && !has('whenExpired') && !message.includes(' is frozen')
+        ? ['--when-expired has it done then']
+        : []),
+      ...(can('--force') ? ['--force breaks the promise'] : []),
+    ];
+    return hints.length > 0 ? hints.join('; ') : undefined;
+  }
   if (code === 'NO_ENDPOINT') return '`clerk launch` starts one, where a manifest says how';
   if (code === 'LIMIT' && remainingMs !== undefined) return `Try again in ${duration(remainingMs)}`;
   if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && can('--registry'))

@@ -137,9 +137,10 @@ export interface Registry {
     onError?: (error: unknown) => void,
   ): () => void;
   /**
-   * Has a service started that it called `startable`; resolves when that can be called, to where it listens. Called
-   * once for any number of concurrent callers, and only while nobody runs the service. Rejects with `START_FAILED` and
-   * the reason.
+   * Has a service started that it called `startable`; resolves when that can be called, to where it listens, and
+   * `resolve` names it from then on: what a later answer does not name any more is not called any more. Called once for
+   * any number of concurrent callers, and only while nobody runs the service. Rejects with `START_FAILED` and the reason,
+   * and with `remainingMs` where it is only too early to try again.
    *
    * @see promises C6.1
    */

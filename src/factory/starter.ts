@@ -25,6 +25,8 @@ export class Starter {
   #flight: Promise<readonly Endpoint[]> | undefined;
   #failures: number[] = [];
   #failure: ClerkError | undefined;
+  /** Whoever starts it has said that it is too early before this. */
+  #earliestAt = 0;
 
   /**
    * @param name - of the service
@@ -84,8 +86,9 @@ export class Starter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closed();
-      // A launcher's reason is the reason.
-      if (isClerkError(error) && error.code === 'START_FAILED') throw this.#fail(error);
+      // A launcher's reason is the reason, and that it does not try yet is no other failure.
+      if (isClerkError(error) && error.code === 'START_FAILED')
+        throw error.remainingMs === undefined ? this.#fail(error) : this.#tooEarly(error, error.remainingMs);
       throw this.#fail(
         new ClerkError('FACTORY_FAILED', `The factory of ${this.#name} failed: ${reasonOf(error)}`, {
           cause: error,
@@ -101,13 +104,19 @@ export class Starter {
     return error;
   }
 
+  #tooEarly(error: ClerkError, remainingMs: number): ClerkError {
+    this.#failure = error;
+    this.#earliestAt = this.#clock.now() + Math.min(remainingMs, windowMs);
+    return error;
+  }
+
   /** When the factory may be asked again: a pause that doubles, and never more than three failed starts a minute. */
   #pauseUntil(): number {
     const last = this.#failures.at(-1);
-    if (last === undefined) return 0;
+    if (last === undefined) return this.#earliestAt;
     const pause = last + Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures.length - 1));
     const oldest = this.#failures.at(-mostFailuresInWindow);
-    return oldest === undefined ? pause : Math.max(pause, oldest + windowMs);
+    return Math.max(pause, this.#earliestAt, oldest === undefined ? 0 : oldest + windowMs);
   }
 
   #within(factory: Factory): Promise<Started | readonly Started[]> {

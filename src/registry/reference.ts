@@ -5,6 +5,7 @@
  * @see design: Availability of the registry
  */
 import type { Clock } from '../core/clock.js';
+import type { EndpointInit } from '../core/endpoint.js';
 import { ClerkError, isClerkError } from '../core/errors.js';
 import { parseGlob } from '../core/glob.js';
 import { compareNames } from '../core/name-order.js';
@@ -29,6 +30,8 @@ export interface ReferenceOptions {
 
 /** How long a start may take, in ms; the caller's own deadline is shorter as a rule. */
 const startMs = 60_000;
+/** How long one question for a start waits for its end, in ms: one that is lost costs no more than that. */
+const startAskMs = 5_000;
 
 /**
  * A registry over reference servers.
@@ -59,6 +62,19 @@ export function referenceRegistry({ urls, clock, retry, connect }: ReferenceOpti
     } while (after !== null);
     return entries;
   };
+
+  const startedBy = (name: string, waitMs: number, signal: AbortSignal): Promise<readonly EndpointInit[]> =>
+    servers.ask(
+      { path: paths.launch, body: { name, waitMs }, headMs: waitMs + 1_000 },
+      {
+        signal,
+        hedged: false,
+        read: (reply, peer) => {
+          const launched = shaped(bodyOf(reply, peer, paths.launch), peer, 'endpoints') as LaunchReply;
+          return endpointsOf(launched.endpoints, peer);
+        },
+      },
+    );
 
   return {
     resolve: (name, { signal }) =>
@@ -97,22 +113,19 @@ export function referenceRegistry({ urls, clock, retry, connect }: ReferenceOpti
     watch: (glob, onSnapshot, onError) => watch.add(glob, onSnapshot, onError),
 
     async start(name, { signal }) {
-      try {
-        return await servers.ask(
-          { path: paths.launch, body: { name, waitMs: startMs }, headMs: startMs + 1_000 },
-          {
-            signal,
-            hedged: false,
-            read: (reply, peer) => {
-              const launched = shaped(bodyOf(reply, peer, paths.launch), peer, 'endpoints') as LaunchReply;
-              return endpointsOf(launched.endpoints, peer);
-            },
-          },
-        );
-      } catch (error) {
-        if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
-          throw new ClerkError('START_FAILED', error.message, { cause: error });
-        throw error;
+      const until = clock.now() + startMs;
+      for (;;) {
+        const askedAt = clock.now();
+        const waitMs = Math.ceil(Math.min(startAskMs, until - askedAt));
+        try {
+          return await startedBy(name, waitMs, signal);
+        } catch (error) {
+          if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
+            throw new ClerkError('START_FAILED', error.message, { cause: error });
+          // It goes on, or nobody has heard of it. However often it is asked for, there is one start.
+          const isLate = clock.now() - askedAt >= waitMs;
+          if (!isLate || signal.aborted || clock.now() >= until) throw error;
+        }
       }
     },
 

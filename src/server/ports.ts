@@ -84,6 +84,8 @@ export interface NameService {
   search(glob: string, filter: Readonly<Record<string, string>>): SearchReply;
   whois(address: string): WhoisReply;
   status(): StatusReply;
+  /** Registrations that were dropped since nobody renewed them, from when this process began. */
+  readonly expired: number;
   exportLines(): IterableIterator<ExportLine>;
 
   define(request: DefineRequest): Promise<ChangeReply>;

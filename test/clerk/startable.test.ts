@@ -53,6 +53,34 @@ test('why it could not be started reaches the caller, in one code', async () => 
   });
 });
 
+test('what the registry started and does not name any more is not called; it is started again', async () => {
+  const { clerk, started, network, runtime } = world(async () => [
+    started.length === 1 ? 'http://fresh' : 'http://newer',
+  ]);
+  network.server('http://newer');
+  const orders = clerk.bind('/shop/orders');
+  const called = async () => (await orders.request({ path: '/' })).endpoint.address;
+  expect(await called()).toBe('http://fresh');
+  // Its address may be somebody else's by now.
+  await new Promise<void>((resolve) => runtime.setTimer(resolve, 30_000));
+  expect(await called()).toBe('http://newer');
+  expect(started).toHaveLength(2);
+});
+
+test('what a factory of the program started needs no registry that names it', async () => {
+  const { clerk, runtime } = world(undefined);
+  let starts = 0;
+  const factory = () => {
+    starts++;
+    return 'http://fresh';
+  };
+  const orders = clerk.bind('/shop/orders', { factory });
+  expect((await orders.request({ path: '/' })).statusCode).toBe(200);
+  await new Promise<void>((resolve) => runtime.setTimer(resolve, 30_000));
+  expect((await orders.request({ path: '/' })).statusCode).toBe(200);
+  expect(starts).toBe(1);
+});
+
 test.each<[string, Parameters<typeof world>]>([
   ['says that it cannot', [async () => ['http://fresh'], { startable: false }]],
   ['says nothing of it', [async () => ['http://fresh'], { startable: undefined } as Partial<Resolution>]],

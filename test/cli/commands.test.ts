@@ -286,6 +286,30 @@ test('watch, call, explain and advertise of a registry that is not there say so'
   }
 });
 
+test('a manifest that the registry does not have is told at once, and only to people', async () => {
+  const said = await clerk(['define', '/a', '--launch', 'orders'], { registry });
+  expect(said).toMatchObject({ code: 0, err: expect.stringContaining('has no manifest orders now') });
+  expect(await clerk(['define', '/a', '--launch', 'orders', '--json'], { registry })).toMatchObject({
+    code: 0,
+    err: '',
+  });
+});
+
+test('hints name what can be typed', async () => {
+  await register({ name: '/a', id: 'one', addresses: ['http://127.0.0.1:3001'] });
+  expect(await type('rm /a')).toBe(
+    '5 clerk: /a has 1 endpoint; remove it with --recursive if they are to go too',
+  );
+  await type('define /b --promise 60000');
+  await type('resolve /b');
+  expect(await type('rm /b')).toMatch(
+    /^5 clerk: \/b was promised to stay as it is for another [0-9]+ ms; ask again then\n {2}--when-expired has it done then; --force breaks the promise$/,
+  );
+  await type('rm /b --when-expired');
+  expect(await type('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force breaks the promise$/);
+  expect(await type('define /c --promise 99999999999')).toContain('It must be at most 2147483647.');
+});
+
 test('without a launcher nothing is started, and it is said why', async () => {
   await type('define /a --promise 0');
   for (const command of ['launch', 'stop', 'reset'])

@@ -202,6 +202,8 @@ test('what the command line says is what is asked for, and nothing else', async 
         whenExpired: true,
       },
     ],
+    // Whether the manifest is there; that nobody answers this harms nothing.
+    ['GET', '/v1/resolve', ''],
     ['POST', '/v1/define', { name: '/a', policy: null, launch: null }],
     ['POST', '/v1/link', { name: '/a', target: '/#d1/b', promiseMs: 60_000 }],
     ['POST', '/v1/move', { from: '/a', to: '/b/c' }],

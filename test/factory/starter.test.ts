@@ -256,3 +256,18 @@ test('a launcher says itself why it did not start the service, and is not asked 
   );
   expect(world.calls).toHaveLength(1);
 });
+
+test('a launcher that says it is too early is asked again when it is not, and that is no failed start', async () => {
+  const world = new World();
+  const early = world.factory(() =>
+    Promise.reject(new ClerkError('START_FAILED', 'It crashed three times', { remainingMs: 700 })),
+  );
+  for (let round = 0; round < 5; round++) {
+    expect(await world.outcome(early)).toBe('START_FAILED: It crashed three times');
+    await world.runtime.advance(699);
+    expect(await world.outcome(world.working)).toMatch(/^START_FAILED: .* asked again in 0.0 s/);
+    await world.runtime.advance(1);
+  }
+  expect(world.calls).toEqual([1_000, 1_700, 2_400, 3_100, 3_800]);
+  expect(await world.outcome(world.working)).toBe('started');
+});

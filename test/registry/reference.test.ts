@@ -151,6 +151,49 @@ test('a start brings up what the server says is running', async () => {
   expect(await registry.start('/x', anybody)).toMatchObject([{ id: 'fresh' }]);
 });
 
+test('a start that takes long is asked for again and again, for a minute, and one question that is lost costs six seconds', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const asked = (): number[] => server.asked.map(({ at }) => at);
+  const begun = runtime.now();
+  server.hangs = true;
+  const started = registry.start('/x', anybody);
+  await runtime.advance(5_999);
+  expect(asked()).toHaveLength(1);
+  server.hangs = false;
+  server.onLaunch = () => [endpointOf('fresh')];
+  await runtime.advance(1);
+  expect(await started).toMatchObject([{ id: 'fresh' }]);
+  expect(asked()).toEqual([begun, begun + 6_000]);
+  expect(server.asked.map(({ what }) => what)).toEqual(Array(2).fill({ name: '/x', waitMs: 5_000 }));
+
+  server.asked.length = 0;
+  server.hangs = true;
+  const never = registry.start('/x', anybody);
+  const refused = expect(never).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  await runtime.advance(70_000);
+  await refused;
+  expect(asked()).toHaveLength(10);
+});
+
+test('a start that is refused at once is not asked for again, nor one that nobody waits for', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.down = true;
+  await expect(registry.start('/x', anybody)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  expect(server.asked).toHaveLength(1);
+  server.down = false;
+  server.hangs = true;
+  const controller = new AbortController();
+  const started = registry.start('/x', { signal: controller.signal });
+  const refused = expect(started).rejects.toThrow('Enough');
+  await runtime.advance(5_500);
+  controller.abort(new Error('Enough'));
+  await refused;
+  await runtime.advance(20_000);
+  expect(server.asked).toHaveLength(2);
+});
+
 test('a listing is read page by page, from one server', async () => {
   const { servers, registry } = world(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];

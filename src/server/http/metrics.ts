@@ -75,7 +75,7 @@ export class Metrics {
   }
 
   /** Everything, in Prometheus's text form. */
-  text(status: StatusReply, connections: number): string {
+  text(status: StatusReply, expired: number, connections: number): string {
     const lines: string[] = [];
     const tell = (name: string, type: string, help: string, values: readonly string[]): void => {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...values);
@@ -84,6 +84,7 @@ export class Metrics {
       tell(name, type, help, [`${name} ${value}`]);
     single('clerk_services', 'gauge', 'Services', status.services);
     single('clerk_endpoints', 'gauge', 'Endpoints', status.endpoints);
+    single('clerk_leases_expired_total', 'counter', 'Endpoints dropped since nobody renewed them', expired);
     single('clerk_links', 'gauge', 'Links', status.links);
     single('clerk_watches', 'gauge', 'Open watches', status.watches);
     single('clerk_degraded', 'gauge', '1 while degraded', Number(status.degraded));

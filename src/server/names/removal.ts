@@ -85,6 +85,7 @@ export function endings(view: View, names: readonly string[]): Change[] {
 function refuseIfNeeded(view: View, name: string, below: number): void {
   const endpoints = view.endpointCount(name);
   if (endpoints + below === 0) return;
-  const what = endpoints > 0 ? `${endpoints} endpoints` : `${below} names below it`;
+  const some = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+  const what = endpoints > 0 ? some(endpoints, 'endpoint') : `${some(below, 'name')} below it`;
   throw new ClerkError('FORBIDDEN', `${name} has ${what}; remove it with recursive if they are to go too`);
 }

@@ -170,6 +170,10 @@ export class Names implements NameService {
     };
   }
 
+  get expired(): number {
+    return this.#time.expired;
+  }
+
   *exportLines(): IterableIterator<ExportLine> {
     for (const name of this.#tables.names.from('')) {
       const record = this.#tables.entry(name);

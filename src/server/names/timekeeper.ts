@@ -30,6 +30,8 @@ export class Timekeeper {
   #timerAt = Infinity;
   /** When leases were looked at last; undefined while there are none. */
   #lookedAt: number | undefined;
+  /** Registrations that were dropped since nobody renewed them. */
+  expired = 0;
   #isDropping = false;
   #isClosed = false;
 
@@ -145,6 +147,7 @@ export class Timekeeper {
         // It may have been renewed while this waited for its turn.
         if (!leases.hasEnded(registration)) continue;
         registration.leaving = true;
+        if (!registration.draining) this.expired += 1;
         endpoints.push({ name: registration.place.name, id: registration.id, epoch: registration.epoch });
       }
       return endpoints.length === 0 ? undefined : { kind: 'drop', endpoints };

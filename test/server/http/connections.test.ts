@@ -1,7 +1,8 @@
 /** Watches, waits, streams and the end, over real sockets. */
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { request } from 'undici';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Launcher } from '../../../src/server/ports.js';
 import { ClerkError } from '../../../src/core/errors.js';
 import { limits } from '../../../src/wire/limits.js';
@@ -293,6 +294,7 @@ test('health is 503 while degraded, and metrics count what was asked', async () 
   const { names, get, post } = await opened();
   expect((await get('/healthz')).status).toBe(200);
   names.degraded = true;
+  names.expired = 3;
   expect(await get('/healthz')).toMatchObject({ status: 503, json: { degraded: true } });
   await get('/v1/resolve?name=/a');
   await get('/v1/resolve?name=/a');
@@ -308,6 +310,7 @@ test('health is 503 while degraded, and metrics count what was asked', async () 
     'clerk_http_requests_total{method="POST",route="/v1/register",status="400"} 1',
     'clerk_http_requests_total{method="other",route="other",status="404"} 1',
     'clerk_degraded 1',
+    'clerk_leases_expired_total 3',
     'clerk_services 0',
   ])
     expect(text).toContain(`${line}\n`);
@@ -356,3 +359,27 @@ test('an answer for which the caller waits is refused with its own code', async 
     json: { error: { code: 'REGISTRY_UNREACHABLE' } },
   });
 });
+
+test('there are as many connections as there may be, and whoever comes then is turned away until one is free', async () => {
+  const server = await opened();
+  const open: Socket[] = [];
+  onTestFinished(() => open.forEach((socket) => socket.destroy()));
+  /** Connects and asks; whether there was an answer. */
+  const served = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = server.socket();
+      open.push(socket);
+      // What is turned away may be reset.
+      socket.on('error', () => undefined).once('close', () => resolve(false));
+      socket.once('data', () => resolve(true));
+      socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+    });
+  while (open.length < limits.mostConnections - 1)
+    expect(await Promise.all(Array.from({ length: 63 }, served))).not.toContain(false);
+  expect(open).toHaveLength(limits.mostConnections - 1);
+  expect(await served()).toBe(true);
+  expect(await served()).toBe(false);
+  open[0]?.destroy();
+  await expect.poll(served, { timeout: 5_000 }).toBe(true);
+  expect(await served()).toBe(false);
+}, 60_000);

@@ -89,6 +89,8 @@ export class FakeNames implements NameService {
     };
   }
 
+  expired = 0;
+
   exportLines() {
     return this.lines.values();
   }

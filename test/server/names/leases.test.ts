@@ -24,6 +24,16 @@ test('no lease ends early, and none lasts for ever, whatever its length', async 
   }
 });
 
+test('leases that ended are counted, withdrawals are not', async () => {
+  const { names, runtime } = await world();
+  for (const id of ['a', 'b', 'c']) await names.register(registration('/a', id), somebody);
+  await names.withdraw({ name: '/a', id: 'c', epoch: 3 });
+  expect(names.expired).toBe(0);
+  await runtime.advance(30_000);
+  expect(idsOf(names, '/a')).toEqual([]);
+  expect(names.expired).toBe(2);
+});
+
 test('the wall clock may jump as it likes', async () => {
   const { names, runtime } = await world();
   await names.register(registration('/a', 'a'), somebody);
