@@ -26,7 +26,7 @@ export async function contestRow(context, { plot, title, calls, seconds, contest
   const results = await contest(context, {
     contestants,
     pairs,
-    generations: quick ? 1 : 4,
+    generations: quick ? 1 : 10,
     seconds,
     loads: [
       { concurrency: 64, rounds: 12, calls, warmCalls: 10 * calls },

@@ -16,7 +16,7 @@ export const run = (context) =>
     plot: 'p1',
     title: 'P1  One warm request',
     calls: 1_000,
-    seconds: 60,
+    seconds: 130,
     contestants: {
       pool: { way: 'pool', servers: 1 },
       clerk: { way: 'clerk', servers: 1 },

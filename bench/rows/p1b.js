@@ -10,7 +10,7 @@ export const run = (context) =>
     plot: 'p1b',
     title: 'P1b  One whole JSON body',
     calls: 1_000,
-    seconds: 30,
+    seconds: 40,
     contestants: {
       pool: { way: 'pool-json', servers: 1 },
       clerk: { way: 'clerk-json', servers: 1 },

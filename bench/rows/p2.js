@@ -16,7 +16,7 @@ export const run = (context) =>
     plot: 'p2',
     title: 'P2  One warm fetch',
     calls: 400,
-    seconds: 60,
+    seconds: 110,
     contestants: {
       agent: { way: 'fetch-agent', servers: 1 },
       'clerk.fetch': { way: 'fetch-clerk', servers: 1 },
