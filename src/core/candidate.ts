@@ -1,5 +1,6 @@
 /** An endpoint as one clerk sees it: the immutable endpoint and what this clerk has learned of it. */
 import type { Endpoint } from './endpoint.js';
+import type { LoadReport } from './load-report.js';
 import type { Channel } from './transport.js';
 
 /**
@@ -14,6 +15,8 @@ export interface Candidate {
   readonly pending: number;
   /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
   readonly latencyMs: number;
+  /** What it last said of its own load, if it did. */
+  readonly report: LoadReport | undefined;
   /** Load: higher is worse. Falls with time while nothing is sent there. */
   load(now: number): number;
 }

@@ -1,6 +1,7 @@
 /** One endpoint's health and load as this clerk knows them: plain data, written by the endpoint table only. */
 import type { Channels, Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
+import type { LoadReport } from '../core/load-report.js';
 import type { Channel } from '../core/transport.js';
 
 /**
@@ -64,6 +65,7 @@ export class Member implements Reachable {
   callsAtProbe = 0;
   /** Whether the registry still names it. */
   present = true;
+  report: LoadReport | undefined = undefined;
 
   readonly #good = new Float64Array(slots);
   readonly #bad = new Float64Array(slots);

@@ -145,7 +145,14 @@ function fleet(count: number, labels: Omit<EndpointInit, 'address'> = {}, prefix
   return Array.from({ length: count }, (_, i): Candidate => {
     const id = `${prefix}-${String(i)}`;
     const endpoint = toEndpoint({ ...labels, id, address: `http://${id}:80` }, 'the policy suite');
-    return { endpoint, status: 'open', pending: i, latencyMs: 1 + i, load: () => (1 + i) * (1 + i) };
+    return {
+      endpoint,
+      status: 'open',
+      pending: i,
+      latencyMs: 1 + i,
+      report: undefined,
+      load: () => (1 + i) * (1 + i),
+    };
   });
 }
 

@@ -95,6 +95,7 @@ export function candidate(id: string): Reachable {
     status: 'open',
     pending: 0,
     latencyMs: 0,
+    report: undefined,
     load: () => 0,
   };
 }

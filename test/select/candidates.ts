@@ -37,6 +37,7 @@ export function standin(given: string | Given): Standin {
     ),
     status: closed ? 'closed' : 'open',
     latencyMs: 0,
+    report: undefined,
     pending,
     loadNow: load,
     load() {
