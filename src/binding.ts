@@ -25,9 +25,9 @@ import {
   type Reply,
   type RequestOptions,
 } from './request.js';
+import { Replying } from './replying.js';
 import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
-import { requestOver } from './transport/methods.js';
 
 export type { Held } from './held.js';
 
@@ -212,10 +212,8 @@ export class Binding {
     return new Promise((resolve, reject) => {
       try {
         const request = this.#prepare(site, options);
-        requestOver(request, request as unknown as Dispatcher.RequestOptions, (error, data) => {
-          if (error) reject(this.#asClerkError(error));
-          else resolve(request.complete(data as Dispatcher.ResponseData));
-        });
+        const handler = new Replying(request, resolve, (error) => reject(this.#asClerkError(error)));
+        request.start(handler, handler);
       } catch (error) {
         reject(this.#asClerkError(error));
       }

@@ -113,6 +113,11 @@ export function checkRequest(options: RequestOptions, name: string): void {
   if (options.query !== undefined && !isPlainObject(options.query))
     throw refused(name, 'has a query that is no plain object; write it as { key: value }');
   if (options.signal !== undefined) signalOf(options.signal, `A request of ${name}`);
+  if (options.onInfo !== undefined && typeof options.onInfo !== 'function')
+    throw refused(name, 'has an onInfo that is no function');
+  const { highWaterMark } = options;
+  if (highWaterMark !== undefined && !(Number.isFinite(highWaterMark) && highWaterMark >= 0))
+    throw refused(name, `has the highWaterMark ${String(highWaterMark)}; it must be a number of bytes ≥ 0`);
 }
 
 function isPlainObject(value: unknown): boolean {
@@ -151,7 +156,7 @@ export function requestOf(
 
 /**
  * A request as undici reads it. Always the same fields in the same order: undici takes them apart for every request,
- * and a copy made with spread would cost it ten times as much. It is also what undici's `request` dispatches on.
+ * and a copy made with spread would cost it ten times as much.
  */
 export class PreparedRequest implements WireRequest {
   readonly path: string;
@@ -200,25 +205,20 @@ export class PreparedRequest implements WireRequest {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** What undici's own `request` calls, with itself and the handler that makes its reply. */
-  dispatch(_wire: unknown, handler: Dispatcher.DispatchHandler): boolean {
-    // undici's handler carries the context of whoever called.
-    this.start(handler as unknown as WireHandler, handler as unknown as AsyncResource);
-    return true;
-  }
-
   /** Begins the call; everything else is heard by the handler. */
   start(handler: WireHandler, scope: AsyncResource): void {
     this.#exchange = new Exchange(this.#site, this, handler, this.#kind, this.#wish, this.#timeoutMs, scope);
     this.#exchange.start();
   }
 
-  /** Adds to undici's reply who gave it, after how many attempts. */
-  complete(data: Dispatcher.ResponseData): Reply {
-    const reply = data as { endpoint?: Endpoint | undefined; attempts?: number };
-    reply.endpoint = this.#exchange?.endpoint;
-    reply.attempts = this.#exchange?.attempts ?? 0;
-    return reply as Reply;
+  /** Who answers; undefined before there is somebody. */
+  get endpoint(): Endpoint | undefined {
+    return this.#exchange?.endpoint;
+  }
+
+  /** Attempts made so far. */
+  get attempts(): number {
+    return this.#exchange?.attempts ?? 0;
   }
 }
 

@@ -1,0 +1,121 @@
+/**
+ * Turns what a call hears into the reply that the program gets: head and body in undici's form, and who gave it after
+ * how many attempts. Carries the caller's context.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import type { Endpoint } from './core/endpoint.js';
+import type { WireHandler } from './core/transport.js';
+import { ReplyBody } from './reply-body.js';
+import type { PreparedRequest, Reply } from './request.js';
+import { undici } from './transport/undici.js';
+
+/** See the file's header. */
+export class Replying extends AsyncResource implements WireHandler {
+  readonly #request: PreparedRequest;
+  readonly #resolve: (reply: Reply) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #trailers: Record<string, string> = {};
+  #body: ReplyBody | undefined = undefined;
+  #abort: ((reason?: Error) => void) | undefined = undefined;
+  #unwatch: (() => void) | undefined = undefined;
+
+  /** @param reject - hears of an error before there is a reply; later ones end its body */
+  constructor(request: PreparedRequest, resolve: (reply: Reply) => void, reject: (error: unknown) => void) {
+    super('CLERK_REQUEST');
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onConnect(abort: (reason?: Error) => void): void {
+    this.#abort = abort;
+    const { signal } = this.#request;
+    if (signal === undefined) return;
+    const onAbort = (): void => {
+      const reason = signal.reason as Error;
+      if (this.#body) this.#body.fail(reason);
+      else abort(reason);
+    };
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
+    this.#unwatch = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    const request = this.#request;
+    const parsed = undici().util.parseHeaders(rawHeaders);
+    const headers = request.responseHeaders === 'raw' ? listed(rawHeaders) : parsed;
+    if (statusCode < 200) {
+      request.onInfo?.({ statusCode, headers: headers as typeof parsed });
+      return true;
+    }
+    const length = request.method === 'HEAD' ? undefined : parsed['content-length'];
+    const body = new ReplyBody({
+      more: resume,
+      abort: () => this.#abort?.(),
+      contentType: String(parsed['content-type'] ?? ''),
+      contentLength: length === undefined ? undefined : Number(length),
+      highWaterMark: request.highWaterMark,
+    });
+    this.#body = body;
+    if (this.#unwatch) body.on('close', this.#unwatch);
+    this.#resolve({
+      statusCode,
+      statusText,
+      headers: headers as typeof parsed,
+      trailers: this.#trailers,
+      opaque: (request.opaque ?? null) as null,
+      body: body as unknown as Reply['body'],
+      context: {},
+      endpoint: request.endpoint as Endpoint,
+      attempts: request.attempts,
+    });
+    return true;
+  }
+
+  onData(piece: Buffer): boolean {
+    return (this.#body as ReplyBody).arrive(piece);
+  }
+
+  onComplete(trailers: string[] | null): void {
+    if (trailers !== null && trailers.length > 0)
+      Object.assign(this.#trailers, undici().util.parseHeaders(trailers as never));
+    (this.#body as ReplyBody).complete();
+  }
+
+  onUpgrade(): void {
+    this.#reject(new TypeError('The answer switched protocols, which request() does not do'));
+  }
+
+  onError(error: Error): void {
+    const body = this.#body;
+    // Whoever was just given the reply listens before its body breaks.
+    if (body) queueMicrotask(() => body.fail(error));
+    else {
+      this.#unwatch?.();
+      this.#reject(error);
+    }
+    const sent = this.#request.body;
+    if (isStream(sent)) {
+      sent.on('error', () => undefined);
+      sent.destroy(error);
+    }
+  }
+}
+
+interface StreamLike {
+  on(event: 'error', listener: () => void): unknown;
+  destroy(error: Error): unknown;
+}
+
+function isStream(body: unknown): body is StreamLike {
+  return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
+}
+
+/** Names and values in turn, as they came. */
+function listed(rawHeaders: readonly Buffer[]): string[] {
+  return rawHeaders.map((header) => header.toString('latin1'));
+}
