@@ -25,9 +25,9 @@ import {
   type Reply,
   type RequestOptions,
 } from './request.js';
-import { Replying } from './replying.js';
 import { signalOf } from './signal.js';
 import type { BindingSite } from './site.js';
+import { Replying } from './transport/replying.js';
 
 export type { Held } from './held.js';
 

@@ -4,7 +4,7 @@
  * reading one; whoever reads it as a stream gets one. Bounded: a body that nobody reads stops the connection.
  */
 import { Readable } from 'node:stream';
-import { undici } from './transport/undici.js';
+import { undici } from './undici.js';
 
 /** What a body is made with. */
 export interface ReplyBodyOptions {

@@ -3,16 +3,39 @@
  * how many attempts. Carries the caller's context.
  */
 import { AsyncResource } from 'node:async_hooks';
-import type { Endpoint } from './core/endpoint.js';
-import type { WireHandler } from './core/transport.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { WireHandler } from '../core/transport.js';
 import { ReplyBody } from './reply-body.js';
-import type { PreparedRequest, Reply } from './request.js';
-import { undici } from './transport/undici.js';
+import type { Dispatcher } from 'undici';
+import { undici } from './undici.js';
+
+/** What a reply is made from besides what is heard. */
+export interface Asked {
+  readonly method: string;
+  readonly body: unknown;
+  readonly signal: AbortSignal | undefined;
+  readonly responseHeaders: 'raw' | null | undefined;
+  readonly onInfo: ((info: { statusCode: number; headers: HeaderRecord }) => void) | undefined;
+  readonly highWaterMark: number | undefined;
+  readonly opaque: unknown;
+  /** Who answers. */
+  readonly endpoint: Endpoint | undefined;
+  /** Attempts made so far. */
+  readonly attempts: number;
+}
+
+type HeaderRecord = Record<string, string | string[]>;
+
+/** undici's reply, and who gave it after how many attempts. */
+export interface Replied extends Dispatcher.ResponseData {
+  readonly endpoint: Endpoint;
+  readonly attempts: number;
+}
 
 /** See the file's header. */
 export class Replying extends AsyncResource implements WireHandler {
-  readonly #request: PreparedRequest;
-  readonly #resolve: (reply: Reply) => void;
+  readonly #request: Asked;
+  readonly #resolve: (reply: Replied) => void;
   readonly #reject: (error: unknown) => void;
   readonly #trailers: Record<string, string> = {};
   #body: ReplyBody | undefined = undefined;
@@ -20,7 +43,7 @@ export class Replying extends AsyncResource implements WireHandler {
   #unwatch: (() => void) | undefined = undefined;
 
   /** @param reject - hears of an error before there is a reply; later ones end its body */
-  constructor(request: PreparedRequest, resolve: (reply: Reply) => void, reject: (error: unknown) => void) {
+  constructor(request: Asked, resolve: (reply: Replied) => void, reject: (error: unknown) => void) {
     super('CLERK_REQUEST');
     this.#request = request;
     this.#resolve = resolve;
@@ -68,7 +91,7 @@ export class Replying extends AsyncResource implements WireHandler {
       headers: headers as typeof parsed,
       trailers: this.#trailers,
       opaque: (request.opaque ?? null) as null,
-      body: body as unknown as Reply['body'],
+      body: body as unknown as Replied['body'],
       context: {},
       endpoint: request.endpoint as Endpoint,
       attempts: request.attempts,
