@@ -5,6 +5,7 @@ import type { Kind } from './core/call.js';
 import { kindOfMethod } from './core/call.js';
 import type { Endpoint } from './core/endpoint.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
+import { servedNow } from './core/served.js';
 import type { WireHandler } from './core/transport.js';
 import { kindOf, refuseUnknown, timeoutOf, type BindConfig } from './config.js';
 import { explain, type Explanation } from './explain.js';
@@ -16,6 +17,7 @@ import { converse, settle, type Talk } from './invoke/conversation.js';
 import { Exchange } from './invoke/exchange.js';
 import { pinned, seenAs } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
+import { within, type Terms } from './invoke/terms.js';
 import { asBytes, asText, parseJson } from './reading.js';
 import {
   checkRequest,
@@ -59,6 +61,7 @@ export class Binding {
   readonly #site: BindingSite;
   readonly #config: BindConfig;
   readonly #plain: Wish;
+  readonly #usual: Terms;
   /** What messages call a request. */
   readonly #where: string;
 
@@ -68,6 +71,11 @@ export class Binding {
     this.#site = site;
     this.#config = config;
     this.#where = `A request of ${config.name}`;
+    this.#usual = Object.freeze({
+      timeoutMs: config.timeoutMs,
+      tellsTime: config.tellsTime,
+      repeats: true,
+    });
     this.#plain = Object.freeze({
       affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
       secure: false,
@@ -200,7 +208,7 @@ export class Binding {
         handler,
         this.#kind(options),
         wish,
-        options.timeoutMs ?? this.#config.timeoutMs,
+        this.#terms(this.#where, options.timeoutMs),
         scope,
       ).start();
     } catch (error) {
@@ -242,12 +250,12 @@ export class Binding {
 
   #prepare(site: Site, options: RequestOptions): PreparedRequest {
     checkRequest(options, this.name);
-    const timeoutMs = this.#timeoutMs(this.#where, options.timeoutMs);
+    const terms = this.#terms(this.#where, options.timeoutMs);
     const wish =
       this.#config.affinity === undefined && options.affinity === undefined
         ? this.#plain
         : this.#wish(options.affinity, options.path);
-    return new PreparedRequest(options, site, this.#kind(options), wish, timeoutMs);
+    return new PreparedRequest(options, site, this.#kind(options), wish, terms);
   }
 
   #kind(options: { readonly method?: string; readonly kind?: unknown; readonly idempotent?: unknown }): Kind {
@@ -285,16 +293,22 @@ export class Binding {
   #bounds(
     where: string,
     options: CallOptions,
-  ): { kind: Kind; timeoutMs: number; signal: AbortSignal | undefined } {
+  ): { kind: Kind; terms: Terms; signal: AbortSignal | undefined } {
     return {
       kind: 'once',
-      timeoutMs: this.#timeoutMs(where, options.timeoutMs),
+      terms: this.#terms(where, options.timeoutMs),
       signal: signalOf(options.signal, where),
     };
   }
 
-  #timeoutMs(where: string, given: unknown): number {
-    return given === undefined ? this.#config.timeoutMs : timeoutOf(given, where);
+  /** @throws {@link ClerkError} `CONFIG_INVALID`; `DEADLINE_EXCEEDED` when the call being served has no time left */
+  #terms(where: string, given: unknown): Terms {
+    const own =
+      given === undefined
+        ? this.#usual
+        : { timeoutMs: timeoutOf(given, where), tellsTime: true, repeats: true };
+    const served = servedNow();
+    return served === undefined ? own : within(own, served, this.#site.clock.now(), this.name);
   }
 
   #asClerkError(error: unknown): ClerkError {

@@ -42,6 +42,8 @@ export interface BindConfig {
   readonly policy: PolicyWord | Policy | PolicyFunction | undefined;
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly timeoutMs: number;
+  /** Whether the program has set it. */
+  readonly tellsTime: boolean;
   readonly kind: Kind | undefined;
   readonly factory: Factory | undefined;
 }
@@ -173,6 +175,7 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
     policy: options.policy,
     affinity: options.affinity,
     timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
+    tellsTime: given.timeoutMs !== undefined,
     kind: kindOf(given.kind, `bind('${name}')`),
     factory: options.factory,
   });

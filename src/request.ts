@@ -8,6 +8,7 @@ import type { WireHandler, WireRequest } from './core/transport.js';
 import { wireBody } from './invoke/body.js';
 import { Exchange } from './invoke/exchange.js';
 import type { Site, Wish } from './invoke/site.js';
+import type { Terms } from './invoke/terms.js';
 import { signalOf } from './signal.js';
 
 /** What any call may be given. */
@@ -179,9 +180,9 @@ export class PreparedRequest implements WireRequest {
   readonly #site: Site;
   readonly #kind: Kind;
   readonly #wish: Wish;
-  readonly #timeoutMs: number;
+  readonly #terms: Terms;
 
-  constructor(options: RequestOptions, site: Site, kind: Kind, wish: Wish, timeoutMs: number) {
+  constructor(options: RequestOptions, site: Site, kind: Kind, wish: Wish, terms: Terms) {
     const form = options.body instanceof URLSearchParams;
     this.path = options.path;
     this.method = options.method ?? 'GET';
@@ -202,12 +203,12 @@ export class PreparedRequest implements WireRequest {
     this.#site = site;
     this.#kind = kind;
     this.#wish = wish;
-    this.#timeoutMs = timeoutMs;
+    this.#terms = terms;
   }
 
   /** Begins the call; everything else is heard by the handler. */
   start(handler: WireHandler, scope: AsyncResource): void {
-    this.#exchange = new Exchange(this.#site, this, handler, this.#kind, this.#wish, this.#timeoutMs, scope);
+    this.#exchange = new Exchange(this.#site, this, handler, this.#kind, this.#wish, this.#terms, scope);
     this.#exchange.start();
   }
 

@@ -118,6 +118,14 @@ export class Account {
     );
   }
 
+  /** The error of a call that failed while a repeat was being served: whoever repeats that has repeated this too. */
+  secondLayer(): ClerkError {
+    return this.#failed(
+      'BUDGET_EXHAUSTED',
+      `Call of ${this.site.name} failed (${this.#lastCode()}) and was not repeated, since it serves a call that is a repeat itself: one layer repeats, or repeats would multiply`,
+    );
+  }
+
   /** The error of a call that the program aborted. */
   aborted(reason: unknown): ClerkError {
     return this.#error('ABORTED', `Call of ${this.site.name} was aborted by its caller`, reason);

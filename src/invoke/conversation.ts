@@ -10,6 +10,7 @@ import type { Stage } from '../core/outcome.js';
 import type { Tried } from './account.js';
 import { codeOf } from './classify.js';
 import { overLimit, type Site, type Wish } from './site.js';
+import type { Terms } from './terms.js';
 import { Trip } from './trip.js';
 import type { WheelEntry } from './wheel.js';
 
@@ -28,7 +29,7 @@ export type Talk<T> = (endpoint: Endpoint, context: TalkContext) => Promise<T> |
 export interface ConversationOptions {
   readonly kind: Kind;
   readonly wish: Wish;
-  readonly timeoutMs: number;
+  readonly terms: Terms;
   readonly signal: AbortSignal | undefined;
   /** The talk sends nothing, so a failure of it leaves nothing unknown. */
   readonly sendsNothing?: boolean;
@@ -89,8 +90,9 @@ class Conversation<T> implements WheelEntry {
       kind: options.kind,
       wish: options.wish,
       replayable: true,
+      repeats: options.terms.repeats,
       startedAt,
-      deadlineAt: startedAt + options.timeoutMs,
+      deadlineAt: startedAt + options.terms.timeoutMs,
     });
   }
 

@@ -10,12 +10,15 @@ import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { WireHandler, WireRequest } from '../core/transport.js';
+import { callHeaders } from '../wire/call-headers.js';
 import { Attempt, FollowedAttempt } from './attempt.js';
 import { isFailureStatus } from './classify.js';
 import type { LatencyWindow } from './limits.js';
 import { Rescue } from './rescue.js';
 import { isRetryStatus } from './rules.js';
 import { overLimit, type Site, type Wish } from './site.js';
+import { telling, type Told } from './telling.js';
+import type { Terms } from './terms.js';
 import type { Troubled, WholeBodyHandler } from './troubled.js';
 import type { WheelEntry } from './wheel.js';
 
@@ -38,7 +41,7 @@ export class Exchange implements Troubled {
   #rescue: Rescue | undefined = undefined;
 
   /**
-   * @param timeoutMs - from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
+   * @param terms - its time runs from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
    * @param scope - the caller's context, in which everything but the warm path runs
    */
   constructor(
@@ -47,13 +50,13 @@ export class Exchange implements Troubled {
     readonly handler: WireHandler,
     readonly kind: Kind,
     readonly wish: Wish,
-    timeoutMs: number,
+    readonly terms: Terms,
     readonly scope: AsyncResource,
   ) {
     this.whole = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = site.clock.now();
     // Whole numbers: a fraction would take a place of its own in memory.
-    this.deadlineAt = Math.ceil(this.startedAt + timeoutMs);
+    this.deadlineAt = Math.ceil(this.startedAt + terms.timeoutMs);
     this.window = site.limits.of(request.method);
   }
 
@@ -119,8 +122,18 @@ export class Exchange implements Troubled {
     const limitAt = Math.ceil(now + this.window.limitAt(now));
     site.wheel.set(this, limitAt < this.deadlineAt ? limitAt : this.deadlineAt);
     if (site.reporter.wants('picked')) this.#reportPick(attempt);
-    channel.dispatch(this.request, attempt, kind === 'once');
+    channel.dispatch(this.wire(now), attempt, kind === 'once');
     attempt.taken = true;
+  }
+
+  wire(now: number): WireRequest {
+    const { terms, attempts } = this;
+    if (attempts === 1 && !terms.tellsTime) return this.request;
+    const told: Told[number][] = [];
+    if (terms.tellsTime)
+      told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
+    if (attempts > 1) told.push([callHeaders.attempt, String(attempts)]);
+    return telling(this.request, told);
   }
 
   onSent(attempt: Attempt): void {

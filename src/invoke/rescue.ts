@@ -27,12 +27,13 @@ export class Rescue {
   #moved: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor(call: Troubled) {
-    const { site, kind, wish, request, startedAt, deadlineAt } = call;
+    const { site, kind, wish, request, terms, startedAt, deadlineAt } = call;
     this.#call = call;
     this.#trip = new Trip(site, {
       kind,
       wish,
       replayable: isReplayable(request.body),
+      repeats: terms.repeats,
       startedAt,
       deadlineAt,
     });
@@ -221,7 +222,7 @@ export class Rescue {
     attempt.paid = false;
     call.attempt = again;
     call.site.wheel.set(call, Math.min(now + call.window.limitAt(now), call.deadlineAt));
-    channel.dispatch(call.request, again, call.kind === 'once');
+    channel.dispatch(call.wire(now), again, call.kind === 'once');
     again.taken = true;
   }
 

@@ -14,6 +14,8 @@ export interface TripOptions extends AccountOptions {
   readonly wish: Wish;
   /** Whether what the call carries can be sent twice. */
   readonly replayable: boolean;
+  /** Whether what was sent may be sent again, if its kind allows it. */
+  readonly repeats: boolean;
 }
 
 /** See the file's header. */
@@ -92,7 +94,7 @@ export class Trip extends Account {
       if (this.outcomes.length >= mostAttempts) throw this.exhausted();
       const candidate = site.chooseOther(now, wish, this.#tried);
       if (candidate && site.health.admits(candidate, now)) {
-        if (!this.#pays(false, now)) throw this.overBudget();
+        if (!this.#pays(false, now)) throw this.options.repeats ? this.overBudget() : this.secondLayer();
         return candidate;
       }
       if (candidate) {
@@ -130,7 +132,7 @@ export class Trip extends Account {
   /** Sets a repeat aside, once, where one was sent before or is being given up after it was. */
   #pays(sent: boolean, now: number): boolean {
     if (this.#paid || (!sent && this.execution === 'none')) return true;
-    this.#paid = this.site.budget.tryWithdraw(now);
+    this.#paid = this.options.repeats && this.site.budget.tryWithdraw(now);
     return this.#paid;
   }
 

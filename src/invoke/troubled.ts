@@ -6,6 +6,7 @@ import type { WireHandler, WireRequest } from '../core/transport.js';
 import type { Attempt, AttemptOwner } from './attempt.js';
 import type { LatencyWindow } from './limits.js';
 import type { Site, Wish } from './site.js';
+import type { Terms } from './terms.js';
 import type { WheelEntry } from './wheel.js';
 
 /** A handler that reads the whole body can start again when the body breaks off. */
@@ -21,6 +22,7 @@ export interface Troubled extends AttemptOwner, WheelEntry {
   readonly handler: WireHandler;
   readonly kind: Kind;
   readonly wish: Wish;
+  readonly terms: Terms;
   readonly scope: AsyncResource;
   readonly window: LatencyWindow;
   readonly startedAt: number;
@@ -37,6 +39,8 @@ export interface Troubled extends AttemptOwner, WheelEntry {
   accepted: boolean;
   /** Begins an attempt. `paid`: a repeat was set aside for it. */
   send(candidate: Reachable, chosen: string, now: number, paid: boolean): void;
+  /** The request as the attempt under way sends it: with what the service is told of the call. */
+  wire(now: number): WireRequest;
   /** Tells health, once, that an attempt is over. */
   over(attempt: Attempt): void;
   /** Ends the call with an error. */

@@ -8,6 +8,7 @@ import { Launched } from './launched.js';
 import { aborted, addressesOf, isServer } from './listening.js';
 import { Office } from './office.js';
 import { advertiseConfigOf, registriesOf, type AdvertiseConfig, type AdvertiseOptions } from './options.js';
+import { receive } from './receiving.js';
 import { Registration } from './registration.js';
 import type { Surroundings } from './surroundings.js';
 import { Terminations } from './terminations.js';
@@ -45,6 +46,7 @@ export class Advertising {
     const { signal } = config;
     const server = isServer(config.place) ? config.place : undefined;
     const inFlight = new InFlight(server);
+    if (server !== undefined) receive(server, clock);
     const line = await this.#launched.line();
     const name = config.name ?? line?.name;
     if (name === undefined)

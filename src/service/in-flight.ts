@@ -1,5 +1,5 @@
 /** Counts the requests that a server is working on, from when it is first asked to. Changes nothing about them. */
-import type { ServerLike } from './listening.js';
+import { isHttp2, type ServerLike } from './listening.js';
 
 /** Something that ends. */
 interface Ending {
@@ -15,8 +15,7 @@ export class InFlight {
   constructor(server: ServerLike | undefined) {
     if (server === undefined) return;
     // HTTP/2 servers tell of streams, whether or not they are handled as requests.
-    if (typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function')
-      server.on('stream', (stream) => this.#began(stream as Ending));
+    if (isHttp2(server)) server.on('stream', (stream) => this.#began(stream as Ending));
     else server.on('request', (_request, response) => this.#began(response as Ending));
   }
 

@@ -43,6 +43,11 @@ export function isServer(place: unknown): place is ServerLike {
   );
 }
 
+/** Whether a server tells of streams: whatever speaks HTTP/2, over HTTP/1.1 too if it is allowed to. */
+export function isHttp2(server: ServerLike): boolean {
+  return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
+}
+
 /**
  * The addresses of a place, best first; of a server once it listens.
  *
