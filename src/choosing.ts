@@ -25,6 +25,8 @@ export class Choosing {
   readonly #config: BindConfig;
   /** How outcomes call the policy. */
   policyName = 'none';
+  /** See {@link Policy.races}. */
+  races = false;
   readonly #context: { now: number; random: () => number; affinity: string | undefined };
   #policy: Policy | undefined;
   #policyFrom: string | undefined;
@@ -118,6 +120,7 @@ export class Choosing {
   #use(policy: Policy): void {
     this.#policy = policy;
     this.policyName = policy.name;
+    this.races = policy.races === true;
   }
 
   #policyNamed(rule: PolicyWord | Policy | PolicyFunction): Policy {

@@ -13,6 +13,7 @@ import type { Registry } from './core/registry.js';
 import type { Runtime } from './core/runtime.js';
 import type { TlsOptions } from './core/transport.js';
 import type { Dispatcher } from 'undici';
+import type { HedgeConfig } from './invoke/hedging.js';
 import type { BindOptions, ClerkOptions } from './options.js';
 import type { StaticAddresses } from './registry/static.js';
 
@@ -45,6 +46,7 @@ export interface BindConfig {
   /** Whether the program has set it. */
   readonly tellsTime: boolean;
   readonly kind: Kind | undefined;
+  readonly hedge: HedgeConfig | undefined;
   readonly factory: Factory | undefined;
 }
 
@@ -64,6 +66,8 @@ export const defaults = Object.freeze({
   /** Repeats per first attempt in any 10 s, and repeats that need no traffic. @see promises C4.1 */
   retryShare: 0.1,
   retryReserve: 30,
+  /** Second attempts per call of a binding that is hedged. */
+  hedgeShare: 0.05,
 });
 
 const longestMs = 2 ** 31 - 1;
@@ -108,8 +112,8 @@ const undiciKeys = [
 const laterClerkKeys = ['key', 'tickets'];
 /** Registries by address that are still to come. */
 const laterSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
-const bindKeys = ['version', 'policy', 'affinity', 'timeoutMs', 'kind', 'factory'];
-const laterBindKeys = ['hedge', 'tickets'];
+const bindKeys = ['version', 'policy', 'affinity', 'timeoutMs', 'kind', 'hedge', 'factory'];
+const laterBindKeys = ['tickets'];
 
 /**
  * Checks the options of a clerk.
@@ -177,8 +181,24 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
     timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
     tellsTime: given.timeoutMs !== undefined,
     kind: kindOf(given.kind, `bind('${name}')`),
+    hedge: hedgeOf(given.hedge, `bind('${name}')`),
     factory: options.factory,
   });
+}
+
+/** Checks how a binding is hedged. @throws {@link ClerkError} `CONFIG_INVALID` */
+function hedgeOf(value: unknown, where: string): HedgeConfig | undefined {
+  if (value === undefined || value === false) return undefined;
+  const given = value === true ? {} : objectOf(value, `${where}: hedge is true, false, or an object, and`);
+  refuseUnknown(given, ['afterMs', 'share'], [], `${where}, hedge,`);
+  const { afterMs, share = defaults.hedgeShare } = given;
+  if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= longestMs))
+    throw refused(`${where}: hedge.afterMs is ${shown(afterMs)}; it must be a number of ms from 0`);
+  if (typeof share !== 'number' || !(share > 0 && share <= 1))
+    throw refused(
+      `${where}: hedge.share is ${shown(share)}; it must be above 0 and at most 1: second attempts per call`,
+    );
+  return Object.freeze({ afterMs, share });
 }
 
 /** Checks a time for a call. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */

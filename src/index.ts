@@ -28,6 +28,7 @@ export { localFirst } from './select/local-first.js';
 export { random } from './select/random.js';
 export { roundRobin } from './select/round-robin.js';
 export { loadAware } from './select/load-aware.js';
+export { firstToRespond } from './select/first-to-respond.js';
 export { leastPending } from './select/least-pending.js';
 export { affinity } from './select/affinity.js';
 export { firstOf } from './registry/first-of.js';

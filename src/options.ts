@@ -57,6 +57,13 @@ export interface BindOptions {
   readonly timeoutMs?: number;
   /** What a repeat would do. Default: by the method. */
   readonly kind?: Kind;
+  /**
+   * Whether a second endpoint is asked while the first has not answered; whoever answers first wins, the other is cut off.
+   * Only calls that may be repeated, within a budget of its own and that of all repeats. `true`: once the first takes
+   * longer than 95 % of the answers of its method; an object says otherwise: `afterMs`, the wait in ms, ≥ 0; `share`,
+   * second attempts per call, above 0 … 1, default 0.05, which also sets the wait that is learned. Default `false`.
+   */
+  readonly hedge?: boolean | { readonly afterMs?: number; readonly share?: number };
   /** Starts the service when nobody runs it. Default: none. */
   readonly factory?: Factory;
 }

@@ -9,6 +9,7 @@ import type { Health } from './core/health.js';
 import type { Retry } from './core/retry.js';
 import { Choosing, type Prepared } from './choosing.js';
 import type { BindConfig } from './config.js';
+import { Hedging } from './invoke/hedging.js';
 import type { RetryBudget } from './invoke/budget.js';
 import type { AttemptLimits } from './invoke/limits.js';
 import type { Site, Wish } from './invoke/site.js';
@@ -32,6 +33,8 @@ export class BindingSite implements Site {
   waiting = 0;
   readonly #config: BindConfig;
   readonly #choosing: Choosing;
+  readonly #hedging: Hedging | undefined;
+  #racing: Hedging | undefined;
 
   /** @throws a `ClerkError` `CONFIG_INVALID` when what the program asks for cannot work */
   constructor(
@@ -51,6 +54,13 @@ export class BindingSite implements Site {
     this.maxPending = shared.config.maxPending;
     this.#config = config;
     this.#choosing = new Choosing(target, config);
+    this.#hedging = config.hedge && new Hedging(config.hedge, target.budget);
+  }
+
+  get hedging(): Hedging | undefined {
+    return this.#choosing.races
+      ? (this.#racing ??= new Hedging({ afterMs: 0, share: 1 }, this.budget))
+      : this.#hedging;
   }
 
   get policyName(): string {

@@ -15,6 +15,8 @@ export interface Health {
   began(candidate: Reachable): void;
   /** The head of a good answer arrived, `latencyMs` after the attempt began; undefined when that was not measured. */
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void;
+  /** An attempt has not answered for this long and was not waited for: no failure, but a latency of so much at least. */
+  late(candidate: Reachable, ms: number, now: number): void;
   /** The attempt failed. `beganAt`: when it began, to tell a silent endpoint from a slow answer. */
   failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void;
   /** The attempt is over, whatever became of it. Called once for every `began`. */

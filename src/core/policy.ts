@@ -43,6 +43,8 @@ export interface Roster {
 export interface Policy {
   /** How outcomes and `explain` call it. */
   readonly name: string;
+  /** Whether two endpoints are asked at once and the first to answer wins, for calls that may be repeated. Default false. */
+  readonly races?: boolean;
   /** Makes the picker for one roster. */
   prepare(roster: Roster): Picker;
 }
@@ -58,4 +60,4 @@ export type PolicyFunction = (
 
 /** The rules that have a word of their own. */
 export type PolicyWord =
-  'local-first' | 'random' | 'round-robin' | 'load-aware' | 'least-pending' | 'affinity';
+  'local-first' | 'random' | 'round-robin' | 'load-aware' | 'least-pending' | 'affinity' | 'first-to-respond';

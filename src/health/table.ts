@@ -115,6 +115,10 @@ export class EndpointTable implements Health {
     this.#revive(member, latencyMs ?? 0, now);
   }
 
+  late(candidate: Reachable, ms: number, now: number): void {
+    memberOf(candidate).lateBy(ms, now);
+  }
+
   failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void {
     const member = memberOf(candidate);
     if (!member.present) return;

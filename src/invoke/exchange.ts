@@ -107,11 +107,12 @@ export class Exchange implements Troubled {
   send(candidate: Reachable, chosen: string, now: number, paid: boolean): void {
     const { site, kind } = this;
     const channel = this.wish.secure ? (candidate.secure ?? candidate.channel) : candidate.channel;
+    const number = ++this.attempts;
     const attempt = new (this.#follows ? FollowedAttempt : Attempt)(
       this,
       candidate,
       channel,
-      ++this.attempts,
+      number,
       chosen,
       now,
       kind !== 'once',
@@ -124,6 +125,8 @@ export class Exchange implements Troubled {
     if (site.reporter.wants('picked')) this.#reportPick(attempt);
     channel.dispatch(this.wire(now), attempt, kind === 'once');
     attempt.taken = true;
+    if (site.hedging !== undefined && number === 1 && kind !== 'once')
+      this.#rescued().hedges(site.hedging, now);
   }
 
   wire(now: number): WireRequest {
@@ -177,6 +180,7 @@ export class Exchange implements Troubled {
     else site.health.answered(attempt.candidate, latencyMs, now);
     if (isRetryStatus(statusCode) && this.#rescued().passesOver(attempt, headers, statusText, now))
       return true;
+    this.#rescue?.won(attempt, now);
     this.#accept();
     if (this.whole) site.wheel.set(this, this.deadlineAt);
     else site.wheel.clear(this);

@@ -83,6 +83,12 @@ export class LatencyWindow {
       this.#compute();
   }
 
+  /** What this share of the answers took at most, in ms, 4 at least; undefined while fewer than 10 are known. */
+  quantileMs(share: number): number | undefined {
+    const total = this.#total();
+    return total < neededSamples ? undefined : this.#edge(total * (1 - share));
+  }
+
   /** Begins a new generation, and forgets as many as have passed since the newest began. */
   #turn(now: number): void {
     const passed = Math.floor((now - this.#turnedAt) / generationMs);
@@ -96,20 +102,29 @@ export class LatencyWindow {
 
   #compute(): void {
     this.#sinceComputed = 0;
+    const total = this.#total();
+    this.limitMs =
+      total < neededSamples
+        ? unknownMs
+        : Math.min(mostMs, Math.max(leastMs, 3 * this.#edge(total * 0.01) + 10));
+  }
+
+  #total(): number {
     const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];
     let total = 0;
     for (let i = 0; i < buckets; i++) total += (a[i] as number) + (b[i] as number) + (c[i] as number);
-    if (total < neededSamples) {
-      this.limitMs = unknownMs;
-      return;
-    }
-    let above = total * 0.01;
+    return total;
+  }
+
+  /** The upper edge of the bucket above which there are no more than `above`, in ms. */
+  #edge(above: number): number {
+    const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];
+    let left = above;
     let bucket = buckets - 1;
     for (; bucket > 0; bucket--) {
-      above -= (a[bucket] as number) + (b[bucket] as number) + (c[bucket] as number);
-      if (above < 0) break;
+      left -= (a[bucket] as number) + (b[bucket] as number) + (c[bucket] as number);
+      if (left < 0) break;
     }
-    const p99 = 2 ** ((bucket + 8) / 4);
-    this.limitMs = Math.min(mostMs, Math.max(leastMs, 3 * p99 + 10));
+    return 2 ** ((bucket + 8) / 4);
   }
 }

@@ -8,7 +8,7 @@ export function seenAs(site: Site, other: Partial<Site>): Site {
   const { connections, maxPending, canStart } = site;
   return {
     ...{ name, policyName, clock, wheel, health, budget, limits, reporter, retry },
-    ...{ connections, maxPending, canStart },
+    ...{ connections, maxPending, canStart, hedging: undefined },
     get waiting() {
       return site.waiting;
     },

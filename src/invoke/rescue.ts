@@ -10,6 +10,8 @@ import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
 import { Keeper } from './keeper.js';
 import { KeptAnswer } from './kept-answer.js';
+import type { Hedging } from './hedging.js';
+import { Rivalry } from './rivalry.js';
 import { retryAfterMs } from './rules.js';
 import type { Site } from './site.js';
 import { Trip } from './trip.js';
@@ -24,6 +26,8 @@ export class Rescue {
   /** An answer that was passed over. */
   #kept: Keeper | undefined;
   /** The loop waits for the current attempt. */
+  /** A second attempt beside the first, if the service is hedged. */
+  #rivalry: Rivalry | undefined;
   #moved: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor(call: Troubled) {
@@ -44,6 +48,17 @@ export class Rescue {
     const call = this.#call;
     call.site.wheel.set(call, call.deadlineAt);
     call.scope.runInAsyncScope(() => void this.#prepare());
+  }
+
+  /** The first attempt was sent, and a second one may be asked before it answers. */
+  hedges(hedging: Hedging, now: number): void {
+    this.#rivalry = new Rivalry(this.#call, this.#trip, hedging);
+    this.#rivalry.plan(now);
+  }
+
+  /** The head of an answer that the program gets has arrived. */
+  won(attempt: Attempt, now: number): void {
+    this.#rivalry?.won(attempt, now);
   }
 
   /** An attempt has failed. */
@@ -74,6 +89,11 @@ export class Rescue {
       attempt.stage = 'waiting';
     }
     const { stage } = attempt;
+    if (this.#rivalry?.outlives(attempt, now) === true) {
+      site.health.failed(attempt.candidate, evidenceOf(stage), attempt.beganAt, now);
+      this.#note(attempt, 'failure', error, now);
+      return;
+    }
     if (stage === 'waiting' && !this.#withdrawn && attempt.channel.nextAddress(attempt.address)) {
       this.#redial(attempt, now);
       return;
@@ -88,13 +108,17 @@ export class Rescue {
   /** The limit of the attempt under way, or the call's deadline, has come. */
   expire(now: number): void {
     const call = this.#call;
-    const { attempt, site } = call;
+    const { site } = call;
     if (now >= call.deadlineAt) {
+      const { attempt } = call;
+      this.#rivalry?.stop();
       if (attempt && !attempt.over) this.#giveUp(attempt, 'DEADLINE_EXCEEDED', now);
       if (this.#kept?.answer.whole === true) this.#handOver(this.#kept);
       else call.settle(this.#trip.late());
       return;
     }
+    if (this.#rivalry?.expire(now, (late) => this.#giveUp(late, 'ATTEMPT_TIMEOUT', now)) === true) return;
+    const { attempt } = call;
     if (attempt === undefined || attempt.abandoned || attempt.stage === 'answered') {
       site.wheel.set(call, call.deadlineAt);
       return;
@@ -130,6 +154,12 @@ export class Rescue {
     const trip = this.#trip;
     const { statusCode } = attempt;
     if (call.kind === 'once') return false;
+    if (this.#rivalry?.outlives(attempt, now) === true) {
+      trip.note(attempt, 'failure', String(statusCode), attempt.latencyMs);
+      call.over(attempt);
+      attempt.abandon(new Error('The other attempt is waited for'));
+      return true;
+    }
     const waitMs =
       statusCode === 429 || statusCode === 503 ? retryAfterMs(headers, call.site.clock.wallNow()) : undefined;
     const moves = statusCode !== 429 && trip.mayMoveOn('answered', attempt.candidate, now);
@@ -160,6 +190,7 @@ export class Rescue {
   /** The call is over. */
   settled(): void {
     const trip = this.#trip;
+    this.#rivalry?.stop();
     if (this.#kept?.attempt !== this.#call.attempt) this.#kept?.drop();
     trip.settled = true;
     if (trip.takePayment()) this.#call.site.budget.refund();

@@ -6,6 +6,7 @@ import type { Health } from '../core/health.js';
 import { ClerkError } from '../core/errors.js';
 import type { Retry } from '../core/retry.js';
 import type { RetryBudget } from './budget.js';
+import type { Hedging } from './hedging.js';
 import type { AttemptLimits } from './limits.js';
 import type { Wheel } from './wheel.js';
 
@@ -30,6 +31,8 @@ export interface Site {
   readonly limits: AttemptLimits;
   readonly reporter: Reporter;
   readonly retry: Retry;
+  /** Whether, and when, a second endpoint is asked beside the first; undefined: never. */
+  readonly hedging: Hedging | undefined;
   /** Connections per endpoint: with more calls than that in flight, the next one waits its turn. */
   readonly connections: number;
   /** Most calls that may wait to be sent. */

@@ -40,6 +40,11 @@ export class Trip extends Account {
     super(site, options);
   }
 
+  /** Ids of the endpoints whose attempts have ended. */
+  get tried(): ReadonlySet<string> {
+    return this.#tried;
+  }
+
   override note(tried: Tried, verdict: Verdict, code: string, ms: number, error?: unknown): Outcome {
     this.#tried.add(tried.candidate.endpoint.id);
     this.#lastStage = tried.stage;

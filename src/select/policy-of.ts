@@ -3,6 +3,7 @@ import type { Candidate } from '../core/candidate.js';
 import { ClerkError, reasonOf } from '../core/errors.js';
 import type { Policy, PolicyFunction, PolicyWord } from '../core/policy.js';
 import { affinity } from './affinity.js';
+import { firstToRespond } from './first-to-respond.js';
 import { leastPending } from './least-pending.js';
 import { loadAware } from './load-aware.js';
 import { localFirst } from './local-first.js';
@@ -16,6 +17,7 @@ const byWord: Readonly<Record<PolicyWord, () => Policy>> = {
   'load-aware': loadAware,
   'least-pending': leastPending,
   affinity,
+  'first-to-respond': () => firstToRespond(),
 };
 
 /**

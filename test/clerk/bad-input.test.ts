@@ -53,7 +53,11 @@ test.each([
     'CONFIG_INVALID',
     /'random', which has no use for it; .*'affinity'/,
   ],
-  ['/s', { hedge: true }, 'CONFIG_INVALID', /does not support yet/],
+  ['/s', { hedge: 'yes' }, 'CONFIG_INVALID', /hedge is true, false, or an object/],
+  ['/s', { hedge: { afterMs: -1 } }, 'CONFIG_INVALID', /hedge\.afterMs is -1/],
+  ['/s', { hedge: { share: 0 } }, 'CONFIG_INVALID', /hedge\.share is 0/],
+  ['/s', { hedge: { share: NaN } }, 'CONFIG_INVALID', /hedge\.share is NaN/],
+  ['/s', { hedge: { delay: 5 } }, 'CONFIG_INVALID', /unknown option 'delay'/],
 ] as [string, object, string, RegExp][])('bind(%j, %j) is refused', (name, options, code, message) => {
   const { clerk } = cluster();
   expect(() => clerk.bind(name, options)).toThrow(expect.objectContaining({ code }) as Error);

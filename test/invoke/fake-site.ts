@@ -15,6 +15,7 @@ export class FakeSite implements Site {
   readonly clock = new HandClock();
   readonly wheel = new Wheel(this.clock);
   readonly budget = retryBudget(0, 2);
+  readonly hedging = undefined;
   readonly limits = new AttemptLimits();
   readonly reporter = new Recorder();
   readonly connections = 64;
@@ -36,6 +37,7 @@ export class FakeSite implements Site {
 
   readonly health: Health = {
     began: () => {},
+    late: () => {},
     answered: () => {},
     failed: () => {},
     ended: () => {},

@@ -10,7 +10,14 @@ const wish = { affinity: undefined, secure: false };
 
 function tripOver(site: FakeSite, kind: Kind = 'safe', replayable = true, timeoutMs = 10_000): Trip {
   const startedAt = site.clock.now();
-  return new Trip(site, { kind, wish, replayable, repeats: true, startedAt, deadlineAt: startedAt + timeoutMs });
+  return new Trip(site, {
+    kind,
+    wish,
+    replayable,
+    repeats: true,
+    startedAt,
+    deadlineAt: startedAt + timeoutMs,
+  });
 }
 
 /** Notes a failed attempt on an endpoint. */

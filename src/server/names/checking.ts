@@ -12,6 +12,7 @@ const policies: Readonly<Record<PolicyWord, true>> = {
   'load-aware': true,
   'least-pending': true,
   affinity: true,
+  'first-to-respond': true,
 };
 
 /** A policy word or null. */
