@@ -68,6 +68,7 @@ export class Rescue {
     const now = site.clock.now();
     if (bodyFailed(call.request.body, error)) {
       this.#note(attempt, 'ignored', error, now);
+      this.#rivalry?.stop();
       call.settle(this.#trip.bodyFailed(error));
       return;
     }
@@ -80,6 +81,7 @@ export class Rescue {
     const fault = callersFault(error) ?? (attempt.taken || hasCode(error) ? undefined : 'CONFIG_INVALID');
     if (fault !== undefined) {
       this.#note(attempt, 'ignored', error, now);
+      this.#rivalry?.stop();
       call.settle(asCallersFault(fault, site.name, error, this.#trip));
       return;
     }
@@ -219,6 +221,7 @@ export class Rescue {
   #end(reason: Error | undefined, error: () => ClerkError): void {
     const call = this.#call;
     const { attempt } = call;
+    this.#rivalry?.stop();
     if (attempt && !attempt.over) this.#note(attempt, 'ignored', reason, call.site.clock.now());
     const given = error();
     attempt?.abandon(given);

@@ -27,6 +27,7 @@ const streams = {
   disk: 7,
   wire: 8,
   services: 9,
+  hedges: 10,
   clerk: 100,
 };
 

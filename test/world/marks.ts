@@ -106,6 +106,8 @@ export const happenings = [
   'launch-shared',
   'answered-by-another',
   'replay-refused',
+  'hedged',
+  'raced',
 ] as const;
 
 export type Happening = (typeof happenings)[number];

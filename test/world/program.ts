@@ -264,6 +264,11 @@ export class Program implements AttemptWatcher {
       if (!candidates.some(({ status }) => status === 'open'))
         world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);
     });
+    clerk.on('picked', ({ name, chosen }) => {
+      if (chosen !== 'hedge') return;
+      marks.hit('hedged');
+      if (this.binding(name).explain().policy === 'first-to-respond') marks.hit('raced');
+    });
     clerk.on('revived', ({ endpoint }) => {
       log(`${this.id} takes ${endpoint} back`);
       marks.hit('revived');

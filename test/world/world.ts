@@ -10,6 +10,7 @@ import {
   type FakeRuntime,
   type MemoryNetwork,
 } from 'binding-clerk/testing';
+import type { BindOptions } from 'binding-clerk';
 import { dice, type Dice } from './dice.js';
 import { Faults } from './faults.js';
 import { closeAll } from './closing.js';
@@ -119,6 +120,7 @@ export class World implements Inhabited {
     this.#registryDice = dice(seed, 'registry');
     const { latencyMs } = this.shape;
     const jitter = dice(seed, 'network');
+    const hedges = dice(seed, 'hedges');
     this.network = createMemoryNetwork(this.runtime, {
       latencyMs: () => latencyMs * (0.8 + 0.4 * jitter.unit()) + this.faults.messageDelayMs(),
     });
@@ -142,6 +144,7 @@ export class World implements Inhabited {
         ] as const);
         program.bind(service, {
           ...(policy && { policy }),
+          ...hedgeOf(hedges, policy),
           ...(policy === 'affinity' && { affinity: (path: string) => path }),
         });
       }
@@ -270,4 +273,12 @@ export class World implements Inhabited {
       this.load.between(0, shape.troubleMs),
     );
   }
+}
+
+/** One binding in eight is hedged, and one in sixteen races. */
+function hedgeOf(hedges: Dice, policy: string | undefined): BindOptions {
+  const drawn = hedges.unit();
+  if (drawn < 1 / 16 && policy !== 'affinity') return { policy: 'first-to-respond' };
+  if (drawn > 3 / 16) return {};
+  return { hedge: hedges.one([true, { afterMs: 5 }, { afterMs: 20, share: 1 }, { afterMs: 0, share: 0.3 }]) };
 }
