@@ -13,6 +13,7 @@ import { Hedging } from './invoke/hedging.js';
 import type { RetryBudget } from './invoke/budget.js';
 import type { AttemptLimits } from './invoke/limits.js';
 import type { Site, Wish } from './invoke/site.js';
+import { scopeOf } from './invoke/once.js';
 import { patienceMs } from './invoke/trip.js';
 import type { Wheel } from './invoke/wheel.js';
 import { nobodyChosen, nobodyFits, nobodyThere, nobodyUp } from './nobody.js';
@@ -93,7 +94,9 @@ export class BindingSite implements Site {
 
   chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined {
     const { all } = this.#choosing.prepared(wish.secure);
-    const untried = all.filter((candidate) => !tried.has(candidate.endpoint.id));
+    const untried = all.filter(
+      (candidate) => !tried.has(candidate.endpoint.id) && remembers(candidate, wish),
+    );
     const open = untried.filter((candidate) => candidate.status === 'open');
     for (const tier of [open, untried]) {
       const ready = tier.filter((candidate) => this.health.admits(candidate, now));
@@ -113,7 +116,10 @@ export class BindingSite implements Site {
   hasOther(wish: Wish, tried: ReadonlySet<string>): boolean {
     return this.#choosing
       .prepared(wish.secure)
-      .all.some((candidate) => candidate.status === 'open' && !tried.has(candidate.endpoint.id));
+      .all.some(
+        (candidate) =>
+          candidate.status === 'open' && !tried.has(candidate.endpoint.id) && remembers(candidate, wish),
+      );
   }
 
   async prepare(wish: Wish): Promise<void> {
@@ -181,4 +187,9 @@ export class BindingSite implements Site {
   roster(): Prepared {
     return this.#choosing.prepared(false);
   }
+}
+
+/** Whether the call is remembered there, if that matters. */
+function remembers({ endpoint }: Reachable, { scope }: Wish): boolean {
+  return scope === undefined || scopeOf(endpoint) === scope;
 }

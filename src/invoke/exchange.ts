@@ -14,6 +14,7 @@ import { callHeaders } from '../wire/call-headers.js';
 import { Attempt, FollowedAttempt } from './attempt.js';
 import { isFailureStatus } from './classify.js';
 import type { LatencyWindow } from './limits.js';
+import { newCallId, scopeOf } from './once.js';
 import { Rescue } from './rescue.js';
 import { isRetryStatus } from './rules.js';
 import { overLimit, type Site, type Wish } from './site.js';
@@ -39,6 +40,7 @@ export class Exchange implements Troubled {
   /** Counts among those that wait to be sent. */
   #waits = true;
   #rescue: Rescue | undefined = undefined;
+  #callId: string | undefined = undefined;
 
   /**
    * @param terms - its time runs from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
@@ -131,11 +133,17 @@ export class Exchange implements Troubled {
 
   wire(now: number): WireRequest {
     const { terms, attempts } = this;
-    if (attempts === 1 && !terms.tellsTime) return this.request;
+    const scope = this.kind === 'once' ? scopeOf(this.endpoint as Endpoint) : undefined;
+    if (attempts === 1 && !terms.tellsTime && scope === undefined) return this.request;
     const told: Told[number][] = [];
     if (terms.tellsTime)
       told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
     if (attempts > 1) told.push([callHeaders.attempt, String(attempts)]);
+    if (scope !== undefined) {
+      const { id, epoch } = this.endpoint as Endpoint;
+      this.#callId ??= newCallId(this.site.clock);
+      told.push([callHeaders.callId, this.#callId], [callHeaders.instance, `${id} ${String(epoch)}`]);
+    }
     return telling(this.request, told);
   }
 
@@ -179,6 +187,12 @@ export class Exchange implements Troubled {
     if (isFailureStatus(statusCode)) site.health.failed(attempt.candidate, 'status', attempt.beganAt, now);
     else site.health.answered(attempt.candidate, latencyMs, now);
     if (isRetryStatus(statusCode) && this.#rescued().passesOver(attempt, headers, statusText, now))
+      return true;
+    if (
+      statusCode >= 400 &&
+      this.kind === 'once' &&
+      this.#rescued().takesBack(attempt, headers, statusText, now)
+    )
       return true;
     this.#rescue?.won(attempt, now);
     this.#accept();

@@ -8,11 +8,10 @@ import { ClerkError, isClerkError } from '../core/errors.js';
 import { Attempt } from './attempt.js';
 import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
-import { Keeper } from './keeper.js';
-import { KeptAnswer } from './kept-answer.js';
+import type { Keeper } from './keeper.js';
+import { Refusals } from './refusals.js';
 import type { Hedging } from './hedging.js';
 import { Rivalry } from './rivalry.js';
-import { retryAfterMs } from './rules.js';
 import type { Site } from './site.js';
 import { Trip } from './trip.js';
 import type { Troubled, WholeBodyHandler } from './troubled.js';
@@ -23,11 +22,10 @@ export class Rescue {
   readonly #trip: Trip;
   /** The peer has taken back one attempt: it certainly did not run. */
   #withdrawn = false;
-  /** An answer that was passed over. */
-  #kept: Keeper | undefined;
-  /** The loop waits for the current attempt. */
+  readonly #refusals: Refusals;
   /** A second attempt beside the first, if the service is hedged. */
   #rivalry: Rivalry | undefined;
+  /** The loop waits for the current attempt. */
   #moved: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor(call: Troubled) {
@@ -41,6 +39,7 @@ export class Rescue {
       startedAt,
       deadlineAt,
     });
+    this.#refusals = new Refusals(call, this.#trip);
   }
 
   /** Nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
@@ -115,7 +114,8 @@ export class Rescue {
       const { attempt } = call;
       this.#rivalry?.stop();
       if (attempt && !attempt.over) this.#giveUp(attempt, 'DEADLINE_EXCEEDED', now);
-      if (this.#kept?.answer.whole === true) this.#handOver(this.#kept);
+      const kept = this.#refusals.whole;
+      if (kept) this.#handOver(kept);
       else call.settle(this.#trip.late());
       return;
     }
@@ -162,18 +162,17 @@ export class Rescue {
       attempt.abandon(new Error('The other attempt is waited for'));
       return true;
     }
-    const waitMs =
-      statusCode === 429 || statusCode === 503 ? retryAfterMs(headers, call.site.clock.wallNow()) : undefined;
-    const moves = statusCode !== 429 && trip.mayMoveOn('answered', attempt.candidate, now);
-    if (!moves && (waitMs === undefined || !trip.mayWait('answered', waitMs, now))) return false;
-    this.#kept?.drop();
-    const copies = headers.map((header) => Buffer.from(header));
-    this.#kept = new Keeper(attempt, new KeptAnswer(statusCode, copies, statusText), () =>
-      call.over(attempt),
-    );
-    trip.note(attempt, statusCode === 429 ? 'ignored' : 'failure', String(statusCode), attempt.latencyMs);
+    if (!this.#refusals.passesOver(attempt, headers, statusText, now)) return false;
     this.#moveOn();
     return true;
+  }
+
+  /** Whether an answer to a call that must run at most once is no answer to the program. */
+  takesBack(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
+    const what = this.#refusals.takesBack(attempt, headers, statusText, now);
+    if (what === 'again') this.#moveOn();
+    else if (what === 'lost') this.#call.settle(this.#trip.lost());
+    return what !== 'answer';
   }
 
   /** The handler gets the answer of the attempt under way. */
@@ -193,7 +192,7 @@ export class Rescue {
   settled(): void {
     const trip = this.#trip;
     this.#rivalry?.stop();
-    if (this.#kept?.attempt !== this.#call.attempt) this.#kept?.drop();
+    this.#refusals.settled();
     trip.settled = true;
     if (trip.takePayment()) this.#call.site.budget.refund();
     this.accepted();
@@ -295,7 +294,8 @@ export class Rescue {
       );
     } catch (error) {
       // Nobody did better than an answer that was passed over, if there was one.
-      if (this.#kept && (await this.#kept.answer.ready)) this.#handOver(this.#kept);
+      const kept = await this.#refusals.later();
+      if (kept) this.#handOver(kept);
       else call.settle(error as Error);
     }
   }

@@ -9,10 +9,11 @@ export type Repeat = 'free' | 'budget' | 'never';
  * Whether a call may be repeated after an attempt that reached `stage`.
  *
  * @param replayable - whether the request's body can be sent a second time
+ * @param remembered - whether whoever may have run it remembers that, and would not run it again (promises C3.6)
  */
-export function mayRepeat(kind: Kind, stage: Stage, replayable: boolean): Repeat {
+export function mayRepeat(kind: Kind, stage: Stage, replayable: boolean, remembered = false): Repeat {
   if (stage === 'waiting') return 'free';
-  return kind !== 'once' && replayable ? 'budget' : 'never';
+  return (kind !== 'once' || remembered) && replayable ? 'budget' : 'never';
 }
 
 /** Most attempts of one call. @see promises C2.1 */

@@ -16,6 +16,8 @@ export interface Wish {
   readonly affinity: string | undefined;
   /** Only endpoints with TLS will do. */
   readonly secure: boolean;
+  /** Only endpoints that remember calls there: the call may have run in that memory. Default: any. @see promises C3.6 */
+  readonly scope?: string;
 }
 
 /** One service as one binding calls it. */

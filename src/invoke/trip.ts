@@ -7,6 +7,7 @@ import { isClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import { Account, type AccountOptions, type Tried } from './account.js';
 import { leastMs, mayRepeat, mostAttempts } from './rules.js';
+import { scopeOf } from './once.js';
 import type { Site, Wish } from './site.js';
 
 /** What a trip must know of its call. */
@@ -27,6 +28,8 @@ export class Trip extends Account {
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastBeganAt = 0;
+  /** Where the call is remembered, if it may have run and whoever may have run it remembers. */
+  #scope: string | undefined;
   #lookedAgain = false;
   #startedAgain = false;
   #askedAgain = false;
@@ -48,6 +51,8 @@ export class Trip extends Account {
   override note(tried: Tried, verdict: Verdict, code: string, ms: number, error?: unknown): Outcome {
     this.#tried.add(tried.candidate.endpoint.id);
     this.#lastStage = tried.stage;
+    if (tried.stage !== 'waiting' && this.options.kind === 'once')
+      this.#scope = scopeOf(tried.candidate.endpoint);
     this.#lastBeganAt = this.site.clock.now() - ms;
     return super.note(tried, verdict, code, ms, error);
   }
@@ -72,6 +77,25 @@ export class Trip extends Account {
     return true;
   }
 
+  /** Whether an answer that says "it did not run" is passed over for another try; pays for that. @see promises C3.5 */
+  mayTakeBack(now: number): boolean {
+    const { replayable, deadlineAt } = this.options;
+    if (!replayable || this.outcomes.length + 1 >= mostAttempts || deadlineAt - now < leastMs) return false;
+    return this.#pays(true, now);
+  }
+
+  /** Whether a call that is running already, after its answer was lost, may be asked for once more in a while. */
+  mayAskAgain(waitMs: number, now: number): boolean {
+    if (
+      this.#scope === undefined ||
+      !this.mayTakeBack(now) ||
+      this.options.deadlineAt - now - waitMs < leastMs
+    )
+      return false;
+    this.pauseMs = waitMs;
+    return true;
+  }
+
   /**
    * Finds who is asked next after a failure.
    *
@@ -79,9 +103,12 @@ export class Trip extends Account {
    */
   async next(): Promise<Reachable> {
     const { site } = this;
-    const { kind, wish, replayable, deadlineAt } = this.options;
-    const repeat = mayRepeat(kind, this.#lastStage, replayable);
-    if (repeat === 'never' || (kind === 'once' && this.execution !== 'none')) throw this.lost();
+    const { kind, replayable, deadlineAt } = this.options;
+    const scope = this.#scope;
+    const repeat = mayRepeat(kind, this.#lastStage, replayable, scope !== undefined);
+    if (repeat === 'never' || (kind === 'once' && this.execution !== 'none' && scope === undefined))
+      throw this.lost();
+    const wish = scope === undefined ? this.options.wish : { ...this.options.wish, scope };
     const { pauseMs } = this;
     if (pauseMs !== undefined) {
       this.pauseMs = undefined;
@@ -111,7 +138,11 @@ export class Trip extends Account {
       } else if (!this.#lookedAgain) {
         this.#lookedAgain = true;
         await site.lookAgain(new Set(this.#tried));
-      } else if (!this.#askedAgain && mayRepeat(kind, 'sent', replayable) === 'budget' && this.#forgive()) {
+      } else if (
+        !this.#askedAgain &&
+        mayRepeat(kind, 'sent', replayable, scope !== undefined) === 'budget' &&
+        this.#forgive()
+      ) {
         this.#askedAgain = true;
       } else if (this.#lastStage === 'waiting' && site.canStart && !this.#startedAgain) {
         this.#startedAgain = true;
