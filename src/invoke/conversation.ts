@@ -127,7 +127,7 @@ class Conversation<T> implements WheelEntry {
       this.#end(running, 'ATTEMPT_TIMEOUT', error, now);
       running.fail(error);
     } else {
-      site.wheel.set(this, this.#trip.options.deadlineAt);
+      site.wheel.set(this, this.#trip.askAgainAt(this.#stage, now));
     }
   }
 

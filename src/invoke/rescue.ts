@@ -133,7 +133,7 @@ export class Rescue {
       return;
     }
     if (queued || !this.#trip.mayMoveOn(attempt.stage, attempt.candidate, now)) {
-      site.wheel.set(call, call.deadlineAt);
+      site.wheel.set(call, this.#trip.askAgainAt(attempt.stage, now));
       return;
     }
     this.#giveUp(attempt, 'ATTEMPT_TIMEOUT', now);

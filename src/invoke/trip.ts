@@ -67,6 +67,17 @@ export class Trip extends Account {
     return this.#pays(stage !== 'waiting', now);
   }
 
+  /**
+   * When to ask again whether a late attempt may be given up, after it might not: nobody else may have been open, or the
+   * budget spent, and neither lasts. The deadline where it never may.
+   */
+  askAgainAt(stage: Stage, now: number): number {
+    const { kind, replayable, deadlineAt } = this.options;
+    return mayRepeat(kind, stage, replayable) === 'never'
+      ? deadlineAt
+      : Math.min(deadlineAt, now + askAgainMs);
+  }
+
   /** Whether an answer that asks to be left alone for a while may be waited for; pays for the repeat. */
   mayWait(stage: Stage, waitMs: number, now: number): boolean {
     const { kind, replayable, deadlineAt } = this.options;
@@ -197,6 +208,9 @@ export class Trip extends Account {
     }
   }
 }
+
+/** How often a late attempt is looked at again, in ms. */
+const askAgainMs = 100;
 
 /** Longest wait for an endpoint that refuses, in ms. */
 export const patienceMs = 250;

@@ -1,5 +1,6 @@
 /** Every call ends by its deadline or when it is aborted, says truthfully what may have been executed, and sends nothing afterwards. */
 import { getEventListeners } from 'node:events';
+import { createServer } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -10,7 +11,7 @@ import { deafListener, type DeafListener } from './deaf-listener.js';
 import { gatedServer } from './gated-server.js';
 import { rawPeer } from './raw-peer.js';
 import { thrown } from './thrown.js';
-import { webServer } from './web-server.js';
+import { nobodysAddress, stop, webServer } from './web-server.js';
 
 let ca: Authority;
 let identity: Identity;
@@ -404,5 +405,52 @@ describe('a signal', () => {
     await sleep(20);
 
     expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+});
+
+describe('a late attempt that nobody else could take over', () => {
+  /** The first hangs from its second request on; the second refuses until `open` is called. */
+  async function stuck(): Promise<{ orders: Binding; open: () => Promise<void> }> {
+    let requests = 0;
+    const hanging = await webServer((_request, response) => {
+      if (++requests === 1) response.end('"first"');
+    });
+    const away = await nobodysAddress();
+    const { orders } = bound([away, hanging.address]);
+    expect(await orders.json('/')).toBe('first');
+    return {
+      orders,
+      open: async () => {
+        const server = createServer((_request, response) => response.end('"second"'));
+        onTestFinished(() => stop(server));
+        await new Promise<void>((resolve) => {
+          server.listen(Number(new URL(away).port), '127.0.0.1', resolve);
+        });
+      },
+    };
+  }
+
+  test('goes elsewhere once somebody is back, long before its deadline', async () => {
+    const { orders, open } = await stuck();
+    const call = orders.json('/', { timeoutMs: 9_000 });
+    await sleep(400);
+    await open();
+    // Calls arrive, so those set aside are probed.
+    void orders.json('/', { timeoutMs: 500 }).catch(() => undefined);
+    const late = sleep(6_000, 'too late');
+    expect(await Promise.race([call, late])).toBe('second');
+  });
+
+  test('in any protocol too', async () => {
+    const { orders, open } = await stuck();
+    const call = orders.call(async ({ address }, { signal }) => (await fetch(address, { signal })).json(), {
+      kind: 'safe',
+      timeoutMs: 9_000,
+    });
+    await sleep(400);
+    await open();
+    void orders.json('/', { timeoutMs: 500 }).catch(() => undefined);
+    const late = sleep(6_000, 'too late');
+    expect(await Promise.race([call, late])).toBe('second');
   });
 });

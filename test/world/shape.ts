@@ -27,6 +27,8 @@ export interface Shape {
   readonly storm: boolean;
   readonly troubleMs: number;
   readonly calls: number;
+  /** A few calls in a few seconds of trouble, and no minute of rest after it: many such worlds in the time of one. */
+  readonly brief: boolean;
 }
 
 /** What only the real server and its services have. */
@@ -36,7 +38,23 @@ export interface Served {
   readonly promiseMs: number;
 }
 
-export function drawShape(random: Dice, ofServer: Dice): Shape {
+export function drawShape(random: Dice, ofServer: Dice, brief: boolean): Shape {
+  const whole = drawWhole(random, ofServer);
+  if (!brief) return whole;
+  return {
+    ...whole,
+    brief,
+    served: undefined,
+    clerks: 1,
+    services: ['/w/s0'],
+    link: undefined,
+    storm: false,
+    troubleMs: random.between(1_000, 4_000),
+    calls: random.int(10, 30),
+  };
+}
+
+function drawWhole(random: Dice, ofServer: Dice): Shape {
   const gentle = random.chance(0.2);
   const storm = !gentle && random.chance(0.08);
   const count = storm ? 1 : random.one([1, 1, 2, 3]);
@@ -64,5 +82,6 @@ export function drawShape(random: Dice, ofServer: Dice): Shape {
     storm,
     troubleMs: storm ? random.between(3_000, 9_000) : random.between(5_000, 20_000),
     calls: storm ? random.int(200, 350) : random.int(20, 70),
+    brief: false,
   };
 }

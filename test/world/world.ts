@@ -31,6 +31,7 @@ import { Truth } from './truth.js';
 
 export interface WorldResult {
   readonly seed: number;
+  readonly brief: boolean;
   readonly violations: readonly string[];
   readonly marks: Marks;
   /** The same for every run of a seed. */
@@ -43,9 +44,9 @@ export interface WorldResult {
 /** Runs the world of a seed. */
 export async function runWorld(
   seed: number,
-  options: { readonly trace?: boolean } = {},
+  options: { readonly trace?: boolean; readonly brief?: boolean } = {},
 ): Promise<WorldResult> {
-  const world = new World(seed, options.trace ?? false);
+  const world = new World(seed, options.trace ?? false, options.brief ?? false);
   try {
     await world.run();
   } catch (error) {
@@ -57,6 +58,7 @@ export async function runWorld(
   const { oracle, marks, journal } = world;
   return {
     seed,
+    brief: options.brief ?? false,
     violations: oracle.violations,
     marks,
     hash: journal.hash,
@@ -66,12 +68,14 @@ export async function runWorld(
 }
 
 /** What a seed broke, and the command that shows it. */
-export function complaint({ seed, violations }: WorldResult): string {
+export function complaint({ seed, brief, violations }: WorldResult): string {
   const shown = violations.slice(0, 5).map((violation) => `  ${violation}`);
   const more = violations.length > 5 ? [`  and ${violations.length - 5} more`] : [];
-  return [`Seed ${seed}: npx tsx test/world/campaign.ts --seed ${seed} --trace`, ...shown, ...more].join(
-    '\n',
-  );
+  return [
+    `Seed ${seed}: npx tsx test/world/campaign.ts ${brief ? '--brief ' : ''}--seed ${seed} --trace`,
+    ...shown,
+    ...more,
+  ].join('\n');
 }
 
 export class World implements Inhabited {
@@ -102,6 +106,7 @@ export class World implements Inhabited {
   constructor(
     readonly seed: number,
     trace: boolean,
+    brief: boolean,
   ) {
     this.runtime = createFakeRuntime({ seed });
     this.journal = new Journal(() => this.runtime.now(), trace);
@@ -112,7 +117,7 @@ export class World implements Inhabited {
     );
     const random = dice(seed, 'shape');
     this.#random = random;
-    this.shape = drawShape(random, dice(seed, 'server', 50));
+    this.shape = drawShape(random, dice(seed, 'server', 50), brief);
     const { services, startable, link } = this.shape;
     this.names = [...services, startable, link].filter((name) => name !== undefined);
     this.swarm = drawSwarm(random, this.shape.gentle, this.shape.served !== undefined);
