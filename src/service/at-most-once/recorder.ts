@@ -31,26 +31,26 @@ export function recording(
   const tape = new Tape(mostBytes);
   let status: number | undefined;
   let isOver = false;
-  // A response may call its own `write` from `end`.
-  let isWriting = false;
+  // A response may call its own `write` from `end`, and `setHeader` from `appendHeader`.
+  const entered = new Set<string>();
 
-  /** Puts a method in the place of another; `note` is told of calls that did not throw. */
+  /** Puts a method in the place of another; `note` is told of calls that did not throw, the outermost of each group. */
   const listen = (
+    group: 'headers' | 'head' | 'body',
     method: keyof NodeResponse,
     note: (args: readonly unknown[]) => void,
-    writes = false,
   ): void => {
     const original = Reflect.get(response, method) as ((...args: unknown[]) => unknown) | undefined;
     if (original === undefined) return;
     const listening = (...args: unknown[]): unknown => {
-      const isOuter = !isWriting;
-      isWriting ||= writes;
+      if (entered.has(group)) return original.apply(response, args);
+      entered.add(group);
       try {
         const result = original.apply(response, args);
-        if (!isOver && (isOuter || !writes)) note(args);
+        if (!isOver) note(args);
         return result;
       } finally {
-        if (isOuter) isWriting = false;
+        entered.delete(group);
       }
     };
     Object.defineProperty(response, method, { value: listening, configurable: true, writable: true });
@@ -63,22 +63,22 @@ export function recording(
     else if (chunk instanceof Uint8Array) tape.add(chunk);
   };
 
-  listen('setHeader', ([name, value]) => headers.set(String(name), value as HeaderValue));
-  listen('appendHeader', ([name, value]) => headers.append(String(name), value as HeaderValue));
-  listen('removeHeader', ([name]) => headers.remove(String(name)));
-  listen('writeHead', ([code, second, third]) => {
+  listen('headers', 'setHeader', ([name, value]) => headers.set(String(name), value as HeaderValue));
+  listen('headers', 'appendHeader', ([name, value]) => headers.append(String(name), value as HeaderValue));
+  listen('headers', 'removeHeader', ([name]) => headers.remove(String(name)));
+  listen('head', 'writeHead', ([code, second, third]) => {
     if (status !== undefined || Number(code) < 200) return;
     status = Number(code);
     headers.overlay(typeof second === 'string' ? third : (second ?? third));
   });
-  listen('write', note, true);
+  listen('body', 'write', note);
   const end = (args: readonly unknown[]): void => {
     note(args);
     isOver = true;
     const body = tape.whole();
     onEnd(body && { status: status as number, headers: headers.pairs(), body });
   };
-  listen('end', end, true);
+  listen('body', 'end', end);
   return {
     get hasBegun() {
       return status !== undefined;
