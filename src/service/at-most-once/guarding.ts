@@ -68,7 +68,8 @@ export function guarding(handler: Handler, options: AtMostOnceOptions, parts: Gu
       return fetchCall(guard, admitted, args[0] as Request, config, parts.clock, handle);
     }
     const [request, response] = args as [NodeRequest, NodeResponse];
-    if (!('refusal' in admitted)) return nodeCall(guard, admitted, [request, response], config, handle);
+    if (!('refusal' in admitted))
+      return nodeCall(guard, admitted, [request, response], config, parts.clock, handle);
     sendAnswer(response, admitted.refusal);
     return undefined;
   }

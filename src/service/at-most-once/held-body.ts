@@ -3,6 +3,7 @@
  * handler uses to read it then works as ever. For that, what a connection pushes into the request is held here until it
  * is whole; of the request's own state nothing changes meanwhile.
  */
+import type { Clock } from '../../core/clock.js';
 import type { NodeRequest } from './node-types.js';
 
 /** A whole body. One of the two methods must be called. */
@@ -27,14 +28,18 @@ const mostIgnoredBytes = 1024 * 1024;
 const nothing = (): void => undefined;
 
 /** See the file's header. Never rejects. */
-export async function heldBody(request: NodeRequest, mostBytes: number): Promise<HeldBody | NoBody> {
+export async function heldBody(
+  request: NodeRequest,
+  mostBytes: number,
+  clock: Clock,
+): Promise<HeldBody | NoBody> {
   if (!hasBody(request)) return { bytes: Buffer.alloc(0), release: nothing, drop: nothing };
   if (request.readableEnded || request.readableDidRead || request.readableFlowing === true) return 'taken';
   if (request.destroyed) return 'gone';
   if (Number(request.headers['content-length'] ?? 0) > mostBytes) return 'too-large';
   if (request.readableLength > 0 && request.readableEncoding !== null) return 'taken';
   if (isWhole(request)) return arrived(request, mostBytes);
-  return new Promise((resolve) => new Holding(request, mostBytes, resolve).begin());
+  return new Promise((resolve) => new Holding(request, mostBytes, clock, resolve).begin());
 }
 
 /** Whether a body may come. Of a request without one nothing is touched. */
@@ -61,15 +66,22 @@ function arrived(request: NodeRequest, mostBytes: number): HeldBody | NoBody {
 class Holding {
   readonly #request: NodeRequest;
   readonly #mostBytes: number;
+  readonly #clock: Clock;
   readonly #resolve: (body: HeldBody | NoBody) => void;
   readonly #before: PropertyDescriptor | undefined;
   #chunks: Uint8Array[] = [];
   #size = 0;
   #state: 'reading' | 'whole' | 'refused' = 'reading';
 
-  constructor(request: NodeRequest, mostBytes: number, resolve: (body: HeldBody | NoBody) => void) {
+  constructor(
+    request: NodeRequest,
+    mostBytes: number,
+    clock: Clock,
+    resolve: (body: HeldBody | NoBody) => void,
+  ) {
     this.#request = request;
     this.#mostBytes = mostBytes;
+    this.#clock = clock;
     this.#resolve = resolve;
     this.#before = Object.getOwnPropertyDescriptor(request, 'push');
   }
@@ -99,10 +111,15 @@ class Holding {
   }
 
   #ended(): void {
-    const { stream } = this.#request;
     if (this.#state === 'refused') this.#drop();
     if (this.#state !== 'reading') return;
-    // A stream of HTTP/2 that was reset ends like one that is whole.
+    // A client of HTTP/2 that gives up may end its stream and reset it right behind that.
+    if (this.#request.stream === undefined) this.#whole();
+    else this.#clock.afterArrivals(() => this.#whole());
+  }
+
+  #whole(): void {
+    const { stream } = this.#request;
     if (stream !== undefined && (stream.aborted || stream.closed || stream.destroyed)) {
       this.#settle('gone');
       return;

@@ -1,5 +1,6 @@
 /** Calls with an id that come as Node requests and responses. */
 import type { KeptAnswer } from '../../core/call-store.js';
+import type { Clock } from '../../core/clock.js';
 import type { Admitted, Guard } from './guard.js';
 import { heldBody, type NoBody } from './held-body.js';
 import type { HeaderValue } from './kept-headers.js';
@@ -25,9 +26,10 @@ export async function nodeCall(
   admitted: Admitted,
   [request, response]: readonly [NodeRequest, NodeResponse],
   { maxBodyBytes, maxAnswerBytes }: Bounds,
+  clock: Clock,
   handle: () => unknown,
 ): Promise<unknown> {
-  const held = await heldBody(request, maxBodyBytes);
+  const held = await heldBody(request, maxBodyBytes, clock);
   if (typeof held === 'string') {
     if (held !== 'gone') sendAnswer(response, noBodyRefusal(held, maxBodyBytes));
     return undefined;

@@ -48,6 +48,8 @@ class Tapped {
   readonly #onWhole: (tape: Tape) => void;
   readonly #onLost: () => void;
   readonly #clock: Clock;
+  /** What is given up ends as if it were whole. */
+  #isGivenUp = false;
 
   constructor(reader: Reader, tape: Tape, onWhole: (tape: Tape) => void, onLost: () => void, clock: Clock) {
     this.#reader = reader;
@@ -74,7 +76,7 @@ class Tapped {
     try {
       const { done, value } = await this.#reader.read();
       if (done) {
-        this.#onWhole(this.#tape);
+        if (!this.#isGivenUp) this.#onWhole(this.#tape);
         return undefined;
       }
       this.#tape.add(value);
@@ -88,6 +90,7 @@ class Tapped {
   /** The client has left. */
   async #readOn(reason: unknown): Promise<void> {
     const giveUp = (): void => {
+      this.#isGivenUp = true;
       this.#onLost();
       void this.#reader.cancel(reason).catch(() => undefined);
     };
