@@ -27,25 +27,51 @@ export interface BegunCall {
   readonly owner: string;
 }
 
-/**
- * What a store knows of an id.
- *
- * - `new` nothing until now; from now on it is `running`, and the caller runs it
- * - `running` it was begun, by `owner`, and has not ended as far as is known
- * - `done` it ran; `answer` is undefined where that was too large to keep or was not kept any longer
- * - `lost` it was begun and ended without an answer
- * - `forgotten` it may have been known once: its id is older than something that was forgotten
- */
-export type FoundCall =
-  | { readonly state: 'new' }
-  | { readonly state: 'forgotten' }
-  | { readonly state: 'running'; readonly fingerprint: string; readonly owner: string }
-  | { readonly state: 'lost'; readonly fingerprint: string }
-  | { readonly state: 'done'; readonly fingerprint: string; readonly answer: KeptAnswer | undefined };
+/** What a store knows of an id; `state` tells which of five it is. */
+export type FoundCall = NewCall | ForgottenCall | RunningCall | LostCall | DoneCall;
+
+/** Nothing was known until now: from now on it is running, and whoever asked runs it. */
+export interface NewCall {
+  /** Says so. */
+  readonly state: 'new';
+}
+
+/** It may have been known once: its id is as old as something that was forgotten, or older. */
+export interface ForgottenCall {
+  /** Says so. */
+  readonly state: 'forgotten';
+}
+
+/** It was begun and has not ended, as far as is known. */
+export interface RunningCall {
+  /** Says so. */
+  readonly state: 'running';
+  /** What it was begun with. */
+  readonly fingerprint: string;
+  /** Who began it. */
+  readonly owner: string;
+}
+
+/** It was begun and ended without an answer. */
+export interface LostCall {
+  /** Says so. */
+  readonly state: 'lost';
+  /** What it was begun with. */
+  readonly fingerprint: string;
+}
+
+/** It ran and answered. */
+export interface DoneCall {
+  /** Says so. */
+  readonly state: 'done';
+  /** What it was begun with. */
+  readonly fingerprint: string;
+  /** Undefined where it was too large to keep, or was kept no longer. */
+  readonly answer: KeptAnswer | undefined;
+}
 
 /** How a call ended. */
-export type EndedCall =
-  { readonly state: 'lost' } | { readonly state: 'done'; readonly answer: KeptAnswer | undefined };
+export type EndedCall = Omit<LostCall, 'fingerprint'> | Omit<DoneCall, 'fingerprint'>;
 
 /**
  * Remembers calls by their ids. A suite, `callStoreSuite` in `binding-clerk/testing`, checks every implementation.

@@ -23,7 +23,18 @@ import {
 import type { AtMostOnceOptions } from './at-most-once/options.js';
 import type { AdvertiseOptions } from './options.js';
 
-export type { BegunCall, CallStore, EndedCall, FoundCall, KeptAnswer } from '../core/call-store.js';
+export type {
+  BegunCall,
+  CallStore,
+  DoneCall,
+  EndedCall,
+  ForgottenCall,
+  FoundCall,
+  KeptAnswer,
+  LostCall,
+  NewCall,
+  RunningCall,
+} from '../core/call-store.js';
 export { memoryCalls, type MemoryCallsOptions } from './at-most-once/memory.js';
 export type { FetchHandler, Guarded, NodeHandler } from './at-most-once/guarding.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
@@ -63,9 +74,6 @@ export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
   return advertising.advertise(options);
 }
 
-/** Anything else that is called with a request: handlers with more arguments, of HTTP/2, of a framework. */
-type AnyHandler = (request: never, ...rest: never) => unknown;
-
 const silent = (): void => undefined;
 const warn = (message: string): void => ownProcess.warn(message);
 
@@ -96,6 +104,7 @@ const guardingParts: GuardingParts = {
  * const server = createServer(guarded).listen(0);
  * await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
  * ```
+ * @typeParam H - what the handler is
  * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) => Response`;
  * more arguments are passed on
  * @returns a handler of the same form
@@ -106,9 +115,16 @@ export function atMostOnce<H extends NodeHandler | FetchHandler>(
   handler: H,
   options?: AtMostOnceOptions,
 ): Guarded<H>;
-/** The same for handlers with other arguments. */
-export function atMostOnce<H extends AnyHandler>(handler: H, options?: AtMostOnceOptions): Guarded<H>;
-export function atMostOnce(handler: AnyHandler, options: AtMostOnceOptions = {}): unknown {
+/**
+ * The same for handlers with other arguments: those of HTTP/2, of frameworks, with more of them.
+ *
+ * @typeParam H - what the handler is
+ */
+export function atMostOnce<H extends (request: never, ...rest: never) => unknown>(
+  handler: H,
+  options?: AtMostOnceOptions,
+): Guarded<H>;
+export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): unknown {
   return guarding(handler as (...args: unknown[]) => unknown, options, guardingParts);
 }
 

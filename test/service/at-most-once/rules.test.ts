@@ -377,16 +377,16 @@ describe('what is found running', () => {
       (typeof worlds)[0],
       (typeof worlds)[0],
     ];
-    first!.guard.instances.add('orders-1', 1);
-    sibling!.guard.instances.add('orders-2', 1);
-    successor!.guard.instances.add('orders-1', 2);
-    first!.handler = never;
-    const id = idOf(first!.now());
-    void first!.raw({ id });
-    await first!.runtime.advance(0);
-    expect(await sibling!.ask({ id })).toMatchObject({ status: 409, once: 'running' });
-    expect(await successor!.ask({ id })).toMatchObject({ status: 409, once: 'unknown' });
-    expect(sibling!.runs.concat(successor!.runs)).toEqual([]);
+    first.guard.instances.add('orders-1', 1);
+    sibling.guard.instances.add('orders-2', 1);
+    successor.guard.instances.add('orders-1', 2);
+    first.handler = never;
+    const id = idOf(first.now());
+    void first.raw({ id });
+    await first.runtime.advance(0);
+    expect(await sibling.ask({ id })).toMatchObject({ status: 409, once: 'running' });
+    expect(await successor.ask({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(sibling.runs.concat(successor.runs)).toEqual([]);
   });
 });
 

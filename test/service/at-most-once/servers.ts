@@ -1,6 +1,6 @@
 /** Real servers before a guarded handler, and raw clients of theirs. */
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
@@ -17,8 +17,10 @@ export async function listening(
   return ((server as Server).address() as AddressInfo).port;
 }
 
-export function serving(handler: RequestListener): Promise<number> {
-  return listening(createServer(handler));
+export function serving(
+  handler: (request: IncomingMessage, response: ServerResponse) => unknown,
+): Promise<number> {
+  return listening(createServer((request, response) => void handler(request, response)));
 }
 
 let drawn = 0;
@@ -53,7 +55,7 @@ export async function ask(
   if (pieces === undefined) outgoing.end(body);
   else {
     answered.catch(() => undefined);
-    for (const piece of pieces as readonly (string | Buffer)[]) {
+    for (const piece of pieces) {
       outgoing.write(piece);
       await new Promise((resolve) => setImmediate(resolve));
     }
