@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { describe, expect, test, vi } from 'vitest';
 import selfsigned from 'selfsigned';
 import { atMostOnce, memoryCalls } from 'binding-clerk/service';
+import { faulty } from './world.js';
 import { arriving, ask, listening, newId, rawConnection, serving } from './servers.js';
 
 type Reader = (request: IncomingMessage) => Promise<string>;
@@ -135,6 +136,63 @@ test('a handler that reads no body leaves the connection as good as ever', async
   );
   expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
   socket.destroy();
+});
+
+test('a request ends, whether its body is read, refused or left alone', async () => {
+  for (const [options, length, status] of [
+    [{}, 100_000, 200],
+    [{ maxBodyBytes: 10 }, 100_000, 413],
+  ] as const) {
+    const guarded = atMostOnce((_request, response) => response.end('ok'), options);
+    let ended: Promise<unknown> | undefined;
+    const port = await serving((request, response) => {
+      ended ??= once(request, 'end');
+      return guarded(request, response);
+    });
+    const body = Array.from({ length: 10 }, () => Buffer.alloc(length / 10));
+    const headers = { 'clerk-call-id': newId(), connection: 'keep-alive' };
+    expect(await ask(port, { headers, body })).toMatchObject({ status });
+    await ended;
+  }
+});
+
+test('a client that leaves while its call is written down has run nothing, and may come again', async () => {
+  const store = faulty(memoryCalls());
+  const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end('ok'));
+  const guarded = atMostOnce(handler, { store });
+  const begin = vi.spyOn(store, 'begin');
+  let call: Promise<unknown> | undefined;
+  let left: Promise<unknown> | undefined;
+  const port = await serving((request, response) => {
+    left ??= once(response, 'close');
+    const returned = Promise.resolve(guarded(request, response));
+    call ??= returned;
+    return returned;
+  });
+  const open = store.hold();
+  const id = newId();
+  const socket = await rawConnection(port);
+  socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\ncontent-length: 1\r\n\r\nx`);
+  await vi.waitFor(() => expect(begin).toHaveBeenCalled());
+  socket.destroy();
+  await left;
+  open();
+  await call;
+  expect(handler).not.toHaveBeenCalled();
+  expect(await ask(port, { headers: { 'clerk-call-id': id }, body: 'x' })).toMatchObject({ body: 'ok' });
+  expect(handler).toHaveBeenCalledTimes(1);
+});
+
+test('headers that were set before the guard are a part of the answer', async () => {
+  const guarded = atMostOnce((_request, response) => response.end('ok'));
+  let served = 0;
+  const port = await serving((request, response) => {
+    response.setHeader('x-served', String(++served));
+    return guarded(request, response);
+  });
+  const headers = { 'clerk-call-id': newId() };
+  expect((await ask(port, { headers })).headers).toMatchObject({ 'x-served': '1' });
+  expect((await ask(port, { headers })).headers).toMatchObject({ 'x-served': '1', 'clerk-once': 'replayed' });
 });
 
 describe('answers are given again as they were', () => {
