@@ -11,6 +11,16 @@ export const systemHashing = {
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),
 };
 
+/** SHA-256 of several parts, each preceded by its length, so that no two lists of parts run into each other; hexadecimal. */
+export function digestOfParts(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
+    hash.update(`${String(bytes.byteLength)}:`).update(bytes);
+  }
+  return hash.digest('hex');
+}
+
 function digestOf(text: string): Buffer {
   return createHash('sha256').update(text, 'utf8').digest();
 }

@@ -1,6 +1,7 @@
 /** Puts an advertisement together: what the program says, what the launcher gave, what the machine knows. */
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { onceAttribute } from '../wire/call-headers.js';
 import type { LaunchLine } from '../wire/messages.js';
 import type { Advertisement } from './advertisement.js';
 import { InFlight } from './in-flight.js';
@@ -51,9 +52,14 @@ export class Advertising {
     const name = config.name ?? line?.name;
     if (name === undefined)
       throw new ClerkError('CONFIG_INVALID', "advertise() needs a name such as '/shop/orders'");
+    const { guard } = config;
+    await guard?.open();
     const launched = line && this.#launched.claim(line, name);
     const addresses = await addressesOf(config.place, hostAddresses, signal);
     if (signal?.aborted === true) throw aborted(signal);
+    const id = launched?.instance ?? config.id ?? uuidOf(hashing.randomHex(16));
+    // From here on calls may come that name this instance.
+    guard?.instances.add(id, launched?.epoch);
     const registry = Object.freeze([...this.#registries(config, line)]);
     const [office, leave] = this.#office(registry);
     let onOver = leave;
@@ -67,20 +73,24 @@ export class Advertising {
       inFlight,
       request: {
         name,
-        id: launched?.instance ?? config.id ?? uuidOf(hashing.randomHex(16)),
+        id,
         addresses,
         leaseMs: config.leaseMs,
         host: config.host ?? clock.hostname(),
         zone: config.zone,
         version: config.version,
         weight: config.weight,
-        attributes: config.attributes,
+        attributes: {
+          ...config.attributes,
+          ...(guard && { [onceAttribute]: guard.scope ?? id }),
+        },
       },
       launched,
       isIdOwn: launched === undefined && config.id === undefined,
       drainMs: config.drainMs,
       onOver: () => onOver(),
     });
+    if (guard) registration.on('registered', ({ epoch }) => guard.instances.add(id, epoch));
     await registration.begin(signal);
     if (config.drainOnSignal) {
       const forget = this.#terminations.add(registration, config.exitAfterDrain);

@@ -2,15 +2,42 @@
  * `binding-clerk/service`: what a program does that is called by others. Puts the doors to the real world together;
  * everything else is in the files beside it.
  */
+import { resolve } from 'node:path';
+import type { CallStore } from '../core/call-store.js';
 import { retry } from '../invoke/retry.js';
-import { systemHashing } from '../runtime/hashing.js';
+import { digestOfParts, systemHashing } from '../runtime/hashing.js';
 import { hostAddresses, ownProcess } from '../runtime/own-process.js';
+import { privateFolder } from '../runtime/private-folder.js';
 import { systemClock } from '../runtime/system.js';
 import { httpPeer } from '../transport/json-client.js';
 import type { Advertisement } from './advertisement.js';
 import { Advertising } from './advertising.js';
+import { DiskCalls } from './at-most-once/disk.js';
+import {
+  guarding,
+  type FetchHandler,
+  type Guarded,
+  type GuardingParts,
+  type NodeHandler,
+} from './at-most-once/guarding.js';
+import type { AtMostOnceOptions } from './at-most-once/options.js';
 import type { AdvertiseOptions } from './options.js';
 
+export type {
+  BegunCall,
+  CallStore,
+  DoneCall,
+  EndedCall,
+  ForgottenCall,
+  FoundCall,
+  KeptAnswer,
+  LostCall,
+  NewCall,
+  RunningCall,
+} from '../core/call-store.js';
+export { memoryCalls, type MemoryCallsOptions } from './at-most-once/memory.js';
+export type { FetchHandler, Guarded, NodeHandler } from './at-most-once/guarding.js';
+export type { AtMostOnceOptions } from './at-most-once/options.js';
 export type { Advertisement, AdvertisementState } from './advertisement.js';
 export type { AdvertisementEvents } from './listeners.js';
 export type { Place, ServerLike } from './listening.js';
@@ -45,4 +72,74 @@ const advertising = new Advertising({
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
   return advertising.advertise(options);
+}
+
+const silent = (): void => undefined;
+const warn = (message: string): void => ownProcess.warn(message);
+
+const guardingParts: GuardingParts = {
+  clock: systemClock,
+  digest: digestOfParts,
+  logger: { debug: silent, info: silent, warn, error: warn },
+  life: systemHashing.randomHex(16),
+};
+
+/**
+ * Puts a guard before a handler, so that a call with an id (`clerk-call-id`) runs at most once, however often it is
+ * sent. The call is written down with a fingerprint of its method, target, content-type and body before the handler
+ * runs. A repeat gets the answer that was given (`clerk-once: replayed`); 409 while it runs (`running`) and when nobody
+ * knows how it ended (`unknown`); 422 when it asks for something else (`mismatch`). An id older than `windowMs`, or more
+ * than five minutes ahead, is refused with 410 (`expired`); what is meant for another instance or an earlier life of
+ * this one with 421 (`elsewhere`). Where a request certainly did not run, the answer says `clerk-not-executed: 1`.
+ * Requests without an id pass untouched.
+ *
+ * The body of a call is read before the handler runs, which then reads it as ever. An answer goes to the client as it is
+ * written and is kept beside; trailers are not. What runs when the process dies is `unknown` afterwards, if the store
+ * outlives that; otherwise the epoch in `clerk-instance` tells what may have run before, and where it is not sent, ids
+ * made before this process began to remember are refused.
+ *
+ * @example
+ * ```ts
+ * const guarded = atMostOnce((request, response) => response.end('ordered'));
+ * const server = createServer(guarded).listen(0);
+ * await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
+ * ```
+ * @typeParam H - what the handler is
+ * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) => Response`;
+ * more arguments are passed on
+ * @returns a handler of the same form
+ * @throws a `ClerkError` `CONFIG_INVALID`
+ * @see promises C3.5, C3.6, C3.7
+ */
+export function atMostOnce<H extends NodeHandler | FetchHandler>(
+  handler: H,
+  options?: AtMostOnceOptions,
+): Guarded<H>;
+/**
+ * The same for handlers with other arguments: those of HTTP/2, of frameworks, with more of them.
+ *
+ * @typeParam H - what the handler is
+ */
+export function atMostOnce<H extends (request: never, ...rest: never) => unknown>(
+  handler: H,
+  options?: AtMostOnceOptions,
+): Guarded<H>;
+export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): unknown {
+  return guarding(handler as (...args: unknown[]) => unknown, options, guardingParts);
+}
+
+/**
+ * Remembers calls in a folder, over restarts and crashes: before a call runs it is on the disk, synced, and so is its
+ * answer soon after it was given. Needs the package `classic-level`. The folder belongs to this user and one process at
+ * a time; it is made where it is not there, and opened when the service is advertised or the first call comes.
+ *
+ * It is the memory of one instance: advertise the service under an `id` that stays the same over restarts, or nobody
+ * sends its repeats there. Records of the folder that are damaged or missing are found when it is opened, which reads
+ * all of them: about a second for each 300,000 calls within the window. After a write that failed nothing runs any more
+ * until the process is started again.
+ *
+ * @param folder - relative to the working directory
+ */
+export function diskCalls(folder: string): CallStore {
+  return new DiskCalls(resolve(folder), { load: () => import('classic-level'), prepare: privateFolder });
 }

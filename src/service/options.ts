@@ -3,7 +3,10 @@ import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
+import { onceAttribute } from '../wire/call-headers.js';
 import { limits } from '../wire/limits.js';
+import type { Guard } from './at-most-once/guard.js';
+import { guardOf } from './at-most-once/guarding.js';
 import { isServer, type Place } from './listening.js';
 
 /** How a service is advertised. An unknown key is an error. */
@@ -32,6 +35,12 @@ export interface AdvertiseOptions {
   /** Instance id, which nobody else may ever have: 1 to 128 printable characters. Default: the launcher's, else a random one. */
   readonly id?: string;
   /**
+   * The handler that `atMostOnce` returned, where the server has it: clerks then learn that the service runs calls at
+   * most once, by the attribute `at-most-once`, and the handler learns which calls are meant for this instance. Its
+   * store must be ready, or the service is not advertised. Default: none.
+   */
+  readonly atMostOnce?: (request: never, ...rest: never) => unknown;
+  /**
    * Whether it is drained at SIGTERM. The process then ends by that signal as soon as all of its services are drained,
    * unless something else listens for SIGTERM too: whoever does decides when it ends. Default true.
    */
@@ -58,6 +67,7 @@ export interface AdvertiseConfig {
   readonly attributes: Readonly<Record<string, string>>;
   readonly host: string | undefined;
   readonly id: string | undefined;
+  readonly guard: Guard | undefined;
   readonly drainOnSignal: boolean;
   readonly exitAfterDrain: boolean;
   readonly drainMs: number;
@@ -76,6 +86,7 @@ const keys: readonly (keyof AdvertiseOptions)[] = [
   'attributes',
   'host',
   'id',
+  'atMostOnce',
   'drainOnSignal',
   'exitAfterDrain',
   'drainMs',
@@ -124,6 +135,7 @@ export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
     attributes: endpoint.attributes,
     host,
     id,
+    guard: guardIn(options),
     drainOnSignal: options.drainOnSignal ?? true,
     exitAfterDrain: options.exitAfterDrain ?? false,
     drainMs: numberOf(options.drainMs ?? 25_000, 1, limits.mostLeaseMs, 'drainMs'),
@@ -142,6 +154,16 @@ export function registriesOf(given: string | readonly string[], where: string): 
   const urls = list.map((url) => String(url).trim()).filter((url) => url !== '');
   if (urls.length === 0) throw refused(`finds no registry address in ${where}`);
   return Object.freeze(urls);
+}
+
+function guardIn({ atMostOnce, attributes }: AdvertiseOptions): Guard | undefined {
+  if (atMostOnce === undefined) return undefined;
+  const guard = guardOf(atMostOnce);
+  if (guard === undefined)
+    throw refused("has the option 'atMostOnce', which must be the handler that atMostOnce() returned");
+  if (attributes !== undefined && Object.hasOwn(attributes, onceAttribute))
+    throw refused(`has the attribute '${onceAttribute}', which comes from the option 'atMostOnce'`);
+  return guard;
 }
 
 function numberOf(value: unknown, least: number, most: number, key: string): number {

@@ -22,6 +22,7 @@ export type { Fate, MemoryRequest, MemoryServer, Treat, Treatment } from './memo
 
 // Contracts, for any test runner
 export type { SuiteCase } from './suite.js';
+export { callStoreSuite, type CallStorePlace, type CallStoreSuiteOptions } from './call-store-suite.js';
 export { policySuite, type PolicySuiteOptions } from './policy-suite.js';
 export {
   transportSuite,

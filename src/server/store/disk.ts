@@ -13,7 +13,7 @@ import type { ClassicLevel } from 'classic-level';
 import { ClerkError, reasonOf } from '../../core/errors.js';
 import { shown } from '../../core/shown.js';
 import type { RecordChange, Store } from '../ports.js';
-import { Census, sealed, unsealed } from './seal.js';
+import { Census, sealed, unsealed } from '../../core/seal.js';
 import { Turns } from './turns.js';
 
 /** The part of the package that is needed; it is optional, and loaded only when a folder is used. */

@@ -149,7 +149,7 @@ test('a damaged record in a table is found and named', async () => {
 
 test('a record that is gone, or came from elsewhere, is missed', async () => {
   const { ClassicLevel } = await import('classic-level');
-  const { sealed } = await import('../../../src/server/store/seal.js');
+  const { sealed } = await import('../../../src/core/seal.js');
   for (const tamper of [
     (level: Level) => level.del('a'),
     (level: Level) => level.put('c', sealed('c', '3')),

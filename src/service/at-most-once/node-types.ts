@@ -1,0 +1,52 @@
+/** What is used of the requests and responses of `node:http`, `node:https` and `node:http2`. */
+import type { Readable } from 'node:stream';
+import type { HeaderValue } from './kept-headers.js';
+
+/** A request. */
+export interface NodeRequest extends Readable {
+  readonly method?: string;
+  readonly url?: string;
+  /** What routers keep of `url` while they change it. */
+  readonly originalUrl?: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** HTTP/1: all of it has been read from the connection. */
+  readonly complete?: boolean;
+  /** HTTP/2. */
+  readonly stream?: NodeStream;
+}
+
+/** A stream of HTTP/2. */
+export interface NodeStream {
+  readonly endAfterHeaders: boolean;
+  readonly readableEnded: boolean;
+  readonly aborted: boolean;
+  readonly closed: boolean;
+  readonly destroyed: boolean;
+  destroy(): unknown;
+}
+
+/** A response. The methods are those that change what the client gets. */
+export interface NodeResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly destroyed?: boolean;
+  readonly stream?: NodeStream | null;
+  getHeaders(): Readonly<Record<string, HeaderValue>>;
+  setHeader(name: string, value: HeaderValue): unknown;
+  appendHeader?(name: string, value: HeaderValue): unknown;
+  removeHeader(name: string): unknown;
+  writeHead(status: number, ...rest: unknown[]): unknown;
+  write(...args: unknown[]): unknown;
+  end(...args: unknown[]): unknown;
+  once(event: string, listener: () => void): unknown;
+}
+
+/** The client has gone: nobody can be answered any more. */
+export function isGone(request: NodeRequest, response: NodeResponse): boolean {
+  return (
+    response.destroyed === true ||
+    (request.destroyed && !request.readableEnded) ||
+    request.stream?.destroyed === true ||
+    request.stream?.closed === true
+  );
+}

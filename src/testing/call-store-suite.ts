@@ -1,0 +1,265 @@
+/**
+ * What every memory of calls must hold, one of your own too: an id begins once, whoever asks and however many at once;
+ * what was begun is known until it is forgotten, and what is forgotten is refused for ever.
+ */
+import { strict as assert } from 'node:assert';
+import type { BegunCall, CallStore, FoundCall, KeptAnswer } from '../core/call-store.js';
+import type { SuiteCase } from './suite.js';
+
+/** Where a store keeps what it knows. */
+export interface CallStorePlace {
+  /**
+   * Opens a store there. Called again after the one before was closed, where the store outlives its process: it then
+   * knows what that one knew; and while the one before is open, where it has a `scope`.
+   */
+  open(): CallStore | Promise<CallStore>;
+}
+
+/** What the suite needs of a store. */
+export interface CallStoreSuiteOptions {
+  /** Makes a place where nothing is known; called anew for each case. */
+  readonly create: () => CallStorePlace | Promise<CallStorePlace>;
+}
+
+/** A call that the suite makes up. */
+function call(number: number, more: Partial<BegunCall> = {}): BegunCall {
+  const bornAt = more.bornAt ?? 1_800_000_000_000 + number;
+  return {
+    id: `${String(bornAt)}-${number.toString(16).padStart(32, '0')}`,
+    bornAt,
+    fingerprint: `fingerprint ${String(number)}`,
+    owner: 'suite-1 life-1',
+    ...more,
+  };
+}
+
+const answer: KeptAnswer = {
+  status: 201,
+  headers: [
+    ['content-type', 'application/octet-stream'],
+    ['set-cookie', 'a=1'],
+    ['set-cookie', 'b="ü"'],
+  ],
+  body: Uint8Array.from({ length: 256 }, (_, i) => i),
+};
+
+interface StoreCase {
+  readonly name: string;
+  /** Left out where the store says that it cannot. */
+  readonly needs?: 'outlives' | 'scope';
+  readonly run: (store: CallStore, place: CallStorePlace) => Promise<void>;
+}
+
+/**
+ * The contract of a {@link CallStore}, to be run in any test runner.
+ *
+ * @example
+ * ```ts
+ * const create = () => ({ open: () => memoryCalls() });
+ * for (const { name, run } of callStoreSuite({ create })) test(name, run);
+ * ```
+ * @see promises C3.6
+ */
+export function callStoreSuite({ create }: CallStoreSuiteOptions): readonly SuiteCase[] {
+  return cases.map(({ name, needs, run }) => ({
+    name,
+    run: async () => {
+      const place = await create();
+      const store = await place.open();
+      try {
+        if (needs === 'outlives' && !store.outlives) return;
+        if (needs === 'scope' && store.scope === undefined) return;
+        await run(store, place);
+      } finally {
+        await store.close?.();
+      }
+    },
+  }));
+}
+
+const cases: readonly StoreCase[] = [
+  {
+    name: 'an id is new once, and running from then on, with the words of whoever began it',
+    run: async (store) => {
+      assert.equal((await store.begin(call(1))).state, 'new');
+      assert.deepEqual(await store.begin(call(1, { fingerprint: 'another', owner: 'suite-2 life-2' })), {
+        state: 'running',
+        fingerprint: 'fingerprint 1',
+        owner: 'suite-1 life-1',
+      });
+      assert.equal((await store.begin(call(2))).state, 'new');
+    },
+  },
+  {
+    name: 'of many questions at once exactly one is answered with new',
+    run: async (store) => {
+      const numbers = Array.from({ length: 200 }, (_, i) => i % 10);
+      const found = await Promise.all(numbers.map((number) => store.begin(call(number))));
+      assert.equal(found.filter(({ state }) => state === 'new').length, 10);
+      assert.equal(found.filter(({ state }) => state === 'running').length, 190);
+    },
+  },
+  {
+    name: 'is ready after open, which may be called again, and without it',
+    run: async (store) => {
+      await Promise.all([store.open?.(), store.open?.()]);
+      assert.equal((await store.begin(call(1))).state, 'new');
+      await store.open?.();
+      assert.equal((await store.begin(call(1))).state, 'running');
+    },
+  },
+  {
+    name: 'an answer is given again as it was, byte by byte, as often as it is asked for',
+    run: async (store) => {
+      await store.begin(call(1));
+      await store.end(call(1).id, { state: 'done', answer });
+      for (let i = 0; i < 3; i++) assertDone(await store.begin(call(1)), 'fingerprint 1', answer);
+    },
+  },
+  {
+    name: 'an answer without headers and body, and one that was not kept',
+    run: async (store) => {
+      const empty: KeptAnswer = { status: 204, headers: [], body: new Uint8Array(0) };
+      await store.begin(call(1));
+      await store.begin(call(2));
+      await store.end(call(1).id, { state: 'done', answer: empty });
+      await store.end(call(2).id, { state: 'done', answer: undefined });
+      assertDone(await store.begin(call(1)), 'fingerprint 1', empty);
+      assertDone(await store.begin(call(2)), 'fingerprint 2', undefined);
+    },
+  },
+  {
+    name: 'what was lost stays lost, unless an answer comes after all; after an answer nothing comes',
+    run: async (store) => {
+      await store.begin(call(1));
+      await store.end(call(1).id, { state: 'lost' });
+      assert.deepEqual(await store.begin(call(1)), { state: 'lost', fingerprint: 'fingerprint 1' });
+      await store.end(call(1).id, { state: 'done', answer });
+      assertDone(await store.begin(call(1)), 'fingerprint 1', answer);
+      await store.end(call(1).id, { state: 'lost' });
+      assertDone(await store.begin(call(1)), 'fingerprint 1', answer);
+    },
+  },
+  {
+    name: 'what is withdrawn is as unknown as before',
+    run: async (store) => {
+      await store.begin(call(1));
+      await store.withdraw(call(1).id);
+      assert.equal((await store.begin(call(1, { fingerprint: 'another' }))).state, 'new');
+    },
+  },
+  {
+    name: 'forgets what was born before, whatever its state, and nothing else; the forgotten is never new again',
+    run: async (store) => {
+      const born = (number: number) => call(number, { bornAt: 1_800_000_000_000 + number * 1_000 });
+      for (let number = 1; number <= 6; number++) await store.begin(born(number));
+      await store.end(born(1).id, { state: 'done', answer });
+      await store.end(born(2).id, { state: 'lost' });
+      await store.end(born(5).id, { state: 'done', answer });
+      await store.forget(born(4).bornAt);
+      for (const number of [1, 2, 3])
+        assert.equal((await store.begin(born(number))).state, 'forgotten', String(number));
+      assert.equal((await store.begin(born(4))).state, 'running');
+      assertDone(await store.begin(born(5)), 'fingerprint 5', answer);
+      // An id that was never seen may be one that was forgotten.
+      assert.equal((await store.begin(call(7, { bornAt: born(3).bornAt }))).state, 'forgotten');
+      assert.equal((await store.begin(call(8, { bornAt: born(4).bornAt }))).state, 'new');
+    },
+  },
+  {
+    name: 'forgetting less than before brings nothing back, and forgetting where nothing is refuses nothing',
+    run: async (store) => {
+      await store.forget(call(1).bornAt - 5_000_000);
+      assert.equal((await store.begin(call(1))).state, 'new');
+      await store.forget(call(1).bornAt + 1);
+      await store.forget(0);
+      assert.equal((await store.begin(call(1))).state, 'forgotten');
+    },
+  },
+  {
+    name: 'the end of a call that was forgotten brings it back in no form',
+    run: async (store) => {
+      await store.begin(call(1));
+      const ends = [store.forget(call(1).bornAt + 1), store.end(call(1).id, { state: 'done', answer })];
+      await Promise.all(ends);
+      await store.end(call(1).id, { state: 'done', answer });
+      assert.equal((await store.begin(call(1))).state, 'forgotten');
+    },
+  },
+  {
+    name: 'what is done to an answer afterwards changes nothing that is known',
+    run: async (store) => {
+      const body = Uint8Array.from([1, 2, 3]);
+      await store.begin(call(1));
+      await store.end(call(1).id, { state: 'done', answer: { ...answer, body: Uint8Array.from(body) } });
+      const first = await store.begin(call(1));
+      if (first.state === 'done') Reflect.set(first, 'answer', undefined);
+      assertDone(await store.begin(call(1)), 'fingerprint 1', { ...answer, body });
+    },
+  },
+  {
+    name: 'rejects once it is closed',
+    run: async (store) => {
+      if (store.close === undefined) return;
+      await store.begin(call(1));
+      await store.close();
+      await assert.rejects(store.begin(call(2)));
+      await assert.rejects(store.end(call(1).id, { state: 'lost' }));
+    },
+  },
+  {
+    name: 'what was begun, ended and forgotten is so for the next that opens the place',
+    needs: 'outlives',
+    run: async (store, place) => {
+      for (const number of [1, 2, 3, 4, 5]) await store.begin(call(number));
+      await store.forget(call(2).bornAt);
+      await store.end(call(2).id, { state: 'done', answer });
+      await store.end(call(3).id, { state: 'lost' });
+      await store.withdraw(call(5).id);
+      await store.close?.();
+      const next = await place.open();
+      try {
+        assert.equal((await next.begin(call(1))).state, 'forgotten');
+        assertDone(await next.begin(call(2)), 'fingerprint 2', answer);
+        assert.equal((await next.begin(call(3))).state, 'lost');
+        assert.deepEqual(await next.begin(call(4, { owner: 'suite-1 life-2' })), {
+          state: 'running',
+          fingerprint: 'fingerprint 4',
+          owner: 'suite-1 life-1',
+        });
+        assert.equal((await next.begin(call(5))).state, 'new');
+      } finally {
+        await next.close?.();
+      }
+    },
+  },
+  {
+    name: 'those who share it see each begin of the other, and one of them is told new',
+    needs: 'scope',
+    run: async (store, place) => {
+      const other = await place.open();
+      try {
+        assert.equal(other.scope, store.scope);
+        const found = await Promise.all([store, other, store, other].map((either) => either.begin(call(1))));
+        assert.equal(found.filter(({ state }) => state === 'new').length, 1);
+        await store.end(call(1).id, { state: 'done', answer });
+        assertDone(await other.begin(call(1)), 'fingerprint 1', answer);
+        await other.forget(call(1).bornAt + 1);
+        assert.equal((await store.begin(call(1))).state, 'forgotten');
+      } finally {
+        await other.close?.();
+      }
+    },
+  },
+];
+
+function assertDone(found: FoundCall, fingerprint: string, expected: KeptAnswer | undefined): void {
+  if (found.state !== 'done') assert.fail(`it is ${found.state} and should be done`);
+  assert.equal(found.fingerprint, fingerprint);
+  assert.deepEqual(plain(found.answer), plain(expected));
+}
+
+/** An answer with its body as numbers: a Buffer is as good as any other bytes. */
+function plain(kept: KeptAnswer | undefined): unknown {
+  return kept && { status: kept.status, headers: kept.headers, body: [...kept.body] };
+}

@@ -1,0 +1,165 @@
+/**
+ * Whatever order things happen in, whatever fails and whenever the process dies: no id runs twice, and every answer is
+ * true.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { memoryCalls, type CallStore, type FoundCall } from 'binding-clerk/service';
+import { createFakeRuntime } from 'binding-clerk/testing';
+import { idOf, onceWorld, told, type Told, type World } from './world.js';
+
+const hour = 3_600_000;
+
+/** What happens next. */
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('call' as const),
+      id: fc.nat(3),
+      body: fc.nat({ max: 9 }).map((n) => (n === 0 ? 'other' : 'one')),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('end' as const),
+      run: fc.nat(5),
+      how: fc.constantFrom('answer', 'large', 'throw'),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('store' as const),
+      op: fc.nat(5),
+      fails: fc.nat({ max: 5 }).map((n) => n === 0),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('wait' as const),
+      ms: fc.constantFrom(1_000, hour / 2, hour + 1),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('jump' as const),
+      ms: fc.constantFrom(-2 * hour, -60_000, 60_000, 2 * hour),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
+);
+
+test.each(['process', 'durable'] as const)('over a memory that is %s', async (kind) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
+      const runtime = createFakeRuntime({ seed: 1 });
+      const ids = [0, 1, 2, 3].map((number) => idOf(runtime.wallNow() + 1, number));
+      await runtime.advance(1);
+      /** What each id ran with, and how it ended. */
+      const executions = new Map<string, { body: string; answer: string | undefined }[]>();
+      const running: { id: string; life: number; end: (how: string) => void }[] = [];
+      const answers: Promise<void>[] = [];
+      const wrong: string[] = [];
+      let life = 0;
+      let pending: ((fails: boolean) => void)[] = [];
+
+      const begin = (memory: CallStore): World => {
+        const mine = ++life;
+        // Every question to the store waits until it is let go; one of a life that is over never happens.
+        const slow = <T>(go: () => Promise<T>): Promise<T> =>
+          new Promise((resolve, reject) => {
+            pending.push((fails) => {
+              if (mine !== life) return;
+              if (fails) reject(new Error('failed'));
+              else go().then(resolve, reject);
+            });
+          });
+        const store: CallStore = {
+          outlives: kind === 'durable',
+          begin: (call) => slow<FoundCall>(() => memory.begin(call)),
+          end: (id, how) => slow(() => memory.end(id, how)),
+          withdraw: (id) => slow(() => memory.withdraw(id)),
+          forget: (bornBefore) => slow(() => memory.forget(bornBefore)),
+        };
+        const world = onceWorld({ runtime, store, windowMs: hour, life: `life-${mine}`, maxAnswerBytes: 50 });
+        world.guard.instances.add('orders-1', mine);
+        world.handler = (request) => {
+          const id = request.headers.get('clerk-call-id') as string;
+          return new Promise((resolve, reject) => {
+            void request.text().then((body) => {
+              const execution = { body, answer: undefined as string | undefined };
+              executions.set(id, [...(executions.get(id) ?? []), execution]);
+              const end = (how: string): void => {
+                if (how === 'throw') return reject(new Error('No more paper'));
+                execution.answer = `${id} ${how} ${how === 'large' ? 'x'.repeat(100) : ''}`.padEnd(49);
+                if (how === 'answer') execution.answer = execution.answer.slice(0, 50);
+                resolve(new Response(execution.answer));
+              };
+              running.push({ id, life: mine, end });
+            });
+          });
+        };
+        return world;
+      };
+
+      const check = (id: string, body: string, answer: Told): void => {
+        const all = executions.get(id) ?? [];
+        const say = (what: string): void =>
+          void wrong.push(`${what}: ${answer.status} ${answer.once} for ${id}`);
+        if (answer.once === 'replayed' && answer.body !== all[0]?.answer)
+          say('replayed what was not answered');
+        if (answer.status === 200 && all[0]?.body !== body) say('answered another call');
+        if (answer.once === 'mismatch' && body === 'one' && all.length > 0 && all[0]?.body === 'one')
+          say('no mismatch');
+        if (answer.once === 'running' && answer.notExecuted === '1') say('both running and not executed');
+        if (answer.status === 503 && answer.notExecuted !== '1') say('a refusal without its word');
+      };
+
+      let memory = memoryCalls();
+      let world = begin(memory);
+      // As a clerk does, each call names the life it was first meant for.
+      const meant = new Map<string, number>();
+      for (const next of steps) {
+        if (next.kind === 'call') {
+          const id = ids[next.id] as string;
+          if (!meant.has(id)) meant.set(id, life);
+          const mine = life;
+          const asked = world.raw({ id, body: next.body, instance: `orders-1 ${meant.get(id)}` });
+          answers.push(
+            asked
+              .then(told)
+              .then((answer) => {
+                if (mine === life) check(id, next.body, answer);
+              })
+              .catch(() => undefined),
+          );
+        } else if (next.kind === 'end') {
+          const [one] = running.splice(next.run % Math.max(1, running.length), 1);
+          if (one?.life === life) one.end(next.how);
+        } else if (next.kind === 'store') {
+          const [one] = pending.splice(next.op % Math.max(1, pending.length), 1);
+          one?.(next.fails);
+        } else if (next.kind === 'wait') await runtime.advance(next.ms);
+        else if (next.kind === 'jump') runtime.jumpWall(next.ms);
+        else {
+          pending = [];
+          if (kind === 'process') memory = memoryCalls();
+          world = begin(memory);
+        }
+        await runtime.advance(0);
+      }
+      for (let i = 0; i < 20; i++) {
+        for (const one of running.splice(0)) if (one.life === life) one.end('answer');
+        for (const one of pending.splice(0)) one(false);
+        await runtime.advance(0);
+      }
+      for (const [id, all] of executions) if (all.length > 1) wrong.push(`${id} ran ${all.length} times`);
+      expect(wrong).toEqual([]);
+    }),
+    { numRuns: 400, seed: 20_261 },
+  );
+});
