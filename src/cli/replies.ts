@@ -117,6 +117,7 @@ function listEntry(value: unknown, what: string): ListEntry {
     name: text(fields.name, 'name'),
     kind: text(fields.kind, 'kind') as ListEntry['kind'],
     ...(fields.endpoints !== undefined && { endpoints: number(fields.endpoints, 'endpoints') }),
+    ...(fields.suspects !== undefined && { suspects: number(fields.suspects, 'suspects') }),
     ...(fields.target !== undefined && { target: text(fields.target, 'target') }),
   };
 }

@@ -26,7 +26,9 @@ function play(log: readonly Command[], seed: number) {
       const { changes, ...rest } = plan(tables, command, around);
       for (const change of changes) {
         tables.apply(change);
-        const { key, value } = toStore(change);
+        const record = toStore(change);
+        if (record === undefined) continue;
+        const { key, value } = record;
         if (value === undefined) records.delete(key);
         else records.set(key, value);
       }
