@@ -96,7 +96,7 @@ function doubtedOf(value: unknown, name: string): { readonly doubted?: readonly 
   if (value === undefined) return {};
   if (!Array.isArray(value) || !value.every((id) => typeof id === 'string'))
     throw invalid(name, 'has doubted endpoints that are no list of ids');
-  return value.length === 0 ? {} : { doubted: Object.freeze([...(value as string[])]) };
+  return value.length === 0 ? {} : { doubted: Object.freeze([...value]) };
 }
 
 /** The longest lease, where the registry says any. The endpoints were checked before. */
