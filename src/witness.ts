@@ -164,7 +164,7 @@ export class Witness {
       if (!isChecked && ![...byId.values()].some(({ dueAt }) => dueAt <= now + alongMs)) continue;
       concerns.checkAt = Infinity;
       const known = new Map(party.opinions(byId, now).map((opinion) => [opinion.id, opinion]));
-      for (const [id, concern] of byId) {
+      for (const [id, concern] of [...byId]) {
         const opinion = known.get(id);
         if (concern.dueAt > now + alongMs && (!isChecked || concern.said === opinion?.verdict)) continue;
         if (found.size >= mostTogether) {
@@ -176,7 +176,6 @@ export class Witness {
         this.#settle(byId, id, opinion, now);
       }
       if (byId.size === 0) this.#concerns.delete(party);
-      // Those that were spoken of last are the last to be spoken of again.
       else if (found.size > 0) {
         this.#concerns.delete(party);
         this.#concerns.set(party, concerns);
@@ -188,13 +187,13 @@ export class Witness {
   /** Whether and when it is spoken of again. */
   #settle(byId: Map<string, Concern>, id: string, opinion: Opinion | undefined, now: number): void {
     const concern = byId.get(id) as Concern;
+    byId.delete(id);
     concern.said = opinion?.verdict;
     if (concern.isAsked || opinion?.verdict === 'unreachable') {
       concern.dueAt = now + againMs * (0.75 + 0.5 * this.#options.clock.random());
-      return;
-    }
-    byId.delete(id);
-    this.#count--;
+      // Who was spoken of last is the last to be spoken of again.
+      byId.set(id, concern);
+    } else this.#count--;
   }
 
   async #send(opinions: readonly Opinion[]): Promise<void> {

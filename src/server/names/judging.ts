@@ -133,6 +133,19 @@ export class Judging {
     else this.renewed(registration, false);
   }
 
+  /** What was told of one is seen from now on. */
+  marked(registration: Registration): void {
+    const { standing } = registration;
+    let about = this.#cases.get(registration);
+    if (about === undefined ? standing === 'good' : about.told === standing || this.#untold.has(about))
+      return;
+    // It went and came back while its mark was on its way, and nobody said it of who it is now.
+    about ??= this.#open(registration);
+    about.told = standing;
+    this.#judge(about);
+    this.#arm();
+  }
+
   /** One is not there any more. */
   gone(registration: Registration): void {
     const about = this.#cases.get(registration);

@@ -47,6 +47,8 @@ export interface Registration {
 export interface Following {
   /** A registration came, was renewed by registering, or began to drain. */
   readonly registered: (registration: Registration) => void;
+  /** What a registration is held for was told. */
+  readonly marked: (registration: Registration) => void;
   /** A registration is gone. */
   readonly gone: (registration: Registration) => void;
 }

@@ -99,6 +99,7 @@ export class Names implements NameService {
     this.#position = position;
     const tables = new Tables({
       registered: (registration) => this.#time.registered(registration),
+      marked: (registration) => this.#judging.marked(registration),
       gone: (registration) => {
         this.#leases.release(registration);
         this.#judging.gone(registration);

@@ -82,7 +82,9 @@ export class Tables implements View {
       }
       case 'mark': {
         const marked = this.endpoint(change.name, change.id);
-        if (marked?.epoch === change.epoch) this.#hold(marked, change.standing);
+        if (marked?.epoch !== change.epoch) return;
+        this.#hold(marked, change.standing);
+        this.#following.marked(marked);
         return;
       }
       case 'floor':

@@ -363,6 +363,30 @@ test('after a restart nothing is known of it, and the same reports come to the s
   expect(standing(made.names)).toBe('a b!');
 });
 
+test('a mark that is overtaken by the end and the return of an endpoint does not stay on who came back', async () => {
+  const { names, runtime, store } = await world();
+  for (const id of 'ab') await names.register(registration('/a', id, { leaseMs: 1_000 }), somebody);
+  const live = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 200) {
+      names.renew({ renewals: [{ name: '/a', id: 'a', epoch: 1 }] });
+      await runtime.advance(200);
+    }
+  };
+  await live(400);
+  let open = (): void => {};
+  store.gate = new Promise((resolve) => (open = resolve));
+  const other = names.define({ name: '/b' });
+  await live(200);
+  // One batch then: its end, its return, and the mark from before.
+  const again = names.register(registration('/a', 'b', { leaseMs: 600_000, epoch: 2 }), somebody);
+  await live(1_200);
+  open();
+  await Promise.all([other, again]);
+  await live(3_000);
+  expect(names.judged.marks).toBe(1);
+  expect(standing(names)).toBe('a b');
+});
+
 test('with a store that cannot be written nothing is marked, and look-ups go on', async () => {
   const store = new ListStore();
   const { names, runtime } = await fleet('ab', await world({ store }));
