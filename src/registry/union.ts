@@ -33,7 +33,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
           // How many endpoints two have together is not the sum of how many each has.
-          const { endpoints: _some, ...first } = byName.get(entry.name) ?? {};
+          const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
         return sorted(byName.values());
