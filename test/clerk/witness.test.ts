@@ -190,9 +190,11 @@ test('a registry that refuses, throws or hangs is told how things are next time,
       }
     },
   });
-  views.set('b', 'unreachable');
-  witness.saw(party, 'b');
-  await runtime.advance(30_000);
+  for (let i = 0; i < 60; i++) {
+    views.set(`b${i}`, 'unreachable');
+    witness.saw(party, `b${i}`);
+    await runtime.advance(500);
+  }
   expect(told.length).toBeGreaterThanOrEqual(5);
   expect(most).toBe(1);
 });
@@ -247,4 +249,23 @@ test('to a registry that hears nothing nothing is said, and no chance is drawn',
   witness.asked(party, ['b']);
   witness.changed(party);
   expect([drawn, runtime.pendingTimers]).toEqual([0, 0]);
+});
+
+test('those that are well again make room for others', async () => {
+  const { runtime, views, party, witness, words } = world();
+  for (let i = 0; i < 1_000; i++) {
+    views.set(`i${i}`, i % 2 ? 'unreachable' : 'reachable');
+    witness.saw(party, `i${i}`);
+  }
+  await runtime.advance(20_000);
+  for (const id of views.keys()) views.set(id, 'reachable');
+  witness.changed(party);
+  await runtime.advance(20_000);
+  words();
+  for (let i = 0; i < 1_000; i++) {
+    views.set(`j${i}`, 'unreachable');
+    witness.saw(party, `j${i}`);
+  }
+  await runtime.advance(30_000);
+  expect(new Set(words().flatMap((line) => line.split(' '))).size).toBe(1_000);
 });

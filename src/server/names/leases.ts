@@ -86,7 +86,7 @@ export class Leases {
   }
 
   /**
-   * Those that were found to falter since this was asked last, and do still: two renewals are missing. None where they
+   * Those of which `due` has found since this was asked last that they falter: two renewals are missing. None where there
    * are too many at once for that to be their doing.
    */
   faltered(): readonly Registration[] {
@@ -94,8 +94,7 @@ export class Leases {
     if (found.length === 0) return found;
     this.#newlyFaltering = [];
     const count = this.#faltering.size;
-    if (count >= massLeast && count > massShare * this.#held) return [];
-    return found.filter((registration) => this.#faltering.has(registration));
+    return count >= massLeast && count > massShare * this.#held ? [] : found;
   }
 
   /** Whether one has ended and was not renewed since. */
