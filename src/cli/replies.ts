@@ -36,6 +36,7 @@ export const resolveReply: Read<ResolveReply> = (value) => {
     endpoints: endpoints(fields.endpoints, 'endpoints'),
     policy: orNull(text)(fields.policy, 'policy'),
     launchable: flag(fields.launchable, 'launchable'),
+    ...(fields.doubted !== undefined && { doubted: list(text)(fields.doubted, 'doubted') }),
     revision: text(fields.revision, 'revision'),
     incarnation: text(fields.incarnation, 'incarnation'),
     promiseMs: number(fields.promiseMs, 'promiseMs'),
