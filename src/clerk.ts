@@ -24,6 +24,7 @@ import { clerkDispatcher } from './transport/dispatcher.js';
 import { httpPeer } from './transport/json-client.js';
 import { fetchOver } from './transport/methods.js';
 import { systemTransport } from './transport/system.js';
+import { Witness } from './witness.js';
 
 export type { Clerk } from './face.js';
 export type { ClerkFetch } from './doors.js';
@@ -100,6 +101,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     logger,
     retry,
     standpoint: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
+    witness: new Witness({ clock, registry, signal }),
     gate,
     signal,
   };

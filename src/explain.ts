@@ -97,5 +97,8 @@ function whyNot(
     return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
   if (member.status === 'closed')
     return `set aside after ${String(member.consecutiveFailures)} failures in a row; probed until it gives a sign of life`;
-  return `${member.endpoint.state === 'up' ? 'weight 0' : member.endpoint.state}: used only if there is nothing else`;
+  const { state } = member.endpoint;
+  const what =
+    state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect, says the registry to all clerks' : state;
+  return `${what}: used only if there is nothing else`;
 }

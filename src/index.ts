@@ -47,6 +47,8 @@ export type {
   ListEntry,
   SearchEntry,
   Snapshot,
+  Opinion,
+  Report,
 } from './core/registry.js';
 export type {
   Policy,

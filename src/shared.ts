@@ -9,6 +9,7 @@ import type { Transport } from './core/transport.js';
 import type { Config } from './config.js';
 import type { Cached } from './resolve/cached.js';
 import type { LastKnownGood } from './resolve/last-known-good.js';
+import type { Witness } from './witness.js';
 import type { Wheel } from './invoke/wheel.js';
 
 /** Who may call now, and when the last call is over. */
@@ -34,6 +35,8 @@ export interface Shared {
   readonly logger: Logger;
   readonly retry: Retry;
   readonly standpoint: Standpoint;
+  /** Tells the registry of endpoints. */
+  readonly witness: Witness;
   readonly gate: Gate;
   /** Aborted when the clerk closes. */
   readonly signal: AbortSignal;

@@ -3,13 +3,13 @@
  * budget, and who is starting it. All bindings of the name share it.
  */
 import { isFresh, type Answer } from './core/answer.js';
-import { isLocal, parseAddress, type Address } from './core/address.js';
+import { isLocal, parseAddress } from './core/address.js';
 import type { Channels } from './core/candidate.js';
 import type { Endpoint } from './core/endpoint.js';
 import { isClerkError, reasonOf } from './core/errors.js';
 import type { Factory } from './core/factory.js';
 import { hostOfName } from './core/host.js';
-import type { Snapshot } from './core/registry.js';
+import type { Opinion, Snapshot } from './core/registry.js';
 import type { Channel } from './core/transport.js';
 import { defaults } from './config.js';
 import { launcherOf } from './factory/launcher.js';
@@ -19,12 +19,15 @@ import { retryBudget } from './invoke/budget.js';
 import { AttemptLimits } from './invoke/limits.js';
 import { checkResolution } from './resolve/resolution.js';
 import type { Shared } from './shared.js';
+import { newlyMarked, testimonyOf } from './testimony.js';
+import { usableFrom } from './usable.js';
+import type { Party } from './witness.js';
 
 /** While the registry is in trouble, a name in use is asked for this often, in ms. */
 const staleAgainMs = 750;
 
 /** See the file's header. */
-export class Target {
+export class Target implements Party {
   readonly table: EndpointTable;
   readonly limits = new AttemptLimits();
   readonly budget = retryBudget(defaults.retryShare, defaults.retryReserve);
@@ -64,6 +67,7 @@ export class Target {
       probeLimitMs: () => this.limits.mostMs,
       onSuspect: (endpoint) => this.#suspect(endpoint),
       onChange: () => {
+        shared.witness.changed(this);
         for (const watcher of this.watchers) watcher();
       },
     });
@@ -133,6 +137,11 @@ export class Target {
     const had = this.#started.length;
     if (answer.endpoints.length > 0 || areGone) this.#started = [];
     if (before?.endpoints !== answer.endpoints || this.#started.length !== had) this.#populate();
+    this.#attend(before, answer);
+  }
+
+  opinions(ids: ReadonlyMap<string, unknown>, now: number): readonly Opinion[] {
+    return testimonyOf(this.table.members, ids, this.#answer?.canonical ?? this.name, now);
   }
 
   /** Has the service started, unless somebody was started already; resolves when there is somebody to call. */
@@ -174,6 +183,7 @@ export class Target {
     this.#closed = true;
     this.#unwatch?.();
     this.table.stop();
+    this.shared.witness.forget(this);
     this.shared.lastKnownGood.forget(this.name);
   }
 
@@ -212,7 +222,7 @@ export class Target {
         raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
           ? { ...raw, host: standpoint.host }
           : raw;
-      if (this.#usable(endpoint).length === 0)
+      if (usableFrom(this.shared.standpoint, endpoint).length === 0)
         leftOut.push({
           endpoint,
           why: `its only addresses are unix sockets of host ${String(endpoint.host)}`,
@@ -228,7 +238,7 @@ export class Target {
   }
 
   #open(endpoint: Endpoint): Channels {
-    const usable = this.#usable(endpoint);
+    const usable = usableFrom(this.shared.standpoint, endpoint);
     const withTls = usable.filter(({ protocol }) => protocol === 'https');
     const host = hostOfName(this.name);
     const channel = this.shared.transport.open(endpoint, usable, host);
@@ -240,19 +250,19 @@ export class Target {
     };
   }
 
-  /**
-   * Addresses that can be used from here: a unix socket only on its own host, and so a loopback address, unless it is
-   * all there is, since from elsewhere it leads to somebody else.
-   */
-  #usable(endpoint: Endpoint): readonly Address[] {
-    const all = endpoint.addresses.map(parseAddress);
-    if (endpoint.host === undefined || endpoint.host === this.shared.standpoint.host) return all;
-    const reachable = all.filter((address) => !isLocal(address));
-    return reachable.length > 0 ? reachable : all.filter((address) => address.socketPath === undefined);
+  /** Whom the registry asks about, and whom it marks. */
+  #attend(before: Answer | undefined, { doubted, endpoints }: Answer): void {
+    if (doubted === undefined && before?.doubted === undefined) return;
+    const { reporter, witness } = this.shared;
+    witness.asked(this, doubted ?? []);
+    if (!reporter.wants('suspect')) return;
+    for (const endpoint of newlyMarked(before?.endpoints, endpoints))
+      reporter.report('suspect', { name: this.name, endpoint, reason: 'marked' });
   }
 
   #suspect(endpoint: string): void {
     if (this.#closed || this.#answer === undefined) return;
+    this.shared.witness.saw(this, endpoint);
     void this.lookAgain(new Set([endpoint]));
   }
 

@@ -56,12 +56,14 @@ async function list({ client, out, say, json }: Context, text: string): Promise<
     await say.line(paint('faint', `What is below it: clerk ls '${glob.text}/**'`));
 }
 
-function row({ name, kind, endpoints, target }: ListEntry): Piece[] {
-  return [name, paint('faint', kind), detail(endpoints, target)];
+function row(entry: ListEntry): Piece[] {
+  return [entry.name, paint('faint', entry.kind), detail(entry)];
 }
 
-function detail(endpoints: number | undefined, target: string | undefined): Piece {
+function detail({ endpoints, suspects = 0, target }: ListEntry): Piece {
   if (target !== undefined) return `→ ${target}`;
   if (endpoints === undefined) return '';
+  if (suspects > 0)
+    return paint('doubtful', `${count(endpoints, 'endpoint')}, ${String(suspects)} of them suspect`);
   return paint(endpoints === 0 ? 'doubtful' : 'good', count(endpoints, 'endpoint'));
 }

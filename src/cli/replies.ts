@@ -36,6 +36,7 @@ export const resolveReply: Read<ResolveReply> = (value) => {
     endpoints: endpoints(fields.endpoints, 'endpoints'),
     policy: orNull(text)(fields.policy, 'policy'),
     launchable: flag(fields.launchable, 'launchable'),
+    ...(fields.doubted !== undefined && { doubted: list(text)(fields.doubted, 'doubted') }),
     revision: text(fields.revision, 'revision'),
     incarnation: text(fields.incarnation, 'incarnation'),
     promiseMs: number(fields.promiseMs, 'promiseMs'),
@@ -117,6 +118,7 @@ function listEntry(value: unknown, what: string): ListEntry {
     name: text(fields.name, 'name'),
     kind: text(fields.kind, 'kind') as ListEntry['kind'],
     ...(fields.endpoints !== undefined && { endpoints: number(fields.endpoints, 'endpoints') }),
+    ...(fields.suspects !== undefined && { suspects: number(fields.suspects, 'suspects') }),
     ...(fields.target !== undefined && { target: text(fields.target, 'target') }),
   };
 }

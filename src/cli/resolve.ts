@@ -37,7 +37,18 @@ async function resolve({ client, out, json, clock }: Context, name: string): Pro
 }
 
 async function print(out: Output, reply: ResolveReply, ageMs: number): Promise<void> {
-  const { name, canonical, kind, trail, endpoints, policy, revision, promiseMs, launchable } = reply;
+  const {
+    name,
+    canonical,
+    kind,
+    trail,
+    endpoints,
+    policy,
+    revision,
+    promiseMs,
+    launchable,
+    doubted = [],
+  } = reply;
   const links = trail.filter((arc) => arc.kind === 'link').map((arc) => arc.name);
   const way = links.length > 0 ? [...links, canonical] : name === canonical ? [name] : [name, canonical];
   await out.line(paint('strong', way.join(' → ')), '  ', paint('faint', kind));
@@ -53,5 +64,8 @@ async function print(out: Output, reply: ResolveReply, ageMs: number): Promise<v
   if (endpoints.length === 0)
     return out.line(paint('doubtful', launchable ? 'Nobody runs it yet' : 'Nobody runs it'));
   await out.line('');
-  return printEndpoints(out, endpoints);
+  await printEndpoints(out, endpoints);
+  if (doubted.length === 0) return;
+  await out.line('');
+  await out.line(paint('doubtful', `Somebody cannot reach ${doubted.join(', ')}`));
 }

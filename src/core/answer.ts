@@ -22,6 +22,8 @@ export interface Answer {
   readonly incarnation: string;
   /** Whether the registry can have it started when nobody runs it. */
   readonly startable?: boolean;
+  /** Instance ids that the registry asks about. */
+  readonly doubted?: readonly string[];
   /** The longest lease of its endpoints, in ms, where the registry says it. */
   readonly leaseMs?: number;
   /** For how long it may be used, in ms from {@link Answer.askedAt}. */

@@ -80,13 +80,13 @@ export interface ClerkEventMap {
     /** How long it took, in ms. */
     readonly ms: number;
   };
-  /** An endpoint is suspected: hard evidence was seen against it. */
+  /** An endpoint is suspected: hard evidence was seen against it here, or the registry marks it for all clerks. */
   suspect: {
     /** The service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset` or `silence`. */
+    /** `refused`, `reset` or `silence`; `marked` by the registry. */
     readonly reason: string;
   };
 }

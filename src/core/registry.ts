@@ -51,6 +51,11 @@ export interface BoundResolution {
   readonly trail?: readonly Arc[];
   /** Whether the registry can have it started when nobody runs it: see {@link Registry.start}. Default false. */
   readonly startable?: boolean;
+  /**
+   * Instance ids of endpoints that somebody cannot reach: the registry asks all who call them how they fare, which a
+   * clerk says by {@link Registry.report}. A doubt changes nothing else. Default: none.
+   */
+  readonly doubted?: readonly string[];
 }
 
 /** The name stands for another name. @see GNS G2 */
@@ -88,6 +93,8 @@ export interface ListEntry {
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
   /** Number of endpoints, where the registry says it. */
   readonly endpoints?: number;
+  /** Number of those that are marked suspect, where there are any. */
+  readonly suspects?: number;
   /** The other name, of a link. */
   readonly target?: string;
 }
@@ -98,6 +105,26 @@ export interface SearchEntry {
   readonly name: string;
   /** The endpoints that fit the filter. */
   readonly endpoints: readonly EndpointInit[];
+}
+
+/** What a clerk has to say of one endpoint. */
+export interface Opinion {
+  /** The service, behind all links. */
+  readonly name: string;
+  /** Instance id. */
+  readonly id: string;
+  /** Its fencing number: what is said of one life of an instance is not said of the next. */
+  readonly epoch: number;
+  /** `unreachable`: it refused, cut or did not answer, and nothing was heard of it since. `reachable`: it answered lately. */
+  readonly verdict: 'unreachable' | 'reachable';
+}
+
+/** What one clerk has to say at one moment. */
+export interface Report {
+  /** Random, and the same for as long as the clerk lives: several reports of one clerk count once. */
+  readonly clerk: string;
+  /** 1 to 100 of them, each endpoint once. */
+  readonly opinions: readonly Opinion[];
 }
 
 /** Everything below a glob at one moment, complete. */
@@ -145,6 +172,15 @@ export interface Registry {
    * @see promises C6.1
    */
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly Started[]>;
+  /**
+   * Hears whom this clerk cannot reach, and whom it can reach of those that are doubted or marked. Called behind the
+   * calls and never on one's path, at most once a second and not while an earlier report is under way; an opinion is
+   * repeated every few seconds while it holds, so that a registry may forget what is not. Whether it rejects changes
+   * nothing. Must settle soon after the signal aborts, and must not keep the process alive.
+   *
+   * @see "A Distributed Systems Architecture for the 1990's" B8
+   */
+  report?(report: Report, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */
   close?(): Promise<void> | void;
 }

@@ -59,6 +59,8 @@ export class Member implements Reachable {
   failing = false;
   /** How late the newest hard evidence is: what was heard later is newer. */
   failedAt = 0;
+  /** When a call or a probe last found it unreachable. */
+  missedAt = 0;
   /** When its connections were last given up for new ones. */
   renewedAt = 0;
   /** How many calls of the service there had been when it was last probed. */

@@ -89,6 +89,7 @@ export class Probing {
       },
       () => {
         this.#out.delete(member);
+        member.missedAt = clock.now();
         if (!this.#stopped && member.present && member.troubledAt !== 0) this.#schedule(member);
       },
     );

@@ -146,6 +146,7 @@ export class EndpointTable implements Health {
     if (evidence === 'unreached' && beganAt >= member.restsUntil && now - beganAt >= leastDialMs)
       this.#rest(member, now);
     member.failedAt = silent ? beganAt : now;
+    member.missedAt = now;
     // Attempts from before say nothing of connections made since.
     if (silent && beganAt >= member.renewedAt) {
       member.renewedAt = now;

@@ -8,7 +8,7 @@
 import { ClerkError } from '../core/errors.js';
 import type { Registry, Resolution } from '../core/registry.js';
 import { InOrder } from './in-order.js';
-import { absentMs, closeAll, lifeOf, ofAll, partsOf, sorted, watchAll } from './several.js';
+import { absentMs, closeAll, lifeOf, ofAll, partsOf, reportAll, sorted, watchAll } from './several.js';
 import type { StaticAddresses } from './static.js';
 
 /**
@@ -65,6 +65,7 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
         throw new ClerkError('START_FAILED', `The registry that knows ${name} does not start it any more`);
       },
     }),
+    ...reportAll(parts),
     close: () => closeAll(parts),
   };
 }

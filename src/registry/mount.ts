@@ -35,6 +35,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   const search = inner.search?.bind(inner);
   const watch = inner.watch?.bind(inner);
   const start = inner.start?.bind(inner);
+  const report = inner.report?.bind(inner);
   return {
     async resolve(name, context) {
       if (!name.startsWith(`${prefix}/`)) return { kind: 'absent', ttlMs: Infinity };
@@ -76,6 +77,14 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
     }),
     ...(start && {
       start: (name, context) => start(name.slice(prefix.length), context),
+    }),
+    ...(report && {
+      report({ clerk, opinions }, context) {
+        const inside = opinions
+          .filter(({ name }) => name.startsWith(`${prefix}/`))
+          .map((opinion) => ({ ...opinion, name: opinion.name.slice(prefix.length) }));
+        return inside.length === 0 ? undefined : report({ clerk, opinions: inside }, context);
+      },
     }),
     close: () => inner.close?.(),
   };

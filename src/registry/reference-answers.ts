@@ -66,7 +66,18 @@ export function entryOf(entry: WatchEntry, peer: Peer): Resolution {
 function foundOf(raw: ResolveReply, peer: Peer): Resolution {
   if ((raw.kind as string) === 'directory') return absentOf(raw);
   if ((raw.kind as string) !== 'service') throw nonsense(peer, 'neither a service nor a directory');
-  const { canonical, endpoints, policy, trail, revision, incarnation, promiseMs, ttlMs, launchable } = raw;
+  const {
+    canonical,
+    endpoints,
+    policy,
+    trail,
+    revision,
+    incarnation,
+    promiseMs,
+    ttlMs,
+    launchable,
+    doubted,
+  } = raw;
   return Object.freeze({
     kind: 'bound',
     endpoints: endpointsOf(endpoints, peer),
@@ -79,6 +90,7 @@ function foundOf(raw: ResolveReply, peer: Peer): Resolution {
     ttlMs,
     ...(policy !== null && { policy }),
     ...((launchable as unknown) === true && { startable: true }),
+    ...(doubted !== undefined && { doubted }),
   } satisfies BoundResolution);
 }
 

@@ -129,6 +129,13 @@ export function referenceRegistry({ urls, clock, retry, connect }: ReferenceOpti
       }
     },
 
+    async report(report, { signal }) {
+      await servers.ask(
+        { path: paths.report, body: report },
+        { signal, hedged: false, read: (reply, peer) => void bodyOf(reply, peer, paths.report) },
+      );
+    },
+
     async close() {
       watch.close();
       await servers.close();

@@ -97,6 +97,19 @@ export function watchAll(
   };
 }
 
+/** What is said of endpoints is said to all parts that hear it: who does not know one passes it over. */
+export function reportAll(parts: readonly Registry[]): Pick<Registry, 'report'> {
+  const able = [...new Set(parts)].filter((part) => part.report !== undefined);
+  if (able.length === 0) return {};
+  return {
+    async report(report, context) {
+      const heard = await Promise.allSettled(able.map(async (part) => part.report?.(report, context)));
+      const failed = heard.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    },
+  };
+}
+
 /** Entries in the order of their names. */
 export function sorted<T extends { readonly name: string }>(entries: Iterable<T>): T[] {
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -5,7 +5,7 @@
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, reasonOf } from '../core/errors.js';
 import type { BoundResolution, ListEntry, Registry, Resolution, SearchEntry } from '../core/registry.js';
-import { absentMs, ask, closeAll, lifeOf, ofAll, partsOf, sorted, watchAll } from './several.js';
+import { absentMs, ask, closeAll, lifeOf, ofAll, partsOf, reportAll, sorted, watchAll } from './several.js';
 import type { StaticAddresses } from './static.js';
 
 /**
@@ -33,7 +33,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
           // How many endpoints two have together is not the sum of how many each has.
-          const { endpoints: _some, ...first } = byName.get(entry.name) ?? {};
+          const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
         return sorted(byName.values());
@@ -52,6 +52,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
       },
     }),
     ...watchAll(parts, merged),
+    ...reportAll(parts),
     close: () => closeAll(parts),
   };
 }
@@ -70,12 +71,14 @@ function merged(name: string, found: readonly (Resolution | undefined)[]): Resol
     bound.flatMap((resolution) => resolution.endpoints),
   );
   const policy = bound.find((resolution) => resolution.policy !== undefined)?.policy;
+  const doubted = [...new Set(bound.flatMap((resolution) => resolution.doubted ?? []))];
   const { canonical, trail } = first;
   return {
     kind: 'bound',
     endpoints,
     ttlMs,
     ...(policy !== undefined && { policy }),
+    ...(doubted.length > 0 && { doubted }),
     ...(canonical !== undefined && { canonical }),
     ...(trail !== undefined && { trail }),
   };

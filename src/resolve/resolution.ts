@@ -82,12 +82,21 @@ export function checkResolution(resolution: unknown, name: string): Checked {
         incarnation,
         ttlMs,
         ...(raw.startable === true && { startable: true }),
+        ...doubtedOf(raw.doubted, name),
         ...leaseOf(raw.endpoints as readonly unknown[]),
       };
     }
     default:
       throw invalid(name, `has the kind ${shown(raw.kind)}; 'bound', 'link' and 'absent' are known`);
   }
+}
+
+/** Whom the registry asks about; nobody, as a rule. */
+function doubtedOf(value: unknown, name: string): { readonly doubted?: readonly string[] } {
+  if (value === undefined) return {};
+  if (!Array.isArray(value) || !value.every((id) => typeof id === 'string'))
+    throw invalid(name, 'has doubted endpoints that are no list of ids');
+  return value.length === 0 ? {} : { doubted: Object.freeze([...value]) };
 }
 
 /** The longest lease, where the registry says any. The endpoints were checked before. */

@@ -21,6 +21,7 @@ import type {
   RemoveRequest,
   RenewReply,
   RenewRequest,
+  ReportRequest,
   ResolveReply,
   SearchReply,
   StatusReply,
@@ -86,6 +87,13 @@ export interface NameService {
   status(): StatusReply;
   /** Registrations that were dropped since nobody renewed them, from when this process began. */
   readonly expired: number;
+  /** Reports that came, opinions in them, marks that were made, from when this process began; endpoints that are suspect now. */
+  readonly judged: {
+    readonly reports: number;
+    readonly opinions: number;
+    readonly marks: number;
+    readonly suspects: number;
+  };
   exportLines(): IterableIterator<ExportLine>;
 
   define(request: DefineRequest): Promise<ChangeReply>;
@@ -95,6 +103,8 @@ export interface NameService {
   remove(request: RemoveRequest): Promise<ChangeReply>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterReply>;
   renew(request: RenewRequest): RenewReply;
+  /** Takes what a clerk says of endpoints. Never refuses: what it does not know it passes over. */
+  report(request: ReportRequest, caller: Caller): void;
   withdraw(request: WithdrawRequest): Promise<ChangeReply>;
   /** All or nothing. */
   importLines(lines: readonly ExportLine[]): Promise<ImportReply>;

@@ -33,6 +33,23 @@ export interface AdvertisementEvents {
     /** Why, in words. */
     readonly reason: string;
   };
+  /**
+   * The registry marks it: most of those who call it cannot reach it, or renewals came late. It is called only where there
+   * is nobody else, and says in return that it is well, which the registry believes ever less often if callers disagree.
+   */
+  readonly suspected: {
+    /** Name of the service. */
+    readonly name: string;
+    /** Instance id. */
+    readonly id: string;
+  };
+  /** It is not marked any more. */
+  readonly cleared: {
+    /** Name of the service. */
+    readonly name: string;
+    /** Instance id. */
+    readonly id: string;
+  };
   /** It was drained: nobody calls it any more. */
   readonly drained: {
     /** Name of the service. */
@@ -42,7 +59,14 @@ export interface AdvertisementEvents {
   };
 }
 
-const names: readonly (keyof AdvertisementEvents)[] = ['registered', 'lost', 'fenced', 'drained'];
+const names: readonly (keyof AdvertisementEvents)[] = [
+  'registered',
+  'lost',
+  'fenced',
+  'suspected',
+  'cleared',
+  'drained',
+];
 
 type Listener = (payload: never) => void;
 

@@ -25,8 +25,10 @@ export interface Tenant {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
-  /** The registry's word on a renewal that was sent then, on the monotonic clock. */
-  onRenewal(word: 'renewed' | 'lost' | 'fenced', sentAt: number): void;
+  /** It was told that it is suspect: with its renewals it says that it is well. */
+  readonly isSuspect: boolean;
+  /** The registry's word on a renewal that was sent then, on the monotonic clock, and whether it holds it for suspect. */
+  onRenewal(word: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
   /** It gave none. */
   onSilence(error: unknown): void;
 }
@@ -34,6 +36,8 @@ export interface Tenant {
 /** A renewal is sent when a third of the lease is over, give or take a tenth of that. */
 const share = 1 / 3;
 const spread = 0.1;
+/** Who hears that it is suspect answers after so long, in ms. */
+const objectionMs = 1_000;
 /** After silence the next one is sent after about so much of the lease. */
 const againShare = 1 / 6;
 /** Renewals that fit into one message, each of at most 247 bytes of name and 128 of id. */
@@ -119,9 +123,16 @@ export class Office {
     const sentAt = this.#clock.now();
     const limitMs = Math.max(250, Math.min(2_000, Math.min(...tenants.map(({ leaseMs }) => leaseMs)) / 6));
     try {
-      const { results } = await this.#post(
+      const { results, suspects } = await this.#post(
         paths.renew,
-        { renewals: tenants.map(({ name, id, epoch }) => ({ name, id, epoch })) },
+        {
+          renewals: tenants.map(({ name, id, epoch, isSuspect }) => ({
+            name,
+            id,
+            epoch,
+            ...(isSuspect && { well: true }),
+          })),
+        },
         this.#forever,
         limitMs,
         (body) =>
@@ -131,8 +142,10 @@ export class Office {
       );
       for (const [i, tenant] of tenants.entries()) {
         if (!this.#dueAt.has(tenant)) continue;
-        this.#due(tenant, tenant.leaseMs * share - (this.#clock.now() - sentAt));
-        tenant.onRenewal(results[i] as RenewReply['results'][number], sentAt);
+        const isSuspect = Array.isArray(suspects) && suspects.includes(i);
+        const afterMs = tenant.leaseMs * share - (this.#clock.now() - sentAt);
+        this.#due(tenant, isSuspect && !tenant.isSuspect ? Math.min(objectionMs, afterMs) : afterMs);
+        tenant.onRenewal(results[i] as RenewReply['results'][number], sentAt, isSuspect);
       }
     } catch (error) {
       for (const tenant of tenants) {

@@ -56,6 +56,7 @@ export class Registration implements Advertisement, Tenant {
   #ticketInDoubt = false;
   readonly #lease: HeldLease;
   #complained = false;
+  #isSuspect = false;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -127,12 +128,19 @@ export class Registration implements Advertisement, Tenant {
     }
   }
 
-  onRenewal(word: 'renewed' | 'lost' | 'fenced', sentAt: number): void {
+  get isSuspect(): boolean {
+    return this.#isSuspect;
+  }
+
+  onRenewal(word: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
     if (word === 'fenced') this.#fence(`a newer registration of ${this.name} took its place`);
     else if (word === 'lost') this.#lose('the registry knows no such registration any more');
     else {
       this.#complained = false;
       this.#lease.hold(sentAt, this.#leaseMs);
+      if (isSuspect === this.#isSuspect) return;
+      this.#isSuspect = isSuspect;
+      this.#listeners.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
     }
   }
 
@@ -185,6 +193,7 @@ export class Registration implements Advertisement, Tenant {
     this.#epoch = reply.epoch;
     this.#leaseMs = reply.leaseMs;
     this.#state = 'registered';
+    this.#isSuspect = false;
     this.#complained = false;
     this.#lease.hold(sentAt, this.#leaseMs);
     office.join(this);

@@ -259,6 +259,31 @@ const changeCases: readonly RegistryCase[] = [
     },
   },
   {
+    name: 'hears what is said of endpoints, known or not, if it hears it at all, and goes on naming all of them',
+    needs: [],
+    run: async (trial) => {
+      const { registry } = trial;
+      if (registry.report === undefined) return;
+      const verdict = 'unreachable';
+      const opinions = [
+        { name: '/suite/orders', id: 'orders-1', epoch: 3, verdict },
+        { name: '/suite/orders', id: 'orders-2', epoch: 77, verdict },
+        { name: '/suite/orders', id: 'nobody', epoch: 1, verdict },
+        { name: '/suite/nobody', id: 'orders-1', epoch: 3, verdict },
+      ] as const;
+      const report = registry.report.bind(registry);
+      await trial.soon(
+        Promise.resolve().then(() => report({ clerk: 'suite', opinions }, anybody())),
+        'report()',
+      );
+      const answer = await trial.resolve('/suite/orders');
+      const ids =
+        answer.kind === 'bound' ? written(answer.endpoints, '/suite/orders').map(({ id }) => id) : [];
+      assert.deepEqual(ids, ['orders-1', 'orders-2']);
+      assertAbsent('/suite/nobody', await trial.resolve('/suite/nobody'));
+    },
+  },
+  {
     name: 'rejects while it cannot tell, never says absent or less than it knows, and answers again afterwards',
     needs: ['fail'],
     run: async (trial) => {

@@ -34,6 +34,12 @@ export const limits = Object.freeze({
   mostConnections: 4_096,
   /** Renewals, or lines of a listing, in one message. */
   mostBatch: 1_000,
+  /** Opinions in one report: as many as fit into a body, however long their names. */
+  mostOpinions: 100,
+  /** Opinions of one principal that are kept at a time; what comes beyond is not heard. */
+  mostHeard: 10_000,
+  /** An opinion that is not repeated is forgotten after so long, in ms. */
+  opinionMs: 10_000,
   /** Links followed in one look-up. */
   mostLinks: 16,
 });

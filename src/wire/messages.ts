@@ -6,7 +6,7 @@
  * @see promises C1.7, C5.2
  */
 import type { AddressText } from '../core/address.js';
-import type { Arc, ListEntry } from '../core/registry.js';
+import type { Arc, ListEntry, Report } from '../core/registry.js';
 
 /** An endpoint as the server shows it. */
 export interface WireEndpoint {
@@ -45,6 +45,8 @@ export interface ResolveReply {
   readonly policy: string | null;
   /** Whether the server can have it started. */
   readonly launchable: boolean;
+  /** Instance ids of whom somebody cannot reach: those who call them are asked how they fare. Left out where there are none. */
+  readonly doubted?: readonly string[];
   readonly revision: string;
   readonly incarnation: string;
   /** Shortest promise of the trail, in ms from when the question was sent. */
@@ -174,14 +176,28 @@ export interface RegisterReply {
 
 /** Renews leases, all of a process in one message. @see "A Distributed Systems Architecture for the 1990's" C4 */
 export interface RenewRequest {
-  readonly renewals: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
+  readonly renewals: readonly {
+    readonly name: string;
+    readonly id: string;
+    readonly epoch: number;
+    /** It was told that it is suspect, and says that it is well: what was held against it before is forgotten. */
+    readonly well?: boolean;
+  }[];
 }
 
 /** One word for each renewal, in order: `lost` means register again, `fenced` that somebody newer took the place. */
 export interface RenewReply {
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
+  /** Which of them are marked suspect, by their places from 0; left out where there are none. */
+  readonly suspects?: readonly number[];
   readonly incarnation: string;
 }
+
+/**
+ * What one clerk has to say of endpoints: 1 to 100 opinions, each kept for 10 s. What is not known here is passed over
+ * in silence, so that a report asks nothing.
+ */
+export type ReportRequest = Report;
 
 /**
  * Withdraws an endpoint: marked draining and pushed at once, gone once all who may still hold it have looked again,

@@ -29,6 +29,8 @@ export const paths = Object.freeze({
   register: '/v1/register',
   /** POST {@link RenewRequest}: {@link RenewReply}. */
   renew: '/v1/renew',
+  /** POST {@link ReportRequest}: nothing. */
+  report: '/v1/report',
   /** POST {@link WithdrawRequest}: {@link ChangeReply}. */
   withdraw: '/v1/withdraw',
   /** POST {@link WatchRequest}: a stream of {@link WatchEvent}s. */

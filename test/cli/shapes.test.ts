@@ -81,6 +81,18 @@ orders-22  draining  http://127.0.0.1:3001  2.1.0    h1    0       3      10 s
 `);
 });
 
+test('resolve for people says who is marked, and who is complained of', async () => {
+  const marked = { ...endpoint, id: 'orders-2', state: 'suspect' };
+  const { url } = await registry({
+    resolve: { ...resolved, endpoints: [endpoint, marked], doubted: ['orders-1', 'orders-2'] },
+  });
+  const { out } = await clerk(['resolve', '/old'], { registry: url });
+  expect(out).toMatch(/^orders-2 +suspect /m);
+  expect(out).toMatch(/\n\nSomebody cannot reach orders-1, orders-2\n$/);
+  const json = await clerk(['resolve', '/old', '--json'], { registry: url });
+  expect(JSON.parse(json.out)).toMatchObject({ endpoints: [{ state: 'up' }, { state: 'suspect' }] });
+});
+
 test('ls prints one object a line, page by page', async () => {
   const pages = {
     '': { entries: [{ kind: 'directory', name: '/a', later: 1 }], next: '/a/b' },
@@ -111,6 +123,7 @@ test('ls for people lines up; nothing found is no failure', async () => {
   const entries = [
     { name: '/shop', kind: 'directory' },
     { name: '/shop/orders', kind: 'service', endpoints: 1 },
+    { name: '/shop/stock', kind: 'service', endpoints: 3, suspects: 1 },
     { name: '/shop/old', kind: 'link', target: '/shop/orders' },
   ];
   const { url } = await registry({
@@ -121,6 +134,7 @@ test('ls for people lines up; nothing found is no failure', async () => {
   });
   expect((await clerk(['ls'], { registry: url })).out).toBe(`/shop         directory
 /shop/orders  service    1 endpoint
+/shop/stock   service    3 endpoints, 1 of them suspect
 /shop/old     link       → /shop/orders
 `);
   expect(await clerk(['ls', '/none'], { registry: url })).toEqual({

@@ -5,7 +5,7 @@ import { staticRegistry } from '../../src/registry/static.js';
 
 /** The registry, with the levers of {@link RegistryUnderTest}. */
 export interface ChangingRegistry {
-  readonly registry: Required<Omit<Registry, 'start'>>;
+  readonly registry: Required<Omit<Registry, 'start' | 'report'>>;
   /** Names that were asked for, in order. */
   readonly asked: string[];
   /** How often it was closed. */
@@ -25,9 +25,9 @@ export function changingRegistry(
   const watches = new Set<() => void>();
   let failing = false;
   let closed = 0;
-  const now = (): Required<Omit<Registry, 'start'>> => {
+  const now = (): Required<Omit<Registry, 'start' | 'report'>> => {
     if (failing) throw new Error('The registry is down');
-    return staticRegistry(Object.fromEntries(services)) as Required<Omit<Registry, 'start'>>;
+    return staticRegistry(Object.fromEntries(services)) as Required<Omit<Registry, 'start' | 'report'>>;
   };
   const tell = (): void => {
     for (const watch of watches) watch();

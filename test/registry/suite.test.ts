@@ -139,7 +139,7 @@ async function failures(options: RegistrySuiteOptions): Promise<string[]> {
 /** A good registry with something wrong done to it. */
 function broken(
   spoil: (
-    good: Required<Omit<Registry, 'start'>>,
+    good: Required<Omit<Registry, 'start' | 'report'>>,
     under: RegistryUnderTest,
   ) => Partial<RegistryUnderTest> & { registry: Registry },
 ): RegistrySuiteOptions {
@@ -166,7 +166,7 @@ function answering(
 
 /** A good registry whose watches are changed. */
 function watching(
-  change: (good: Required<Omit<Registry, 'start'>>) => Registry['watch'],
+  change: (good: Required<Omit<Registry, 'start' | 'report'>>) => Registry['watch'],
 ): RegistrySuiteOptions {
   return broken((good) => ({ registry: { ...good, watch: change(good) as NonNullable<Registry['watch']> } }));
 }

@@ -503,3 +503,48 @@ test('a server that cannot listen is an error', async () => {
   const server = createServer().listen(1, '203.0.113.1');
   await expect(addressesOf(server, hosts, nobody)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });
+
+test('a service is told that it is suspect, objects within a second or so, and hears when that is over', async () => {
+  const { runtime, registry, advertising } = service();
+  const ads = [];
+  for (const name of ['/a', '/b']) ads.push(await advertising.advertise({ ...orders, name }));
+  const words = ads.map(heard);
+  await runtime.advance(8_000);
+  registry.suspected.add('/b');
+  const renewals = () => registry.asked.filter(({ path }) => path === '/v1/renew');
+  const objections = () =>
+    renewals().flatMap(({ at, what }) =>
+      (what as RenewRequest).renewals.filter(({ well }) => well === true).map(({ name }) => ({ at, name })),
+    );
+  await runtime.advance(3_700);
+  expect(words).toEqual([[], ['suspected']]);
+  const toldAt = renewals().filter(({ at }) => at > 8_000)[0]!.at;
+  await runtime.advance(1_200);
+  expect(objections()[0]).toMatchObject({ name: '/b' });
+  expect(objections()[0]!.at - toldAt).toBeLessThanOrEqual(1_200);
+  // It goes on saying so at the usual pace, and says it once to its program.
+  const before = renewals().length;
+  await runtime.advance(33_000);
+  expect(renewals().length - before).toBeLessThanOrEqual(24);
+  expect(words).toEqual([[], ['suspected']]);
+  expect(new Set(objections().map(({ name }) => name))).toEqual(new Set(['/b']));
+  registry.suspected.clear();
+  await runtime.advance(3_700);
+  expect(words).toEqual([[], ['suspected', 'cleared']]);
+  const last = objections().length;
+  await runtime.advance(10_000);
+  expect(objections().length).toBeLessThanOrEqual(last + 1);
+  expect(ads[1]!.state).toBe('registered');
+});
+
+test('what a registry says of suspects that makes no sense is passed over', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise(orders);
+  const words = heard(ad);
+  for (const suspects of [7, 'all', [null], { length: 1 }, [1], ['0']]) {
+    registry.suspectsAs = suspects;
+    await runtime.advance(4_000);
+  }
+  expect(words).toEqual([]);
+  expect(ad.state).toBe('registered');
+});

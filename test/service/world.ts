@@ -72,7 +72,7 @@ export function service(runtime: FakeRuntime = createFakeRuntime({ seed: 5 })): 
 /** Everything that an advertisement says, as words. */
 export function heard(ad: Advertisement): string[] {
   const words: string[] = [];
-  for (const event of ['registered', 'lost', 'fenced', 'drained'] as const)
+  for (const event of ['registered', 'lost', 'fenced', 'suspected', 'cleared', 'drained'] as const)
     ad.on(event, () => words.push(event));
   return words;
 }

@@ -51,6 +51,10 @@ export class FakeRegistry {
   readonly asked: { at: number; path: string; what: any }[] = [];
   readonly services = new Map<string, Map<string, Registered>>();
   readonly launchable = new Set<string>();
+  /** What is said of suspects in place of the truth. */
+  suspectsAs: unknown;
+  /** Names of services whose endpoints are told that they are suspect. */
+  readonly suspected = new Set<string>();
   readonly streams = new Set<Stream>();
   #revision = 0;
   #watches = 0;
@@ -211,6 +215,8 @@ export class FakeRegistry {
         if (add.length > 0) queueMicrotask(() => this.#tellAll(stream, add));
         return {};
       }
+      case paths.report:
+        return {};
       case paths.launch: {
         const { name } = what as { name: string };
         return { name, endpoints: this.onLaunch(name), started: true };
@@ -252,7 +258,10 @@ export class FakeRegistry {
       found.expiresAt = this.clock.now() + found.endpoint.leaseMs;
       return 'renewed';
     });
-    return { results, incarnation: this.incarnation };
+    const suspects = renewals.flatMap(({ name }, i) => (this.suspected.has(name) ? [i] : []));
+    if (this.suspectsAs !== undefined)
+      return { results, suspects: this.suspectsAs, incarnation: this.incarnation };
+    return { results, ...(suspects.length > 0 && { suspects }), incarnation: this.incarnation };
   }
 
   #resolve(name: string): ResolveReply {

@@ -54,6 +54,7 @@ export const happenings = [
   'idempotent-run-twice',
   'failover',
   'suspect',
+  'marked',
   'ejected: refused',
   'ejected: reset',
   'ejected: silence',

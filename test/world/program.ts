@@ -255,7 +255,7 @@ export class Program implements AttemptWatcher {
     });
     clerk.on('suspect', ({ endpoint, reason }) => {
       log(`${this.id} suspects ${endpoint}: ${reason}`);
-      marks.hit('suspect');
+      marks.hit(reason === 'marked' ? 'marked' : 'suspect');
     });
     clerk.on('ejected', ({ name, endpoint, reason }) => {
       log(`${this.id} sets ${endpoint} aside: ${reason}`);

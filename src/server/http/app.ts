@@ -116,10 +116,7 @@ export function clerkApp({ shared, watches, metrics, connections }: AppOptions):
     return json(status, status.degraded ? 503 : 200);
   });
   on('GET', paths.metrics, () =>
-    text(
-      metrics.text(names.status(), names.expired, connections()),
-      'text/plain; version=0.0.4; charset=utf-8',
-    ),
+    text(metrics.text(names.status(), names, connections()), 'text/plain; version=0.0.4; charset=utf-8'),
   );
   on('GET', paths.openapi, () => json(openApiDocument(names.status().version)));
 

@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusReply } from '../../wire/messages.js';
+import type { NameService } from '../ports.js';
 
 /** Upper bounds of a histogram's buckets, in seconds. */
 const bounds = [
@@ -75,7 +76,11 @@ export class Metrics {
   }
 
   /** Everything, in Prometheus's text form. */
-  text(status: StatusReply, expired: number, connections: number): string {
+  text(
+    status: StatusReply,
+    { expired, judged }: Pick<NameService, 'expired' | 'judged'>,
+    connections: number,
+  ): string {
     const lines: string[] = [];
     const tell = (name: string, type: string, help: string, values: readonly string[]): void => {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...values);
@@ -85,6 +90,10 @@ export class Metrics {
     single('clerk_services', 'gauge', 'Services', status.services);
     single('clerk_endpoints', 'gauge', 'Endpoints', status.endpoints);
     single('clerk_leases_expired_total', 'counter', 'Endpoints dropped since nobody renewed them', expired);
+    single('clerk_reports_total', 'counter', 'Reports of clerks', judged.reports);
+    single('clerk_opinions_total', 'counter', 'Opinions of endpoints in them', judged.opinions);
+    single('clerk_marks_total', 'counter', 'Times that an endpoint became suspect', judged.marks);
+    single('clerk_suspects', 'gauge', 'Endpoints that are suspect', judged.suspects);
     single('clerk_links', 'gauge', 'Links', status.links);
     single('clerk_watches', 'gauge', 'Open watches', status.watches);
     single('clerk_degraded', 'gauge', '1 while degraded', Number(status.degraded));

@@ -44,6 +44,7 @@ const listEntry = z.strictObject({
   name: text,
   kind: kinds,
   endpoints: z.exactOptional(count),
+  suspects: z.exactOptional(count),
   target: z.exactOptional(text),
 });
 
@@ -55,6 +56,7 @@ export const resolveReply = z.strictObject({
   endpoints: z.array(wireEndpoint),
   policy: z.nullable(text),
   launchable: z.boolean(),
+  doubted: z.exactOptional(z.array(text)),
   ...at,
   promiseMs: ms,
   ttlMs: ms,
@@ -86,6 +88,7 @@ export const registerReply = z.strictObject({
 });
 export const renewReply = z.strictObject({
   results: z.array(z.enum(['renewed', 'lost', 'fenced'])),
+  suspects: z.exactOptional(z.array(count)),
   incarnation: text,
 });
 export const launchReply = z.strictObject({
@@ -95,6 +98,8 @@ export const launchReply = z.strictObject({
 });
 export const stopReply = z.strictObject({ stopped: count });
 export const importReply = z.strictObject({ entries: count, revision: at.revision });
+/** Of a report: whether anything of it is known here is not said. */
+export const reportReply = z.strictObject({});
 /** Of an edit: the watch's own stream says what came of it. */
 export const editReply = z.strictObject({});
 export const failureReply = z.strictObject({

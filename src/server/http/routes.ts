@@ -181,6 +181,17 @@ export const routes: readonly Route[] = Object.freeze([
   }),
   route({
     method: 'POST',
+    path: paths.report,
+    summary: 'Hears which endpoints a clerk can reach and which it cannot; what is not known is passed over',
+    request: schemas.reportRequest,
+    reply: replies.reportReply,
+    run: (request, { names, caller }) => {
+      names.report(request, caller);
+      return {};
+    },
+  }),
+  route({
+    method: 'POST',
     path: paths.withdraw,
     summary: 'Withdraws an endpoint',
     request: schemas.withdrawRequest,

@@ -17,6 +17,7 @@ import type {
   RegisterRequest,
   RemoveRequest,
   RenewRequest,
+  ReportRequest,
   StopRequest,
   WatchEdit,
   WatchRequest,
@@ -73,8 +74,15 @@ export const registerRequest = z.strictObject({
 /** @see RenewRequest */
 export const renewRequest = z.strictObject({
   renewals: z
-    .array(z.strictObject({ name: text, id, epoch }))
+    .array(z.strictObject({ name: text, id, epoch, well: flag }))
     .check(z.minLength(1), z.maxLength(limits.mostBatch)),
+});
+/** @see ReportRequest */
+export const reportRequest = z.strictObject({
+  clerk: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
+  opinions: z
+    .array(z.strictObject({ name: text, id, epoch, verdict: z.enum(['unreachable', 'reachable']) }))
+    .check(z.minLength(1), z.maxLength(limits.mostOpinions)),
 });
 /** @see WithdrawRequest */
 export const withdrawRequest = z.strictObject({ name: text, id, epoch, now: flag });
@@ -118,6 +126,7 @@ all<
     Same<typeof removeRequest, RemoveRequest>,
     Same<typeof registerRequest, RegisterRequest>,
     Same<typeof renewRequest, RenewRequest>,
+    Same<typeof reportRequest, ReportRequest>,
     Same<typeof withdrawRequest, WithdrawRequest>,
     Same<typeof watchRequest, WatchRequest>,
     Same<typeof watchEdit, WatchEdit>,

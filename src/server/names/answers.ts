@@ -7,9 +7,11 @@ import { isClerkError } from '../../core/errors.js';
 import { isName } from '../../core/name.js';
 import type { Arc } from '../../core/registry.js';
 import { limits } from '../../wire/limits.js';
+import type { Place } from './place.js';
 import type { Promises } from './promises.js';
-import { shownPart, type EntryRecord } from './records.js';
-import type { Place, Tables } from './tables.js';
+import type { EntryRecord } from './records.js';
+import { markedOf, shownNow } from './standing.js';
+import type { Tables } from './tables.js';
 import { hasBelow } from './view.js';
 import { walk, type Walk } from './walk.js';
 
@@ -147,7 +149,9 @@ export class Answers {
   ): Answer {
     const service = entry?.kind === 'service' ? entry : undefined;
     const endpoints: string[] = [];
-    for (const { text } of this.#tables.endpoints(canonical)) endpoints.push(shownPart(text));
+    const marked = markedOf(this.#tables.places.get(canonical)?.service);
+    for (const registration of this.#tables.endpoints(canonical))
+      endpoints.push(shownNow(registration, marked));
     const start = JSON.stringify({
       name,
       canonical,
@@ -155,6 +159,7 @@ export class Answers {
       trail,
       policy: service?.policy ?? null,
       launchable: service?.launch ? this.#startable(service.launch.manifest) : false,
+      ...(marked.doubted.length > 0 && { doubted: marked.doubted }),
     });
     const promiseMs = trail.reduce((least, arc) => Math.min(least, arc.promiseMs), Infinity);
     // What is about to change is used no longer than that; what is never promised is a hint like any other.

@@ -11,6 +11,7 @@ import type {
   WithdrawRequest,
 } from '../../wire/messages.js';
 import type { Hashing } from '../../wire/proof.js';
+import type { Standing } from './poll.js';
 import type { Change } from './records.js';
 
 /** What can be asked of the names. */
@@ -25,6 +26,8 @@ export type Command =
   | { readonly kind: 'import'; readonly lines: readonly ExportLine[] }
   /** Leases that ended, and drained endpoints whose time is over. */
   | { readonly kind: 'drop'; readonly endpoints: readonly Dropped[] }
+  /** What endpoints are held for, as far as that has changed. */
+  | { readonly kind: 'mark'; readonly marks: readonly Mark[] }
   /** A service that nobody defined has had no endpoint for long. */
   | { readonly kind: 'vanish'; readonly name: string }
   /** A frozen entry's time has come. */
@@ -41,6 +44,11 @@ export interface Dropped {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
+}
+
+/** What an endpoint is held for, if it is still that one. */
+export interface Mark extends Dropped {
+  readonly standing: Standing;
 }
 
 /** What the machine is told beside records and command. */

@@ -158,8 +158,8 @@ export class Committer {
 function* recordsOf(changes: readonly Change[], revision: number) {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {
-    const { key, value } = toStore(change);
-    last.set(key, value);
+    const record = toStore(change);
+    if (record !== undefined) last.set(record.key, record.value);
   }
   last.set(ownKeys.revision, String(revision));
   for (const [key, value] of last) yield { key, value };

@@ -7,7 +7,7 @@ import { limits } from '../../wire/limits.js';
 import type { RegisterRequest, WireEndpoint, WithdrawRequest } from '../../wire/messages.js';
 import type { Caller } from '../ports.js';
 import { checkedLease } from './checking.js';
-import { unchanged, type Dropped, type Planned, type Surroundings } from './command.js';
+import { unchanged, type Dropped, type Mark, type Planned, type Surroundings } from './command.js';
 import { admitted, fenced } from './fencing.js';
 import { redeemed } from './launch-commands.js';
 import { endpointText, shownPart, type Change, type EndpointRecord } from './records.js';
@@ -98,6 +98,16 @@ export function drop(view: View, endpoints: readonly Dropped[]): Planned {
     list.push({ id, epoch, withdrawn: live.draining });
   }
   for (const [name, gone] of byName) changes.push(...fenced(view, name, gone));
+  return { changes, inMs: 0 };
+}
+
+/** Marks endpoints, if they are still those that were meant. One that drains is on its way already. */
+export function mark(view: View, marks: readonly Mark[]): Planned {
+  const changes: Change[] = [];
+  for (const { name, id, epoch, standing } of marks) {
+    const live = view.endpoint(name, id);
+    if (live?.epoch === epoch && !live.draining) changes.push({ kind: 'mark', name, id, epoch, standing });
+  }
   return { changes, inMs: 0 };
 }
 

@@ -6,7 +6,7 @@
  *
  * @see promises C5.2, C5.4, C5.5
  */
-import type { Registration } from './tables.js';
+import type { Registration } from './place.js';
 
 /** Width of a slot, in ms: how late an end may be noticed, besides the tick. */
 const slotMs = 250;
@@ -20,6 +20,10 @@ const mostStalls = 64;
 /** Keeps account of leases; whoever owns it says what time it is. */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
+  /** Not renewed for two thirds of their time, and not ended. */
+  readonly #faltering = new Set<Registration>();
+  /** Those of them that nobody has asked about yet. */
+  #newlyFaltering: Registration[] = [];
   /** Ended, and still there. */
   readonly #late = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];
@@ -47,7 +51,8 @@ export class Leases {
   keep(registration: Registration): void {
     if (registration.slot === -1 && !this.#late.delete(registration)) this.#held++;
     this.#shortest = Math.min(this.#shortest, registration.leaseMs);
-    const slot = Math.floor(registration.endsAt / slotMs);
+    this.#faltering.delete(registration);
+    const slot = Math.floor(faltersAt(registration, registration.endsAt) / slotMs);
     // A later end is found when the earlier one is looked at.
     if (registration.slot === -1 || slot < registration.slot) this.#put(registration, slot);
   }
@@ -55,6 +60,7 @@ export class Leases {
   /** Lets one go. */
   release(registration: Registration): void {
     if (registration.slot === -1 && !this.#late.delete(registration)) return;
+    this.#faltering.delete(registration);
     registration.slot = -1;
     if (--this.#held > 0) return;
     this.#slots.clear();
@@ -77,6 +83,18 @@ export class Leases {
     if (ended.length === 0) this.#isBraking = false;
     else if (ended.length >= massLeast && ended.length > massShare * this.#held) this.#isBraking = true;
     return this.#isBraking ? [...draining, ...this.#braked(ended, now)] : [...draining, ...ended];
+  }
+
+  /**
+   * Those of which `due` has found since this was asked last that they falter: two renewals are missing. None where there
+   * are too many at once for that to be their doing.
+   */
+  faltered(): readonly Registration[] {
+    const found = this.#newlyFaltering;
+    if (found.length === 0) return found;
+    this.#newlyFaltering = [];
+    const count = this.#faltering.size;
+    return count >= massLeast && count > massShare * this.#held ? [] : found;
   }
 
   /** Whether one has ended and was not renewed since. */
@@ -111,7 +129,12 @@ export class Leases {
     for (const registration of list) {
       if (registration.slot !== slot) continue;
       const endsAt = this.#endOf(registration);
-      if (endsAt > now) {
+      const soonAt = faltersAt(registration, endsAt);
+      if (soonAt > now) {
+        this.#put(registration, Math.floor(soonAt / slotMs));
+      } else if (endsAt > now) {
+        this.#faltering.add(registration);
+        this.#newlyFaltering.push(registration);
         this.#put(registration, Math.floor(endsAt / slotMs));
       } else {
         registration.slot = -1;
@@ -137,4 +160,9 @@ export class Leases {
       if (endedAt > endsAt - leaseMs && ms * 3 >= leaseMs) end += ms;
     return end;
   }
+}
+
+/** When one has missed two renewals, of which a service sends three a lease. One that drains renews nothing. */
+function faltersAt({ leaseMs, draining }: Registration, endsAt: number): number {
+  return draining ? endsAt : endsAt - leaseMs / 3;
 }

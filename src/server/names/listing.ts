@@ -8,7 +8,7 @@ import type { ListEntry } from '../../core/registry.js';
 import { limits } from '../../wire/limits.js';
 import type { SearchReply, WhoisReply, WireEndpoint } from '../../wire/messages.js';
 import { endOf } from './order.js';
-import { shownPart } from './records.js';
+import { markedOf, shownNow } from './standing.js';
 import type { Tables } from './tables.js';
 
 /** Names looked at for one page; then the page ends early. */
@@ -57,10 +57,11 @@ export function searching(
   const written = wanted.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
   for (const name of namesFitting(tables, rooted(tables, text))) {
     const endpoints: WireEndpoint[] = [];
-    for (const { text: record } of tables.endpoints(name)) {
+    const marked = markedOf(tables.places.get(name)?.service);
+    for (const registration of tables.endpoints(name)) {
       // Most that do not fit are seen without being read.
-      if (!written.every((part) => record.includes(part))) continue;
-      const endpoint = JSON.parse(shownPart(record)) as WireEndpoint;
+      if (!written.every((part) => registration.text.includes(part))) continue;
+      const endpoint = JSON.parse(shownNow(registration, marked)) as WireEndpoint;
       if (wanted.every(([key, value]) => valueOf(endpoint, key) === value)) endpoints.push(endpoint);
     }
     if (endpoints.length === 0) continue;
@@ -97,7 +98,9 @@ function lineOf(tables: Tables, name: string): ListEntry {
   const place = tables.places.get(name);
   if (place === undefined || place.record.kind === 'directory') return { name, kind: 'directory' };
   if (place.record.kind === 'link') return { name, kind: 'link', target: place.record.target };
-  return { name, kind: 'service', endpoints: place.service?.endpoints.size ?? 0 };
+  const suspects = markedOf(place.service).suspects.size;
+  const endpoints = place.service?.endpoints.size ?? 0;
+  return { name, kind: 'service', endpoints, ...(suspects > 0 && { suspects }) };
 }
 
 interface Found {

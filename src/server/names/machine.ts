@@ -4,7 +4,7 @@
  * commands can be played again.
  */
 import type { Command, Planned, Surroundings } from './command.js';
-import { drop, register, withdraw } from './endpoint-commands.js';
+import { drop, mark, register, withdraw } from './endpoint-commands.js';
 import { forget, intend, update } from './launch-commands.js';
 import { move } from './moving.js';
 import { complete, remove, vanish } from './removal.js';
@@ -36,6 +36,8 @@ export function plan(view: View, command: Command, surroundings: Surroundings): 
       return importAll(view, command.lines, surroundings);
     case 'drop':
       return drop(view, command.endpoints);
+    case 'mark':
+      return mark(view, command.marks);
     case 'vanish':
       return vanish(view, command.name, surroundings);
     case 'complete':

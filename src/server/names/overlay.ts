@@ -129,6 +129,8 @@ export class Overlay implements View {
       case 'launch':
         this.#launches.set(`${change.name} ${change.id}`, change.record);
         return;
+      case 'mark':
+        return;
       case 'floor':
         this.#floor = change.epoch;
     }

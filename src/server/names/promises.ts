@@ -5,7 +5,8 @@
  * @see GNS G4; promises C1.2, C1.3
  */
 import type { Clock } from '../../core/clock.js';
-import type { Place, Tables } from './tables.js';
+import type { Place } from './place.js';
+import type { Tables } from './tables.js';
 
 /** Added to what a promise says, so that a clock which runs a little slow does not break it. */
 export const marginMs = 250;

@@ -7,6 +7,7 @@ import { isName } from '../../core/name.js';
 import { shown } from '../../core/shown.js';
 import type { LaunchRule, WireEndpoint } from '../../wire/messages.js';
 import type { LaunchRecord, RecordChange } from '../ports.js';
+import type { Standing } from './poll.js';
 
 /** Version of this format; a store says which one it was written in. */
 export const formatVersion = 1;
@@ -104,6 +105,14 @@ export type Change =
       readonly id: string;
       readonly record: LaunchRecord | undefined;
     }
+  /** What an endpoint is held for. Nothing of it is written; it moves the revision, so that it has its place in the order. */
+  | {
+      readonly kind: 'mark';
+      readonly name: string;
+      readonly id: string;
+      readonly epoch: number;
+      readonly standing: Standing;
+    }
   /** Numbers that every name begins behind, since names that are gone had them. */
   | { readonly kind: 'floor'; readonly epoch: number };
 
@@ -115,8 +124,8 @@ export const ownKeys = Object.freeze({
   floor: 'm floor',
 });
 
-/** A change as the store takes it. */
-export function toStore(change: Change): RecordChange {
+/** A change as the store takes it; undefined for one of which it takes nothing. */
+export function toStore(change: Change): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
       return { key: ['e', change.name].join(' '), value: change.record && entryText(change.record) };
@@ -129,6 +138,8 @@ export function toStore(change: Change): RecordChange {
       return { key: `f ${change.name} ${change.id}`, value: jsonOf(change.record) };
     case 'launch':
       return { key: `l ${change.name} ${change.id}`, value: jsonOf(change.record) };
+    case 'mark':
+      return undefined;
     case 'floor':
       return { key: ownKeys.floor, value: String(change.epoch) };
   }

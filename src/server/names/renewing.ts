@@ -2,22 +2,53 @@
 import { isClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
 import type { RenewReply, RenewRequest } from '../../wire/messages.js';
+import type { Judging } from './judging.js';
 import type { Leases } from './leases.js';
+import type { Registration } from './place.js';
+import { isShownSuspect } from './standing.js';
 import type { Tables } from './tables.js';
 import { walk } from './walk.js';
 
-/** Renews one lease from now on, or says why it cannot be. */
-export function renewed(
-  tables: Tables,
-  leases: Leases,
-  { name, id, epoch }: RenewRequest['renewals'][number],
+/** What renewals work on. */
+export interface Renewing {
+  readonly tables: Tables;
+  readonly leases: Leases;
+  readonly judging: Judging;
+}
+
+/** Renews leases from now on, or says why one cannot be, and which of them are suspect. */
+export function renewedAll(
+  world: Renewing,
+  renewals: RenewRequest['renewals'],
+  now: number,
+): Pick<RenewReply, 'results' | 'suspects'> {
+  const suspects: number[] = [];
+  const results = renewals.map((renewal, index) => {
+    const registration = registrationOf(world.tables, renewal.name, renewal.id);
+    const word = renewed(world, registration, renewal, now);
+    if (word === 'renewed' && registration !== undefined && isShownSuspect(registration))
+      suspects.push(index);
+    return word;
+  });
+  return { results, ...(suspects.length > 0 && { suspects }) };
+}
+
+/** The registration that somebody means who knows the service by this name. */
+export function registrationOf(tables: Tables, name: string, id: string): Registration | undefined {
+  return tables.endpoint(name, id) ?? tables.endpoint(canonicalOf(tables, name), id);
+}
+
+function renewed(
+  { tables, leases, judging }: Renewing,
+  registration: Registration | undefined,
+  { name, id, epoch, well }: RenewRequest['renewals'][number],
   now: number,
 ): RenewReply['results'][number] {
-  const registration = tables.endpoint(name, id) ?? tables.endpoint(canonicalOf(tables, name), id);
   if (registration?.epoch === epoch && !registration.leaving) {
     if (!registration.draining) {
       registration.endsAt = now + registration.leaseMs;
       leases.keep(registration);
+      judging.renewed(registration, well === true);
     }
     return 'renewed';
   }

@@ -21,6 +21,7 @@ import type {
   RemoveRequest,
   RenewReply,
   RenewRequest,
+  ReportRequest,
   ResolveReply,
   SearchReply,
   StatusReply,
@@ -38,15 +39,17 @@ import type {
 } from '../ports.js';
 import { Answers, type Position } from './answers.js';
 import type { Command, Surroundings } from './command.js';
-import { Committer, type Applied, type Done } from './committing.js';
+import { Committer, type Done } from './committing.js';
 import { Hub } from './hub.js';
+import { Judging } from './judging.js';
 import { Leases } from './leases.js';
 import { launchRecords } from './launch-records.js';
 import { listing, owning, searching } from './listing.js';
 import { Promises } from './promises.js';
 import type { Change } from './records.js';
-import { renewed } from './renewing.js';
+import { registrationOf, renewedAll } from './renewing.js';
 import { Tables } from './tables.js';
+import { takeOver } from './taking-over.js';
 import { Timekeeper } from './timekeeper.js';
 import { hasBelow } from './view.js';
 import { walk } from './walk.js';
@@ -61,6 +64,8 @@ export interface NamesOptions {
   readonly mostRegistrations?: number;
   /** Endpoints of one service. Default 10,000. */
   readonly mostEndpoints?: number;
+  /** Opinions of one principal that are kept at a time. Default 10,000. */
+  readonly mostHeard?: number;
   /** Whether a service with this manifest can be started. Default: yes. */
   readonly startable?: (manifest: string) => boolean;
 }
@@ -81,6 +86,7 @@ export class Names implements NameService {
   readonly #leases = new Leases();
   readonly #answers: Answers;
   readonly #hub: Hub;
+  readonly #judging: Judging;
   readonly #time: Timekeeper;
   readonly #committer: Committer;
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
@@ -93,7 +99,11 @@ export class Names implements NameService {
     this.#position = position;
     const tables = new Tables({
       registered: (registration) => this.#time.registered(registration),
-      gone: (registration) => this.#leases.release(registration),
+      marked: (registration) => this.#judging.marked(registration),
+      gone: (registration) => {
+        this.#leases.release(registration);
+        this.#judging.gone(registration);
+      },
     });
     this.#tables = tables;
     const promises = new Promises(tables, runtime);
@@ -117,13 +127,20 @@ export class Names implements NameService {
       },
       apply: (batch, all, next) => {
         promises.changed();
-        this.#apply(batch, all, next);
+        takeOver({ tables, position, time: this.#time, hub: this.#hub }, batch, all, next);
       },
+    });
+    this.#judging = new Judging({
+      clock: runtime,
+      find: (name, id) => registrationOf(tables, name, id),
+      submit: (prepare) => this.#committer.submit(prepare).then(nothing, nothing),
+      mostHeard: options.mostHeard ?? limits.mostHeard,
     });
     this.#time = new Timekeeper({
       clock: runtime,
       tables,
       leases: this.#leases,
+      judging: this.#judging,
       promises,
       submit: (prepare) => this.#committer.submit(prepare, true).then(nothing, nothing),
     });
@@ -168,6 +185,11 @@ export class Names implements NameService {
       watches: this.#hub.size,
       degraded: this.#leases.isBraking || this.#committer.isBroken,
     };
+  }
+
+  get judged(): NameService['judged'] {
+    const { reports, opinions, marks, suspects } = this.#judging;
+    return { reports, opinions, marks, suspects };
   }
 
   get expired(): number {
@@ -225,8 +247,12 @@ export class Names implements NameService {
         `${renewals.length} renewals came in one message; ${limits.mostBatch} is the most`,
       );
     const now = this.#runtime.now();
-    const results = renewals.map((renewal) => renewed(this.#tables, this.#leases, renewal, now));
-    return { results, incarnation: this.#position.incarnation };
+    const world = { tables: this.#tables, leases: this.#leases, judging: this.#judging };
+    return { ...renewedAll(world, renewals, now), incarnation: this.#position.incarnation };
+  }
+
+  report(report: ReportRequest, { principal }: Caller): void {
+    this.#judging.report(principal, report);
   }
 
   async withdraw(request: WithdrawRequest): Promise<ChangeReply> {
@@ -260,6 +286,7 @@ export class Names implements NameService {
 
   async close(): Promise<void> {
     this.#time.close();
+    this.#judging.close();
     await this.#committer.close();
     this.#hub.close();
   }
@@ -282,33 +309,6 @@ export class Names implements NameService {
 
   #stand(): { readonly revision: string; readonly incarnation: string } {
     return { revision: String(this.#position.revision), incarnation: this.#position.incarnation };
-  }
-
-  #apply(batch: readonly Applied[], changes: readonly Change[], revision: number): void {
-    const before = this.#position.revision;
-    const { places } = this.#tables;
-    const versions = new Map<string, number | undefined>();
-    for (const change of changes)
-      if ((change.kind === 'entry' || change.kind === 'endpoint') && !versions.has(change.name))
-        versions.set(change.name, places.get(change.name)?.version);
-    for (const change of changes) this.#tables.apply(change);
-    this.#position.revision = revision;
-    // How long an entry waits only its own last change says, not what else of its name is in the batch.
-    const waits = new Map<string, number>();
-    for (const { planned } of batch)
-      for (const change of planned.changes) if (change.kind === 'entry') waits.set(change.name, planned.inMs);
-    const touched = new Set<string>();
-    for (const { planned } of batch)
-      for (const change of planned.changes) {
-        if (change.kind !== 'entry' && change.kind !== 'endpoint') continue;
-        this.#time.look(change.name, waits.get(change.name));
-        if (places.get(change.name)?.version === versions.get(change.name)) continue;
-        touched.add(change.name);
-        if (change.kind === 'entry' && change.record?.kind === 'directory')
-          touched.add(`/${change.record.id}`);
-      }
-    this.#time.looked();
-    this.#hub.tell(touched, before);
   }
 }
 

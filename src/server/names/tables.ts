@@ -5,6 +5,8 @@
 import type { LaunchRecord } from '../ports.js';
 import { endOf, OrderedNames } from './order.js';
 import { Owners } from './owners.js';
+import type { Following, Place, Registration, ServiceState } from './place.js';
+import type { Standing } from './poll.js';
 import { Registrations } from './registrations.js';
 import {
   damaged,
@@ -18,54 +20,10 @@ import {
 } from './records.js';
 import type { View } from './view.js';
 
-/** A name that there is. */
-export interface Place {
-  readonly name: string;
-  record: EntryRecord;
-  /** When it was last given out, monotonic ms; 0 for never. @see GNS G4 */
-  givenAt: number;
-  /** Another number, never had before, after every change of what look-ups show of it; −1 once it is gone. */
-  version: number;
-  /** What only names with registrations have. */
-  service: ServiceState | undefined;
-}
-
-/** Registrations of a service, and what they left. */
-export interface ServiceState {
-  readonly endpoints: Registrations<Registration>;
-  counter: Counter;
-  fences: Map<string, Fence> | undefined;
-}
-
-/** An endpoint and its lease. */
-export interface Registration {
-  place: Place;
-  readonly id: string;
-  epoch: number;
-  leaseMs: number;
-  draining: boolean;
-  by: string;
-  text: string;
-  /** Monotonic ms; of a draining one, when it goes. */
-  endsAt: number;
-  /** Where the leases keep it; −1 for nowhere. */
-  slot: number;
-  /** Its removal is on its way to the store: no renewal saves it. */
-  leaving: boolean;
-}
-
 /** How much of its quota a principal has used. */
 interface Quota {
   readonly principal: string;
   used: number;
-}
-
-/** Called for what begins or goes on at a moment, which only the outside knows. */
-export interface Following {
-  /** A registration came, was renewed by registering, or began to drain. */
-  readonly registered: (registration: Registration) => void;
-  /** A registration is gone. */
-  readonly gone: (registration: Registration) => void;
 }
 
 export class Tables implements View {
@@ -120,6 +78,13 @@ export class Tables implements View {
         const key = launchKey(change.name, change.id);
         if (change.record === undefined) this.#launches.delete(key);
         else this.#launches.set(key, change.record);
+        return;
+      }
+      case 'mark': {
+        const marked = this.endpoint(change.name, change.id);
+        if (marked?.epoch !== change.epoch) return;
+        this.#hold(marked, change.standing);
+        this.#following.marked(marked);
         return;
       }
       case 'floor':
@@ -221,7 +186,12 @@ export class Tables implements View {
   #service(name: string): ServiceState {
     const place = this.places.get(name);
     if (place?.record.kind !== 'service') throw damaged(`e ${name}`);
-    return (place.service ??= { endpoints: new Registrations(), counter: unused, fences: undefined });
+    return (place.service ??= {
+      endpoints: new Registrations(),
+      marked: 0,
+      counter: unused,
+      fences: undefined,
+    });
   }
 
   #register(name: string, record: EndpointRecord, from: string | undefined): void {
@@ -230,12 +200,27 @@ export class Tables implements View {
     const before = from === undefined ? endpoints.get(record.id) : this.endpoint(from, record.id);
     if (before !== undefined) this.#unlist(before);
     const { id, epoch, leaseMs, draining, text } = record;
+    // What was said of another life of it is not said of this one.
+    if (before !== undefined && (draining || before.epoch !== epoch || from !== undefined))
+      this.#hold(before, 'good');
     const by = this.#use(record.by);
     if (before?.text !== record.text || from !== undefined) place.version = ++this.#versions;
     const made: Registration =
       before !== undefined && from === undefined
         ? Object.assign(before, { epoch, leaseMs, draining, by, text, endsAt: 0 })
-        : { place, id, epoch, leaseMs, draining, by, text, endsAt: 0, slot: -1, leaving: false };
+        : {
+            place,
+            id,
+            epoch,
+            leaseMs,
+            draining,
+            by,
+            text,
+            endsAt: 0,
+            slot: -1,
+            leaving: false,
+            standing: 'good',
+          };
     if (before === undefined) this.registered++;
     if (from !== undefined && before !== undefined) {
       before.place.service?.endpoints.delete(id);
@@ -252,10 +237,20 @@ export class Tables implements View {
     const registration = this.endpoint(name, id);
     if (registration === undefined) return;
     this.#unlist(registration);
+    this.#hold(registration, 'good');
     this.registered--;
     registration.place.version = ++this.#versions;
     registration.place.service?.endpoints.delete(id);
     this.#following.gone(registration);
+  }
+
+  #hold(registration: Registration, standing: Standing): void {
+    const { place, standing: before } = registration;
+    if (before === standing) return;
+    if (place.service !== undefined)
+      place.service.marked += Number(standing !== 'good') - Number(before !== 'good');
+    registration.standing = standing;
+    place.version = ++this.#versions;
   }
 
   /** Counts one more of a principal, and gives its name as the one text that all its registrations share. */

@@ -5,9 +5,11 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../wire/limits.js';
 import type { Command, Dropped } from './command.js';
+import type { Judging } from './judging.js';
 import type { Leases } from './leases.js';
 import { marginMs, type Promises } from './promises.js';
-import type { Registration, Tables } from './tables.js';
+import type { Registration } from './place.js';
+import type { Tables } from './tables.js';
 
 /** A service that nobody defined stays this long after its last endpoint. */
 const emptyMs = 300_000;
@@ -17,6 +19,7 @@ export interface Timed {
   readonly clock: Clock;
   readonly tables: Tables;
   readonly leases: Leases;
+  readonly judging: Judging;
   readonly promises: Promises;
   /** Hands in a command that is made when its turn comes. Never rejects. */
   readonly submit: (prepare: () => Command | undefined) => Promise<void>;
@@ -47,11 +50,12 @@ export class Timekeeper {
 
   /** A registration came or changed: its lease, or its time to drain, runs from now unless it goes on from before. */
   registered(registration: Registration): void {
-    const { clock, leases } = this.#world;
+    const { clock, leases, judging } = this.#world;
     const { draining, leaseMs, place } = registration;
     const drainMs = Math.max(limits.answerTtlMs, place.record.promiseMs) + marginMs;
     if (registration.endsAt === 0) registration.endsAt = clock.now() + (draining ? drainMs : leaseMs);
     leases.keep(registration);
+    judging.registered(registration);
   }
 
   /** Looks at a name that changed. `inMs` is what its change waits for, where it was frozen now. */
@@ -137,8 +141,9 @@ export class Timekeeper {
   }
 
   #drop(now: number): void {
-    const { leases, submit } = this.#world;
+    const { leases, judging, submit } = this.#world;
     const due = leases.due(now);
+    judging.faltered(leases.faltered());
     if (due.length === 0 || this.#isDropping) return;
     this.#isDropping = true;
     const prepare = (): Command | undefined => {

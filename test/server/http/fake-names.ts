@@ -90,6 +90,11 @@ export class FakeNames implements NameService {
   }
 
   expired = 0;
+  judged = { reports: 0, opinions: 0, marks: 0, suspects: 0 };
+
+  report(request: unknown, { principal }: { readonly principal: string }) {
+    this.asked.push({ what: 'report', request, by: principal });
+  }
 
   exportLines() {
     return this.lines.values();

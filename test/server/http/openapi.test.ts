@@ -16,6 +16,12 @@ const good: readonly (readonly [method: 'get' | 'post', path: string, query: str
   ['post', paths.directory, '', { name: '/dir' }],
   ['post', paths.register, '', { name: '/shop/orders', id: 'a', addresses: ['http://127.0.0.1:3001'] }],
   ['post', paths.renew, '', { renewals: [{ name: '/shop/orders', id: 'a', epoch: 1 }] }],
+  [
+    'post',
+    paths.report,
+    '',
+    { clerk: 'c', opinions: [{ name: '/alias', id: 'a', epoch: 1, verdict: 'unreachable' }] },
+  ],
   ['get', paths.resolve, '?name=/alias'],
   ['get', paths.list, '?glob=/**'],
   ['get', paths.search, '?glob=/**'],

@@ -332,6 +332,47 @@ test('lists are taken up to their limit', async () => {
   );
 });
 
+test('a report is taken up to its limits, and asks nothing', async () => {
+  const { post, names } = await opened();
+  const opinion = { name: '/a', id: 'a', epoch: 1, verdict: 'unreachable' };
+  const report = (count: number, more: object = {}) => ({
+    clerk: 'c',
+    opinions: Array.from({ length: count }, () => opinion),
+    ...more,
+  });
+  for (const count of [1, limits.mostOpinions - 1, limits.mostOpinions])
+    expect(await post('/v1/report', report(count))).toMatchObject({ status: 200, json: {} });
+  expect(names.asked.map(({ what, by }) => [what, by])).toEqual(
+    Array.from({ length: 3 }, () => ['report', 'address:127.0.0.1']),
+  );
+  expect((await post('/v1/report', report(1, { clerk: 'x'.repeat(64) }))).status).toBe(200);
+  names.asked.length = 0;
+  for (const wrong of [
+    report(0),
+    report(limits.mostOpinions + 1),
+    report(10_000),
+    report(1, { clerk: '' }),
+    report(1, { clerk: 'x'.repeat(65) }),
+    report(1, { clerk: 'a b' }),
+    report(1, { more: 1 }),
+    { clerk: 'c', opinions: [{ ...opinion, verdict: 'dead' }] },
+    { clerk: 'c', opinions: [{ ...opinion, epoch: -1 }] },
+    { clerk: 'c', opinions: [{ ...opinion, id: '' }] },
+    { opinions: [opinion] },
+  ])
+    expect((await post('/v1/report', wrong)).status).toBeGreaterThanOrEqual(400);
+  expect(names.asked).toEqual([]);
+});
+
+test('the longest opinions there can be fit into one report', async () => {
+  const { post } = await opened();
+  const name = `/${'n'.repeat(63)}`.repeat(3) + `/${'n'.repeat(54)}`;
+  const opinion = { name, id: '"'.repeat(128), epoch: Number.MAX_SAFE_INTEGER, verdict: 'unreachable' };
+  const opinions = Array.from({ length: limits.mostOpinions }, () => opinion);
+  expect(name).toHaveLength(247);
+  expect((await post('/v1/report', { clerk: '"'.repeat(64), opinions })).status).toBe(200);
+});
+
 test('refusals keep their code and the time that is left; what was not foreseen is told to the log alone', async () => {
   const { names, post, errors } = await opened();
   names.failure = new ClerkError('PROMISE_HELD', 'Wait for it', {

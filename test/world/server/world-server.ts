@@ -17,6 +17,7 @@ import type {
   RegisterRequest,
   RemoveRequest,
   RenewRequest,
+  ReportRequest,
   ResolveReply,
   StopRequest,
   WatchEdit,
@@ -192,6 +193,9 @@ export class WorldServer {
         ledger.renewed(body as RenewRequest, reply);
         return reply;
       }
+      case paths.report:
+        names.report(body as ReportRequest, { principal: `host:${who}` });
+        return {};
       case paths.withdraw:
         return this.#withdraw(names, body as WithdrawRequest);
       case paths.define: {
