@@ -52,9 +52,11 @@ describe('a second endpoint is asked', () => {
   });
 
   test('and the first may still win', async () => {
-    const slow = await peer('slow', 120);
     const never = await peer('never', Infinity);
-    const { orders, outcomes } = hedged([slow, never], at(30));
+    const slow = await webServer(
+      (_request, response) => void never.hasSeen(1).then(() => response.end('slow')),
+    );
+    const { orders, outcomes } = hedged([slow as Peer, never], at(30));
     expect(await orders.text('/')).toBe('slow');
     expect(never.seen).toHaveLength(1);
     expect(outcomes.map(({ code }) => code)).toEqual(['SUPERSEDED', '200']);
