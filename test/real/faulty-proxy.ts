@@ -1,0 +1,82 @@
+/**
+ * A proxy in front of a server that breaks things on the way, by chance from a seed: connections cut when accepted,
+ * requests lost, answers lost, cut in the middle, or held back for good. Knows nothing of what goes through it.
+ */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { seededRandom } from 'binding-clerk/testing';
+import { onTestFinished } from 'vitest';
+
+/** What it has done. */
+export interface FaultCounts {
+  refused: number;
+  requestsLost: number;
+  answersLost: number;
+  answersCut: number;
+  answersHeld: number;
+}
+
+/** See the file's header. */
+export interface FaultyProxy {
+  readonly port: number;
+  readonly counts: FaultCounts;
+  /** From now on everything goes through. */
+  heal(): void;
+}
+
+/** Starts one in front of a port of 127.0.0.1; ends with the test. */
+export async function faultyProxy(target: number, seed: number): Promise<FaultyProxy> {
+  const random = seededRandom(seed, 1);
+  const counts: FaultCounts = { refused: 0, requestsLost: 0, answersLost: 0, answersCut: 0, answersHeld: 0 };
+  const sockets = new Set<Socket>();
+  let isWell = false;
+  const strikes = (chance: number, what: keyof FaultCounts): boolean => {
+    if (isWell || random() >= chance) return false;
+    counts[what]++;
+    return true;
+  };
+  const server = createServer((socket) => {
+    if (strikes(0.05, 'refused')) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const upstream = connect(target, '127.0.0.1');
+    let isHeld = false;
+    const cut = (): void => {
+      socket.resetAndDestroy();
+      upstream.destroy();
+    };
+    for (const one of [socket, upstream]) {
+      sockets.add(one);
+      one.setNoDelay(true).on('error', cut);
+      one.on('close', () => {
+        sockets.delete(one);
+        cut();
+      });
+    }
+    socket.on('data', (piece) => {
+      if (strikes(0.02, 'requestsLost')) cut();
+      else upstream.write(piece);
+    });
+    upstream.on('data', (piece) => {
+      if (isHeld) return;
+      if (strikes(0.03, 'answersLost')) cut();
+      else if (strikes(0.02, 'answersCut')) {
+        socket.write(piece.subarray(0, Math.floor(piece.length * random())), cut);
+        isHeld = true;
+      } else if (strikes(0.001, 'answersHeld')) isHeld = true;
+      else socket.write(piece);
+    });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    counts,
+    heal: () => {
+      isWell = true;
+    },
+  };
+}
