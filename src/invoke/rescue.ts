@@ -98,6 +98,8 @@ export class Rescue {
       site.wheel.set(call, call.deadlineAt);
       return;
     }
+    const graceUntil = site.wheel.lag.graceUntil(attempt.beganAt, call.window.limitAt(now), now);
+    if (graceUntil > 0) return site.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
     // A call that waits for a free connection is not the endpoint's fault, and would only wait elsewhere.
     const queued = attempt.stage === 'waiting' && isQueued(attempt, site);
     if (!queued && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
@@ -203,12 +205,15 @@ export class Rescue {
       'DEADLINE_EXCEEDED',
       `${candidate.endpoint.id} did not answer within ${String(Math.round(now - beganAt))} ms`,
     );
-    if (stage !== 'answered') {
-      call.window.record(now - beganAt, now);
+    const { lag } = site.wheel;
+    // A deadline that this process slept through says nothing of the endpoint.
+    const isExcused = stage !== 'answered' && lag.graceUntil(beganAt, call.window.limitAt(now), now) > 0;
+    if (stage !== 'answered' && !isExcused) {
+      call.window.record(now - beganAt - lag.since(beganAt), now);
       const dialing = stage === 'waiting' && !isQueued(attempt, site);
       site.health.failed(candidate, dialing ? 'unreached' : 'silence', beganAt, now);
     }
-    this.#trip.note(attempt, 'failure', code, now - beganAt, error);
+    this.#trip.note(attempt, isExcused ? 'ignored' : 'failure', code, now - beganAt, error);
     call.over(attempt);
     attempt.abandon(error);
   }

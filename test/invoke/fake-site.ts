@@ -37,6 +37,7 @@ export class FakeSite implements Site {
   readonly health: Health = {
     began: () => {},
     answered: () => {},
+    reported: () => {},
     failed: () => {},
     ended: () => {},
     admits: ({ endpoint }, now) => now >= (this.rests.get(endpoint.id) ?? 0),
