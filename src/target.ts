@@ -133,6 +133,7 @@ export class Target {
     const had = this.#started.length;
     if (answer.endpoints.length > 0 || areGone) this.#started = [];
     if (before?.endpoints !== answer.endpoints || this.#started.length !== had) this.#populate();
+    if (answer.loads && !answer.stale) this.table.told(answer.loads, answer.askedAt);
   }
 
   /** Has the service started, unless somebody was started already; resolves when there is somebody to call. */

@@ -11,7 +11,7 @@ import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureSta
 import { Keeper } from './keeper.js';
 import { KeptAnswer } from './kept-answer.js';
 import { retryAfterMs } from './rules.js';
-import type { Site } from './site.js';
+import { isQueued } from './site.js';
 import { Trip } from './trip.js';
 import type { Troubled, WholeBodyHandler } from './troubled.js';
 
@@ -99,9 +99,12 @@ export class Rescue {
       return;
     }
     const graceUntil = site.wheel.lag.graceUntil(attempt.beganAt, call.window.limitAt(now), now);
-    if (graceUntil > 0) return site.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
+    if (graceUntil > 0) {
+      site.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
+      return;
+    }
     // A call that waits for a free connection is not the endpoint's fault, and would only wait elsewhere.
-    const queued = attempt.stage === 'waiting' && isQueued(attempt, site);
+    const queued = attempt.stage === 'waiting' && isQueued(attempt.candidate, site);
     if (!queued && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
       attempt.abandon(new Error('The address did not let anybody in'));
       this.#redial(attempt, now);
@@ -210,7 +213,7 @@ export class Rescue {
     const isExcused = stage !== 'answered' && lag.graceUntil(beganAt, call.window.limitAt(now), now) > 0;
     if (stage !== 'answered' && !isExcused) {
       call.window.record(now - beganAt - lag.since(beganAt), now);
-      const dialing = stage === 'waiting' && !isQueued(attempt, site);
+      const dialing = stage === 'waiting' && !isQueued(attempt.candidate, site);
       site.health.failed(candidate, dialing ? 'unreached' : 'silence', beganAt, now);
     }
     this.#trip.note(attempt, isExcused ? 'ignored' : 'failure', code, now - beganAt, error);
@@ -291,9 +294,4 @@ export class Rescue {
     this.#trip.note(attempt, verdict, code, now - attempt.beganAt, error);
     this.#call.over(attempt);
   }
-}
-
-/** Whether an attempt that was not sent waits for a free connection, rather than for one to be made. */
-function isQueued({ candidate }: Attempt, { connections }: Site): boolean {
-  return candidate.pending > connections;
 }

@@ -4,13 +4,14 @@
  */
 import { retry } from '../invoke/retry.js';
 import { systemHashing } from '../runtime/hashing.js';
-import { hostAddresses, ownProcess } from '../runtime/own-process.js';
+import { busyMs, hostAddresses, ownProcess } from '../runtime/own-process.js';
 import { systemClock } from '../runtime/system.js';
 import { httpPeer } from '../transport/json-client.js';
 import type { Advertisement } from './advertisement.js';
 import { Advertising } from './advertising.js';
 import type { AdvertiseOptions } from './options.js';
 
+export type { LoadInit } from '../core/load-report.js';
 export type { Advertisement, AdvertisementState } from './advertisement.js';
 export type { AdvertisementEvents } from './listeners.js';
 export type { Place, ServerLike } from './listening.js';
@@ -22,6 +23,7 @@ const advertising = new Advertising({
   retry,
   process: ownProcess,
   connect: (url) => httpPeer(url, { clock: systemClock, tls: {} }),
+  busyMs,
   hostAddresses,
 });
 

@@ -5,11 +5,13 @@
  * @see "A Distributed Systems Architecture for the 1990's" C4; promises C5.3
  */
 import type { Clock, Timer } from '../core/clock.js';
+import type { Load } from '../core/load-report.js';
 import { limits } from '../wire/limits.js';
 import type {
   ChangeReply,
   RegisterReply,
   RegisterRequest,
+  Renewal,
   RenewReply,
   WithdrawRequest,
 } from '../wire/messages.js';
@@ -25,6 +27,8 @@ export interface Tenant {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
+  /** What it says of its load, if it does: sent along. */
+  readonly load: Load | undefined;
   /** The registry's word on a renewal that was sent then, on the monotonic clock. */
   onRenewal(word: 'renewed' | 'lost' | 'fenced', sentAt: number): void;
   /** It gave none. */
@@ -121,7 +125,7 @@ export class Office {
     try {
       const { results } = await this.#post(
         paths.renew,
-        { renewals: tenants.map(({ name, id, epoch }) => ({ name, id, epoch })) },
+        { renewals: tenants.map(renewalOf) },
         this.#forever,
         limitMs,
         (body) =>
@@ -172,4 +176,8 @@ export class Office {
       },
     );
   }
+}
+
+function renewalOf({ name, id, epoch, load }: Tenant): Renewal {
+  return { name, id, epoch, ...(load !== undefined && { load }) };
 }

@@ -1,12 +1,14 @@
 /**
- * What look-ups answer, as text: made once for each change, not for each question. Every answer counts as a promise
- * given for each arc it passed. Only names that exist are remembered; the least recently asked are forgotten first.
+ * What look-ups answer, as text: made once for each change, not for each question, and for loads that are new every
+ * other second at most. Every answer counts as a promise given for each arc it passed. Only names that exist are
+ * remembered; the least recently asked are forgotten first.
  */
 import type { Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import { isName } from '../../core/name.js';
 import type { Arc } from '../../core/registry.js';
 import { limits } from '../../wire/limits.js';
+import { shownMs, withLoad, type Loads } from './loads.js';
 import type { Promises } from './promises.js';
 import { shownPart, type EntryRecord } from './records.js';
 import type { Place, Tables } from './tables.js';
@@ -29,6 +31,10 @@ interface Answer {
   /** What it was made of, with the versions they had. */
   readonly places: readonly Place[];
   readonly versions: readonly number[];
+  /** Whose loads it shows, as of how many reports, and when it was made. */
+  readonly service: Place | undefined;
+  readonly reports: number;
+  readonly madeAt: number;
   revision: number;
   text: string;
 }
@@ -40,6 +46,7 @@ export class Answers {
   readonly #tables: Tables;
   readonly #promises: Promises;
   readonly #position: Position;
+  readonly #loads: Loads;
   readonly #clock: Clock;
   readonly #startable: (manifest: string) => boolean;
 
@@ -47,12 +54,14 @@ export class Answers {
     tables: Tables,
     promises: Promises,
     position: Position,
+    loads: Loads,
     clock: Clock,
     startable: (manifest: string) => boolean,
   ) {
     this.#tables = tables;
     this.#promises = promises;
     this.#position = position;
+    this.#loads = loads;
     this.#clock = clock;
     this.#startable = startable;
   }
@@ -84,13 +93,17 @@ export class Answers {
       if (answer === undefined) return undefined;
       this.#remember(name, answer);
     }
-    const { places, versions } = answer;
-    for (let i = 0; i < places.length; i++)
-      if (places[i]?.version !== versions[i]) {
-        this.#young.delete(name);
-        this.#old.delete(name);
-        return undefined;
-      }
+    const { places, versions, service, reports, madeAt } = answer;
+    let isOld =
+      service !== undefined &&
+      this.#loads.count(service) !== reports &&
+      this.#clock.now() - madeAt >= shownMs;
+    for (let i = 0; i < places.length; i++) if (places[i]?.version !== versions[i]) isOld = true;
+    if (isOld) {
+      this.#young.delete(name);
+      this.#old.delete(name);
+      return undefined;
+    }
     return places.some((place) => this.#promises.isFrozen(place)) ? undefined : answer;
   }
 
@@ -147,7 +160,9 @@ export class Answers {
   ): Answer {
     const service = entry?.kind === 'service' ? entry : undefined;
     const endpoints: string[] = [];
-    for (const { text } of this.#tables.endpoints(canonical)) endpoints.push(shownPart(text));
+    for (const registration of this.#tables.endpoints(canonical))
+      endpoints.push(withLoad(shownPart(registration.text), this.#loads.of(registration)));
+    const place = this.#tables.places.get(canonical);
     const start = JSON.stringify({
       name,
       canonical,
@@ -165,6 +180,9 @@ export class Answers {
       tail: `","incarnation":"${this.#position.incarnation}","promiseMs":${promiseMs},"ttlMs":${ttlMs}}`,
       places,
       versions: places.map(({ version }) => version),
+      service: place,
+      reports: this.#loads.count(place),
+      madeAt: this.#clock.now(),
       revision: -1,
       text: '',
     };

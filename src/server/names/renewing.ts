@@ -1,8 +1,9 @@
 /** Renewals: not durable, and so not commands. A service goes on renewing under the name that it knows. @see promises C5.6 */
 import { isClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
-import type { RenewReply, RenewRequest } from '../../wire/messages.js';
+import type { Renewal, RenewReply } from '../../wire/messages.js';
 import type { Leases } from './leases.js';
+import type { Loads } from './loads.js';
 import type { Tables } from './tables.js';
 import { walk } from './walk.js';
 
@@ -10,7 +11,8 @@ import { walk } from './walk.js';
 export function renewed(
   tables: Tables,
   leases: Leases,
-  { name, id, epoch }: RenewRequest['renewals'][number],
+  loads: Loads,
+  { name, id, epoch, load }: Renewal,
   now: number,
 ): RenewReply['results'][number] {
   const registration = tables.endpoint(name, id) ?? tables.endpoint(canonicalOf(tables, name), id);
@@ -19,6 +21,7 @@ export function renewed(
       registration.endsAt = now + registration.leaseMs;
       leases.keep(registration);
     }
+    loads.note(registration, load);
     return 'renewed';
   }
   if (registration !== undefined) return registration.epoch > epoch ? 'fenced' : 'lost';

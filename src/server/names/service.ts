@@ -42,6 +42,7 @@ import { Committer, type Applied, type Done } from './committing.js';
 import { Hub } from './hub.js';
 import { Leases } from './leases.js';
 import { launchRecords } from './launch-records.js';
+import { Loads } from './loads.js';
 import { listing, owning, searching } from './listing.js';
 import { Promises } from './promises.js';
 import type { Change } from './records.js';
@@ -79,6 +80,7 @@ export class Names implements NameService {
   readonly #position: Position & { revision: number };
   readonly #tables: Tables;
   readonly #leases = new Leases();
+  readonly #loads = new Loads();
   readonly #answers: Answers;
   readonly #hub: Hub;
   readonly #time: Timekeeper;
@@ -98,7 +100,7 @@ export class Names implements NameService {
     this.#tables = tables;
     const promises = new Promises(tables, runtime);
     const startable = options.startable ?? (() => true);
-    const answers = new Answers(tables, promises, position, runtime, startable);
+    const answers = new Answers(tables, promises, position, this.#loads, runtime, startable);
     this.#answers = answers;
     this.#hub = new Hub({ tables, answers, promises, position, clock: runtime });
     const surroundings: Surroundings = {
@@ -225,7 +227,7 @@ export class Names implements NameService {
         `${renewals.length} renewals came in one message; ${limits.mostBatch} is the most`,
       );
     const now = this.#runtime.now();
-    const results = renewals.map((renewal) => renewed(this.#tables, this.#leases, renewal, now));
+    const results = renewals.map((renewal) => renewed(this.#tables, this.#leases, this.#loads, renewal, now));
     return { results, incarnation: this.#position.incarnation };
   }
 
