@@ -20,6 +20,10 @@ const leastLatencyMs = 2;
  * that does not is judged by what is seen of it, and tried again.
  */
 const reportMs = 10_000;
+/** How long a report goes on weighing the same, in ms. */
+const turnMs = 64;
+/** 2^32 over the golden ratio. */
+const golden = 0x9e3779b9;
 /** Load of a newcomer with a call in flight: above every known load, so it gets one call until it has answered. */
 const unknownLoad = 2 ** 30;
 
@@ -41,9 +45,10 @@ export class Member implements Reachable {
   /** What failures weigh, in thousandths. */
   #penalty = 0;
   #penaltyAt = 0;
-  /** What the last report weighs, in thousandths, and until when. */
-  #strain = penaltyScale;
+  /** What the last report adds at most, in thousandths, and until when. */
+  #strain = 0;
   #strainUntil = 0;
+  #phase = 0;
   /** See {@link Reachable.endpoint}; replaced when the registry changes labels of the same instance. */
   endpoint: Endpoint;
   readonly channel: Channel;
@@ -97,7 +102,7 @@ export class Member implements Reachable {
       this.#penalty === 0
         ? 1
         : 1 + (this.#penalty / penaltyScale) * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
-    if (now < this.#strainUntil) penalty *= this.#strain / penaltyScale;
+    if (now < this.#strainUntil) penalty *= this.#strainAt(now);
     if (this.#latencyUs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
     const latencyMs = this.#agedMs(now);
     return (latencyMs > leastLatencyMs ? latencyMs : leastLatencyMs) * (this.pending + 1) * penalty;
@@ -146,16 +151,26 @@ export class Member implements Reachable {
   /**
    * What the endpoint says of its own load; nothing if it says something older than the last time.
    *
-   * Only a part of it weighs, drawn evenly from none to all as it arrives. All clerks hear the same at the same time, and
-   * would turn away together and come back together; so they do by shares, the more of them the heavier the load.
-   *
-   * @param share - uniform in [0, 1)
+   * @param chance - uniform in [0, 1): sets it apart from what other clerks make of the same word
    */
-  hear(report: LoadReport, share: number): void {
-    if (this.report !== undefined && report.receivedAt < this.report.receivedAt) return;
+  hear(report: LoadReport, chance: number): void {
+    if (this.report === undefined) this.#phase = Math.floor(chance * 2 ** 32) | 0;
+    else if (report.receivedAt < this.report.receivedAt) return;
     this.report = report;
-    this.#strain = Math.round(penaltyScale * (1 + (strainOf(report.utilization) - 1) * share));
+    this.#strain = Math.round(penaltyScale * (strainOf(report.utilization) - 1));
     this.#strainUntil = Math.floor(report.receivedAt + reportMs);
+  }
+
+  /**
+   * The factor for what it says, from 1 to all of it, another one each turn and each as often as any other. All clerks hear
+   * the same, and would turn away together and come back together; as it is they do so in turn, and the more of them stay
+   * away at a time, the heavier the load.
+   *
+   * @see golden-ratio sequence: any number of turns in a row is spread evenly
+   */
+  #strainAt(now: number): number {
+    const part = (Math.imul(Math.floor(now / turnMs), golden) + this.#phase) >>> 0;
+    return 1 + (this.#strain / penaltyScale) * (part / 2 ** 32);
   }
 
   /** All connections, each once. */

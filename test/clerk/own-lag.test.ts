@@ -79,7 +79,7 @@ test('a deadline that the process slept through fails the call, and says nothing
   cluster.delay('b', 2_000);
   const call = orders.json('/', { timeoutMs: 500 }).then(
     () => 'answered',
-    (error: { code: string }) => error.code,
+    (error: unknown) => (error as { code: string }).code,
   );
   runtime.stall(700);
   await runtime.advance(5);
