@@ -15,6 +15,8 @@ export interface ExplainedCandidate {
   readonly pending: number;
   /** Smoothed latency, in ms; 0 while nothing is known. */
   readonly latencyMs: number;
+  /** What it last said of its own load, 0 idle to 1 full and above; undefined when it did not. */
+  readonly utilization: number | undefined;
   /** What `load-aware` compares: lower is better. */
   readonly score: number;
 }
@@ -75,6 +77,7 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
       status: candidate.status,
       pending: candidate.pending,
       latencyMs: candidate.latencyMs,
+      utilization: candidate.report?.utilization,
       score: candidate.load(now),
     })),
     leftOut,

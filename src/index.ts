@@ -60,6 +60,7 @@ export type {
   Standpoint,
 } from './core/policy.js';
 export type { Candidate } from './core/candidate.js';
+export type { Load, LoadInit, LoadReport } from './core/load-report.js';
 export type { Runtime } from './core/runtime.js';
 export type { Clock, Timer } from './core/clock.js';
 export type {

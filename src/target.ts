@@ -137,6 +137,7 @@ export class Target implements Party {
     const had = this.#started.length;
     if (answer.endpoints.length > 0 || areGone) this.#started = [];
     if (before?.endpoints !== answer.endpoints || this.#started.length !== had) this.#populate();
+    if (answer.loads && !answer.stale) this.table.told(answer.loads, answer.askedAt);
     this.#attend(before, answer);
   }
 

@@ -1,7 +1,7 @@
 /** Endpoints as people read them. */
 import type { WireEndpoint } from '../wire/messages.js';
 import { paint, type Output, type Piece } from './output.js';
-import { duration } from './wording.js';
+import { duration, percent } from './wording.js';
 
 const styles = { up: 'good', draining: 'doubtful', suspect: 'bad' } as const;
 
@@ -15,6 +15,7 @@ export async function printEndpoints(out: Output, endpoints: readonly WireEndpoi
     ['HOST', ({ host }) => host ?? ''],
     ['ZONE', ({ zone }) => zone ?? ''],
     ['WEIGHT', ({ weight }) => (weight === 1 ? '' : String(weight))],
+    ['LOAD', ({ load }) => (load === undefined ? '' : percent(load.utilization))],
     ['EPOCH', ({ epoch }) => String(epoch)],
     ['LEASE', ({ leaseMs }) => duration(leaseMs)],
     [

@@ -13,7 +13,7 @@ import { nameOf } from './names.js';
 import { paint, type Output } from './output.js';
 import { resolveReply } from './replies.js';
 import { warningsOf } from './warnings.js';
-import { duration } from './wording.js';
+import { duration, percent } from './wording.js';
 
 /** Adds the command. */
 export function addExplain(program: Command, io: Io): void {
@@ -106,14 +106,25 @@ async function print(out: Output, explanation: Explanation): Promise<void> {
   if (candidates.length === 0 && leftOut.length === 0) return out.line(paint('doubtful', 'Nobody runs it'));
   if (candidates.length > 0) {
     await out.line('');
+    const saysLoad = candidates.some(({ utilization }) => utilization !== undefined);
+    const titles = [
+      'CANDIDATE',
+      'ADDRESS',
+      'STATUS',
+      'PENDING',
+      'LATENCY',
+      ...(saysLoad ? ['LOAD'] : []),
+      'SCORE',
+    ];
     await out.table()([
-      ['CANDIDATE', 'ADDRESS', 'STATUS', 'PENDING', 'LATENCY', 'SCORE'].map((title) => paint('faint', title)),
-      ...candidates.map(({ endpoint, status, pending, latencyMs, score }) => [
+      titles.map((title) => paint('faint', title)),
+      ...candidates.map(({ endpoint, status, pending, latencyMs, utilization, score }) => [
         endpoint.id,
         endpoint.address,
         paint(status === 'open' ? 'good' : 'bad', status),
         String(pending),
         latencyMs === 0 ? 'unknown' : duration(latencyMs),
+        ...(saysLoad ? [utilization === undefined ? '' : percent(utilization)] : []),
         String(Math.round(score * 1_000) / 1_000),
       ]),
     ]);

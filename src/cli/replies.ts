@@ -3,6 +3,7 @@
  * else was sent. What makes no sense is `REGISTRY_INVALID`, never a crash.
  */
 import { ClerkError } from '../core/errors.js';
+import type { Load } from '../core/load-report.js';
 import type { Arc, ListEntry } from '../core/registry.js';
 import type {
   ChangeReply,
@@ -100,6 +101,16 @@ function endpoint(value: unknown, what: string): WireEndpoint {
     attributes: texts(fields.attributes),
     leaseMs: number(fields.leaseMs, 'leaseMs'),
     state: text(fields.state, 'state') as WireEndpoint['state'],
+    ...(fields.load !== undefined && { load: load(fields.load, 'load') }),
+  };
+}
+
+function load(value: unknown, what: string): Load {
+  const fields = record(value, what);
+  return {
+    utilization: number(fields.utilization, 'utilization'),
+    callsPerSecond: number(fields.callsPerSecond, 'callsPerSecond'),
+    errorsPerSecond: number(fields.errorsPerSecond, 'errorsPerSecond'),
   };
 }
 

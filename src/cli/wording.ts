@@ -16,6 +16,11 @@ export function duration(ms: number): string {
   return `${rounded(ms)} ms`;
 }
 
+/** A share of one: `40 %`. */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
 /** `1 endpoint`, `3 endpoints`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -1,5 +1,6 @@
 /** A registry's resolution after it was checked: what the rest of the clerk works with. */
 import type { Endpoint } from './endpoint.js';
+import type { AgedLoad } from './load-report.js';
 import type { Arc } from './registry.js';
 
 /** A checked answer. Immutable. */
@@ -26,6 +27,8 @@ export interface Answer {
   readonly doubted?: readonly string[];
   /** The longest lease of its endpoints, in ms, where the registry says it. */
   readonly leaseMs?: number;
+  /** How loaded its endpoints were as of {@link Answer.askedAt}, by instance id, as far as the registry says it. */
+  readonly loads?: ReadonlyMap<string, AgedLoad>;
   /** For how long it may be used, in ms from {@link Answer.askedAt}. */
   readonly ttlMs: number;
   /** When the question was sent, on `Runtime.now()`'s scale. @see promises C1.1 */

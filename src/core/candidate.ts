@@ -15,7 +15,7 @@ export interface Candidate {
   readonly pending: number;
   /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
   readonly latencyMs: number;
-  /** What it last said of its own load, if it did. */
+  /** What it last said of its own load, if it did. How old it is, its reader judges. */
   readonly report: LoadReport | undefined;
   /** Load: higher is worse. Falls with time while nothing is sent there. */
   load(now: number): number;

@@ -54,7 +54,8 @@ export function within<T>(
   onLate: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => reject(onLate()), limitMs);
+    // What has arrived while this process was busy is in time.
+    const timer = clock.setTimer(() => clock.afterArrivals(() => reject(onLate())), limitMs);
     timer.setRef(false);
     promise.then(resolve, reject).finally(() => timer.cancel());
   });

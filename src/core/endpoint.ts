@@ -1,6 +1,7 @@
 /** Endpoints: running servers of a service. */
 import { parseAddress, type Address, type AddressText } from './address.js';
 import { ClerkError, reasonOf } from './errors.js';
+import { faultOf, type LoadInit } from './load-report.js';
 import { shown } from './shown.js';
 
 /** One running server of a service. Immutable; its health and load live elsewhere. */
@@ -49,6 +50,11 @@ export interface EndpointInit {
   readonly attributes?: Readonly<Record<string, string>>;
   /** For a registry: how long the endpoint counts as present without renewing, in ms. */
   readonly leaseMs?: number;
+  /** For a registry: how loaded the endpoint says that it is. */
+  readonly load?: LoadInit & {
+    /** How old it may be, in ms ≥ 0. Default 0. */
+    readonly ageMs?: number;
+  };
   /** `draining` and `suspect` endpoints are used only when there is nothing else. Default `up`. */
   readonly state?: 'up' | 'draining' | 'suspect';
 }
@@ -64,6 +70,7 @@ const knownKeys = new Set([
   'zone',
   'attributes',
   'leaseMs',
+  'load',
   'state',
 ]);
 
@@ -110,6 +117,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
   const { leaseMs } = init;
   if (leaseMs !== undefined && (typeof leaseMs !== 'number' || !(leaseMs > 0)))
     wrong(where, `has the leaseMs ${describe(leaseMs)}; it must be a number of ms above 0`);
+  if (init.load !== undefined) checkLoad(init.load, where);
   return Object.freeze({
     id: id,
     epoch: epoch,
@@ -123,6 +131,14 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     state: state,
     attributes: attributesOf(init.attributes, where),
   });
+}
+
+function checkLoad(load: unknown, where: string): void {
+  const fault = faultOf(load);
+  if (fault !== undefined) wrong(where, `has a load that cannot be used: ${fault}`);
+  const { ageMs = 0 } = load as { readonly ageMs?: unknown };
+  if (typeof ageMs !== 'number' || !(ageMs >= 0))
+    wrong(where, `has a load with the ageMs ${describe(ageMs)}; it must be a number of ms ≥ 0`);
 }
 
 function addressOf(text: unknown, where: string): Address {

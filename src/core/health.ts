@@ -1,5 +1,6 @@
 /** The port through which calls teach health. */
 import type { Reachable } from './candidate.js';
+import type { Load } from './load-report.js';
 
 /**
  * What a failed attempt shows of its endpoint. `refused`: no connection could be made. `reset`: the connection was
@@ -17,6 +18,8 @@ export interface Health {
   answered(candidate: Reachable, latencyMs: number | undefined, now: number): void;
   /** An attempt has not answered for this long and was not waited for: no failure, but a latency of so much at least. */
   late(candidate: Reachable, ms: number, now: number): void;
+  /** The head of an answer, good or bad, said how loaded its endpoint is. Called after what the answer itself shows. */
+  reported(candidate: Reachable, load: Load, now: number): void;
   /** The attempt failed. `beganAt`: when it began, to tell a silent endpoint from a slow answer. */
   failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void;
   /** The attempt is over, whatever became of it. Called once for every `began`. */

@@ -3,6 +3,7 @@ import type { Channels, Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { LoadReport } from '../core/load-report.js';
 import type { Channel } from '../core/transport.js';
+import { strainOf } from './strain.js';
 
 /**
  * Mean lifetime of the latency average, in ms. Finagle's 10 s keep an endpoint idle for a quarter of a minute after one
@@ -14,10 +15,19 @@ const decayMs = 1_500;
 const penaltyDecayMs = 2_000;
 /** Latencies below this count as this much, in ms: fractions of it are noise, and calls in flight tell more. */
 const leastLatencyMs = 2;
+/**
+ * For how long a report weighs, in ms. An endpoint that is called, or renews its lease, reports again within seconds; one
+ * that does not is judged by what is seen of it, and tried again.
+ */
+const reportMs = 10_000;
+/** How long a report goes on weighing the same, in ms. */
+const turnMs = 64;
+/** 2^32 over the golden ratio. */
+const golden = 0x9e3779b9;
 /** Load of a newcomer with a call in flight: above every known load, so it gets one call until it has answered. */
 const unknownLoad = 2 ** 30;
 
-/** Parts of one in which the weight of failures is counted. */
+/** Parts of one in which the weights of failures and reports are counted. */
 const penaltyScale = 1_000;
 
 const slotMs = 5_000;
@@ -35,6 +45,10 @@ export class Member implements Reachable {
   /** What failures weigh, in thousandths. */
   #penalty = 0;
   #penaltyAt = 0;
+  /** What the last report adds at most, in thousandths, and until when. */
+  #strain = 0;
+  #strainUntil = 0;
+  #phase = 0;
   /** See {@link Reachable.endpoint}; replaced when the registry changes labels of the same instance. */
   endpoint: Endpoint;
   readonly channel: Channel;
@@ -80,16 +94,17 @@ export class Member implements Reachable {
   }
 
   /**
-   * Peak-EWMA load: smoothed latency times calls in flight plus one, times one plus what failures weigh. Falls while
-   * nothing is sent there, so that a slow endpoint is tried again some time.
+   * Peak-EWMA load: smoothed latency times calls in flight plus one, times one plus what failures weigh, times what the
+   * endpoint's own report weighs. Falls while nothing is sent there, so that a slow endpoint is tried again some time.
    *
-   * @see Finagle `PeakEwma`; Eckner, "Algorithms for Unevenly Spaced Time Series"
+   * @see {@link strainOf}; Finagle `PeakEwma`; Eckner, "Algorithms for Unevenly Spaced Time Series"
    */
   load(now: number): number {
-    const penalty =
+    let penalty =
       this.#penalty === 0
         ? 1
         : 1 + (this.#penalty / penaltyScale) * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
+    if (now < this.#strainUntil) penalty *= this.#strainAt(now);
     if (this.#latencyUs === 0) return this.pending === 0 ? penalty - 1 : unknownLoad + this.pending * penalty;
     const latencyMs = this.#agedMs(now);
     return (latencyMs > leastLatencyMs ? latencyMs : leastLatencyMs) * (this.pending + 1) * penalty;
@@ -135,6 +150,31 @@ export class Member implements Reachable {
     this.#penaltyAt = Math.floor(now);
   }
 
+  /**
+   * What the endpoint says of its own load; nothing if it says something older than the last time.
+   *
+   * @param chance - uniform in [0, 1): sets it apart from what other clerks make of the same word
+   */
+  hear(report: LoadReport, chance: number): void {
+    if (this.report === undefined) this.#phase = Math.floor(chance * 2 ** 32) | 0;
+    else if (report.receivedAt < this.report.receivedAt) return;
+    this.report = report;
+    this.#strain = Math.round(penaltyScale * (strainOf(report.utilization) - 1));
+    this.#strainUntil = Math.floor(report.receivedAt + reportMs);
+  }
+
+  /**
+   * The factor for what it says, from 1 to all of it, another one each turn and each as often as any other. All clerks hear
+   * the same, and would turn away together and come back together; as it is they do so in turn, and the more of them stay
+   * away at a time, the heavier the load.
+   *
+   * @see golden-ratio sequence: any number of turns in a row is spread evenly
+   */
+  #strainAt(now: number): number {
+    const part = (Math.imul(Math.floor(now / turnMs), golden) + this.#phase) >>> 0;
+    return 1 + (this.#strain / penaltyScale) * (part / 2 ** 32);
+  }
+
   /** All connections, each once. */
   get channels(): readonly Channel[] {
     return this.secure === undefined || this.secure === this.channel
@@ -166,7 +206,7 @@ export class Member implements Reachable {
   }
 
   /**
-   * Forgets failures, and what latency was before. After a probe nothing is known (0): it gets one call at a time until
+   * Forgets failures, what it said of its load, and what latency was before. After a probe nothing is known (0): it gets one call at a time until
    * it has answered one, so an endpoint that greets quickly and works slowly costs one call a probe.
    */
   recover(latencyMs: number, now: number): void {
@@ -178,6 +218,8 @@ export class Member implements Reachable {
     this.failing = false;
     this.heardAt = now;
     this.#penalty = 0;
+    this.report = undefined;
+    this.#strainUntil = 0;
     this.#good.fill(0);
     this.#bad.fill(0);
     this.#latencyUs = Math.round(latencyMs * 1_000);

@@ -9,6 +9,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { Clock } from '../core/clock.js';
 import type { Reporter } from '../core/events.js';
 import type { Evidence, Health } from '../core/health.js';
+import type { AgedLoad, Load } from '../core/load-report.js';
 import type { Channels, Reachable } from '../core/candidate.js';
 import { failsTooOften, mayEject, restMs } from './ejection.js';
 import { Member } from './member.js';
@@ -117,6 +118,20 @@ export class EndpointTable implements Health {
 
   late(candidate: Reachable, ms: number, now: number): void {
     memberOf(candidate).lateBy(ms, now);
+  }
+
+  reported(candidate: Reachable, load: Load, now: number): void {
+    memberOf(candidate).hear({ ...load, receivedAt: now }, this.#options.clock.random());
+  }
+
+  /** What a registry tells of loads, by instance, as of an instant: less than what was heard of them since. */
+  told(loads: ReadonlyMap<string, AgedLoad>, at: number): void {
+    for (const member of this.#members) {
+      const told = loads.get(member.endpoint.id);
+      if (told === undefined) continue;
+      const { ageMs, ...load } = told;
+      member.hear({ ...load, receivedAt: at - ageMs }, this.#options.clock.random());
+    }
   }
 
   failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void {

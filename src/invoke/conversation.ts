@@ -119,6 +119,8 @@ class Conversation<T> implements WheelEntry {
     if (now >= this.#trip.options.deadlineAt) {
       if (running) this.#end(running, 'DEADLINE_EXCEEDED', new Error('The call ran out of time'), now);
       this.#settle(this.#trip.late());
+    } else if (running && this.#graceUntil(running, now) > 0) {
+      site.wheel.set(this, Math.min(this.#graceUntil(running, now), this.#trip.options.deadlineAt));
     } else if (running && this.#trip.mayMoveOn(this.#stage, running.candidate, now)) {
       const error = new ClerkError(
         'DEADLINE_EXCEEDED',
@@ -219,9 +221,10 @@ class Conversation<T> implements WheelEntry {
           (value) => {
             if (this.#running !== running) return;
             const now = site.clock.now();
+            const tookMs = now - beganAt - site.wheel.lag.since(beganAt);
             this.#running = undefined;
-            site.limits.of(method).record(now - beganAt, now);
-            site.health.answered(candidate, now - beganAt, now);
+            site.limits.of(method).record(tookMs, now);
+            site.health.answered(candidate, tookMs, now);
             site.health.ended(candidate);
             if (site.reporter.wants('attempt'))
               this.#trip.note({ ...running, stage: 'answered' }, 'success', 'ok', now - beganAt);
@@ -240,17 +243,23 @@ class Conversation<T> implements WheelEntry {
   #end(running: Running, code: string, error: unknown, now: number): void {
     const { site } = this;
     this.#running = undefined;
+    const { candidate, beganAt } = running;
     const timedOut = code === 'ATTEMPT_TIMEOUT' || code === 'DEADLINE_EXCEEDED';
-    if (timedOut) site.limits.of(method).record(now - running.beganAt, now);
-    site.health.failed(
-      running.candidate,
-      timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status',
-      running.beganAt,
-      now,
-    );
-    site.health.ended(running.candidate);
-    this.#trip.note(running, 'failure', code, now - running.beganAt, error);
+    // A deadline that this process slept through says nothing of the endpoint.
+    const isExcused = timedOut && this.#graceUntil(running, now) > 0;
+    if (timedOut && !isExcused)
+      site.limits.of(method).record(now - beganAt - site.wheel.lag.since(beganAt), now);
+    const evidence = timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status';
+    if (!isExcused) site.health.failed(candidate, evidence, beganAt, now);
+    site.health.ended(candidate);
+    this.#trip.note(running, isExcused ? 'ignored' : 'failure', code, now - beganAt, error);
     running.controller.abort(error);
+  }
+
+  /** See {@link OwnLag.graceUntil}. */
+  #graceUntil({ beganAt }: Running, now: number): number {
+    const { wheel, limits } = this.site;
+    return wheel.lag.graceUntil(beganAt, limits.of(method).limitAt(now), now);
   }
 
   readonly #onAbort = (): void => {

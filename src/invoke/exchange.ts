@@ -11,6 +11,7 @@ import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { WireHandler, WireRequest } from '../core/transport.js';
 import { callHeaders } from '../wire/call-headers.js';
+import { loadIn } from '../wire/load-metrics.js';
 import { Attempt, FollowedAttempt } from './attempt.js';
 import { isFailureStatus } from './classify.js';
 import type { LatencyWindow } from './limits.js';
@@ -179,13 +180,17 @@ export class Exchange implements Troubled {
   ): boolean {
     const { site } = this;
     const now = site.clock.now();
-    const latencyMs = now - attempt.beganAt;
+    const { beganAt } = attempt;
+    const { lag } = site.wheel;
+    const latencyMs = now - beganAt - (lag.lastAt > beganAt ? lag.since(beganAt) : 0);
     attempt.stage = 'answered';
     attempt.statusCode = statusCode;
     attempt.latencyMs = latencyMs;
     this.window.record(latencyMs, now);
-    if (isFailureStatus(statusCode)) site.health.failed(attempt.candidate, 'status', attempt.beganAt, now);
+    if (isFailureStatus(statusCode)) site.health.failed(attempt.candidate, 'status', beganAt, now);
     else site.health.answered(attempt.candidate, latencyMs, now);
+    const load = loadIn(headers);
+    if (load !== undefined) site.health.reported(attempt.candidate, load, now);
     if (isRetryStatus(statusCode) && this.#rescued().passesOver(attempt, headers, statusText, now))
       return true;
     if (

@@ -8,11 +8,11 @@ import { ClerkError, isClerkError } from '../core/errors.js';
 import { Attempt } from './attempt.js';
 import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
+import type { Hedging } from './hedging.js';
 import type { Keeper } from './keeper.js';
 import { Refusals } from './refusals.js';
-import type { Hedging } from './hedging.js';
 import { Rivalry } from './rivalry.js';
-import type { Site } from './site.js';
+import { isQueued } from './site.js';
 import { Trip } from './trip.js';
 import type { Troubled, WholeBodyHandler } from './troubled.js';
 
@@ -125,8 +125,13 @@ export class Rescue {
       site.wheel.set(call, call.deadlineAt);
       return;
     }
+    const graceUntil = site.wheel.lag.graceUntil(attempt.beganAt, call.window.limitAt(now), now);
+    if (graceUntil > 0) {
+      site.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
+      return;
+    }
     // A call that waits for a free connection is not the endpoint's fault, and would only wait elsewhere.
-    const queued = attempt.stage === 'waiting' && isQueued(attempt, site);
+    const queued = attempt.stage === 'waiting' && isQueued(attempt.candidate, site);
     if (!queued && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
       attempt.abandon(new Error('The address did not let anybody in'));
       this.#redial(attempt, now);
@@ -237,12 +242,15 @@ export class Rescue {
       'DEADLINE_EXCEEDED',
       `${candidate.endpoint.id} did not answer within ${String(Math.round(now - beganAt))} ms`,
     );
-    if (stage !== 'answered') {
-      call.window.record(now - beganAt, now);
-      const dialing = stage === 'waiting' && !isQueued(attempt, site);
+    const { lag } = site.wheel;
+    // A deadline that this process slept through says nothing of the endpoint.
+    const isExcused = stage !== 'answered' && lag.graceUntil(beganAt, call.window.limitAt(now), now) > 0;
+    if (stage !== 'answered' && !isExcused) {
+      call.window.record(now - beganAt - lag.since(beganAt), now);
+      const dialing = stage === 'waiting' && !isQueued(attempt.candidate, site);
       site.health.failed(candidate, dialing ? 'unreached' : 'silence', beganAt, now);
     }
-    this.#trip.note(attempt, 'failure', code, now - beganAt, error);
+    this.#trip.note(attempt, isExcused ? 'ignored' : 'failure', code, now - beganAt, error);
     call.over(attempt);
     attempt.abandon(error);
   }
@@ -321,9 +329,4 @@ export class Rescue {
     this.#trip.note(attempt, verdict, code, now - attempt.beganAt, error);
     this.#call.over(attempt);
   }
-}
-
-/** Whether an attempt that was not sent waits for a free connection, rather than for one to be made. */
-function isQueued({ candidate }: Attempt, { connections }: Site): boolean {
-  return candidate.pending > connections;
 }

@@ -73,6 +73,11 @@ export interface Site {
   leave(): void;
 }
 
+/** Whether an attempt that was not sent waits for a free connection, rather than for one to be made. */
+export function isQueued(candidate: Reachable, { connections }: Site): boolean {
+  return candidate.pending > connections;
+}
+
 /** The error of a call that finds as many waiting as may wait. */
 export function overLimit(site: Site): ClerkError {
   return new ClerkError(

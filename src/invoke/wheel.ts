@@ -1,11 +1,13 @@
 /**
  * One timer for all deadlines of a clerk. Setting and clearing one costs a list operation; the real timer is set once
- * for the earliest of them. The process is kept alive while anything is set, and not a moment longer.
+ * for the earliest of them, and for a while after anything was set never for later than a pulse: by how late that rings it
+ * shows when this process stood still. The process is kept alive while anything is set, and not a moment longer.
  *
  * Nothing expires before everything that had already arrived was handled, so a process that was busy itself blames
  * nobody for its own delay.
  */
 import type { Clock, Timer } from '../core/clock.js';
+import { OwnLag } from './own-lag.js';
 
 /** Something with a deadline. The wheel owns the three fields. */
 export interface WheelEntry {
@@ -23,6 +25,10 @@ export interface WheelEntry {
 
 const tickMs = 4;
 const slots = 512;
+/** Longest time between two looks at whether this process stands still, in ms. */
+const pulseMs = 20;
+/** Then it is not looked any more until something is set: attempts are not limited for longer, and long waits cost nothing. */
+const mostPulses = 64;
 
 class Sentinel implements WheelEntry {
   expiresAt = 0;
@@ -38,12 +44,19 @@ class Sentinel implements WheelEntry {
 
 /** A hashed timing wheel: 512 slots of 4 ms; entries further away than a turn are passed over until their turn. */
 export class Wheel {
+  /** When this process did not get to its own work. */
+  readonly lag = new OwnLag();
   readonly #clock: Clock;
   readonly #slots: WheelEntry[] = [];
   #size = 0;
   #turnedTo: number;
   #timer: Timer | undefined;
+  /** When it rings. */
   #timerAt = Infinity;
+  /** When something may be due next. */
+  #dueAt = Infinity;
+  /** Since something was set. */
+  #pulses = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -78,7 +91,10 @@ export class Wheel {
     entry.next = head;
     last.next = entry;
     head.previous = entry;
-    if (tick * tickMs < this.#timerAt) this.#arm(tick * tickMs);
+    if (tick * tickMs < this.#dueAt) this.#dueAt = tick * tickMs;
+    const isResting = this.#pulses >= mostPulses;
+    this.#pulses = 0;
+    if (this.#dueAt < this.#timerAt || isResting) this.#arm();
   }
 
   /** Clears an entry; no harm if it is not set. */
@@ -109,23 +125,37 @@ export class Wheel {
     }
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#timerAt = Infinity;
+    this.#timerAt = this.#dueAt = Infinity;
   }
 
   /** Only while something is set, so the new timer keeps the process alive. */
-  #arm(at: number): void {
+  #arm(): void {
+    const now = this.#clock.now();
+    if (this.#timer) this.lag.note(this.#timerAt, now);
     this.#timer?.cancel();
-    this.#timerAt = at;
-    this.#timer = this.#clock.setTimer(this.#ring, Math.max(0, at - this.#clock.now()));
+    const pulseAt = this.#pulses < mostPulses ? now + pulseMs : Infinity;
+    this.#timerAt = Math.max(now, Math.min(this.#dueAt, pulseAt));
+    this.#timer = this.#clock.setTimer(this.#ring, this.#timerAt - now);
   }
 
   readonly #ring = (): void => {
+    const now = this.#clock.now();
+    this.lag.note(this.#timerAt, now);
     this.#timer = undefined;
     this.#timerAt = Infinity;
-    if (this.#size === 0) return;
+    this.#pulses++;
+    if (this.#size === 0) {
+      this.#dueAt = Infinity;
+      return;
+    }
     // The soonest entry may be gone: then only the timer moves on, and nothing has to wait for arrivals.
-    if (this.#nextTick() * tickMs > this.#clock.now()) this.#arm(this.#nextTick() * tickMs);
-    else this.#clock.afterArrivals(this.#turn);
+    if (this.#dueAt <= now) this.#dueAt = this.#nextTick() * tickMs;
+    if (this.#dueAt > now) {
+      this.#arm();
+      return;
+    }
+    this.#dueAt = Infinity;
+    this.#clock.afterArrivals(this.#turn);
   };
 
   readonly #turn = (): void => {
@@ -139,8 +169,8 @@ export class Wheel {
       // If one of them threw, the others are not late for it.
       if (tick <= until) this.#turnedTo = tick - 1;
       if (this.#size > 0) {
-        const at = this.#nextTick() * tickMs;
-        if (at < this.#timerAt) this.#arm(at);
+        this.#dueAt = Math.min(this.#dueAt, this.#nextTick() * tickMs);
+        if (this.#dueAt < this.#timerAt) this.#arm();
       }
     }
   };

@@ -4,6 +4,7 @@
  */
 import type { EndpointInit } from '../core/endpoint.js';
 import { ClerkError, isClerkError } from '../core/errors.js';
+import { faultOf, type Load } from '../core/load-report.js';
 import type {
   AbsentResolution,
   BoundResolution,
@@ -98,7 +99,7 @@ function foundOf(raw: ResolveReply, peer: Peer): Resolution {
 export function endpointsOf(list: readonly WireEndpoint[], peer: Peer): readonly EndpointInit[] {
   return Object.freeze(
     Array.from(list as readonly unknown[], (item) => {
-      const { id, epoch, addresses, weight, attributes, leaseMs, state, host, zone, version } = shaped(
+      const { id, epoch, addresses, weight, attributes, leaseMs, state, host, zone, version, load } = shaped(
         item,
         peer,
         'addresses',
@@ -114,6 +115,8 @@ export function endpointsOf(list: readonly WireEndpoint[], peer: Peer): readonly
         ...(host !== null && { host }),
         ...(zone !== null && { zone }),
         ...(version !== null && { version }),
+        // It is told with renewals, one each third of a lease, give or take; what cannot be believed is not.
+        ...(faultOf(load) === undefined && { load: { ...(load as Load), ageMs: leaseMs / 2 } }),
       });
     }),
   );

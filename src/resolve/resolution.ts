@@ -4,6 +4,7 @@
  */
 import type { Answer } from '../core/answer.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
+import type { AgedLoad, LoadInit } from '../core/load-report.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import type { Arc } from '../core/registry.js';
@@ -84,6 +85,7 @@ export function checkResolution(resolution: unknown, name: string): Checked {
         ...(raw.startable === true && { startable: true }),
         ...doubtedOf(raw.doubted, name),
         ...leaseOf(raw.endpoints as readonly unknown[]),
+        ...loadsOf(raw.endpoints as readonly unknown[], endpoints),
       };
     }
     default:
@@ -105,6 +107,22 @@ function leaseOf(endpoints: readonly unknown[]): { readonly leaseMs?: number } {
   for (const endpoint of endpoints)
     leaseMs = Math.max(leaseMs, (endpoint as { readonly leaseMs?: number }).leaseMs ?? 0);
   return leaseMs > 0 ? { leaseMs } : {};
+}
+
+/** What they say of their loads, where the registry tells any. The endpoints were checked before. */
+function loadsOf(
+  raw: readonly unknown[],
+  endpoints: readonly Endpoint[],
+): { readonly loads?: ReadonlyMap<string, AgedLoad> } {
+  let loads: Map<string, AgedLoad> | undefined;
+  for (const [i, { id }] of endpoints.entries()) {
+    const { load } = raw[i] as { readonly load?: LoadInit & { readonly ageMs?: number } };
+    if (load === undefined) continue;
+    const { utilization, callsPerSecond = 0, errorsPerSecond = 0, ageMs = 0 } = load;
+    loads ??= new Map();
+    loads.set(id, { utilization, callsPerSecond, errorsPerSecond, ageMs });
+  }
+  return loads === undefined ? {} : { loads };
 }
 
 function endpointsOf(list: unknown, name: string): readonly Endpoint[] {

@@ -1,5 +1,6 @@
 /** This process: its environment, its standard input, the signal that asks it to end, and the host that it runs on. */
 import { networkInterfaces } from 'node:os';
+import { performance } from 'node:perf_hooks';
 
 /** Most characters of a line on standard input. */
 const mostCharacters = 65_536;
@@ -68,4 +69,9 @@ export function hostAddresses(): readonly string[] {
     ...all.filter(({ family }) => family === 'IPv4'),
     ...all.filter(({ family }) => family !== 'IPv4'),
   ].map(({ address }) => address);
+}
+
+/** For how long this thread's event loop has worked so far, in ms: all of the time but what it waited. */
+export function busyMs(): number {
+  return performance.eventLoopUtilization().active;
 }

@@ -1,4 +1,5 @@
 /** What a program holds of a service that it advertises. */
+import type { LoadInit } from '../core/load-report.js';
 import type { AdvertisementEvents } from './listeners.js';
 
 /**
@@ -35,6 +36,14 @@ export interface Advertisement extends AsyncDisposable {
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
+  /**
+   * Says how loaded the service is, in place of what is measured: with answers of its server from the next one on, and with
+   * the next renewals of its lease. Good until it is said again, and for 3 min at most; then it is measured again, or
+   * nothing is said. Rates that are left out are measured. Nothing is said once the advertisement is over.
+   *
+   * @throws a `ClerkError` `CONFIG_INVALID` for a load that nobody would believe
+   */
+  reportLoad(load: LoadInit): void;
   /**
    * Stops being chosen: withdraws it, which all who watch hear at once, waits until those who do not have looked again
    * and no request is in flight at its server, and ends it. Takes 5 to 6 s as a rule and at most `drainMs`. Closes no

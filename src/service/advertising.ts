@@ -6,9 +6,12 @@ import type { LaunchLine } from '../wire/messages.js';
 import type { Advertisement } from './advertisement.js';
 import { InFlight } from './in-flight.js';
 import { Launched } from './launched.js';
-import { aborted, addressesOf, isServer } from './listening.js';
+import { tellWithAnswers } from './load-headers.js';
+import { aborted, addressesOf, isServer, type ServerLike } from './listening.js';
+import { LoopMeter } from './loop-meter.js';
 import { Office } from './office.js';
 import { advertiseConfigOf, registriesOf, type AdvertiseConfig, type AdvertiseOptions } from './options.js';
+import { OwnLoad } from './own-load.js';
 import { receive } from './receiving.js';
 import { Registration } from './registration.js';
 import type { Surroundings } from './surroundings.js';
@@ -21,6 +24,7 @@ export class Advertising {
   readonly #around: Surroundings;
   readonly #launched: Launched;
   readonly #terminations: Terminations;
+  readonly #meter: LoopMeter;
   /** One for each set of registry addresses, while somebody uses it. */
   readonly #offices = new Map<string, { readonly office: Office; users: number }>();
 
@@ -28,6 +32,7 @@ export class Advertising {
     this.#around = surroundings;
     this.#launched = new Launched(surroundings.process);
     this.#terminations = new Terminations(surroundings.process);
+    this.#meter = new LoopMeter(surroundings.clock, surroundings.busyMs);
   }
 
   /** See {@link advertise}. */
@@ -62,7 +67,13 @@ export class Advertising {
     guard?.instances.add(id, launched?.epoch);
     const registry = Object.freeze([...this.#registries(config, line)]);
     const [office, leave] = this.#office(registry);
-    let onOver = leave;
+    const load = this.#load(server, inFlight, config);
+    const silence = server === undefined ? undefined : tellWithAnswers(server, load);
+    let onOver = (): void => {
+      silence?.();
+      load.close();
+      leave();
+    };
     const registration = new Registration({
       clock,
       hashing,
@@ -71,6 +82,7 @@ export class Advertising {
       office,
       registry,
       inFlight,
+      load,
       request: {
         name,
         id,
@@ -94,12 +106,19 @@ export class Advertising {
     await registration.begin(signal);
     if (config.drainOnSignal) {
       const forget = this.#terminations.add(registration, config.exitAfterDrain);
+      const over = onOver;
       onOver = () => {
         forget();
-        leave();
+        over();
       };
     }
     return registration;
+  }
+
+  #load(server: ServerLike | undefined, inFlight: InFlight, config: AdvertiseConfig): OwnLoad {
+    const { clock } = this.#around;
+    const isHere = server !== undefined;
+    return new OwnLoad({ clock, meter: this.#meter, inFlight, isHere, measures: config.measureLoad });
   }
 
   #registries(config: AdvertiseConfig, line: LaunchLine | undefined): readonly string[] {

@@ -1,13 +1,22 @@
-/** Counts the requests that a server is working on, from when it is first asked to. Changes nothing about them. */
+/**
+ * Counts the requests that a server is working on, and those that it has finished or failed, from when it is first asked
+ * to. Changes nothing about them.
+ */
 import { isHttp2, type ServerLike } from './listening.js';
 
-/** Something that ends. */
+/** An answer of either protocol, or a stream of HTTP/2. */
 interface Ending {
   once(event: 'close', listener: () => void): unknown;
+  readonly statusCode?: number;
+  readonly sentHeaders?: { readonly ':status'?: number };
 }
 
 /** See the file's header. */
 export class InFlight {
+  /** Requests that are over. */
+  finished = 0;
+  /** Those of them that were answered with a failure of the service: 5xx other than 501. */
+  failed = 0;
   #count = 0;
   #onQuiet: (() => void)[] = [];
 
@@ -28,6 +37,9 @@ export class InFlight {
   #began(ending: Ending): void {
     this.#count++;
     ending.once('close', () => {
+      this.finished++;
+      const status = ending.statusCode ?? ending.sentHeaders?.[':status'] ?? 0;
+      if (status >= 500 && status !== 501) this.failed++;
       if (--this.#count > 0) return;
       for (const resolve of this.#onQuiet.splice(0)) resolve();
     });

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { CallStore } from '../core/call-store.js';
 import { retry } from '../invoke/retry.js';
 import { digestOfParts, systemHashing } from '../runtime/hashing.js';
-import { hostAddresses, ownProcess } from '../runtime/own-process.js';
+import { busyMs, hostAddresses, ownProcess } from '../runtime/own-process.js';
 import { privateFolder } from '../runtime/private-folder.js';
 import { systemClock } from '../runtime/system.js';
 import { httpPeer } from '../transport/json-client.js';
@@ -38,6 +38,7 @@ export type {
 export { memoryCalls, type MemoryCallsOptions } from './at-most-once/memory.js';
 export type { FetchHandler, Guarded, NodeHandler } from './at-most-once/guarding.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
+export type { LoadInit } from '../core/load-report.js';
 export type { Advertisement, AdvertisementState } from './advertisement.js';
 export type { AdvertisementEvents } from './listeners.js';
 export type { Place, ServerLike } from './listening.js';
@@ -49,6 +50,7 @@ const advertising = new Advertising({
   retry,
   process: ownProcess,
   connect: (url) => httpPeer(url, { clock: systemClock, tls: {} }),
+  busyMs,
   hostAddresses,
 });
 

@@ -5,11 +5,13 @@
  * @see "A Distributed Systems Architecture for the 1990's" C4; promises C5.3
  */
 import type { Clock, Timer } from '../core/clock.js';
+import type { Load } from '../core/load-report.js';
 import { limits } from '../wire/limits.js';
 import type {
   ChangeReply,
   RegisterReply,
   RegisterRequest,
+  Renewal,
   RenewReply,
   WithdrawRequest,
 } from '../wire/messages.js';
@@ -27,6 +29,8 @@ export interface Tenant {
   readonly leaseMs: number;
   /** It was told that it is suspect: with its renewals it says that it is well. */
   readonly isSuspect: boolean;
+  /** What it says of its load, if it does: sent along. */
+  readonly load: Load | undefined;
   /** The registry's word on a renewal that was sent then, on the monotonic clock, and whether it holds it for suspect. */
   onRenewal(word: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
   /** It gave none. */
@@ -125,14 +129,7 @@ export class Office {
     try {
       const { results, suspects } = await this.#post(
         paths.renew,
-        {
-          renewals: tenants.map(({ name, id, epoch, isSuspect }) => ({
-            name,
-            id,
-            epoch,
-            ...(isSuspect && { well: true }),
-          })),
-        },
+        { renewals: tenants.map(renewalOf) },
         this.#forever,
         limitMs,
         (body) =>
@@ -185,4 +182,8 @@ export class Office {
       },
     );
   }
+}
+
+function renewalOf({ name, id, epoch, load, isSuspect }: Tenant): Renewal {
+  return { name, id, epoch, ...(load !== undefined && { load }), ...(isSuspect && { well: true }) };
 }

@@ -49,6 +49,12 @@ export interface AdvertiseOptions {
   readonly exitAfterDrain?: boolean;
   /** Longest time that draining takes, in ms, > 0; requests still in flight are left alone then. Default 25,000. */
   readonly drainMs?: number;
+  /**
+   * Whether its load is measured here, as long as the program says none with {@link Advertisement.reportLoad}: how busy the
+   * event loop of this thread is, and how many requests a second its server answers and fails. Told with answers of the
+   * server and with renewals of the lease. Default true; where `address` is no server nothing is measured.
+   */
+  readonly measureLoad?: boolean;
   /** Where it says what it cannot throw. Default: process warnings. */
   readonly logger?: Logger;
   /** Gives up the attempt to advertise; nothing once that has succeeded. */
@@ -71,6 +77,7 @@ export interface AdvertiseConfig {
   readonly drainOnSignal: boolean;
   readonly exitAfterDrain: boolean;
   readonly drainMs: number;
+  readonly measureLoad: boolean;
   readonly logger: Logger | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -90,6 +97,7 @@ const keys: readonly (keyof AdvertiseOptions)[] = [
   'drainOnSignal',
   'exitAfterDrain',
   'drainMs',
+  'measureLoad',
   'logger',
   'signal',
 ];
@@ -139,6 +147,7 @@ export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
     drainOnSignal: options.drainOnSignal ?? true,
     exitAfterDrain: options.exitAfterDrain ?? false,
     drainMs: numberOf(options.drainMs ?? 25_000, 1, limits.mostLeaseMs, 'drainMs'),
+    measureLoad: options.measureLoad ?? true,
     logger: options.logger,
     signal: options.signal,
   });

@@ -6,6 +6,7 @@
  */
 import { sleep, within, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
+import type { Load, LoadInit } from '../core/load-report.js';
 import type { Logger } from '../core/logger.js';
 import type { Retry } from '../core/retry.js';
 import type { LaunchLine, RegisterReply, RegisterRequest } from '../wire/messages.js';
@@ -17,6 +18,7 @@ import type { InFlight } from './in-flight.js';
 import { Listeners, type AdvertisementEvents } from './listeners.js';
 import { aborted } from './listening.js';
 import type { Office, Tenant } from './office.js';
+import type { OwnLoad } from './own-load.js';
 import { withdrawn } from './withdrawing.js';
 
 /** What one is made of. */
@@ -28,6 +30,7 @@ export interface AdvertisementParts {
   readonly office: Office;
   readonly registry: readonly string[];
   readonly inFlight: InFlight;
+  readonly load: OwnLoad;
   /** All but the fencing number and the ticket. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly launched: LaunchLine | undefined;
@@ -95,6 +98,14 @@ export class Registration implements Advertisement, Tenant {
 
   get state(): AdvertisementState {
     return this.#state === 'registered' && this.#lease.isOverdue ? 'lost' : this.#state;
+  }
+
+  get load(): Load | undefined {
+    return this.#parts.load.current;
+  }
+
+  reportLoad(load: LoadInit): void {
+    this.#parts.load.say(load);
   }
 
   on<E extends keyof AdvertisementEvents>(

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly process: OwnProcess;
   /** Makes what carries questions to one registry server. @throws a `ClerkError` `CONFIG_INVALID` */
   readonly connect: (url: string) => Peer;
+  /** For how long this thread's event loop has worked so far, in ms: all of the time but what it waited. */
+  readonly busyMs: () => number;
   /** Addresses of this host that others can reach, IPv4 first, as literals without brackets. */
   readonly hostAddresses: () => readonly string[];
 }

@@ -54,6 +54,13 @@ export interface FakeRuntime extends Runtime {
    */
   runUntilIdle(limitMs?: number): Promise<void>;
   /**
+   * Moves the clock on without running anything, as when the process is busy: what became due runs late, in order, with
+   * the next advance.
+   *
+   * @param ms - finite, ≥ 0
+   */
+  stall(ms: number): void;
+  /**
    * Moves the wall clock alone, as an operator or a time server does.
    *
    * @param ms - finite; may be negative
@@ -182,6 +189,12 @@ class VirtualRuntime implements FakeRuntime {
     throw new Error(
       `${timers} after ${String(limitMs)} ms of virtual time; cancel or unref what repeats for ever`,
     );
+  }
+
+  stall(ms: number): void {
+    if (!(ms >= 0 && ms < Infinity))
+      throw new RangeError(`stall needs a finite number of ms ≥ 0, not ${String(ms)}`);
+    this.#now += ms;
   }
 
   jumpWall(ms: number): void {

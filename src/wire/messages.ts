@@ -6,6 +6,7 @@
  * @see promises C1.7, C5.2
  */
 import type { AddressText } from '../core/address.js';
+import type { Load } from '../core/load-report.js';
 import type { Arc, ListEntry, Report } from '../core/registry.js';
 
 /** An endpoint as the server shows it. */
@@ -20,6 +21,8 @@ export interface WireEndpoint {
   readonly attributes: Readonly<Record<string, string>>;
   readonly leaseMs: number;
   readonly state: 'up' | 'draining' | 'suspect';
+  /** What it said with a renewal of its lease, in look-ups alone: the last time that it was anything new. */
+  readonly load?: Load;
 }
 
 /** How a service is started when nobody runs it. */
@@ -176,13 +179,18 @@ export interface RegisterReply {
 
 /** Renews leases, all of a process in one message. @see "A Distributed Systems Architecture for the 1990's" C4 */
 export interface RenewRequest {
-  readonly renewals: readonly {
-    readonly name: string;
-    readonly id: string;
-    readonly epoch: number;
-    /** It was told that it is suspect, and says that it is well: what was held against it before is forgotten. */
-    readonly well?: boolean;
-  }[];
+  readonly renewals: readonly Renewal[];
+}
+
+/** Renews one lease. */
+export interface Renewal {
+  readonly name: string;
+  readonly id: string;
+  readonly epoch: number;
+  /** How loaded it is; left out, it says nothing (any more). */
+  readonly load?: Load;
+  /** It was told that it is suspect, and says that it is well: what was held against it before is forgotten. */
+  readonly well?: boolean;
 }
 
 /** One word for each renewal, in order: `lost` means register again, `fenced` that somebody newer took the place. */

@@ -45,6 +45,20 @@ const resolved = {
   ttlMs: 5_000,
 };
 
+test('a load is shown where an endpoint says one', async () => {
+  const load = { utilization: 0.425, callsPerSecond: 12, errorsPerSecond: 0 };
+  const { url } = await registry({ resolve: { ...resolved, endpoints: [{ ...endpoint, load }] } });
+  const text = await clerk(['resolve', '/old'], { registry: url });
+  expect(text.out).toMatch(/LOAD .*\n.* 43 % /);
+  const { out } = await clerk(['resolve', '/old', '--json'], { registry: url });
+  expect((JSON.parse(out) as typeof resolved).endpoints[0]).toMatchObject({ load });
+  const why = await clerk(['explain', '/old'], { registry: url });
+  expect(why.out).toMatch(/LATENCY +LOAD +SCORE\n.* 43 % /);
+  const none = await registry({ resolve: resolved });
+  for (const command of ['resolve', 'explain'])
+    expect((await clerk([command, '/old'], { registry: none.url })).out).not.toContain('LOAD');
+});
+
 test('resolve --json prints exactly the promised keys, in their order', async () => {
   const { url } = await registry({ resolve: resolved });
   const { code, out, err } = await clerk(['resolve', '/old', '--json'], { registry: url });

@@ -39,6 +39,7 @@ export class FakeSite implements Site {
     began: () => {},
     late: () => {},
     answered: () => {},
+    reported: () => {},
     failed: () => {},
     ended: () => {},
     admits: ({ endpoint }, now) => now >= (this.rests.get(endpoint.id) ?? 0),

@@ -16,6 +16,8 @@ export interface Service {
   readonly env: Record<string, string>;
   /** What the launcher writes. */
   line: string;
+  /** For how long its event loop has worked so far. */
+  busyMs: number;
   readonly warnings: string[];
   /** How the process ended, in order. */
   readonly ended: string[];
@@ -30,7 +32,7 @@ export function service(runtime: FakeRuntime = createFakeRuntime({ seed: 5 })): 
   const warnings: string[] = [];
   const ended: string[] = [];
   const terms = new Set<() => void>();
-  const self = { line: '' };
+  const self = { line: '', busyMs: 0 };
   const surroundings: Surroundings = {
     clock: runtime,
     hashing: systemHashing,
@@ -39,6 +41,7 @@ export function service(runtime: FakeRuntime = createFakeRuntime({ seed: 5 })): 
       connected.push(url);
       return registry.peer(url);
     },
+    busyMs: () => self.busyMs,
     hostAddresses: () => ['10.0.0.7', 'fd00::7'],
     process: {
       env,

@@ -110,6 +110,21 @@ test('the wall clock jumps, the other one does not', async () => {
   expect([runtime.now(), runtime.wallNow()]).toEqual([15, 410]);
 });
 
+test('a process that stands still runs what became due meanwhile late, in order, when it goes on', async () => {
+  const runtime = createFakeRuntime({ seed: 1 });
+  const rang: string[] = [];
+  for (const delayMs of [30, 10, 200])
+    runtime.setTimer(() => rang.push(`${delayMs} at ${runtime.now()}`), delayMs);
+  runtime.stall(100);
+  expect([runtime.now(), runtime.wallNow(), rang]).toEqual([101, 1_800_000_000_100, []]);
+  await runtime.advance(0);
+  expect(rang).toEqual(['10 at 101', '30 at 101']);
+  await runtime.advance(100);
+  expect(rang.at(-1)).toBe('200 at 201');
+  for (const ms of [-1, NaN, Infinity])
+    expect(() => runtime.stall(ms)).toThrow('stall needs a finite number');
+});
+
 test('a throw in a timer ends the advance there', async () => {
   const runtime = createFakeRuntime({ seed: 1 });
   runtime.setTimer(() => {

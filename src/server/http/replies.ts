@@ -38,6 +38,13 @@ const wireEndpoint = z.strictObject({
   attributes: z.record(text, text),
   leaseMs: ms,
   state: z.enum(['up', 'draining', 'suspect']),
+  load: z.exactOptional(
+    z.strictObject({
+      utilization: z.number().check(z.gte(0)),
+      callsPerSecond: z.number().check(z.gte(0)),
+      errorsPerSecond: z.number().check(z.gte(0)),
+    }),
+  ),
 });
 const arc = z.strictObject({ name: text, kind: kinds, promiseMs: ms });
 const listEntry = z.strictObject({

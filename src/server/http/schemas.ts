@@ -71,11 +71,17 @@ export const registerRequest = z.strictObject({
   attributes: z.exactOptional(z.record(text, text)),
   ticket: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),
 });
+const rate = z.number().check(z.gte(0), z.lte(1e9));
+const load = z.strictObject({
+  utilization: z.number().check(z.gte(0), z.lte(100)),
+  callsPerSecond: rate,
+  errorsPerSecond: rate,
+});
+const renewal = z.strictObject({ name: text, id, epoch, load: z.exactOptional(load), well: flag });
+
 /** @see RenewRequest */
 export const renewRequest = z.strictObject({
-  renewals: z
-    .array(z.strictObject({ name: text, id, epoch, well: flag }))
-    .check(z.minLength(1), z.maxLength(limits.mostBatch)),
+  renewals: z.array(renewal).check(z.minLength(1), z.maxLength(limits.mostBatch)),
 });
 /** @see ReportRequest */
 export const reportRequest = z.strictObject({

@@ -1,6 +1,7 @@
 /**
- * What look-ups answer, as text: made once for each change, not for each question. Every answer counts as a promise
- * given for each arc it passed. Only names that exist are remembered; the least recently asked are forgotten first.
+ * What look-ups answer, as text: made once for each change, not for each question, and for loads that are new every
+ * other second at most. Every answer counts as a promise given for each arc it passed. Only names that exist are
+ * remembered; the least recently asked are forgotten first.
  */
 import type { Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
@@ -8,6 +9,7 @@ import { isName } from '../../core/name.js';
 import type { Arc } from '../../core/registry.js';
 import { limits } from '../../wire/limits.js';
 import type { Place } from './place.js';
+import { shownMs, withLoad, type Loads } from './loads.js';
 import type { Promises } from './promises.js';
 import type { EntryRecord } from './records.js';
 import { markedOf, shownNow } from './standing.js';
@@ -31,6 +33,10 @@ interface Answer {
   /** What it was made of, with the versions they had. */
   readonly places: readonly Place[];
   readonly versions: readonly number[];
+  /** Whose loads it shows, as of how many reports, and when it was made. */
+  readonly service: Place | undefined;
+  readonly reports: number;
+  readonly madeAt: number;
   revision: number;
   text: string;
 }
@@ -42,6 +48,7 @@ export class Answers {
   readonly #tables: Tables;
   readonly #promises: Promises;
   readonly #position: Position;
+  readonly #loads: Loads;
   readonly #clock: Clock;
   readonly #startable: (manifest: string) => boolean;
 
@@ -49,12 +56,14 @@ export class Answers {
     tables: Tables,
     promises: Promises,
     position: Position,
+    loads: Loads,
     clock: Clock,
     startable: (manifest: string) => boolean,
   ) {
     this.#tables = tables;
     this.#promises = promises;
     this.#position = position;
+    this.#loads = loads;
     this.#clock = clock;
     this.#startable = startable;
   }
@@ -86,13 +95,17 @@ export class Answers {
       if (answer === undefined) return undefined;
       this.#remember(name, answer);
     }
-    const { places, versions } = answer;
-    for (let i = 0; i < places.length; i++)
-      if (places[i]?.version !== versions[i]) {
-        this.#young.delete(name);
-        this.#old.delete(name);
-        return undefined;
-      }
+    const { places, versions, service, reports, madeAt } = answer;
+    let isOld =
+      service !== undefined &&
+      this.#loads.count(service) !== reports &&
+      this.#clock.now() - madeAt >= shownMs;
+    for (let i = 0; i < places.length; i++) if (places[i]?.version !== versions[i]) isOld = true;
+    if (isOld) {
+      this.#young.delete(name);
+      this.#old.delete(name);
+      return undefined;
+    }
     return places.some((place) => this.#promises.isFrozen(place)) ? undefined : answer;
   }
 
@@ -151,7 +164,8 @@ export class Answers {
     const endpoints: string[] = [];
     const marked = markedOf(this.#tables.places.get(canonical)?.service);
     for (const registration of this.#tables.endpoints(canonical))
-      endpoints.push(shownNow(registration, marked));
+      endpoints.push(withLoad(shownNow(registration, marked), this.#loads.of(registration)));
+    const place = this.#tables.places.get(canonical);
     const start = JSON.stringify({
       name,
       canonical,
@@ -170,6 +184,9 @@ export class Answers {
       tail: `","incarnation":"${this.#position.incarnation}","promiseMs":${promiseMs},"ttlMs":${ttlMs}}`,
       places,
       versions: places.map(({ version }) => version),
+      service: place,
+      reports: this.#loads.count(place),
+      madeAt: this.#clock.now(),
       revision: -1,
       text: '',
     };

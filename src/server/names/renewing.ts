@@ -1,9 +1,10 @@
 /** Renewals: not durable, and so not commands. A service goes on renewing under the name that it knows. @see promises C5.6 */
 import { isClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
-import type { RenewReply, RenewRequest } from '../../wire/messages.js';
+import type { Renewal, RenewReply, RenewRequest } from '../../wire/messages.js';
 import type { Judging } from './judging.js';
 import type { Leases } from './leases.js';
+import type { Loads } from './loads.js';
 import type { Registration } from './place.js';
 import { isShownSuspect } from './standing.js';
 import type { Tables } from './tables.js';
@@ -13,6 +14,7 @@ import { walk } from './walk.js';
 export interface Renewing {
   readonly tables: Tables;
   readonly leases: Leases;
+  readonly loads: Loads;
   readonly judging: Judging;
 }
 
@@ -39,9 +41,9 @@ export function registrationOf(tables: Tables, name: string, id: string): Regist
 }
 
 function renewed(
-  { tables, leases, judging }: Renewing,
+  { tables, leases, loads, judging }: Renewing,
   registration: Registration | undefined,
-  { name, id, epoch, well }: RenewRequest['renewals'][number],
+  { name, id, epoch, load, well }: Renewal,
   now: number,
 ): RenewReply['results'][number] {
   if (registration?.epoch === epoch && !registration.leaving) {
@@ -50,6 +52,7 @@ function renewed(
       leases.keep(registration);
       judging.renewed(registration, well === true);
     }
+    loads.note(registration, load);
     return 'renewed';
   }
   if (registration !== undefined) return registration.epoch > epoch ? 'fenced' : 'lost';

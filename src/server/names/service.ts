@@ -44,6 +44,7 @@ import { Hub } from './hub.js';
 import { Judging } from './judging.js';
 import { Leases } from './leases.js';
 import { launchRecords } from './launch-records.js';
+import { Loads } from './loads.js';
 import { listing, owning, searching } from './listing.js';
 import { Promises } from './promises.js';
 import type { Change } from './records.js';
@@ -84,6 +85,7 @@ export class Names implements NameService {
   readonly #position: Position & { revision: number };
   readonly #tables: Tables;
   readonly #leases = new Leases();
+  readonly #loads = new Loads();
   readonly #answers: Answers;
   readonly #hub: Hub;
   readonly #judging: Judging;
@@ -108,7 +110,7 @@ export class Names implements NameService {
     this.#tables = tables;
     const promises = new Promises(tables, runtime);
     const startable = options.startable ?? (() => true);
-    const answers = new Answers(tables, promises, position, runtime, startable);
+    const answers = new Answers(tables, promises, position, this.#loads, runtime, startable);
     this.#answers = answers;
     this.#hub = new Hub({ tables, answers, promises, position, clock: runtime });
     const surroundings: Surroundings = {
@@ -247,7 +249,7 @@ export class Names implements NameService {
         `${renewals.length} renewals came in one message; ${limits.mostBatch} is the most`,
       );
     const now = this.#runtime.now();
-    const world = { tables: this.#tables, leases: this.#leases, judging: this.#judging };
+    const world = { tables: this.#tables, leases: this.#leases, loads: this.#loads, judging: this.#judging };
     return { ...renewedAll(world, renewals, now), incarnation: this.#position.incarnation };
   }
 

@@ -191,6 +191,7 @@ export class Services {
       retry,
       connect: () => peer(machine),
       hostAddresses: () => [],
+      busyMs: () => 0,
       process: {
         env: order?.env ?? {},
         firstLine: async () => order?.input ?? '',
