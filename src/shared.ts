@@ -34,6 +34,8 @@ export interface Shared {
   readonly logger: Logger;
   readonly retry: Retry;
   readonly standpoint: Standpoint;
+  /** 32 bits that set this clerk apart from all others: which part of a large fleet it uses. */
+  readonly seed: () => number;
   readonly gate: Gate;
   /** Aborted when the clerk closes. */
   readonly signal: AbortSignal;

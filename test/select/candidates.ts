@@ -38,6 +38,7 @@ export function standin(given: string | Given): Standin {
     status: closed ? 'closed' : 'open',
     latencyMs: 0,
     report: undefined,
+    warming: undefined,
     pending,
     loadNow: load,
     load() {

@@ -16,7 +16,16 @@ function refusal(run: () => unknown): { code: string; message: string; cause: un
 }
 
 test('every word is the policy of that name', () => {
-  const words = ['local-first', 'random', 'round-robin', 'load-aware', 'least-pending', 'affinity'] as const;
+  const words = [
+    'local-first',
+    'random',
+    'round-robin',
+    'load-aware',
+    'least-pending',
+    'weighted',
+    'affinity',
+    'primary',
+  ] as const;
   for (const word of words) expect(policyOf(word).name).toBe(word);
 });
 
@@ -33,7 +42,9 @@ test.each(['fastest', 'toString', '__proto__', ''])("there is no policy '%s'", (
   const { code, message } = refusal(() => policyOf(word as 'random'));
   expect(code).toBe('CONFIG_INVALID');
   expect(message).toContain(`'${word}'`);
-  expect(message).toContain('local-first, random, round-robin, load-aware, least-pending, affinity');
+  expect(message).toContain(
+    'local-first, random, round-robin, load-aware, least-pending, weighted, affinity, primary',
+  );
 });
 
 test.each([
