@@ -77,7 +77,6 @@ export function primary(): Policy {
         return () => instead;
       }
       const chosen = chosenOf(first, roster);
-      left.delete(chosen.endpoint.id);
       held = chosen.endpoint.id;
       return () => chosen;
     },

@@ -3,7 +3,7 @@ import type { Candidate } from '../../src/core/candidate.js';
 import { isClerkError } from '../../src/core/errors.js';
 import type { Policy } from '../../src/core/policy.js';
 import { policyOf } from '../../src/select/policy-of.js';
-import { Choosing, standin } from './candidates.js';
+import { Choosing, standin, startAt } from './candidates.js';
 
 function refusal(run: () => unknown): { code: string; message: string; cause: unknown } {
   try {
@@ -73,7 +73,7 @@ test('a function gets the candidates and chooses, with the name it has', () => {
 
 test('a function is given the call: its time, chance and key', () => {
   const byKey = policyOf((candidates, { now, random, affinity }) => {
-    expect(now).toBe(1_000);
+    expect(now).toBe(startAt);
     expect(random()).toBeLessThan(1);
     return candidates.find(({ endpoint }) => endpoint.id === affinity);
   });
