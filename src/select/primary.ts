@@ -24,7 +24,7 @@ const mostLeft = 1_000;
  * different ones after a failure that only one of them saw: a service with one writer must refuse calls at its other
  * replicas. Not meant as the inner rule of `localFirst`, and with an own instance for each binding.
  *
- * @see promises C5.6 (epochs); "Binding (LPDC-90)", rebinding
+ * @see promises C5.6 (epochs)
  */
 export function primary(): Policy {
   /** Whom the calls go to. */
