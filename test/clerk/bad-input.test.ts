@@ -2,13 +2,14 @@
 import {
   createClerk,
   localFirst,
+  type Candidate,
   type ClerkError,
   type ClerkOptions,
   type Policy,
   type RequestOptions,
   type Roster,
 } from 'binding-clerk';
-import { memoryCluster } from 'binding-clerk/testing';
+import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 import { thrown } from '../real/thrown.js';
 
@@ -129,6 +130,36 @@ test('a policy object that fails at either step, or chooses a stranger, fails th
     expect(error.message).toMatch(message);
   }
   expect(await broken({ name: 'p', prepare: () => none })).toMatchObject({ code: 'NO_ENDPOINT' });
+});
+
+test('a policy object that goes on choosing who is gone fails the call', async () => {
+  const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
+  const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
+  runtime.transport = network.transport;
+  for (const host of ['a', 'b']) network.server(`http://${host}`);
+  let host = 'a';
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: async () => ({ kind: 'bound', endpoints: [{ address: `http://${host}` }], ttlMs: 100 }),
+    },
+  });
+  let first: Candidate | undefined;
+  const policy: Policy = {
+    name: 'first',
+    prepare: ({ candidates }) => {
+      first ??= candidates[0];
+      return () => first;
+    },
+  };
+  const s = clerk.bind('/s', { policy });
+  await (await s.request({ path: '/' })).body.dump();
+  host = 'b';
+  await runtime.advance(1_000);
+  const error = await thrown(s.request({ path: '/' }));
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toContain('none of its candidates');
+  await clerk.destroy();
 });
 
 test('keys of calls are strings; an empty one is a key like others', async () => {
