@@ -238,4 +238,34 @@ describe('down a chain', () => {
     expect(bottom).toBe(3 + 1 + 1);
     expect(codes).toEqual(['STATUS', 'STATUS', 'STATUS']);
   });
+
+  test('a circle of calls ends with the time of the first one', async () => {
+    const url = await registry();
+    const inner = clerkAt(url);
+    let runs = 0;
+    const next = (name: string): RequestListener => {
+      return (_request, response) => {
+        runs++;
+        void setTimeout(10)
+          .then(() => inner.bind(name).text('/', { kind: 'idempotent', method: 'PUT' }))
+          .then(
+            (text) => response.end(text),
+            () => response.writeHead(503).end(),
+          );
+      };
+    };
+    await service('/shop/a', url, next('/shop/b'));
+    await service('/shop/b', url, next('/shop/a'));
+    const outer = clerkAt(url).bind('/shop/a', { timeoutMs: 700 });
+    await outer.ready();
+    const call = outer.text('/', { kind: 'idempotent', method: 'PUT' });
+    await expect(call).rejects.toMatchObject({ name: 'ClerkError' });
+    await setTimeout(800);
+    const ended = runs;
+    await setTimeout(500);
+    // Each round takes 10 ms at least, and nothing goes on when the time is over.
+    expect(runs).toBe(ended);
+    expect(runs).toBeGreaterThan(2);
+    expect(runs).toBeLessThan(150);
+  });
 });
