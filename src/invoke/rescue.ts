@@ -90,17 +90,14 @@ export class Rescue {
       attempt.stage = 'waiting';
     }
     const { stage } = attempt;
-    if (this.#rivalry?.outlives(attempt, now) === true) {
-      site.health.failed(attempt.candidate, evidenceOf(stage), attempt.beganAt, now);
-      this.#note(attempt, 'failure', error, now);
-      return;
-    }
     if (stage === 'waiting' && !this.#withdrawn && attempt.channel.nextAddress(attempt.address)) {
       this.#redial(attempt, now);
       return;
     }
     site.health.failed(attempt.candidate, evidenceOf(stage), attempt.beganAt, now);
+    const isAlone = this.#rivalry?.outlives(attempt, now) !== true;
     this.#note(attempt, 'failure', error, now);
+    if (!isAlone) return;
     // Once the program has the head and part of the body, this is how it learns that the rest is lost.
     if (call.accepted && !call.whole) call.settle(this.#trip.brokenOff(codeOf(error), error));
     else this.#moveOn();
@@ -119,7 +116,7 @@ export class Rescue {
       else call.settle(this.#trip.late());
       return;
     }
-    if (this.#rivalry?.expire(now, (late) => this.#giveUp(late, 'ATTEMPT_TIMEOUT', now)) === true) return;
+    if (this.#rivalry?.expire(now, (late) => this.#lateBesides(late, now)) === true) return;
     const { attempt } = call;
     if (attempt === undefined || attempt.abandoned || attempt.stage === 'answered') {
       site.wheel.set(call, call.deadlineAt);
@@ -255,14 +252,29 @@ export class Rescue {
     attempt.abandon(error);
   }
 
+  /** One of two attempts is late: it goes on at its next address, or the other one goes on alone. */
+  #lateBesides(attempt: Attempt, now: number): void {
+    const isWaiting = attempt.stage === 'waiting';
+    if (isWaiting && isQueued(attempt.candidate, this.#call.site)) {
+      this.#rivalry?.drops(attempt);
+    } else if (isWaiting && attempt.channel.nextAddress(attempt.address)) {
+      attempt.abandon(new Error('The address did not let anybody in'));
+      this.#redial(attempt, now);
+    } else {
+      this.#rivalry?.outlives(attempt, now);
+      this.#giveUp(attempt, 'ATTEMPT_TIMEOUT', now);
+    }
+  }
+
   /** The same attempt once more, at the channel's next address. */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
     const { candidate, channel, number, chosen, repeatable, paid } = attempt;
     const again = new Attempt(call, candidate, channel, number, chosen, now, repeatable, paid);
     attempt.paid = false;
-    call.attempt = again;
+    if (this.#rivalry?.replaces(attempt, again) !== true) call.attempt = again;
     call.site.wheel.set(call, Math.min(now + call.window.limitAt(now), call.deadlineAt));
+    this.#rivalry?.waits(now);
     channel.dispatch(call.wire(now), again, call.kind === 'once');
     again.taken = true;
   }

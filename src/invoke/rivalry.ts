@@ -49,29 +49,37 @@ export class Rivalry {
   /**
    * The call's time on the wheel has come.
    *
-   * @param giveUp - ends an attempt that took too long
+   * @param onLate - one of two is over its limit: it is replaced, or dropped
    * @returns whether that was all; else the attempt under way is the only one, and its limit has come
    */
-  expire(now: number, giveUp: (attempt: Attempt) => void): boolean {
+  expire(now: number, onLate: (attempt: Attempt) => void): boolean {
     const call = this.#call;
-    const { attempt } = call;
-    if (attempt === undefined) return false;
+    if (call.attempt === undefined) return false;
     if (now >= this.#beginsAt) this.#begin(now);
+    for (const one of [this.#first, call.attempt])
+      if (this.#first !== undefined && one !== undefined && now >= this.#limitOf(one, now)) onLate(one);
     if (call.settled) return true;
-    const first = this.#first;
-    if (first !== undefined && now >= this.#limitOf(first, now)) {
-      this.#first = undefined;
-      giveUp(first);
-    }
-    const second = call.attempt as Attempt;
-    if (this.#first !== undefined && now >= this.#limitOf(second, now)) {
-      this.#handOn(second);
-      giveUp(second);
-    }
-    const under = call.attempt as Attempt;
-    if (this.#first === undefined && now >= this.#limitOf(under, now)) return false;
+    if (this.#first === undefined && now >= this.#limitOf(call.attempt, now)) return false;
     this.#wait(now);
     return true;
+  }
+
+  /** An attempt goes on as another one, at its endpoint's next address. @returns whether it is not the call's own */
+  replaces(attempt: Attempt, again: Attempt): boolean {
+    if (this.#first !== attempt) return false;
+    this.#first = again;
+    return true;
+  }
+
+  /** Sees to it that both are looked at in time, while both are out. */
+  waits(now: number): void {
+    if (this.#first !== undefined) this.#wait(now);
+  }
+
+  /** One of two is out, and is not to blame. */
+  drops(attempt: Attempt): void {
+    this.#handOn(attempt);
+    this.#end(attempt, 'SUPERSEDED');
   }
 
   /** One of two has failed. @returns whether the other goes on alone */
@@ -119,9 +127,10 @@ export class Rivalry {
     if (!call.settled) this.#wait(now);
   }
 
-  /** Somebody open who was not asked. */
+  /** Somebody open who was not asked; nobody when what is known has run out, since nothing is waited for here. */
   #other({ candidate }: Attempt, now: number): Reachable | undefined {
     const { site, wish } = this.#call;
+    if (!site.isWarm(now)) return undefined;
     const tried = new Set([...this.#trip.tried, candidate.endpoint.id]);
     const other = site.chooseOther(now, wish, tried);
     return other?.status === 'open' && site.health.admits(other, now) ? other : undefined;
