@@ -25,11 +25,10 @@ const service = { minMs: 1, maxMs: 5 };
 const names = ['a', 'b', 'c'];
 
 /** Ways that are compared, ours first. @param {{ quick: boolean }} context */
-export const contenders = ({ quick }) =>
-  [
-    ...['world-clerk', 'world-p2c', 'world-cockatiel', 'world-grpc', 'world-moleculer'],
-    ...(quick ? [] : ['world-balanced-retry', 'world-balanced']),
-  ];
+export const contenders = ({ quick }) => [
+  ...['world-clerk', 'world-p2c', 'world-cockatiel', 'world-grpc', 'world-moleculer'],
+  ...(quick ? [] : ['world-balanced-retry', 'world-balanced']),
+];
 
 /**
  * All trials of one fault: some for each way, in turn. Run once, however many rows look at them.
