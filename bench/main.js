@@ -29,8 +29,9 @@ import * as p6 from './rows/p6.js';
 import * as p7 from './rows/p7.js';
 import * as p8 from './rows/p8.js';
 import * as p9 from './rows/p9.js';
+import * as storm from './rows/storm.js';
 
-const rows = [p1, p1b, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17];
+const rows = [p1, p1b, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, storm];
 
 const { values } = parseArgs({
   options: {

@@ -90,7 +90,7 @@ export async function slowRow(context, { id, replicas, seconds, goals }) {
     verdicts,
     details: Object.fromEntries(results.map(({ way, ...rest }) => [way, rest])),
     notes: [
-      `${id}: ${short}A client begins knowing nothing, and what it learns of the slow replica counts. Moleculer’s Latency strategy measures its nodes by pings, which the slow replica answers as fast as the others, and keeps to the first of its list that is below 10 ms: where it sends its calls is luck.`,
+      `${id}: ${short}A client begins knowing nothing, and what it learns of the slow replica counts. Moleculer’s Latency strategy measures its nodes by pings, which the slow replica answers as fast as the others, and it takes the first one it looks at that pings below 10 ms, of three the same one each time: where it sends its calls is luck.`,
       ...(disturbed
         ? [
             `${id}: the machine was held up during the run without a slow replica (its p99 is over three times the slowest answer), so the p99s prove little.`,

@@ -9,6 +9,6 @@ export const run = (context) =>
   slowRow(context, {
     id,
     replicas: 10,
-    seconds: { quick: [2, 4], full: [4, 12] },
+    seconds: { quick: [2, 4], full: [3, 10] },
     goals: { ms: 7 },
   });
