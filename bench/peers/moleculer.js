@@ -31,11 +31,12 @@ export async function moleculer(urls) {
   });
   await broker.start();
   // Gossip finds one node a second, by chance; whoever measures need not wait for that.
+  const { tx } = /** @type {any} */ (broker.transit);
   const known = () => broker.registry.actions.get('orders.get')?.endpoints.length ?? 0;
   const patienceEnds = performance.now() + 20_000;
   while (known() < urls.length) {
     if (performance.now() > patienceEnds) throw new Error(`Moleculer has found ${known()} of ${urls.length}`);
-    /** @type {any} */ (broker.transit?.tx).sendGossipRequest();
+    tx.sendGossipRequest();
     await sleep(50);
   }
   const call = () =>
