@@ -8,17 +8,15 @@ const rate = 300;
 const usual = { minMs: 1, maxMs: 5 };
 const slow = { minMs: 200 };
 
-/** Ways that are compared, ours first. */
-const ways = {
-  quick: ['world-clerk', 'world-p2c', 'world-cockatiel', 'world-grpc', 'world-moleculer'],
-  full: ['world-balanced-retry', 'world-in-turn'],
-};
+/** Ways that are compared in every run, ours first. */
+const ways = ['world-clerk', 'world-p2c', 'world-cockatiel', 'world-grpc', 'world-moleculer'];
 
 /**
  * @typedef {object} SlowRow
  * @property {string} id
  * @property {number} replicas
  * @property {{ quick: [number, number], full: [number, number] }} seconds - without and with the slow one
+ * @property {string[]} besides - ways that only a full run has
  * @property {{ times?: number, ms?: number, slowShare?: number, largestShare?: number }} goals - `times`: the p99 over that without the slow one
  */
 
@@ -27,10 +25,10 @@ const ways = {
  * @param {SlowRow} row
  * @returns {Promise<import('./context.js').RowResult>}
  */
-export async function slowRow(context, { id, replicas, seconds, goals }) {
+export async function slowRow(context, { id, replicas, seconds, besides, goals }) {
   const [secondsWithout, secondsWith] = seconds[context.quick ? 'quick' : 'full'];
   const results = [];
-  for (const way of [...ways.quick, ...(context.quick ? [] : ways.full)]) {
+  for (const way of [...ways, ...(context.quick ? [] : besides)]) {
     const without = await load(context, way, { replicas, seconds: secondsWithout, isSlow: false });
     const withSlow = await load(context, way, { replicas, seconds: secondsWith, isSlow: true });
     results.push({ way, without, withSlow });

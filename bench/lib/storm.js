@@ -1,7 +1,8 @@
 /**
  * One storm: three replicas of fixed capacity, some client processes that together offer 80 % of it whatever becomes of
  * their calls, and a while in which every request takes ten times as long. A call is good if it is answered within the
- * clerk's default deadline, and prompt if within a second; it counts in the second in which it was due.
+ * clerk's default deadline, and prompt if within a second; it counts in the second in which it was due. The load goes on
+ * for a while after the last second that counts, so that its end does not help anybody to recover.
  */
 import { Child } from './children.js';
 import { now, sleep } from './clock.js';
@@ -15,6 +16,7 @@ const slower = 10;
 const goodMs = 10_000;
 const promptMs = 1_000;
 const clients = 2;
+const beyondSeconds = 8;
 export const offered = 0.8 * ((replicas.length * workers * 1_000) / serviceMs);
 
 /**
@@ -23,7 +25,7 @@ export const offered = 0.8 * ((replicas.length * workers * 1_000) / serviceMs);
  * @property {number[]} prompt
  * @property {number[]} sent - requests that arrived, by the second
  * @property {{ before: number, during: number, after: number }} goodput - a second; `after`: in the last five
- * @property {number} recoveryMs - from healing to the begin of two seconds with 99 % of the goodput before; Infinity for never
+ * @property {number} recoveryMs - from healing to the begin of the first second that has 99 % of the goodput before, as all from there on have together; Infinity for never
  * @property {number} promptMs - the same of prompt calls
  * @property {number} ratio - sent to offered, over all seconds
  * @property {number} wasted - answers nobody waited for
@@ -55,7 +57,7 @@ export async function storm(way, subject, { before, during, after }) {
       callers.map((caller, i) =>
         caller.ask('open', {
           rate: offered / clients,
-          seconds: total,
+          seconds: total + beyondSeconds,
           limitMs: goodMs + 500,
           startAt: startAt + (i * 1_000) / offered,
         }),
@@ -74,6 +76,7 @@ export async function storm(way, subject, { before, during, after }) {
     for (const { due, ms, failure } of await calling)
       for (let i = 0; i < due.length; i++) {
         const second = Math.floor((due[i] - startAt) / 1_000);
+        if (second >= total) break;
         const code = failure[i] || (ms[i] > goodMs ? 'too late' : '');
         if (code !== '') codes[code] = (codes[code] ?? 0) + 1;
         else good[second]++;
@@ -84,7 +87,8 @@ export async function storm(way, subject, { before, during, after }) {
     const usual = mean(good.slice(0, before));
     const recovery = (/** @type {number[]} */ counts) => {
       const healed = counts.slice(before + during);
-      const second = healed.findIndex((count, i) => count >= 0.99 * usual && healed[i + 1] >= 0.99 * usual);
+      const enough = 0.99 * usual;
+      const second = healed.findIndex((count, i) => count >= enough && mean(healed.slice(i)) >= enough);
       return second === -1 ? Infinity : second * 1_000;
     };
     return {
@@ -110,5 +114,5 @@ export async function storm(way, subject, { before, during, after }) {
   }
 }
 
-/** @param {number[]} counts */
+/** @param {readonly number[]} counts */
 const mean = (counts) => counts.reduce((sum, count) => sum + count, 0) / counts.length;

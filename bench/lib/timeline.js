@@ -91,8 +91,9 @@ export function stormPlot(title, subtitle, storms, offered) {
       ours: one.ours,
       points: of(one).map((count, i) => [fromMs + (i + 0.5) * 1_000, count]),
     }));
-    const step = highest([{ runs }]) > 600 ? 200 : 100;
-    const end = Math.ceil(highest([{ runs }]) / step) * step;
+    const most = highest([{ runs }]);
+    const step = [100, 200, 500, 1_000].find((size) => most <= 6 * size) ?? 2_000;
+    const end = Math.ceil(most / step) * step;
     return { title: name, healedAt, runs, end, step, label: String, level: { at: offered, name: 'offered' } };
   };
   return curvesPlot(title, subtitle, {
@@ -216,8 +217,10 @@ function marks(x, top, height, healedAt) {
 
 function seconds(x, fromMs, toMs, y) {
   const shapes = [];
+  const every = toMs - fromMs > 20_000 ? 5 : 1;
   for (let s = Math.ceil(fromMs / 1_000); s <= toMs / 1_000; s++) {
     shapes.push(line(x(s * 1_000), y, x(s * 1_000), y + 4, colours.muted));
+    if (s % every !== 0) continue;
     shapes.push(text(x(s * 1_000), y + 16, `${s} s`, { size: 10, fill: colours.muted, anchor: 'middle' }));
   }
   return shapes;

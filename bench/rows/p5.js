@@ -10,5 +10,6 @@ export const run = (context) =>
     id,
     replicas: 3,
     seconds: { quick: [2, 4], full: [8, 20] },
+    besides: ['world-balanced-retry', 'world-in-turn'],
     goals: { times: 1.3, slowShare: 0.002, largestShare: 0.6 },
   });

@@ -12,7 +12,7 @@ export const title = 'slow-down at 80 % of capacity, then healed';
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const seconds = context.quick ? { before: 3, during: 8, after: 13 } : { before: 4, during: 20, after: 16 };
+  const seconds = context.quick ? { before: 3, during: 8, after: 12 } : { before: 3, during: 20, after: 13 };
   const ours = {
     title: titles['world-clerk'],
     ...(await one(context, 'world-clerk', context.subject, seconds)),
