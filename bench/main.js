@@ -25,11 +25,13 @@ import * as p2 from './rows/p2.js';
 import * as p3 from './rows/p3.js';
 import * as p4 from './rows/p4.js';
 import * as p5 from './rows/p5.js';
+import * as p6 from './rows/p6.js';
 import * as p7 from './rows/p7.js';
 import * as p8 from './rows/p8.js';
 import * as p9 from './rows/p9.js';
+import * as storm from './rows/storm.js';
 
-const rows = [p1, p1b, p2, p3, p4, p5, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17];
+const rows = [p1, p1b, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, storm];
 
 const { values } = parseArgs({
   options: {
@@ -70,7 +72,7 @@ const context = new Context({ quick: values.quick, seed: Number(values.seed), su
 const began = performance.now();
 const [loadBefore] = loadavg();
 const seconds = () => (performance.now() - began) / 1_000;
-const limitSeconds = values.quick ? 300 : 1_200;
+const limitSeconds = values.quick ? 480 : 2_100;
 const timeIsUp = new Promise((_, reject) => {
   setTimeout(() => reject(new Error(`time was up after ${limitSeconds} s`)), limitSeconds * 1_000).unref();
 });

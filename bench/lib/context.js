@@ -19,6 +19,20 @@ import { Child } from './children.js';
  * @property {string[]} [notes]
  */
 
+/**
+ * The processes that replicas live in, and how each is addressed.
+ *
+ * @typedef {keyof typeof speeches} Speech
+ */
+const speeches = {
+  http: { file: './server.js', address: (port) => `http://127.0.0.1:${port}` },
+  grpc: { file: '../peers/grpc-server.js', address: (port) => `127.0.0.1:${port}` },
+  moleculer: {
+    file: '../peers/moleculer-server.js',
+    address: (port, replica) => `tcp://127.0.0.1:${port}/${replica}`,
+  },
+};
+
 /** One run. */
 export class Context {
   /** @param {{ quick: boolean, seed: number, subject: string | undefined }} options */
@@ -38,13 +52,15 @@ export class Context {
   /**
    * Starts one server process with some replicas in it.
    *
-   * @param {import('./server.js').ReplicaInit[]} replicas
+   * @param {import('./replica.js').ReplicaInit[]} replicas
+   * @param {Speech} [speech]
    */
-  async serve(replicas) {
-    const child = new Child('./server.js');
+  async serve(replicas, speech = 'http') {
+    const { file, address } = speeches[speech];
+    const child = new Child(file);
     try {
       const ports = /** @type {number[]} */ (await child.ask('listen', { replicas, seed: this.seed }));
-      return { child, ports, origins: ports.map((port) => `http://127.0.0.1:${port}`) };
+      return { child, ports, origins: ports.map((port, i) => address(port, replicas[i].replica)) };
     } catch (error) {
       await child.end();
       throw error;

@@ -4,15 +4,14 @@
  */
 import { createServer } from 'node:http';
 import { answering } from './children.js';
+import { Replica } from './replica.js';
 import { seeded } from './stats.js';
 
-/** @typedef {{ replica: string, port?: number, minMs?: number, maxMs?: number }} ReplicaInit */
-
-/** @type {Map<string, { received: number, minMs: number, maxMs: number }>} */
+/** @type {Map<string, Replica>} */
 const replicas = new Map();
 
 answering({
-  /** @param {{ replicas: ReplicaInit[], seed: number }} input */
+  /** @param {{ replicas: import('./replica.js').ReplicaInit[], seed: number }} input */
   async listen({ replicas: list, seed }) {
     const random = seeded(seed);
     return Promise.all(list.map((init) => start(init, random)));
@@ -21,30 +20,19 @@ answering({
 });
 
 /**
- * @param {ReplicaInit} init
+ * @param {import('./replica.js').ReplicaInit} init
  * @param {() => number} random
  * @returns {Promise<number>} the port
  */
-function start({ replica, port = 0, minMs = 0, maxMs = minMs }, random) {
-  const state = { received: 0, minMs, maxMs };
-  replicas.set(replica, state);
-  const body = Buffer.from(
-    JSON.stringify({
-      order: 7,
-      customer: 'c-1024',
-      total: 12.5,
-      currency: 'EUR',
-      items: ['pen', 'ink'],
-      replica,
-    }),
-  );
+function start(init, random) {
+  const { port = 0 } = init;
+  const replica = new Replica(init, random);
+  replicas.set(init.replica, replica);
+  const body = Buffer.from(JSON.stringify(replica.answer));
   const head = { 'content-type': 'application/json', 'content-length': body.length };
   const server = createServer((request, response) => {
     if (!request.url?.startsWith('/orders/')) return void response.writeHead(404).end();
-    state.received++;
-    const answer = () => response.writeHead(200, head).end(request.method === 'HEAD' ? undefined : body);
-    if (state.maxMs === 0) answer();
-    else setTimeout(answer, state.minMs + Math.floor(random() * (state.maxMs - state.minMs + 1)));
+    replica.serve(() => response.writeHead(200, head).end(request.method === 'HEAD' ? undefined : body));
   });
   server.keepAliveTimeout = 60_000;
   return new Promise((resolve, reject) => {

@@ -61,6 +61,75 @@ export function latencyPlot(title, subtitle, { runs, fromMs, toMs, healedAt }) {
  * @param {{ panels: { title: string, healedAt: number, runs: ShareRun[] }[], fair: number, fromMs: number, toMs: number }} data
  */
 export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
+  const end = Math.max(0.6, Math.ceil(highest(panels) * 5) / 5);
+  return curvesPlot(title, subtitle, {
+    panels: panels.map((panel) => ({
+      ...panel,
+      end,
+      step: 0.2,
+      label: (share) => `${Math.round(share * 100)} %`,
+      level: { at: fair, name: 'fair' },
+    })),
+    fromMs,
+    toMs,
+  });
+}
+
+/**
+ * What became of calls, and what was sent for them, by the second.
+ *
+ * @param {string} title
+ * @param {string} subtitle
+ * @param {(import('./storm.js').Storm & { title: string, ours: boolean })[]} storms - equally long
+ * @param {number} offered - calls a second
+ */
+export function stormPlot(title, subtitle, storms, offered) {
+  const [{ fromMs, toMs, healedAt }] = storms;
+  const panel = (name, of) => {
+    const runs = storms.map((one) => ({
+      title: one.title,
+      ours: one.ours,
+      points: of(one).map((count, i) => [fromMs + (i + 0.5) * 1_000, count]),
+    }));
+    const most = highest([{ runs }]);
+    const step = [100, 200, 500, 1_000].find((size) => most <= 6 * size) ?? 2_000;
+    const end = Math.ceil(most / step) * step;
+    return { title: name, healedAt, runs, end, step, label: String, level: { at: offered, name: 'offered' } };
+  };
+  return curvesPlot(title, subtitle, {
+    panels: [
+      panel('Calls answered, by the second in which they were due', ({ good }) => good),
+      panel('Calls answered within one second', ({ prompt }) => prompt),
+      panel('Requests that arrived at the replicas, a second', ({ sent }) => sent),
+    ],
+    fromMs,
+    toMs,
+  });
+}
+
+/** @param {{ runs: ShareRun[] }[]} panels */
+const highest = (panels) =>
+  Math.max(...panels.flatMap(({ runs }) => runs.flatMap(({ points }) => points.map(([, value]) => value))));
+
+/**
+ * @typedef {object} Curves
+ * @property {string} title
+ * @property {number} healedAt
+ * @property {ShareRun[]} runs
+ * @property {number} end - of the scale, which begins at 0
+ * @property {number} step
+ * @property {(value: number) => string} label
+ * @property {{ at: number, name: string }} level - drawn as a dashed line
+ */
+
+/**
+ * Panels with a curve for each way of calling.
+ *
+ * @param {string} title
+ * @param {string} subtitle
+ * @param {{ panels: Curves[], fromMs: number, toMs: number }} data
+ */
+function curvesPlot(title, subtitle, { panels, fromMs, toMs }) {
   const height = 170;
   const x = linear(fromMs, toMs, left, width - right);
   const peers = [
@@ -68,49 +137,53 @@ export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
     ['#b45309', '6 3'],
     ['#7c3aed', '2 3'],
     ['#0f766e', '8 3 2 3'],
+    ['#be185d', '10 4'],
+    ['#65a30d', '4 2 1 2'],
   ];
-  const highest = Math.max(
-    ...panels.flatMap(({ runs }) => runs.flatMap(({ points }) => points.map(([, share]) => share))),
-  );
-  const end = Math.max(0.6, Math.ceil(highest * 5) / 5);
+  const style = (runs, i) =>
+    runs[i].ours
+      ? [colours.ours, '']
+      : peers[runs.slice(0, i).filter((run) => !run.ours).length % peers.length];
   const shapes = [];
-  let top = 128;
-  panels.forEach(({ title: name, healedAt, runs }, index) => {
+  let at = 24;
+  let row = 76;
+  panels[0].runs.forEach((run, i) => {
+    const [stroke, dash] = style(panels[0].runs, i);
+    const wide = 60 + run.title.length * 6.6;
+    if (at > 24 && at + wide > width) {
+      at = 24;
+      row += 20;
+    }
+    shapes.push(
+      curve(
+        [
+          [at, row],
+          [at + 26, row],
+        ],
+        stroke,
+        2.5,
+        dash,
+      ),
+      text(at + 32, row + 4, run.title, { weight: run.ours ? 600 : 400 }),
+    );
+    at += wide;
+  });
+  let top = row + 52;
+  for (const { title: name, healedAt, runs, end, step, label, level } of panels) {
     const y = linear(0, end, top + height, top);
-    const style = (i) =>
-      runs[i].ours ? [colours.ours, ''] : peers[runs.slice(0, i).filter((run) => !run.ours).length % 4];
-    if (index === 0) {
-      let at = 24;
-      runs.forEach((run, i) => {
-        const [stroke, dash] = style(i);
-        shapes.push(
-          curve(
-            [
-              [at, 76],
-              [at + 26, 76],
-            ],
-            stroke,
-            2.5,
-            dash,
-          ),
-          text(at + 32, 80, run.title, { weight: run.ours ? 600 : 400 }),
-        );
-        at += 60 + run.title.length * 6.6;
-      });
-    }
     shapes.push(...heading(name, '', top, false));
-    for (let tick = 0; tick <= end + 1e-9; tick += 0.2) {
+    for (let tick = 0; tick <= end + 1e-9; tick += step) {
       shapes.push(line(left, y(tick), width - right, y(tick), colours.line));
-      shapes.push(text(left - 8, y(tick) + 4, `${Math.round(tick * 100)} %`, axis));
+      shapes.push(text(left - 8, y(tick) + 4, label(tick), axis));
     }
-    shapes.push(line(left, y(fair), width - right, y(fair), colours.goal, { dash: '4 3' }));
-    shapes.push(text(left + 4, y(fair) - 4, 'fair', { size: 10, fill: colours.goal }));
+    shapes.push(line(left, y(level.at), width - right, y(level.at), colours.goal, { dash: '4 3' }));
+    shapes.push(text(left + 4, y(level.at) - 4, level.name, { size: 10, fill: colours.goal }));
     shapes.push(...marks(x, top, height, healedAt));
     runs.forEach(({ points, ours }, i) => {
-      const [stroke, dash] = style(i);
+      const [stroke, dash] = style(runs, i);
       shapes.push(
         curve(
-          points.map(([at, share]) => [x(at), y(share)]),
+          points.map(([moment, value]) => [x(moment), y(value)]),
           stroke,
           ours ? 2.5 : 1.6,
           dash,
@@ -118,7 +191,7 @@ export function sharePlot(title, subtitle, { panels, fair, fromMs, toMs }) {
       );
     });
     top += height + 52;
-  });
+  }
   shapes.push(...seconds(x, fromMs, toMs, top - 52));
   return drawing(width, top - 12, title, subtitle, shapes);
 }
@@ -144,8 +217,10 @@ function marks(x, top, height, healedAt) {
 
 function seconds(x, fromMs, toMs, y) {
   const shapes = [];
+  const every = toMs - fromMs > 20_000 ? 5 : 1;
   for (let s = Math.ceil(fromMs / 1_000); s <= toMs / 1_000; s++) {
     shapes.push(line(x(s * 1_000), y, x(s * 1_000), y + 4, colours.muted));
+    if (s % every !== 0) continue;
     shapes.push(text(x(s * 1_000), y + 16, `${s} s`, { size: 10, fill: colours.muted, anchor: 'middle' }));
   }
   return shapes;

@@ -5,6 +5,7 @@
  */
 import { Child } from './children.js';
 import { now, sleep } from './clock.js';
+import { speechOf } from './ways.js';
 
 /** @typedef {'kill' | 'stop'} Fault */
 
@@ -24,10 +25,10 @@ const service = { minMs: 1, maxMs: 5 };
 const names = ['a', 'b', 'c'];
 
 /** Ways that are compared, ours first. @param {{ quick: boolean }} context */
-export const contenders = ({ quick }) =>
-  quick
-    ? ['world-clerk', 'world-p2c']
-    : ['world-clerk', 'world-p2c', 'world-balanced-retry', 'world-balanced'];
+export const contenders = ({ quick }) => [
+  ...['world-clerk', 'world-p2c', 'world-cockatiel', 'world-grpc', 'world-moleculer'],
+  ...(quick ? [] : ['world-balanced-retry', 'world-balanced']),
+];
 
 /**
  * All trials of one fault: some for each way, in turn. Run once, however many rows look at them.
@@ -58,10 +59,11 @@ export const trials = (context, fault) =>
  */
 async function trial(context, fault, way) {
   const [before, during, after] = context.quick ? [1_000, 1_500, 3_000] : [2_000, 3_000, 5_000];
+  const speech = speechOf(way);
   const servers = [];
   const client = new Child('./client.js');
   try {
-    for (const replica of names) servers.push(await context.serve([{ replica, ...service }]));
+    for (const replica of names) servers.push(await context.serve([{ replica, ...service }], speech));
     const origins = servers.map(({ origins: [origin] }) => origin);
     await client.ask('prepare', { way, origins, subject: context.subject });
     await client.ask('closed', { calls: 600, concurrency: 3 });
@@ -82,7 +84,7 @@ async function trial(context, fault, way) {
 
     await sleep(faultAt + during - now());
     if (fault === 'kill')
-      servers[struck] = await context.serve([{ replica: victim, port: ports[0], ...service }]);
+      servers[struck] = await context.serve([{ replica: victim, port: ports[0], ...service }], speech);
     else child.process.kill('SIGCONT');
     const healedAt = now();
 

@@ -166,7 +166,34 @@ export const ways = {
     const call = () => pools[turn++ % pools.length].request(get).then(json);
     return { call, close: () => Promise.all(pools.map((pool) => pool.close())) };
   },
+  // loaded only where they call, so that no other way's process carries them
+  'world-cockatiel': async (origins) => {
+    const { cockatiel } = await import('../peers/cockatiel.js');
+    const peer = cockatiel(undici, origins, connections);
+    return { call: () => peer.request(get, json), close: peer.close };
+  },
+  'world-grpc': async (addresses) => (await import('../peers/grpc.js')).grpc(addresses),
+  'world-moleculer': async (urls) => (await import('../peers/moleculer.js')).moleculer(urls),
+  'world-loop': (origins) => {
+    const pools = origins.map((origin) => new Pool(origin, { connections }));
+    let turn = 0;
+    const call = async () => {
+      for (let tries = 1; ; tries++) {
+        try {
+          const pool = pools[turn++ % pools.length];
+          return await json(await pool.request({ ...get, signal: AbortSignal.timeout(1_000) }));
+        } catch (error) {
+          if (tries === 3) throw error;
+        }
+      }
+    };
+    return { call, close: () => Promise.all(pools.map((pool) => pool.close())) };
+  },
 };
+
+/** What the replicas must speak for a way. @param {string} way @returns {import('./context.js').Speech} */
+export const speechOf = (way) =>
+  way === 'world-grpc' ? 'grpc' : way === 'world-moleculer' ? 'moleculer' : 'http';
 
 /** How each way is called in tables and plots. */
 export const titles = {
@@ -190,6 +217,10 @@ export const titles = {
   'world-balanced': 'BalancedPool',
   'world-balanced-retry': 'BalancedPool + retry interceptor',
   'world-in-turn': 'Pools in turn',
+  'world-cockatiel': 'cockatiel over Pools in turn',
+  'world-grpc': 'grpc-js round_robin',
+  'world-moleculer': 'Moleculer Latency',
+  'world-loop': 'naive retry loop over Pools',
 };
 
 /** Whether a way is ours. @param {string} way */
