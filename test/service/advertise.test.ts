@@ -230,7 +230,7 @@ test('draining: nobody new, then the time of those who do not know yet, then tho
   const ad = await advertising.advertise({ ...orders, address: server });
   const words = heard(ad);
   const responses = [new EventEmitter(), new EventEmitter()];
-  for (const response of responses) server.emit('request', {}, response);
+  for (const response of responses) server.emit('request', { headers: {} }, response);
   const drained = ad.drain();
   await runtime.advance(0);
   expect(ad.state).toBe('draining');
@@ -255,7 +255,7 @@ test('draining ends in time, whatever is still in flight and wherever the regist
     address: () => ({ address: '127.0.0.1', port: 3001 }),
   });
   const ad = await advertising.advertise({ ...orders, address: server, drainMs: 7_000 });
-  server.emit('request', {}, new EventEmitter());
+  server.emit('request', { headers: {} }, new EventEmitter());
   registry.hangs = true;
   const drained = ad.drain();
   await runtime.advance(6_999);
