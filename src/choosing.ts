@@ -2,13 +2,17 @@
  * Who is chosen from, and how: the endpoints that fit the binding, and a picker of its policy over them. Prepared when
  * the endpoints or their health change, not per call.
  */
-import type { Reachable } from './core/candidate.js';
+import type { Candidate, Reachable } from './core/candidate.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
-import type { Picker, Policy, PolicyFunction, PolicyWord } from './core/policy.js';
+import type { Picker, Policy, PolicyFunction, PolicyWord, Roster } from './core/policy.js';
 import type { BindConfig } from './config.js';
+import { Member } from './health/member.js';
+import { busyPending } from './select/busy.js';
+import { rankedFirst } from './select/part.js';
 import { policyOf } from './select/policy-of.js';
 import { fitting } from './select/version.js';
 import type { Target } from './target.js';
+import { Width } from './select/width.js';
 
 /** Candidates prepared for choosing. */
 export interface Prepared {
@@ -16,6 +20,8 @@ export interface Prepared {
   readonly all: readonly Reachable[];
   /** Those that are chosen from. */
   readonly eligible: readonly Reachable[];
+  /** Those that could be as well and are left to other clerks, the fleet being large. */
+  readonly spared: ReadonlySet<Candidate>;
   readonly pick: Picker;
 }
 
@@ -28,7 +34,10 @@ export class Choosing {
   /** See {@link Policy.races}. */
   races = false;
   readonly #context: { now: number; random: () => number; affinity: string | undefined };
+  readonly #width: Width;
   #policy: Policy | undefined;
+  /** Another of the same word, where only some have TLS: what one remembers of everybody is no use for some. */
+  #securePolicy: Policy | undefined;
   #policyFrom: string | undefined;
   #madeFor = -1;
   #any: Prepared = nothing;
@@ -40,6 +49,7 @@ export class Choosing {
     this.#target = target;
     this.#config = config;
     this.#context = { now: 0, random: () => clock.random(), affinity: undefined };
+    this.#width = new Width(config.subset);
     const { name, policy, affinity, version } = config;
     if (policy !== undefined) this.#use(policyOf(policy));
     if (version !== undefined) fitting([], version);
@@ -55,36 +65,69 @@ export class Choosing {
     const { table } = this.#target;
     if (this.#madeFor !== table.version) {
       this.#madeFor = table.version;
-      this.#any = this.#prepare(table.members);
+      this.#any = this.#prepare(table.members, false);
       this.#secure = undefined;
     }
     if (!secure) return this.#any;
-    return (this.#secure ??= this.#prepare(table.members.filter((member) => member.secure !== undefined)));
+    if (this.#secure === undefined) {
+      const some = table.members.filter((member) => member.secure !== undefined);
+      this.#secure = some.length === table.members.length ? this.#any : this.#prepare(some, true);
+    }
+    return this.#secure;
   }
 
   /** A picker among some of all. */
-  among(all: readonly Reachable[], candidates: readonly Reachable[]): Picker {
-    return this.#policyNow().prepare({ candidates, all, standpoint: this.#target.shared.standpoint });
+  among(all: readonly Reachable[], candidates: readonly Reachable[], secure: boolean): Picker {
+    const { standpoint } = this.#target.shared;
+    return this.#picker({ candidates, all, standpoint }, secure && this.#secure !== this.#any);
   }
 
-  /** Lets a picker choose. @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws */
+  /**
+   * Lets a picker choose.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or chooses what is no endpoint of the service
+   */
   pick(pick: Picker, now: number, affinity: string | undefined): Reachable | undefined {
     const context = this.#context;
     context.now = now;
     context.affinity = affinity;
+    let chosen: unknown;
     try {
-      return pick(context) as Reachable | undefined;
+      chosen = pick(context);
     } catch (error) {
-      const { name } = this.#config;
-      if (isClerkError(error))
-        throw new ClerkError(error.code, `${name}: ${error.message}`, { cause: error.cause ?? error });
-      throw new ClerkError('CONFIG_INVALID', `The policy of ${name} threw: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      throw this.#broken(error);
     }
+    if (chosen === undefined) return undefined;
+    if (!(chosen instanceof Member) || !chosen.present)
+      throw this.#broken(
+        new TypeError('it chose what is none of its candidates; choose one of them, or undefined for none'),
+      );
+    if (chosen.pending >= busyPending && this.#width.isNarrow) this.#widen(now);
+    return chosen;
   }
 
-  #prepare(members: readonly Reachable[]): Prepared {
+  #broken(error: unknown): ClerkError {
+    const { name } = this.#config;
+    if (isClerkError(error))
+      return new ClerkError(error.code, `${name}: ${error.message}`, { cause: error.cause ?? error });
+    return new ClerkError('CONFIG_INVALID', `The policy of ${name} failed: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+
+  #picker(roster: Roster, secure: boolean): Picker {
+    const policy = this.#policyNow(secure);
+    try {
+      const picker: unknown = policy.prepare(roster);
+      if (typeof picker === 'function') return picker as Picker;
+    } catch (error) {
+      throw this.#broken(error);
+    }
+    throw this.#broken(new TypeError(`the prepare of ${policy.name} returned no function`));
+  }
+
+  #prepare(members: readonly Reachable[], secure: boolean): Prepared {
+    const { shared } = this.#target;
     const all = this.#fitting(members);
     const open = all.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : all;
@@ -93,7 +136,24 @@ export class Choosing {
       preferred(usable, ({ endpoint }) => endpoint.state === 'up'),
       ({ endpoint }) => endpoint.weight > 0,
     );
-    return { all, eligible, pick: this.among(all, eligible) };
+    const spared = new Set<Candidate>();
+    const size = this.#width.sizeAt(shared.clock.now());
+    const part = (candidates: readonly Candidate[]): readonly Candidate[] => {
+      const some = rankedFirst(candidates, shared.seed(), size);
+      const used = new Set(some);
+      for (const candidate of candidates) if (!used.has(candidate)) spared.add(candidate);
+      return some;
+    };
+    const roster: Roster = { candidates: eligible, all, standpoint: shared.standpoint };
+    const pick = this.#picker(eligible.length > size ? { ...roster, part } : roster, secure);
+    this.#width.isNarrow = spared.size > 0;
+    const used = spared.size === 0 ? eligible : eligible.filter((candidate) => !spared.has(candidate));
+    return { all, eligible: used, spared, pick };
+  }
+
+  /** Its part of the fleet has more to do than it should: it takes a larger one from the next call on. */
+  #widen(now: number): void {
+    if (this.#width.widen(now)) this.#madeFor = -1;
   }
 
   #fitting(members: readonly Reachable[]): readonly Reachable[] {
@@ -105,7 +165,7 @@ export class Choosing {
   }
 
   /** The program's policy, else the service's own, else the default. */
-  #policyNow(): Policy {
+  #policyNow(secure: boolean): Policy {
     const own = this.#config.policy;
     const word = own === undefined ? (this.#target.answer?.policy ?? 'local-first') : undefined;
     let policy = this.#policy;
@@ -113,8 +173,10 @@ export class Choosing {
       policy = this.#policyNamed(own ?? (word as PolicyWord));
       this.#policyFrom = word;
       this.#use(policy);
+      this.#securePolicy = undefined;
     }
-    return policy;
+    if (!secure || (own !== undefined && typeof own !== 'string')) return policy;
+    return (this.#securePolicy ??= this.#policyNamed(own ?? (word as PolicyWord)));
   }
 
   #use(policy: Policy): void {
@@ -144,4 +206,4 @@ function preferred(
   return some.length > 0 ? some : candidates;
 }
 
-const nothing: Prepared = { all: [], eligible: [], pick: () => undefined };
+const nothing: Prepared = { all: [], eligible: [], spared: new Set(), pick: () => undefined };

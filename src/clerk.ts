@@ -85,6 +85,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
   );
   for (const answer of snapshot?.load() ?? []) lastKnownGood.learn(answer);
   const cached = new Cached(lastKnownGood, { clock, reporter: events, maxNames: defaults.maxNames });
+  let seed: number | undefined;
   const openTransport = config.runtime.transport ?? systemTransport;
   const shared: Shared = {
     config,
@@ -102,6 +103,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     retry,
     standpoint: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
     witness: new Witness({ clock, registry, signal }),
+    // Drawn when it is needed: a small fleet never needs it.
+    seed: () => (seed ??= Math.floor(clock.random() * 2 ** 32)),
     gate,
     signal,
   };

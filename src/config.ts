@@ -42,6 +42,7 @@ export interface BindConfig {
   readonly version: string | undefined;
   readonly policy: PolicyWord | Policy | PolicyFunction | undefined;
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
+  readonly subset: number;
   readonly timeoutMs: number;
   /** Whether the program has set it. */
   readonly tellsTime: boolean;
@@ -57,6 +58,11 @@ export const defaults = Object.freeze({
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
+  /**
+   * Endpoints of a large fleet that one clerk uses. With twelve, one that fails is noticed by one call in twelve at most;
+   * weights and load even out with many more, and a hundred connections are no burden yet. @see Finagle, aperture; gRFC A68
+   */
+  subset: 100,
   /** Names remembered. @see promises C8.3 */
   maxNames: 10_000,
   /** Longest look-up, in ms. */
@@ -112,7 +118,9 @@ const undiciKeys = [
 const laterClerkKeys = ['key', 'tickets'];
 /** Registries by address that are still to come. */
 const laterSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
-const bindKeys = ['version', 'policy', 'affinity', 'timeoutMs', 'kind', 'hedge', 'factory'];
+const bindKeys = ['version', 'policy', 'affinity', 'subset', 'timeoutMs', 'kind', 'hedge', 'factory'];
+/** A smaller part could fail as a whole. */
+const leastSubset = 12;
 const laterBindKeys = ['tickets'];
 
 /**
@@ -178,6 +186,7 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
     version: options.version,
     policy: options.policy,
     affinity: options.affinity,
+    subset: subsetOf(given.subset ?? defaults.subset, `bind('${name}')`),
     timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
     tellsTime: given.timeoutMs !== undefined,
     kind: kindOf(given.kind, `bind('${name}')`),
@@ -288,6 +297,14 @@ function integerOf(value: unknown, least: number, most: number, key: string): nu
       `${key} is ${shown(value)}; it must be an integer from ${String(least)} to ${String(most)}`,
     );
   return value;
+}
+
+function subsetOf(value: unknown, where: string): number {
+  if (value === Infinity || (Number.isInteger(value) && (value as number) >= leastSubset))
+    return value as number;
+  throw refused(
+    `${where} has the subset ${shown(value)}; it must be an integer from ${String(leastSubset)} on, or Infinity for the whole fleet`,
+  );
 }
 
 function textOf(value: unknown, key: string): string | undefined {

@@ -61,12 +61,16 @@ export interface Explanation {
 export function explain(site: BindingSite, config: BindConfig): Explanation {
   const { target } = site;
   const now = site.clock.now();
-  const { all, eligible } = site.roster();
+  const { all, eligible, spared } = site.roster();
+  const [fitting, chosenFrom] = [new Set(all), new Set(eligible)];
   const answer: Answer | undefined = target.answer;
   const leftOut: ExplainedLeftOut[] = [...target.leftOut];
   for (const member of target.table.members) {
-    if (eligible.includes(member)) continue;
-    leftOut.push({ endpoint: member.endpoint, why: whyNot(member, all.includes(member), config) });
+    if (chosenFrom.has(member)) continue;
+    const why = spared.has(member)
+      ? `left to other clerks: this one uses ${String(eligible.length)} of ${String(eligible.length + spared.size)}`
+      : whyNot(member, fitting.has(member), config);
+    leftOut.push({ endpoint: member.endpoint, why });
   }
   return {
     name: config.name,

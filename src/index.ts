@@ -30,7 +30,9 @@ export { roundRobin } from './select/round-robin.js';
 export { loadAware } from './select/load-aware.js';
 export { firstToRespond } from './select/first-to-respond.js';
 export { leastPending } from './select/least-pending.js';
+export { weighted } from './select/weighted.js';
 export { affinity } from './select/affinity.js';
+export { primary } from './select/primary.js';
 export { firstOf } from './registry/first-of.js';
 export { union } from './registry/union.js';
 export { mount } from './registry/mount.js';
@@ -59,7 +61,7 @@ export type {
   Roster,
   Standpoint,
 } from './core/policy.js';
-export type { Candidate } from './core/candidate.js';
+export type { Candidate, Warming } from './core/candidate.js';
 export type { Load, LoadInit, LoadReport } from './core/load-report.js';
 export type { Runtime } from './core/runtime.js';
 export type { Clock, Timer } from './core/clock.js';

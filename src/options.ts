@@ -53,6 +53,13 @@ export interface BindOptions {
   readonly policy?: PolicyWord | Policy | PolicyFunction;
   /** Key that keeps calls together under the policy `affinity`; a function gets the call's path. Default: none. */
   readonly affinity?: string | ((path: string) => string | undefined);
+  /**
+   * Endpoints of a large fleet that this clerk uses, so that it need not keep connections to all: an integer ≥ 12, or
+   * Infinity for all. Each clerk has another part, and all parts together load the fleet evenly; one that is set aside or
+   * leaves is replaced by the next; `local-first` takes so many on this host, in its zone and elsewhere each. Grows while
+   * its endpoints are busy. Nobody is left out by `affinity`, `primary` and a policy of the program. Default 100.
+   */
+  readonly subset?: number;
   /** Time for a call, in ms, > 0 … 2^31 − 1. Default 10,000. */
   readonly timeoutMs?: number;
   /** What a repeat would do. Default: by the method. */

@@ -37,6 +37,8 @@ export interface Shared {
   readonly standpoint: Standpoint;
   /** Tells the registry of endpoints. */
   readonly witness: Witness;
+  /** 32 bits that set this clerk apart from all others: which part of a large fleet it uses. */
+  readonly seed: () => number;
   readonly gate: Gate;
   /** Aborted when the clerk closes. */
   readonly signal: AbortSignal;

@@ -93,15 +93,17 @@ export class BindingSite implements Site {
   }
 
   chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined {
-    const { all } = this.#choosing.prepared(wish.secure);
-    const untried = all.filter(
-      (candidate) => !tried.has(candidate.endpoint.id) && remembers(candidate, wish),
-    );
+    const { all, eligible } = this.#choosing.prepared(wish.secure);
+    const isUntried = (candidate: Reachable): boolean =>
+      !tried.has(candidate.endpoint.id) && remembers(candidate, wish);
+    const untried = all.filter(isUntried);
     const open = untried.filter((candidate) => candidate.status === 'open');
-    for (const tier of [open, untried]) {
+    for (const tier of [eligible.filter(isUntried), open, untried]) {
       const ready = tier.filter((candidate) => this.health.admits(candidate, now));
-      if (ready.length > 0)
-        return this.#choosing.pick(this.#choosing.among(all, ready), now, wish.affinity) ?? ready[0];
+      if (ready.length > 0) {
+        const pick = this.#choosing.among(all, ready, wish.secure);
+        return this.#choosing.pick(pick, now, wish.affinity) ?? ready[0];
+      }
     }
     // All of them refuse and rest: the one that is up first.
     return untried.reduce<Reachable | undefined>(

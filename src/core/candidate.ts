@@ -3,6 +3,14 @@ import type { Endpoint } from './endpoint.js';
 import type { LoadReport } from './load-report.js';
 import type { Channel } from './transport.js';
 
+/** A time in which an endpoint gets less than its share, because it is new or has just come back. Immutable. */
+export interface Warming {
+  /** When it began, on the monotonic clock. */
+  readonly since: number;
+  /** How long it takes, in ms, above 0. */
+  readonly windowMs: number;
+}
+
 /**
  * What choosing reads. Health writes it, selection only reads it.
  */
@@ -17,6 +25,8 @@ export interface Candidate {
   readonly latencyMs: number;
   /** What it last said of its own load, if it did. How old it is, its reader judges. */
   readonly report: LoadReport | undefined;
+  /** Its slow start, also after that is over; undefined when it needs none. */
+  readonly warming: Warming | undefined;
   /** Load: higher is worse. Falls with time while nothing is sent there. */
   load(now: number): number;
 }

@@ -33,6 +33,12 @@ export interface Roster {
   readonly all: readonly Candidate[];
   /** Where this clerk stands. */
   readonly standpoint: Standpoint;
+  /**
+   * Where the fleet is large: those of the candidates that this clerk uses, in the same order. For policies to which a
+   * part is as good as the whole; one that goes by key or by order leaves it alone and sees everybody. Absent where
+   * the fleet is not large. Called while preparing only.
+   */
+  readonly part?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
@@ -60,4 +66,12 @@ export type PolicyFunction = (
 
 /** The rules that have a word of their own. */
 export type PolicyWord =
-  'local-first' | 'random' | 'round-robin' | 'load-aware' | 'least-pending' | 'affinity' | 'first-to-respond';
+  | 'local-first'
+  | 'random'
+  | 'round-robin'
+  | 'load-aware'
+  | 'least-pending'
+  | 'weighted'
+  | 'affinity'
+  | 'primary'
+  | 'first-to-respond';

@@ -1,5 +1,5 @@
 /** One endpoint's health and load as this clerk knows them: plain data, written by the endpoint table only. */
-import type { Channels, Reachable } from '../core/candidate.js';
+import type { Channels, Reachable, Warming } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { LoadReport } from '../core/load-report.js';
 import type { Channel } from '../core/transport.js';
@@ -82,6 +82,7 @@ export class Member implements Reachable {
   /** Whether the registry still names it. */
   present = true;
   report: LoadReport | undefined = undefined;
+  warming: Warming | undefined = undefined;
 
   readonly #good = new Float64Array(slots);
   readonly #bad = new Float64Array(slots);
@@ -184,18 +185,24 @@ export class Member implements Reachable {
 
   /** Counts one result in the window of 30 s. */
   count(good: boolean, now: number): void {
+    const counts = good ? this.#good : this.#bad;
+    const tick = this.#turnTo(now);
+    counts[tick % slots] = (counts[tick % slots] as number) + 1;
+  }
+
+  #turnTo(now: number): number {
     const tick = Math.floor(now / slotMs);
-    if (tick !== this.#slot) {
+    if (tick > this.#slot) {
       for (let i = Math.max(this.#slot + 1, tick - slots + 1); i <= tick; i++)
         this.#good[i % slots] = this.#bad[i % slots] = 0;
       this.#slot = tick;
     }
-    const counts = good ? this.#good : this.#bad;
-    counts[tick % slots] = (counts[tick % slots] as number) + 1;
+    return tick;
   }
 
   /** Results of the last 30 s: how many, and which share was good. */
-  rate(): { readonly total: number; readonly good: number } {
+  rate(now: number): { readonly total: number; readonly good: number } {
+    this.#turnTo(now);
     let good = 0;
     let bad = 0;
     for (let i = 0; i < slots; i++) {

@@ -11,7 +11,7 @@ import type { Reporter } from '../core/events.js';
 import type { Evidence, Health } from '../core/health.js';
 import type { AgedLoad, Load } from '../core/load-report.js';
 import type { Channels, Reachable } from '../core/candidate.js';
-import { failsTooOften, mayEject, restMs } from './ejection.js';
+import { failsTooOften, isOutlier, mayEject, restMs, standingOf, type Standing } from './ejection.js';
 import { Member } from './member.js';
 import { Probing } from './probing.js';
 
@@ -31,6 +31,24 @@ export interface EndpointTableOptions {
   readonly onChange: () => void;
 }
 
+/**
+ * How long one that the registry has just named gets less than its share, in ms: code is compiled and caches are
+ * filled by then. What was there from the first answer on has the same time, all of them alike, so it spares nobody.
+ *
+ * @see Envoy, slow start mode, whose documentation calls 30 s to a minute usual
+ */
+const newcomerMs = 30_000;
+/**
+ * The same for one that was set aside and is back, in ms. Much shorter: mostly the process is the one that was there
+ * before, stopped or cut off for a while, and warm; what an outage leaves is a queue, and a second empties it. And it
+ * shall have its fair share again within three seconds of its healing (bench, P9), up to one of which a probe may take.
+ * One that was started again at the same address is cold all the same; load shows it after a few calls. Where the
+ * registry gives it a new instance id or epoch it is a newcomer.
+ */
+const revivedMs = 1_000;
+/** Success rates of all are compared so often at most, in ms. */
+const standingMs = 1_000;
+
 /** A dial that was not heard of for so long is over, though nobody said so; in ms. */
 const longestDialMs = 5_000;
 /** A dial that was waited for less than this was not waited for: the caller was in a hurry; in ms. */
@@ -43,6 +61,8 @@ export class EndpointTable implements Health {
   /** Members that are set aside. */
   closed = 0;
   #members: readonly Member[] = [];
+  #standing: Standing = standingOf([]);
+  #standingAsOf = -Infinity;
   readonly #options: EndpointTableOptions;
   readonly #probing: Probing;
 
@@ -68,6 +88,7 @@ export class EndpointTable implements Health {
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
     const members: Member[] = [];
+    const warming = Object.freeze({ since: this.#options.clock.now(), windowMs: newcomerMs });
     for (const endpoint of endpoints) {
       const member = known.get(endpoint.id);
       if (member && sameAddresses(member.endpoint, endpoint) && member.endpoint.epoch === endpoint.epoch) {
@@ -75,7 +96,9 @@ export class EndpointTable implements Health {
         member.endpoint = endpoint;
         members.push(member);
       } else {
-        members.push(new Member(endpoint, this.#options.open(endpoint)));
+        const newcomer = new Member(endpoint, this.#options.open(endpoint));
+        newcomer.warming = warming;
+        members.push(newcomer);
       }
     }
     this.#members = members;
@@ -152,8 +175,12 @@ export class EndpointTable implements Health {
     member.consecutiveFailures++;
     if (evidence === 'status') {
       member.heardAt = now;
-      const { total, good } = member.rate();
-      if (failsTooOften(member.consecutiveFailures, total, good)) this.#eject(member, false, 'failures', now);
+      const { total, good } = member.rate(now);
+      if (
+        failsTooOften(member.consecutiveFailures, total, good) ||
+        isOutlier(total, good, this.#standingAt(now))
+      )
+        this.#eject(member, false, 'failures', now);
       return;
     }
     // One round counts once, however many attempts were in it; what came to nothing before the rest was in the last one.
@@ -223,6 +250,9 @@ export class EndpointTable implements Health {
     if (member.status === 'closed') {
       member.status = 'open';
       this.closed--;
+      const { warming } = member;
+      if (warming === undefined || warming.since + warming.windowMs < now + revivedMs)
+        member.warming = Object.freeze({ since: now, windowMs: revivedMs });
       if (reporter.wants('revived'))
         reporter.report('revived', { name, endpoint: member.endpoint.id, afterMs });
     }
@@ -245,6 +275,17 @@ export class EndpointTable implements Health {
       count++;
     }
     return count === 0 ? 0 : sum / count;
+  }
+
+  /** How well all do, as of a second ago at most: with many members it costs more than a failing call should. */
+  #standingAt(now: number): Standing {
+    if (now - this.#standingAsOf >= standingMs) {
+      this.#standingAsOf = now;
+      this.#standing = standingOf(
+        this.#members.filter(({ status }) => status === 'open').map((member) => member.rate(now)),
+      );
+    }
+    return this.#standing;
   }
 
   #changed(): void {

@@ -31,8 +31,9 @@ export function affinity(): Policy {
   return {
     name: 'affinity',
     prepare(roster: Roster) {
-      const { candidates } = roster;
-      const pickRandom = keyless.prepare(roster);
+      const { candidates, all, standpoint } = roster;
+      // Everybody, in a large fleet too, since keys have their homes among all.
+      const pickRandom = keyless.prepare({ candidates, all, standpoint });
       const weights = relativeWeights(candidates) ?? new Float64Array(candidates.length).fill(1);
       const low = new Int32Array(candidates.length);
       const high = new Int32Array(candidates.length);

@@ -1,7 +1,8 @@
 /** Chooses the one with fewer calls in flight, of two drawn at random. */
 import type { Policy, Roster } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { relativeWeights } from './weights.js';
+import { partOf } from './part.js';
+import { byWeight } from './warmth.js';
 
 /**
  * Best of two by this clerk's calls in flight; a tie goes to the lower load, then to the first drawn. Blind to latency
@@ -14,27 +15,29 @@ import { relativeWeights } from './weights.js';
 export function leastPending(): Policy {
   return {
     name: 'least-pending',
-    prepare({ candidates }: Roster) {
+    prepare(roster: Roster) {
+      const candidates = partOf(roster);
       const count = candidates.length;
       if (count < 2) {
         const only = candidates[0];
         return () => only;
       }
-      const weights = relativeWeights(candidates);
-      const table = weights && aliasTable(weights);
-      return ({ now, random }) => {
-        const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
-        // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
-        let j = Math.floor(random() * (count - 1));
-        if (j >= i) j++;
-        const a = candidates[i];
-        const b = candidates[j];
-        if (a === undefined || b === undefined) return a;
-        const handicap =
-          weights === undefined ? 1 : Math.max(1, (weights[i] as number) / (weights[j] as number));
-        if (a.pending === b.pending) return b.load(now) * handicap < a.load(now) ? b : a;
-        return (b.pending + 1) * handicap < a.pending + 1 ? b : a;
-      };
+      return byWeight(candidates, (weights) => {
+        const table = weights && aliasTable(weights);
+        return ({ now, random }) => {
+          const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
+          // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
+          let j = Math.floor(random() * (count - 1));
+          if (j >= i) j++;
+          const a = candidates[i];
+          const b = candidates[j];
+          if (a === undefined || b === undefined) return a;
+          const handicap =
+            weights === undefined ? 1 : Math.max(1, (weights[i] as number) / (weights[j] as number));
+          if (a.pending === b.pending) return b.load(now) * handicap < a.load(now) ? b : a;
+          return (b.pending + 1) * handicap < a.pending + 1 ? b : a;
+        };
+      });
     },
   };
 }

@@ -2,7 +2,8 @@
 import type { Candidate } from '../core/candidate.js';
 import type { Policy, Roster } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { relativeWeights } from './weights.js';
+import { partOf } from './part.js';
+import { byWeight } from './warmth.js';
 
 /**
  * How much lower a load must be to count as lower where both have as many calls in flight. Without a margin the
@@ -20,41 +21,46 @@ const margin = 1.5;
  * whatever its weight. (Drawing by weight alone is undone by the comparison: in a fleet of two it always sees both.
  * Dividing the load by the weight alone gives a quiet fleet's calls all to the heaviest.)
  *
+ * A newcomer starts slowly in that its weight grows from a tenth. Divided into its load instead, warmth would be all or
+ * nothing: in a fleet of two it would lose every comparison until two thirds of the time were over, and then none.
+ *
  * @see Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001); Finagle `P2CPick`
  * @see promises C2.5
  */
 export function loadAware(): Policy {
   return {
     name: 'load-aware',
-    prepare({ candidates }: Roster) {
+    prepare(roster: Roster) {
+      const candidates = partOf(roster);
       const count = candidates.length;
       if (count < 2) {
         const only = candidates[0];
         return () => only;
       }
-      const weights = relativeWeights(candidates);
-      if (weights === undefined) {
+      return byWeight(candidates, (weights) => {
+        if (weights === undefined) {
+          return ({ now, random }) => {
+            const i = Math.floor(random() * count);
+            // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
+            let j = Math.floor(random() * (count - 1));
+            if (j >= i) j++;
+            const a = candidates[i];
+            const b = candidates[j];
+            return a !== undefined && b !== undefined && lower(b, a, now) ? b : a;
+          };
+        }
+        const table = aliasTable(weights);
         return ({ now, random }) => {
-          const i = Math.floor(random() * count);
-          // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
+          const i = drawIndex(table, random());
           let j = Math.floor(random() * (count - 1));
           if (j >= i) j++;
           const a = candidates[i];
           const b = candidates[j];
-          return a !== undefined && b !== undefined && lower(b, a, now) ? b : a;
+          if (a === undefined || b === undefined) return a;
+          const handicap = Math.max(1, (weights[i] as number) / (weights[j] as number));
+          return lower(b, a, now, handicap) ? b : a;
         };
-      }
-      const table = aliasTable(weights);
-      return ({ now, random }) => {
-        const i = drawIndex(table, random());
-        let j = Math.floor(random() * (count - 1));
-        if (j >= i) j++;
-        const a = candidates[i];
-        const b = candidates[j];
-        if (a === undefined || b === undefined) return a;
-        const handicap = Math.max(1, (weights[i] as number) / (weights[j] as number));
-        return lower(b, a, now, handicap) ? b : a;
-      };
+      });
     },
   };
 }

@@ -6,6 +6,9 @@ import type { Candidate } from '../core/candidate.js';
 import type { Picker, Policy, Roster, Standpoint } from '../core/policy.js';
 import { busyFactor, busyPending } from './busy.js';
 import { loadAware } from './load-aware.js';
+import { renewed } from './renewed.js';
+import { mayWarm, warmthOf } from './warmth.js';
+import { relativeWeights } from './weights.js';
 
 /** A tier may lose this much of its weight, 1 - 1/1.4 = 29 %, before it passes calls on. */
 const overProvision = 1.4;
@@ -23,11 +26,18 @@ const overProvision = 1.4;
  * nobody calls decays to nothing, so without the first limit every quiet spell would send calls away; without the
  * second, a host with few endpoints would give its calls to a fleet that is no faster.
  *
+ * *New*: a tier that has nobody but newcomers gets calls as these warm up; so a first endpoint on this host does not get
+ * everything at once. Within a tier that is the inner policy's business.
+ *
+ * Envoy's shares by zone (as many calls stay as the zone has of the servers, over what it has of the callers) are left
+ * out: a clerk does not know where the other callers are. That a zone has more callers than servers shows in its
+ * endpoints, by calls in flight here.
+ *
  * An endpoint whose host or zone is unknown is in the last tier; without a zone of its own the clerk has no zone tier.
  * The inner policy is prepared once a tier. Where all candidates are in one tier, its picker is used as it is.
  *
  * @param inner - chooses within a tier. Default `loadAware()`.
- * @see Envoy, priority levels and their over-provisioning factor
+ * @see Envoy, priority levels and their over-provisioning factor; zone aware routing
  */
 export function localFirst(inner: Policy = loadAware()): Policy {
   return {
@@ -36,10 +46,15 @@ export function localFirst(inner: Policy = loadAware()): Policy {
       const tiers = tiersOf(roster);
       const sole = tiers[0];
       if (sole === undefined || tiers.length === 1) return inner.prepare(roster);
-      const pickers = tiers.map(({ candidates, all }) =>
-        inner.prepare({ candidates, all, standpoint: roster.standpoint }),
-      );
-      return spilling(pickers, bounds(tiers.map((tier) => tier.bears)));
+      const pickers = tiers.map(({ candidates, all }) => inner.prepare({ ...roster, candidates, all }));
+      if (!mayWarm(roster.candidates))
+        return spilling(pickers, bounds(tiers.map((tier) => bears(tier, undefined))));
+      const weights = relativeWeights(roster.candidates);
+      return renewed((now) => {
+        const { each, until } = warmthOf(roster.candidates, now, weights);
+        const warmth = each && new Map(roster.candidates.map((one, i) => [one, each[i] as number]));
+        return { picker: spilling(pickers, bounds(tiers.map((tier) => bears(tier, warmth)))), until };
+      });
     },
   };
 }
@@ -47,8 +62,8 @@ export function localFirst(inner: Policy = loadAware()): Policy {
 interface Tier {
   readonly candidates: Candidate[];
   readonly all: Candidate[];
-  /** Share of all calls that it can bear, 0–1. */
-  readonly bears: number;
+  /** What one of them counts when it is warm. */
+  readonly weightOf: (candidate: Candidate) => number;
 }
 
 /** The tiers in which somebody can be chosen, nearest first. */
@@ -59,14 +74,33 @@ function tiersOf({ candidates, all, standpoint }: Roster): Tier[] {
   // Where only standbys of weight 0 are left, they count by number.
   const scale = all.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), largest);
   const weightOf = ({ endpoint }: Candidate): number => (largest === 0 ? 1 : endpoint.weight / scale);
-  const sum = (list: readonly Candidate[]): number => list.reduce((total, one) => total + weightOf(one), 0);
-  return open.flatMap((members, i) => {
-    if (members.length === 0) return [];
-    const others = whole[i] as Candidate[];
-    const left = sum(members);
-    const bears = left === 0 ? 0 : Math.min(1, (overProvision * left) / sum(others));
-    return [{ candidates: members, all: others, bears }];
-  });
+  return open.flatMap((members, i) =>
+    members.length === 0 ? [] : [{ candidates: members, all: whole[i] as Candidate[], weightOf }],
+  );
+}
+
+/**
+ * Share of all calls that a tier can bear, 0–1. Newcomers count as far as they are warm. Where there are others in the
+ * tier, these bear at least what they would bear without them: who joins does not drive calls away.
+ */
+function bears(
+  { candidates, all, weightOf }: Tier,
+  warmth: ReadonlyMap<Candidate, number> | undefined,
+): number {
+  let warmed = 0;
+  let settled = 0;
+  let settling = 0;
+  for (const candidate of candidates) {
+    const weight = weightOf(candidate);
+    const warm = warmth?.get(candidate) ?? 1;
+    warmed += weight * warm;
+    if (warm < 1) settling += weight;
+    else settled += weight;
+  }
+  if (warmed === 0) return 0;
+  const whole = all.reduce((sum, one) => sum + weightOf(one), 0);
+  const share = settled === 0 ? warmed / whole : Math.max(warmed / whole, settled / (whole - settling));
+  return Math.min(1, overProvision * share);
 }
 
 function split(

@@ -7,8 +7,10 @@ import { firstToRespond } from './first-to-respond.js';
 import { leastPending } from './least-pending.js';
 import { loadAware } from './load-aware.js';
 import { localFirst } from './local-first.js';
+import { primary } from './primary.js';
 import { random } from './random.js';
 import { roundRobin } from './round-robin.js';
+import { weighted } from './weighted.js';
 
 const byWord: Readonly<Record<PolicyWord, () => Policy>> = {
   'local-first': () => localFirst(),
@@ -16,7 +18,9 @@ const byWord: Readonly<Record<PolicyWord, () => Policy>> = {
   'round-robin': roundRobin,
   'load-aware': loadAware,
   'least-pending': leastPending,
+  weighted,
   affinity,
+  primary,
   'first-to-respond': () => firstToRespond(),
 };
 

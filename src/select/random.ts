@@ -1,27 +1,30 @@
 /** Chooses at random, each endpoint as often as its weight says. Knows nothing of load: never wrong by feedback. */
 import type { Policy, Roster } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { relativeWeights } from './weights.js';
+import { partOf } from './part.js';
+import { byWeight } from './warmth.js';
 
 /**
  * Random choice; shares match the endpoints' weights exactly in expectation. Constant time by an alias table, a plain
- * draw when all weights are equal.
+ * draw when all weights are equal. Newcomers start slowly.
  *
  * @see promises C2.5
  */
 export function random(): Policy {
   return {
     name: 'random',
-    prepare({ candidates }: Roster) {
+    prepare(roster: Roster) {
+      const candidates = partOf(roster);
       const count = candidates.length;
       if (count < 2) {
         const only = candidates[0];
         return () => only;
       }
-      const weights = relativeWeights(candidates);
-      if (weights === undefined) return (context) => candidates[Math.floor(context.random() * count)];
-      const table = aliasTable(weights);
-      return (context) => candidates[drawIndex(table, context.random())];
+      return byWeight(candidates, (weights) => {
+        if (weights === undefined) return (context) => candidates[Math.floor(context.random() * count)];
+        const table = aliasTable(weights);
+        return (context) => candidates[drawIndex(table, context.random())];
+      });
     },
   };
 }

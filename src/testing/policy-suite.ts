@@ -151,6 +151,7 @@ function fleet(count: number, labels: Omit<EndpointInit, 'address'> = {}, prefix
       pending: i,
       latencyMs: 1 + i,
       report: undefined,
+      warming: undefined,
       load: () => (1 + i) * (1 + i),
     };
   });

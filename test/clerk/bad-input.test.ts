@@ -1,6 +1,15 @@
 /** What a program can get wrong: each with its own code, and a message that says where and what to do. */
-import { createClerk, localFirst, type ClerkOptions, type RequestOptions } from 'binding-clerk';
-import { memoryCluster } from 'binding-clerk/testing';
+import {
+  createClerk,
+  localFirst,
+  type Candidate,
+  type ClerkError,
+  type ClerkOptions,
+  type Policy,
+  type RequestOptions,
+  type Roster,
+} from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 import { thrown } from '../real/thrown.js';
 
@@ -47,6 +56,16 @@ test.each([
   ['/s', { kind: 'twice' }, 'CONFIG_INVALID', /kind is 'twice'/],
   ['/s', { factory: 'npm start' }, 'CONFIG_INVALID', /factory/],
   ['/s', { affinity: 7 }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { affinity: { id: 7 } }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { affinity: null }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { affinity: 'me', policy: 'primary' }, 'CONFIG_INVALID', /'primary', which has no use for it/],
+  ['/s', { affinity: 'me', policy: 'weighted' }, 'CONFIG_INVALID', /'weighted', which has no use for it/],
+  ['/s', { subset: 11 }, 'CONFIG_INVALID', /the subset 11; it must be an integer from 12 on, or Infinity/],
+  ['/s', { subset: 0 }, 'CONFIG_INVALID', /the subset 0/],
+  ['/s', { subset: -1 }, 'CONFIG_INVALID', /the subset -1/],
+  ['/s', { subset: 20.5 }, 'CONFIG_INVALID', /the subset 20.5/],
+  ['/s', { subset: NaN }, 'CONFIG_INVALID', /the subset NaN/],
+  ['/s', { subset: '100' }, 'CONFIG_INVALID', /the subset '100'/],
   [
     '/s',
     { affinity: 'me', policy: 'random' },
@@ -83,6 +102,106 @@ test('a policy that chooses nobody, throws or returns a stranger fails the call 
   const stranger = clerk.bind('/s', { policy: (candidates) => ({ ...candidates[0] }) as never });
   expect((await thrown(stranger.json('/'))).code).toBe('CONFIG_INVALID');
 });
+
+test('a policy object that fails at either step, or chooses a stranger, fails the call with its own code', async () => {
+  const { clerk } = cluster();
+  const none = (): undefined => undefined;
+  const broken = (policy: Policy): Promise<ClerkError> => thrown(clerk.bind('/s', { policy }).json('/'));
+  const raises = (): never => {
+    throw new Error('no idea');
+  };
+  for (const [policy, message] of [
+    [{ name: 'p', prepare: raises }, /policy of \/s failed: no idea/],
+    [{ name: 'p', prepare: () => raises }, /policy of \/s failed: no idea/],
+    [{ name: 'p', prepare: () => undefined as never }, /prepare of p returned no function/],
+    [{ name: 'p', prepare: async () => none }, /prepare of p returned no function/],
+    [{ name: 'p', prepare: () => () => ({}) }, /none of its candidates/],
+    [{ name: 'p', prepare: () => () => null }, /none of its candidates/],
+    [{ name: 'p', prepare: () => () => 'a' }, /none of its candidates/],
+    [{ name: 'p', prepare: () => async () => undefined }, /none of its candidates/],
+    [
+      {
+        name: 'p',
+        prepare:
+          ({ candidates }: Roster) =>
+          () => ({ ...candidates[0] }),
+      },
+      /none of its candidates/,
+    ],
+  ] as unknown as [Policy, RegExp][]) {
+    const error = await broken(policy);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', execution: 'none' });
+    expect(error.message).toMatch(message);
+  }
+  expect(await broken({ name: 'p', prepare: () => none })).toMatchObject({ code: 'NO_ENDPOINT' });
+});
+
+test('a policy object that goes on choosing who is gone fails the call', async () => {
+  const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
+  const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
+  runtime.transport = network.transport;
+  for (const host of ['a', 'b']) network.server(`http://${host}`);
+  let host = 'a';
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: async () => ({ kind: 'bound', endpoints: [{ address: `http://${host}` }], ttlMs: 100 }),
+    },
+  });
+  let first: Candidate | undefined;
+  const policy: Policy = {
+    name: 'first',
+    prepare: ({ candidates }) => {
+      first ??= candidates[0];
+      return () => first;
+    },
+  };
+  const s = clerk.bind('/s', { policy });
+  await (await s.request({ path: '/' })).body.dump();
+  host = 'b';
+  await runtime.advance(1_000);
+  const error = await thrown(s.request({ path: '/' }));
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toContain('none of its candidates');
+  await clerk.destroy();
+});
+
+test('keys of calls are strings; an empty one is a key like others', async () => {
+  const { clerk } = cluster();
+  const s = clerk.bind('/s', { policy: 'affinity' });
+  for (const affinity of [123, {}, null, true, ['a']] as unknown as string[])
+    expect((await thrown(s.json('/', { affinity }))).code).toBe('CONFIG_INVALID');
+  for (const returned of [123, {}, null, Promise.resolve('a')]) {
+    const binding = clerk.bind('/s', { policy: 'affinity', affinity: () => returned as string });
+    const error = await thrown(binding.json('/'));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain('affinity function of /s failed');
+  }
+  const homes = new Set<unknown>();
+  for (let i = 0; i < 10; i++)
+    homes.add((await s.json<{ endpoint: string }>('/', { affinity: '' })).endpoint);
+  expect(homes.size).toBe(1);
+});
+
+test.each([-1, NaN, Infinity, -Infinity, '1'])(
+  'a weight of %j is refused, by address or by a registry',
+  async (weight) => {
+    const endpoint = { address: 'http://127.0.0.1:9', weight } as never;
+    expect(() => createClerk({ registry: { '/s': [endpoint] } })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('weight') as string,
+      }) as Error,
+    );
+    const clerk = createClerk({
+      registry: { resolve: async () => ({ kind: 'bound', endpoints: [endpoint] }) },
+    });
+    const error = await thrown(clerk.bind('/s').json('/'));
+    expect(error.code).toBe('REGISTRY_INVALID');
+    expect(error.message).toContain('weight');
+    await clerk.close();
+  },
+);
 
 test('a question to the registry is checked', async () => {
   const { clerk } = cluster();

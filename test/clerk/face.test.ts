@@ -372,3 +372,38 @@ test('a fetch that may be repeated is repeated with its body', async () => {
   expect(bodies.length).toBeGreaterThan(3);
   expect(new Set(bodies.map(String))).toEqual(new Set(['one pizza']));
 });
+
+test('calls that need TLS have a primary of their own, where only some have it', async () => {
+  const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
+  const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
+  runtime.transport = network.transport;
+  const asked: string[] = [];
+  const addresses = ['http://plain', 'https://first', 'https://second'] as const;
+  for (const address of addresses)
+    network.server(address).treat = () => {
+      asked.push(address);
+      return { statusCode: 200 };
+    };
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: async () => ({
+        kind: 'bound',
+        policy: 'primary',
+        endpoints: addresses.map((address) => ({ address })),
+        ttlMs: 60_000,
+      }),
+    },
+  });
+  for (let round = 0; round < 3; round++) {
+    for (const scheme of ['http', 'https']) await (await clerk.fetch(`${scheme}://s.clerk/`)).text();
+    // Something changes, so that both are chosen anew.
+    if (round === 0) network.server(addresses[2]).kill();
+    if (round === 0)
+      for (const one of await clerk.bind('/s').gather({ path: '/' }))
+        if ('reply' in one) await one.reply.body.dump();
+    if (round === 0) asked.length = 0;
+  }
+  expect(asked).toEqual(['http://plain', 'https://first', 'http://plain', 'https://first']);
+  await clerk.destroy();
+});

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { failsTooOften, mayEject, probeDelayMs, restMs } from '../../src/health/ejection.js';
+import {
+  failsTooOften,
+  isOutlier,
+  mayEject,
+  probeDelayMs,
+  restMs,
+  standingOf,
+} from '../../src/health/ejection.js';
+import { Fleet, ids } from './fleet.js';
 import spec from '../spec/health.json' with { type: 'json' };
 
 test.each(spec.mayEject)('$members, hard evidence $hard: $most at most ($why)', ({ hard, members, most }) => {
@@ -25,4 +33,31 @@ test.each(spec.probeDelayMs)(
 
 test.each(spec.restMs)('a rest after refusal $refusals: $why', ({ refusals, random, expect: expected }) => {
   expect(restMs(refusals, random)).toBeCloseTo(expected, 9);
+});
+
+test.each(spec.isOutlier)('who fails more than the rest: $why', ({ rates, expect: expected }) => {
+  // How many, of how many answers, and how many of these were good.
+  const given = rates.flatMap(([hosts = 0, total = 0, good = 0]) =>
+    Array.from({ length: hosts }, () => ({ total, good })),
+  );
+  const standing = standingOf(given);
+  const outliers = given.flatMap(({ total, good }, i) => (isOutlier(total, good, standing) ? [i] : []));
+  expect(outliers).toEqual(expected);
+});
+
+test.each(spec.panic)(
+  '$closed of $members aside, $gone gone: $why',
+  async ({ members, closed, gone, expect: expected }) => {
+    const fleet = new Fleet(ids(members));
+    for (const id of ids(closed)) await fleet.fails(id, 'reset');
+    expect(fleet.aside).toEqual(ids(closed));
+    const leaves = gone === 'closed' ? 'e0' : `e${String(members - 1)}`;
+    fleet.update(...ids(members).filter((id) => id !== leaves));
+    expect(fleet.aside).toHaveLength(expected);
+  },
+);
+
+test('every case says where it is from', () => {
+  for (const cases of Object.values(spec))
+    for (const { source } of cases as readonly { readonly source?: string }[]) expect(source).toBeTruthy();
 });

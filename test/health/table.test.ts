@@ -580,3 +580,90 @@ test('an empty set is a set', () => {
   expect(fleet.table.closed).toBe(0);
   fleet.table.called();
 });
+
+test('whoever the registry names is warming up since then; the same instance goes on', async () => {
+  const fleet = new Fleet(ids(2));
+  const { warming } = fleet.member('e0');
+  expect(warming).toEqual({ since: 1_000, windowMs: 30_000 });
+  expect(fleet.member('e1').warming).toBe(warming);
+  await fleet.runtime.advance(5_000);
+  fleet.update('e0', { id: 'e1', epoch: 2 }, 'e2');
+  expect(fleet.member('e0').warming).toBe(warming);
+  expect(fleet.member('e1').warming).toEqual({ since: 6_000, windowMs: 30_000 });
+  expect(fleet.member('e2').warming).toEqual({ since: 6_000, windowMs: 30_000 });
+});
+
+test('one that is back warms up in a second, unless it is new anyway', async () => {
+  const fleet = new Fleet(ids(2));
+  const { warming } = fleet.member('e0');
+  await fleet.fails('e0', 'reset');
+  await fleet.answers('e0');
+  expect(fleet.member('e0').warming).toBe(warming);
+  await fleet.runtime.advance(60_000);
+  await fleet.fails('e0', 'reset');
+  expect(fleet.member('e0').warming).toBe(warming);
+  await fleet.answers('e0');
+  expect(fleet.member('e0').warming).toEqual({ since: fleet.now, windowMs: 1_000 });
+  // It was in trouble, and never set aside: the last one.
+  const only = new Fleet(['only']);
+  const before = only.member('only').warming;
+  await only.runtime.advance(60_000);
+  await only.fails('only', 'reset');
+  await only.answers('only');
+  expect(only.member('only').warming).toBe(before);
+});
+
+/** So many answers of each, spread over ten seconds, of which some fail: never five in a row, never one in five. */
+async function asked(fleet: Fleet, failsOf: (i: number) => number, each = 120): Promise<void> {
+  const count = fleet.table.members.length;
+  for (let call = 0; call < each; call++) {
+    for (let i = 0; i < count; i++) {
+      if (fleet.aside.includes(`e${String(i)}`)) continue;
+      const every = failsOf(i);
+      const fails = every > 0 && call % every === every - 1;
+      await (fails ? fleet.fails(`e${String(i)}`, 'status') : fleet.answers(`e${String(i)}`, 0));
+    }
+    await fleet.runtime.advance(10_000 / each);
+  }
+}
+
+test.each([5, 20, 200])(
+  'of %i the one that fails more than the rest is set aside, though it mostly answers',
+  async (count) => {
+    const fleet = new Fleet(ids(count));
+    await asked(fleet, (i) => (i === 3 ? 8 : 0));
+    expect(fleet.aside).toEqual(['e3']);
+    expect(fleet.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual([
+      ['e3', 'failures'],
+    ]);
+  },
+);
+
+test('of four it is not: who is unusual among so few', async () => {
+  const fleet = new Fleet(ids(4));
+  await asked(fleet, (i) => (i === 3 ? 8 : 0));
+  expect(fleet.aside).toEqual([]);
+});
+
+test('where all fail as often, nobody is set aside for it', async () => {
+  const fleet = new Fleet(ids(20));
+  await asked(fleet, () => 8);
+  expect(fleet.aside).toEqual([]);
+});
+
+test('what was answered more than half a minute ago is past for those who were not asked since, too', async () => {
+  const fleet = new Fleet(ids(6));
+  // All of them were well once, and nobody has asked but one of them since: it is compared with nobody.
+  await asked(fleet, () => 0);
+  await fleet.runtime.advance(40_000);
+  for (let call = 0; call < 200; call++)
+    await (call % 8 === 7 ? fleet.fails('e0', 'status') : fleet.answers('e0', 0));
+  expect(fleet.recorder.of('ejected')).toEqual([]);
+});
+
+test('two hundred: those that fail are set aside one by one, and never more than half', async () => {
+  const fleet = new Fleet(ids(200));
+  for (let i = 0; i < 200; i++)
+    for (let fails = 0; fails < 5; fails++) await fleet.fails(`e${String(i)}`, 'status');
+  expect(fleet.aside).toEqual(ids(100));
+});

@@ -99,6 +99,7 @@ export function candidate(id: string): Reachable {
     pending: 0,
     latencyMs: 0,
     report: undefined,
+    warming: undefined,
     load: () => 0,
   };
 }

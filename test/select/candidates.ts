@@ -1,6 +1,7 @@
 /** Candidates as a test writes them, and a policy at work on them with a seed. */
-import type { Candidate } from '../../src/core/candidate.js';
+import type { Candidate, Warming } from '../../src/core/candidate.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
+import type { LoadReport } from '../../src/core/load-report.js';
 import type { Picker, Policy, Standpoint } from '../../src/core/policy.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
@@ -14,12 +15,34 @@ export interface Given {
   readonly load?: number;
   /** Set aside: not on the roster, still part of the whole. */
   readonly closed?: boolean;
+  readonly epoch?: number;
+  readonly state?: 'up' | 'draining' | 'suspect';
+  /** What it reports: utilization, calls a second, errors a second; `agoMs` before the picks. Default 60 s. */
+  readonly report?: readonly [number, number, number?];
+  readonly agoMs?: number;
+  /** A slow start: how long it has lasted and lasts, in ms. */
+  readonly warming?: readonly [number, number];
 }
+
+/** When picks are made, unless a test says otherwise. */
+export const startAt = 1_000_000;
 
 /** A candidate whose state a test may change. */
 export interface Standin extends Candidate {
+  endpoint: Candidate['endpoint'];
+  status: Candidate['status'];
   pending: number;
   loadNow: number;
+  report: LoadReport | undefined;
+  warming: Warming | undefined;
+}
+
+/** A report as it arrives. */
+export function report(
+  [utilization, callsPerSecond, errorsPerSecond = 0]: readonly [number, number, number?],
+  receivedAt: number,
+): LoadReport {
+  return { utilization, callsPerSecond, errorsPerSecond, receivedAt };
 }
 
 export function standin(given: string | Given): Standin {
@@ -28,6 +51,9 @@ export function standin(given: string | Given): Standin {
     pending = 0,
     load = 0,
     closed = false,
+    report: reported,
+    agoMs = 60_000,
+    warming,
     ...labels
   } = typeof given === 'string' ? { id: given } : given;
   return {
@@ -37,7 +63,8 @@ export function standin(given: string | Given): Standin {
     ),
     status: closed ? 'closed' : 'open',
     latencyMs: 0,
-    report: undefined,
+    report: reported && report(reported, startAt - agoMs),
+    warming: warming && { since: startAt - warming[0], windowMs: warming[1] },
     pending,
     loadNow: load,
     load() {
@@ -60,6 +87,8 @@ export interface Setting {
 export class Choosing {
   readonly all: Standin[];
   draws = 0;
+  /** When picks are made. */
+  now = startAt;
   readonly #policy: Policy;
   readonly #standpoint: Standpoint;
   readonly #random: () => number;
@@ -91,7 +120,7 @@ export class Choosing {
   }
 
   pick(affinity?: string): Standin | undefined {
-    return this.#picker({ now: 1_000, random: this.#random, affinity }) as Standin | undefined;
+    return this.#picker({ now: this.now, random: this.#random, affinity }) as Standin | undefined;
   }
 
   /** Ids of so many picks; `nobody` for none. */

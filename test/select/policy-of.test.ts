@@ -3,7 +3,7 @@ import type { Candidate } from '../../src/core/candidate.js';
 import { isClerkError } from '../../src/core/errors.js';
 import type { Policy } from '../../src/core/policy.js';
 import { policyOf } from '../../src/select/policy-of.js';
-import { Choosing, standin } from './candidates.js';
+import { Choosing, standin, startAt } from './candidates.js';
 
 function refusal(run: () => unknown): { code: string; message: string; cause: unknown } {
   try {
@@ -16,7 +16,16 @@ function refusal(run: () => unknown): { code: string; message: string; cause: un
 }
 
 test('every word is the policy of that name', () => {
-  const words = ['local-first', 'random', 'round-robin', 'load-aware', 'least-pending', 'affinity'] as const;
+  const words = [
+    'local-first',
+    'random',
+    'round-robin',
+    'load-aware',
+    'least-pending',
+    'weighted',
+    'affinity',
+    'primary',
+  ] as const;
   for (const word of words) expect(policyOf(word).name).toBe(word);
 });
 
@@ -33,7 +42,9 @@ test.each(['fastest', 'toString', '__proto__', ''])("there is no policy '%s'", (
   const { code, message } = refusal(() => policyOf(word as 'random'));
   expect(code).toBe('CONFIG_INVALID');
   expect(message).toContain(`'${word}'`);
-  expect(message).toContain('local-first, random, round-robin, load-aware, least-pending, affinity');
+  expect(message).toContain(
+    'local-first, random, round-robin, load-aware, least-pending, weighted, affinity, primary',
+  );
 });
 
 test.each([
@@ -62,7 +73,7 @@ test('a function gets the candidates and chooses, with the name it has', () => {
 
 test('a function is given the call: its time, chance and key', () => {
   const byKey = policyOf((candidates, { now, random, affinity }) => {
-    expect(now).toBe(1_000);
+    expect(now).toBe(startAt);
     expect(random()).toBeLessThan(1);
     return candidates.find(({ endpoint }) => endpoint.id === affinity);
   });

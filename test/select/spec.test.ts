@@ -7,6 +7,7 @@ import { chiSquareP } from './chi-square.js';
 
 interface Case {
   readonly name: string;
+  readonly source: string;
   readonly policy: PolicyWord;
   readonly endpoints: readonly (string | Given)[];
   readonly standpoint?: Partial<Standpoint>;
@@ -47,8 +48,22 @@ for (const { name, policy, endpoints, standpoint = {}, seed, picks, key, expect:
   });
 }
 
+test('every case says where it is from, and no two have a name', () => {
+  expect(spec.cases.filter(({ source }) => source === undefined || source === '')).toEqual([]);
+  expect(new Set(spec.cases.map(({ name }) => name)).size).toBe(spec.cases.length);
+});
+
 test('the same seed makes the same picks, whatever the policy', () => {
-  const words = ['random', 'round-robin', 'least-pending', 'load-aware', 'local-first', 'affinity'] as const;
+  const words = [
+    'random',
+    'round-robin',
+    'least-pending',
+    'load-aware',
+    'local-first',
+    'weighted',
+    'affinity',
+    'primary',
+  ] as const;
   const given = [
     'a',
     { id: 'b', weight: 3 },
@@ -58,6 +73,6 @@ test('the same seed makes the same picks, whatever the policy', () => {
   for (const word of words) {
     const run = (seed: number): string => new Choosing(policyOf(word), given, { seed }).picks(60).join('');
     expect(run(5), word).toBe(run(5));
-    if (word !== 'round-robin') expect(run(5), word).not.toBe(run(6));
+    if (word !== 'round-robin' && word !== 'primary') expect(run(5), word).not.toBe(run(6));
   }
 });

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import {
   affinity,
   leastPending,
+  primary,
+  weighted,
   loadAware,
   localFirst,
   random,
@@ -16,7 +18,10 @@ const policies: Record<string, () => Policy> = {
   'load-aware': loadAware,
   'least-pending': leastPending,
   'local-first over load-aware': () => localFirst(loadAware()),
+  'local-first over weighted': () => localFirst(weighted()),
+  weighted,
   affinity,
+  primary,
 };
 
 for (const [word, create] of Object.entries(policies)) {

@@ -145,6 +145,8 @@ export class World implements Inhabited {
           'round-robin',
           'load-aware',
           'least-pending',
+          'weighted',
+          'primary',
           'affinity',
         ] as const);
         program.bind(service, {

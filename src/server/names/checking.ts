@@ -11,7 +11,9 @@ const policies: Readonly<Record<PolicyWord, true>> = {
   'round-robin': true,
   'load-aware': true,
   'least-pending': true,
+  weighted: true,
   affinity: true,
+  primary: true,
   'first-to-respond': true,
 };
 

@@ -34,7 +34,7 @@ export interface ServedChangesOptions {
 }
 
 /** Ways to choose that an operator gives to services. */
-export const policies = [null, 'random', 'round-robin', 'least-pending'] as const;
+export const policies = [null, 'random', 'round-robin', 'least-pending', 'weighted', 'primary'] as const;
 
 /** See the file's header. */
 export class ServedChanges implements Changes {

@@ -1,0 +1,146 @@
+/** Chooses by what each endpoint can do, as it says itself: its weight times what it reports of its load. */
+import type { Candidate } from '../core/candidate.js';
+import type { LoadReport } from '../core/load-report.js';
+import type { Policy, Roster } from '../core/policy.js';
+import { aliasTable, drawIndex } from './alias-table.js';
+import { partOf } from './part.js';
+import { renewed } from './renewed.js';
+import { times, warmthOf } from './warmth.js';
+import { relativeWeights } from './weights.js';
+
+/** A first report counts after so long, in ms: what a cold server says of its load is not yet true. */
+const blackoutMs = 10_000;
+/** A report that is not followed by another counts for so long, in ms. */
+const expiryMs = 180_000;
+/** Reports are looked at so often, in ms, while calls arrive. */
+const renewalMs = 1_000;
+/** What a failed call weighs against one that was answered. */
+const errorPenalty = 1;
+/** No report moves a weight further than so many times from the middle one of all. */
+const furthest = 10;
+/** What is above these is a mistake in the unit, and no measure. */
+const mostUtilization = 1_000;
+const mostPerSecond = 1e9;
+
+/** What one endpoint has reported so far. */
+interface History {
+  report: LoadReport;
+  /** Of the last report that could be used. */
+  weight: number;
+  receivedAt: number;
+  /** When the first of an unbroken row of reports came. */
+  since: number;
+}
+
+/**
+ * Random choice by static weight times reported capacity: `callsPerSecond / (utilization + errorsPerSecond /
+ * callsPerSecond)`, calls answered for each part of the server in use. A server at half its strength with 100 calls a
+ * second could do 200; one as busy with 50 could do 100, and gets half as many.
+ *
+ * - A first report counts 10 s after it came, and after a silence of 3 min begins anew.
+ * - An endpoint without a report that counts gets the mean of those with one; where fewer than two have one, the static
+ *   weights decide alone, and where these are equal or all 0, everybody is equal.
+ * - No report moves a weight further than ten times from the median: an endpoint that claims too much does not get all
+ *   calls, and one that claims too little still gets some, or nothing newer would be heard of it.
+ * - What is newer replaces what was said before, unless it cannot be used. Ignored are: a utilization of 0 (idle: it has
+ *   nothing to tell of its strength, and would weigh infinitely), below 0, above 1,000, NaN or infinite; calls a second
+ *   of 0 (the same), below 0, above 10^9, NaN or infinite; errors below 0, NaN or infinite; and a report from the future
+ *   (its time is of another clock). More errors than calls count as all calls.
+ * - Newcomers start slowly.
+ *
+ * Calls in flight and latency do not count: where reports are missing, prefer `loadAware`. Constant time and one random
+ * number a pick. Reports are looked at once a second, while calls arrive, in time proportional to the number of
+ * endpoints. Departs from gRPC in drawing at random in place of a queue by deadlines (no order that many clerks could
+ * march in), and in the bound around the median.
+ *
+ * @see gRFC A58 (client-side weighted round robin), whose figures these are; gRFC A51 (load reports)
+ * @see promises C2.5
+ */
+export function weighted(): Policy {
+  // Outlives preparations; an instance that registers anew is another candidate, and begins anew.
+  const histories = new WeakMap<Candidate, History>();
+  return {
+    name: 'weighted',
+    prepare(roster: Roster) {
+      const candidates = partOf(roster);
+      const count = candidates.length;
+      if (count < 2) {
+        const only = candidates[0];
+        return () => only;
+      }
+      const fixed = relativeWeights(candidates);
+      return renewed((now) => {
+        const weights = times(fixed, reportedWeights(candidates, histories, now));
+        const { each, until } = warmthOf(candidates, now, weights);
+        const table = aliasTable(times(weights, each) ?? new Float64Array(count).fill(1));
+        return {
+          picker: ({ random }) => candidates[drawIndex(table, random())],
+          until: Math.min(until, now + renewalMs),
+        };
+      });
+    },
+  };
+}
+
+/**
+ * What one report makes of its endpoint, whenever it came: calls a second that it could answer; 0 when the report
+ * cannot be used.
+ */
+export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: LoadReport): number {
+  // Written so that NaN falls through.
+  const isUsable =
+    utilization > 0 &&
+    utilization <= mostUtilization &&
+    callsPerSecond > 0 &&
+    callsPerSecond <= mostPerSecond &&
+    errorsPerSecond >= 0 &&
+    errorsPerSecond < Infinity;
+  if (!isUsable) return 0;
+  return callsPerSecond / (utilization + Math.min(1, errorsPerSecond / callsPerSecond) * errorPenalty);
+}
+
+/** Fills in the mean for 0, and draws in what is too far from the median; undefined where fewer than two are known. */
+export function evened(capacities: Float64Array): Float64Array | undefined {
+  const known = capacities.filter((capacity) => capacity > 0).sort();
+  if (known.length < 2) return undefined;
+  const median = ((known[(known.length - 1) >> 1] as number) + (known[known.length >> 1] as number)) / 2;
+  const drawnIn = (capacity: number): number =>
+    Math.min(median * furthest, Math.max(median / furthest, capacity));
+  const mean = known.reduce((sum, capacity) => sum + drawnIn(capacity), 0) / known.length;
+  return capacities.map((capacity) => (capacity > 0 ? drawnIn(capacity) : mean));
+}
+
+function reportedWeights(
+  candidates: readonly Candidate[],
+  histories: WeakMap<Candidate, History>,
+  now: number,
+): Float64Array | undefined {
+  return evened(
+    Float64Array.from(candidates, (candidate) => {
+      const history = learned(candidate, histories, now);
+      if (history === undefined || now - history.receivedAt >= expiryMs) return 0;
+      return now - history.since < blackoutMs ? 0 : history.weight;
+    }),
+  );
+}
+
+/** What it has reported, the newest included. */
+function learned(
+  candidate: Candidate,
+  histories: WeakMap<Candidate, History>,
+  now: number,
+): History | undefined {
+  const { report } = candidate;
+  const history = histories.get(candidate);
+  if (report === undefined || report === history?.report || !(report.receivedAt <= now)) return history;
+  const weight = capacityOf(report);
+  if (weight === 0) return history;
+  const { receivedAt } = report;
+  if (history === undefined) {
+    const first = { report, weight, receivedAt, since: receivedAt };
+    histories.set(candidate, first);
+    return first;
+  }
+  if (receivedAt - history.receivedAt >= expiryMs) history.since = receivedAt;
+  return Object.assign(history, { report, weight, receivedAt });
+}
