@@ -4,7 +4,9 @@
  */
 import type { Answer } from './core/answer.js';
 import { Binding } from './binding.js';
-import { bindConfigOf, defaults, type BindOptions } from './config.js';
+import { bindConfigOf } from './bind-config.js';
+import { defaults } from './config.js';
+import type { BindOptions } from './options.js';
 import { recentlyUsed, type RecentlyUsed } from './resolve/lru.js';
 import type { Shared } from './shared.js';
 import { BindingSite } from './site.js';

@@ -5,7 +5,7 @@
 import type { Candidate, Reachable } from './core/candidate.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
 import type { Picker, Policy, PolicyFunction, PolicyWord, Roster } from './core/policy.js';
-import type { BindConfig } from './config.js';
+import type { BindConfig } from './bind-config.js';
 import { Member } from './health/member.js';
 import { busyPending } from './select/busy.js';
 import { rankedFirst } from './select/part.js';

@@ -1,7 +1,8 @@
 /** The composition root: makes a clerk out of its parts, and is the only file that sees all of them. */
 import { setMaxListeners } from 'node:events';
 import { Bindings } from './bindings.js';
-import { configOf, defaults, type ClerkOptions } from './config.js';
+import { configOf, defaults } from './config.js';
+import type { ClerkOptions } from './options.js';
 import { isFresh, type Answer } from './core/answer.js';
 import type { Registry } from './core/registry.js';
 import { Directory } from './directory.js';

@@ -2,22 +2,17 @@
  * Every default with its unit and range. What a program writes is loose and friendly; it is turned once into a frozen,
  * complete configuration, or refused with an error that says what to write instead. Nothing below checks again.
  */
+import { integerOf, objectOf, refused, refuseUnknown, shown, textOf } from './checks.js';
 import { parseAddress, type Address } from './core/address.js';
-import { kinds, type Kind } from './core/call.js';
-import type { Factory } from './core/factory.js';
 import { ClerkError, reasonOf } from './core/errors.js';
 import type { Logger } from './core/logger.js';
-import { absoluteName, parseName } from './core/name.js';
-import type { Policy, PolicyFunction, PolicyWord } from './core/policy.js';
+import { parseName } from './core/name.js';
 import type { Registry } from './core/registry.js';
 import type { Runtime } from './core/runtime.js';
 import type { TlsOptions } from './core/transport.js';
 import type { Dispatcher } from 'undici';
-import type { HedgeConfig } from './invoke/hedging.js';
-import type { BindOptions, ClerkOptions } from './options.js';
+import type { ClerkOptions } from './options.js';
 import type { StaticAddresses } from './registry/static.js';
-
-export type { BindOptions, ClerkOptions };
 
 /** A complete clerk configuration. */
 export interface Config {
@@ -34,21 +29,6 @@ export interface Config {
   readonly undici: Readonly<Record<string, unknown>>;
   readonly runtime: Partial<Runtime>;
   readonly logger: Logger | undefined;
-}
-
-/** A complete binding configuration. */
-export interface BindConfig {
-  readonly name: string;
-  readonly version: string | undefined;
-  readonly policy: PolicyWord | Policy | PolicyFunction | undefined;
-  readonly affinity: string | ((path: string) => string | undefined) | undefined;
-  readonly subset: number;
-  readonly timeoutMs: number;
-  /** Whether the program has set it. */
-  readonly tellsTime: boolean;
-  readonly kind: Kind | undefined;
-  readonly hedge: HedgeConfig | undefined;
-  readonly factory: Factory | undefined;
 }
 
 /** Defaults that no option changes, each with its unit. */
@@ -76,7 +56,6 @@ export const defaults = Object.freeze({
   hedgeShare: 0.05,
 });
 
-const longestMs = 2 ** 31 - 1;
 const clerkKeys = [
   'registry',
   'snapshotFile',
@@ -118,11 +97,6 @@ const undiciKeys = [
 const laterClerkKeys = ['key', 'tickets'];
 /** Registries by address that are still to come. */
 const laterSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
-const bindKeys = ['version', 'policy', 'affinity', 'subset', 'timeoutMs', 'kind', 'hedge', 'factory'];
-/** A smaller part could fail as a whole. */
-const leastSubset = 12;
-const laterBindKeys = ['tickets'];
-
 /**
  * Checks the options of a clerk.
  *
@@ -163,89 +137,6 @@ export function configOf(options: ClerkOptions): Config {
   });
 }
 
-/**
- * Checks a name and the options of a binding.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`
- */
-export function bindConfigOf(name: string, options: BindOptions, root: string): BindConfig {
-  const given = objectOf(options, `bind('${name}')`);
-  refuseUnknown(given, bindKeys, laterBindKeys, `bind('${name}')`);
-  if (given.factory !== undefined && typeof given.factory !== 'function')
-    throw refused(`bind('${name}') has a factory that is no function`);
-  if (
-    given.affinity !== undefined &&
-    typeof given.affinity !== 'string' &&
-    typeof given.affinity !== 'function'
-  )
-    throw refused(`bind('${name}') has an affinity that is neither a string nor a function`);
-  if (given.version !== undefined && typeof given.version !== 'string')
-    throw refused(`bind('${name}') has a version that is no string`);
-  return Object.freeze({
-    name: absoluteName(name, root),
-    version: options.version,
-    policy: options.policy,
-    affinity: options.affinity,
-    subset: subsetOf(given.subset ?? defaults.subset, `bind('${name}')`),
-    timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
-    tellsTime: given.timeoutMs !== undefined,
-    kind: kindOf(given.kind, `bind('${name}')`),
-    hedge: hedgeOf(given.hedge, `bind('${name}')`),
-    factory: options.factory,
-  });
-}
-
-/** Checks how a binding is hedged. @throws {@link ClerkError} `CONFIG_INVALID` */
-function hedgeOf(value: unknown, where: string): HedgeConfig | undefined {
-  if (value === undefined || value === false) return undefined;
-  const given = value === true ? {} : objectOf(value, `${where}: hedge is true, false, or an object, and`);
-  refuseUnknown(given, ['afterMs', 'share'], [], `${where}, hedge,`);
-  const { afterMs, share = defaults.hedgeShare } = given;
-  if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= longestMs))
-    throw refused(`${where}: hedge.afterMs is ${shown(afterMs)}; it must be a number of ms from 0`);
-  if (typeof share !== 'number' || !(share > 0 && share <= 1))
-    throw refused(
-      `${where}: hedge.share is ${shown(share)}; it must be above 0 and at most 1: second attempts per call`,
-    );
-  return Object.freeze({ afterMs, share });
-}
-
-/** Checks a time for a call. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */
-export function timeoutOf(value: unknown, where?: string): number {
-  if (typeof value !== 'number' || !(value > 0) || value > longestMs)
-    throw refused(
-      `${where === undefined ? '' : `${where}: `}timeoutMs is ${shown(value)}; it must be a number of ms above 0 and at most ${String(longestMs)}`,
-    );
-  return value;
-}
-
-/** Checks a kind. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */
-export function kindOf(value: unknown, where?: string): Kind | undefined {
-  if (value === undefined) return undefined;
-  if (!(kinds as readonly unknown[]).includes(value))
-    throw refused(
-      `${where === undefined ? '' : `${where}: `}kind is ${shown(value)}; it must be one of ${kinds.join(', ')}`,
-    );
-  return value as Kind;
-}
-
-/** Refuses keys that nobody would read. @throws {@link ClerkError} `CONFIG_INVALID` */
-export function refuseUnknown(
-  given: object,
-  known: readonly string[],
-  later: readonly string[],
-  where: string,
-): void {
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    if (later.includes(key))
-      throw refused(
-        `${where} has the option '${key}', which this version does not support yet; leave it out`,
-      );
-    throw refused(`${where} has the unknown option '${key}'; known are ${known.join(', ')}`);
-  }
-}
-
 /** What stands behind the option `registry`, or in its place. */
 function registryOf(given: unknown): Config['registry'] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given))
@@ -281,48 +172,4 @@ function addressOf(url: string, where: string): Address {
   } catch (error) {
     throw new ClerkError('CONFIG_INVALID', `${where}: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-function objectOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw refused(
-      `${where} needs an object of options, not ${value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value}`,
-    );
-  return value as Record<string, unknown>;
-}
-
-function integerOf(value: unknown, least: number, most: number, key: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw refused(
-      `${key} is ${shown(value)}; it must be an integer from ${String(least)} to ${String(most)}`,
-    );
-  return value;
-}
-
-function subsetOf(value: unknown, where: string): number {
-  if (value === Infinity || (Number.isInteger(value) && (value as number) >= leastSubset))
-    return value as number;
-  throw refused(
-    `${where} has the subset ${shown(value)}; it must be an integer from ${String(leastSubset)} on, or Infinity for the whole fleet`,
-  );
-}
-
-function textOf(value: unknown, key: string): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '')
-    throw refused(`${key} is ${shown(value)}; it must be a string that is not empty`);
-  return value;
-}
-
-/** Anything, as a message shows it. */
-function shown(value: unknown): string {
-  return typeof value === 'string'
-    ? `'${value}'`
-    : typeof value === 'object' && value !== null
-      ? 'an object'
-      : String(value);
-}
-
-function refused(message: string): ClerkError {
-  return new ClerkError('CONFIG_INVALID', message);
 }

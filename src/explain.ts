@@ -2,7 +2,7 @@
 import type { Answer } from './core/answer.js';
 import type { Endpoint } from './core/endpoint.js';
 import type { Arc } from './core/registry.js';
-import type { BindConfig } from './config.js';
+import type { BindConfig } from './bind-config.js';
 import type { BindingSite } from './site.js';
 
 /** One candidate as it stands. */

@@ -5,7 +5,8 @@
 import type { Dispatcher } from 'undici';
 import type { Binding } from './binding.js';
 import type { Bindings } from './bindings.js';
-import type { BindOptions, Config } from './config.js';
+import type { Config } from './config.js';
+import type { BindOptions } from './options.js';
 import { ClerkError, isClerkError } from './core/errors.js';
 import type { ClerkEvent } from './core/events.js';
 import type { ListEntry, SearchEntry } from './core/registry.js';

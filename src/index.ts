@@ -2,7 +2,7 @@
 
 // For programs
 export { createClerk, type Clerk, type ClerkFetch } from './clerk.js';
-export type { ClerkOptions, BindOptions } from './config.js';
+export type { ClerkOptions, BindOptions, HedgeOptions } from './options.js';
 export type { Binding, Gathered, GatheredError, GatheredReply, Held } from './binding.js';
 export type { CallOptions, Reply, RequestOptions } from './request.js';
 export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explain.js';

@@ -70,7 +70,15 @@ export interface BindOptions {
    * longer than 95 % of the answers of its method; an object says otherwise: `afterMs`, the wait in ms, ≥ 0; `share`,
    * second attempts per call, above 0 … 1, default 0.05, which also sets the wait that is learned. Default `false`.
    */
-  readonly hedge?: boolean | { readonly afterMs?: number; readonly share?: number };
+  readonly hedge?: boolean | HedgeOptions;
   /** Starts the service when nobody runs it. Default: none. */
   readonly factory?: Factory;
+}
+
+/** When a second endpoint is asked beside the first, and how often. */
+export interface HedgeOptions {
+  /** How long the first is waited for, in ms, ≥ 0. Default: as long as all but `share` of the answers of the method take. */
+  readonly afterMs?: number;
+  /** Second attempts per call in any 10 s, above 0 … 1. Default 0.05. */
+  readonly share?: number;
 }

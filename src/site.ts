@@ -8,7 +8,7 @@ import type { Factory } from './core/factory.js';
 import type { Health } from './core/health.js';
 import type { Retry } from './core/retry.js';
 import { Choosing, type Prepared } from './choosing.js';
-import type { BindConfig } from './config.js';
+import type { BindConfig } from './bind-config.js';
 import { Hedging } from './invoke/hedging.js';
 import type { RetryBudget } from './invoke/budget.js';
 import type { AttemptLimits } from './invoke/limits.js';
