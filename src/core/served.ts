@@ -10,7 +10,7 @@ export interface ServedCall {
   readonly deadlineAt: number;
   /** Which attempt it is; the first is 1. @see promises C4.3 */
   readonly attempt: number;
-  /** It was answered, or its caller is gone: what goes on after that is nobody's call. */
+  /** It was answered: what goes on after that is nobody's call. */
   over: boolean;
 }
 

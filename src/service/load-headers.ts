@@ -6,7 +6,7 @@
  * @see gRPC A51 (ORCA)
  */
 import { answerHeaders } from '../wire/call-headers.js';
-import type { ServerLike } from './listening.js';
+import { isHttp2, type ServerLike } from './listening.js';
 import type { OwnLoad } from './own-load.js';
 
 type Listener = (...args: unknown[]) => void;
@@ -50,8 +50,7 @@ export function tellWithAnswers(server: ServerLike, load: OwnLoad): () => void {
   };
   // An HTTP/2 server makes requests of its streams from when somebody asks for them: a program that handles streams
   // itself must not be given them twice.
-  const isHttp2 = typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
-  if (isHttp2 && emitter.listenerCount?.('request') === 0) emitter.on('newListener', onNewListener);
+  if (isHttp2(server) && emitter.listenerCount?.('request') === 0) emitter.on('newListener', onNewListener);
   else begin();
   return () => {
     emitter.off('newListener', onNewListener);

@@ -20,6 +20,8 @@ type Headers = Readonly<Record<string, unknown>>;
 /** Something that ends. */
 interface Ending {
   once(event: 'close', listener: () => void): unknown;
+  /** Whether all of it was written. */
+  readonly writableEnded?: boolean;
 }
 
 interface Answering extends Ending {
@@ -49,15 +51,17 @@ export function receive(server: ServerLike, clock: Clock): void {
     const isStream = event === 'stream';
     // A request over HTTP/2 was met as a stream before.
     const isMet = !isStream && (first as { readonly httpVersionMajor?: number }).httpVersionMajor === 2;
-    const headers = isStream ? (second as Headers) : (first as { readonly headers: Headers }).headers;
-    const call = isMet ? undefined : told(headers, arrivals);
+    const headers = isStream ? (second as Headers) : (first as { readonly headers?: Headers }).headers;
+    const call = isMet || headers === undefined ? undefined : told(headers, arrivals);
     if (call === undefined) return emit.call(this, event, ...details);
     if (call.deadlineAt <= clock.now()) {
       if (isStream) refuseStream(first as Stream);
       else refuse(second as Answering);
       return true;
     }
-    ((isStream ? first : second) as Ending).once('close', () => (call.over = true));
+    const answer = (isStream ? first : second) as Ending;
+    // Whoever is gone without an answer waits no more, and the work for it stays bound by its time.
+    answer.once('close', () => (call.over = answer.writableEnded !== false));
     return serving(call, () => emit.call(this, event, ...details));
   };
 }

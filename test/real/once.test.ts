@@ -1,7 +1,9 @@
 /** Calls that must run at most once, at services that remember them: when the clerk asks again, and what it claims. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { EndpointInit } from 'binding-clerk';
-import { describe, expect, test } from 'vitest';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createClerk, type EndpointInit } from 'binding-clerk';
+import { startServer } from 'binding-clerk/server';
+import { advertise, atMostOnce, memoryCalls, type CallStore } from 'binding-clerk/service';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { bound } from './bound.js';
 import { webServer } from './web-server.js';
 
@@ -159,4 +161,57 @@ describe('"not executed"', () => {
     expect((await orders.request({ path: '/', ...post })).statusCode).toBe(503);
     expect(others).toEqual([]);
   });
+});
+
+describe('the library on both sides', () => {
+  test.each([1, 2])(
+    'an answer that got lost is given again, with %d servers over one memory',
+    async (servers) => {
+      const registry = await startServer({ port: 0 });
+      onTestFinished(() => registry.close());
+      let runs = 0;
+      let losses = 0;
+      const memory = memoryCalls();
+      const store: CallStore = {
+        outlives: true,
+        scope: 'orders',
+        begin: (call) => memory.begin(call),
+        end: (id, how) => memory.end(id, how),
+        withdraw: (id) => memory.withdraw(id),
+        forget: (bornBefore) => memory.forget(bornBefore),
+      };
+      for (let i = 0; i < servers; i++) {
+        const handler = atMostOnce(
+          (request: IncomingMessage, response: ServerResponse) => {
+            runs++;
+            request.resume().on('end', () => response.end(`order ${runs}`));
+          },
+          { store },
+        );
+        const server = createServer((request, response) => {
+          // The first answer never arrives, though it was made.
+          if (losses++ === 0) response.end = (() => request.socket.destroy()) as never;
+          handler(request, response);
+        }).listen(0, '127.0.0.1');
+        const ad = await advertise({
+          name: '/shop/orders',
+          address: server,
+          registry: registry.url,
+          atMostOnce: handler,
+          drainOnSignal: false,
+        });
+        onTestFinished(async () => {
+          await ad.close();
+          server.closeAllConnections();
+          server.close();
+        });
+      }
+      const clerk = createClerk({ registry: registry.url });
+      onTestFinished(() => clerk.destroy());
+      const reply = await clerk.bind('/shop/orders').request({ path: '/', ...post });
+      expect(await reply.body.text()).toBe('order 1');
+      expect(reply.headers['clerk-once']).toBe('replayed');
+      expect([runs, reply.attempts]).toEqual([1, 2]);
+    },
+  );
 });
