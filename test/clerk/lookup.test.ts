@@ -204,6 +204,16 @@ test('a wall clock that jumps ahead shortens trust', async () => {
   expect(asked).toHaveLength(2);
 });
 
+test('a wall clock that is set back makes nothing younger', async () => {
+  const { orders, port, runtime, stale } = world(() => bound('a'));
+  await orders.json('/');
+  runtime.jumpWall(-3_600_000);
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(ttlMs);
+  await orders.json('/');
+  expect(stale).toEqual(['/shop/orders']); // its time is over, and it is said to be
+});
+
 test('a registry that can watch pushes what changed', async () => {
   const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
@@ -370,4 +380,25 @@ test('an attempt is not given up for an endpoint that is set aside', async () =>
   for (let i = 0; i < 5; i++) expect(await orders.json('/')).toBe('b');
   network.server('http://b').treat = () => ({ statusCode: 200, body: '"b"', delayMs: 900 });
   expect(await orders.json('/')).toBe('b'); // late, and there was nobody better
+});
+
+test('a call that must run at most once and was sent is waited for until its deadline', async () => {
+  const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).treat = () => ({ statusCode: 200, body: `"${id}"`, delayMs: 4_000 });
+  expect(await orders.text('/', { method: 'POST', timeoutMs: 5_000 })).toMatch(/[ab]/);
+  expect(network.attempts).toHaveLength(1);
+});
+
+test('calls pay for repeats whether or not they succeed', async () => {
+  const { orders, network, runtime } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  for (const id of ['a', 'b']) network.server(`http://${id}`).treat = () => ({ fate: 'reset-after' });
+  const count = 900;
+  for (let i = 0; i < count; i++) {
+    expect((await thrown(orders.json('/'))).code).toMatch(/BUDGET_EXHAUSTED|ENDPOINTS_EXHAUSTED/);
+    await runtime.advance(10);
+  }
+  // Ten in a hundred, besides the thirty that cost nothing.
+  expect(network.attempts.length - count).toBeGreaterThan(90);
+  expect(network.attempts.length - count).toBeLessThanOrEqual(0.1 * count + 30);
 });

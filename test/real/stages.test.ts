@@ -219,6 +219,20 @@ describe('REFUSED_STREAM, HTTP/2’s word for a request that was not executed', 
     expect(error.execution).toBe('none');
     expect(trouble.reads()).toBe(1);
   });
+
+  test('is believed once a call: peers that refuse stream after stream are asked no further', async () => {
+    const make = stream('refused-stream');
+    const peers = [await make(), await make(), await make()];
+    const { orders } = bound(
+      peers.map(({ address }) => address),
+      { tls: { ca: ca.cert }, undici: { allowH2: true } },
+    );
+
+    const error = await thrown(orders.request({ path: '/orders/7', method: 'POST', timeoutMs: 1_000 }));
+
+    expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
+    expect(peers.map((peer) => peer.reads())).toEqual([1, 1, 0]);
+  });
 });
 
 describe('a reset inside the body of the answer', () => {

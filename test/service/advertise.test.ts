@@ -135,6 +135,44 @@ test('a renewal counts from when it was sent', async () => {
   expect(ad.state).toBe('lost');
 });
 
+test('a registration counts from when it was sent too', async () => {
+  const { runtime, registry, advertising } = service();
+  registry.answersAfterMs = 900;
+  const registering = advertising.advertise({ ...orders, leaseMs: 6_000 });
+  await runtime.advance(900);
+  const ad = await registering;
+  registry.down = true;
+  await runtime.advance(5_400 - 900 - 1);
+  expect(ad.state).toBe('registered');
+  await runtime.advance(1);
+  expect(ad.state).toBe('lost');
+});
+
+test('a renewal that is answered late counts from when it was sent', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise({ ...orders, leaseMs: 6_000 });
+  registry.answersAfterMs = 900;
+  await runtime.advance(3_200);
+  registry.down = true;
+  const renewals = registry.asked.filter(({ path }) => path === '/v1/renew');
+  expect(renewals).toHaveLength(1);
+  await runtime.advance(renewals[0]!.at + 5_400 - runtime.now() - 1);
+  expect(ad.state).toBe('registered');
+  await runtime.advance(1);
+  expect(ad.state).toBe('lost');
+});
+
+test('a wall clock that is set back lengthens no lease', async () => {
+  const { runtime, registry, advertising } = service();
+  const ad = await advertising.advertise(orders);
+  registry.down = true;
+  runtime.jumpWall(-3_600_000);
+  await runtime.advance(8_999);
+  expect(ad.state).toBe('registered');
+  await runtime.advance(1);
+  expect(ad.state).toBe('lost');
+});
+
 test('a machine that slept does not believe in a lease that may be over', async () => {
   const { runtime, advertising } = service();
   const ad = await advertising.advertise(orders);
@@ -230,7 +268,7 @@ test('draining: nobody new, then the time of those who do not know yet, then tho
   const ad = await advertising.advertise({ ...orders, address: server });
   const words = heard(ad);
   const responses = [new EventEmitter(), new EventEmitter()];
-  for (const response of responses) server.emit('request', {}, response);
+  for (const response of responses) server.emit('request', { headers: {} }, response);
   const drained = ad.drain();
   await runtime.advance(0);
   expect(ad.state).toBe('draining');
@@ -255,7 +293,7 @@ test('draining ends in time, whatever is still in flight and wherever the regist
     address: () => ({ address: '127.0.0.1', port: 3001 }),
   });
   const ad = await advertising.advertise({ ...orders, address: server, drainMs: 7_000 });
-  server.emit('request', {}, new EventEmitter());
+  server.emit('request', { headers: {} }, new EventEmitter());
   registry.hangs = true;
   const drained = ad.drain();
   await runtime.advance(6_999);

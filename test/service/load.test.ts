@@ -43,7 +43,7 @@ class FakeServer extends EventEmitter implements ServerLike {
   request(statusCode = 200, connection: object = this.connection): string | undefined {
     const answer = new Answer();
     answer.statusCode = statusCode;
-    this.emit('request', { socket: connection }, answer);
+    this.emit('request', { headers: {}, socket: connection }, answer);
     answer.emit('close');
     return answer.headers.get('endpoint-load-metrics');
   }

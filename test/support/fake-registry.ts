@@ -2,7 +2,7 @@
  * A registry server in memory, as small as the interface admits: services with endpoints, leases, watches and starts.
  * Speaks what goes over the wire, through peers, and can be switched off, made to hang, and robbed of its memory.
  */
-import type { Clock, Timer } from '../../src/core/clock.js';
+import { sleep, type Clock, type Timer } from '../../src/core/clock.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import { matches, parseGlob } from '../../src/core/glob.js';
 import { compareNames } from '../../src/core/name-order.js';
@@ -36,6 +36,8 @@ export class FakeRegistry {
   down = false;
   /** Takes questions and never answers. */
   hangs = false;
+  /** Does what it is asked at once, and its answers take so long, in ms. */
+  answersAfterMs = 0;
   /** Does what it is asked, and the answer is lost, so many times. */
   losesAnswers = 0;
   /** What a start answers. */
@@ -151,6 +153,7 @@ export class FakeRegistry {
       status = statusOf(error.code);
       reply = failureOf(error);
     }
+    if (this.answersAfterMs > 0) await sleep(this.clock, this.answersAfterMs, false);
     if (this.losesAnswers > 0) {
       this.losesAnswers--;
       throw this.#refused(url);

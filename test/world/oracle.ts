@@ -173,6 +173,9 @@ export class Oracle {
     if (code === 'CLOSED' && call.cutAt === undefined) {
       this.violate('close', `${id} failed with CLOSED although nobody destroyed ${clerk}`);
     }
+    const givenUp = error.outcomes?.some((one) => one.stage === 'sent' && one.code === 'ATTEMPT_TIMEOUT');
+    if (call.kind === 'once' && givenUp)
+      this.violate('C2.1', `${id} is 'once', and was given up before its deadline although it was sent`);
     if (code === 'BUDGET_EXHAUSTED' && this.calm) this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
     if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {

@@ -116,6 +116,24 @@ test('goes on where it was, begins anew after a gap, and says so', async () => {
   expect((await reopened({ incarnation, revision }))[0]).toBe('open, resumed');
 });
 
+test('whoever is cut within a batch misses nothing of it', async () => {
+  const { names, runtime } = await world();
+  const watch = watched(names, ['/**']);
+  await runtime.advance(1);
+  watch.lines();
+  await Promise.all([names.define({ name: '/a' }), names.define({ name: '/b' })]);
+  const { incarnation } = names.status();
+  const [first, last] = watch.told.map(({ revision }) => ({ incarnation, revision }));
+  for (const [since, missed] of [
+    [first, ['/a = []', '/b = []']],
+    [last, []],
+  ] as const) {
+    const goesOn = watched(names, ['/**'], { since });
+    await runtime.advance(1);
+    expect(goesOn.lines()).toEqual(['open, resumed', ...missed, 'current /**']);
+  }
+});
+
 test('after more changes than are remembered a watch begins anew', async () => {
   const { names, runtime } = await world();
   await names.define({ name: '/a' });

@@ -89,6 +89,28 @@ test('without the package the message says what to install', async () => {
   });
 });
 
+test('each write is synced before it is acknowledged', async () => {
+  const { ClassicLevel } = await import('classic-level');
+  const writes: unknown[] = [];
+  class Watched extends ClassicLevel {
+    override batch(...args: unknown[]): never {
+      const batch = (super.batch as (...all: unknown[]) => any)(...args);
+      const write = batch.write.bind(batch);
+      batch.write = (options?: unknown) => {
+        writes.push(options);
+        return write(options);
+      };
+      return batch as never;
+    }
+  }
+  const store = diskStore(scratch('data'), async () => ({ ClassicLevel: Watched }));
+  await store.load();
+  await store.write([{ key: 'a', value: '1' }]);
+  await store.write([{ key: 'a', value: undefined }]);
+  expect(writes).toEqual([{ sync: true }, { sync: true }]);
+  await store.close();
+});
+
 test('after a write that failed there is no other', async () => {
   const folder = scratch('data');
   const { ClassicLevel } = await import('classic-level');
