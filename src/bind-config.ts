@@ -18,8 +18,8 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subset: number;
   readonly timeoutMs: number;
-  /** Whether the program has set it. */
-  readonly tellsTime: boolean;
+  /** Whether the program has set that; else the service's record may. */
+  readonly setsTime: boolean;
   readonly kind: Kind | undefined;
   readonly hedge: HedgeConfig | undefined;
   readonly factory: Factory | undefined;
@@ -56,7 +56,7 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
     affinity: options.affinity,
     subset: subsetOf(given.subset ?? defaults.subset, `bind('${name}')`),
     timeoutMs: timeoutOf(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
-    tellsTime: given.timeoutMs !== undefined,
+    setsTime: given.timeoutMs !== undefined,
     kind: kindOf(given.kind, `bind('${name}')`),
     hedge: hedgeOf(given.hedge, `bind('${name}')`),
     factory: options.factory,

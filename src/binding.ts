@@ -74,7 +74,8 @@ export class Binding {
     this.#where = `A request of ${config.name}`;
     this.#usual = Object.freeze({
       timeoutMs: config.timeoutMs,
-      tellsTime: config.tellsTime,
+      isSet: config.setsTime,
+      leftMs: Infinity,
       repeats: true,
     });
     this.#plain = Object.freeze({
@@ -152,8 +153,8 @@ export class Binding {
       policyName: 'gather',
       choose: (now) => (site.isWarm(now) ? site.roster().all[0] : undefined),
       chooseNow: () => site.roster().all[0],
-      prepare: async (wish) => {
-        await site.learn(wish);
+      prepare: async (wish, learned) => {
+        await site.learn(wish, learned);
       },
     });
     await settle(known, { ...this.#bounds(this.#where, options), wish: this.#plain });
@@ -307,7 +308,7 @@ export class Binding {
     const own =
       given === undefined
         ? this.#usual
-        : { timeoutMs: timeoutOf(given, where), tellsTime: true, repeats: true };
+        : { timeoutMs: timeoutOf(given, where), isSet: true, leftMs: Infinity, repeats: true };
     const served = servedNow();
     return served === undefined ? own : within(own, served, this.#site.clock.now(), this.name);
   }

@@ -53,6 +53,8 @@ export interface Explanation {
   readonly stale: boolean;
   /** Repeats that the retry budget would allow now. */
   readonly retriesLeft: number;
+  /** How long a call may take of which the program says nothing more, in ms. */
+  readonly timeoutMs: number;
   /** How long a `GET` may take before another endpoint is asked, in ms. */
   readonly attemptLimitMs: number;
 }
@@ -91,6 +93,7 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
     promiseMs: answer?.ttlMs,
     stale: answer?.stale ?? false,
     retriesLeft: site.budget.available(now),
+    timeoutMs: config.setsTime ? config.timeoutMs : (answer?.timeoutMs ?? config.timeoutMs),
     attemptLimitMs: site.limits.of('GET').limitAt(now),
   };
 }

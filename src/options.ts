@@ -60,7 +60,7 @@ export interface BindOptions {
    * its endpoints are busy. Nobody is left out by `affinity`, `primary` and a policy of the program. Default 100.
    */
   readonly subset?: number;
-  /** Time for a call, in ms, > 0 … 2^31 − 1. Default 10,000. */
+  /** Time for a call, in ms, > 0 … 2^31 − 1. Default: what the service's record says, else 10,000. */
   readonly timeoutMs?: number;
   /** What a repeat would do. Default: by the method. */
   readonly kind?: Kind;

@@ -17,6 +17,8 @@ export interface Resolved {
   readonly endpoints: readonly Endpoint[];
   /** The service's own rule for choosing. */
   readonly policy: string | undefined;
+  /** How long a call may take, in ms, where the program says nothing; left out where the service does not either. */
+  readonly timeoutMs?: number;
   /** As the registry wrote it. */
   readonly revision: string;
   /** How long the answer may be used, in ms from when the question was sent. */
@@ -36,6 +38,7 @@ export function resolved(answer: Answer, now: number): Resolved {
     trail: answer.trail,
     endpoints: answer.endpoints,
     policy: answer.policy,
+    ...(answer.timeoutMs !== undefined && { timeoutMs: answer.timeoutMs }),
     revision: answer.revision,
     promiseMs: answer.ttlMs,
     ageMs: Math.max(0, now - answer.askedAt),

@@ -68,6 +68,10 @@ export class BindingSite implements Site {
     return this.#choosing.policyName;
   }
 
+  get recordMs(): number | undefined {
+    return this.target.answer?.timeoutMs;
+  }
+
   get canStart(): boolean {
     return this.#factory !== undefined;
   }
@@ -124,8 +128,8 @@ export class BindingSite implements Site {
       );
   }
 
-  async prepare(wish: Wish): Promise<void> {
-    const { eligible, pick } = await this.learn(wish);
+  async prepare(wish: Wish, learned: () => void): Promise<void> {
+    const { eligible, pick } = await this.learn(wish, learned);
     const { target, name } = this;
     const now = this.clock.now();
     if (eligible.some((candidate) => this.health.admits(candidate, now))) {
@@ -145,13 +149,17 @@ export class BindingSite implements Site {
   /**
    * Looks up, and starts, if that must come first.
    *
+   * @param learned - called when the service's record is known
    * @returns those who fit, at least one
    * @throws a `ClerkError` when there is nobody
    */
-  async learn(wish: Wish): Promise<Prepared> {
+  async learn(wish: Wish, learned: () => void): Promise<Prepared> {
     const { target } = this;
-    if (!target.isWarm(this.clock.now())) {
+    if (target.isWarm(this.clock.now())) {
+      learned();
+    } else {
       const answer = await target.look();
+      learned();
       if (target.table.members.length === 0) {
         const factory = this.#factory;
         if (factory === undefined) throw nobodyThere(target, answer);

@@ -156,7 +156,13 @@ function difference(known: Map<string, Known>, snapshot: Snapshot): Change[] {
     const checked = checkResolution(resolution, name);
     if (checked.kind === 'absent') continue;
     seen.add(name);
-    const print = JSON.stringify([checked.kind, checked.canonical, checked.endpoints, checked.policy]);
+    const print = JSON.stringify([
+      checked.kind,
+      checked.canonical,
+      checked.endpoints,
+      checked.policy,
+      checked.timeoutMs,
+    ]);
     const isNew = known.get(name)?.print !== print;
     known.set(name, { resolution, print });
     if (!isNew) continue;

@@ -11,6 +11,7 @@ import { paint } from './output.js';
 
 interface Options {
   readonly policy?: string | false;
+  readonly callTimeout?: number | false;
   readonly promise?: number;
   readonly launch?: string | false;
   readonly param?: Readonly<Record<string, string>>;
@@ -29,6 +30,12 @@ export function addDefine(program: Command, io: Io): void {
         .option('--policy <word>', 'how callers choose among endpoints')
         .option('--no-policy', 'leave that to the callers')
         .option(
+          '--call-timeout <ms>',
+          'how long a call may take whose caller says nothing, in ms',
+          wholeNumber,
+        )
+        .option('--no-call-timeout', "leave that to the callers' default")
+        .option(
           '--promise <ms>',
           'for how long these rules are promised, in ms; 0 for not at all',
           wholeNumber,
@@ -39,6 +46,7 @@ export function addDefine(program: Command, io: Io): void {
         .option('--when-expired', 'if promised otherwise, change it when the last promise is over'),
     examples: [
       ['clerk define /shop/orders --policy load-aware', 'choose by load'],
+      ['clerk define /shop/orders --call-timeout 2000', 'a call has two seconds'],
       ['clerk define /shop/orders --promise 60000', 'its rules stay for a minute'],
       ['clerk define /shop/orders --launch orders', 'start it on demand'],
       ['clerk define /shop/orders --no-launch', 'and no longer'],
@@ -48,13 +56,14 @@ export function addDefine(program: Command, io: Io): void {
 }
 
 async function define(context: Context, text: string, options: Options): Promise<void> {
-  const { policy, promise, launch, param, whenExpired } = options;
+  const { policy, callTimeout, promise, launch, param, whenExpired } = options;
   const name = nameOf(text);
   if (param !== undefined && typeof launch !== 'string')
     throw new ClerkError('CONFIG_INVALID', 'A --param is of a manifest; say which with --launch');
   const request: DefineRequest = {
     name,
     ...(policy !== undefined && { policy: policy === false ? null : policy }),
+    ...(callTimeout !== undefined && { timeoutMs: callTimeout === false ? null : callTimeout }),
     ...(promise !== undefined && { promiseMs: promise }),
     ...(launch === false && { launch: null }),
     ...(typeof launch === 'string' && {

@@ -60,7 +60,19 @@ const aboutEndpoints = new Set([
 ]);
 
 function resolutionOf(reply: ResolveReply): BoundResolution {
-  const { name, kind, endpoints, policy, trail, canonical, revision, incarnation, ttlMs, promiseMs } = reply;
+  const {
+    name,
+    kind,
+    endpoints,
+    policy,
+    timeoutMs,
+    trail,
+    canonical,
+    revision,
+    incarnation,
+    ttlMs,
+    promiseMs,
+  } = reply;
   if (kind === 'directory')
     throw new ClerkError(
       'NAME_NOT_FOUND',
@@ -70,6 +82,7 @@ function resolutionOf(reply: ResolveReply): BoundResolution {
     kind: 'bound',
     endpoints: endpoints.map(initOf),
     ...(policy !== null && { policy }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     ...{ trail, canonical, revision, incarnation, ttlMs, promiseMs },
   };
 }

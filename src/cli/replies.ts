@@ -36,6 +36,7 @@ export const resolveReply: Read<ResolveReply> = (value) => {
     trail: list(arc)(fields.trail, 'trail'),
     endpoints: endpoints(fields.endpoints, 'endpoints'),
     policy: orNull(text)(fields.policy, 'policy'),
+    ...(fields.timeoutMs !== undefined && { timeoutMs: number(fields.timeoutMs, 'timeoutMs') }),
     launchable: flag(fields.launchable, 'launchable'),
     ...(fields.doubted !== undefined && { doubted: list(text)(fields.doubted, 'doubted') }),
     revision: text(fields.revision, 'revision'),

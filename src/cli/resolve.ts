@@ -30,9 +30,16 @@ async function resolve({ client, out, json, clock }: Context, name: string): Pro
   const reply = resolveReply(await client.get(paths.resolve, { name: nameOf(name) }), '');
   const ageMs = Math.round((clock.now() - askedAt) * 1_000) / 1_000;
   if (!json) return print(out, reply, ageMs);
-  const { canonical, kind, trail, endpoints, policy, revision, promiseMs } = reply;
+  const { canonical, kind, trail, endpoints, policy, timeoutMs, revision, promiseMs } = reply;
   // Asked just now and of the registry itself: never stale.
-  const rest = { policy, revision, promiseMs, ageMs, stale: false };
+  const rest = {
+    policy,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    revision,
+    promiseMs,
+    ageMs,
+    stale: false,
+  };
   return out.json({ name: reply.name, canonical, kind, trail, endpoints, ...rest });
 }
 
@@ -44,6 +51,7 @@ async function print(out: Output, reply: ResolveReply, ageMs: number): Promise<v
     trail,
     endpoints,
     policy,
+    timeoutMs,
     revision,
     promiseMs,
     launchable,
@@ -54,6 +62,7 @@ async function print(out: Output, reply: ResolveReply, ageMs: number): Promise<v
   await out.line(paint('strong', way.join(' → ')), '  ', paint('faint', kind));
   const facts = [
     ...(policy === null ? [] : [`chosen by ${policy}`]),
+    ...(timeoutMs === undefined ? [] : [`a call may take ${duration(timeoutMs)}`]),
     ...(launchable ? ['started on demand'] : []),
     `promised for ${duration(promiseMs)}`,
     `revision ${revision}`,

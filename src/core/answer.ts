@@ -15,6 +15,8 @@ export interface Answer {
   readonly endpoints: readonly Endpoint[];
   /** The service's own rule for choosing, if it has one. */
   readonly policy: string | undefined;
+  /** How long a call may take, in ms, > 0, says the service, where the program says nothing. */
+  readonly timeoutMs?: number;
   /** The arcs followed. */
   readonly trail: readonly Arc[];
   /** As the registry wrote it; empty when it wrote none. */

@@ -47,6 +47,11 @@ export interface BoundResolution {
   readonly canonical?: string;
   /** The service's own rule for choosing, as a word. */
   readonly policy?: string;
+  /**
+   * How long a call of the service may take, in ms, above 0 and at most 2^31 − 1, where the program has set no
+   * `timeoutMs` of its own. Default: the clerk's.
+   */
+  readonly timeoutMs?: number;
   /** The arcs followed. Default: the name itself. */
   readonly trail?: readonly Arc[];
   /** Whether the registry can have it started when nobody runs it: see {@link Registry.start}. Default false. */

@@ -22,7 +22,8 @@ export interface Tried {
 export interface AccountOptions {
   readonly kind: Kind;
   readonly startedAt: number;
-  readonly deadlineAt: number;
+  /** May change until the first attempt: the service's record may set it. */
+  deadlineAt: number;
 }
 
 /** See the file's header. */

@@ -10,7 +10,7 @@ import type { Stage } from '../core/outcome.js';
 import type { Tried } from './account.js';
 import { codeOf } from './classify.js';
 import { overLimit, type Site, type Wish } from './site.js';
-import type { Terms } from './terms.js';
+import { timeOf, type Terms } from './terms.js';
 import { Trip } from './trip.js';
 import type { WheelEntry } from './wheel.js';
 
@@ -92,7 +92,7 @@ class Conversation<T> implements WheelEntry {
       replayable: true,
       repeats: options.terms.repeats,
       startedAt,
-      deadlineAt: startedAt + options.terms.timeoutMs,
+      deadlineAt: startedAt + timeOf(options.terms, site.recordMs),
     });
   }
 
@@ -185,7 +185,7 @@ class Conversation<T> implements WheelEntry {
     site.waiting++;
     try {
       while (candidate === undefined) {
-        await site.prepare(options.wish);
+        await site.prepare(options.wish, () => this.#reckon());
         if (this.#trip.settled) return undefined;
         candidate = site.chooseNow(site.clock.now(), options.wish);
       }
@@ -193,6 +193,14 @@ class Conversation<T> implements WheelEntry {
     } finally {
       site.waiting--;
     }
+  }
+
+  /** The service's record is known now, and may say how long a call may take. */
+  #reckon(): void {
+    const { options, settled } = this.#trip;
+    if (settled) return;
+    options.deadlineAt = options.startedAt + timeOf(this.options.terms, this.site.recordMs);
+    this.site.wheel.set(this, options.deadlineAt);
   }
 
   #attempt(talk: Talk<T>, candidate: Reachable, chosen: string): Promise<T> {

@@ -20,7 +20,7 @@ import { Rescue } from './rescue.js';
 import { isRetryStatus } from './rules.js';
 import { overLimit, type Site, type Wish } from './site.js';
 import { telling, type Told } from './telling.js';
-import type { Terms } from './terms.js';
+import { tellsTime, timeOf, type Terms } from './terms.js';
 import type { Troubled, WholeBodyHandler } from './troubled.js';
 import type { WheelEntry } from './wheel.js';
 
@@ -37,7 +37,7 @@ export class Exchange implements Troubled {
   readonly whole: boolean;
   readonly window: LatencyWindow;
   readonly startedAt: number;
-  readonly deadlineAt: number;
+  deadlineAt: number;
   /** Counts among those that wait to be sent. */
   #waits = true;
   #rescue: Rescue | undefined = undefined;
@@ -59,7 +59,7 @@ export class Exchange implements Troubled {
     this.whole = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = site.clock.now();
     // Whole numbers: a fraction would take a place of its own in memory.
-    this.deadlineAt = Math.ceil(this.startedAt + terms.timeoutMs);
+    this.deadlineAt = Math.ceil(this.startedAt + timeOf(terms, site.recordMs));
     this.window = site.limits.of(request.method);
   }
 
@@ -133,12 +133,12 @@ export class Exchange implements Troubled {
   }
 
   wire(now: number): WireRequest {
-    const { terms, attempts } = this;
+    const { attempts } = this;
+    const isTimed = tellsTime(this.terms, this.site.recordMs);
     const scope = this.kind === 'once' ? scopeOf(this.endpoint as Endpoint) : undefined;
-    if (attempts === 1 && !terms.tellsTime && scope === undefined) return this.request;
+    if (attempts === 1 && !isTimed && scope === undefined) return this.request;
     const told: Told[number][] = [];
-    if (terms.tellsTime)
-      told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
+    if (isTimed) told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
     if (attempts > 1) told.push([callHeaders.attempt, String(attempts)]);
     if (scope !== undefined) {
       const { id, epoch } = this.endpoint as Endpoint;
@@ -267,6 +267,10 @@ export class Exchange implements Troubled {
     if (attempt.paid) this.site.budget.refund();
     attempt.paid = false;
     this.site.health.ended(attempt.candidate);
+  }
+
+  reckon(): void {
+    this.deadlineAt = Math.ceil(this.startedAt + timeOf(this.terms, this.site.recordMs));
   }
 
   settle(error: Error): void {

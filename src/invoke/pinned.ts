@@ -9,6 +9,9 @@ export function seenAs(site: Site, other: Partial<Site>): Site {
   return {
     ...{ name, policyName, clock, wheel, health, budget, limits, reporter, retry },
     ...{ connections, maxPending, canStart, hedging: undefined },
+    get recordMs() {
+      return site.recordMs;
+    },
     get waiting() {
       return site.waiting;
     },
@@ -17,7 +20,7 @@ export function seenAs(site: Site, other: Partial<Site>): Site {
     },
     choose: (now, wish) => site.choose(now, wish),
     chooseNow: (now, wish) => site.chooseNow(now, wish),
-    prepare: (wish) => site.prepare(wish),
+    prepare: (wish, learned) => site.prepare(wish, learned),
     isWarm: (now) => site.isWarm(now),
     chooseOther: (now, wish, tried) => site.chooseOther(now, wish, tried),
     hasOther: (wish, tried) => site.hasOther(wish, tried),

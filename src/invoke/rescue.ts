@@ -205,9 +205,10 @@ export class Rescue {
     const { site, wish } = call;
     try {
       for (;;) {
-        await site.prepare(wish);
-        if (call.settled) return;
+        await site.prepare(wish, () => this.#reckon());
         const now = site.clock.now();
+        if (!call.settled && now >= call.deadlineAt) call.settle(this.#trip.late());
+        if (call.settled) return;
         const candidate = site.chooseNow(now, wish);
         if (candidate === undefined) continue;
         site.budget.deposit(now);
@@ -217,6 +218,14 @@ export class Rescue {
     } catch (error) {
       call.settle(error as Error);
     }
+  }
+
+  #reckon(): void {
+    const call = this.#call;
+    if (call.settled) return;
+    call.reckon();
+    this.#trip.options.deadlineAt = call.deadlineAt;
+    call.site.wheel.set(call, call.deadlineAt);
   }
 
   #end(reason: Error | undefined, error: () => ClerkError): void {

@@ -24,6 +24,8 @@ export interface Wish {
 export interface Site {
   /** The service's name. */
   readonly name: string;
+  /** How long calls may take by the service's own record, in ms; undefined while that says nothing, or is not known. */
+  readonly recordMs: number | undefined;
   /** How outcomes call the policy. */
   readonly policyName: string;
   readonly clock: Clock;
@@ -49,8 +51,10 @@ export interface Site {
   /**
    * Does what must come first: looks up, starts, waits for a pause to end. Resolves when choosing makes sense again;
    * rejects with a `ClerkError` when it never will.
+   *
+   * @param learned - called when the service's record is known, before anything is started or waited for
    */
-  prepare(wish: Wish): Promise<void>;
+  prepare(wish: Wish, learned: () => void): Promise<void>;
   /** Chooses among those not yet tried, the open ones first. */
   chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined;
   /** Whether `chooseOther` would find one that is not set aside: worth giving up an attempt for. */

@@ -1,4 +1,7 @@
-/** The terms of one call: its own, narrowed by the call that this program is serving meanwhile. */
+/**
+ * The terms of one call: the program's, else those of the service's own record, narrowed by the call that this program
+ * is serving meanwhile.
+ */
 import { ClerkError } from '../core/errors.js';
 import type { ServedCall } from '../core/served.js';
 
@@ -6,11 +9,10 @@ import type { ServedCall } from '../core/served.js';
 export interface Terms {
   /** How long it may take, in ms, > 0. */
   readonly timeoutMs: number;
-  /**
-   * Whether the service is told how much time is left: where the program, or whoever it serves, has set a time. The
-   * clerk's own default is a guard and no statement of the program.
-   */
-  readonly tellsTime: boolean;
+  /** The program has set that time; else it is the clerk's default, and the service's record may say another. */
+  readonly isSet: boolean;
+  /** What the call being served leaves, in ms, > 0; `Infinity` where none is served, or without a deadline. */
+  readonly leftMs: number;
   /** Whether what was sent may be sent again. False while a repeat is served: one layer repeats. @see promises C4.3 */
   readonly repeats: boolean;
 }
@@ -28,9 +30,23 @@ export function within(terms: Terms, served: ServedCall, now: number, name: stri
       'DEADLINE_EXCEEDED',
       `Call of ${name} was not begun: the call that this program is serving ran out of time ${String(Math.round(-leftMs))} ms ago, so nobody waits for the answer`,
     );
-  return {
-    timeoutMs: Math.min(terms.timeoutMs, leftMs),
-    tellsTime: terms.tellsTime || leftMs < Infinity,
-    repeats: terms.repeats && served.attempt <= 1,
-  };
+  return { ...terms, leftMs, repeats: terms.repeats && served.attempt <= 1 };
+}
+
+/**
+ * How long a call may take, in ms.
+ *
+ * @param recordMs - what the service's record says, as far as that is known
+ */
+export function timeOf({ timeoutMs, isSet, leftMs }: Terms, recordMs: number | undefined): number {
+  const ms = isSet || recordMs === undefined ? timeoutMs : recordMs;
+  return ms < leftMs ? ms : leftMs;
+}
+
+/**
+ * Whether the service is told how much time is left: where the program, the service's record or whoever is served has
+ * set a time. The clerk's own default is a guard and no statement of anybody.
+ */
+export function tellsTime({ isSet, leftMs }: Terms, recordMs: number | undefined): boolean {
+  return isSet || recordMs !== undefined || leftMs < Infinity;
 }

@@ -43,6 +43,8 @@ export interface Troubled extends AttemptOwner, WheelEntry {
   wire(now: number): WireRequest;
   /** Tells health, once, that an attempt is over. */
   over(attempt: Attempt): void;
+  /** The service's record is known now: the deadline is reckoned anew where it is the record's to say. */
+  reckon(): void;
   /** Ends the call with an error. */
   settle(error: Error): void;
   /** Ends the call; the handler is told by whoever calls this. */

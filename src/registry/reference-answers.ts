@@ -71,6 +71,7 @@ function foundOf(raw: ResolveReply, peer: Peer): Resolution {
     canonical,
     endpoints,
     policy,
+    timeoutMs,
     trail,
     revision,
     incarnation,
@@ -90,6 +91,7 @@ function foundOf(raw: ResolveReply, peer: Peer): Resolution {
     ...(promiseMs !== 0 && { promiseMs }),
     ttlMs,
     ...(policy !== null && { policy }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     ...((launchable as unknown) === true && { startable: true }),
     ...(doubted !== undefined && { doubted }),
   } satisfies BoundResolution);

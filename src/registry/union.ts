@@ -71,6 +71,7 @@ function merged(name: string, found: readonly (Resolution | undefined)[]): Resol
     bound.flatMap((resolution) => resolution.endpoints),
   );
   const policy = bound.find((resolution) => resolution.policy !== undefined)?.policy;
+  const timeoutMs = bound.find((resolution) => resolution.timeoutMs !== undefined)?.timeoutMs;
   const doubted = [...new Set(bound.flatMap((resolution) => resolution.doubted ?? []))];
   const { canonical, trail } = first;
   return {
@@ -78,6 +79,7 @@ function merged(name: string, found: readonly (Resolution | undefined)[]): Resol
     endpoints,
     ttlMs,
     ...(policy !== undefined && { policy }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     ...(doubted.length > 0 && { doubted }),
     ...(canonical !== undefined && { canonical }),
     ...(trail !== undefined && { trail }),

@@ -15,6 +15,8 @@ const negativeTtlMs = 1_000;
 const mostNegativeTtlMs = 5_000;
 const mostEndpoints = 100_000;
 const mostArcs = 1_024;
+/** As long as a timer can be. */
+const mostTimeoutMs = 2 ** 31 - 1;
 
 /** What a checked resolution comes down to. */
 export type Checked = Omit<Answer, 'kind' | 'name' | 'askedAt' | 'askedWallAt' | 'stale'> & {
@@ -82,6 +84,7 @@ export function checkResolution(resolution: unknown, name: string): Checked {
         revision,
         incarnation,
         ttlMs,
+        ...timeoutOf(raw, name),
         ...(raw.startable === true && { startable: true }),
         ...doubtedOf(raw.doubted, name),
         ...leaseOf(raw.endpoints as readonly unknown[]),
@@ -91,6 +94,18 @@ export function checkResolution(resolution: unknown, name: string): Checked {
     default:
       throw invalid(name, `has the kind ${shown(raw.kind)}; 'bound', 'link' and 'absent' are known`);
   }
+}
+
+/** How long a call may take, where the service's record says so. */
+function timeoutOf(raw: Partial<Record<string, unknown>>, name: string): { readonly timeoutMs?: number } {
+  const timeoutMs = timeOf(raw, 'timeoutMs', name);
+  if (timeoutMs === undefined) return {};
+  if (timeoutMs === 0 || timeoutMs > mostTimeoutMs)
+    throw invalid(
+      name,
+      `has the timeoutMs ${String(timeoutMs)}; it must be above 0 and at most ${String(mostTimeoutMs)}`,
+    );
+  return { timeoutMs };
 }
 
 /** Whom the registry asks about; nobody, as a rule. */

@@ -38,6 +38,7 @@ interface Line {
   readonly canonical: string;
   readonly endpoints: readonly object[];
   readonly policy: string | undefined;
+  readonly timeoutMs?: number;
   readonly revision: string;
   readonly incarnation: string;
   readonly askedWallAt: number;
@@ -154,12 +155,14 @@ export class SnapshotFile {
   }
 }
 
-function lineOf({ name, canonical, endpoints, policy, revision, incarnation, askedWallAt }: Answer): Line {
+function lineOf(answer: Answer): Line {
+  const { name, canonical, endpoints, policy, timeoutMs, revision, incarnation, askedWallAt } = answer;
   return {
     name,
     canonical,
     endpoints: endpoints.map(initOf),
     policy,
+    ...(timeoutMs !== undefined && { timeoutMs }),
     revision,
     incarnation,
     askedWallAt,

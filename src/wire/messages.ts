@@ -46,6 +46,8 @@ export interface ResolveReply {
   /** The complete set. */
   readonly endpoints: readonly WireEndpoint[];
   readonly policy: string | null;
+  /** How long a call may take where its caller says nothing, in ms. Left out where the service does not say. */
+  readonly timeoutMs?: number;
   /** Whether the server can have it started. */
   readonly launchable: boolean;
   /** Instance ids of whom somebody cannot reach: those who call them are asked how they fare. Left out where there are none. */
@@ -103,6 +105,8 @@ export interface DefineRequest extends Scheduling {
   readonly name: string;
   /** A policy word, or null for none. */
   readonly policy?: string | null;
+  /** How long a call may take where its caller says nothing, in ms from 1 to 7 days, or null for the caller's default. */
+  readonly timeoutMs?: number | null;
   /** Length of the promise on this entry, in ms; 0 for none, at most 7 days. Default 5,000. */
   readonly promiseMs?: number;
   /** How it is started, or null for not at all. */

@@ -65,6 +65,11 @@ test('names are defined, listed, linked, moved and removed', async () => {
   expect(await type('resolve /shop/old')).toMatch(
     /^0 \/shop\/old → \/shop\/orders {2}service\n.*by load-aware/,
   );
+  await type('define /shop/orders --call-timeout 2000');
+  expect(await type('resolve /shop/old')).toMatch(/by load-aware, a call may take 2 s/);
+  expect(await type('resolve /shop/old --json')).toMatch(/"policy":"load-aware","timeoutMs":2000/);
+  await type('define /shop/orders --no-call-timeout');
+  expect(await type('resolve /shop/old --json')).not.toMatch(/timeoutMs/);
   expect(await type('mv /shop/orders /shop/sales')).toBe(
     '0 Moved /shop/orders to /shop/sales; /shop/orders is a link now  revision N',
   );

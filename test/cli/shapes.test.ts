@@ -207,7 +207,8 @@ test('what the command line says is what is asked for, and nothing else', async 
   for (const line of [
     'define /a',
     'define /a --policy random --promise 0 --launch m --param x=1 --param y=a=b --when-expired',
-    'define /a --no-policy --no-launch',
+    'define /a --no-policy --no-launch --no-call-timeout',
+    'define /a --call-timeout 2000',
     'link /a /#d1/b --promise 60000',
     'mv /a /b/c',
     'rm /a',
@@ -232,7 +233,8 @@ test('what the command line says is what is asked for, and nothing else', async 
     ],
     // Whether the manifest is there; that nobody answers this harms nothing.
     ['GET', '/v1/resolve', ''],
-    ['POST', '/v1/define', { name: '/a', policy: null, launch: null }],
+    ['POST', '/v1/define', { name: '/a', policy: null, timeoutMs: null, launch: null }],
+    ['POST', '/v1/define', { name: '/a', timeoutMs: 2_000 }],
     ['POST', '/v1/link', { name: '/a', target: '/#d1/b', promiseMs: 60_000 }],
     ['POST', '/v1/move', { from: '/a', to: '/b/c' }],
     ['POST', '/v1/remove', { name: '/a' }],

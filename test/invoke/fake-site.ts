@@ -12,6 +12,7 @@ import { Recorder } from '../support/recorder.js';
 export class FakeSite implements Site {
   readonly name = '/shop/orders';
   readonly policyName = 'random';
+  readonly recordMs = undefined;
   readonly clock = new HandClock();
   readonly wheel = new Wheel(this.clock);
   readonly budget = retryBudget(0, 2);

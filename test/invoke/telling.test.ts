@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 import { telling } from '../../src/invoke/telling.js';
-import { within } from '../../src/invoke/terms.js';
+import { tellsTime, timeOf, within } from '../../src/invoke/terms.js';
 
 describe('telling', () => {
   const told = [
@@ -35,21 +35,28 @@ describe('telling', () => {
 });
 
 describe('terms within a call that is served', () => {
-  const usual = { timeoutMs: 10_000, tellsTime: false, repeats: true };
+  const usual = { timeoutMs: 10_000, isSet: false, leftMs: Infinity, repeats: true };
   const served = (deadlineAt: number, attempt = 1) => ({ deadlineAt, attempt, over: false });
 
   test.each([
-    ['with less time', served(1_400), { timeoutMs: 400, tellsTime: true, repeats: true }],
-    ['with more time', served(99_000), { timeoutMs: 10_000, tellsTime: true, repeats: true }],
+    ['with less time', served(1_400), { ...usual, leftMs: 400 }],
+    ['with more time', served(99_000), { ...usual, leftMs: 98_000 }],
     ['without a time', served(Infinity), usual],
     ['that is a repeat', served(Infinity, 2), { ...usual, repeats: false }],
-    [
-      'that is a repeat with little time',
-      served(1_001, 3),
-      { timeoutMs: 1, tellsTime: true, repeats: false },
-    ],
+    ['that is a repeat with little time', served(1_001, 3), { ...usual, leftMs: 1, repeats: false }],
   ])('%s', (_what, call, expected) => {
     expect(within(usual, call, 1_000, '/shop/orders')).toEqual(expected);
+  });
+
+  test.each([
+    ['nobody says anything', usual, undefined, 10_000, false],
+    ["the service's record does", usual, 500, 500, true],
+    ["the service's record gives more than usual", usual, 30_000, 30_000, true],
+    ['the program does too', { ...usual, timeoutMs: 2_000, isSet: true }, 500, 2_000, true],
+    ['a call is served that ends earlier', { ...usual, leftMs: 400 }, 500, 400, true],
+    ['a call is served that ends later', { ...usual, leftMs: 600 }, 500, 500, true],
+  ])('where %s', (_what, terms, recordMs, timeMs, isTold) => {
+    expect([timeOf(terms, recordMs), tellsTime(terms, recordMs)]).toEqual([timeMs, isTold]);
   });
 
   test.each([1_000, 400])('are none when its time was over at %d', (deadlineAt) => {

@@ -62,16 +62,23 @@ test('the shortest time counts, also that of an absence', async () => {
   expect(await ttlOf(saying({ kind: 'absent', ttlMs: 50 }), saying({ kind: 'absent' }))).toBe(50);
 });
 
-test('the first rule for choosing counts, and revisions do not', async () => {
+test('the first rules count, and revisions do not', async () => {
   const merged = await ask(
     union(
       saying({ kind: 'bound', endpoints: [], revision: '7' }),
       saying({ kind: 'bound', endpoints: [], revision: '3', policy: 'round-robin' }),
-      saying({ kind: 'bound', endpoints: [], policy: 'random' }),
+      saying({ kind: 'bound', endpoints: [], timeoutMs: 700 }),
+      saying({ kind: 'bound', endpoints: [], policy: 'random', timeoutMs: 900 }),
     ),
     '/x',
   );
-  expect(merged).toEqual({ kind: 'bound', endpoints: [], ttlMs: 5_000, policy: 'round-robin' });
+  expect(merged).toEqual({
+    kind: 'bound',
+    endpoints: [],
+    ttlMs: 5_000,
+    policy: 'round-robin',
+    timeoutMs: 700,
+  });
 });
 
 test('a link stands alone: the first that knows the name decides', async () => {

@@ -24,6 +24,7 @@ export const fieldWords: Readonly<Record<string, string>> = Object.freeze({
   epoch: 'the whole number that the registration was answered with',
   leaseMs: duration(limits.leastLeaseMs),
   promiseMs: duration(0),
+  timeoutMs: `${duration(1)}, or null`,
   waitMs: 'a whole number of ms from 0 to 3600000 (1 hour)',
   weight: 'a number ≥ 0',
   host: 'a text of 1 to 253 characters, or null',

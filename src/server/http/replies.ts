@@ -62,6 +62,7 @@ export const resolveReply = z.strictObject({
   trail: z.array(arc),
   endpoints: z.array(wireEndpoint),
   policy: z.nullable(text),
+  timeoutMs: z.exactOptional(ms),
   launchable: z.boolean(),
   doubted: z.exactOptional(z.array(text)),
   ...at,

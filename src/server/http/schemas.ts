@@ -42,6 +42,7 @@ const launchRule = z.strictObject({
 const defined = {
   name: text,
   policy: z.exactOptional(z.nullable(z.string().check(z.minLength(1), z.maxLength(64)))),
+  timeoutMs: z.exactOptional(z.nullable(z.int().check(z.gte(1), z.lte(limits.mostLeaseMs)))),
   promiseMs,
   launch: z.exactOptional(z.nullable(launchRule)),
 };

@@ -172,6 +172,7 @@ export class Answers {
       kind: service === undefined ? 'directory' : 'service',
       trail,
       policy: service?.policy ?? null,
+      ...(service?.timeoutMs !== undefined && { timeoutMs: service.timeoutMs }),
       launchable: service?.launch ? this.#startable(service.launch.manifest) : false,
       ...(marked.doubted.length > 0 && { doubted: marked.doubted }),
     });

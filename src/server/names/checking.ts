@@ -31,6 +31,11 @@ export function checkedPromise(promiseMs: unknown): number {
   return checkedMs(promiseMs, 'promise', 0);
 }
 
+/** How long a call may take, or null. */
+export function checkedTimeout(timeoutMs: unknown): number | null {
+  return timeoutMs === null ? null : checkedMs(timeoutMs, 'timeout', 1);
+}
+
 /** The length of a lease. @see promises C8.2, A5 */
 export function checkedLease(leaseMs: unknown): number {
   return checkedMs(leaseMs, 'lease', limits.leastLeaseMs);

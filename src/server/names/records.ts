@@ -18,6 +18,8 @@ export interface ServiceRecord {
   /** Somebody defined it; otherwise it lives by its endpoints. */
   readonly defined: boolean;
   readonly policy: string | null;
+  /** How long a call may take, in ms; left out where nothing is said. */
+  readonly timeoutMs?: number;
   readonly promiseMs: number;
   readonly launch: LaunchRule | null;
   readonly pending?: Pending;
@@ -252,8 +254,10 @@ function readEntry(value: string): EntryRecord {
   const record = JSON.parse(value) as EntryRecord;
   const { kind, promiseMs } = record;
   whole(promiseMs);
-  if (kind === 'service') truth(record.defined);
-  else if (!isName(kind === 'link' ? record.target : `/${record.id}`)) throw new TypeError('no name');
+  if (kind === 'service') {
+    truth(record.defined);
+    whole(record.timeoutMs ?? 0);
+  } else if (!isName(kind === 'link' ? record.target : `/${record.id}`)) throw new TypeError('no name');
   return Object.freeze(record);
 }
 

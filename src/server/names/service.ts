@@ -205,7 +205,10 @@ export class Names implements NameService {
       const { kind, promiseMs } = record;
       if (kind === 'link') yield { kind, name, target: record.target, promiseMs };
       else if (kind === 'directory') yield { kind, name, id: record.id };
-      else if (record.defined) yield { kind, name, policy: record.policy, promiseMs, launch: record.launch };
+      else if (record.defined) {
+        const { policy, timeoutMs, launch } = record;
+        yield { kind, name, policy, ...(timeoutMs !== undefined && { timeoutMs }), promiseMs, launch };
+      }
     }
   }
 

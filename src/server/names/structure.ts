@@ -4,7 +4,7 @@ import { parseName } from '../../core/name.js';
 import { shown } from '../../core/shown.js';
 import { limits } from '../../wire/limits.js';
 import type { DefineRequest, ExportLine, LinkRequest } from '../../wire/messages.js';
-import { checkedLaunch, checkedPolicy, checkedPromise } from './checking.js';
+import { checkedLaunch, checkedPolicy, checkedPromise, checkedTimeout } from './checking.js';
 import { unchanged, type Planned, type Surroundings } from './command.js';
 import { Overlay } from './overlay.js';
 import { held } from './holding.js';
@@ -26,11 +26,13 @@ export function define(view: View, request: DefineRequest, surroundings: Surroun
   const name = place(view, parseName(request.name));
   const before = view.entry(name);
   if (before !== undefined && before.kind !== 'service') throw occupied(name, before, 'a service');
-  const { policy, promiseMs, launch } = before ?? plainService;
+  const { policy, timeoutMs = null, promiseMs, launch } = before ?? plainService;
+  const time = checkedTimeout(request.timeoutMs === undefined ? timeoutMs : request.timeoutMs);
   const next: ServiceRecord = {
     kind: 'service',
     defined: true,
     policy: checkedPolicy(request.policy === undefined ? policy : request.policy),
+    ...(time !== null && { timeoutMs: time }),
     promiseMs: checkedPromise(request.promiseMs ?? promiseMs),
     launch: checkedLaunch(request.launch === undefined ? launch : request.launch),
   };

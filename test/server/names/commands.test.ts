@@ -198,6 +198,7 @@ test('an import is taken whole or not at all, and what is exported comes back th
   await names.define({
     name: '/a',
     policy: 'random',
+    timeoutMs: 2_000,
     promiseMs: 0,
     launch: { manifest: 'm', params: { n: 1 } },
   });
@@ -246,6 +247,27 @@ test('removing asks for what it takes', async () => {
   names.resolveText('/a');
   expect((await names.remove({ name: '/a', force: true })).inMs).toBe(0);
   expect(warnings).toEqual(['The promise on /a was broken: it was removed by force']);
+});
+
+test('how long a call may take is a rule of the service: promised, kept over a restart, and taken back', async () => {
+  const made = await world();
+  await made.names.define({ name: '/a', timeoutMs: 2_000, promiseMs: 0 });
+  await made.names.define({ name: '/a', policy: 'random' });
+  await made.restart();
+  expect(made.names.resolve('/a')).toMatchObject({ policy: 'random', timeoutMs: 2_000 });
+  for (const timeoutMs of [0, -1, 1.5, Number.NaN, 604_800_001])
+    await expect(made.names.define({ name: '/a', timeoutMs })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('timeout') as string,
+    });
+  await made.runtime.advance(60_000);
+  await made.names.define({ name: '/a', timeoutMs: null, promiseMs: 5_000 });
+  expect(made.names.resolve('/a')).not.toHaveProperty('timeoutMs');
+  expect([...made.names.exportLines()]).toEqual([
+    { kind: 'service', name: '/a', policy: 'random', promiseMs: 5_000, launch: null },
+  ]);
+  made.names.resolveText('/a');
+  expect(await codeOf(made.names.define({ name: '/a', timeoutMs: 1_000 }))).toBe('PROMISE_HELD');
 });
 
 test('after a restart every promise counts as just given, and a frozen entry still changes', async () => {
