@@ -3,6 +3,7 @@ import type { Answer } from './core/answer.js';
 import type { Endpoint } from './core/endpoint.js';
 import type { Arc } from './core/registry.js';
 import type { BindConfig } from './bind-config.js';
+import { glance } from './glance.js';
 import type { BindingSite } from './site.js';
 
 /** One candidate as it stands. */
@@ -57,6 +58,8 @@ export interface Explanation {
   readonly timeoutMs: number;
   /** How long a `GET` may take before another endpoint is asked, in ms. */
   readonly attemptLimitMs: number;
+  /** All of that as a person reads it at one glance, a line an endpoint; Node prints an explanation so. */
+  toString(): string;
 }
 
 /** Reads everything, changes nothing. */
@@ -74,7 +77,7 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
       : whyNot(member, fitting.has(member), config);
     leftOut.push({ endpoint: member.endpoint, why });
   }
-  return {
+  const explanation: Explanation = {
     name: config.name,
     canonical: answer?.canonical,
     policy: site.policyName,
@@ -96,6 +99,12 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
     timeoutMs: config.setsTime ? config.timeoutMs : (answer?.timeoutMs ?? config.timeoutMs),
     attemptLimitMs: site.limits.of('GET').limitAt(now),
   };
+  const text = (): string => glance(explanation);
+  // Hidden, so that it is all data to whoever copies, compares or serialises it.
+  return Object.defineProperties(explanation, {
+    toString: { value: text },
+    [Symbol.for('nodejs.util.inspect.custom')]: { value: text },
+  });
 }
 
 function whyNot(
@@ -105,8 +114,11 @@ function whyNot(
 ): string {
   if (!fits)
     return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
-  if (member.status === 'closed')
-    return `set aside after ${String(member.consecutiveFailures)} failures in a row; probed until it gives a sign of life`;
+  if (member.status === 'closed') {
+    const { consecutiveFailures: failures } = member;
+    const many = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
+    return `set aside after ${many}; probed until it gives a sign of life`;
+  }
   const { state } = member.endpoint;
   const what =
     state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect, says the registry to all clerks' : state;

@@ -113,6 +113,7 @@ async function print(out: Output, explanation: Explanation): Promise<void> {
     ...(ageMs === undefined ? [] : [`asked ${duration(ageMs)} ago`]),
     ...(promiseMs === undefined ? [] : [`good for ${duration(promiseMs)}`]),
     ...(revision === undefined ? [] : [`revision ${revision}`]),
+    `a call may take ${duration(explanation.timeoutMs)}`,
     `another endpoint is asked after ${duration(explanation.attemptLimitMs)}`,
   ];
   await out.line(paint('faint', facts.join(', ')));

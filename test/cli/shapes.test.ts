@@ -344,7 +344,7 @@ test('explain says whom a call would go to and why not to the others; nobody is 
   const json = JSON.parse((await clerk(['explain', '/old', '--json'], { registry: url })).out);
   expect(Object.keys(json)).toEqual([
     ...['name', 'canonical', 'policy', 'candidates', 'leftOut', 'revision', 'trail'],
-    ...['ageMs', 'promiseMs', 'stale', 'retriesLeft', 'attemptLimitMs'],
+    ...['ageMs', 'promiseMs', 'stale', 'retriesLeft', 'timeoutMs', 'attemptLimitMs'],
   ]);
   expect(json).toMatchObject({ revision: '12', leftOut: [{ endpoint: { id: 'orders-2', zone: null } }] });
   expect(requests).toEqual([]);
