@@ -1,5 +1,5 @@
 /** An explanation as a person reads it: one line of what holds for all, one for each endpoint. */
-import type { ExplainedCandidate, Explanation } from './explain.js';
+import type { ExplainedCandidate, Explanation } from './explanation.js';
 
 /** The text; no line break at its end. */
 export function glance(explanation: Explanation): string {

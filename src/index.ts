@@ -5,7 +5,7 @@ export { createClerk, type Clerk, type ClerkFetch } from './clerk.js';
 export type { ClerkOptions, BindOptions, HedgeOptions } from './options.js';
 export type { Binding, Gathered, GatheredError, GatheredReply, Held } from './binding.js';
 export type { CallOptions, Reply, RequestOptions } from './request.js';
-export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explain.js';
+export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explanation.js';
 export type { Resolved } from './resolved.js';
 export type { Change, DeleteChange, PutChange } from './watch.js';
 export {

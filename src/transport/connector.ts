@@ -13,13 +13,13 @@ export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
  * Connects to the address whatever undici believes to talk to, and checks the certificate of that address.
  *
  * @param onDialled - gets every socket when its connection is begun
- * @param onConnected - called when a connection stands
+ * @param onConnected - gets every socket whose connection stands
  */
 export function connectorTo(
   address: Address,
   { tls, undici: handed }: TransportOptions,
   onDialled: (socket: Socket | undefined) => void,
-  onConnected: () => void,
+  onConnected: (socket: Socket) => void,
 ): Connector {
   const own = handed.connect as object | Connector | undefined;
   const dial =
@@ -43,7 +43,8 @@ export function connectorTo(
   return (asked, callback) => {
     onDialled(
       dial({ ...asked, ...there }, (...result) => {
-        if (result[0] === null) onConnected();
+        const [error, socket] = result;
+        if (error === null) onConnected(socket);
         callback(...result);
       }),
     );

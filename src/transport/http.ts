@@ -14,6 +14,7 @@ import { connectorTo } from './connector.js';
 import { ownBody } from './foreign.js';
 import { Lanes } from './lanes.js';
 import { Probes } from './probe.js';
+import { watchSilence } from './silence.js';
 import { undici } from './undici.js';
 
 /** Makes the channel of one endpoint. */
@@ -152,6 +153,14 @@ class HttpChannel implements Channel {
     this.#exhausted = false;
   }
 
+  /** The peer of one of its connections is silent: nothing new goes there. */
+  #drop(lanes: Lanes): void {
+    if (this.#usual === lanes) this.#usual = undefined;
+    else if (this.#cautious === lanes) this.#cautious = undefined;
+    else return;
+    this.#retire(lanes);
+  }
+
   #retire(lanes: Lanes): void {
     this.#retired.add(lanes);
     void lanes.close().then(() => this.#retired.delete(lanes));
@@ -168,7 +177,6 @@ class HttpChannel implements Channel {
     const options = {
       // The attempt's own limit is finer; what the program sets goes before it.
       headersTimeout: 0,
-      // HTTP/2 only: a peer that went silent is noticed, since TCP alone would not for minutes. @see promises C2.3
       pingInterval: 1_000,
       ...handed,
       // undici's clock for idle connections ticks every half second, so this ends within one.
@@ -177,15 +185,19 @@ class HttpChannel implements Channel {
         address,
         this.#options,
         () => undefined,
-        () => this.#forgive(),
+        (socket) => {
+          this.#forgive();
+          watchSilence(socket, this.#clock, options.pingInterval, () => this.#drop(lanes));
+        },
       ),
     };
-    return new Lanes({
+    const lanes = new Lanes({
       connections,
       pipelining: cautious ? 1 : Math.max(1, (handed.pipelining as number | undefined) ?? 1),
       ttlMs: (handed.clientTtl as number | undefined) ?? 0,
       clock: this.#clock,
       open: () => new (undici().Client)(origin, options),
     });
+    return lanes;
   }
 }
