@@ -1,0 +1,38 @@
+/**
+ * Hedging: a call that takes long asks a second server as well, within a budget, if it may run twice. The first wins.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClerk, type Binding } from 'binding-clerk';
+
+export async function main(): Promise<void> {
+  let asked = 0; // of both servers, each of which takes 200 ms over every twentieth request
+  const servers = Array.from({ length: 2 }, () =>
+    createServer((_request, response) => void setTimeout(() => response.end(), ++asked % 20 ? 0 : 200)),
+  );
+  for (const server of servers) await new Promise<void>((up) => void server.listen(0, '127.0.0.1', up));
+  const addresses = servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await using clerk = createClerk({ registry: { '/shop/orders': addresses } });
+
+  const slowCalls = async (orders: Binding): Promise<number> => {
+    const times = Array.from({ length: 200 }, async (_, i) => {
+      await sleep(i * 5);
+      const startedAt = performance.now();
+      await orders.bytes('/orders/7');
+      return performance.now() - startedAt >= 200;
+    });
+    return (await Promise.all(times)).filter(Boolean).length;
+  };
+  const before = await slowCalls(clerk.bind('/shop/orders'));
+  asked = 0;
+  const hedged = clerk.bind('/shop/orders', { hedge: { afterMs: 30, share: 0.1 } });
+  const after = await slowCalls(hedged);
+  console.log(`as it is, some are slow: ${before > 5}`);
+  console.log(`hedged, less than half of those: ${after < before / 2}; few requests more: ${asked <= 222}`);
+  for (const server of servers) server.close().closeAllConnections();
+}
+
+if (process.argv[1] === import.meta.filename) await main();
+//=> as it is, some are slow: true
+//=> hedged, less than half of those: true; few requests more: true
