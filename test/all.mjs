@@ -47,6 +47,7 @@ const phases = [
     { name: 'publint', command: ['publint', '--strict'], after: 'build' },
     { name: 'attw', command: ['attw', '--pack', '.', '--profile', 'esm-only', '--no-emoji'], after: 'build' },
     { name: 'api', command: ['node', 'test/api/listing.mjs', '--check'] },
+    { name: 'bugs', command: ['node', 'test/bugs/applies.mjs'] },
     { name: 'openapi', command: ['node', '--import', 'tsx', 'test/api/openapi.mjs', '--check'] },
   ],
 ];
