@@ -10,6 +10,7 @@ import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
 import type { Hedging } from './hedging.js';
 import type { Keeper } from './keeper.js';
+import { open } from './opening.js';
 import { Refusals } from './refusals.js';
 import { Rivalry } from './rivalry.js';
 import { isQueued } from './site.js';
@@ -44,9 +45,7 @@ export class Rescue {
 
   /** Nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
   prepare(): void {
-    const call = this.#call;
-    call.site.wheel.set(call, call.deadlineAt);
-    call.scope.runInAsyncScope(() => void this.#prepare());
+    open(this.#call, this.#trip);
   }
 
   /** The first attempt was sent, and a second one may be asked before it answers. */
@@ -198,34 +197,6 @@ export class Rescue {
     trip.settled = true;
     if (trip.takePayment()) this.#call.site.budget.refund();
     this.accepted();
-  }
-
-  async #prepare(): Promise<void> {
-    const call = this.#call;
-    const { site, wish } = call;
-    try {
-      for (;;) {
-        await site.prepare(wish, () => this.#reckon());
-        const now = site.clock.now();
-        if (!call.settled && now >= call.deadlineAt) call.settle(this.#trip.late());
-        if (call.settled) return;
-        const candidate = site.chooseNow(now, wish);
-        if (candidate === undefined) continue;
-        site.budget.deposit(now);
-        call.send(candidate, site.policyName, now, false);
-        return;
-      }
-    } catch (error) {
-      call.settle(error as Error);
-    }
-  }
-
-  #reckon(): void {
-    const call = this.#call;
-    if (call.settled) return;
-    call.reckon();
-    this.#trip.options.deadlineAt = call.deadlineAt;
-    call.site.wheel.set(call, call.deadlineAt);
   }
 
   #end(reason: Error | undefined, error: () => ClerkError): void {
