@@ -19,7 +19,8 @@ import { converse, settle, type Talk } from './invoke/conversation.js';
 import { Exchange } from './invoke/exchange.js';
 import { pinned, seenAs } from './invoke/pinned.js';
 import type { Site, Wish } from './invoke/site.js';
-import { within, type Terms } from './invoke/terms.js';
+import { inTurns } from './in-turns.js';
+import { later, within, type Terms } from './invoke/terms.js';
 import { asBytes, asText, parseJson } from './reading.js';
 import {
   checkRequest,
@@ -76,6 +77,7 @@ export class Binding {
     this.#usual = Object.freeze({
       timeoutMs: config.timeoutMs,
       isSet: config.setsTime,
+      spentMs: 0,
       leftMs: Infinity,
       repeats: true,
     });
@@ -158,17 +160,18 @@ export class Binding {
         await site.learn(wish, learned);
       },
     });
-    await settle(known, { ...this.#bounds(this.#where, options), wish: this.#plain });
-    return Promise.all(
-      site.roster().all.map(async (candidate) => {
-        const { endpoint } = candidate;
-        try {
-          return { endpoint, reply: await this.#request(pinned(site, candidate), options) };
-        } catch (error) {
-          return { endpoint, error: error as ClerkError };
-        }
-      }),
-    );
+    const bounds = this.#bounds(this.#where, options);
+    const startedAt = site.clock.now();
+    await settle(known, { ...bounds, wish: this.#plain });
+    const terms = later(bounds.terms, site.clock.now() - startedAt);
+    return inTurns(site.roster().all, site.maxPending, async (candidate) => {
+      const { endpoint } = candidate;
+      try {
+        return { endpoint, reply: await this.#request(pinned(site, candidate), options, terms) };
+      } catch (error) {
+        return { endpoint, error: error as ClerkError };
+      }
+    });
   }
 
   /** Resolves when a connection to an endpoint stands, and nothing was sent on it: warms up before the first call. */
@@ -190,6 +193,21 @@ export class Binding {
   /** What a call would meet right now: candidates, their scores, what was left out and why. Synchronous, no I/O. */
   explain(): Explanation {
     return explain(this.#site, this.#config);
+  }
+
+  /**
+   * A request for which something else had to be asked first.
+   *
+   * @param spentMs - how long that took: it counts in the call's time
+   * @internal
+   */
+  requestAfter(spentMs: number, options: RequestOptions): Promise<Reply> {
+    try {
+      const terms = later(this.#terms(this.#where, options.timeoutMs), spentMs);
+      return this.#request(this.#site, options, terms);
+    } catch (error) {
+      return Promise.reject(this.#asClerkError(error));
+    }
   }
 
   /**
@@ -219,10 +237,10 @@ export class Binding {
     }
   }
 
-  #request(site: Site, options: RequestOptions): Promise<Reply> {
+  #request(site: Site, options: RequestOptions, terms?: Terms): Promise<Reply> {
     return new Promise((resolve, reject) => {
       try {
-        const request = this.#prepare(site, options);
+        const request = this.#prepare(site, options, terms);
         const handler = new Replying(request, resolve, (error) => reject(this.#asClerkError(error)));
         request.start(handler, handler);
       } catch (error) {
@@ -251,9 +269,9 @@ export class Binding {
     }
   }
 
-  #prepare(site: Site, options: RequestOptions): PreparedRequest {
+  #prepare(site: Site, options: RequestOptions, given?: Terms): PreparedRequest {
     checkRequest(options, this.name);
-    const terms = this.#terms(this.#where, options.timeoutMs);
+    const terms = given ?? this.#terms(this.#where, options.timeoutMs);
     const wish =
       this.#config.affinity === undefined && options.affinity === undefined
         ? this.#plain
@@ -309,7 +327,7 @@ export class Binding {
     const own =
       given === undefined
         ? this.#usual
-        : { timeoutMs: timeoutOf(given, where), isSet: true, leftMs: Infinity, repeats: true };
+        : { timeoutMs: timeoutOf(given, where), isSet: true, spentMs: 0, leftMs: Infinity, repeats: true };
     const served = servedNow();
     return served === undefined ? own : within(own, served, this.#site.clock.now(), this.name);
   }

@@ -8,7 +8,9 @@ import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
 import { parseGlob } from './core/glob.js';
 import { absoluteName } from './core/name.js';
 import type { ListEntry, SearchEntry } from './core/registry.js';
+import { timeoutOf } from './bind-config.js';
 import { defaults } from './config.js';
+import type { RequestOptions } from './request.js';
 import { resolved, type Resolved } from './resolved.js';
 import type { Shared } from './shared.js';
 import { signalOf } from './signal.js';
@@ -32,6 +34,29 @@ export class Directory {
   /** The answers for several names, from memory where that is fresh. */
   answers(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly Answer[]> {
     return this.#ask(() => Promise.all(names.map((name) => this.#shared.cached.resolve(name))), signal);
+  }
+
+  /**
+   * The same before a call, within the time that it may take.
+   *
+   * @param path - what is called, for the message
+   * @returns the answers, and how long they took in ms
+   * @throws a `ClerkError` `DEADLINE_EXCEEDED` when the call's time is over before they are in
+   */
+  async answersFor(
+    path: string,
+    names: readonly string[],
+    { signal, timeoutMs = defaults.timeoutMs }: Pick<RequestOptions, 'signal' | 'timeoutMs'>,
+  ): Promise<{ readonly answers: readonly Answer[]; readonly ms: number }> {
+    const { clock, cached } = this.#shared;
+    const limitMs = timeoutOf(timeoutMs, `A request of ${path}`);
+    const startedAt = clock.now();
+    const question = (): Promise<readonly Answer[]> => Promise.all(names.map((name) => cached.resolve(name)));
+    const answers = await this.#ask(question, signal, limitMs, () => {
+      const text = `Call of '${path}' did not end within its ${String(limitMs)} ms: the registry has not answered yet`;
+      return new ClerkError('DEADLINE_EXCEEDED', text);
+    });
+    return { answers, ms: clock.now() - startedAt };
   }
 
   list(glob: string, signal: AbortSignal | undefined): Promise<readonly ListEntry[]> {
@@ -80,7 +105,12 @@ export class Directory {
   }
 
   /** A question to the registry by the program itself: bounded in time, keeps the process alive, can be aborted. */
-  async #ask<T>(question: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
+  async #ask<T>(
+    question: (signal: AbortSignal) => Promise<T>,
+    given: AbortSignal | undefined,
+    callMs = Infinity,
+    callIsLate = silent,
+  ): Promise<T> {
     const signal = signalOf(given);
     const { wheel, clock } = this.#shared;
     this.#shared.gate.check();
@@ -93,7 +123,8 @@ export class Directory {
       expire: () => undefined,
       cut: () => undefined,
     };
-    wheel.set(keepAlive, clock.now() + defaults.lookupTimeoutMs);
+    const limitMs = Math.min(callMs, defaults.lookupTimeoutMs);
+    wheel.set(keepAlive, clock.now() + limitMs);
     let onAbort: (() => void) | undefined;
     try {
       const gaveUp = new Promise<never>((_resolve, reject) => {
@@ -103,17 +134,8 @@ export class Directory {
         };
         signal?.addEventListener('abort', onAbort);
       });
-      const late = (): ClerkError =>
-        new ClerkError(
-          'REGISTRY_UNREACHABLE',
-          `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
-        );
-      return await within(
-        clock,
-        defaults.lookupTimeoutMs,
-        Promise.race([question(controller.signal), gaveUp]),
-        late,
-      );
+      const answer = Promise.race([question(controller.signal), gaveUp]);
+      return await within(clock, limitMs, answer, limitMs === callMs ? callIsLate : silent);
     } catch (error) {
       if (isClerkError(error)) throw error;
       throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${reasonOf(error)}`, {
@@ -124,6 +146,13 @@ export class Directory {
       if (onAbort) signal?.removeEventListener('abort', onAbort);
     }
   }
+}
+
+function silent(): ClerkError {
+  return new ClerkError(
+    'REGISTRY_UNREACHABLE',
+    `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+  );
 }
 
 function aborted(signal: AbortSignal): ClerkError {

@@ -77,14 +77,15 @@ export class Clerk implements AsyncDisposable {
    */
   async request(path: string, options: Omit<RequestOptions, 'path'> = {}): Promise<Reply> {
     const { names, rest } = junction(path, this.#parts.config.root);
-    const answers = await this.#parts.directory.answers(names, options.signal);
+    const { directory, bindings } = this.#parts;
+    const { answers, ms } = await directory.answersFor(path, names, options);
     const found = answers.findIndex((answer) => answer.kind === 'bound');
     if (found < 0)
       throw new ClerkError(
         'NAME_NOT_FOUND',
         `No beginning of '${path}' is a service that the registry knows`,
       );
-    return this.#parts.bindings.implied(names[found] as string).request({ ...options, path: rest(found) });
+    return bindings.implied(names[found] as string).requestAfter(ms, { ...options, path: rest(found) });
   }
 
   /** Looks a name up, from memory while that may be trusted. @throws {@link ClerkError} `NAME_NOT_FOUND`, `REGISTRY_UNREACHABLE` … */

@@ -90,10 +90,13 @@ export class BindingSite implements Site {
     const { target } = this;
     target.table.called();
     const prepared = this.#choosing.prepared(wish.secure);
+    const { eligible } = prepared;
     const chosen = this.#choosing.pick(prepared.pick, now, wish.affinity);
-    if (chosen === undefined || target.table.admits(chosen, now)) return chosen;
+    if (chosen !== undefined && target.table.admits(chosen, now)) return chosen;
     // It refuses and its next dial is paced; somebody else may be free.
-    return prepared.eligible.find((candidate) => target.table.admits(candidate, now));
+    const free = eligible.find((candidate) => target.table.admits(candidate, now));
+    if (chosen === undefined && free !== undefined) throw nobodyChosen(this.name, eligible);
+    return free;
   }
 
   chooseOther(now: number, wish: Wish, tried: ReadonlySet<string>): Reachable | undefined {
@@ -129,13 +132,10 @@ export class BindingSite implements Site {
   }
 
   async prepare(wish: Wish, learned: () => void): Promise<void> {
-    const { eligible, pick } = await this.learn(wish, learned);
+    const { eligible } = await this.learn(wish, learned);
     const { target, name } = this;
     const now = this.clock.now();
-    if (eligible.some((candidate) => this.health.admits(candidate, now))) {
-      if (this.#choosing.pick(pick, now, wish.affinity) === undefined) throw nobodyChosen(name, eligible);
-      return;
-    }
+    if (eligible.some((candidate) => this.health.admits(candidate, now))) return;
     // Everybody refuses and rests: worth waiting for only if that ends soon.
     const restsMs = Math.min(...eligible.map((candidate) => this.health.restsUntil(candidate))) - now;
     const factory = this.#factory;

@@ -141,6 +141,15 @@ export class Account {
     );
   }
 
+  /** The error of a call in the middle of which the program's own callback threw. */
+  threw(error: Error): ClerkError {
+    return this.#error(
+      'ABORTED',
+      `A call of ${this.site.name} was given up, since a callback of the program threw: ${reasonOf(error)}`,
+      error,
+    );
+  }
+
   /** An error from elsewhere that ends this call: the same, with what the call has been through. */
   endedBy(error: Error): ClerkError {
     return this.#error(isClerkError(error) ? error.code : 'CLOSED', error.message, error.cause ?? error);

@@ -28,9 +28,12 @@ export function isPlainBody(body: unknown): boolean {
 export function wireBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;
   if (body instanceof URLSearchParams) return body.toString();
-  const iterate = (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
-  if (typeof iterate !== 'function' || 'pipe' in body) return body;
-  return new WatchedIterable(body as AsyncIterable<unknown>);
+  if ('pipe' in body || isReplayable(body)) return body;
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = body as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >;
+  if (typeof later !== 'function' && typeof now !== 'function') return body;
+  return new WatchedIterable(body as AsyncIterable<unknown> | Iterable<unknown>);
 }
 
 /** Whether a request failed because its body did. */
@@ -41,9 +44,9 @@ export function bodyFailed(body: unknown, error: unknown): boolean {
 
 class WatchedIterable implements AsyncIterable<unknown> {
   failed = false;
-  readonly #inner: AsyncIterable<unknown>;
+  readonly #inner: AsyncIterable<unknown> | Iterable<unknown>;
 
-  constructor(inner: AsyncIterable<unknown>) {
+  constructor(inner: AsyncIterable<unknown> | Iterable<unknown>) {
     this.#inner = inner;
   }
 

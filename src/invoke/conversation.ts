@@ -145,6 +145,7 @@ class Conversation<T> implements WheelEntry {
       const { talk } = this;
       let candidate = await this.#choose();
       if (candidate === undefined) return;
+      trip.goOn();
       if (talk === undefined) {
         this.#close();
         this.resolve(candidate);
@@ -153,11 +154,15 @@ class Conversation<T> implements WheelEntry {
       site.budget.deposit(site.clock.now());
       let chosen = site.policyName;
       const value = await site.retry(
-        () => this.#attempt(talk, candidate as Reachable, chosen),
+        () =>
+          // Whoever watches, or this loop's own steps, may have let the program end the call.
+          trip.settled ? Promise.reject(trip.lost()) : this.#attempt(talk, candidate as Reachable, chosen),
         async () => {
+          trip.goOn();
           site.wheel.set(this, trip.options.deadlineAt);
           const from = trip.outcomes.at(-1);
           candidate = await trip.next();
+          trip.goOn();
           chosen = 'failover';
           if (from && site.reporter.wants('failover'))
             site.reporter.report('failover', {
@@ -186,8 +191,10 @@ class Conversation<T> implements WheelEntry {
     try {
       while (candidate === undefined) {
         await site.prepare(options.wish, () => this.#reckon());
+        const now = site.clock.now();
         if (this.#trip.settled) return undefined;
-        candidate = site.chooseNow(site.clock.now(), options.wish);
+        if (this.#trip.isTooLate(now)) throw this.#trip.late();
+        candidate = site.chooseNow(now, options.wish);
       }
       return candidate;
     } finally {
@@ -213,6 +220,11 @@ class Conversation<T> implements WheelEntry {
     if (site.reporter.wants('picked'))
       site.reporter.report('picked', { name: site.name, endpoint: candidate.endpoint.id, chosen, number });
     return new Promise<T>((resolve, reject) => {
+      if (this.#trip.settled) {
+        site.health.ended(candidate);
+        reject(this.#trip.lost());
+        return;
+      }
       const { address } = candidate.channel;
       const stage = this.#stage;
       const running = { candidate, address, number, chosen, stage, beganAt, controller, fail: reject };
@@ -223,27 +235,28 @@ class Conversation<T> implements WheelEntry {
           this,
           Math.min(this.#trip.options.deadlineAt, beganAt + site.limits.of(method).limitAt(beganAt)),
         );
-      Promise.resolve()
-        .then(() => talk(inUse(candidate), { signal: controller.signal, number }))
-        .then(
-          (value) => {
-            if (this.#running !== running) return;
-            const now = site.clock.now();
-            const tookMs = now - beganAt - site.wheel.lag.since(beganAt);
-            this.#running = undefined;
-            site.limits.of(method).record(tookMs, now);
-            site.health.answered(candidate, tookMs, now);
-            site.health.ended(candidate);
-            if (site.reporter.wants('attempt'))
-              this.#trip.note({ ...running, stage: 'answered' }, 'success', 'ok', now - beganAt);
-            resolve(value);
-          },
-          (error: unknown) => {
-            if (this.#running !== running) return;
-            this.#end(running, codeOf(error), error, site.clock.now());
-            reject(error instanceof Error ? error : new Error(String(error)));
-          },
-        );
+      // At once: a call that is given up in this tick knows whether it ran.
+      new Promise<T>((begun) => {
+        begun(talk(inUse(candidate), { signal: controller.signal, number }));
+      }).then(
+        (value) => {
+          if (this.#running !== running) return;
+          const now = site.clock.now();
+          const tookMs = now - beganAt - site.wheel.lag.since(beganAt);
+          this.#running = undefined;
+          site.limits.of(method).record(tookMs, now);
+          site.health.answered(candidate, tookMs, now);
+          site.health.ended(candidate);
+          if (site.reporter.wants('attempt'))
+            this.#trip.note({ ...running, stage: 'answered' }, 'success', 'ok', now - beganAt);
+          resolve(value);
+        },
+        (error: unknown) => {
+          if (this.#running !== running) return;
+          this.#end(running, codeOf(error), error, site.clock.now());
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      );
     });
   }
 
@@ -293,8 +306,7 @@ class Conversation<T> implements WheelEntry {
   }
 
   #close(): void {
-    this.#trip.settled = true;
-    if (this.#trip.takePayment()) this.site.budget.refund();
+    this.#trip.end();
     this.options.signal?.removeEventListener('abort', this.#onAbort);
     this.site.wheel.clear(this);
     this.site.leave();

@@ -9,7 +9,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
-import type { WireHandler, WireRequest } from '../core/transport.js';
+import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
 import { callHeaders } from '../wire/call-headers.js';
 import { loadIn } from '../wire/load-metrics.js';
 import { Attempt, FollowedAttempt } from './attempt.js';
@@ -90,7 +90,11 @@ export class Exchange implements Troubled {
       return;
     }
     site.waiting++;
-    this.handler.onConnect((reason) => this.#cancel(reason));
+    try {
+      this.handler.onConnect((reason) => this.#cancel(reason));
+    } catch (error) {
+      this.settle(error as Error);
+    }
     if (this.settled) return;
     let candidate: Reachable | undefined;
     try {
@@ -109,18 +113,14 @@ export class Exchange implements Troubled {
 
   send(candidate: Reachable, chosen: string, now: number, paid: boolean): void {
     const { site, kind } = this;
+    // A policy is the program's, which may have ended the call in it.
+    if (this.settled) {
+      if (paid) site.budget.refund();
+      return;
+    }
     const channel = this.wish.secure ? (candidate.secure ?? candidate.channel) : candidate.channel;
     const number = ++this.attempts;
-    const attempt = new (this.#follows ? FollowedAttempt : Attempt)(
-      this,
-      candidate,
-      channel,
-      number,
-      chosen,
-      now,
-      kind !== 'once',
-      paid,
-    );
+    const attempt = this.attemptAt(candidate, channel, number, chosen, now, paid);
     this.attempt = attempt;
     site.health.began(candidate);
     const limitAt = Math.ceil(now + this.window.limitAt(now));
@@ -130,6 +130,27 @@ export class Exchange implements Troubled {
     attempt.taken = true;
     if (site.hedging !== undefined && number === 1 && kind !== 'once')
       this.#rescued().hedges(site.hedging, now);
+  }
+
+  attemptAt(
+    candidate: Reachable,
+    channel: Channel,
+    number: number,
+    chosen: string,
+    now: number,
+    paid: boolean,
+  ): Attempt {
+    const repeatable = this.kind !== 'once';
+    return new (this.#follows ? FollowedAttempt : Attempt)(
+      this,
+      candidate,
+      channel,
+      number,
+      chosen,
+      now,
+      repeatable,
+      paid,
+    );
   }
 
   wire(now: number): WireRequest {
@@ -162,13 +183,17 @@ export class Exchange implements Troubled {
   }
 
   onInformation(
-    _attempt: Attempt,
+    attempt: Attempt,
     statusCode: number,
     headers: Buffer[],
     resume: () => void,
     statusText: string,
   ): boolean {
-    return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    try {
+      return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    } catch (error) {
+      return this.#thrown(attempt, error);
+    }
   }
 
   onHead(
@@ -203,16 +228,28 @@ export class Exchange implements Troubled {
     this.#accept();
     if (this.whole) site.wheel.set(this, this.deadlineAt);
     else site.wheel.clear(this);
-    return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    try {
+      return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    } catch (error) {
+      return this.#thrown(attempt, error);
+    }
   }
 
-  onPiece(_attempt: Attempt, chunk: Buffer): boolean {
-    return this.handler.onData(chunk);
+  onPiece(attempt: Attempt, chunk: Buffer): boolean {
+    try {
+      return this.handler.onData(chunk);
+    } catch (error) {
+      return this.#thrown(attempt, error);
+    }
   }
 
   onEnd(attempt: Attempt, trailers: string[] | null): void {
     this.#succeed(attempt);
-    this.handler.onComplete(trailers);
+    try {
+      this.handler.onComplete(trailers);
+    } catch (error) {
+      this.handler.onError(error as Error);
+    }
   }
 
   onSwitched(
@@ -294,6 +331,13 @@ export class Exchange implements Troubled {
   /** The program aborts, or undici's handler does for it. */
   #cancel(reason: Error | undefined): void {
     if (!this.settled) this.#rescued().cancel(reason);
+    else this.#rescue?.cancel(reason);
+  }
+
+  /** The program's handler threw. */
+  #thrown(attempt: Attempt, error: unknown): boolean {
+    this.#rescued().thrown(attempt, error as Error);
+    return true;
   }
 
   #accept(): void {

@@ -54,10 +54,20 @@ export class KeptAnswer {
     return this.#ready;
   }
 
-  /** Hands the whole answer over. */
-  deliver(handler: WireHandler): void {
-    handler.onHeaders(this.statusCode, this.headers, () => undefined, this.statusText);
-    for (const chunk of this.#chunks) handler.onData(chunk);
-    handler.onComplete(this.#trailers);
+  /**
+   * Hands the whole answer over. What the handler throws is told to it, as undici does.
+   *
+   * @param cancelled - why the handler wants no more of it; undefined while it does
+   */
+  deliver(handler: WireHandler, cancelled: () => Error | undefined): void {
+    try {
+      handler.onHeaders(this.statusCode, this.headers, () => undefined, this.statusText);
+      for (const chunk of this.#chunks) if (cancelled() === undefined) handler.onData(chunk);
+      const reason = cancelled();
+      if (reason === undefined) handler.onComplete(this.#trailers);
+      else handler.onError(reason);
+    } catch (error) {
+      handler.onError(error as Error);
+    }
   }
 }

@@ -14,7 +14,7 @@ async function prepare(call: Troubled, trip: Trip): Promise<void> {
     for (;;) {
       await site.prepare(wish, () => reckon(call, trip));
       const now = site.clock.now();
-      if (!call.settled && now >= call.deadlineAt) call.settle(trip.late());
+      if (!call.settled && trip.isTooLate(now)) call.settle(trip.late());
       if (call.settled) return;
       const candidate = site.chooseNow(now, wish);
       if (candidate === undefined) continue;

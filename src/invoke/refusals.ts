@@ -74,9 +74,9 @@ export class Refusals {
     return kept !== undefined && (await kept.answer.ready) ? kept : undefined;
   }
 
-  /** The call is over: what was kept is not wanted, unless it is the answer. */
+  /** The call is over: nothing more is heard of what was kept. */
   settled(): void {
-    if (this.#kept?.attempt !== this.#call.attempt) this.#kept?.drop();
+    this.#kept?.drop();
   }
 
   /** "It did not run" is no answer any more once a later attempt may have run it. */

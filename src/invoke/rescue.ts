@@ -5,7 +5,7 @@
  */
 import type { Reachable } from '../core/candidate.js';
 import { ClerkError, isClerkError } from '../core/errors.js';
-import { Attempt } from './attempt.js';
+import type { Attempt } from './attempt.js';
 import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
 import type { Hedging } from './hedging.js';
@@ -26,6 +26,8 @@ export class Rescue {
   readonly #refusals: Refusals;
   /** A second attempt beside the first, if the service is hedged. */
   #rivalry: Rivalry | undefined;
+  /** Why the program gave up while it was given an answer that was kept. */
+  #cancelled: Error | undefined;
   /** The loop waits for the current attempt. */
   #moved: { resolve(): void; reject(error: unknown): void } | undefined;
 
@@ -66,20 +68,21 @@ export class Rescue {
     const now = site.clock.now();
     if (bodyFailed(call.request.body, error)) {
       this.#note(attempt, 'ignored', error, now);
-      this.#rivalry?.stop();
+      this.#rivalry?.stop(attempt);
       call.settle(this.#trip.bodyFailed(error));
       return;
     }
     // Its endpoint is gone from the registry, and its connections with it: nothing was sent, and nobody is to blame.
     if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLOSED') {
+      const isAlone = this.#rivalry?.outlives(attempt, now) !== true;
       this.#note(attempt, 'ignored', error, now);
-      this.#moveOn();
+      if (isAlone) this.#moveOn();
       return;
     }
     const fault = callersFault(error) ?? (attempt.taken || hasCode(error) ? undefined : 'CONFIG_INVALID');
     if (fault !== undefined) {
       this.#note(attempt, 'ignored', error, now);
-      this.#rivalry?.stop();
+      this.#rivalry?.stop(attempt);
       call.settle(asCallersFault(fault, site.name, error, this.#trip));
       return;
     }
@@ -108,8 +111,9 @@ export class Rescue {
     const { site } = call;
     if (now >= call.deadlineAt) {
       const { attempt } = call;
-      this.#rivalry?.stop();
-      if (attempt && !attempt.over) this.#giveUp(attempt, 'DEADLINE_EXCEEDED', now);
+      this.#rivalry?.stop(attempt);
+      // One whose answer is kept aside has answered.
+      if (attempt && !attempt.over && attempt.owner === call) this.#giveUp(attempt, 'DEADLINE_EXCEEDED', now);
       const kept = this.#refusals.whole;
       if (kept) this.#handOver(kept);
       else call.settle(this.#trip.late());
@@ -141,9 +145,20 @@ export class Rescue {
     this.#moveOn();
   }
 
-  /** The program gives the call up. */
+  /** The program gives the call up, perhaps while it is given an answer that was kept. */
   cancel(reason: Error | undefined): void {
-    this.#end(reason, () => this.#trip.aborted(reason));
+    if (this.#call.settled) this.#cancelled ??= reason ?? this.#trip.aborted(reason);
+    else this.#end(reason, () => this.#trip.aborted(reason));
+  }
+
+  /** The program's own handler threw: that ends the call, and says nothing of the endpoint. */
+  thrown(attempt: Attempt, error: Error): void {
+    const call = this.#call;
+    if (call.settled) return;
+    this.#rivalry?.stop(attempt);
+    if (!attempt.over) this.#note(attempt, 'ignored', error, call.site.clock.now());
+    attempt.abandon(error);
+    call.settle(call.accepted && !call.whole ? error : this.#trip.threw(error));
   }
 
   /** The call ends with its clerk. */
@@ -191,18 +206,16 @@ export class Rescue {
 
   /** The call is over. */
   settled(): void {
-    const trip = this.#trip;
     this.#rivalry?.stop();
     this.#refusals.settled();
-    trip.settled = true;
-    if (trip.takePayment()) this.#call.site.budget.refund();
+    this.#trip.end();
     this.accepted();
   }
 
   #end(reason: Error | undefined, error: () => ClerkError): void {
     const call = this.#call;
     const { attempt } = call;
-    this.#rivalry?.stop();
+    this.#rivalry?.stop(attempt);
     if (attempt && !attempt.over) this.#note(attempt, 'ignored', reason, call.site.clock.now());
     const given = error();
     attempt?.abandon(given);
@@ -249,8 +262,8 @@ export class Rescue {
   /** The same attempt once more, at the channel's next address. */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
-    const { candidate, channel, number, chosen, repeatable, paid } = attempt;
-    const again = new Attempt(call, candidate, channel, number, chosen, now, repeatable, paid);
+    const { candidate, channel, number, chosen, paid } = attempt;
+    const again = call.attemptAt(candidate, channel, number, chosen, now, paid);
     attempt.paid = false;
     if (this.#rivalry?.replaces(attempt, again) !== true) call.attempt = again;
     call.site.wheel.set(call, Math.min(now + call.window.limitAt(now), call.deadlineAt));
@@ -284,12 +297,15 @@ export class Rescue {
             : new Promise<void>((resolve, reject) => {
                 this.#moved = { resolve, reject };
                 this.#report(candidate as Reachable);
-                call.send(candidate as Reachable, 'failover', site.clock.now(), trip.takePayment());
+                // Whoever watches, or this loop's own steps, may have let the program end the call.
+                if (call.settled) resolve();
+                else call.send(candidate as Reachable, 'failover', site.clock.now(), trip.takePayment());
               }),
         async () => {
+          trip.goOn();
           site.wheel.set(call, call.deadlineAt);
           candidate = await trip.next();
-          if (call.settled) throw trip.lost();
+          trip.goOn();
         },
       );
     } catch (error) {
@@ -312,8 +328,10 @@ export class Rescue {
     const call = this.#call;
     if (call.settled) return;
     call.attempt = attempt;
+    // Part of another answer may have come.
+    if (call.whole) (call.handler as WholeBodyHandler).restart();
     call.close();
-    answer.deliver(call.handler);
+    answer.deliver(call.handler, () => this.#cancelled);
   }
 
   #note(attempt: Attempt, verdict: 'failure' | 'ignored', error: unknown, now: number): void {

@@ -106,12 +106,14 @@ export class Rivalry {
     this.#end(loser, 'SUPERSEDED');
   }
 
-  /** The call is over. */
-  stop(): void {
+  /** The call is over: both end, but for the one that whoever calls this ends. */
+  stop(but?: Attempt): void {
     this.#beginsAt = Infinity;
     const first = this.#first;
+    if (first === undefined) return;
     this.#first = undefined;
-    if (first && !first.over) this.#end(first, 'ABORTED');
+    for (const one of [first, this.#call.attempt])
+      if (one !== undefined && one !== but && !one.over) this.#end(one, 'ABORTED');
   }
 
   #begin(now: number): void {
@@ -133,6 +135,8 @@ export class Rivalry {
     if (!site.isWarm(now)) return undefined;
     const tried = new Set([...this.#trip.tried, candidate.endpoint.id]);
     const other = site.chooseOther(now, wish, tried);
+    // The policy is the program's, which may have ended the call in it.
+    if (this.#call.settled) return undefined;
     return other?.status === 'open' && site.health.admits(other, now) ? other : undefined;
   }
 

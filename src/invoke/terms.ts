@@ -11,6 +11,8 @@ export interface Terms {
   readonly timeoutMs: number;
   /** The program has set that time; else it is the clerk's default, and the service's record may say another. */
   readonly isSet: boolean;
+  /** How much of that time was gone before the call began, in ms: a question that it had to ask first. Else 0. */
+  readonly spentMs: number;
   /** What the call being served leaves, in ms, > 0; `Infinity` where none is served, or without a deadline. */
   readonly leftMs: number;
   /** Whether what was sent may be sent again. False while a repeat is served: one layer repeats. @see promises C4.3 */
@@ -33,13 +35,18 @@ export function within(terms: Terms, served: ServedCall, now: number, name: stri
   return { ...terms, leftMs, repeats: terms.repeats && served.attempt <= 1 };
 }
 
+/** The same, when `spentMs` of its time have gone by. */
+export function later(terms: Terms, spentMs: number): Terms {
+  return { ...terms, spentMs: terms.spentMs + spentMs, leftMs: terms.leftMs - spentMs };
+}
+
 /**
- * How long a call may take, in ms.
+ * How long a call may take from its beginning, in ms; not above 0 when its time is over.
  *
  * @param recordMs - what the service's record says, as far as that is known
  */
-export function timeOf({ timeoutMs, isSet, leftMs }: Terms, recordMs: number | undefined): number {
-  const ms = isSet || recordMs === undefined ? timeoutMs : recordMs;
+export function timeOf({ timeoutMs, isSet, spentMs, leftMs }: Terms, recordMs: number | undefined): number {
+  const ms = (isSet || recordMs === undefined ? timeoutMs : recordMs) - spentMs;
   return ms < leftMs ? ms : leftMs;
 }
 

@@ -23,6 +23,8 @@ export interface TripOptions extends AccountOptions {
 export class Trip extends Account {
   /** The call was settled: nothing more may be done for it. */
   settled = false;
+  /** Ends the wait that is under way. */
+  #stopWaiting: (() => void) | undefined;
   /** Wait this long before the next attempt, because the last answer asked for it. */
   pauseMs: number | undefined;
   readonly #tried = new Set<string>();
@@ -65,6 +67,13 @@ export class Trip extends Account {
       return false;
     if (!this.site.hasOther(wish, new Set([...this.#tried, candidate.endpoint.id]))) return false;
     return this.#pays(stage !== 'waiting', now);
+  }
+
+  /** Whether most of its time is gone before the first attempt, and too little is left for one. @see promises C2.2 */
+  isTooLate(now: number): boolean {
+    const { startedAt, deadlineAt } = this.options;
+    const leftMs = deadlineAt - now;
+    return leftMs < leastMs && leftMs < now - startedAt;
   }
 
   /**
@@ -124,7 +133,7 @@ export class Trip extends Account {
     if (pauseMs !== undefined) {
       this.pauseMs = undefined;
       this.#tried.clear();
-      if (pauseMs > 0) await site.wheel.pause(pauseMs);
+      if (pauseMs > 0) await this.#wait(pauseMs);
     }
     let waited = true;
     for (;;) {
@@ -132,7 +141,7 @@ export class Trip extends Account {
       if (waited && !site.isWarm(site.clock.now())) await site.lookAgain(new Set(this.#tried));
       waited = false;
       const now = site.clock.now();
-      if (this.settled) throw this.lost();
+      this.goOn();
       if (deadlineAt - now < leastMs) throw this.late();
       if (this.outcomes.length >= mostAttempts) throw this.exhausted();
       const candidate = site.chooseOther(now, wish, this.#tried);
@@ -144,7 +153,7 @@ export class Trip extends Account {
         // It refuses, and its next dial is paced: waiting is worth it only if that is soon.
         const restsMs = site.health.restsUntil(candidate) - now;
         if (restsMs > patienceMs || restsMs > deadlineAt - now) throw this.exhausted();
-        await site.wheel.pause(Math.max(restsMs, 1));
+        await this.#wait(Math.max(restsMs, 1));
         waited = true;
       } else if (!this.#lookedAgain) {
         this.#lookedAgain = true;
@@ -174,6 +183,22 @@ export class Trip extends Account {
     const paid = this.#paid;
     this.#paid = false;
     return paid;
+  }
+
+  /** @throws when the call was settled meanwhile: nothing more may be done for it */
+  goOn(): void {
+    if (this.settled) throw this.lost();
+  }
+
+  /** The call is settled: ends a wait, and gives back what was set aside for a repeat. */
+  end(): void {
+    this.settled = true;
+    this.#stopWaiting?.();
+    if (this.takePayment()) this.site.budget.refund();
+  }
+
+  #wait(ms: number): Promise<void> {
+    return this.site.wheel.pause(ms, (stop) => (this.#stopWaiting = stop));
   }
 
   /** Sets a repeat aside, once, where one was sent before or is being given up after it was. */

@@ -106,12 +106,16 @@ export class Wheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
-  /** Resolves in `ms`, or when everything ends at once. */
-  pause(ms: number): Promise<void> {
+  /** Resolves in `ms`, when `stop` is called, or when everything ends at once. */
+  pause(ms: number, onStop: (stop: () => void) => void = () => undefined): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve();
       const entry = { expiresAt: 0, previous: undefined, next: undefined, expire: end, cut: end };
       this.set(entry, this.#clock.now() + ms);
+      onStop(() => {
+        this.clear(entry);
+        resolve();
+      });
     });
   }
 

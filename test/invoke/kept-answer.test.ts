@@ -16,7 +16,7 @@ test('an answer is delivered as it came', async () => {
   expect(kept.whole).toBe(true);
   await expect(kept.ready).resolves.toBe(true);
   const handler = recordingHandler();
-  kept.deliver(handler);
+  kept.deliver(handler, () => undefined);
   expect(handler.heard).toEqual([
     'head 503 Busy retry-after=1',
     'data one ',
@@ -30,7 +30,7 @@ test('an answer without a body is whole at its end', async () => {
   kept.end(null);
   await expect(kept.ready).resolves.toBe(true);
   const handler = recordingHandler();
-  kept.deliver(handler);
+  kept.deliver(handler, () => undefined);
   expect(handler.heard).toEqual(['head 503 Busy retry-after=1', 'complete null']);
 });
 

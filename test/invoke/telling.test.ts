@@ -35,7 +35,7 @@ describe('telling', () => {
 });
 
 describe('terms within a call that is served', () => {
-  const usual = { timeoutMs: 10_000, isSet: false, leftMs: Infinity, repeats: true };
+  const usual = { timeoutMs: 10_000, isSet: false, spentMs: 0, leftMs: Infinity, repeats: true };
   const served = (deadlineAt: number, attempt = 1) => ({ deadlineAt, attempt, over: false });
 
   test.each([
