@@ -106,7 +106,7 @@ export class Account {
     const ms = Math.round(this.site.clock.now() - this.options.startedAt);
     const last = this.#lastCode();
     return this.#failed(
-      'ENDPOINTS_EXHAUSTED',
+      this.options.kind === 'once' && this.#sent ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
       `No endpoint of ${this.site.name} answered: ${plural(this.outcomes.length, 'attempt')} in ${String(ms)} ms, the last one ended with ${last}`,
     );
   }

@@ -42,6 +42,8 @@ export class Exchange implements Troubled {
   #waits = true;
   #rescue: Rescue | undefined = undefined;
   #callId: string | undefined = undefined;
+  /** The life of the instance that the call is meant for. */
+  #meant: Pick<Endpoint, 'id' | 'epoch'> | undefined = undefined;
 
   /**
    * @param terms - its time runs from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
@@ -58,8 +60,8 @@ export class Exchange implements Troubled {
   ) {
     this.whole = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = site.clock.now();
-    // Whole numbers: a fraction would take a place of its own in memory.
-    this.deadlineAt = Math.ceil(this.startedAt + timeOf(terms, site.recordMs));
+    // Whole numbers: a fraction would take a place of its own in memory. Never later, or deadlines grew from hop to hop.
+    this.deadlineAt = Math.floor(this.startedAt + timeOf(terms, site.recordMs));
     this.window = site.limits.of(request.method);
   }
 
@@ -162,8 +164,11 @@ export class Exchange implements Troubled {
     if (isTimed) told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
     if (attempts > 1) told.push([callHeaders.attempt, String(attempts)]);
     if (scope !== undefined) {
-      const { id, epoch } = this.endpoint as Endpoint;
+      const endpoint = this.endpoint as Endpoint;
       this.#callId ??= newCallId(this.site.clock);
+      // Where it may have run in an earlier life, a later one must not take it for new. @see promises C3.7
+      if (this.#meant?.id !== endpoint.id || this.#rescued().execution === 'none') this.#meant = endpoint;
+      const { id, epoch } = this.#meant;
       told.push([callHeaders.callId, this.#callId], [callHeaders.instance, `${id} ${String(epoch)}`]);
     }
     return telling(this.request, told);
@@ -307,7 +312,7 @@ export class Exchange implements Troubled {
   }
 
   reckon(): void {
-    this.deadlineAt = Math.ceil(this.startedAt + timeOf(this.terms, this.site.recordMs));
+    this.deadlineAt = Math.floor(this.startedAt + timeOf(this.terms, this.site.recordMs));
   }
 
   settle(error: Error): void {

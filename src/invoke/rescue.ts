@@ -4,7 +4,7 @@
  * call with one error that tells what it has been through.
  */
 import type { Reachable } from '../core/candidate.js';
-import { ClerkError, isClerkError } from '../core/errors.js';
+import { ClerkError, isClerkError, type Execution } from '../core/errors.js';
 import type { Attempt } from './attempt.js';
 import { bodyFailed, isReplayable } from './body.js';
 import { asCallersFault, callersFault, codeOf, evidenceOf, hasCode, isFailureStatus } from './classify.js';
@@ -43,6 +43,11 @@ export class Rescue {
       deadlineAt,
     });
     this.#refusals = new Refusals(call, this.#trip);
+  }
+
+  /** Whether the call may have run so far. */
+  get execution(): Execution {
+    return this.#trip.execution;
   }
 
   /** Nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
