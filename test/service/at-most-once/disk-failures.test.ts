@@ -94,4 +94,23 @@ describe.each<Failure>(['before it is written', 'after it was written'])('a writ
     for (const one of [...first, await world.ask(), await world.ask()]) expect(one).toMatchObject(notRun);
     expect(world.runs).toEqual([]);
   });
+
+  test('a repeat of what has ended is not told that it is running', async () => {
+    const failing = failingFolder();
+    const world = onceWorld({ store: failing.store });
+    world.handler = () => {
+      failing.fail = failure;
+      return new Response('made');
+    };
+    expect(await world.ask()).toMatchObject({ status: 200, body: 'made' });
+    const told = failure === 'after it was written' ? 'replayed' : 'unknown';
+    await expect.poll(async () => (await world.ask()).once).toBe(told);
+    expect(world.runs).toHaveLength(1);
+    await failing.store.close();
+    const next = diskCalls(failing.folder);
+    onTestFinished(() => next.close?.());
+    const after = onceWorld({ store: next, life: 'life-2' });
+    expect((await after.ask({ id: idOf(world.now()) })).once).toBe(told);
+    expect(after.runs).toEqual([]);
+  });
 });
