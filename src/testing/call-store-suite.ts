@@ -100,6 +100,23 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'however long a question takes, what began and ended meanwhile is not new',
+    run: async (store) => {
+      const states = async (number: number, place: number): Promise<string> => {
+        // Questions of each id come one after the other, as fast as the store is, while others are not answered yet.
+        for (let i = 0; i < place; i++) await store.begin(call(1_000 + number * 100 + place * 10 + i));
+        const { state } = await store.begin(call(number));
+        if (state === 'new') await store.end(call(number).id, { state: 'done', answer });
+        return state;
+      };
+      for (const number of [1, 2, 3, 4]) {
+        const asked = Array.from({ length: 32 }, (_, i) => states(number, i % 8));
+        assert.equal((await Promise.all(asked)).filter((state) => state === 'new').length, 1);
+        assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, answer);
+      }
+    },
+  },
+  {
     name: 'is ready after open, which may be called again, and without it',
     run: async (store) => {
       await Promise.all([store.open?.(), store.open?.()]);
@@ -138,6 +155,34 @@ const cases: readonly StoreCase[] = [
       assertDone(await store.begin(call(1)), 'fingerprint 1', answer);
       await store.end(call(1).id, { state: 'lost' });
       assertDone(await store.begin(call(1)), 'fingerprint 1', answer);
+    },
+  },
+  {
+    name: 'of an answer and a loss that are told together the answer stays, in either order',
+    run: async (store) => {
+      const [lost, done] = [{ state: 'lost' }, { state: 'done', answer }] as const;
+      for (const [number, ends] of [
+        [1, [lost, done]],
+        [2, [done, lost]],
+        [3, [lost, done, lost]],
+      ] as const) {
+        await store.begin(call(number));
+        await Promise.all(ends.map((how) => store.end(call(number).id, how)));
+        assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, answer);
+      }
+    },
+  },
+  {
+    name: 'what is withdrawn while others ask for it is new to one of them',
+    run: async (store) => {
+      await store.begin(call(1));
+      const before = [1, 2, 3].map(() => store.begin(call(1)));
+      const withdrawn = store.withdraw(call(1).id);
+      const meanwhile = [1, 2, 3].map(() => store.begin(call(1)));
+      await withdrawn;
+      const found = await Promise.all([...before, ...meanwhile, store.begin(call(1))]);
+      assert.equal(found.filter(({ state }) => state === 'new').length, 1);
+      assert.equal((await store.begin(call(1))).state, 'running');
     },
   },
   {
@@ -184,6 +229,17 @@ const cases: readonly StoreCase[] = [
       await Promise.all(ends);
       await store.end(call(1).id, { state: 'done', answer });
       assert.equal((await store.begin(call(1))).state, 'forgotten');
+    },
+  },
+  {
+    name: 'what begins while calls are forgotten is not new a second time',
+    run: async (store) => {
+      for (const number of [1, 3]) await store.begin(call(number));
+      const [first] = await Promise.all([store.begin(call(2)), store.forget(call(4).bornAt)]);
+      assert.ok(first.state === 'new' || first.state === 'forgotten', first.state);
+      if (first.state === 'new') await store.end(call(2).id, { state: 'done', answer });
+      const { state } = await store.begin(call(2));
+      assert.ok(state === 'forgotten' || (state === 'done' && first.state === 'new'), state);
     },
   },
   {

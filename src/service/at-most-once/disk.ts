@@ -5,6 +5,7 @@
 import type { BegunCall, CallStore, EndedCall, FoundCall } from '../../core/call-store.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { openFolder, type Folder, type FolderDoors } from './disk-folder.js';
+import { begun, ended, gone } from './disk-changes.js';
 import {
   answerKey,
   birthOf,
@@ -14,11 +15,9 @@ import {
   foundCall,
   readAnswer,
   readCall,
-  writtenAnswer,
-  writtenCall,
   type CallRecord,
 } from './disk-records.js';
-import { GroupCommit, type Change } from './group-commit.js';
+import { GroupCommit } from './group-commit.js';
 
 /** Calls forgotten in one write. */
 const slice = 1_000;
@@ -34,8 +33,6 @@ export class DiskCalls implements CallStore {
   readonly #path: string;
   readonly #doors: FolderDoors;
   #opening: Promise<Opened> | undefined;
-  /** Records on their way to the disk or running, by key: what is there may lag behind them. */
-  readonly #live = new Map<string, string>();
   #forgottenTo = 0;
   #forgetting: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -49,44 +46,29 @@ export class DiskCalls implements CallStore {
     await this.#open();
   }
 
-  async begin({ id, bornAt, fingerprint, owner }: BegunCall): Promise<FoundCall> {
+  async begin(call: BegunCall): Promise<FoundCall> {
+    const { id, bornAt } = call;
     const { level, commit } = await this.#open();
     const key = callKey(id, bornAt);
-    const before = this.#live.get(key) ?? (await level.get(key));
-    // While the disk was asked, another call with this id may have begun, or been forgotten.
+    const early = await level.get(key);
     if (bornAt < this.#forgottenTo) return { state: 'forgotten' };
-    const text = this.#live.get(key) ?? before;
-    if (text !== undefined) return this.#found(key, text);
-    const after = writtenCall(key, { state: 'running', fingerprint, owner });
-    this.#live.set(key, after);
-    await commit.write({ changes: [{ key, after }] });
-    return { state: 'new' };
+    // Nothing that was there is asked for twice; that nothing was there may be long ago, and is asked again in its turn.
+    const [before] = early === undefined ? await commit.write({ changes: [begun(key, call)] }) : [early];
+    if (before === undefined) return { state: 'new' };
+    commit.assertWritten(key);
+    return this.#found(key, before);
   }
 
   async end(id: string, how: EndedCall): Promise<void> {
-    const { level, commit } = await this.#open();
+    const { commit } = await this.#open();
     const key = callKey(id, bornAtOf(id));
-    const before = this.#live.get(key) ?? (await level.get(key));
-    if (before === undefined) return;
-    const { state, fingerprint } = this.#read(key, before);
-    if (state === 'done') return;
-    const answer = how.state === 'done' ? how.answer : undefined;
-    const record: CallRecord =
-      how.state === 'done'
-        ? { state: 'done', fingerprint, isKept: answer !== undefined }
-        : { state: 'lost', fingerprint };
-    const after = writtenCall(key, record);
-    const place = answerKey(key);
-    const beside = { key: place, text: answer && writtenAnswer(place, answer) };
-    await commit.write({ changes: [{ key, after, beside, mustBeThere: true }] });
-    this.#live.delete(key);
+    const [before] = await commit.write({ changes: [ended(key, how)] });
+    if (before !== undefined) this.#read(key, before);
   }
 
   async withdraw(id: string): Promise<void> {
     const { commit } = await this.#open();
-    const key = callKey(id, bornAtOf(id));
-    await commit.write({ changes: [{ key, after: undefined }] });
-    this.#live.delete(key);
+    await commit.write({ changes: [gone(callKey(id, bornAtOf(id)))] });
   }
 
   forget(bornBefore: number): Promise<void> {
@@ -145,13 +127,7 @@ export class DiskCalls implements CallStore {
       // Refused from here on, before they are gone.
       const forgottenTo = birthOf(last) + 1;
       this.#forgottenTo = Math.max(this.#forgottenTo, forgottenTo);
-      const gone = (key: string): Change => ({
-        key,
-        after: undefined,
-        beside: { key: answerKey(key), text: undefined },
-      });
       await commit.write({ changes: these.map(gone), forgottenTo });
-      for (const key of these) this.#live.delete(key);
     };
     for await (const key of level.keys({ gte: firstCall, lt: callsFrom(bornBefore) })) {
       keys.push(key);

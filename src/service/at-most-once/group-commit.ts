@@ -9,14 +9,21 @@ import { sealed } from '../../core/seal.js';
 import { entered, ledgerKey, struck, type Ledger } from './disk-records.js';
 
 /** What becomes of a call's record and of what lies beside it. */
-export interface Change {
-  readonly key: string;
+export interface Next {
   /** Its new text; undefined: it goes. */
-  readonly after: string | undefined;
+  readonly text: string | undefined;
   /** What lies beside it, which the ledger does not count; undefined: it goes. */
   readonly beside?: { readonly key: string; readonly text: string | undefined };
-  /** Nothing is done where the record is not there any more. */
-  readonly mustBeThere?: boolean;
+}
+
+/** A record, and what to do with it. */
+export interface Change {
+  readonly key: string;
+  /**
+   * Says by the record as it is when its turn has come, undefined where there is none, what becomes of it; undefined:
+   * it stays. What was read before that may be old. Called at most once; must not throw, since others share the write.
+   */
+  readonly next: (now: string | undefined) => Next | undefined;
 }
 
 /** Changes that are written together or not at all. */
@@ -25,9 +32,12 @@ export interface Entry {
   readonly forgottenTo?: number;
 }
 
+/** The records that were there before, in the order of the changes. */
+export type Before = readonly (string | undefined)[];
+
 interface Waiting {
   readonly entry: Entry;
-  readonly resolve: () => void;
+  readonly resolve: (before: Before) => void;
   readonly reject: (error: ClerkError) => void;
 }
 
@@ -39,6 +49,8 @@ export class GroupCommit {
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #failure: ClerkError | undefined;
+  /** Keys of records that came with the latest write. */
+  readonly #added = new Set<string>();
 
   constructor(level: ClassicLevel, folder: string, ledger: Ledger) {
     this.#level = level;
@@ -47,12 +59,17 @@ export class GroupCommit {
   }
 
   /** Resolves when it is on the disk. @throws a `ClerkError` `CLOSED` when it is not, or may not be */
-  write(entry: Entry): Promise<void> {
+  write(entry: Entry): Promise<Before> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entry, resolve, reject });
       this.#flushing ??= this.#flush();
     });
+  }
+
+  /** @throws why the write failed that a record came with: where it can be read, it may be on the disk or not */
+  assertWritten(key: string): void {
+    if (this.#failure !== undefined && this.#added.has(key)) throw this.#failure;
   }
 
   /** When nothing is under way any more. */
@@ -67,8 +84,8 @@ export class GroupCommit {
       const group = this.#waiting.splice(0);
       try {
         if (this.#failure !== undefined) throw this.#failure;
-        await this.#write(group.map(({ entry }) => entry));
-        for (const { resolve } of group) resolve();
+        const before = await this.#write(group.map(({ entry }) => entry));
+        group.forEach(({ resolve }, i) => resolve(before[i] as Before));
       } catch (error) {
         this.#failure ??= new ClerkError(
           'CLOSED',
@@ -81,25 +98,35 @@ export class GroupCommit {
     this.#flushing = undefined;
   }
 
-  async #write(entries: readonly Entry[]): Promise<void> {
-    const changes = entries.flatMap((entry) => entry.changes);
-    const texts = await this.#texts(changes.map(({ key }) => key));
+  async #write(entries: readonly Entry[]): Promise<readonly Before[]> {
+    this.#added.clear();
+    const texts = await this.#texts(entries.flatMap(({ changes }) => changes.map(({ key }) => key)));
     const batch = this.#level.batch();
     let ledger = this.#ledger;
-    for (const { key, after, beside, mustBeThere } of changes) {
+    const change = ({ key, next }: Change): string | undefined => {
       const before = texts.get(key);
-      if (mustBeThere === true && before === undefined) continue;
+      const after = next(before);
+      if (after === undefined) return before;
+      const { text, beside } = after;
       if (before !== undefined) ledger = struck(ledger, key, before);
-      if (after !== undefined) ledger = entered(ledger, key, after);
-      texts.set(key, after);
-      put(batch, key, after);
+      if (text !== undefined) ledger = entered(ledger, key, text);
+      if (before === undefined && text !== undefined) this.#added.add(key);
+      texts.set(key, text);
+      put(batch, key, text);
       if (beside !== undefined) put(batch, beside.key, beside.text);
-    }
+      return before;
+    };
+    const before = entries.map(({ changes }) => changes.map(change));
     const forgottenTo = Math.max(ledger.forgottenTo, ...entries.map((entry) => entry.forgottenTo ?? 0));
+    if (batch.length === 0 && forgottenTo === ledger.forgottenTo) {
+      await batch.close();
+      return before;
+    }
     ledger = { ...ledger, forgottenTo };
     batch.put(ledgerKey, sealed(ledgerKey, JSON.stringify(ledger)));
     await batch.write({ sync: true });
     this.#ledger = ledger;
+    return before;
   }
 
   /** What is on the disk now; nobody else writes. */

@@ -11,6 +11,7 @@ import type { Logger } from '../../core/logger.js';
 import { answerHeaders, callIdForm } from '../../wire/call-headers.js';
 import { Ages } from './ages.js';
 import { fingerprintOf, type Asked, type Digest } from './fingerprint.js';
+import { inHandOf, type InHand } from './in-hand.js';
 import { Instances, meantOf } from './instances.js';
 import { refusals } from './refusals.js';
 import { Run } from './run.js';
@@ -41,12 +42,14 @@ export class Guard {
   readonly instances = new Instances();
   readonly #parts: GuardParts;
   readonly #ages: Ages;
+  readonly #inHand: InHand;
   #tidyAt: number;
   #complained = false;
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
     this.#ages = new Ages(parts.clock, parts.windowMs);
+    this.#inHand = inHandOf(parts.store);
     this.#tidyAt = parts.clock.now();
   }
 
@@ -86,30 +89,36 @@ export class Guard {
     const { store, digest, logger } = this.#parts;
     void this.#tidy();
     const fingerprint = fingerprintOf(digest, asked);
-    let found: FoundCall;
+    let found: FoundCall | undefined;
+    let isInHand: boolean;
+    this.#inHand.asked(id, bornAt);
     try {
       found = await store.begin({ id, bornAt, fingerprint, owner: this.#owner });
     } catch (error) {
       return this.#failed(error);
+    } finally {
+      isInHand = this.#inHand.told(id, found?.state === 'new');
     }
     this.#complained = false;
-    if (found.state === 'new') return new Run(id, store, logger);
+    if (found.state === 'new') return new Run(id, store, logger, () => this.#inHand.over(id));
     if (found.state === 'forgotten') return refusals.old();
     if (found.fingerprint !== fingerprint) return refusals.mismatch();
-    if (found.state === 'running') return this.#isGone(found.owner) ? refusals.unknown() : refusals.running();
+    if (found.state === 'running')
+      return this.#isGone(found.owner, isInHand) ? refusals.unknown() : refusals.running();
     if (found.state === 'lost') return refusals.unknown();
     return found.answer === undefined ? refusals.notKept() : replayed(found.answer);
   }
 
-  /** Instance and life: what is found running by another life of the same instance is not running any more. */
+  /** Instance and life. */
   get #owner(): string {
     return `${this.instances.id} ${this.#parts.life}`;
   }
 
-  #isGone(owner: string): boolean {
+  /** What is found running by this very instance is not, where that was another life, or nobody has it in hand. */
+  #isGone(owner: string, isInHand: boolean): boolean {
     const { life, store } = this.#parts;
     const [instance = '', itsLife] = owner.split(' ');
-    if (itsLife === life) return false;
+    if (itsLife === life && isInHand) return false;
     return store.scope === undefined || (instance !== '' && instance === this.instances.id);
   }
 
@@ -128,8 +137,10 @@ export class Guard {
     const now = clock.now();
     if (now < this.#tidyAt) return;
     this.#tidyAt = now + Math.min(mostTidyMs, Math.max(leastTidyMs, windowMs / 100));
+    const bornBefore = this.#ages.forgettable();
+    this.#inHand.forget(bornBefore);
     try {
-      await store.forget(this.#ages.forgettable());
+      await store.forget(bornBefore);
     } catch (error) {
       logger.warn(`Old calls could not be forgotten, and take room until they can: ${reasonOf(error)}`);
     }

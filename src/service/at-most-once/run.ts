@@ -11,13 +11,17 @@ export class Run {
   readonly #id: string;
   readonly #store: CallStore;
   readonly #logger: Logger;
+  readonly #onOver: () => void;
   #state: 'running' | 'lost' | 'done' = 'running';
+  #isOver = false;
   #written: Promise<void> = Promise.resolve();
 
-  constructor(id: string, store: CallStore, logger: Logger) {
+  /** @param onOver - called once, when the first that was to be written of its end is written or could not be */
+  constructor(id: string, store: CallStore, logger: Logger, onOver: () => void) {
     this.#id = id;
     this.#store = store;
     this.#logger = logger;
+    this.#onOver = onOver;
   }
 
   /** It gave its answer; undefined where that is too large to keep. Nothing that comes later counts. */
@@ -39,6 +43,7 @@ export class Run {
         `A call that did not run could not be taken back, so its repeats are not run: ${reasonOf(error)}`,
       );
     }
+    this.#over();
   }
 
   #end(state: 'lost' | 'done', how: EndedCall): void {
@@ -49,6 +54,13 @@ export class Run {
         this.#logger.error(
           `The end of a call could not be written down, so its repeats get no answer: ${reasonOf(error)}`,
         );
-      });
+      })
+      .then(() => this.#over());
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onOver();
   }
 }

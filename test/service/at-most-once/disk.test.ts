@@ -157,40 +157,6 @@ test('many calls at once are forgotten in slices, and none of their answers stay
   await next.close?.();
 });
 
-test('after a write that failed nothing runs any more', async () => {
-  const folder = scratch('calls');
-  let fail = false;
-  class Failing extends ClassicLevel {
-    override batch(): any {
-      const batch = super.batch();
-      const write = batch.write.bind(batch);
-      batch.write = async (...args: any[]) => {
-        if (fail) throw new Error('No space left on device');
-        return (write as (...args: any[]) => Promise<void>)(...args);
-      };
-      return batch;
-    }
-  }
-  const store = new DiskCalls(folder, {
-    load: async () => ({ ClassicLevel: Failing }),
-    prepare: async () => undefined,
-  });
-  await store.begin(call(1));
-  fail = true;
-  await expect(store.begin(call(2))).rejects.toMatchObject({
-    code: 'CLOSED',
-    message: expect.stringContaining('No space left on device') as string,
-  });
-  fail = false;
-  await expect(store.begin(call(3))).rejects.toMatchObject({ code: 'CLOSED' });
-  await expect(store.end(call(1).id, { state: 'lost' })).rejects.toMatchObject({ code: 'CLOSED' });
-  expect((await store.begin(call(2))).state).toBe('running');
-  await store.close();
-  const next = diskCalls(folder);
-  expect((await next.begin(call(1))).state).toBe('running');
-  await next.close?.();
-});
-
 test('each write is synced before it counts', async () => {
   const synced: unknown[] = [];
   class Watched extends ClassicLevel {

@@ -412,10 +412,122 @@ describe('a store that fails', () => {
     const id = idOf(world.now());
     expect(await world.ask({ id })).toMatchObject({ status: 201, body: 'answer to one' });
     await world.runtime.advance(0);
-    expect(await world.ask({ id })).toMatchObject({ status: 409, once: 'running' });
+    for (let i = 0; i < 2; i++)
+      expect(await world.ask({ id })).toMatchObject({ status: 409, once: 'unknown', notExecuted: undefined });
     expect(world.runs).toHaveLength(1);
     expect(world.log.lines).toEqual([expect.stringContaining('end failed')]);
     expect(world.log.lines.join()).not.toContain('answer to');
+  });
+
+  test('what was lost and could not be called that is unknown all the same', async () => {
+    const store = faulty(memoryCalls());
+    const world = onceWorld({ store });
+    world.handler = () => Promise.reject(new Error('No more paper'));
+    const id = idOf(world.now());
+    store.fail.add('end');
+    await expect(world.ask({ id })).rejects.toThrow('No more paper');
+    await world.runtime.advance(0);
+    expect(await world.ask({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(world.runs).toHaveLength(1);
+  });
+
+  test('a call whose beginning was written and not confirmed is not said to run', async () => {
+    const memory = memoryCalls();
+    const world = onceWorld({
+      store: {
+        ...durableMemory(memory),
+        begin: async (call) => {
+          const found = await memory.begin(call);
+          if (found.state === 'new') throw new Error('The connection broke');
+          return found;
+        },
+      },
+    });
+    const id = idOf(world.now());
+    expect(await world.ask({ id })).toMatchObject({ status: 503, ...notRun });
+    for (let i = 0; i < 2; i++)
+      expect(await world.ask({ id })).toMatchObject({ status: 409, once: 'unknown', notExecuted: undefined });
+    expect(world.runs).toEqual([]);
+  });
+
+  test('a call that could not be taken back is not said to run', async () => {
+    const store = faulty(memoryCalls());
+    const world = onceWorld({ store });
+    store.fail.add('withdraw');
+    const open = store.hold();
+    const controller = new AbortController();
+    const id = idOf(world.now());
+    const first = world.ask({ id, signal: controller.signal });
+    await world.runtime.advance(0);
+    controller.abort();
+    open();
+    expect(await first).toMatchObject({ status: 400, ...notRun });
+    expect(await world.ask({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(world.runs).toEqual([]);
+  });
+
+  test('a late word that a call runs is taken for what it is, and not for a call that nobody has', async () => {
+    const memory = memoryCalls();
+    const late = gate();
+    let asked = 0;
+    const world = onceWorld({
+      store: {
+        ...durableMemory(memory),
+        begin: async (call) => {
+          const found = await memory.begin(call);
+          if (++asked === 2) await late.opened;
+          return found;
+        },
+      },
+    });
+    const answering = gate();
+    world.handler = async () => {
+      await answering.opened;
+      return new Response('made');
+    };
+    const id = idOf(world.now());
+    const first = world.ask({ id });
+    await world.runtime.advance(0);
+    const second = world.ask({ id });
+    await world.runtime.advance(0);
+    answering.open();
+    expect(await first).toMatchObject({ status: 200 });
+    await world.runtime.advance(0);
+    late.open();
+    expect(await second).toMatchObject({ once: 'running' });
+    expect(await world.ask({ id })).toMatchObject({ once: 'replayed', body: 'made' });
+  });
+
+  test('a repeat that hears of a call before it is let go is told that it runs', async () => {
+    const memory = memoryCalls();
+    const confirmed = gate();
+    const world = onceWorld({
+      store: {
+        ...durableMemory(memory),
+        begin: async (call) => {
+          const found = await memory.begin(call);
+          if (found.state === 'new') await confirmed.opened;
+          return found;
+        },
+      },
+    });
+    const id = idOf(world.now());
+    const first = world.ask({ id });
+    await world.runtime.advance(0);
+    expect(await world.ask({ id })).toMatchObject({ once: 'running' });
+    confirmed.open();
+    expect(await first).toMatchObject({ status: 201 });
+  });
+
+  test('what another handler over the same memory runs is running', async () => {
+    const store = durableMemory();
+    const [first, second] = [onceWorld({ store }), onceWorld({ store })];
+    first.handler = () => new Promise(() => undefined);
+    const id = idOf(first.now());
+    void first.raw({ id });
+    await first.runtime.advance(0);
+    expect(await second.ask({ id })).toMatchObject({ once: 'running' });
+    expect(second.runs).toEqual([]);
   });
 
   test('when it cannot forget, that is all', async () => {

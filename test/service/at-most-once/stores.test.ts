@@ -1,7 +1,13 @@
 /** The contract of memories of calls, over the one in memory, the one in a folder, and one that is shared. */
 import { describe, expect, test } from 'vitest';
 import { callStoreSuite, type CallStorePlace } from 'binding-clerk/testing';
-import { diskCalls, memoryCalls, type CallStore } from 'binding-clerk/service';
+import {
+  diskCalls,
+  memoryCalls,
+  type CallStore,
+  type FoundCall,
+  type RunningCall,
+} from 'binding-clerk/service';
 import { scratch } from '../../server/scratch.js';
 
 /** One memory that several hold. */
@@ -57,12 +63,60 @@ test.each<[string, (store: CallStore) => CallStore]>([
     (store) => ({ ...methods(store), forget: (bornBefore) => store.forget(bornBefore + 1) }),
   ],
   ['keeps no answers', (store) => ({ ...methods(store), end: (id) => store.end(id, { state: 'lost' }) })],
+  [
+    'withdraws more than it was asked for',
+    (store) => ({
+      ...methods(store),
+      withdraw: async (id) => {
+        await store.withdraw(id);
+        await store.withdraw(id);
+      },
+    }),
+  ],
   ['withdraws nothing', (store) => ({ ...methods(store), withdraw: async () => undefined })],
 ])('the suite notices a store that %s', async (_, broken) => {
   const results = await Promise.allSettled(
     callStoreSuite({ create: () => ({ open: () => broken(memoryCalls()) }) }).map(({ run }) => run()),
   );
   expect(results.some(({ status }) => status === 'rejected')).toBe(true);
+});
+
+/** Reads, takes a while, and writes what follows from that. Only what is running it keeps in mind besides. */
+function stale(slow: 'begin' | 'end'): CallStore {
+  const [records, running] = [new Map<string, FoundCall>(), new Set<string>()];
+  let asked = 0;
+  const aWhile = async (method: string): Promise<void> => {
+    if (method === slow) for (let i = (++asked * 7) % 50; i > 0; i--) await Promise.resolve();
+  };
+  return {
+    outlives: false,
+    begin: async ({ id, fingerprint, owner }) => {
+      const seen = records.get(id);
+      await aWhile('begin');
+      if (seen !== undefined) return seen;
+      if (running.has(id)) return { state: 'running', fingerprint, owner };
+      running.add(id);
+      records.set(id, { state: 'running', fingerprint, owner });
+      return { state: 'new' };
+    },
+    end: async (id, how) => {
+      const seen = records.get(id) as RunningCall;
+      await aWhile('end');
+      if ((seen as FoundCall).state === 'done') return;
+      records.set(id, { ...how, fingerprint: seen.fingerprint });
+      running.delete(id);
+    },
+    withdraw: async () => undefined,
+    forget: async () => undefined,
+  };
+}
+
+test.each<['begin' | 'end', string]>([
+  ['begin', 'however long a question takes'],
+  ['end', 'of an answer and a loss that are told together'],
+])('the suite notices a store whose %s believes what it read before', async (slow, name) => {
+  const found = callStoreSuite({ create: () => ({ open: () => stale(slow) }) });
+  await expect(found.find((one) => one.name.startsWith(name))?.run()).rejects.toThrow();
 });
 
 function methods(store: CallStore): CallStore {
