@@ -66,7 +66,7 @@ export function bindConfigOf(name: string, options: BindOptions, root: string): 
 /** Checks how a binding is hedged. @throws {@link ClerkError} `CONFIG_INVALID` */
 function hedgeOf(value: unknown, where: string): HedgeConfig | undefined {
   if (value === undefined || value === false) return undefined;
-  const given = value === true ? {} : objectOf(value, `${where}: hedge is true, false, or an object, and`);
+  const given = value === true ? {} : objectOf(value, `${where}: hedge, if it is neither true nor false,`);
   refuseUnknown(given, ['afterMs', 'share'], [], `${where}, hedge,`);
   const { afterMs, share = defaults.hedgeShare } = given;
   if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= longestMs))

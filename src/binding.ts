@@ -5,6 +5,7 @@ import type { Kind } from './core/call.js';
 import { kindOfMethod } from './core/call.js';
 import type { Endpoint } from './core/endpoint.js';
 import { ClerkError, isClerkError, reasonOf } from './core/errors.js';
+import { shown } from './core/shown.js';
 import { servedNow } from './core/served.js';
 import type { WireHandler } from './core/transport.js';
 import { kindOf, timeoutOf, type BindConfig } from './bind-config.js';
@@ -300,7 +301,7 @@ export class Binding {
     try {
       const key: unknown = affinity(path);
       if (key !== undefined && typeof key !== 'string')
-        throw new TypeError(`it returned ${typeof key}, not a string`);
+        throw new TypeError(`it returned ${key instanceof Promise ? 'a promise' : shown(key)}, not a string`);
       return key;
     } catch (error) {
       throw new ClerkError(

@@ -164,6 +164,11 @@ export class Choosing {
     return members.filter(({ endpoint }) => ids.has(endpoint.id));
   }
 
+  /** What the policy has to say of a candidate. */
+  standing(candidate: Reachable): string | undefined {
+    return this.#policy?.standing?.(candidate);
+  }
+
   /** The program's policy, else the service's own, else the default. */
   #policyNow(secure: boolean): Policy {
     const own = this.#config.policy;

@@ -19,7 +19,8 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
     const why = spared.has(member)
       ? `left to other clerks: this one uses ${String(eligible.length)} of ${String(eligible.length + spared.size)}`
       : whyNot(member, fitting.has(member), config);
-    leftOut.push({ endpoint: member.endpoint, why });
+    const standing = site.standing(member);
+    leftOut.push({ endpoint: member.endpoint, why: standing === undefined ? why : `${standing}, ${why}` });
   }
   const explanation: Explanation = {
     name: config.name,
@@ -32,6 +33,7 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
       latencyMs: candidate.latencyMs,
       utilization: candidate.report?.utilization,
       score: candidate.load(now),
+      standing: site.standing(candidate),
     })),
     leftOut,
     revision: answer?.revision,
@@ -52,7 +54,12 @@ export function explain(site: BindingSite, config: BindConfig): Explanation {
 }
 
 function whyNot(
-  member: { readonly endpoint: Endpoint; readonly status: string; readonly consecutiveFailures: number },
+  member: {
+    readonly endpoint: Endpoint;
+    readonly status: string;
+    readonly consecutiveFailures: number;
+    readonly asideFor: string;
+  },
   fits: boolean,
   config: BindConfig,
 ): string {
@@ -61,7 +68,7 @@ function whyNot(
   if (member.status === 'closed') {
     const { consecutiveFailures: failures } = member;
     const many = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
-    return `set aside after ${many}; probed until it gives a sign of life`;
+    return `set aside after ${many} (${member.asideFor}); probed until it gives a sign of life`;
   }
   const { state } = member.endpoint;
   const what =

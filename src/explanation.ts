@@ -16,6 +16,8 @@ export interface ExplainedCandidate {
   readonly utilization: number | undefined;
   /** What `load-aware` compares: lower is better. */
   readonly score: number;
+  /** What the policy says of it: `weighted` its share of the calls, `primary` who it is. Undefined where it says nothing. */
+  readonly standing: string | undefined;
 }
 
 /** One endpoint that cannot be chosen. */

@@ -1,14 +1,22 @@
 /** An explanation as a person reads it: one line of what holds for all, one for each endpoint. */
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
+/** Longer lists are cut off here: nobody reads a hundred lines at a glance. */
+const mostShown = 20;
+
 /** The text; no line break at its end. */
 export function glance(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [
-    ...candidates.map(candidateRow),
-    ...leftOut.map(({ endpoint, why }) => [endpoint.id, endpoint.address, why]),
+    ...candidates.slice(0, mostShown).map(candidateRow),
+    ...leftOut.slice(0, mostShown).map(({ endpoint, why }) => [endpoint.id, endpoint.address, why]),
   ];
-  return [headOf(explanation), ...(rows.length === 0 ? ['  nobody is known'] : aligned(rows))].join('\n');
+  const more = [
+    ...(candidates.length > mostShown ? [`${candidates.length - mostShown} more candidates`] : []),
+    ...(leftOut.length > mostShown ? [`${leftOut.length - mostShown} more that are left out`] : []),
+  ];
+  const lines = rows.length === 0 ? ['  nobody is known'] : aligned(rows);
+  return [headOf(explanation), ...lines, ...(more.length > 0 ? [`  and ${more.join(', ')}`] : [])].join('\n');
 }
 
 function headOf(explanation: Explanation): string {
@@ -34,11 +42,13 @@ function candidateRow({
   latencyMs,
   utilization,
   score,
+  standing,
 }: ExplainedCandidate): string[] {
   return [
     endpoint.id,
     endpoint.address,
     [
+      ...(standing === undefined ? [] : [standing]),
       status,
       `${pending} pending`,
       latencyMs === 0 ? 'latency unknown' : inMs(latencyMs),

@@ -68,6 +68,11 @@ export class BindingSite implements Site {
     return this.#choosing.policyName;
   }
 
+  /** What the policy has to say of a candidate, in words. */
+  standing(candidate: Reachable): string | undefined {
+    return this.#choosing.standing(candidate);
+  }
+
   get recordMs(): number | undefined {
     return this.target.answer?.timeoutMs;
   }

@@ -105,7 +105,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
       where,
       `has the id ${describe(id)}, its first address unless given; it must be 1 to 128 printable ASCII characters without blanks`,
     );
-  const weight = init.weight ?? 1;
+  const weight = init.weight === undefined ? 1 : init.weight;
   if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0)
     wrong(where, `has the weight ${describe(weight)}; it must be a finite number ≥ 0`);
   const epoch = init.epoch ?? 0;

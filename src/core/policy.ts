@@ -51,6 +51,8 @@ export interface Policy {
   readonly name: string;
   /** Whether two endpoints are asked at once and the first to answer wins, for calls that may be repeated. Default false. */
   readonly races?: boolean;
+  /** What the policy has to say of a candidate as things stand, in a few words for `explain`; undefined: nothing. */
+  readonly standing?: (candidate: Candidate) => string | undefined;
   /** Makes the picker for one roster. */
   prepare(roster: Roster): Picker;
 }

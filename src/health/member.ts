@@ -69,6 +69,8 @@ export class Member implements Reachable {
   /** How often it was set aside lately; falls by one a minute. */
   ejections = 0;
   ejectedAt = 0;
+  /** Why it was set aside, in the word of the event. */
+  asideFor = '';
   /** It was set aside for what it answers, not for being unreachable. */
   failing = false;
   /** How late the newest hard evidence is: what was heard later is newer. */

@@ -231,6 +231,7 @@ export class EndpointTable implements Health {
   #eject(member: Member, hard: boolean, reason: string, now: number): void {
     if (member.status === 'closed' || !mayEject(hard, this.#members.length, this.closed)) return;
     member.status = 'closed';
+    member.asideFor = reason;
     member.ejections = Math.max(0, member.ejections - Math.floor((now - member.ejectedAt) / 60_000)) + 1;
     member.ejectedAt = now;
     member.failing = !hard;

@@ -52,6 +52,8 @@ function isPolicy(value: unknown): value is Policy {
 /** The program's rule, its answers checked at each call: a set look-up, no more. */
 function checked(rule: PolicyFunction): Policy {
   const name = rule.name === '' ? 'function' : rule.name;
+  // One that is written where it is given is called after the option.
+  const called = name === 'function' || name === 'policy' ? 'The policy' : `The policy ${name}`;
   return {
     name,
     prepare({ candidates }) {
@@ -62,14 +64,14 @@ function checked(rule: PolicyFunction): Policy {
         try {
           answer = rule(list, context);
         } catch (cause) {
-          throw new ClerkError('CONFIG_INVALID', `The policy function ${name} threw: ${reasonOf(cause)}`, {
+          throw new ClerkError('CONFIG_INVALID', `${called} threw: ${reasonOf(cause)}`, {
             cause,
           });
         }
         if (answer === undefined || known.has(answer)) return answer as Candidate | undefined;
         throw new ClerkError(
           'CONFIG_INVALID',
-          `The policy function ${name} returned ${describe(answer)}, which is none of its ${list.length} candidates; return one of them, or undefined for none`,
+          `${called} returned ${describe(answer)}, which is none of its ${list.length} candidates; return one of them, or undefined for none`,
         );
       };
     },

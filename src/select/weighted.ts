@@ -40,7 +40,7 @@ interface History {
  * - A first report counts 10 s after it came, and after a silence of 3 min begins anew.
  * - An endpoint without a report that counts gets the mean of those with one; where fewer than two have one, the static
  *   weights decide alone, and where these are equal or all 0, everybody is equal.
- * - No report moves a weight further than ten times from the median: an endpoint that claims too much does not get all
+ * - No report moves a weight further than ten times from the median (the lower middle one): an endpoint that claims too much does not get all
  *   calls, and one that claims too little still gets some, or nothing newer would be heard of it.
  * - What is newer replaces what was said before, unless it cannot be used. Ignored are: a utilization of 0 (idle: it has
  *   nothing to tell of its strength, and would weigh infinitely), below 0, above 1,000, NaN or infinite; calls a second
@@ -59,8 +59,13 @@ interface History {
 export function weighted(): Policy {
   // Outlives preparations; an instance that registers anew is another candidate, and begins anew.
   const histories = new WeakMap<Candidate, History>();
+  let shares: ReadonlyMap<Candidate, number> = new Map();
   return {
     name: 'weighted',
+    standing(candidate) {
+      const share = shares.get(candidate);
+      return share === undefined ? undefined : `${String(Math.round(share * 100))} % of the calls`;
+    },
     prepare(roster: Roster) {
       const candidates = partOf(roster);
       const count = candidates.length;
@@ -72,7 +77,10 @@ export function weighted(): Policy {
       return renewed((now) => {
         const weights = times(fixed, reportedWeights(candidates, histories, now));
         const { each, until } = warmthOf(candidates, now, weights);
-        const table = aliasTable(times(weights, each) ?? new Float64Array(count).fill(1));
+        const parts = times(weights, each) ?? new Float64Array(count).fill(1);
+        const whole = parts.reduce((sum, part) => sum + part, 0);
+        shares = new Map(candidates.map((one, i) => [one, (parts[i] as number) / whole]));
+        const table = aliasTable(parts);
         return {
           picker: ({ random }) => candidates[drawIndex(table, random())],
           until: Math.min(until, now + renewalMs),
@@ -103,7 +111,8 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
 export function evened(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
   if (known.length < 2) return undefined;
-  const median = ((known[(known.length - 1) >> 1] as number) + (known[known.length >> 1] as number)) / 2;
+  // The lower of two middle ones: between two endpoints the one that claims more is the one to doubt.
+  const median = known[(known.length - 1) >> 1] as number;
   const drawnIn = (capacity: number): number =>
     Math.min(median * furthest, Math.max(median / furthest, capacity));
   const mean = known.reduce((sum, capacity) => sum + drawnIn(capacity), 0) / known.length;

@@ -37,8 +37,8 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Says how loaded the service is, in place of what is measured: with answers of its server from the next one on, and with
-   * the next renewals of its lease. Good until it is said again, and for 3 min at most; then it is measured again, or
+   * Says how loaded the service is, in place of what is measured: with answers of its server, where it is told as of
+   * every 250 ms, and with the next renewals of its lease. Good until it is said again, and for 3 min at most; then it is measured again, or
    * nothing is said. Rates that are left out are measured. Nothing is said once the advertisement is over.
    *
    * @throws a `ClerkError` `CONFIG_INVALID` for a load that nobody would believe

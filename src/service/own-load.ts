@@ -54,7 +54,7 @@ export class OwnLoad {
    * @throws a `ClerkError` `CONFIG_INVALID` for a load that cannot be believed
    */
   say(load: LoadInit): void {
-    const fault = faultOf(load);
+    const fault = faultOf(load) ?? strangerIn(load);
     if (fault !== undefined) throw new ClerkError('CONFIG_INVALID', `reportLoad() was refused: ${fault}`);
     const { utilization, callsPerSecond, errorsPerSecond } = load;
     this.#said = {
@@ -130,4 +130,13 @@ export class OwnLoad {
       errorsPerSecond: (last.failed - first.failed) / seconds,
     };
   }
+}
+
+const known: ReadonlySet<string> = new Set(['utilization', 'callsPerSecond', 'errorsPerSecond']);
+
+function strangerIn(load: LoadInit): string | undefined {
+  const stranger = Object.keys(load).find((key) => !known.has(key));
+  return stranger === undefined
+    ? undefined
+    : `it has the unknown key '${stranger}'; known are ${[...known].join(', ')}`;
 }

@@ -47,7 +47,7 @@ test('one line of what holds for all, one for each endpoint and why not', async 
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),
-    '  silent  http://silent    set aside after a failure; probed until it gives a sign of life',
+    '  silent  http://silent    set aside after a failure (refused); probed until it gives a sign of life',
     '  old     http://old:8080  version 1.4.0 does not satisfy ^2',
   ]);
   expect(inspect(explanation)).toBe(String(explanation));

@@ -1,10 +1,11 @@
 /** Calls that must run at most once, at services that remember them: when the clerk asks again, and what it claims. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { createClerk, type EndpointInit } from 'binding-clerk';
+import { createClerk, type EndpointInit, type Registry } from 'binding-clerk';
 import { startServer } from 'binding-clerk/server';
 import { advertise, atMostOnce, memoryCalls, type CallStore } from 'binding-clerk/service';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bound } from './bound.js';
+import { thrown } from './thrown.js';
 import { webServer } from './web-server.js';
 
 interface Seen {
@@ -45,6 +46,14 @@ const remembering = (address: string, scope: string, id = address): EndpointInit
   attributes: { 'at-most-once': scope },
 });
 
+/** A binding over a registry that answers anew each time. */
+function over(endpoints: () => readonly EndpointInit[]) {
+  const registry: Registry = { resolve: () => ({ kind: 'bound', endpoints: endpoints(), ttlMs: 60_000 }) };
+  const clerk = createClerk({ registry });
+  onTestFinished(() => clerk.destroy());
+  return { orders: clerk.bind('/shop/orders') };
+}
+
 describe('a service that remembers', () => {
   test('is told an id, the same over all attempts, and whom it is meant for', async () => {
     const seen: Seen[] = [];
@@ -58,6 +67,27 @@ describe('a service that remembers', () => {
       ['sent', 'policy'],
       ['answered', 'failover'],
     ]);
+  });
+
+  test('is told of the life in which the call may have run, also when another has begun', async () => {
+    const seen: Seen[] = [];
+    let epoch = 7;
+    const address = await scripted(
+      [
+        (request) => {
+          epoch = 8;
+          request.socket.destroy();
+        },
+        answer(421, { 'clerk-once': 'elsewhere', 'clerk-not-executed': '1' }),
+      ],
+      seen,
+    );
+    const { orders } = over(() => [{ ...remembering(address, 'a', 'a'), epoch }]);
+    expect(await thrown(orders.text('/', post))).toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      execution: 'unknown',
+    });
+    expect(seen.map(({ instance }) => instance)).toEqual(['a 7', 'a 7']);
   });
 
   test('is asked again at whoever shares its memory, and nobody else', async () => {

@@ -118,7 +118,7 @@ test('a function that throws fails the call, its error kept', () => {
   );
   expect(refusal(() => choosing.pick())).toEqual({
     code: 'CONFIG_INVALID',
-    message: 'The policy function byShard threw: No shard for this key',
+    message: 'The policy byShard threw: No shard for this key',
     cause,
   });
 });
