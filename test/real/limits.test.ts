@@ -1,5 +1,7 @@
 /** Bounds, refusals and endings: what the clerk does not take, and how it closes. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   createClerk,
@@ -109,6 +111,39 @@ describe('maxPending', () => {
     expect(errors.map(({ code }) => code)).toEqual(['LIMIT', 'LIMIT']);
     await clerk.destroy();
     await Promise.all([sent, ...waiting]);
+  });
+});
+
+describe('memory', () => {
+  test('calls that gave up while they waited for a connection leave no bodies behind', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const server = await webServer((_request, response) => void response.write('without end'));
+    // Nobody listens to its attempts: their errors hold the calls they were made in.
+    const clerk = createClerk({ registry: { '/shop/orders': server.address }, connections: 1 });
+    onTestFinished(() => clerk.destroy());
+    const orders = clerk.bind('/shop/orders');
+    const stream = await orders.request({ path: '/stream', method: 'POST', timeoutMs: 60_000 });
+    const bodies: WeakRef<Buffer>[] = [];
+    const giveUp = async (): Promise<string> => {
+      const body = Buffer.alloc(1_000_000, 'x');
+      bodies.push(new WeakRef(body));
+      const { code } = await thrown(orders.text('/waits', { method: 'POST', body, timeoutMs: 20 }));
+      return code;
+    };
+
+    const codes = await Promise.all(Array.from({ length: 50 }, giveUp));
+    await settled();
+    collect();
+
+    expect(new Set(codes)).toEqual(new Set(['DEADLINE_EXCEEDED']));
+    expect(bodies.filter((body) => body.deref() !== undefined).length).toBeLessThan(5);
+    expect(server.seen).toEqual(['POST /stream']);
+    stream.body.destroy();
+    // The connection was cut with the stream, so this one gets another.
+    const last = await orders.request({ path: '/last', method: 'POST' });
+    last.body.destroy();
+    expect(server.seen).toEqual(['POST /stream', 'POST /last']);
   });
 });
 
