@@ -37,6 +37,8 @@ export class Lanes {
   #lanes: Lane[] = [];
   /** The one that became free last is used next, so no more of them stay warm than are needed. */
   readonly #free: Lane[] = [];
+  /** Too old for new requests, with some that are not finished; each closes after its last. */
+  readonly #ageing = new Set<Client>();
   /** Empty whenever a lane is free. */
   readonly #line = new Line();
   #closed: Promise<void> | undefined;
@@ -74,14 +76,18 @@ export class Lanes {
   async destroy(error: Error): Promise<void> {
     for (let next = this.#line.next(); next; next = this.#line.next()) next.handler.onError(error);
     this.#onLineEmpty?.();
-    await Promise.all(this.#lanes.map(({ client }) => client.destroy(error)));
+    await Promise.all(this.#clients().map((client) => client.destroy(error)));
   }
 
   async #close(): Promise<void> {
     if (!this.#line.isEmpty) await new Promise<void>((resolve) => (this.#onLineEmpty = resolve));
     // Those that were destroyed meanwhile have no more to finish.
-    const left = this.#lanes.filter(({ client }) => !client.destroyed);
-    await Promise.all(left.map(({ client }) => client.close()));
+    const left = this.#clients().filter((client) => !client.destroyed);
+    await Promise.all(left.map((client) => client.close()));
+  }
+
+  #clients(): Client[] {
+    return [...this.#lanes.map(({ client }) => client), ...this.#ageing];
   }
 
   #take(): Lane | undefined {
@@ -91,11 +97,17 @@ export class Lanes {
         lane.free = false;
         return lane;
       }
-      // Its mark stays, so it never comes back.
-      this.#lanes = this.#lanes.filter((other) => other !== lane);
-      void lane.client.close();
+      this.#age(lane);
     }
     return this.#lanes.length < connections ? this.#open() : undefined;
+  }
+
+  #age(lane: Lane): void {
+    const { client } = lane;
+    // Its mark of being free stays, so it never comes back.
+    this.#lanes = this.#lanes.filter((other) => other !== lane);
+    this.#ageing.add(client);
+    void client.close().then(() => this.#ageing.delete(client));
   }
 
   #isOld({ connectedAt }: Lane): boolean {

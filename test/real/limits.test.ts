@@ -342,6 +342,24 @@ describe('closing', () => {
     expect(peer.executed).toHaveLength(1);
   });
 
+  test('destroy cuts what is on a connection that has aged', async () => {
+    const server = await webServer((request, response) =>
+      request.url === '/stream' ? void response.write('half') : void response.end('{}'),
+    );
+    const { orders, clerk } = bound([server.address], {
+      connections: 2,
+      undici: { clientTtl: 50, pipelining: 2 },
+    });
+    const { body } = await orders.request({ path: '/stream' });
+    await sleep(150);
+    await orders.json('/orders');
+    await orders.json('/orders');
+
+    await clerk.destroy();
+
+    expect(await Promise.race([thrown(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLOSED' });
+  });
+
   test('destroy ends a close that waits', async () => {
     const { orders, clerk } = bound([(await rawPeer('silence')).address]);
     const call = thrown(orders.text('/orders', { method: 'POST' }));

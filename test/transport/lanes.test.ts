@@ -232,3 +232,31 @@ test('the line may be left empty while its connections close or are destroyed', 
   await others.lanes.destroy(new Error('over'));
   expect([leaver.heard, left.heard]).toEqual([['over'], []]);
 });
+
+test.each(['close', 'destroy'] as const)(
+  '%s includes a connection that aged with work on it',
+  async (how) => {
+    let now = 1_000;
+    const { lanes, hasRead, answerNext } = await lanesTo({
+      pipelining: 2,
+      ttlMs: 5_000,
+      clock: { ...systemClock, now: () => now },
+    });
+    const old = ask(lanes, '/old');
+    await hasRead(1);
+    now += 5_001;
+    expect(await ask(lanes, '/now')).toBe('/now answered');
+
+    let ended = false;
+    const ending = (how === 'close' ? lanes.close() : lanes.destroy(new Error('over'))).then(
+      () => (ended = true),
+    );
+    if (how === 'close') {
+      for (let i = 0; i < 5; i++) await settleMicrotasks();
+      expect(ended).toBe(false);
+      answerNext();
+    }
+    expect(await old).toBe(how === 'close' ? '/old answered' : 'over');
+    await ending;
+  },
+);
