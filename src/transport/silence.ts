@@ -15,12 +15,12 @@ const mostSilentLooks = 5;
 /**
  * Watches one connection until it ends; keeps no process alive. HTTP/1.1 has no ping and is not watched.
  *
- * @param pingMs - interval of the pings, in ms; 0: there are none, and nothing can be told
+ * @param pingMs - interval of the pings, in ms; unless it is > 0 nothing can be told
  * @param onSilent - called once, after 2.5 to 3 intervals of silence
  * @see promises C2.3
  */
 export function watchSilence(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {
-  if (pingMs === 0 || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
+  if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   let { bytesRead } = socket;
   let silentLooks = 0;
   const look = (): void => {

@@ -119,9 +119,30 @@ test('one whose peer takes long over an answer is not silent', async () => {
   expect(peer.connections()).toBe(1);
 });
 
-test('without pings nothing can be told', async () => {
+test('options of undici that are given as undefined are not given', async () => {
   const peer = await relayed();
-  const { orders } = bound([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval: 0 } });
+  const undici = { allowH2: true, pingInterval: undefined, headersTimeout: undefined };
+  const { orders } = bound([peer.address], { ...overH2(), undici });
+  for (let i = 0; i < 10; i++) {
+    await orders.json('/0');
+    await sleep(20);
+  }
+  expect(peer.connections()).toBe(1);
+
+  peer.hold();
+  await sleep(silentMs);
+
+  expect(await orders.json('/0', { timeoutMs: 2_000 })).toEqual({ ok: true });
+  expect(peer.connections()).toBe(2);
+});
+
+test.each([0, null])('with a pingInterval of %s nothing can be told', async (pingInterval) => {
+  const peer = await relayed();
+  const { orders } = bound([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval } });
+  for (let i = 0; i < 5; i++) {
+    await orders.json('/0');
+    await sleep(20);
+  }
 
   await orders.json(`/${silentMs}`);
   await orders.json('/0');
