@@ -131,10 +131,15 @@ export function configOf(options: ClerkOptions): Config {
     host: textOf(given.host, 'host'),
     zone: textOf(given.zone, 'zone'),
     dispatcher,
-    undici: Object.freeze({ ...options.undici }),
+    undici: Object.freeze(statedOf(options.undici ?? {})),
     runtime: options.runtime ?? {},
     logger: options.logger,
   });
+}
+
+/** Without the options that are given as undefined: those are not given, and would hide a default. */
+function statedOf(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 /** What stands behind the option `registry`, or in its place. */

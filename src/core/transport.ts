@@ -67,6 +67,11 @@ export interface Channel {
    * @param cautious - use only a connection that is fresh or was idle for less than a second (promises C3.3)
    */
   dispatch(request: WireRequest, handler: WireHandler, cautious: boolean): void;
+  /**
+   * Lets a request go that was given up before its `onConnect`: if it still waits for a connection it is not sent, its
+   * handler hears nothing more, and its body is held no longer. Without this method it waits until its `onConnect` throws.
+   */
+  leave?(handler: WireHandler): void;
   /** Resolves when a connection stands, without sending a byte of a request on it; rejects when none can be made. */
   connect(): Promise<void>;
   /**

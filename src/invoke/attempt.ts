@@ -80,10 +80,11 @@ export class Attempt implements WireHandler {
     this.address = channel.address;
   }
 
-  /** Gives the attempt up: aborts what was sent, and sees to it that what was not sent never is. */
+  /** Gives the attempt up: aborts what was sent, and sees to it that what was not sent never is and is not held. */
   abandon(reason: Error): void {
     if (this.abandoned) return;
     this.abandoned = true;
+    if (this.stage === 'waiting') this.channel.leave?.(this);
     this.#abort?.(reason);
   }
 

@@ -77,6 +77,11 @@ class HttpChannel implements Channel {
     }
   }
 
+  leave(handler: WireHandler): void {
+    if (this.#cautious?.leave(handler) || this.#usual?.leave(handler)) return;
+    for (const lanes of this.#retired) if (lanes.leave(handler)) return;
+  }
+
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
       const stop = new Error('Connected, and that was all that was wanted');

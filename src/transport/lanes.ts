@@ -1,13 +1,14 @@
 /**
  * Connections to one address, each an undici `Client`. A free one is found at once however many there are; a request
- * that finds none waits in line, first come first served. Nothing is lost: every request given to it is heard of by its
- * handler, and a request that undici refuses leaves its connection as free as it was.
+ * that finds none waits in line, first come first served, and may leave it. Nothing else is lost: every request given to
+ * it is heard of by its handler, and a request that undici refuses leaves its connection as free as it was.
  *
  * undici's own `Pool` looks through all its clients for every request, and never again uses one that refused a request.
  */
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { WireHandler } from '../core/transport.js';
+import { Line } from './line.js';
 
 /** What lanes are made with. */
 export interface LanesOptions {
@@ -30,19 +31,16 @@ interface Lane {
   connectedAt: number;
 }
 
-interface Waiting {
-  readonly request: Dispatcher.DispatchOptions;
-  readonly handler: WireHandler;
-}
-
 /** See the file's header. */
 export class Lanes {
   readonly #options: LanesOptions;
   #lanes: Lane[] = [];
   /** The one that became free last is used next, so no more of them stay warm than are needed. */
   readonly #free: Lane[] = [];
+  /** Too old for new requests, with some that are not finished; each closes after its last. */
+  readonly #ageing = new Set<Client>();
   /** Empty whenever a lane is free. */
-  readonly #line: Waiting[] = [];
+  readonly #line = new Line();
   #closed: Promise<void> | undefined;
   #onLineEmpty: (() => void) | undefined;
 
@@ -53,8 +51,19 @@ export class Lanes {
   /** Sends a request, now or when its turn has come. Never throws. */
   dispatch(request: Dispatcher.DispatchOptions, handler: WireHandler): void {
     const lane = this.#take();
-    if (lane === undefined) this.#line.push({ request, handler });
+    if (lane === undefined) this.#line.join(request, handler);
     else if (this.#send(lane, request, handler)) this.#release(lane);
+  }
+
+  /**
+   * Lets a request go that still waits in line: it is not sent, and its handler hears nothing more.
+   *
+   * @returns whether it waited here
+   */
+  leave(handler: WireHandler): boolean {
+    const left = this.#line.leave(handler);
+    if (left && this.#line.isEmpty) this.#onLineEmpty?.();
+    return left;
   }
 
   /** Lets all that were given to it finish, those in line too, then closes. */
@@ -65,16 +74,20 @@ export class Lanes {
 
   /** Fails everything that is not finished with `error`. */
   async destroy(error: Error): Promise<void> {
-    for (const { handler } of this.#line.splice(0)) handler.onError(error);
+    for (let next = this.#line.next(); next; next = this.#line.next()) next.handler.onError(error);
     this.#onLineEmpty?.();
-    await Promise.all(this.#lanes.map(({ client }) => client.destroy(error)));
+    await Promise.all(this.#clients().map((client) => client.destroy(error)));
   }
 
   async #close(): Promise<void> {
-    if (this.#line.length > 0) await new Promise<void>((resolve) => (this.#onLineEmpty = resolve));
+    if (!this.#line.isEmpty) await new Promise<void>((resolve) => (this.#onLineEmpty = resolve));
     // Those that were destroyed meanwhile have no more to finish.
-    const left = this.#lanes.filter(({ client }) => !client.destroyed);
-    await Promise.all(left.map(({ client }) => client.close()));
+    const left = this.#clients().filter((client) => !client.destroyed);
+    await Promise.all(left.map((client) => client.close()));
+  }
+
+  #clients(): Client[] {
+    return [...this.#lanes.map(({ client }) => client), ...this.#ageing];
   }
 
   #take(): Lane | undefined {
@@ -84,11 +97,17 @@ export class Lanes {
         lane.free = false;
         return lane;
       }
-      // Its mark stays, so it never comes back.
-      this.#lanes = this.#lanes.filter((other) => other !== lane);
-      void lane.client.close();
+      this.#age(lane);
     }
     return this.#lanes.length < connections ? this.#open() : undefined;
+  }
+
+  #age(lane: Lane): void {
+    const { client } = lane;
+    // Its mark of being free stays, so it never comes back.
+    this.#lanes = this.#lanes.filter((other) => other !== lane);
+    this.#ageing.add(client);
+    void client.close().then(() => this.#ageing.delete(client));
   }
 
   #isOld({ connectedAt }: Lane): boolean {
@@ -114,7 +133,7 @@ export class Lanes {
   /** The lane can take a request: the next in line, or whoever comes. */
   #release(lane: Lane): void {
     while (!lane.free) {
-      const next = this.#line.shift();
+      const next = this.#line.next();
       if (next === undefined) {
         lane.free = true;
         this.#free.push(lane);

@@ -3,6 +3,10 @@
  * network that drops what it carries. TCP alone would not for minutes. undici asks for a PING at its interval and never
  * looks whether it was answered; every answer to one is read, so a connection on which nothing is read is silent.
  *
+ * A PING waits behind what was written before it, and nobody tells how much of that is still on its way: the kernel takes
+ * megabytes at once. So what was written lately gets the time that a slow line needs for it; a connection that goes on
+ * taking more is not silent.
+ *
  * Counted in looks and not in time: a process that stood still itself has looked only once meanwhile.
  */
 import type { Socket } from 'node:net';
@@ -11,29 +15,43 @@ import type { Clock, Timer } from '../core/clock.js';
 
 /** Looks at half the interval of the pings without anything read: two pings have gone unanswered. */
 const mostSilentLooks = 5;
+/** Bytes in a ms of the slowest line that is not taken for silence: with the 64 KiB that HTTP/2 lets out at first, 8 s. */
+const slowestRate = 8;
+/** Most that is waited for what was written, in ms. Nothing new should go where it would wait longer. */
+const mostPatienceMs = 30_000;
 
 /**
  * Watches one connection until it ends; keeps no process alive. HTTP/1.1 has no ping and is not watched.
  *
- * @param pingMs - interval of the pings, in ms; 0: there are none, and nothing can be told
- * @param onSilent - called once, after 2.5 to 3 intervals of silence
+ * @param pingMs - interval of the pings, in ms; unless it is > 0 nothing can be told
+ * @param onSilent - called once, after 2.5 to 3 intervals of silence, and 1 ms more for each 8 bytes written since
+ *   about the last but one time that something was read, 30 s more at most
  * @see promises C2.3
  */
 export function watchSilence(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {
-  if (pingMs === 0 || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
-  let { bytesRead } = socket;
+  if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
+  const lookMs = pingMs / 2;
+  let { bytesRead, bytesWritten } = socket;
+  // What had been written before each of the last two looks that found something read. The older one counts: what was
+  // read last may be the answer to something that went before all the rest.
+  let [writtenBefore, writtenNext] = [bytesWritten, bytesWritten];
   let silentLooks = 0;
   const look = (): void => {
     if (socket.destroyed) return;
-    if (socket.bytesRead === bytesRead) silentLooks++;
-    else silentLooks = 0;
-    ({ bytesRead } = socket);
-    if (silentLooks === mostSilentLooks) onSilent();
+    if (socket.bytesRead === bytesRead) {
+      silentLooks++;
+    } else {
+      silentLooks = 0;
+      [writtenBefore, writtenNext] = [writtenNext, bytesWritten];
+    }
+    ({ bytesRead, bytesWritten } = socket);
+    const patienceMs = Math.min((bytesWritten - writtenBefore) / slowestRate, mostPatienceMs);
+    if (silentLooks >= mostSilentLooks + Math.floor(patienceMs / lookMs)) onSilent();
     else wait();
   };
   let timer: Timer;
   const wait = (): void => {
-    timer = clock.setTimer(() => clock.afterArrivals(look), pingMs / 2);
+    timer = clock.setTimer(() => clock.afterArrivals(look), lookMs);
     timer.setRef(false);
   };
   wait();

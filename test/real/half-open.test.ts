@@ -16,7 +16,7 @@ beforeAll(async () => {
 /** Longer than it takes to notice. */
 const silentMs = 3_500;
 
-/** A server that answers a path such as `/1500` after so many ms, behind a relay that can hold what it carries. */
+/** A server that answers a path such as `/1500` so many ms after the request’s end, behind a relay that can hold what it carries. */
 async function relayed() {
   const sessions = new Set<Http2Session>();
   const server = createSecureServer(identity);
@@ -34,17 +34,25 @@ async function relayed() {
       return;
     }
     paths.push(path);
-    setTimeout(
-      () => {
-        if (stream.destroyed) return;
-        stream.respond({ ':status': 200 });
-        stream.end('{"ok":true}');
-      },
-      Number(path.slice(1)),
-    );
+    const answer = (): void => {
+      if (stream.destroyed) return;
+      stream.respond({ ':status': 200 });
+      stream.end('{"ok":true}');
+    };
+    stream.resume().once('end', () => setTimeout(answer, Number(path.slice(1))));
   });
   await listening(server);
   const pairs: Socket[][] = [];
+  let bytesPerSecond = Infinity;
+  const trickle = async (piece: Buffer, from: Socket, to: Socket): Promise<void> => {
+    from.pause();
+    const step = Math.ceil(bytesPerSecond / 20);
+    for (let at = 0; at < piece.length && !to.destroyed; at += step) {
+      to.write(piece.subarray(at, at + step));
+      await sleep(50);
+    }
+    from.resume();
+  };
   const relay = createServer((near) => {
     const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
     pairs.push([near, far]);
@@ -52,7 +60,10 @@ async function relayed() {
       [near, far],
       [far, near],
     ] as const) {
-      from.on('data', (piece) => to.write(piece));
+      from.on('data', (piece) => {
+        if (from === near && bytesPerSecond < Infinity) void trickle(piece, from, to);
+        else to.write(piece);
+      });
       from.on('error', () => undefined);
       from.on('close', () => to.destroy());
     }
@@ -69,6 +80,8 @@ async function relayed() {
     connections: () => pairs.length,
     /** Holds what the connections made so far carry, in both directions. */
     hold: () => pairs.flat().forEach((socket) => socket.pause()),
+    /** From now on the way to the server carries so much, and what comes back is not slowed. */
+    slowDown: (to: number) => void (bytesPerSecond = to),
     letGo: () => pairs.flat().forEach((socket) => socket.resume()),
   };
 }
@@ -119,9 +132,48 @@ test('one whose peer takes long over an answer is not silent', async () => {
   expect(peer.connections()).toBe(1);
 });
 
-test('without pings nothing can be told', async () => {
+test('one that carries a long upload over a slow line is not silent', async () => {
   const peer = await relayed();
-  const { orders } = bound([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval: 0 } });
+  const { orders } = bound([peer.address], overH2());
+  await orders.json('/0');
+  await sleep(20);
+  peer.slowDown(11_000);
+  const startedAt = Date.now();
+
+  // What HTTP/2 lets out at once, and every PING after it, takes six seconds.
+  const body = Buffer.alloc(90_000);
+  await orders.json('/0', { method: 'PUT', kind: 'idempotent', body, timeoutMs: 25_000 });
+
+  expect(Date.now() - startedAt).toBeGreaterThan(6_000);
+  await sleep(20);
+  await orders.json('/0');
+  expect(peer.connections()).toBe(1);
+});
+
+test('options of undici that are given as undefined are not given', async () => {
+  const peer = await relayed();
+  const undici = { allowH2: true, pingInterval: undefined, headersTimeout: undefined };
+  const { orders } = bound([peer.address], { ...overH2(), undici });
+  for (let i = 0; i < 10; i++) {
+    await orders.json('/0');
+    await sleep(20);
+  }
+  expect(peer.connections()).toBe(1);
+
+  peer.hold();
+  await sleep(silentMs);
+
+  expect(await orders.json('/0', { timeoutMs: 2_000 })).toEqual({ ok: true });
+  expect(peer.connections()).toBe(2);
+});
+
+test.each([0, null])('with a pingInterval of %s nothing can be told', async (pingInterval) => {
+  const peer = await relayed();
+  const { orders } = bound([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval } });
+  for (let i = 0; i < 5; i++) {
+    await orders.json('/0');
+    await sleep(20);
+  }
 
   await orders.json(`/${silentMs}`);
   await orders.json('/0');

@@ -1,5 +1,7 @@
 /** Bounds, refusals and endings: what the clerk does not take, and how it closes. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   createClerk,
@@ -112,6 +114,39 @@ describe('maxPending', () => {
   });
 });
 
+describe('memory', () => {
+  test('calls that gave up while they waited for a connection leave no bodies behind', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const server = await webServer((_request, response) => void response.write('without end'));
+    // Nobody listens to its attempts: their errors hold the calls they were made in.
+    const clerk = createClerk({ registry: { '/shop/orders': server.address }, connections: 1 });
+    onTestFinished(() => clerk.destroy());
+    const orders = clerk.bind('/shop/orders');
+    const stream = await orders.request({ path: '/stream', method: 'POST', timeoutMs: 60_000 });
+    const bodies: WeakRef<Buffer>[] = [];
+    const giveUp = async (): Promise<string> => {
+      const body = Buffer.alloc(1_000_000, 'x');
+      bodies.push(new WeakRef(body));
+      const { code } = await thrown(orders.text('/waits', { method: 'POST', body, timeoutMs: 20 }));
+      return code;
+    };
+
+    const codes = await Promise.all(Array.from({ length: 50 }, giveUp));
+    await settled();
+    collect();
+
+    expect(new Set(codes)).toEqual(new Set(['DEADLINE_EXCEEDED']));
+    expect(bodies.filter((body) => body.deref() !== undefined).length).toBeLessThan(5);
+    expect(server.seen).toEqual(['POST /stream']);
+    stream.body.destroy();
+    // The connection was cut with the stream, so this one gets another.
+    const last = await orders.request({ path: '/last', method: 'POST' });
+    last.body.destroy();
+    expect(server.seen).toEqual(['POST /stream', 'POST /last']);
+  });
+});
+
 describe('connections', () => {
   test.each([1, 3])('at most %i to an endpoint for calls of a sort', async (connections) => {
     const server = await patientServer();
@@ -147,6 +182,10 @@ describe('what is refused before anything is sent', () => {
     ['connections of 10,001', { registry: {}, connections: 10_001 }],
     ['maxPending of 0', { registry: {}, maxPending: 0 }],
     ['maxPending of 1.5', { registry: {}, maxPending: 1.5 }],
+    ['a pingInterval that is negative', { registry: {}, undici: { pingInterval: -1 } }],
+    ['a pingInterval of 0.5', { registry: {}, undici: { pingInterval: 0.5 } }],
+    ['a pingInterval of NaN', { registry: {}, undici: { pingInterval: Number.NaN } }],
+    ['a pingInterval that is a string', { registry: {}, undici: { pingInterval: '1000' } }],
     ['an unknown tls option', { registry: {}, tls: { pfx: 'x' } }],
     ['a dispatcher without dispatch', { registry: {}, dispatcher: {} }],
     ['a key without a slash', { registry: { 'shop/orders': [] } }],
@@ -305,6 +344,24 @@ describe('closing', () => {
     const broken = await thrown(body.text());
     expect(broken.code).toBe('CLOSED');
     expect(peer.executed).toHaveLength(1);
+  });
+
+  test('destroy cuts what is on a connection that has aged', async () => {
+    const server = await webServer((request, response) =>
+      request.url === '/stream' ? void response.write('half') : void response.end('{}'),
+    );
+    const { orders, clerk } = bound([server.address], {
+      connections: 2,
+      undici: { clientTtl: 50, pipelining: 2 },
+    });
+    const { body } = await orders.request({ path: '/stream' });
+    await sleep(150);
+    await orders.json('/orders');
+    await orders.json('/orders');
+
+    await clerk.destroy();
+
+    expect(await Promise.race([thrown(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLOSED' });
   });
 
   test('destroy ends a close that waits', async () => {

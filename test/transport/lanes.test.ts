@@ -48,6 +48,20 @@ async function lanesTo(more: Partial<LanesOptions> = {}) {
   };
 }
 
+/** What a handler has heard, in order. */
+function listener(): WireHandler & { readonly heard: string[] } {
+  const heard: string[] = [];
+  return {
+    heard,
+    onConnect: () => void heard.push('connect'),
+    onHeaders: () => true,
+    onData: () => true,
+    onComplete: () => void heard.push('complete'),
+    onUpgrade: () => undefined,
+    onError: (error) => void heard.push(error.message),
+  };
+}
+
 /** Sends a request; resolves with what its handler heard last. `counts`: the handler knows whether it has failed. */
 function ask(
   lanes: Lanes,
@@ -164,3 +178,85 @@ test('a connection that is old enough gets nothing new', async () => {
   expect(connections()).toBe(2);
   await lanes.close();
 });
+
+test('who leaves the line is not sent and hears nothing; the others keep their order', async () => {
+  const { lanes, arrived, hasRead, answerNext } = await lanesTo({ connections: 1 });
+  const first = ask(lanes, '/0');
+  await hasRead(1);
+  const waiting = Array.from({ length: 8 }, listener);
+  waiting.forEach((handler, i) => lanes.dispatch({ path: `/${i + 1}`, method: 'GET' }, handler));
+
+  for (const gone of [3, 0, 7, 4]) expect(lanes.leave(waiting[gone] as WireHandler)).toBe(true);
+  expect(lanes.leave(waiting[3] as WireHandler)).toBe(false);
+  const last = ask(lanes, '/9');
+  for (let count = 2; count <= 6; count++) {
+    answerNext();
+    await hasRead(count);
+  }
+  answerNext();
+
+  expect(await Promise.all([first, last])).toEqual(['/0 answered', '/9 answered']);
+  expect(arrived).toEqual(['/0', '/2', '/3', '/6', '/7', '/9']);
+  for (const [i, { heard }] of waiting.entries())
+    expect(heard).toEqual([0, 3, 4, 7].includes(i) ? [] : ['connect', 'complete']);
+  expect(lanes.leave(waiting[1] as WireHandler)).toBe(false);
+  await lanes.close();
+});
+
+test('the line may be left empty while its connections close or are destroyed', async () => {
+  const { lanes, hasRead, answerNext } = await lanesTo({ connections: 1 });
+  const sent = ask(lanes, '/0');
+  await hasRead(1);
+  const [alone, leaver, left] = [listener(), listener(), listener()];
+  lanes.dispatch({ path: '/1', method: 'GET' }, alone);
+  const closing = lanes.close();
+  lanes.leave(alone);
+  answerNext();
+  expect(await sent).toBe('/0 answered');
+  await closing;
+  expect(alone.heard).toEqual([]);
+
+  const others = await lanesTo({ connections: 1 });
+  void ask(others.lanes, '/0');
+  await others.hasRead(1);
+  // The first that is failed gives the other one up.
+  const both: WireHandler = {
+    ...leaver,
+    onError: (error) => {
+      leaver.heard.push(error.message);
+      others.lanes.leave(left);
+    },
+  };
+  others.lanes.dispatch({ path: '/1', method: 'GET' }, both);
+  others.lanes.dispatch({ path: '/2', method: 'GET' }, left);
+  await others.lanes.destroy(new Error('over'));
+  expect([leaver.heard, left.heard]).toEqual([['over'], []]);
+});
+
+test.each(['close', 'destroy'] as const)(
+  '%s includes a connection that aged with work on it',
+  async (how) => {
+    let now = 1_000;
+    const { lanes, hasRead, answerNext } = await lanesTo({
+      pipelining: 2,
+      ttlMs: 5_000,
+      clock: { ...systemClock, now: () => now },
+    });
+    const old = ask(lanes, '/old');
+    await hasRead(1);
+    now += 5_001;
+    expect(await ask(lanes, '/now')).toBe('/now answered');
+
+    let ended = false;
+    const ending = (how === 'close' ? lanes.close() : lanes.destroy(new Error('over'))).then(
+      () => (ended = true),
+    );
+    if (how === 'close') {
+      for (let i = 0; i < 5; i++) await settleMicrotasks();
+      expect(ended).toBe(false);
+      answerNext();
+    }
+    expect(await old).toBe(how === 'close' ? '/old answered' : 'over');
+    await ending;
+  },
+);
