@@ -212,9 +212,9 @@ export class Program implements AttemptWatcher {
 
   #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
     const { world } = this;
-    const last = attempts.at(-1);
-    // Its next address: that was decided when the endpoint was.
-    if (last?.endpoint === endpoint && !last.sent) return;
+    // Its next address: that was decided when the endpoint was. Another attempt may have begun beside it.
+    const before = attempts.findLast((attempt) => attempt.endpoint === endpoint);
+    if (before?.sent === false) return;
     if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
     // Whoever waited for a look-up may use what it brought, however long that took.
     const fresh = this.#resolved.get(service);

@@ -42,8 +42,8 @@ export class Ledger {
   readonly #withdrawn = new Map<string, number>();
   /** Until when nothing of an entry may change, by name. */
   readonly #promised = new Map<string, number>();
-  /** Withdrawals at once that were asked for, and removals by force. */
-  readonly #leaving = new Set<string>();
+  /** Withdrawals at once that were asked for, by name and id, with the epoch; and removals by force. */
+  readonly #leaving = new Map<string, number>();
   readonly #forced = new Map<string, number>();
   /** Revision of the last removal by force, by name. */
   readonly #forcedAt = new Map<string, number>();
@@ -109,7 +109,10 @@ export class Ledger {
 
   /** Something is asked of the server: what the asker wants is remembered. */
   asked(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
-    if (what.withdraw?.now === true) this.#leaving.add(keyOf(what.withdraw.name, what.withdraw.id));
+    if (what.withdraw?.now === true) {
+      const { name, id, epoch } = what.withdraw;
+      this.#leaving.set(keyOf(name, id), Math.max(epoch, this.#leaving.get(keyOf(name, id)) ?? 0));
+    }
     if (what.force !== undefined) this.#forced.set(what.force, (this.#forced.get(what.force) ?? 0) + 1);
   }
 
@@ -149,7 +152,7 @@ export class Ledger {
     const is = this.picture.endpoints.get(name)?.get(request.id);
     if (is !== undefined && is.epoch >= epoch) return;
     // It may have been taken back by a request in the same write.
-    if (this.#leaving.has(key) || (this.#highest.get(key) ?? 0) > epoch) return;
+    if (this.#isLeaving(key, epoch) || (this.#highest.get(key) ?? 0) > epoch) return;
     if ((this.#forcedAt.get(name) ?? 0) >= Number(revision)) return;
     if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
     violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not safe`);
@@ -192,6 +195,11 @@ export class Ledger {
     }
   }
 
+  /** A newer registration is not withdrawn by the word of an older one. */
+  #isLeaving(key: string, epoch: number): boolean {
+    return (this.#leaving.get(key) ?? -1) >= epoch;
+  }
+
   #isForced(name: string): boolean {
     return (this.#forced.get(name) ?? 0) > 0;
   }
@@ -219,8 +227,9 @@ export class Ledger {
 
   #removed(name: string, was: StoredEndpoint, withEntry: boolean): void {
     const key = keyOf(name, was.id);
-    const isAsked = this.#leaving.has(key) || withEntry || this.#isForced(name);
-    if (this.#leaving.has(key)) this.#withdrawn.set(key, Math.max(this.#withdrawn.get(key) ?? 0, was.epoch));
+    const isLeaving = this.#isLeaving(key, was.epoch);
+    const isAsked = isLeaving || withEntry || this.#isForced(name);
+    if (isLeaving) this.#withdrawn.set(key, Math.max(this.#withdrawn.get(key) ?? 0, was.epoch));
     this.leases.over(name, was, isAsked);
   }
 
