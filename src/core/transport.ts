@@ -33,6 +33,11 @@ export interface WireHandler {
    */
   readonly failed?: boolean;
   /**
+   * A request that had to wait for a connection has its turn: returns it as it is to be sent now. What it says of the
+   * time that is left would else be what was left before the wait.
+   */
+  onTurn?(request: WireRequest): WireRequest;
+  /**
    * The request is about to be written to a connected, authenticated connection: from here on it may have run.
    * If this throws, nothing is written, the connection stays as it was, and `onError` follows.
    */

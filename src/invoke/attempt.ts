@@ -5,10 +5,12 @@
 import type { Address } from '../core/address.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
-import type { Channel, WireHandler } from '../core/transport.js';
+import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
 
 /** What an attempt tells the call it belongs to. */
 export interface AttemptOwner {
+  /** The request has waited for a connection: as it is sent now. */
+  onTurn(attempt: Attempt, request: WireRequest): WireRequest;
   /** The request is about to be written. */
   onSent(attempt: Attempt): void;
   /** The head of an answer; false pauses. */
@@ -91,6 +93,10 @@ export class Attempt implements WireHandler {
   /** Cuts the connection; what follows is heard. */
   abort(reason: Error): void {
     this.#abort?.(reason);
+  }
+
+  onTurn(request: WireRequest): WireRequest {
+    return this.owner.onTurn(this, request);
   }
 
   onConnect(abort: (reason?: Error) => void): void {

@@ -128,7 +128,7 @@ export class Exchange implements Troubled {
     const limitAt = Math.ceil(now + this.window.limitAt(now));
     site.wheel.set(this, limitAt < this.deadlineAt ? limitAt : this.deadlineAt);
     if (site.reporter.wants('picked')) this.#reportPick(attempt);
-    channel.dispatch(this.wire(now), attempt, kind === 'once');
+    channel.dispatch(this.wire(attempt, now), attempt, kind === 'once');
     attempt.taken = true;
     if (site.hedging !== undefined && number === 1 && kind !== 'once')
       this.#rescued().hedges(site.hedging, now);
@@ -155,16 +155,14 @@ export class Exchange implements Troubled {
     );
   }
 
-  wire(now: number): WireRequest {
-    const { attempts } = this;
+  wire({ number, candidate: { endpoint } }: Attempt, now: number): WireRequest {
     const isTimed = tellsTime(this.terms, this.site.recordMs);
-    const scope = this.kind === 'once' ? scopeOf(this.endpoint as Endpoint) : undefined;
-    if (attempts === 1 && !isTimed && scope === undefined) return this.request;
+    const scope = this.kind === 'once' ? scopeOf(endpoint) : undefined;
+    if (number === 1 && !isTimed && scope === undefined) return this.request;
     const told: Told[number][] = [];
     if (isTimed) told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
-    if (attempts > 1) told.push([callHeaders.attempt, String(attempts)]);
+    if (number > 1) told.push([callHeaders.attempt, String(number)]);
     if (scope !== undefined) {
-      const endpoint = this.endpoint as Endpoint;
       this.#callId ??= newCallId(this.site.clock);
       // Where it may have run in an earlier life, a later one must not take it for new. @see promises C3.7
       if (this.#meant?.id !== endpoint.id || this.#rescued().execution === 'none') this.#meant = endpoint;
@@ -172,6 +170,11 @@ export class Exchange implements Troubled {
       told.push([callHeaders.callId, this.#callId], [callHeaders.instance, `${id} ${String(epoch)}`]);
     }
     return telling(this.request, told);
+  }
+
+  onTurn(attempt: Attempt, request: WireRequest): WireRequest {
+    const { headers } = this.wire(attempt, this.site.clock.now());
+    return { ...request, headers };
   }
 
   onSent(attempt: Attempt): void {

@@ -3,6 +3,7 @@
  * answer, not to the program.
  */
 import type { Attempt, AttemptOwner } from './attempt.js';
+import type { WireRequest } from '../core/transport.js';
 import type { KeptAnswer } from './kept-answer.js';
 
 /** See the file's header. */
@@ -46,6 +47,10 @@ export class Keeper implements AttemptOwner {
 
   onInformation(): boolean {
     return true;
+  }
+
+  onTurn(_attempt: Attempt, request: WireRequest): WireRequest {
+    return request;
   }
 
   onSent(): void {

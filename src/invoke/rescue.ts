@@ -273,7 +273,7 @@ export class Rescue {
     if (this.#rivalry?.replaces(attempt, again) !== true) call.attempt = again;
     call.site.wheel.set(call, Math.min(now + call.window.limitAt(now), call.deadlineAt));
     this.#rivalry?.waits(now);
-    channel.dispatch(call.wire(now), again, call.kind === 'once');
+    channel.dispatch(call.wire(again, now), again, call.kind === 'once');
     again.taken = true;
   }
 

@@ -48,8 +48,8 @@ export interface Troubled extends AttemptOwner, WheelEntry {
     now: number,
     paid: boolean,
   ): Attempt;
-  /** The request as the attempt under way sends it: with what the service is told of the call. */
-  wire(now: number): WireRequest;
+  /** The request as the attempt sends it: with what the service is told of the call. */
+  wire(attempt: Attempt, now: number): WireRequest;
   /** Tells health, once, that an attempt is over. */
   over(attempt: Attempt): void;
   /** The service's record is known now: the deadline is reckoned anew where it is the record's to say. */

@@ -7,8 +7,8 @@
  */
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
-import type { WireHandler } from '../core/transport.js';
-import { Line } from './line.js';
+import type { WireHandler, WireRequest } from '../core/transport.js';
+import { Line, type Waiting } from './line.js';
 
 /** What lanes are made with. */
 export interface LanesOptions {
@@ -138,9 +138,14 @@ export class Lanes {
         lane.free = true;
         this.#free.push(lane);
         this.#onLineEmpty?.();
-      } else if (!this.#send(lane, next.request, next.handler)) {
+      } else if (!this.#send(lane, asOfNow(next), next.handler)) {
         return;
       }
     }
   }
+}
+
+/** A request as it is to be sent after its wait. */
+function asOfNow({ request, handler }: Waiting): Dispatcher.DispatchOptions {
+  return (handler.onTurn?.(request) ?? request) as Dispatcher.DispatchOptions;
 }

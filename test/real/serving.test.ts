@@ -90,6 +90,22 @@ describe('a call tells', () => {
     expect(seen[1]?.['x-mine']).toBe('1');
   });
 
+  test.each([
+    ['a record of headers', { 'x-mine': '1' }],
+    ['a list of headers', ['x-mine', '1']],
+  ])('how much is left after it waited for a connection, with %s', async (_what, headers) => {
+    seen.length = 0;
+    const { address } = await webServer((request, response) => {
+      seen.push(request.headers);
+      void setTimeout(400).then(() => response.end('{}'));
+    });
+    const { orders } = bound([address], { connections: 1 }, { timeoutMs: 5_000 });
+    await Promise.all([orders.json('/1', { headers }), orders.json('/2', { headers })]);
+    const [first, second] = seen.map((headers) => Number(headers['clerk-time-left'])) as [number, number];
+    expect(first - second).toBeGreaterThanOrEqual(390);
+    expect(seen.map((headers) => headers['x-mine'])).toEqual(['1', '1']);
+  });
+
   test('which attempt it is, from the second on', async () => {
     seen.length = 0;
     const broken = await webServer((_request, response) => void response.writeHead(503).end());
