@@ -7,7 +7,7 @@
  */
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
-import type { WireHandler, WireRequest } from '../core/transport.js';
+import type { WireHandler } from '../core/transport.js';
 import { Line, type Waiting } from './line.js';
 
 /** What lanes are made with. */
