@@ -72,7 +72,12 @@ test.each([
     'CONFIG_INVALID',
     /'random', which has no use for it; .*'affinity'/,
   ],
-  ['/s', { hedge: 'yes' }, 'CONFIG_INVALID', /hedge, if it is neither true nor false, needs an object of options/],
+  [
+    '/s',
+    { hedge: 'yes' },
+    'CONFIG_INVALID',
+    /hedge, if it is neither true nor false, needs an object of options/,
+  ],
   ['/s', { hedge: { afterMs: -1 } }, 'CONFIG_INVALID', /hedge\.afterMs is -1/],
   ['/s', { hedge: { share: 0 } }, 'CONFIG_INVALID', /hedge\.share is 0/],
   ['/s', { hedge: { share: NaN } }, 'CONFIG_INVALID', /hedge\.share is NaN/],
