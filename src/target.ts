@@ -58,7 +58,7 @@ export class Target implements Party {
   ) {
     const { clock, reporter } = shared;
     this.#launcher = launcherOf(shared.registry);
-    this.#starter = new Starter(name, clock, reporter, shared.signal);
+    this.#starter = new Starter(name, clock, reporter, shared.signal, () => this.#paysStart());
     this.table = new EndpointTable({
       name,
       clock,
@@ -143,6 +143,14 @@ export class Target implements Party {
 
   opinions(ids: ReadonlyMap<string, unknown>, now: number): readonly Opinion[] {
     return testimonyOf(this.table.members, ids, this.#answer?.canonical ?? this.name, now);
+  }
+
+  /** Takes one start out of the budget, if there is one to take. */
+  #paysStart(): boolean {
+    const now = this.shared.clock.now();
+    if (!this.budget.tryWithdraw(now)) return false;
+    this.budget.spent(now);
+    return true;
   }
 
   /** Has the service started, unless somebody was started already; resolves when there is somebody to call. */

@@ -18,7 +18,7 @@ import type { Outcome } from './outcome.js';
  * - `DEADLINE_EXCEEDED` the call's time ran out
  * - `ABORTED` the program aborted the call
  * - `OUTCOME_UNKNOWN` the request was sent, the answer was lost, and the call may not be repeated
- * - `BUDGET_EXHAUSTED` a repeat was allowed by its kind and refused by the retry budget
+ * - `BUDGET_EXHAUSTED` a repeat, or a start, was allowed by its kind and refused by the retry budget
  * - `BODY_TOO_LARGE` a body is over its limit
  * - `STATUS` the answer's status is 400 or above (`json`, `text` and `bytes` only)
  * - `FACTORY_FAILED` the program's own factory failed

@@ -22,6 +22,7 @@ export class Starter {
   readonly #clock: Clock;
   readonly #reporter: Reporter;
   readonly #signal: AbortSignal;
+  readonly #pays: () => boolean;
   #flight: Promise<readonly Endpoint[]> | undefined;
   #failures: number[] = [];
   #failure: ClerkError | undefined;
@@ -31,15 +32,23 @@ export class Starter {
   /**
    * @param name - of the service
    * @param signal - aborted when the clerk is closed
+   * @param pays - takes one start out of the budget that repeats draw on too, or says that there is none to take
    */
-  constructor(name: string, clock: Clock, reporter: Reporter, signal: AbortSignal) {
+  constructor(
+    name: string,
+    clock: Clock,
+    reporter: Reporter,
+    signal: AbortSignal,
+    pays: () => boolean,
+  ) {
     this.#name = name;
     this.#clock = clock;
     this.#reporter = reporter;
     this.#signal = signal;
+    this.#pays = pays;
   }
 
-  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED` or `CLOSED`. */
+  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED`, `BUDGET_EXHAUSTED` or `CLOSED`. */
   start(factory: Factory): Promise<readonly Endpoint[]> {
     this.#flight ??= this.#start(factory).finally(() => {
       this.#flight = undefined;
@@ -73,6 +82,12 @@ export class Starter {
         { cause: this.#failure.cause },
       );
     }
+    // No failure of the factory: it was not asked.
+    if (!this.#pays())
+      throw new ClerkError(
+        'BUDGET_EXHAUSTED',
+        `${this.#name} is not started now: the budget that starts share with repeats is spent for the last 10 s`,
+      );
     try {
       const started = await this.#within(factory);
       const list = (Array.isArray(started) ? started : [started]) as readonly Started[];

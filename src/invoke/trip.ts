@@ -204,7 +204,10 @@ export class Trip extends Account {
   /** Sets a repeat aside, once, where one was sent before or is being given up after it was. */
   #pays(sent: boolean, now: number): boolean {
     if (this.#paid || (!sent && this.execution === 'none')) return true;
-    this.#paid = this.options.repeats && this.site.budget.tryWithdraw(now);
+    const { budget, canStart } = this.site;
+    // What starts the service must not be kept from it by those who cannot reach it.
+    const isLeft = !canStart || budget.available(now) > leftToStart;
+    this.#paid = this.options.repeats && isLeft && budget.tryWithdraw(now);
     return this.#paid;
   }
 
@@ -233,6 +236,9 @@ export class Trip extends Account {
     }
   }
 }
+
+/** Of the budget so many are left to starts, where the service can be started. */
+const leftToStart = 1;
 
 /** How often a late attempt is looked at again, in ms. */
 const askAgainMs = 100;

@@ -36,6 +36,14 @@ test('what nobody runs is started by the registry, once for all callers', async 
   expect(started).toEqual(['/shop/orders']);
 });
 
+test('a start draws on the budget of the repeats', async () => {
+  const { clerk } = world(async () => ['http://fresh']);
+  const orders = clerk.bind('/shop/orders');
+  const before = orders.explain().retriesLeft;
+  await orders.json('/').catch(() => undefined);
+  expect(orders.explain().retriesLeft).toBe(before - 1);
+});
+
 test('why it could not be started reaches the caller, in one code', async () => {
   const failing = world(async () => {
     throw new ClerkError('START_FAILED', 'It exited with code 3');

@@ -11,7 +11,14 @@ class World {
   readonly runtime = createFakeRuntime({ seed: 1, startAt: 1_000 });
   readonly recorder = new Recorder();
   readonly controller = new AbortController();
-  readonly starter = new Starter('/shop/orders', this.runtime, this.recorder, this.controller.signal);
+  starts = Infinity;
+  readonly starter = new Starter(
+    '/shop/orders',
+    this.runtime,
+    this.recorder,
+    this.controller.signal,
+    () => this.starts-- > 0,
+  );
   /** When the factory was called. */
   readonly calls: number[] = [];
   readonly contexts: FactoryContext[] = [];
@@ -269,5 +276,14 @@ test('a launcher that says it is too early is asked again when it is not, and th
     await world.runtime.advance(1);
   }
   expect(world.calls).toEqual([1_000, 1_700, 2_400, 3_100, 3_800]);
+  expect(await world.outcome(world.working)).toBe('started');
+});
+
+test('a start that the budget refuses asks nobody, and is no failure of the factory', async () => {
+  const world = new World();
+  world.starts = 0;
+  expect(await world.outcome(world.working)).toMatch(/^BUDGET_EXHAUSTED: \/shop\/orders is not started now/);
+  expect(world.calls).toEqual([]);
+  world.starts = 1;
   expect(await world.outcome(world.working)).toBe('started');
 });

@@ -54,6 +54,23 @@ async function stateOf(promise: Promise<unknown>): Promise<string> {
   return state;
 }
 
+test('of the budget one is left to a start, where the service can be started', async () => {
+  for (const [canStart, repeats] of [
+    [false, 2],
+    [true, 1],
+  ] as const) {
+    const site = new FakeSite('a', 'b', 'c', 'd');
+    site.canStart = canStart;
+    const trip = tripOver(site, 'idempotent');
+    fails(trip, 'a', 'sent');
+    for (const id of ['b', 'c'].slice(0, repeats)) {
+      expect(await nextId(trip)).toBe(id);
+      fails(trip, id, 'sent');
+    }
+    expect(await stateOf(nextId(trip))).toBe('BUDGET_EXHAUSTED');
+  }
+});
+
 test('each attempt goes to an endpoint that was not tried, until there is none', async () => {
   const site = new FakeSite('a', 'b', 'c');
   const trip = tripOver(site);
