@@ -1,6 +1,7 @@
 /** Rows where one replica of some is slow from the start, and nobody has told the clients. */
 import { Child } from './children.js';
 import { now } from './clock.js';
+import { slowPlot } from './slow-plot.js';
 import { quantile } from './stats.js';
 import { isOurs, speechOf, titles } from './ways.js';
 
@@ -87,6 +88,21 @@ export async function slowRow(context, { id, replicas, seconds, besides, goals }
   return {
     verdicts,
     details: Object.fromEntries(results.map(({ way, ...rest }) => [way, rest])),
+    plots: [
+      {
+        name: id.toLowerCase(),
+        svg: slowPlot(
+          `${id}  p99 with 1 of ${replicas} replicas 200 ms slow`,
+          `${rate} calls a second, open loop, nobody told; the mark: the same without a slow one`,
+          results.map(({ way, without, withSlow }) => ({
+            label: titles[way],
+            ms: withSlow.p99,
+            withoutMs: without.p99,
+            ours: isOurs(way),
+          })),
+        ),
+      },
+    ],
     notes: [
       `${id}: ${short}A client begins knowing nothing, and what it learns of the slow replica counts. Moleculer’s Latency strategy measures its nodes by pings, which the slow replica answers as fast as the others, and it takes the first one it looks at that pings below 10 ms, of three the same one each time: where it sends its calls is luck.`,
       ...(disturbed
