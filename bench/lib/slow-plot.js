@@ -18,7 +18,9 @@ export function slowPlot(title, subtitle, bars) {
   const shapes = [];
   for (let tick = 0; tick <= end; tick += 50) {
     shapes.push(line(x(tick), top, x(tick), bottom, colours.line));
-    shapes.push(text(x(tick), bottom + 14, `${tick} ms`, { size: 10, fill: colours.muted, anchor: 'middle' }));
+    shapes.push(
+      text(x(tick), bottom + 14, `${tick} ms`, { size: 10, fill: colours.muted, anchor: 'middle' }),
+    );
   }
   for (const [i, { label, ms, withoutMs, ours }] of bars.entries()) {
     const middle = top + i * 26 + 13;

@@ -34,13 +34,7 @@ export class Starter {
    * @param signal - aborted when the clerk is closed
    * @param pays - takes one start out of the budget that repeats draw on too, or says that there is none to take
    */
-  constructor(
-    name: string,
-    clock: Clock,
-    reporter: Reporter,
-    signal: AbortSignal,
-    pays: () => boolean,
-  ) {
+  constructor(name: string, clock: Clock, reporter: Reporter, signal: AbortSignal, pays: () => boolean) {
     this.#name = name;
     this.#clock = clock;
     this.#reporter = reporter;
