@@ -2,13 +2,16 @@
  * Measures the built library beside its peers and writes `results/` (with `--only`, files of their own: `partial-…`). Ends exactly the processes it started, also when a row
  * fails, when time is up, and when it is interrupted.
  *
- *     node main.js [--only P1,P3] [--quick] [--seed 7] [--subject MODULE]
+ * With `--again` too, the rows take the place of those in the last whole run.
+ *
+ *     node main.js [--only P1,P3 [--again]] [--quick] [--seed 7] [--subject MODULE]
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { endAll } from './lib/children.js';
 import { Context } from './lib/context.js';
-import { circumstances, writeReport } from './lib/report.js';
+import { inPlace } from './lib/again.js';
+import { circumstances, folder, writeReport } from './lib/report.js';
 import { plainMessage, subjectUrl } from './lib/subject.js';
 import { plainTable } from './lib/table.js';
 import * as p1 from './rows/p1.js';
@@ -36,6 +39,7 @@ const rows = [p1, p1b, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    again: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     seed: { type: 'string', default: '7' },
     subject: { type: 'string' },
@@ -104,12 +108,12 @@ console.log(
 );
 console.log(`\n${plainTable(done)}\n`);
 for (const failure of failures) console.log(`Not measured: ${failure}`);
-writeReport(done, {
-  quick: values.quick,
-  seed: context.seed,
-  seconds: seconds(),
-  failures,
-  loadBefore,
-  whole: wanted === undefined,
-});
+const run = { quick: values.quick, seed: context.seed, seconds: seconds(), failures, loadBefore };
+if (values.again && wanted !== undefined && !values.quick && failures.length === 0) {
+  const order = rows.map(({ id }) => id);
+  const { rows: all, ...before } = inPlace(folder, circumstances(), order, done);
+  writeReport(all, { ...run, ...before, whole: true });
+} else {
+  writeReport(done, { ...run, whole: wanted === undefined });
+}
 process.exit(failures.length > 0 ? 1 : 0);

@@ -4,7 +4,8 @@ import { availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { packageInfo, versionOf } from './subject.js';
 import { markdownTable } from './table.js';
 
-const folder = new URL('../results/', import.meta.url);
+/** Where the results are. */
+export const folder = new URL('../results/', import.meta.url);
 
 /** What the figures depend on besides the code. */
 export const circumstances = () => ({
@@ -17,9 +18,9 @@ export const circumstances = () => ({
 
 /**
  * @param {{ id: string, title: string, verdicts: import('./context.js').Verdict[], details: unknown, plots?: { name: string, svg: string }[], notes?: string[] }[]} rows
- * @param {{ quick: boolean, seed: number, seconds: number, failures: string[], loadBefore: number, whole: boolean }} run - `whole`: of all rows; a part is kept apart
+ * @param {{ quick: boolean, seed: number, seconds: number, failures: string[], loadBefore: number, whole: boolean, again?: string[] }} run - `whole`: of all rows; a part is kept apart. `again`: rows that were measured again since, by id
  */
-export function writeReport(rows, { quick, seed, seconds, failures, loadBefore, whole }) {
+export function writeReport(rows, { quick, seed, seconds, failures, loadBefore, whole, again = [] }) {
   const prefix = whole ? '' : 'partial-';
   mkdirSync(folder, { recursive: true });
   const where = circumstances();
@@ -36,6 +37,7 @@ export function writeReport(rows, { quick, seed, seconds, failures, loadBefore, 
     seed,
     seconds,
     failures,
+    ...(again.length > 0 && { again }),
     rows: rows.map((row) => ({ ...row, plots: undefined })),
   };
   writeFileSync(new URL(`${prefix}latest.json`, folder), `${JSON.stringify(data, null, 2)}\n`);
@@ -45,6 +47,9 @@ export function writeReport(rows, { quick, seed, seconds, failures, loadBefore, 
     '“control” is the base measured against a second one of itself in the same way: what differs there is the method, not the code.',
     ...rows.flatMap(({ notes: list = [] }) => list),
     ...failures.map((failure) => `Not measured: ${failure}`),
+    ...(again.length > 0
+      ? [`Measured again after the whole run, in the same circumstances: ${again.join(', ')}.`]
+      : []),
   ];
   const page = [
     '# Latest measurements',
