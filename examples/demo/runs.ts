@@ -44,7 +44,7 @@ export async function callSteadily(
   clerk.on('failover', ({ from }) => note(replicaOf(from), 'failover'));
 
   const underWay: Promise<unknown>[] = deeds.map(async ({ at, program, what }) => {
-    await sleep(at - clock());
+    await sleep(Math.max(0, at - clock()));
     note(program.name, what);
     if (what === 'killed') await program.kill();
     else if (what === 'restarted') await program.start();
@@ -54,7 +54,7 @@ export async function callSteadily(
   const due = (): number => Math.min(clock(), durationMs - betweenCallsMs) / betweenCallsMs;
   for (let made = 0; made * betweenCallsMs < durationMs;) {
     for (; made <= due(); made++) underWay.push(callOnce(service, clock, calls));
-    await sleep(made * betweenCallsMs - clock());
+    await sleep(Math.max(0, made * betweenCallsMs - clock()));
   }
   await Promise.all(underWay);
 }

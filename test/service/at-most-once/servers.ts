@@ -51,6 +51,8 @@ export async function ask(
 ): Promise<Reply> {
   const pieces = typeof body === 'object' && !Buffer.isBuffer(body) ? body : undefined;
   const outgoing = request({ port, host: '127.0.0.1', method, path, headers, agent: false });
+  // A server that has answered may be gone before it was sent everything.
+  outgoing.on('error', () => undefined);
   const answered = once(outgoing, 'response');
   if (pieces === undefined) outgoing.end(body);
   else {
