@@ -15,7 +15,7 @@ import { loadIn } from '../wire/load-metrics.js';
 import { Attempt, FollowedAttempt } from './attempt.js';
 import { isFailureStatus } from './classify.js';
 import type { LatencyWindow } from './limits.js';
-import { newCallId, scopeOf } from './once.js';
+import { Identity, scopeOf } from './once.js';
 import { Rescue } from './rescue.js';
 import { isRetryStatus } from './rules.js';
 import { overLimit, type Site, type Wish } from './site.js';
@@ -41,9 +41,7 @@ export class Exchange implements Troubled {
   /** Counts among those that wait to be sent. */
   #waits = true;
   #rescue: Rescue | undefined = undefined;
-  #callId: string | undefined = undefined;
-  /** The life of the instance that the call is meant for. */
-  #meant: Pick<Endpoint, 'id' | 'epoch'> | undefined = undefined;
+  #identity: Identity | undefined = undefined;
 
   /**
    * @param terms - its time runs from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
@@ -163,11 +161,8 @@ export class Exchange implements Troubled {
     if (isTimed) told.push([callHeaders.timeLeft, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
     if (number > 1) told.push([callHeaders.attempt, String(number)]);
     if (scope !== undefined) {
-      this.#callId ??= newCallId(this.site.clock);
-      // Where it may have run in an earlier life, a later one must not take it for new. @see promises C3.7
-      if (this.#meant?.id !== endpoint.id || this.#rescued().execution === 'none') this.#meant = endpoint;
-      const { id, epoch } = this.#meant;
-      told.push([callHeaders.callId, this.#callId], [callHeaders.instance, `${id} ${String(epoch)}`]);
+      this.#identity ??= new Identity(this.site.clock);
+      told.push(...this.#identity.toldTo(endpoint, number > 1 && this.#rescued().execution !== 'none'));
     }
     return telling(this.request, told);
   }

@@ -2,7 +2,8 @@
 import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
-import { answerHeaders, onceAttribute, type OnceWord } from '../wire/call-headers.js';
+import { answerHeaders, callHeaders, onceAttribute, type OnceWord } from '../wire/call-headers.js';
+import type { Told } from './telling.js';
 
 /** Where an endpoint remembers calls; undefined when it does not say that it does. */
 export function scopeOf({ attributes }: Endpoint): string | undefined {
@@ -17,6 +18,31 @@ export function newCallId(clock: Clock): string {
       .toString(16)
       .padStart(8, '0');
   return `${String(Math.floor(clock.wallNow()))}-${bits}`;
+}
+
+/** What a call is to services that remember: one id, and the life of the instance that it is meant for. */
+export class Identity {
+  readonly #id: string;
+  #meant: Pick<Endpoint, 'id' | 'epoch'> | undefined;
+
+  constructor(clock: Clock) {
+    this.#id = newCallId(clock);
+  }
+
+  /**
+   * What the endpoint is told of it.
+   *
+   * @param mayHaveRun - then a later life of an instance must not take it for new, and is told of the earlier one
+   * @see promises C3.6, C3.7
+   */
+  toldTo(endpoint: Endpoint, mayHaveRun: boolean): Told {
+    if (this.#meant?.id !== endpoint.id || !mayHaveRun) this.#meant = endpoint;
+    const { id, epoch } = this.#meant;
+    return [
+      [callHeaders.callId, this.#id],
+      [callHeaders.instance, `${id} ${String(epoch)}`],
+    ];
+  }
 }
 
 /** What an answer says of the call besides its status. */
