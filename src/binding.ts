@@ -164,7 +164,7 @@ export class Binding {
     const bounds = this.#bounds(this.#where, options);
     const startedAt = site.clock.now();
     await settle(known, { ...bounds, wish: this.#plain });
-    const terms = later(bounds.terms, site.clock.now() - startedAt);
+    const terms = later(bounds.terms, site.clock.now() - startedAt, site.recordMs, this.name);
     return inTurns(site.roster().all, site.maxPending, async (candidate) => {
       const { endpoint } = candidate;
       try {
@@ -204,8 +204,9 @@ export class Binding {
    */
   requestAfter(spentMs: number, options: RequestOptions): Promise<Reply> {
     try {
-      const terms = later(this.#terms(this.#where, options.timeoutMs), spentMs);
-      return this.#request(this.#site, options, terms);
+      const site = this.#site;
+      const own = this.#terms(this.#where, options.timeoutMs);
+      return this.#request(site, options, later(own, spentMs, site.recordMs, this.name));
     } catch (error) {
       return Promise.reject(this.#asClerkError(error));
     }

@@ -33,7 +33,7 @@ export class Directory {
 
   /** The answers for several names, from memory where that is fresh. */
   answers(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly Answer[]> {
-    return this.#ask(() => Promise.all(names.map((name) => this.#shared.cached.resolve(name))), signal);
+    return this.#ask(() => this.#resolved(names), signal);
   }
 
   /**
@@ -48,14 +48,18 @@ export class Directory {
     names: readonly string[],
     { signal, timeoutMs = defaults.timeoutMs }: Pick<RequestOptions, 'signal' | 'timeoutMs'>,
   ): Promise<{ readonly answers: readonly Answer[]; readonly ms: number }> {
-    const { clock, cached } = this.#shared;
+    const { clock } = this.#shared;
     const limitMs = timeoutOf(timeoutMs, `A request of ${path}`);
     const startedAt = clock.now();
-    const question = (): Promise<readonly Answer[]> => Promise.all(names.map((name) => cached.resolve(name)));
-    const answers = await this.#ask(question, signal, limitMs, () => {
-      const text = `Call of '${path}' did not end within its ${String(limitMs)} ms: the registry has not answered yet`;
-      return new ClerkError('DEADLINE_EXCEEDED', text);
-    });
+    const answers = await this.#ask(
+      () => this.#resolved(names),
+      signal,
+      limitMs,
+      () => {
+        const text = `Call of '${path}' did not end within its ${String(limitMs)} ms: the registry has not answered yet`;
+        return new ClerkError('DEADLINE_EXCEEDED', text);
+      },
+    );
     return { answers, ms: clock.now() - startedAt };
   }
 
@@ -95,6 +99,10 @@ export class Directory {
 
   watch(glob: string, signal: AbortSignal | undefined): AsyncIterableIterator<Change> {
     return changes(this.#shared, this.#glob(glob), signalOf(signal));
+  }
+
+  #resolved(names: readonly string[]): Promise<readonly Answer[]> {
+    return Promise.all(names.map((name) => this.#shared.cached.resolve(name)));
   }
 
   #glob(glob: string): string {

@@ -82,6 +82,14 @@ export class Attempt implements WireHandler {
     this.address = channel.address;
   }
 
+  /** The same try once more, at its channel's next address: takes over what was paid for it. */
+  again(now: number): Attempt {
+    const { owner, candidate, channel, number, chosen, repeatable, paid } = this;
+    this.paid = false;
+    const Kind = this.constructor as typeof Attempt;
+    return new Kind(owner, candidate, channel, number, chosen, now, repeatable, paid);
+  }
+
   /** Gives the attempt up: aborts what was sent, and sees to it that what was not sent never is and is not held. */
   abandon(reason: Error): void {
     if (this.abandoned) return;

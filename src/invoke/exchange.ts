@@ -9,7 +9,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
-import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
+import type { WireHandler, WireRequest } from '../core/transport.js';
 import { callHeaders } from '../wire/call-headers.js';
 import { loadIn } from '../wire/load-metrics.js';
 import { Attempt, FollowedAttempt } from './attempt.js';
@@ -120,7 +120,16 @@ export class Exchange implements Troubled {
     }
     const channel = this.wish.secure ? (candidate.secure ?? candidate.channel) : candidate.channel;
     const number = ++this.attempts;
-    const attempt = this.attemptAt(candidate, channel, number, chosen, now, paid);
+    const attempt = new (this.#follows ? FollowedAttempt : Attempt)(
+      this,
+      candidate,
+      channel,
+      number,
+      chosen,
+      now,
+      kind !== 'once',
+      paid,
+    );
     this.attempt = attempt;
     site.health.began(candidate);
     const limitAt = Math.ceil(now + this.window.limitAt(now));
@@ -130,27 +139,6 @@ export class Exchange implements Troubled {
     attempt.taken = true;
     if (site.hedging !== undefined && number === 1 && kind !== 'once')
       this.#rescued().hedges(site.hedging, now);
-  }
-
-  attemptAt(
-    candidate: Reachable,
-    channel: Channel,
-    number: number,
-    chosen: string,
-    now: number,
-    paid: boolean,
-  ): Attempt {
-    const repeatable = this.kind !== 'once';
-    return new (this.#follows ? FollowedAttempt : Attempt)(
-      this,
-      candidate,
-      channel,
-      number,
-      chosen,
-      now,
-      repeatable,
-      paid,
-    );
   }
 
   wire({ number, candidate: { endpoint } }: Attempt, now: number): WireRequest {

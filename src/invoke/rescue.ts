@@ -267,13 +267,11 @@ export class Rescue {
   /** The same attempt once more, at the channel's next address. */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
-    const { candidate, channel, number, chosen, paid } = attempt;
-    const again = call.attemptAt(candidate, channel, number, chosen, now, paid);
-    attempt.paid = false;
+    const again = attempt.again(now);
     if (this.#rivalry?.replaces(attempt, again) !== true) call.attempt = again;
     call.site.wheel.set(call, Math.min(now + call.window.limitAt(now), call.deadlineAt));
     this.#rivalry?.waits(now);
-    channel.dispatch(call.wire(again, now), again, call.kind === 'once');
+    again.channel.dispatch(call.wire(again, now), again, call.kind === 'once');
     again.taken = true;
   }
 

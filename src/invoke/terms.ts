@@ -4,6 +4,7 @@
  */
 import { ClerkError } from '../core/errors.js';
 import type { ServedCall } from '../core/served.js';
+import { leastMs } from './rules.js';
 
 /** See the file's header. */
 export interface Terms {
@@ -26,21 +27,38 @@ const hopMs = 1;
  * The same, within what is left of the call being served.
  *
  * @param name - of the service that is called, for the message
- * @throws a `ClerkError` `DEADLINE_EXCEEDED` when nothing is left
+ * @throws a `ClerkError` `DEADLINE_EXCEEDED` when next to nothing is left. @see promises C2.2
  */
 export function within(terms: Terms, served: ServedCall, now: number, name: string): Terms {
   const leftMs = served.deadlineAt - now - hopMs;
-  if (leftMs <= 0)
+  if (leftMs < leastMs)
     throw new ClerkError(
       'DEADLINE_EXCEEDED',
-      `Call of ${name} was not begun: the call that this program is serving has run out of time, so nobody waits for the answer`,
+      `Call of ${name} was not begun: the call that this program is serving has next to no time left, so nobody would wait for the answer`,
     );
   return { ...terms, leftMs, repeats: terms.repeats && served.attempt <= 1 };
 }
 
-/** The same, when `spentMs` of its time have gone by. */
-export function later(terms: Terms, spentMs: number): Terms {
-  return { ...terms, spentMs: terms.spentMs + spentMs, leftMs: terms.leftMs - spentMs };
+/**
+ * The same, when `spentMs` of its time have gone by.
+ *
+ * @param recordMs - what the service's record says, as far as that is known
+ * @param name - of the service that is called, for the message
+ * @throws a `ClerkError` `DEADLINE_EXCEEDED` when most of its time is gone and next to nothing is left
+ */
+export function later(terms: Terms, spentMs: number, recordMs: number | undefined, name: string): Terms {
+  const rest = { ...terms, spentMs: terms.spentMs + spentMs, leftMs: terms.leftMs - spentMs };
+  if (isTooLittle(timeOf(rest, recordMs), spentMs))
+    throw new ClerkError(
+      'DEADLINE_EXCEEDED',
+      `Call of ${name} was not begun: ${String(Math.round(spentMs))} ms went by before it could be, and next to no time is left`,
+    );
+  return rest;
+}
+
+/** Whether a first attempt would have too little time, most of the call's being gone. @see promises C2.2 */
+export function isTooLittle(leftMs: number, spentMs: number): boolean {
+  return leftMs < leastMs && leftMs < spentMs;
 }
 
 /**

@@ -9,6 +9,7 @@ import { Account, type AccountOptions, type Tried } from './account.js';
 import { leastMs, mayRepeat, mostAttempts } from './rules.js';
 import { scopeOf } from './once.js';
 import type { Site, Wish } from './site.js';
+import { isTooLittle } from './terms.js';
 
 /** What a trip must know of its call. */
 export interface TripOptions extends AccountOptions {
@@ -72,8 +73,7 @@ export class Trip extends Account {
   /** Whether most of its time is gone before the first attempt, and too little is left for one. @see promises C2.2 */
   isTooLate(now: number): boolean {
     const { startedAt, deadlineAt } = this.options;
-    const leftMs = deadlineAt - now;
-    return leftMs < leastMs && leftMs < now - startedAt;
+    return isTooLittle(deadlineAt - now, now - startedAt);
   }
 
   /**

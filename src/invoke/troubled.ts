@@ -2,7 +2,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Kind } from '../core/call.js';
 import type { Reachable } from '../core/candidate.js';
-import type { Channel, WireHandler, WireRequest } from '../core/transport.js';
+import type { WireHandler, WireRequest } from '../core/transport.js';
 import type { Attempt, AttemptOwner } from './attempt.js';
 import type { LatencyWindow } from './limits.js';
 import type { Site, Wish } from './site.js';
@@ -39,15 +39,6 @@ export interface Troubled extends AttemptOwner, WheelEntry {
   accepted: boolean;
   /** Begins an attempt. `paid`: a repeat was set aside for it. */
   send(candidate: Reachable, chosen: string, now: number, paid: boolean): void;
-  /** An attempt of this call, not yet sent. */
-  attemptAt(
-    candidate: Reachable,
-    channel: Channel,
-    number: number,
-    chosen: string,
-    now: number,
-    paid: boolean,
-  ): Attempt;
   /** The request as the attempt sends it: with what the service is told of the call. */
   wire(attempt: Attempt, now: number): WireRequest;
   /** Tells health, once, that an attempt is over. */

@@ -59,11 +59,14 @@ interface History {
 export function weighted(): Policy {
   // Outlives preparations; an instance that registers anew is another candidate, and begins anew.
   const histories = new WeakMap<Candidate, History>();
-  let shares: ReadonlyMap<Candidate, number> = new Map();
+  /** What the last table was made of, and read from it when `explain` asks. */
+  let drawn: { readonly candidates: readonly Candidate[]; readonly parts: Float64Array } | undefined;
+  let shares: ReadonlyMap<Candidate, number> | undefined;
   return {
     name: 'weighted',
     standing(candidate) {
-      const share = shares.get(candidate);
+      shares ??= drawn && sharesOf(drawn.candidates, drawn.parts);
+      const share = shares?.get(candidate);
       return share === undefined ? undefined : `${String(Math.round(share * 100))} % of the calls`;
     },
     prepare(roster: Roster) {
@@ -78,8 +81,8 @@ export function weighted(): Policy {
         const weights = times(fixed, reportedWeights(candidates, histories, now));
         const { each, until } = warmthOf(candidates, now, weights);
         const parts = times(weights, each) ?? new Float64Array(count).fill(1);
-        const whole = parts.reduce((sum, part) => sum + part, 0);
-        shares = new Map(candidates.map((one, i) => [one, (parts[i] as number) / whole]));
+        drawn = { candidates, parts };
+        shares = undefined;
         const table = aliasTable(parts);
         return {
           picker: ({ random }) => candidates[drawIndex(table, random())],
@@ -88,6 +91,11 @@ export function weighted(): Policy {
       });
     },
   };
+}
+
+function sharesOf(candidates: readonly Candidate[], parts: Float64Array): ReadonlyMap<Candidate, number> {
+  const whole = parts.reduce((sum, part) => sum + part, 0);
+  return new Map(candidates.map((one, i) => [one, (parts[i] as number) / whole]));
 }
 
 /**

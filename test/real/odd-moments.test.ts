@@ -6,7 +6,7 @@
 import type { Dispatcher } from 'undici';
 import { interceptors } from 'undici';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClerk, type Candidate, type Registry, type Snapshot } from 'binding-clerk';
+import { createClerk, type Candidate, type Clerk, type Registry, type Snapshot } from 'binding-clerk';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bound } from './bound.js';
@@ -380,6 +380,16 @@ describe('time', () => {
   test('nothing is sent with next to no time left', async () => {
     const { clerk, told } = slowLookUp(495);
     const error = await thrown(clerk.bind('/shop/orders').text('/', { method: 'POST', timeoutMs: 500 }));
+    expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
+    expect(told).toEqual([]);
+  });
+
+  test.each([
+    ['clerk.request', (clerk: Clerk) => clerk.request('/shop/orders/7', { method: 'POST', timeoutMs: 500 })],
+    ['gather', (clerk: Clerk) => clerk.bind('/shop/orders').gather({ path: '/', timeoutMs: 500 })],
+  ])('nor by %s', async (_what, call) => {
+    const { clerk, told } = slowLookUp(495);
+    const error = await thrown(call(clerk));
     expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
     expect(told).toEqual([]);
   });

@@ -172,3 +172,14 @@ test('as the inner rule of local-first it keeps what it knows, in every tier', (
   ];
   fits(new Choosing(localFirst(weighted()), given, { seed: 16 }), { a: 1, b: 2 });
 });
+
+test('says what share of the calls each one gets, as of the last table', () => {
+  const policy = weighted();
+  const choosing = new Choosing(policy, [{ id: 'a' }, { id: 'b', weight: 3 }], { seed: 1 });
+  const shares = () => choosing.all.map((one) => policy.standing?.(one));
+  expect(shares()).toEqual([undefined, undefined]);
+  choosing.picks(1);
+  expect(shares()).toEqual(['25 % of the calls', '75 % of the calls']);
+  const { a, b } = choosing.counts(100_000);
+  expect([a, b].map((count = 0) => Math.round(count / 1_000))).toEqual([25, 75]);
+});
