@@ -1,6 +1,6 @@
 /*
  * The layers. Everything points to src/core; folders beside it do not know each other, and what one
- * needs of another is a port in core that src/clerk.ts hands over. Type-only imports count.
+ * needs of another is a port in core that src/create-clerk.ts hands over. Type-only imports count.
  */
 const entry = '^src/((testing/|server/|service/)?index|cli/main)[.]ts$';
 
@@ -23,24 +23,24 @@ module.exports = {
     },
     {
       name: 'no-siblings',
-      comment: 'A folder imports itself, core and wire; the rest is handed to it by clerk.ts.',
+      comment: 'A folder imports itself, core and protocol; the rest is handed to it by clerk.ts.',
       severity: 'error',
-      from: { path: '^src/([^/]+)/', pathNot: '^src/(core|wire|server|testing|cli|service/index[.]ts$)' },
-      to: { path: '^src/', pathNot: '^src/(core|wire|$1)/' },
+      from: { path: '^src/([^/]+)/', pathNot: '^src/(core|protocol|server|testing|cli|service/index[.]ts$)' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|$1)/' },
     },
     {
-      name: 'wire-sees-core-alone',
+      name: 'protocol-sees-core-alone',
       comment: 'The interface between programs is data.',
       severity: 'error',
-      from: { path: '^src/wire/' },
-      to: { path: '^src/', pathNot: '^src/(core|wire)/' },
+      from: { path: '^src/protocol/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol)/' },
     },
     {
       name: 'service-composes-itself',
       comment: 'What runs in a service is put together in its own entry, from the doors it needs.',
       severity: 'error',
       from: { path: '^src/service/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|wire|service|runtime|transport|invoke/retry[.]ts$)' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|service|runtime|transport|invoke/retry[.]ts$)' },
     },
     {
       name: 'server-parts-do-not-know-each-other',
@@ -52,24 +52,24 @@ module.exports = {
     {
       name: 'commands-are-users',
       comment:
-        'The command line sees what every user has, core and wire; its main program brings in the clock.',
+        'The command line sees what every user has, core and protocol; its main program brings in the clock.',
       severity: 'error',
       from: { path: '^src/cli/', pathNot: '^src/cli/main[.]ts$' },
       to: { path: '^src/', pathNot: '^src/((server/|service/)?index[.]ts$|core/|wire/|cli/)' },
     },
     {
       name: 'server-sees-no-client',
-      comment: 'The server shares core, wire and tickets with the client, and nothing else.',
+      comment: 'The server shares core, protocol and tickets with the client, and nothing else.',
       severity: 'error',
       from: { path: '^src/server/', pathNot: '^src/server/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|wire|tickets|server)/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|tickets|server)/' },
     },
     {
       name: 'server-composes-itself',
       comment: 'The server brings in the real clock, files and processes in its own entry.',
       severity: 'error',
       from: { path: '^src/server/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|wire|tickets|server|runtime)/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|tickets|server|runtime)/' },
     },
     {
       name: 'testing-sees-public-entries',

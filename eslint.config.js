@@ -21,16 +21,16 @@ const doors = [
   { files: ['src/runtime/**'], open: Object.keys(worlds) },
   { files: ['src/transport/**'], open: ['sockets', 'undici'] },
   { files: ['src/server/http/**'], open: ['sockets'] },
-  { files: ['src/server/store/disk.ts', 'src/server/launcher/manifest-files.ts'], open: ['files'] },
-  { files: ['src/cli/client.ts'], open: ['sockets'] },
-  { files: ['src/cli/files.ts'], open: ['files'] },
+  { files: ['src/server/store/leveldb-store.ts', 'src/server/launcher/manifest-files.ts'], open: ['files'] },
+  { files: ['src/cli/registry-client.ts'], open: ['sockets'] },
+  { files: ['src/cli/read-input.ts'], open: ['files'] },
 ];
 
 /** Packages that live behind one file each, so that one file is all that changes when they do. */
 const behindOneFile = {
-  'p-retry': 'src/invoke/retry.ts',
-  'lru-cache': 'src/resolve/lru.ts',
-  eventemitter3: 'src/events.ts',
+  'p-retry': 'src/invoke/p-retry-loop.ts',
+  'lru-cache': 'src/resolve/lru-cache.ts',
+  eventemitter3: 'src/client/events.ts',
 };
 
 const clockGlobals = [

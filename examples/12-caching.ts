@@ -21,10 +21,10 @@ export async function main(): Promise<void> {
   console.log(`100 calls, look-ups: ${asked}`);
 
   const fresh = await clerk.resolve(name);
-  console.log(`promised for ${Math.round(fresh.promiseMs / 1_000)} s, stale: ${fresh.stale}`);
+  console.log(`promised for ${Math.round(fresh.guaranteedMs / 1_000)} s, stale: ${fresh.stale}`);
 
   await registry.close();
-  await sleep(fresh.promiseMs); // longer than was promised
+  await sleep(fresh.guaranteedMs); // longer than was promised
   console.log(`the registry is gone, and the call is answered: ${await orders.text('/orders/7')}`);
   console.log(`stale: ${(await clerk.resolve(name)).stale}`);
 

@@ -26,7 +26,7 @@ export async function main(): Promise<void> {
   };
   const before = await slowCalls(clerk.bind('/shop/orders'));
   asked = 0;
-  const hedged = clerk.bind('/shop/orders', { hedge: { afterMs: 30, share: 0.1 } });
+  const hedged = clerk.bind('/shop/orders', { hedge: { afterMs: 30, budgetRatio: 0.1 } });
   const after = await slowCalls(hedged);
   console.log(`as it is, some are slow: ${before > 5}`);
   console.log(`hedged, less than half of those: ${after < before / 2}; few requests more: ${asked <= 222}`);

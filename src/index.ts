@@ -1,13 +1,19 @@
 /** Every public name, by hand: first what programs use, then what extends the clerk. */
 
 // For programs
-export { createClerk, type Clerk, type ClerkFetch } from './clerk.js';
-export type { ClerkOptions, BindOptions, HedgeOptions } from './options.js';
-export type { Binding, Gathered, GatheredError, GatheredReply, Held } from './binding.js';
-export type { CallOptions, Reply, RequestOptions } from './request.js';
-export type { Explanation, ExplainedCandidate, ExplainedLeftOut } from './explanation.js';
-export type { Resolved } from './resolved.js';
-export type { Change, DeleteChange, PutChange } from './watch.js';
+export { createClerk, type Clerk, type ClerkFetch } from './create-clerk.js';
+export type { ClerkOptions, BindOptions, HedgeOptions } from './client/options.js';
+export type {
+  Binding,
+  EndpointResult,
+  EndpointFailure,
+  EndpointSuccess,
+  AcquiredEndpoint,
+} from './binding/binding.js';
+export type { CallOptions, ClerkResponse, RequestOptions } from './binding/request-options.js';
+export type { Explanation, ExplainedCandidate, ExcludedEndpoint } from './binding/explanation.js';
+export type { Resolved } from './client/resolved.js';
+export type { NameChange, NameDelete, NamePut } from './client/name-watch.js';
 export {
   ClerkError,
   isClerkError,
@@ -16,14 +22,14 @@ export {
   type Execution,
 } from './core/errors.js';
 export type { ClerkEvent, ClerkEventMap } from './core/events.js';
-export type { ClerkListener } from './events.js';
-export type { Kind } from './core/call.js';
+export type { ClerkListener } from './client/events.js';
+export type { CallKind } from './core/idempotency.js';
 export type { Outcome, Stage, Verdict } from './core/outcome.js';
 export type { Endpoint, EndpointInit } from './core/endpoint.js';
-export type { AddressText } from './core/address.js';
-export type { StaticAddresses, StaticEntry } from './registry/static.js';
-export type { Factory, FactoryContext, Started } from './core/factory.js';
-export type { Talk, TalkContext } from './invoke/conversation.js';
+export type { AddressString } from './core/address.js';
+export type { StaticAddresses, StaticEntry } from './registry/static-registry.js';
+export type { Factory, FactoryContext, StartedEndpoint } from './core/factory.js';
+export type { CallFunction, CallFunctionContext } from './invoke/custom-call.js';
 export { localFirst } from './select/local-first.js';
 export { random } from './select/random.js';
 export { roundRobin } from './select/round-robin.js';
@@ -45,23 +51,23 @@ export type {
   BoundResolution,
   LinkResolution,
   AbsentResolution,
-  Arc,
+  ResolutionStep,
   ListEntry,
   SearchEntry,
   Snapshot,
-  Opinion,
-  Report,
+  EndpointReport,
+  HealthReport,
 } from './core/registry.js';
 export type {
   Policy,
   PolicyFunction,
-  PolicyWord,
+  PolicyName,
   Picker,
   PickContext,
-  Roster,
-  Standpoint,
+  PickerInput,
+  Locality,
 } from './core/policy.js';
-export type { Candidate, Warming } from './core/candidate.js';
+export type { Candidate, SlowStart } from './core/candidate.js';
 export type { Load, LoadInit, LoadReport } from './core/load-report.js';
 export type { Runtime } from './core/runtime.js';
 export type { Clock, Timer } from './core/clock.js';
@@ -71,8 +77,8 @@ export type {
   TransportOptions,
   TlsOptions,
   Channel,
-  WireHandler,
-  WireRequest,
+  RequestHandler,
+  TransportRequest,
   RequestBody,
 } from './core/transport.js';
 export type { Address } from './core/address.js';

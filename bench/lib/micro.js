@@ -58,7 +58,7 @@ answering({
           canonical: name,
           endpoints: [],
           policy: undefined,
-          trail: [],
+          path: [],
           revision: '',
           incarnation: '',
         },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The program `clerk`: {@link run} with this process's own arguments and world. */
-import { systemClock } from '../runtime/system.js';
+import { systemClock } from '../runtime/system-clock.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
@@ -16,15 +16,15 @@ const io: Io = {
   stderr: process.stderr,
   env: process.env,
   clock: systemClock,
-  interrupted,
+  interruptSignal,
 };
 
-let interruption: AbortController | undefined;
+let interruptController: AbortController | undefined;
 
-function interrupted(): AbortSignal {
-  if (interruption === undefined) {
+function interruptSignal(): AbortSignal {
+  if (interruptController === undefined) {
     const controller = new AbortController();
-    interruption = controller;
+    interruptController = controller;
     for (const [signal, number] of [
       ['SIGINT', 2],
       ['SIGTERM', 15],
@@ -34,7 +34,7 @@ function interrupted(): AbortSignal {
         controller.abort();
       });
   }
-  return interruption.signal;
+  return interruptController.signal;
 }
 
 void run(process.argv.slice(2), io).then((code) => {

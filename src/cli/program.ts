@@ -1,13 +1,13 @@
 /** The command line as a function: arguments and a world in, an exit code out. Never rejects, never ends the process. */
 import { Command, CommanderError, Option } from 'commander';
 import { styleText } from 'node:util';
-import { addCommonOptions, commonGroup } from './command.js';
+import { addCommonOptions, commonOptionsHeading } from './command-context.js';
 import { exitCodes } from './exit-codes.js';
-import { tellFailure } from './failures.js';
-import { packageVersion } from './files.js';
-import { harmless } from './harmless.js';
+import { printError } from './print-error.js';
+import { packageVersion } from './read-input.js';
+import { sanitizeLine } from './sanitize.js';
 import type { Io } from './io.js';
-import { wantsColour } from './output.js';
+import { supportsColor } from './output.js';
 
 /**
  * Runs a command line.
@@ -16,9 +16,9 @@ import { wantsColour } from './output.js';
  * @returns the exit code: see `exitCodes`
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  let begun: Command | undefined;
-  const program = (await programOf(io, wantedOf(argv))).hook('preAction', (_, command) => {
-    begun = command;
+  let running: Command | undefined;
+  const program = (await createProgram(io, requestedCommand(argv))).hook('preAction', (_, command) => {
+    running = command;
   });
   if (argv.length === 0) {
     program.outputHelp();
@@ -29,59 +29,59 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return exitCodes.done;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    return tellFailure(io, begun, error);
+    return printError(io, running, error);
   }
 }
 
-type Add = (program: Command, io: Io) => void;
+type AddCommand = (program: Command, io: Io) => void;
 
 /** All commands, in the order of the help. Each is loaded only when it is needed, for a command should begin at once. */
-const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Add>>>>> = {
+const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'The registry:': {
-    serve: async () => (await import('./serve.js')).serveCommand,
+    serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
   },
   'Looking:': {
-    ls: async () => (await import('./ls.js')).addLs,
-    resolve: async () => (await import('./resolve.js')).addResolve,
-    whois: async () => (await import('./whois.js')).addWhois,
-    explain: async () => (await import('./explain.js')).addExplain,
-    watch: async () => (await import('./watch.js')).addWatch,
+    ls: async () => (await import('./commands/ls-command.js')).addLsCommand,
+    resolve: async () => (await import('./commands/resolve-command.js')).addResolveCommand,
+    whois: async () => (await import('./commands/whois-command.js')).addWhoisCommand,
+    explain: async () => (await import('./commands/explain-command.js')).addExplainCommand,
+    watch: async () => (await import('./commands/watch-command.js')).addWatchCommand,
   },
   'Calling:': {
-    call: async () => (await import('./call.js')).addCall,
+    call: async () => (await import('./commands/call-command.js')).addCallCommand,
   },
   'Changing names:': {
-    define: async () => (await import('./define.js')).addDefine,
-    link: async () => (await import('./link.js')).addLink,
-    mv: async () => (await import('./mv.js')).addMv,
-    rm: async () => (await import('./rm.js')).addRm,
-    export: async () => (await import('./export.js')).addExport,
-    import: async () => (await import('./import.js')).addImport,
+    define: async () => (await import('./commands/define-command.js')).addDefineCommand,
+    link: async () => (await import('./commands/link-command.js')).addLinkCommand,
+    mv: async () => (await import('./commands/mv-command.js')).addMvCommand,
+    rm: async () => (await import('./commands/rm-command.js')).addRmCommand,
+    export: async () => (await import('./commands/export-command.js')).addExportCommand,
+    import: async () => (await import('./commands/import-command.js')).addImportCommand,
   },
   'Running services:': {
-    advertise: async () => (await import('./advertise.js')).addAdvertise,
-    launch: async () => (await import('./launch.js')).addLaunch,
-    stop: async () => (await import('./stop.js')).addStop,
-    reset: async () => (await import('./reset.js')).addReset,
+    advertise: async () => (await import('./commands/advertise-command.js')).addAdvertiseCommand,
+    launch: async () => (await import('./commands/launch-command.js')).addLaunchCommand,
+    stop: async () => (await import('./commands/stop-command.js')).addStopCommand,
+    reset: async () => (await import('./commands/reset-command.js')).addResetCommand,
   },
 };
 
 /** The command that certainly is meant; undefined where all are needed, for help or to tell what is nearest. */
-function wantedOf(argv: readonly string[]): string | undefined {
+function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;
   return Object.values(commands).some((group) => first !== undefined && Object.hasOwn(group, first))
     ? first
     : undefined;
 }
 
-async function programOf(io: Io, wanted: string | undefined): Promise<Command> {
+async function createProgram(io: Io, requested: string | undefined): Promise<Command> {
   const program = new Command('clerk')
     .description('Names for services: who runs them, where, and for how long that is promised.')
     .usage('<command> [options]')
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('`clerk help` and `clerk help <command>` say more, with examples')
-    .addHelpOption(new Option('-h, --help', 'show this, with examples').helpGroup(commonGroup))
+    .addHelpOption(new Option('-h, --help', 'show this, with examples').helpGroup(commonOptionsHeading))
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
@@ -90,13 +90,13 @@ async function programOf(io: Io, wanted: string | undefined): Promise<Command> {
           text
             .replace(/^error: /, 'clerk: ')
             .split('\n')
-            .map(harmless)
+            .map(sanitizeLine)
             .join('\n'),
         ),
       getOutHelpWidth: () => Math.min(io.stdout.columns ?? 80, 120),
       getErrHelpWidth: () => Math.min(io.stderr.columns ?? 80, 120),
-      getOutHasColors: () => wantsColour(io.stdout, io.env),
-      getErrHasColors: () => wantsColour(io.stderr, io.env),
+      getOutHasColors: () => supportsColor(io.stdout, io.env),
+      getErrHasColors: () => supportsColor(io.stderr, io.env),
     })
     .configureHelp({
       styleTitle: (title) => styleText('bold', title, { validateStream: false }),
@@ -109,13 +109,13 @@ async function programOf(io: Io, wanted: string | undefined): Promise<Command> {
   for (const [heading, group] of Object.entries(commands)) {
     program.commandsGroup(heading);
     for (const [name, load] of Object.entries(group))
-      if (wanted === undefined || wanted === name) (await load())(program, io);
+      if (requested === undefined || requested === name) (await load())(program, io);
   }
   program.commandsGroup('More:').helpCommand('help [command]', 'explain a command, with examples');
-  return program.addHelpText('after', closing);
+  return program.addHelpText('after', helpFooter);
 }
 
-const closing = `
+const helpFooter = `
 Examples:
   clerk serve                                            a registry on this machine
   clerk advertise /shop/orders http://127.0.0.1:3001     a service, as long as this runs

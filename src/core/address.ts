@@ -1,14 +1,14 @@
 /** Contact addresses: where an endpoint listens, and how to speak to it. */
 import { ClerkError } from './errors.js';
-import { shown } from './shown.js';
+import { quote } from './describe-value.js';
 
 /** An address as the user writes it: `http://10.0.0.7:3001`, `https://…`, `tcp://host:port`, `unix:/path`, `unix+https:/path`. */
-export type AddressText = string;
+export type AddressString = string;
 
 /** A parsed address. @see Naming N8 */
 export interface Address {
   /** As it was written, but without a `/` behind the port: one address has one spelling. */
-  readonly text: AddressText;
+  readonly text: AddressString;
   /** `tcp` says nothing of what is spoken; only `call` and `acquire` can use it. */
   readonly protocol: 'http' | 'https' | 'tcp';
   /** Host name or literal, without brackets; empty for a unix socket. */
@@ -35,11 +35,11 @@ const unixProtocols = [
  */
 export function parseAddress(input: unknown): Address {
   const text = input instanceof URL ? input.href : input;
-  if (typeof text !== 'string') throw refused(text, 'is not a string');
+  if (typeof text !== 'string') throw addressError(text, 'is not a string');
   for (const [prefix, protocol] of unixProtocols) {
     if (!text.startsWith(prefix)) continue;
     if (input instanceof URL && /[%?#]/.test(text))
-      throw refused(text, 'has a path that a URL spells in another way; write it as a string');
+      throw addressError(text, 'has a path that a URL spells in another way; write it as a string');
     return {
       text,
       protocol,
@@ -50,7 +50,7 @@ export function parseAddress(input: unknown): Address {
   }
   const match = grammar.exec(text);
   if (!match)
-    throw refused(
+    throw addressError(
       text,
       'has not the form of http(s)://host:port, tcp://host:port, unix:/path or unix+https:/path, with no path, query or user',
     );
@@ -58,11 +58,11 @@ export function parseAddress(input: unknown): Address {
   const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
   const isSame = host.startsWith('[') || url?.hostname === host.toLowerCase();
   if (url === undefined || !isSame || host.includes('..') || host.length > 253)
-    throw refused(text, 'has a host that is neither a name nor a whole IP address');
-  if (digits === undefined && protocol === 'tcp') throw refused(text, 'needs a port');
+    throw addressError(text, 'has a host that is neither a name nor a whole IP address');
+  if (digits === undefined && protocol === 'tcp') throw addressError(text, 'needs a port');
   const port = Number(digits ?? (protocol === 'https' ? 443 : 80));
   if (port < 1 || port > 65_535 || digits?.startsWith('0') === true)
-    throw refused(text, 'has a port outside 1–65535, or one with a 0 before it');
+    throw addressError(text, 'has a port outside 1–65535, or one with a 0 before it');
   return {
     text: text.replace(/\/$/, ''),
     protocol,
@@ -83,14 +83,14 @@ export function isLocal({ socketPath, hostname }: Address): boolean {
 
 function socketPathOf(text: string, path: string): string {
   if (!path.startsWith('/') || path.length < 2 || path.includes('\0'))
-    throw refused(text, 'needs an absolute path');
+    throw addressError(text, 'needs an absolute path');
   if (Buffer.byteLength(path) > 107)
-    throw refused(text, 'has a path over 107 bytes, more than a socket can have');
+    throw addressError(text, 'has a path over 107 bytes, more than a socket can have');
   return path;
 }
 
 /** A user and a password are none of a log's business. @see promises C8.4 */
-function refused(text: unknown, why: string): ClerkError {
+function addressError(text: unknown, problem: string): ClerkError {
   const safe = typeof text === 'string' ? text.replace(/\/\/[^/?#]*@/, '//…@') : text;
-  return new ClerkError('CONFIG_INVALID', `Address ${shown(safe)} ${why}`);
+  return new ClerkError('CONFIG_INVALID', `Address ${quote(safe)} ${problem}`);
 }

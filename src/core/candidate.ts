@@ -4,9 +4,9 @@ import type { LoadReport } from './load-report.js';
 import type { Channel } from './transport.js';
 
 /** A time in which an endpoint gets less than its share, because it is new or has just come back. Immutable. */
-export interface Warming {
+export interface SlowStart {
   /** When it began, on the monotonic clock. */
-  readonly since: number;
+  readonly startedAt: number;
   /** How long it takes, in ms, above 0. */
   readonly windowMs: number;
 }
@@ -24,20 +24,20 @@ export interface Candidate {
   /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
   readonly latencyMs: number;
   /** What it last said of its own load, if it did. How old it is, its reader judges. */
-  readonly report: LoadReport | undefined;
+  readonly loadReport: LoadReport | undefined;
   /** Its slow start, also after that is over; undefined when it needs none. */
-  readonly warming: Warming | undefined;
+  readonly slowStart: SlowStart | undefined;
   /** Load: higher is worse. Falls with time while nothing is sent there. */
   load(now: number): number;
 }
 
 /** The connections to one endpoint. */
-export interface Channels {
+export interface EndpointChannels {
   /** Over any of its addresses. */
   readonly channel: Channel;
   /** Over those with TLS alone: the same, where all of them have it; undefined where none has. */
-  readonly secure: Channel | undefined;
+  readonly tlsChannel: Channel | undefined;
 }
 
 /** A candidate with the connections to it: what calling works with. */
-export interface Reachable extends Candidate, Channels {}
+export interface ConnectedCandidate extends Candidate, EndpointChannels {}

@@ -22,7 +22,7 @@ export interface Clock {
    * Calls back once everything that has already arrived at this process was handled; never synchronously.
    * What was late because this process was busy gets its chance before somebody else is blamed.
    */
-  afterArrivals(callback: () => void): void;
+  afterPendingIo(callback: () => void): void;
   /** Name of this host, for telling local endpoints from others. */
   hostname(): string;
 }
@@ -44,18 +44,18 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
  * Waits for a promise, but not for ever. The promise itself goes on; its late rejection is nobody's concern any more.
  *
  * @param clock - whose time
- * @param limitMs - ms, ≥ 0; the timer keeps no process alive
- * @param onLate - makes the error when the time is over
+ * @param timeoutMs - ms, ≥ 0; the timer keeps no process alive
+ * @param onTimeout - makes the error when the time is over
  */
-export function within<T>(
+export function withTimeout<T>(
   clock: Clock,
-  limitMs: number,
+  timeoutMs: number,
   promise: Promise<T>,
-  onLate: () => Error,
+  onTimeout: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     // What has arrived while this process was busy is in time.
-    const timer = clock.setTimer(() => clock.afterArrivals(() => reject(onLate())), limitMs);
+    const timer = clock.setTimer(() => clock.afterPendingIo(() => reject(onTimeout())), timeoutMs);
     timer.setRef(false);
     promise.then(resolve, reject).finally(() => timer.cancel());
   });

@@ -1,8 +1,8 @@
 /** Endpoints: running servers of a service. */
-import { parseAddress, type Address, type AddressText } from './address.js';
-import { ClerkError, reasonOf } from './errors.js';
-import { faultOf, type LoadInit } from './load-report.js';
-import { shown } from './shown.js';
+import { parseAddress, type Address, type AddressString } from './address.js';
+import { ClerkError, errorMessage } from './errors.js';
+import { loadError, type LoadInit } from './load-report.js';
+import { quote } from './describe-value.js';
 
 /** One running server of a service. Immutable; its health and load live elsewhere. */
 export interface Endpoint {
@@ -11,9 +11,9 @@ export interface Endpoint {
   /** Fencing number of the registration; 0 when nobody counts. @see promises C5.6 */
   readonly epoch: number;
   /** The address to talk to: the first of {@link Endpoint.addresses} that can be used from here. */
-  readonly address: AddressText;
+  readonly address: AddressString;
   /** All addresses, in order of preference. @see "A Distributed Systems Architecture for the 1990's" C7 (protocol tower) */
-  readonly addresses: readonly AddressText[];
+  readonly addresses: readonly AddressString[];
   /** ≥ 0; 0 means: only if there is nothing else. */
   readonly weight: number;
   /** Host it runs on, when known. */
@@ -31,9 +31,9 @@ export interface Endpoint {
 /** An endpoint as a program or a registry writes it. */
 export interface EndpointInit {
   /** The only address. Give this or `addresses`. */
-  readonly address?: AddressText | URL;
+  readonly address?: AddressString | URL;
   /** The addresses, best first; 1–16. */
-  readonly addresses?: readonly (AddressText | URL)[];
+  readonly addresses?: readonly (AddressString | URL)[];
   /** Instance id, 1–128 printable characters without blanks. Default: the first address. */
   readonly id?: string;
   /** Fencing number, integer ≥ 0. Default 0. */
@@ -87,36 +87,36 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
       ? { address: input }
       : typeof input === 'object' && input !== null && !Array.isArray(input)
         ? (input as Record<string, unknown>)
-        : wrong(where, `is ${describe(input)}, not an address or an object with one`);
+        : invalidEndpoint(where, `is ${describeInput(input)}, not an address or an object with one`);
   for (const key of Object.keys(init)) {
     if (!knownKeys.has(key))
-      wrong(where, `has an unknown key ${shown(key)}; known are ${[...knownKeys].join(', ')}`);
+      invalidEndpoint(where, `has an unknown key ${quote(key)}; known are ${[...knownKeys].join(', ')}`);
   }
   if (init.address !== undefined && init.addresses !== undefined)
-    wrong(where, "has both 'address' and 'addresses'; give one of them");
+    invalidEndpoint(where, "has both 'address' and 'addresses'; give one of them");
   const list: unknown = init.addresses ?? (init.address === undefined ? undefined : [init.address]);
   if (!Array.isArray(list) || list.length === 0 || list.length > 16)
-    wrong(where, "needs 'address', or 'addresses' with 1 to 16 of them");
-  const parsed = Array.from(list as unknown[], (text) => addressOf(text, where));
+    invalidEndpoint(where, "needs 'address', or 'addresses' with 1 to 16 of them");
+  const parsed = Array.from(list as unknown[], (text) => parseEndpointAddress(text, where));
   const first = parsed[0] as Address;
   const id = init.id ?? first.text;
   if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id))
-    wrong(
+    invalidEndpoint(
       where,
-      `has the id ${describe(id)}, its first address unless given; it must be 1 to 128 printable ASCII characters without blanks`,
+      `has the id ${describeInput(id)}, its first address unless given; it must be 1 to 128 printable ASCII characters without blanks`,
     );
   const weight = init.weight === undefined ? 1 : init.weight;
   if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0)
-    wrong(where, `has the weight ${describe(weight)}; it must be a finite number ≥ 0`);
+    invalidEndpoint(where, `has the weight ${describeInput(weight)}; it must be a finite number ≥ 0`);
   const epoch = init.epoch ?? 0;
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0)
-    wrong(where, `has the epoch ${describe(epoch)}; it must be an integer ≥ 0`);
+    invalidEndpoint(where, `has the epoch ${describeInput(epoch)}; it must be an integer ≥ 0`);
   const state = init.state ?? 'up';
   if (state !== 'up' && state !== 'draining' && state !== 'suspect')
-    wrong(where, `has the state ${describe(state)}; 'up', 'draining' and 'suspect' are known`);
+    invalidEndpoint(where, `has the state ${describeInput(state)}; 'up', 'draining' and 'suspect' are known`);
   const { leaseMs } = init;
   if (leaseMs !== undefined && (typeof leaseMs !== 'number' || !(leaseMs > 0)))
-    wrong(where, `has the leaseMs ${describe(leaseMs)}; it must be a number of ms above 0`);
+    invalidEndpoint(where, `has the leaseMs ${describeInput(leaseMs)}; it must be a number of ms above 0`);
   if (init.load !== undefined) checkLoad(init.load, where);
   return Object.freeze({
     id: id,
@@ -125,53 +125,59 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     addresses: Object.freeze(parsed.map((address) => address.text)),
     // -0 becomes 0.
     weight: weight + 0,
-    host: label(init.host, 'host', where),
-    zone: label(init.zone, 'zone', where),
-    version: label(init.version, 'version', where),
+    host: checkLabel(init.host, 'host', where),
+    zone: checkLabel(init.zone, 'zone', where),
+    version: checkLabel(init.version, 'version', where),
     state: state,
-    attributes: attributesOf(init.attributes, where),
+    attributes: checkAttributes(init.attributes, where),
   });
 }
 
 function checkLoad(load: unknown, where: string): void {
-  const fault = faultOf(load);
-  if (fault !== undefined) wrong(where, `has a load that cannot be used: ${fault}`);
+  const fault = loadError(load);
+  if (fault !== undefined) invalidEndpoint(where, `has a load that cannot be used: ${fault}`);
   const { ageMs = 0 } = load as { readonly ageMs?: unknown };
   if (typeof ageMs !== 'number' || !(ageMs >= 0))
-    wrong(where, `has a load with the ageMs ${describe(ageMs)}; it must be a number of ms ≥ 0`);
+    invalidEndpoint(
+      where,
+      `has a load with the ageMs ${describeInput(ageMs)}; it must be a number of ms ≥ 0`,
+    );
 }
 
-function addressOf(text: unknown, where: string): Address {
+function parseEndpointAddress(text: unknown, where: string): Address {
   try {
     return parseAddress(text);
   } catch (error) {
-    throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} cannot be used: ${reasonOf(error)}`, {
+    throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} cannot be used: ${errorMessage(error)}`, {
       cause: error,
     });
   }
 }
 
-function label(value: unknown, key: string, where: string): string | undefined {
+function checkLabel(value: unknown, key: string, where: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '' || value.length > 253)
-    wrong(where, `has the ${key} ${describe(value)}; it must be a string of 1 to 253 characters`);
+    invalidEndpoint(
+      where,
+      `has the ${key} ${describeInput(value)}; it must be a string of 1 to 253 characters`,
+    );
   return value;
 }
 
-function attributesOf(value: unknown, where: string): Readonly<Record<string, string>> {
+function checkAttributes(value: unknown, where: string): Readonly<Record<string, string>> {
   if (value === undefined) return Object.freeze({});
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    wrong(where, `has attributes that are ${describe(value)}, not an object`);
+    invalidEndpoint(where, `has attributes that are ${describeInput(value)}, not an object`);
   const result = Object.create(null) as Record<string, string>;
   for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
     if (typeof text !== 'string')
-      wrong(where, `has the attribute ${shown(key)} that is ${describe(text)}, not a string`);
+      invalidEndpoint(where, `has the attribute ${quote(key)} that is ${describeInput(text)}, not a string`);
     result[key] = text;
   }
   return Object.freeze(result);
 }
 
-function describe(value: unknown): string {
+function describeInput(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   return typeof value === 'object'
@@ -179,10 +185,10 @@ function describe(value: unknown): string {
     : typeof value === 'number' || value === undefined
       ? String(value)
       : typeof value === 'string'
-        ? shown(value)
+        ? quote(value)
         : `a ${typeof value}`;
 }
 
-function wrong(where: string, what: string): never {
-  throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} ${what}`);
+function invalidEndpoint(where: string, problem: string): never {
+  throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} ${problem}`);
 }

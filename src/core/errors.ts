@@ -132,15 +132,15 @@ export function isClerkError(value: unknown): value is ClerkError {
 }
 
 /** The message of anything thrown, for sentences that quote it; never empty, and never throws. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return textOf(error);
+export function errorMessage(error: unknown): string {
+  if (!(error instanceof Error)) return stringify(error);
   if (error.message !== '') return error.message;
   if (error instanceof AggregateError && error.errors.length > 0)
-    return error.errors.map(reasonOf).join('; ');
+    return error.errors.map(errorMessage).join('; ');
   return error.name;
 }
 
-function textOf(thrown: unknown): string {
+function stringify(thrown: unknown): string {
   try {
     return String(thrown) || 'an empty text';
   } catch {

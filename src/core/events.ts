@@ -13,7 +13,7 @@ export interface ClerkEventMap {
     /** As the registry wrote it; empty when it wrote none. */
     readonly revision: string;
     /** How long the look-up took, in ms. */
-    readonly ms: number;
+    readonly durationMs: number;
   };
   /** The registry could not be asked; what it last said goes on being used. */
   stale: {
@@ -31,9 +31,9 @@ export interface ClerkEventMap {
     /** Instance id of the endpoint. */
     readonly endpoint: string;
     /** Why this one: the policy, or `failover`. */
-    readonly chosen: string;
+    readonly pickReason: string;
     /** Number of the attempt; the first is 1. */
-    readonly number: number;
+    readonly attempt: number;
   };
   /** An attempt ended. */
   attempt: {
@@ -78,7 +78,7 @@ export interface ClerkEventMap {
     /** Instance ids of what it brought up. */
     readonly endpoints: readonly string[];
     /** How long it took, in ms. */
-    readonly ms: number;
+    readonly durationMs: number;
   };
   /** An endpoint is suspected: hard evidence was seen against it here, or the registry marks it for all clerks. */
   suspect: {
@@ -95,9 +95,9 @@ export interface ClerkEventMap {
 export type ClerkEvent = keyof ClerkEventMap;
 
 /** Where the parts of a clerk report to. `wants` is cheap and asked before a payload is made. */
-export interface Reporter {
+export interface EventSink {
   /** Whether anybody would see it. */
-  wants(event: ClerkEvent): boolean;
+  hasListeners(event: ClerkEvent): boolean;
   /** Tells everybody; never throws. */
-  report<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;
+  emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;
 }

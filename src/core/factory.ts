@@ -1,5 +1,5 @@
 /** The port of starting: what can bring up a service that nobody is running. */
-import type { AddressText } from './address.js';
+import type { AddressString } from './address.js';
 import type { EndpointInit } from './endpoint.js';
 
 /** What a factory is told. */
@@ -11,7 +11,7 @@ export interface FactoryContext {
 }
 
 /** What a factory returns: where the service now listens. */
-export type Started = AddressText | URL | EndpointInit;
+export type StartedEndpoint = AddressString | URL | EndpointInit;
 
 /**
  * Starts a service. Called once for any number of concurrent callers; resolves when the service can be called, to its
@@ -21,4 +21,4 @@ export type Started = AddressText | URL | EndpointInit;
  */
 export type Factory = (
   context: FactoryContext,
-) => Promise<Started | readonly Started[]> | Started | readonly Started[];
+) => Promise<StartedEndpoint | readonly StartedEndpoint[]> | StartedEndpoint | readonly StartedEndpoint[];

@@ -3,11 +3,11 @@
  * each character of a name with each character of the glob at most once, whatever either looks like.
  */
 import { ClerkError } from './errors.js';
-import { pathFault, segmentFault, segmentsOf } from './name.js';
-import { shown } from './shown.js';
+import { pathError, segmentError, segmentsOf } from './name.js';
+import { quote } from './describe-value.js';
 
 /** Most wildcards in a glob; a `**` counts once. @see promises A6 */
-const mostWildcards = 8;
+const maxWildcards = 8;
 
 /** A glob that was checked. Immutable. */
 export interface Glob {
@@ -16,7 +16,7 @@ export interface Glob {
   /** Its segments, first to last. */
   readonly segments: readonly string[];
   /** Whether it has no wildcard, so that it fits the one name it spells. */
-  readonly isPlain: boolean;
+  readonly isExact: boolean;
 }
 
 /**
@@ -34,13 +34,13 @@ export interface Glob {
  * @see promises A6
  */
 export function parseGlob(text: unknown): Glob {
-  const fault = pathFault(text, globSegmentFault) ?? wildcardFault(text as string);
-  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${shown(text)} ${fault}`);
+  const fault = pathError(text, globSegmentError) ?? wildcardError(text as string);
+  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${quote(text)} ${fault}`);
   const glob = text as string;
   return Object.freeze({
     text: glob,
     segments: Object.freeze(segmentsOf(glob)),
-    isPlain: !glob.includes('*'),
+    isExact: !glob.includes('*'),
   });
 }
 
@@ -51,19 +51,19 @@ export function parseGlob(text: unknown): Glob {
  * @param name - an absolute name that was checked
  */
 export function matches(glob: Glob, name: string): boolean {
-  if (glob.isPlain) return glob.text === name;
+  if (glob.isExact) return glob.text === name;
   const { segments } = glob;
-  return fits(
+  return matchesSequence(
     segments.length,
     (i) => segments[i] === '**',
     segmentsOf(name),
-    (i, segment) => segmentFits(segments[i] ?? '', segment),
+    (i, segment) => segmentMatches(segments[i] ?? '', segment),
   );
 }
 
-function segmentFits(pattern: string, segment: string): boolean {
+function segmentMatches(pattern: string, segment: string): boolean {
   if (pattern === '*') return true;
-  return fits(
+  return matchesSequence(
     pattern.length,
     (i) => pattern.charCodeAt(i) === star,
     segment,
@@ -78,7 +78,7 @@ const star = 42;
  * not go on, the last wildcard takes one more; those before it never need to, since what stands between two wildcards
  * fits best as early as it can.
  */
-function fits<T>(
+function matchesSequence<T>(
   length: number,
   isWild: (at: number) => boolean,
   subject: ArrayLike<T>,
@@ -106,18 +106,18 @@ function fits<T>(
   return at === length;
 }
 
-function globSegmentFault(segment: string, index: number): string | undefined {
+function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**')) return "has '**' beside something else; let it be a segment of its own";
   // A star stands for something or for nothing; what is beside it must be possible in one of the two.
-  if (segmentFault(segment.replaceAll('*', ''), index) === undefined) return undefined;
-  return segmentFault(segment.replaceAll('*', 'a'), index);
+  if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
+  return segmentError(segment.replaceAll('*', 'a'), index);
 }
 
-function wildcardFault(text: string): string | undefined {
+function wildcardError(text: string): string | undefined {
   const count = segmentsOf(text).reduce(
     (sum, segment) => sum + (segment === '**' ? 1 : segment.split('*').length - 1),
     0,
   );
-  return count > mostWildcards ? `has ${count} wildcards; ${mostWildcards} is the most` : undefined;
+  return count > maxWildcards ? `has ${count} wildcards; ${maxWildcards} is the most` : undefined;
 }

@@ -1,5 +1,5 @@
 /** The port through which calls teach health. */
-import type { Reachable } from './candidate.js';
+import type { ConnectedCandidate } from './candidate.js';
 import type { Load } from './load-report.js';
 
 /**
@@ -13,22 +13,22 @@ export type Evidence = 'refused' | 'reset' | 'silence' | 'unreached' | 'status' 
 /** Learns from attempts. All methods are synchronous and cheap; none throws. */
 export interface Health {
   /** An attempt begins. */
-  began(candidate: Reachable): void;
+  attemptStarted(candidate: ConnectedCandidate): void;
   /** The head of a good answer arrived, `latencyMs` after the attempt began; undefined when that was not measured. */
-  answered(candidate: Reachable, latencyMs: number | undefined, now: number): void;
+  responseReceived(candidate: ConnectedCandidate, latencyMs: number | undefined, now: number): void;
   /** An attempt has not answered for this long and was not waited for: no failure, but a latency of so much at least. */
-  late(candidate: Reachable, ms: number, now: number): void;
+  hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number): void;
   /** The head of an answer, good or bad, said how loaded its endpoint is. Called after what the answer itself shows. */
-  reported(candidate: Reachable, load: Load, now: number): void;
+  loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
   /** The attempt failed. `beganAt`: when it began, to tell a silent endpoint from a slow answer. */
-  failed(candidate: Reachable, evidence: Evidence, beganAt: number, now: number): void;
+  attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /** The attempt is over, whatever became of it. Called once for every `began`. */
-  ended(candidate: Reachable): void;
+  attemptEnded(candidate: ConnectedCandidate): void;
   /**
    * Whether an attempt may dial this candidate now. An endpoint that refuses, or lets nobody in, gets one attempt at
    * a time, further and further apart. @see promises C4.1
    */
-  admits(candidate: Reachable, now: number): boolean;
+  canDial(candidate: ConnectedCandidate, now: number): boolean;
   /** When `admits` will say yes again, on the clock's scale. */
-  restsUntil(candidate: Reachable): number;
+  nextDialAt(candidate: ConnectedCandidate): number;
 }

@@ -33,32 +33,32 @@ export interface AgedLoad extends Load {
 }
 
 /** More is nonsense: a hundred times what it can do. */
-const mostUtilization = 100;
-const mostPerSecond = 1e9;
+const maxUtilization = 100;
+const maxPerSecond = 1e9;
 
 /** Whether it is a utilization that can be believed. */
 export function isUtilization(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= mostUtilization;
+  return typeof value === 'number' && value >= 0 && value <= maxUtilization;
 }
 
 /** Whether it is a rate that can be believed. */
 export function isRate(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= mostPerSecond;
+  return typeof value === 'number' && value >= 0 && value <= maxPerSecond;
 }
 
 /** What is wrong with a load, in words, or undefined. @see LoadInit */
-export function faultOf(value: unknown): string | undefined {
+export function loadError(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return 'a load is an object such as { utilization: 0.4 }';
   const { utilization, callsPerSecond = 0, errorsPerSecond = 0 } = value as Partial<Record<string, unknown>>;
   if (!isUtilization(utilization))
-    return `utilization is ${said(utilization)}; it must be a number from 0 (idle) over 1 (full) to ${String(mostUtilization)}`;
+    return `utilization is ${describeInput(utilization)}; it must be a number from 0 (idle) over 1 (full) to ${String(maxUtilization)}`;
   for (const [key, rate] of Object.entries({ callsPerSecond, errorsPerSecond }))
-    if (!isRate(rate)) return `${key} is ${said(rate)}; it must be a number from 0 to 10^9`;
+    if (!isRate(rate)) return `${key} is ${describeInput(rate)}; it must be a number from 0 to 10^9`;
   return undefined;
 }
 
-function said(value: unknown): string {
+function describeInput(value: unknown): string {
   return typeof value === 'number' || value === undefined || value === null
     ? String(value)
     : `a ${typeof value}`;

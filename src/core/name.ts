@@ -3,14 +3,14 @@
  * repaired, so one service has exactly one spelling. Checking takes time in proportion to the length.
  */
 import { ClerkError } from './errors.js';
-import { shown } from './shown.js';
+import { quote } from './describe-value.js';
 
 /** Most bytes of a name. As a host (`orders.shop.clerk`) it is 5 longer, which DNS's 253 just admit. @see promises C8.2 */
-const mostBytes = 247;
+const maxBytes = 247;
 /** Most segments of a name. */
-const mostSegments = 16;
+const maxSegments = 16;
 /** Most characters of a segment, as of a label in DNS. */
-const mostCharacters = 63;
+const maxSegmentLength = 63;
 
 /**
  * Checks an absolute name: 1–16 segments behind one `/` each, 247 bytes at most. A segment is 1–63 of `a–z`, `0–9` and
@@ -24,8 +24,8 @@ const mostCharacters = 63;
  * @see GNS G1; promises A1, A2, C8.2
  */
 export function parseName(text: unknown, what = 'Name'): string {
-  const fault = pathFault(text, segmentFault);
-  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `${what} ${shown(text)} ${fault}`);
+  const fault = pathError(text, segmentError);
+  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `${what} ${quote(text)} ${fault}`);
   return text as string;
 }
 
@@ -44,7 +44,7 @@ export function absoluteName(text: unknown, root: string): string {
 
 /** Whether a text is an absolute name, by the rules of {@link parseName}. */
 export function isName(text: unknown): boolean {
-  return pathFault(text, segmentFault) === undefined;
+  return pathError(text, segmentError) === undefined;
 }
 
 /**
@@ -58,41 +58,41 @@ export function segmentsOf(name: string): readonly string[] {
 
 /** Whether a text can be any segment of a name; a directory identifier, which can only be the first, cannot. */
 export function isSegment(text: string): boolean {
-  return segmentFault(text, 1) === undefined;
+  return segmentError(text, 1) === undefined;
 }
 
 /** What is wrong with a segment, or undefined. `index` counts from 0. */
-export type SegmentFault = (segment: string, index: number) => string | undefined;
+export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
 /**
  * What is wrong with a path of segments, or undefined: its frame here, the segments by the rule given. For names and
  * for globs, which differ in their segments only.
  */
-export function pathFault(text: unknown, faultOf: SegmentFault): string | undefined {
+export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "is not a string; write one such as '/shop/orders'";
   if (text === '') return "is empty; write one such as '/shop/orders'";
   if (!text.startsWith('/')) return "does not begin with '/'; write it in full";
-  if (text.length > mostBytes) return `is ${text.length} characters long; ${mostBytes} is the most`;
+  if (text.length > maxBytes) return `is ${text.length} characters long; ${maxBytes} is the most`;
   if (text === '/') return "has no segment; write one such as '/shop/orders'";
   if (text.endsWith('/')) return "ends with '/'; leave that off";
   const segments = segmentsOf(text);
-  if (segments.length > mostSegments) return `has ${segments.length} segments; ${mostSegments} is the most`;
+  if (segments.length > maxSegments) return `has ${segments.length} segments; ${maxSegments} is the most`;
   for (const [index, segment] of segments.entries()) {
-    const fault = faultOf(segment, index);
-    if (fault !== undefined) return `fails at segment ${index + 1}: ${shown(segment)} ${fault}`;
+    const fault = checkSegment(segment, index);
+    if (fault !== undefined) return `fails at segment ${index + 1}: ${quote(segment)} ${fault}`;
   }
   return undefined;
 }
 
 /** What is wrong with a segment of a name, or undefined. */
-export function segmentFault(segment: string, index: number): string | undefined {
+export function segmentError(segment: string, index: number): string | undefined {
   if (segment === '') return "is empty; write one '/' between segments";
   if (segment === '.' || segment === '..')
     return 'would be a step in a file system; names have none, write the name in full';
-  if (index === 0 && segment.startsWith('#')) return directoryFault(segment.slice(1));
-  if (segment.length > mostCharacters)
-    return `is ${segment.length} characters long; ${mostCharacters} is the most`;
-  const fault = characterFault(segment);
+  if (index === 0 && segment.startsWith('#')) return directoryIdError(segment.slice(1));
+  if (segment.length > maxSegmentLength)
+    return `is ${segment.length} characters long; ${maxSegmentLength} is the most`;
+  const fault = characterError(segment);
   if (fault !== undefined) return fault;
   if (segment.startsWith('-') || segment.endsWith('-'))
     return "begins or ends with '-'; let it begin and end with a letter or digit";
@@ -102,20 +102,20 @@ export function segmentFault(segment: string, index: number): string | undefined
 }
 
 /** What is wrong with a directory identifier behind its `#`, or undefined. */
-function directoryFault(id: string): string | undefined {
+function directoryIdError(id: string): string | undefined {
   if (id === '' || id.length > 32)
     return `is a directory identifier with ${id.length} characters behind '#'; 1 to 32 can be there`;
-  return characterFault(id);
+  return characterError(id);
 }
 
 /** What is wrong with the characters of a segment: the first one that no name can have. */
-function characterFault(text: string): string | undefined {
+function characterError(text: string): string | undefined {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 45) continue;
     if (code >= 65 && code <= 90) return `has the capital '${text.charAt(i)}'; write small letters`;
     if (code === 35) return "has a '#', which only the first segment can begin with";
-    return `has the character ${shown(String.fromCodePoint(text.codePointAt(i) ?? code))}; only a–z, 0–9 and '-' can be in a name`;
+    return `has the character ${quote(String.fromCodePoint(text.codePointAt(i) ?? code))}; only a–z, 0–9 and '-' can be in a name`;
   }
   return undefined;
 }

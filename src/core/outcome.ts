@@ -20,13 +20,13 @@ export type Verdict = 'success' | 'failure' | 'ignored';
 /** The immutable record of one attempt. */
 export interface Outcome {
   /** Number of the attempt within its call; the first is 1. */
-  readonly number: number;
+  readonly attempt: number;
   /** Instance id of the endpoint. */
   readonly endpoint: string;
   /** The address that was used. */
   readonly address: string;
   /** Why this endpoint: the policy's word, `failover`, or `only` when nothing else was left. */
-  readonly chosen: string;
+  readonly pickReason: string;
   /** How far it got. */
   readonly stage: Stage;
   /** What health made of it. */
@@ -34,7 +34,7 @@ export interface Outcome {
   /** Code of the failure, or the status, or `ok`. */
   readonly code: string;
   /** From the start of the attempt to its end, or to the answer's head, in ms. */
-  readonly ms: number;
+  readonly durationMs: number;
   /** The failure itself, when there was one. */
   readonly error?: unknown;
 }

@@ -18,7 +18,7 @@ export interface PickContext {
 export type Picker = (context: PickContext) => Candidate | undefined;
 
 /** Where this clerk stands, for policies that prefer what is near. */
-export interface Standpoint {
+export interface Locality {
   /** This clerk's host. */
   readonly host: string;
   /** This clerk's zone, when it was told. */
@@ -26,19 +26,19 @@ export interface Standpoint {
 }
 
 /** What a policy is prepared with. */
-export interface Roster {
+export interface PickerInput {
   /** Those that may be chosen: open, with a positive weight where any has one. In a stable order. */
   readonly candidates: readonly Candidate[];
   /** All of the service that fit the version, the closed ones too: the whole against which a part is short. */
   readonly all: readonly Candidate[];
   /** Where this clerk stands. */
-  readonly standpoint: Standpoint;
+  readonly locality: Locality;
   /**
    * Where the fleet is large: those of the candidates that this clerk uses, in the same order. For policies to which a
    * part is as good as the whole; one that goes by key or by order leaves it alone and sees everybody. Absent where
    * the fleet is not large. Called while preparing only.
    */
-  readonly part?: (candidates: readonly Candidate[]) => readonly Candidate[];
+  readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
@@ -50,11 +50,11 @@ export interface Policy {
   /** How outcomes and `explain` call it. */
   readonly name: string;
   /** Whether two endpoints are asked at once and the first to answer wins, for calls that may be repeated. Default false. */
-  readonly races?: boolean;
+  readonly hedges?: boolean;
   /** What the policy has to say of a candidate as things stand, in a few words for `explain`; undefined: nothing. */
-  readonly standing?: (candidate: Candidate) => string | undefined;
+  readonly describe?: (candidate: Candidate) => string | undefined;
   /** Makes the picker for one roster. */
-  prepare(roster: Roster): Picker;
+  prepare(input: PickerInput): Picker;
 }
 
 /**
@@ -67,7 +67,7 @@ export type PolicyFunction = (
 ) => Candidate | undefined;
 
 /** The rules that have a word of their own. */
-export type PolicyWord =
+export type PolicyName =
   | 'local-first'
   | 'random'
   | 'round-robin'

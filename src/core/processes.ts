@@ -5,21 +5,21 @@
  */
 
 /** What is to be started, and with what. Nothing else of the starting process reaches the program. */
-export interface ProcessOrder {
+export interface SpawnOptions {
   /** Absolute path of the program. No shell sees it or its arguments. */
   readonly file: string;
   /** What the program is told it was called as. */
-  readonly calledAs: string;
+  readonly argv0: string;
   readonly args: readonly string[];
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   /** Whom it runs as; left out, as who starts it. */
-  readonly account?: { readonly uid: number; readonly gid: number };
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Comes on its standard input, and then the end of it. */
-  readonly input: string;
+  readonly stdin: string;
   /** File for standard output and standard error, begun anew, for its owner alone; undefined: both are thrown away. */
-  readonly log: string | undefined;
+  readonly logFile: string | undefined;
 }
 
 /** How a program ended; both are null where nobody can tell. */
@@ -36,11 +36,11 @@ export interface SpawnedProcess {
   /** Resolves when it has ended, whatever its children do. Never rejects. */
   readonly exited: Promise<ProcessExit>;
   /** The last 4,096 bytes of its log, or less; never rejects. */
-  lastWords(): Promise<string>;
+  logTail(): Promise<string>;
 }
 
 /** The ways to tell a program to end. */
-export type EndSignal = 'SIGTERM' | 'SIGKILL';
+export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
  * Programs of this host. A *mark* is an entry of a program's environment, `NAME=value`, which whatever it starts
@@ -49,18 +49,18 @@ export type EndSignal = 'SIGTERM' | 'SIGKILL';
  */
 export interface Processes {
   /** Rejects when the program cannot be started, saying why. */
-  spawn(order: ProcessOrder): Promise<SpawnedProcess>;
+  spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /**
    * What no other process of this host has, had or will have, for a process that lives; undefined when there is none
    * with this id, or where this host cannot tell.
    */
   identityOf(pid: number): string | undefined;
   /** The process with this mark that leads its process group. */
-  find(mark: string): Promise<number | undefined>;
+  findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether a member of the group, or anybody with the mark, lives. */
-  isAlive(group: number | undefined, mark: string): Promise<boolean>;
+  isAlive(group: number | undefined, envMarker: string): Promise<boolean>;
   /** Tells all members of the group at once, then everybody else with the mark. Whoever is gone is no error. */
-  signal(group: number | undefined, mark: string, signal: EndSignal): Promise<void>;
+  signal(group: number | undefined, envMarker: string, signal: TerminationSignal): Promise<void>;
   /** A variable of the environment of this process. */
-  environment(name: string): string | undefined;
+  env(name: string): string | undefined;
 }

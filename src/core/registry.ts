@@ -1,10 +1,10 @@
 /**
  * The port that a registry implements, one of your own in thirty lines or the bundled one.
  */
-import type { AddressText } from './address.js';
+import type { AddressString } from './address.js';
 import type { Clock } from './clock.js';
 import type { EndpointInit } from './endpoint.js';
-import type { Started } from './factory.js';
+import type { StartedEndpoint } from './factory.js';
 
 /** What travels with a question to a registry. */
 export interface ResolveContext {
@@ -17,13 +17,13 @@ export interface ResolveContext {
 }
 
 /** A name that a look-up passed on its way, and for how long that arc is promised. @see GNS G4 */
-export interface Arc {
+export interface ResolutionStep {
   /** The name at this step. */
   readonly name: string;
   /** What was found there. */
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
   /** How long it is promised to stay as it is, in ms, from when the question was sent. */
-  readonly promiseMs: number;
+  readonly guaranteedMs: number;
 }
 
 /** The service exists. Its endpoints are the complete set, which may be empty. */
@@ -31,14 +31,14 @@ export interface BoundResolution {
   /** Says so. */
   readonly kind: 'bound';
   /** All of them, every time; never a difference. */
-  readonly endpoints: readonly (AddressText | URL | EndpointInit)[];
+  readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
   /**
    * For how long the answer may be used without asking again, in ms; ≥ 0, `Infinity` allowed. Default 5,000.
    * Counted from when the question was sent.
    */
   readonly ttlMs?: number;
   /** For how long the registry promises that the answer stays true, in ms. The shorter of the two counts. @see GNS G4 */
-  readonly promiseMs?: number;
+  readonly guaranteedMs?: number;
   /** Grows with every change. An answer with a smaller one than the last seen is not believed. */
   readonly revision?: string;
   /** Changes when the registry has lost its memory; revisions are compared only within one. */
@@ -53,14 +53,14 @@ export interface BoundResolution {
    */
   readonly timeoutMs?: number;
   /** The arcs followed. Default: the name itself. */
-  readonly trail?: readonly Arc[];
+  readonly path?: readonly ResolutionStep[];
   /** Whether the registry can have it started when nobody runs it: see {@link Registry.start}. Default false. */
   readonly startable?: boolean;
   /**
    * Instance ids of endpoints that somebody cannot reach: the registry asks all who call them how they fare, which a
    * clerk says by {@link Registry.report}. A doubt changes nothing else. Default: none.
    */
-  readonly doubted?: readonly string[];
+  readonly healthQueried?: readonly string[];
 }
 
 /** The name stands for another name. @see GNS G2 */
@@ -72,7 +72,7 @@ export interface LinkResolution {
   /** As in {@link BoundResolution}. Default 5,000. */
   readonly ttlMs?: number;
   /** As in {@link BoundResolution}. */
-  readonly promiseMs?: number;
+  readonly guaranteedMs?: number;
 }
 
 /** There is no such name: an answer, not a failure. */
@@ -113,7 +113,7 @@ export interface SearchEntry {
 }
 
 /** What a clerk has to say of one endpoint. */
-export interface Opinion {
+export interface EndpointReport {
   /** The service, behind all links. */
   readonly name: string;
   /** Instance id. */
@@ -125,11 +125,11 @@ export interface Opinion {
 }
 
 /** What one clerk has to say at one moment. */
-export interface Report {
+export interface HealthReport {
   /** Random, and the same for as long as the clerk lives: several reports of one clerk count once. */
   readonly clerk: string;
   /** 1 to 100 of them, each endpoint once. */
-  readonly opinions: readonly Opinion[];
+  readonly reports: readonly EndpointReport[];
 }
 
 /** Everything below a glob at one moment, complete. */
@@ -176,7 +176,7 @@ export interface Registry {
    *
    * @see promises C6.1
    */
-  start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly Started[]>;
+  start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
    * Hears whom this clerk cannot reach, and whom it can reach of those that are doubted or marked. Called behind the
    * calls and never on one's path, at most once a second and not while an earlier report is under way; an opinion is
@@ -185,7 +185,7 @@ export interface Registry {
    *
    * @see "A Distributed Systems Architecture for the 1990's" B8
    */
-  report?(report: Report, context: { readonly signal: AbortSignal }): Promise<void> | void;
+  report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */
   close?(): Promise<void> | void;
 }

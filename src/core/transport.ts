@@ -10,7 +10,7 @@ import type { Endpoint } from './endpoint.js';
 export type RequestBody = unknown;
 
 /** One request, shaped like undici's dispatch options; a transport reads it and never writes to it. */
-export interface WireRequest {
+export interface TransportRequest {
   /** Where in the endpoint, beginning with `/` (or `*`, with OPTIONS). */
   readonly path: string;
   /** Upper case. */
@@ -26,17 +26,17 @@ export interface WireRequest {
  * `onHeaders`, any number of `onData`, then `onComplete`; or `onError` at any point, as the last call.
  * `onError` without an `onConnect` before it means that nothing was ever handed to a connection.
  */
-export interface WireHandler {
+export interface RequestHandler {
   /**
    * Whether `onError` was called, if the handler keeps count of that: so a transport sees at no cost that what it hands
    * requests on to has refused one.
    */
-  readonly failed?: boolean;
+  readonly hasFailed?: boolean;
   /**
    * A request that had to wait for a connection has its turn: returns it as it is to be sent now. What it says of the
    * time that is left would else be what was left before the wait.
    */
-  onTurn?(request: WireRequest): WireRequest;
+  onDequeue?(request: TransportRequest): TransportRequest;
   /**
    * The request is about to be written to a connected, authenticated connection: from here on it may have run.
    * If this throws, nothing is written, the connection stays as it was, and `onError` follows.
@@ -69,32 +69,32 @@ export interface Channel {
   /**
    * Sends one request. Never throws: whatever goes wrong arrives at `handler.onError`, perhaps synchronously.
    *
-   * @param cautious - use only a connection that is fresh or was idle for less than a second (promises C3.3)
+   * @param freshOnly - use only a connection that is fresh or was idle for less than a second (promises C3.3)
    */
-  dispatch(request: WireRequest, handler: WireHandler, cautious: boolean): void;
+  dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
    * Lets a request go that was given up before its `onConnect`: if it still waits for a connection it is not sent, its
    * handler hears nothing more, and its body is held no longer. Without this method it waits until its `onConnect` throws.
    */
-  leave?(handler: WireHandler): void;
+  cancelQueued?(handler: RequestHandler): void;
   /** Resolves when a connection stands, without sending a byte of a request on it; rejects when none can be made. */
   connect(): Promise<void>;
   /**
    * Asks the endpoint for a sign of life on a connection of its own. Resolves when it gave one; rejects when it
    * did not within `limitMs` or cannot be reached. Never keeps the process alive.
    */
-  probe(limitMs: number): Promise<void>;
+  probe(timeoutMs: number): Promise<void>;
   /**
    * Whether an error proves that the peer did not process the request although it was sent: HTTP/2's REFUSED_STREAM.
    * Without this method nothing proves it.
    * @see promises C3.4
    */
-  withdrew?(error: Error): boolean;
+  wasNotProcessed?(error: Error): boolean;
   /**
    * Drops what stands: connections with a request on them end with it, all others now, later requests get new ones.
    * Called when the endpoint has gone silent, since its connections cannot be trusted any more.
    */
-  renew(): void;
+  resetConnections(): void;
   /**
    * Moves on to the endpoint's next usable address.
    *

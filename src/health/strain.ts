@@ -7,7 +7,7 @@
  */
 
 /** Above this more is not heavier: 1.25 and 16. */
-const mostUtilization = 1.25;
+const maxUtilization = 1.25;
 
 /**
  * The factor: 1 + 4 u⁶, with u the utilization up to 1.25. A service with room is faster or slower for many reasons, and
@@ -17,8 +17,8 @@ const mostUtilization = 1.25;
  *
  * @see M/M/1: time in system ∝ 1 / (1 − u), which has no value where a service is overloaded
  */
-export function strainOf(utilization: number): number {
-  const u = Math.min(utilization, mostUtilization);
+export function utilizationPenalty(utilization: number): number {
+  const u = Math.min(utilization, maxUtilization);
   const cube = u * u * u;
   return 1 + 4 * cube * cube;
 }

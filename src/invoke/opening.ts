@@ -1,36 +1,36 @@
 /** The beginning of an HTTP call of which nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
-import type { Trip } from './trip.js';
-import type { Troubled } from './troubled.js';
+import type { RetryState } from './retry-state.js';
+import type { FailoverHost } from './http-call-port.js';
 
 /** Begins; whatever goes wrong ends the call. */
-export function open(call: Troubled, trip: Trip): void {
-  call.site.wheel.set(call, call.deadlineAt);
-  call.scope.runInAsyncScope(() => void prepare(call, trip));
+export function resolveThenSend(call: FailoverHost, state: RetryState): void {
+  call.context.wheel.set(call, call.deadlineAt);
+  call.asyncContext.runInAsyncScope(() => void resolveAndPick(call, state));
 }
 
-async function prepare(call: Troubled, trip: Trip): Promise<void> {
-  const { site, wish } = call;
+async function resolveAndPick(call: FailoverHost, state: RetryState): Promise<void> {
+  const { context, constraints } = call;
   try {
     for (;;) {
-      await site.prepare(wish, () => reckon(call, trip));
-      const now = site.clock.now();
-      if (!call.settled && trip.isTooLate(now)) call.settle(trip.late());
+      await context.prepare(constraints, () => updateDeadline(call, state));
+      const now = context.clock.now();
+      if (!call.settled && state.isTooLate(now)) call.fail(state.deadlineError());
       if (call.settled) return;
-      const candidate = site.chooseNow(now, wish);
+      const candidate = context.pick(now, constraints);
       if (candidate === undefined) continue;
-      site.budget.deposit(now);
-      call.send(candidate, site.policyName, now, false);
+      context.budget.deposit(now);
+      call.send(candidate, context.policyName, now, false);
       return;
     }
   } catch (error) {
-    call.settle(error as Error);
+    call.fail(error as Error);
   }
 }
 
 /** The service's record is known now, and may say how long the call has. */
-function reckon(call: Troubled, trip: Trip): void {
+function updateDeadline(call: FailoverHost, state: RetryState): void {
   if (call.settled) return;
-  call.reckon();
-  trip.options.deadlineAt = call.deadlineAt;
-  call.site.wheel.set(call, call.deadlineAt);
+  call.updateDeadline();
+  state.options.deadlineAt = call.deadlineAt;
+  call.context.wheel.set(call, call.deadlineAt);
 }

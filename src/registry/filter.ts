@@ -2,7 +2,7 @@
 import type { EndpointInit } from '../core/endpoint.js';
 
 /** Whether an endpoint's zone, host, version, id or attributes equal all of a filter's. @see Naming N7 */
-export function fitsFilter(endpoint: EndpointInit, filter: Readonly<Record<string, string>>): boolean {
+export function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, string>>): boolean {
   return Object.entries(filter).every(([key, value]) => {
     const own =
       key === 'zone' || key === 'host' || key === 'version' || key === 'id'

@@ -7,9 +7,18 @@
  */
 import { ClerkError } from '../core/errors.js';
 import type { Registry, Resolution } from '../core/registry.js';
-import { InOrder } from './in-order.js';
-import { absentMs, closeAll, lifeOf, ofAll, partsOf, reportAll, sorted, watchAll } from './several.js';
-import type { StaticAddresses } from './static.js';
+import { OrderedLookup } from './ordered-lookup.js';
+import {
+  defaultAbsentTtlMs,
+  closeAll,
+  ttlOf,
+  fromAll,
+  toRegistries,
+  forwardReports,
+  sortByName,
+  mergedWatch,
+} from './composite.js';
+import type { StaticAddresses } from './static-registry.js';
 
 /**
  * Puts registries in an order of precedence.
@@ -21,20 +30,20 @@ import type { StaticAddresses } from './static.js';
  * @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`
  */
 export function firstOf(...registries: readonly (Registry | StaticAddresses)[]): Registry {
-  const parts = partsOf(registries, 'firstOf()');
-  const order = new InOrder(parts);
-  const lists = ofAll(parts, (part) => part.list?.bind(part));
-  const searches = ofAll(parts, (part) => part.search?.bind(part));
+  const parts = toRegistries(registries, 'firstOf()');
+  const order = new OrderedLookup(parts);
+  const lists = fromAll(parts, (part) => part.list?.bind(part));
+  const searches = fromAll(parts, (part) => part.search?.bind(part));
   return {
     async resolve(name, context) {
-      const { resolution, passed } = await order.resolve(name, context);
-      if (resolution.kind !== 'absent') return inFront(resolution, passed);
-      return { kind: 'absent', ttlMs: Math.min(...passed.map(believedMs)) };
+      const { resolution, earlier } = await order.resolve(name, context);
+      if (resolution.kind !== 'absent') return withEarlierTtls(resolution, earlier);
+      return { kind: 'absent', ttlMs: Math.min(...earlier.map(earlierTtlMs)) };
     },
     ...(lists && {
       async list(glob, context) {
         const found = await Promise.all(lists.map((list) => list(glob, context)));
-        return firsts(found);
+        return firstByName(found);
       },
     }),
     ...(lists &&
@@ -45,51 +54,51 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
             Promise.all(lists.slice(0, -1).map((list) => list(glob, context))),
           ]);
           const hides = known.map((entries) => new Set(entries.map(({ name }) => name)));
-          return firsts(
+          return firstByName(
             found.map((entries, i) =>
               entries.filter(({ name }) => !hides.slice(0, i).some((names) => names.has(name))),
             ),
           );
         },
       }),
-    ...watchAll(parts, (_name, found) => {
+    ...mergedWatch(parts, (_name, found) => {
       const index = found.findIndex((resolution) => resolution !== undefined);
-      return inFront(found[index] as Resolution, found.slice(0, index));
+      return withEarlierTtls(found[index] as Resolution, found.slice(0, index));
     }),
     ...(parts.some((part) => part.start !== undefined) && {
       async start(name, context) {
-        const { resolution, passed } = await order.resolve(name, { ...context, suspects: new Set() });
-        const part = parts[passed.length];
+        const { resolution, earlier } = await order.resolve(name, { ...context, suspects: new Set() });
+        const part = parts[earlier.length];
         if (resolution.kind === 'bound' && resolution.startable === true && part?.start)
           return part.start(name, context);
         throw new ClerkError('START_FAILED', `The registry that knows ${name} does not start it any more`);
       },
     }),
-    ...reportAll(parts),
+    ...forwardReports(parts),
     close: () => closeAll(parts),
   };
 }
 
 /** The answer of one part, given that those in `passed`, before it, do not know the name or cannot tell. */
-function inFront(resolution: Resolution, passed: readonly (Resolution | undefined)[]): Resolution {
+function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
-    passed.length === 0
+    earlier.length === 0
       ? resolution
-      : { ...resolution, ttlMs: Math.min(lifeOf(resolution), ...passed.map(believedMs)) };
+      : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
   // Revisions of different registries must not be compared.
-  return { ...limited, incarnation: `${passed.length}:${limited.incarnation ?? ''}` };
+  return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
-function believedMs(passed: Resolution | undefined): number {
-  return passed === undefined ? absentMs : lifeOf(passed);
+function earlierTtlMs(resolution: Resolution | undefined): number {
+  return resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution);
 }
 
 /** Every name once, in the words of the first that has it. */
-function firsts<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
+function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
   // Of entries with one key a Map keeps the last.
   const byName = new Map(
     found.toReversed().flatMap((entries) => entries.map((entry) => [entry.name, entry] as const)),
   );
-  return sorted(byName.values());
+  return sortByName(byName.values());
 }

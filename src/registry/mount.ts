@@ -8,8 +8,8 @@
 import { matches, parseGlob } from '../core/glob.js';
 import { isName, parseName } from '../core/name.js';
 import type { Registry, Resolution } from '../core/registry.js';
-import { ask, asMap } from './several.js';
-import { asRegistry, type StaticAddresses } from './static.js';
+import { resolveFrom, toMap } from './composite.js';
+import { toRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
  * Mounts a registry. Names outside the prefix are absent, and so is the prefix itself; `firstOf(mount('/k8s', k), rest)`
@@ -22,13 +22,13 @@ import { asRegistry, type StaticAddresses } from './static.js';
  */
 export function mount(prefix: string, registry: Registry | StaticAddresses): Registry {
   parseName(prefix, 'Prefix of a mount');
-  const inner = asRegistry(registry);
-  const outward = (name: string): string => `${prefix}${name}`;
+  const inner = toRegistry(registry);
+  const toOuterName = (name: string): string => `${prefix}${name}`;
   /** What the mounted registry gave for `inwardGlob(prefix, glob)`, cut down to the glob and translated. */
-  const fitting = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
+  const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
-      .map((entry) => ({ ...entry, name: outward(entry.name) }))
+      .map((entry) => ({ ...entry, name: toOuterName(entry.name) }))
       .filter(({ name }) => isName(name) && matches(pattern, name));
   };
   const list = inner.list?.bind(inner);
@@ -39,35 +39,38 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   return {
     async resolve(name, context) {
       if (!name.startsWith(`${prefix}/`)) return { kind: 'absent', ttlMs: Infinity };
-      return translated(await ask(inner, name.slice(prefix.length), context), outward);
+      return translateNames(await resolveFrom(inner, name.slice(prefix.length), context), toOuterName);
     },
     ...(list && {
       async list(glob, context) {
-        const inside = inwardGlob(prefix, glob);
+        const inside = toInnerGlob(prefix, glob);
         const entries = inside === undefined ? [] : await list(inside, context);
-        return fitting(glob, entries).map(({ target, ...entry }) => ({
+        return toOuterEntries(glob, entries).map(({ target, ...entry }) => ({
           ...entry,
-          ...(target !== undefined && { target: outward(target) }),
+          ...(target !== undefined && { target: toOuterName(target) }),
         }));
       },
     }),
     ...(search && {
       async search(glob, filter, context) {
-        const inside = inwardGlob(prefix, glob);
-        return inside === undefined ? [] : fitting(glob, await search(inside, filter, context));
+        const inside = toInnerGlob(prefix, glob);
+        return inside === undefined ? [] : toOuterEntries(glob, await search(inside, filter, context));
       },
     }),
     ...(watch && {
       watch(glob, onSnapshot, onError) {
-        const inside = inwardGlob(prefix, glob);
-        if (inside === undefined) return nothingToWatch(onSnapshot);
+        const inside = toInnerGlob(prefix, glob);
+        if (inside === undefined) return emptyWatch(onSnapshot);
         return watch(
           inside,
           (snapshot) => {
-            const entries = [...asMap(snapshot)].map(([name, resolution]) => ({ name, resolution }));
+            const entries = [...toMap(snapshot)].map(([name, resolution]) => ({ name, resolution }));
             onSnapshot(
               new Map(
-                fitting(glob, entries).map(({ name, resolution }) => [name, translated(resolution, outward)]),
+                toOuterEntries(glob, entries).map(({ name, resolution }) => [
+                  name,
+                  translateNames(resolution, toOuterName),
+                ]),
               ),
             );
           },
@@ -79,25 +82,25 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
       start: (name, context) => start(name.slice(prefix.length), context),
     }),
     ...(report && {
-      report({ clerk, opinions }, context) {
-        const inside = opinions
+      report({ clerk, reports }, context) {
+        const inside = reports
           .filter(({ name }) => name.startsWith(`${prefix}/`))
           .map((opinion) => ({ ...opinion, name: opinion.name.slice(prefix.length) }));
-        return inside.length === 0 ? undefined : report({ clerk, opinions: inside }, context);
+        return inside.length === 0 ? undefined : report({ clerk, reports: inside }, context);
       },
     }),
     close: () => inner.close?.(),
   };
 }
 
-function translated(resolution: Resolution, outward: (name: string) => string): Resolution {
-  if (resolution.kind === 'link') return { ...resolution, target: outward(resolution.target) };
+function translateNames(resolution: Resolution, toOuterName: (name: string) => string): Resolution {
+  if (resolution.kind === 'link') return { ...resolution, target: toOuterName(resolution.target) };
   if (resolution.kind === 'absent') return resolution;
-  const { canonical, trail } = resolution;
+  const { canonical, path } = resolution;
   return {
     ...resolution,
-    ...(canonical !== undefined && { canonical: outward(canonical) }),
-    ...(trail !== undefined && { trail: trail.map((arc) => ({ ...arc, name: outward(arc.name) })) }),
+    ...(canonical !== undefined && { canonical: toOuterName(canonical) }),
+    ...(path !== undefined && { path: path.map((arc) => ({ ...arc, name: toOuterName(arc.name) })) }),
   };
 }
 
@@ -106,7 +109,7 @@ function translated(resolution: Resolution, outward: (name: string) => string): 
  * Where no single glob fits just that, because a `**` may end within the prefix or reach beyond it, everything is asked
  * for.
  */
-function inwardGlob(prefix: string, glob: string): string | undefined {
+function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);
   const found = new Set<string>();
   for (let taken = 1; taken <= segments.length; taken++) {
@@ -120,7 +123,7 @@ function inwardGlob(prefix: string, glob: string): string | undefined {
 }
 
 /** A watch of what can never be: one empty snapshot. */
-function nothingToWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
+function emptyWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
   let stopped = false;
   queueMicrotask(() => {
     if (!stopped) onSnapshot(new Map());

@@ -3,10 +3,20 @@
  * the set would not be whole, so the failure of one is the failure of all, and the clerk goes on with what it last knew.
  */
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
-import { ClerkError, reasonOf } from '../core/errors.js';
+import { ClerkError, errorMessage } from '../core/errors.js';
 import type { BoundResolution, ListEntry, Registry, Resolution, SearchEntry } from '../core/registry.js';
-import { absentMs, ask, closeAll, lifeOf, ofAll, partsOf, reportAll, sorted, watchAll } from './several.js';
-import type { StaticAddresses } from './static.js';
+import {
+  defaultAbsentTtlMs,
+  resolveFrom,
+  closeAll,
+  ttlOf,
+  fromAll,
+  toRegistries,
+  forwardReports,
+  sortByName,
+  mergedWatch,
+} from './composite.js';
+import type { StaticAddresses } from './static-registry.js';
 
 /**
  * Merges registries. An instance that several of them name is taken where its epoch is highest, from the first of those;
@@ -20,12 +30,12 @@ import type { StaticAddresses } from './static.js';
  * @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`
  */
 export function union(...registries: readonly (Registry | StaticAddresses)[]): Registry {
-  const parts = partsOf(registries, 'union()');
-  const lists = ofAll(parts, (part) => part.list?.bind(part));
-  const searches = ofAll(parts, (part) => part.search?.bind(part));
+  const parts = toRegistries(registries, 'union()');
+  const lists = fromAll(parts, (part) => part.list?.bind(part));
+  const searches = fromAll(parts, (part) => part.search?.bind(part));
   return {
     async resolve(name, context) {
-      return merged(name, await Promise.all(parts.map((part) => ask(part, name, context))));
+      return mergeResolutions(name, await Promise.all(parts.map((part) => resolveFrom(part, name, context))));
     },
     ...(lists && {
       async list(glob, context) {
@@ -36,7 +46,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
-        return sorted(byName.values());
+        return sortByName(byName.values());
       },
     }),
     ...(searches && {
@@ -46,66 +56,66 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         for (const { name, endpoints } of found.flat())
           byName.set(name, {
             name,
-            endpoints: distinct(name, [...(byName.get(name)?.endpoints ?? []), ...endpoints]),
+            endpoints: newestInstances(name, [...(byName.get(name)?.endpoints ?? []), ...endpoints]),
           });
-        return sorted(byName.values());
+        return sortByName(byName.values());
       },
     }),
-    ...watchAll(parts, merged),
-    ...reportAll(parts),
+    ...mergedWatch(parts, mergeResolutions),
+    ...forwardReports(parts),
     close: () => closeAll(parts),
   };
 }
 
 /** One answer of those of all parts, undefined being absent. */
-function merged(name: string, found: readonly (Resolution | undefined)[]): Resolution {
+function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
-    ...found.map((resolution) => (resolution === undefined ? absentMs : lifeOf(resolution))),
+    ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),
   );
   const first = found.find((resolution) => resolution !== undefined && resolution.kind !== 'absent');
   if (first === undefined) return { kind: 'absent', ttlMs };
   if (first.kind !== 'bound') return { ...first, ttlMs };
   const bound = found.filter((resolution): resolution is BoundResolution => resolution?.kind === 'bound');
-  const endpoints = distinct(
+  const endpoints = newestInstances(
     name,
     bound.flatMap((resolution) => resolution.endpoints),
   );
   const policy = bound.find((resolution) => resolution.policy !== undefined)?.policy;
   const timeoutMs = bound.find((resolution) => resolution.timeoutMs !== undefined)?.timeoutMs;
-  const doubted = [...new Set(bound.flatMap((resolution) => resolution.doubted ?? []))];
-  const { canonical, trail } = first;
+  const doubted = [...new Set(bound.flatMap((resolution) => resolution.healthQueried ?? []))];
+  const { canonical, path } = first;
   return {
     kind: 'bound',
     endpoints,
     ttlMs,
     ...(policy !== undefined && { policy }),
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(doubted.length > 0 && { doubted }),
+    ...(doubted.length > 0 && { healthQueried: doubted }),
     ...(canonical !== undefined && { canonical }),
-    ...(trail !== undefined && { trail }),
+    ...(path !== undefined && { path }),
   };
 }
 
 /** Every instance once, where its epoch is highest. */
-function distinct<T extends BoundResolution['endpoints'][number]>(
+function newestInstances<T extends BoundResolution['endpoints'][number]>(
   name: string,
   endpoints: readonly T[],
 ): T[] {
   const byId = new Map<string, { readonly epoch: number; readonly endpoint: T }>();
   for (const endpoint of endpoints) {
-    const { id, epoch } = checked(name, endpoint);
+    const { id, epoch } = parseEndpoint(name, endpoint);
     if (epoch > (byId.get(id)?.epoch ?? -1)) byId.set(id, { epoch, endpoint });
   }
   return [...byId.values()].map(({ endpoint }) => endpoint);
 }
 
-function checked(name: string, endpoint: unknown): Endpoint {
+function parseEndpoint(name: string, endpoint: unknown): Endpoint {
   try {
     return toEndpoint(endpoint, name);
   } catch (error) {
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `A registry's answer for ${name} has an endpoint that cannot be used: ${reasonOf(error)}`,
+      `A registry's answer for ${name} has an endpoint that cannot be used: ${errorMessage(error)}`,
       { cause: error },
     );
   }

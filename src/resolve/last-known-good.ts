@@ -12,160 +12,162 @@
  *
  * @see promises C1.1, C1.4, C1.6
  */
-import { isFresh, type Answer, type Resolver } from '../core/answer.js';
-import { within, type Clock, type Timer } from '../core/clock.js';
-import { ClerkError, isClerkError, reasonOf } from '../core/errors.js';
-import type { Reporter } from '../core/events.js';
-import type { Retry } from '../core/retry.js';
-import { Incarnations } from './incarnations.js';
-import { recentlyUsed, type RecentlyUsed } from './lru.js';
+import { isFresh, type ResolvedService, type Resolver } from '../core/resolution-result.js';
+import { withTimeout, type Clock, type Timer } from '../core/clock.js';
+import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import type { EventSink } from '../core/events.js';
+import type { RetryLoop } from '../core/retry-loop.js';
+import { RegistryIncarnations } from './registry-incarnations.js';
+import { createLruMap, type LruMap } from './lru-cache.js';
 
 /** What keeping needs. */
 export interface LastKnownGoodOptions {
   readonly clock: Clock;
-  readonly reporter: Reporter;
-  readonly retry: Retry;
+  readonly reporter: EventSink;
+  readonly retry: RetryLoop;
   /** For how long after its time an answer goes on being used, in ms. */
   readonly maxStaleMs: number;
   /** An answer came in after a time of trouble. */
-  readonly onRecovered: (answer: Answer) => void;
+  readonly onRecovered: (answer: ResolvedService) => void;
   /** Something newer was said of a name. */
-  readonly onLearned?: (answer: Answer) => void;
+  readonly onNewer?: (answer: ResolvedService) => void;
   /** Whether a program holds a binding of that name: what is known of it is never pushed out. */
-  readonly isHeld: (name: string) => boolean;
+  readonly isBound: (name: string) => boolean;
 }
 
 /** How long a call waits for a registry that was well the last time, when there is an old answer to fall back to. */
-const patienceMs = 100;
+const maxLookupWaitMs = 100;
 /** For how long a stale answer is used before this is asked again. */
 const staleTtlMs = 1_000;
-const firstPauseMs = 200;
-const longestPauseMs = 5_000;
+const minBackoffMs = 200;
+const maxBackoffMs = 5_000;
 /** How long a registry in trouble goes on being asked for a name that nobody wants, in ms; longer than a stale answer is used. */
-const interestMs = 10_000;
+const retryWhileWantedMs = 10_000;
 /** Most names of each kind that are remembered. @see promises C8.3 */
-const mostNames = 10_000;
+const maxNames = 10_000;
 
 /** See the file's header. */
 export class LastKnownGood implements Resolver {
   readonly #inner: Resolver;
   readonly #options: LastKnownGoodOptions;
-  readonly #good: RecentlyUsed<Answer>;
+  readonly #lastGood: LruMap<ResolvedService>;
   /** What others have pushed out of there although it is held. */
-  readonly #held = new Map<string, Answer>();
+  readonly #evictedButBound = new Map<string, ResolvedService>();
   /** Names that were absent the last time; apart, so that however many are tried, none of the others is forgotten. */
-  readonly #absent = recentlyUsed<Answer>(mostNames, () => undefined);
+  readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
   /** Names that the registry could not answer the last time: they are asked for in the background. */
-  readonly #troubled = new Map<string, { error: ClerkError; wantedAt: number }>();
+  readonly #failing = new Map<string, { error: ClerkError; wantedAt: number }>();
   /** Who waits for the first answer of a name. */
-  readonly #waiting = new Map<string, Set<(answer: Answer) => void>>();
-  readonly #pauses = new Map<Timer, () => void>();
-  readonly #incarnations: Incarnations;
+  readonly #firstLookupWaiters = new Map<string, Set<(answer: ResolvedService) => void>>();
+  readonly #backoffTimers = new Map<Timer, () => void>();
+  readonly #incarnations: RegistryIncarnations;
   #stopped = false;
 
   constructor(inner: Resolver, options: LastKnownGoodOptions) {
     this.#inner = inner;
     this.#options = options;
-    this.#incarnations = new Incarnations(options.clock);
-    this.#good = recentlyUsed<Answer>(mostNames, (answer) => {
-      if (options.isHeld(answer.name)) this.#held.set(answer.name, answer);
+    this.#incarnations = new RegistryIncarnations(options.clock);
+    this.#lastGood = createLruMap<ResolvedService>(maxNames, (answer) => {
+      if (options.isBound(answer.name)) this.#evictedButBound.set(answer.name, answer);
     });
   }
 
-  async resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
-    const good = this.#usable(name);
-    if (good === undefined) return this.#first(name, context);
-    const trouble = this.#troubled.get(name);
-    if (trouble) {
-      trouble.wantedAt = this.#options.clock.now();
-      return this.#inPlace(good, trouble.error);
+  async resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
+    const good = this.#lastUsable(name);
+    if (good === undefined) return this.#resolveFirst(name, context);
+    const failing = this.#failing.get(name);
+    if (failing) {
+      failing.wantedAt = this.#options.clock.now();
+      return this.#fallback(good, failing.error);
     }
-    const flight = this.#ask(name, context);
+    const lookup = this.#lookup(name, context);
     const { clock } = this.#options;
     try {
-      return await within(
+      return await withTimeout(
         clock,
-        patienceMs,
-        flight,
+        maxLookupWaitMs,
+        lookup,
         () =>
           new ClerkError(
             'REGISTRY_UNREACHABLE',
-            `The registry did not answer for ${name} within ${String(patienceMs)} ms`,
+            `The registry did not answer for ${name} within ${String(maxLookupWaitMs)} ms`,
           ),
       );
     } catch (error) {
       const reason = isClerkError(error)
         ? error
-        : new ClerkError('REGISTRY_UNREACHABLE', reasonOf(error), { cause: error });
-      this.#pursue(name, reason, flight);
-      const known = this.#usable(name);
+        : new ClerkError('REGISTRY_UNREACHABLE', errorMessage(error), { cause: error });
+      this.#retryInBackground(name, reason, lookup);
+      const known = this.#lastUsable(name);
       // A watch may have been faster than the look-up.
-      return known !== undefined && known !== good ? known : this.#inPlace(good, reason);
+      return known !== undefined && known !== good ? known : this.#fallback(good, reason);
     }
   }
 
   /** An answer that came by another way, a watch or a snapshot. @returns whether it is newer than what is known */
-  learn(answer: Answer): boolean {
-    const known = this.#known(answer.name);
-    if (this.#incarnations.isTooYoung(answer, known) || (known && isOlder(answer, known))) return false;
-    const [here, there] = answer.kind === 'absent' ? [this.#absent, this.#good] : [this.#good, this.#absent];
-    there.delete(answer.name);
-    this.#held.delete(answer.name);
-    here.set(answer.name, answer);
-    for (const resolve of this.#waiting.get(answer.name) ?? []) resolve(answer);
-    this.#options.onLearned?.(answer);
+  applyIfNewer(answer: ResolvedService): boolean {
+    const known = this.#lastKnown(answer.name);
+    if (this.#incarnations.isRebuilding(answer, known) || (known && isOlder(answer, known))) return false;
+    const [target, other] =
+      answer.kind === 'absent' ? [this.#lastAbsent, this.#lastGood] : [this.#lastGood, this.#lastAbsent];
+    other.delete(answer.name);
+    this.#evictedButBound.delete(answer.name);
+    target.set(answer.name, answer);
+    for (const resolve of this.#firstLookupWaiters.get(answer.name) ?? []) resolve(answer);
+    this.#options.onNewer?.(answer);
     return true;
   }
 
   /** Forgets a name that nobody is interested in any more. */
   forget(name: string): void {
-    this.#good.delete(name);
-    this.#held.delete(name);
-    this.#absent.delete(name);
+    this.#lastGood.delete(name);
+    this.#evictedButBound.delete(name);
+    this.#lastAbsent.delete(name);
   }
 
   /** Asks nobody any more. */
   stop(): void {
     this.#stopped = true;
-    this.#troubled.clear();
-    for (const [timer, resolve] of this.#pauses) {
+    this.#failing.clear();
+    for (const [timer, resolve] of this.#backoffTimers) {
       timer.cancel();
       resolve();
     }
-    this.#pauses.clear();
+    this.#backoffTimers.clear();
   }
 
   /** Waits for the registry's first answer, or for one that comes by another way meanwhile. */
-  #first(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+  #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
-      let waiting = this.#waiting.get(name);
-      if (waiting === undefined) this.#waiting.set(name, (waiting = new Set()));
-      waiting.add(resolve);
+      let waiters = this.#firstLookupWaiters.get(name);
+      if (waiters === undefined) this.#firstLookupWaiters.set(name, (waiters = new Set()));
+      waiters.add(resolve);
       const done = (): void => {
-        waiting.delete(resolve);
-        if (waiting.size === 0 && this.#waiting.get(name) === waiting) this.#waiting.delete(name);
+        waiters.delete(resolve);
+        if (waiters.size === 0 && this.#firstLookupWaiters.get(name) === waiters)
+          this.#firstLookupWaiters.delete(name);
       };
-      this.#ask(name, context).then(
+      this.#lookup(name, context).then(
         (answer) => {
           done();
           resolve(answer);
         },
         (error: unknown) => {
           done();
-          const known = this.#usable(name);
-          if (known && isClerkError(error) && !this.#stopped) resolve(this.#inPlace(known, error));
-          else reject(isClerkError(error) ? this.#explained(name, error) : error);
+          const known = this.#lastUsable(name);
+          if (known && isClerkError(error) && !this.#stopped) resolve(this.#fallback(known, error));
+          else reject(isClerkError(error) ? this.#withLastKnown(name, error) : error);
         },
       );
     });
   }
 
-  async #ask(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<Answer> {
+  async #lookup(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     const answer = await this.#inner.resolve(name, context);
-    if (this.learn(answer)) return answer;
-    const known = this.#known(name);
+    if (this.applyIfNewer(answer)) return answer;
+    const known = this.#lastKnown(name);
     // What came by another way while this question was out is newer, and no reason to distrust the registry.
-    if (known && known.askedAt > answer.askedAt) return known;
+    if (known && known.requestedAt > answer.requestedAt) return known;
     if (known !== undefined && known.incarnation !== answer.incarnation)
       throw new ClerkError(
         'REGISTRY_UNREACHABLE',
@@ -178,24 +180,24 @@ export class LastKnownGood implements Resolver {
   }
 
   /** Waits without keeping the process alive, and not longer than until `stop`. */
-  #pause(ms: number): Promise<void> {
+  #backOff(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(() => {
-        this.#pauses.delete(timer);
+        this.#backoffTimers.delete(timer);
         resolve();
       }, ms);
       timer.setRef(false);
-      this.#pauses.set(timer, resolve);
+      this.#backoffTimers.set(timer, resolve);
     });
   }
 
   /** What was last said of a name, as long as that means anything. */
-  #known(name: string): Answer | undefined {
-    const known = this.#good.get(name) ?? this.#held.get(name) ?? this.#absent.get(name);
+  #lastKnown(name: string): ResolvedService | undefined {
+    const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
     if (known === undefined) return undefined;
     if (
       known.ttlMs === Infinity ||
-      this.#options.clock.now() - known.askedAt <= known.ttlMs + this.#options.maxStaleMs
+      this.#options.clock.now() - known.requestedAt <= known.ttlMs + this.#options.maxStaleMs
     )
       return known;
     this.forget(name);
@@ -203,16 +205,16 @@ export class LastKnownGood implements Resolver {
   }
 
   /** What may be used in place of an answer: somebody who can be called. */
-  #usable(name: string): Answer | undefined {
-    const known = this.#known(name);
+  #lastUsable(name: string): ResolvedService | undefined {
+    const known = this.#lastKnown(name);
     return known !== undefined && known.endpoints.length > 0 ? known : undefined;
   }
 
   /** Why there is no answer, and what there was before, which is none. */
-  #explained(name: string, error: ClerkError): ClerkError {
-    const known = this.#known(name);
+  #withLastKnown(name: string, error: ClerkError): ClerkError {
+    const known = this.#lastKnown(name);
     if (known === undefined || this.#stopped) return error;
-    const agoMs = Math.round(this.#options.clock.now() - known.askedAt);
+    const agoMs = Math.round(this.#options.clock.now() - known.requestedAt);
     const what = known.kind === 'absent' ? 'there was no such name' : 'nobody ran it';
     return new ClerkError(error.code, `${error.message}; when asked ${String(agoMs)} ms ago, ${what}`, {
       cause: error,
@@ -220,44 +222,48 @@ export class LastKnownGood implements Resolver {
   }
 
   /** What is known, in place of an answer that does not come: as it is while its time lasts, and flagged from then on. */
-  #inPlace(good: Answer, error: ClerkError): Answer {
+  #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
     if (this.#stopped) throw error;
     const now = clock.now();
     if (isFresh(good, now, clock.wallNow())) return good;
-    if (reporter.wants('stale'))
-      reporter.report('stale', { name: good.name, ageMs: now - good.askedAt, error });
+    if (reporter.hasListeners('stale'))
+      reporter.emit('stale', { name: good.name, ageMs: now - good.requestedAt, error });
     return Object.freeze({
       ...good,
       stale: true,
-      ttlMs: now - good.askedAt + staleTtlMs,
-      askedWallAt: clock.wallNow() - (now - good.askedAt),
+      ttlMs: now - good.requestedAt + staleTtlMs,
+      askedWallAt: clock.wallNow() - (now - good.requestedAt),
     });
   }
 
   /** Asks in the background until there is an answer, or nobody has wanted one for a while. */
-  #pursue(name: string, error: ClerkError, flight: Promise<Answer>): void {
-    if (this.#stopped || this.#troubled.has(name)) return;
+  #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
+    if (this.#stopped || this.#failing.has(name)) return;
     const { clock, retry, onRecovered } = this.#options;
-    const trouble = { error, wantedAt: clock.now() };
-    this.#troubled.set(name, trouble);
+    const failing = { error, wantedAt: clock.now() };
+    this.#failing.set(name, failing);
     retry(
-      (number) => (number === 1 ? flight : this.#ask(name, { suspects: new Set() })),
-      async (failure, number) => {
-        if (isClerkError(failure)) trouble.error = failure;
+      (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
+      async (failure, attempt) => {
+        if (isClerkError(failure)) failing.error = failure;
         // Full jitter on the upper half, so that clerks which lost the registry together do not return together.
-        const pauseMs =
-          Math.min(longestPauseMs, firstPauseMs * 2 ** (number - 1)) * (0.5 + 0.5 * clock.random());
-        await this.#pause(pauseMs);
-        if (this.#stopped || clock.now() - trouble.wantedAt > interestMs || this.#usable(name) === undefined)
-          throw trouble.error;
+        const backoffMs =
+          Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
+        await this.#backOff(backoffMs);
+        if (
+          this.#stopped ||
+          clock.now() - failing.wantedAt > retryWhileWantedMs ||
+          this.#lastUsable(name) === undefined
+        )
+          throw failing.error;
       },
     ).then(
       (answer) => {
-        this.#troubled.delete(name);
+        this.#failing.delete(name);
         if (!this.#stopped) onRecovered(answer);
       },
-      () => this.#troubled.delete(name),
+      () => this.#failing.delete(name),
     );
   }
 }
@@ -267,13 +273,13 @@ export class LastKnownGood implements Resolver {
  * were asked for. They are compared within one incarnation and for one name only: a link that leads elsewhere now has
  * the revision of what it leads to.
  */
-function isOlder(answer: Answer, known: Answer): boolean {
+function isOlder(answer: ResolvedService, known: ResolvedService): boolean {
   if (answer.incarnation !== known.incarnation || answer.canonical !== known.canonical) return false;
-  if (isNumber(answer.revision) && isNumber(known.revision))
+  if (isNumeric(answer.revision) && isNumeric(known.revision))
     return BigInt(answer.revision) < BigInt(known.revision);
-  return answer.askedAt < known.askedAt;
+  return answer.requestedAt < known.requestedAt;
 }
 
-function isNumber(revision: string): boolean {
+function isNumeric(revision: string): boolean {
   return /^[0-9]{1,64}$/.test(revision);
 }

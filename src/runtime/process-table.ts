@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 
-interface ProcessLine {
+interface ProcessStat {
   readonly pid: number;
   readonly group: number;
   /** Ticks from the boot of the machine to the start of the process. */
@@ -15,7 +15,7 @@ interface ProcessLine {
 
 /** What tells a process from a later one with its id, after a reboot too; undefined when it does not live. */
 export function identityOf(pid: number): string | undefined {
-  const line = lineOf(pid);
+  const line = readStat(pid);
   return line && `${line.startedTicks}@${bootId()}`;
 }
 
@@ -28,18 +28,20 @@ export async function isGroupAlive(group: number): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   const pids = await allPids();
-  return pids === undefined || pids.some((pid) => lineOf(pid)?.group === group);
+  return pids === undefined || pids.some((pid) => readStat(pid)?.group === group);
 }
 
 /** Live processes that were started with this entry in their environment, or by one that was. */
-export async function marked(mark: string): Promise<readonly { pid: number; group: number }[]> {
-  const entry = Buffer.from(`\0${mark}\0`);
-  const found: ProcessLine[] = [];
+export async function processesWithMarker(
+  envMarker: string,
+): Promise<readonly { pid: number; group: number }[]> {
+  const entry = Buffer.from(`\0${envMarker}\0`);
+  const found: ProcessStat[] = [];
   for (const pid of (await allPids()) ?? []) {
     const environment = await readFile(`/proc/${String(pid)}/environ`).catch(() => undefined);
     if (environment === undefined) continue;
     if (!Buffer.concat([Buffer.of(0), environment]).includes(entry)) continue;
-    const line = lineOf(pid);
+    const line = readStat(pid);
     if (line && pid !== process.pid) found.push(line);
   }
   return found;
@@ -51,8 +53,8 @@ async function allPids(): Promise<readonly number[] | undefined> {
   return pids.length > 0 ? pids : undefined;
 }
 
-function lineOf(pid: number): ProcessLine | undefined {
-  const text = readNow(`/proc/${String(pid)}/stat`);
+function readStat(pid: number): ProcessStat | undefined {
+  const text = readFileNow(`/proc/${String(pid)}/stat`);
   // The program's name is in brackets and may hold anything; what follows the last one are numbers from field 3 on.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
@@ -60,14 +62,14 @@ function lineOf(pid: number): ProcessLine | undefined {
   return 'ZXx'.includes(state) ? undefined : { pid, group: Number(group), startedTicks };
 }
 
-let boot: string | undefined;
+let cachedBootId: string | undefined;
 
 function bootId(): string {
-  boot ??= readNow('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-  return boot;
+  cachedBootId ??= readFileNow('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+  return cachedBootId;
 }
 
-function readNow(path: string): string | undefined {
+function readFileNow(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');
   } catch {

@@ -3,14 +3,14 @@
  * to the others, since only the key, the instance ids and the weights decide.
  */
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, Roster } from '../core/policy.js';
+import type { Policy, PickerInput } from '../core/policy.js';
 import { busyPending } from './busy.js';
 import { hashText, mix } from './hash.js';
 import { random } from './random.js';
 import { relativeWeights } from './weights.js';
 
 /** No endpoint gets more than this many times its fair part of this clerk's calls in flight. */
-const bound = 1.25;
+const maxLoadFactor = 1.25;
 
 /**
  * Weighted rendezvous: each endpoint has a score for the key, `-weight / ln(h(key, id))` with h in (0, 1), and the
@@ -30,10 +30,10 @@ export function affinity(): Policy {
   const keyless = random();
   return {
     name: 'affinity',
-    prepare(roster: Roster) {
-      const { candidates, all, standpoint } = roster;
+    prepare(roster: PickerInput) {
+      const { candidates, all, locality } = roster;
       // Everybody, in a large fleet too, since keys have their homes among all.
-      const pickRandom = keyless.prepare({ candidates, all, standpoint });
+      const pickRandom = keyless.prepare({ candidates, all, locality });
       const weights = relativeWeights(candidates) ?? new Float64Array(candidates.length).fill(1);
       const low = new Int32Array(candidates.length);
       const high = new Int32Array(candidates.length);
@@ -44,13 +44,15 @@ export function affinity(): Policy {
       });
       return (context) => {
         if (context.affinity === undefined) return pickRandom(context);
-        const favourite = candidates[best(context.affinity, Infinity)];
-        if (favourite === undefined || favourite.pending < busyPending) return favourite;
-        return candidates[best(context.affinity, (bound * (inFlight(candidates) + 1)) / candidates.length)];
+        const preferred = candidates[highestScore(context.affinity, Infinity)];
+        if (preferred === undefined || preferred.pending < busyPending) return preferred;
+        return candidates[
+          highestScore(context.affinity, (maxLoadFactor * (totalPending(candidates) + 1)) / candidates.length)
+        ];
       };
 
       /** The best for the key of those that are not over the cap; -1 when there is none. */
-      function best(key: string, fairPart: number): number {
+      function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
         const keyLow = hash | 0;
         const keyHigh = mix(hash / 2 ** 32);
@@ -64,7 +66,7 @@ export function affinity(): Policy {
           const trailing = mix(leading ^ keyHigh ^ (high[i] as number)) >>> 12;
           // 52 bits and a half: h is never 0 and never 1.
           const score = -weight / Math.log(((leading >>> 0) * 2 ** 20 + trailing + 0.5) / 2 ** 52);
-          if (score > highest && !isOver(i, fairPart)) {
+          if (score > highest && !isOverloaded(i, fairShare)) {
             found = i;
             highest = score;
           }
@@ -72,15 +74,15 @@ export function affinity(): Policy {
         return found;
       }
 
-      function isOver(i: number, fairPart: number): boolean {
+      function isOverloaded(i: number, fairShare: number): boolean {
         const pending = (candidates[i] as Candidate).pending;
-        return pending >= busyPending && pending + 1 > Math.ceil(fairPart * (weights[i] as number));
+        return pending >= busyPending && pending + 1 > Math.ceil(fairShare * (weights[i] as number));
       }
     },
   };
 }
 
-function inFlight(candidates: readonly Candidate[]): number {
+function totalPending(candidates: readonly Candidate[]): number {
   let sum = 0;
   for (let i = 0; i < candidates.length; i++) sum += (candidates[i] as Candidate).pending;
   return sum;

@@ -5,8 +5,8 @@
 
 /** A prepared table. Slot `i` stands for index `i` with probability `keep[i]`, and for `other[i]` else. */
 export interface AliasTable {
-  readonly keep: Float64Array;
-  readonly other: Uint32Array;
+  readonly probability: Float64Array;
+  readonly alias: Uint32Array;
 }
 
 /**
@@ -18,28 +18,28 @@ export interface AliasTable {
 export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
-  const keep = weights.map((weight) => (weight / sum) * count);
+  const probability = weights.map((weight) => (weight / sum) * count);
   // Its own other: what is left over in the end, 1 but for rounding, stays with itself.
-  const other = Uint32Array.from(weights, (_, i) => i);
+  const alias = Uint32Array.from(weights, (_, i) => i);
   // Indices below the mean grow from the front of one array, those above it from the back.
   const order = new Uint32Array(count);
   let small = 0;
   let large = count;
   for (let i = 0; i < count; i++) {
-    if ((keep[i] as number) < 1) order[small++] = i;
+    if ((probability[i] as number) < 1) order[small++] = i;
     else order[--large] = i;
   }
   while (small > 0 && large < count) {
-    const poor = order[--small] as number;
-    const rich = order[large] as number;
-    other[poor] = rich;
-    keep[rich] = (keep[rich] as number) + (keep[poor] as number) - 1;
-    if (keep[rich] < 1) {
+    const under = order[--small] as number;
+    const over = order[large] as number;
+    alias[under] = over;
+    probability[over] = (probability[over] as number) + (probability[under] as number) - 1;
+    if (probability[over] < 1) {
       large++;
-      order[small++] = rich;
+      order[small++] = over;
     }
   }
-  return { keep, other };
+  return { probability, alias };
 }
 
 /**
@@ -48,7 +48,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
  * @param unit - uniform in [0, 1): its integer part times the count says which slot, the rest whether to keep it
  */
 export function drawIndex(table: AliasTable, unit: number): number {
-  const scaled = unit * table.keep.length;
+  const scaled = unit * table.probability.length;
   const slot = Math.floor(scaled);
-  return scaled - slot < (table.keep[slot] as number) ? slot : (table.other[slot] as number);
+  return scaled - slot < (table.probability[slot] as number) ? slot : (table.alias[slot] as number);
 }

@@ -11,4 +11,4 @@ export const busyPending = 8;
  * latency times calls in flight, so a farther one that answers as fast is used once the nearer queue is four times as
  * long, and one whose latency is doubled by the way once it is eight times as long.
  */
-export const busyFactor = 4;
+export const spilloverLoadRatio = 4;

@@ -1,5 +1,5 @@
 /** Asks two at once and takes the answer that comes first: for calls where time is worth more than load. */
-import type { Policy, Roster } from '../core/policy.js';
+import type { Policy, PickerInput } from '../core/policy.js';
 import { loadAware } from './load-aware.js';
 
 /**
@@ -13,7 +13,7 @@ import { loadAware } from './load-aware.js';
 export function firstToRespond(inner: Policy = loadAware()): Policy {
   return {
     name: inner.name === 'load-aware' ? 'first-to-respond' : `first-to-respond(${inner.name})`,
-    races: true,
-    prepare: (roster: Roster) => inner.prepare(roster),
+    hedges: true,
+    prepare: (roster: PickerInput) => inner.prepare(roster),
   };
 }

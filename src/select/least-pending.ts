@@ -1,8 +1,8 @@
 /** Chooses the one with fewer calls in flight, of two drawn at random. */
-import type { Policy, Roster } from '../core/policy.js';
+import type { Policy, PickerInput } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { partOf } from './part.js';
-import { byWeight } from './warmth.js';
+import { subsetOf } from './subset.js';
+import { weightedPicker } from './slow-start.js';
 
 /**
  * Best of two by this clerk's calls in flight; a tie goes to the lower load, then to the first drawn. Blind to latency
@@ -15,14 +15,14 @@ import { byWeight } from './warmth.js';
 export function leastPending(): Policy {
   return {
     name: 'least-pending',
-    prepare(roster: Roster) {
-      const candidates = partOf(roster);
+    prepare(roster: PickerInput) {
+      const candidates = subsetOf(roster);
       const count = candidates.length;
       if (count < 2) {
-        const only = candidates[0];
-        return () => only;
+        const sole = candidates[0];
+        return () => sole;
       }
-      return byWeight(candidates, (weights) => {
+      return weightedPicker(candidates, (weights) => {
         const table = weights && aliasTable(weights);
         return ({ now, random }) => {
           const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
@@ -32,10 +32,10 @@ export function leastPending(): Policy {
           const a = candidates[i];
           const b = candidates[j];
           if (a === undefined || b === undefined) return a;
-          const handicap =
+          const weightRatio =
             weights === undefined ? 1 : Math.max(1, (weights[i] as number) / (weights[j] as number));
-          if (a.pending === b.pending) return b.load(now) * handicap < a.load(now) ? b : a;
-          return (b.pending + 1) * handicap < a.pending + 1 ? b : a;
+          if (a.pending === b.pending) return b.load(now) * weightRatio < a.load(now) ? b : a;
+          return (b.pending + 1) * weightRatio < a.pending + 1 ? b : a;
         };
       });
     },

@@ -1,15 +1,15 @@
 /** Chooses the less loaded of two drawn at random: the default rule wherever several endpoints are equally near. */
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, Roster } from '../core/policy.js';
+import type { Policy, PickerInput } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { partOf } from './part.js';
-import { byWeight } from './warmth.js';
+import { subsetOf } from './subset.js';
+import { weightedPicker } from './slow-start.js';
 
 /**
  * How much lower a load must be to count as lower where both have as many calls in flight. Without a margin the
  * endpoint whose average happens to be the highest loses every comparison while calls are few, and gets none at all.
  */
-const margin = 1.5;
+const tieMargin = 1.5;
 
 /**
  * Power of two choices: two different endpoints are drawn, the clearly lower load wins, a tie goes to the first. Two
@@ -30,14 +30,14 @@ const margin = 1.5;
 export function loadAware(): Policy {
   return {
     name: 'load-aware',
-    prepare(roster: Roster) {
-      const candidates = partOf(roster);
+    prepare(roster: PickerInput) {
+      const candidates = subsetOf(roster);
       const count = candidates.length;
       if (count < 2) {
         const only = candidates[0];
         return () => only;
       }
-      return byWeight(candidates, (weights) => {
+      return weightedPicker(candidates, (weights) => {
         if (weights === undefined) {
           return ({ now, random }) => {
             const i = Math.floor(random() * count);
@@ -46,7 +46,7 @@ export function loadAware(): Policy {
             if (j >= i) j++;
             const a = candidates[i];
             const b = candidates[j];
-            return a !== undefined && b !== undefined && lower(b, a, now) ? b : a;
+            return a !== undefined && b !== undefined && isLessLoaded(b, a, now) ? b : a;
           };
         }
         const table = aliasTable(weights);
@@ -57,14 +57,17 @@ export function loadAware(): Policy {
           const a = candidates[i];
           const b = candidates[j];
           if (a === undefined || b === undefined) return a;
-          const handicap = Math.max(1, (weights[i] as number) / (weights[j] as number));
-          return lower(b, a, now, handicap) ? b : a;
+          const weightRatio = Math.max(1, (weights[i] as number) / (weights[j] as number));
+          return isLessLoaded(b, a, now, weightRatio) ? b : a;
         };
       });
     },
   };
 }
 
-function lower(one: Candidate, other: Candidate, now: number, handicap = 1): boolean {
-  return one.load(now) * handicap * (one.pending === other.pending ? margin : 1) < other.load(now);
+function isLessLoaded(challenger: Candidate, incumbent: Candidate, now: number, weightRatio = 1): boolean {
+  return (
+    challenger.load(now) * weightRatio * (challenger.pending === incumbent.pending ? tieMargin : 1) <
+    incumbent.load(now)
+  );
 }

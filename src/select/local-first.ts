@@ -3,15 +3,15 @@
  * open endpoints, or whose endpoint is busy, passes calls on; a tier with nobody open gets none.
  */
 import type { Candidate } from '../core/candidate.js';
-import type { Picker, Policy, Roster, Standpoint } from '../core/policy.js';
-import { busyFactor, busyPending } from './busy.js';
+import type { Picker, Policy, PickerInput, Locality } from '../core/policy.js';
+import { spilloverLoadRatio, busyPending } from './busy.js';
 import { loadAware } from './load-aware.js';
-import { renewed } from './renewed.js';
-import { mayWarm, warmthOf } from './warmth.js';
+import { expiringPicker } from './expiring-picker.js';
+import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /** A tier may lose this much of its weight, 1 - 1/1.4 = 29 %, before it passes calls on. */
-const overProvision = 1.4;
+const overprovisioningFactor = 1.4;
 
 /**
  * Local first, with proportional spill.
@@ -42,18 +42,27 @@ const overProvision = 1.4;
 export function localFirst(inner: Policy = loadAware()): Policy {
   return {
     name: inner.name === 'load-aware' ? 'local-first' : `local-first(${inner.name})`,
-    prepare(roster: Roster) {
+    prepare(roster: PickerInput) {
       const tiers = tiersOf(roster);
-      const sole = tiers[0];
-      if (sole === undefined || tiers.length === 1) return inner.prepare(roster);
+      const nearest = tiers[0];
+      if (nearest === undefined || tiers.length === 1) return inner.prepare(roster);
       const pickers = tiers.map(({ candidates, all }) => inner.prepare({ ...roster, candidates, all }));
-      if (!mayWarm(roster.candidates))
-        return spilling(pickers, bounds(tiers.map((tier) => bears(tier, undefined))));
+      if (!anyHasSlowStart(roster.candidates))
+        return spilloverPicker(
+          pickers,
+          cumulativeShares(tiers.map((tier) => capacityShare(tier, undefined))),
+        );
       const weights = relativeWeights(roster.candidates);
-      return renewed((now) => {
-        const { each, until } = warmthOf(roster.candidates, now, weights);
-        const warmth = each && new Map(roster.candidates.map((one, i) => [one, each[i] as number]));
-        return { picker: spilling(pickers, bounds(tiers.map((tier) => bears(tier, warmth)))), until };
+      return expiringPicker((now) => {
+        const { factors, expiresAt } = slowStartFactors(roster.candidates, now, weights);
+        const factorOf = factors && new Map(roster.candidates.map((one, i) => [one, factors[i] as number]));
+        return {
+          picker: spilloverPicker(
+            pickers,
+            cumulativeShares(tiers.map((tier) => capacityShare(tier, factorOf))),
+          ),
+          expiresAt,
+        };
       });
     },
   };
@@ -67,15 +76,17 @@ interface Tier {
 }
 
 /** The tiers in which somebody can be chosen, nearest first. */
-function tiersOf({ candidates, all, standpoint }: Roster): Tier[] {
-  const open = split(candidates, standpoint);
-  const whole = split(all, standpoint);
+function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
+  const candidatesByTier = splitByLocality(candidates, locality);
+  const allByTier = splitByLocality(all, locality);
   const largest = candidates.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), 0);
   // Where only standbys of weight 0 are left, they count by number.
   const scale = all.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), largest);
   const weightOf = ({ endpoint }: Candidate): number => (largest === 0 ? 1 : endpoint.weight / scale);
-  return open.flatMap((members, i) =>
-    members.length === 0 ? [] : [{ candidates: members, all: whole[i] as Candidate[], weightOf }],
+  return candidatesByTier.flatMap((tierCandidates, i) =>
+    tierCandidates.length === 0
+      ? []
+      : [{ candidates: tierCandidates, all: allByTier[i] as Candidate[], weightOf }],
   );
 }
 
@@ -83,29 +94,32 @@ function tiersOf({ candidates, all, standpoint }: Roster): Tier[] {
  * Share of all calls that a tier can bear, 0–1. Newcomers count as far as they are warm. Where there are others in the
  * tier, these bear at least what they would bear without them: who joins does not drive calls away.
  */
-function bears(
+function capacityShare(
   { candidates, all, weightOf }: Tier,
-  warmth: ReadonlyMap<Candidate, number> | undefined,
+  factors: ReadonlyMap<Candidate, number> | undefined,
 ): number {
-  let warmed = 0;
-  let settled = 0;
-  let settling = 0;
+  let effectiveWeight = 0;
+  let establishedWeight = 0;
+  let slowStartWeight = 0;
   for (const candidate of candidates) {
     const weight = weightOf(candidate);
-    const warm = warmth?.get(candidate) ?? 1;
-    warmed += weight * warm;
-    if (warm < 1) settling += weight;
-    else settled += weight;
+    const factor = factors?.get(candidate) ?? 1;
+    effectiveWeight += weight * factor;
+    if (factor < 1) slowStartWeight += weight;
+    else establishedWeight += weight;
   }
-  if (warmed === 0) return 0;
-  const whole = all.reduce((sum, one) => sum + weightOf(one), 0);
-  const share = settled === 0 ? warmed / whole : Math.max(warmed / whole, settled / (whole - settling));
-  return Math.min(1, overProvision * share);
+  if (effectiveWeight === 0) return 0;
+  const totalWeight = all.reduce((sum, one) => sum + weightOf(one), 0);
+  const share =
+    establishedWeight === 0
+      ? effectiveWeight / totalWeight
+      : Math.max(effectiveWeight / totalWeight, establishedWeight / (totalWeight - slowStartWeight));
+  return Math.min(1, overprovisioningFactor * share);
 }
 
-function split(
+function splitByLocality(
   list: readonly Candidate[],
-  { host, zone }: Standpoint,
+  { host, zone }: Locality,
 ): [Candidate[], Candidate[], Candidate[]] {
   const tiers: [Candidate[], Candidate[], Candidate[]] = [[], [], []];
   for (const candidate of list) {
@@ -117,19 +131,19 @@ function split(
 }
 
 /** For each tier the upper end of its part of [0, 1). */
-function bounds(bears: readonly number[]): Float64Array {
+function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(
     1,
-    bears.reduce((sum, share) => sum + share, 0),
+    capacityShares.reduce((sum, share) => sum + share, 0),
   );
   let end = 0;
-  return Float64Array.from(bears, (share, i) => {
-    end = i === bears.length - 1 ? 1 : Math.min(1, end + share / total);
+  return Float64Array.from(capacityShares, (share, i) => {
+    end = i === capacityShares.length - 1 ? 1 : Math.min(1, end + share / total);
     return end;
   });
 }
 
-function spilling(pickers: readonly Picker[], ends: Float64Array): Picker {
+function spilloverPicker(pickers: readonly Picker[], ends: Float64Array): Picker {
   const count = pickers.length;
   const first = ends[0] as number;
   return (context) => {
@@ -143,7 +157,8 @@ function spilling(pickers: readonly Picker[], ends: Float64Array): Picker {
     while ((best === undefined || best.pending >= busyPending) && ++tier < count) {
       const other = (pickers[tier] as Picker)(context);
       if (other === undefined) continue;
-      if (best === undefined || other.load(context.now) * busyFactor < best.load(context.now)) best = other;
+      if (best === undefined || other.load(context.now) * spilloverLoadRatio < best.load(context.now))
+        best = other;
     }
     return best;
   };

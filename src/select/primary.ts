@@ -1,6 +1,6 @@
 /** Everything to one endpoint, as long as it is there: for services of which one is the primary and the rest stand by. */
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, Roster } from '../core/policy.js';
+import type { Policy, PickerInput } from '../core/policy.js';
 
 /**
  * The first endpoint in the registry's order, and then no other while the registry stands by it. The order is that of the
@@ -24,22 +24,23 @@ import type { Policy, Roster } from '../core/policy.js';
  */
 export function primary(): Policy {
   /** Whom the calls go to. */
-  let held: string | undefined;
-  const isHeld = ({ endpoint }: Candidate): boolean => endpoint.id === held;
+  let primaryId: string | undefined;
+  const isPrimary = ({ endpoint }: Candidate): boolean => endpoint.id === primaryId;
 
   return {
     name: 'primary',
-    standing: ({ endpoint }) => (endpoint.id === held ? 'the primary' : undefined),
-    prepare({ candidates, all }: Roster) {
+    describe: ({ endpoint }) => (endpoint.id === primaryId ? 'the primary' : undefined),
+    prepare({ candidates, all }: PickerInput) {
       const first = candidates[0];
       if (first === undefined) return () => undefined;
-      const present = all.find(isHeld);
+      const current = all.find(isPrimary);
       // Those to choose from may be fewer than all: a call that was tried elsewhere moves nothing.
-      if (present === undefined || isMarked(present, all)) held = (firstOf(all) ?? first).endpoint.id;
+      if (current === undefined || isDemoted(current, all))
+        primaryId = (firstEligible(all) ?? first).endpoint.id;
       const chosen =
-        candidates.find((one) => isHeld(one) && one.status === 'open') ??
+        candidates.find((one) => isPrimary(one) && one.status === 'open') ??
         candidates.find(({ status }) => status === 'open') ??
-        candidates.find(isHeld) ??
+        candidates.find(isPrimary) ??
         first;
       return () => chosen;
     },
@@ -47,12 +48,12 @@ export function primary(): Policy {
 }
 
 /** The first in order of whom the registry says nothing ill, where there is one. */
-function firstOf(all: readonly Candidate[]): Candidate | undefined {
-  return all.find((one) => !isMarked(one, all));
+function firstEligible(all: readonly Candidate[]): Candidate | undefined {
+  return all.find((one) => !isDemoted(one, all));
 }
 
 /** Whether the registry puts it behind others now. */
-function isMarked({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
+function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (
     (endpoint.state !== 'up' && all.some((other) => other.endpoint.state === 'up')) ||
     (endpoint.weight === 0 && all.some((other) => other.endpoint.weight > 0))

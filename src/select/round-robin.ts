@@ -3,9 +3,9 @@
  * order was then, or the first after it that is still there.
  */
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, Roster } from '../core/policy.js';
-import { partOf } from './part.js';
-import { mayWarm, warmthOf, type Warmth } from './warmth.js';
+import type { Policy, PickerInput } from '../core/policy.js';
+import { subsetOf } from './subset.js';
+import { anyHasSlowStart, slowStartFactors, type SlowStartFactors } from './slow-start.js';
 
 /**
  * Round-robin choice, beginning at a random point so that many clerks do not march in step. Weights are ignored, but
@@ -14,24 +14,29 @@ import { mayWarm, warmthOf, type Warmth } from './warmth.js';
  * has a turn of its own; the turn of the tier used last survives a change, the others begin at random again.
  */
 export function roundRobin(): Policy {
-  let order: readonly Candidate[] = [];
-  let last = -1;
+  let lastOrder: readonly Candidate[] = [];
+  let lastIndex = -1;
   return {
     name: 'round-robin',
-    prepare(roster: Roster) {
-      const candidates = partOf(roster);
+    prepare(roster: PickerInput) {
+      const candidates = subsetOf(roster);
       const count = candidates.length;
       if (count === 0) return () => undefined;
-      let next = successor(order, last, candidates);
-      let warmth: Warmth = { each: undefined, until: mayWarm(candidates) ? -Infinity : Infinity };
+      let next = resumeIndex(lastOrder, lastIndex, candidates);
+      let slowStart: SlowStartFactors = {
+        factors: undefined,
+        expiresAt: anyHasSlowStart(candidates) ? -Infinity : Infinity,
+      };
       return (context) => {
-        if (context.now >= warmth.until) warmth = warmthOf(candidates, context.now, undefined);
+        if (context.now >= slowStart.expiresAt)
+          slowStart = slowStartFactors(candidates, context.now, undefined);
         if (next < 0) next = Math.floor(context.random() * count);
         let index = next;
-        if (warmth.each !== undefined) index = warmFrom(index, warmth.each, context.random);
+        if (slowStart.factors !== undefined)
+          index = skipSlowStarting(index, slowStart.factors, context.random);
         next = index + 1 < count ? index + 1 : 0;
-        order = candidates;
-        last = index;
+        lastOrder = candidates;
+        lastIndex = index;
         return candidates[index];
       };
     },
@@ -39,23 +44,27 @@ export function roundRobin(): Policy {
 }
 
 /** The first from there on that takes its turn. Newcomers never bear less than half of theirs where they are many. */
-function warmFrom(index: number, warmth: Float64Array, random: () => number): number {
-  for (let left = warmth.length; left > 0; left--) {
-    const share = warmth[index] as number;
-    if (share === 1 || random() < share) return index;
-    index = index + 1 < warmth.length ? index + 1 : 0;
+function skipSlowStarting(index: number, factors: Float64Array, random: () => number): number {
+  for (let left = factors.length; left > 0; left--) {
+    const factor = factors[index] as number;
+    if (factor === 1 || random() < factor) return index;
+    index = index + 1 < factors.length ? index + 1 : 0;
   }
   return index;
 }
 
 /** Where in `now` the turn goes on that stands at `last` in `before`; -1 when nobody is left from before. */
-function successor(before: readonly Candidate[], last: number, now: readonly Candidate[]): number {
-  const places = new Map(now.map((candidate, index) => [candidate, index]));
-  const here = places.get(before[last] as Candidate);
-  if (here !== undefined) return (here + 1) % now.length;
-  for (let step = 1; step < before.length; step++) {
-    const place = places.get(before[(last + step) % before.length] as Candidate);
-    if (place !== undefined) return place;
+function resumeIndex(
+  previousOrder: readonly Candidate[],
+  lastIndex: number,
+  order: readonly Candidate[],
+): number {
+  const indexes = new Map(order.map((candidate, index) => [candidate, index]));
+  const lastPosition = indexes.get(previousOrder[lastIndex] as Candidate);
+  if (lastPosition !== undefined) return (lastPosition + 1) % order.length;
+  for (let step = 1; step < previousOrder.length; step++) {
+    const index = indexes.get(previousOrder[(lastIndex + step) % previousOrder.length] as Candidate);
+    if (index !== undefined) return index;
   }
   return -1;
 }

@@ -1,11 +1,11 @@
 /** Chooses by what each endpoint can do, as it says itself: its weight times what it reports of its load. */
 import type { Candidate } from '../core/candidate.js';
 import type { LoadReport } from '../core/load-report.js';
-import type { Policy, Roster } from '../core/policy.js';
+import type { Policy, PickerInput } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { partOf } from './part.js';
-import { renewed } from './renewed.js';
-import { times, warmthOf } from './warmth.js';
+import { subsetOf } from './subset.js';
+import { expiringPicker } from './expiring-picker.js';
+import { multiplyWeights, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /** A first report counts after so long, in ms: what a cold server says of its load is not yet true. */
@@ -13,23 +13,23 @@ const blackoutMs = 10_000;
 /** A report that is not followed by another counts for so long, in ms. */
 const expiryMs = 180_000;
 /** Reports are looked at so often, in ms, while calls arrive. */
-const renewalMs = 1_000;
+const updateIntervalMs = 1_000;
 /** What a failed call weighs against one that was answered. */
 const errorPenalty = 1;
 /** No report moves a weight further than so many times from the middle one of all. */
-const furthest = 10;
+const maxDeviationFactor = 10;
 /** What is above these is a mistake in the unit, and no measure. */
-const mostUtilization = 1_000;
-const mostPerSecond = 1e9;
+const maxUtilization = 1_000;
+const maxPerSecond = 1e9;
 
 /** What one endpoint has reported so far. */
-interface History {
+interface ReportHistory {
   report: LoadReport;
   /** Of the last report that could be used. */
   weight: number;
   receivedAt: number;
   /** When the first of an unbroken row of reports came. */
-  since: number;
+  unbrokenSince: number;
 }
 
 /**
@@ -58,44 +58,44 @@ interface History {
  */
 export function weighted(): Policy {
   // Outlives preparations; an instance that registers anew is another candidate, and begins anew.
-  const histories = new WeakMap<Candidate, History>();
+  const histories = new WeakMap<Candidate, ReportHistory>();
   /** What the last table was made of, and read from it when `explain` asks. */
-  let drawn: { readonly candidates: readonly Candidate[]; readonly parts: Float64Array } | undefined;
+  let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;
   return {
     name: 'weighted',
-    standing(candidate) {
-      shares ??= drawn && sharesOf(drawn.candidates, drawn.parts);
+    describe(candidate) {
+      shares ??= lastTable && sharesOf(lastTable.candidates, lastTable.weights);
       const share = shares?.get(candidate);
       return share === undefined ? undefined : `${String(Math.round(share * 100))} % of the calls`;
     },
-    prepare(roster: Roster) {
-      const candidates = partOf(roster);
+    prepare(roster: PickerInput) {
+      const candidates = subsetOf(roster);
       const count = candidates.length;
       if (count < 2) {
         const only = candidates[0];
         return () => only;
       }
-      const fixed = relativeWeights(candidates);
-      return renewed((now) => {
-        const weights = times(fixed, reportedWeights(candidates, histories, now));
-        const { each, until } = warmthOf(candidates, now, weights);
-        const parts = times(weights, each) ?? new Float64Array(count).fill(1);
-        drawn = { candidates, parts };
+      const staticWeights = relativeWeights(candidates);
+      return expiringPicker((now) => {
+        const weights = multiplyWeights(staticWeights, reportedWeights(candidates, histories, now));
+        const { factors, expiresAt } = slowStartFactors(candidates, now, weights);
+        const effectiveWeights = multiplyWeights(weights, factors) ?? new Float64Array(count).fill(1);
+        lastTable = { candidates, weights: effectiveWeights };
         shares = undefined;
-        const table = aliasTable(parts);
+        const table = aliasTable(effectiveWeights);
         return {
           picker: ({ random }) => candidates[drawIndex(table, random())],
-          until: Math.min(until, now + renewalMs),
+          expiresAt: Math.min(expiresAt, now + updateIntervalMs),
         };
       });
     },
   };
 }
 
-function sharesOf(candidates: readonly Candidate[], parts: Float64Array): ReadonlyMap<Candidate, number> {
-  const whole = parts.reduce((sum, part) => sum + part, 0);
-  return new Map(candidates.map((one, i) => [one, (parts[i] as number) / whole]));
+function sharesOf(candidates: readonly Candidate[], weights: Float64Array): ReadonlyMap<Candidate, number> {
+  const totalWeight = weights.reduce((sum, part) => sum + part, 0);
+  return new Map(candidates.map((one, i) => [one, (weights[i] as number) / totalWeight]));
 }
 
 /**
@@ -106,9 +106,9 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
   // Written so that NaN falls through.
   const isUsable =
     utilization > 0 &&
-    utilization <= mostUtilization &&
+    utilization <= maxUtilization &&
     callsPerSecond > 0 &&
-    callsPerSecond <= mostPerSecond &&
+    callsPerSecond <= maxPerSecond &&
     errorsPerSecond >= 0 &&
     errorsPerSecond < Infinity;
   if (!isUsable) return 0;
@@ -116,48 +116,49 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
 }
 
 /** Fills in the mean for 0, and draws in what is too far from the median; undefined where fewer than two are known. */
-export function evened(capacities: Float64Array): Float64Array | undefined {
+export function clampToMedian(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
   if (known.length < 2) return undefined;
   // The lower of two middle ones: between two endpoints the one that claims more is the one to doubt.
   const median = known[(known.length - 1) >> 1] as number;
-  const drawnIn = (capacity: number): number =>
-    Math.min(median * furthest, Math.max(median / furthest, capacity));
-  const mean = known.reduce((sum, capacity) => sum + drawnIn(capacity), 0) / known.length;
-  return capacities.map((capacity) => (capacity > 0 ? drawnIn(capacity) : mean));
+  const clamp = (capacity: number): number =>
+    Math.min(median * maxDeviationFactor, Math.max(median / maxDeviationFactor, capacity));
+  const mean = known.reduce((sum, capacity) => sum + clamp(capacity), 0) / known.length;
+  return capacities.map((capacity) => (capacity > 0 ? clamp(capacity) : mean));
 }
 
 function reportedWeights(
   candidates: readonly Candidate[],
-  histories: WeakMap<Candidate, History>,
+  histories: WeakMap<Candidate, ReportHistory>,
   now: number,
 ): Float64Array | undefined {
-  return evened(
+  return clampToMedian(
     Float64Array.from(candidates, (candidate) => {
-      const history = learned(candidate, histories, now);
+      const history = updateHistory(candidate, histories, now);
       if (history === undefined || now - history.receivedAt >= expiryMs) return 0;
-      return now - history.since < blackoutMs ? 0 : history.weight;
+      return now - history.unbrokenSince < blackoutMs ? 0 : history.weight;
     }),
   );
 }
 
 /** What it has reported, the newest included. */
-function learned(
+function updateHistory(
   candidate: Candidate,
-  histories: WeakMap<Candidate, History>,
+  histories: WeakMap<Candidate, ReportHistory>,
   now: number,
-): History | undefined {
-  const { report } = candidate;
+): ReportHistory | undefined {
+  const { loadReport } = candidate;
   const history = histories.get(candidate);
-  if (report === undefined || report === history?.report || !(report.receivedAt <= now)) return history;
-  const weight = capacityOf(report);
+  if (loadReport === undefined || loadReport === history?.report || !(loadReport.receivedAt <= now))
+    return history;
+  const weight = capacityOf(loadReport);
   if (weight === 0) return history;
-  const { receivedAt } = report;
+  const { receivedAt } = loadReport;
   if (history === undefined) {
-    const first = { report, weight, receivedAt, since: receivedAt };
+    const first = { report: loadReport, weight, receivedAt, unbrokenSince: receivedAt };
     histories.set(candidate, first);
     return first;
   }
-  if (receivedAt - history.receivedAt >= expiryMs) history.since = receivedAt;
-  return Object.assign(history, { report, weight, receivedAt });
+  if (receivedAt - history.receivedAt >= expiryMs) history.unbrokenSince = receivedAt;
+  return Object.assign(history, { report: loadReport, weight, receivedAt });
 }

@@ -5,20 +5,20 @@
 import { join } from 'node:path';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemHashing } from '../runtime/hashing.js';
-import { systemProcesses } from '../runtime/processes.js';
-import { systemClock } from '../runtime/system.js';
+import { systemProcesses } from '../runtime/system-processes.js';
+import { systemClock } from '../runtime/system-clock.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
-import { measured } from './http/measured-store.js';
+import { instrumentStore } from './http/instrumented-store.js';
 import { Metrics } from './http/metrics.js';
-import { openHttp } from './http/server.js';
+import { startHttpServer } from './http/http-server.js';
 import { readManifests } from './launcher/manifest-files.js';
-import { openLauncher } from './launcher/open.js';
-import { LookUps } from './look-ups.js';
-import { openNames } from './names/open.js';
+import { openLauncher } from './launcher/launcher.js';
+import { LastLookups } from './last-lookups.js';
+import { openNameServer } from './naming/open-name-server.js';
 import { toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
 import type { Launcher, ServerRuntime } from './ports.js';
-import { diskStore } from './store/disk.js';
-import { memoryStore } from './store/memory.js';
+import { leveldbStore } from './store/leveldb-store.js';
+import { memoryStore } from './store/memory-store.js';
 
 export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
@@ -52,44 +52,44 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
   /** What is open, in the order of opening. */
-  const open: (() => Promise<void> | void)[] = [];
+  const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
-    for (const close of open.splice(0).reverse()) await close();
+    for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    return await started(config, runtime, open, closeAll);
+    return await openServer(config, runtime, closers, closeAll);
   } catch (error) {
     await closeAll();
     throw error;
   }
 }
 
-async function started(
+async function openServer(
   config: ServerConfig,
   runtime: ServerRuntime,
-  open: (() => Promise<void> | void)[],
+  closers: (() => Promise<void> | void)[],
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
   // Read first: what is wrong with them is told before anything is touched.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
-  open.push(() => metrics.close());
-  const store = measured(data === undefined ? memoryStore() : diskStore(data), runtime, metrics);
-  open.push(() => store.close());
-  const names = await openNames(store, runtime, {
+  closers.push(() => metrics.close());
+  const store = instrumentStore(data === undefined ? memoryStore() : leveldbStore(data), runtime, metrics);
+  closers.push(() => store.close());
+  const names = await openNameServer(store, runtime, {
     version: packageVersion(),
     logger,
-    startable: (manifest) => manifests?.has(manifest) === true,
+    isStartable: (manifest) => manifests?.has(manifest) === true,
   });
-  open.push(() => names.close());
+  closers.push(() => names.close());
   let url = '';
-  const lookUps = new LookUps(runtime, names);
+  const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
     // What a program says last is told when it does not start, also where nothing is kept.
     const folder = data === undefined ? temporaryFolder() : undefined;
-    if (folder) open.push(() => folder.remove());
+    if (folder) closers.push(() => folder.remove());
     // LevelDB leaves alone what is not its own.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
@@ -100,28 +100,28 @@ async function started(
       logger,
       processes: systemProcesses,
       registryUrls: () => [url],
-      lastUsedAt: lookUps.lastAt,
+      lastUsedAt: lastLookups.lastLookupAt,
     });
     launcher = opened;
-    open.push(() => opened.close());
+    closers.push(() => opened.close());
   }
-  const http = await openHttp({
+  const http = await startHttpServer({
     ...config,
     names,
     launcher,
     runtime,
     metrics,
-    ...(launcher !== undefined && { onLookUp: lookUps.note }),
+    ...(launcher !== undefined && { onLookup: lastLookups.record }),
   });
-  open.push(() => http.close());
-  url = urlOf(config.host, http.port);
+  closers.push(() => http.close());
+  url = connectableUrl(config.host, http.port);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeAll());
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
 }
 
 /** Where programs of this machine find it. An address that means all of them is no address to connect to. */
-function urlOf(host: string, port: number): string {
+function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${String(port)}`;
 }

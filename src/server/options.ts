@@ -1,8 +1,8 @@
 /** What a server is started with: loose options in, complete ones or a clear error out. */
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import { shown } from '../core/shown.js';
-import { limits } from '../wire/limits.js';
+import { quote } from '../core/describe-value.js';
+import { limits } from '../protocol/limits.js';
 import type { ServerRuntime } from './ports.js';
 
 /** Options of {@link startServer}. All are optional; an unknown one is an error. */
@@ -37,10 +37,10 @@ export interface ServerConfig {
   readonly runtime: Partial<ServerRuntime>;
 }
 
-const silence = (): void => undefined;
-const silent: Logger = Object.freeze({ debug: silence, info: silence, warn: silence, error: silence });
+const noop = (): void => undefined;
+const silentLogger: Logger = Object.freeze({ debug: noop, info: noop, warn: noop, error: noop });
 
-const known: ReadonlySet<string> = new Set<keyof ServerOptions>([
+const knownOptions: ReadonlySet<string> = new Set<keyof ServerOptions>([
   'port',
   'host',
   'data',
@@ -54,29 +54,31 @@ const known: ReadonlySet<string> = new Set<keyof ServerOptions>([
 /** @throws ClerkError `CONFIG_INVALID`, naming the option and what to write */
 export function toServerConfig(options: ServerOptions): ServerConfig {
   for (const key of Object.keys(options))
-    if (!known.has(key)) throw invalid(`Option ${shown(key)} is unknown; known are ${[...known].join(', ')}`);
+    if (!knownOptions.has(key))
+      throw configError(`Option ${quote(key)} is unknown; known are ${[...knownOptions].join(', ')}`);
   const {
     port = 4711,
     host = '127.0.0.1',
     allowedHosts = [],
     heartbeatMs = limits.heartbeatMs,
-    logger = silent,
+    logger = silentLogger,
     runtime = {},
   } = options;
-  if (!isWhole(port, 0, 65_535)) throw invalid(`Option port must be a whole number from 0 to 65535`);
-  if (!isWhole(heartbeatMs, 10, 3_600_000))
-    throw invalid('Option heartbeatMs must be a whole number of ms from 10 to 3,600,000');
-  if (!isText(host) || /[\s/]/.test(host))
-    throw invalid(
+  if (!isIntegerBetween(port, 0, 65_535))
+    throw configError(`Option port must be a whole number from 0 to 65535`);
+  if (!isIntegerBetween(heartbeatMs, 10, 3_600_000))
+    throw configError('Option heartbeatMs must be a whole number of ms from 10 to 3,600,000');
+  if (!isNonEmptyString(host) || /[\s/]/.test(host))
+    throw configError(
       "Option host must be an address of this machine such as '127.0.0.1' or '::1', without a port",
     );
-  if (!Array.isArray(allowedHosts) || !allowedHosts.every(isText))
-    throw invalid("Option allowedHosts must be a list of host names such as ['registry.internal']");
+  if (!Array.isArray(allowedHosts) || !allowedHosts.every(isNonEmptyString))
+    throw configError("Option allowedHosts must be a list of host names such as ['registry.internal']");
   return Object.freeze({
     port,
     host,
-    data: folder(options.data, 'data'),
-    manifests: folder(options.manifests, 'manifests'),
+    data: checkFolder(options.data, 'data'),
+    manifests: checkFolder(options.manifests, 'manifests'),
     allowedHosts,
     heartbeatMs,
     logger,
@@ -84,19 +86,19 @@ export function toServerConfig(options: ServerOptions): ServerConfig {
   });
 }
 
-function folder(value: unknown, option: string): string | undefined {
-  if (value === undefined || isText(value)) return value;
-  throw invalid(`Option ${option} must be the path of a folder`);
+function checkFolder(value: unknown, option: string): string | undefined {
+  if (value === undefined || isNonEmptyString(value)) return value;
+  throw configError(`Option ${option} must be the path of a folder`);
 }
 
-function isText(value: unknown): value is string {
+function isNonEmptyString(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0');
 }
 
-function isWhole(value: unknown, least: number, most: number): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+function isIntegerBetween(value: unknown, min: number, max: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
 }
 
-function invalid(message: string): ClerkError {
+function configError(message: string): ClerkError {
   return new ClerkError('CONFIG_INVALID', message);
 }

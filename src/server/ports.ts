@@ -4,34 +4,34 @@
  */
 import type { Clock } from '../core/clock.js';
 import type {
-  ChangeReply,
+  ChangeResponse,
   DefineRequest,
-  DirectoryReply,
+  DirectoryResponse,
   DirectoryRequest,
   ExportLine,
-  ImportReply,
-  LaunchReply,
+  ImportResponse,
+  LaunchResponse,
   LaunchRequest,
   LaunchRule,
   LinkRequest,
-  ListReply,
+  ListResponse,
   MoveRequest,
-  RegisterReply,
+  RegisterResponse,
   RegisterRequest,
   RemoveRequest,
-  RenewReply,
+  RenewResponse,
   RenewRequest,
   ReportRequest,
-  ResolveReply,
-  SearchReply,
-  StatusReply,
-  StopReply,
+  ResolveResponse,
+  SearchResponse,
+  StatusResponse,
+  StopResponse,
   StopRequest,
   WatchEvent,
-  WhoisReply,
+  WhoisResponse,
   WithdrawRequest,
-} from '../wire/messages.js';
-import type { Hashing } from '../wire/proof.js';
+} from '../protocol/messages.js';
+import type { Hashing } from '../protocol/launch-proof.js';
 
 /** Time, chance and hashing, as the server's parts get them. */
 export interface ServerRuntime extends Clock, Hashing {}
@@ -75,42 +75,42 @@ export interface Caller {
  */
 export interface NameService {
   /** @throws `NAME_NOT_FOUND`, `NAME_INVALID` */
-  resolve(name: string): ResolveReply;
+  resolve(name: string): ResolveResponse;
   /**
    * The body of `resolve`'s answer as JSON, made once for each change rather than for each question; undefined where
    * `resolve` would throw. Counts as a promise given.
    */
-  resolveText(name: string): string | undefined;
-  list(glob: string, after: string | undefined, most: number): ListReply;
-  search(glob: string, filter: Readonly<Record<string, string>>): SearchReply;
-  whois(address: string): WhoisReply;
-  status(): StatusReply;
+  resolveJson(name: string): string | undefined;
+  list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
+  search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse;
+  whois(address: string): WhoisResponse;
+  status(): StatusResponse;
   /** Registrations that were dropped since nobody renewed them, from when this process began. */
-  readonly expired: number;
+  readonly expiredRegistrations: number;
   /** Reports that came, opinions in them, marks that were made, from when this process began; endpoints that are suspect now. */
-  readonly judged: {
+  readonly healthStats: {
     readonly reports: number;
-    readonly opinions: number;
-    readonly marks: number;
+    readonly endpointReports: number;
+    readonly suspectTransitions: number;
     readonly suspects: number;
   };
   exportLines(): IterableIterator<ExportLine>;
 
-  define(request: DefineRequest): Promise<ChangeReply>;
-  link(request: LinkRequest): Promise<ChangeReply>;
-  directory(request: DirectoryRequest): Promise<DirectoryReply>;
-  move(request: MoveRequest): Promise<ChangeReply>;
-  remove(request: RemoveRequest): Promise<ChangeReply>;
-  register(request: RegisterRequest, caller: Caller): Promise<RegisterReply>;
-  renew(request: RenewRequest): RenewReply;
+  define(request: DefineRequest): Promise<ChangeResponse>;
+  link(request: LinkRequest): Promise<ChangeResponse>;
+  directory(request: DirectoryRequest): Promise<DirectoryResponse>;
+  move(request: MoveRequest): Promise<ChangeResponse>;
+  remove(request: RemoveRequest): Promise<ChangeResponse>;
+  register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
+  renew(request: RenewRequest): RenewResponse;
   /** Takes what a clerk says of endpoints. Never refuses: what it does not know it passes over. */
   report(request: ReportRequest, caller: Caller): void;
-  withdraw(request: WithdrawRequest): Promise<ChangeReply>;
+  withdraw(request: WithdrawRequest): Promise<ChangeResponse>;
   /** All or nothing. */
-  importLines(lines: readonly ExportLine[]): Promise<ImportReply>;
+  importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
   /** Opens a watch; events come in order, never synchronously from here. */
-  watch(options: WatchOptions): Watching;
+  watch(options: WatchOptions): OpenWatch;
   /** Said to the launcher and to metrics, after it is durable. Returns what takes it back. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
@@ -138,7 +138,7 @@ export interface WatchOptions {
 }
 
 /** An open watch. */
-export interface Watching {
+export interface OpenWatch {
   /** @throws `NAME_INVALID`, `LIMIT` */
   edit(add: readonly string[], remove: readonly string[]): void;
   /** Begins anew, after events were thrown away because nobody took them: `resync`, all that is there, `current`. */
@@ -156,7 +156,7 @@ export interface LaunchRecord {
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
   /** Tells the process from a later one with the same id. */
-  readonly startedTicks: string | undefined;
+  readonly startTicks: string | undefined;
   /** SHA-256 of the service's half of the ticket pair, hexadecimal; the ticket itself is never stored. */
   readonly ticketHash: string;
   /** The server's own half, from which its proof is made; emptied once the ticket was used. See `proofOf`. */
@@ -174,11 +174,11 @@ export interface LaunchRecords {
    * The fencing number of the next start of a name; durable before it resolves, together with the record.
    * @see promises C6.2
    */
-  intend(
-    record: Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startedTicks' | 'redeemed'>,
+  recordIntent(
+    record: Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>,
   ): Promise<LaunchRecord>;
   update(record: LaunchRecord): Promise<void>;
-  forget(name: string, instance: string): Promise<void>;
+  remove(name: string, instance: string): Promise<void>;
 }
 
 // ---- launcher
@@ -186,12 +186,12 @@ export interface LaunchRecords {
 /** Starts and ends services of this host. */
 export interface Launcher {
   /** Rejects with `START_FAILED` and the reason, `NAME_NOT_FOUND`, `FORBIDDEN` (no rule), `LIMIT`. */
-  launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchReply>;
-  stop(request: StopRequest): Promise<StopReply>;
+  launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
+  stop(request: StopRequest): Promise<StopResponse>;
   /** Ends it, forgets its failures, and starts it again. */
-  reset(request: StopRequest): Promise<LaunchReply>;
+  reset(request: StopRequest): Promise<LaunchResponse>;
   /** Whether a manifest for this rule exists. */
-  knows(manifest: string): boolean;
+  hasManifest(manifest: string): boolean;
   /** Stops supervising; what runs goes on running. @see Tcl-DP T6 */
   close(): Promise<void>;
 }

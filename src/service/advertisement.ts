@@ -1,6 +1,6 @@
 /** What a program holds of a service that it advertises. */
 import type { LoadInit } from '../core/load-report.js';
-import type { AdvertisementEvents } from './listeners.js';
+import type { AdvertisementEvents } from './advertisement-events.js';
 
 /**
  * - `registering` it was never acknowledged yet

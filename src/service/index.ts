@@ -3,54 +3,54 @@
  * everything else is in the files beside it.
  */
 import { resolve } from 'node:path';
-import type { CallStore } from '../core/call-store.js';
-import { retry } from '../invoke/retry.js';
-import { digestOfParts, systemHashing } from '../runtime/hashing.js';
-import { busyMs, hostAddresses, ownProcess } from '../runtime/own-process.js';
+import type { IdempotencyStore } from '../core/idempotency-store.js';
+import { retryLoop } from '../invoke/p-retry-loop.js';
+import { hashParts, systemHashing } from '../runtime/hashing.js';
+import { eventLoopActiveMs, hostAddresses, currentProcess } from '../runtime/current-process.js';
 import { privateFolder } from '../runtime/private-folder.js';
-import { systemClock } from '../runtime/system.js';
-import { httpPeer } from '../transport/json-client.js';
+import { systemClock } from '../runtime/system-clock.js';
+import { httpConnection } from '../registry-client/http-connection.js';
 import type { Advertisement } from './advertisement.js';
-import { Advertising } from './advertising.js';
-import { DiskCalls } from './at-most-once/disk.js';
+import { Advertiser } from './advertiser.js';
+import { DiskCalls } from './at-most-once/store/disk-calls.js';
 import {
-  guarding,
+  wrapHandler,
   type FetchHandler,
-  type Guarded,
-  type GuardingParts,
+  type WrappedHandler,
+  type WrapHandlerOptions,
   type NodeHandler,
-} from './at-most-once/guarding.js';
+} from './at-most-once/wrap-handler.js';
 import type { AtMostOnceOptions } from './at-most-once/options.js';
 import type { AdvertiseOptions } from './options.js';
 
 export type {
-  BegunCall,
-  CallStore,
+  CallRecord,
+  IdempotencyStore,
   DoneCall,
-  EndedCall,
-  ForgottenCall,
-  FoundCall,
-  KeptAnswer,
-  LostCall,
+  CallResult,
+  ExpiredCall,
+  CallLookup,
+  StoredResponse,
+  InterruptedCall,
   NewCall,
   RunningCall,
-} from '../core/call-store.js';
-export { memoryCalls, type MemoryCallsOptions } from './at-most-once/memory.js';
-export type { FetchHandler, Guarded, NodeHandler } from './at-most-once/guarding.js';
+} from '../core/idempotency-store.js';
+export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memory-calls.js';
+export type { FetchHandler, WrappedHandler, NodeHandler } from './at-most-once/wrap-handler.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
 export type { LoadInit } from '../core/load-report.js';
 export type { Advertisement, AdvertisementState } from './advertisement.js';
-export type { AdvertisementEvents } from './listeners.js';
-export type { Place, ServerLike } from './listening.js';
+export type { AdvertisementEvents } from './advertisement-events.js';
+export type { ServerOrAddress, ServerLike } from './server-addresses.js';
 export type { AdvertiseOptions } from './options.js';
 
-const advertising = new Advertising({
+const advertiser = new Advertiser({
   clock: systemClock,
   hashing: systemHashing,
-  retry,
-  process: ownProcess,
-  connect: (url) => httpPeer(url, { clock: systemClock, tls: {} }),
-  busyMs,
+  retry: retryLoop,
+  process: currentProcess,
+  connect: (url) => httpConnection(url, { clock: systemClock, tls: {} }),
+  eventLoopActiveMs,
   hostAddresses,
 });
 
@@ -73,17 +73,17 @@ const advertising = new Advertising({
  * `ABORTED`
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
-  return advertising.advertise(options);
+  return advertiser.advertise(options);
 }
 
 const silent = (): void => undefined;
-const warn = (message: string): void => ownProcess.warn(message);
+const warn = (message: string): void => currentProcess.warn(message);
 
-const guardingParts: GuardingParts = {
+const wrapHandlerOptions: WrapHandlerOptions = {
   clock: systemClock,
-  digest: digestOfParts,
+  digest: hashParts,
   logger: { debug: silent, info: silent, warn, error: warn },
-  life: systemHashing.randomHex(16),
+  incarnation: systemHashing.randomHex(16),
 };
 
 /**
@@ -116,7 +116,7 @@ const guardingParts: GuardingParts = {
 export function atMostOnce<H extends NodeHandler | FetchHandler>(
   handler: H,
   options?: AtMostOnceOptions,
-): Guarded<H>;
+): WrappedHandler<H>;
 /**
  * The same for handlers with other arguments: those of HTTP/2, of frameworks, with more of them.
  *
@@ -125,9 +125,9 @@ export function atMostOnce<H extends NodeHandler | FetchHandler>(
 export function atMostOnce<H extends (request: never, ...rest: never) => unknown>(
   handler: H,
   options?: AtMostOnceOptions,
-): Guarded<H>;
+): WrappedHandler<H>;
 export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): unknown {
-  return guarding(handler as (...args: unknown[]) => unknown, options, guardingParts);
+  return wrapHandler(handler as (...args: unknown[]) => unknown, options, wrapHandlerOptions);
 }
 
 /**
@@ -142,6 +142,9 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
  *
  * @param folder - relative to the working directory
  */
-export function diskCalls(folder: string): CallStore {
-  return new DiskCalls(resolve(folder), { load: () => import('classic-level'), prepare: privateFolder });
+export function diskCalls(folder: string): IdempotencyStore {
+  return new DiskCalls(resolve(folder), {
+    load: () => import('classic-level'),
+    prepareFolder: privateFolder,
+  });
 }

@@ -3,11 +3,11 @@ import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
-import { onceAttribute } from '../wire/call-headers.js';
-import { limits } from '../wire/limits.js';
-import type { Guard } from './at-most-once/guard.js';
-import { guardOf } from './at-most-once/guarding.js';
-import { isServer, type Place } from './listening.js';
+import { atMostOnceAttribute } from '../protocol/call-headers.js';
+import { limits } from '../protocol/limits.js';
+import type { IdempotencyGuard } from './at-most-once/idempotency-guard.js';
+import { guardOf } from './at-most-once/wrap-handler.js';
+import { isServer, type ServerOrAddress } from './server-addresses.js';
 
 /** How a service is advertised. An unknown key is an error. */
 export interface AdvertiseOptions {
@@ -17,7 +17,7 @@ export interface AdvertiseOptions {
    * Where it is: an `http.Server`, `https.Server` or HTTP/2 server, which is waited for until it listens, or an address
    * (`http(s)://host:port`, `tcp://host:port`, `unix:/path`), or up to 16 of them, best first.
    */
-  readonly address: Place;
+  readonly address: ServerOrAddress;
   /** Its version, as semver writes it. Default: none. */
   readonly version?: string;
   /** Address of the registry, or several. Default: the launcher's, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`. */
@@ -64,7 +64,7 @@ export interface AdvertiseOptions {
 /** Complete and checked. */
 export interface AdvertiseConfig {
   readonly name: string | undefined;
-  readonly place: Place;
+  readonly serverOrAddress: ServerOrAddress;
   readonly version: string | null;
   readonly registry: readonly string[] | undefined;
   readonly leaseMs: number;
@@ -73,7 +73,7 @@ export interface AdvertiseConfig {
   readonly attributes: Readonly<Record<string, string>>;
   readonly host: string | undefined;
   readonly id: string | undefined;
-  readonly guard: Guard | undefined;
+  readonly idempotencyGuard: IdempotencyGuard | undefined;
   readonly drainOnSignal: boolean;
   readonly exitAfterDrain: boolean;
   readonly drainMs: number;
@@ -103,15 +103,15 @@ const keys: readonly (keyof AdvertiseOptions)[] = [
 ];
 
 /** @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID` */
-export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null)
-    throw refused("needs an object of options such as { name: '/shop/orders', address: server }");
-  for (const key of Object.keys(given))
+export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
+  const value: unknown = options;
+  if (typeof value !== 'object' || value === null)
+    throw advertiseError("needs an object of options such as { name: '/shop/orders', address: server }");
+  for (const key of Object.keys(value))
     if (!(keys as readonly string[]).includes(key))
-      throw refused(`has the unknown option '${key}'; known are ${keys.join(', ')}`);
+      throw advertiseError(`has the unknown option '${key}'; known are ${keys.join(', ')}`);
   if ((options.address as unknown) === undefined)
-    throw refused('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
+    throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
   // The rules are those of every endpoint; a server's address is not known yet.
@@ -122,20 +122,22 @@ export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
         : Array.isArray(options.address)
           ? { addresses: options.address }
           : { address: options.address }),
-      ...defined({ zone, version, host, id, weight, attributes }),
+      ...definedEntries({ zone, version, host, id, weight, attributes }),
     },
     name ?? 'advertise()',
   );
   return Object.freeze({
     name,
-    place: options.address,
+    serverOrAddress: options.address,
     version: version ?? null,
     registry:
-      options.registry === undefined ? undefined : registriesOf(options.registry, "the option 'registry'"),
-    leaseMs: numberOf(
+      options.registry === undefined
+        ? undefined
+        : parseRegistryUrls(options.registry, "the option 'registry'"),
+    leaseMs: checkMs(
       options.leaseMs ?? limits.defaultLeaseMs,
-      limits.leastLeaseMs,
-      limits.mostLeaseMs,
+      limits.minLeaseMs,
+      limits.maxLeaseMs,
       'leaseMs',
     ),
     weight: endpoint.weight,
@@ -143,10 +145,10 @@ export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
     attributes: endpoint.attributes,
     host,
     id,
-    guard: guardIn(options),
+    idempotencyGuard: idempotencyGuardOf(options),
     drainOnSignal: options.drainOnSignal ?? true,
     exitAfterDrain: options.exitAfterDrain ?? false,
-    drainMs: numberOf(options.drainMs ?? 25_000, 1, limits.mostLeaseMs, 'drainMs'),
+    drainMs: checkMs(options.drainMs ?? 25_000, 1, limits.maxLeaseMs, 'drainMs'),
     measureLoad: options.measureLoad ?? true,
     logger: options.logger,
     signal: options.signal,
@@ -158,35 +160,37 @@ export function advertiseConfigOf(options: AdvertiseOptions): AdvertiseConfig {
  *
  * @throws a `ClerkError` `CONFIG_INVALID`
  */
-export function registriesOf(given: string | readonly string[], where: string): readonly string[] {
+export function parseRegistryUrls(given: string | readonly string[], source: string): readonly string[] {
   const list = (Array.isArray(given) ? given : String(given).split(',')) as readonly unknown[];
   const urls = list.map((url) => String(url).trim()).filter((url) => url !== '');
-  if (urls.length === 0) throw refused(`finds no registry address in ${where}`);
+  if (urls.length === 0) throw advertiseError(`finds no registry address in ${source}`);
   return Object.freeze(urls);
 }
 
-function guardIn({ atMostOnce, attributes }: AdvertiseOptions): Guard | undefined {
+function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): IdempotencyGuard | undefined {
   if (atMostOnce === undefined) return undefined;
   const guard = guardOf(atMostOnce);
   if (guard === undefined)
-    throw refused("has the option 'atMostOnce', which must be the handler that atMostOnce() returned");
-  if (attributes !== undefined && Object.hasOwn(attributes, onceAttribute))
-    throw refused(`has the attribute '${onceAttribute}', which comes from the option 'atMostOnce'`);
+    throw advertiseError("has the option 'atMostOnce', which must be the handler that atMostOnce() returned");
+  if (attributes !== undefined && Object.hasOwn(attributes, atMostOnceAttribute))
+    throw advertiseError(
+      `has the attribute '${atMostOnceAttribute}', which comes from the option 'atMostOnce'`,
+    );
   return guard;
 }
 
-function numberOf(value: unknown, least: number, most: number, key: string): number {
-  if (typeof value !== 'number' || !(value >= least && value <= most))
-    throw refused(
-      `has the ${key} ${String(value)}; it must be a number of ms from ${String(least)} to ${String(most)}`,
+function checkMs(value: unknown, min: number, max: number, key: string): number {
+  if (typeof value !== 'number' || !(value >= min && value <= max))
+    throw advertiseError(
+      `has the ${key} ${String(value)}; it must be a number of ms from ${String(min)} to ${String(max)}`,
     );
   return value;
 }
 
-function defined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function definedEntries(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
 
-function refused(what: string): ClerkError {
-  return new ClerkError('CONFIG_INVALID', `advertise() ${what}`);
+function advertiseError(message: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `advertise() ${message}`);
 }

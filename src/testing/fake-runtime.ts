@@ -8,7 +8,7 @@
 import type { Timer } from '../core/clock.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TransportFactory } from '../core/transport.js';
-import { settleMicrotasks } from '../runtime/drain.js';
+import { settleMicrotasks } from '../runtime/settle-microtasks.js';
 import { seededRandom } from './seeded-random.js';
 import { TimerQueue, type QueuedTimer } from './timer-queue.js';
 
@@ -38,7 +38,7 @@ export interface FakeRuntime extends Runtime {
   /** Timers that are set and have not fired. */
   readonly pendingTimers: number;
   /** Those of them that keep a process alive. */
-  readonly holdingTimers: number;
+  readonly refTimers: number;
   /**
    * Moves the clock on, and runs what becomes due on the way, in order. Must be awaited before the next one.
    *
@@ -65,7 +65,7 @@ export interface FakeRuntime extends Runtime {
    *
    * @param ms - finite; may be negative
    */
-  jumpWall(ms: number): void;
+  shiftWallClock(ms: number): void;
 }
 
 /**
@@ -80,22 +80,22 @@ export interface FakeRuntime extends Runtime {
  * @throws RangeError for a seed or a start that it cannot use
  */
 export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
-  return new VirtualRuntime(options);
+  return new VirtualTimeRuntime(options);
 }
 
-class VirtualRuntime implements FakeRuntime {
+class VirtualTimeRuntime implements FakeRuntime {
   transport: TransportFactory;
   readonly random: () => number;
   readonly #queue = new TimerQueue();
   readonly #hostname: string;
-  readonly #auto: boolean;
+  readonly #autoAdvance: boolean;
   #now: number;
-  #wallAhead: number;
+  #wallOffset: number;
   #sequence = 0;
-  #pending = 0;
-  #holding = 0;
-  #driving = false;
-  #flowing = false;
+  #pendingCount = 0;
+  #refCount = 0;
+  #advancing = false;
+  #autoAdvancing = false;
 
   constructor(options: FakeRuntimeOptions) {
     this.random = seededRandom(options.seed);
@@ -104,18 +104,18 @@ class VirtualRuntime implements FakeRuntime {
     if (!(this.#now >= 1 && this.#now < Infinity)) {
       throw new RangeError(`startAt is ${String(this.#now)}; it must be a finite number of ms ≥ 1`);
     }
-    this.#wallAhead = (options.wallStartAt ?? 1_800_000_000_000) - this.#now;
+    this.#wallOffset = (options.wallStartAt ?? 1_800_000_000_000) - this.#now;
     this.#hostname = options.hostname ?? 'fake-host';
-    this.#auto = options.autoAdvance ?? false;
-    this.transport = options.transport ?? unreachable;
+    this.#autoAdvance = options.autoAdvance ?? false;
+    this.transport = options.transport ?? noTransport;
   }
 
   get pendingTimers(): number {
-    return this.#pending;
+    return this.#pendingCount;
   }
 
-  get holdingTimers(): number {
-    return this.#holding;
+  get refTimers(): number {
+    return this.#refCount;
   }
 
   now(): number {
@@ -123,7 +123,7 @@ class VirtualRuntime implements FakeRuntime {
   }
 
   wallNow(): number {
-    return this.#now + this.#wallAhead;
+    return this.#now + this.#wallOffset;
   }
 
   hostname(): string {
@@ -131,15 +131,15 @@ class VirtualRuntime implements FakeRuntime {
   }
 
   setTimer(callback: () => void, delayMs: number): Timer {
-    let set = true;
-    let holds = true;
+    let isPending = true;
+    let isRef = true;
     const count = (pending: number, holding: number): void => {
-      this.#pending += pending;
-      this.#holding += holding;
+      this.#pendingCount += pending;
+      this.#refCount += holding;
     };
     const end = (): void => {
-      set = false;
-      count(-1, holds ? -1 : 0);
+      isPending = false;
+      count(-1, isRef ? -1 : 0);
     };
     const timer: QueuedTimer = {
       // A delay that is no number fires at once, as Node's does.
@@ -153,23 +153,23 @@ class VirtualRuntime implements FakeRuntime {
     };
     count(1, 1);
     this.#queue.push(timer);
-    this.#flow();
+    this.#startAutoAdvance();
     return {
       cancel: () => {
-        if (!set) return;
+        if (!isPending) return;
         end();
         this.#queue.cancel(timer);
       },
       setRef: (ref) => {
-        if (!set || ref === holds) return;
-        holds = ref;
+        if (!isPending || ref === isRef) return;
+        isRef = ref;
         count(0, ref ? 1 : -1);
-        if (ref) this.#flow();
+        if (ref) this.#startAutoAdvance();
       },
     };
   }
 
-  afterArrivals(callback: () => void): void {
+  afterPendingIo(callback: () => void): void {
     // Whatever is due at this instant was set before, and so comes before.
     this.setTimer(callback, 0);
   }
@@ -178,14 +178,14 @@ class VirtualRuntime implements FakeRuntime {
     if (!(ms >= 0 && ms < Infinity)) {
       return Promise.reject(new RangeError(`advance needs a finite number of ms ≥ 0, not ${String(ms)}`));
     }
-    return this.#drive(this.#now + ms, () => true);
+    return this.#runUntil(this.#now + ms, () => true);
   }
 
   async runUntilIdle(limitMs = 3_600_000): Promise<void> {
     const until = this.#now + limitMs;
-    await this.#drive(until, () => this.#holding > 0);
-    if (this.#holding === 0) return;
-    const timers = `${String(this.#holding)} timers are still pending`;
+    await this.#runUntil(until, () => this.#refCount > 0);
+    if (this.#refCount === 0) return;
+    const timers = `${String(this.#refCount)} timers are still pending`;
     throw new Error(
       `${timers} after ${String(limitMs)} ms of virtual time; cancel or unref what repeats for ever`,
     );
@@ -197,31 +197,31 @@ class VirtualRuntime implements FakeRuntime {
     this.#now += ms;
   }
 
-  jumpWall(ms: number): void {
+  shiftWallClock(ms: number): void {
     if (!Number.isFinite(ms)) throw new RangeError(`jumpWall needs a finite number of ms, not ${String(ms)}`);
-    this.#wallAhead += ms;
+    this.#wallOffset += ms;
   }
 
   /** Runs timers up to an instant, and arrives there, unless there was no reason to go on. */
-  async #drive(until: number, goesOn: () => boolean): Promise<void> {
-    if (this.#driving) throw new Error('Time is moving already; await the advance before the next one');
-    this.#driving = true;
+  async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
+    if (this.#advancing) throw new Error('Time is moving already; await the advance before the next one');
+    this.#advancing = true;
     try {
       await settleMicrotasks();
       for (;;) {
-        if (!goesOn()) return;
+        if (!shouldContinue()) return;
         const next = this.#queue.peek();
         if (next === undefined || next.at > until) break;
-        await this.#fire();
+        await this.#fireNext();
       }
       this.#now = Math.max(this.#now, until);
     } finally {
-      this.#driving = false;
-      this.#flow();
+      this.#advancing = false;
+      this.#startAutoAdvance();
     }
   }
 
-  async #fire(): Promise<void> {
+  async #fireNext(): Promise<void> {
     const timer = this.#queue.pop() as QueuedTimer;
     this.#now = Math.max(this.#now, timer.at);
     timer.callback();
@@ -229,24 +229,24 @@ class VirtualRuntime implements FakeRuntime {
   }
 
   /** Lets time flow by itself, if it is to, from when the program has nothing else to do. */
-  #flow(): void {
-    if (!this.#auto || this.#driving || this.#flowing || this.#holding === 0) return;
-    this.#flowing = true;
-    void this.#flowOn();
+  #startAutoAdvance(): void {
+    if (!this.#autoAdvance || this.#advancing || this.#autoAdvancing || this.#refCount === 0) return;
+    this.#autoAdvancing = true;
+    void this.#runAutoAdvance();
   }
 
-  async #flowOn(): Promise<void> {
+  async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
       // An advance that began in the meantime does the work, and calls for this again when it is done.
-      while (!this.#driving && this.#holding > 0) await this.#fire();
+      while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
-      this.#flowing = false;
+      this.#autoAdvancing = false;
     }
   }
 }
 
-const unreachable: TransportFactory = () => ({
+const noTransport: TransportFactory = () => ({
   open(endpoint) {
     throw new Error(`The fake runtime has no transport to reach ${endpoint.id}; give it one`);
   },

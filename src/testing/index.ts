@@ -11,29 +11,43 @@ export {
   type MemoryInstance,
   type MemoryServices,
   type MemoryWorld,
-} from './memory-cluster.js';
+} from './memory/memory-cluster.js';
 export { createFakeRuntime, type FakeRuntime, type FakeRuntimeOptions } from './fake-runtime.js';
 export { seededRandom } from './seeded-random.js';
 
 // For those who build a world of their own
-export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory-transport.js';
-export type { MemoryAttempt } from './memory-exchange.js';
-export type { Fate, MemoryRequest, MemoryServer, Treat, Treatment } from './memory-request.js';
+export {
+  createMemoryNetwork,
+  type MemoryNetwork,
+  type MemoryNetworkOptions,
+} from './memory/memory-network.js';
+export type { MemoryAttempt } from './memory/memory-exchange.js';
+export type {
+  Behavior,
+  MemoryRequest,
+  MemoryServer,
+  ServerHandler,
+  ServerReply,
+} from './memory/memory-request.js';
 
 // Contracts, for any test runner
-export type { SuiteCase } from './suite.js';
-export { callStoreSuite, type CallStorePlace, type CallStoreSuiteOptions } from './call-store-suite.js';
-export { policySuite, type PolicySuiteOptions } from './policy-suite.js';
+export type { SuiteCase } from './suites/suite-case.js';
+export {
+  idempotencyStoreSuite,
+  type IdempotencyStoreLocation,
+  type IdempotencyStoreSuiteOptions,
+} from './suites/idempotency-store-suite.js';
+export { policySuite, type PolicySuiteOptions } from './suites/policy-suite.js';
 export {
   transportSuite,
-  type SuiteBehaviour,
+  type SuiteBehavior,
   type SuiteEndpoint,
   type TransportSuiteOptions,
-} from './transport-suite.js';
-export { registrySuite } from './registry-suite.js';
+} from './suites/transport-suite.js';
+export { registrySuite } from './suites/registry-suite.js';
 export type {
-  RegistryAbility,
+  RegistryCapability,
   RegistryContents,
   RegistrySuiteOptions,
   RegistryUnderTest,
-} from './registry-under-test.js';
+} from './suites/registry-harness.js';

@@ -40,7 +40,7 @@ export class TimerQueue {
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
-      this.#take();
+      this.#removeFirst();
       this.#cancelled--;
       first = this.#heap[0];
     }
@@ -49,10 +49,10 @@ export class TimerQueue {
 
   /** Takes out the timer that is due first. */
   pop(): QueuedTimer | undefined {
-    return this.peek() === undefined ? undefined : this.#take();
+    return this.peek() === undefined ? undefined : this.#removeFirst();
   }
 
-  #take(): QueuedTimer | undefined {
+  #removeFirst(): QueuedTimer | undefined {
     const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();

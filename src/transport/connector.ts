@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import type { TransportOptions } from '../core/transport.js';
-import { undici, type Undici } from './undici.js';
+import { undici, type Undici } from './load-undici.js';
 
 /** What undici connects with. */
 export type Connector = ReturnType<Undici['buildConnector']>;
@@ -12,37 +12,39 @@ export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 /**
  * Connects to the address whatever undici believes to talk to, and checks the certificate of that address.
  *
- * @param onDialled - gets every socket when its connection is begun
+ * @param onDial - gets every socket when its connection is begun
  * @param onConnected - gets every socket whose connection stands
  */
-export function connectorTo(
+export function createConnector(
   address: Address,
-  { tls, undici: handed }: TransportOptions,
-  onDialled: (socket: Socket | undefined) => void,
+  { tls, undici: undiciOptions }: TransportOptions,
+  onDial: (socket: Socket | undefined) => void,
   onConnected: (socket: Socket) => void,
 ): Connector {
-  const own = handed.connect as object | Connector | undefined;
+  const connectOption = undiciOptions.connect as object | Connector | undefined;
   const dial =
-    typeof own === 'function'
-      ? (own as Dial)
+    typeof connectOption === 'function'
+      ? (connectOption as Dial)
       : (undici().buildConnector({
           ...tls,
-          ...(handed.allowH2 === undefined ? undefined : { allowH2: handed.allowH2 === true }),
-          ...(handed.connectTimeout === undefined ? undefined : { timeout: handed.connectTimeout as number }),
-          ...own,
+          ...(undiciOptions.allowH2 === undefined ? undefined : { allowH2: undiciOptions.allowH2 === true }),
+          ...(undiciOptions.connectTimeout === undefined
+            ? undefined
+            : { timeout: undiciOptions.connectTimeout as number }),
+          ...connectOption,
           ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
         } as Parameters<Undici['buildConnector']>[0]) as Dial);
   const hostname = address.hostname || 'localhost';
-  const there = {
+  const target = {
     hostname,
     host: hostname,
     port: String(address.port || ''),
     protocol: address.protocol === 'https' ? 'https:' : 'http:',
-    servername: isLiteral(hostname) ? '' : hostname,
+    servername: isIpLiteral(hostname) ? '' : hostname,
   };
-  return (asked, callback) => {
-    onDialled(
-      dial({ ...asked, ...there }, (...result) => {
+  return (requested, callback) => {
+    onDial(
+      dial({ ...requested, ...target }, (...result) => {
         const [error, socket] = result;
         if (error === null) onConnected(socket);
         callback(...result);
@@ -52,6 +54,6 @@ export function connectorTo(
 }
 
 /** A certificate names an IP address in its own way: TLS must not be told of it as a server name. */
-function isLiteral(hostname: string): boolean {
+function isIpLiteral(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }

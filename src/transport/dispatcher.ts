@@ -3,37 +3,37 @@
  * untouched.
  */
 import type { Dispatcher } from 'undici';
-import type { WireHandler } from '../core/transport.js';
-import { asWireHandler } from './newer-handler.js';
-import { globalDispatcher, undici } from './undici.js';
+import type { RequestHandler } from '../core/transport.js';
+import { toRequestHandler } from './handler-v2-adapter.js';
+import { globalDispatcher, undici } from './load-undici.js';
 
 /** Takes one request for an origin under `.clerk`; whatever goes wrong arrives at the handler. */
-export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: WireHandler) => void;
+export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: RequestHandler) => void;
 
 /** What the dispatcher stands on. */
 export interface ClerkDispatcherOptions {
   /** Whether an origin is one of ours. Called for every request; throws never. */
-  readonly isOurs: (origin: string) => boolean;
+  readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
   /** Where everything else goes; the global dispatcher if there is none. Never closed by us. */
-  readonly passTo: Dispatcher | undefined;
+  readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
   readonly destroy: (error: Error | null) => Promise<void>;
 }
 
 /** Makes the dispatcher. */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
-  const { isOurs, dispatch } = options;
+  const { isClerkOrigin, dispatch } = options;
   const base = undici();
-  const passTo = options.passTo ?? globalDispatcher();
+  const fallback = options.fallback ?? globalDispatcher();
 
   class ClerkDispatcher extends base.Dispatcher {
     override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
       const { origin } = request;
-      if (!isOurs(typeof origin === 'string' ? origin : (origin?.origin ?? ''))) {
-        return passTo.dispatch(request, handler);
+      if (!isClerkOrigin(typeof origin === 'string' ? origin : (origin?.origin ?? ''))) {
+        return fallback.dispatch(request, handler);
       }
-      dispatch(request, asWireHandler(handler));
+      dispatch(request, toRequestHandler(handler));
       return true;
     }
 

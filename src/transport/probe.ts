@@ -2,17 +2,17 @@
 import type { Client } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
-import type { TransportOptions, WireHandler } from '../core/transport.js';
-import { connectorTo } from './connector.js';
-import { undici } from './undici.js';
+import type { TransportOptions, RequestHandler } from '../core/transport.js';
+import { createConnector } from './connector.js';
+import { undici } from './load-undici.js';
 
 const headers = { 'user-agent': 'binding-clerk (probe)' };
 
 /** Questions that are out. */
-export class Probes {
+export class ProbeClient {
   readonly #clock: Clock;
   readonly #options: TransportOptions;
-  readonly #out = new Set<(error: Error) => void>();
+  readonly #pending = new Set<(error: Error) => void>();
 
   constructor(clock: Clock, options: TransportOptions) {
     this.#clock = clock;
@@ -23,10 +23,10 @@ export class Probes {
    * Asks `OPTIONS /`. Resolves with any answer but a failure (5xx other than 501); rejects with that, when there is
    * none within `limitMs`, when there is no connection, and when all questions end.
    */
-  ask(address: Address, origin: string, limitMs: number): Promise<void> {
+  probe(address: Address, origin: string, limitMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const client: Client = new (undici().Client)(origin, {
-        connect: connectorTo(
+        connect: createConnector(
           address,
           this.#options,
           (socket) => socket?.unref(),
@@ -35,23 +35,23 @@ export class Probes {
         headersTimeout: 0,
         bodyTimeout: 0,
       });
-      const end = (error?: Error): void => {
+      const settle = (error?: Error): void => {
         timer.cancel();
-        this.#out.delete(end);
+        this.#pending.delete(settle);
         if (error) reject(error);
         else resolve();
         void client.destroy();
       };
       const timer = this.#clock.setTimer(() => {
-        end(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`));
+        settle(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`));
       }, limitMs);
       timer.setRef(false);
-      this.#out.add(end);
-      const handler: WireHandler = {
+      this.#pending.add(settle);
+      const handler: RequestHandler = {
         onConnect: () => undefined,
         onHeaders: (statusCode) => {
           if (statusCode >= 200)
-            end(
+            settle(
               statusCode >= 500 && statusCode !== 501
                 ? new Error(`${address.text} answers ${String(statusCode)}`)
                 : undefined,
@@ -61,7 +61,7 @@ export class Probes {
         onData: () => true,
         onComplete: () => undefined,
         onUpgrade: () => undefined,
-        onError: end,
+        onError: settle,
       };
       // HTTP's own ping would be `OPTIONS *`, but many a server builds a URL of what it is asked for and dies of that.
       client.dispatch({ path: '/', method: 'OPTIONS', headers }, handler);
@@ -69,7 +69,7 @@ export class Probes {
   }
 
   /** Ends all that are out with an error; their connections are closed at once. */
-  end(error: Error): void {
-    for (const end of this.#out) end(error);
+  abortAll(error: Error): void {
+    for (const end of this.#pending) end(error);
   }
 }

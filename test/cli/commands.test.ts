@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startServer } from '../../src/server/index.js';
-import type { RegisterRequest } from '../../src/wire/messages.js';
-import { paths } from '../../src/wire/paths.js';
-import { clerk } from './support/clerk.js';
+import type { RegisterRequest } from '../../src/protocol/messages.js';
+import { paths } from '../../src/protocol/paths.js';
+import { runCli } from './support/run-cli.js';
 
 const open: (() => Promise<unknown>)[] = [];
 let registry: string;
@@ -25,7 +25,7 @@ afterEach(async () => {
 
 /** A command line, and what came of it: `0 Defined /a  revision 1`. */
 async function type(line: string): Promise<string> {
-  const { code, out, err } = await clerk(line.split(' '), { registry });
+  const { code, out, err } = await runCli(line.split(' '), { registry });
   return `${code} ${out}${err}`.replace(/revision \d+/g, 'revision N').trimEnd();
 }
 
@@ -90,28 +90,28 @@ test('what was promised stays, unless the change waits or the promise is broken'
   expect(await type('define /a --policy random --when-expired')).toMatch(
     /^0 \/a is frozen and changes in (1 min|[0-9]+ s), when the last promise is over {2}revision N$/,
   );
-  const { out } = await clerk(['resolve', '/a', '--json'], { registry });
+  const { out } = await runCli(['resolve', '/a', '--json'], { registry });
   expect(JSON.parse(out)).toMatchObject({ policy: null, stale: false });
-  expect(JSON.parse(out).promiseMs).toBeLessThanOrEqual(60_250);
+  expect(JSON.parse(out).guaranteedMs).toBeLessThanOrEqual(60_250);
   expect(await type('rm /a --force')).toBe('0 Removed /a  revision N');
 });
 
 test('an export is an import somewhere else', async () => {
   await type('define /a --policy random --promise 60000');
   await type('link /b/c /a');
-  const exported = await clerk(['export'], { registry });
+  const exported = await runCli(['export'], { registry });
   expect(exported).toMatchObject({ code: 0, err: '' });
   const other = await server();
-  const imported = await clerk(['import', '--json'], { registry: other, stdin: exported.out });
+  const imported = await runCli(['import', '--json'], { registry: other, stdin: exported.out });
   expect(JSON.parse(imported.out)).toMatchObject({ entries: exported.out.trim().split('\n').length });
-  expect((await clerk(['export'], { registry: other })).out).toBe(exported.out);
+  expect((await runCli(['export'], { registry: other })).out).toBe(exported.out);
   // All or none.
-  const broken = await clerk(['import'], {
+  const broken = await runCli(['import'], {
     registry: other,
     stdin: '{"kind":"service","name":"/x"}\n{"kind":"service","name":"x"}\n',
   });
   expect(broken).toMatchObject({ code: 2, out: '' });
-  expect((await clerk(['export'], { registry: other })).out).toBe(exported.out);
+  expect((await runCli(['export'], { registry: other })).out).toBe(exported.out);
 });
 
 test('call sends a request to whoever runs the service and prints the body', async () => {
@@ -129,7 +129,7 @@ test('call sends a request to whoever runs the service and prints the body', asy
     });
   });
   await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
-  const call = async (...argv: string[]) => clerk(['call', ...argv], { registry });
+  const call = async (...argv: string[]) => runCli(['call', ...argv], { registry });
 
   expect(JSON.parse((await call('/shop/orders')).out)).toEqual({ method: 'GET', url: '/', body: '' });
   expect(JSON.parse((await call('/shop/orders', '/orders', '-d', '{"item":3}', '-H', 'x-a: 1')).out)).toEqual(
@@ -140,7 +140,7 @@ test('call sends a request to whoever runs the service and prints the body', asy
       (await call('/shop/orders', '/o', '-X', 'put', '-d', 'plain', '-H', 'content-type: text/plain')).out,
     ),
   ).toMatchObject({ method: 'PUT', type: 'text/plain', body: 'plain' });
-  const piped = await clerk(['call', '/shop/orders', '/o', '-d', '@-'], { registry, stdin: 'from a pipe' });
+  const piped = await runCli(['call', '/shop/orders', '/o', '-d', '@-'], { registry, stdin: 'from a pipe' });
   expect(JSON.parse(piped.out)).toMatchObject({ method: 'POST', body: 'from a pipe' });
 
   const missing = await call('/shop/orders', '/missing');
@@ -158,7 +158,7 @@ test('call sends a request to whoever runs the service and prints the body', asy
 test('call on a terminal: who answered, and nothing that could harm it', async () => {
   const address = await service((_, response) => response.end('\u001b]0;owned\u0007line 1\nline 2'));
   await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
-  const { out, err } = await clerk(['call', '/shop/orders'], {
+  const { out, err } = await runCli(['call', '/shop/orders'], {
     registry,
     terminal: true,
     env: { NO_COLOR: '1' },
@@ -189,9 +189,9 @@ test('watch tells what is there and every change, until it is interrupted', asyn
     [/^~ /m, () => type('rm /shop/old --force')],
     [/^- /m, async () => interruption.abort()],
   ];
-  const { code, out, err } = await clerk(['watch', '/shop/**'], {
+  const { code, out, err } = await runCli(['watch', '/shop/**'], {
     registry,
-    interrupted: interruption.signal,
+    interruptSignal: interruption.signal,
     onOut: (soFar) => {
       if (steps[0]?.[0].test(soFar) === true) void steps.shift()?.[1]();
     },
@@ -212,9 +212,9 @@ test('watch --json prints one value a line', async () => {
   await type('link /shop/old /shop/orders --promise 0');
   await register({ name: '/shop/orders', id: 'orders-1', addresses: ['http://10.0.0.7:3001'], zone: 'a' });
   const interruption = new AbortController();
-  const { out } = await clerk(['watch', '/shop/**', '--json'], {
+  const { out } = await runCli(['watch', '/shop/**', '--json'], {
     registry,
-    interrupted: interruption.signal,
+    interruptSignal: interruption.signal,
     onOut: (soFar) => {
       if (soFar.split('\n').length > 2) interruption.abort();
     },
@@ -245,9 +245,9 @@ test('advertise registers a service while it runs, and withdraws it when it is i
   const interruption = new AbortController();
   const line =
     '/shop/orders http://127.0.0.1:3001 --version 2.1.0 --zone a --weight 0.5 --attribute rack=7 --id o1';
-  const running = clerk(['advertise', ...line.split(' ')], {
+  const running = runCli(['advertise', ...line.split(' ')], {
     registry,
-    interrupted: interruption.signal,
+    interruptSignal: interruption.signal,
     onOut: (soFar) => {
       if (soFar.startsWith('Registered') && !interruption.signal.aborted)
         void look().finally(() => interruption.abort());
@@ -255,7 +255,7 @@ test('advertise registers a service while it runs, and withdraws it when it is i
   });
   let seen: { readonly state: string }[] = [];
   const look = async (): Promise<void> => {
-    seen = JSON.parse((await clerk(['resolve', '/shop/orders', '--json'], { registry })).out).endpoints;
+    seen = JSON.parse((await runCli(['resolve', '/shop/orders', '--json'], { registry })).out).endpoints;
   };
   const { code, out, err } = await running;
   expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -271,7 +271,7 @@ test('advertise registers a service while it runs, and withdraws it when it is i
 });
 
 test('advertise ends when somebody newer takes its place', async () => {
-  const { code, err } = await clerk('advertise /a http://127.0.0.1:3001 --id same --lease 1000'.split(' '), {
+  const { code, err } = await runCli('advertise /a http://127.0.0.1:3001 --id same --lease 1000'.split(' '), {
     registry,
     onOut: (soFar) => {
       if (soFar.split('\n').length === 2)
@@ -292,9 +292,9 @@ test('watch, call, explain and advertise of a registry that is not there say so'
 });
 
 test('a manifest that the registry does not have is told at once, and only to people', async () => {
-  const said = await clerk(['define', '/a', '--launch', 'orders'], { registry });
+  const said = await runCli(['define', '/a', '--launch', 'orders'], { registry });
   expect(said).toMatchObject({ code: 0, err: expect.stringContaining('has no manifest orders now') });
-  expect(await clerk(['define', '/a', '--launch', 'orders', '--json'], { registry })).toMatchObject({
+  expect(await runCli(['define', '/a', '--launch', 'orders', '--json'], { registry })).toMatchObject({
     code: 0,
     err: '',
   });

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-codes.js';
 import type { ClerkErrorCode } from '../../src/core/errors.js';
-import { clerk } from './support/clerk.js';
-import { fakeRegistry, refuse } from './support/fake-registry.js';
+import { runCli } from './support/run-cli.js';
+import { fakeRegistry, sendFailure } from './support/fake-registry.js';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -12,7 +12,7 @@ afterEach(async () => {
 /** A registry that refuses every definition. */
 async function refusing(status: number, code: string, more: object = {}): Promise<string> {
   const registry = await fakeRegistry({
-    define: (_, response) => refuse(response, status, code, `No, says ${code}`, more),
+    define: (_, response) => sendFailure(response, status, code, `No, says ${code}`, more),
   });
   open.push(registry);
   return registry.url;
@@ -34,7 +34,7 @@ test.each([
   [502, 'START_FAILED', 1],
   [504, 'DEADLINE_EXCEEDED', 1],
 ])('a refusal %i %s ends with %i, and says why on standard error', async (status, code, expected) => {
-  const ran = await clerk(['define', '/shop/orders'], { registry: await refusing(status, code) });
+  const ran = await runCli(['define', '/shop/orders'], { registry: await refusing(status, code) });
   expect(ran).toMatchObject({ code: expected, out: '' });
   expect(ran.err).toContain(`clerk: No, says ${code}`);
 });
@@ -52,7 +52,7 @@ test.each<[ClerkErrorCode, number]>([
 
 test('with --json a refusal is one JSON value on standard error', async () => {
   const registry = await refusing(409, 'PROMISE_HELD', { remainingMs: 4_200 });
-  const { code, out, err } = await clerk(['define', '/shop/orders', '--json'], { registry });
+  const { code, out, err } = await runCli(['define', '/shop/orders', '--json'], { registry });
   expect({ code, out }).toEqual({ code: 5, out: '' });
   expect(JSON.parse(err)).toEqual({
     error: { code: 'PROMISE_HELD', message: 'No, says PROMISE_HELD', remainingMs: 4_200 },
@@ -61,16 +61,16 @@ test('with --json a refusal is one JSON value on standard error', async () => {
 
 test('a promise that is held comes with what can be done', async () => {
   const registry = await refusing(409, 'PROMISE_HELD', { remainingMs: 4_200 });
-  const { err } = await clerk(['define', '/shop/orders'], { registry });
+  const { err } = await runCli(['define', '/shop/orders'], { registry });
   expect(err).toBe('clerk: No, says PROMISE_HELD\n  --when-expired has it done then\n');
-  const waits = await clerk(['define', '/shop/orders', '--when-expired'], { registry });
+  const waits = await runCli(['define', '/shop/orders', '--when-expired'], { registry });
   expect(waits.err).toBe('clerk: No, says PROMISE_HELD\n');
 });
 
 test('nobody there: where was asked, why not, and what to do', async () => {
   const { url, close } = await fakeRegistry({});
   await close();
-  const { code, out, err } = await clerk(['ls'], { registry: url });
+  const { code, out, err } = await runCli(['ls'], { registry: url });
   expect({ code, out }).toEqual({ code: 4, out: '' });
   expect(err).toBe(
     `clerk: No registry answers at ${url} (connection refused); start one with \`clerk serve\`, or name another with --registry or $CLERK_REGISTRY\n`,
@@ -80,7 +80,7 @@ test('nobody there: where was asked, why not, and what to do', async () => {
 test('without a word on it, the usual registry is asked, and a silent one is given up', async () => {
   const silent = await fakeRegistry({ list: () => undefined });
   open.push(silent);
-  const { code, err } = await clerk(['ls', '--registry', silent.url, '--timeout', '50']);
+  const { code, err } = await runCli(['ls', '--registry', silent.url, '--timeout', '50']);
   expect(code).toBe(4);
   expect(err).toContain(`${silent.url} (no answer within 50 ms)`);
 });
@@ -88,12 +88,12 @@ test('without a word on it, the usual registry is asked, and a silent one is giv
 test('a web server that is no registry is told as such', async () => {
   const other = await fakeRegistry({ list: (_, response) => response.end('<html>hello</html>') });
   open.push(other);
-  const page = await clerk(['ls'], { registry: other.url });
+  const page = await runCli(['ls'], { registry: other.url });
   expect(page).toMatchObject({ code: 4, out: '' });
   expect(page.err).toContain('is no JSON; is that the address of a registry?');
   const odd = await fakeRegistry({ list: { entries: [{ name: 7 }], next: null } });
   open.push(odd);
-  const nonsense = await clerk(['ls'], { registry: odd.url });
+  const nonsense = await runCli(['ls'], { registry: odd.url });
   expect(nonsense).toMatchObject({ code: 4, out: '' });
   expect(nonsense.err).toContain("The registry's answer makes no sense: name is not a text");
 });
@@ -104,7 +104,7 @@ test('a redirect is not followed', async () => {
     status: { entries: [], next: null, incarnation: 'i' },
   });
   open.push(other);
-  const ran = await clerk(['ls'], { registry: other.url });
+  const ran = await runCli(['ls'], { registry: other.url });
   expect(ran.code).toBe(4);
   expect(other.asked.map(({ path }) => path)).toEqual(['/v1/list']);
 });

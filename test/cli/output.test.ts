@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { harmless, harmlessJson, harmlessLines } from '../../src/cli/harmless.js';
-import { Output, paint } from '../../src/cli/output.js';
-import { count, duration } from '../../src/cli/wording.js';
+import { sanitizeLine, sanitizedJson, sanitizeText } from '../../src/cli/sanitize.js';
+import { Output, styled } from '../../src/cli/output.js';
+import { formatCount, formatDuration } from '../../src/cli/format.js';
 
 function outlet(isTTY: boolean, env: Record<string, string> = {}) {
   const stream = Object.assign(new PassThrough(), { isTTY });
@@ -38,7 +38,7 @@ test('colours are for terminals, and not for those that want none', async () => 
     [false, {}, 'no\n'],
   ] as const) {
     const { out, said } = outlet(isTTY, env);
-    await out.line(paint('bad', 'no'));
+    await out.line(styled('bad', 'no'));
     expect(said()).toBe(expected);
   }
 });
@@ -46,7 +46,7 @@ test('colours are for terminals, and not for those that want none', async () => 
 test('colours take no room in a column', async () => {
   const { out, said } = outlet(true);
   await out.table()([
-    [paint('good', 'up'), 'x'],
+    [styled('good', 'up'), 'x'],
     ['draining', 'y'],
   ]);
   expect(said()).toBe('\u001b[32mup\u001b[39m        x\ndraining  y\n');
@@ -59,14 +59,14 @@ test.each([
   ['\u202egnp.exe\u2066', 'gnp.exe'],
   ['a\u200bb\ufeffc\ud800d', 'abcd'],
   ['grün → 日本 👍', 'grün → 日本 👍'],
-])('%j becomes harmless', (text, expected) => expect(harmless(text)).toBe(expected));
+])('%j becomes harmless', (text, expected) => expect(sanitizeLine(text)).toBe(expected));
 
 test('a text of many lines keeps its lines', () =>
-  expect(harmlessLines('a\r\n\tb\u001b[1m\rc\n')).toBe('a\n\tb[1mc\n'));
+  expect(sanitizeText('a\r\n\tb\u001b[1m\rc\n')).toBe('a\n\tb[1mc\n'));
 
 test('JSON stays the same value and shows what it is', () => {
   const value = { '\u009b': '\u202e\u001b[2J\u{e0001}', ok: 'grün 👍' };
-  const text = harmlessJson(value);
+  const text = sanitizedJson(value);
   expect(text).toBe('{"\\u009b":"\\u202e\\u001b[2J\\udb40\\udc01","ok":"grün 👍"}');
   expect(JSON.parse(text)).toEqual(value);
 });
@@ -82,10 +82,14 @@ test.each([
   [90_000, '1.5 min'],
   [604_800_000, '7 d'],
   [Infinity, 'for ever'],
-])('%f ms reads as %s', (ms, expected) => expect(duration(ms)).toBe(expected));
+])('%f ms reads as %s', (ms, expected) => expect(formatDuration(ms)).toBe(expected));
 
 test('one is one', () =>
-  expect([0, 1, 2].map((n) => count(n, 'endpoint'))).toEqual(['0 endpoints', '1 endpoint', '2 endpoints']));
+  expect([0, 1, 2].map((n) => formatCount(n, 'endpoint'))).toEqual([
+    '0 endpoints',
+    '1 endpoint',
+    '2 endpoints',
+  ]));
 
 test('a slow reader is waited for', async () => {
   const stream = Object.assign(new PassThrough({ highWaterMark: 4 }), { isTTY: false });

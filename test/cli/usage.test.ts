@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { clerk } from './support/clerk.js';
+import { runCli } from './support/run-cli.js';
 
 const commands =
   'serve ls resolve whois explain watch call define link mv rm export import advertise launch stop reset';
 
 test('alone, it shows what it can do, and that is no failure', async () => {
-  const { code, out, err } = await clerk([]);
+  const { code, out, err } = await runCli([]);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   for (const command of commands.split(' ')) expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
   expect(out).toContain(
@@ -15,15 +15,15 @@ test('alone, it shows what it can do, and that is no failure', async () => {
 });
 
 test.each(commands.split(' '))('%s --help shows an example that begins as one types it', async (command) => {
-  const { code, out, err } = await clerk([command, '--help']);
+  const { code, out, err } = await runCli([command, '--help']);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out).toContain('Examples:');
   expect(out).toMatch(new RegExp(`^ +clerk (.*\\| clerk )?${command}\\b`, 'm'));
-  expect((await clerk(['help', command])).out).toBe(out);
+  expect((await runCli(['help', command])).out).toBe(out);
 });
 
 test('--version says the version', async () => {
-  expect(await clerk(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' });
+  expect(await runCli(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' });
 });
 
 test.each([
@@ -53,19 +53,19 @@ test.each([
   ['ls --registry http://a/path', "Address 'http://a/path' has not the form"],
   ['import /nowhere/names.ndjson', 'clerk: The file /nowhere/names.ndjson cannot be read: ENOENT'],
 ])('clerk %s: what is wrong, on standard error, and 2', async (line, said) => {
-  const { code, out, err } = await clerk(line.split(' '));
+  const { code, out, err } = await runCli(line.split(' '));
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toContain(said);
 });
 
 test('$CLERK_REGISTRY is named when it is at fault', async () => {
-  const { code, err } = await clerk(['ls'], { registry: 'localhost:4711' });
+  const { code, err } = await runCli(['ls'], { registry: 'localhost:4711' });
   expect(code).toBe(2);
   expect(err).toContain("$CLERK_REGISTRY has 'localhost:4711', which is no address of a registry");
 });
 
 test('a person who types clerk import is told what it waits for', async () => {
-  const { code, err } = await clerk(['import'], { terminal: true });
+  const { code, err } = await runCli(['import'], { terminal: true });
   expect(code).toBe(2);
   expect(err).toContain('Nothing to import: name a file, or send lines to standard input');
 });

@@ -1,25 +1,25 @@
 import { expect, test } from 'vitest';
-import { within } from '../../src/core/clock.js';
-import { HandClock, settled } from '../support/clock.js';
+import { withTimeout } from '../../src/core/clock.js';
+import { ManualClock, flushPromises } from '../support/manual-clock.js';
 
 const late = (): Error => new Error('late');
 
 test('what comes in time is handed on, and nothing is left of the wait', async () => {
-  const clock = new HandClock();
-  await expect(within(clock, 100, Promise.resolve(7), late)).resolves.toBe(7);
-  await expect(within(clock, 100, Promise.reject(new Error('broken')), late)).rejects.toThrow('broken');
-  await settled();
+  const clock = new ManualClock();
+  await expect(withTimeout(clock, 100, Promise.resolve(7), late)).resolves.toBe(7);
+  await expect(withTimeout(clock, 100, Promise.reject(new Error('broken')), late)).rejects.toThrow('broken');
+  await flushPromises();
   expect(clock.pending).toBe(0);
 });
 
 test('what does not come in time is given up, and may fail later without anybody being told', async () => {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   let fail: (error: Error) => void = () => {};
-  const waiting = within(clock, 100, new Promise((_resolve, reject) => (fail = reject)), late);
+  const waiting = withTimeout(clock, 100, new Promise((_resolve, reject) => (fail = reject)), late);
   clock.advance(99);
-  expect(clock.keepsAlive).toBe(false);
+  expect(clock.hasRefTimers).toBe(false);
   clock.advance(1);
   await expect(waiting).rejects.toThrow('late');
   fail(new Error('too late'));
-  await settled();
+  await flushPromises();
 });

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { expect, test, vi } from 'vitest';
-import { ClerkError, isClerkError, reasonOf } from '../../src/core/errors.js';
+import { ClerkError, isClerkError, errorMessage } from '../../src/core/errors.js';
 
 test('an error says what, whether it ran, and why', () => {
   const cause = new Error('reset');
@@ -56,14 +56,16 @@ test('the mark that makes it known is in nobody’s way', () => {
 });
 
 test('anything thrown has a reason, never an empty one', () => {
-  expect(reasonOf(new Error('connect ECONNREFUSED'))).toBe('connect ECONNREFUSED');
-  expect(reasonOf(new TypeError(''))).toBe('TypeError');
-  expect(reasonOf(new AggregateError([new Error('a'), new AggregateError([new Error('b')])]))).toBe('a; b');
-  expect(reasonOf(new AggregateError([new Error('a')], 'all failed'))).toBe('all failed');
-  expect(reasonOf('text')).toBe('text');
-  expect(reasonOf(undefined)).toBe('undefined');
-  expect(reasonOf(new AggregateError([]))).toBe('AggregateError');
-  expect(reasonOf('')).toBe('an empty text');
-  expect(reasonOf(Symbol('s'))).toBe('Symbol(s)');
-  expect(reasonOf(Object.create(null))).toBe('an object without a text');
+  expect(errorMessage(new Error('connect ECONNREFUSED'))).toBe('connect ECONNREFUSED');
+  expect(errorMessage(new TypeError(''))).toBe('TypeError');
+  expect(errorMessage(new AggregateError([new Error('a'), new AggregateError([new Error('b')])]))).toBe(
+    'a; b',
+  );
+  expect(errorMessage(new AggregateError([new Error('a')], 'all failed'))).toBe('all failed');
+  expect(errorMessage('text')).toBe('text');
+  expect(errorMessage(undefined)).toBe('undefined');
+  expect(errorMessage(new AggregateError([]))).toBe('AggregateError');
+  expect(errorMessage('')).toBe('an empty text');
+  expect(errorMessage(Symbol('s'))).toBe('Symbol(s)');
+  expect(errorMessage(Object.create(null))).toBe('an object without a text');
 });

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { Attempt, type AttemptOwner } from '../../src/invoke/attempt.js';
-import { candidate } from './fake-site.js';
+import { Attempt, type AttemptHandler } from '../../src/invoke/attempt.js';
+import { candidate } from './fake-call-context.js';
 
 /** An attempt, and what its call and its connection hear of it. */
 function attempt(repeatable: boolean) {
   const heard: string[] = [];
-  const owner = { onSent: () => void heard.push('sent') } as Partial<AttemptOwner> as AttemptOwner;
+  const owner = { onConnect: () => void heard.push('sent') } as Partial<AttemptHandler> as AttemptHandler;
   const to = candidate('a');
   const made = new Attempt(owner, to, to.channel, 1, 'only', 0, repeatable, false);
   return { made, heard, abort: (reason?: Error) => void heard.push(`cut: ${reason?.message}`) };

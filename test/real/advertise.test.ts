@@ -6,7 +6,7 @@ import { createClerk } from 'binding-clerk';
 import { startServer, type Server } from 'binding-clerk/server';
 import { advertise } from 'binding-clerk/service';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { program } from './program.js';
+import { spawnProgram } from './spawn-program.js';
 
 async function registry(): Promise<Server> {
   const server = await startServer({ port: 0 });
@@ -26,7 +26,7 @@ function brief(port: number): object {
     name: '/shop/orders',
     canonical: '/shop/orders',
     kind: 'service',
-    trail: [{ name: '/shop/orders', kind: 'service', promiseMs: 200 }],
+    path: [{ name: '/shop/orders', kind: 'service', guaranteedMs: 200 }],
     endpoints: [
       {
         id: 'a',
@@ -45,7 +45,7 @@ function brief(port: number): object {
     launchable: false,
     revision: '1',
     incarnation: 'i',
-    promiseMs: 200,
+    guaranteedMs: 200,
     ttlMs: 200,
   };
 }
@@ -53,19 +53,19 @@ function brief(port: number): object {
 describe('what keeps a process alive', () => {
   test('advertising alone does not', async () => {
     const { url } = await registry();
-    const { code, stdout, stderr } = await program('advertising.ts', ['address-only', url]).ended;
+    const { code, stdout, stderr } = await spawnProgram('advertising.ts', ['address-only', url]).result;
     expect([code, stdout, stderr]).toEqual([0, 'registered\n', '']);
   });
 
   test('waiting to be registered does, and is said', async () => {
     const first = await startServer({ port: 0 });
     await first.close();
-    const waiting = program('advertising.ts', ['address-only', first.url]);
+    const waiting = spawnProgram('advertising.ts', ['address-only', first.url]);
     await setTimeout(3_000);
     expect(waiting.child.exitCode).toBeNull();
     const second = await startServer({ port: first.port });
     onTestFinished(() => second.close());
-    const { code, stdout, stderr } = await waiting.ended;
+    const { code, stdout, stderr } = await waiting.result;
     expect([code, stdout]).toEqual([0, 'registered\n']);
     expect(stderr).toMatch(/ClerkWarning: \/shop\/orders cannot be registered for now/);
   });
@@ -93,7 +93,7 @@ describe('what keeps a process alive', () => {
     });
     await vi.waitFor(() => expect(http.listening && hanging.listening).toBe(true));
     const url = `http://127.0.0.1:${(hanging.address() as AddressInfo).port}`;
-    const { code, stdout } = await program('advertising.ts', ['hanging-registry', url]).ended;
+    const { code, stdout } = await spawnProgram('advertising.ts', ['hanging-registry', url]).result;
     expect([code, stdout]).toEqual([0, 'done\ndone\n']);
     await vi.waitFor(() => expect(said[0]).toBe('gone'));
   });
@@ -106,7 +106,7 @@ describe('what keeps a process alive', () => {
       await ad.close();
       http.close();
     });
-    const { code, stdout, stderr } = await program('advertising.ts', ['clerk', url]).ended;
+    const { code, stdout, stderr } = await spawnProgram('advertising.ts', ['clerk', url]).result;
     expect([code, stdout, stderr]).toEqual([0, 'done\n', '']);
   });
 });
@@ -114,12 +114,12 @@ describe('what keeps a process alive', () => {
 describe('SIGTERM', { timeout: 30_000 }, () => {
   test('drains, answers what is in flight, and ends the process by that signal', async () => {
     const { url } = await registry();
-    const service = program('advertising.ts', ['server', url]);
-    const address = await service.says('at');
+    const service = spawnProgram('advertising.ts', ['server', url]);
+    const address = await service.waitForLine('at');
     const clerk = createClerk({ registry: url });
     onTestFinished(() => clerk.destroy());
     const orders = clerk.bind('/shop/orders');
-    const working = service.says('working');
+    const working = service.waitForLine('working');
     const slow = orders.text('/slow');
     await working;
     service.child.kill('SIGTERM');
@@ -127,7 +127,7 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
     // Who does not know yet is served.
     expect(await (await fetch(address)).text()).toBe('quick');
     expect(await slow).toBe('slow');
-    const { stdout, code } = await service.ended;
+    const { stdout, code } = await service.result;
     expect(stdout).toContain('drained');
     expect([code, service.child.signalCode]).toEqual([null, 'SIGTERM']);
     await vi.waitFor(async () => expect(await endpoints(url)).toEqual([]), { timeout: 2_000 });
@@ -135,28 +135,28 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
 
   test('a second one ends it at once', async () => {
     const { url } = await registry();
-    const service = program('advertising.ts', ['server', url]);
-    await service.says('at');
+    const service = spawnProgram('advertising.ts', ['server', url]);
+    await service.waitForLine('at');
     service.child.kill('SIGTERM');
     await vi.waitFor(async () => expect(await endpoints(url)).toMatchObject([{ state: 'draining' }]));
     service.child.kill('SIGTERM');
-    const { stdout } = await service.ended;
+    const { stdout } = await service.result;
     expect([service.child.signalCode, stdout.includes('drained')]).toEqual(['SIGTERM', false]);
   });
 
   test('whoever else listens for it decides when the process ends', async () => {
     const { url } = await registry();
-    const service = program('advertising.ts', ['listener-of-its-own', url]);
-    await service.says('at');
+    const service = spawnProgram('advertising.ts', ['listener-of-its-own', url]);
+    await service.waitForLine('at');
     service.child.kill('SIGTERM');
-    const { code, stdout } = await service.ended;
+    const { code, stdout } = await service.result;
     expect([code, stdout.includes('drained')]).toEqual([7, true]);
   });
 
   test('killed outright, it is gone when its lease is over', async () => {
     const { url } = await registry();
-    const service = program('advertising.ts', ['server', url]);
-    await service.says('at');
+    const service = spawnProgram('advertising.ts', ['server', url]);
+    await service.waitForLine('at');
     service.child.kill('SIGKILL');
     expect(await endpoints(url)).toHaveLength(1);
     await vi.waitFor(async () => expect(await endpoints(url)).toEqual([]), {

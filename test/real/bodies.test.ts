@@ -5,10 +5,10 @@ import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { FormData as UndiciFormData } from 'undici';
 import { isClerkError, type RequestOptions } from 'binding-clerk';
-import { bound } from './bound.js';
+import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
-import { thrown } from './thrown.js';
-import { bodyOf, nobodysAddress, webServer } from './web-server.js';
+import { clerkErrorOf } from './clerk-error-of.js';
+import { bodyOf, unusedAddress, webServer } from './web-server.js';
 
 const text = 'two pizzas, one with ¡jalapeños! \u{1F336}';
 const bytes = Buffer.from(text);
@@ -73,7 +73,7 @@ describe('a body that can be read again', () => {
     async (_what, make) => {
       const first = await rawPeer('reset');
       const second = await webServer(echo);
-      const { orders } = bound([first.address, second.address]);
+      const { orders } = testClerk([first.address, second.address]);
 
       const echoed = await orders.json<Echoed>('/orders', {
         method: 'PUT',
@@ -89,7 +89,7 @@ describe('a body that can be read again', () => {
   test('URLSearchParams arrive with their type, and a type of the program’s own is kept', async () => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
-    const { orders } = bound([first.address, second.address]);
+    const { orders } = testClerk([first.address, second.address]);
     const body = new URLSearchParams({ what: 'a & b', size: '2' });
 
     const plain = await orders.json<Echoed>('/orders', { method: 'PUT', kind: 'idempotent', body });
@@ -115,7 +115,7 @@ describe('a body that can be read again', () => {
   ])('%s FormData arrives whole at the second endpoint', async (_whose, Form) => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
-    const { orders } = bound([first.address, second.address]);
+    const { orders } = testClerk([first.address, second.address]);
 
     const echoed = await orders.json<Echoed>('/orders', {
       method: 'PUT',
@@ -136,7 +136,7 @@ describe('a body that can be read once', () => {
     '%s goes to the second endpoint intact if nobody has touched it',
     async (_what, make) => {
       const second = await webServer(echo);
-      const { orders, outcomes } = bound([await nobodysAddress(), second.address]);
+      const { orders, outcomes } = testClerk([await unusedAddress(), second.address]);
 
       const echoed = await orders.json<Echoed>('/orders', { method: 'POST', body: make() });
 
@@ -148,21 +148,21 @@ describe('a body that can be read once', () => {
   test.each(streams)('%s is not sent again once it was touched, idempotent or not', async (_what, make) => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
-    const { orders } = bound([first.address, second.address]);
+    const { orders } = testClerk([first.address, second.address]);
 
-    const error = await thrown(
+    const error = await clerkErrorOf(
       orders.request({ path: '/orders', method: 'PUT', kind: 'idempotent', body: make() }),
     );
 
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
     expect(error.message).toContain('its body can be read only once');
-    expect(second.seen).toEqual([]);
+    expect(second.requests).toEqual([]);
   });
 
   test('a stream that fails of its own accord is the program’s fault, and no endpoint’s', async () => {
     const first = await webServer(echo);
     const second = await webServer(echo);
-    const { orders, clerk } = bound([first.address, second.address]);
+    const { orders, clerk } = testClerk([first.address, second.address]);
     const ejected: unknown[] = [];
     clerk.on('ejected', (event) => ejected.push(event));
     const broken = (async function* () {
@@ -170,7 +170,7 @@ describe('a body that can be read once', () => {
       throw new Error('The disk is gone');
     })();
 
-    const error = await thrown(
+    const error = await clerkErrorOf(
       orders.request({
         path: '/orders',
         method: 'PUT',
@@ -181,7 +181,7 @@ describe('a body that can be read once', () => {
 
     expect(String(error.cause)).toContain('The disk is gone');
     expect(error.execution).toBe('unknown');
-    expect(second.seen).toEqual([]);
+    expect(second.requests).toEqual([]);
     expect(ejected).toEqual([]);
   });
 });
@@ -193,7 +193,7 @@ describe('the body of a reply', () => {
 
   test('of eight megabytes comes whole through json, text, bytes, request and fetch', async () => {
     const server = await largeServer();
-    const { orders, clerk } = bound([server.address]);
+    const { orders, clerk } = testClerk([server.address]);
     const sum = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
     const expected = sum(JSON.stringify({ rows: large.toString() }));
 
@@ -222,7 +222,7 @@ describe('the body of a reply', () => {
         response.end();
       })();
     });
-    const { orders } = bound([server.address]);
+    const { orders } = testClerk([server.address]);
 
     const { body } = await orders.request({ path: '/all' });
     let before = -1;
@@ -243,7 +243,7 @@ describe('the body of a reply', () => {
       finish = () => void response.end('second');
     });
     let finish: () => void = () => undefined;
-    const { orders } = bound([server.address]);
+    const { orders } = testClerk([server.address]);
 
     const { body } = await orders.request({ path: '/news' });
     const pieces = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -255,11 +255,11 @@ describe('the body of a reply', () => {
 
   test('that breaks off shows in the stream, and in fetch as a TypeError', async () => {
     const server = await rawPeer('reset-in-body');
-    const { orders, clerk } = bound([server.address]);
+    const { orders, clerk } = testClerk([server.address]);
 
     const { body } = await orders.request({ path: '/all' });
     const pieces: string[] = [];
-    const error = await thrown(
+    const error = await clerkErrorOf(
       (async () => {
         for await (const piece of body) pieces.push(String(piece));
       })(),
@@ -278,7 +278,7 @@ describe('the body of a reply', () => {
       if (request.url === '/endless') response.write(Buffer.alloc(1_024 * 1_024));
       else response.end('{"ok":true}');
     });
-    const { orders } = bound([server.address]);
+    const { orders } = testClerk([server.address]);
 
     for (let i = 0; i < 70; i++) {
       const { body } = await orders.request({ path: '/endless' });
@@ -291,15 +291,15 @@ describe('the body of a reply', () => {
   test('beyond undici’s maxResponseSize is BODY_TOO_LARGE, and is not asked for elsewhere', async () => {
     const first = await largeServer();
     const second = await largeServer();
-    const { orders, clerk } = bound([first.address, second.address], {
+    const { orders, clerk } = testClerk([first.address, second.address], {
       undici: { maxResponseSize: 100_000 },
     });
 
-    const error = await thrown(orders.json('/all'));
+    const error = await clerkErrorOf(orders.json('/all'));
     expect([error.code, error.execution]).toEqual(['BODY_TOO_LARGE', 'done']);
     const { body } = await orders.request({ path: '/all' });
-    expect((await thrown(body.text())).code).toBe('BODY_TOO_LARGE');
-    expect([first.seen.length, second.seen.length]).toEqual([2, 0]);
+    expect((await clerkErrorOf(body.text())).code).toBe('BODY_TOO_LARGE');
+    expect([first.requests.length, second.requests.length]).toEqual([2, 0]);
     const response = await clerk.fetch('http://orders.shop.clerk/all');
     const rejection: unknown = await response.text().catch((reason: unknown) => reason);
     expect((rejection as { cause: { code: string } }).cause.code).toBe('BODY_TOO_LARGE');
@@ -311,10 +311,10 @@ describe('the body of a reply', () => {
       if (request.url === '/nothing') response.statusCode = 204;
       response.end(request.url === '/page' ? '<html>' : undefined);
     });
-    const { orders } = bound([server.address]);
+    const { orders } = testClerk([server.address]);
 
     expect(await orders.text('/orders', { method: 'HEAD' })).toBe('');
     expect(await orders.bytes('/nothing')).toHaveLength(0);
-    expect((await thrown(orders.json('/page'))).execution).toBe('done');
+    expect((await clerkErrorOf(orders.json('/page'))).execution).toBe('done');
   });
 });

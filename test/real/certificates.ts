@@ -2,15 +2,15 @@
 import { generate } from 'selfsigned';
 
 /** Certificate and key in PEM. */
-export interface Identity {
+export interface Certificate {
   readonly cert: string;
   readonly key: string;
 }
 
 /** Somebody whose signature others can be told to trust. */
-export interface Authority extends Identity {
+export interface Authority extends Certificate {
   /** A certificate for DNS names and IP addresses. */
-  issue(...hosts: readonly string[]): Promise<Identity>;
+  issue(...hosts: readonly string[]): Promise<Certificate>;
 }
 
 const elliptic = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;

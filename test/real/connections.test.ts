@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { isClerkError } from 'binding-clerk';
-import { bound } from './bound.js';
+import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
 import { webServer } from './web-server.js';
 
@@ -11,7 +11,7 @@ const hello = () => webServer((_request, response) => void response.end('{"ok":t
 
 test('a connection that was idle for a second carries a GET, and no call that must run at most once', async () => {
   const peer = await rawPeer('answer');
-  const { orders } = bound([peer.address]);
+  const { orders } = testClerk([peer.address]);
   const ask = async (method: string, idleMs: number): Promise<void> => {
     await orders.json('/orders', { method });
     await sleep(idleMs);
@@ -32,7 +32,7 @@ test('a connection that was idle for a second carries a GET, and no call that mu
 
 test('calls that must run at most once are not pipelined, whatever undici is told', async () => {
   const peer = await rawPeer('silence');
-  const { orders } = bound([peer.address], { connections: 1, undici: { pipelining: 10 } });
+  const { orders } = testClerk([peer.address], { connections: 1, undici: { pipelining: 10 } });
 
   // The first one has longer than those that wait behind it.
   const calls = [1_000, 300, 300].map((timeoutMs) =>
@@ -48,11 +48,11 @@ test('calls that must run at most once are not pipelined, whatever undici is tol
 test('a connection that has gone silent is not used again', async () => {
   const peer = await rawPeer('silence');
   const other = await hello();
-  const { orders, clerk } = bound([peer.address, other.address]);
+  const { orders, clerk } = testClerk([peer.address, other.address]);
   const revived = new Promise((resolve) => clerk.on('revived', resolve));
 
   await orders.json('/silent');
-  peer.fate = 'answer';
+  peer.behavior = 'answer';
   const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
   await revived;
   clearInterval(calls);
@@ -68,7 +68,7 @@ test('an endpoint whose connections are lost between two calls is connected to a
   const server = await hello();
   const sockets: Socket[] = [];
   server.server.on('connection', (socket) => sockets.push(socket));
-  const { orders, clerk } = bound([server.address]);
+  const { orders, clerk } = testClerk([server.address]);
   const trouble: unknown[] = [];
   clerk.on('suspect', (event) => trouble.push(event));
 
@@ -78,7 +78,7 @@ test('an endpoint whose connections are lost between two calls is connected to a
     await sleep(10);
   }
 
-  expect(server.seen).toHaveLength(10);
+  expect(server.requests).toHaveLength(10);
   expect(trouble).toEqual([]);
 });
 
@@ -95,7 +95,7 @@ test('a connector of the program’s own is used for everything, probes included
       .once('connect', () => callback(null, socket))
       .once('error', (error) => callback(error, null));
   };
-  const { orders } = bound(['http://orders.internal:8080'], { undici: { connect: connector } });
+  const { orders } = testClerk(['http://orders.internal:8080'], { undici: { connect: connector } });
 
   expect(await orders.json('/orders')).toEqual({ ok: true });
   expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });

@@ -5,21 +5,21 @@ import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createClerk, isClerkError, type Binding, type Clerk, type Registry } from 'binding-clerk';
-import { bound } from './bound.js';
-import { authority, type Authority, type Identity } from './certificates.js';
-import { deafListener, type DeafListener } from './deaf-listener.js';
+import { testClerk } from './test-clerk.js';
+import { authority, type Authority, type Certificate } from './certificates.js';
+import { fullBacklogListener, type FullBacklogListener } from './full-backlog-listener.js';
 import { gatedServer } from './gated-server.js';
 import { rawPeer } from './raw-peer.js';
-import { thrown } from './thrown.js';
-import { nobodysAddress, stop, webServer } from './web-server.js';
+import { clerkErrorOf } from './clerk-error-of.js';
+import { unusedAddress, stop, webServer } from './web-server.js';
 
 let ca: Authority;
-let identity: Identity;
-let deaf: DeafListener;
+let identity: Certificate;
+let deaf: FullBacklogListener;
 beforeAll(async () => {
   ca = await authority('Our own');
   identity = await ca.issue('127.0.0.1');
-  deaf = await deafListener();
+  deaf = await fullBacklogListener();
 });
 afterAll(() => deaf.close());
 
@@ -59,16 +59,16 @@ async function inLookUp(): Promise<Held> {
       answer();
       await sleep(50);
     },
-    sent: () => server.seen.length,
+    sent: () => server.requests.length,
   };
 }
 
 async function inQueue(): Promise<Held> {
   const answers: (() => void)[] = [];
   const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
-  const { clerk, orders } = bound([server.address], { connections: 1, undici: { pipelining: 1 } });
+  const { clerk, orders } = testClerk([server.address], { connections: 1, undici: { pipelining: 1 } });
   const before = [orders.text('/before', { method: 'GET' }), orders.text('/before', { method: 'POST' })];
-  await server.hasSeen(2);
+  await server.waitForRequests(2);
   return {
     clerk,
     orders,
@@ -78,7 +78,7 @@ async function inQueue(): Promise<Held> {
       await Promise.all(before);
       await sleep(50);
     },
-    sent: () => server.seen.length - 2,
+    sent: () => server.requests.length - 2,
   };
 }
 
@@ -91,7 +91,7 @@ async function inNameService(): Promise<Held> {
     answer = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
     asked();
   };
-  const { clerk, orders } = bound([server.address.replace('127.0.0.1', 'orders.example')], {
+  const { clerk, orders } = testClerk([server.address.replace('127.0.0.1', 'orders.example')], {
     undici: { connect: { lookup } },
   });
   return {
@@ -102,55 +102,55 @@ async function inNameService(): Promise<Held> {
       answer();
       await sleep(50);
     },
-    sent: () => server.seen.length,
+    sent: () => server.requests.length,
   };
 }
 
 async function inConnect(): Promise<Held> {
-  const { clerk, orders } = bound([deaf.address]);
+  const { clerk, orders } = testClerk([deaf.address]);
   return { clerk, orders, there: sleep(20), release: async () => undefined, sent: () => 0 };
 }
 
 async function inHandshake(): Promise<Held> {
   const server = await gatedServer(identity);
-  const { clerk, orders } = bound([server.address], { tls: { ca: ca.cert } });
+  const { clerk, orders } = testClerk([server.address], { tls: { ca: ca.cert } });
   return {
     clerk,
     orders,
-    there: server.knocked,
+    there: server.handshakeWaiting,
     release: async () => {
       await server.open();
       await sleep(50);
     },
-    sent: () => server.seen.length,
+    sent: () => server.requests.length,
   };
 }
 
 async function afterSent(): Promise<Held> {
   const answers: (() => void)[] = [];
   const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
-  const { clerk, orders } = bound([server.address]);
+  const { clerk, orders } = testClerk([server.address]);
   return {
     clerk,
     orders,
-    there: server.hasSeen(1),
+    there: server.waitForRequests(1),
     release: async () => {
       for (const answer of answers) answer();
       await sleep(50);
     },
-    sent: () => server.seen.length,
+    sent: () => server.requests.length,
   };
 }
 
 async function inBody(): Promise<Held> {
   const server = await webServer((_request, response) => void response.write('{'));
-  const { clerk, orders } = bound([server.address]);
+  const { clerk, orders } = testClerk([server.address]);
   return {
     clerk,
     orders,
-    there: server.hasSeen(1).then(() => sleep(20)),
+    there: server.waitForRequests(1).then(() => sleep(20)),
     release: async () => undefined,
-    sent: () => server.seen.length,
+    sent: () => server.requests.length,
   };
 }
 
@@ -169,8 +169,8 @@ describe.each(waiting)('held in %s', (_where, hold) => {
       const { orders, release, sent } = await hold();
 
       const [json, request] = await Promise.all([
-        thrown(orders.json('/orders', { method, timeoutMs: soon })),
-        thrown(orders.request({ path: '/orders', method: method, timeoutMs: soon })),
+        clerkErrorOf(orders.json('/orders', { method, timeoutMs: soon })),
+        clerkErrorOf(orders.request({ path: '/orders', method: method, timeoutMs: soon })),
       ]);
 
       for (const error of [json, request])
@@ -186,8 +186,8 @@ describe.each(waiting)('held in %s', (_where, hold) => {
     const reason = new Error('The guest has left');
 
     const errors = [
-      thrown(orders.json('/orders', { signal: controller.signal })),
-      thrown(orders.request({ path: '/orders', method: 'POST', signal: controller.signal })),
+      clerkErrorOf(orders.json('/orders', { signal: controller.signal })),
+      clerkErrorOf(orders.request({ path: '/orders', method: 'POST', signal: controller.signal })),
     ];
     await there;
     controller.abort(reason);
@@ -224,7 +224,7 @@ describe('after it was sent', () => {
   test.each(['GET', 'POST'])('%s ends at its deadline, and may have been executed', async (method) => {
     const { orders, sent } = await afterSent();
 
-    const error = await thrown(orders.json('/orders', { method, timeoutMs: soon }));
+    const error = await clerkErrorOf(orders.json('/orders', { method, timeoutMs: soon }));
 
     expect([error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'unknown']);
     expect(error.outcomes.map(({ stage, code }) => [stage, code])).toEqual([['sent', 'DEADLINE_EXCEEDED']]);
@@ -236,9 +236,9 @@ describe('after it was sent', () => {
     const controller = new AbortController();
 
     const errors = [
-      thrown(orders.json('/orders', { signal: controller.signal })),
-      thrown(orders.request({ path: '/orders', signal: controller.signal })),
-      thrown(orders.text('/orders', { method: 'POST', signal: controller.signal })),
+      clerkErrorOf(orders.json('/orders', { signal: controller.signal })),
+      clerkErrorOf(orders.request({ path: '/orders', signal: controller.signal })),
+      clerkErrorOf(orders.text('/orders', { method: 'POST', signal: controller.signal })),
     ];
     const fetched = clerk
       .fetch('http://orders.shop.clerk/orders', { signal: controller.signal })
@@ -259,16 +259,17 @@ describe('after it was sent', () => {
 test('gather is late only where an endpoint is', async () => {
   const silent = await rawPeer('silence');
   const well = await rawPeer('answer');
-  const { orders } = bound([silent.address, well.address]);
+  const { orders } = testClerk([silent.address, well.address]);
 
   const gathered = await orders.gather({ path: '/stats', timeoutMs: 300 });
 
   expect(
     gathered.map((one) =>
-      'reply' in one ? one.reply.statusCode : `${one.error.code} ${one.error.execution}`,
+      'response' in one ? one.response.statusCode : `${one.error.code} ${one.error.execution}`,
     ),
   ).toEqual(['DEADLINE_EXCEEDED unknown', 200]);
-  for (const one of gathered) if ('reply' in one) expect(await one.reply.body.json()).toEqual({ ok: true });
+  for (const one of gathered)
+    if ('response' in one) expect(await one.response.body.json()).toEqual({ ok: true });
   expect([silent.executed.length, well.executed.length]).toEqual([1, 1]);
 });
 
@@ -280,7 +281,7 @@ describe('in the body of the answer', () => {
     const response = await clerk.fetch('http://orders.shop.clerk/orders', { timeoutMs: soon });
     const errors = await Promise.all(
       (['json', 'text', 'bytes'] as const).map((read) =>
-        thrown(orders[read]('/orders', { timeoutMs: soon })),
+        clerkErrorOf(orders[read]('/orders', { timeoutMs: soon })),
       ),
     );
 
@@ -295,10 +296,10 @@ describe('in the body of the answer', () => {
 
   test('a stream follows undici’s bodyTimeout after the head', async () => {
     const server = await webServer((_request, response) => void response.write('{'));
-    const { orders } = bound([server.address], { undici: { bodyTimeout: 300 } });
+    const { orders } = testClerk([server.address], { undici: { bodyTimeout: 300 } });
 
     const { body } = await orders.request({ path: '/orders', timeoutMs: 5_000 });
-    const error = await thrown(body.text());
+    const error = await clerkErrorOf(body.text());
 
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'done']);
     expect((error.cause as { code: string }).code).toBe('UND_ERR_BODY_TIMEOUT');
@@ -310,7 +311,7 @@ describe('in the body of the answer', () => {
     const reason = new Error('The guest has left');
 
     const { body } = await orders.request({ path: '/orders', signal: controller.signal });
-    const json = thrown(orders.json('/orders', { signal: controller.signal }));
+    const json = clerkErrorOf(orders.json('/orders', { signal: controller.signal }));
     await there;
     const text = body.text().catch((error: unknown) => error);
     controller.abort(reason);
@@ -335,7 +336,7 @@ describe('a signal', () => {
     orders.ready({ signal }),
     orders
       .gather({ path: '/orders', signal })
-      .then((all) => Promise.all(all.map(async (one) => 'reply' in one && one.reply.body.dump()))),
+      .then((all) => Promise.all(all.map(async (one) => 'response' in one && one.response.body.dump()))),
     clerk.resolve('/shop/orders', { signal }),
     clerk.list('/shop/*', { signal }),
     clerk.request('/shop/orders/7', { signal }).then(({ body }) => body.dump()),
@@ -343,7 +344,7 @@ describe('a signal', () => {
 
   test('that has been aborted before ends everything before anything is sent', async () => {
     const server = await webServer((_request, response) => void response.end('{}'));
-    const { clerk, orders } = bound([server.address]);
+    const { clerk, orders } = testClerk([server.address]);
     const reason = new Error('The guest never came');
     const signal = AbortSignal.abort(reason);
 
@@ -359,7 +360,7 @@ describe('a signal', () => {
       .fetch('http://orders.shop.clerk/orders', { signal })
       .catch((error: unknown) => error);
     expect(fetched).toBe(reason);
-    expect(server.seen).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 
   function warned(): Error[] {
@@ -373,7 +374,7 @@ describe('a signal', () => {
   test('that lives long is left without listeners by a thousand calls', async () => {
     const warnings = warned();
     const server = await webServer((_request, response) => void response.end('{}'));
-    const { clerk, orders } = bound([server.address]);
+    const { clerk, orders } = testClerk([server.address]);
     const { signal } = new AbortController();
 
     for (let calls = 0; calls < 1_000; calls += 11) await Promise.all(everything(clerk, orders, signal));
@@ -386,7 +387,7 @@ describe('a signal', () => {
   test('shared by many calls at once makes nobody warn of too many listeners', async () => {
     const warnings = warned();
     const server = await webServer((_request, response) => void response.end('{}'));
-    const { clerk, orders } = bound([server.address]);
+    const { clerk, orders } = testClerk([server.address]);
     const { signal } = new AbortController();
 
     await Promise.all(Array.from({ length: 20 }, () => Promise.all(everything(clerk, orders, signal))));
@@ -398,7 +399,7 @@ describe('a signal', () => {
 
   test('is left alone by calls that fail, too', async () => {
     const peer = await rawPeer('reset');
-    const { clerk, orders } = bound([peer.address]);
+    const { clerk, orders } = testClerk([peer.address]);
     const { signal } = new AbortController();
 
     for (let i = 0; i < 30; i++) await Promise.allSettled(everything(clerk, orders, signal));
@@ -415,8 +416,8 @@ describe('a late attempt that nobody else could take over', () => {
     const hanging = await webServer((_request, response) => {
       if (++requests === 1) response.end('"first"');
     });
-    const away = await nobodysAddress();
-    const { orders } = bound([away, hanging.address]);
+    const away = await unusedAddress();
+    const { orders } = testClerk([away, hanging.address]);
     expect(await orders.json('/')).toBe('first');
     return {
       orders,

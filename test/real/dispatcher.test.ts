@@ -10,9 +10,9 @@ import type { Dispatcher } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { createClerk, isClerkError } from 'binding-clerk';
-import { bound } from './bound.js';
+import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
-import { bodyOf, nobodysAddress, webServer } from './web-server.js';
+import { bodyOf, unusedAddress, webServer } from './web-server.js';
 
 const origin = 'http://orders.shop.clerk';
 
@@ -41,7 +41,7 @@ async function echo() {
 describe('undici’s own methods over the dispatcher', () => {
   test('request, stream and pipeline reach the second endpoint when the first refuses', async () => {
     const server = await echo();
-    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { clerk } = testClerk([await unusedAddress(), server.address]);
     const { dispatcher } = clerk;
 
     const { body } = await undici.request(`${origin}/orders`, {
@@ -75,7 +75,7 @@ describe('undici’s own methods over the dispatcher', () => {
 
   test('a handler that wants to know what was sent is told', async () => {
     const server = await echo();
-    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { clerk } = testClerk([await unusedAddress(), server.address]);
     const told: string[] = [];
     await new Promise<void>((resolve, reject) => {
       const handler = {
@@ -94,7 +94,7 @@ describe('undici’s own methods over the dispatcher', () => {
 
   test('connect hands over the connection', async () => {
     const server = await echo();
-    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { clerk } = testClerk([await unusedAddress(), server.address]);
 
     const { socket, statusCode } = await clerk.dispatcher.connect({ origin, path: 'inside:80' });
     socket.write('hello');
@@ -105,7 +105,7 @@ describe('undici’s own methods over the dispatcher', () => {
 
   test('takes the origin as a URL too', async () => {
     const server = await echo();
-    const { clerk } = bound([server.address]);
+    const { clerk } = testClerk([server.address]);
 
     const { body } = await clerk.dispatcher.request({
       origin: new URL(origin),
@@ -116,7 +116,7 @@ describe('undici’s own methods over the dispatcher', () => {
   });
 
   test('an error is a ClerkError as it is', async () => {
-    const { clerk } = bound([await nobodysAddress()]);
+    const { clerk } = testClerk([await unusedAddress()]);
     const error: unknown = await undici
       .request(`${origin}/orders`, { dispatcher: clerk.dispatcher })
       .catch((reason: unknown) => reason);
@@ -127,7 +127,7 @@ describe('undici’s own methods over the dispatcher', () => {
   test('undici’s word idempotent is believed', async () => {
     const peer = await rawPeer('reset');
     const server = await echo();
-    const { clerk } = bound([{ address: peer.address }, { address: server.address, weight: 0 }]);
+    const { clerk } = testClerk([{ address: peer.address }, { address: server.address, weight: 0 }]);
 
     const { body } = await clerk.dispatcher.request({
       origin,
@@ -143,7 +143,7 @@ describe('undici’s own methods over the dispatcher', () => {
 describe('upgrades', () => {
   test('the deadline is for the handshake only', async () => {
     const server = await echo();
-    const { clerk, orders } = bound([await nobodysAddress(), server.address]);
+    const { clerk, orders } = testClerk([await unusedAddress(), server.address]);
 
     const pending = (): number =>
       orders.explain().candidates.reduce((sum, candidate) => sum + candidate.pending, 0);
@@ -167,7 +167,7 @@ describe('upgrades', () => {
 
   test('a handshake that is not answered ends by the deadline', async () => {
     const server = await echo();
-    const { clerk } = bound([server.address]);
+    const { clerk } = testClerk([server.address]);
 
     const error: unknown = await clerk.dispatcher
       .upgrade({ origin, path: '/never', protocol: 'echo', timeoutMs: 200 } as Dispatcher.UpgradeOptions)
@@ -182,7 +182,7 @@ describe('upgrades', () => {
     sockets.on('connection', (socket) =>
       socket.on('message', (message) => socket.send(`you said ${(message as Buffer).toString()}`)),
     );
-    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { clerk } = testClerk([await unusedAddress(), server.address]);
 
     const socket = new undici.WebSocket(`${origin.replace('http', 'ws')}/live`, {
       dispatcher: clerk.dispatcher,
@@ -210,7 +210,7 @@ describe('fetch', () => {
 
   test('Node’s own takes it', async () => {
     const server = await echo();
-    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { clerk } = testClerk([await unusedAddress(), server.address]);
 
     const response = await fetch(
       `${origin}/orders`,
@@ -220,7 +220,7 @@ describe('fetch', () => {
   });
 
   test('Node’s own fails as fetch does, and the cause is a ClerkError', async () => {
-    const { clerk } = bound([await nobodysAddress()]);
+    const { clerk } = testClerk([await unusedAddress()]);
 
     const error = (await fetch(`${origin}/orders`, by(clerk.dispatcher)).catch(
       (reason: unknown) => reason,
@@ -233,7 +233,7 @@ describe('fetch', () => {
     const server = await echo();
     const elsewhere = await webServer((_request, response) => void response.end('elsewhere'));
     const before = undici.getGlobalDispatcher();
-    const { clerk } = bound([server.address]);
+    const { clerk } = testClerk([server.address]);
     undici.setGlobalDispatcher(clerk.dispatcher);
     onTestFinished(() => undici.setGlobalDispatcher(before));
 
@@ -270,7 +270,7 @@ describe('fetch', () => {
           response.end([request.method, request.headers['x-who'], body].join(' ')),
         ),
     );
-    const { clerk } = bound([server.address]);
+    const { clerk } = testClerk([server.address]);
     const init = { method: 'PUT', headers: { 'x-who': 'me' }, body: 'one pizza' };
     const foreign: unknown = new undici.Request(`${origin}/orders`, init);
 
@@ -282,7 +282,7 @@ describe('fetch', () => {
     expect(await clerk.fetch(aborted).catch((error: unknown) => error)).toMatchObject({ name: 'AbortError' });
     const changed = await clerk.fetch(new Request(`${origin}/orders`, init), { method: 'POST', body: 'two' });
     expect(await changed.text()).toBe('POST me two');
-    expect(server.seen).toHaveLength(3);
+    expect(server.requests).toHaveLength(3);
   });
 
   test.each([
@@ -300,7 +300,7 @@ describe('fetch', () => {
     ['a ReadableStream', () => new Blob(['pizza']).stream(), 'pizza'],
   ])('takes %s as a body', async (_what, make, expected) => {
     const server = await echo();
-    const { clerk } = bound([await nobodysAddress(), server.address]);
+    const { clerk } = testClerk([await unusedAddress(), server.address]);
 
     const response = await clerk.fetch(`${origin}/orders`, {
       method: 'POST',
@@ -312,7 +312,7 @@ describe('fetch', () => {
 
   test('gives a Response that the rest of the program knows as one', async () => {
     const server = await echo();
-    const { clerk } = bound([server.address]);
+    const { clerk } = testClerk([server.address]);
     const response = await clerk.fetch(`${origin}/orders`, { headers: new Headers({ 'x-who': 'me' }) });
 
     expect([response.ok, response.url, response.headers.get('content-length')]).toEqual([
@@ -326,7 +326,7 @@ describe('fetch', () => {
   test('may be given what any call may be given', async () => {
     const peer = await rawPeer('reset');
     const server = await echo();
-    const { clerk } = bound([{ address: peer.address }, { address: server.address, weight: 0 }]);
+    const { clerk } = testClerk([{ address: peer.address }, { address: server.address, weight: 0 }]);
 
     const put = { method: 'PUT', kind: 'idempotent' } as const;
     expect(await (await clerk.fetch(`${origin}/orders`, put)).json()).toEqual({ ok: true });
@@ -343,12 +343,12 @@ describe('fetch', () => {
     'http://mañana.clerk/',
   ])('%s is no name', async (url) => {
     const server = await echo();
-    const { clerk } = bound([server.address]);
+    const { clerk } = testClerk([server.address]);
     const error = (await clerk.fetch(url).catch((reason: unknown) => reason)) as TypeError;
 
     expect(error).toBeInstanceOf(TypeError);
     expect(error.cause).toMatchObject({ code: 'NAME_INVALID', execution: 'none' });
-    expect(server.seen).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 });
 

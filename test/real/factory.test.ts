@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createClerk, isClerkError, type BindOptions, type ClerkOptions, type Factory } from 'binding-clerk';
 import { rawPeer, type RawPeer } from './raw-peer.js';
-import { thrown } from './thrown.js';
-import { nobodysAddress, stop, webServer } from './web-server.js';
+import { clerkErrorOf } from './clerk-error-of.js';
+import { unusedAddress, stop, webServer } from './web-server.js';
 
 /** A clerk whose registry knows nobody, and a binding that can start the service. */
 function starting(factory: Factory, bind: BindOptions = {}, options: Partial<ClerkOptions> = {}) {
@@ -68,8 +68,8 @@ describe('one start', () => {
     const controller = new AbortController();
 
     const patient = orders.json('/orders');
-    const hasty = thrown(orders.json('/orders', { timeoutMs: 50 }));
-    const gone = thrown(orders.json('/orders', { signal: controller.signal }));
+    const hasty = clerkErrorOf(orders.json('/orders', { timeoutMs: 50 }));
+    const gone = clerkErrorOf(orders.json('/orders', { signal: controller.signal }));
     await begun;
     controller.abort();
 
@@ -77,14 +77,14 @@ describe('one start', () => {
     expect([(await gone).code, (await gone).execution]).toEqual(['ABORTED', 'none']);
     letGo();
     expect(await patient).toEqual({ ok: true });
-    expect([starts(), server.seen.length]).toEqual([1, 1]);
+    expect([starts(), server.requests.length]).toEqual([1, 1]);
   });
 
   test('goes on when every caller has left, and serves the next one', async () => {
     const server = await hello();
     const { factory, letGo, begun, starts } = held(() => server.address);
     const { orders } = starting(factory);
-    const hasty = thrown(orders.json('/orders', { timeoutMs: 50 }));
+    const hasty = clerkErrorOf(orders.json('/orders', { timeoutMs: 50 }));
     await begun;
     await hasty;
 
@@ -128,9 +128,9 @@ describe('a start that fails', () => {
       throw cause;
     });
 
-    const errors = await Promise.all(Array.from({ length: 50 }, () => thrown(orders.json('/orders'))));
+    const errors = await Promise.all(Array.from({ length: 50 }, () => clerkErrorOf(orders.json('/orders'))));
     for (let i = 0; i < 50; i++)
-      errors.push(await thrown(orders.request({ path: '/orders', method: 'POST' })));
+      errors.push(await clerkErrorOf(orders.request({ path: '/orders', method: 'POST' })));
     const fetched = (await clerk
       .bind('/shop/orders', {
         factory: () => {
@@ -158,12 +158,12 @@ describe('a start that fails', () => {
       return server.address;
     });
 
-    expect((await thrown(orders.json('/orders'))).code).toBe('FACTORY_FAILED');
+    expect((await clerkErrorOf(orders.json('/orders'))).code).toBe('FACTORY_FAILED');
     for (let answer: unknown; answer === undefined;) {
       answer = await orders.json('/orders').catch(() => undefined);
       if (answer === undefined) await sleep(50);
     }
-    expect([starts, server.seen.length]).toEqual([2, 1]);
+    expect([starts, server.requests.length]).toEqual([2, 1]);
   });
 
   test.each<[string, unknown]>([
@@ -178,17 +178,17 @@ describe('a start that fails', () => {
   ])('so does one that returns %s', async (_what, nonsense) => {
     const { orders } = starting(() => nonsense as string);
 
-    const error = await thrown(orders.json('/orders'));
+    const error = await clerkErrorOf(orders.json('/orders'));
     expect([error.code, error.execution]).toEqual(['FACTORY_FAILED', 'none']);
   });
 
   test('a service that was started and listens nowhere has failed, after one more start at most', async () => {
-    const dead = await nobodysAddress();
+    const dead = await unusedAddress();
     let starts = 0;
     const { orders } = starting(() => (starts++, dead));
 
     const errors = await Promise.all(
-      Array.from({ length: 20 }, () => thrown(orders.json('/orders', { timeoutMs: 3_000 }))),
+      Array.from({ length: 20 }, () => clerkErrorOf(orders.json('/orders', { timeoutMs: 3_000 }))),
     );
 
     for (const { code, execution } of errors)
@@ -242,7 +242,7 @@ describe('what was started and has died', () => {
       return peer.address;
     });
 
-    const error = await thrown(orders.json('/orders', { method: 'POST' }));
+    const error = await clerkErrorOf(orders.json('/orders', { method: 'POST' }));
     expect([error.code, error.execution, peers.length]).toEqual(['OUTCOME_UNKNOWN', 'unknown', 1]);
   });
 });
@@ -260,9 +260,9 @@ describe('closing', () => {
       return server.address;
     });
     const calls = [
-      thrown(orders.json('/orders')),
-      thrown(orders.request({ path: '/orders', method: 'POST' })),
-      thrown(orders.call(() => 1)),
+      clerkErrorOf(orders.json('/orders')),
+      clerkErrorOf(orders.request({ path: '/orders', method: 'POST' })),
+      clerkErrorOf(orders.call(() => 1)),
     ];
     await there;
     await clerk.destroy();
@@ -270,7 +270,7 @@ describe('closing', () => {
     for (const error of await Promise.all(calls))
       expect([error.code, error.execution]).toEqual(['CLOSED', 'none']);
     expect(signal?.aborted).toBe(true);
-    expect(server.seen).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 
   test('close during a start waits for the callers it has', async () => {

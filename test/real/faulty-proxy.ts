@@ -10,9 +10,9 @@ import { onTestFinished } from 'vitest';
 export interface FaultCounts {
   refused: number;
   requestsLost: number;
-  answersLost: number;
-  answersCut: number;
-  answersHeld: number;
+  responsesLost: number;
+  responsesCut: number;
+  responsesStalled: number;
 }
 
 /** See the file's header. */
@@ -26,21 +26,27 @@ export interface FaultyProxy {
 /** Starts one in front of a port of 127.0.0.1; ends with the test. */
 export async function faultyProxy(target: number, seed: number): Promise<FaultyProxy> {
   const random = seededRandom(seed, 1);
-  const counts: FaultCounts = { refused: 0, requestsLost: 0, answersLost: 0, answersCut: 0, answersHeld: 0 };
+  const counts: FaultCounts = {
+    refused: 0,
+    requestsLost: 0,
+    responsesLost: 0,
+    responsesCut: 0,
+    responsesStalled: 0,
+  };
   const sockets = new Set<Socket>();
-  let isWell = false;
-  const strikes = (chance: number, what: keyof FaultCounts): boolean => {
-    if (isWell || random() >= chance) return false;
+  let isHealed = false;
+  const injects = (chance: number, what: keyof FaultCounts): boolean => {
+    if (isHealed || random() >= chance) return false;
     counts[what]++;
     return true;
   };
   const server = createServer((socket) => {
-    if (strikes(0.05, 'refused')) {
+    if (injects(0.05, 'refused')) {
       socket.resetAndDestroy();
       return;
     }
     const upstream = connect(target, '127.0.0.1');
-    let isHeld = false;
+    let isStalled = false;
     const cut = (): void => {
       socket.resetAndDestroy();
       upstream.destroy();
@@ -54,16 +60,16 @@ export async function faultyProxy(target: number, seed: number): Promise<FaultyP
       });
     }
     socket.on('data', (piece) => {
-      if (strikes(0.02, 'requestsLost')) cut();
+      if (injects(0.02, 'requestsLost')) cut();
       else upstream.write(piece);
     });
     upstream.on('data', (piece) => {
-      if (isHeld) return;
-      if (strikes(0.03, 'answersLost')) cut();
-      else if (strikes(0.02, 'answersCut')) {
+      if (isStalled) return;
+      if (injects(0.03, 'responsesLost')) cut();
+      else if (injects(0.02, 'responsesCut')) {
         socket.write(piece.subarray(0, Math.floor(piece.length * random())), cut);
-        isHeld = true;
-      } else if (strikes(0.001, 'answersHeld')) isHeld = true;
+        isStalled = true;
+      } else if (injects(0.001, 'responsesStalled')) isStalled = true;
       else socket.write(piece);
     });
   });
@@ -76,7 +82,7 @@ export async function faultyProxy(target: number, seed: number): Promise<FaultyP
     port: (server.address() as AddressInfo).port,
     counts,
     heal: () => {
-      isWell = true;
+      isHealed = true;
     },
   };
 }

@@ -2,36 +2,36 @@
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Identity } from './certificates.js';
+import type { Certificate } from './certificates.js';
 
 /** See the file's header. */
 export interface GatedServer {
   readonly address: string;
   /** Requests that arrived. */
-  readonly seen: readonly string[];
+  readonly requests: readonly string[];
   /** Resolves when somebody waits at the gate. */
-  readonly knocked: Promise<void>;
+  readonly handshakeWaiting: Promise<void>;
   /** Lets everybody in; resolves when the connections that waited have shaken hands or have ended. */
   open(): Promise<void>;
 }
 
 /** Starts one on a free port of 127.0.0.1 that ends with the test. */
-export async function gatedServer(identity: Identity): Promise<GatedServer> {
-  const seen: string[] = [];
+export async function gatedServer(identity: Certificate): Promise<GatedServer> {
+  const requests: string[] = [];
   const waiting = new Set<Socket>();
   const all = new Set<Socket>();
   const inner = createHttpsServer(identity, (request, response) => {
-    seen.push(`${request.method} ${request.url}`);
+    requests.push(`${request.method} ${request.url}`);
     response.end('{"ok":true}');
   });
   inner.on('tlsClientError', () => undefined);
-  let knock: () => void = () => undefined;
-  const knocked = new Promise<void>((resolve) => (knock = resolve));
+  let onHandshake: () => void = () => undefined;
+  const handshakeWaiting = new Promise<void>((resolve) => (onHandshake = resolve));
   const gate = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => undefined);
     waiting.add(socket);
     all.add(socket);
-    knock();
+    onHandshake();
   });
   await new Promise<void>((resolve) => void gate.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
@@ -41,10 +41,10 @@ export async function gatedServer(identity: Identity): Promise<GatedServer> {
   });
   return {
     address: `https://127.0.0.1:${(gate.address() as AddressInfo).port}`,
-    seen,
-    knocked,
+    requests,
+    handshakeWaiting,
     async open() {
-      const over = [...waiting].map(
+      const settled = [...waiting].map(
         (socket) =>
           new Promise<void>((resolve) => {
             socket.once('close', () => resolve());
@@ -56,7 +56,7 @@ export async function gatedServer(identity: Identity): Promise<GatedServer> {
         inner.emit('connection', socket);
       }
       waiting.clear();
-      await Promise.all(over);
+      await Promise.all(settled);
     },
   };
 }

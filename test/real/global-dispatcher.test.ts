@@ -1,6 +1,6 @@
 /** Using this library changes nothing for those who do not call it: neither the global dispatcher nor fetch. */
 import { test } from 'vitest';
-import { program } from './program.js';
+import { spawnProgram } from './spawn-program.js';
 
 const befores = [
   { what: 'nobody has set a global dispatcher', before: 'nothing', dispatched: '0' },
@@ -9,7 +9,8 @@ const befores = [
 ];
 
 test.concurrent.for(befores)('$what', async ({ before, dispatched }, { expect, onTestFinished }) => {
-  const { code, stdout, stderr } = await program('global-dispatcher.ts', [before], onTestFinished).ended;
+  const { code, stdout, stderr } = await spawnProgram('global-dispatcher.ts', [before], onTestFinished)
+    .result;
 
   expect([code, stderr]).toEqual([0, '']);
   expect(

@@ -2,11 +2,11 @@
 import { constants, createSecureServer, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Identity } from './certificates.js';
-import { probeMark } from './raw-peer.js';
+import type { Certificate } from './certificates.js';
+import { probeUserAgent } from './raw-peer.js';
 
 /** What becomes of each stream. `goaway-below` claims not to have seen it, `goaway-above` to have. */
-export type StreamFate =
+export type StreamBehavior =
   | 'answer'
   | 'refused-stream'
   | 'internal-error'
@@ -19,7 +19,7 @@ export type StreamFate =
 /** See the file's header. */
 export interface H2Peer {
   readonly address: string;
-  fate: StreamFate;
+  behavior: StreamBehavior;
   /** Paths of the streams that were begun, questions for a sign of life left out. */
   readonly streams: readonly string[];
   /** Those that this peer has executed, whatever it said then. */
@@ -28,13 +28,13 @@ export interface H2Peer {
 }
 
 /** Starts one on a free port of 127.0.0.1 that ends with the test. */
-export async function h2Peer(identity: Identity, fate: StreamFate): Promise<H2Peer> {
+export async function h2Peer(identity: Certificate, behavior: StreamBehavior): Promise<H2Peer> {
   const streams: string[] = [];
   const executed: string[] = [];
   const authorities: string[] = [];
   const sessions = new Set<Http2Session>();
   const server = createSecureServer(identity);
-  const peer = { address: '', fate, streams, executed, authorities };
+  const peer = { address: '', behavior, streams, executed, authorities };
   server.on('session', (session) => {
     sessions.add(session);
     session.on('error', () => undefined);
@@ -42,15 +42,15 @@ export async function h2Peer(identity: Identity, fate: StreamFate): Promise<H2Pe
   });
   server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
-    if (headers['user-agent'] === probeMark) {
+    if (headers['user-agent'] === probeUserAgent) {
       stream.respond({ ':status': 204 }, { endStream: true });
       return;
     }
     streams.push(String(headers[':path']));
     authorities.push(String(headers[':authority']));
-    if (peer.fate !== 'refused-stream' && peer.fate !== 'goaway-below')
+    if (peer.behavior !== 'refused-stream' && peer.behavior !== 'goaway-below')
       executed.push(String(headers[':path']));
-    act(stream, peer.fate);
+    respond(stream, peer.behavior);
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
@@ -62,9 +62,9 @@ export async function h2Peer(identity: Identity, fate: StreamFate): Promise<H2Pe
   return peer;
 }
 
-function act(stream: ServerHttp2Stream, fate: StreamFate): void {
+function respond(stream: ServerHttp2Stream, behavior: StreamBehavior): void {
   const session = stream.session as Http2Session;
-  switch (fate) {
+  switch (behavior) {
     case 'refused-stream':
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       break;

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { firstToRespond, roundRobin, type BindOptions } from 'binding-clerk';
 import { describe, expect, test } from 'vitest';
-import { bound, type Bound } from './bound.js';
+import { testClerk, type TestClerk } from './test-clerk.js';
 import { webServer, type WebServer } from './web-server.js';
 
 interface Peer extends WebServer {
@@ -26,15 +26,15 @@ async function peer(says: string, ms: number, status = 200): Promise<Peer> {
 }
 
 /** Asks the endpoints in the order given. */
-function hedged(peers: readonly Peer[], bind: BindOptions): Bound {
-  return bound(
+function hedged(peers: readonly Peer[], bind: BindOptions): TestClerk {
+  return testClerk(
     peers.map(({ address }) => address),
     {},
     bind,
   );
 }
 
-const at = (ms: number): BindOptions => ({ hedge: { afterMs: ms, share: 1 } });
+const at = (ms: number): BindOptions => ({ hedge: { afterMs: ms, budgetRatio: 1 } });
 
 describe('a second endpoint is asked', () => {
   test('when the first takes too long, and its answer is the answer', async () => {
@@ -44,7 +44,7 @@ describe('a second endpoint is asked', () => {
     const { body, endpoint, attempts } = await orders.request({ path: '/' });
     expect(await body.text()).toBe('fast');
     expect([endpoint.address, attempts]).toEqual([fast.address, 2]);
-    expect(outcomes.map(({ code, chosen, verdict }) => [code, chosen, verdict])).toEqual([
+    expect(outcomes.map(({ code, pickReason, verdict }) => [code, pickReason, verdict])).toEqual([
       ['SUPERSEDED', 'policy', 'ignored'],
       ['200', 'hedge', 'success'],
     ]);
@@ -54,11 +54,11 @@ describe('a second endpoint is asked', () => {
   test('and the first may still win', async () => {
     const never = await peer('never', Infinity);
     const slow = await webServer(
-      (_request, response) => void never.hasSeen(1).then(() => response.end('slow')),
+      (_request, response) => void never.waitForRequests(1).then(() => response.end('slow')),
     );
     const { orders, outcomes } = hedged([slow as Peer, never], at(30));
     expect(await orders.text('/')).toBe('slow');
-    expect(never.seen).toHaveLength(1);
+    expect(never.requests).toHaveLength(1);
     expect(outcomes.map(({ code }) => code)).toEqual(['SUPERSEDED', '200']);
     await expect.poll(() => never.cut()).toBe(1);
   });
@@ -80,14 +80,14 @@ describe('a second endpoint is asked', () => {
     const fast = await peer('fast', 0);
     const { orders } = hedged([slow, fast], at(10));
     expect(await orders.text('/', request as object)).toBe('slow');
-    expect(fast.seen).toEqual([]);
+    expect(fast.requests).toEqual([]);
   });
 
   test('not where there is no other', async () => {
     const slow = await peer('slow', 100);
     const { orders } = hedged([slow], at(10));
     expect(await orders.text('/')).toBe('slow');
-    expect(slow.seen).toHaveLength(1);
+    expect(slow.requests).toHaveLength(1);
   });
 
   test('with the body again', async () => {
@@ -97,7 +97,7 @@ describe('a second endpoint is asked', () => {
       request.setEncoding('utf8').on('data', (piece: string) => bodies.push(piece));
       request.on('end', () => response.end('echo'));
     });
-    const { orders } = bound([never.address, echo.address], {}, at(20));
+    const { orders } = testClerk([never.address, echo.address], {}, at(20));
     expect(await orders.text('/', { method: 'PUT', kind: 'idempotent', body: 'pizza' })).toBe('echo');
     expect(bodies).toEqual(['pizza']);
   });
@@ -126,7 +126,7 @@ describe('where one of two fails', () => {
     const third = await peer('third', 0);
     const { orders, outcomes } = hedged([first, second, third], at(20));
     expect(await orders.text('/')).toBe('third');
-    expect(outcomes.map(({ code, chosen }) => [code, chosen])).toEqual([
+    expect(outcomes.map(({ code, pickReason }) => [code, pickReason])).toEqual([
       ['503', 'policy'],
       ['503', 'hedge'],
       ['200', 'failover'],
@@ -159,7 +159,7 @@ describe('both are given up', () => {
     const { orders } = hedged([first, second], at(20));
     const controller = new AbortController();
     const call = orders.text('/', { signal: controller.signal });
-    await second.hasSeen(1);
+    await second.waitForRequests(1);
     controller.abort();
     await expect(call).rejects.toMatchObject({ code: 'ABORTED' });
     await expect.poll(() => first.cut() + second.cut()).toBe(2);
@@ -170,7 +170,7 @@ describe('both are given up', () => {
     const second = await peer('', Infinity);
     const { orders, clerk } = hedged([first, second], at(20));
     const call = orders.text('/').catch((error: unknown) => error);
-    await second.hasSeen(1);
+    await second.waitForRequests(1);
     await clerk.destroy();
     // Both were sent: nobody can say that neither ran.
     expect(await call).toMatchObject({ code: 'CLOSED', execution: 'unknown', outcomes: { length: 2 } });
@@ -182,11 +182,11 @@ describe('what it costs', () => {
   test('no more than its share', async () => {
     const slow = await peer('slow', 60);
     const fast = await peer('fast', 60);
-    const { orders } = hedged([slow, fast], { hedge: { afterMs: 5, share: 0.1 } });
+    const { orders } = hedged([slow, fast], { hedge: { afterMs: 5, budgetRatio: 0.1 } });
     await Promise.all(Array.from({ length: 100 }, () => orders.text('/')));
     // A tenth of a hundred, and one that needs no traffic; calls of the current second count from its end.
-    expect(fast.seen.length).toBeGreaterThan(0);
-    expect(fast.seen.length).toBeLessThanOrEqual(11);
+    expect(fast.requests.length).toBeGreaterThan(0);
+    expect(fast.requests.length).toBeLessThanOrEqual(11);
   });
 
   test('half of the budget of repeats is left to failover', async () => {
@@ -202,7 +202,7 @@ describe('what it costs', () => {
     const fast = await peer('fast', 0);
     const { orders } = hedged([slow, fast], { hedge: true });
     expect(await orders.text('/')).toBe('slow');
-    expect(fast.seen).toEqual([]);
+    expect(fast.requests).toEqual([]);
   });
 
   test('with `true`, the slow ones of many', async () => {
@@ -211,7 +211,7 @@ describe('what it costs', () => {
       void setTimeout(calls++ < 60 ? 20 : 5_000).then(() => response.end('mixed'));
     });
     const fast = await peer('fast', 0);
-    const { orders } = bound([mixed.address, fast.address], {}, { hedge: true });
+    const { orders } = testClerk([mixed.address, fast.address], {}, { hedge: true });
     for (let i = 0; i < 60; i++) expect(await orders.text('/')).toBe('mixed');
     expect(await orders.text('/')).toBe('fast');
   });
@@ -223,7 +223,7 @@ describe('first to respond', () => {
     const second = await peer('second', 40);
     const { orders } = hedged([first, second], { policy: firstToRespond(roundRobin()) });
     expect(await orders.text('/')).toBe('second');
-    expect([first.seen.length, second.seen.length]).toEqual([1, 1]);
+    expect([first.requests.length, second.requests.length]).toEqual([1, 1]);
     expect(orders.explain().policy).toBe('first-to-respond(round-robin)');
   });
 
@@ -232,9 +232,9 @@ describe('first to respond', () => {
     const second = await peer('b', 20);
     const { orders } = hedged([first, second], { policy: 'first-to-respond' });
     await orders.text('/', { method: 'POST' });
-    expect(first.seen.length + second.seen.length).toBe(1);
+    expect(first.requests.length + second.requests.length).toBe(1);
     await orders.text('/');
-    expect(first.seen.length + second.seen.length).toBe(3);
+    expect(first.requests.length + second.requests.length).toBe(3);
   });
 
   test('an upgrade is asked for once', async () => {
@@ -248,7 +248,7 @@ describe('first to respond', () => {
         protocol: 'websocket',
       }),
     ).rejects.toThrow();
-    expect(first.seen.length + second.seen.length).toBe(1);
+    expect(first.requests.length + second.requests.length).toBe(1);
   });
 });
 

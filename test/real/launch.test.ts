@@ -8,8 +8,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { program, type Program } from './program.js';
-import { scratchFolder } from './scratch.js';
+import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
+import { scratchFolder } from './scratch-folder.js';
 
 interface Told {
   readonly pid: number;
@@ -24,7 +24,7 @@ class Host {
   readonly folder = scratchFolder();
   readonly #report = join(this.folder, 'report');
   readonly #gate = join(this.folder, 'gate');
-  server!: Program;
+  server!: SpawnedProgram;
   url = '';
 
   constructor() {
@@ -58,8 +58,8 @@ class Host {
   }
 
   async serve(port = '0'): Promise<void> {
-    this.server = program('registry.ts', [join(this.folder, 'data'), port, this.folder]);
-    this.url = await this.server.says('at');
+    this.server = spawnProgram('registry.ts', [join(this.folder, 'data'), port, this.folder]);
+    this.url = await this.server.waitForLine('at');
   }
 
   async post(path: string, body: object): Promise<{ status: number; body: any }> {
@@ -84,7 +84,9 @@ class Host {
 
 /** The process ids that so many callers of one process were answered by. */
 async function answers(url: string, count: number): Promise<readonly string[]> {
-  return JSON.parse(await program('calling.ts', [url, String(count)]).says('answers')) as string[];
+  return JSON.parse(
+    await spawnProgram('calling.ts', [url, String(count)]).waitForLine('answers'),
+  ) as string[];
 }
 
 function lives(pid: number): boolean {
@@ -116,7 +118,7 @@ test(
 
     const [endpoint] = await host.endpoints();
     host.server.child.kill('SIGKILL');
-    await host.server.ended;
+    await host.server.result;
     expect(await (await fetch(endpoint!.addresses[0]!)).json()).toEqual({ pid });
 
     await host.serve(new URL(host.url).port);

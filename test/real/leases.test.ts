@@ -1,8 +1,8 @@
 /** Leases of a second between real processes that are stopped and killed. @see promises C5.1, C5.2, C5.3, C5.5 */
 import { setTimeout } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import { program, type Program } from './program.js';
-import { scratchFolder } from './scratch.js';
+import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
+import { scratchFolder } from './scratch-folder.js';
 
 interface Listed {
   readonly id: string;
@@ -22,14 +22,14 @@ async function ids(url: string): Promise<string> {
 async function registry(
   data: string,
   port = '0',
-): Promise<{ readonly server: Program; readonly url: string }> {
-  const server = program('registry.ts', [data, port]);
-  return { server, url: await server.says('at') };
+): Promise<{ readonly server: SpawnedProgram; readonly url: string }> {
+  const server = spawnProgram('registry.ts', [data, port]);
+  return { server, url: await server.waitForLine('at') };
 }
 
-async function service(url: string, id: string): Promise<Program> {
-  const started = program('leased.ts', [url, id]);
-  await started.says('registered');
+async function service(url: string, id: string): Promise<SpawnedProgram> {
+  const started = spawnProgram('leased.ts', [url, id]);
+  await started.waitForLine('registered');
   return started;
 }
 
@@ -43,7 +43,7 @@ test('a service that is stopped for longer than its lease is gone, and comes bac
   a.child.kill('SIGSTOP');
   await vi.waitFor(async () => expect(await ids(url)).toBe('b'), soon);
 
-  const back = a.says('back');
+  const back = a.waitForLine('back');
   a.child.kill('SIGCONT');
   // It knew that it was lost before it registered again.
   expect(Number(await back)).toBeGreaterThan(0);
@@ -78,7 +78,7 @@ test('a server that is killed has lost nothing, and every lease begins anew', as
   // Nobody renews b any more, and its lease is over before the next server begins.
   b.child.kill('SIGKILL');
   first.server.child.kill('SIGKILL');
-  await first.server.ended;
+  await first.server.result;
   await setTimeout(1_200);
   const { url } = await registry(data, port);
   expect(await listed(url)).toEqual(before);

@@ -10,10 +10,10 @@ import {
   type BindOptions,
   type RequestOptions,
 } from 'binding-clerk';
-import { bound } from './bound.js';
+import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
-import { thrown } from './thrown.js';
-import { nobodysAddress, webServer } from './web-server.js';
+import { clerkErrorOf } from './clerk-error-of.js';
+import { unusedAddress, webServer } from './web-server.js';
 
 /** A server that answers when it is told to. */
 async function patientServer() {
@@ -68,31 +68,35 @@ describe('maxPending', () => {
 
   test('counts calls that wait for a connection, not those that were sent', async () => {
     const server = await patientServer();
-    const { orders } = bound([server.address], { connections: 2, maxPending: 3, undici: { pipelining: 1 } });
+    const { orders } = testClerk([server.address], {
+      connections: 2,
+      maxPending: 3,
+      undici: { pipelining: 1 },
+    });
 
     const sent = [orders.text('/sent', { method: 'POST' }), orders.text('/sent', { method: 'POST' })];
-    await server.hasSeen(2);
+    await server.waitForRequests(2);
     const waiting = [1, 2, 3].map(() => orders.text('/waiting', { method: 'POST' }));
-    const error = await thrown(orders.text('/refused', { method: 'POST' }));
+    const error = await clerkErrorOf(orders.text('/refused', { method: 'POST' }));
 
     expect(error.code).toBe('LIMIT');
     server.answerAll();
     await Promise.all(sent);
-    await server.hasSeen(4);
+    await server.waitForRequests(4);
     // Somebody's turn has come, so there is room again.
     const one = orders.text('/later', { method: 'POST' });
-    for (let seen = server.seen.length; seen < 6; seen = server.seen.length) {
+    for (let seen = server.requests.length; seen < 6; seen = server.requests.length) {
       server.answerAll();
       await sleep(5);
     }
     server.answerAll();
     await Promise.all([...waiting, one]);
-    expect(server.seen.filter((line) => line.includes('refused'))).toEqual([]);
+    expect(server.requests.filter((line) => line.includes('refused'))).toEqual([]);
   });
 
   test('is counted for each binding', async () => {
     const peer = await rawPeer('silence');
-    const { clerk, orders } = bound([peer.address], {
+    const { clerk, orders } = testClerk([peer.address], {
       connections: 1,
       maxPending: 1,
       undici: { pipelining: 1 },
@@ -105,7 +109,7 @@ describe('maxPending', () => {
       binding.text('/waits', { method: 'POST' }).catch((error: unknown) => error),
     );
     const errors = await Promise.all(
-      [orders, others].map((binding) => thrown(binding.text('/refused', { method: 'POST' }))),
+      [orders, others].map((binding) => clerkErrorOf(binding.text('/refused', { method: 'POST' }))),
     );
 
     expect(errors.map(({ code }) => code)).toEqual(['LIMIT', 'LIMIT']);
@@ -128,7 +132,7 @@ describe('memory', () => {
     const giveUp = async (): Promise<string> => {
       const body = Buffer.alloc(1_000_000, 'x');
       bodies.push(new WeakRef(body));
-      const { code } = await thrown(orders.text('/waits', { method: 'POST', body, timeoutMs: 20 }));
+      const { code } = await clerkErrorOf(orders.text('/waits', { method: 'POST', body, timeoutMs: 20 }));
       return code;
     };
 
@@ -138,12 +142,12 @@ describe('memory', () => {
 
     expect(new Set(codes)).toEqual(new Set(['DEADLINE_EXCEEDED']));
     expect(bodies.filter((body) => body.deref() !== undefined).length).toBeLessThan(5);
-    expect(server.seen).toEqual(['POST /stream']);
+    expect(server.requests).toEqual(['POST /stream']);
     stream.body.destroy();
     // The connection was cut with the stream, so this one gets another.
     const last = await orders.request({ path: '/last', method: 'POST' });
     last.body.destroy();
-    expect(server.seen).toEqual(['POST /stream', 'POST /last']);
+    expect(server.requests).toEqual(['POST /stream', 'POST /last']);
   });
 });
 
@@ -156,11 +160,11 @@ describe('connections', () => {
       most = Math.max(most, ++open);
       socket.on('close', () => open--);
     });
-    const { orders } = bound([server.address], { connections, undici: { pipelining: 1 } });
+    const { orders } = testClerk([server.address], { connections, undici: { pipelining: 1 } });
 
     const calls = Array.from({ length: 4 * connections }, () => orders.text('/orders', { method: 'POST' }));
     for (let done = 0; done < calls.length; done += connections) {
-      await server.hasSeen(Math.min(done + connections, calls.length));
+      await server.waitForRequests(Math.min(done + connections, calls.length));
       await settled();
       server.answerAll();
     }
@@ -234,22 +238,22 @@ describe('what is refused before anything is sent', () => {
     ['an affinity that is no string', { path: '/', affinity: 7 }],
   ])('a request with %s', async (_what, options) => {
     const server = await webServer((_request, response) => void response.end('{}'));
-    const { orders, clerk } = bound([server.address]);
+    const { orders, clerk } = testClerk([server.address]);
     const troubled: unknown[] = [];
     clerk.on('suspect', (event) => troubled.push(event));
 
     // Cold, then warm.
     for (let i = 0; i < 2; i++) {
       const errors = [
-        await thrown(orders.request(options as RequestOptions)),
-        await thrown(orders.json(options as RequestOptions)),
+        await clerkErrorOf(orders.request(options as RequestOptions)),
+        await clerkErrorOf(orders.json(options as RequestOptions)),
       ];
       expect(errors.map(({ code, execution }) => `${code} ${execution}`)).toEqual(
         Array(2).fill('CONFIG_INVALID none'),
       );
       await orders.text('/fine');
     }
-    expect(server.seen).toEqual(['GET /fine', 'GET /fine']);
+    expect(server.requests).toEqual(['GET /fine', 'GET /fine']);
     expect(troubled).toEqual([]);
     expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
   });
@@ -258,20 +262,20 @@ describe('what is refused before anything is sent', () => {
 describe('closing', () => {
   test('a closed clerk takes no calls, and says so in every way of calling', async () => {
     const server = await webServer((_request, response) => void response.end('{}'));
-    const { orders, clerk } = bound([server.address]);
+    const { orders, clerk } = testClerk([server.address]);
     await orders.text('/orders');
     await clerk.close();
 
     const errors = await Promise.all([
-      thrown(orders.request({ path: '/orders' })),
-      thrown(orders.json('/orders')),
-      thrown(orders.call(() => 1)),
-      thrown(orders.acquire()),
-      thrown(orders.ready()),
-      thrown(orders.gather({ path: '/orders' })),
-      thrown(clerk.resolve('/shop/orders')),
-      thrown(clerk.list('/**')),
-      thrown(clerk.request('/shop/orders/7')),
+      clerkErrorOf(orders.request({ path: '/orders' })),
+      clerkErrorOf(orders.json('/orders')),
+      clerkErrorOf(orders.call(() => 1)),
+      clerkErrorOf(orders.acquire()),
+      clerkErrorOf(orders.ready()),
+      clerkErrorOf(orders.gather({ path: '/orders' })),
+      clerkErrorOf(clerk.resolve('/shop/orders')),
+      clerkErrorOf(clerk.list('/**')),
+      clerkErrorOf(clerk.request('/shop/orders/7')),
     ]);
     expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(
       new Set(['CLOSED none']),
@@ -282,7 +286,7 @@ describe('closing', () => {
       .fetch('http://orders.shop.clerk/orders')
       .catch((error: unknown) => error);
     expect((fetched as { cause: { code: string } }).cause.code).toBe('CLOSED');
-    expect(server.seen).toEqual(['GET /orders']);
+    expect(server.requests).toEqual(['GET /orders']);
   });
 
   test('close waits for calls in flight and for the bodies that follow', async () => {
@@ -291,14 +295,14 @@ describe('closing', () => {
       if (request.url === '/head') response.write('half, ');
       endings.push(() => response.end('done'));
     });
-    const { orders, clerk } = bound([server.address]);
+    const { orders, clerk } = testClerk([server.address]);
     const calls = [orders.text('/call'), orders.text('/call', { method: 'POST' })];
     const { body } = await orders.request({ path: '/head' });
-    await server.hasSeen(3);
+    await server.waitForRequests(3);
 
     let closed = false;
     const closing = clerk.close().then(() => (closed = true));
-    expect((await thrown(orders.text('/too-late'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(orders.text('/too-late'))).code).toBe('CLOSED');
     await settled();
     expect(closed).toBe(false);
     for (const end of endings) end();
@@ -306,11 +310,11 @@ describe('closing', () => {
     expect(await Promise.all(calls)).toEqual(['done', 'done']);
     expect(await body.text()).toBe('half, done');
     await closing;
-    expect(server.seen).toHaveLength(3);
+    expect(server.requests).toHaveLength(3);
   });
 
   test('close waits for what was acquired and for call()', async () => {
-    const { orders, clerk } = bound([await nobodysAddress()]);
+    const { orders, clerk } = testClerk([await unusedAddress()]);
     const held = await orders.acquire();
     let end: () => void = () => undefined;
     const call = orders.call(() => new Promise<void>((resolve) => (end = resolve)));
@@ -328,11 +332,11 @@ describe('closing', () => {
   test('destroy cuts calls in flight wherever they are, and bodies', async () => {
     const peer = await rawPeer('silence');
     const server = await webServer((_request, response) => void response.write('half'));
-    const { orders, clerk } = bound([peer.address], { connections: 1, undici: { pipelining: 1 } });
-    const other = bound([server.address]);
-    const sent = thrown(orders.text('/orders', { method: 'POST' }));
-    const queued = thrown(orders.text('/orders', { method: 'POST' }));
-    const talk = thrown(orders.call(() => new Promise(() => undefined)));
+    const { orders, clerk } = testClerk([peer.address], { connections: 1, undici: { pipelining: 1 } });
+    const other = testClerk([server.address]);
+    const sent = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
+    const queued = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
+    const talk = clerkErrorOf(orders.call(() => new Promise(() => undefined)));
     const { body } = await other.orders.request({ path: '/orders' });
     while (peer.executed.length === 0) await sleep(5);
 
@@ -341,7 +345,7 @@ describe('closing', () => {
     expect([(await sent).code, (await sent).execution]).toEqual(['CLOSED', 'unknown']);
     expect([(await queued).code, (await queued).execution]).toEqual(['CLOSED', 'none']);
     expect((await talk).code).toBe('CLOSED');
-    const broken = await thrown(body.text());
+    const broken = await clerkErrorOf(body.text());
     expect(broken.code).toBe('CLOSED');
     expect(peer.executed).toHaveLength(1);
   });
@@ -350,7 +354,7 @@ describe('closing', () => {
     const server = await webServer((request, response) =>
       request.url === '/stream' ? void response.write('half') : void response.end('{}'),
     );
-    const { orders, clerk } = bound([server.address], {
+    const { orders, clerk } = testClerk([server.address], {
       connections: 2,
       undici: { clientTtl: 50, pipelining: 2 },
     });
@@ -361,12 +365,12 @@ describe('closing', () => {
 
     await clerk.destroy();
 
-    expect(await Promise.race([thrown(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLOSED' });
+    expect(await Promise.race([clerkErrorOf(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLOSED' });
   });
 
   test('destroy ends a close that waits', async () => {
-    const { orders, clerk } = bound([(await rawPeer('silence')).address]);
-    const call = thrown(orders.text('/orders', { method: 'POST' }));
+    const { orders, clerk } = testClerk([(await rawPeer('silence')).address]);
+    const call = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
     await settled();
     const closing = clerk.close();
     await clerk.destroy(new Error('Enough'));
@@ -399,14 +403,14 @@ describe('closing', () => {
     const orders = clerk.bind('/shop/orders');
     await orders.text('/orders');
     await clerk[Symbol.asyncDispose]();
-    expect((await thrown(orders.text('/orders'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(orders.text('/orders'))).code).toBe('CLOSED');
 
     const second = createClerk({ registry: { '/shop/orders': server.address } });
     await second.dispatcher.close();
-    expect((await thrown(second.resolve('/shop/orders'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(second.resolve('/shop/orders'))).code).toBe('CLOSED');
     const third = createClerk({ registry: { '/shop/orders': server.address } });
     await third.dispatcher.destroy();
-    expect((await thrown(third.resolve('/shop/orders'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(third.resolve('/shop/orders'))).code).toBe('CLOSED');
   });
 });
 

@@ -5,18 +5,18 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { bound } from './bound.js';
-import { authority, type Authority, type Identity } from './certificates.js';
+import { testClerk } from './test-clerk.js';
+import { authority, type Authority, type Certificate } from './certificates.js';
 import { h2Peer } from './h2-peer.js';
 import { rawPeer } from './raw-peer.js';
-import { thrown } from './thrown.js';
-import { nobodysAddress, webServer } from './web-server.js';
+import { clerkErrorOf } from './clerk-error-of.js';
+import { unusedAddress, webServer } from './web-server.js';
 
 const host = 'orders.shop.clerk';
 const hello: RequestListener = (_request, response) => void response.end('{"ok":true}');
 
 let ca: Authority;
-let identity: Identity;
+let identity: Certificate;
 beforeAll(async () => {
   ca = await authority('Our own');
   identity = await ca.issue('127.0.0.1', 'localhost');
@@ -28,7 +28,7 @@ describe('TLS', () => {
     ['a host name', 'localhost'],
   ])('with an authority of our own, by %s', async (_what, name) => {
     const server = await webServer(hello, { tls: identity });
-    const { orders } = bound([server.address.replace('127.0.0.1', name)], { tls: { ca: ca.cert } });
+    const { orders } = testClerk([server.address.replace('127.0.0.1', name)], { tls: { ca: ca.cert } });
 
     expect(await orders.json('/orders')).toEqual({ ok: true });
     expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
@@ -38,7 +38,7 @@ describe('TLS', () => {
   test('a certificate for another name is refused before a byte is sent, and the next endpoint is asked', async () => {
     const impostor = await rawPeer('answer', await ca.issue('invoices.example'));
     const server = await webServer(hello, { tls: identity });
-    const { orders, outcomes } = bound([impostor.address, server.address], { tls: { ca: ca.cert } });
+    const { orders, outcomes } = testClerk([impostor.address, server.address], { tls: { ca: ca.cert } });
 
     expect(await orders.json('/orders', { method: 'POST', body: 'one pizza' })).toEqual({ ok: true });
     expect(outcomes.map(({ stage, code }) => [stage, code])).toEqual([
@@ -50,21 +50,21 @@ describe('TLS', () => {
 
   test('a certificate for the logical name does not help an endpoint with another one', async () => {
     const impostor = await rawPeer('answer', await ca.issue(host));
-    const { orders } = bound([impostor.address], { tls: { ca: ca.cert } });
+    const { orders } = testClerk([impostor.address], { tls: { ca: ca.cert } });
 
-    const error = await thrown(orders.json('/orders'));
+    const error = await clerkErrorOf(orders.json('/orders'));
     expect([error.code, error.execution, impostor.requestBytes]).toEqual(['ENDPOINTS_EXHAUSTED', 'none', 0]);
   });
 
   test('hosts of https: admit only endpoints with TLS, those of http: all', async () => {
     const plain = await webServer(hello);
     const secure = await webServer(hello, { tls: identity });
-    const both = bound([plain.address, secure.address], { tls: { ca: ca.cert } });
-    const onlyPlain = bound([plain.address]);
+    const both = testClerk([plain.address, secure.address], { tls: { ca: ca.cert } });
+    const onlyPlain = testClerk([plain.address]);
 
     for (let i = 0; i < 6; i++)
       expect(await (await both.clerk.fetch(`https://${host}/orders`)).json()).toEqual({ ok: true });
-    expect([plain.seen.length, secure.seen.length]).toEqual([0, 6]);
+    expect([plain.requests.length, secure.requests.length]).toEqual([0, 6]);
 
     const refusal = (await onlyPlain.clerk
       .fetch(`https://${host}/orders`)
@@ -72,7 +72,7 @@ describe('TLS', () => {
     expect(refusal).toBeInstanceOf(TypeError);
     expect(refusal.cause).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
     expect((await onlyPlain.clerk.fetch(`http://${host}/orders`)).status).toBe(200);
-    expect(plain.seen).toHaveLength(1);
+    expect(plain.requests).toHaveLength(1);
   });
 
   test('shows a certificate of its own where the server asks for one', async () => {
@@ -86,13 +86,13 @@ describe('TLS', () => {
       },
       { tls: { ...identity, ca: ca.cert, requestCert: true, rejectUnauthorized: true } },
     );
-    const known = bound([server.address], { tls: { ca: ca.cert, ...guest } });
-    const unknown = bound([server.address], { tls: { ca: ca.cert } });
+    const known = testClerk([server.address], { tls: { ca: ca.cert, ...guest } });
+    const unknown = testClerk([server.address], { tls: { ca: ca.cert } });
 
     expect(await known.orders.json('/orders')).toEqual({ ok: true });
     expect(names).toEqual(['guest.example']);
-    await thrown(unknown.orders.json('/orders', { timeoutMs: 1_000 }));
-    expect(server.seen).toHaveLength(1);
+    await clerkErrorOf(unknown.orders.json('/orders', { timeoutMs: 1_000 }));
+    expect(server.requests).toHaveLength(1);
   });
 });
 
@@ -101,7 +101,7 @@ describe('HTTP/2', () => {
 
   test('carries calls of all kinds on few connections', async () => {
     const peer = await h2Peer(identity, 'answer');
-    const { orders, clerk } = bound([peer.address], { tls: { ca: ca.cert }, ...allowH2 });
+    const { orders, clerk } = testClerk([peer.address], { tls: { ca: ca.cert }, ...allowH2 });
 
     const answers = await Promise.all([
       ...Array.from({ length: 10 }, (_, i) => orders.json(`/orders/${i}`)),
@@ -116,21 +116,21 @@ describe('HTTP/2', () => {
 
   test('is not spoken unless it is asked for', async () => {
     const peer = await h2Peer(identity, 'answer');
-    const { orders } = bound([peer.address], { tls: { ca: ca.cert } });
+    const { orders } = testClerk([peer.address], { tls: { ca: ca.cert } });
 
-    expect((await thrown(orders.json('/orders'))).execution).not.toBe('done');
+    expect((await clerkErrorOf(orders.json('/orders'))).execution).not.toBe('done');
     expect(peer.streams).toEqual([]);
   });
 
   test('an endpoint that was set aside is found well again by its probe', async () => {
     const peer = await h2Peer(identity, 'internal-error');
     const other = await webServer(hello);
-    const { orders, clerk } = bound([peer.address, other.address], { tls: { ca: ca.cert }, ...allowH2 });
+    const { orders, clerk } = testClerk([peer.address, other.address], { tls: { ca: ca.cert }, ...allowH2 });
     const revived = new Promise((resolve) => clerk.on('revived', ({ endpoint }) => resolve(endpoint)));
 
     await orders.json('/orders');
     expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
-    peer.fate = 'answer';
+    peer.behavior = 'answer';
     const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
     onTestFinished(() => clearInterval(calls));
 
@@ -144,7 +144,7 @@ describe('HTTP/2', () => {
 describe('unix sockets', () => {
   test('plain', async () => {
     const server = await webServer(hello, { unix: true });
-    const { orders } = bound([server.address]);
+    const { orders } = testClerk([server.address]);
 
     expect(await orders.json('/orders')).toEqual({ ok: true });
     expect(await orders.json('/orders', { method: 'POST' })).toEqual({ ok: true });
@@ -154,22 +154,24 @@ describe('unix sockets', () => {
   test('with TLS, whose certificate must be for localhost', async () => {
     const server = await webServer(hello, { unix: true, tls: identity });
     const impostor = await webServer(hello, { unix: true, tls: await ca.issue('127.0.0.1') });
-    const { orders, clerk } = bound([server.address], { tls: { ca: ca.cert } });
+    const { orders, clerk } = testClerk([server.address], { tls: { ca: ca.cert } });
 
     expect(await orders.json('/orders')).toEqual({ ok: true });
     expect(await (await clerk.fetch(`https://${host}/orders`)).json()).toEqual({ ok: true });
     expect(server.hosts).toEqual([host, host]);
 
-    const refused = await thrown(bound([impostor.address], { tls: { ca: ca.cert } }).orders.json('/orders'));
-    expect([refused.execution, impostor.seen.length]).toEqual(['none', 0]);
+    const refused = await clerkErrorOf(
+      testClerk([impostor.address], { tls: { ca: ca.cert } }).orders.json('/orders'),
+    );
+    expect([refused.execution, impostor.requests.length]).toEqual(['none', 0]);
   });
 
   test('of another host are left out', async () => {
     const server = await webServer(hello, { unix: true });
-    const far = bound([{ address: server.address, host: 'elsewhere' }], { host: 'here' });
-    const near = bound([{ address: server.address, host: 'here' }], { host: 'here' });
+    const far = testClerk([{ address: server.address, host: 'elsewhere' }], { host: 'here' });
+    const near = testClerk([{ address: server.address, host: 'here' }], { host: 'here' });
 
-    expect((await thrown(far.orders.json('/orders'))).code).toBe('NO_ENDPOINT');
+    expect((await clerkErrorOf(far.orders.json('/orders'))).code).toBe('NO_ENDPOINT');
     expect(await near.orders.json('/orders')).toEqual({ ok: true });
   });
 });
@@ -179,8 +181,8 @@ describe('several addresses of one endpoint', () => {
     'the next one is dialled when the first one refuses: one attempt, nobody set aside (%s)',
     async (method) => {
       const server = await webServer(hello);
-      const dead = await nobodysAddress();
-      const { orders, clerk, outcomes } = bound([
+      const dead = await unusedAddress();
+      const { orders, clerk, outcomes } = testClerk([
         { id: 'a', addresses: [dead, 'unix:/nowhere/at/all', server.address] },
       ]);
       const trouble: unknown[] = [];
@@ -201,8 +203,8 @@ describe('several addresses of one endpoint', () => {
 
   test('many calls at once find the living one, and none fails', async () => {
     const server = await webServer(hello);
-    const { orders } = bound([
-      { id: 'a', addresses: [await nobodysAddress(), await nobodysAddress(), server.address] },
+    const { orders } = testClerk([
+      { id: 'a', addresses: [await unusedAddress(), await unusedAddress(), server.address] },
     ]);
 
     const answers = await Promise.all(
@@ -210,13 +212,13 @@ describe('several addresses of one endpoint', () => {
     );
 
     expect(answers).toHaveLength(50);
-    expect(server.seen).toHaveLength(50);
+    expect(server.requests).toHaveLength(50);
   });
 
   test('only when all of them refuse is the next endpoint asked', async () => {
     const server = await webServer(hello);
-    const { orders, outcomes } = bound([
-      { id: 'a', addresses: [await nobodysAddress(), await nobodysAddress()] },
+    const { orders, outcomes } = testClerk([
+      { id: 'a', addresses: [await unusedAddress(), await unusedAddress()] },
       server.address,
     ]);
 
@@ -230,7 +232,7 @@ describe('several addresses of one endpoint', () => {
   test('an address that is lost later gives way to the next one', async () => {
     const first = await rawPeer('answer');
     const second = await webServer(hello);
-    const { orders, outcomes } = bound([{ id: 'a', addresses: [first.address, second.address] }]);
+    const { orders, outcomes } = testClerk([{ id: 'a', addresses: [first.address, second.address] }]);
 
     await orders.json('/orders');
     await first.refuse();
@@ -244,7 +246,7 @@ describe('several addresses of one endpoint, some of them bad', () => {
   test('a first address that only stalls gives way to the next one', async () => {
     const stalling = await rawPeer('silence-in-handshake');
     const server = await webServer(hello, { tls: identity });
-    const { orders, clerk } = bound([{ id: 'a', addresses: [stalling.address, server.address] }], {
+    const { orders, clerk } = testClerk([{ id: 'a', addresses: [stalling.address, server.address] }], {
       tls: { ca: ca.cert },
     });
     const trouble: unknown[] = [];
@@ -258,15 +260,15 @@ describe('several addresses of one endpoint, some of them bad', () => {
   test('a first address that is dead for good does not keep the endpoint away when the second one heals', async () => {
     const second = await rawPeer('reset');
     const other = await webServer(hello);
-    const { orders, clerk } = bound([
-      { id: 'a', addresses: [await nobodysAddress(), second.address] },
+    const { orders, clerk } = testClerk([
+      { id: 'a', addresses: [await unusedAddress(), second.address] },
       other.address,
     ]);
     const revived = new Promise((resolve) => clerk.on('revived', ({ endpoint }) => resolve(endpoint)));
     await orders.json('/orders');
     expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
 
-    second.fate = 'answer';
+    second.behavior = 'answer';
     const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
     onTestFinished(() => clearInterval(calls));
 
@@ -277,17 +279,19 @@ describe('several addresses of one endpoint, some of them bad', () => {
   test('a call for https: is never sent in the clear, whatever the other addresses are', async () => {
     const plain = await webServer(hello);
     const secure = await webServer(hello, { tls: identity });
-    const { clerk } = bound([{ id: 'a', addresses: [await nobodysAddress('https'), plain.address] }], {
+    const { clerk } = testClerk([{ id: 'a', addresses: [await unusedAddress('https'), plain.address] }], {
       tls: { ca: ca.cert },
     });
-    const mixed = bound([{ id: 'b', addresses: [plain.address, secure.address] }], { tls: { ca: ca.cert } });
+    const mixed = testClerk([{ id: 'b', addresses: [plain.address, secure.address] }], {
+      tls: { ca: ca.cert },
+    });
 
     expect(await clerk.fetch(`https://${host}/orders`).catch((error: unknown) => error)).toBeInstanceOf(
       TypeError,
     );
     const response = await mixed.clerk.fetch(`https://${host}/orders`).catch((error: unknown) => error);
-    expect(plain.seen).toEqual([]);
-    expect([response instanceof TypeError || (response as Response).ok, secure.seen.length < 2]).toEqual([
+    expect(plain.requests).toEqual([]);
+    expect([response instanceof TypeError || (response as Response).ok, secure.requests.length < 2]).toEqual([
       true,
       true,
     ]);
@@ -324,7 +328,7 @@ describe('bare TCP', () => {
 
   test('is for call and acquire; a request there is refused', async () => {
     const { address } = await echo();
-    const { orders } = bound([address]);
+    const { orders } = testClerk([address]);
 
     expect(await orders.call((endpoint, { signal }) => ask(endpoint.address, signal))).toBe('hello');
     const held = await orders.acquire();
@@ -332,22 +336,22 @@ describe('bare TCP', () => {
     held.release('success');
     await orders.ready();
 
-    const error = await thrown(orders.json('/orders'));
+    const error = await clerkErrorOf(orders.json('/orders'));
     expect([error.code, error.execution]).toEqual(['CONFIG_INVALID', 'none']);
   });
 
   test('idempotent talk goes on at the next endpoint, talk that must run once does not', async () => {
     const { address } = await echo();
-    const dead = (await nobodysAddress()).replace('http:', 'tcp:');
+    const dead = (await unusedAddress()).replace('http:', 'tcp:');
     const tried: string[] = [];
     const talk = ({ address: to }: { readonly address: string }): Promise<string> => {
       tried.push(to);
       return ask(to);
     };
 
-    expect(await bound([dead, address]).orders.call(talk, { kind: 'idempotent' })).toBe('hello');
+    expect(await testClerk([dead, address]).orders.call(talk, { kind: 'idempotent' })).toBe('hello');
     expect(tried.splice(0)).toEqual([dead, address]);
-    const error = await thrown(bound([dead, address]).orders.call(talk));
+    const error = await clerkErrorOf(testClerk([dead, address]).orders.call(talk));
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
     expect(tried).toEqual([dead]);
   });
@@ -367,17 +371,17 @@ test('IPv6 literals are addresses like any other', async () => {
   onTestFinished(() => void server.close());
 
   expect(
-    await bound([`http://[::1]:${(server.address() as AddressInfo).port}`]).orders.json('/orders'),
+    await testClerk([`http://[::1]:${(server.address() as AddressInfo).port}`]).orders.json('/orders'),
   ).toEqual({});
 });
 
 test('ready connects without sending anything, and says when nobody can be reached', async () => {
   const peer = await rawPeer('answer');
-  const { orders } = bound([await nobodysAddress(), peer.address]);
+  const { orders } = testClerk([await unusedAddress(), peer.address]);
 
   await orders.ready();
   expect([peer.connections, peer.requestBytes]).toEqual([1, 0]);
-  expect((await thrown(bound([await nobodysAddress()]).orders.ready({ timeoutMs: 500 }))).code).toBe(
+  expect((await clerkErrorOf(testClerk([await unusedAddress()]).orders.ready({ timeoutMs: 500 }))).code).toBe(
     'ENDPOINTS_EXHAUSTED',
   );
 });

@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { onTestFinished } from 'vitest';
 
 /** What becomes of a connection (the first three) or of each request on it. */
-export type Fate =
+export type PeerBehavior =
   | 'reset-on-accept'
   | 'reset-in-handshake'
   | 'silence-in-handshake'
@@ -36,7 +36,7 @@ export interface RawRequest {
 export interface RawPeer {
   readonly address: string;
   /** May be changed at any time; holds for what is read from then on. */
-  fate: Fate;
+  behavior: PeerBehavior;
   /** Requests read in full, in order. */
   readonly executed: readonly RawRequest[];
   /** Bytes read beyond any TLS handshake, questions for a sign of life left out. */
@@ -47,16 +47,16 @@ export interface RawPeer {
 }
 
 /** What the clerk's questions for a sign of life carry, and no request does. */
-export const probeMark = 'binding-clerk (probe)';
+export const probeUserAgent = 'binding-clerk (probe)';
 
 /** Certificate and key in PEM. */
-export interface PeerIdentity {
+export interface PeerCertificate {
   readonly cert: string;
   readonly key: string;
 }
 
 /** Starts a peer on a free port of 127.0.0.1 that ends with the test. With `identity`, over TLS. */
-export async function rawPeer(fate: Fate, identity?: PeerIdentity): Promise<RawPeer> {
+export async function rawPeer(fate: PeerBehavior, identity?: PeerCertificate): Promise<RawPeer> {
   const peer = new Peer(fate, identity);
   onTestFinished(() => peer.refuse());
   await peer.listen();
@@ -64,7 +64,7 @@ export async function rawPeer(fate: Fate, identity?: PeerIdentity): Promise<RawP
 }
 
 class Peer implements RawPeer {
-  fate: Fate;
+  behavior: PeerBehavior;
   readonly executed: RawRequest[] = [];
   requestBytes = 0;
   connections = 0;
@@ -73,18 +73,18 @@ class Peer implements RawPeer {
   readonly #secure: boolean;
   #port = 0;
 
-  constructor(fate: Fate, identity: PeerIdentity | undefined) {
-    this.fate = fate;
+  constructor(fate: PeerBehavior, identity: PeerCertificate | undefined) {
+    this.behavior = fate;
     const inHandshake = fate === 'reset-in-handshake' || fate === 'silence-in-handshake';
     this.#secure = identity !== undefined || inHandshake;
     this.#server =
       identity && !inHandshake
-        ? createTlsServer(identity, (socket) => this.#talk(socket)).on('connection', (socket: Socket) =>
+        ? createTlsServer(identity, (socket) => this.#serve(socket)).on('connection', (socket: Socket) =>
             this.#accept(socket),
           )
         : createServer((socket) => {
             this.#accept(socket);
-            this.#talk(socket);
+            this.#serve(socket);
           });
   }
 
@@ -107,19 +107,19 @@ class Peer implements RawPeer {
     this.connections++;
     this.#sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => this.#sockets.delete(socket));
-    if (this.fate === 'reset-on-accept') socket.resetAndDestroy();
+    if (this.behavior === 'reset-on-accept') socket.resetAndDestroy();
   }
 
-  #talk(socket: Socket): void {
+  #serve(socket: Socket): void {
     let unread = Buffer.alloc(0);
     const connection = this.connections;
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => {
-      if (this.fate === 'reset-in-handshake') socket.resetAndDestroy();
-      if (this.fate === 'reset-in-handshake' || this.fate === 'silence-in-handshake') return;
+      if (this.behavior === 'reset-in-handshake') socket.resetAndDestroy();
+      if (this.behavior === 'reset-in-handshake' || this.behavior === 'silence-in-handshake') return;
       // The clerk asks for a sign of life on a connection of its own.
-      if (unread.length === 0 && bytes.includes(probeMark)) {
-        if (this.fate === 'answer') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+      if (unread.length === 0 && bytes.includes(probeUserAgent)) {
+        if (this.behavior === 'answer') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
         return;
       }
       this.requestBytes += bytes.length;
@@ -127,13 +127,13 @@ class Peer implements RawPeer {
       for (let read = readRequest(unread); read; read = readRequest(unread)) {
         unread = unread.subarray(read.length);
         this.executed.push({ ...read.request, connection });
-        this.#act(socket);
+        this.#respond(socket);
       }
     });
   }
 
-  #act(socket: Socket): void {
-    switch (this.fate) {
+  #respond(socket: Socket): void {
+    switch (this.behavior) {
       case 'reset':
         reset(socket);
         break;

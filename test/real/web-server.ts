@@ -7,22 +7,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
-import { probeMark } from './raw-peer.js';
+import { probeUserAgent } from './raw-peer.js';
 
 /** See the file's header. */
 export interface WebServer {
   readonly address: string;
   readonly server: Server;
   /** Method and path of every request but questions for a sign of life, in order of arrival. */
-  readonly seen: readonly string[];
+  readonly requests: readonly string[];
   /** The `Host` headers that came with them. */
   readonly hosts: readonly string[];
   /** Resolves when `count` requests have arrived. */
-  hasSeen(count: number): Promise<void>;
+  waitForRequests(count: number): Promise<void>;
 }
 
 /** How to listen. */
-export interface Listening {
+export interface ListenOptions {
   readonly tls?: TlsOptions;
   /** On a unix socket in a folder of its own. */
   readonly unix?: boolean;
@@ -31,18 +31,18 @@ export interface Listening {
 /** Starts one on a free port of 127.0.0.1, or on a unix socket. */
 export async function webServer(
   handle: RequestListener,
-  { tls, unix = false }: Listening = {},
+  { tls, unix = false }: ListenOptions = {},
 ): Promise<WebServer> {
-  const seen: string[] = [];
+  const requests: string[] = [];
   const hosts: string[] = [];
   const waiting: (() => void)[] = [];
   const listener: RequestListener = (request, response) => {
-    if (request.headers['user-agent'] === probeMark) {
+    if (request.headers['user-agent'] === probeUserAgent) {
       response.statusCode = 204;
       response.end();
       return;
     }
-    seen.push(`${request.method} ${request.url}`);
+    requests.push(`${request.method} ${request.url}`);
     hosts.push(String(request.headers.host ?? request.headers[':authority']));
     for (const check of waiting) check();
     handle(request, response);
@@ -74,12 +74,12 @@ export async function webServer(
   return {
     address,
     server,
-    seen,
+    requests,
     hosts,
-    hasSeen: (count) =>
+    waitForRequests: (count) =>
       new Promise((resolve) => {
         const check = (): void => {
-          if (seen.length >= count) resolve();
+          if (requests.length >= count) resolve();
         };
         waiting.push(check);
         check();
@@ -88,7 +88,7 @@ export async function webServer(
 }
 
 /** An address of 127.0.0.1 where nobody listens. */
-export async function nobodysAddress(scheme: 'http' | 'https' = 'http'): Promise<string> {
+export async function unusedAddress(scheme: 'http' | 'https' = 'http'): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

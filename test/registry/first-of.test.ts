@@ -3,7 +3,7 @@ import { isClerkError } from '../../src/core/errors.js';
 import type { Registry, Resolution } from '../../src/core/registry.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { firstOf } from '../../src/registry/first-of.js';
-import { anybody, ask, changingRegistry, settled, watched } from './changing-registry.js';
+import { anyContext, lookup, mutableRegistry, settled, recordWatch } from './mutable-registry.js';
 
 const at = (port: number): { id: string; address: string } => ({
   id: `p${String(port)}`,
@@ -17,34 +17,34 @@ function saying(resolution: unknown): Registry {
 
 test('the first that knows a name answers, the others are not asked', async () => {
   const [a, b] = [
-    changingRegistry({ '/x': [at(1)], '/idle': [] }),
-    changingRegistry({ '/x': [at(2)], '/idle': [at(3)], '/y': [at(4)] }),
+    mutableRegistry({ '/x': [at(1)], '/idle': [] }),
+    mutableRegistry({ '/x': [at(2)], '/idle': [at(3)], '/y': [at(4)] }),
   ];
   const both = firstOf(a.registry, b.registry);
-  expect(await ask(both, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }] });
-  expect(await ask(both, '/idle')).toMatchObject({ kind: 'bound', endpoints: [] });
-  expect(b.asked).toEqual([]);
-  expect(await ask(both, '/y')).toMatchObject({ endpoints: [{ id: 'p4' }] });
-  expect(await ask(both, '/z')).toEqual({ kind: 'absent', ttlMs: 1_000 });
+  expect(await lookup(both, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  expect(await lookup(both, '/idle')).toMatchObject({ kind: 'bound', endpoints: [] });
+  expect(b.lookups).toEqual([]);
+  expect(await lookup(both, '/y')).toMatchObject({ endpoints: [{ id: 'p4' }] });
+  expect(await lookup(both, '/z')).toEqual({ kind: 'absent', ttlMs: 1_000 });
 });
 
 test('a failure is passed over while a later one knows, and is the answer when none does', async () => {
-  const [a, b] = [changingRegistry({ '/x': [at(1)] }), changingRegistry({ '/x': [at(2)] })];
+  const [a, b] = [mutableRegistry({ '/x': [at(1)] }), mutableRegistry({ '/x': [at(2)] })];
   const both = firstOf(a.registry, b.registry);
   a.fail(true);
-  expect(await ask(both, '/x')).toMatchObject({ endpoints: [{ id: 'p2' }] });
-  await expect(ask(both, '/y')).rejects.toThrow('The registry is down');
+  expect(await lookup(both, '/x')).toMatchObject({ endpoints: [{ id: 'p2' }] });
+  await expect(lookup(both, '/y')).rejects.toThrow('The registry is down');
   a.fail(false);
   b.fail(true);
-  expect(await ask(both, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }] });
-  await expect(ask(both, '/y')).rejects.toThrow('The registry is down');
+  expect(await lookup(both, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }] });
+  await expect(lookup(both, '/y')).rejects.toThrow('The registry is down');
 });
 
 test('an answer holds only while those before it are sure not to know better', async () => {
   const forever = { '/x': [at(9)] };
   const ttlOf = async (...before: Registry[]): Promise<unknown> =>
-    ((await ask(firstOf(...before, forever), '/x')) as { ttlMs: number }).ttlMs;
-  const down = changingRegistry({});
+    ((await lookup(firstOf(...before, forever), '/x')) as { ttlMs: number }).ttlMs;
+  const down = mutableRegistry({});
   down.fail(true);
   expect(await ttlOf()).toBe(Infinity);
   expect(await ttlOf(saying({ kind: 'absent' }))).toBe(1_000);
@@ -52,13 +52,13 @@ test('an answer holds only while those before it are sure not to know better', a
     300,
   );
   expect(await ttlOf(down.registry)).toBe(1_000);
-  const short = saying({ kind: 'bound', endpoints: [], promiseMs: 200 });
-  expect(await ask(firstOf(saying({ kind: 'absent' }), short), '/x')).toMatchObject({
+  const short = saying({ kind: 'bound', endpoints: [], guaranteedMs: 200 });
+  expect(await lookup(firstOf(saying({ kind: 'absent' }), short), '/x')).toMatchObject({
     ttlMs: 200,
-    promiseMs: 200,
+    guaranteedMs: 200,
   });
   const unsaid = saying({ kind: 'bound', endpoints: [] });
-  expect(await ask(firstOf(saying({ kind: 'absent', ttlMs: 9_000 }), unsaid), '/x')).toMatchObject({
+  expect(await lookup(firstOf(saying({ kind: 'absent', ttlMs: 9_000 }), unsaid), '/x')).toMatchObject({
     ttlMs: 5_000,
   });
 });
@@ -66,24 +66,26 @@ test('an answer holds only while those before it are sure not to know better', a
 test('revisions of different registries are never compared', async () => {
   const at = (revision: string): Registry =>
     saying({ kind: 'bound', endpoints: [], revision, incarnation: 'i' });
-  const first = (await ask(firstOf(at('900')), '/x')) as { incarnation: string };
-  const second = (await ask(firstOf(saying({ kind: 'absent' }), at('5')), '/x')) as { incarnation: string };
+  const first = (await lookup(firstOf(at('900')), '/x')) as { incarnation: string };
+  const second = (await lookup(firstOf(saying({ kind: 'absent' }), at('5')), '/x')) as {
+    incarnation: string;
+  };
   expect(first).toMatchObject({ revision: '900' });
   expect(second).toMatchObject({ revision: '5' });
   expect(first.incarnation).not.toBe(second.incarnation);
-  expect(await ask(firstOf(at('901')), '/x')).toMatchObject({ incarnation: first.incarnation });
+  expect(await lookup(firstOf(at('901')), '/x')).toMatchObject({ incarnation: first.incarnation });
 });
 
 test('a link is an answer, and no answer at all is a failure', async () => {
   const link = saying({ kind: 'link', target: '/y' });
-  expect(await ask(firstOf({}, link, { '/x': [] }), '/x')).toMatchObject({
+  expect(await lookup(firstOf({}, link, { '/x': [] }), '/x')).toMatchObject({
     kind: 'link',
     target: '/y',
     ttlMs: 1_000,
   });
   for (const nothing of [undefined, null, 7, {}]) {
-    expect(await ask(firstOf(saying(nothing), { '/x': [at(1)] }), '/x')).toMatchObject({ kind: 'bound' });
-    await expect(ask(firstOf(saying(nothing), {}), '/x')).rejects.toSatisfy(
+    expect(await lookup(firstOf(saying(nothing), { '/x': [at(1)] }), '/x')).toMatchObject({ kind: 'bound' });
+    await expect(lookup(firstOf(saying(nothing), {}), '/x')).rejects.toSatisfy(
       (error) => isClerkError(error) && error.code === 'REGISTRY_INVALID',
     );
   }
@@ -91,7 +93,7 @@ test('a link is an answer, and no answer at all is a failure', async () => {
 
 test('nobody is asked any more once the question was aborted', async () => {
   const controller = new AbortController();
-  const b = changingRegistry({ '/x': [at(1)] });
+  const b = mutableRegistry({ '/x': [at(1)] });
   const slow: Registry = {
     resolve: (_name, { signal }) =>
       new Promise((_resolve, reject) => {
@@ -101,7 +103,7 @@ test('nobody is asked any more once the question was aborted', async () => {
   const asked = firstOf(slow, b.registry).resolve('/x', { signal: controller.signal, suspects: new Set() });
   controller.abort(new Error('Nobody waits any more'));
   await expect(asked).rejects.toThrow('Nobody waits any more');
-  expect(b.asked).toEqual([]);
+  expect(b.lookups).toEqual([]);
 });
 
 /** A registry whose answers come when a test says so. */
@@ -134,21 +136,21 @@ function timed() {
 
 test('one that hangs is passed over after half a second, and told so', async () => {
   const { runtime, look } = timed();
-  const [a, b] = [byHand(), changingRegistry({ '/x': [at(2)] })];
+  const [a, b] = [byHand(), mutableRegistry({ '/x': [at(2)] })];
   const both = firstOf(a.registry, b.registry);
   const asked = look(both);
   await runtime.advance(499);
-  expect(b.asked).toEqual([]);
+  expect(b.lookups).toEqual([]);
   await runtime.advance(1);
   // It may know better at any moment, so that is not believed for long.
   expect(await asked).toMatchObject({ endpoints: [{ id: 'p2' }], ttlMs: 1_000 });
   expect(a.questions.map(({ signal }) => signal.aborted)).toEqual([true]);
-  expect(b.asked).toEqual(['/x']);
+  expect(b.lookups).toEqual(['/x']);
 });
 
 test('what hung is asked and not waited for, for five seconds', async () => {
   const { runtime, look } = timed();
-  const [a, b] = [byHand(), changingRegistry({ '/x': [at(2)] })];
+  const [a, b] = [byHand(), mutableRegistry({ '/x': [at(2)] })];
   const both = firstOf(a.registry, b.registry);
   const first = look(both);
   await runtime.advance(500);
@@ -167,7 +169,7 @@ test('what hung is asked and not waited for, for five seconds', async () => {
   await runtime.advance(499);
   a.questions[3]?.answer(boundTo(1));
   expect(await fourth).toMatchObject({ endpoints: [{ id: 'p1' }] });
-  expect(b.asked).toEqual(['/x', '/x']);
+  expect(b.lookups).toEqual(['/x', '/x']);
 });
 
 test('whoever knows first answers, and what comes later changes nothing', async () => {
@@ -209,53 +211,53 @@ test('one that hangs may be the only one that knows: then it is waited for, and 
 });
 
 test('who asks without a time of his own waits for each', async () => {
-  const [a, b] = [byHand(), changingRegistry({ '/x': [at(2)] })];
-  const asked = ask(firstOf(a.registry, b.registry), '/x');
+  const [a, b] = [byHand(), mutableRegistry({ '/x': [at(2)] })];
+  const asked = lookup(firstOf(a.registry, b.registry), '/x');
   await settled();
   a.questions[0]?.answer(boundTo(1));
   expect(await asked).toMatchObject({ endpoints: [{ id: 'p1' }] });
-  expect(b.asked).toEqual([]);
+  expect(b.lookups).toEqual([]);
 });
 
 test('a name is listed once, and hides the same name further back from searches and watches', async () => {
-  const a = changingRegistry({ '/x': [{ ...at(1), zone: 'a' }], '/idle': [] });
-  const b = changingRegistry({
+  const a = mutableRegistry({ '/x': [{ ...at(1), zone: 'a' }], '/idle': [] });
+  const b = mutableRegistry({
     '/x': [{ ...at(2), zone: 'b' }],
     '/idle': [{ ...at(3), zone: 'b' }],
     '/y': [{ ...at(4), zone: 'b' }],
   });
   const both = firstOf(a.registry, b.registry);
-  expect(await both.list?.('/**', anybody)).toEqual([
+  expect(await both.list?.('/**', anyContext)).toEqual([
     { name: '/idle', kind: 'service', endpoints: 0 },
     { name: '/x', kind: 'service', endpoints: 1 },
     { name: '/y', kind: 'service', endpoints: 1 },
   ]);
-  expect(await both.search?.('/**', { zone: 'b' }, anybody)).toMatchObject([{ name: '/y' }]);
-  const { seen, stop } = watched(both, '/**');
+  expect(await both.search?.('/**', { zone: 'b' }, anyContext)).toMatchObject([{ name: '/y' }]);
+  const { snapshots, stop } = recordWatch(both, '/**');
   await settled();
   a.put('/y', [at(5)]);
   await settled();
   a.remove('/x');
   await settled();
-  expect(seen).toEqual([
+  expect(snapshots).toEqual([
     { '/x': ['p1'], '/idle': [], '/y': ['p4'] },
     { '/x': ['p1'], '/idle': [], '/y': ['p5'] },
     { '/x': ['p2'], '/idle': [], '/y': ['p5'] },
   ]);
   stop();
-  expect([a.watches(), b.watches()]).toEqual([0, 0]);
+  expect([a.watchCount(), b.watchCount()]).toEqual([0, 0]);
 });
 
 test('a watch says nothing until all have told everything, and tells of failures', async () => {
-  const [a, b] = [changingRegistry({ '/x': [at(1)] }), changingRegistry({ '/x': [at(2)] })];
+  const [a, b] = [mutableRegistry({ '/x': [at(1)] }), mutableRegistry({ '/x': [at(2)] })];
   a.fail(true);
-  const { seen, errors, stop } = watched(firstOf(a.registry, b.registry), '/**');
+  const { snapshots, errors, stop } = recordWatch(firstOf(a.registry, b.registry), '/**');
   await settled();
-  expect(seen).toEqual([]);
+  expect(snapshots).toEqual([]);
   expect(errors).toEqual([new Error('The registry is down')]);
   a.fail(false);
   await settled();
-  expect(seen).toEqual([{ '/x': ['p1'] }]);
+  expect(snapshots).toEqual([{ '/x': ['p1'] }]);
   stop();
 });
 
@@ -268,13 +270,13 @@ test('a watch that was ended stays ended, whatever a part still says', async () 
       return () => {};
     },
   };
-  const { seen, stop } = watched(firstOf(talkative, { '/x': [at(2)] }), '/**');
+  const { snapshots, stop } = recordWatch(firstOf(talkative, { '/x': [at(2)] }), '/**');
   await settled();
   tell();
-  expect(seen).toEqual([{ '/x': ['p2'] }]);
+  expect(snapshots).toEqual([{ '/x': ['p2'] }]);
   stop();
   tell();
-  expect(seen).toHaveLength(1);
+  expect(snapshots).toHaveLength(1);
 });
 
 test('a snapshot may say of a name that it is absent', async () => {
@@ -285,9 +287,9 @@ test('a snapshot may say of a name that it is absent', async () => {
       return () => {};
     },
   };
-  const { seen } = watched(firstOf(a, { '/x': [at(2)] }), '/**');
+  const { snapshots } = recordWatch(firstOf(a, { '/x': [at(2)] }), '/**');
   await settled();
-  expect(seen).toEqual([{ '/x': ['p2'] }]);
+  expect(snapshots).toEqual([{ '/x': ['p2'] }]);
 });
 
 test('what one part cannot do, none can: part of a list is not a list', () => {
@@ -297,27 +299,27 @@ test('what one part cannot do, none can: part of a list is not a list', () => {
 });
 
 test('a list fails if one part fails', async () => {
-  const a = changingRegistry({});
+  const a = mutableRegistry({});
   const both = firstOf({ '/x': [] }, a.registry);
   a.fail(true);
-  await expect(both.list?.('/**', anybody)).rejects.toThrow('The registry is down');
-  await expect(both.search?.('/**', {}, anybody)).rejects.toThrow('The registry is down');
+  await expect(both.list?.('/**', anyContext)).rejects.toThrow('The registry is down');
+  await expect(both.search?.('/**', {}, anyContext)).rejects.toThrow('The registry is down');
 });
 
 test('a watch that one part refuses is ended in the others', () => {
-  const a = changingRegistry({});
+  const a = mutableRegistry({});
   const refusing: Registry = {
     ...saying({ kind: 'absent' }),
     watch: () => {
       throw new Error('No watches today');
     },
   };
-  expect(() => watched(firstOf(a.registry, refusing), '/**')).toThrow('No watches today');
-  expect(a.watches()).toBe(0);
+  expect(() => recordWatch(firstOf(a.registry, refusing), '/**')).toThrow('No watches today');
+  expect(a.watchCount()).toBe(0);
 });
 
 test('closing closes every part once, also when one of them fails', async () => {
-  const [a, b] = [changingRegistry({}), changingRegistry({})];
+  const [a, b] = [mutableRegistry({}), mutableRegistry({})];
   const broken: Registry = {
     ...saying({ kind: 'absent' }),
     close: () => {
@@ -325,7 +327,7 @@ test('closing closes every part once, also when one of them fails', async () => 
     },
   };
   await expect(firstOf(broken, a.registry, b.registry, a.registry, {}).close?.()).rejects.toThrow('Stuck');
-  expect([a.closed(), b.closed()]).toEqual([1, 1]);
+  expect([a.closeCount(), b.closeCount()]).toEqual([1, 1]);
 });
 
 test('it needs at least one registry, and each must be one', () => {
@@ -347,9 +349,9 @@ test('a service is started by the registry that answers for it', async () => {
     },
   });
   const both = firstOf({ '/static': [] }, starting('a', ['/x']), starting('b', ['/x', '/y']));
-  expect(await both.start?.('/x', anybody)).toEqual([at(1)]);
-  await both.start?.('/y', anybody);
+  expect(await both.start?.('/x', anyContext)).toEqual([at(1)]);
+  await both.start?.('/y', anyContext);
   expect(started).toEqual(['a /x', 'b /y']);
-  await expect(both.start?.('/static', anybody)).rejects.toMatchObject({ code: 'START_FAILED' });
+  await expect(both.start?.('/static', anyContext)).rejects.toMatchObject({ code: 'START_FAILED' });
   expect(firstOf({ '/static': [] })).not.toHaveProperty('start');
 });

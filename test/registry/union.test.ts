@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 import type { Registry, Resolution } from '../../src/core/registry.js';
 import { union } from '../../src/registry/union.js';
-import { anybody, ask, changingRegistry, settled, watched } from './changing-registry.js';
+import { anyContext, lookup, mutableRegistry, settled, recordWatch } from './mutable-registry.js';
 
 const at = (port: number): { id: string; address: string } => ({
   id: `p${String(port)}`,
@@ -16,14 +16,14 @@ function saying(resolution: unknown): Registry {
 
 test('the endpoints are those that any of them names', async () => {
   const all = union({ '/x': [at(1), at(2)], '/idle': [] }, { '/x': [at(3)], '/idle': [], '/y': at(4) });
-  expect(await ask(all, '/x')).toMatchObject({
+  expect(await lookup(all, '/x')).toMatchObject({
     kind: 'bound',
     endpoints: [{ id: 'p1' }, { id: 'p2' }, { id: 'p3' }],
     ttlMs: Infinity,
   });
-  expect(await ask(all, '/y')).toMatchObject({ kind: 'bound', endpoints: [{ id: 'p4' }] });
-  expect(await ask(all, '/idle')).toEqual({ kind: 'bound', endpoints: [], ttlMs: Infinity });
-  expect(await ask(all, '/z')).toEqual({ kind: 'absent', ttlMs: 1_000 });
+  expect(await lookup(all, '/y')).toMatchObject({ kind: 'bound', endpoints: [{ id: 'p4' }] });
+  expect(await lookup(all, '/idle')).toEqual({ kind: 'bound', endpoints: [], ttlMs: Infinity });
+  expect(await lookup(all, '/z')).toEqual({ kind: 'absent', ttlMs: 1_000 });
 });
 
 test('an instance that several name counts once: where its epoch is highest, else from the first', async () => {
@@ -31,39 +31,39 @@ test('an instance that several name counts once: where its epoch is highest, els
     { '/x': [{ ...at(1), zone: 'a' }, { ...at(2), epoch: 1 }, 'http://127.0.0.1:3'] },
     { '/x': [{ ...at(1), zone: 'b' }, { ...at(2), epoch: 2, zone: 'new' }, 'http://127.0.0.1:3/'] },
   );
-  expect(await ask(all, '/x')).toMatchObject({
+  expect(await lookup(all, '/x')).toMatchObject({
     endpoints: [{ id: 'p1', zone: 'a' }, { id: 'p2', epoch: 2, zone: 'new' }, { id: 'http://127.0.0.1:3' }],
   });
   // Ports may write one endpoint in several ways.
   const ways = [new URL('http://127.0.0.1:3'), 'http://127.0.0.1:3', { addresses: ['http://127.0.0.1:3/'] }];
   const many = union(...ways.map((endpoint) => saying({ kind: 'bound', endpoints: [endpoint] })));
-  expect(((await ask(many, '/x')) as { endpoints: unknown[] }).endpoints).toHaveLength(1);
+  expect(((await lookup(many, '/x')) as { endpoints: unknown[] }).endpoints).toHaveLength(1);
 });
 
 test('one failure is the failure of all: a part of the set is not the set', async () => {
-  const [a, b] = [changingRegistry({ '/x': [at(1)] }), changingRegistry({ '/x': [at(2)] })];
+  const [a, b] = [mutableRegistry({ '/x': [at(1)] }), mutableRegistry({ '/x': [at(2)] })];
   const all = union(a.registry, b.registry);
   b.fail(true);
-  await expect(ask(all, '/x')).rejects.toThrow('The registry is down');
-  await expect(all.list?.('/**', anybody)).rejects.toThrow('The registry is down');
+  await expect(lookup(all, '/x')).rejects.toThrow('The registry is down');
+  await expect(all.list?.('/**', anyContext)).rejects.toThrow('The registry is down');
   b.fail(false);
-  expect(await ask(all, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }, { id: 'p2' }] });
+  expect(await lookup(all, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }, { id: 'p2' }] });
 });
 
 test('the shortest time counts, also that of an absence', async () => {
   const bound = (times: object): Registry => saying({ kind: 'bound', endpoints: [], ...times });
   const ttlOf = async (...parts: Registry[]): Promise<unknown> =>
-    ((await ask(union(...parts), '/x')) as { ttlMs: unknown }).ttlMs;
+    ((await lookup(union(...parts), '/x')) as { ttlMs: unknown }).ttlMs;
   expect(await ttlOf(bound({ ttlMs: 9_000 }), bound({ ttlMs: 700 }))).toBe(700);
   expect(await ttlOf(bound({ ttlMs: Infinity }), bound({}))).toBe(5_000);
-  expect(await ttlOf(bound({ ttlMs: Infinity }), bound({ promiseMs: 40_000 }))).toBe(40_000);
-  expect(await ttlOf(bound({ ttlMs: 9_000, promiseMs: 200 }), bound({}))).toBe(200);
+  expect(await ttlOf(bound({ ttlMs: Infinity }), bound({ guaranteedMs: 40_000 }))).toBe(40_000);
+  expect(await ttlOf(bound({ ttlMs: 9_000, guaranteedMs: 200 }), bound({}))).toBe(200);
   expect(await ttlOf(bound({ ttlMs: 9_000 }), saying({ kind: 'absent' }))).toBe(1_000);
   expect(await ttlOf(saying({ kind: 'absent', ttlMs: 50 }), saying({ kind: 'absent' }))).toBe(50);
 });
 
 test('the first rules count, and revisions do not', async () => {
-  const merged = await ask(
+  const merged = await lookup(
     union(
       saying({ kind: 'bound', endpoints: [], revision: '7' }),
       saying({ kind: 'bound', endpoints: [], revision: '3', policy: 'round-robin' }),
@@ -83,19 +83,19 @@ test('the first rules count, and revisions do not', async () => {
 
 test('a link stands alone: the first that knows the name decides', async () => {
   const link = saying({ kind: 'link', target: '/y' });
-  expect(await ask(union({}, link, { '/x': [at(1)] }), '/x')).toEqual({
+  expect(await lookup(union({}, link, { '/x': [at(1)] }), '/x')).toEqual({
     kind: 'link',
     target: '/y',
     ttlMs: 1_000,
   });
-  expect(await ask(union({ '/x': [at(1)] }, link), '/x')).toMatchObject({
+  expect(await lookup(union({ '/x': [at(1)] }, link), '/x')).toMatchObject({
     kind: 'bound',
     endpoints: [{ id: 'p1' }],
   });
 });
 
 test('an endpoint that cannot be used is an error of the registry', async () => {
-  const asked = ask(union({}, saying({ kind: 'bound', endpoints: ['nowhere'] })), '/x');
+  const asked = lookup(union({}, saying({ kind: 'bound', endpoints: ['nowhere'] })), '/x');
   await expect(asked).rejects.toSatisfy(
     (error) =>
       isClerkError(error) && error.code === 'REGISTRY_INVALID' && error.message.includes("Address 'nowhere'"),
@@ -104,7 +104,7 @@ test('an endpoint that cannot be used is an error of the registry', async () => 
 
 test('lists say how many endpoints there are only where that is known', async () => {
   const all = union({ '/x': [at(1)], '/a': [at(2)] }, { '/x': [at(1), at(3)], '/b': [] }, { '/x': [] });
-  expect(await all.list?.('/**', anybody)).toEqual([
+  expect(await all.list?.('/**', anyContext)).toEqual([
     { name: '/a', kind: 'service', endpoints: 1 },
     { name: '/b', kind: 'service', endpoints: 0 },
     { name: '/x', kind: 'service' },
@@ -123,20 +123,20 @@ test('a search finds what fits anywhere, each instance once', async () => {
       '/y': [at(4)],
     },
   );
-  expect(await all.search?.('/**', { tier: 'gold' }, anybody)).toMatchObject([
+  expect(await all.search?.('/**', { tier: 'gold' }, anyContext)).toMatchObject([
     { name: '/x', endpoints: [{ id: 'p1' }, { id: 'p3' }] },
   ]);
 });
 
 test('a watch tells of every change anywhere, once all have told everything', async () => {
-  const [a, b] = [changingRegistry({ '/x': [at(1)] }), changingRegistry({ '/x': [at(2)], '/y': [at(3)] })];
-  const { seen, stop } = watched(union(a.registry, b.registry), '/**');
+  const [a, b] = [mutableRegistry({ '/x': [at(1)] }), mutableRegistry({ '/x': [at(2)], '/y': [at(3)] })];
+  const { snapshots, stop } = recordWatch(union(a.registry, b.registry), '/**');
   await settled();
   b.remove('/x');
   await settled();
   a.put('/y', [at(3), at(4)]);
   await settled();
-  expect(seen).toEqual([
+  expect(snapshots).toEqual([
     { '/x': ['p1', 'p2'], '/y': ['p3'] },
     { '/x': ['p1'], '/y': ['p3'] },
     { '/x': ['p1'], '/y': ['p3', 'p4'] },
@@ -144,8 +144,8 @@ test('a watch tells of every change anywhere, once all have told everything', as
   stop();
   a.put('/x', []);
   await settled();
-  expect(seen).toHaveLength(3);
-  expect([a.watches(), b.watches()]).toEqual([0, 0]);
+  expect(snapshots).toHaveLength(3);
+  expect([a.watchCount(), b.watchCount()]).toEqual([0, 0]);
 });
 
 test('it needs at least one registry', () => {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { affinity } from '../../src/select/affinity.js';
 import { hashText } from '../../src/select/hash.js';
-import { Choosing, fleet, type Given } from './candidates.js';
+import { PolicyHarness, fleet, type CandidateSpec } from './candidates.js';
 import { chiSquareP } from './chi-square.js';
 
 const keys = Array.from({ length: 10_000 }, (_, i) => `customer-${String(i)}`);
 
 /** Where each key lives. */
-function homes(choosing: Choosing): string[] {
+function homes(choosing: PolicyHarness): string[] {
   return keys.map((key) => choosing.pick(key)!.endpoint.id);
 }
 
@@ -19,51 +19,51 @@ function tally(ids: readonly string[]): Record<string, number> {
 
 test('losing one of n moves at most 1.25/n of 10,000 keys, only its own, and gaining it again moves them back', () => {
   for (const count of [2, 3, 10, 50]) {
-    const choosing = new Choosing(affinity(), fleet(count), { seed: 1 });
+    const choosing = new PolicyHarness(affinity(), fleet(count), { seed: 1 });
     const before = homes(choosing);
-    const after = homes(choosing.without('a1'));
+    const after = homes(choosing.excluding('a1'));
     const moved = before.filter((id, i) => id !== after[i]);
     expect(new Set(moved)).toEqual(new Set(['a1']));
     expect(moved.length).toBeLessThanOrEqual((1.25 / count) * keys.length);
     expect(moved.length).toBeGreaterThan((0.75 / count) * keys.length);
-    expect(homes(choosing.without())).toEqual(before);
+    expect(homes(choosing.excluding())).toEqual(before);
   }
 });
 
 test('neither the order of the endpoints nor the seed nor the clerk decides', () => {
   const given = fleet(10);
-  const here = homes(new Choosing(affinity(), given, { seed: 1 }));
+  const here = homes(new PolicyHarness(affinity(), given, { seed: 1 }));
   const there = homes(
-    new Choosing(affinity(), given.toReversed(), { seed: 2, standpoint: { host: 'other' } }),
+    new PolicyHarness(affinity(), given.toReversed(), { seed: 2, standpoint: { host: 'other' } }),
   );
   expect(there).toEqual(here);
 });
 
 test('keys are spread evenly, or by weight', () => {
-  const even = tally(homes(new Choosing(affinity(), fleet(10), { seed: 1 })));
+  const even = tally(homes(new PolicyHarness(affinity(), fleet(10), { seed: 1 })));
   expect(chiSquareP(even, Object.fromEntries(fleet(10).map(({ id }) => [id, 1])))).toBeGreaterThan(0.001);
-  const given: Given[] = [
+  const given: CandidateSpec[] = [
     { id: 'a', weight: 4 },
     { id: 'b', weight: 2 },
     { id: 'c' },
     { id: 'd', weight: 0.5 },
   ];
-  const weighted = tally(homes(new Choosing(affinity(), given, { seed: 1 })));
+  const weighted = tally(homes(new PolicyHarness(affinity(), given, { seed: 1 })));
   expect(chiSquareP(weighted, { a: 4, b: 2, c: 1, d: 0.5 }), JSON.stringify(weighted)).toBeGreaterThan(0.001);
 });
 
 test('a higher weight draws keys from the others and moves none between them', () => {
-  const before = homes(new Choosing(affinity(), ['a', 'b', 'c', 'd'], { seed: 1 }));
-  const after = homes(new Choosing(affinity(), ['a', 'b', 'c', { id: 'd', weight: 2 }], { seed: 1 }));
+  const before = homes(new PolicyHarness(affinity(), ['a', 'b', 'c', 'd'], { seed: 1 }));
+  const after = homes(new PolicyHarness(affinity(), ['a', 'b', 'c', { id: 'd', weight: 2 }], { seed: 1 }));
   const moved = after.filter((id, i) => id !== before[i]);
   expect(new Set(moved)).toEqual(new Set(['d']));
 });
 
 test('a hot key overflows to the next in its own order, and every time to the same one', () => {
-  const choosing = new Choosing(affinity(), fleet(5), { seed: 1 });
+  const choosing = new PolicyHarness(affinity(), fleet(5), { seed: 1 });
   const [home] = choosing.picks(1, 'hot');
-  const next = choosing.without(home!).pick('hot')!.endpoint.id;
-  choosing.without();
+  const next = choosing.excluding(home!).pick('hot')!.endpoint.id;
+  choosing.excluding();
   choosing.at(home!).pending = 7;
   expect(choosing.picks(1, 'hot')).toEqual([home]);
   choosing.at(home!).pending = 8;
@@ -76,7 +76,7 @@ test('a hot key overflows to the next in its own order, and every time to the sa
 
 test('the bound: one key alone never gets any endpoint over 1.25 times its fair part', () => {
   for (const given of [fleet(2), fleet(7), [...fleet(2, { weight: 3 }, 'big'), ...fleet(2)]]) {
-    const choosing = new Choosing(affinity(), given, { seed: 1 });
+    const choosing = new PolicyHarness(affinity(), given, { seed: 1 });
     const whole = choosing.all.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
     for (let call = 1; call <= 2_000; call++) {
       const picked = choosing.pick('hot')!;
@@ -90,7 +90,7 @@ test('the bound: one key alone never gets any endpoint over 1.25 times its fair 
 });
 
 test('long, empty and foreign keys are keys', () => {
-  const choosing = new Choosing(affinity(), fleet(3), { seed: 1 });
+  const choosing = new PolicyHarness(affinity(), fleet(3), { seed: 1 });
   for (const key of ['', 'ключ', '鍵', '\u0000', 'x'.repeat(100_000)]) {
     expect(new Set(choosing.picks(5, key)).size).toBe(1);
   }

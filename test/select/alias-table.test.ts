@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import { aliasTable, drawIndex } from '../../src/select/alias-table.js';
 import { relativeWeights } from '../../src/select/weights.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
-import { fleet, standin } from './candidates.js';
+import { fleet, fakeCandidate } from './candidates.js';
 
 /** The probability of each index, read off the table. */
 function shares(weights: readonly number[]): number[] {
-  const { keep, other } = aliasTable(Float64Array.from(weights));
+  const { probability, alias } = aliasTable(Float64Array.from(weights));
   const result = weights.map(() => 0);
-  keep.forEach((kept, slot) => {
+  probability.forEach((kept, slot) => {
     result[slot]! += kept / weights.length;
-    result[other[slot]!]! += (1 - kept) / weights.length;
+    result[alias[slot]!]! += (1 - kept) / weights.length;
   });
   return result;
 }
@@ -43,7 +43,9 @@ test('the largest unit below 1 is still an index', () => {
 
 test('weights are relative to their mean, and equal ones make no difference', () => {
   const weigh = (...weights: number[]): number[] | undefined => {
-    const relative = relativeWeights(weights.map((weight, i) => standin({ id: `e${String(i)}`, weight })));
+    const relative = relativeWeights(
+      weights.map((weight, i) => fakeCandidate({ id: `e${String(i)}`, weight })),
+    );
     return relative && [...relative];
   };
   expect(weigh()).toBeUndefined();
@@ -55,13 +57,10 @@ test('weights are relative to their mean, and equal ones make no difference', ()
 
 test('the largest and the smallest weights that exist neither overflow nor vanish', () => {
   const all = [
-    standin({ id: 'huge', weight: Number.MAX_VALUE }),
-    standin({ id: 'tiny', weight: Number.MIN_VALUE }),
+    fakeCandidate({ id: 'huge', weight: Number.MAX_VALUE }),
+    fakeCandidate({ id: 'tiny', weight: Number.MIN_VALUE }),
   ];
-  expect([...relativeWeights([...all, ...fleet(2, { weight: Number.MAX_VALUE }).map(standin)])!]).toEqual([
-    4 / 3,
-    1e-9,
-    4 / 3,
-    4 / 3,
-  ]);
+  expect([
+    ...relativeWeights([...all, ...fleet(2, { weight: Number.MAX_VALUE }).map(fakeCandidate)])!,
+  ]).toEqual([4 / 3, 1e-9, 4 / 3, 4 / 3]);
 });

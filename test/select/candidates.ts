@@ -1,12 +1,12 @@
 /** Candidates as a test writes them, and a policy at work on them with a seed. */
-import type { Candidate, Warming } from '../../src/core/candidate.js';
+import type { Candidate, SlowStart } from '../../src/core/candidate.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import type { LoadReport } from '../../src/core/load-report.js';
-import type { Picker, Policy, Standpoint } from '../../src/core/policy.js';
+import type { Picker, Policy, Locality } from '../../src/core/policy.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
 /** One candidate: an id alone is an open, idle endpoint of weight 1 that nothing is known of. */
-export interface Given {
+export interface CandidateSpec {
   readonly id: string;
   readonly weight?: number;
   readonly host?: string;
@@ -25,16 +25,16 @@ export interface Given {
 }
 
 /** When picks are made, unless a test says otherwise. */
-export const startAt = 1_000_000;
+export const pickTime = 1_000_000;
 
 /** A candidate whose state a test may change. */
-export interface Standin extends Candidate {
+export interface FakeCandidate extends Candidate {
   endpoint: Candidate['endpoint'];
   status: Candidate['status'];
   pending: number;
   loadNow: number;
-  report: LoadReport | undefined;
-  warming: Warming | undefined;
+  loadReport: LoadReport | undefined;
+  slowStart: SlowStart | undefined;
 }
 
 /** A report as it arrives. */
@@ -45,7 +45,7 @@ export function report(
   return { utilization, callsPerSecond, errorsPerSecond, receivedAt };
 }
 
-export function standin(given: string | Given): Standin {
+export function fakeCandidate(given: string | CandidateSpec): FakeCandidate {
   const {
     id,
     pending = 0,
@@ -63,8 +63,8 @@ export function standin(given: string | Given): Standin {
     ),
     status: closed ? 'closed' : 'open',
     latencyMs: 0,
-    report: reported && report(reported, startAt - agoMs),
-    warming: warming && { since: startAt - warming[0], windowMs: warming[1] },
+    loadReport: reported && report(reported, pickTime - agoMs),
+    slowStart: warming && { startedAt: pickTime - warming[0], windowMs: warming[1] },
     pending,
     loadNow: load,
     load() {
@@ -74,27 +74,31 @@ export function standin(given: string | Given): Standin {
 }
 
 /** `count` candidates called `a0`, `a1` …, all with the same labels. */
-export function fleet(count: number, labels: Omit<Given, 'id'> = {}, prefix = 'a'): Given[] {
+export function fleet(count: number, labels: Omit<CandidateSpec, 'id'> = {}, prefix = 'a'): CandidateSpec[] {
   return Array.from({ length: count }, (_, i) => ({ ...labels, id: `${prefix}${String(i)}` }));
 }
 
-export interface Setting {
+export interface HarnessOptions {
   readonly seed: number;
-  readonly standpoint?: Partial<Standpoint>;
+  readonly standpoint?: Partial<Locality>;
 }
 
 /** A policy prepared for one fleet. */
-export class Choosing {
-  readonly all: Standin[];
+export class PolicyHarness {
+  readonly all: FakeCandidate[];
   draws = 0;
   /** When picks are made. */
-  now = startAt;
+  now = pickTime;
   readonly #policy: Policy;
-  readonly #standpoint: Standpoint;
+  readonly #standpoint: Locality;
   readonly #random: () => number;
   #picker: Picker;
 
-  constructor(policy: Policy, given: readonly (string | Given)[], { seed, standpoint }: Setting) {
+  constructor(
+    policy: Policy,
+    given: readonly (string | CandidateSpec)[],
+    { seed, standpoint }: HarnessOptions,
+  ) {
     const random = seededRandom(seed);
     this.#random = () => {
       this.draws++;
@@ -102,25 +106,25 @@ export class Choosing {
     };
     this.#policy = policy;
     this.#standpoint = { host: standpoint?.host ?? 'here', zone: standpoint?.zone };
-    this.all = given.map(standin);
+    this.all = given.map(fakeCandidate);
     this.#picker = this.#prepare();
   }
 
   /** The candidate of that id, to be changed. */
-  at(id: string): Standin {
+  at(id: string): FakeCandidate {
     const found = this.all.find(({ endpoint }) => endpoint.id === id);
     if (found === undefined) throw new Error(`No candidate ${id}`);
     return found;
   }
 
   /** Prepares anew without those ids; they stay part of the whole. */
-  without(...ids: string[]): this {
+  excluding(...ids: string[]): this {
     this.#picker = this.#prepare(ids);
     return this;
   }
 
-  pick(affinity?: string): Standin | undefined {
-    return this.#picker({ now: this.now, random: this.#random, affinity }) as Standin | undefined;
+  pick(affinity?: string): FakeCandidate | undefined {
+    return this.#picker({ now: this.now, random: this.#random, affinity }) as FakeCandidate | undefined;
   }
 
   /** Ids of so many picks; `nobody` for none. */
@@ -140,6 +144,6 @@ export class Choosing {
     const candidates = open.some(({ endpoint }) => endpoint.weight > 0)
       ? open.filter(({ endpoint }) => endpoint.weight > 0)
       : open;
-    return this.#policy.prepare({ candidates, all: this.all, standpoint: this.#standpoint });
+    return this.#policy.prepare({ candidates, all: this.all, locality: this.#standpoint });
   }
 }

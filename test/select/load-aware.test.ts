@@ -3,7 +3,7 @@ import type { Policy } from '../../src/core/policy.js';
 import { leastPending } from '../../src/select/least-pending.js';
 import { loadAware } from '../../src/select/load-aware.js';
 import { chiSquareP } from './chi-square.js';
-import { Choosing, fleet } from './candidates.js';
+import { PolicyHarness, fleet } from './candidates.js';
 
 test.each([
   ['load-aware', loadAware],
@@ -13,13 +13,13 @@ test.each([
   (_, policy) => {
     // Of a pair the one with the lower number wins: e0 beats 4 others, e1 3, and e4, in no pair the better, nobody.
     const given = Array.from({ length: 5 }, (__, i) => ({ id: `e${String(i)}`, load: i, pending: i }));
-    const counts = new Choosing(policy(), given, { seed: 1 }).counts(100_000);
+    const counts = new PolicyHarness(policy(), given, { seed: 1 }).counts(100_000);
     expect(chiSquareP(counts, { e0: 4, e1: 3, e2: 2, e3: 1 }), JSON.stringify(counts)).toBeGreaterThan(0.001);
   },
 );
 
 test('calls in flight level out: no queue is longer than another by more than a few', () => {
-  const choosing = new Choosing(loadAware(), fleet(100), { seed: 2 });
+  const choosing = new PolicyHarness(loadAware(), fleet(100), { seed: 2 });
   for (let call = 0; call < 10_000; call++) {
     const picked = choosing.pick()!;
     picked.pending++;
@@ -32,9 +32,13 @@ test('calls in flight level out: no queue is longer than another by more than a 
 
 test('queues grow in proportion to the weights', () => {
   for (const policy of [loadAware(), leastPending()]) {
-    const choosing = new Choosing(policy, [...fleet(2, { weight: 3 }, 'big'), ...fleet(2, {}, 'small')], {
-      seed: 3,
-    });
+    const choosing = new PolicyHarness(
+      policy,
+      [...fleet(2, { weight: 3 }, 'big'), ...fleet(2, {}, 'small')],
+      {
+        seed: 3,
+      },
+    );
     for (let call = 0; call < 4_000; call++) {
       const picked = choosing.pick()!;
       picked.pending++;
@@ -51,7 +55,7 @@ test('queues grow in proportion to the weights', () => {
 });
 
 test('of two, the slow one comes back when its load has fallen, without any other change', () => {
-  const choosing = new Choosing(
+  const choosing = new PolicyHarness(
     loadAware(),
     [
       { id: 'a', load: 200 },
@@ -65,16 +69,16 @@ test('of two, the slow one comes back when its load has fallen, without any othe
 });
 
 test('a newcomer nothing is known of is tried once, and not again before it has answered', () => {
-  const choosing = new Choosing(loadAware(), [{ id: 'old', load: 5 }, 'new'], { seed: 5 });
+  const choosing = new PolicyHarness(loadAware(), [{ id: 'old', load: 5 }, 'new'], { seed: 5 });
   expect(choosing.picks(1)).toEqual(['new']);
   choosing.at('new').loadNow = 2 ** 30;
   expect(new Set(choosing.picks(50))).toEqual(new Set(['old']));
 });
 
 test('a tie goes to the first drawn', () => {
-  const { all } = new Choosing(loadAware(), ['a', 'b', 'c'], { seed: 1 });
+  const { all } = new PolicyHarness(loadAware(), ['a', 'b', 'c'], { seed: 1 });
   for (const policy of [loadAware(), leastPending()]) {
-    const picker = policy.prepare({ candidates: all, all, standpoint: { host: 'here', zone: undefined } });
+    const picker = policy.prepare({ candidates: all, all, locality: { host: 'here', zone: undefined } });
     const first = (drawn: number): unknown => picker({ now: 1, random: () => drawn, affinity: undefined });
     expect([0, 0.4, 0.9].map(first)).toEqual(all);
   }

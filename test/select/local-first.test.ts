@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Policy } from '../../src/core/policy.js';
 import { localFirst } from '../../src/select/local-first.js';
-import { policyOf } from '../../src/select/policy-of.js';
+import { toPolicy } from '../../src/select/to-policy.js';
 import { random } from '../../src/select/random.js';
-import { Choosing, fleet } from './candidates.js';
+import { PolicyHarness, fleet } from './candidates.js';
 import { chiSquareP } from './chi-square.js';
 
 test('its name tells the inner rule, but for the usual one', () => {
@@ -20,10 +20,10 @@ test('one draw decides the tier, and none is spent while the nearest bears every
         candidates[0],
   };
   const given = [...fleet(4, { host: 'here' }, 'h'), 'far'];
-  const choosing = new Choosing(localFirst(inner), given, { seed: 1 });
+  const choosing = new PolicyHarness(localFirst(inner), given, { seed: 1 });
   choosing.picks(100);
   expect(choosing.draws).toBe(0);
-  choosing.without('h0', 'h1').picks(100);
+  choosing.excluding('h0', 'h1').picks(100);
   expect(choosing.draws).toBe(100);
 });
 
@@ -37,7 +37,7 @@ test('the inner policy sees each tier with its own whole', () => {
       return () => candidates[0];
     },
   };
-  new Choosing(
+  new PolicyHarness(
     localFirst(inner),
     ['f', { id: 'h', host: 'here' }, { id: 'i', host: 'here', closed: true }, { id: 'z', zone: 'z' }],
     { seed: 1, standpoint: { zone: 'z' } },
@@ -48,8 +48,8 @@ test('the inner policy sees each tier with its own whole', () => {
 test('the share that stays follows the local weight left, by 1.4 up to all', () => {
   const given = [...fleet(10, { host: 'here' }, 'h'), 'far'];
   for (let gone = 1; gone < 10; gone++) {
-    const choosing = new Choosing(localFirst(random()), given, { seed: gone });
-    choosing.without(...fleet(gone, {}, 'h').map(({ id }) => id));
+    const choosing = new PolicyHarness(localFirst(random()), given, { seed: gone });
+    choosing.excluding(...fleet(gone, {}, 'h').map(({ id }) => id));
     const { far = 0 } = choosing.counts(100_000);
     const stays = Math.min(1, (1.4 * (10 - gone)) / 10);
     if (stays === 1) expect(far).toBe(0);
@@ -61,7 +61,7 @@ test('the share that stays follows the local weight left, by 1.4 up to all', () 
 });
 
 test('a queue on this host grows to four times that of an equal elsewhere, and no calls leave before eight', () => {
-  const choosing = new Choosing(localFirst(), [{ id: 'near', host: 'here' }, 'far'], { seed: 2 });
+  const choosing = new PolicyHarness(localFirst(), [{ id: 'near', host: 'here' }, 'far'], { seed: 2 });
   for (let call = 0; call < 500; call++) {
     const picked = choosing.pick()!;
     picked.pending++;
@@ -72,32 +72,34 @@ test('a queue on this host grows to four times that of an equal elsewhere, and n
 });
 
 test('a tier whose inner rule wants nobody passes the call on', () => {
-  const notHere = policyOf((candidates) => candidates.find(({ endpoint }) => endpoint.host !== 'here'));
+  const notHere = toPolicy((candidates) => candidates.find(({ endpoint }) => endpoint.host !== 'here'));
   const given = [...fleet(2, { host: 'here' }, 'h'), 'far'];
-  expect(new Choosing(localFirst(notHere), given, { seed: 1 }).picks(2)).toEqual(['far', 'far']);
-  const notNear = policyOf((candidates) => candidates.find(({ endpoint }) => endpoint.zone !== 'z'));
+  expect(new PolicyHarness(localFirst(notHere), given, { seed: 1 }).picks(2)).toEqual(['far', 'far']);
+  const notNear = toPolicy((candidates) => candidates.find(({ endpoint }) => endpoint.zone !== 'z'));
   const busy = [{ id: 'here', host: 'here', pending: 9, load: 9 }, { id: 'near', zone: 'z' }, 'far'];
-  const choosing = new Choosing(localFirst(notNear), busy, { seed: 1, standpoint: { zone: 'z' } });
+  const choosing = new PolicyHarness(localFirst(notNear), busy, { seed: 1, standpoint: { zone: 'z' } });
   expect(choosing.picks(2)).toEqual(['far', 'far']);
 });
 
 test('all closed but declared candidates again: they are shared out like any others', () => {
   const panic = [...fleet(1, { host: 'here', closed: true }, 'h'), ...fleet(1, { closed: true }, 'f')];
-  const { all } = new Choosing(random(), panic, { seed: 1 });
+  const { all } = new PolicyHarness(random(), panic, { seed: 1 });
   const picker = localFirst().prepare({
     candidates: all,
     all,
-    standpoint: { host: 'here', zone: undefined },
+    locality: { host: 'here', zone: undefined },
   });
   expect(picker({ now: 0, random: () => 0.999, affinity: undefined })?.endpoint.id).toBe('h0');
 });
 
 test('a standby of weight 0 that was left on the roster gets nothing while others have weight', () => {
-  const { all } = new Choosing(random(), [{ id: 'standby', host: 'here', weight: 0 }, 'far'], { seed: 1 });
+  const { all } = new PolicyHarness(random(), [{ id: 'standby', host: 'here', weight: 0 }, 'far'], {
+    seed: 1,
+  });
   const picker = localFirst().prepare({
     candidates: all,
     all,
-    standpoint: { host: 'here', zone: undefined },
+    locality: { host: 'here', zone: undefined },
   });
   for (const drawn of [0, 0.5, 0.999]) {
     expect(picker({ now: 0, random: () => drawn, affinity: undefined })?.endpoint.id).toBe('far');

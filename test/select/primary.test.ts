@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
 import { primary } from '../../src/select/primary.js';
-import { Choosing, fleet, type Given } from './candidates.js';
+import { PolicyHarness, fleet, type CandidateSpec } from './candidates.js';
 
 /** A primary at work: whom the calls go to after each thing that happens, and who it is for `explain`. */
 class Story {
   readonly policy = primary();
-  readonly choosing: Choosing;
+  readonly choosing: PolicyHarness;
 
-  constructor(given: readonly (string | Given)[]) {
-    this.choosing = new Choosing(this.policy, given, { seed: 1 });
+  constructor(given: readonly (string | CandidateSpec)[]) {
+    this.choosing = new PolicyHarness(this.policy, given, { seed: 1 });
   }
 
   get calls(): string {
-    const [id = ''] = this.choosing.without().picks(1);
+    const [id = ''] = this.choosing.excluding().picks(1);
     expect(new Set(this.choosing.picks(20))).toEqual(new Set([id]));
     expect(this.choosing.draws).toBe(0);
     return id;
@@ -28,7 +28,7 @@ class Story {
   get named(): readonly string[] {
     const { all } = this.choosing;
     return all
-      .filter((one) => this.policy.standing?.(one) === 'the primary')
+      .filter((one) => this.policy.describe?.(one) === 'the primary')
       .map(({ endpoint }) => endpoint.id);
   }
 
@@ -61,8 +61,8 @@ class Story {
   }
 }
 
-function newcomer(id: string): Choosing['all'][number] {
-  return new Choosing(primary(), [id], { seed: 1 }).all[0]!;
+function newcomer(id: string): PolicyHarness['all'][number] {
+  return new PolicyHarness(primary(), [id], { seed: 1 }).all[0]!;
 }
 
 test('the first in the order of the registry, whatever its load, weight or nearness', () => {
@@ -149,16 +149,16 @@ test('a mark on all of them moves nothing', () => {
 test('a call that failed goes to another, and the next one to the same as before', () => {
   const { choosing } = new Story(['a', 'b', 'c']);
   expect(choosing.picks(1)).toEqual(['a']);
-  expect(choosing.without('a').picks(2)).toEqual(['b', 'b']);
-  expect(choosing.without('a', 'b').picks(1)).toEqual(['c']);
-  expect(choosing.without().picks(2)).toEqual(['a', 'a']);
+  expect(choosing.excluding('a').picks(2)).toEqual(['b', 'b']);
+  expect(choosing.excluding('a', 'b').picks(1)).toEqual(['c']);
+  expect(choosing.excluding().picks(2)).toEqual(['a', 'a']);
 });
 
 test('nobody open: the one it has goes on being tried, and nothing is forgotten', () => {
-  const { all } = new Choosing(primary(), fleet(3), { seed: 1 });
+  const { all } = new PolicyHarness(primary(), fleet(3), { seed: 1 });
   const policy = primary();
   const pick = (...candidates: typeof all): unknown =>
-    policy.prepare({ candidates, all, standpoint: { host: 'here', zone: undefined } })({
+    policy.prepare({ candidates, all, locality: { host: 'here', zone: undefined } })({
       now: 1,
       random: () => 0,
       affinity: undefined,

@@ -3,9 +3,9 @@ import { parseAddress } from '../../src/core/address.js';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../../src/core/endpoint.js';
 import type { Channel } from '../../src/core/transport.js';
 
-export function endpoint(id: string, more: EndpointInit = {}): Endpoint {
+export function endpoint(id: string, overrides: EndpointInit = {}): Endpoint {
   return toEndpoint(
-    { id, ...(more.addresses === undefined && { address: `http://${id}:80` }), ...more },
+    { id, ...(overrides.addresses === undefined && { address: `http://${id}:80` }), ...overrides },
     'a test',
   );
 }
@@ -13,8 +13,8 @@ export function endpoint(id: string, more: EndpointInit = {}): Endpoint {
 export class FakeChannel implements Channel {
   readonly address;
   /** When it was probed, and what became of that. */
-  readonly probes: { readonly limitMs: number; answer(): void; fail(): void }[] = [];
-  renewals = 0;
+  readonly probes: { readonly timeoutMs: number; succeed(): void; fail(): void }[] = [];
+  resets = 0;
   closed = false;
 
   constructor({ address }: Endpoint) {
@@ -23,7 +23,11 @@ export class FakeChannel implements Channel {
 
   probe(limitMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.probes.push({ limitMs, answer: resolve, fail: () => reject(new Error('no sign of life')) });
+      this.probes.push({
+        timeoutMs: limitMs,
+        succeed: resolve,
+        fail: () => reject(new Error('no sign of life')),
+      });
     });
   }
 
@@ -31,8 +35,8 @@ export class FakeChannel implements Channel {
 
   async connect(): Promise<void> {}
 
-  renew(): void {
-    this.renewals++;
+  resetConnections(): void {
+    this.resets++;
   }
 
   nextAddress(): boolean {

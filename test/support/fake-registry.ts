@@ -6,22 +6,27 @@ import { sleep, type Clock, type Timer } from '../../src/core/clock.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import { matches, parseGlob } from '../../src/core/glob.js';
 import { compareNames } from '../../src/core/name-order.js';
-import { failureOf, statusOf } from '../../src/wire/failure.js';
+import { encodeError, httpStatusOf } from '../../src/protocol/error-codec.js';
 import type {
   RegisterRequest,
   RenewRequest,
-  ResolveReply,
-  WatchEdit,
+  ResolveResponse,
+  WatchEditRequest,
   WatchEvent,
   WatchRequest,
-  WireEndpoint,
+  EndpointMessage,
   WithdrawRequest,
-} from '../../src/wire/messages.js';
-import { paths } from '../../src/wire/paths.js';
-import type { Peer, PeerReply, Question, StreamListener } from '../../src/wire/peer.js';
+} from '../../src/protocol/messages.js';
+import { paths } from '../../src/protocol/paths.js';
+import type {
+  RegistryConnection,
+  RegistryResponse,
+  RegistryRequest,
+  StreamListener,
+} from '../../src/registry-client/connection.js';
 
 interface Registered {
-  readonly endpoint: WireEndpoint;
+  readonly endpoint: EndpointMessage;
   expiresAt: number;
 }
 
@@ -33,30 +38,30 @@ interface Stream {
 
 export class FakeRegistry {
   /** Nobody listens. */
-  down = false;
+  isDown = false;
   /** Takes questions and never answers. */
   hangs = false;
   /** Does what it is asked at once, and its answers take so long, in ms. */
-  answersAfterMs = 0;
+  responseDelayMs = 0;
   /** Does what it is asked, and the answer is lost, so many times. */
-  losesAnswers = 0;
+  lostResponses = 0;
   /** What a start answers. */
-  onLaunch: (name: string) => WireEndpoint[] = () => {
+  onLaunch: (name: string) => EndpointMessage[] = () => {
     throw new ClerkError('START_FAILED', 'Nothing can be started here');
   };
   /** What a registration is refused with. */
-  refuses: ClerkError | undefined;
+  registrationError: ClerkError | undefined;
   proof: string | undefined;
   incarnation = 'first';
   heartbeatMs = 5_000;
   /** Questions that arrived: when, path and body or query. */
-  readonly asked: { at: number; path: string; what: any }[] = [];
+  readonly requests: { at: number; path: string; payload: any }[] = [];
   readonly services = new Map<string, Map<string, Registered>>();
   readonly launchable = new Set<string>();
   /** What is said of suspects in place of the truth. */
-  suspectsAs: unknown;
+  suspectsOverride: unknown;
   /** Names of services whose endpoints are told that they are suspect. */
-  readonly suspected = new Set<string>();
+  readonly suspectServices = new Set<string>();
   readonly streams = new Set<Stream>();
   #revision = 0;
   #watches = 0;
@@ -65,20 +70,20 @@ export class FakeRegistry {
   constructor(readonly clock: Clock) {}
 
   /** As one program sees it. */
-  peer(url: string): Peer {
+  connection(url: string): RegistryConnection {
     const streams = new Set<Stream>();
     return {
       url,
-      ask: (question, signal) => this.#ask(question, signal, url),
-      follow: (question, listener) => {
+      request: (request, signal) => this.#request(request, signal, url),
+      stream: (request, listener) => {
         let stream: Stream | undefined;
         let stopped = false;
         queueMicrotask(() => {
           if (stopped) return;
-          this.asked.push({ at: this.clock.now(), path: question.path, what: question.body });
-          if (this.down) listener.onEnd(this.#refused(url));
+          this.requests.push({ at: this.clock.now(), path: request.path, payload: request.body });
+          if (this.isDown) listener.onEnd(this.#connectionRefused(url));
           else if (!this.hangs) {
-            stream = this.#follow(question.body as WatchRequest, listener);
+            stream = this.#openStream(request.body as WatchRequest, listener);
             streams.add(stream);
           }
         });
@@ -94,10 +99,10 @@ export class FakeRegistry {
   }
 
   /** Sets the endpoints of a service, by ids. */
-  put(name: string, ids: readonly string[], more: Partial<WireEndpoint> = {}): void {
+  put(name: string, ids: readonly string[], more: Partial<EndpointMessage> = {}): void {
     this.services.set(
       name,
-      new Map(ids.map((id) => [id, { endpoint: { ...endpointOf(id), ...more }, expiresAt: Infinity }])),
+      new Map(ids.map((id) => [id, { endpoint: { ...endpointMessage(id), ...more }, expiresAt: Infinity }])),
     );
     this.#changed(name);
   }
@@ -108,28 +113,28 @@ export class FakeRegistry {
   }
 
   /** All connections break; it can be had again at once unless it is down. */
-  cut(): void {
-    for (const { listener } of [...this.streams]) listener.onEnd(this.#refused('it'));
+  dropStreams(): void {
+    for (const { listener } of [...this.streams]) listener.onEnd(this.#connectionRefused('it'));
     this.streams.clear();
   }
 
   /** It is restarted with nothing in its memory. */
-  forgetAll(): void {
+  restartEmpty(): void {
     this.services.clear();
     this.#epochs.clear();
     this.incarnation = `${this.incarnation}'`;
     this.#revision = 0;
-    this.cut();
+    this.dropStreams();
   }
 
-  beat(): void {
+  sendHeartbeat(): void {
     for (const stream of this.streams) this.#send(stream, { type: 'heartbeat' });
   }
 
   resync(): void {
     for (const stream of this.streams) {
       this.#send(stream, { type: 'resync', reason: 'a gap' });
-      this.#tellAll(stream, [...stream.globs]);
+      this.#sendSnapshot(stream, [...stream.globs]);
     }
   }
 
@@ -138,25 +143,25 @@ export class FakeRegistry {
     return [...(this.services.get(name)?.keys() ?? [])];
   }
 
-  async #ask(question: Question, signal: AbortSignal, url: string): Promise<PeerReply> {
-    const { path, query, body, headMs = 3_000 } = question;
+  async #request(request: RegistryRequest, signal: AbortSignal, url: string): Promise<RegistryResponse> {
+    const { path, query, body, headersTimeoutMs = 3_000 } = request;
     await Promise.resolve();
-    this.asked.push({ at: this.clock.now(), path, what: structuredClone(body ?? query) });
-    if (this.down) throw this.#refused(url);
-    if (this.hangs) return this.#never(signal, headMs, url);
+    this.requests.push({ at: this.clock.now(), path, payload: structuredClone(body ?? query) });
+    if (this.isDown) throw this.#connectionRefused(url);
+    if (this.hangs) return this.#hang(signal, headersTimeoutMs, url);
     let status = 200;
     let reply: unknown;
     try {
-      reply = this.#answer(path, body ?? query);
+      reply = this.#respond(path, body ?? query);
     } catch (error) {
       if (!isClerkError(error)) throw error;
-      status = statusOf(error.code);
-      reply = failureOf(error);
+      status = httpStatusOf(error.code);
+      reply = encodeError(error);
     }
-    if (this.answersAfterMs > 0) await sleep(this.clock, this.answersAfterMs, false);
-    if (this.losesAnswers > 0) {
-      this.losesAnswers--;
-      throw this.#refused(url);
+    if (this.responseDelayMs > 0) await sleep(this.clock, this.responseDelayMs, false);
+    if (this.lostResponses > 0) {
+      this.lostResponses--;
+      throw this.#connectionRefused(url);
     }
     return structuredClone({
       status,
@@ -166,9 +171,9 @@ export class FakeRegistry {
     });
   }
 
-  #never(signal: AbortSignal, headMs: number, url: string): Promise<never> {
+  #hang(signal: AbortSignal, headMs: number, url: string): Promise<never> {
     return new Promise((_resolve, reject) => {
-      const timer: Timer = this.clock.setTimer(() => reject(this.#refused(url)), headMs);
+      const timer: Timer = this.clock.setTimer(() => reject(this.#connectionRefused(url)), headMs);
       timer.setRef(false);
       signal.addEventListener('abort', () => {
         timer.cancel();
@@ -177,14 +182,16 @@ export class FakeRegistry {
     });
   }
 
-  #answer(path: string, what: any): unknown {
+  #respond(path: string, payload: any): unknown {
     switch (path) {
       case paths.resolve:
-        return this.#resolve((what as { name: string }).name);
+        return this.#resolve((payload as { name: string }).name);
       case paths.list: {
-        const glob = parseGlob(what.glob);
+        const glob = parseGlob(payload.glob);
         const all = [...this.services.keys()].filter((name) => matches(glob, name)).sort(compareNames);
-        const rest = all.filter((name) => what.after === undefined || compareNames(name, what.after) > 0);
+        const rest = all.filter(
+          (name) => payload.after === undefined || compareNames(name, payload.after) > 0,
+        );
         return {
           entries: rest
             .slice(0, 2)
@@ -194,11 +201,11 @@ export class FakeRegistry {
         };
       }
       case paths.register:
-        return this.#register(what as RegisterRequest);
+        return this.#register(payload as RegisterRequest);
       case paths.renew:
-        return this.#renew(what as RenewRequest);
+        return this.#renew(payload as RenewRequest);
       case paths.withdraw: {
-        const { name, id, now } = what as WithdrawRequest;
+        const { name, id, now } = payload as WithdrawRequest;
         if (now === true) this.services.get(name)?.delete(id);
         const found = this.services.get(name)?.get(id);
         if (found)
@@ -207,21 +214,21 @@ export class FakeRegistry {
             endpoint: { ...found.endpoint, state: 'draining' },
           });
         this.#changed(name);
-        return { ...this.#position(), inMs: now === true ? 0 : 5_250 };
+        return { ...this.#position(), appliesInMs: now === true ? 0 : 5_250 };
       }
       case paths.watchEdit: {
-        const { watch, add = [], remove = [] } = what as WatchEdit;
+        const { watch, add = [], remove = [] } = payload as WatchEditRequest;
         const stream = [...this.streams].find(({ id }) => id === watch);
         if (!stream) throw new ClerkError('CLOSED', 'That watch is not open here');
         for (const glob of remove) stream.globs.delete(glob);
         for (const glob of add) stream.globs.add(glob);
-        if (add.length > 0) queueMicrotask(() => this.#tellAll(stream, add));
+        if (add.length > 0) queueMicrotask(() => this.#sendSnapshot(stream, add));
         return {};
       }
       case paths.report:
         return {};
       case paths.launch: {
-        const { name } = what as { name: string };
+        const { name } = payload as { name: string };
         return { name, endpoints: this.onLaunch(name), started: true };
       }
       default:
@@ -230,12 +237,12 @@ export class FakeRegistry {
   }
 
   #register(request: RegisterRequest): unknown {
-    if (this.refuses) throw this.refuses;
+    if (this.registrationError) throw this.registrationError;
     const { name, id, leaseMs = 10_000, epoch: given } = request;
     const epoch = given ?? (this.#epochs.get(name) ?? 0) + 1;
     this.#epochs.set(name, Math.max(epoch, this.#epochs.get(name) ?? 0));
-    const endpoint: WireEndpoint = {
-      ...endpointOf(id),
+    const endpoint: EndpointMessage = {
+      ...endpointMessage(id),
       addresses: request.addresses,
       host: request.host ?? null,
       zone: request.zone ?? null,
@@ -261,13 +268,13 @@ export class FakeRegistry {
       found.expiresAt = this.clock.now() + found.endpoint.leaseMs;
       return 'renewed';
     });
-    const suspects = renewals.flatMap(({ name }, i) => (this.suspected.has(name) ? [i] : []));
-    if (this.suspectsAs !== undefined)
-      return { results, suspects: this.suspectsAs, incarnation: this.incarnation };
+    const suspects = renewals.flatMap(({ name }, i) => (this.suspectServices.has(name) ? [i] : []));
+    if (this.suspectsOverride !== undefined)
+      return { results, suspects: this.suspectsOverride, incarnation: this.incarnation };
     return { results, ...(suspects.length > 0 && { suspects }), incarnation: this.incarnation };
   }
 
-  #resolve(name: string): ResolveReply {
+  #resolve(name: string): ResolveResponse {
     this.#expire(name);
     const found = this.services.get(name);
     if (!found) throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}`);
@@ -275,11 +282,11 @@ export class FakeRegistry {
       name,
       canonical: name,
       kind: 'service',
-      trail: [{ name, kind: 'service', promiseMs: 5_000 }],
+      path: [{ name, kind: 'service', guaranteedMs: 5_000 }],
       endpoints: [...found.values()].map(({ endpoint }) => endpoint),
       policy: null,
       launchable: this.launchable.has(name),
-      promiseMs: 5_000,
+      guaranteedMs: 5_000,
       ttlMs: 5_000,
       ...this.#position(),
     };
@@ -290,18 +297,18 @@ export class FakeRegistry {
       if (expiresAt <= this.clock.now()) this.services.get(name)?.delete(id);
   }
 
-  #follow({ globs, since }: WatchRequest, listener: StreamListener): Stream {
+  #openStream({ globs, since }: WatchRequest, listener: StreamListener): Stream {
     const stream: Stream = { id: `watch-${++this.#watches}`, globs: new Set(globs), listener };
     this.streams.add(stream);
     // No history is kept: only who missed nothing goes on.
     const resumed = since?.incarnation === this.incarnation && since.revision === String(this.#revision);
     const { heartbeatMs, incarnation } = this;
     this.#send(stream, { type: 'open', watch: stream.id, resumed, heartbeatMs, incarnation });
-    if (!resumed) this.#tellAll(stream, globs);
+    if (!resumed) this.#sendSnapshot(stream, globs);
     return stream;
   }
 
-  #tellAll(stream: Stream, globs: readonly string[]): void {
+  #sendSnapshot(stream: Stream, globs: readonly string[]): void {
     for (const name of this.services.keys())
       if (globs.some((glob) => matches(parseGlob(glob), name)))
         this.#send(stream, { type: 'put', name, entry: this.#resolve(name) });
@@ -324,7 +331,7 @@ export class FakeRegistry {
   #send({ listener, id }: Stream, event: WatchEvent): void {
     queueMicrotask(() => {
       if (this.hangs || ![...this.streams].some((stream) => stream.id === id)) return;
-      listener.onSign();
+      listener.onActivity();
       listener.onEvent(
         structuredClone({ type: event.type, id: `${this.incarnation}:${this.#revision}`, data: event }),
       );
@@ -335,12 +342,12 @@ export class FakeRegistry {
     return { revision: String(this.#revision), incarnation: this.incarnation };
   }
 
-  #refused(url: string): ClerkError {
+  #connectionRefused(url: string): ClerkError {
     return new ClerkError('REGISTRY_UNREACHABLE', `No registry listens at ${url}`);
   }
 }
 
-export function endpointOf(id: string): WireEndpoint {
+export function endpointMessage(id: string): EndpointMessage {
   return {
     id,
     epoch: 1,

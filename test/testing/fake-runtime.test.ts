@@ -11,7 +11,7 @@ test('timers fire in the order of their instants, and of their making at the sam
   runtime.setTimer(at(runtime, log, 'late'), 20);
   runtime.setTimer(at(runtime, log, 'first'), 10);
   runtime.setTimer(at(runtime, log, 'second'), 10);
-  runtime.afterArrivals(at(runtime, log, 'arrivals'));
+  runtime.afterPendingIo(at(runtime, log, 'arrivals'));
   expect(log).toEqual([]);
   await runtime.advance(15);
   expect(log).toEqual(['arrivals@1', 'first@11', 'second@11']);
@@ -75,10 +75,10 @@ test('running until idle ends when nothing would keep a process alive', async ()
   };
   beat();
   runtime.setTimer(() => undefined, 2_500);
-  expect([runtime.pendingTimers, runtime.holdingTimers]).toEqual([2, 1]);
+  expect([runtime.pendingTimers, runtime.refTimers]).toEqual([2, 1]);
   await runtime.runUntilIdle();
   expect(runtime.now()).toBe(2_501);
-  expect([runtime.pendingTimers, runtime.holdingTimers]).toEqual([1, 0]);
+  expect([runtime.pendingTimers, runtime.refTimers]).toEqual([1, 0]);
 
   const endless = (): void => {
     runtime.setTimer(endless, 10);
@@ -105,7 +105,7 @@ test('time flows by itself only while something holds the process', async () => 
 test('the wall clock jumps, the other one does not', async () => {
   const runtime = createFakeRuntime({ seed: 1, startAt: 5, wallStartAt: 1_000 });
   expect([runtime.now(), runtime.wallNow()]).toEqual([5, 1_000]);
-  runtime.jumpWall(-600);
+  runtime.shiftWallClock(-600);
   await runtime.advance(10);
   expect([runtime.now(), runtime.wallNow()]).toEqual([15, 410]);
 });

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import { parseAddress } from '../../src/core/address.js';
-import { systemClock } from '../../src/runtime/system.js';
-import { systemTransport } from '../../src/transport/system.js';
+import { systemClock } from '../../src/runtime/system-clock.js';
+import { defaultTransport } from '../../src/transport/default-transport.js';
 
 const sockets = new Set<Socket>();
 const server = createServer((socket) => {
@@ -20,7 +20,7 @@ afterEach(() => {
 test.each(['close', 'destroy'] as const)('a probe that waits for an answer ends with %s', async (end) => {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  const transport = systemTransport({ connections: 1, tls: {}, undici: {} }, systemClock);
+  const transport = defaultTransport({ connections: 1, tls: {}, undici: {} }, systemClock);
   const channel = transport.open(toEndpoint({ address }, 'a test'), [parseAddress(address)], 's.clerk');
   const accepted = new Promise<Socket>((resolve) => void server.once('accepted', resolve));
 

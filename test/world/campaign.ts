@@ -7,8 +7,8 @@
  * With `--brief`: small worlds, ten in the time of one.
  */
 import { parseArgs } from 'node:util';
-import { allMarks, Marks } from './marks.js';
-import { complaint, runWorld } from './world.js';
+import { allCoverageMarks, Coverage } from './coverage.js';
+import { describeViolations, runSimulation } from './simulation.js';
 
 const { values } = parseArgs({
   options: {
@@ -29,36 +29,36 @@ process.on('unhandledRejection', (error) => {
   process.exit(1);
 });
 
-async function one(seed: number): Promise<void> {
+async function runOne(seed: number): Promise<void> {
   current = seed;
-  const result = await runWorld(seed, { trace: values.trace, brief: values.brief });
+  const result = await runSimulation(seed, { trace: values.trace, brief: values.brief });
   for (const line of result.lines) console.log(line);
   console.log(
     `seed ${seed}: ${result.events} events, trace ${result.hash}, ${result.violations.length} violations`,
   );
-  if (result.violations.length > 0) console.error(complaint(result));
+  if (result.violations.length > 0) console.error(describeViolations(result));
   process.exitCode = result.violations.length > 0 ? 1 : 0;
 }
 
-async function many(from: number, count: number): Promise<void> {
-  const marks = new Marks();
-  const kinds = new Map<string, number[]>();
+async function runMany(from: number, count: number): Promise<void> {
+  const marks = new Coverage();
+  const seedsByViolation = new Map<string, number[]>();
   let failed = 0;
   let events = 0;
   const startedAt = performance.now();
   for (let i = 0; i < count; i++) {
     current = from + i;
-    const result = await runWorld(current, { brief: values.brief });
+    const result = await runSimulation(current, { brief: values.brief });
     marks.add(result.marks);
     events += result.events;
     if (result.violations.length > 0) {
       failed++;
-      if (failed <= 20) console.error(complaint(result));
+      if (failed <= 20) console.error(describeViolations(result));
       for (const kind of new Set(result.violations.map((violation) => violation.split(':')[0] ?? ''))) {
-        kinds.set(kind, [...(kinds.get(kind) ?? []), current]);
+        seedsByViolation.set(kind, [...(seedsByViolation.get(kind) ?? []), current]);
       }
     }
-    if (current % 100 === 0 && (await runWorld(current, { brief: values.brief })).hash !== result.hash) {
+    if (current % 100 === 0 && (await runSimulation(current, { brief: values.brief })).hash !== result.hash) {
       failed++;
       console.error(`Seed ${current} has two traces`);
     }
@@ -67,11 +67,12 @@ async function many(from: number, count: number): Promise<void> {
       console.log(`${i + 1} worlds, ${failed} broken, ${events} events, ${seconds.toFixed(0)} s`);
     }
   }
-  for (const [kind, seeds] of kinds)
+  for (const [kind, seeds] of seedsByViolation)
     console.log(`${kind}: ${seeds.length} seeds, first ${seeds.slice(0, 5).join(' ')}`);
-  for (const mark of allMarks) console.log(`${String(marks.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
+  for (const mark of allCoverageMarks)
+    console.log(`${String(marks.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
-if (values.seed !== undefined) await one(Number(values.seed));
-else await many(Number(values.from), Number(values.seeds));
+if (values.seed !== undefined) await runOne(Number(values.seed));
+else await runMany(Number(values.from), Number(values.seeds));

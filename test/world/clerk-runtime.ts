@@ -1,20 +1,20 @@
 /** The runtime of one clerk in a world: its own chance and wall clock, and a count of what it leaves behind. */
 import type { Runtime, Timer, TransportFactory } from 'binding-clerk';
 import type { FakeRuntime } from 'binding-clerk/testing';
-import type { Dice } from './dice.js';
+import type { RandomStream } from './random-stream.js';
 
 export class ClerkRuntime implements Runtime {
   /** Timers that are set and have not fired. */
-  pending = 0;
+  pendingCount = 0;
   /** Those of them that would keep a process alive. */
-  holding = 0;
-  wallAheadMs = 0;
-  jumped = false;
+  refCount = 0;
+  wallOffsetMs = 0;
+  wallShifted = false;
 
   constructor(
     readonly id: string,
     readonly world: FakeRuntime,
-    readonly dice: Dice,
+    readonly randomStream: RandomStream,
     readonly transport: TransportFactory,
   ) {}
 
@@ -23,11 +23,11 @@ export class ClerkRuntime implements Runtime {
   }
 
   wallNow(): number {
-    return this.world.wallNow() + this.wallAheadMs;
+    return this.world.wallNow() + this.wallOffsetMs;
   }
 
   random(): number {
-    return this.dice.unit();
+    return this.randomStream.uniform();
   }
 
   hostname(): string {
@@ -40,11 +40,11 @@ export class ClerkRuntime implements Runtime {
     const end = (): void => {
       if (!set) return;
       set = false;
-      this.pending--;
-      if (holds) this.holding--;
+      this.pendingCount--;
+      if (holds) this.refCount--;
     };
-    this.pending++;
-    this.holding++;
+    this.pendingCount++;
+    this.refCount++;
     const timer = this.world.setTimer(() => {
       end();
       callback();
@@ -57,14 +57,14 @@ export class ClerkRuntime implements Runtime {
       setRef: (ref) => {
         if (set && ref !== holds) {
           holds = ref;
-          this.holding += ref ? 1 : -1;
+          this.refCount += ref ? 1 : -1;
         }
         timer.setRef(ref);
       },
     };
   }
 
-  afterArrivals(callback: () => void): void {
-    this.world.afterArrivals(callback);
+  afterPendingIo(callback: () => void): void {
+    this.world.afterPendingIo(callback);
   }
 }

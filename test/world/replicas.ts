@@ -1,7 +1,7 @@
 /** The servers of a world: who runs which service, in what state, and what they do with requests. */
 import type { EndpointInit } from 'binding-clerk';
-import type { MemoryNetwork, MemoryRequest, MemoryServer, Treatment } from 'binding-clerk/testing';
-import type { Truth } from './truth.js';
+import type { MemoryNetwork, MemoryRequest, MemoryServer, ServerReply } from 'binding-clerk/testing';
+import type { GroundTruth } from './ground-truth.js';
 
 /** One running server of a service. */
 export interface Replica {
@@ -12,7 +12,7 @@ export interface Replica {
   readonly firstAddress: string | undefined;
   readonly server: MemoryServer;
   /** No fault may touch it: somebody must be left to show that calls get there. */
-  readonly sheltered: boolean;
+  readonly isProtected: boolean;
   /** Its process is over and does not come back. */
   ended: boolean;
   /** Somebody takes its place, and the registry will soon forget it. */
@@ -26,30 +26,30 @@ export interface Replica {
   /** Sent along with the status, in s. */
   retryAfter: number | undefined;
   /** Counts of faults that hold it, by kind; it is well again when all are 0. */
-  readonly held: Record<'down' | 'refusing' | 'stalled' | 'paused', number>;
+  readonly impairments: Record<'down' | 'refusing' | 'stalled' | 'paused', number>;
 }
 
 /** Decides about one request; set by the faults. */
-export type Judge = (replica: Replica, request: MemoryRequest) => Treatment;
+export type ReplyRule = (replica: Replica, request: MemoryRequest) => ServerReply;
 
 export class Replicas {
   readonly all: Replica[] = [];
-  judge: Judge = () => ({});
+  replyRule: ReplyRule = () => ({});
   /** Called when a fault has taken hold of somebody, or let go. */
-  onHeld: (replica: Replica) => void = () => undefined;
+  onImpaired: (replica: Replica) => void = () => undefined;
   #made = 0;
 
   constructor(
     readonly network: MemoryNetwork,
-    readonly truth: Truth,
+    readonly truth: GroundTruth,
     readonly log: (line: string) => void,
-    readonly towers: boolean,
+    readonly hasDeadFirstAddress: boolean,
   ) {}
 
   /** Starts a server, at an address of its own unless one is given. */
   start(
     service: string,
-    options: { serviceMs: number; sheltered?: boolean; address?: string; id?: string },
+    options: { serviceMs: number; isProtected?: boolean; address?: string; id?: string },
   ): Replica {
     const host = `${service.slice(1).replaceAll('/', '-')}-${String(++this.#made)}`;
     const id = options.id ?? host;
@@ -61,18 +61,18 @@ export class Replicas {
       service,
       id,
       address,
-      firstAddress: this.towers ? `http://first.${host}` : undefined,
+      firstAddress: this.hasDeadFirstAddress ? `http://first.${host}` : undefined,
       server,
-      sheltered: options.sheltered ?? false,
+      isProtected: options.isProtected ?? false,
       ended: false,
       leaving: false,
       serviceMs: options.serviceMs,
       slowMs: 0,
       status: undefined,
       retryAfter: undefined,
-      held: { down: 0, refusing: 0, stalled: 0, paused: 0 },
+      impairments: { down: 0, refusing: 0, stalled: 0, paused: 0 },
     };
-    server.treat = (request) => this.treat(replica, request);
+    server.handler = (request) => this.reply(replica, request);
     this.all.push(replica);
     this.log(`start ${id} at ${address}`);
     return replica;
@@ -89,7 +89,7 @@ export class Replicas {
     return this.all.findLast((replica) => replica.address === address);
   }
 
-  treat(replica: Replica, request: MemoryRequest): Treatment {
+  reply(replica: Replica, request: MemoryRequest): ServerReply {
     const delayMs = replica.serviceMs + replica.slowMs;
     const { status, retryAfter } = replica;
     const callId = request.headers['x-call-id'] ?? '';
@@ -98,22 +98,22 @@ export class Replicas {
       body: JSON.stringify({ id: replica.id, call: callId }),
       ...(status === undefined ? {} : { statusCode: status }),
       ...(retryAfter === undefined ? {} : { headers: { 'retry-after': String(retryAfter) } }),
-      ...this.judge(replica, request),
+      ...this.replyRule(replica, request),
     };
   }
 
   /** A fault takes hold of a replica, and of its connections. */
-  hold(replica: Replica, how: keyof Replica['held']): void {
-    replica.held[how]++;
+  impair(replica: Replica, how: keyof Replica['impairments']): void {
+    replica.impairments[how]++;
     this.log(`${how} ${replica.id}`);
     if (how === 'down' && this.at(replica.address) === replica) replica.server.kill();
     this.#apply(replica);
   }
 
   /** A fault lets go of it. */
-  free(replica: Replica, how: keyof Replica['held']): void {
-    if (replica.held[how] === 0) return;
-    replica.held[how]--;
+  restore(replica: Replica, how: keyof Replica['impairments']): void {
+    if (replica.impairments[how] === 0) return;
+    replica.impairments[how]--;
     this.log(`no longer ${how} ${replica.id}`);
     this.#apply(replica);
   }
@@ -123,23 +123,23 @@ export class Replicas {
     for (const replica of this.all) {
       replica.slowMs = 0;
       replica.status = replica.retryAfter = undefined;
-      const { held } = replica;
+      const { impairments } = replica;
       const isListed = this.truth.endpoints(replica.service)?.has(replica.id) === true;
-      if (isListed && !replica.ended) held.down = 0;
-      held.refusing = held.stalled = held.paused = 0;
+      if (isListed && !replica.ended) impairments.down = 0;
+      impairments.refusing = impairments.stalled = impairments.paused = 0;
       this.#apply(replica);
     }
   }
 
   #apply(replica: Replica): void {
-    this.onHeld(replica);
+    this.onImpaired(replica);
     // Somebody else may have taken over its address.
     if (this.at(replica.address) !== replica) return;
-    const { held, server } = replica;
-    if (held.paused > 0) server.pause();
+    const { impairments, server } = replica;
+    if (impairments.paused > 0) server.pause();
     else server.resume();
-    if (held.down > 0 || held.refusing > 0) server.refuse();
-    else if (held.stalled > 0) server.stall();
+    if (impairments.down > 0 || impairments.refusing > 0) server.refuse();
+    else if (impairments.stalled > 0) server.stall();
     else server.accept();
   }
 }

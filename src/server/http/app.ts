@@ -2,145 +2,159 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
-import { paths } from '../../wire/paths.js';
-import { checkForm, checkNoBody } from './body.js';
+import { paths } from '../../protocol/paths.js';
+import { checkContentType, checkNoBody } from './body-parser.js';
 import {
-  contextOf,
-  headersOf,
-  inputOf,
-  jsonType,
+  createRouteContext,
+  responseHeaders,
+  readInputAsync,
+  jsonContentType,
   principalOf,
-  sendRefusal,
-  type Shared,
-} from './exchange.js';
-import { checked } from './explain.js';
+  sendError,
+  type HttpContext,
+} from './request-context.js';
+import { validateInput } from './validate-input.js';
 import type { Metrics } from './metrics.js';
 import { openApiDocument } from './openapi.js';
-import { pairsOf } from './query.js';
-import { Refusal } from './refusal.js';
+import { queryPairs } from './query.js';
+import { HttpError } from './http-error.js';
 import { routes } from './routes.js';
-import { watchEdit, watchRequest } from './schemas.js';
-import { exportPieces, importedLines } from './transfer.js';
-import type { Watches } from './watches.js';
+import { watchEditRequest, watchRequest } from '../../protocol/schemas.js';
+import { exportChunks, readImport } from './import-export.js';
+import type { OpenWatches } from './open-watches.js';
 
 /** What the application needs beside what all exchanges share. */
 export interface AppOptions {
-  readonly shared: Shared;
-  readonly watches: Watches;
+  readonly http: HttpContext;
+  readonly watches: OpenWatches;
   readonly metrics: Metrics;
-  readonly connections: () => number;
+  readonly connectionCount: () => number;
 }
 
 type Env = { Bindings: HttpBindings };
-type Answering = (context: Context<Env>) => Response | Promise<Response>;
+type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
 /** The application; it answers every request, known or not. */
-export function clerkApp({ shared, watches, metrics, connections }: AppOptions): Hono<Env> {
+export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
-  const methods = new Map<string, string[]>();
-  const { names } = shared;
+  const allowedMethods = new Map<string, string[]>();
+  const { names } = http;
 
-  const on = (method: 'GET' | 'POST', path: string, answering: Answering): void => {
-    methods.set(path, [...(methods.get(path) ?? []), method]);
+  const addRoute = (method: 'GET' | 'POST', path: string, handler: RouteHandler): void => {
+    allowedMethods.set(path, [...(allowedMethods.get(path) ?? []), method]);
     app.on(method, path, async (context) => {
       const { incoming } = context.env;
       if (method === 'GET') checkNoBody(incoming);
-      return answering(context);
+      return handler(context);
     });
   };
-  const text = (body: string, type: string, status = 200): Response =>
-    new Response(body, { status, headers: headersOf(shared, type) });
-  const json = (value: unknown, status = 200): Response => text(JSON.stringify(value), jsonType, status);
+  const textResponse = (body: string, type: string, status = 200): Response =>
+    new Response(body, { status, headers: responseHeaders(http, type) });
+  const jsonResponse = (value: unknown, status = 200): Response =>
+    textResponse(JSON.stringify(value), jsonContentType, status);
 
   for (const route of routes)
-    on(route.method, route.path, async ({ env }) =>
-      json(
-        await route.run(await inputOf(route, env.incoming), contextOf(shared, env.incoming, env.outgoing)),
+    addRoute(route.method, route.path, async ({ env }) =>
+      jsonResponse(
+        await route.run(
+          await readInputAsync(route, env.incoming),
+          createRouteContext(http, env.incoming, env.outgoing),
+        ),
       ),
     );
 
-  const posted = routes.find(({ method }) => method === 'POST');
-  const bodyOf = ({ env }: Context<Env>): Promise<unknown> => inputOf(posted as never, env.incoming);
-  const watch = (context: Context<Env>, request: unknown): Response => {
+  const postRoute = routes.find(({ method }) => method === 'POST');
+  const readJsonBody = ({ env }: Context<Env>): Promise<unknown> =>
+    readInputAsync(postRoute as never, env.incoming);
+  const openWatch = (context: Context<Env>, request: unknown): Response => {
     const { incoming, outgoing } = context.env;
     watches.open(
-      checked(watchRequest, request),
+      validateInput(watchRequest, request),
       principalOf(incoming),
       incoming,
       outgoing,
-      headersOf(shared, 'text/event-stream'),
+      responseHeaders(http, 'text/event-stream'),
     );
     return RESPONSE_ALREADY_SENT;
   };
-  on('POST', paths.watch, async (context) => watch(context, await bodyOf(context)));
-  on('GET', paths.watch, (context) => {
+  addRoute('POST', paths.watch, async (context) => openWatch(context, await readJsonBody(context)));
+  addRoute('GET', paths.watch, (context) => {
     const { incoming } = context.env;
-    if (incoming.method === 'HEAD') throw notAllowed('HEAD', paths.watch, ['GET', 'POST']);
+    if (incoming.method === 'HEAD') throw methodNotAllowed('HEAD', paths.watch, ['GET', 'POST']);
     const globs: string[] = [];
-    for (const [key, value] of pairsOf(incoming.url ?? '')) {
+    for (const [key, value] of queryPairs(incoming.url ?? '')) {
       if (key !== 'glob')
-        throw new Refusal(
+        throw new HttpError(
           'CONFIG_INVALID',
           "The query of a watch has only 'glob', as often as there are globs",
         );
       globs.push(value);
     }
-    const last = incoming.headers['last-event-id'];
-    return watch(context, { globs, ...(last !== undefined && { since: positionOf(String(last)) }) });
+    const lastEventId = incoming.headers['last-event-id'];
+    return openWatch(context, {
+      globs,
+      ...(lastEventId !== undefined && { since: parseLastEventId(String(lastEventId)) }),
+    });
   });
-  on('POST', paths.watchEdit, async (context) => {
-    watches.edit(checked(watchEdit, await bodyOf(context)), principalOf(context.env.incoming));
-    return json({});
+  addRoute('POST', paths.watchEdit, async (context) => {
+    watches.edit(
+      validateInput(watchEditRequest, await readJsonBody(context)),
+      principalOf(context.env.incoming),
+    );
+    return jsonResponse({});
   });
 
-  on('GET', paths.export, () => {
-    const pieces = exportPieces(names);
+  addRoute('GET', paths.export, () => {
+    const chunks = exportChunks(names);
     const encoder = new TextEncoder();
-    let at = 0;
+    let next = 0;
     const stream = new ReadableStream<Uint8Array>({
       pull: (controller) => {
-        const piece = pieces[at++];
-        if (piece === undefined) controller.close();
-        else controller.enqueue(encoder.encode(piece));
+        const chunk = chunks[next++];
+        if (chunk === undefined) controller.close();
+        else controller.enqueue(encoder.encode(chunk));
       },
     });
-    return new Response(stream, { headers: headersOf(shared, 'application/x-ndjson') });
+    return new Response(stream, { headers: responseHeaders(http, 'application/x-ndjson') });
   });
-  on('POST', paths.import, async ({ env }) => {
-    checkForm(env.incoming, 'lines');
-    return json(await names.importLines(await importedLines(env.incoming)));
+  addRoute('POST', paths.import, async ({ env }) => {
+    checkContentType(env.incoming, 'lines');
+    return jsonResponse(await names.importLines(await readImport(env.incoming)));
   });
 
-  on('GET', paths.health, () => {
+  addRoute('GET', paths.health, () => {
     const status = names.status();
-    return json(status, status.degraded ? 503 : 200);
+    return jsonResponse(status, status.degraded ? 503 : 200);
   });
-  on('GET', paths.metrics, () =>
-    text(metrics.text(names.status(), names, connections()), 'text/plain; version=0.0.4; charset=utf-8'),
+  addRoute('GET', paths.metrics, () =>
+    textResponse(
+      metrics.expose(names.status(), names, connectionCount()),
+      'text/plain; version=0.0.4; charset=utf-8',
+    ),
   );
-  on('GET', paths.openapi, () => json(openApiDocument(names.status().version)));
+  addRoute('GET', paths.openapi, () => jsonResponse(openApiDocument(names.status().version)));
 
-  for (const [path, allowed] of methods)
+  for (const [path, allowed] of allowedMethods)
     app.all(path, ({ req }) => {
-      throw notAllowed(req.method, path, allowed);
+      throw methodNotAllowed(req.method, path, allowed);
     });
   app.notFound(() => {
-    throw notFound();
+    throw routeNotFound();
   });
   app.onError((error, { env }) => {
-    sendRefusal(shared, env.incoming, env.outgoing, error);
+    sendError(http, env.incoming, env.outgoing, error);
     return RESPONSE_ALREADY_SENT;
   });
   return app;
 }
 
 /** Of a path that is no route. Not `NAME_NOT_FOUND`, which is a clerk's answer. */
-export function notFound(): Refusal {
-  return new Refusal('CONFIG_INVALID', `There is nothing here; ${paths.openapi} lists what there is`, 404);
+export function routeNotFound(): HttpError {
+  return new HttpError('CONFIG_INVALID', `There is nothing here; ${paths.openapi} lists what there is`, 404);
 }
 
-function notAllowed(method: string, path: string, allowed: readonly string[]): Refusal {
-  return new Refusal(
+function methodNotAllowed(method: string, path: string, allowed: readonly string[]): HttpError {
+  return new HttpError(
     'CONFIG_INVALID',
     `${method} does nothing at ${path}; use ${allowed.join(' or ')}`,
     405,
@@ -150,7 +164,7 @@ function notAllowed(method: string, path: string, allowed: readonly string[]): R
   );
 }
 
-function positionOf(id: string): { incarnation: string; revision: string } {
+function parseLastEventId(id: string): { incarnation: string; revision: string } {
   const at = id.lastIndexOf(':');
   return { incarnation: id.slice(0, Math.max(at, 0)), revision: id.slice(at + 1) };
 }

@@ -1,13 +1,13 @@
 /** The OpenAPI 3.1 document of the interface, made from the route table: served, kept in the repository, and tested. */
 import * as z from 'zod/mini';
-import { statusOf } from '../../wire/failure.js';
-import { limits } from '../../wire/limits.js';
-import { paths } from '../../wire/paths.js';
+import { httpStatusOf } from '../../protocol/error-codec.js';
+import { limits } from '../../protocol/limits.js';
+import { paths } from '../../protocol/paths.js';
 import type { ClerkErrorCode } from '../../core/errors.js';
-import { fieldWords } from './explain.js';
-import * as replies from './replies.js';
+import { fieldDescriptions } from './validate-input.js';
+import * as replies from './response-schemas.js';
 import { routes, type Route } from './routes.js';
-import * as schemas from './schemas.js';
+import * as schemas from '../../protocol/schemas.js';
 
 /** Plain JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -15,15 +15,15 @@ type JsonObject = Record<string, Json>;
 
 /** The document. Always the same for one version of this library. */
 export function openApiDocument(version: string): JsonObject {
-  const described: Record<string, JsonObject> = {};
+  const pathItems: Record<string, JsonObject> = {};
   const add = (path: string, method: string, operation: JsonObject): void => {
-    (described[path] ??= {})[method] = operation;
+    (pathItems[path] ??= {})[method] = operation;
   };
   for (const route of routes) add(route.path, route.method.toLowerCase(), operationOf(route));
   add(paths.watch, 'post', {
     summary: 'Opens a watch: a stream of server-sent events',
-    requestBody: bodyOf('application/json', schemas.watchRequest),
-    responses: { '200': eventStream, ...refusals('POST', ['NAME_INVALID', 'LIMIT']) },
+    requestBody: requestBody('application/json', schemas.watchRequest),
+    responses: { '200': eventStream, ...errorResponses('POST', ['NAME_INVALID', 'LIMIT']) },
   });
   add(paths.watch, 'get', {
     summary: 'Opens a watch, for curl and pages; Last-Event-ID goes on from an event seen',
@@ -31,48 +31,48 @@ export function openApiDocument(version: string): JsonObject {
       { ...parameter('glob', true), schema: { type: 'array', items: { type: 'string' } }, explode: true },
       { name: 'last-event-id', in: 'header', required: false, schema: { type: 'string' } },
     ],
-    responses: { '200': eventStream, ...refusals('GET', ['NAME_INVALID', 'LIMIT']) },
+    responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT']) },
   });
   add(paths.watchEdit, 'post', {
     summary: 'Changes what an open watch is over; 404 with CLOSED where it is not open',
-    requestBody: bodyOf('application/json', schemas.watchEdit),
+    requestBody: requestBody('application/json', schemas.watchEditRequest),
     responses: {
-      '200': jsonAnswer('Done; the stream tells the rest', replies.editReply),
-      ...refusals('POST', ['NAME_INVALID', 'LIMIT', 'NAME_NOT_FOUND']),
+      '200': jsonResponse('Done; the stream tells the rest', replies.watchEditResponse),
+      ...errorResponses('POST', ['NAME_INVALID', 'LIMIT', 'NAME_NOT_FOUND']),
     },
   });
   add(paths.export, 'get', {
     summary: 'Writes all entries but endpoints, one a line',
-    responses: { '200': lines('Entries', schemas.exportLine), ...refusals('GET', []) },
+    responses: { '200': ndjsonResponse('Entries', schemas.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
-    summary: `Reads entries as export writes them, all or none; a line has at most ${limits.bodyBytes} bytes`,
-    requestBody: bodyOf('application/x-ndjson', schemas.exportLine),
+    summary: `Reads entries as export writes them, all or none; a line has at most ${limits.maxBodyBytes} bytes`,
+    requestBody: requestBody('application/x-ndjson', schemas.exportLine),
     responses: {
-      '200': jsonAnswer('All were taken', replies.importReply),
-      ...refusals('POST', ['NAME_INVALID', 'PROMISE_HELD', 'FORBIDDEN']),
+      '200': jsonResponse('All were taken', replies.importResponse),
+      ...errorResponses('POST', ['NAME_INVALID', 'PROMISE_HELD', 'FORBIDDEN']),
     },
   });
   add(paths.health, 'get', {
     summary: '200 while all is well, 503 while degraded',
     responses: {
-      '200': jsonAnswer('All is well', replies.statusReply),
-      ...refusals('GET', []),
-      '503': jsonAnswer('Degraded', replies.statusReply),
+      '200': jsonResponse('All is well', replies.statusResponse),
+      ...errorResponses('GET', []),
+      '503': jsonResponse('Degraded', replies.statusResponse),
     },
   });
   add(paths.metrics, 'get', {
     summary: 'Counters, as Prometheus reads them',
     responses: {
       '200': { description: 'Counters', content: { 'text/plain': { schema: { type: 'string' } } } },
-      ...refusals('GET', []),
+      ...errorResponses('GET', []),
     },
   });
   add(paths.openapi, 'get', {
     summary: 'This document',
     responses: {
       '200': { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' } } } },
-      ...refusals('GET', []),
+      ...errorResponses('GET', []),
     },
   });
   return {
@@ -83,13 +83,19 @@ export function openApiDocument(version: string): JsonObject {
       description:
         'Names, endpoints under leases, watches and starts. State changes by POST with JSON only. Every answer carries clerk-revision and clerk-incarnation.',
     },
-    paths: described,
-    components: { schemas: { Failure: schemaOf(replies.failureReply) } },
+    paths: pathItems,
+    components: { schemas: { Failure: jsonSchema(replies.errorEnvelope) } },
   };
 }
 
-function operationOf({ method, summary, request, refusals: own, reply }: Route): JsonObject {
-  const schema = schemaOf(request);
+function operationOf({
+  method,
+  summary,
+  requestSchema,
+  errorCodes: errorCodes,
+  responseSchema,
+}: Route): JsonObject {
+  const schema = jsonSchema(requestSchema);
   return {
     summary,
     ...(method === 'GET'
@@ -98,17 +104,17 @@ function operationOf({ method, summary, request, refusals: own, reply }: Route):
             parameter(name, ((schema.required ?? []) as string[]).includes(name)),
           ),
         }
-      : { requestBody: bodyOf('application/json', request) }),
-    responses: { '200': jsonAnswer('Done', reply), ...refusals(method, own) },
+      : { requestBody: requestBody('application/json', requestSchema) }),
+    responses: { '200': jsonResponse('Done', responseSchema), ...errorResponses(method, errorCodes) },
   };
 }
 
-const events = (): JsonObject => ({
+const eventStreamResponse = (): JsonObject => ({
   description:
     'Events: `event` is the type, `id` is `<incarnation>:<revision>`, `data` is one line of JSON as below',
-  content: { 'text/event-stream': { schema: schemaOf(replies.watchEvent) } },
+  content: { 'text/event-stream': { schema: jsonSchema(replies.watchEvent) } },
 });
-const eventStream = events();
+const eventStream = eventStreamResponse();
 
 function parameter(name: string, required: boolean): JsonObject {
   return {
@@ -116,24 +122,24 @@ function parameter(name: string, required: boolean): JsonObject {
     in: 'query',
     required,
     schema: { type: 'string' },
-    ...(Object.hasOwn(fieldWords, name) && { description: fieldWords[name] ?? '' }),
+    ...(Object.hasOwn(fieldDescriptions, name) && { description: fieldDescriptions[name] ?? '' }),
   };
 }
 
-function bodyOf(type: string, schema: z.core.$ZodType): JsonObject {
-  return { required: true, content: { [type]: { schema: worded(schemaOf(schema)) } } };
+function requestBody(type: string, schema: z.core.$ZodType): JsonObject {
+  return { required: true, content: { [type]: { schema: withFieldDescriptions(jsonSchema(schema)) } } };
 }
 
-function jsonAnswer(description: string, schema: z.core.$ZodType): JsonObject {
-  return { description, content: { 'application/json': { schema: schemaOf(schema) } } };
+function jsonResponse(description: string, schema: z.core.$ZodType): JsonObject {
+  return { description, content: { 'application/json': { schema: jsonSchema(schema) } } };
 }
 
-function lines(description: string, schema: z.core.$ZodType): JsonObject {
-  return { description, content: { 'application/x-ndjson': { schema: schemaOf(schema) } } };
+function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObject {
+  return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
 /** Refusals by status: those of every route, and its own. */
-function refusals(method: 'GET' | 'POST', own: readonly string[]): JsonObject {
+function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
     [403, ['FORBIDDEN']],
@@ -146,8 +152,8 @@ function refusals(method: 'GET' | 'POST', own: readonly string[]): JsonObject {
         ] as [number, string[]][])
       : []),
   ]);
-  for (const code of own) {
-    const status = statusOf(code as ClerkErrorCode);
+  for (const code of routeCodes) {
+    const status = httpStatusOf(code as ClerkErrorCode);
     const codes = byStatus.get(status) ?? [];
     byStatus.set(status, codes.includes(code) ? codes : [...codes, code]);
   }
@@ -163,23 +169,23 @@ function refusals(method: 'GET' | 'POST', own: readonly string[]): JsonObject {
 }
 
 /** A schema as JSON. */
-function schemaOf(schema: z.core.$ZodType): JsonObject {
+function jsonSchema(schema: z.core.$ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as JsonObject;
   return rest;
 }
 
 /** The same with words about each field, for those who write one. */
 
-function worded(value: Json): Json {
+function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return (value as readonly Json[]).map(worded);
+  if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);
   const entries = Object.entries(value as JsonObject).map(([key, inner]): [string, Json] => {
-    if (key !== 'properties') return [key, worded(inner)];
+    if (key !== 'properties') return [key, withFieldDescriptions(inner)];
     const properties = Object.entries(inner as JsonObject).map(([name, property]): [string, Json] => [
       name,
       {
-        ...(worded(property) as JsonObject),
-        ...(Object.hasOwn(fieldWords, name) && { description: fieldWords[name] ?? '' }),
+        ...(withFieldDescriptions(property) as JsonObject),
+        ...(Object.hasOwn(fieldDescriptions, name) && { description: fieldDescriptions[name] ?? '' }),
       },
     ]);
     return [key, Object.fromEntries(properties)];

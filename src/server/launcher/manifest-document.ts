@@ -8,7 +8,7 @@ import { ClerkError } from '../../core/errors.js';
  * @param file - what messages call it
  * @throws {@link ClerkError} `CONFIG_INVALID` when it is no YAML, or has a key twice
  */
-export function readDocument(file: string, text: string): Field {
+export function parseManifestDocument(file: string, text: string): ManifestField {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -17,13 +17,14 @@ export function readDocument(file: string, text: string): Field {
     version: '1.2',
     logLevel: 'silent',
   });
-  const fault = document.errors[0] ?? document.warnings[0];
-  if (fault) throw complaint(file, lines.linePos(fault.pos[0]).line, '', `is no YAML: ${fault.message}`);
-  return new Field(file, lines, '', document.contents ?? undefined, 1);
+  const syntaxError = document.errors[0] ?? document.warnings[0];
+  if (syntaxError)
+    throw fieldError(file, lines.linePos(syntaxError.pos[0]).line, '', `is no YAML: ${syntaxError.message}`);
+  return new ManifestField(file, lines, '', document.contents ?? undefined, 1);
 }
 
 /** One value of a manifest, with where it stands. */
-export class Field {
+export class ManifestField {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #path: string;
@@ -40,8 +41,8 @@ export class Field {
   }
 
   /** Refuses this field. */
-  wrong(what: string): never {
-    throw complaint(this.#file, this.line, this.#path, what);
+  fail(problem: string): never {
+    throw fieldError(this.#file, this.line, this.#path, problem);
   }
 
   /** Whether nothing was written here. */
@@ -52,82 +53,85 @@ export class Field {
   /** A text, or a number as a number; whatever else is written there is refused. */
   scalar(): string | number {
     const node = this.#node;
-    if (node === undefined) return this.wrong('is missing');
-    if (isAlias(node)) return this.wrong('is an alias; write it out');
+    if (node === undefined) return this.fail('is missing');
+    if (isAlias(node)) return this.fail('is an alias; write it out');
     const value: unknown = isScalar(node) ? node.value : undefined;
     if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value;
-    return this.wrong(`is ${kindOf(node)}, not a text or a number`);
+    return this.fail(`is ${describeNode(node)}, not a text or a number`);
   }
 
-  text(): string {
+  string(): string {
     const value = this.scalar();
-    if (typeof value === 'number') return this.wrong('is a number, not a text; put it in quotes');
+    if (typeof value === 'number') return this.fail('is a number, not a text; put it in quotes');
     return value;
   }
 
   number(): number {
     const value = this.scalar();
-    if (typeof value === 'string') return this.wrong('is a text, not a number');
+    if (typeof value === 'string') return this.fail('is a text, not a number');
     return value;
   }
 
   /** An integer within bounds, or the default where nothing is written. */
-  integer(least: number, most: number, missing: number): number;
-  integer(least: number, most: number, missing?: number): number | undefined;
-  integer(least: number, most: number, missing?: number): number | undefined {
-    if (this.isMissing) return missing;
+  integer(min: number, max: number, fallback: number): number;
+  integer(min: number, max: number, fallback?: number): number | undefined;
+  integer(min: number, max: number, fallback?: number): number | undefined {
+    if (this.isMissing) return fallback;
     const value = this.number();
-    if (!Number.isInteger(value) || value < least || value > most)
-      this.wrong(`is ${String(value)}; an integer from ${String(least)} to ${String(most)} can be there`);
+    if (!Number.isInteger(value) || value < min || value > max)
+      this.fail(`is ${String(value)}; an integer from ${String(min)} to ${String(max)} can be there`);
     return value;
   }
 
   /** The items of a list; nothing written is an empty one. */
-  items(most: number): readonly Field[] {
+  items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
-    if (!isSeq<Node>(node)) return this.wrong(`is ${kindOf(node)}, not a list`);
-    if (node.items.length > most)
-      this.wrong(`has ${String(node.items.length)} items; ${String(most)} is the most`);
-    return node.items.map((item, index) => this.#below(`${this.#path}[${String(index)}]`, item));
+    if (!isSeq<Node>(node)) return this.fail(`is ${describeNode(node)}, not a list`);
+    if (node.items.length > maxItems)
+      this.fail(`has ${String(node.items.length)} items; ${String(maxItems)} is the most`);
+    return node.items.map((item, index) => this.#child(`${this.#path}[${String(index)}]`, item));
   }
 
   /** The entries of a map, by key; nothing written is an empty one. */
-  entries(): ReadonlyMap<string, Field> {
+  entries(): ReadonlyMap<string, ManifestField> {
     const node = this.#node;
-    const entries = new Map<string, Field>();
+    const entries = new Map<string, ManifestField>();
     if (node === undefined) return entries;
-    if (!isMap<Node, Node | null>(node)) return this.wrong(`is ${kindOf(node)}, not a map`);
+    if (!isMap<Node, Node | null>(node)) return this.fail(`is ${describeNode(node)}, not a map`);
     for (const { key, value } of node.items) {
       const name: unknown = isScalar(key) ? key.value : undefined;
-      if (typeof name !== 'string') return this.#below(this.#path, key).wrong('has a key that is no text');
+      if (typeof name !== 'string') return this.#child(this.#path, key).fail('has a key that is no text');
       const line = key.range ? this.#lines.linePos(key.range[0]).line : this.line;
-      entries.set(name, new Field(this.#file, this.#lines, this.#pathOf(name), value ?? undefined, line));
+      entries.set(
+        name,
+        new ManifestField(this.#file, this.#lines, this.#pathOf(name), value ?? undefined, line),
+      );
     }
     return entries;
   }
 
   /** The fields of a map that has these keys and no others; those that are not written are missing. */
-  fields<K extends string>(...known: readonly K[]): Readonly<Record<K, Field>> {
+  fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)
-      if (!(known as readonly string[]).includes(key))
-        field.wrong(`is not known; ${known.join(', ')} can be there`);
+      if (!(keys as readonly string[]).includes(key))
+        field.fail(`is not known; ${keys.join(', ')} can be there`);
     return Object.fromEntries(
-      known.map((key) => [key, entries.get(key) ?? this.#below(this.#pathOf(key), undefined)]),
-    ) as Record<K, Field>;
+      keys.map((key) => [key, entries.get(key) ?? this.#child(this.#pathOf(key), undefined)]),
+    ) as Record<K, ManifestField>;
   }
 
   #pathOf(key: string): string {
     return this.#path === '' ? key : `${this.#path}.${key}`;
   }
 
-  #below(path: string, node: Node | undefined): Field {
-    return new Field(this.#file, this.#lines, path, node, this.line);
+  #child(path: string, node: Node | undefined): ManifestField {
+    return new ManifestField(this.#file, this.#lines, path, node, this.line);
   }
 }
 
-function kindOf(node: Node): string {
+function describeNode(node: Node): string {
   if (isMap(node)) return 'a map';
   if (isSeq(node)) return 'a list';
   if (isAlias(node)) return 'an alias';
@@ -136,7 +140,7 @@ function kindOf(node: Node): string {
     : `the ${typeof (node as { value?: unknown }).value}`;
 }
 
-function complaint(file: string, line: number, field: string, what: string): ClerkError {
+function fieldError(file: string, line: number, field: string, problem: string): ClerkError {
   const where = `${file}, line ${String(line)}`;
-  return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'the manifest' : field} ${what}`);
+  return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'the manifest' : field} ${problem}`);
 }

@@ -4,12 +4,12 @@
  */
 import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ClerkError, reasonOf } from '../../core/errors.js';
-import { accountFault, accountOf } from './account.js';
-import { manifestName, parseManifest, type Manifest, type ManifestText } from './manifest.js';
-import { programFault, trustFault, type FileFacts } from './trust.js';
+import { ClerkError, errorMessage } from '../../core/errors.js';
+import { runAsProblem, findUser } from './run-as-user.js';
+import { manifestName, parseManifest, type Manifest, type ParsedManifest } from './manifest.js';
+import { programProblem, trustProblem, type FileFacts } from './file-trust.js';
 
-const mostBytes = 64 * 1024;
+const maxManifestBytes = 64 * 1024;
 
 /**
  * Reads every `NAME.yaml` of a folder, once.
@@ -19,12 +19,15 @@ const mostBytes = 64 * 1024;
  * @see promises A20, A23
  */
 export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
-  const files = await names(folder);
-  await trusted(folder, await factsOf(folder).catch(() => undefined));
+  const files = await manifestFileNames(folder);
+  await checkTrusted(folder, await fileFacts(folder).catch(() => undefined));
   const manifests = new Map<string, Manifest>();
   for (const file of files) {
     const path = join(folder, file);
-    manifests.set(manifestName(file), await settled(parseManifest(path, await textOf(path))));
+    manifests.set(
+      manifestName(file),
+      await completeManifest(parseManifest(path, await readManifestFile(path))),
+    );
   }
   return manifests;
 }
@@ -34,92 +37,97 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
  *
  * @returns why it cannot be run any more, or undefined
  */
-export async function programChange(manifest: Manifest): Promise<string | undefined> {
+export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
     const program = await realpath(manifest.exec);
-    if (program !== manifest.program)
-      return `${manifest.exec} was ${manifest.program} when the server started and is ${program} now; start the server again if that is right`;
-    return programFault(await chainOf(program), ownUser());
+    if (program !== manifest.programPath)
+      return `${manifest.exec} was ${manifest.programPath} when the server started and is ${program} now; start the server again if that is right`;
+    return programProblem(await pathFacts(program), effectiveUid());
   } catch (error) {
-    return reasonOf(error);
+    return errorMessage(error);
   }
 }
 
-async function names(folder: string): Promise<readonly string[]> {
+async function manifestFileNames(folder: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(folder);
     return entries.filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort();
   } catch (error) {
-    throw invalid(`The folder of manifests cannot be read: ${reasonOf(error)}`, error);
+    throw configError(`The folder of manifests cannot be read: ${errorMessage(error)}`, error);
   }
 }
 
-async function textOf(path: string): Promise<string> {
+async function readManifestFile(path: string): Promise<string> {
   const file = await open(path, 'r').catch((error: unknown) => {
-    throw invalid(`Manifest ${path} cannot be read: ${reasonOf(error)}`, error);
+    throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
     // What is open is what is looked at.
     const facts = await file.stat();
-    if (!facts.isFile()) throw invalid(`Manifest ${path} is no regular file`);
-    if (facts.size > mostBytes) throw invalid(`Manifest ${path} is larger than ${String(mostBytes)} bytes`);
-    await trusted(path, { path, kind: 'file', owner: facts.uid, mode: facts.mode });
+    if (!facts.isFile()) throw configError(`Manifest ${path} is no regular file`);
+    if (facts.size > maxManifestBytes)
+      throw configError(`Manifest ${path} is larger than ${String(maxManifestBytes)} bytes`);
+    await checkTrusted(path, { path, kind: 'file', owner: facts.uid, mode: facts.mode });
     return await file.readFile('utf8');
   } finally {
     await file.close();
   }
 }
 
-async function trusted(path: string, facts: FileFacts | undefined): Promise<void> {
-  const fault = facts ? trustFault(facts, ownUser()) : `${path} is not there`;
-  if (fault !== undefined) throw invalid(`Manifests of others are not followed: ${fault}`);
+async function checkTrusted(path: string, facts: FileFacts | undefined): Promise<void> {
+  const problem = facts ? trustProblem(facts, effectiveUid()) : `${path} is not there`;
+  if (problem !== undefined) throw configError(`Manifests of others are not followed: ${problem}`);
 }
 
 /** Adds what only the host can tell. */
-async function settled(text: ManifestText): Promise<Manifest> {
-  const { exec, cwd } = text;
+async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
+  const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
-    throw wrong(text, 'exec', `cannot be found: ${reasonOf(error)}`);
+    throw manifestError(parsed, 'exec', `cannot be found: ${errorMessage(error)}`);
   });
-  const fault = programFault(await chainOf(program), ownUser());
-  if (fault !== undefined) throw wrong(text, 'exec', `cannot be used: ${fault}`);
-  const place = await factsOf(cwd).catch(() => undefined);
-  if (place?.kind !== 'folder') throw wrong(text, 'cwd', `is ${cwd}, which is no folder`);
-  return Object.freeze({ ...text, program, account: await accountIn(text) });
+  const problem = programProblem(await pathFacts(program), effectiveUid());
+  if (problem !== undefined) throw manifestError(parsed, 'exec', `cannot be used: ${problem}`);
+  const workingFolder = await fileFacts(cwd).catch(() => undefined);
+  if (workingFolder?.kind !== 'folder') throw manifestError(parsed, 'cwd', `is ${cwd}, which is no folder`);
+  return Object.freeze({ ...parsed, programPath: program, runAs: await resolveUser(parsed) });
 }
 
-async function accountIn(text: ManifestText): Promise<Manifest['account']> {
-  const { user } = text;
+async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
+  const { user } = parsed;
   if (user === undefined) return undefined;
-  const own = ownUser();
-  const account = accountOf(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
-  const fault = accountFault(user, account, own);
-  if (fault !== undefined) throw wrong(text, 'user', fault);
+  const ownUid = effectiveUid();
+  const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
+  const problem = runAsProblem(user, ids, ownUid);
+  if (problem !== undefined) throw manifestError(parsed, 'user', problem);
   // Whoever is that user already need not, and could not, become it.
-  return own === 0 ? account : undefined;
+  return ownUid === 0 ? ids : undefined;
 }
 
-function wrong({ file, lines }: ManifestText, field: keyof ManifestText['lines'], what: string): ClerkError {
-  return invalid(`${file}, line ${String(lines[field])}: ${field} ${what}`);
+function manifestError(
+  { file, fieldLines }: ParsedManifest,
+  field: keyof ParsedManifest['fieldLines'],
+  problem: string,
+): ClerkError {
+  return configError(`${file}, line ${String(fieldLines[field])}: ${field} ${problem}`);
 }
 
 /** A program, and every folder on the way to it. */
-async function chainOf(program: string): Promise<readonly FileFacts[]> {
+async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));
-  return Promise.all(chain.map(factsOf));
+  return Promise.all(chain.map(fileFacts));
 }
 
-async function factsOf(path: string): Promise<FileFacts> {
+async function fileFacts(path: string): Promise<FileFacts> {
   const facts = await stat(path);
   const kind = facts.isFile() ? 'file' : facts.isDirectory() ? 'folder' : 'other';
   return { path, kind, owner: facts.uid, mode: facts.mode };
 }
 
-function ownUser(): number | undefined {
+function effectiveUid(): number | undefined {
   return process.geteuid?.();
 }
 
-function invalid(message: string, cause?: unknown): ClerkError {
+function configError(message: string, cause?: unknown): ClerkError {
   return new ClerkError('CONFIG_INVALID', message, cause === undefined ? {} : { cause });
 }

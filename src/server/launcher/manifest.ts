@@ -4,13 +4,13 @@
  *
  * @see promises A20
  */
-import { ClerkError, reasonOf } from '../../core/errors.js';
+import { ClerkError, errorMessage } from '../../core/errors.js';
 import { parseGlob, type Glob } from '../../core/glob.js';
-import { readDocument, type Field } from './manifest-document.js';
-import { mostValueCharacters, templateFault, type Parameter } from './parameters.js';
+import { parseManifestDocument, type ManifestField } from './manifest-document.js';
+import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
 /** A manifest that was read and checked, but for what only the host can tell of it. */
-export interface ManifestText {
+export interface ParsedManifest {
   /** File that it comes from, for messages. */
   readonly file: string;
   /** The names that can be started with it. */
@@ -18,7 +18,7 @@ export interface ManifestText {
   /** Absolute path of the program, as written. */
   readonly exec: string;
   readonly args: readonly string[];
-  readonly params: ReadonlyMap<string, Parameter>;
+  readonly params: ReadonlyMap<string, ManifestParameter>;
   /** Names of variables that are let through. */
   readonly env: readonly string[];
   /** Default `/`. */
@@ -32,14 +32,14 @@ export interface ManifestText {
   /** Ended when nobody has used it for so long, in ms; at least 1,000; undefined: never. */
   readonly idleStopMs: number | undefined;
   /** Where it says what the host is asked about. */
-  readonly lines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
+  readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
 
 /** A manifest with what the host said of it. */
-export interface Manifest extends ManifestText {
+export interface Manifest extends ParsedManifest {
   /** Where the program really is; a link that leads elsewhere later is refused. */
-  readonly program: string;
-  readonly account: { readonly uid: number; readonly gid: number } | undefined;
+  readonly programPath: string;
+  readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /**
@@ -48,112 +48,117 @@ export interface Manifest extends ManifestText {
  * @param file - what messages call it
  * @throws {@link ClerkError} `CONFIG_INVALID`, with file, line and field
  */
-export function parseManifest(file: string, text: string): ManifestText {
-  const top = readDocument(file, text).fields(
+export function parseManifest(file: string, text: string): ParsedManifest {
+  const top = parseManifestDocument(file, text).fields(
     ...(['version', 'service', 'exec', 'args', 'params', 'env', 'cwd'] as const),
     ...(['user', 'maxInstances', 'readyMs', 'idleStopMs'] as const),
   );
-  if (top.version.number() !== 1) top.version.wrong('is not 1, the only version there is');
-  const service = globOf(top.service);
-  const params = new Map([...top.params.entries()].map(([name, field]) => [name, parameterOf(name, field)]));
+  if (top.version.number() !== 1) top.version.fail('is not 1, the only version there is');
+  const service = globField(top.service);
+  const params = new Map(
+    [...top.params.entries()].map(([name, field]) => [name, parameterField(name, field)]),
+  );
   return Object.freeze({
     file,
     service,
-    exec: pathOf(top.exec),
-    args: top.args.items(64).map((field) => argumentOf(field, new Set(params.keys()))),
+    exec: absolutePath(top.exec),
+    args: top.args.items(64).map((field) => argumentTemplate(field, new Set(params.keys()))),
     params,
-    env: top.env.items(64).map(variableOf),
-    cwd: top.cwd.isMissing ? '/' : pathOf(top.cwd),
-    user: top.user.isMissing ? undefined : userOf(top.user),
-    maxInstances: top.maxInstances.integer(1, 1_000, service.isPlain ? 1 : 16),
+    env: top.env.items(64).map(variableName),
+    cwd: top.cwd.isMissing ? '/' : absolutePath(top.cwd),
+    user: top.user.isMissing ? undefined : userField(top.user),
+    maxInstances: top.maxInstances.integer(1, 1_000, service.isExact ? 1 : 16),
     readyMs: top.readyMs.integer(100, 600_000, 10_000),
     idleStopMs: top.idleStopMs.integer(1_000, 2 ** 31 - 1),
-    lines: { exec: top.exec.line, cwd: top.cwd.line, user: top.user.line },
+    fieldLines: { exec: top.exec.line, cwd: top.cwd.line, user: top.user.line },
   });
 }
 
-function globOf(field: Field): Glob {
-  const text = field.text();
+function globField(field: ManifestField): Glob {
+  const text = field.string();
   try {
     return parseGlob(text);
   } catch (error) {
-    return field.wrong(`cannot be used: ${reasonOf(error)}`);
+    return field.fail(`cannot be used: ${errorMessage(error)}`);
   }
 }
 
-function pathOf(field: Field): string {
-  const path = textWithoutNull(field);
-  if (!path.startsWith('/')) field.wrong(`is ${JSON.stringify(path)}; write the whole path, from '/' on`);
+function absolutePath(field: ManifestField): string {
+  const path = stringWithoutNull(field);
+  if (!path.startsWith('/')) field.fail(`is ${JSON.stringify(path)}; write the whole path, from '/' on`);
   return path;
 }
 
-function argumentOf(field: Field, known: ReadonlySet<string>): string {
-  const text = textWithoutNull(field);
-  const fault = text.length > 4_096 ? 'is longer than 4,096 characters' : templateFault(text, known);
-  return fault === undefined ? text : field.wrong(fault);
+function argumentTemplate(field: ManifestField, parameterNames: ReadonlySet<string>): string {
+  const text = stringWithoutNull(field);
+  const problem =
+    text.length > 4_096 ? 'is longer than 4,096 characters' : templateProblem(text, parameterNames);
+  return problem === undefined ? text : field.fail(problem);
 }
 
-function textWithoutNull(field: Field): string {
-  const text = field.text();
-  return text.includes('\0') ? field.wrong('has the character \\u0000') : text;
+function stringWithoutNull(field: ManifestField): string {
+  const text = field.string();
+  return text.includes('\0') ? field.fail('has the character \\u0000') : text;
 }
 
-function variableOf(field: Field): string {
-  const name = field.text();
-  if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) field.wrong('is no name of a variable');
-  if (ownVariables.has(name)) field.wrong(`is ${name}, which the launcher sets itself`);
+function variableName(field: ManifestField): string {
+  const name = field.string();
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) field.fail('is no name of a variable');
+  if (reservedVariables.has(name)) field.fail(`is ${name}, which the launcher sets itself`);
   return name;
 }
 
-const ownVariables: ReadonlySet<string> = new Set(['CLERK_LAUNCHED', 'CLERK_INSTANCE']);
+const reservedVariables: ReadonlySet<string> = new Set(['CLERK_LAUNCHED', 'CLERK_INSTANCE']);
 
-function userOf(field: Field): string | number {
+function userField(field: ManifestField): string | number {
   const user = field.scalar();
-  const fits =
+  const isValid =
     typeof user === 'number' ? Number.isInteger(user) && user >= 0 && user < 2 ** 32 - 1 : user !== '';
-  return fits ? user : field.wrong('is no name and no number of a user');
+  return isValid ? user : field.fail('is no name and no number of a user');
 }
 
-function parameterOf(name: string, field: Field): Parameter {
+function parameterField(name: string, field: ManifestField): ManifestParameter {
   if (!/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(name))
-    field.wrong('is no name of a parameter: a letter, then up to 63 letters, digits and _');
+    field.fail('is no name of a parameter: a letter, then up to 63 letters, digits and _');
   const { type, pattern, enum: choices, min, max } = field.fields('type', 'pattern', 'enum', 'min', 'max');
-  const word = type.text();
-  if (word === 'string') {
-    for (const bound of [min, max]) if (!bound.isMissing) bound.wrong('does not go with a string');
-    if (pattern.isMissing) return { type: word, fits: choices.isMissing ? undefined : choiceOf(choices) };
-    if (!choices.isMissing) choices.wrong('does not go with pattern; leave one of them out');
-    return { type: word, fits: patternOf(pattern) };
+  const typeName = type.string();
+  if (typeName === 'string') {
+    for (const bound of [min, max]) if (!bound.isMissing) bound.fail('does not go with a string');
+    if (pattern.isMissing)
+      return { type: typeName, allowed: choices.isMissing ? undefined : enumField(choices) };
+    if (!choices.isMissing) choices.fail('does not go with pattern; leave one of them out');
+    return { type: typeName, allowed: patternField(pattern) };
   }
-  if (word !== 'integer' && word !== 'number') return type.wrong("is not 'string', 'integer' or 'number'");
-  for (const text of [pattern, choices]) if (!text.isMissing) text.wrong(`does not go with type ${word}`);
-  const [least, most] = [boundOf(min, word, -Infinity), boundOf(max, word, Infinity)];
-  if (least > most) min.wrong(`is ${String(least)}, above max, which is ${String(most)}`);
-  return { type: word, min: least, max: most };
+  if (typeName !== 'integer' && typeName !== 'number')
+    return type.fail("is not 'string', 'integer' or 'number'");
+  for (const text of [pattern, choices]) if (!text.isMissing) text.fail(`does not go with type ${typeName}`);
+  const [minValue, maxValue] = [numberBound(min, typeName, -Infinity), numberBound(max, typeName, Infinity)];
+  if (minValue > maxValue) min.fail(`is ${String(minValue)}, above max, which is ${String(maxValue)}`);
+  return { type: typeName, min: minValue, max: maxValue };
 }
 
-function boundOf(field: Field, type: 'integer' | 'number', missing: number): number {
-  if (field.isMissing) return missing;
+function numberBound(field: ManifestField, type: 'integer' | 'number', fallback: number): number {
+  if (field.isMissing) return fallback;
   const value = field.number();
-  if (type === 'integer' && !Number.isSafeInteger(value)) field.wrong('is no integer');
+  if (type === 'integer' && !Number.isSafeInteger(value)) field.fail('is no integer');
   return value;
 }
 
-function choiceOf(field: Field): ReadonlySet<string> {
-  const choices = field.items(256).map((item) => item.text());
-  return choices.length === 0 ? field.wrong('has no item, so that no value would do') : new Set(choices);
+function enumField(field: ManifestField): ReadonlySet<string> {
+  const choices = field.items(256).map((item) => item.string());
+  return choices.length === 0 ? field.fail('has no item, so that no value would do') : new Set(choices);
 }
 
-/** An operator's pattern: for the whole value, which is at most {@link mostValueCharacters} long. */
-function patternOf(field: Field): RegExp {
-  const source = field.text();
-  if (source.length > mostValueCharacters) field.wrong('is longer than 256 characters');
+/** An operator's pattern: for the whole value, which is at most {@link maxValueLength} long. */
+function patternField(field: ManifestField): RegExp {
+  const source = field.string();
+  if (source.length > maxValueLength) field.fail('is longer than 256 characters');
   try {
     // Alone first, so that nothing in it can close the brackets around it.
-    const { source: alone } = new RegExp(source, 'u');
-    return new RegExp(`^(?:${alone})$`, 'u');
+    const { source: checkedSource } = new RegExp(source, 'u');
+    return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {
-    return field.wrong(`cannot be used: ${reasonOf(error)}`);
+    return field.fail(`cannot be used: ${errorMessage(error)}`);
   }
 }
 

@@ -5,85 +5,88 @@
  * @see promises A20
  */
 import { ClerkError } from '../../core/errors.js';
-import { shown } from '../../core/shown.js';
+import { quote } from '../../core/describe-value.js';
 
 /** Most characters of a value. Bounds the time that an operator's pattern takes with it. */
-export const mostValueCharacters = 256;
+export const maxValueLength = 256;
 
 /** What a parameter's value must be. */
-export type Parameter =
-  | { readonly type: 'string'; readonly fits: RegExp | ReadonlySet<string> | undefined }
+export type ManifestParameter =
+  | { readonly type: 'string'; readonly allowed: RegExp | ReadonlySet<string> | undefined }
   | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number };
 
 /** Names of the holes in an argument, in order. */
-export function holesIn(template: string): readonly string[] {
-  return [...template.matchAll(hole)].map(([, name]) => name ?? '');
+export function placeholders(template: string): readonly string[] {
+  return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
 /** What is wrong with the `${` in an argument, or undefined. */
-export function templateFault(template: string, known: ReadonlySet<string>): string | undefined {
-  if (template.replaceAll(hole, '').includes('${')) return "has a '${' that does not end; write ${param}";
-  const unknown = holesIn(template).find((name) => !known.has(name));
-  return unknown === undefined ? undefined : `has a hole for ${shown(unknown)}, which is not among params`;
+export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
+  if (template.replaceAll(placeholderPattern, '').includes('${'))
+    return "has a '${' that does not end; write ${param}";
+  const unknown = placeholders(template).find((name) => !parameterNames.has(name));
+  return unknown === undefined ? undefined : `has a hole for ${quote(unknown)}, which is not among params`;
 }
 
 /**
  * A command line's words.
  *
- * @param args - templates, checked by {@link templateFault}
+ * @param args - templates, checked by {@link templateProblem}
  * @param parameters - all that there are
  * @param values - one for each of them, and nothing else
  * @throws {@link ClerkError} `START_FAILED`, naming the parameter
  */
-export function filled(
+export function fillTemplates(
   args: readonly string[],
-  parameters: ReadonlyMap<string, Parameter>,
+  parameters: ReadonlyMap<string, ManifestParameter>,
   values: Readonly<Record<string, string | number>>,
 ): readonly string[] {
   for (const name of Object.keys(values))
-    if (!parameters.has(name)) throw refused(name, 'is not known to the manifest');
+    if (!parameters.has(name)) throw parameterError(name, 'is not known to the manifest');
   const texts = new Map<string, string>();
   for (const [name, parameter] of parameters) {
-    if (!Object.hasOwn(values, name)) throw refused(name, 'has no value; give it with the launch rule');
-    texts.set(name, textOf(name, parameter, values[name]));
+    if (!Object.hasOwn(values, name))
+      throw parameterError(name, 'has no value; give it with the launch rule');
+    texts.set(name, formatValue(name, parameter, values[name]));
   }
   return args.map((template) => {
-    const names = holesIn(template);
-    const dashed = names.find((name) => texts.get(name)?.startsWith('-') === true);
-    if (dashed !== undefined && !wholeOption.test(template))
-      throw refused(
-        dashed,
-        `begins with '-' and could pass for an option; it can stand in '--x=\${${dashed}}'`,
+    const names = placeholders(template);
+    const optionLike = names.find((name) => texts.get(name)?.startsWith('-') === true);
+    if (optionLike !== undefined && !longOptionPattern.test(template))
+      throw parameterError(
+        optionLike,
+        `begins with '-' and could pass for an option; it can stand in '--x=\${${optionLike}}'`,
       );
-    return template.replaceAll(hole, (_, name: string) => texts.get(name) ?? '');
+    return template.replaceAll(placeholderPattern, (_, name: string) => texts.get(name) ?? '');
   });
 }
 
-const hole = /\$\{([A-Za-z][A-Za-z0-9_]*)\}/g;
-const wholeOption = /^--[A-Za-z0-9][A-Za-z0-9_.-]*=\$\{[A-Za-z0-9_]+\}$/;
+const placeholderPattern = /\$\{([A-Za-z][A-Za-z0-9_]*)\}/g;
+const longOptionPattern = /^--[A-Za-z0-9][A-Za-z0-9_.-]*=\$\{[A-Za-z0-9_]+\}$/;
 
-function textOf(name: string, parameter: Parameter, value: unknown): string {
+function formatValue(name: string, parameter: ManifestParameter, value: unknown): string {
   if (parameter.type === 'string') {
-    if (typeof value !== 'string') throw refused(name, `is a ${typeof value}, not a text`);
-    if (value.length > mostValueCharacters)
-      throw refused(
+    if (typeof value !== 'string') throw parameterError(name, `is a ${typeof value}, not a text`);
+    if (value.length > maxValueLength)
+      throw parameterError(
         name,
-        `has ${String(value.length)} characters; ${String(mostValueCharacters)} is the most`,
+        `has ${String(value.length)} characters; ${String(maxValueLength)} is the most`,
       );
-    if (value.includes('\0')) throw refused(name, 'has the character \\u0000, which no argument can hold');
-    const { fits } = parameter;
-    if (fits instanceof RegExp ? !fits.test(value) : fits?.has(value) === false)
-      throw refused(name, `is ${shown(value)}, which the manifest does not allow`);
+    if (value.includes('\0'))
+      throw parameterError(name, 'has the character \\u0000, which no argument can hold');
+    const { allowed } = parameter;
+    if (allowed instanceof RegExp ? !allowed.test(value) : allowed?.has(value) === false)
+      throw parameterError(name, `is ${quote(value)}, which the manifest does not allow`);
     return value;
   }
-  const number = numberOf(value);
+  const number = parseNumber(value);
   if (number === undefined || (parameter.type === 'integer' && !Number.isSafeInteger(number)))
-    throw refused(
+    throw parameterError(
       name,
-      `is ${typeof value === 'number' ? String(value) : shown(value)}, not of type ${parameter.type}`,
+      `is ${typeof value === 'number' ? String(value) : quote(value)}, not of type ${parameter.type}`,
     );
   if (number < parameter.min || number > parameter.max)
-    throw refused(
+    throw parameterError(
       name,
       `is ${String(number)}; ${String(parameter.min)} to ${String(parameter.max)} can be there`,
     );
@@ -91,11 +94,11 @@ function textOf(name: string, parameter: Parameter, value: unknown): string {
 }
 
 /** A number, or a text that is one in its only spelling. */
-function numberOf(value: unknown): number | undefined {
+function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-function refused(name: string, what: string): ClerkError {
-  return new ClerkError('START_FAILED', `Parameter ${shown(name)} ${what}`);
+function parameterError(name: string, problem: string): ClerkError {
+  return new ClerkError('START_FAILED', `Parameter ${quote(name)} ${problem}`);
 }

@@ -1,7 +1,7 @@
 /** What a call asks for, as one text that is the same for its repeats and for nothing else. */
 
 /** What goes into it. */
-export interface Asked {
+export interface FingerprintInput {
   readonly method: string;
   /** Path and query, as they were sent. */
   readonly target: string;
@@ -14,6 +14,9 @@ export interface Asked {
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
 /** @see promises C3.6 */
-export function fingerprintOf(digest: Digest, { method, target, contentType, body }: Asked): string {
+export function fingerprintOf(
+  digest: Digest,
+  { method, target, contentType, body }: FingerprintInput,
+): string {
   return digest(['binding-clerk call v1', method, target, contentType, body]);
 }

@@ -1,6 +1,6 @@
 /** What is used of the requests and responses of `node:http`, `node:https` and `node:http2`. */
 import type { Readable } from 'node:stream';
-import type { HeaderValue } from './kept-headers.js';
+import type { HeaderValue } from './stored-headers.js';
 
 /** A request. */
 export interface NodeRequest extends Readable {
@@ -42,7 +42,7 @@ export interface NodeResponse {
 }
 
 /** The client has gone: nobody can be answered any more. */
-export function isGone(request: NodeRequest, response: NodeResponse): boolean {
+export function isClientGone(request: NodeRequest, response: NodeResponse): boolean {
   return (
     response.destroyed === true ||
     (request.destroyed && !request.readableEnded) ||

@@ -1,10 +1,10 @@
 /** A registry that answers what a test tells it to, for answers that no real one gives. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { paths } from '../../../src/wire/paths.js';
+import { paths } from '../../../src/protocol/paths.js';
 
 /** What was asked. */
-export interface Asked {
+export interface FakeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
@@ -12,21 +12,21 @@ export interface Asked {
 }
 
 /** An answer: a value sent as JSON with status 200, or whatever the function makes of the response. */
-export type Answer = object | ((asked: Asked, response: ServerResponse) => void);
+export type FakeResponse = object | ((asked: FakeRequest, response: ServerResponse) => void);
 
 /** A registry with answers by path; what has none is refused as unknown. */
-export async function fakeRegistry(answers: Partial<Record<keyof typeof paths, Answer>>) {
-  const asked: Asked[] = [];
+export async function fakeRegistry(responses: Partial<Record<keyof typeof paths, FakeResponse>>) {
+  const requests: FakeRequest[] = [];
   const byPath = new Map(
-    Object.entries(answers).map(([key, answer]) => [paths[key as keyof typeof paths] as string, answer]),
+    Object.entries(responses).map(([key, answer]) => [paths[key as keyof typeof paths] as string, answer]),
   );
   const server = createServer((request, response) => {
     void read(request).then((question) => {
-      asked.push(question);
+      requests.push(question);
       const answer = byPath.get(question.path);
       if (typeof answer === 'function') answer(question, response);
       else if (answer === undefined)
-        refuse(response, 404, 'NAME_NOT_FOUND', `Nothing is at ${question.path}`);
+        sendFailure(response, 404, 'NAME_NOT_FOUND', `Nothing is at ${question.path}`);
       else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
     });
   });
@@ -34,7 +34,7 @@ export async function fakeRegistry(answers: Partial<Record<keyof typeof paths, A
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
-    asked,
+    asked: requests,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -43,7 +43,7 @@ export async function fakeRegistry(answers: Partial<Record<keyof typeof paths, A
 }
 
 /** Refuses as the reference server does. */
-export function refuse(
+export function sendFailure(
   response: ServerResponse,
   status: number,
   code: string,
@@ -56,7 +56,7 @@ export function refuse(
     .end(JSON.stringify({ error: { code, message, ...more } }));
 }
 
-async function read(request: IncomingMessage): Promise<Asked> {
+async function read(request: IncomingMessage): Promise<FakeRequest> {
   let text = '';
   for await (const chunk of request) text += String(chunk);
   const url = new URL(request.url ?? '/', 'http://registry');

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Dispatcher } from 'undici';
-import { say } from './say.js';
+import { printLine } from './print-line.js';
 
 const symbol = Symbol.for('undici.globalDispatcher.1');
 const current = (): unknown => Reflect.get(globalThis, symbol);
@@ -34,12 +34,12 @@ const classes = (): unknown[] =>
 const classesBefore = classes();
 
 const { createClerk } = await import('binding-clerk');
-say('after-import', current() === before);
+printLine('after-import', current() === before);
 
 const clerk = createClerk({ registry: { '/shop/orders': address } });
 const after = current();
 // Whoever was there stays; where nobody was, Node's own agent comes, as it would with the first fetch.
-say(
+printLine(
   'after-create',
   before === undefined
     ? (after as object | undefined)?.constructor.name === 'Agent' &&
@@ -47,25 +47,25 @@ say(
     : after === before,
 );
 
-say('answer', await clerk.bind('/shop/orders').text('/orders'));
-say(
+printLine('answer', await clerk.bind('/shop/orders').text('/orders'));
+printLine(
   'same-globals',
   fetch === fetchBefore &&
     classes().every((value, i) => value === classesBefore[i]) &&
     Object.getOwnPropertyNames(globalThis).sort().join() === namesBefore,
 );
-say('after-call', current() === after);
+printLine('after-call', current() === after);
 
 const { request, fetch: undiciFetch } = await import('undici');
-say('own-request', await (await request(address)).body.text());
-say('own-undici-fetch', await (await undiciFetch(address)).text());
-say('own-fetch', await (await fetch(address)).text());
+printLine('own-request', await (await request(address)).body.text());
+printLine('own-undici-fetch', await (await undiciFetch(address)).text());
+printLine('own-fetch', await (await fetch(address)).text());
 const passed = await clerk.fetch(address);
-say('passed', await passed.text());
+printLine('passed', await passed.text());
 await clerk.close();
-say('after-close', current() === after);
-say('own-request-after-close', await (await request(address)).body.text());
-say('dispatched', dispatched);
+printLine('after-close', current() === after);
+printLine('own-request-after-close', await (await request(address)).body.text());
+printLine('dispatched', dispatched);
 server.close().closeAllConnections();
 const agent = current() as { close?: () => Promise<void> } | undefined;
 await agent?.close?.();

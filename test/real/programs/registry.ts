@@ -1,6 +1,6 @@
 /** A reference server in a process of its own: keeps its names in a folder, and starts services where it has manifests. */
 import { startServer } from 'binding-clerk/server';
-import { say } from './say.js';
+import { printLine } from './print-line.js';
 
 const [data = '', port = '0', manifests] = process.argv.slice(2);
 const server = await startServer({
@@ -8,4 +8,4 @@ const server = await startServer({
   port: Number(port),
   ...(manifests !== undefined && { manifests }),
 });
-say('at', server.url);
+printLine('at', server.url);

@@ -1,18 +1,18 @@
 /** The OpenAPI document and the server that runs say the same. */
 import { request } from 'undici';
 import { expect, test } from 'vitest';
-import * as replies from '../../../src/server/http/replies.js';
+import * as replies from '../../../src/server/http/response-schemas.js';
 import { routes } from '../../../src/server/http/routes.js';
 import { startServer } from '../../../src/server/index.js';
-import { paths } from '../../../src/wire/paths.js';
+import { paths } from '../../../src/protocol/paths.js';
 
 /** A request for each operation of the document that is answered with 200; in an order in which that is so. */
 const good: readonly (readonly [method: 'get' | 'post', path: string, query: string, body?: unknown])[] = [
   ['get', paths.health, ''],
   ['get', paths.metrics, ''],
   ['get', paths.openapi, ''],
-  ['post', paths.define, '', { name: '/shop/orders', policy: 'random', promiseMs: 0 }],
-  ['post', paths.link, '', { name: '/alias', target: '/shop/orders', promiseMs: 0 }],
+  ['post', paths.define, '', { name: '/shop/orders', policy: 'random', guaranteedMs: 0 }],
+  ['post', paths.link, '', { name: '/alias', target: '/shop/orders', guaranteedMs: 0 }],
   ['post', paths.directory, '', { name: '/dir' }],
   ['post', paths.register, '', { name: '/shop/orders', id: 'a', addresses: ['http://127.0.0.1:3001'] }],
   ['post', paths.renew, '', { renewals: [{ name: '/shop/orders', id: 'a', epoch: 1 }] }],
@@ -20,7 +20,7 @@ const good: readonly (readonly [method: 'get' | 'post', path: string, query: str
     'post',
     paths.report,
     '',
-    { clerk: 'c', opinions: [{ name: '/alias', id: 'a', epoch: 1, verdict: 'unreachable' }] },
+    { clerk: 'c', reports: [{ name: '/alias', id: 'a', epoch: 1, verdict: 'unreachable' }] },
   ],
   ['get', paths.resolve, '?name=/alias'],
   ['get', paths.list, '?glob=/**'],
@@ -28,7 +28,7 @@ const good: readonly (readonly [method: 'get' | 'post', path: string, query: str
   ['get', paths.whois, '?address=http://127.0.0.1:3001'],
   ['get', paths.status, ''],
   ['get', paths.export, ''],
-  ['post', paths.import, '', { kind: 'link', name: '/second', target: '/alias', promiseMs: 0 }],
+  ['post', paths.import, '', { kind: 'link', name: '/second', target: '/alias', guaranteedMs: 0 }],
   ['post', paths.withdraw, '', { name: '/shop/orders', id: 'a', epoch: 1, now: true }],
   ['post', paths.move, '', { from: '/second', to: '/third' }],
   ['post', paths.remove, '', { name: '/third', force: true }],
@@ -85,7 +85,7 @@ test('every operation of the document is there and answers as it says, and there
     if (route !== undefined)
       expect([
         path,
-        (route.reply as typeof replies.editReply).safeParse(JSON.parse(text)).error?.issues,
+        (route.responseSchema as typeof replies.watchEditResponse).safeParse(JSON.parse(text)).error?.issues,
       ]).toEqual([path, undefined]);
   }
   // What the document does not have the server does not do.
@@ -96,7 +96,7 @@ test('every operation of the document is there and answers as it says, and there
         method: method.toUpperCase() as 'PUT',
       });
       expect([method, path, statusCode]).toEqual([method, path, 405]);
-      replies.failureReply.parse(await body.json());
+      replies.errorEnvelope.parse(await body.json());
     }
 });
 

@@ -3,33 +3,33 @@ import { onTestFinished } from 'vitest';
 import { isClerkError } from '../../../src/core/errors.js';
 import { systemHashing } from '../../../src/runtime/hashing.js';
 import { parseManifest, type Manifest } from '../../../src/server/launcher/manifest.js';
-import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/open.js';
+import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/launcher.js';
 import type { Launcher } from '../../../src/server/ports.js';
-import type { LaunchReply } from '../../../src/wire/messages.js';
+import type { LaunchResponse } from '../../../src/protocol/messages.js';
 import { createFakeRuntime } from '../../../src/testing/fake-runtime.js';
-import { FakeNames } from './fake-names.js';
+import { FakeNameService } from './fake-name-service.js';
 import { FakeProcesses, type FakeProcess } from './fake-processes.js';
 
 /** A manifest as the host would have completed it. */
-export function manifestOf(text: string): Manifest {
+export function completeManifest(text: string): Manifest {
   const parsed = parseManifest('orders.yaml', text);
-  return { ...parsed, program: `/real${parsed.exec}`, account: undefined };
+  return { ...parsed, programPath: `/real${parsed.exec}`, runAs: undefined };
 }
 
-export const plainManifest = 'version: 1\nservice: /shop/*\nexec: /bin/orders\nreadyMs: 3000\n';
+export const minimalManifest = 'version: 1\nservice: /shop/*\nexec: /bin/orders\nreadyMs: 3000\n';
 
 export class FakeHost {
   readonly clock = createFakeRuntime({ seed: 11, startAt: 1_000 });
   readonly runtime = Object.assign(this.clock, systemHashing);
-  readonly names = new FakeNames();
+  readonly names = new FakeNameService();
   readonly processes = new FakeProcesses();
-  readonly manifests = new Map<string, Manifest>([['orders', manifestOf(plainManifest)]]);
+  readonly manifests = new Map<string, Manifest>([['orders', completeManifest(minimalManifest)]]);
   readonly lines: string[] = [];
   extra: Partial<LauncherOptions> = {};
 
   constructor() {
     this.names.define('/shop/orders', { manifest: 'orders' });
-    this.works();
+    this.programsRegister();
   }
 
   async open(): Promise<Launcher> {
@@ -41,7 +41,7 @@ export class FakeHost {
       manifests: this.manifests,
       registryUrls: () => ['http://127.0.0.1:4711'],
       logger: { debug: say, info: say, warn: say, error: say },
-      programChange: async () => undefined,
+      programChangeReason: async () => undefined,
       ...this.extra,
     });
     onTestFinished(() => launcher.close());
@@ -49,27 +49,27 @@ export class FakeHost {
   }
 
   /** From now on a program registers so long after its start. */
-  works(afterMs = 200): void {
-    this.processes.behaves = (process) =>
-      this.clock.setTimer(() => this.registers(process), afterMs).setRef(false);
+  programsRegister(afterMs = 200): void {
+    this.processes.onSpawn = (process) =>
+      this.clock.setTimer(() => this.register(process), afterMs).setRef(false);
   }
 
   /** From now on a program ends so long after its start. */
-  crashes(code = 3, afterMs = 50): void {
-    this.processes.behaves = (process) => {
-      process.words = 'warming up\nError: the disk is full\n';
+  programsCrash(code = 3, afterMs = 50): void {
+    this.processes.onSpawn = (process) => {
+      process.logTail = 'warming up\nError: the disk is full\n';
       this.clock.setTimer(() => process.exit(code), afterMs);
     };
   }
 
   /** From now on a program never registers. */
-  hangs(): void {
-    this.processes.behaves = () => {};
+  programsHang(): void {
+    this.processes.onSpawn = () => {};
   }
 
-  registers({ line, isAlive }: FakeProcess): void {
+  register({ handshake, isAlive }: FakeProcess): void {
     if (!isAlive) return;
-    const { name, instance: id, epoch, ticket } = line;
+    const { name, instance: id, epoch, ticket } = handshake;
     try {
       this.names.register({ name, id, epoch, ticket, addresses: ['http://127.0.0.1:3001'] });
     } catch (error) {
@@ -79,7 +79,7 @@ export class FakeHost {
 
   /** How a launch goes: `started`, `found`, or the error. The clock moves on meanwhile, if a time is given. */
   async launch(launcher: Launcher, waitMs?: number, name = '/shop/orders'): Promise<string> {
-    const going = this.begin(launcher, waitMs, name);
+    const going = this.startLaunch(launcher, waitMs, name);
     for (let i = 0; i < 10; i++) await this.clock.advance(0);
     let outcome: string | undefined;
     void going.then((said) => (outcome = said));
@@ -87,13 +87,13 @@ export class FakeHost {
     return outcome ?? 'it never settled';
   }
 
-  begin(launcher: Launcher, waitMs?: number, name = '/shop/orders'): Promise<string> {
-    return said(launcher.launch({ name, ...(waitMs !== undefined && { waitMs }) }, undefined));
+  startLaunch(launcher: Launcher, waitMs?: number, name = '/shop/orders'): Promise<string> {
+    return outcomeOf(launcher.launch({ name, ...(waitMs !== undefined && { waitMs }) }, undefined));
   }
 }
 
 /** A reply or an error in few words. */
-export function said(reply: Promise<LaunchReply>): Promise<string> {
+export function outcomeOf(reply: Promise<LaunchResponse>): Promise<string> {
   return reply.then(
     ({ started }) => (started ? 'started' : 'found'),
     (error: unknown) => (isClerkError(error) ? `${error.code}: ${error.message}` : String(error)),

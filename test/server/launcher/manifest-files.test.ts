@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { reasonOf } from '../../../src/core/errors.js';
-import { accountFault, accountOf } from '../../../src/server/launcher/account.js';
-import { programChange, readManifests } from '../../../src/server/launcher/manifest-files.js';
-import { programFault, trustFault, type FileFacts } from '../../../src/server/launcher/trust.js';
+import { errorMessage } from '../../../src/core/errors.js';
+import { runAsProblem, findUser } from '../../../src/server/launcher/run-as-user.js';
+import { programChangeReason, readManifests } from '../../../src/server/launcher/manifest-files.js';
+import { programProblem, trustProblem, type FileFacts } from '../../../src/server/launcher/file-trust.js';
 
 /** A folder with a program and a manifest for it. */
 function folder(more = ''): { readonly at: string; readonly program: string; readonly manifests: string } {
@@ -27,7 +27,7 @@ async function fault(manifests: string): Promise<string> {
     () => 'nothing',
     (error: unknown) => {
       expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
-      return reasonOf(error);
+      return errorMessage(error);
     },
   );
 }
@@ -96,9 +96,9 @@ test('a link is followed once; one that leads elsewhere later is refused', async
   writeFileSync(join(manifests, 'orders.yaml'), `version: 1\nservice: /shop/orders\nexec: ${link}\n`);
   const manifest = (await readManifests(manifests)).get('orders')!;
   expect(manifest).toMatchObject({ exec: link, program });
-  expect(await programChange(manifest)).toBeUndefined();
+  expect(await programChangeReason(manifest)).toBeUndefined();
   chmodSync(program, 0o777);
-  expect(await programChange(manifest)).toBe(
+  expect(await programChangeReason(manifest)).toBe(
     `${program} can be written by everybody; take that away with chmod go-w`,
   );
   chmodSync(program, 0o755);
@@ -106,11 +106,11 @@ test('a link is followed once; one that leads elsewhere later is refused', async
   writeFileSync(other, '#!/bin/sh\n', { mode: 0o755 });
   unlinkSync(link);
   symlinkSync(other, link);
-  expect(await programChange(manifest)).toMatch(
+  expect(await programChangeReason(manifest)).toMatch(
     /current was .*orders when the server started and is .*other now/,
   );
   unlinkSync(link);
-  expect(await programChange(manifest)).toMatch(/^ENOENT/);
+  expect(await programChangeReason(manifest)).toMatch(/^ENOENT/);
 });
 
 test('only root and the own user are relied on', () => {
@@ -118,31 +118,33 @@ test('only root and the own user are relied on', () => {
     ...{ path: '/p', kind: 'file', owner: 0, mode: 0o100755 },
     ...change,
   });
-  expect(trustFault(facts({}), 1_000)).toBeUndefined();
-  expect(trustFault(facts({ owner: 1_000 }), 1_000)).toBeUndefined();
-  expect(trustFault(facts({ owner: 1_001 }), 1_000)).toMatch(
+  expect(trustProblem(facts({}), 1_000)).toBeUndefined();
+  expect(trustProblem(facts({ owner: 1_000 }), 1_000)).toBeUndefined();
+  expect(trustProblem(facts({ owner: 1_001 }), 1_000)).toMatch(
     /^\/p belongs to user 1001; let it belong to root/,
   );
-  expect(trustFault(facts({ owner: 1_001 }), 0)).toMatch(/belongs to user 1001/);
-  expect(trustFault(facts({ mode: 0o100757 }), 0)).toMatch(/by everybody/);
-  expect(trustFault(facts({ mode: 0o100775 }), 0)).toMatch(/by its group/);
+  expect(trustProblem(facts({ owner: 1_001 }), 0)).toMatch(/belongs to user 1001/);
+  expect(trustProblem(facts({ mode: 0o100757 }), 0)).toMatch(/by everybody/);
+  expect(trustProblem(facts({ mode: 0o100775 }), 0)).toMatch(/by its group/);
   // As /tmp is.
-  expect(trustFault(facts({ kind: 'folder', mode: 0o041777 }), 1_000)).toBeUndefined();
-  expect(trustFault(facts({ kind: 'folder', mode: 0o041777, owner: 7 }), 1_000)).toMatch(/belongs to user 7/);
-  expect(programFault([facts({}), facts({ path: '/', kind: 'folder', mode: 0o40777 })], 0)).toMatch(
+  expect(trustProblem(facts({ kind: 'folder', mode: 0o041777 }), 1_000)).toBeUndefined();
+  expect(trustProblem(facts({ kind: 'folder', mode: 0o041777, owner: 7 }), 1_000)).toMatch(
+    /belongs to user 7/,
+  );
+  expect(programProblem([facts({}), facts({ path: '/', kind: 'folder', mode: 0o40777 })], 0)).toMatch(
     /^\/ can be written by everybody/,
   );
 });
 
 test('a user is found by name or number, and only root becomes another', () => {
   const passwd = 'root:x:0:0:root:/root:/bin/sh\nbroken\norders:x:1001:1002::/:/bin/false\n';
-  expect(accountOf('orders', passwd)).toEqual({ uid: 1_001, gid: 1_002 });
-  expect(accountOf(1_001, passwd)).toEqual({ uid: 1_001, gid: 1_002 });
-  expect(accountOf(7, passwd)).toEqual({ uid: 7, gid: 7 });
-  expect(accountOf('broken', passwd)).toBeUndefined();
-  expect(accountFault('orders', { uid: 1_001, gid: 1_002 }, 0)).toBeUndefined();
-  expect(accountFault('orders', { uid: 1_001, gid: 1_002 }, 1_001)).toBeUndefined();
-  expect(accountFault('orders', { uid: 1_001, gid: 1_002 }, 1_000)).toMatch(
+  expect(findUser('orders', passwd)).toEqual({ uid: 1_001, gid: 1_002 });
+  expect(findUser(1_001, passwd)).toEqual({ uid: 1_001, gid: 1_002 });
+  expect(findUser(7, passwd)).toEqual({ uid: 7, gid: 7 });
+  expect(findUser('broken', passwd)).toBeUndefined();
+  expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 0)).toBeUndefined();
+  expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_001)).toBeUndefined();
+  expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_000)).toMatch(
     /only a server that runs as root/,
   );
 });

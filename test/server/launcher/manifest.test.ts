@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { reasonOf } from '../../../src/core/errors.js';
+import { errorMessage } from '../../../src/core/errors.js';
 import { manifestName, parseManifest } from '../../../src/server/launcher/manifest.js';
 
 const least = ['version: 1', 'service: /shop/orders', 'exec: /usr/bin/orders'];
@@ -11,7 +11,7 @@ function fault(...lines: string[]): string {
     return 'nothing';
   } catch (error) {
     expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
-    return reasonOf(error);
+    return errorMessage(error);
   }
 }
 
@@ -65,7 +65,7 @@ idleStopMs: 60000
   expect(manifest.params.get('ratio')).toEqual({ type: 'number', min: 0, max: Infinity });
   // Whatever is in a pattern, it is for the whole value.
   const title = manifest.params.get('title');
-  const fits = title?.type === 'string' && title.fits instanceof RegExp ? title.fits : /never/;
+  const fits = title?.type === 'string' && title.allowed instanceof RegExp ? title.allowed : /never/;
   expect(['abc', 'b', 'abc1', 'xb ', 'ab\n'].map((text) => fits.test(text))).toEqual([
     ...[true, true, false, false, false],
   ]);

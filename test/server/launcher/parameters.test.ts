@@ -1,16 +1,20 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { reasonOf } from '../../../src/core/errors.js';
-import { filled, type Parameter } from '../../../src/server/launcher/parameters.js';
+import { errorMessage } from '../../../src/core/errors.js';
+import { fillTemplates, type ManifestParameter } from '../../../src/server/launcher/parameters.js';
 
-const text: Parameter = { type: 'string', fits: undefined };
+const text: ManifestParameter = { type: 'string', allowed: undefined };
 
-function outcome(parameter: Parameter, value: unknown, template = '--x=${p}'): readonly string[] | string {
+function outcome(
+  parameter: ManifestParameter,
+  value: unknown,
+  template = '--x=${p}',
+): readonly string[] | string {
   try {
-    return filled([template], new Map([['p', parameter]]), { p: value as string });
+    return fillTemplates([template], new Map([['p', parameter]]), { p: value as string });
   } catch (error) {
     expect(error).toMatchObject({ code: 'START_FAILED' });
-    return reasonOf(error);
+    return errorMessage(error);
   }
 }
 
@@ -37,7 +41,8 @@ test.each([
   ['--x=${p}${p}', '-v', /^Parameter 'p' begins with '-'/],
   ['${p}', 'v-', ['v-']],
 ] as const)('in %s the value %j gives %j', (template, value, expected) => {
-  const parameter: Parameter = typeof value === 'number' ? { type: 'integer', min: -9, max: 9 } : text;
+  const parameter: ManifestParameter =
+    typeof value === 'number' ? { type: 'integer', min: -9, max: 9 } : text;
   const said = outcome(parameter, value, template);
   if (expected instanceof RegExp) expect(said).toMatch(expected);
   else expect(said).toEqual(expected);
@@ -60,15 +65,15 @@ test.each([
   ],
   [{ type: 'number', min: 0, max: 1 }, 0.25, ['--x=0.25']],
   [{ type: 'number', min: 0, max: 1 }, NaN, "Parameter 'p' is NaN, not of type number"],
-  [{ type: 'string', fits: /^(?:[a-z]+)$/u }, 'abc', ['--x=abc']],
+  [{ type: 'string', allowed: /^(?:[a-z]+)$/u }, 'abc', ['--x=abc']],
   [
-    { type: 'string', fits: /^(?:[a-z]+)$/u },
+    { type: 'string', allowed: /^(?:[a-z]+)$/u },
     'abc;',
     "Parameter 'p' is 'abc;', which the manifest does not allow",
   ],
-  [{ type: 'string', fits: new Set(['a', 'b']) }, 'b', ['--x=b']],
+  [{ type: 'string', allowed: new Set(['a', 'b']) }, 'b', ['--x=b']],
   [
-    { type: 'string', fits: new Set(['a', 'b']) },
+    { type: 'string', allowed: new Set(['a', 'b']) },
     'c',
     "Parameter 'p' is 'c', which the manifest does not allow",
   ],
@@ -82,11 +87,13 @@ test.each([
 
 test('every parameter has one value, and there is no other', () => {
   const parameters = new Map([['p', text]]);
-  expect(() => filled([], parameters, {})).toThrow(
+  expect(() => fillTemplates([], parameters, {})).toThrow(
     "Parameter 'p' has no value; give it with the launch rule",
   );
-  expect(() => filled([], parameters, { p: 'a', q: 'b' })).toThrow(
+  expect(() => fillTemplates([], parameters, { p: 'a', q: 'b' })).toThrow(
     "Parameter 'q' is not known to the manifest",
   );
-  expect(() => filled([], new Map([['toString', text]]), {})).toThrow("Parameter 'toString' has no value");
+  expect(() => fillTemplates([], new Map([['toString', text]]), {})).toThrow(
+    "Parameter 'toString' has no value",
+  );
 });

@@ -7,16 +7,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { systemHashing } from '../../../src/runtime/hashing.js';
-import { systemProcesses } from '../../../src/runtime/processes.js';
-import { systemClock } from '../../../src/runtime/system.js';
+import { systemProcesses } from '../../../src/runtime/system-processes.js';
+import { systemClock } from '../../../src/runtime/system-clock.js';
 import { readManifests } from '../../../src/server/launcher/manifest-files.js';
-import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/open.js';
-import type { LauncherNames } from '../../../src/server/launcher/site.js';
+import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/launcher.js';
+import type { LauncherNameService } from '../../../src/server/launcher/launcher-context.js';
 import type { Launcher } from '../../../src/server/ports.js';
-import type { LaunchLine, RegisterRequest } from '../../../src/wire/messages.js';
+import type { LaunchHandshake, RegisterRequest } from '../../../src/protocol/messages.js';
 
 /** What a program told of itself. */
-export interface Told {
+export interface ProgramReport {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -33,16 +33,16 @@ const service = fileURLToPath(new URL('programs/service.mjs', import.meta.url));
 export class RealHost {
   readonly folder = mkdtempSync(join(tmpdir(), 'clerk-launcher-'));
   readonly runtime = { ...systemClock, ...systemHashing };
-  readonly #names: LauncherNames;
+  readonly #names: LauncherNameService;
   readonly #register: (request: RegisterRequest) => unknown;
   #url = '';
 
   /** @param register - what a registration does; throwing refuses it */
-  constructor(names: LauncherNames, register: (request: RegisterRequest) => unknown) {
+  constructor(names: LauncherNameService, register: (request: RegisterRequest) => unknown) {
     this.#names = names;
     this.#register = register;
     onTestFinished(async () => {
-      for (const { pid, children } of this.told()) for (const each of [pid, ...children]) endNow(each);
+      for (const { pid, children } of this.reports()) for (const each of [pid, ...children]) endNow(each);
       rmSync(this.folder, { recursive: true, force: true });
     });
   }
@@ -50,32 +50,32 @@ export class RealHost {
   /** Writes the manifest `orders`: the service program, with these options behind its report. */
   manifest(options: readonly string[], more: readonly string[] = []): void {
     // The tool `env` belongs to root wherever Node itself is kept.
-    const args = [process.execPath, service, this.report, ...options];
+    const args = [process.execPath, service, this.reportFile, ...options];
     const lines = ['version: 1', 'service: /shop/*', 'exec: /usr/bin/env', `args: ${JSON.stringify(args)}`];
     writeFileSync(join(this.folder, 'orders.yaml'), [...lines, ...more].join('\n'), { mode: 0o600 });
   }
 
-  get report(): string {
+  get reportFile(): string {
     return join(this.folder, 'report');
   }
 
-  told(): readonly Told[] {
+  reports(): readonly ProgramReport[] {
     try {
-      const lines = readFileSync(this.report, 'utf8').trim().split('\n');
-      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Told);
+      const lines = readFileSync(this.reportFile, 'utf8').trim().split('\n');
+      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as ProgramReport);
     } catch {
       return [];
     }
   }
 
   /** The line that the latest program was told. */
-  line(): LaunchLine {
-    return JSON.parse(this.told().at(-1)?.input ?? '') as LaunchLine;
+  handshake(): LaunchHandshake {
+    return JSON.parse(this.reports().at(-1)?.input ?? '') as LaunchHandshake;
   }
 
   async open(extra: Partial<LauncherOptions> = {}): Promise<Launcher> {
     if (this.#url === '') await this.#listen();
-    writeFileSync(this.report, '', { flag: 'a' });
+    writeFileSync(this.reportFile, '', { flag: 'a' });
     const quiet = (): void => {};
     const launcher = await openLauncher({
       names: this.#names,
@@ -111,7 +111,7 @@ export class RealHost {
 }
 
 /** Whether a process lives; one that has ended and was not collected does not. */
-export function lives(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   return systemProcesses.identityOf(pid) !== undefined;
 }
 

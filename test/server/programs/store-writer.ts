@@ -1,7 +1,7 @@
 /** Writes pairs into the folder given, and says each number once it is durable, until it is killed. */
-import { diskStore } from '../../../src/server/store/disk.js';
+import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
 
-const store = diskStore(process.argv[2] as string);
+const store = leveldbStore(process.argv[2] as string);
 const records = await store.load();
 for (let i = Number(records.get('left') ?? 0) + 1; ; i++) {
   await store.write([

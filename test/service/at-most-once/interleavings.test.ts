@@ -4,9 +4,15 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { memoryCalls, type CallStore, type FoundCall } from 'binding-clerk/service';
+import { memoryCalls, type IdempotencyStore, type CallLookup } from 'binding-clerk/service';
 import { createFakeRuntime } from 'binding-clerk/testing';
-import { idOf, onceWorld, told, type Told, type World } from './world.js';
+import {
+  callId,
+  guardedService,
+  parseResponse,
+  type ParsedResponse,
+  type GuardedService,
+} from './guarded-service.js';
 
 const hour = 3_600_000;
 
@@ -58,7 +64,7 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const runtime = createFakeRuntime({ seed: 1 });
-      const ids = [0, 1, 2, 3].map((number) => idOf(runtime.wallNow() + 1, number));
+      const ids = [0, 1, 2, 3].map((number) => callId(runtime.wallNow() + 1, number));
       await runtime.advance(1);
       /** What each id ran with, and how it ended. */
       const executions = new Map<string, { body: string; answer: string | undefined }[]>();
@@ -68,7 +74,7 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
       let life = 0;
       let pending: ((fails?: 'before' | 'after') => void)[] = [];
 
-      const begin = (memory: CallStore): World => {
+      const begin = (memory: IdempotencyStore): GuardedService => {
         const mine = ++life;
         // Every question to the store waits until it is let go; one of a life that is over never happens.
         const slow = <T>(go: () => Promise<T>): Promise<T> =>
@@ -80,15 +86,21 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
               else go().then(fails === 'after' ? failed : resolve, reject);
             });
           });
-        const store: CallStore = {
-          outlives: kind === 'durable',
-          begin: (call) => slow<FoundCall>(() => memory.begin(call)),
+        const store: IdempotencyStore = {
+          isDurable: kind === 'durable',
+          begin: (call) => slow<CallLookup>(() => memory.begin(call)),
           end: (id, how) => slow(() => memory.end(id, how)),
           withdraw: (id) => slow(() => memory.withdraw(id)),
-          forget: (bornBefore) => slow(() => memory.forget(bornBefore)),
+          expire: (bornBefore) => slow(() => memory.expire(bornBefore)),
         };
-        const world = onceWorld({ runtime, store, windowMs: hour, life: `life-${mine}`, maxAnswerBytes: 50 });
-        world.guard.instances.add('orders-1', mine);
+        const world = guardedService({
+          runtime,
+          store,
+          windowMs: hour,
+          incarnation: `life-${mine}`,
+          maxResponseBytes: 50,
+        });
+        world.guard.instanceEpochs.add('orders-1', mine);
         world.handler = (request) => {
           const id = request.headers.get('clerk-call-id') as string;
           return new Promise((resolve, reject) => {
@@ -108,16 +120,17 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
         return world;
       };
 
-      const check = (id: string, body: string, answer: Told): void => {
+      const check = (id: string, body: string, answer: ParsedResponse): void => {
         const all = executions.get(id) ?? [];
         const say = (what: string): void =>
-          void wrong.push(`${what}: ${answer.status} ${answer.once} for ${id}`);
-        if (answer.once === 'replayed' && answer.body !== all[0]?.answer)
+          void wrong.push(`${what}: ${answer.status} ${answer.idempotency} for ${id}`);
+        if (answer.idempotency === 'replayed' && answer.body !== all[0]?.answer)
           say('replayed what was not answered');
         if (answer.status === 200 && all[0]?.body !== body) say('answered another call');
-        if (answer.once === 'mismatch' && body === 'one' && all.length > 0 && all[0]?.body === 'one')
+        if (answer.idempotency === 'mismatch' && body === 'one' && all.length > 0 && all[0]?.body === 'one')
           say('no mismatch');
-        if (answer.once === 'running' && answer.notExecuted === '1') say('both running and not executed');
+        if (answer.idempotency === 'running' && answer.notExecuted === '1')
+          say('both running and not executed');
         if (answer.status === 503 && answer.notExecuted !== '1') say('a refusal without its word');
       };
 
@@ -130,10 +143,10 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
           const id = ids[next.id] as string;
           if (!meant.has(id)) meant.set(id, life);
           const mine = life;
-          const asked = world.raw({ id, body: next.body, instance: `orders-1 ${meant.get(id)}` });
+          const asked = world.callRaw({ id, body: next.body, instance: `orders-1 ${meant.get(id)}` });
           answers.push(
             asked
-              .then(told)
+              .then(parseResponse)
               .then((answer) => {
                 if (mine === life) check(id, next.body, answer);
               })
@@ -146,7 +159,7 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
           const [one] = pending.splice(next.op % Math.max(1, pending.length), 1);
           one?.(next.fails);
         } else if (next.kind === 'wait') await runtime.advance(next.ms);
-        else if (next.kind === 'jump') runtime.jumpWall(next.ms);
+        else if (next.kind === 'jump') runtime.shiftWallClock(next.ms);
         else {
           pending = [];
           if (kind === 'process') memory = memoryCalls();
@@ -162,13 +175,13 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
       // Nothing runs any more, so nobody is told to wait for it, whatever could not be written.
       for (const id of ids) {
         const body = executions.get(id)?.[0]?.body ?? 'one';
-        const asked = world.ask({ id, body, instance: `orders-1 ${meant.get(id) ?? life}` });
+        const asked = world.call({ id, body, instance: `orders-1 ${meant.get(id) ?? life}` });
         for (let i = 0; i < 5; i++) {
           await runtime.advance(0);
           for (const one of pending.splice(0)) one();
           for (const one of running.splice(0)) one.end('answer');
         }
-        if ((await asked).once === 'running') wrong.push(`${id} is said to be running`);
+        if ((await asked).idempotency === 'running') wrong.push(`${id} is said to be running`);
       }
       for (const [id, all] of executions) if (all.length > 1) wrong.push(`${id} ran ${all.length} times`);
       expect(wrong).toEqual([]);

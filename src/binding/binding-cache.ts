@@ -1,0 +1,100 @@
+/**
+ * All bindings of one clerk and what they stand on: bindings of one name share a target. A target that a program's
+ * binding holds is never let go; the others are forgotten least recently used first, and then closed.
+ */
+import type { ResolvedService } from '../core/resolution-result.js';
+import { Binding } from './binding.js';
+import { toBindConfig } from './bind-config.js';
+import { defaults } from '../client/config.js';
+import type { BindOptions } from '../client/options.js';
+import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
+import type { ClerkContext } from '../client/clerk-context.js';
+import { ServiceCallContext } from './service-call-context.js';
+import { ServiceState } from './service-state.js';
+
+/** See the file's header. */
+export class BindingCache {
+  readonly #clerk: ClerkContext;
+  readonly #services: LruMap<ServiceState>;
+  /** Targets that the cache has let go and a binding still holds. */
+  readonly #evictedButBound = new Map<string, ServiceState>();
+  /** Bindings made for hosts and longer paths, by name. */
+  readonly #implicitBindings: LruMap<Binding>;
+  readonly #collectedBindings = new FinalizationRegistry<ServiceState>((target) =>
+    this.#onBindingCollected(target),
+  );
+
+  constructor(clerk: ClerkContext) {
+    this.#clerk = clerk;
+    this.#services = createLruMap<ServiceState>(defaults.maxNames, (target) => this.#onEvicted(target));
+    this.#implicitBindings = createLruMap<Binding>(defaults.maxNames, () => undefined);
+  }
+
+  /** A new binding. @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`, `CLOSED` */
+  bind(name: string, options: BindOptions): Binding {
+    this.#clerk.callTracker.assertOpen();
+    const config = toBindConfig(name, options, this.#clerk.config.root);
+    const service = this.#serviceFor(config.name);
+    const binding = new Binding(new ServiceCallContext(service, config), config);
+    service.bindingCount++;
+    this.#collectedBindings.register(binding, service);
+    return binding;
+  }
+
+  /** The binding that nobody has made: of a host, or of the beginning of a path. */
+  forName(name: string): Binding {
+    let binding = this.#implicitBindings.get(name);
+    if (binding === undefined) {
+      binding = this.bind(name, {});
+      this.#implicitBindings.set(name, binding);
+    }
+    return binding;
+  }
+
+  /** Whether a program holds a binding of that name. */
+  isBound(name: string): boolean {
+    return (this.#find(name)?.bindingCount ?? 0) > 0;
+  }
+
+  /** Gives an answer to whoever holds its name. */
+  update(resolution: ResolvedService): void {
+    this.#find(resolution.name)?.applyResolution(resolution);
+  }
+
+  /** Finishes what is in flight and forgets the rest. */
+  async close(): Promise<void> {
+    await Promise.all(this.#allServices().map((target) => target.close()));
+  }
+
+  /** Cuts everything. */
+  async destroy(error: Error): Promise<void> {
+    await Promise.all(this.#allServices().map((target) => target.destroy(error)));
+  }
+
+  #serviceFor(name: string): ServiceState {
+    let service = this.#find(name);
+    if (service === undefined) {
+      service = new ServiceState(name, this.#clerk);
+      this.#services.set(name, service);
+    }
+    return service;
+  }
+
+  #find(name: string): ServiceState | undefined {
+    return this.#services.get(name) ?? this.#evictedButBound.get(name);
+  }
+
+  #allServices(): ServiceState[] {
+    return [...new Set([...this.#services.values(), ...this.#evictedButBound.values()])];
+  }
+
+  #onEvicted(service: ServiceState): void {
+    if (service.bindingCount > 0) this.#evictedButBound.set(service.name, service);
+    else void service.close();
+  }
+
+  #onBindingCollected(service: ServiceState): void {
+    service.bindingCount--;
+    if (service.bindingCount === 0 && this.#evictedButBound.delete(service.name)) void service.close();
+  }
+}

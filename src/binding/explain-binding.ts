@@ -1,0 +1,80 @@
+/** Reads why a call would go where it would go off a site. */
+import type { ResolvedService } from '../core/resolution-result.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { BindConfig } from './bind-config.js';
+import type { ExcludedEndpoint, Explanation } from './explanation.js';
+import { formatExplanation } from './format-explanation.js';
+import type { ServiceCallContext } from './service-call-context.js';
+
+/** Reads everything, changes nothing. */
+export function explainBinding(context: ServiceCallContext, config: BindConfig): Explanation {
+  const { service } = context;
+  const now = context.clock.now();
+  const { matching, eligible, outsideSubset } = context.candidates();
+  const [matchingSet, eligibleSet] = [new Set(matching), new Set(eligible)];
+  const resolution: ResolvedService | undefined = service.resolution;
+  const leftOut: ExcludedEndpoint[] = [...service.excluded];
+  for (const member of service.table.members) {
+    if (eligibleSet.has(member)) continue;
+    const reason = outsideSubset.has(member)
+      ? `left to other clerks: this one uses ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)}`
+      : exclusionReason(member, matchingSet.has(member), config);
+    const policyNote = context.describe(member);
+    leftOut.push({
+      endpoint: member.endpoint,
+      reason: policyNote === undefined ? reason : `${policyNote}, ${reason}`,
+    });
+  }
+  const explanation: Explanation = {
+    name: config.name,
+    canonical: resolution?.canonical,
+    policy: context.policyName,
+    candidates: eligible.map((candidate) => ({
+      endpoint: candidate.endpoint,
+      status: candidate.status,
+      pending: candidate.pending,
+      latencyMs: candidate.latencyMs,
+      utilization: candidate.loadReport?.utilization,
+      score: candidate.load(now),
+      policyNote: context.describe(candidate),
+    })),
+    leftOut,
+    revision: resolution?.revision,
+    path: resolution?.path ?? [],
+    ageMs: resolution === undefined ? undefined : now - resolution.requestedAt,
+    guaranteedMs: resolution?.ttlMs,
+    stale: resolution?.stale ?? false,
+    retriesLeft: context.budget.available(now),
+    timeoutMs: config.hasOwnTimeout ? config.timeoutMs : (resolution?.timeoutMs ?? config.timeoutMs),
+    attemptTimeoutMs: context.timeouts.forMethod('GET').timeoutAt(now),
+  };
+  const text = (): string => formatExplanation(explanation);
+  // Hidden, so that it is all data to whoever copies, compares or serialises it.
+  return Object.defineProperties(explanation, {
+    toString: { value: text },
+    [Symbol.for('nodejs.util.inspect.custom')]: { value: text },
+  });
+}
+
+function exclusionReason(
+  member: {
+    readonly endpoint: Endpoint;
+    readonly status: string;
+    readonly consecutiveFailures: number;
+    readonly ejectionReason: string;
+  },
+  matches: boolean,
+  config: BindConfig,
+): string {
+  if (!matches)
+    return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
+  if (member.status === 'closed') {
+    const { consecutiveFailures: failures } = member;
+    const failureCount = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
+    return `set aside after ${failureCount} (${member.ejectionReason}); probed until it gives a sign of life`;
+  }
+  const { state } = member.endpoint;
+  const note =
+    state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect, says the registry to all clerks' : state;
+  return `${note}: used only if there is nothing else`;
+}

@@ -1,0 +1,78 @@
+/** An explanation as a person reads it: one line of what holds for all, one for each endpoint. */
+import type { ExplainedCandidate, Explanation } from './explanation.js';
+
+/** Longer lists are cut off here: nobody reads a hundred lines at a glance. */
+const maxRows = 20;
+
+/** The text; no line break at its end. */
+export function formatExplanation(explanation: Explanation): string {
+  const { candidates, leftOut } = explanation;
+  const rows = [
+    ...candidates.slice(0, maxRows).map(candidateRow),
+    ...leftOut.slice(0, maxRows).map(({ endpoint, reason }) => [endpoint.id, endpoint.address, reason]),
+  ];
+  const more = [
+    ...(candidates.length > maxRows ? [`${candidates.length - maxRows} more candidates`] : []),
+    ...(leftOut.length > maxRows ? [`${leftOut.length - maxRows} more that are left out`] : []),
+  ];
+  const lines = rows.length === 0 ? ['  nobody is known'] : alignColumns(rows);
+  return [summaryLine(explanation), ...lines, ...(more.length > 0 ? [`  and ${more.join(', ')}`] : [])].join(
+    '\n',
+  );
+}
+
+function summaryLine(explanation: Explanation): string {
+  const { name, canonical, policy, ageMs, guaranteedMs, stale, timeoutMs, attemptTimeoutMs, retriesLeft } =
+    explanation;
+  const isLink = canonical !== undefined && canonical !== name;
+  return [
+    `${isLink ? `${name} → ${canonical}` : name} by ${policy}`,
+    ageMs === undefined
+      ? 'not looked up yet'
+      : `looked up ${formatMs(ageMs)} ago${stale ? ' and out of date' : ''}`,
+    ...(guaranteedMs === undefined ? [] : [`good for ${formatMs(guaranteedMs)}`]),
+    `a call has ${formatMs(timeoutMs)}`,
+    `goes elsewhere after ${formatMs(attemptTimeoutMs)}`,
+    `${retriesLeft} repeat${retriesLeft === 1 ? '' : 's'} left`,
+  ].join(', ');
+}
+
+function candidateRow({
+  endpoint,
+  status,
+  pending,
+  latencyMs,
+  utilization,
+  score,
+  policyNote,
+}: ExplainedCandidate): string[] {
+  return [
+    endpoint.id,
+    endpoint.address,
+    [
+      ...(policyNote === undefined ? [] : [policyNote]),
+      status,
+      `${pending} pending`,
+      latencyMs === 0 ? 'latency unknown' : formatMs(latencyMs),
+      ...(utilization === undefined ? [] : [`${Math.round(utilization * 100)} % busy`]),
+      `score ${round(score)}`,
+    ].join(', '),
+  ];
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  const [ids, addresses] = [width(0), width(1)];
+  return rows.map(
+    ([id = '', address = '', what = '']) => `  ${id.padEnd(ids)}  ${address.padEnd(addresses)}  ${what}`,
+  );
+}
+
+function formatMs(ms: number): string {
+  return ms === Infinity ? 'ever' : `${round(ms)} ms`;
+}
+
+/** One digit behind the point where that says something. */
+function round(value: number): string {
+  return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+}

@@ -1,0 +1,221 @@
+/**
+ * One service as one binding calls it: the shared target, seen through the binding's version, policy and factory.
+ */
+import type { ConnectedCandidate } from '../core/candidate.js';
+import type { Clock } from '../core/clock.js';
+import type { EventSink } from '../core/events.js';
+import type { Factory } from '../core/factory.js';
+import type { Health } from '../core/health.js';
+import type { RetryLoop } from '../core/retry-loop.js';
+import { Balancer, type CandidateSet } from './balancer.js';
+import type { BindConfig } from './bind-config.js';
+import { HedgingPolicy } from '../invoke/hedging-policy.js';
+import type { RetryBudget } from '../invoke/retry-budget.js';
+import type { AttemptTimeouts } from '../invoke/attempt-timeout.js';
+import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import { idempotencyScopeOf } from '../invoke/at-most-once.js';
+import { maxDialWaitMs } from '../invoke/retry-state.js';
+import type { TimerWheel } from '../invoke/timer-wheel.js';
+import {
+  policyChoseNoneError,
+  noMatchError,
+  noEndpointError,
+  allBackingOffError,
+} from './no-endpoint-errors.js';
+import type { ServiceState } from './service-state.js';
+
+/** See the file's header. */
+export class ServiceCallContext implements CallContext {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly health: Health;
+  readonly budget: RetryBudget;
+  readonly timeouts: AttemptTimeouts;
+  readonly reporter: EventSink;
+  readonly retry: RetryLoop;
+  readonly connections: number;
+  readonly maxPending: number;
+  pendingCalls = 0;
+  readonly #config: BindConfig;
+  readonly #balancer: Balancer;
+  readonly #hedging: HedgingPolicy | undefined;
+  #policyHedging: HedgingPolicy | undefined;
+
+  /** @throws a `ClerkError` `CONFIG_INVALID` when what the program asks for cannot work */
+  constructor(
+    readonly service: ServiceState,
+    config: BindConfig,
+  ) {
+    const { clerk } = service;
+    this.name = service.name;
+    this.clock = clerk.clock;
+    this.wheel = clerk.timerWheel;
+    this.health = service.table;
+    this.budget = service.budget;
+    this.timeouts = service.attemptTimeouts;
+    this.reporter = clerk.reporter;
+    this.retry = clerk.retry;
+    this.connections = clerk.config.connections;
+    this.maxPending = clerk.config.maxPending;
+    this.#config = config;
+    this.#balancer = new Balancer(service, config);
+    this.#hedging = config.hedge && new HedgingPolicy(config.hedge, service.budget);
+  }
+
+  get hedging(): HedgingPolicy | undefined {
+    return this.#balancer.hedges
+      ? (this.#policyHedging ??= new HedgingPolicy({ afterMs: 0, budgetRatio: 1 }, this.budget))
+      : this.#hedging;
+  }
+
+  get policyName(): string {
+    return this.#balancer.policyName;
+  }
+
+  /** What the policy has to say of a candidate, in words. */
+  describe(candidate: ConnectedCandidate): string | undefined {
+    return this.#balancer.describe(candidate);
+  }
+
+  get serviceTimeoutMs(): number | undefined {
+    return this.service.resolution?.timeoutMs;
+  }
+
+  get canStart(): boolean {
+    return this.#factory !== undefined;
+  }
+
+  /** The program's own, else the registry, if that says that it can start the service. */
+  get #factory(): Factory | undefined {
+    return this.#config.factory ?? this.service.registryFactory;
+  }
+
+  pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined {
+    const { service } = this;
+    return service.isFresh(now) ? this.pick(now, constraints) : undefined;
+  }
+
+  pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined {
+    const { service } = this;
+    service.table.callStarted();
+    const candidates = this.#balancer.candidates(constraints.tlsOnly);
+    const { eligible } = candidates;
+    const chosen = this.#balancer.pick(candidates.pick, now, constraints.affinity);
+    if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
+    // It refuses and its next dial is paced; somebody else may be free.
+    const available = eligible.find((candidate) => service.table.canDial(candidate, now));
+    if (chosen === undefined && available !== undefined) throw policyChoseNoneError(this.name, eligible);
+    return available;
+  }
+
+  pickAlternative(
+    now: number,
+    constraints: PickConstraints,
+    tried: ReadonlySet<string>,
+  ): ConnectedCandidate | undefined {
+    const { matching, eligible } = this.#balancer.candidates(constraints.tlsOnly);
+    const isUntried = (candidate: ConnectedCandidate): boolean =>
+      !tried.has(candidate.endpoint.id) && isInScope(candidate, constraints);
+    const untried = matching.filter(isUntried);
+    const open = untried.filter((candidate) => candidate.status === 'open');
+    for (const tier of [eligible.filter(isUntried), open, untried]) {
+      const ready = tier.filter((candidate) => this.health.canDial(candidate, now));
+      if (ready.length > 0) {
+        const pick = this.#balancer.pickerAmong(matching, ready, constraints.tlsOnly);
+        return this.#balancer.pick(pick, now, constraints.affinity) ?? ready[0];
+      }
+    }
+    // All of them refuse and rest: the one that is up first.
+    return untried.reduce<ConnectedCandidate | undefined>(
+      (best, candidate) =>
+        best === undefined || this.health.nextDialAt(candidate) < this.health.nextDialAt(best)
+          ? candidate
+          : best,
+      undefined,
+    );
+  }
+
+  hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean {
+    return this.#balancer
+      .candidates(constraints.tlsOnly)
+      .matching.some(
+        (candidate) =>
+          candidate.status === 'open' &&
+          !tried.has(candidate.endpoint.id) &&
+          isInScope(candidate, constraints),
+      );
+  }
+
+  async prepare(constraints: PickConstraints, onResolved: () => void): Promise<void> {
+    const { eligible } = await this.resolve(constraints, onResolved);
+    const { service, name } = this;
+    const now = this.clock.now();
+    if (eligible.some((candidate) => this.health.canDial(candidate, now))) return;
+    // Everybody refuses and rests: worth waiting for only if that ends soon.
+    const nextDialInMs = Math.min(...eligible.map((candidate) => this.health.nextDialAt(candidate))) - now;
+    const factory = this.#factory;
+    if (nextDialInMs <= maxDialWaitMs) await this.wheel.sleep(Math.max(nextDialInMs, 1));
+    else if (factory) await service.restartService(factory, now);
+    else throw allBackingOffError(name, nextDialInMs);
+    // What is known may have run out meanwhile.
+    if (!service.isFresh(this.clock.now())) await service.resolve();
+  }
+
+  /**
+   * Looks up, and starts, if that must come first.
+   *
+   * @param onResolved - called when the service's record is known
+   * @returns those who fit, at least one
+   * @throws a `ClerkError` when there is nobody
+   */
+  async resolve(constraints: PickConstraints, onResolved: () => void): Promise<CandidateSet> {
+    const { service } = this;
+    if (service.isFresh(this.clock.now())) {
+      onResolved();
+    } else {
+      const resolution = await service.resolve();
+      onResolved();
+      if (service.table.members.length === 0) {
+        const factory = this.#factory;
+        if (factory === undefined) throw noEndpointError(service, resolution);
+        await service.startService(factory);
+      }
+    }
+    const candidates = this.#balancer.candidates(constraints.tlsOnly);
+    if (candidates.matching.length > 0) return candidates;
+    const mismatch = this.candidates().matching.length === 0;
+    throw noMatchError(service, mismatch ? this.#config.version : undefined, constraints);
+  }
+
+  isFresh(now: number): boolean {
+    return this.service.isFresh(now);
+  }
+
+  refreshResolution(suspects: ReadonlySet<string>): Promise<void> {
+    return this.service.refresh(suspects);
+  }
+
+  async startService(triedAt: number): Promise<void> {
+    const factory = this.#factory;
+    if (factory) await this.service.restartService(factory, triedAt);
+  }
+
+  startCall(): void {
+    this.service.clerk.callTracker.start();
+  }
+
+  finishCall(): void {
+    this.service.clerk.callTracker.finish();
+  }
+
+  /** All that fit the version, for `gather` and `explain`; those to choose from among them. */
+  candidates(): CandidateSet {
+    return this.#balancer.candidates(false);
+  }
+}
+
+/** Whether the call is remembered there, if that matters. */
+function isInScope({ endpoint }: ConnectedCandidate, { idempotencyScope }: PickConstraints): boolean {
+  return idempotencyScope === undefined || idempotencyScopeOf(endpoint) === idempotencyScope;
+}

@@ -1,0 +1,330 @@
+/**
+ * One name as one clerk knows it: the last answer, the endpoints and their health, what calls have taken, the retry
+ * budget, and who is starting it. All bindings of the name share it.
+ */
+import { isFresh, type ResolvedService } from '../core/resolution-result.js';
+import { isLocal, parseAddress } from '../core/address.js';
+import type { EndpointChannels } from '../core/candidate.js';
+import type { Endpoint } from '../core/endpoint.js';
+import { isClerkError, errorMessage } from '../core/errors.js';
+import type { Factory } from '../core/factory.js';
+import { hostnameOf } from '../core/hostname.js';
+import type { EndpointReport, Snapshot } from '../core/registry.js';
+import type { Channel } from '../core/transport.js';
+import { defaults } from '../client/config.js';
+import { registryFactory } from '../factory/registry-factory.js';
+import { ServiceStarter } from '../factory/service-starter.js';
+import { EndpointTable } from '../health/endpoint-table.js';
+import { retryBudget } from '../invoke/retry-budget.js';
+import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
+import { parseResolution } from '../resolve/parse-resolution.js';
+import type { ClerkContext } from '../client/clerk-context.js';
+import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
+import { reachableAddresses } from './reachable-addresses.js';
+import type { HealthSource } from '../health/health-reporter.js';
+
+/** While the registry is in trouble, a name in use is asked for this often, in ms. */
+const staleRefreshMs = 750;
+
+/** See the file's header. */
+export class ServiceState implements HealthSource {
+  readonly table: EndpointTable;
+  readonly attemptTimeouts = new AttemptTimeouts();
+  readonly budget = retryBudget(defaults.retryRatio, defaults.retryReserve);
+  /** Called after endpoints or their health have changed. */
+  readonly changeListeners = new Set<() => void>();
+  /** Bindings that programs hold. */
+  bindingCount = 0;
+  /** Endpoints that cannot be used from here, and why. */
+  excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
+  #resolution: ResolvedService | undefined;
+  #refreshAt = 0;
+  #startedEndpoints: readonly Endpoint[] = [];
+  #lastStartResult: readonly Endpoint[] | undefined;
+  #startedAt = 0;
+  /** They advertise, so the registry knows of their end too. */
+  #startedByRegistry = false;
+  #startCount = 0;
+  #startVerified = false;
+  #unwatch: (() => void) | undefined;
+  #isWatching = false;
+  #isClosed = false;
+  readonly #starter: ServiceStarter;
+  readonly #registryFactory: Factory | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly clerk: ClerkContext,
+  ) {
+    const { clock, reporter } = clerk;
+    this.#registryFactory = registryFactory(clerk.registry);
+    this.#starter = new ServiceStarter(name, clock, reporter, clerk.closeSignal, () => this.#reserveStart());
+    this.table = new EndpointTable({
+      name,
+      clock,
+      reporter,
+      openChannels: (endpoint) => this.#openChannels(endpoint),
+      probeTimeoutMs: () => this.attemptTimeouts.maxMs,
+      onSuspect: (endpoint) => this.#onSuspect(endpoint),
+      onChange: () => {
+        clerk.healthReporter.onHealthChanged(this);
+        for (const watcher of this.changeListeners) watcher();
+      },
+    });
+  }
+
+  /** The last answer, fresh or not. */
+  get resolution(): ResolvedService | undefined {
+    return this.#resolution;
+  }
+
+  /** Endpoints that a factory of this program has started. */
+  get started(): readonly Endpoint[] {
+    return this.#startedEndpoints;
+  }
+
+  /** What can start it where the program has no factory: the registry, if it says so. */
+  get registryFactory(): Factory | undefined {
+    return this.#resolution?.startable === true ? this.#registryFactory : undefined;
+  }
+
+  /** Whether a call may use what is known, at once. Asks ahead of time when an answer that is in use grows old. */
+  isFresh(now: number): boolean {
+    const resolution = this.#resolution;
+    if (resolution === undefined || this.table.members.length === 0) return false;
+    if (resolution.ttlMs === Infinity) return true;
+    // What this program started itself needs no registry to be called.
+    const isSelfStarted =
+      resolution.endpoints.length === 0 && this.#startedEndpoints.length > 0 && !this.#startedByRegistry;
+    if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
+    if (now >= this.#refreshAt) this.#refreshInBackground(now);
+    return true;
+  }
+
+  /** Looks the name up, from memory if that is fresh. Rejects with a `ClerkError`. */
+  async resolve(): Promise<ResolvedService> {
+    this.#startWatching();
+    const resolution = await this.clerk.resolver.resolve(this.name);
+    this.applyResolution(resolution);
+    return resolution;
+  }
+
+  /** Looks it up again because endpoints failed; never rejects. */
+  async refresh(suspects: ReadonlySet<string>): Promise<void> {
+    try {
+      this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
+    } catch {
+      // Whoever needs the answer asks for it and is told why there is none.
+    }
+  }
+
+  /** Takes over an answer. */
+  applyResolution(resolution: ResolvedService): void {
+    if (this.#isClosed) return;
+    if (resolution === this.#resolution) {
+      // Nothing newer came of a look-up ahead of time.
+      if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
+      return;
+    }
+    const previous = this.#resolution;
+    this.#resolution = resolution;
+    // Asked again when four fifths are over, a little spread, so that no call ever waits for it.
+    const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
+    // A stale one is old already: the next try is counted from now.
+    this.#refreshAt = resolution.stale
+      ? this.clerk.clock.now() + staleRefreshMs
+      : resolution.requestedAt + resolution.ttlMs * refreshFraction;
+    const startedAreGone =
+      this.#startedByRegistry && !resolution.stale && resolution.requestedAt > this.#startedAt;
+    const previousStartedCount = this.#startedEndpoints.length;
+    if (resolution.endpoints.length > 0 || startedAreGone) this.#startedEndpoints = [];
+    if (
+      previous?.endpoints !== resolution.endpoints ||
+      this.#startedEndpoints.length !== previousStartedCount
+    )
+      this.#updateEndpoints();
+    if (resolution.loads && !resolution.stale)
+      this.table.applyLoads(resolution.loads, resolution.requestedAt);
+    this.#handleHealthQueries(previous, resolution);
+  }
+
+  endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[] {
+    return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
+  }
+
+  /** Takes one start out of the budget, if there is one to take. */
+  #reserveStart(): boolean {
+    const now = this.clerk.clock.now();
+    if (!this.budget.tryWithdraw(now)) return false;
+    this.budget.spent(now);
+    return true;
+  }
+
+  /** Has the service started, unless somebody was started already; resolves when there is somebody to call. */
+  async startService(factory: Factory): Promise<void> {
+    if (this.#startedEndpoints.length === 0) this.#useStarted(await this.#starter.start(factory), factory);
+  }
+
+  /**
+   * Has it started again, because what was started cannot be reached.
+   *
+   * @param triedAt - when the attempt that found nobody began: a start since then is what it wanted
+   */
+  async restartService(factory: Factory, triedAt: number): Promise<void> {
+    if (this.#startedAt > triedAt) return;
+    // Each start is judged once, by whether anybody that it brought up has ever answered.
+    if (this.#startedEndpoints.length > 0 && !this.#startVerified) {
+      this.#startVerified = true;
+      if (this.table.members.every((member) => member.lastHeardAt === 0)) this.#starter.markUnreachable();
+      else this.#starter.markHealthy();
+    }
+    this.#useStarted(await this.#starter.start(factory), factory);
+    // Whom the registry knows goes before who was started: it may know others by now.
+    if (factory === this.#registryFactory) await this.refresh(new Set());
+  }
+
+  /** Finishes what is in flight and forgets the rest. */
+  async close(): Promise<void> {
+    this.#release();
+    await Promise.all(this.#channels().map((channel) => channel.close()));
+  }
+
+  /** Cuts everything. */
+  async destroy(error: Error): Promise<void> {
+    this.#release();
+    await Promise.all(this.#channels().map((channel) => channel.destroy(error)));
+  }
+
+  #release(): void {
+    this.#isClosed = true;
+    this.#unwatch?.();
+    this.table.stop();
+    this.clerk.healthReporter.remove(this);
+    this.clerk.lastKnownGood.forget(this.name);
+  }
+
+  #refreshInBackground(now: number): void {
+    this.#refreshAt = Infinity;
+    this.clerk.resolver.refresh(this.name, new Set()).then(
+      (answer) => this.applyResolution(answer),
+      () => {
+        this.#refreshAt = now + 1_000;
+      },
+    );
+  }
+
+  #useStarted(started: readonly Endpoint[], factory: Factory): void {
+    // Callers that shared the flight bring the same list.
+    if (this.#isClosed || this.#lastStartResult === started) return;
+    this.#lastStartResult = started;
+    this.#startedAt = this.clerk.clock.now();
+    this.#startedByRegistry = factory === this.#registryFactory;
+    this.#startVerified = false;
+    // A new number each time, so that nothing learned of the one before is held against it.
+    this.#startCount++;
+    this.#startedEndpoints = started.map((endpoint) =>
+      Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
+    );
+    this.#updateEndpoints();
+  }
+
+  #updateEndpoints(): void {
+    const { locality } = this.clerk;
+    const endpoints: Endpoint[] = [];
+    const excluded: { endpoint: Endpoint; reason: string }[] = [];
+    const resolved = this.#resolution?.endpoints ?? [];
+    for (const raw of resolved.length > 0 ? resolved : this.#startedEndpoints) {
+      const endpoint =
+        raw.host === undefined && raw.addresses.some((text) => isLocal(parseAddress(text)))
+          ? { ...raw, host: locality.host }
+          : raw;
+      if (reachableAddresses(this.clerk.locality, endpoint).length === 0)
+        excluded.push({
+          endpoint,
+          reason: `its only addresses are unix sockets of host ${String(endpoint.host)}`,
+        });
+      else endpoints.push(Object.freeze(endpoint));
+    }
+    this.excluded = excluded;
+    this.table.update(endpoints);
+  }
+
+  #channels(): readonly Channel[] {
+    return this.table.members.flatMap((member) => member.channels);
+  }
+
+  #openChannels(endpoint: Endpoint): EndpointChannels {
+    const reachable = reachableAddresses(this.clerk.locality, endpoint);
+    const withTls = reachable.filter(({ protocol }) => protocol === 'https');
+    const host = hostnameOf(this.name);
+    const channel = this.clerk.transport.open(endpoint, reachable, host);
+    if (withTls.length === 0) return { channel, tlsChannel: undefined };
+    return {
+      channel,
+      tlsChannel:
+        withTls.length === reachable.length ? channel : this.clerk.transport.open(endpoint, withTls, host),
+    };
+  }
+
+  /** Whom the registry asks about, and whom it marks. */
+  #handleHealthQueries(
+    previous: ResolvedService | undefined,
+    { healthQueried, endpoints }: ResolvedService,
+  ): void {
+    if (healthQueried === undefined && previous?.healthQueried === undefined) return;
+    const { reporter, healthReporter } = this.clerk;
+    healthReporter.onQueried(this, healthQueried ?? []);
+    if (!reporter.hasListeners('suspect')) return;
+    for (const endpoint of newlySuspect(previous?.endpoints, endpoints))
+      reporter.emit('suspect', { name: this.name, endpoint, reason: 'marked' });
+  }
+
+  #onSuspect(endpoint: string): void {
+    if (this.#isClosed || this.#resolution === undefined) return;
+    this.clerk.healthReporter.onUnreachable(this, endpoint);
+    void this.refresh(new Set([endpoint]));
+  }
+
+  /** Has the registry push changes of this name, if it can. */
+  #startWatching(): void {
+    const { registry, logger } = this.clerk;
+    if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
+    this.#isWatching = true;
+    try {
+      this.#unwatch = registry.watch(
+        this.name,
+        (snapshot) => this.#onSnapshot(snapshot),
+        (error) => logger.warn(`The watch of ${this.name} broke off: ${errorMessage(error)}`),
+      );
+    } catch (error) {
+      logger.warn(`The registry cannot watch ${this.name}: ${errorMessage(error)}`);
+    }
+  }
+
+  #onSnapshot(snapshot: Snapshot): void {
+    if (this.#isClosed) return;
+    const { clock, resolver, lastKnownGood, logger } = this.clerk;
+    const byName = snapshot instanceof Map ? snapshot : new Map<string, unknown>(Object.entries(snapshot));
+    try {
+      const parsed = parseResolution(
+        byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
+        this.name,
+      );
+      // What stands behind a link is not watched: the next look-up walks there.
+      if (parsed.kind === 'link') return;
+      const resolution: ResolvedService = Object.freeze({
+        ...parsed,
+        kind: parsed.kind,
+        name: this.name,
+        requestedAt: clock.now(),
+        requestedWallAt: clock.wallNow(),
+        stale: false,
+      });
+      if (!lastKnownGood.applyIfNewer(resolution)) return;
+      resolver.put(resolution);
+      this.applyResolution(resolution);
+    } catch (error) {
+      logger.warn(isClerkError(error) ? error.message : errorMessage(error));
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * `clerk advertise`: a service that cannot advertise itself, for as long as this runs. When it is interrupted it withdraws
+ * the service first and waits until nobody may still believe in it.
+ */
+import type { Command } from 'commander';
+import { ClerkError } from '../../core/errors.js';
+import type { Advertisement, AdvertiseOptions } from '../../service/index.js';
+import { paths } from '../../protocol/paths.js';
+import {
+  addCommand,
+  createContext,
+  decimalOption,
+  millisecondsOption,
+  keyValueOption,
+  type CommandContext,
+} from '../command-context.js';
+import type { Io } from '../io.js';
+import { parseNameArgument } from '../parse-name.js';
+import { styled } from '../output.js';
+import { stderrLogger } from '../stderr-logger.js';
+
+interface Options {
+  readonly version?: string;
+  readonly id?: string;
+  readonly lease?: number;
+  readonly weight?: number;
+  readonly host?: string;
+  readonly zone?: string;
+  readonly attribute?: Readonly<Record<string, string>>;
+}
+
+/** Adds the command. */
+export function addAdvertiseCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'advertise <name> <address...>',
+    summary: 'register a service, for as long as this runs',
+    description:
+      'Register an endpoint of a service and renew its lease, for a program that does not do so itself. Runs until it is interrupted, then withdraws it and waits until nobody calls it any more; interrupted once more, it ends at once. Several addresses are one endpoint, best first.',
+    options: (own) =>
+      own
+        .option('--version <version>', 'its version, as semver writes it')
+        .option('--weight <number>', 'its share of the calls; 0: only if there is nobody else', decimalOption)
+        .option('--zone <zone>', 'zone it runs in')
+        .option('--host <host>', "host it runs on (default: this machine's name)")
+        .option('--attribute <key=value>', 'a label; may be given again', keyValueOption)
+        .option(
+          '--lease <ms>',
+          'for how long it counts as there without renewing (default: 10000)',
+          millisecondsOption,
+        )
+        .option('--id <id>', 'instance id, never that of another (default: a random one)'),
+    examples: [
+      ['clerk advertise /shop/orders http://127.0.0.1:3001', 'an HTTP server on this machine'],
+      [
+        'clerk advertise /shop/orders http://10.0.0.7:3001 --version 2.1.0 --zone a',
+        'with what callers choose by',
+      ],
+      ['clerk advertise /shop/cache unix:/run/cache.sock tcp://10.0.0.7:6379', 'one server, two ways to it'],
+    ],
+  });
+  command.action((name: string, addresses: string[], options: Options) =>
+    advertise(createContext(io, command), name, addresses, options),
+  );
+}
+
+async function advertise(
+  context: CommandContext,
+  text: string,
+  address: readonly string[],
+  { lease, attribute, ...rest }: Options,
+): Promise<void> {
+  const { io, client, registries, stderr } = context;
+  const name = parseNameArgument(text);
+  // The library would wait for a registry that is not there; whoever types wants to know.
+  await client.get(paths.status);
+  const { advertise: startAdvertising } = await import('../../service/index.js');
+  const signal = io.interruptSignal();
+  const { version, weight, zone, host, id } = rest;
+  const advertiseOptions: AdvertiseOptions = {
+    name,
+    address,
+    registry: registries,
+    drainOnSignal: false,
+    logger: stderrLogger(stderr),
+    signal,
+    ...(version !== undefined && { version }),
+    ...(weight !== undefined && { weight }),
+    ...(zone !== undefined && { zone }),
+    ...(host !== undefined && { host }),
+    ...(id !== undefined && { id }),
+    ...(lease !== undefined && { leaseMs: lease }),
+    ...(attribute !== undefined && { attributes: attribute }),
+  };
+  let advertisement: Advertisement;
+  try {
+    advertisement = await startAdvertising(advertiseOptions);
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  await printEvent(context, 'registered', advertisement);
+  advertisement.on('registered', () => void printEvent(context, 'registered', advertisement));
+  advertisement.on('lost', () => void printEvent(context, 'lost', advertisement));
+  await untilInterrupted(context, advertisement, signal);
+  if (stderr.isTerminal)
+    await stderr.line(styled('faint', `Withdrawing ${name}; press Ctrl-C once more to end at once`));
+  await advertisement.drain();
+  await printEvent(context, 'drained', advertisement);
+}
+
+const maxTimerMs = 2 ** 31 - 1;
+
+/** Resolves when it is interrupted, rejects when somebody newer took its place. Keeps the process alive till then. */
+function untilInterrupted(
+  { clock }: CommandContext,
+  advertisement: Advertisement,
+  signal: AbortSignal,
+): Promise<void> {
+  const keepAlive = clock.setTimer(() => undefined, maxTimerMs);
+  return new Promise<void>((resolve, reject) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+    advertisement.on('fenced', ({ name, id, reason }) =>
+      reject(new ClerkError('FORBIDDEN', `${name} (${id}) is not registered any more: ${reason}`)),
+    );
+  }).finally(() => keepAlive.cancel());
+}
+
+const eventLabels = { registered: 'Registered', lost: 'Lost', drained: 'Withdrawn' } as const;
+
+async function printEvent(
+  { stdout, json }: CommandContext,
+  event: keyof typeof eventLabels,
+  { name, id, epoch, addresses }: Advertisement,
+): Promise<void> {
+  if (json) return stdout.json({ event, name, id, epoch, addresses });
+  const style = event === 'lost' ? 'bad' : 'good';
+  return stdout.line(
+    styled(style, eventLabels[event]),
+    ` ${name} at ${addresses.join(', ')}`,
+    styled('faint', `  instance ${id}, epoch ${epoch}`),
+  );
+}

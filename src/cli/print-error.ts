@@ -1,0 +1,72 @@
+/** How a failure is told: one line on standard error that says what to do, and a number that scripts can rely on. */
+import type { Command } from 'commander';
+import { isClerkError, errorMessage, type ClerkError } from '../core/errors.js';
+import { encodeError } from '../protocol/error-codec.js';
+import { exitCodeOf, exitCodes } from './exit-codes.js';
+import type { Io } from './io.js';
+import { Output, styled } from './output.js';
+import { formatDuration } from './format.js';
+
+/**
+ * Tells why a command failed.
+ *
+ * @param command - which; undefined when it had not begun
+ * @returns the exit code
+ */
+export async function printError(io: Io, command: Command | undefined, error: unknown): Promise<number> {
+  const stderr = new Output(io.stderr, io.env);
+  if (!isClerkError(error)) {
+    await stderr.line(styled('bad', 'clerk: '), errorMessage(error));
+    return exitCodes.failed;
+  }
+  if (command !== undefined && wantsJson(command)) {
+    await stderr.json(encodeError(error));
+    return exitCodeOf(error.code);
+  }
+  await stderr.line(styled('bad', 'clerk: '), adaptToShell(error.message));
+  for (const { attempt, address, stage, code, durationMs } of error.outcomes)
+    await stderr.line(
+      styled(
+        'faint',
+        `  attempt ${attempt}: ${address} ${code} while ${stage}, ${formatDuration(durationMs)}`,
+      ),
+    );
+  const hint = hintFor(error, command);
+  if (hint !== undefined) await stderr.line(`  ${hint}`);
+  return exitCodeOf(error.code);
+}
+
+/** What a program would do is no advice for a shell. */
+function adaptToShell(message: string): string {
+  return message
+    .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
+    .replace('with recursive', 'with --recursive')
+    .replace(', or with whenExpired', '');
+}
+
+function hintFor(
+  { code, message, remainingMs }: ClerkError,
+  command: Command | undefined,
+): string | undefined {
+  const hasOption = (flag: string): boolean => command?.options.some(({ long }) => long === flag) === true;
+  const isGiven = (key: string): boolean => command?.getOptionValue(key) !== undefined;
+  if (code === 'PROMISE_HELD') {
+    const hints = [
+      // What is frozen already takes no second change.
+      ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
+        ? ['--when-expired has it done then']
+        : []),
+      ...(hasOption('--force') ? ['--force breaks the promise'] : []),
+    ];
+    return hints.length > 0 ? hints.join('; ') : undefined;
+  }
+  if (code === 'NO_ENDPOINT') return '`clerk launch` starts one, where a manifest says how';
+  if (code === 'LIMIT' && remainingMs !== undefined) return `Try again in ${formatDuration(remainingMs)}`;
+  if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && hasOption('--registry'))
+    return 'Start a registry with `clerk serve`, or name another with --registry or $CLERK_REGISTRY';
+  return undefined;
+}
+
+function wantsJson(command: Command): boolean {
+  return command.opts<{ json?: true }>().json ?? command.parent?.opts<{ json?: true }>().json ?? false;
+}

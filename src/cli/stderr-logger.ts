@@ -1,0 +1,10 @@
+/** What the library says beside its answers, on standard error. */
+import type { Logger } from '../core/logger.js';
+import { styled, type Output } from './output.js';
+
+/** A logger that tells people what is wrong, and nothing else. */
+export function stderrLogger(stderr: Output): Logger {
+  const print = (message: string): void => void stderr.line(styled('faint', message));
+  const ignore = (): void => undefined;
+  return { debug: ignore, info: ignore, warn: print, error: print };
+}

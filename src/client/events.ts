@@ -1,0 +1,106 @@
+/**
+ * The only door to eventemitter3, and where every event leaves the clerk: to its listeners and to the diagnostics
+ * channels `binding-clerk:<event>`. A listener that throws is logged and harms nobody.
+ */
+import { channel, type Channel } from 'node:diagnostics_channel';
+import { EventEmitter } from 'eventemitter3';
+import { errorMessage } from '../core/errors.js';
+import type { ClerkEvent, ClerkEventMap, EventSink } from '../core/events.js';
+import type { Logger } from '../core/logger.js';
+
+const eventNames: readonly ClerkEvent[] = [
+  'resolved',
+  'stale',
+  'picked',
+  'attempt',
+  'failover',
+  'ejected',
+  'revived',
+  'started',
+  'suspect',
+];
+
+/** What a listener for an event is called with. */
+export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) => void;
+
+type AnyListener = (payload: unknown) => void;
+
+/** The events of one clerk. */
+export class ClerkEvents implements EventSink {
+  readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
+  readonly #listenedEvents = new Set<ClerkEvent>();
+  /** Whether anybody listens to anything: asked several times a call. */
+  #hasListeners = false;
+  readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
+  readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    this.#channels = Object.fromEntries(
+      eventNames.map((name) => [name, channel(`binding-clerk:${name}`)]),
+    ) as Record<ClerkEvent, Channel>;
+  }
+
+  /** All events. */
+  static readonly names: readonly ClerkEvent[] = eventNames;
+
+  /** Whether an event exists. */
+  static has(event: string): event is ClerkEvent {
+    return (eventNames as readonly string[]).includes(event);
+  }
+
+  on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>, once: boolean): void {
+    const guarded = this.#guard(listener as AnyListener);
+    if (once) (this.#emitter as unknown as EventEmitter).once(event, guarded);
+    else (this.#emitter as unknown as EventEmitter).on(event, guarded);
+    this.#listenedEvents.add(event);
+    this.#hasListeners = true;
+  }
+
+  off<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): void {
+    const guarded = this.#guardedListeners.get(listener as AnyListener);
+    if (guarded) (this.#emitter as unknown as EventEmitter).off(event, guarded);
+    this.#updateListenedEvents(event);
+  }
+
+  hasListeners(event: ClerkEvent): boolean {
+    return (this.#hasListeners && this.#listenedEvents.has(event)) || this.#channels[event].hasSubscribers;
+  }
+
+  emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void {
+    const diagnostics = this.#channels[event];
+    if (diagnostics.hasSubscribers) diagnostics.publish(payload);
+    if (!this.#listenedEvents.has(event)) return;
+    (this.#emitter as unknown as EventEmitter).emit(event, payload);
+    this.#updateListenedEvents(event);
+  }
+
+  /** Forgets all listeners. */
+  clear(): void {
+    this.#emitter.removeAllListeners();
+    this.#listenedEvents.clear();
+    this.#hasListeners = false;
+  }
+
+  /** eventemitter3 lets a throw through to the emitter and skips the listeners after it. */
+  #guard(listener: AnyListener): AnyListener {
+    let guarded = this.#guardedListeners.get(listener);
+    if (guarded === undefined) {
+      guarded = (payload) => {
+        try {
+          listener(payload);
+        } catch (error) {
+          this.#logger.error(`A listener of the clerk threw: ${errorMessage(error)}`);
+        }
+      };
+      this.#guardedListeners.set(listener, guarded);
+    }
+    return guarded;
+  }
+
+  #updateListenedEvents(event: ClerkEvent): void {
+    if (this.#emitter.listenerCount(event) === 0) this.#listenedEvents.delete(event);
+    this.#hasListeners = this.#listenedEvents.size > 0;
+  }
+}

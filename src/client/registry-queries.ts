@@ -1,0 +1,176 @@
+/**
+ * What a program asks of the registry itself: to resolve, list, search and watch. Every question is bounded in time, can
+ * be aborted, and keeps the process alive while it is open; watches never do.
+ */
+import type { ResolvedService } from '../core/resolution-result.js';
+import { withTimeout } from '../core/clock.js';
+import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { parseGlob } from '../core/glob.js';
+import { absoluteName } from '../core/name.js';
+import type { ListEntry, SearchEntry } from '../core/registry.js';
+import { checkTimeout } from '../binding/bind-config.js';
+import { defaults } from './config.js';
+import type { RequestOptions } from '../binding/request-options.js';
+import { toResolved, type Resolved } from './resolved.js';
+import type { ClerkContext } from './clerk-context.js';
+import { checkSignal } from './check-signal.js';
+import { watchNames, type NameChange } from './name-watch.js';
+
+/** See the file's header. */
+export class RegistryQueries {
+  readonly #clerk: ClerkContext;
+
+  constructor(clerk: ClerkContext) {
+    this.#clerk = clerk;
+  }
+
+  async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolved> {
+    const absolute = absoluteName(name, this.#clerk.config.root);
+    const [resolution] = (await this.lookup([absolute], signal)) as [ResolvedService];
+    if (resolution.kind === 'absent')
+      throw new ClerkError('NAME_NOT_FOUND', `The registry knows no ${absolute}`);
+    return toResolved(resolution, this.#clerk.clock.now());
+  }
+
+  /** The answers for several names, from memory where that is fresh. */
+  lookup(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly ResolvedService[]> {
+    return this.#query(() => this.#resolveAll(names), signal);
+  }
+
+  /**
+   * The same before a call, within the time that it may take.
+   *
+   * @param path - what is called, for the message
+   * @returns the answers, and how long they took in ms
+   * @throws a `ClerkError` `DEADLINE_EXCEEDED` when the call's time is over before they are in
+   */
+  async lookupWithin(
+    path: string,
+    names: readonly string[],
+    { signal, timeoutMs = defaults.timeoutMs }: Pick<RequestOptions, 'signal' | 'timeoutMs'>,
+  ): Promise<{ readonly resolutions: readonly ResolvedService[]; readonly durationMs: number }> {
+    const { clock } = this.#clerk;
+    const limitMs = checkTimeout(timeoutMs, `A request of ${path}`);
+    const startedAt = clock.now();
+    const resolutions = await this.#query(
+      () => this.#resolveAll(names),
+      signal,
+      limitMs,
+      () => {
+        const text = `Call of '${path}' did not end within its ${String(limitMs)} ms: the registry has not answered yet`;
+        return new ClerkError('DEADLINE_EXCEEDED', text);
+      },
+    );
+    return { resolutions, durationMs: clock.now() - startedAt };
+  }
+
+  list(glob: string, signal: AbortSignal | undefined): Promise<readonly ListEntry[]> {
+    return this.#query(async (aborted) => {
+      const pattern = this.#absoluteGlob(glob);
+      const { registry } = this.#clerk;
+      if (registry.list === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'This registry cannot list names: it has no list method');
+      return registry.list(pattern, { signal: aborted });
+    }, signal);
+  }
+
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly SearchEntry[]> {
+    return this.#query(async (aborted) => {
+      const pattern = this.#absoluteGlob(glob);
+      const { registry } = this.#clerk;
+      const values: unknown[] =
+        typeof (filter as unknown) === 'object' && (filter as unknown) !== null
+          ? Object.values(filter)
+          : [undefined];
+      if (values.some((value) => typeof value !== 'string')) {
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          "search() needs a filter: an object of strings such as { zone: 'a' }, or {} for all",
+        );
+      }
+      if (registry.search === undefined)
+        throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
+      return registry.search(pattern, filter, { signal: aborted });
+    }, signal);
+  }
+
+  watch(glob: string, signal: AbortSignal | undefined): AsyncIterableIterator<NameChange> {
+    return watchNames(this.#clerk, this.#absoluteGlob(glob), checkSignal(signal));
+  }
+
+  #resolveAll(names: readonly string[]): Promise<readonly ResolvedService[]> {
+    return Promise.all(names.map((name) => this.#clerk.resolver.resolve(name)));
+  }
+
+  #absoluteGlob(glob: string): string {
+    const pattern =
+      typeof glob === 'string' && !glob.startsWith('/') ? `${this.#clerk.config.root}/${glob}` : glob;
+    parseGlob(pattern);
+    return pattern;
+  }
+
+  /** A question to the registry by the program itself: bounded in time, keeps the process alive, can be aborted. */
+  async #query<T>(
+    run: (signal: AbortSignal) => Promise<T>,
+    callerSignal: AbortSignal | undefined,
+    callTimeoutMs = Infinity,
+    callTimeoutError = registryTimeoutError,
+  ): Promise<T> {
+    const signal = checkSignal(callerSignal);
+    const { timerWheel, clock } = this.#clerk;
+    this.#clerk.callTracker.assertOpen();
+    if (signal?.aborted === true) throw abortedError(signal);
+    const controller = new AbortController();
+    const keepAlive = {
+      expiresAt: 0,
+      previous: undefined,
+      next: undefined,
+      expire: () => undefined,
+      abort: () => undefined,
+    };
+    const limitMs = Math.min(callTimeoutMs, defaults.lookupTimeoutMs);
+    timerWheel.set(keepAlive, clock.now() + limitMs);
+    let onAbort: (() => void) | undefined;
+    try {
+      const abortion = new Promise<never>((_resolve, reject) => {
+        onAbort = () => {
+          controller.abort(signal?.reason);
+          reject(abortedError(signal as AbortSignal));
+        };
+        signal?.addEventListener('abort', onAbort);
+      });
+      const result = Promise.race([run(controller.signal), abortion]);
+      return await withTimeout(
+        clock,
+        limitMs,
+        result,
+        limitMs === callTimeoutMs ? callTimeoutError : registryTimeoutError,
+      );
+    } catch (error) {
+      if (isClerkError(error)) throw error;
+      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${errorMessage(error)}`, {
+        cause: error,
+      });
+    } finally {
+      timerWheel.clear(keepAlive);
+      if (onAbort) signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+function registryTimeoutError(): ClerkError {
+  return new ClerkError(
+    'REGISTRY_UNREACHABLE',
+    `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+  );
+}
+
+function abortedError(signal: AbortSignal): ClerkError {
+  return new ClerkError('ABORTED', 'The question to the registry was aborted by its caller', {
+    cause: signal.reason,
+  });
+}

@@ -1,0 +1,29 @@
+/** What a clerk takes for granted where the program gives it nothing: the real clock, and a logger that is off. */
+import { debuglog } from 'node:util';
+import type { Clock } from '../core/clock.js';
+import type { Logger } from '../core/logger.js';
+import type { Runtime } from '../core/runtime.js';
+import { systemClock } from '../runtime/system-clock.js';
+
+/** The clock of a runtime; what is missing of it is the real one. */
+export function resolveClock(runtime: Partial<Runtime>): Clock {
+  const bind = <K extends keyof Clock>(key: K): Clock[K] => {
+    const given = runtime[key] as ((...args: never[]) => unknown) | undefined;
+    return (given ? given.bind(runtime) : systemClock[key]) as Clock[K];
+  };
+  return {
+    now: bind('now'),
+    wallNow: bind('wallNow'),
+    random: bind('random'),
+    setTimer: bind('setTimer'),
+    afterPendingIo: bind('afterPendingIo'),
+    hostname: bind('hostname'),
+  };
+}
+
+/** Prints with `NODE_DEBUG=binding-clerk`, and else nothing. */
+export function defaultLogger(): Logger {
+  const log = debuglog('binding-clerk');
+  const line = (level: string) => (message: string) => log('%s %s', level, message);
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+}

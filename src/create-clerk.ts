@@ -1,0 +1,146 @@
+/** The composition root: makes a clerk out of its parts, and is the only file that sees all of them. */
+import { setMaxListeners } from 'node:events';
+import { BindingCache } from './binding/binding-cache.js';
+import { toClerkConfig, defaults } from './client/config.js';
+import type { ClerkOptions } from './client/options.js';
+import { isFresh, type ResolvedService } from './core/resolution-result.js';
+import type { Registry } from './core/registry.js';
+import { RegistryQueries } from './client/registry-queries.js';
+import { HostRouter, isClerkOrigin } from './client/fetch.js';
+import { ClerkEvents } from './client/events.js';
+import { Clerk } from './client/clerk.js';
+import { InFlightCalls } from './client/call-tracker.js';
+import { retryLoop } from './invoke/p-retry-loop.js';
+import { TimerWheel } from './invoke/timer-wheel.js';
+import { remoteRegistry } from './registry/remote/remote-registry.js';
+import { toRegistry, type StaticAddresses } from './registry/static-registry.js';
+import { CachedResolver } from './resolve/cached-resolver.js';
+import { validatingResolver } from './resolve/validating-resolver.js';
+import { LastKnownGood } from './resolve/last-known-good.js';
+import { SnapshotFile } from './resolve/snapshot-file.js';
+import { systemFiles } from './runtime/system-files.js';
+import type { ClerkContext } from './client/clerk-context.js';
+import { resolveClock, defaultLogger } from './client/runtime-defaults.js';
+import { clerkDispatcher } from './transport/dispatcher.js';
+import { httpConnection } from './registry-client/http-connection.js';
+import { fetchOver } from './transport/undici-fetch.js';
+import { defaultTransport } from './transport/default-transport.js';
+import { HealthReporter } from './health/health-reporter.js';
+
+export type { Clerk } from './client/clerk.js';
+export type { ClerkFetch } from './client/fetch.js';
+
+/**
+ * Makes a clerk: what a program calls other programs through, by name. Without options it asks the registry that
+ * `$CLERK_REGISTRY` names, else the one on this host.
+ *
+ * @example
+ * ```ts
+ * const clerk = createClerk({ registry: { '/shop/orders': ['http://127.0.0.1:3001', 'http://127.0.0.1:3002'] } });
+ * const order = await clerk.bind('/shop/orders').json('/orders/7');
+ * ```
+ * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`
+ */
+export function createClerk(options: ClerkOptions = {}): Clerk {
+  const config = toClerkConfig(options);
+  const controller = new AbortController();
+  const { signal } = controller;
+  // Everything that is under way listens to it: that is no leak.
+  setMaxListeners(0, signal);
+  const clock = resolveClock(config.runtime);
+  const logger = config.logger ?? defaultLogger();
+  const events = new ClerkEvents(logger);
+  const callTracker = new InFlightCalls();
+  const registry = isUrlList(config.registry)
+    ? remoteRegistry({
+        urls: config.registry,
+        clock,
+        retry: retryLoop,
+        connect: (url) => httpConnection(url, { clock, tls: config.tls }),
+      })
+    : toRegistry(config.registry);
+  const { maxStaleMs } = defaults;
+  const snapshot =
+    config.snapshotFile === undefined
+      ? undefined
+      : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
+
+  /** An answer came in after a time of trouble: whoever holds the name gets it. */
+  const onRecovered = (resolution: ResolvedService): void => {
+    // From a registry slower than its own promise it has run out on its way: asked again when somebody calls.
+    if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
+    resolver.put(resolution);
+    bindings.update(resolution);
+  };
+  const lastKnownGood = new LastKnownGood(
+    validatingResolver(registry, { clock, timeoutMs: defaults.lookupTimeoutMs, signal }),
+    {
+      clock,
+      reporter: events,
+      retry: retryLoop,
+      maxStaleMs,
+      onRecovered,
+      onNewer: (answer) => snapshot?.record(answer),
+      isBound: (name) => bindings.isBound(name),
+    },
+  );
+  for (const answer of snapshot?.load() ?? []) lastKnownGood.applyIfNewer(answer);
+  const resolver = new CachedResolver(lastKnownGood, {
+    clock,
+    reporter: events,
+    maxNames: defaults.maxNames,
+  });
+  let subsetSeed: number | undefined;
+  const openTransport = config.runtime.transport ?? defaultTransport;
+  const context: ClerkContext = {
+    config,
+    clock,
+    timerWheel: new TimerWheel(clock),
+    transport: openTransport(
+      { connections: config.connections, tls: config.tls, undici: config.undici },
+      clock,
+    ),
+    registry,
+    resolver,
+    lastKnownGood,
+    reporter: events,
+    logger,
+    retry: retryLoop,
+    locality: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
+    healthReporter: new HealthReporter({ clock, registry, signal }),
+    // Drawn when it is needed: a small fleet never needs it.
+    subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
+    callTracker,
+    closeSignal: signal,
+  };
+  const bindings = new BindingCache(context);
+  const hostRouter = new HostRouter(bindings, (input, init) => fetchOver(dispatcher, input, init));
+  const dispatcher = clerkDispatcher({
+    isClerkOrigin,
+    dispatch: (request, handler) => hostRouter.dispatch(request, handler),
+    fallback: config.dispatcher,
+    close: () => clerk.close(),
+    destroy: (error) => clerk.destroy(error),
+  });
+  const clerk = new Clerk({
+    config,
+    events,
+    callTracker,
+    timerWheel: context.timerWheel,
+    bindings,
+    queries: new RegistryQueries(context),
+    lastKnownGood,
+    dispatcher,
+    fetch: (input, init) => hostRouter.fetch(input, init),
+    controller,
+    release: async () => {
+      await snapshot?.close();
+      await registry.close?.();
+    },
+  });
+  return clerk;
+}
+
+function isUrlList(registry: Registry | StaticAddresses | readonly string[]): registry is readonly string[] {
+  return Array.isArray(registry);
+}

@@ -1,0 +1,122 @@
+/**
+ * Reads a whole answer without a stream in between: what `json`, `text` and `bytes` are made of. The promise resolves
+ * with the body when it is complete, and rejects for a status of 400 or above.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { ClerkError } from '../core/errors.js';
+import type { WholeBodyHandler } from './http-call-port.js';
+
+const maxQuotedCharacters = 4_096;
+
+/** A handler that collects a whole body. */
+export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
+  readonly promise: Promise<T>;
+  readonly #requestName: string;
+  readonly #parse: (body: Buffer, statusCode: number) => T;
+  readonly #signal: AbortSignal | undefined;
+  #removeAbortListener: (() => void) | undefined;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
+  #firstChunk: Buffer | undefined;
+  #moreChunks: Buffer[] | undefined;
+  #statusCode = 0;
+
+  /**
+   * @param requestName - of the request, for messages
+   * @param parse - turns the body into the value; what it throws rejects the promise
+   * @param signal - the caller's; gives the call up when it aborts
+   */
+  constructor(
+    requestName: string,
+    parse: (body: Buffer, statusCode: number) => T,
+    signal: AbortSignal | undefined,
+  ) {
+    super('CLERK_COLLECT');
+    this.#requestName = requestName;
+    this.#parse = parse;
+    this.#signal = signal;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  onConnect(abort: (reason?: Error) => void): void {
+    const signal = this.#signal;
+    if (signal === undefined) return;
+    const onAbort = (): void => abort(signal.reason as Error);
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
+    this.#removeAbortListener = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  onHeaders(statusCode: number): boolean {
+    if (statusCode >= 200) this.#statusCode = statusCode;
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#firstChunk === undefined) this.#firstChunk = chunk;
+    else (this.#moreChunks ??= []).push(chunk);
+    return true;
+  }
+
+  onComplete(): void {
+    this.#removeAbortListener?.();
+    const body = this.#body();
+    if (this.#statusCode >= 400) {
+      this.#reject(this.#badStatusError(body));
+      return;
+    }
+    try {
+      this.#resolve(this.#parse(body, this.#statusCode));
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  onError(error: Error): void {
+    this.#removeAbortListener?.();
+    this.#reject(error);
+  }
+
+  onUpgrade(): void {
+    this.#removeAbortListener?.();
+    this.#reject(
+      new ClerkError('CONFIG_INVALID', `${this.#requestName} switched protocols where a body was expected`),
+    );
+  }
+
+  restart(): void {
+    this.#firstChunk = undefined;
+    this.#moreChunks = undefined;
+    this.#statusCode = 0;
+  }
+
+  #body(): Buffer {
+    if (this.#firstChunk === undefined) return Buffer.alloc(0);
+    return this.#moreChunks === undefined
+      ? this.#firstChunk
+      : Buffer.concat([this.#firstChunk, ...this.#moreChunks]);
+  }
+
+  #badStatusError(body: Buffer): ClerkError {
+    // No character takes more than four bytes.
+    const bodyText = body
+      .subarray(0, 4 * maxQuotedCharacters)
+      .toString('utf8')
+      .slice(0, maxQuotedCharacters);
+    return new ClerkError(
+      'STATUS',
+      `${this.#requestName} was answered with status ${String(this.#statusCode)}`,
+      {
+        execution: 'done',
+        statusCode: this.#statusCode,
+        bodyText,
+      },
+    );
+  }
+}

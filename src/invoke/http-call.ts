@@ -1,0 +1,365 @@
+/**
+ * One HTTP call: takes a request and the handler that waits for its answer, and sees to it that the handler hears of
+ * exactly one answer or one error. This is the warm half: the first attempt goes straight to the transport. Whatever
+ * must wait, fails or comes late is left to a {@link Rescue}, which is made only then.
+ *
+ * Settles by its deadline, whatever endpoints, registry or factory do.
+ */
+import type { AsyncResource } from 'node:async_hooks';
+import type { CallKind } from '../core/idempotency.js';
+import type { ConnectedCandidate } from '../core/candidate.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { RequestHandler, TransportRequest } from '../core/transport.js';
+import { callHeaders } from '../protocol/call-headers.js';
+import { orcaFromHeaders } from '../protocol/orca.js';
+import { Attempt, UploadTrackingAttempt } from './attempt.js';
+import { isFailureStatus } from './classify-error.js';
+import type { LatencyHistogram } from './attempt-timeout.js';
+import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
+import { Rescue } from './failover.js';
+import { isRetryableStatus } from './retry-rules.js';
+import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
+import { addHeaders, type HeaderPairs } from './telling.js';
+import { propagatesDeadline, effectiveTimeoutMs, type CallDeadline } from './deadline.js';
+import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
+import type { TimerEntry } from './timer-wheel.js';
+
+/** See the file's header. */
+export class HttpCall implements FailoverHost {
+  expiresAt = 0;
+  previous: TimerEntry | undefined = undefined;
+  next: TimerEntry | undefined = undefined;
+
+  attemptCount = 0;
+  attempt: Attempt | undefined = undefined;
+  hasDeliveredHeaders = false;
+  settled = false;
+  readonly readsWholeBody: boolean;
+  readonly histogram: LatencyHistogram;
+  readonly startedAt: number;
+  deadlineAt: number;
+  /** Counts among those that wait to be sent. */
+  #isPending = true;
+  #failover: Rescue | undefined = undefined;
+  #identity: CallIdentity | undefined = undefined;
+
+  /**
+   * @param deadline - its time runs from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
+   * @param asyncContext - the caller's context, in which everything but the warm path runs
+   */
+  constructor(
+    readonly context: CallContext,
+    readonly request: TransportRequest,
+    readonly handler: RequestHandler,
+    readonly kind: CallKind,
+    readonly constraints: PickConstraints,
+    readonly deadline: CallDeadline,
+    readonly asyncContext: AsyncResource,
+  ) {
+    this.readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
+    this.startedAt = context.clock.now();
+    // Whole numbers: a fraction would take a place of its own in memory. Never later, or deadlines grew from hop to hop.
+    this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
+    this.histogram = context.timeouts.forMethod(request.method);
+  }
+
+  /** Whether the caller's handler wants to hear how the request's body goes. */
+  get #tracksUpload(): boolean {
+    return this.handler.onRequestSent !== undefined || this.handler.onBodySent !== undefined;
+  }
+
+  /** The endpoint that answers; undefined before there is one. */
+  get endpoint(): Endpoint | undefined {
+    return this.attempt?.candidate.endpoint;
+  }
+
+  /** Begins. Whatever goes wrong arrives at the handler. */
+  start(): void {
+    const { context, startedAt } = this;
+    try {
+      context.startCall();
+    } catch (error) {
+      this.#isPending = false;
+      this.settled = true;
+      this.handler.onError(error as Error);
+      return;
+    }
+    if (context.pendingCalls >= context.maxPending) {
+      this.#isPending = false;
+      this.fail(tooManyPendingError(context));
+      return;
+    }
+    context.pendingCalls++;
+    try {
+      this.handler.onConnect((reason) => this.#cancel(reason));
+    } catch (error) {
+      this.fail(error as Error);
+    }
+    if (this.settled) return;
+    let candidate: ConnectedCandidate | undefined;
+    try {
+      candidate = context.pickCached(startedAt, this.constraints);
+    } catch (error) {
+      this.fail(error as Error);
+      return;
+    }
+    if (candidate === undefined) {
+      this.#getFailover().resolveThenSend();
+      return;
+    }
+    context.budget.deposit(startedAt);
+    this.send(candidate, context.policyName, startedAt, false);
+  }
+
+  send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void {
+    const { context, kind } = this;
+    // A policy is the program's, which may have ended the call in it.
+    if (this.settled) {
+      if (hasReservedRetry) context.budget.refund();
+      return;
+    }
+    const channel = this.constraints.tlsOnly
+      ? (candidate.tlsChannel ?? candidate.channel)
+      : candidate.channel;
+    const number = ++this.attemptCount;
+    const attempt = new (this.#tracksUpload ? UploadTrackingAttempt : Attempt)(
+      this,
+      candidate,
+      channel,
+      number,
+      pickReason,
+      now,
+      kind !== 'once',
+      hasReservedRetry,
+    );
+    this.attempt = attempt;
+    context.health.attemptStarted(candidate);
+    const timeoutAt = Math.ceil(now + this.histogram.timeoutAt(now));
+    context.wheel.set(this, timeoutAt < this.deadlineAt ? timeoutAt : this.deadlineAt);
+    if (context.reporter.hasListeners('picked')) this.#reportPick(attempt);
+    channel.dispatch(this.buildRequest(attempt, now), attempt, kind === 'once');
+    attempt.accepted = true;
+    if (context.hedging !== undefined && number === 1 && kind !== 'once')
+      this.#getFailover().startHedging(context.hedging, now);
+  }
+
+  buildRequest({ number, candidate: { endpoint } }: Attempt, now: number): TransportRequest {
+    const sendsTimeout = propagatesDeadline(this.deadline, this.context.serviceTimeoutMs);
+    const scope = this.kind === 'once' ? idempotencyScopeOf(endpoint) : undefined;
+    if (number === 1 && !sendsTimeout && scope === undefined) return this.request;
+    const pairs: HeaderPairs[number][] = [];
+    if (sendsTimeout)
+      pairs.push([callHeaders.timeoutMs, String(Math.max(1, Math.floor(this.deadlineAt - now)))]);
+    if (number > 1) pairs.push([callHeaders.attemptCount, String(number)]);
+    if (scope !== undefined) {
+      this.#identity ??= new CallIdentity(this.context.clock);
+      pairs.push(
+        ...this.#identity.headersFor(endpoint, number > 1 && this.#getFailover().execution !== 'none'),
+      );
+    }
+    return addHeaders(this.request, pairs);
+  }
+
+  onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest {
+    const { headers } = this.buildRequest(attempt, this.context.clock.now());
+    return { ...request, headers };
+  }
+
+  onConnect(attempt: Attempt): void {
+    if (this.#isPending) {
+      this.#isPending = false;
+      this.context.pendingCalls--;
+    }
+    if (attempt.hasReservedRetry) {
+      attempt.hasReservedRetry = false;
+      this.context.budget.spent(this.context.clock.now());
+    }
+    // What may have run is not given up for another try: only the deadline ends it now.
+    if (!attempt.allowsResend) this.context.wheel.set(this, this.deadlineAt);
+  }
+
+  onInformation(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
+    try {
+      return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    } catch (error) {
+      return this.#failOnCallbackError(attempt, error);
+    }
+  }
+
+  onHeaders(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
+    const { context } = this;
+    const now = context.clock.now();
+    const { startedAt } = attempt;
+    const { stalls } = context.wheel;
+    const latencyMs =
+      now - startedAt - (stalls.lastEndedAt > startedAt ? stalls.stalledMsSince(startedAt) : 0);
+    attempt.stage = 'answered';
+    attempt.statusCode = statusCode;
+    attempt.latencyMs = latencyMs;
+    this.histogram.record(latencyMs, now);
+    if (isFailureStatus(statusCode))
+      context.health.attemptFailed(attempt.candidate, 'status', startedAt, now);
+    else context.health.responseReceived(attempt.candidate, latencyMs, now);
+    const load = orcaFromHeaders(headers);
+    if (load !== undefined) context.health.loadReported(attempt.candidate, load, now);
+    if (
+      isRetryableStatus(statusCode) &&
+      this.#getFailover().deferIfRetryable(attempt, headers, statusText, now)
+    )
+      return true;
+    if (
+      statusCode >= 400 &&
+      this.kind === 'once' &&
+      this.#getFailover().handleAtMostOnceStatus(attempt, headers, statusText, now)
+    )
+      return true;
+    this.#failover?.settleWinner(attempt, now);
+    this.#deliverHeaders();
+    if (this.readsWholeBody) context.wheel.set(this, this.deadlineAt);
+    else context.wheel.clear(this);
+    try {
+      return this.handler.onHeaders(statusCode, headers, resume, statusText);
+    } catch (error) {
+      return this.#failOnCallbackError(attempt, error);
+    }
+  }
+
+  onData(attempt: Attempt, chunk: Buffer): boolean {
+    try {
+      return this.handler.onData(chunk);
+    } catch (error) {
+      return this.#failOnCallbackError(attempt, error);
+    }
+  }
+
+  onComplete(attempt: Attempt, trailers: string[] | null): void {
+    this.#succeed(attempt);
+    try {
+      this.handler.onComplete(trailers);
+    } catch (error) {
+      this.handler.onError(error as Error);
+    }
+  }
+
+  onUpgrade(
+    attempt: Attempt,
+    statusCode: number,
+    headers: Buffer[] | string[] | null,
+    socket: unknown,
+  ): void {
+    const { context } = this;
+    const now = context.clock.now();
+    attempt.stage = 'answered';
+    attempt.statusCode = statusCode;
+    attempt.latencyMs = now - attempt.startedAt;
+    context.health.responseReceived(attempt.candidate, attempt.latencyMs, now);
+    context.wheel.clear(this);
+    this.#deliverHeaders();
+    // The connection is the program's from here on, and counts as a call in flight until it ends.
+    const { candidate } = attempt;
+    attempt.ended = true;
+    const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
+    if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate));
+    else context.health.attemptEnded(candidate);
+    this.#succeed(attempt);
+    this.handler.onUpgrade(statusCode, headers, socket);
+  }
+
+  onBodySent(chunkSize: number, totalBytesSent: number): void {
+    this.handler.onBodySent?.(chunkSize, totalBytesSent);
+  }
+
+  onRequestSent(): void {
+    this.handler.onRequestSent?.();
+  }
+
+  onError(attempt: Attempt, error: Error): void {
+    if (!this.settled) this.#getFailover().onAttemptFailed(attempt, error);
+  }
+
+  /** The wheel's call: an attempt's limit or the call's deadline has come. */
+  expire(now: number): void {
+    if (!this.settled) this.#getFailover().expire(now);
+  }
+
+  /** The clerk is destroyed. */
+  abort(error: Error): void {
+    if (!this.settled) this.#getFailover().abort(error);
+  }
+
+  endAttempt(attempt: Attempt): void {
+    if (attempt.ended) return;
+    attempt.ended = true;
+    if (attempt.hasReservedRetry) this.context.budget.refund();
+    attempt.hasReservedRetry = false;
+    this.context.health.attemptEnded(attempt.candidate);
+  }
+
+  updateDeadline(): void {
+    this.deadlineAt = Math.floor(
+      this.startedAt + effectiveTimeoutMs(this.deadline, this.context.serviceTimeoutMs),
+    );
+  }
+
+  fail(error: Error): void {
+    if (this.settled) return;
+    this.finish();
+    this.handler.onError(error);
+  }
+
+  finish(): void {
+    this.settled = true;
+    const { context } = this;
+    context.wheel.clear(this);
+    if (this.#isPending) {
+      this.#isPending = false;
+      context.pendingCalls--;
+    }
+    this.#failover?.finish();
+    context.finishCall();
+  }
+
+  /** The program aborts, or undici's handler does for it. */
+  #cancel(reason: Error | undefined): void {
+    if (!this.settled) this.#getFailover().cancel(reason);
+    else this.#failover?.cancel(reason);
+  }
+
+  /** The program's handler threw. */
+  #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
+    this.#getFailover().onCallbackError(attempt, error as Error);
+    return true;
+  }
+
+  #deliverHeaders(): void {
+    this.hasDeliveredHeaders = true;
+    this.#failover?.onHeadersDelivered();
+  }
+
+  #succeed(attempt: Attempt): void {
+    this.endAttempt(attempt);
+    if (this.context.reporter.hasListeners('attempt')) this.#getFailover().recordSuccess(attempt);
+    this.finish();
+  }
+
+  #getFailover(): Rescue {
+    return (this.#failover ??= new Rescue(this));
+  }
+
+  #reportPick({ candidate, pickReason, number }: Attempt): void {
+    const { name, reporter } = this.context;
+    reporter.emit('picked', { name, endpoint: candidate.endpoint.id, pickReason, attempt: number });
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What a clerk and a service tell each other in the headers of a call. All are optional: a service that knows none of
+ * them serves a clerk as well as before, and a client that sends none is served like any other.
+ */
+
+/** Headers of a request, lower case. */
+export const callHeaders = Object.freeze({
+  /** Time left for the call when it was sent, in whole ms ≥ 1. @see promises C2.2 */
+  timeoutMs: 'clerk-time-left',
+  /** Which attempt of its call this is, where it is not the first: 2, 3 … @see promises C4.3 */
+  attemptCount: 'clerk-attempt',
+  /** Id of a call that must run at most once: see {@link callIdPattern}. The same over all attempts. @see promises C3.6 */
+  callId: 'clerk-call-id',
+  /** The instance the call is meant for, `<instance id> <epoch>`. @see promises C3.7 */
+  instance: 'clerk-instance',
+} as const);
+
+/** Headers of an answer, lower case. */
+export const responseHeaders = Object.freeze({
+  /** `1`: the service certainly did not run the call. @see promises C3.5 */
+  notExecuted: 'clerk-not-executed',
+  /** What a service that runs calls at most once has to say of this one: an {@link IdempotencyStatus}. */
+  idempotency: 'clerk-once',
+  /** How loaded the service is, in the text form of ORCA: `TEXT application_utilization=0.4, rps_fractional=120`. */
+  load: 'endpoint-load-metrics',
+} as const);
+
+/** Form of a call's id: when it was made, in ms since 1970, and 128 random bits as hex. */
+export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
+
+/**
+ * - `replayed` it ran before, and this is the answer it gave then
+ * - `running` it is running now: ask again later
+ * - `unknown` it began once and nobody knows how it ended
+ * - `mismatch` another call has this id
+ * - `expired` its id is older than the service remembers, or lies in the future
+ * - `elsewhere` it is meant for another instance, or an earlier life of this one
+ */
+export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';
+
+/**
+ * The attribute by which an endpoint says that it runs calls at most once, and where it remembers them: its own
+ * instance id, or a name that all who share one memory have in common.
+ */
+export const atMostOnceAttribute = 'at-most-once';

@@ -1,0 +1,155 @@
+/**
+ * What requests must look like. A key that is not named here is refused, so that a slip of the pen is not taken for a
+ * default. Names, globs and addresses are only texts here: the names themselves say what is wrong with one.
+ *
+ * `Same` holds each schema to the interface of the same name in wire/messages.ts when it is compiled.
+ */
+import * as z from 'zod/mini';
+import { limits } from './limits.js';
+import type {
+  DefineRequest,
+  DirectoryRequest,
+  ExportLine,
+  LaunchRequest,
+  LaunchRule,
+  LinkRequest,
+  MoveRequest,
+  RegisterRequest,
+  RemoveRequest,
+  RenewRequest,
+  ReportRequest,
+  StopRequest,
+  WatchEditRequest,
+  WatchRequest,
+  WithdrawRequest,
+} from './messages.js';
+import { assertAllTrue, type SchemaMatches } from './schema-types.js';
+
+const string = z.string();
+const optionalBoolean = z.exactOptional(z.boolean());
+const optionalLabel = z.exactOptional(z.nullable(z.string().check(z.minLength(1), z.maxLength(253))));
+const epoch = z.int().check(z.gte(0));
+const id = z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/));
+const leaseMs = z.int().check(z.gte(limits.minLeaseMs), z.lte(limits.maxLeaseMs));
+const guaranteedMs = z.exactOptional(z.int().check(z.gte(0), z.lte(limits.maxLeaseMs)));
+const globs = z.array(string).check(z.minLength(1), z.maxLength(limits.maxGlobs));
+
+const launchRule = z.strictObject({
+  manifest: z.string().check(z.minLength(1), z.maxLength(128)),
+  params: z.exactOptional(z.record(string, z.union([string, z.number()]))),
+});
+
+const serviceFields = {
+  name: string,
+  policy: z.exactOptional(z.nullable(z.string().check(z.minLength(1), z.maxLength(64)))),
+  timeoutMs: z.exactOptional(z.nullable(z.int().check(z.gte(1), z.lte(limits.maxLeaseMs)))),
+  guaranteedMs,
+  launch: z.exactOptional(z.nullable(launchRule)),
+};
+const linkFields = { name: string, target: string, guaranteedMs };
+
+/** @see DefineRequest */
+export const defineRequest = z.strictObject({ ...serviceFields, whenExpired: optionalBoolean });
+/** @see LinkRequest */
+export const linkRequest = z.strictObject({ ...linkFields, whenExpired: optionalBoolean });
+/** @see DirectoryRequest */
+export const directoryRequest = z.strictObject({ name: string });
+/** @see MoveRequest */
+export const moveRequest = z.strictObject({ from: string, to: string });
+/** @see RemoveRequest */
+export const removeRequest = z.strictObject({
+  name: string,
+  recursive: optionalBoolean,
+  force: optionalBoolean,
+  whenExpired: optionalBoolean,
+});
+/** @see RegisterRequest */
+export const registerRequest = z.strictObject({
+  name: string,
+  id,
+  epoch: z.exactOptional(epoch),
+  addresses: z.array(string).check(z.minLength(1), z.maxLength(16)),
+  leaseMs: z.exactOptional(leaseMs),
+  host: optionalLabel,
+  zone: optionalLabel,
+  version: optionalLabel,
+  weight: z.exactOptional(z.number().check(z.gte(0))),
+  attributes: z.exactOptional(z.record(string, string)),
+  ticket: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),
+});
+const rate = z.number().check(z.gte(0), z.lte(1e9));
+const load = z.strictObject({
+  utilization: z.number().check(z.gte(0), z.lte(100)),
+  callsPerSecond: rate,
+  errorsPerSecond: rate,
+});
+const renewal = z.strictObject({
+  name: string,
+  id,
+  epoch,
+  load: z.exactOptional(load),
+  claimsHealthy: optionalBoolean,
+});
+
+/** @see RenewRequest */
+export const renewRequest = z.strictObject({
+  renewals: z.array(renewal).check(z.minLength(1), z.maxLength(limits.maxBatch)),
+});
+/** @see ReportRequest */
+export const reportRequest = z.strictObject({
+  clerk: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
+  reports: z
+    .array(z.strictObject({ name: string, id, epoch, verdict: z.enum(['unreachable', 'reachable']) }))
+    .check(z.minLength(1), z.maxLength(limits.maxReports)),
+});
+/** @see WithdrawRequest */
+export const withdrawRequest = z.strictObject({ name: string, id, epoch, now: optionalBoolean });
+/** @see WatchRequest */
+export const watchRequest = z.strictObject({
+  globs,
+  since: z.exactOptional(
+    z.strictObject({
+      incarnation: z.string().check(z.regex(/^[\x21-\x39\x3b-\x7e]{1,128}$/)),
+      revision: z.string().check(z.regex(/^[0-9]{1,40}$/)),
+    }),
+  ),
+});
+/** @see WatchEditRequest */
+export const watchEditRequest = z.strictObject({
+  watch: z.string().check(z.minLength(1), z.maxLength(128)),
+  add: z.exactOptional(z.array(string).check(z.maxLength(limits.maxGlobs))),
+  remove: z.exactOptional(z.array(string).check(z.maxLength(limits.maxGlobs))),
+});
+/** @see LaunchRequest */
+export const launchRequest = z.strictObject({
+  name: string,
+  waitMs: z.exactOptional(z.int().check(z.gte(0), z.lte(3_600_000))),
+});
+/** @see StopRequest */
+export const stopRequest = z.strictObject({ name: string });
+/** @see ExportLine */
+export const exportLine = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('service'), ...serviceFields }),
+  z.strictObject({ kind: z.literal('link'), ...linkFields }),
+  z.strictObject({ kind: z.literal('directory'), name: string, id: string }),
+]);
+
+assertAllTrue<
+  [
+    SchemaMatches<typeof launchRule, LaunchRule>,
+    SchemaMatches<typeof defineRequest, DefineRequest>,
+    SchemaMatches<typeof linkRequest, LinkRequest>,
+    SchemaMatches<typeof directoryRequest, DirectoryRequest>,
+    SchemaMatches<typeof moveRequest, MoveRequest>,
+    SchemaMatches<typeof removeRequest, RemoveRequest>,
+    SchemaMatches<typeof registerRequest, RegisterRequest>,
+    SchemaMatches<typeof renewRequest, RenewRequest>,
+    SchemaMatches<typeof reportRequest, ReportRequest>,
+    SchemaMatches<typeof withdrawRequest, WithdrawRequest>,
+    SchemaMatches<typeof watchRequest, WatchRequest>,
+    SchemaMatches<typeof watchEditRequest, WatchEditRequest>,
+    SchemaMatches<typeof launchRequest, LaunchRequest>,
+    SchemaMatches<typeof stopRequest, StopRequest>,
+    SchemaMatches<typeof exportLine, ExportLine>,
+  ]
+>();

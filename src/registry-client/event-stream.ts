@@ -1,0 +1,154 @@
+/**
+ * A stream of server-sent events on a connection of its own, which keeps no process alive. It ends for good at the
+ * first thing that goes wrong; whether it lives is for the listener to judge, by the signs it gets. The only door to
+ * eventsource-parser.
+ *
+ * @see promises C1.7
+ */
+import { createParser } from 'eventsource-parser';
+import type { Client, Dispatcher } from 'undici';
+import type { Clock, Timer } from '../core/clock.js';
+import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import type { RequestHandler } from '../core/transport.js';
+import { decodeError } from '../protocol/error-codec.js';
+import type { StreamListener } from './connection.js';
+import {
+  JsonBodyReader,
+  readResponseHead,
+  maxRegistryResponseBytes,
+  type ResponseHead,
+} from './json-response.js';
+
+/** What a stream needs beside its connection. */
+export interface EventStreamOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** How long connecting and the head of the answer may take together, in ms. */
+  readonly startTimeoutMs: number;
+  /** Makes the error of a connection that failed. */
+  readonly connectionError: (error: unknown) => ClerkError;
+}
+
+/** See the file's header. */
+export class EventStream implements RequestHandler {
+  readonly #client: Client;
+  readonly #options: EventStreamOptions;
+  readonly #listener: StreamListener;
+  readonly #decoder = new TextDecoder();
+  readonly #errorBody: JsonBodyReader;
+  readonly #parser = createParser({
+    onEvent: ({ event, id, data }) => {
+      if (this.#hasEnded) return;
+      this.#listener.onEvent({ type: event ?? 'message', id: id ?? '', data: JSON.parse(data) as unknown });
+    },
+    onError: (error) => {
+      if (error.type === 'max-buffer-size-exceeded') throw error;
+    },
+    maxBufferSize: maxRegistryResponseBytes,
+  });
+  #timer: Timer | undefined;
+  #head: ResponseHead | undefined;
+  #hasEnded = false;
+  #isStopped = false;
+
+  constructor(client: Client, options: EventStreamOptions, listener: StreamListener) {
+    this.#client = client;
+    this.#options = options;
+    this.#listener = listener;
+    this.#errorBody = new JsonBodyReader(`The stream of ${options.url}`);
+  }
+
+  start(request: Dispatcher.DispatchOptions): void {
+    const { clock, startTimeoutMs } = this.#options;
+    this.#timer = clock.setTimer(
+      () => this.#end(new Error(`no stream began within ${String(startTimeoutMs)} ms`)),
+      startTimeoutMs,
+    );
+    this.#timer.setRef(false);
+    this.#client.dispatch(request, this);
+  }
+
+  /** Ends it without a word. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#closeConnection();
+  }
+
+  onConnect(): void {
+    if (this.#hasEnded) throw new Error('The stream was given up');
+  }
+
+  onHeaders(status: number, headers: Buffer[]): boolean {
+    if (this.#hasEnded || status < 200) return true;
+    const subject = `The watch at ${this.#options.url}`;
+    try {
+      this.#head = readResponseHead(status, headers, subject);
+      if (status === 200) {
+        if (!this.#head.contentType.startsWith('text/event-stream'))
+          throw new ClerkError(
+            'REGISTRY_INVALID',
+            `${subject} was answered with no stream of events; is that the address of a registry`,
+          );
+        this.#timer?.cancel();
+        this.#listener.onActivity();
+      }
+    } catch (error) {
+      this.#end(error);
+    }
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#hasEnded) return true;
+    try {
+      if (this.#head?.status === 200) {
+        this.#listener.onActivity();
+        this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
+      } else this.#errorBody.append(chunk);
+    } catch (error) {
+      this.#end(
+        isClerkError(error)
+          ? error
+          : new ClerkError(
+              'REGISTRY_INVALID',
+              `The watch at ${this.#options.url} sent an event that cannot be read: ${errorMessage(error)}`,
+              { cause: error },
+            ),
+      );
+    }
+    return true;
+  }
+
+  onComplete(): void {
+    const status = this.#head?.status ?? 0;
+    this.#end(
+      status === 200
+        ? new Error('it ended the stream')
+        : decodeError(status, this.#errorBody.parse(), `The watch at ${this.#options.url}`),
+    );
+  }
+
+  onError(error: Error): void {
+    this.#end(error);
+  }
+
+  onUpgrade(): void {
+    this.#end(new Error('it changed the protocol unasked'));
+  }
+
+  #end(error: unknown): void {
+    if (this.#hasEnded) return;
+    this.#closeConnection();
+    const reason = isClerkError(error) ? error : this.#options.connectionError(error);
+    queueMicrotask(() => {
+      if (!this.#isStopped) this.#listener.onEnd(reason);
+    });
+  }
+
+  #closeConnection(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#timer?.cancel();
+    void this.#client.destroy();
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * A server over HTTP: JSON there, JSON back, each phase within its time. Connections are kept for a while and never
+ * keep the process alive. Whatever goes wrong is a `ClerkError`, and a question that was given up is never written late.
+ */
+import type { Dispatcher, Pool } from 'undici';
+import { parseAddress, type Address } from '../core/address.js';
+import type { Clock, Timer } from '../core/clock.js';
+import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import type { TlsOptions, RequestHandler } from '../core/transport.js';
+import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
+import { EventStream } from './event-stream.js';
+import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
+import { originOf, unrefConnector } from './unref-connector.js';
+import { undici } from '../transport/load-undici.js';
+
+/** What a server over HTTP needs. */
+export interface HttpConnectionOptions {
+  readonly clock: Clock;
+  /** Certificates for `https:`. */
+  readonly tls: TlsOptions;
+}
+
+const connectTimeoutMs = 1_500;
+const headersTimeoutMs = 3_000;
+const bodyTimeoutMs = 3_000;
+const maxConnections = 16;
+
+/**
+ * A server at an address.
+ *
+ * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
+ * @throws a `ClerkError` `CONFIG_INVALID` for an address that is none
+ */
+export function httpConnection(url: string, options: HttpConnectionOptions): RegistryConnection {
+  return new HttpConnection(parseAddress(url), options);
+}
+
+class HttpConnection implements RegistryConnection {
+  readonly url: string;
+  readonly #address: Address;
+  readonly #options: HttpConnectionOptions;
+  readonly #streams = new Set<EventStream>();
+  #pool: Pool | undefined;
+  #isClosed = false;
+
+  constructor(address: Address, options: HttpConnectionOptions) {
+    this.url = address.text;
+    this.#address = address;
+    this.#options = options;
+  }
+
+  request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      else if (this.#isClosed)
+        reject(unreachableError(this.url, new Error('the connections to it were closed')));
+      else
+        new RegistryRequestHandler(request, this.url, this.#options.clock, signal, resolve, reject).start(
+          (this.#pool ??= this.#createPool()),
+        );
+    });
+  }
+
+  stream(request: RegistryRequest, listener: StreamListener): () => void {
+    const { clock, tls } = this.#options;
+    const stream = new EventStream(
+      new (undici().Client)(originOf(this.#address), {
+        connect: unrefConnector(this.#address, tls, connectTimeoutMs),
+        headersTimeout: 0,
+        // A watch may have nothing to say for long; its heartbeat is looked after by whoever listens.
+        bodyTimeout: 0,
+      }),
+      {
+        url: this.url,
+        clock,
+        startTimeoutMs: connectTimeoutMs + headersTimeoutMs,
+        connectionError: (error) => unreachableError(this.url, error),
+      },
+      {
+        ...bindListener(listener),
+        onEnd: (error) => {
+          this.#streams.delete(stream);
+          listener.onEnd(error);
+        },
+      },
+    );
+    this.#streams.add(stream);
+    stream.start(toDispatchOptions(request));
+    return () => {
+      this.#streams.delete(stream);
+      stream.stop();
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const stream of this.#streams) stream.stop();
+    this.#streams.clear();
+    await this.#pool?.destroy(unreachableError(this.url, new Error('the connections to it were closed')));
+  }
+
+  #createPool(): Pool {
+    return new (undici().Pool)(originOf(this.#address), {
+      connections: maxConnections,
+      connect: unrefConnector(this.#address, this.#options.tls, connectTimeoutMs),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+}
+
+/** One question and its answer. */
+class RegistryRequestHandler implements RequestHandler {
+  readonly #subject: string;
+  readonly #body: JsonBodyReader;
+  #head: ResponseHead | undefined;
+  #abort: ((reason?: Error) => void) | undefined;
+  #timer: Timer | undefined;
+  #isSettled = false;
+
+  constructor(
+    readonly request: RegistryRequest,
+    readonly url: string,
+    readonly clock: Clock,
+    readonly signal: AbortSignal,
+    readonly resolve: (reply: RegistryResponse) => void,
+    readonly reject: (error: unknown) => void,
+  ) {
+    this.#subject = `The question for ${request.path} at ${url}`;
+    this.#body = new JsonBodyReader(this.#subject);
+  }
+
+  start(pool: Dispatcher): void {
+    this.signal.addEventListener('abort', this.#onAbort);
+    this.#startTimeout(connectTimeoutMs, 'no connection came about');
+    try {
+      pool.dispatch(toDispatchOptions(this.request), this);
+    } catch (error) {
+      this.onError(error as Error);
+    }
+  }
+
+  onConnect(abort: (reason?: Error) => void): void {
+    // Nobody waits any more: nothing is written.
+    if (this.#isSettled) throw new Error('The question was given up');
+    this.#abort = abort;
+    this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'it did not begin to answer');
+  }
+
+  onHeaders(status: number, headers: Buffer[]): boolean {
+    if (this.#isSettled || status < 200) return true;
+    try {
+      this.#head = readResponseHead(status, headers, this.#subject);
+      this.#startTimeout(bodyTimeoutMs, 'it did not finish its answer');
+    } catch (error) {
+      this.#fail(error);
+    }
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#isSettled) return true;
+    try {
+      this.#body.append(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
+    return true;
+  }
+
+  onComplete(): void {
+    if (this.#isSettled) return;
+    this.#finish();
+    this.resolve(this.#body.toResponse(this.#head as ResponseHead));
+  }
+
+  onError(error: Error): void {
+    if (this.#isSettled) return;
+    this.#finish();
+    this.reject(isClerkError(error) ? error : unreachableError(this.url, error));
+  }
+
+  onUpgrade(): void {
+    this.#fail(new Error('it changed the protocol unasked'));
+  }
+
+  readonly #onAbort = (): void => this.#fail(this.signal.reason, true);
+
+  #startTimeout(limitMs: number, problem: string): void {
+    this.#timer?.cancel();
+    this.#timer = this.clock.setTimer(
+      () => this.#fail(new Error(`${problem} within ${String(limitMs)} ms`)),
+      limitMs,
+    );
+    this.#timer.setRef(false);
+  }
+
+  #fail(error: unknown, isVerbatim = false): void {
+    if (this.#isSettled) return;
+    this.#finish();
+    this.reject(isVerbatim || isClerkError(error) ? error : unreachableError(this.url, error));
+    this.#abort?.(new Error('The answer is not wanted any more'));
+  }
+
+  #finish(): void {
+    this.#isSettled = true;
+    this.#timer?.cancel();
+    this.signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+/** The request that a question is. */
+function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.DispatchOptions {
+  const accept = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity'];
+  if (body === undefined)
+    return {
+      method: 'GET',
+      path: query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`,
+      headers: accept,
+    };
+  return {
+    method: 'POST',
+    path,
+    headers: [...accept, 'content-type', 'application/json'],
+    body: JSON.stringify(body),
+  };
+}
+
+function bindListener(listener: StreamListener): StreamListener {
+  return {
+    onActivity: () => listener.onActivity(),
+    onEvent: (event) => listener.onEvent(event),
+    onEnd: (error) => listener.onEnd(error),
+  };
+}
+
+/** What is said of a server that cannot be asked, and what to do about it. */
+function unreachableError(url: string, error: unknown): ClerkError {
+  const { code } = error as { readonly code?: unknown };
+  const refused = code === 'ECONNREFUSED' || code === 'ENOENT';
+  return new ClerkError(
+    'REGISTRY_UNREACHABLE',
+    refused
+      ? `No registry listens at ${url}; start one with 'npx clerk serve', or name another one`
+      : `The registry at ${url} cannot be asked: ${errorMessage(error)}`,
+    { cause: error },
+  );
+}

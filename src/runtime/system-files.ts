@@ -1,0 +1,52 @@
+/** Small files on the real disk. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import type { PrivateFiles } from '../core/files.js';
+
+let writeCount = 0;
+
+/** @see promises A23 */
+export const systemFiles: PrivateFiles = {
+  read(path, maxBytes) {
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      const { mode, uid, size, isPlain } = fileStatus(descriptor);
+      if (!isPlain) throw new Error('it is no plain file');
+      if (uid !== process.getuid?.()) throw new Error('it belongs to another user');
+      if ((mode & 0o022) !== 0) throw new Error('others may write to it');
+      if (size > maxBytes)
+        throw new Error(`it has ${String(size)} bytes, and ${String(maxBytes)} are the most`);
+      return readFileSync(descriptor, 'utf8');
+    } finally {
+      closeSync(descriptor);
+    }
+  },
+
+  async replace(path, text) {
+    const temporaryPath = `${path}.${String(process.pid)}-${String(++writeCount)}.tmp`;
+    try {
+      const file = await open(temporaryPath, 'wx', 0o600);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporaryPath, path);
+    } catch (error) {
+      await rm(temporaryPath, { force: true });
+      throw error;
+    }
+  },
+};
+
+function fileStatus(descriptor: number): { mode: number; uid: number; size: number; isPlain: boolean } {
+  const status = fstatSync(descriptor);
+  return { mode: status.mode, uid: status.uid, size: status.size, isPlain: status.isFile() };
+}

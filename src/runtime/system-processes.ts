@@ -1,0 +1,108 @@
+/**
+ * Real programs. Each leads a session and a process group of its own, holds no pipe of ours once its input was written,
+ * and is not waited for: it goes on when this process ends.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, constants, mkdirSync, openSync, renameSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type {
+  TerminationSignal,
+  ProcessExit,
+  SpawnOptions,
+  Processes,
+  SpawnedProcess,
+} from '../core/processes.js';
+import { identityOf, isGroupAlive, processesWithMarker } from './process-table.js';
+
+const logTailBytes = 4_096;
+
+/** Programs of this host. */
+export const systemProcesses: Processes = {
+  spawn: spawnProcess,
+  identityOf,
+  findGroupLeader: async (mark) =>
+    (await processesWithMarker(mark)).find(({ pid, group }) => pid === group)?.pid,
+  isAlive: async (group, mark) =>
+    (group !== undefined && (await isGroupAlive(group))) || (await processesWithMarker(mark)).length > 0,
+  signal: async (group, mark, signal) => {
+    if (group !== undefined) sendSignal(-group, signal);
+    for (const stray of await processesWithMarker(mark))
+      if (stray.group !== group) sendSignal(stray.pid, signal);
+  },
+  env: (name) => process.env[name],
+};
+
+function sendSignal(pid: number, signal: TerminationSignal): void {
+  // 0 and -1 mean our own group and everybody.
+  if (pid === 0 || pid === -1) return;
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Gone in the meantime, or not ours to end.
+  }
+}
+
+function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
+  return new Promise((resolve, reject) => {
+    const log = options.logFile === undefined ? undefined : openLog(options.logFile);
+    let child: ChildProcess;
+    try {
+      child = spawn(options.file, options.args, {
+        argv0: options.argv0,
+        cwd: options.cwd,
+        env: { ...options.env },
+        ...options.user,
+        shell: false,
+        detached: true,
+        stdio: ['pipe', log ?? 'ignore', log ?? 'ignore'],
+      });
+    } finally {
+      if (log !== undefined) closeSync(log);
+    }
+    const exited = new Promise<ProcessExit>((ended) =>
+      child.once('exit', (code, signal) => ended({ code, signal })),
+    );
+    child.on('error', reject);
+    child.once('spawn', () => {
+      const pid = child.pid as number;
+      child.unref();
+      resolve({ pid, identity: identityOf(pid), exited, logTail: () => readLogTail(options.logFile) });
+    });
+    // A program need not read what it is told.
+    child.stdin?.on('error', () => undefined).end(options.stdin);
+  });
+}
+
+/** A new file for one run, in a folder that is made if need be; that of the run before is kept beside it. */
+function openLog(path: string): number {
+  ignoreError('EEXIST', () => mkdirSync(dirname(path), 0o700));
+  ignoreError('ENOENT', () => renameSync(path, `${path}.1`));
+  const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
+  return openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0o600);
+}
+
+function ignoreError(code: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== code) throw error;
+  }
+}
+
+async function readLogTail(path: string | undefined): Promise<string> {
+  if (path === undefined) return '';
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const at = Math.max(0, size - logTailBytes);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(logTailBytes), 0, logTailBytes, at);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return '';
+  }
+}

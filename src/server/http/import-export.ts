@@ -1,0 +1,99 @@
+/**
+ * Export and import: one entry a line. An export is of one moment, whatever changes while it is read. An import is
+ * taken line by line, each bounded, and made all or nothing.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { isClerkError } from '../../core/errors.js';
+import { limits } from '../../protocol/limits.js';
+import type { ExportLine } from '../../protocol/messages.js';
+import type { NameService } from '../ports.js';
+import { readChunks } from './body-parser.js';
+import { validateInput } from './validate-input.js';
+import { parseStrictJson } from './strict-json.js';
+import { HttpError } from './http-error.js';
+import { exportLine } from '../../protocol/schemas.js';
+
+/** Most bytes of an import. */
+export const maxImportBytes = 256 * 1024 * 1024;
+
+/** About how many characters of an export are sent at once. */
+const chunkLength = 64 * 1024;
+
+/** All lines of this moment, in pieces. */
+export function exportChunks(names: NameService): readonly string[] {
+  const chunks: string[] = [];
+  let chunk = '';
+  for (const line of names.exportLines()) {
+    chunk += `${JSON.stringify(line)}\n`;
+    if (chunk.length < chunkLength) continue;
+    chunks.push(chunk);
+    chunk = '';
+  }
+  if (chunk !== '') chunks.push(chunk);
+  return chunks;
+}
+
+/** The entries of a body of lines. Rejects with `CONFIG_INVALID`, naming the line, and `BODY_TOO_LARGE`. */
+export function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
+  const entries: ExportLine[] = [];
+  let lineNumber = 0;
+  let partialLine: Buffer = Buffer.alloc(0);
+  const parseLine = (line: Buffer): void => {
+    lineNumber += 1;
+    if (line.length > limits.maxBodyBytes) throw lineTooLong(lineNumber);
+    if (!isUtf8(line))
+      throw new HttpError('CONFIG_INVALID', `Line ${lineNumber} is no UTF-8; send it as that`);
+    const text = line.toString('utf8').trim();
+    if (text !== '') entries.push(parseEntry(text, lineNumber));
+  };
+  return new Promise((resolve, reject) => {
+    readChunks(
+      incoming,
+      maxImportBytes,
+      (chunk) => {
+        let from = 0;
+        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+          const end = chunk.subarray(from, at);
+          parseLine(partialLine.length === 0 ? end : Buffer.concat([partialLine, end]));
+          partialLine = Buffer.alloc(0);
+          from = at + 1;
+        }
+        partialLine = Buffer.concat([partialLine, chunk.subarray(from)]);
+        if (partialLine.length > limits.maxBodyBytes) throw lineTooLong(lineNumber + 1);
+      },
+      (error) => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        try {
+          if (partialLine.length > 0) parseLine(partialLine);
+          resolve(entries);
+        } catch (lineError) {
+          reject(lineError);
+        }
+      },
+    );
+  });
+}
+
+function parseEntry(text: string, lineNumber: number): ExportLine {
+  try {
+    return validateInput(exportLine, parseStrictJson(text, `Line ${lineNumber}`), `Line ${lineNumber}`);
+  } catch (error) {
+    if (!isClerkError(error) || error.message.startsWith('Line ')) throw error;
+    throw new HttpError('CONFIG_INVALID', `Line ${lineNumber}: ${error.message}`);
+  }
+}
+
+function lineTooLong(lineNumber: number): HttpError {
+  return new HttpError(
+    'BODY_TOO_LARGE',
+    `Line ${lineNumber} is over ${limits.maxBodyBytes} bytes; an entry has no more`,
+    413,
+    {
+      connection: 'close',
+    },
+  );
+}

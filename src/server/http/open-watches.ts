@@ -1,0 +1,122 @@
+/**
+ * The open watches of a server: who has how many, which is edited, and their end. Each is a stream of server-sent
+ * events, for a program, for curl and for a page alike.
+ *
+ * @see promises C8.2, A11
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../core/clock.js';
+import { quote } from '../../core/describe-value.js';
+import type { Hashing } from '../../protocol/launch-proof.js';
+import { limits } from '../../protocol/limits.js';
+import type { WatchEditRequest, WatchRequest } from '../../protocol/messages.js';
+import type { NameService } from '../ports.js';
+import type { Metrics } from './metrics.js';
+import { HttpError } from './http-error.js';
+import { WatchResponse, type ResponseSink } from './watch-response.js';
+
+/** What watches need. */
+export interface OpenWatchesOptions {
+  readonly names: NameService;
+  readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
+  readonly metrics: Metrics;
+  readonly heartbeatMs: number;
+}
+
+/** All watches of one server. */
+export class OpenWatches {
+  readonly #options: OpenWatchesOptions;
+  readonly #watches = new Map<string, { readonly stream: WatchResponse; readonly principal: string }>();
+  readonly #countByPrincipal = new Map<string, number>();
+
+  constructor(options: OpenWatchesOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a request with the stream of a watch. @throws `LIMIT`, `NAME_INVALID` before anything is sent */
+  open(
+    { globs, since }: WatchRequest,
+    principal: string,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+  ): void {
+    const { names, runtime, metrics, heartbeatMs } = this.#options;
+    const count = this.#countByPrincipal.get(principal) ?? 0;
+    if (count >= limits.maxWatches)
+      throw new HttpError(
+        'LIMIT',
+        `${limits.maxWatches} watches are open from here, which is the most; close one, or let one watch be over several names`,
+      );
+    const id = runtime.randomHex(16);
+    const socket = incoming.socket;
+    const sink = responseSink(outgoing);
+    const stream = new WatchResponse({
+      id,
+      globs,
+      since,
+      incarnation: names.status().incarnation,
+      heartbeatMs,
+      clock: runtime,
+      sink,
+      watch: (options) => names.watch(options),
+      onOverflow: () => (metrics.watchOverflows += 1),
+      onDisconnect: () => (metrics.watchDisconnects += 1),
+    });
+    this.#countByPrincipal.set(principal, count + 1);
+    this.#watches.set(id, { stream, principal });
+    socket.setNoDelay(true);
+    outgoing.setTimeout(0);
+    outgoing.writeHead(200, {
+      ...headers,
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    outgoing.flushHeaders();
+    outgoing.on('drain', () => stream.onDrain());
+    outgoing.once('close', () => {
+      stream.close();
+      this.#watches.delete(id);
+      const remaining = (this.#countByPrincipal.get(principal) ?? 1) - 1;
+      if (remaining === 0) this.#countByPrincipal.delete(principal);
+      else this.#countByPrincipal.set(principal, remaining);
+    });
+  }
+
+  /** Changes what a watch is over. @throws `CLOSED` with status 404 where it is not open; `NAME_INVALID`, `LIMIT` */
+  edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
+    const entry = this.#watches.get(watch);
+    if (entry?.principal !== principal)
+      throw new HttpError('CLOSED', `Watch ${quote(watch)} is not open here; open it again`, 404);
+    entry.stream.edit(add, remove);
+  }
+
+  /** Ends all of them in good order. */
+  end(): void {
+    for (const { stream } of this.#watches.values()) stream.end();
+  }
+}
+
+/** A response as a sink. What is written in one go of the event loop leaves together. */
+function responseSink(outgoing: ServerResponse): ResponseSink {
+  let isCorked = false;
+  return {
+    write: (text) => {
+      if (!isCorked) {
+        isCorked = true;
+        outgoing.cork();
+        process.nextTick(() => {
+          isCorked = false;
+          outgoing.uncork();
+        });
+      }
+      outgoing.write(text);
+    },
+    get bufferedBytes() {
+      return outgoing.writableLength;
+    },
+    end: () => void outgoing.end(),
+    destroy: () => void outgoing.destroy(),
+  };
+}

@@ -1,0 +1,163 @@
+/** What answers look like, for the OpenAPI document and for tests; nothing is checked against it while serving. */
+import * as z from 'zod/mini';
+import type { ResolutionStep, ListEntry } from '../../core/registry.js';
+import type {
+  ChangeResponse,
+  DirectoryResponse,
+  ErrorEnvelope,
+  ImportResponse,
+  LaunchResponse,
+  ListResponse,
+  RegisterResponse,
+  RenewResponse,
+  ResolveResponse,
+  SearchResponse,
+  StatusResponse,
+  StopResponse,
+  WatchEvent,
+  WhoisResponse,
+  EndpointMessage,
+} from '../../protocol/messages.js';
+import { assertAllTrue, type SchemaMatches } from '../../protocol/schema-types.js';
+
+const string = z.string();
+const ms = z.number().check(z.gte(0));
+const count = z.int().check(z.gte(0));
+const kinds = z.enum(['service', 'link', 'mount', 'directory']);
+/** Where an answer stands in the order of changes. */
+const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
+
+const endpointMessage = z.strictObject({
+  id: string,
+  epoch: count,
+  addresses: z.array(string),
+  host: z.nullable(string),
+  zone: z.nullable(string),
+  version: z.nullable(string),
+  weight: z.number().check(z.gte(0)),
+  attributes: z.record(string, string),
+  leaseMs: ms,
+  state: z.enum(['up', 'draining', 'suspect']),
+  load: z.exactOptional(
+    z.strictObject({
+      utilization: z.number().check(z.gte(0)),
+      callsPerSecond: z.number().check(z.gte(0)),
+      errorsPerSecond: z.number().check(z.gte(0)),
+    }),
+  ),
+});
+const resolutionStep = z.strictObject({ name: string, kind: kinds, guaranteedMs: ms });
+const listEntry = z.strictObject({
+  name: string,
+  kind: kinds,
+  endpoints: z.exactOptional(count),
+  suspects: z.exactOptional(count),
+  target: z.exactOptional(string),
+});
+
+export const resolveResponse = z.strictObject({
+  name: string,
+  canonical: string,
+  kind: z.enum(['service', 'directory']),
+  path: z.array(resolutionStep),
+  endpoints: z.array(endpointMessage),
+  policy: z.nullable(string),
+  timeoutMs: z.exactOptional(ms),
+  launchable: z.boolean(),
+  healthQueried: z.exactOptional(z.array(string)),
+  ...position,
+  guaranteedMs: ms,
+  ttlMs: ms,
+});
+export const listResponse = z.strictObject({
+  entries: z.array(listEntry),
+  next: z.nullable(string),
+  ...position,
+});
+export const searchResponse = z.strictObject({
+  entries: z.array(z.strictObject({ name: string, endpoints: z.array(endpointMessage) })),
+  ...position,
+});
+export const whoisResponse = z.strictObject({
+  owners: z.array(z.strictObject({ name: string, id: string, epoch: count })),
+});
+export const statusResponse = z.strictObject({
+  version: string,
+  ...position,
+  services: count,
+  endpoints: count,
+  links: count,
+  watches: count,
+  degraded: z.boolean(),
+});
+export const changeResponse = z.strictObject({ ...position, appliesInMs: ms });
+export const directoryResponse = z.strictObject({ ...position, appliesInMs: ms, id: string });
+export const registerResponse = z.strictObject({
+  epoch: count,
+  leaseMs: ms,
+  ...position,
+  proof: z.exactOptional(string),
+});
+export const renewResponse = z.strictObject({
+  results: z.array(z.enum(['renewed', 'lost', 'fenced'])),
+  suspects: z.exactOptional(z.array(count)),
+  incarnation: string,
+});
+export const launchResponse = z.strictObject({
+  name: string,
+  endpoints: z.array(endpointMessage),
+  started: z.boolean(),
+});
+export const stopResponse = z.strictObject({ stopped: count });
+export const importResponse = z.strictObject({ entries: count, revision: position.revision });
+/** Of a report: whether anything of it is known here is not said. */
+export const reportResponse = z.strictObject({});
+/** Of an edit: the watch's own stream says what came of it. */
+export const watchEditResponse = z.strictObject({});
+export const errorEnvelope = z.strictObject({
+  error: z.strictObject({ code: string, message: string, remainingMs: z.exactOptional(z.number()) }),
+});
+
+const watchedLink = z.strictObject({
+  kind: z.literal('link'),
+  name: string,
+  target: string,
+  guaranteedMs: ms,
+  ...position,
+});
+export const watchEvent = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('open'),
+    watch: string,
+    resumed: z.boolean(),
+    heartbeatMs: ms,
+    incarnation: string,
+  }),
+  z.strictObject({ type: z.literal('put'), name: string, entry: z.union([resolveResponse, watchedLink]) }),
+  z.strictObject({ type: z.literal('delete'), name: string }),
+  z.strictObject({ type: z.literal('resync'), reason: string }),
+  z.strictObject({ type: z.literal('current'), globs: z.array(string) }),
+  z.strictObject({ type: z.literal('heartbeat') }),
+]);
+
+assertAllTrue<
+  [
+    SchemaMatches<typeof endpointMessage, EndpointMessage>,
+    SchemaMatches<typeof resolutionStep, ResolutionStep>,
+    SchemaMatches<typeof listEntry, ListEntry>,
+    SchemaMatches<typeof resolveResponse, ResolveResponse>,
+    SchemaMatches<typeof listResponse, ListResponse>,
+    SchemaMatches<typeof searchResponse, SearchResponse>,
+    SchemaMatches<typeof whoisResponse, WhoisResponse>,
+    SchemaMatches<typeof statusResponse, StatusResponse>,
+    SchemaMatches<typeof changeResponse, ChangeResponse>,
+    SchemaMatches<typeof directoryResponse, DirectoryResponse>,
+    SchemaMatches<typeof registerResponse, RegisterResponse>,
+    SchemaMatches<typeof renewResponse, RenewResponse>,
+    SchemaMatches<typeof launchResponse, LaunchResponse>,
+    SchemaMatches<typeof stopResponse, StopResponse>,
+    SchemaMatches<typeof importResponse, ImportResponse>,
+    SchemaMatches<typeof errorEnvelope, ErrorEnvelope>,
+    SchemaMatches<typeof watchEvent, WatchEvent>,
+  ]
+>();

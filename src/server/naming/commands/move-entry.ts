@@ -1,0 +1,62 @@
+/** Moving an entry and all below it. A link is left at the old place, so nothing that was promised breaks. @see GNS G5 */
+import { ClerkError } from '../../../core/errors.js';
+import { isName, parseName } from '../../../core/name.js';
+import { limits } from '../../../protocol/limits.js';
+import type { MoveRequest } from '../../../protocol/messages.js';
+import type { Plan, PlanContext } from './naming-command.js';
+import { changeTooEarly } from './change-too-early.js';
+import type { StateChange, EndpointRecord, EntryRecord } from '../state/records.js';
+import { hasDescendants, type EndpointView, type NamingView } from '../state/naming-view.js';
+import { resolveParentLinks } from '../state/resolve-links.js';
+
+/** Moves a name with its endpoints, fencing numbers and everything below. */
+export function move(view: NamingView, request: MoveRequest, { remainingGuaranteeMs }: PlanContext): Plan {
+  const from = resolveParentLinks(view, parseName(request.from));
+  const to = resolveParentLinks(view, parseName(request.to));
+  const own = view.entry(from);
+  const all = [...(own === undefined ? [] : [from]), ...view.descendants(from)];
+  if (all.length === 0) throw new ClerkError('NAME_NOT_FOUND', `There is no ${from}`);
+  if (to === from || to.startsWith(`${from}/`))
+    throw new ClerkError('FORBIDDEN', `${from} cannot move to ${to}, which is itself or below it`);
+  if (view.entry(to) !== undefined || hasDescendants(view, to))
+    throw new ClerkError('FORBIDDEN', `${from} cannot move to ${to}: that name is taken; remove it first`);
+  const changes: StateChange[] = [];
+  for (const name of all) {
+    const entry = view.entry(name) as EntryRecord;
+    if (entry.pending !== undefined && entry.pending.kind !== 'vanish')
+      throw changeTooEarly(name, remainingGuaranteeMs(name, entry.guaranteedMs), true);
+    changes.push(...moveChanges(view, name, to + name.slice(from.length), entry));
+  }
+  const guaranteedMs = own?.guaranteedMs ?? limits.defaultGuaranteedMs;
+  changes.push({ kind: 'entry', name: from, record: { kind: 'link', target: to, guaranteedMs } });
+  return { changes, inMs: 0, name: to };
+}
+
+/** What is new comes first, so that time which runs at the old name goes on at the new one. */
+function moveChanges(
+  view: NamingView,
+  from: string,
+  name: string,
+  { pending: _, ...record }: EntryRecord,
+): StateChange[] {
+  if (!isName(name))
+    throw new ClerkError('NAME_INVALID', `${from} cannot move to ${name}, which is too long for a name`);
+  const changes: StateChange[] = [{ kind: 'entry', name, record: record as EntryRecord, movedFrom: from }];
+  const counter = view.counter(from);
+  if (counter !== undefined) changes.push({ kind: 'counter', name, record: counter });
+  for (const [id, fence] of view.fences(from)) changes.push({ kind: 'fence', name, id, record: fence });
+  for (const endpoint of view.endpoints(from))
+    changes.push({ kind: 'endpoint', name, id: endpoint.id, record: recordOf(endpoint), movedFrom: from });
+  for (const { id } of view.endpoints(from))
+    changes.push({ kind: 'endpoint', name: from, id, record: undefined });
+  for (const id of view.fences(from).keys())
+    changes.push({ kind: 'fence', name: from, id, record: undefined });
+  if (counter !== undefined) changes.push({ kind: 'counter', name: from, record: undefined });
+  changes.push({ kind: 'entry', name: from, record: undefined });
+  return changes;
+}
+
+function recordOf({ id, epoch, leaseMs, draining, principal, json }: EndpointView): EndpointRecord {
+  const { addresses } = (JSON.parse(json) as { endpoint: { addresses: string[] } }).endpoint;
+  return { id, epoch, leaseMs, draining, principal, addresses, json };
+}

@@ -1,0 +1,62 @@
+/**
+ * Opens the names of a store: reads every record, or says which one cannot be read; gives a new store its incarnation.
+ */
+import { ClerkError } from '../../core/errors.js';
+import type { NameService, ServerRuntime, Store } from '../ports.js';
+import {
+  damagedRecordError,
+  formatVersion,
+  decodeRecord,
+  storeKeys,
+  type StateChange,
+} from './state/records.js';
+import { NameServer, type NameServerOptions } from './name-server.js';
+
+export type { NameServerOptions } from './name-server.js';
+
+/**
+ * Opens names. Leases and promises of what is there begin anew: that lengthens them and never shortens one.
+ *
+ * @param store - stays the caller's to close, after the names were closed
+ * @throws ClerkError `REGISTRY_INVALID` for a damaged record, which it names, and for data of a later version;
+ *   `REGISTRY_UNREACHABLE` when a new store cannot be written
+ */
+export async function openNameServer(
+  store: Store,
+  runtime: ServerRuntime,
+  options: NameServerOptions,
+): Promise<NameService> {
+  const records = await store.load();
+  if (records.size === 0) {
+    const incarnation = runtime.randomHex(8);
+    await store.write([
+      { key: storeKeys.format, value: String(formatVersion) },
+      { key: storeKeys.incarnation, value: incarnation },
+      { key: storeKeys.revision, value: '0' },
+    ]);
+    return new NameServer(store, runtime, options, { incarnation, revision: 0, changes: [] });
+  }
+  checkFormat(records.get(storeKeys.format));
+  const incarnation = records.get(storeKeys.incarnation) ?? '';
+  const revision = Number(records.get(storeKeys.revision));
+  if (!/^[0-9a-z]{1,64}$/.test(incarnation)) throw damagedRecordError(storeKeys.incarnation);
+  if (!Number.isSafeInteger(revision) || revision < 0) throw damagedRecordError(storeKeys.revision);
+  return new NameServer(store, runtime, options, { incarnation, revision, changes: changesOf(records) });
+}
+
+function changesOf(records: ReadonlyMap<string, string>): StateChange[] {
+  const own: ReadonlySet<string> = new Set([storeKeys.format, storeKeys.incarnation, storeKeys.revision]);
+  const changes: StateChange[] = [];
+  for (const [key, value] of records) if (!own.has(key)) changes.push(decodeRecord(key, value));
+  return changes;
+}
+
+function checkFormat(text: string | undefined): void {
+  const version = Number(text);
+  if (!Number.isSafeInteger(version) || version < 1) throw damagedRecordError(storeKeys.format);
+  if (version > formatVersion)
+    throw new ClerkError(
+      'REGISTRY_INVALID',
+      `The store was written by a later version (format ${version}; this one knows ${formatVersion}); start that version, or use another store`,
+    );
+}

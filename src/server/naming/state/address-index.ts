@@ -1,0 +1,23 @@
+/** Which registrations said an address. @see "A Distributed Systems Architecture for the 1990's" C12 (back-map) */
+export class AddressIndex<T extends object> {
+  /** One owner is most common. */
+  readonly #byAddress = new Map<string, T | Set<T>>();
+
+  get(address: string): readonly T[] {
+    const found = this.#byAddress.get(address);
+    return found === undefined ? [] : found instanceof Set ? [...found] : [found];
+  }
+
+  add(address: string, owner: T): void {
+    const found = this.#byAddress.get(address);
+    if (found === undefined || found === owner) this.#byAddress.set(address, owner);
+    else if (found instanceof Set) found.add(owner);
+    else this.#byAddress.set(address, new Set([found, owner]));
+  }
+
+  delete(address: string, owner: T): void {
+    const found = this.#byAddress.get(address);
+    if (found === owner) this.#byAddress.delete(address);
+    else if (found instanceof Set && found.delete(owner) && found.size === 0) this.#byAddress.delete(address);
+  }
+}

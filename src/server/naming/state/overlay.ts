@@ -1,0 +1,150 @@
+/**
+ * The records as they will be: the durable ones, and over them the changes of a batch that is not durable yet. Nobody
+ * but the commands of that batch looks at it; when it cannot be written it is dropped, and nothing has happened.
+ */
+import type { LaunchRecord } from '../../ports.js';
+import type { StateChange, EpochCounter, EndpointRecord, EntryRecord, Fence } from './records.js';
+import type { EndpointView, NamingView } from './naming-view.js';
+
+export class Overlay implements NamingView {
+  /** All changes, in order. */
+  readonly changes: StateChange[] = [];
+  readonly #base: NamingView;
+  readonly #entries = new Map<string, EntryRecord | undefined>();
+  readonly #directories = new Map<string, string | undefined>();
+  readonly #counters = new Map<string, EpochCounter | undefined>();
+  readonly #endpoints = new Map<string, Map<string, EndpointRecord | undefined>>();
+  readonly #fences = new Map<string, Map<string, Fence>>();
+  readonly #launches = new Map<string, LaunchRecord | undefined>();
+  readonly #quotaChanges = new Map<string, number>();
+  #epochFloor: number;
+
+  constructor(base: NamingView) {
+    this.#base = base;
+    this.#epochFloor = base.epochFloor;
+  }
+
+  get epochFloor(): number {
+    return this.#epochFloor;
+  }
+
+  /** Adds what a command changes. */
+  add(changes: readonly StateChange[]): void {
+    for (const change of changes) {
+      this.changes.push(change);
+      this.#apply(change);
+    }
+  }
+
+  entry(name: string): EntryRecord | undefined {
+    return this.#entries.has(name) ? this.#entries.get(name) : this.#base.entry(name);
+  }
+
+  *descendants(name: string): IterableIterator<string> {
+    for (const found of this.#base.descendants(name)) if (!this.#entries.has(found)) yield found;
+    const prefix = `${name}/`;
+    for (const [found, record] of this.#entries)
+      if (record !== undefined && found.startsWith(prefix)) yield found;
+  }
+
+  directoryName(id: string): string | undefined {
+    return this.#directories.has(id) ? this.#directories.get(id) : this.#base.directoryName(id);
+  }
+
+  counter(name: string): EpochCounter | undefined {
+    return this.#counters.has(name) ? this.#counters.get(name) : this.#base.counter(name);
+  }
+
+  endpoint(name: string, id: string): EndpointView | undefined {
+    const own = this.#endpoints.get(name);
+    return own?.has(id) === true ? own.get(id) : this.#base.endpoint(name, id);
+  }
+
+  *endpoints(name: string): IterableIterator<EndpointView> {
+    const own = this.#endpoints.get(name);
+    for (const endpoint of this.#base.endpoints(name)) if (own?.has(endpoint.id) !== true) yield endpoint;
+    for (const endpoint of own?.values() ?? []) if (endpoint !== undefined) yield endpoint;
+  }
+
+  endpointCount(name: string): number {
+    let count = this.#base.endpointCount(name);
+    for (const [id, endpoint] of this.#endpoints.get(name) ?? [])
+      count += Number(endpoint !== undefined) - Number(this.#base.endpoint(name, id) !== undefined);
+    return count;
+  }
+
+  fence(name: string, id: string): Fence | undefined {
+    return this.fences(name).get(id);
+  }
+
+  fences(name: string): ReadonlyMap<string, Fence> {
+    return this.#fences.get(name) ?? this.#base.fences(name);
+  }
+
+  launch(name: string, instance: string): LaunchRecord | undefined {
+    const key = `${name} ${instance}`;
+    return this.#launches.has(key) ? this.#launches.get(key) : this.#base.launch(name, instance);
+  }
+
+  *launches(): IterableIterator<LaunchRecord> {
+    for (const record of this.#base.launches())
+      if (!this.#launches.has(`${record.name} ${record.instance}`)) yield record;
+    for (const record of this.#launches.values()) if (record !== undefined) yield record;
+  }
+
+  registrationCount(principal: string): number {
+    return this.#base.registrationCount(principal) + (this.#quotaChanges.get(principal) ?? 0);
+  }
+
+  #apply(change: StateChange): void {
+    switch (change.kind) {
+      case 'entry':
+        this.#setEntry(change.name, change.record);
+        return;
+      case 'endpoint': {
+        const before = this.endpoint(change.name, change.id);
+        if (before !== undefined) this.#chargeQuota(before.principal, -1);
+        if (change.record !== undefined) this.#chargeQuota(change.record.principal, 1);
+        let own = this.#endpoints.get(change.name);
+        if (own === undefined) {
+          own = new Map<string, EndpointRecord | undefined>();
+          this.#endpoints.set(change.name, own);
+        }
+        own.set(change.id, change.record);
+        return;
+      }
+      case 'counter':
+        this.#counters.set(change.name, change.record);
+        return;
+      case 'fence': {
+        let own = this.#fences.get(change.name);
+        if (own === undefined) {
+          own = new Map(this.#base.fences(change.name));
+          this.#fences.set(change.name, own);
+        }
+        own.delete(change.id);
+        if (change.record !== undefined) own.set(change.id, change.record);
+        return;
+      }
+      case 'launch':
+        this.#launches.set(`${change.name} ${change.id}`, change.record);
+        return;
+      case 'mark':
+        return;
+      case 'floor':
+        this.#epochFloor = change.epoch;
+    }
+  }
+
+  #setEntry(name: string, record: EntryRecord | undefined): void {
+    const before = this.entry(name);
+    if (before?.kind === 'directory' && this.directoryName(before.id) === name)
+      this.#directories.set(before.id, undefined);
+    if (record?.kind === 'directory') this.#directories.set(record.id, name);
+    this.#entries.set(name, record);
+  }
+
+  #chargeQuota(principal: string, by: 1 | -1): void {
+    this.#quotaChanges.set(principal, (this.#quotaChanges.get(principal) ?? 0) + by);
+  }
+}

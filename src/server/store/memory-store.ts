@@ -1,0 +1,47 @@
+/**
+ * A store that nobody can take with them: for tests and embedded servers. The names hold all their records in memory
+ * anyway, so it keeps none of them a second time unless it is given a map to keep them in, which the next server can
+ * be started from.
+ */
+import type { RecordChange, Store } from '../ports.js';
+import { StoreLifecycle } from './store-lifecycle.js';
+
+/**
+ * A store in memory.
+ *
+ * @param records - where records are kept, and were kept before. Default: they are not.
+ */
+export function memoryStore(records?: Map<string, string>): Store {
+  return new MemoryStore(records);
+}
+
+class MemoryStore implements Store {
+  readonly #records: Map<string, string> | undefined;
+  readonly #lifecycle = new StoreLifecycle('The store in memory');
+
+  constructor(records: Map<string, string> | undefined) {
+    this.#records = records;
+  }
+
+  async load(): Promise<ReadonlyMap<string, string>> {
+    this.#lifecycle.beginLoad();
+    return new Map(this.#records);
+  }
+
+  async write(changes: readonly RecordChange[]): Promise<void> {
+    const endWrite = this.#lifecycle.beginWrite();
+    try {
+      if (this.#records !== undefined)
+        for (const { key, value } of changes) {
+          if (value === undefined) this.#records.delete(key);
+          else this.#records.set(key, value);
+        }
+    } finally {
+      endWrite();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#lifecycle.close();
+  }
+}

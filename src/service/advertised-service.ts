@@ -1,0 +1,347 @@
+/**
+ * One service as the registry knows it, from its first registration to its end. The holder knows before the registry
+ * that a lease is lost, and registers again for ever. Somebody newer in its place ends it for good.
+ *
+ * @see promises C5.3, C5.6
+ */
+import { sleep, withTimeout, type Clock } from '../core/clock.js';
+import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import type { Load, LoadInit } from '../core/load-report.js';
+import type { Logger } from '../core/logger.js';
+import type { RetryLoop } from '../core/retry-loop.js';
+import type { LaunchHandshake, RegisterResponse, RegisterRequest } from '../protocol/messages.js';
+import { launchProof, type Hashing } from '../protocol/launch-proof.js';
+import { isUnavailable } from '../registry-client/failover-client.js';
+import type { Advertisement, AdvertisementState } from './advertisement.js';
+import { LeaseTimer } from './lease-timer.js';
+import type { InFlightRequests } from './in-flight-requests.js';
+import { AdvertisementEmitter, type AdvertisementEvents } from './advertisement-events.js';
+import { advertiseAborted } from './server-addresses.js';
+import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
+import type { LoadReporter } from './load-reporter.js';
+import { withdraw } from './withdraw.js';
+
+/** What one is made of. */
+export interface AdvertisedServiceOptions {
+  readonly clock: Clock;
+  readonly hashing: Hashing;
+  readonly retry: RetryLoop;
+  readonly logger: Logger;
+  readonly renewer: LeaseRenewer;
+  readonly registry: readonly string[];
+  readonly inFlight: InFlightRequests;
+  readonly load: LoadReporter;
+  /** All but the fencing number and the ticket. */
+  readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
+  readonly handshake: LaunchHandshake | undefined;
+  /** Whether the instance id was drawn for it, so that nobody else can have it. */
+  readonly isIdGenerated: boolean;
+  readonly drainMs: number;
+  /** It is over, whyever. Called once. */
+  readonly onEnded: () => void;
+}
+
+/** Longest pause after a first failure in a row, in ms; doubles from there. */
+const initialBackoffMs = 500;
+/** Longest pause of all, in ms. */
+const maxBackoffMs = 5_000;
+
+/** See the file's header. */
+export class AdvertisedService implements Advertisement, RenewedLease {
+  readonly #options: AdvertisedServiceOptions;
+  readonly #events: AdvertisementEmitter;
+  readonly #endController = new AbortController();
+  #state: AdvertisementState = 'registering';
+  #epoch: number | undefined;
+  #leaseMs: number;
+  #ticket: string | undefined;
+  /** The ticket was sent and no answer came: it may be used up. */
+  #ticketMayBeUsed = false;
+  readonly #leaseTimer: LeaseTimer;
+  #hasWarned = false;
+  #isSuspect = false;
+  #drainPromise: Promise<void> | undefined;
+  #closePromise: Promise<void> | undefined;
+
+  constructor(options: AdvertisedServiceOptions) {
+    this.#options = options;
+    this.#events = new AdvertisementEmitter(options.logger);
+    this.#leaseTimer = new LeaseTimer(options.clock, () =>
+      this.#loseLease('no renewal was acknowledged in time'),
+    );
+    this.#leaseMs = options.request.leaseMs;
+    this.#epoch = options.handshake?.epoch;
+    this.#ticket = options.handshake?.ticket;
+  }
+
+  get name(): string {
+    return this.#options.request.name;
+  }
+
+  get id(): string {
+    return this.#options.request.id;
+  }
+
+  get epoch(): number {
+    return this.#epoch ?? 0;
+  }
+
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#options.request.addresses;
+  }
+
+  get registry(): readonly string[] {
+    return this.#options.registry;
+  }
+
+  get state(): AdvertisementState {
+    return this.#state === 'registered' && this.#leaseTimer.isExpired ? 'lost' : this.#state;
+  }
+
+  get load(): Load | undefined {
+    return this.#options.load.current;
+  }
+
+  reportLoad(load: LoadInit): void {
+    this.#options.load.report(load);
+  }
+
+  on<E extends keyof AdvertisementEvents>(
+    event: E,
+    listener: (payload: AdvertisementEvents[E]) => void,
+  ): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  off<E extends keyof AdvertisementEvents>(
+    event: E,
+    listener: (payload: AdvertisementEvents[E]) => void,
+  ): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /** Registers it for the first time. Rejects when it is refused, or given up by its caller. */
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort);
+    try {
+      await this.#register(false);
+    } catch (error) {
+      this.#end('closed');
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  get isSuspect(): boolean {
+    return this.#isSuspect;
+  }
+
+  onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
+    if (status === 'fenced') this.#fence(`a newer registration of ${this.name} took its place`);
+    else if (status === 'lost') this.#loseLease('the registry knows no such registration any more');
+    else {
+      this.#hasWarned = false;
+      this.#leaseTimer.renew(sentAt, this.#leaseMs);
+      if (isSuspect === this.#isSuspect) return;
+      this.#isSuspect = isSuspect;
+      this.#events.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
+    }
+  }
+
+  onRenewalFailed(error: unknown): void {
+    this.#warnOnce(error);
+  }
+
+  drain(): Promise<void> {
+    this.#drainPromise ??= this.#drain();
+    return this.#drainPromise;
+  }
+
+  close(): Promise<void> {
+    this.#closePromise ??= this.#close();
+    return this.#closePromise;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Asks until it is registered or refused. */
+  async #register(recovered: boolean): Promise<void> {
+    const { clock, retry, renewer } = this.#options;
+    const { signal } = this.#endController;
+    let sentAt = 0;
+    const reply = await retry(
+      () => {
+        signal.throwIfAborted();
+        sentAt = clock.now();
+        return renewer.register(this.#request(), signal);
+      },
+      async (error, attempt) => {
+        signal.throwIfAborted();
+        if (!this.#canRetry(error)) throw error;
+        this.#warnOnce(error);
+        // Not longer than between two renewals: a healthy one must be back before its lease is over.
+        const maxJitterMs = Math.min(
+          maxBackoffMs,
+          Math.max(initialBackoffMs, this.#leaseMs / 3),
+          initialBackoffMs * 2 ** Math.min(attempt - 1, 8),
+        );
+        const minDelayMs = isClerkError(error) ? (error.remainingMs ?? 0) : 0;
+        await sleep(clock, Math.min(minDelayMs, maxBackoffMs) + maxJitterMs * clock.random(), !recovered);
+        signal.throwIfAborted();
+      },
+    );
+    this.#verifyProof(reply);
+    this.#ticket = undefined;
+    this.#epoch = reply.epoch;
+    this.#leaseMs = reply.leaseMs;
+    this.#state = 'registered';
+    this.#isSuspect = false;
+    this.#hasWarned = false;
+    this.#leaseTimer.renew(sentAt, this.#leaseMs);
+    renewer.add(this);
+    this.#events.emit('registered', { name: this.name, id: this.id, epoch: reply.epoch, recovered });
+  }
+
+  #request(): RegisterRequest {
+    const { request } = this.#options;
+    return {
+      ...request,
+      ...(this.#epoch !== undefined && { epoch: this.#epoch }),
+      ...(this.#ticket !== undefined && { ticket: this.#ticket }),
+    };
+  }
+
+  #canRetry(error: unknown): boolean {
+    if (isUnavailable(error)) {
+      this.#ticketMayBeUsed ||= this.#ticket !== undefined;
+      return true;
+    }
+    if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
+      // It was taken by the registration whose answer was lost; the number that came with it is still good.
+      this.#ticketMayBeUsed = false;
+      this.#ticket = undefined;
+      return true;
+    }
+    if (
+      isClerkError(error) &&
+      error.code === 'FORBIDDEN' &&
+      this.#options.isIdGenerated &&
+      this.#epoch !== undefined
+    ) {
+      // Nobody can have taken its place; it was away for so long that its number was forgotten.
+      this.#epoch = undefined;
+      return true;
+    }
+    return isClerkError(error) && error.code === 'LIMIT';
+  }
+
+  /** A launched service believes only the registry that launched it. @see Tcl-DP T9 */
+  #verifyProof({ proof, epoch }: RegisterResponse): void {
+    const { hashing, handshake } = this.#options;
+    if (handshake === undefined || this.#ticket === undefined) return;
+    const expected = launchProof(hashing, handshake.registryKey, handshake.name, epoch);
+    if (typeof proof === 'string' && hashing.timingSafeEqual(proof, expected)) return;
+    throw new ClerkError(
+      'TICKET_REFUSED',
+      `The registry could not prove that it is the one that launched ${this.name}; the ticket was not meant for it`,
+    );
+  }
+
+  #loseLease(reason: string): void {
+    if (this.#state !== 'registered') return;
+    const { clock, renewer, logger } = this.#options;
+    this.#state = 'lost';
+    this.#leaseTimer.stop();
+    renewer.remove(this);
+    logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; it is registered again`);
+    this.#events.emit('lost', { name: this.name, id: this.id, reason });
+    // After a restart of the registry everybody is here at once.
+    void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
+      .then(() => this.#register(true))
+      .catch((error: unknown) => {
+        if (this.#endController.signal.aborted) return;
+        this.#fence(errorMessage(error));
+      });
+  }
+
+  #fence(reason: string): void {
+    const { logger } = this.#options;
+    logger.warn(`${this.name} (${this.id}) is not registered any more: ${reason}`);
+    this.#end('fenced');
+    this.#events.emit('fenced', { name: this.name, id: this.id, reason });
+  }
+
+  #warnOnce(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#options.logger.warn(
+      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'} for now, and goes on trying: ${errorMessage(error)}`,
+    );
+  }
+
+  get #hasEnded(): boolean {
+    return this.#state === 'closed' || this.#state === 'fenced';
+  }
+
+  #end(state: 'closed' | 'fenced'): void {
+    if (this.#hasEnded) return;
+    this.#stopRenewing(state);
+    this.#options.onEnded();
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#hasEnded) return;
+    const { clock, drainMs, inFlight } = this.#options;
+    const until = clock.now() + drainMs;
+    this.#stopRenewing('draining');
+    const inMs = await this.#withdraw(false);
+    await sleep(clock, Math.min(inMs, until - clock.now()));
+    await waitAtMost(clock, until - clock.now(), inFlight.whenIdle());
+    if (this.#closePromise) return;
+    this.#end('closed');
+    this.#events.emit('drained', { name: this.name, id: this.id });
+  }
+
+  async #close(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#stopRenewing('draining');
+    await this.#withdraw(true);
+    this.#end('closed');
+  }
+
+  /** It is neither renewed nor registered again from here on. */
+  #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
+    this.#state = state;
+    this.#leaseTimer.stop();
+    this.#options.renewer.remove(this);
+    this.#endController.abort(new ClerkError('CLOSED', `The advertisement of ${this.name} is over`));
+  }
+
+  /** How long there may still be clerks who do not know, in ms. */
+  #withdraw(immediately: boolean): Promise<number> {
+    if (this.#epoch === undefined) return Promise.resolve(0);
+    const { name, id, epoch } = this;
+    return withdraw(this.#options, { name, id, epoch, ...(immediately && { now: immediately }) });
+  }
+}
+
+/** Waits for something, but not for ever; keeps the process alive meanwhile. */
+async function waitAtMost(clock: Clock, limitMs: number, promise: Promise<void>): Promise<void> {
+  if (limitMs <= 0) return;
+  const keepAlive = clock.setTimer(() => undefined, limitMs);
+  await withTimeout(clock, limitMs, promise, () => new Error('Not waited for any longer')).catch(
+    () => undefined,
+  );
+  keepAlive.cancel();
+}

@@ -1,0 +1,181 @@
+/** Puts an advertisement together: what the program says, what the launcher gave, what the machine knows. */
+import { ClerkError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { atMostOnceAttribute } from '../protocol/call-headers.js';
+import type { LaunchHandshake } from '../protocol/messages.js';
+import type { Advertisement } from './advertisement.js';
+import { InFlightRequests } from './in-flight-requests.js';
+import { LaunchContext } from './launch-context.js';
+import { attachOrcaHeaders } from './orca-headers.js';
+import { advertiseAborted, addressesOf, isServer, type ServerLike } from './server-addresses.js';
+import { EventLoopMeter } from './event-loop-meter.js';
+import { LeaseRenewer } from './lease-renewer.js';
+import {
+  toAdvertiseConfig,
+  parseRegistryUrls,
+  type AdvertiseConfig,
+  type AdvertiseOptions,
+} from './options.js';
+import { LoadReporter } from './load-reporter.js';
+import { propagateDeadlines } from './deadline-propagation.js';
+import { AdvertisedService } from './advertised-service.js';
+import type { ServiceRuntime } from './service-runtime.js';
+import { SigtermDrain } from './sigterm-drain.js';
+
+const defaultRegistry = 'http://127.0.0.1:4711';
+
+/** Advertises services of one process. */
+export class Advertiser {
+  readonly #runtime: ServiceRuntime;
+  readonly #launchContext: LaunchContext;
+  readonly #sigtermDrain: SigtermDrain;
+  readonly #eventLoopMeter: EventLoopMeter;
+  /** One for each set of registry addresses, while somebody uses it. */
+  readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
+
+  constructor(runtime: ServiceRuntime) {
+    this.#runtime = runtime;
+    this.#launchContext = new LaunchContext(runtime.process);
+    this.#sigtermDrain = new SigtermDrain(runtime.process);
+    this.#eventLoopMeter = new EventLoopMeter(runtime.clock, runtime.eventLoopActiveMs);
+  }
+
+  /** See {@link advertise}. */
+  async advertise(options: AdvertiseOptions): Promise<Advertisement> {
+    const config = toAdvertiseConfig(options);
+    // A start may wait for the registry, and a process that waits is not done.
+    const keepAlive = this.#runtime.clock.setTimer(() => undefined, 2 ** 31 - 1);
+    try {
+      return await this.#register(config);
+    } finally {
+      keepAlive.cancel();
+    }
+  }
+
+  async #register(config: AdvertiseConfig): Promise<Advertisement> {
+    const { clock, hashing, retry, hostAddresses } = this.#runtime;
+    const { signal } = config;
+    const server = isServer(config.serverOrAddress) ? config.serverOrAddress : undefined;
+    const inFlight = new InFlightRequests(server);
+    if (server !== undefined) propagateDeadlines(server, clock);
+    const handshake = await this.#launchContext.handshake();
+    const name = config.name ?? handshake?.name;
+    if (name === undefined)
+      throw new ClerkError('CONFIG_INVALID', "advertise() needs a name such as '/shop/orders'");
+    const { idempotencyGuard } = config;
+    await idempotencyGuard?.open();
+    const claimedHandshake = handshake && this.#launchContext.claim(handshake, name);
+    const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
+    if (signal?.aborted === true) throw advertiseAborted(signal);
+    const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
+    // From here on calls may come that name this instance.
+    idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
+    const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
+    const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
+    const load = this.#createLoadReporter(server, inFlight, config);
+    const detachHeaders = server === undefined ? undefined : attachOrcaHeaders(server, load);
+    let onEnded = (): void => {
+      detachHeaders?.();
+      load.close();
+      releaseRenewer();
+    };
+    const service = new AdvertisedService({
+      clock,
+      hashing,
+      retry,
+      logger: config.logger ?? this.#defaultLogger(),
+      renewer,
+      registry,
+      inFlight,
+      load,
+      request: {
+        name,
+        id,
+        addresses,
+        leaseMs: config.leaseMs,
+        host: config.host ?? clock.hostname(),
+        zone: config.zone,
+        version: config.version,
+        weight: config.weight,
+        attributes: {
+          ...config.attributes,
+          ...(idempotencyGuard && { [atMostOnceAttribute]: idempotencyGuard.scope ?? id }),
+        },
+      },
+      handshake: claimedHandshake,
+      isIdGenerated: claimedHandshake === undefined && config.id === undefined,
+      drainMs: config.drainMs,
+      onEnded: () => onEnded(),
+    });
+    if (idempotencyGuard)
+      service.on('registered', ({ epoch }) => idempotencyGuard.instanceEpochs.add(id, epoch));
+    await service.start(signal);
+    if (config.drainOnSignal) {
+      const cancelDrain = this.#sigtermDrain.add(service, config.exitAfterDrain);
+      const onEndedBefore = onEnded;
+      onEnded = () => {
+        cancelDrain();
+        onEndedBefore();
+      };
+    }
+    return service;
+  }
+
+  #createLoadReporter(
+    server: ServerLike | undefined,
+    inFlight: InFlightRequests,
+    config: AdvertiseConfig,
+  ): LoadReporter {
+    const { clock } = this.#runtime;
+    const isHere = server !== undefined;
+    return new LoadReporter({
+      clock,
+      meter: this.#eventLoopMeter,
+      inFlight,
+      hasServer: isHere,
+      measuresLoad: config.measureLoad,
+    });
+  }
+
+  #registryUrls(config: AdvertiseConfig, handshake: LaunchHandshake | undefined): readonly string[] {
+    if (config.registry !== undefined) return config.registry;
+    if (handshake !== undefined && handshake.registry.length > 0) return handshake.registry;
+    const fromEnvironment = this.#runtime.process.env.CLERK_REGISTRY;
+    return fromEnvironment === undefined || fromEnvironment === ''
+      ? [defaultRegistry]
+      : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
+  }
+
+  /** The office for these addresses, and what ends its use. */
+  #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
+    const key = urls.join(' ');
+    let shared = this.#renewers.get(key);
+    if (shared === undefined) {
+      const { connect, clock } = this.#runtime;
+      shared = { renewer: new LeaseRenewer(urls.map(connect), clock), users: 0 };
+      this.#renewers.set(key, shared);
+    }
+    const acquired = shared;
+    acquired.users++;
+    return [
+      acquired.renewer,
+      () => {
+        if (--acquired.users > 0) return;
+        this.#renewers.delete(key);
+        void acquired.renewer.close();
+      },
+    ];
+  }
+
+  #defaultLogger(): Logger {
+    const silent = (): void => undefined;
+    const warn = (message: string): void => this.#runtime.process.warn(message);
+    return { debug: silent, info: silent, warn, error: warn };
+  }
+}
+
+/** Random bits in the form of a UUID of version 4. */
+function toUuid(hex: string): string {
+  const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,82 @@
+/** Calls with an id that come as a `Request` and are answered with a `Response`. */
+import type { StoredResponse } from '../../core/idempotency-store.js';
+import type { Clock } from '../../core/clock.js';
+import type { ValidKey, IdempotencyGuard } from './idempotency-guard.js';
+import type { BodyFailure } from './buffer-request-body.js';
+import { bodyRejection, type BodyLimits } from './node-handler.js';
+import { recordFetchResponse } from './record-fetch-response.js';
+import { HandlerExecution } from './handler-execution.js';
+import { BoundedBuffer } from './bounded-buffer.js';
+
+/**
+ * Runs the handler, or says why not.
+ *
+ * @param handle - calls the handler
+ * @returns its answer; it rejects with what the handler throws
+ */
+export async function handleFetchCall(
+  guard: IdempotencyGuard,
+  key: ValidKey,
+  request: Request,
+  limits: BodyLimits,
+  clock: Clock,
+  handle: () => unknown,
+): Promise<unknown> {
+  const body = await readBodyCopy(request, limits.maxBodyBytes);
+  if (typeof body === 'string') return toFetchResponse(bodyRejection(body, limits.maxBodyBytes));
+  const { pathname, search } = new URL(request.url);
+  const outcome = await guard.begin(key, {
+    method: request.method,
+    target: pathname + search,
+    contentType: request.headers.get('content-type') ?? '',
+    body,
+  });
+  if (!(outcome instanceof HandlerExecution)) return toFetchResponse(outcome);
+  if (request.signal.aborted) {
+    await outcome.withdraw();
+    return toFetchResponse(bodyRejection('gone', limits.maxBodyBytes));
+  }
+  let response: unknown;
+  try {
+    response = await handle();
+  } catch (error) {
+    outcome.interrupt();
+    throw error;
+  }
+  return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
+}
+
+/** Reads a copy; the request itself stays as it was. */
+async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
+  if (request.bodyUsed) return 'taken';
+  if (request.body === null) return Buffer.alloc(0);
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return 'too-large';
+  let reader: ReadableStreamDefaultReader<Uint8Array>;
+  try {
+    reader = (request.clone().body as ReadableStream<Uint8Array>).getReader();
+  } catch {
+    return 'taken';
+  }
+  const buffer = new BoundedBuffer(maxBytes);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return buffer.toBytes() ?? 'too-large';
+      buffer.append(value);
+      if (!buffer.isExceeded) continue;
+      // Only when both copies are given up does its sender hear of it.
+      void reader.cancel().catch(() => undefined);
+      void request.body.cancel().catch(() => undefined);
+      return 'too-large';
+    }
+  } catch {
+    return 'gone';
+  }
+}
+
+/** A whole answer as a response. */
+export function toFetchResponse({ status, headers, body }: StoredResponse): Response {
+  const list = new Headers();
+  for (const [name, value] of headers) list.append(name, value);
+  return new Response(body.byteLength === 0 ? null : body, { status, headers: list });
+}

@@ -1,0 +1,112 @@
+/** Calls with an id that come as Node requests and responses. */
+import type { StoredResponse } from '../../core/idempotency-store.js';
+import type { Clock } from '../../core/clock.js';
+import type { ValidKey, IdempotencyGuard } from './idempotency-guard.js';
+import { bufferBody, type BodyFailure } from './buffer-request-body.js';
+import type { HeaderValue } from './stored-headers.js';
+import { isClientGone, type NodeRequest, type NodeResponse } from './node-types.js';
+import { recordNodeResponse } from './record-node-response.js';
+import { rejections } from './rejections.js';
+import { HandlerExecution } from './handler-execution.js';
+
+/** What bodies may have, in bytes. */
+export interface BodyLimits {
+  readonly maxBodyBytes: number;
+  readonly maxResponseBytes: number;
+}
+
+/**
+ * Runs the handler, or says why not.
+ *
+ * @param handle - calls the handler
+ * @returns what the handler returns, once it is settled; it rejects with what the handler throws
+ */
+export async function handleNodeCall(
+  guard: IdempotencyGuard,
+  key: ValidKey,
+  [request, response]: readonly [NodeRequest, NodeResponse],
+  { maxBodyBytes, maxResponseBytes }: BodyLimits,
+  clock: Clock,
+  handle: () => unknown,
+): Promise<unknown> {
+  const buffered = await bufferBody(request, maxBodyBytes, clock);
+  if (typeof buffered === 'string') {
+    if (buffered !== 'gone') sendResponse(response, bodyRejection(buffered, maxBodyBytes));
+    return undefined;
+  }
+  const outcome = isClientGone(request, response)
+    ? undefined
+    : await guard.begin(key, {
+        method: request.method ?? '',
+        target: request.originalUrl ?? request.url ?? '',
+        contentType: [request.headers['content-type']].flat().join(', '),
+        body: buffered.bytes,
+      });
+  if (!(outcome instanceof HandlerExecution)) {
+    buffered.discard();
+    if (outcome !== undefined) sendResponse(response, outcome);
+    return undefined;
+  }
+  if (isClientGone(request, response)) {
+    await outcome.withdraw();
+    buffered.discard();
+    return undefined;
+  }
+  return runHandler(outcome, request, response, maxResponseBytes, () => {
+    buffered.restore();
+    return handle();
+  });
+}
+
+/** Runs the handler, and writes down how that ended. */
+async function runHandler(
+  execution: HandlerExecution,
+  request: NodeRequest,
+  response: NodeResponse,
+  maxResponseBytes: number,
+  handle: () => unknown,
+): Promise<unknown> {
+  const recording = recordNodeResponse(response, maxResponseBytes, (kept) => execution.complete(kept));
+  let isClosed = false;
+  let isSettled = false;
+  // Whoever has begun to answer, or has returned, and whose client is gone will hardly go on; if he does, that counts.
+  const checkInterrupted = (): void => {
+    if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
+  };
+  response.once('close', () => {
+    isClosed = true;
+    checkInterrupted();
+  });
+  // A body that nobody reads is thrown away, as Node does with those it was never asked for.
+  response.once('finish', () => {
+    if (!request.readableDidRead && request.readableFlowing === null) request.resume();
+  });
+  try {
+    const returned = handle();
+    const isAsync = typeof (returned as PromiseLike<unknown> | null | undefined)?.then === 'function';
+    const result = await returned;
+    isSettled = isAsync;
+    checkInterrupted();
+    return result;
+  } catch (error) {
+    if (!recording.hasEnded) execution.interrupt();
+    throw error;
+  }
+}
+
+/** What is said to a request without a body that could be used. */
+export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
+  if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
+  return failure === 'taken' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
+}
+
+/** Sends a whole answer. What was set on the response before stays, where the answer has nothing of that name. */
+export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
+  if (response.headersSent || response.destroyed === true) return;
+  const values = new Map<string, HeaderValue[]>();
+  for (const [name, value] of headers) values.set(name, [...(values.get(name) ?? []), value]);
+  for (const [name, all] of values) response.setHeader(name, all.length === 1 ? all[0] : all.map(String));
+  response.statusCode = status;
+  if (body.byteLength === 0) response.end();
+  else response.end(body);
+}

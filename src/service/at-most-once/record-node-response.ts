@@ -1,0 +1,90 @@
+/**
+ * Keeps what a handler writes to a Node response while it goes out, and goes on with that when the client has left. The
+ * response does what it did before, at the same time.
+ */
+import type { StoredResponse } from '../../core/idempotency-store.js';
+import { StoredHeaders, type HeaderValue } from './stored-headers.js';
+import type { NodeResponse } from './node-types.js';
+import { BoundedBuffer } from './bounded-buffer.js';
+
+/** How far an answer has come. */
+export interface ResponseRecording {
+  /** Its status and headers are fixed. */
+  readonly hasStarted: boolean;
+  /** It is whole. */
+  readonly hasEnded: boolean;
+}
+
+/**
+ * Keeps an answer from now on.
+ *
+ * @param onEnd - called once the handler has ended it; undefined: it is larger than `mostBytes`
+ */
+export function recordNodeResponse(
+  response: NodeResponse,
+  maxBytes: number,
+  onEnd: (answer: StoredResponse | undefined) => void,
+): ResponseRecording {
+  const headers = new StoredHeaders();
+  // HTTP/2 drops the headers of a response whose client has left, so they are not read from there at the end.
+  headers.assign(response.getHeaders());
+  const buffer = new BoundedBuffer(maxBytes);
+  let status: number | undefined;
+  let hasEnded = false;
+  // A response may call its own `write` from `end`, and `setHeader` from `appendHeader`.
+  const entered = new Set<string>();
+
+  /** Puts a method in the place of another; `note` is told of calls that did not throw, the outermost of each group. */
+  const intercept = (
+    group: 'headers' | 'head' | 'body',
+    method: keyof NodeResponse,
+    onCall: (args: readonly unknown[]) => void,
+  ): void => {
+    const original = Reflect.get(response, method) as ((...args: unknown[]) => unknown) | undefined;
+    if (original === undefined) return;
+    const intercepted = (...args: unknown[]): unknown => {
+      if (entered.has(group)) return original.apply(response, args);
+      entered.add(group);
+      try {
+        const result = original.apply(response, args);
+        if (!hasEnded) onCall(args);
+        return result;
+      } finally {
+        entered.delete(group);
+      }
+    };
+    Object.defineProperty(response, method, { value: intercepted, configurable: true, writable: true });
+  };
+
+  const onWrite = ([chunk, encoding]: readonly unknown[]): void => {
+    status ??= response.statusCode;
+    if (typeof chunk === 'string')
+      buffer.append(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'));
+    else if (chunk instanceof Uint8Array) buffer.append(chunk);
+  };
+
+  intercept('headers', 'setHeader', ([name, value]) => headers.set(String(name), value as HeaderValue));
+  intercept('headers', 'appendHeader', ([name, value]) => headers.append(String(name), value as HeaderValue));
+  intercept('headers', 'removeHeader', ([name]) => headers.remove(String(name)));
+  intercept('head', 'writeHead', ([code, second, third]) => {
+    if (status !== undefined || Number(code) < 200) return;
+    status = Number(code);
+    headers.assign(typeof second === 'string' ? third : (second ?? third));
+  });
+  intercept('body', 'write', onWrite);
+  const onEndCall = (args: readonly unknown[]): void => {
+    onWrite(args);
+    hasEnded = true;
+    const body = buffer.toBytes();
+    onEnd(body && { status: status as number, headers: headers.entries(), body });
+  };
+  intercept('body', 'end', onEndCall);
+  return {
+    get hasStarted() {
+      return status !== undefined;
+    },
+    get hasEnded() {
+      return hasEnded;
+    },
+  };
+}

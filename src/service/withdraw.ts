@@ -1,0 +1,59 @@
+/** Tells the registry that a service goes, for as long as that is worth trying. Keeps the process alive meanwhile. */
+import { sleep, type Clock } from '../core/clock.js';
+import { isClerkError, errorMessage } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { RetryLoop } from '../core/retry-loop.js';
+import { limits } from '../protocol/limits.js';
+import type { WithdrawRequest } from '../protocol/messages.js';
+import { isUnavailable } from '../registry-client/failover-client.js';
+import type { LeaseRenewer } from './lease-renewer.js';
+
+/** What telling needs. */
+export interface WithdrawOptions {
+  readonly clock: Clock;
+  readonly retry: RetryLoop;
+  readonly logger: Logger;
+  readonly renewer: LeaseRenewer;
+}
+
+/** How long it is tried for, in ms. */
+const timeoutMs = 3_000;
+
+/**
+ * Withdraws a registration. Never rejects: what the registry is not told it learns from the lease.
+ *
+ * @returns how long there may still be clerks who do not know, in ms
+ */
+export async function withdraw(
+  { clock, retry, logger, renewer }: WithdrawOptions,
+  request: WithdrawRequest,
+): Promise<number> {
+  const { signal, abort } = createAbort();
+  const timer = clock.setTimer(
+    () => abort(new Error(`it did not answer within ${String(timeoutMs)} ms`)),
+    timeoutMs,
+  );
+  try {
+    const { appliesInMs } = await retry(
+      () => renewer.withdraw(request, signal),
+      async (error) => {
+        if (!isUnavailable(error)) throw error;
+        signal.throwIfAborted();
+        await sleep(clock, 100 + 200 * clock.random());
+        signal.throwIfAborted();
+      },
+    );
+    return Math.max(0, appliesInMs);
+  } catch (error) {
+    if (isClerkError(error) && error.code === 'NAME_NOT_FOUND') return 0;
+    logger.warn(`${request.name} could not be withdrawn, its lease will run out: ${errorMessage(error)}`);
+    return limits.lookupTtlMs;
+  } finally {
+    timer.cancel();
+  }
+}
+
+function createAbort(): { readonly signal: AbortSignal; readonly abort: (reason: Error) => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
+}

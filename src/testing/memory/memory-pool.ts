@@ -1,0 +1,150 @@
+/**
+ * Connections to one address in memory, with the limits and the keep-alive of a real pool. A request that finds no
+ * idle connection gets one of its own while there may be more, and waits for its turn otherwise.
+ */
+import type { RequestHandler } from '../../core/transport.js';
+import type { MemoryConnection } from './memory-connection.js';
+import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
+import type { MemoryRequest } from './memory-request.js';
+
+/** A request that waits to be sent. */
+export interface QueuedRequest {
+  readonly request: MemoryRequest;
+  readonly handler: RequestHandler;
+  readonly callId: string | undefined;
+  /** Where to note what becomes of it; undefined for what is no request of the program's. */
+  readonly attempt: MemoryAttempt | undefined;
+}
+
+/** What a pool needs of the network. */
+export interface MemoryPoolOptions {
+  /** Most connections at a time. */
+  readonly connections: number;
+  /** Connections that were idle for as long are not used again, in ms. */
+  readonly keepAliveMs: number;
+  readonly now: () => number;
+  /** Dials; `done` is called once, later, with a connection or the reason why there is none; perhaps never. */
+  readonly dial: (done: (result: MemoryConnection | Error) => void) => void;
+}
+
+/** See the file's header. */
+export class MemoryPool {
+  readonly #options: MemoryPoolOptions;
+  readonly #idle: MemoryConnection[] = [];
+  readonly #queue: QueuedRequest[] = [];
+  readonly #dialing = new Set<QueuedRequest>();
+  readonly #running = new Set<MemoryExchange>();
+  #connections = 0;
+  #retired = false;
+  #drained: Promise<void> | undefined;
+  #onDrained: (() => void) | undefined;
+
+  constructor(options: MemoryPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Sends a request when it can. */
+  enqueue(pending: QueuedRequest): void {
+    this.#queue.push(pending);
+    this.#dispatchQueued();
+  }
+
+  /** Finishes what it has, and lets its connections go. */
+  retire(): void {
+    this.#retired = true;
+    for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
+  }
+
+  /** As {@link MemoryPool.retire}; resolves when nothing is left. */
+  close(): Promise<void> {
+    this.retire();
+    this.#drained ??= new Promise((resolve) => (this.#onDrained = resolve));
+    this.#checkDrained();
+    return this.#drained;
+  }
+
+  /** Fails all that it has. */
+  destroy(error: Error): void {
+    this.retire();
+    const queued = [...this.#queue.splice(0), ...this.#dialing];
+    this.#dialing.clear();
+    for (const exchange of [...this.#running]) exchange.abort(error);
+    for (const { handler } of queued) handler.onError(error);
+    this.#checkDrained();
+  }
+
+  #dispatchQueued(): void {
+    for (let pending = this.#queue[0]; pending; pending = this.#queue[0]) {
+      const connection = this.#takeIdle();
+      if (!connection && this.#connections >= this.#options.connections) return;
+      this.#queue.shift();
+      if (connection) this.#run(connection, pending);
+      else this.#dialFor(pending);
+    }
+    this.#checkDrained();
+  }
+
+  #takeIdle(): MemoryConnection | undefined {
+    const { now, keepAliveMs } = this.#options;
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (now() - connection.idleSince < keepAliveMs) return connection;
+      this.#closeIdle(connection);
+    }
+    return undefined;
+  }
+
+  #dialFor(pending: QueuedRequest): void {
+    this.#connections++;
+    this.#dialing.add(pending);
+    this.#options.dial((result) => {
+      const isWaiting = this.#dialing.delete(pending);
+      if (result instanceof Error) {
+        this.#connections--;
+        if (isWaiting) {
+          if (pending.attempt) pending.attempt.result = 'refused';
+          pending.handler.onError(result);
+        }
+        this.#dispatchQueued();
+        return;
+      }
+      result.onLost = () => {
+        this.#connections--;
+        const index = this.#idle.indexOf(result);
+        if (index >= 0) this.#idle.splice(index, 1);
+      };
+      if (isWaiting) this.#run(result, pending);
+      else this.#release(result);
+    });
+  }
+
+  #run(connection: MemoryConnection, { request, handler, attempt, callId }: QueuedRequest): void {
+    const exchange = new MemoryExchange(connection, request, handler, attempt, callId, () => {
+      this.#running.delete(exchange);
+      this.#release(connection);
+    });
+    this.#running.add(exchange);
+    exchange.start();
+  }
+
+  /** Nothing is on the connection any more. */
+  #release(connection: MemoryConnection): void {
+    if (!connection.isOpen) {
+      this.#connections--;
+    } else if (this.#retired && this.#queue.length === 0) {
+      this.#closeIdle(connection);
+    } else {
+      connection.idleSince = this.#options.now();
+      this.#idle.push(connection);
+    }
+    this.#dispatchQueued();
+  }
+
+  #closeIdle(connection: MemoryConnection): void {
+    this.#connections--;
+    connection.close();
+  }
+
+  #checkDrained(): void {
+    if (this.#queue.length === 0 && this.#running.size === 0 && this.#dialing.size === 0) this.#onDrained?.();
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * A server that exists in memory only, and breaks in every way that a test asks for. It reads whole requests, decides
+ * by a function what becomes of each, and counts what it has executed, so that a test knows the truth.
+ */
+import type { Clock } from '../../core/clock.js';
+import { connectionReset } from './socket-errors.js';
+import type { MemoryServer, ServerHandler } from './memory-request.js';
+import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
+
+/** Someone waits for a connection to be accepted or refused. */
+type DialCallback = (accepted: boolean) => void;
+
+/** See {@link MemoryServer} and {@link ServerSide}. */
+export class InMemoryServer implements MemoryServer, ServerSide {
+  requests = 0;
+  handler: ServerHandler;
+  readonly #clock: Clock;
+  readonly #onExecuted: (callId: string, address: string) => void;
+  readonly #executions = new Map<string, number>();
+  readonly #connections = new Set<ServerConnection>();
+  #acceptMode: 'open' | 'shut' | 'stalling' = 'open';
+  #paused = false;
+  /** Grows with each kill: what the process before was doing comes to nothing. */
+  #incarnation = 0;
+  #dials: DialCallback[] = [];
+  #unread: DeliveredRequest[] = [];
+  /** What a paused process would have done by now. */
+  #deferred: (() => void)[] = [];
+
+  constructor(
+    readonly address: string,
+    clock: Clock,
+    handler: ServerHandler,
+    onExecuted: (callId: string, address: string) => void,
+  ) {
+    this.#clock = clock;
+    this.handler = handler;
+    this.#onExecuted = onExecuted;
+  }
+
+  refuse(): void {
+    this.#acceptMode = 'shut';
+    this.#settleDials();
+  }
+
+  stall(): void {
+    this.#acceptMode = 'stalling';
+  }
+
+  accept(): void {
+    this.#acceptMode = 'open';
+    this.#settleDials();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    const overdue = this.#deferred;
+    const unread = this.#unread;
+    this.#deferred = [];
+    this.#unread = [];
+    for (const act of overdue) act();
+    for (const delivery of unread) this.receive(delivery);
+  }
+
+  kill(): void {
+    this.#incarnation++;
+    this.#paused = false;
+    this.#unread = [];
+    this.#deferred = [];
+    this.refuse();
+    for (const connection of this.#connections) connection.reset(connectionReset());
+    this.#connections.clear();
+  }
+
+  executions(callId: string): number {
+    return this.#executions.get(callId) ?? 0;
+  }
+
+  /** A connection is asked for; `dial` hears of it once, perhaps at once, perhaps never. */
+  dial(callback: DialCallback): void {
+    this.#dials.push(callback);
+    this.#settleDials();
+  }
+
+  /** The connection now stands. */
+  connected(connection: ServerConnection): void {
+    this.#connections.add(connection);
+  }
+
+  /** The connection is gone. */
+  disconnected(connection: ServerConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** A request has arrived. */
+  receive(delivered: DeliveredRequest): void {
+    if (this.#paused) {
+      this.#unread.push(delivered);
+      return;
+    }
+    const { request, connection } = delivered;
+    if (!request.isProbe) this.requests++;
+    const reply = this.handler(request);
+    const behavior = reply.behavior ?? 'answer';
+    if (behavior === 'hang') return;
+    if (behavior !== 'reset-before' && behavior !== 'refuse-stream' && !request.isProbe)
+      this.#execute(delivered);
+    if (behavior === 'drop-reply') return;
+    this.schedule(reply.delayMs ?? 0, () => {
+      if (behavior === 'answer' || behavior === 'truncate') delivered.respond(reply, behavior === 'truncate');
+      else if (behavior === 'refuse-stream') delivered.refuseStream();
+      else connection.reset(connectionReset());
+    });
+  }
+
+  /** Acts when the time has come, unless the process was killed; a paused one acts when it goes on. */
+  schedule(delayMs: number, action: () => void): void {
+    const incarnation = this.#incarnation;
+    const due = (): void => {
+      if (incarnation !== this.#incarnation) return;
+      if (this.#paused) this.#deferred.push(action);
+      else action();
+    };
+    if (delayMs === 0) due();
+    else this.#clock.setTimer(due, delayMs);
+  }
+
+  #execute({ callId }: DeliveredRequest): void {
+    if (callId === undefined) return;
+    this.#executions.set(callId, this.executions(callId) + 1);
+    this.#onExecuted(callId, this.address);
+  }
+
+  #settleDials(): void {
+    if (this.#acceptMode === 'stalling') return;
+    const dials = this.#dials;
+    this.#dials = [];
+    for (const dial of dials) dial(this.#acceptMode === 'open');
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * What every memory of calls must hold, one of your own too: an id begins once, whoever asks and however many at once;
+ * what was begun is known until it is forgotten, and what is forgotten is refused for ever.
+ */
+import { strict as assert } from 'node:assert';
+import type {
+  CallRecord,
+  IdempotencyStore,
+  CallLookup,
+  StoredResponse,
+} from '../../core/idempotency-store.js';
+import type { SuiteCase } from './suite-case.js';
+
+/** Where a store keeps what it knows. */
+export interface IdempotencyStoreLocation {
+  /**
+   * Opens a store there. Called again after the one before was closed, where the store outlives its process: it then
+   * knows what that one knew; and while the one before is open, where it has a `scope`.
+   */
+  open(): IdempotencyStore | Promise<IdempotencyStore>;
+}
+
+/** What the suite needs of a store. */
+export interface IdempotencyStoreSuiteOptions {
+  /** Makes a place where nothing is known; called anew for each case. */
+  readonly create: () => IdempotencyStoreLocation | Promise<IdempotencyStoreLocation>;
+}
+
+/** A call that the suite makes up. */
+function call(number: number, overrides: Partial<CallRecord> = {}): CallRecord {
+  const createdAt = overrides.createdAt ?? 1_800_000_000_000 + number;
+  return {
+    id: `${String(createdAt)}-${number.toString(16).padStart(32, '0')}`,
+    createdAt,
+    fingerprint: `fingerprint ${String(number)}`,
+    owner: 'suite-1 life-1',
+    ...overrides,
+  };
+}
+
+const response: StoredResponse = {
+  status: 201,
+  headers: [
+    ['content-type', 'application/octet-stream'],
+    ['set-cookie', 'a=1'],
+    ['set-cookie', 'b="ü"'],
+  ],
+  body: Uint8Array.from({ length: 256 }, (_, i) => i),
+};
+
+interface StoreCase {
+  readonly name: string;
+  /** Left out where the store says that it cannot. */
+  readonly requires?: 'outlives' | 'scope';
+  readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
+}
+
+/**
+ * The contract of a {@link IdempotencyStore}, to be run in any test runner.
+ *
+ * @example
+ * ```ts
+ * const create = () => ({ open: () => memoryCalls() });
+ * for (const { name, run } of callStoreSuite({ create })) test(name, run);
+ * ```
+ * @see promises C3.6
+ */
+export function idempotencyStoreSuite({ create }: IdempotencyStoreSuiteOptions): readonly SuiteCase[] {
+  return cases.map(({ name, requires, run }) => ({
+    name,
+    run: async () => {
+      const location = await create();
+      const store = await location.open();
+      try {
+        if (requires === 'outlives' && !store.isDurable) return;
+        if (requires === 'scope' && store.scope === undefined) return;
+        await run(store, location);
+      } finally {
+        await store.close?.();
+      }
+    },
+  }));
+}
+
+const cases: readonly StoreCase[] = [
+  {
+    name: 'an id is new once, and running from then on, with the words of whoever began it',
+    run: async (store) => {
+      assert.equal((await store.begin(call(1))).state, 'new');
+      assert.deepEqual(await store.begin(call(1, { fingerprint: 'another', owner: 'suite-2 life-2' })), {
+        state: 'running',
+        fingerprint: 'fingerprint 1',
+        owner: 'suite-1 life-1',
+      });
+      assert.equal((await store.begin(call(2))).state, 'new');
+    },
+  },
+  {
+    name: 'of many questions at once exactly one is answered with new',
+    run: async (store) => {
+      const numbers = Array.from({ length: 200 }, (_, i) => i % 10);
+      const found = await Promise.all(numbers.map((number) => store.begin(call(number))));
+      assert.equal(found.filter(({ state }) => state === 'new').length, 10);
+      assert.equal(found.filter(({ state }) => state === 'running').length, 190);
+    },
+  },
+  {
+    name: 'however long a question takes, what began and ended meanwhile is not new',
+    run: async (store) => {
+      const states = async (number: number, place: number): Promise<string> => {
+        // Questions of each id come one after the other, as fast as the store is, while others are not answered yet.
+        for (let i = 0; i < place; i++) await store.begin(call(1_000 + number * 100 + place * 10 + i));
+        const { state } = await store.begin(call(number));
+        if (state === 'new') await store.end(call(number).id, { state: 'done', response });
+        return state;
+      };
+      for (const number of [1, 2, 3, 4]) {
+        const asked = Array.from({ length: 32 }, (_, i) => states(number, i % 8));
+        assert.equal((await Promise.all(asked)).filter((state) => state === 'new').length, 1);
+        assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, response);
+      }
+    },
+  },
+  {
+    name: 'is ready after open, which may be called again, and without it',
+    run: async (store) => {
+      await Promise.all([store.open?.(), store.open?.()]);
+      assert.equal((await store.begin(call(1))).state, 'new');
+      await store.open?.();
+      assert.equal((await store.begin(call(1))).state, 'running');
+    },
+  },
+  {
+    name: 'an answer is given again as it was, byte by byte, as often as it is asked for',
+    run: async (store) => {
+      await store.begin(call(1));
+      await store.end(call(1).id, { state: 'done', response });
+      for (let i = 0; i < 3; i++) assertDone(await store.begin(call(1)), 'fingerprint 1', response);
+    },
+  },
+  {
+    name: 'an answer without headers and body, and one that was not kept',
+    run: async (store) => {
+      const empty: StoredResponse = { status: 204, headers: [], body: new Uint8Array(0) };
+      await store.begin(call(1));
+      await store.begin(call(2));
+      await store.end(call(1).id, { state: 'done', response: empty });
+      await store.end(call(2).id, { state: 'done', response: undefined });
+      assertDone(await store.begin(call(1)), 'fingerprint 1', empty);
+      assertDone(await store.begin(call(2)), 'fingerprint 2', undefined);
+    },
+  },
+  {
+    name: 'what was lost stays lost, unless an answer comes after all; after an answer nothing comes',
+    run: async (store) => {
+      await store.begin(call(1));
+      await store.end(call(1).id, { state: 'lost' });
+      assert.deepEqual(await store.begin(call(1)), { state: 'lost', fingerprint: 'fingerprint 1' });
+      await store.end(call(1).id, { state: 'done', response });
+      assertDone(await store.begin(call(1)), 'fingerprint 1', response);
+      await store.end(call(1).id, { state: 'lost' });
+      assertDone(await store.begin(call(1)), 'fingerprint 1', response);
+    },
+  },
+  {
+    name: 'of an answer and a loss that are told together the answer stays, in either order',
+    run: async (store) => {
+      const [lost, done] = [{ state: 'lost' }, { state: 'done', response }] as const;
+      for (const [number, ends] of [
+        [1, [lost, done]],
+        [2, [done, lost]],
+        [3, [lost, done, lost]],
+      ] as const) {
+        await store.begin(call(number));
+        await Promise.all(ends.map((how) => store.end(call(number).id, how)));
+        assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, response);
+      }
+    },
+  },
+  {
+    name: 'what is withdrawn while others ask for it is new to one of them',
+    run: async (store) => {
+      await store.begin(call(1));
+      const before = [1, 2, 3].map(() => store.begin(call(1)));
+      const withdrawn = store.withdraw(call(1).id);
+      const meanwhile = [1, 2, 3].map(() => store.begin(call(1)));
+      await withdrawn;
+      const found = await Promise.all([...before, ...meanwhile, store.begin(call(1))]);
+      assert.equal(found.filter(({ state }) => state === 'new').length, 1);
+      assert.equal((await store.begin(call(1))).state, 'running');
+    },
+  },
+  {
+    name: 'what is withdrawn is as unknown as before',
+    run: async (store) => {
+      await store.begin(call(1));
+      await store.withdraw(call(1).id);
+      assert.equal((await store.begin(call(1, { fingerprint: 'another' }))).state, 'new');
+    },
+  },
+  {
+    name: 'forgets what was born before, whatever its state, and nothing else; the forgotten is never new again',
+    run: async (store) => {
+      const born = (number: number) => call(number, { createdAt: 1_800_000_000_000 + number * 1_000 });
+      for (let number = 1; number <= 6; number++) await store.begin(born(number));
+      await store.end(born(1).id, { state: 'done', response });
+      await store.end(born(2).id, { state: 'lost' });
+      await store.end(born(5).id, { state: 'done', response });
+      await store.expire(born(4).createdAt);
+      for (const number of [1, 2, 3])
+        assert.equal((await store.begin(born(number))).state, 'forgotten', String(number));
+      assert.equal((await store.begin(born(4))).state, 'running');
+      assertDone(await store.begin(born(5)), 'fingerprint 5', response);
+      // An id that was never seen may be one that was forgotten.
+      assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'forgotten');
+      assert.equal((await store.begin(call(8, { createdAt: born(4).createdAt }))).state, 'new');
+    },
+  },
+  {
+    name: 'forgetting less than before brings nothing back, and forgetting where nothing is refuses nothing',
+    run: async (store) => {
+      await store.expire(call(1).createdAt - 5_000_000);
+      assert.equal((await store.begin(call(1))).state, 'new');
+      await store.expire(call(1).createdAt + 1);
+      await store.expire(0);
+      assert.equal((await store.begin(call(1))).state, 'forgotten');
+    },
+  },
+  {
+    name: 'the end of a call that was forgotten brings it back in no form',
+    run: async (store) => {
+      await store.begin(call(1));
+      const ends = [store.expire(call(1).createdAt + 1), store.end(call(1).id, { state: 'done', response })];
+      await Promise.all(ends);
+      await store.end(call(1).id, { state: 'done', response });
+      assert.equal((await store.begin(call(1))).state, 'forgotten');
+    },
+  },
+  {
+    name: 'what begins while calls are forgotten is not new a second time',
+    run: async (store) => {
+      for (const number of [1, 3]) await store.begin(call(number));
+      const [first] = await Promise.all([store.begin(call(2)), store.expire(call(4).createdAt)]);
+      assert.ok(first.state === 'new' || first.state === 'forgotten', first.state);
+      if (first.state === 'new') await store.end(call(2).id, { state: 'done', response });
+      const { state } = await store.begin(call(2));
+      assert.ok(state === 'forgotten' || (state === 'done' && first.state === 'new'), state);
+    },
+  },
+  {
+    name: 'what is done to an answer afterwards changes nothing that is known',
+    run: async (store) => {
+      const body = Uint8Array.from([1, 2, 3]);
+      await store.begin(call(1));
+      await store.end(call(1).id, { state: 'done', response: { ...response, body: Uint8Array.from(body) } });
+      const first = await store.begin(call(1));
+      if (first.state === 'done') Reflect.set(first, 'response', undefined);
+      assertDone(await store.begin(call(1)), 'fingerprint 1', { ...response, body });
+    },
+  },
+  {
+    name: 'rejects once it is closed',
+    run: async (store) => {
+      if (store.close === undefined) return;
+      await store.begin(call(1));
+      await store.close();
+      await assert.rejects(store.begin(call(2)));
+      await assert.rejects(store.end(call(1).id, { state: 'lost' }));
+    },
+  },
+  {
+    name: 'what was begun, ended and forgotten is so for the next that opens the place',
+    requires: 'outlives',
+    run: async (store, place) => {
+      for (const number of [1, 2, 3, 4, 5]) await store.begin(call(number));
+      await store.expire(call(2).createdAt);
+      await store.end(call(2).id, { state: 'done', response });
+      await store.end(call(3).id, { state: 'lost' });
+      await store.withdraw(call(5).id);
+      await store.close?.();
+      const next = await place.open();
+      try {
+        assert.equal((await next.begin(call(1))).state, 'forgotten');
+        assertDone(await next.begin(call(2)), 'fingerprint 2', response);
+        assert.equal((await next.begin(call(3))).state, 'lost');
+        assert.deepEqual(await next.begin(call(4, { owner: 'suite-1 life-2' })), {
+          state: 'running',
+          fingerprint: 'fingerprint 4',
+          owner: 'suite-1 life-1',
+        });
+        assert.equal((await next.begin(call(5))).state, 'new');
+      } finally {
+        await next.close?.();
+      }
+    },
+  },
+  {
+    name: 'those who share it see each begin of the other, and one of them is told new',
+    requires: 'scope',
+    run: async (store, place) => {
+      const other = await place.open();
+      try {
+        assert.equal(other.scope, store.scope);
+        const found = await Promise.all([store, other, store, other].map((either) => either.begin(call(1))));
+        assert.equal(found.filter(({ state }) => state === 'new').length, 1);
+        await store.end(call(1).id, { state: 'done', response });
+        assertDone(await other.begin(call(1)), 'fingerprint 1', response);
+        await other.expire(call(1).createdAt + 1);
+        assert.equal((await store.begin(call(1))).state, 'forgotten');
+      } finally {
+        await other.close?.();
+      }
+    },
+  },
+];
+
+function assertDone(found: CallLookup, fingerprint: string, expected: StoredResponse | undefined): void {
+  if (found.state !== 'done') assert.fail(`it is ${found.state} and should be done`);
+  assert.equal(found.fingerprint, fingerprint);
+  assert.deepEqual(comparable(found.response), comparable(expected));
+}
+
+/** An answer with its body as numbers: a Buffer is as good as any other bytes. */
+function comparable(response: StoredResponse | undefined): unknown {
+  return response && { status: response.status, headers: response.headers, body: [...response.body] };
+}

@@ -1,0 +1,148 @@
+/**
+ * Turns what a call hears into the reply that the program gets: head and body in undici's form, and who gave it after
+ * how many attempts. Carries the caller's context.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import type { Endpoint } from '../core/endpoint.js';
+import type { RequestHandler } from '../core/transport.js';
+import { ResponseBody } from './response-body.js';
+import type { Dispatcher } from 'undici';
+import { undici } from './load-undici.js';
+
+/** What a reply is made from besides what is heard. */
+export interface ResponseContext {
+  readonly method: string;
+  readonly body: unknown;
+  readonly signal: AbortSignal | undefined;
+  readonly responseHeaders: 'raw' | null | undefined;
+  readonly onInfo: ((info: { statusCode: number; headers: HeaderRecord }) => void) | undefined;
+  readonly highWaterMark: number | undefined;
+  readonly opaque: unknown;
+  /** Who answers. */
+  readonly endpoint: Endpoint | undefined;
+  /** Attempts made so far. */
+  readonly attempts: number;
+}
+
+type HeaderRecord = Record<string, string | string[]>;
+
+/** undici's reply, and who gave it after how many attempts. */
+export interface ReceivedResponse extends Dispatcher.ResponseData {
+  readonly endpoint: Endpoint;
+  readonly attempts: number;
+}
+
+/** See the file's header. */
+export class ResponseHandler extends AsyncResource implements RequestHandler {
+  readonly #context: ResponseContext;
+  readonly #resolve: (reply: ReceivedResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #trailers: Record<string, string> = {};
+  #body: ResponseBody | undefined = undefined;
+  #abort: ((reason?: Error) => void) | undefined = undefined;
+  #removeAbortListener: (() => void) | undefined = undefined;
+
+  /** @param reject - hears of an error before there is a reply; later ones end its body */
+  constructor(
+    context: ResponseContext,
+    resolve: (reply: ReceivedResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super('CLERK_REQUEST');
+    this.#context = context;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onConnect(abort: (reason?: Error) => void): void {
+    this.#abort = abort;
+    const { signal } = this.#context;
+    if (signal === undefined) return;
+    const onAbort = (): void => {
+      const reason = signal.reason as Error;
+      if (this.#body) this.#body.fail(reason);
+      else abort(reason);
+    };
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
+    this.#removeAbortListener = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    const context = this.#context;
+    const parsed = undici().util.parseHeaders(rawHeaders);
+    const headers = context.responseHeaders === 'raw' ? rawHeaderList(rawHeaders) : parsed;
+    if (statusCode < 200) {
+      context.onInfo?.({ statusCode, headers: headers as typeof parsed });
+      return true;
+    }
+    const length = context.method === 'HEAD' ? undefined : parsed['content-length'];
+    const body = new ResponseBody({
+      resume: resume,
+      abort: () => this.#abort?.(),
+      contentType: String(parsed['content-type'] ?? ''),
+      contentLength: length === undefined ? undefined : Number(length),
+      highWaterMark: context.highWaterMark,
+    });
+    this.#body = body;
+    if (this.#removeAbortListener) body.on('close', this.#removeAbortListener);
+    this.#resolve({
+      statusCode,
+      statusText,
+      headers: headers as typeof parsed,
+      trailers: this.#trailers,
+      opaque: (context.opaque ?? null) as null,
+      body: body as unknown as ReceivedResponse['body'],
+      context: {},
+      endpoint: context.endpoint as Endpoint,
+      attempts: context.attempts,
+    });
+    return true;
+  }
+
+  onData(piece: Buffer): boolean {
+    return (this.#body as ResponseBody).append(piece);
+  }
+
+  onComplete(trailers: string[] | null): void {
+    if (trailers !== null && trailers.length > 0)
+      Object.assign(this.#trailers, undici().util.parseHeaders(trailers as never));
+    (this.#body as ResponseBody).complete();
+  }
+
+  onUpgrade(): void {
+    this.#reject(new TypeError('The answer switched protocols, which request() does not do'));
+  }
+
+  onError(error: Error): void {
+    const body = this.#body;
+    // Whoever was just given the reply listens before its body breaks.
+    if (body) queueMicrotask(() => body.fail(error));
+    else {
+      this.#removeAbortListener?.();
+      this.#reject(error);
+    }
+    const requestBody = this.#context.body;
+    if (isStream(requestBody)) {
+      requestBody.on('error', () => undefined);
+      requestBody.destroy(error);
+    }
+  }
+}
+
+interface StreamLike {
+  on(event: 'error', listener: () => void): unknown;
+  destroy(error: Error): unknown;
+}
+
+function isStream(body: unknown): body is StreamLike {
+  return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
+}
+
+/** Names and values in turn, as they came. */
+function rawHeaderList(rawHeaders: readonly Buffer[]): string[] {
+  return rawHeaders.map((header) => header.toString('latin1'));
+}

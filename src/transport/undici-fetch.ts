@@ -1,0 +1,15 @@
+/** undici's own `fetch`, over whatever can dispatch: its checks and bodies are what programs know. */
+import type { Dispatcher } from 'undici';
+import { fromBuiltinRequest } from './builtin-undici.js';
+import { undici } from './load-undici.js';
+
+/** undici's `fetch` over a dispatcher. */
+export function fetchOver(
+  dispatcher: Dispatcher,
+  input: unknown,
+  init: object | undefined,
+): Promise<Response> {
+  const fetch = undici().fetch as unknown as (input: unknown, init: object) => Promise<Response>;
+  const own = fromBuiltinRequest(input, init);
+  return fetch(own.input, { ...own.init, dispatcher });
+}

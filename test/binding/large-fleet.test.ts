@@ -1,0 +1,151 @@
+/** Fleets of hundreds: which part of one a clerk uses, and that nobody is the worse for it. */
+import { affinity, random, type Candidate, type EndpointInit, type PolicyName } from 'binding-clerk';
+import { memoryCluster, type MemoryInstance } from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+
+const fleet = (count: number, labels: Omit<EndpointInit, 'id'> = {}, prefix = 's'): MemoryInstance[] =>
+  Array.from({ length: count }, (_, i) => ({ ...labels, id: `${prefix}${String(i)}` }));
+
+/** A clerk and its binding, asked once. */
+async function used(
+  instances: readonly MemoryInstance[],
+  { seed = 1, ...options }: { seed?: number; policy?: PolicyName; subset?: number; affinity?: string } = {},
+) {
+  const world = memoryCluster({ '/s': instances }, { seed, clerk: { host: 'here', zone: 'z' } });
+  const binding = world.clerk.bind('/s', options);
+  await binding.json('/');
+  const ids = (): string[] => binding.explain().candidates.map(({ endpoint }) => endpoint.id);
+  return { ...world, binding, ids };
+}
+
+test('of three hundred a clerk uses a hundred, and says of the others why not', async () => {
+  const { binding, cluster, ids } = await used(fleet(300), { policy: 'random' });
+  expect(ids()).toHaveLength(100);
+  const { leftOut } = binding.explain();
+  expect(leftOut).toHaveLength(200);
+  expect(new Set(leftOut.map(({ reason }) => reason))).toEqual(
+    new Set(['left to other clerks: this one uses 100 of 300']),
+  );
+  for (let i = 0; i < 500; i++) await binding.json('/');
+  const asked = fleet(300).filter(({ id }) => cluster.requests(id) > 0);
+  expect(asked.length).toBeGreaterThan(90);
+  expect(ids()).toEqual(expect.arrayContaining(asked.map(({ id }) => id)));
+});
+
+test('a hundred are used all, and more if the program says so', async () => {
+  expect((await used(fleet(100))).ids()).toHaveLength(100);
+  expect((await used(fleet(300), { subset: 12 })).ids()).toHaveLength(12);
+  expect((await used(fleet(300), { subset: 250 })).ids()).toHaveLength(250);
+  expect((await used(fleet(300), { subset: Infinity })).ids()).toHaveLength(300);
+});
+
+test('clerks differ in what they use; bindings of one clerk do not, whatever the policy', async () => {
+  const one = await used(fleet(300), { seed: 1, policy: 'random' });
+  const other = await used(fleet(300), { seed: 2, policy: 'random' });
+  const common = one.ids().filter((id) => other.ids().includes(id));
+  expect(common.length).toBeGreaterThan(15);
+  expect(common.length).toBeLessThan(55);
+  for (const policy of ['round-robin', 'load-aware', 'least-pending', 'weighted', 'local-first'] as const) {
+    const again = one.clerk.bind('/s', { policy });
+    await again.json('/');
+    expect(again.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual(one.ids());
+  }
+});
+
+test('one that is set aside is replaced by the next, and the others stay', async () => {
+  const { binding, cluster, ids } = await used(fleet(300), { policy: 'round-robin', subset: 20 });
+  const before = ids();
+  for (const id of before.slice(0, 3)) cluster.kill(id);
+  for (let i = 0; i < 40; i++) await binding.json('/');
+  const after = ids();
+  expect(after).toHaveLength(20);
+  expect(after.filter((id) => before.includes(id))).toEqual(before.slice(3));
+  const why = Object.fromEntries(binding.explain().leftOut.map((one) => [one.endpoint.id, one.reason]));
+  for (const id of before.slice(0, 3)) expect(why[id]).toMatch(/^set aside/);
+});
+
+test('a call that fails goes on within the part, while there is somebody', async () => {
+  const { binding, cluster, ids } = await used(fleet(200), { policy: 'random', subset: 12 });
+  const part = ids();
+  for (const id of part) cluster.respond(id, 503);
+  await binding.json('/').catch(() => undefined);
+  const asked = cluster
+    .trace()
+    .split(' ')
+    .slice(1)
+    .map((attempt) => attempt.split(':')[0] as string);
+  expect(asked.length).toBeGreaterThan(1);
+  expect(part).toEqual(expect.arrayContaining(asked));
+});
+
+test('local-first sees who is near: a part of each, and near ones first', async () => {
+  const near = fleet(3, { host: 'here' }, 'h');
+  const zone = fleet(40, { zone: 'z' }, 'z');
+  const { binding, cluster, ids } = await used([...fleet(400), ...near, ...zone], {
+    policy: 'local-first',
+    subset: 30,
+  });
+  const [hosts, zones, others] = ['h', 'z', 's'].map((tier) => ids().filter((id) => id.startsWith(tier)));
+  expect([hosts!.length, zones!.length, others!.length]).toEqual([3, 30, 30]);
+  for (let i = 0; i < 50; i++) await binding.json('/');
+  expect(near.reduce((sum, { id }) => sum + cluster.requests(id), 0)).toBe(51);
+});
+
+test('a part of a zone is not taken for what is left of it: nothing spills', async () => {
+  const { binding, cluster } = await used([...fleet(20, {}, 'far'), ...fleet(300, { zone: 'z' }, 'z')]);
+  for (let i = 0; i < 300; i++) await binding.json('/');
+  expect(fleet(20, {}, 'far').reduce((sum, { id }) => sum + cluster.requests(id), 0)).toBe(0);
+});
+
+test('a key has its home in the whole fleet, a primary is the first of all, and a function sees everybody', async () => {
+  const homes = new Set<string>();
+  for (const seed of [1, 2, 3]) {
+    const { binding, ids, clerk } = await used(fleet(300), { seed, policy: 'affinity', affinity: 'me' });
+    expect(ids()).toHaveLength(300);
+    homes.add((await binding.json<{ endpoint: string }>('/')).endpoint);
+    const first = clerk.bind('/s', { policy: 'primary' });
+    expect(await first.json('/')).toEqual({ endpoint: 's0' });
+    let seen = 0;
+    const all = (candidates: readonly Candidate[]): Candidate | undefined => {
+      seen = candidates.length;
+      return candidates[0];
+    };
+    await clerk.bind('/s', { policy: all }).json('/');
+    expect(seen).toBe(300);
+    const mine = clerk.bind('/s', { policy: affinity(), affinity: 'me' });
+    homes.add((await mine.json<{ endpoint: string }>('/')).endpoint);
+  }
+  expect(homes.size).toBe(1);
+});
+
+test('one clerk with much to do takes a larger part, twice as many at a time, and gives it back when it is quiet', async () => {
+  const { binding, cluster, runtime, ids } = await used(fleet(100), { policy: 'random', subset: 12 });
+  for (const { id } of fleet(100)) cluster.delay(id, 500);
+  const burst = async (): Promise<void> => {
+    // Nobody is waited for in vain: at most once has a whole deadline.
+    const calls = Array.from({ length: 150 }, () => binding.json('/', { kind: 'once' }));
+    await Promise.all(calls);
+  };
+  await burst();
+  expect(ids()).toHaveLength(24);
+  await runtime.advance(1_000);
+  await burst();
+  // Not a second after the last change, however busy.
+  await burst();
+  await runtime.advance(1_000);
+  const wide = ids().length;
+  expect(wide).toBeGreaterThanOrEqual(24);
+  await runtime.advance(300_000);
+  const killed = ids()[0]!;
+  cluster.kill(killed);
+  for (let i = 0; i < 60; i++) await binding.json('/');
+  expect(ids()).toHaveLength(12);
+});
+
+test('a fleet that grows large, and small again', async () => {
+  const { clerk } = memoryCluster({ '/s': fleet(101) }, { seed: 1 });
+  const s = clerk.bind('/s', { policy: random() });
+  await s.json('/');
+  expect(s.explain().candidates).toHaveLength(100);
+  expect(s.explain().leftOut).toHaveLength(1);
+});

@@ -1,0 +1,131 @@
+/** Load reports in a clerk: from the heads of answers and from its registry, to whom its calls go. */
+import { expect, onTestFinished, test } from 'vitest';
+import { createClerk, type Binding, type Clerk, type Registry } from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
+
+/** Utilizations by instance, as the clerk knows them. */
+const known = (orders: Binding): Record<string, number | undefined> =>
+  Object.fromEntries(
+    orders.explain().candidates.map(({ endpoint, utilization }) => [endpoint.id, utilization]),
+  );
+
+const full = 'TEXT application_utilization=0.95, rps_fractional=100';
+
+/** Shares of 2,000 calls of one clerk or several, some at a time, with servers that say so. */
+async function share(says: Record<string, string>, clerks = 1): Promise<number> {
+  const counts = { a: 0, b: 0 };
+  for (let i = 0; i < clerks; i++) {
+    const { clerk, cluster, runtime } = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 11 + i });
+    onTestFinished(() => clerk.destroy());
+    for (const [id, value] of Object.entries(says))
+      cluster.respond(id, () => ({ headers: { 'endpoint-load-metrics': value } }));
+    const orders = clerk.bind('/shop/orders');
+    for (let call = 0; call < 1_000 / clerks; call++) {
+      await Promise.all([orders.json('/'), orders.json('/')]);
+      await runtime.advance(5);
+    }
+    counts.a += cluster.requests('a');
+    counts.b += cluster.requests('b');
+  }
+  return counts.a / (counts.a + counts.b);
+}
+
+test('who says that it is nearly full gets clearly less than its share, and is not left out', async () => {
+  const shareOfA = await share({ a: full, b: 'TEXT application_utilization=0.3' });
+  expect(shareOfA).toBeLessThan(0.4);
+  expect(shareOfA).toBeGreaterThan(0.01);
+  const ofMany = await share({ a: full, b: 'TEXT application_utilization=0.3' }, 20);
+  expect(ofMany).toBeLessThan(0.4);
+  expect(ofMany).toBeGreaterThan(0.01);
+});
+
+test('as do others who say so in other words', async () => {
+  expect(await share({ a: 'JSON {"cpu_utilization":1.2}' })).toBeLessThan(0.4);
+});
+
+test('who calls itself idle, or says nonsense, gets no more than one who says nothing', async () => {
+  for (const value of [
+    'TEXT application_utilization=0',
+    'TEXT application_utilization=-7',
+    'JSON {{{',
+    full.repeat(99),
+  ]) {
+    const shareOfA = await share({ a: value });
+    expect(shareOfA).toBeGreaterThan(0.45);
+    expect(shareOfA).toBeLessThan(0.55);
+  }
+});
+
+test('what is said with an answer is known at once, with that of a failure too', async () => {
+  const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a'] }, { seed: 1 });
+  onTestFinished(() => clerk.destroy());
+  const orders = clerk.bind('/shop/orders');
+  const says = (value: string, statusCode = 200): void =>
+    cluster.respond('a', () => ({ statusCode, headers: { 'Endpoint-Load-Metrics': value } }));
+  await orders.text('/');
+  expect(known(orders)).toEqual({ a: undefined });
+  says('TEXT application_utilization=0.4');
+  await orders.text('/');
+  expect(known(orders)).toEqual({ a: 0.4 });
+  says('TEXT application_utilization=0.8', 500);
+  await (await orders.request({ path: '/' })).body.text();
+  expect(known(orders)).toEqual({ a: 0.8 });
+  says('TEXT application_utilization=1e400');
+  await orders.text('/');
+  expect(known(orders)).toEqual({ a: 0.8 });
+});
+
+/** A clerk of a registry that tells loads. */
+function registered(answer: () => object): {
+  clerk: Clerk;
+  orders: Binding;
+  runtime: ReturnType<typeof createFakeRuntime>;
+} {
+  const runtime = createFakeRuntime({ seed: 2, autoAdvance: true });
+  const network = createMemoryNetwork(runtime, {});
+  for (const id of ['a', 'b']) network.server(`http://${id}`);
+  runtime.transport = network.transport;
+  const registry = { resolve: () => answer() } as unknown as Registry;
+  const clerk = createClerk({ registry, runtime, logger: silent });
+  onTestFinished(() => clerk.destroy());
+  return { clerk, orders: clerk.bind('/shop/orders'), runtime };
+}
+const nothing = (): void => undefined;
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+test('what a registry tells of loads is known before anybody was called, and anew with each look-up', async () => {
+  let utilization = 0.6;
+  const { clerk, orders, runtime } = registered(() => ({
+    kind: 'bound',
+    endpoints: [
+      { id: 'a', address: 'http://a', load: { utilization, callsPerSecond: 3, ageMs: 500 } },
+      { id: 'b', address: 'http://b' },
+    ],
+    ttlMs: 1_000,
+  }));
+  const { endpoints } = await clerk.resolve('/shop/orders');
+  expect(endpoints[0]).not.toHaveProperty('load');
+  await orders.ready();
+  expect(known(orders)).toEqual({ a: 0.6, b: undefined });
+  utilization = 0.7;
+  await runtime.advance(1_001);
+  await orders.ready();
+  expect(known(orders)).toEqual({ a: 0.7, b: undefined });
+});
+
+test.each([
+  [{ utilization: -1 }, /load that cannot be used: utilization is -1/],
+  [{ utilization: '0.5' }, /utilization is a string/],
+  ['full', /a load is an object such as/],
+  [{ utilization: 0.5, ageMs: -1 }, /ageMs -1; it must be a number of ms ≥ 0/],
+  [{ utilization: 0.5, ageMs: 'long' }, /with the ageMs/],
+])('a registry that tells nonsense of loads is told so: %j', async (load, message) => {
+  const { clerk } = registered(() => ({
+    kind: 'bound',
+    endpoints: [{ address: 'http://a', load }],
+  }));
+  await expect(clerk.resolve('/shop/orders')).rejects.toMatchObject({
+    code: 'REGISTRY_INVALID',
+    message: expect.stringMatching(message) as string,
+  });
+});

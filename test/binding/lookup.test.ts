@@ -1,0 +1,404 @@
+/** Look-ups of a whole clerk over a registry port that is slow, fails, lies, empties and returns. In virtual time. */
+import {
+  createClerk,
+  firstOf,
+  union,
+  type ClerkOptions,
+  type Registry,
+  type Resolution,
+} from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+import { clerkErrorOf } from '../real/clerk-error-of.js';
+
+const ttlMs = 2_000;
+const bound = (...ids: string[]): Resolution => ({
+  kind: 'bound',
+  endpoints: ids.map((id) => ({ id, address: `http://${id}` })),
+  ttlMs,
+});
+
+/** A clerk over one port whose answer a test changes; servers a and b exist. */
+function world(first: () => Resolution | Promise<Resolution>, options: Partial<ClerkOptions> = {}) {
+  const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"` });
+  const asked: { name: string; suspects: string[] }[] = [];
+  const port = { answer: first };
+  const registry: Registry = {
+    resolve: (name, { suspects }) => {
+      asked.push({ name, suspects: [...suspects] });
+      return port.answer();
+    },
+  };
+  const clerk = createClerk({ ...options, registry, runtime });
+  const stale: string[] = [];
+  clerk.on('stale', ({ name }) => stale.push(name));
+  return { clerk, runtime, network, asked, port, stale, orders: clerk.bind('/shop/orders') };
+}
+
+test('binding asks nobody; the first call asks once, for any number of callers', async () => {
+  const { orders, asked } = world(() => bound('a'));
+  expect(asked).toEqual([]);
+  await Promise.all(Array.from({ length: 50 }, () => orders.json('/')));
+  expect(asked).toHaveLength(1);
+});
+
+test('an answer is used for its time, counted from when the question was sent, and asked again before it is over', async () => {
+  const { orders, asked, runtime, clerk } = world(async () => {
+    await new Promise<void>((resolve) => runtime.setTimer(resolve, 500));
+    return bound('a');
+  });
+  await orders.json('/');
+  const answer = await clerk.resolve('/shop/orders');
+  expect(answer.ageMs).toBeGreaterThanOrEqual(500);
+  await runtime.advance(1_000);
+  await orders.json('/');
+  expect(asked).toHaveLength(1);
+  await runtime.advance(300); // 1.8 s after the question: in use and nearly over
+  await orders.json('/');
+  expect(asked).toHaveLength(2);
+});
+
+test('one caller that gives up leaves the look-up to the others', async () => {
+  let release: (resolution: Resolution) => void = () => undefined;
+  const { orders, asked } = world(() => new Promise((resolve) => (release = resolve)));
+  const impatient = new AbortController();
+  const first = clerkErrorOf(orders.json('/', { signal: impatient.signal }));
+  const second = orders.json('/');
+  await Promise.resolve();
+  impatient.abort();
+  expect((await first).code).toBe('ABORTED');
+  release(bound('a'));
+  expect(await second).toBe('a');
+  expect(asked).toHaveLength(1);
+});
+
+test('a registry that fails at first is an error with its cause, and is not remembered', async () => {
+  const { orders, port } = world(() => Promise.reject(new Error('disk on fire')));
+  const error = await clerkErrorOf(orders.json('/'));
+  expect(error.code).toBe('REGISTRY_UNREACHABLE');
+  expect(error.execution).toBe('none');
+  expect(error.message).toContain('disk on fire');
+  port.answer = () => bound('b');
+  expect(await orders.json('/')).toBe('b');
+});
+
+test('a registry that hangs at first costs the deadline at most', async () => {
+  const { orders } = world(() => new Promise(() => undefined));
+  expect((await clerkErrorOf(orders.json('/', { timeoutMs: 300 }))).code).toBe('DEADLINE_EXCEEDED');
+});
+
+test.each([
+  ['rejects', () => Promise.reject(new Error('down'))],
+  ['hangs', () => new Promise<Resolution>(() => undefined)],
+  [
+    'throws',
+    () => {
+      throw new TypeError('broken port');
+    },
+  ],
+  ['returns nonsense', () => ({ kind: 'bound', endpoints: 'none' }) as unknown as Resolution],
+  ['returns nothing', () => undefined as unknown as Resolution],
+  ['names a bad address', () => bound('a b')],
+] as [string, () => Resolution | Promise<Resolution>][])(
+  'a registry that %s later leaves calls alone: the last good answer is used, flagged stale',
+  async (_how, trouble) => {
+    const { orders, port, stale, runtime, clerk } = world(() => bound('a'));
+    await orders.json('/');
+    port.answer = trouble;
+    for (let second = 0; second < 30; second++) {
+      await runtime.advance(1_000);
+      expect(await orders.json('/')).toBe('a');
+    }
+    expect(stale).toContain('/shop/orders');
+    expect(orders.explain().stale).toBe(true);
+    port.answer = () => bound('b');
+    await runtime.advance(10_000);
+    await orders.json('/');
+    await runtime.advance(1_000);
+    expect(await orders.json('/')).toBe('b');
+    expect(orders.explain().stale).toBe(false);
+    await clerk.close();
+  },
+);
+
+test('an old answer is used for an hour and no longer', async () => {
+  const { orders, port, runtime } = world(() => bound('a'));
+  await orders.json('/');
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(3_599_000);
+  expect(await orders.json('/')).toBe('a');
+  await runtime.advance(60_000);
+  expect((await clerkErrorOf(orders.json('/'))).code).toBe('REGISTRY_UNREACHABLE');
+});
+
+test('an empty list that the registry means is believed; an older revision is not', async () => {
+  const numbered = (revision: string, ...ids: string[]): Resolution =>
+    ({ ...bound(...ids), revision }) as Resolution;
+  const { orders, port, runtime } = world(() => numbered('10', 'a'));
+  await orders.json('/');
+  port.answer = () => numbered('9');
+  await runtime.advance(ttlMs);
+  expect(await orders.json('/')).toBe('a');
+  port.answer = () => numbered('11');
+  await runtime.advance(20_000);
+  await clerkErrorOf(orders.json('/')).catch(() => undefined);
+  await runtime.advance(2_000);
+  expect((await clerkErrorOf(orders.json('/'))).code).toBe('NO_ENDPOINT');
+  port.answer = () => numbered('12', 'b');
+  await runtime.advance(1_000);
+  expect(await orders.json('/')).toBe('b');
+});
+
+test('an absent name is believed for a second', async () => {
+  const { orders, asked, port, runtime } = world(() => ({ kind: 'absent', ttlMs: 60_000 }));
+  for (let i = 0; i < 5; i++) expect((await clerkErrorOf(orders.json('/'))).code).toBe('NAME_NOT_FOUND');
+  expect(asked).toHaveLength(1);
+  port.answer = () => bound('a');
+  await runtime.advance(5_000); // five are believed at most, whatever the registry says
+  expect(await orders.json('/')).toBe('a');
+});
+
+test('a failure seen by a call looks again at once and says who failed', async () => {
+  const { orders, asked, port, network } = world(() => ({ ...bound('a'), ttlMs: 60_000 }));
+  await orders.json('/');
+  network.server('http://a').kill();
+  port.answer = () => bound('b');
+  expect(await orders.json('/')).toBe('b');
+  expect(asked[1]).toEqual({ name: '/shop/orders', suspects: ['a'] });
+});
+
+test('links are walked, and a circle is an error that shows it', async () => {
+  const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  network.server('http://a').handler = () => ({ statusCode: 200, body: '"a"' });
+  const names: Record<string, Resolution> = {
+    '/old': { kind: 'link', target: '/new', ttlMs: 700 },
+    '/new': bound('a'),
+    '/x': { kind: 'link', target: '/y' },
+    '/y': { kind: 'link', target: '/x' },
+  };
+  const clerk = createClerk({ registry: { resolve: (name) => names[name] ?? { kind: 'absent' } }, runtime });
+  expect(await clerk.bind('/old').json('/')).toBe('a');
+  const answer = await clerk.resolve('/old');
+  expect(answer.canonical).toBe('/new');
+  expect(answer.path.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['/old link', '/new service']);
+  expect(answer.guaranteedMs).toBe(700);
+  const error = await clerkErrorOf(clerk.resolve('/x'));
+  expect(error.code).toBe('REGISTRY_INVALID');
+  expect(error.message).toContain('/x → /y → /x');
+});
+
+test('a wall clock that jumps ahead shortens trust', async () => {
+  const { orders, asked, runtime } = world(() => bound('a'));
+  await orders.json('/');
+  runtime.shiftWallClock(3_600_000);
+  await orders.json('/');
+  expect(asked).toHaveLength(2);
+  runtime.shiftWallClock(-7_200_000);
+  await orders.json('/');
+  expect(asked).toHaveLength(2);
+});
+
+test('a wall clock that is set back makes nothing younger', async () => {
+  const { orders, port, runtime, stale } = world(() => bound('a'));
+  await orders.json('/');
+  runtime.shiftWallClock(-3_600_000);
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(ttlMs);
+  await orders.json('/');
+  expect(stale).toEqual(['/shop/orders']); // its time is over, and it is said to be
+});
+
+test('a registry that can watch pushes what changed', async () => {
+  const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"` });
+  let push: (resolution: Resolution) => void = () => undefined;
+  let unwatched = 0;
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: () => ({ ...bound('a'), ttlMs: 60_000 }),
+      watch: (glob, onSnapshot) => {
+        push = (resolution) => onSnapshot(new Map([[glob, resolution]]));
+        return () => unwatched++;
+      },
+    },
+  });
+  const orders = clerk.bind('/shop/orders');
+  expect(await orders.json('/')).toBe('a');
+  push(bound('b'));
+  expect(await orders.json('/')).toBe('b');
+  await clerk.close();
+  expect(unwatched).toBe(1);
+  push(bound('a'));
+});
+
+test('an answer that is true for the moment only serves the calls that waited for it', async () => {
+  const { orders, asked } = world(() => ({ ...bound('a'), ttlMs: 0 }));
+  expect(await orders.json('/')).toBe('a');
+  expect(await orders.json('/')).toBe('a');
+  expect(asked).toHaveLength(2);
+});
+
+test('a call that waited for a rest to end does not use an answer that has run out meanwhile', async () => {
+  const { orders, port, network, runtime } = world(() => ({ ...bound('a'), ttlMs: 0 }));
+  await orders.json('/');
+  network.server('http://a').kill();
+  await clerkErrorOf(orders.json('/', { timeoutMs: 50 }));
+  const asked: string[] = [];
+  network.server('http://a').accept();
+  network.server('http://a').handler = () => {
+    asked.push('a');
+    return { statusCode: 200, body: '"a"' };
+  };
+  // It refused a moment ago: the next dial is paced, and before it is due everybody has moved to b.
+  const call = orders.json('/');
+  runtime.setTimer(() => (port.answer = () => ({ ...bound('b'), ttlMs: 0 })), 1);
+  expect(await call).toBe('b');
+  expect(asked).toEqual([]);
+});
+
+test('an answer that holds is used unflagged while the registry is away, and asked for again all the time', async () => {
+  const { orders, port, runtime, stale, clerk } = world(() => bound('a'));
+  await orders.json('/');
+  port.answer = () => Promise.reject(new Error('down'));
+  const resolved: number[] = [];
+  clerk.on('resolved', () => resolved.push(runtime.now()));
+  await runtime.advance(1_800); // nearly over: asked ahead of time
+  await orders.json('/');
+  await runtime.advance(100);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain().stale).toBe(false);
+  expect(stale).toEqual([]);
+  await runtime.advance(100);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain().stale).toBe(true);
+  expect(resolved).toEqual([]);
+  port.answer = () => bound('b');
+  await runtime.advance(1_000);
+  expect(await orders.json('/')).toBe('b');
+  await clerk.close();
+});
+
+test('a name in use goes on being asked for while its answer holds', async () => {
+  const { orders, port, runtime } = world(() => ({ ...bound('a'), ttlMs: 200_000 }));
+  await orders.json('/');
+  port.answer = () => Promise.reject(new Error('down'));
+  const until = async (second: number): Promise<void> => {
+    while (runtime.now() < second * 1_000) {
+      await runtime.advance(1_000);
+      await orders.json('/');
+    }
+  };
+  await until(185); // asked ahead of time since second 150 or so
+  port.answer = () => ({ ...bound('b'), ttlMs: 200_000 });
+  await until(192);
+  expect(await orders.json('/')).toBe('b');
+});
+
+test('a registry that cannot be asked after it said that nobody is there is unreachable, not empty', async () => {
+  const { orders, port, runtime } = world(() => bound());
+  expect((await clerkErrorOf(orders.json('/'))).code).toBe('NO_ENDPOINT');
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(2_000);
+  const error = await clerkErrorOf(orders.json('/'));
+  expect(error.code).toBe('REGISTRY_UNREACHABLE');
+  expect(error.message).toMatch(/down; when asked \d+ ms ago, nobody ran it$/);
+});
+
+test('a name that the program holds survives ten thousand others', async () => {
+  const { orders, port, runtime, clerk } = world(() => bound('a'));
+  expect(await orders.json('/')).toBe('a');
+  for (let i = 0; i < 10_001; i++) await clerk.resolve(`/other/n${String(i)}`);
+  port.answer = () => Promise.reject(new Error('down'));
+  await runtime.advance(60_000);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain().stale).toBe(true);
+});
+
+test('of two registries in order the second answers for one that hangs; of a union nobody can', async () => {
+  const runtime = createFakeRuntime({ seed: 4, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  network.server('http://b').handler = () => ({ statusCode: 200, body: '"b"' });
+  const hangs: Registry = { resolve: () => new Promise(() => undefined) };
+  const knows = { '/shop/orders': ['http://b'] };
+  const inOrder = createClerk({ registry: firstOf(hangs, knows), runtime });
+  const startedAt = runtime.now();
+  expect(await inOrder.bind('/shop/orders').json('/')).toBe('b');
+  expect(runtime.now() - startedAt).toBeLessThan(600);
+  const together = createClerk({ registry: union(knows, hangs), runtime });
+  expect((await clerkErrorOf(together.bind('/shop/orders').json('/'))).code).toBe('REGISTRY_UNREACHABLE');
+});
+
+test('a union goes on with what it knew while one of its parts hangs', async () => {
+  const runtime = createFakeRuntime({ seed: 4, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  network.server('http://a').handler = () => ({ statusCode: 200, body: '"a"' });
+  let answer = (): Resolution | Promise<Resolution> => bound('a');
+  const orders = createClerk({
+    registry: union({ resolve: () => answer() }, { '/shop/orders': [] }),
+    runtime,
+  }).bind('/shop/orders');
+  expect(await orders.json('/')).toBe('a');
+  answer = () => new Promise(() => undefined);
+  await runtime.advance(10_000);
+  expect(await orders.json('/')).toBe('a');
+  expect(orders.explain()).toMatchObject({ stale: true, candidates: [{ endpoint: { id: 'a' } }] });
+});
+
+test('following a registry that cannot push outlasts a time in which it hangs', async () => {
+  const { clerk, port, runtime } = world(() => bound('a'));
+  const changes = clerk.watch('/shop/orders');
+  const idsOfNext = async (): Promise<string[]> => {
+    const next = (await changes.next()) as { value: { endpoints: { id: string }[] } };
+    return next.value.endpoints.map(({ id }) => id);
+  };
+  expect(await idsOfNext()).toEqual(['a']);
+  const second = idsOfNext();
+  port.answer = () => new Promise(() => undefined);
+  await runtime.advance(3_000);
+  port.answer = () => bound('b');
+  await runtime.advance(10_000);
+  expect(await Promise.race([second, Promise.resolve('nothing')])).toEqual(['b']);
+  await clerk.close();
+  expect(runtime.pendingTimers).toBeLessThanOrEqual(1); // the pause between two rounds
+});
+
+test('an attempt is not given up for an endpoint that is set aside', async () => {
+  const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  network.server('http://a').kill();
+  for (let i = 0; i < 5; i++) expect(await orders.json('/')).toBe('b');
+  network.server('http://b').handler = () => ({ statusCode: 200, body: '"b"', delayMs: 900 });
+  expect(await orders.json('/')).toBe('b'); // late, and there was nobody better
+});
+
+test('a call that must run at most once and was sent is waited for until its deadline', async () => {
+  const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  for (const id of ['a', 'b'])
+    network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"`, delayMs: 4_000 });
+  expect(await orders.text('/', { method: 'POST', timeoutMs: 5_000 })).toMatch(/[ab]/);
+  expect(network.attempts).toHaveLength(1);
+});
+
+test('calls pay for repeats whether or not they succeed', async () => {
+  const { orders, network, runtime } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  for (const id of ['a', 'b']) network.server(`http://${id}`).handler = () => ({ behavior: 'reset-after' });
+  const count = 900;
+  for (let i = 0; i < count; i++) {
+    expect((await clerkErrorOf(orders.json('/'))).code).toMatch(/BUDGET_EXHAUSTED|ENDPOINTS_EXHAUSTED/);
+    await runtime.advance(10);
+  }
+  // Ten in a hundred, besides the thirty that cost nothing.
+  expect(network.attempts.length - count).toBeGreaterThan(90);
+  expect(network.attempts.length - count).toBeLessThanOrEqual(0.1 * count + 30);
+});

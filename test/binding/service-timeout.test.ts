@@ -1,0 +1,126 @@
+/** How long calls may take by the service's own record: the program's word comes first. In virtual time. */
+import { createClerk, type Registry } from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork, type FakeRuntime } from 'binding-clerk/testing';
+import { describe, expect, test } from 'vitest';
+import { clerkErrorOf } from '../real/clerk-error-of.js';
+
+/** A server that answers after a while, and a record that says how long a call may take. */
+function world(record: { timeoutMs: number | undefined }, answersInMs: number, looksUpInMs = 0) {
+  const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
+  const network = createMemoryNetwork(runtime);
+  runtime.transport = network.transport;
+  const told: (string | undefined)[] = [];
+  network.server('http://a').handler = ({ headers }) => {
+    told.push(headers['clerk-time-left']);
+    return { statusCode: 200, body: '"a"', delayMs: answersInMs };
+  };
+  const registry: Registry = {
+    resolve: async () => {
+      await pause(runtime, looksUpInMs);
+      return {
+        kind: 'bound',
+        endpoints: [{ id: 'a', address: 'http://a' }],
+        ttlMs: 60_000,
+        ...(record.timeoutMs !== undefined && { timeoutMs: record.timeoutMs }),
+      };
+    },
+  };
+  const clerk = createClerk({ registry, runtime });
+  /** How long a call took, as exactly as a deadline is kept, and how it ended. */
+  const timed = async (call: () => Promise<unknown>): Promise<{ ms: number; code: string }> => {
+    const beganAt = runtime.now();
+    const code = await call().then(
+      () => 'ok',
+      (error: unknown) => (error as { code: string }).code,
+    );
+    return { ms: Math.floor((runtime.now() - beganAt) / 20) * 20, code };
+  };
+  return { clerk, timed, told, orders: clerk.bind('/shop/orders') };
+}
+
+const pause = (runtime: FakeRuntime, ms: number): Promise<void> =>
+  new Promise((resolve) => runtime.setTimer(resolve, ms));
+
+describe('a call of which the program says nothing', () => {
+  test.each([
+    ['request', (orders: ReturnType<typeof world>['orders']) => orders.request({ path: '/' })],
+    ['json', (orders: ReturnType<typeof world>['orders']) => orders.json('/')],
+    [
+      'call',
+      (orders: ReturnType<typeof world>['orders']) =>
+        orders.call(() => new Promise<never>(() => {}), { kind: 'once' }),
+    ],
+  ])('%s ends when the record says so, the first one and every later one', async (_what, call) => {
+    const { orders, timed } = world({ timeoutMs: 1_500 }, 60_000, 400);
+    for (const _ of [1, 2]) {
+      expect(await timed(() => call(orders))).toEqual({ code: 'DEADLINE_EXCEEDED', ms: 1_500 });
+    }
+  });
+
+  test('may take longer than the default where the record gives more', async () => {
+    const { orders, timed } = world({ timeoutMs: 30_000 }, 20_000, 400);
+    expect(await timed(() => orders.json('/'))).toMatchObject({ code: 'ok' });
+    expect(await timed(() => orders.json('/'))).toMatchObject({ code: 'ok' });
+  });
+
+  test('ends at once when the look-up took longer than the record gives, and nothing is sent', async () => {
+    const { orders, timed, told } = world({ timeoutMs: 300 }, 0, 400);
+    const { ms, code } = await timed(() => orders.json('/'));
+    expect({ ms, code }).toEqual({ ms: 400, code: 'DEADLINE_EXCEEDED' });
+    expect(told).toEqual([]);
+  });
+
+  test('ends in time while the service is started', async () => {
+    const empty: Registry = {
+      resolve: () => ({ kind: 'bound', endpoints: [], ttlMs: 60_000, timeoutMs: 1_000 }),
+    };
+    const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
+    runtime.transport = createMemoryNetwork(runtime).transport;
+    const other = createClerk({ registry: empty, runtime });
+    const slow = other.bind('/shop/orders', { factory: () => new Promise<never>(() => {}) });
+    const beganAt = runtime.now();
+    const error = await clerkErrorOf(slow.json('/'));
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', execution: 'none' });
+    expect(runtime.now() - beganAt).toBeLessThanOrEqual(1_020);
+  });
+
+  test('tells the service how much is left', async () => {
+    const { orders, told } = world({ timeoutMs: 1_500 }, 0, 400);
+    await orders.json('/');
+    await orders.json('/');
+    expect(told).toEqual(['1100', '1500']);
+  });
+
+  test('has the default, and tells nothing, where the record says nothing', async () => {
+    const { orders, timed, told } = world({ timeoutMs: undefined }, 60_000);
+    expect(await timed(() => orders.json('/'))).toMatchObject({ ms: 10_000, code: 'DEADLINE_EXCEEDED' });
+    expect(told).toEqual([undefined]);
+  });
+});
+
+test("the program's time comes first, in a binding and in a call", async () => {
+  const { clerk, orders, timed } = world({ timeoutMs: 5_000 }, 60_000);
+  const hasty = clerk.bind('/shop/orders', { timeoutMs: 700 });
+  expect(await timed(() => hasty.json('/'))).toMatchObject({ code: 'DEADLINE_EXCEEDED', ms: 700 });
+  expect(await timed(() => hasty.json('/', { timeoutMs: 900 }))).toMatchObject({ ms: 900 });
+  expect(await timed(() => orders.json('/', { timeoutMs: 6_000 }))).toMatchObject({ ms: 6_000 });
+});
+
+test('is seen in resolve and in explain', async () => {
+  const { clerk, orders } = world({ timeoutMs: 1_500 }, 0);
+  expect(await clerk.resolve('/shop/orders')).toMatchObject({ timeoutMs: 1_500 });
+  expect(orders.explain().timeoutMs).toBe(10_000);
+  await orders.json('/');
+  expect(orders.explain().timeoutMs).toBe(1_500);
+});
+
+test.each([0, -1, Number.NaN, Infinity, 2 ** 31, '5' as unknown as number])(
+  'a record that says %s is refused',
+  async (timeoutMs) => {
+    const { orders } = world({ timeoutMs }, 0);
+    expect(await clerkErrorOf(orders.json('/'))).toMatchObject({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringContaining('timeoutMs') as string,
+    });
+  },
+);

@@ -1,0 +1,98 @@
+/** New and healed endpoints at work: how soon they bear their share, and that nobody is hurt by it. */
+import { createClerk, type PolicyName, type Resolution } from 'binding-clerk';
+import {
+  createFakeRuntime,
+  createMemoryNetwork,
+  memoryCluster,
+  type MemoryWorld,
+} from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+
+const policies = [undefined, 'load-aware', 'random', 'weighted', 'round-robin', 'least-pending'] as const;
+
+/** Calls one after another at a fixed rate; how many of them reached whom. */
+async function asked(
+  { clerk, runtime }: Pick<MemoryWorld, 'clerk' | 'runtime'>,
+  policy: PolicyName | undefined,
+  ms: number,
+): Promise<Record<string, number>> {
+  const binding = clerk.bind('/s', policy && { policy });
+  const counts: Record<string, number> = {};
+  const calls: Promise<void>[] = [];
+  for (let passed = 0; passed < ms; passed += 5) {
+    calls.push(
+      binding.json<{ endpoint: string }>('/').then(({ endpoint }) => {
+        counts[endpoint] = (counts[endpoint] ?? 0) + 1;
+      }),
+    );
+    await runtime.advance(5);
+  }
+  await Promise.all(calls);
+  return counts;
+}
+
+const share = (counts: Record<string, number>, id: string): number =>
+  (counts[id] ?? 0) / Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+test.each(policies)(
+  '%s: one of three that was dead has its fair share again within three seconds',
+  async (policy) => {
+    for (const fault of ['kill', 'pause'] as const) {
+      const world = memoryCluster({ '/s': ['a', 'b', 'c'] }, { seed: 3, autoAdvance: false });
+      // One binding that is kept would do as well: what is known of the endpoints is the clerk's.
+      await asked(world, policy, 40_000);
+      world.cluster[fault]('c');
+      expect(share(await asked(world, policy, 3_000), 'c')).toBeLessThan(0.02);
+      if (fault === 'kill') world.cluster.accept('c');
+      else world.cluster.resume('c');
+      await asked(world, policy, 2_000);
+      const counts = await asked(world, policy, 1_000);
+      expect(share(counts, 'c'), JSON.stringify(counts)).toBeGreaterThan(0.8 / 3);
+      await world.clerk.destroy();
+    }
+  },
+);
+
+test.each(policies)(
+  '%s: one that joins gets a little first, and its whole share in half a minute',
+  async (policy) => {
+    const runtime = createFakeRuntime({ seed: 5 });
+    const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
+    runtime.transport = network.transport;
+    const addresses = ['a', 'b', 'c'].map((id) => `http://${id}` as const);
+    for (const address of addresses)
+      network.server(address).handler = () => ({ body: JSON.stringify({ endpoint: address.slice(7) }) });
+    let running = 2;
+    const clerk = createClerk({
+      runtime,
+      registry: {
+        resolve: async (): Promise<Resolution> => ({
+          kind: 'bound',
+          endpoints: addresses.slice(0, running).map((address) => ({ id: address.slice(7), address })),
+          ttlMs: 500,
+        }),
+      },
+    });
+    const world = { clerk, runtime };
+    await asked(world, policy, 1_000);
+    await runtime.advance(60_000);
+    await asked(world, policy, 1_000);
+    running = 3;
+    await asked(world, policy, 1_000);
+    const first = share(await asked(world, policy, 2_000), 'c');
+    expect(first).toBeGreaterThan(0.01);
+    expect(first).toBeLessThan(0.12);
+    await asked(world, policy, 30_000);
+    const counts = await asked(world, policy, 4_000);
+    expect(share(counts, 'c'), JSON.stringify(counts)).toBeGreaterThan(0.25);
+    await clerk.destroy();
+  },
+);
+
+test.each(policies)('%s: two that were there from the start share from the first call on', async (policy) => {
+  const world = memoryCluster({ '/s': ['a', 'b'] }, { seed: 7, autoAdvance: false });
+  const counts = await asked(world, policy, 2_000);
+  expect(share(counts, 'a'), JSON.stringify(counts)).toBeGreaterThan(0.35);
+  expect(share(counts, 'b'), JSON.stringify(counts)).toBeGreaterThan(0.35);
+  await world.clerk.destroy();
+});

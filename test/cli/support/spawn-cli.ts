@@ -1,0 +1,35 @@
+/** The program itself, as a shell starts it. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
+
+/** Starts `clerk`; it is killed when the test process ends. */
+export function spawnCli(argv: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...argv], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, CLERK_REGISTRY: '', NO_COLOR: '1', ...env },
+  });
+  const output = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (output.out += String(chunk)));
+  child.stderr.on('data', (chunk) => (output.err += String(chunk)));
+  const ended = new Promise<{ code: number | null; signal: string | null; out: string; err: string }>(
+    (resolve) => child.on('close', (code, signal) => resolve({ code, signal, ...output })),
+  );
+  return {
+    child,
+    ended,
+    /** Resolves with all that came out once it fits. */
+    until: (pattern: RegExp, stream: 'out' | 'err' = 'out') =>
+      new Promise<string>((resolve, reject) => {
+        const check = (): void => {
+          if (pattern.test(output[stream])) resolve(output[stream]);
+        };
+        child[stream === 'out' ? 'stdout' : 'stderr'].on('data', check);
+        child.on('close', () =>
+          reject(new Error(`ended before ${String(pattern)}: ${JSON.stringify(output)}`)),
+        );
+        check();
+      }),
+  };
+}

@@ -1,0 +1,322 @@
+/** What a program can get wrong: each with its own code, and a message that says where and what to do. */
+import {
+  createClerk,
+  localFirst,
+  type Candidate,
+  type ClerkError,
+  type ClerkOptions,
+  type Policy,
+  type RequestOptions,
+  type PickerInput,
+} from 'binding-clerk';
+import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
+import { expect, test } from 'vitest';
+import { clerkErrorOf } from '../real/clerk-error-of.js';
+
+const registry = { '/s': 'http://127.0.0.1:9' };
+const cluster = () => memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+
+test.each([
+  [{ registry: 4711 }, /has 4711 where an address should be/],
+  [{ registry: null }, /null/],
+  [{ registry: [] }, /empty list/],
+  [{ registry: ['http://127.0.0.1:4711', {}] }, /an object where an address should be/],
+  [{ registry: 'etcd://127.0.0.1:2379/clerk' }, /'etcd:', which this version does not support yet/],
+  [{ registry: 'kubernetes://' }, /'kubernetes:', which this version does not support yet/],
+  [{ registry: 'http://127.0.0.1:4711/v1' }, /with no path/],
+  [{ registry: 'tcp://127.0.0.1:4711' }, /must begin with http/],
+  [{ registry: { orders: 'http://127.0.0.1:9' } }, /orders/],
+  [{ registry: { '/s': 'ftp://127.0.0.1' } }, /ftp/],
+  [{ registry, retries: 3 }, /unknown option 'retries'/],
+  [{ registry, key: 'x' }, /does not support yet/],
+  [{ registry, snapshotFile: '' }, /snapshotFile is ''/],
+  [{ registry, connections: 0 }, /connections is 0/],
+  [{ registry, maxPending: 1.5 }, /maxPending is 1.5/],
+  [{ registry, undici: { maxResponsSize: 1 } }, /undici has the unknown option 'maxResponsSize'/],
+  [{ registry, undici: { headersTimeout: 'x' } }, /undici refuses.*headersTimeout/i],
+  [{ registry, tls: { certificate: 'x' } }, /tls has the unknown option/],
+  [{ registry, logger: {} }, /logger/],
+  [{ registry, dispatcher: {} }, /dispatcher/],
+  [{ registry, host: '' }, /host/],
+] as [object, RegExp][])('createClerk(%j) is refused', (options, message) => {
+  expect(() => createClerk(options as ClerkOptions)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error,
+  );
+  expect(() => createClerk(options as ClerkOptions)).toThrow(message);
+});
+
+test.each([
+  ['/S', {}, 'NAME_INVALID', /capital|lower/i],
+  ['/s//t', {}, 'NAME_INVALID', /empty/],
+  ['/xn--s', {}, 'NAME_INVALID', /xn--/],
+  ['/s', { verson: '1' }, 'CONFIG_INVALID', /unknown option 'verson'/],
+  ['/s', { version: 'one' }, 'CONFIG_INVALID', /one/],
+  ['/s', { policy: 'fastest' }, 'CONFIG_INVALID', /fastest/],
+  ['/s', { timeoutMs: 0 }, 'CONFIG_INVALID', /timeoutMs is 0/],
+  ['/s', { kind: 'twice' }, 'CONFIG_INVALID', /kind is 'twice'/],
+  ['/s', { factory: 'npm start' }, 'CONFIG_INVALID', /factory/],
+  ['/s', { affinity: 7 }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { affinity: { id: 7 } }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { affinity: null }, 'CONFIG_INVALID', /affinity/],
+  ['/s', { affinity: 'me', policy: 'primary' }, 'CONFIG_INVALID', /'primary', which has no use for it/],
+  ['/s', { affinity: 'me', policy: 'weighted' }, 'CONFIG_INVALID', /'weighted', which has no use for it/],
+  ['/s', { subset: 11 }, 'CONFIG_INVALID', /the subset 11; it must be an integer from 12 on, or Infinity/],
+  ['/s', { subset: 0 }, 'CONFIG_INVALID', /the subset 0/],
+  ['/s', { subset: -1 }, 'CONFIG_INVALID', /the subset -1/],
+  ['/s', { subset: 20.5 }, 'CONFIG_INVALID', /the subset 20.5/],
+  ['/s', { subset: NaN }, 'CONFIG_INVALID', /the subset NaN/],
+  ['/s', { subset: '100' }, 'CONFIG_INVALID', /the subset '100'/],
+  [
+    '/s',
+    { affinity: 'me', policy: 'random' },
+    'CONFIG_INVALID',
+    /'random', which has no use for it; .*'affinity'/,
+  ],
+  [
+    '/s',
+    { hedge: 'yes' },
+    'CONFIG_INVALID',
+    /hedge, if it is neither true nor false, needs an object of options/,
+  ],
+  ['/s', { hedge: { afterMs: -1 } }, 'CONFIG_INVALID', /hedge\.afterMs is -1/],
+  ['/s', { hedge: { share: 0 } }, 'CONFIG_INVALID', /hedge\.share is 0/],
+  ['/s', { hedge: { share: NaN } }, 'CONFIG_INVALID', /hedge\.share is NaN/],
+  ['/s', { hedge: { delay: 5 } }, 'CONFIG_INVALID', /unknown option 'delay'/],
+] as [string, object, string, RegExp][])('bind(%j, %j) is refused', (name, options, code, message) => {
+  const { clerk } = cluster();
+  expect(() => clerk.bind(name, options)).toThrow(expect.objectContaining({ code }) as Error);
+  expect(() => clerk.bind(name, options)).toThrow(message);
+});
+
+test('a policy that chooses nobody, throws or returns a stranger fails the call at once', async () => {
+  const { clerk } = cluster();
+  const nobody = await clerkErrorOf(clerk.bind('/s', { policy: () => undefined }).json('/'));
+  expect(nobody).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
+  expect(nobody.message).toContain('chose nobody among 2');
+  const threw = await clerkErrorOf(
+    clerk
+      .bind('/s', {
+        policy: () => {
+          throw new Error('no idea');
+        },
+      })
+      .json('/'),
+  );
+  expect(threw).toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(threw.message).toMatch(/\/s.*no idea/);
+  const stranger = clerk.bind('/s', { policy: (candidates) => ({ ...candidates[0] }) as never });
+  expect((await clerkErrorOf(stranger.json('/'))).code).toBe('CONFIG_INVALID');
+});
+
+test('a policy object that fails at either step, or chooses a stranger, fails the call with its own code', async () => {
+  const { clerk } = cluster();
+  const none = (): undefined => undefined;
+  const broken = (policy: Policy): Promise<ClerkError> =>
+    clerkErrorOf(clerk.bind('/s', { policy }).json('/'));
+  const raises = (): never => {
+    throw new Error('no idea');
+  };
+  for (const [policy, message] of [
+    [{ name: 'p', prepare: raises }, /policy of \/s failed: no idea/],
+    [{ name: 'p', prepare: () => raises }, /policy of \/s failed: no idea/],
+    [{ name: 'p', prepare: () => undefined as never }, /prepare of p returned no function/],
+    [{ name: 'p', prepare: async () => none }, /prepare of p returned no function/],
+    [{ name: 'p', prepare: () => () => ({}) }, /none of its candidates/],
+    [{ name: 'p', prepare: () => () => null }, /none of its candidates/],
+    [{ name: 'p', prepare: () => () => 'a' }, /none of its candidates/],
+    [{ name: 'p', prepare: () => async () => undefined }, /none of its candidates/],
+    [
+      {
+        name: 'p',
+        prepare:
+          ({ candidates }: PickerInput) =>
+          () => ({ ...candidates[0] }),
+      },
+      /none of its candidates/,
+    ],
+  ] as unknown as [Policy, RegExp][]) {
+    const error = await broken(policy);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', execution: 'none' });
+    expect(error.message).toMatch(message);
+  }
+  expect(await broken({ name: 'p', prepare: () => none })).toMatchObject({ code: 'NO_ENDPOINT' });
+});
+
+test('a policy object that goes on choosing who is gone fails the call', async () => {
+  const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
+  const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
+  runtime.transport = network.transport;
+  for (const host of ['a', 'b']) network.server(`http://${host}`);
+  let host = 'a';
+  const clerk = createClerk({
+    runtime,
+    registry: {
+      resolve: async () => ({ kind: 'bound', endpoints: [{ address: `http://${host}` }], ttlMs: 100 }),
+    },
+  });
+  let first: Candidate | undefined;
+  const policy: Policy = {
+    name: 'first',
+    prepare: ({ candidates }) => {
+      first ??= candidates[0];
+      return () => first;
+    },
+  };
+  const s = clerk.bind('/s', { policy });
+  await (await s.request({ path: '/' })).body.dump();
+  host = 'b';
+  await runtime.advance(1_000);
+  const error = await clerkErrorOf(s.request({ path: '/' }));
+  expect(error.code).toBe('CONFIG_INVALID');
+  expect(error.message).toContain('none of its candidates');
+  await clerk.destroy();
+});
+
+test('keys of calls are strings; an empty one is a key like others', async () => {
+  const { clerk } = cluster();
+  const s = clerk.bind('/s', { policy: 'affinity' });
+  for (const affinity of [123, {}, null, true, ['a']] as unknown as string[])
+    expect((await clerkErrorOf(s.json('/', { affinity }))).code).toBe('CONFIG_INVALID');
+  for (const returned of [123, {}, null, Promise.resolve('a')]) {
+    const binding = clerk.bind('/s', { policy: 'affinity', affinity: () => returned as string });
+    const error = await clerkErrorOf(binding.json('/'));
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toContain('affinity function of /s failed');
+  }
+  const homes = new Set<unknown>();
+  for (let i = 0; i < 10; i++)
+    homes.add((await s.json<{ endpoint: string }>('/', { affinity: '' })).endpoint);
+  expect(homes.size).toBe(1);
+});
+
+test.each([-1, NaN, Infinity, -Infinity, '1'])(
+  'a weight of %j is refused, by address or by a registry',
+  async (weight) => {
+    const endpoint = { address: 'http://127.0.0.1:9', weight } as never;
+    expect(() => createClerk({ registry: { '/s': [endpoint] } })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('weight') as string,
+      }) as Error,
+    );
+    const clerk = createClerk({
+      registry: { resolve: async () => ({ kind: 'bound', endpoints: [endpoint] }) },
+    });
+    const error = await clerkErrorOf(clerk.bind('/s').json('/'));
+    expect(error.code).toBe('REGISTRY_INVALID');
+    expect(error.message).toContain('weight');
+    await clerk.close();
+  },
+);
+
+test('a question to the registry is checked', async () => {
+  const { clerk } = cluster();
+  expect((await clerkErrorOf(clerk.search('/**', undefined as never))).code).toBe('CONFIG_INVALID');
+  expect((await clerkErrorOf(clerk.search('/**', { zone: 5 } as never))).code).toBe('CONFIG_INVALID');
+  expect(() => clerk.on('picked', undefined as never)).toThrow(/no function/);
+});
+
+test('a request is checked before anybody is asked', async () => {
+  const { clerk, cluster: servers } = cluster();
+  const s = clerk.bind('/s');
+  for (const options of [
+    { path: 'x' },
+    { path: '/x', pth: 1 },
+    { path: '/x', kind: 'twice' },
+    { path: '/x', timeoutMs: -1 },
+    { path: '/x', signal: {} },
+    '/x',
+  ]) {
+    expect((await clerkErrorOf(s.request(options as never))).code).toBe('CONFIG_INVALID');
+  }
+  expect((await clerkErrorOf(s.gather('/x' as never))).code).toBe('CONFIG_INVALID');
+  expect((await clerkErrorOf(s.call(undefined as never))).code).toBe('CONFIG_INVALID');
+  expect(servers.trace()).toBe('');
+});
+
+test('what undici refuses is the request’s own fault: nobody is blamed for it', async () => {
+  const clerk = createClerk({ registry: { '/s': ['http://127.0.0.1:1', 'http://127.0.0.1:2'] } });
+  const suspects: string[] = [];
+  clerk.on('suspect', ({ endpoint }) => suspects.push(endpoint));
+  const s = clerk.bind('/s');
+  expect(await clerkErrorOf(s.text('/x?y=1', { query: { a: 1 } }))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    execution: 'none',
+  });
+  expect((await clerkErrorOf(s.text('/x', { headers: { 'a b': '1' } }))).code).toBe('CONFIG_INVALID');
+  expect((await clerkErrorOf(s.text('/x', { method: 'POST', body: { a: 1 } as never }))).code).toBe(
+    'CONFIG_INVALID',
+  );
+  expect(suspects).toEqual([]);
+  await clerk.close();
+});
+
+test('fetch refuses a time limit that it could not keep', async () => {
+  const { clerk } = cluster();
+  const error: unknown = await clerk
+    .fetch('http://127.0.0.1:9/', { timeoutMs: 5 })
+    .catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(TypeError);
+  expect((error as Error).cause).toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test('a held endpoint is released with a verdict', async () => {
+  const { clerk } = cluster();
+  const held = await clerk.bind('/s').acquire();
+  expect(() => {
+    held.release('great' as never);
+  }).toThrow(/success, failure, ignored/);
+  held.release('success');
+});
+
+test('a status and a body that is no JSON are told with the request', async () => {
+  const { clerk, cluster: servers } = memoryCluster({ '/s': ['a'] }, { seed: 1 });
+  servers.respond('a', () => ({ statusCode: 404, body: 'nothing here' }));
+  expect(await clerkErrorOf(clerk.bind('/s').json('/orders/7'))).toMatchObject({
+    code: 'STATUS',
+    statusCode: 404,
+    bodyText: 'nothing here',
+    execution: 'done',
+    message: 'GET /orders/7 of /s was answered with status 404',
+  });
+  servers.respond('a', () => ({ statusCode: 204, body: '' }));
+  expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({ code: 'STATUS', statusCode: 204 });
+});
+
+test.each([
+  [{ path: '/x', query: 'a=1' }, /query .* plain object/],
+  [{ path: '/x', query: ['a'] }, /query .* plain object/],
+  [{ path: '/x', query: new URLSearchParams('a=1') }, /query .* plain object/],
+  [{ path: '/x', method: 'CONNECT' }, /CONNECT/],
+  [{ path: '/x', method: 'connect' }, /CONNECT/],
+  [{ path: '/x', timeoutMs: 0 }, /timeoutMs is 0/],
+  [{ path: '/x', kind: 'twice' }, /kind is 'twice'/],
+  [{ path: '/x', signal: {} }, /signal must be an AbortSignal/],
+] as [object, RegExp][])('a request %j is refused before it is sent, by name', async (options, message) => {
+  const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+  const s = clerk.bind('/s');
+  for (const method of ['request', 'json', 'text', 'bytes', 'gather'] as const) {
+    const error = await clerkErrorOf(s[method](options as RequestOptions));
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', execution: 'none' });
+    expect(error.message).toMatch(message);
+    expect(error.message).toMatch(/\/s\b/);
+  }
+  expect(cluster.requests('a') + cluster.requests('b')).toBe(0);
+  await clerk.close();
+});
+
+test('a path has one place', async () => {
+  const { clerk } = cluster();
+  const s = clerk.bind('/s');
+  expect((await clerkErrorOf(s.json('/x', { path: '/y' } as never))).message).toMatch(/a path twice: '\/x'/);
+  expect((await clerkErrorOf(s.json({ path: '/x' }, { method: 'GET' }))).message).toMatch(/options twice/);
+  await clerk.close();
+});
+
+test('an affinity may meet whatever policy the service or a composition has', async () => {
+  const { clerk } = cluster();
+  expect(await clerk.bind('/s', { affinity: 'me' }).json('/')).toBeDefined();
+  expect(await clerk.bind('/s', { affinity: 'me', policy: localFirst() }).json('/')).toBeDefined();
+  expect(await clerk.bind('/s', { policy: 'random' }).json('/', { affinity: 'me' })).toBeDefined();
+  await clerk.close();
+});

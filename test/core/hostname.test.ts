@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { isClerkError } from '../../src/core/errors.js';
+import { hostnameOf, nameFromHostname } from '../../src/core/hostname.js';
+import { anyName, brokenName, plainName } from './name-arbitraries.js';
+
+const seed = 20_241;
+
+/** The name of a URL as a program writes it: what the URL class does to it first is part of the question. */
+function nameOf(url: string): string | undefined {
+  const { hostname, port } = new URL(url);
+  return nameFromHostname(hostname, port);
+}
+
+function refusal(hostname: string, port = ''): string {
+  try {
+    return String(nameFromHostname(hostname, port));
+  } catch (error) {
+    if (isClerkError(error) && error.code === 'NAME_INVALID') return error.message;
+    throw error;
+  }
+}
+
+test('a host under .clerk is a name read backwards', () => {
+  expect(nameOf('http://orders.shop.clerk/orders/7')).toBe('/shop/orders');
+  expect(nameOf('https://orders.clerk')).toBe('/orders');
+  expect(nameOf('http://clerk.clerk')).toBe('/clerk');
+  expect(nameOf('http://7.clerk')).toBe('/7');
+});
+
+test('what the URL class tidies up has been tidied up', () => {
+  expect(nameOf('http://ORDERS.Shop.CLERK:80/')).toBe('/shop/orders');
+  expect(nameOf('https://orders.shop.clerk:443/')).toBe('/shop/orders');
+  expect(nameOf('http://orders%2eshop.clerk/')).toBe('/shop/orders');
+  expect(nameOf('http://orders．shop.clerk/')).toBe('/shop/orders');
+});
+
+test('every other host is nobody of ours', () => {
+  for (const host of [
+    'example.com',
+    'clerk.com',
+    'orders.shop.clerk.example.com',
+    'xclerk',
+    'orders.xclerk',
+    'orders.clerks',
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    '',
+    '.',
+    'com.',
+    'orders.cler\u212a',
+  ]) {
+    expect(nameFromHostname(host, '8080')).toBeUndefined();
+  }
+});
+
+test('a host that looks like one of ours and is none is refused, never passed on', () => {
+  expect(refusal('orders.shop.clerk', '8080')).toBe(
+    "Host 'orders.shop.clerk:8080' has a port; leave it off, the endpoint's own is used",
+  );
+  expect(refusal('orders.clerk.')).toBe("Host 'orders.clerk.' ends with a dot; leave that off");
+  expect(refusal('clerk')).toBe(
+    "Host 'clerk' has no name before 'clerk'; write one such as orders.shop.clerk",
+  );
+  expect(refusal('orders..clerk')).toBe(
+    "Host 'orders..clerk' stands for the name '//orders', which fails at segment 1: '' is empty; write one '/' between segments",
+  );
+  for (const host of [
+    '.clerk',
+    'clerk.',
+    'orders.clerk..',
+    'a_b.clerk',
+    '_d7.clerk',
+    'orders._d7.clerk',
+    '-a.clerk',
+    'a-.clerk',
+    'xn--bcher-kva.clerk',
+    'ORDERS.clerk',
+    'orders.CLERK',
+    'orders.Clerk.',
+    '*.clerk',
+    `${'a'.repeat(64)}.clerk`,
+    `${'a.'.repeat(17)}clerk`,
+    `${'abcdefg.'.repeat(32)}clerk`,
+  ]) {
+    expect(refusal(host)).toMatch(/^Host '/);
+  }
+  for (const url of [
+    'http://orders.clerk:8080',
+    'https://orders.clerk:80',
+    'http://bücher.clerk',
+    'http://orders.clerk.',
+  ]) {
+    expect(() => nameOf(url)).toThrow(/^Host '/);
+  }
+});
+
+test('every name without a directory identifier comes back from its host, which DNS could hold', () => {
+  fc.assert(
+    fc.property(plainName, (name) => {
+      const host = hostnameOf(name);
+      expect(host.length).toBeLessThanOrEqual(252);
+      expect(new URL(`http://${host}/`).host).toBe(host);
+      expect(nameOf(`http://${host}/`)).toBe(name);
+    }),
+    { seed, numRuns: 2_000 },
+  );
+});
+
+test('a directory identifier gives a Host header of its own that leads nowhere', () => {
+  expect(hostnameOf('/#d7/shop/orders')).toBe('orders.shop._d7.clerk');
+  fc.assert(
+    fc.property(
+      anyName.filter((name) => name.startsWith('/#')),
+      anyName,
+      (name, other) => {
+        const host = hostnameOf(name);
+        expect(new URL(`http://${host}/`).host).toBe(host);
+        expect(() => nameOf(`http://${host}/`)).toThrow(/^Host '/);
+        expect(hostnameOf(other) === host).toBe(other === name);
+      },
+    ),
+    { seed, numRuns: 1_000 },
+  );
+});
+
+test('no host made of a broken name is taken for a name', () => {
+  fc.assert(
+    fc.property(brokenName, (name) => {
+      // A dot in a label is a border between two.
+      fc.pre(!name.includes('.'));
+      expect(refusal(`${name.slice(1).split('/').reverse().join('.')}.clerk`)).toMatch(/^Host '/);
+    }),
+    { seed, numRuns: 1_000 },
+  );
+});

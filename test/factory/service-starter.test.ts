@@ -1,0 +1,289 @@
+import { getEventListeners } from 'node:events';
+import { expect, test } from 'vitest';
+import { ClerkError, isClerkError } from '../../src/core/errors.js';
+import type { Factory, FactoryContext, StartedEndpoint } from '../../src/core/factory.js';
+import { ServiceStarter } from '../../src/factory/service-starter.js';
+import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
+import { flushPromises } from '../support/manual-clock.js';
+import { EventRecorder } from '../support/event-recorder.js';
+
+class World {
+  readonly runtime = createFakeRuntime({ seed: 1, startAt: 1_000 });
+  readonly recorder = new EventRecorder();
+  readonly controller = new AbortController();
+  starts = Infinity;
+  readonly starter = new ServiceStarter(
+    '/shop/orders',
+    this.runtime,
+    this.recorder,
+    this.controller.signal,
+    () => this.starts-- > 0,
+  );
+  /** When the factory was called. */
+  readonly calls: number[] = [];
+  readonly contexts: FactoryContext[] = [];
+
+  /** A factory that does this, and is counted. */
+  factory(does: () => unknown): Factory {
+    return (context) => {
+      this.calls.push(this.runtime.now());
+      this.contexts.push(context);
+      return does() as StartedEndpoint;
+    };
+  }
+
+  readonly failing = this.factory(() => Promise.reject(new Error('no such program')));
+  readonly working = this.factory(() => 'http://127.0.0.1:3001');
+
+  /** Code and message of what a start fails with, or `started`. */
+  async outcome(factory: Factory): Promise<string> {
+    return this.starter.start(factory).then(
+      () => 'started',
+      (error: unknown) => (isClerkError(error) ? `${error.code}: ${error.message}` : String(error)),
+    );
+  }
+}
+
+test('any number of callers cause one start, and get its endpoints', async () => {
+  const world = new World();
+  let finish: (address: string) => void = () => {};
+  const factory = world.factory(() => new Promise((resolve) => (finish = resolve)));
+  const callers = Array.from({ length: 100 }, () => world.starter.start(factory));
+  await world.runtime.advance(1_500);
+  const late = world.starter.start(factory);
+  finish('http://127.0.0.1:3001');
+  const started = await Promise.all([...callers, late]);
+  expect(world.calls).toEqual([1_000]);
+  expect(new Set(started).size).toBe(1);
+  expect(started[0]).toMatchObject([{ id: 'http://127.0.0.1:3001', address: 'http://127.0.0.1:3001' }]);
+  expect(world.recorder.of('started')).toEqual([
+    { name: '/shop/orders', endpoints: ['http://127.0.0.1:3001'], ms: 1_500 },
+  ]);
+  expect(world.runtime.pendingTimers).toBe(0);
+});
+
+test('a start that is over is not joined', async () => {
+  const world = new World();
+  await world.starter.start(world.working);
+  await world.starter.start(world.working);
+  expect(world.calls).toHaveLength(2);
+});
+
+test('the factory is told whom to start', async () => {
+  const world = new World();
+  await world.starter.start(world.working);
+  expect(world.contexts[0]?.name).toBe('/shop/orders');
+  expect(world.contexts[0]?.signal.aborted).toBe(false);
+});
+
+test('a factory may return an address, a URL, an endpoint, or a list of them, now or later', async () => {
+  for (const [returns, ids] of [
+    ['http://a', ['http://a']],
+    [new URL('http://a:81'), ['http://a:81']],
+    [{ id: 'x', address: 'unix:/run/x' }, ['x']],
+    [
+      ['http://a', { id: 'y', address: 'http://b' }],
+      ['http://a', 'y'],
+    ],
+    [Promise.resolve('http://a'), ['http://a']],
+    [Promise.resolve(['http://a']), ['http://a']],
+  ] as const) {
+    const world = new World();
+    const started = await world.starter.start(world.factory(() => returns));
+    expect(started.map(({ id }) => id)).toEqual(ids);
+  }
+});
+
+test('every caller learns why a start failed', async () => {
+  const world = new World();
+  const outcomes = await Promise.all(Array.from({ length: 5 }, () => world.outcome(world.failing)));
+  expect(new Set(outcomes)).toEqual(
+    new Set(['FACTORY_FAILED: The factory of /shop/orders failed: no such program']),
+  );
+  expect(world.calls).toHaveLength(1);
+  const thrown = new World();
+  const error: unknown = await thrown.starter
+    .start(() => {
+      throw new TypeError('at once');
+    })
+    .catch((each: unknown) => each);
+  expect(error).toMatchObject({ code: 'FACTORY_FAILED', cause: { message: 'at once' }, execution: 'none' });
+});
+
+test('what makes no sense is a failed start', async () => {
+  for (const nonsense of [
+    undefined,
+    null,
+    7,
+    '',
+    'nonsense',
+    'http://a/path',
+    [],
+    [undefined],
+    [[]],
+    {},
+    { id: 'x' },
+    ['http://a', 'http://a'],
+    () => 'http://a',
+    new Map(),
+    new Set(['http://a']),
+    { address: 'http://a', port: 1 },
+  ]) {
+    const world = new World();
+    expect(await world.outcome(world.factory(() => nonsense))).toMatch(
+      /^FACTORY_FAILED: The factory of \/shop\/orders failed: .*[^.]$/s,
+    );
+    expect(world.recorder.events).toEqual([]);
+  }
+});
+
+test('a factory that failed rests for a second, then for two, and callers are told', async () => {
+  const world = new World();
+  await world.outcome(world.failing);
+  await world.runtime.advance(400);
+  expect(await world.outcome(world.working)).toBe(
+    'FACTORY_FAILED: The factory of /shop/orders failed: no such program; it is asked again in 0.6 s at the earliest',
+  );
+  await world.runtime.advance(599);
+  expect(await world.outcome(world.failing)).toMatch(/it is asked again/);
+  await world.runtime.advance(1);
+  await world.outcome(world.failing);
+  await world.runtime.advance(1_999);
+  expect(await world.outcome(world.failing)).toMatch(/it is asked again/);
+  await world.runtime.advance(1);
+  await world.outcome(world.failing);
+  expect(world.calls).toEqual([1_000, 2_000, 4_000]);
+});
+
+test('there are never more than three failed starts in 60 s, however long they take', async () => {
+  for (const takesMs of [0, 700, 5_000]) {
+    const world = new World();
+    const factory = world.factory(
+      () =>
+        new Promise(
+          (_resolve, reject) => void world.runtime.setTimer(() => reject(new Error('no')), takesMs),
+        ),
+    );
+    for (let passed = 0; passed < 600_000; passed += 250) {
+      void world.outcome(factory);
+      await world.runtime.advance(250);
+    }
+    const { calls } = world;
+    expect(calls.length).toBeGreaterThan(20);
+    for (const [i, at] of calls.entries())
+      expect((calls[i + 3] ?? Infinity) - at).toBeGreaterThanOrEqual(60_000);
+  }
+});
+
+test('a start that succeeds does not make up for failed ones; being reached does', async () => {
+  const world = new World();
+  await world.outcome(world.failing);
+  await world.runtime.advance(1_000);
+  expect(await world.outcome(world.working)).toBe('started');
+  await world.outcome(world.failing);
+  await world.runtime.advance(1_999);
+  expect(await world.outcome(world.working)).toMatch(/it is asked again in 0.0 s/);
+  world.starter.markHealthy();
+  expect(await world.outcome(world.failing)).toBe(
+    'FACTORY_FAILED: The factory of /shop/orders failed: no such program',
+  );
+  await world.runtime.advance(1_000);
+  expect(await world.outcome(world.working)).toBe('started');
+});
+
+test('a start of what nobody could reach was a failed one', async () => {
+  const world = new World();
+  await world.outcome(world.working);
+  world.starter.markUnreachable();
+  expect(await world.outcome(world.working)).toBe(
+    'FACTORY_FAILED: The factory of /shop/orders said it had started the service, and nobody could be reached there; it is asked again in 1.0 s at the earliest',
+  );
+  await world.runtime.advance(1_000);
+  expect(await world.outcome(world.working)).toBe('started');
+});
+
+test('a start may take 60 s, then it is aborted and has failed', async () => {
+  const world = new World();
+  const hanging = world.factory(() => new Promise(() => {}));
+  const outcome = world.outcome(hanging);
+  await world.runtime.advance(59_999);
+  expect(world.contexts[0]?.signal.aborted).toBe(false);
+  expect(world.runtime.refTimers).toBe(0);
+  await world.runtime.advance(1);
+  expect(await outcome).toBe(
+    'FACTORY_FAILED: The factory of /shop/orders failed: it did not finish within 60 s',
+  );
+  expect(world.contexts[0]?.signal.aborted).toBe(true);
+  expect(getEventListeners(world.controller.signal, 'abort')).toEqual([]);
+});
+
+test('what a factory says after its time is nobody’s business', async () => {
+  const world = new World();
+  for (const late of [() => Promise.reject(new Error('late')), () => 'http://a']) {
+    const outcome = world.outcome(
+      world.factory(
+        () => new Promise((resolve) => void world.runtime.setTimer(() => resolve(late()), 70_000)),
+      ),
+    );
+    await world.runtime.advance(60_000);
+    expect(await outcome).toMatch(/it did not finish within 60 s/);
+    await world.runtime.advance(60_000);
+  }
+  expect(world.recorder.events).toEqual([]);
+});
+
+test('a start ends with its clerk, and the factory is told', async () => {
+  const world = new World();
+  const outcome = world.outcome(world.factory(() => new Promise(() => {})));
+  await flushPromises();
+  world.controller.abort(new Error('closed'));
+  expect(await outcome).toBe('CLOSED: The clerk was closed while /shop/orders was being started');
+  expect(world.contexts[0]?.signal.aborted).toBe(true);
+  expect(world.runtime.pendingTimers).toBe(0);
+  // A closed clerk starts nothing.
+  expect(await world.outcome(world.working)).toMatch(/^CLOSED: /);
+  expect(world.calls).toHaveLength(1);
+});
+
+test('nothing is left of a start that is over', async () => {
+  const world = new World();
+  await world.outcome(world.working);
+  await world.outcome(world.failing);
+  expect(getEventListeners(world.controller.signal, 'abort')).toEqual([]);
+  expect(world.runtime.pendingTimers).toBe(0);
+});
+
+test('a launcher says itself why it did not start the service, and is not asked again at once', async () => {
+  const world = new World();
+  const reason = new ClerkError('START_FAILED', 'It exited with code 3');
+  const launcher = world.factory(() => Promise.reject(reason));
+  await expect(world.starter.start(launcher)).rejects.toBe(reason);
+  expect(await world.outcome(launcher)).toBe(
+    'START_FAILED: It exited with code 3; it is asked again in 1.0 s at the earliest',
+  );
+  expect(world.calls).toHaveLength(1);
+});
+
+test('a launcher that says it is too early is asked again when it is not, and that is no failed start', async () => {
+  const world = new World();
+  const early = world.factory(() =>
+    Promise.reject(new ClerkError('START_FAILED', 'It crashed three times', { remainingMs: 700 })),
+  );
+  for (let round = 0; round < 5; round++) {
+    expect(await world.outcome(early)).toBe('START_FAILED: It crashed three times');
+    await world.runtime.advance(699);
+    expect(await world.outcome(world.working)).toMatch(/^START_FAILED: .* asked again in 0.0 s/);
+    await world.runtime.advance(1);
+  }
+  expect(world.calls).toEqual([1_000, 1_700, 2_400, 3_100, 3_800]);
+  expect(await world.outcome(world.working)).toBe('started');
+});
+
+test('a start that the budget refuses asks nobody, and is no failure of the factory', async () => {
+  const world = new World();
+  world.starts = 0;
+  expect(await world.outcome(world.working)).toMatch(/^BUDGET_EXHAUSTED: \/shop\/orders is not started now/);
+  expect(world.calls).toEqual([]);
+  world.starts = 1;
+  expect(await world.outcome(world.working)).toBe('started');
+});

@@ -1,0 +1,136 @@
+import { getEventListeners } from 'node:events';
+import { expect, test } from 'vitest';
+import { isClerkError } from '../../src/core/errors.js';
+import { BodyCollector } from '../../src/invoke/body-collector.js';
+
+const text = (signal?: AbortSignal): BodyCollector<string> =>
+  new BodyCollector('/shop/orders', (body) => body.toString(), signal);
+const never = (): void => {};
+
+test('a body in pieces is read as one, when it is complete', async () => {
+  for (const pieces of [[], ['one'], ['one ', 'two ', 'three']]) {
+    const collector = text();
+    collector.onConnect(never);
+    collector.onHeaders(103);
+    collector.onHeaders(200);
+    for (const piece of pieces) collector.onData(Buffer.from(piece));
+    let settled = false;
+    void collector.promise.then(() => (settled = true));
+    await Promise.resolve();
+    expect(settled).toBe(false);
+    collector.onComplete();
+    await expect(collector.promise).resolves.toBe(pieces.join(''));
+  }
+});
+
+test('a character that is split between two pieces stays one', async () => {
+  const collector = text();
+  collector.onHeaders(200);
+  const bytes = Buffer.from('größe');
+  collector.onData(bytes.subarray(0, 3));
+  collector.onData(bytes.subarray(3));
+  collector.onComplete();
+  await expect(collector.promise).resolves.toBe('größe');
+});
+
+test('a status of 400 or above rejects, with the beginning of the body', async () => {
+  for (const [status, refused] of [
+    [200, false],
+    [204, false],
+    [304, false],
+    [399, false],
+    [400, true],
+    [404, true],
+    [503, true],
+  ] as const) {
+    const collector = text();
+    collector.onHeaders(status);
+    collector.onData(Buffer.from('x'.repeat(5_000)));
+    collector.onComplete();
+    if (!refused) {
+      await expect(collector.promise).resolves.toHaveLength(5_000);
+      continue;
+    }
+    await expect(collector.promise).rejects.toMatchObject({
+      code: 'STATUS',
+      execution: 'done',
+      statusCode: status,
+      bodyText: 'x'.repeat(4_096),
+      message: expect.stringMatching(`^/shop/orders .*answered with status ${status}$`),
+    });
+  }
+});
+
+test('the quoted beginning is counted in characters', async () => {
+  const collector = text();
+  collector.onHeaders(500);
+  collector.onData(Buffer.from('€'.repeat(5_000)));
+  collector.onComplete();
+  await expect(collector.promise).rejects.toMatchObject({ bodyText: '€'.repeat(4_096) });
+});
+
+test('what reading throws rejects', async () => {
+  const collector = new BodyCollector(
+    '/shop/orders',
+    (body) => JSON.parse(body.toString()) as unknown,
+    undefined,
+  );
+  collector.onHeaders(200);
+  collector.onData(Buffer.from('{'));
+  collector.onComplete();
+  await expect(collector.promise).rejects.toThrow(SyntaxError);
+});
+
+test('after a restart only the second answer counts', async () => {
+  const collector = text();
+  collector.onHeaders(500);
+  collector.onData(Buffer.from('first'));
+  collector.onData(Buffer.from('half'));
+  collector.restart();
+  collector.onHeaders(200);
+  collector.onData(Buffer.from('second'));
+  collector.onComplete();
+  await expect(collector.promise).resolves.toBe('second');
+});
+
+test('the signal gives the call up, with its reason, and is let go of in the end', async () => {
+  const reason = new Error('no longer needed');
+  const controller = new AbortController();
+  const aborts: unknown[] = [];
+  const collector = text(controller.signal);
+  collector.onConnect((error) => aborts.push(error));
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+  controller.abort(reason);
+  expect(aborts).toEqual([reason]);
+  collector.onError(new Error('aborted'));
+  await expect(collector.promise).rejects.toThrow('aborted');
+
+  const ends: ((collector: BodyCollector<string>) => void)[] = [
+    (one) => one.onComplete(),
+    (one) => one.onError(new Error('broken')),
+    (one) => one.onUpgrade(),
+  ];
+  for (const end of ends) {
+    const other = new AbortController();
+    const one = text(other.signal);
+    one.onConnect(() => aborts.push('late'));
+    end(one);
+    expect(getEventListeners(other.signal, 'abort')).toEqual([]);
+    other.abort();
+    await one.promise.catch(never);
+  }
+  expect(aborts).toHaveLength(1);
+});
+
+test('a signal that has aborted already gives the call up at once', () => {
+  const aborts: unknown[] = [];
+  text(AbortSignal.abort('gone')).onConnect((error) => aborts.push(error));
+  expect(aborts).toEqual(['gone']);
+});
+
+test('an upgrade where a body was expected is a fault of the caller', async () => {
+  const collector = text();
+  collector.onUpgrade();
+  const error: unknown = await collector.promise.catch((thrown: unknown) => thrown);
+  expect(isClerkError(error) && error.code).toBe('CONFIG_INVALID');
+});

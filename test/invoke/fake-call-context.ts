@@ -1,0 +1,110 @@
+/** One service as a trip sees it: endpoints by id, who refuses until when, and what look-ups and starts bring. */
+import type { ConnectedCandidate } from '../../src/core/candidate.js';
+import type { Health } from '../../src/core/health.js';
+import { AttemptTimeouts } from '../../src/invoke/attempt-timeout.js';
+import { retryBudget } from '../../src/invoke/retry-budget.js';
+import type { CallContext, PickConstraints } from '../../src/invoke/call-context.js';
+import { TimerWheel } from '../../src/invoke/timer-wheel.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { endpoint, FakeChannel } from '../support/endpoints.js';
+import { EventRecorder } from '../support/event-recorder.js';
+
+export class FakeCallContext implements CallContext {
+  readonly name = '/shop/orders';
+  readonly policyName = 'random';
+  readonly serviceTimeoutMs = undefined;
+  readonly clock = new ManualClock();
+  readonly wheel = new TimerWheel(this.clock);
+  readonly budget = retryBudget(0, 2);
+  readonly hedging = undefined;
+  readonly timeouts = new AttemptTimeouts();
+  readonly reporter = new EventRecorder();
+  readonly connections = 64;
+  readonly maxPending = 1_024;
+  pendingCalls = 0;
+  canStart = false;
+  fresh = true;
+  candidates: ConnectedCandidate[];
+  /** Who refuses, and until when no dial is allowed. */
+  readonly nextDialAt = new Map<string, number>();
+  readonly refreshes: (readonly string[])[] = [];
+  readonly starts: number[] = [];
+  onRefresh: () => Promise<void> | void = () => {};
+  onStart: () => Promise<void> | void = () => {};
+
+  constructor(...ids: string[]) {
+    this.candidates = ids.map(candidate);
+  }
+
+  readonly health: Health = {
+    attemptStarted: () => {},
+    hedgeLost: () => {},
+    responseReceived: () => {},
+    loadReported: () => {},
+    attemptFailed: () => {},
+    attemptEnded: () => {},
+    canDial: ({ endpoint }, now) => now >= (this.nextDialAt.get(endpoint.id) ?? 0),
+    nextDialAt: ({ endpoint }) => this.nextDialAt.get(endpoint.id) ?? 0,
+  };
+
+  retry(): never {
+    throw new Error('A trip loops nowhere');
+  }
+
+  pick(): undefined {
+    return undefined;
+  }
+
+  pickCached(): ConnectedCandidate | undefined {
+    return this.candidates[0];
+  }
+
+  async prepare(): Promise<void> {}
+
+  pickAlternative(
+    now: number,
+    _wish: PickConstraints,
+    tried: ReadonlySet<string>,
+  ): ConnectedCandidate | undefined {
+    const others = this.candidates.filter(({ endpoint }) => !tried.has(endpoint.id));
+    return others.find((one) => this.health.canDial(one, now)) ?? others[0];
+  }
+
+  hasAlternative(_wish: PickConstraints, tried: ReadonlySet<string>): boolean {
+    return this.candidates.some(({ endpoint }) => !tried.has(endpoint.id));
+  }
+
+  isFresh(): boolean {
+    return this.fresh;
+  }
+
+  async refreshResolution(suspects: ReadonlySet<string>): Promise<void> {
+    this.refreshes.push([...suspects]);
+    this.fresh = true;
+    await this.onRefresh();
+  }
+
+  async startService(triedAt: number): Promise<void> {
+    this.starts.push(triedAt);
+    await this.onStart();
+  }
+
+  startCall(): void {}
+
+  finishCall(): void {}
+}
+
+export function candidate(id: string): ConnectedCandidate {
+  const one = endpoint(id);
+  return {
+    endpoint: one,
+    channel: new FakeChannel(one),
+    tlsChannel: undefined,
+    status: 'open',
+    pending: 0,
+    latencyMs: 0,
+    loadReport: undefined,
+    slowStart: undefined,
+    load: () => 0,
+  };
+}

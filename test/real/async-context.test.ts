@@ -1,0 +1,190 @@
+/** AsyncLocalStorage follows the call: into policies, affinity, talks on later attempts, factories, and the code after every await. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { expect, onTestFinished, test } from 'vitest';
+import { createClerk, type Clerk, type Registry } from 'binding-clerk';
+import { testClerk } from './test-clerk.js';
+import { rawPeer } from './raw-peer.js';
+import { unusedAddress, webServer } from './web-server.js';
+
+const requestId = new AsyncLocalStorage<string>();
+const here = (): string => requestId.getStore() ?? 'none';
+
+const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
+
+/** Runs twenty of them at once, each in a context of its own, and returns what each has seen. */
+function inContexts<T>(run: (id: string) => Promise<T>): Promise<T[]> {
+  return Promise.all(
+    Array.from({ length: 20 }, (_, i) => requestId.run(`call ${i}`, () => run(`call ${i}`))),
+  );
+}
+
+test('the policy is asked in the context of the call, cold, warm and after a failure', async () => {
+  const peer = await rawPeer('reset');
+  const server = await hello();
+  const seen = new Map<string, Set<string>>();
+  const { clerk } = testClerk([peer.address, server.address]);
+  const orders = clerk.bind('/shop/orders', {
+    policy: ([first], { affinity }) => {
+      const contexts = seen.get(String(affinity)) ?? new Set();
+      seen.set(String(affinity), contexts.add(here()));
+      return first;
+    },
+  });
+
+  for (let round = 0; round < 2; round++) await inContexts((id) => orders.json('/orders', { affinity: id }));
+
+  expect(seen.size).toBe(20);
+  for (const [id, contexts] of seen) expect([...contexts]).toEqual([id]);
+});
+
+test('also when the connection that broke was opened by another call', async () => {
+  const peer = await rawPeer('answer');
+  const server = await hello();
+  const { clerk } = testClerk([peer.address, server.address], { connections: 1 });
+  const seen: string[] = [];
+  const orders = clerk.bind('/shop/orders', {
+    policy: ([first]) => {
+      seen.push(here());
+      return first;
+    },
+  });
+  await requestId.run('first', () => orders.json('/orders'));
+  peer.behavior = 'reset';
+  seen.length = 0;
+
+  await requestId.run('second', () => orders.json('/orders'));
+
+  expect(peer.executed.map(({ connection }) => connection)).toEqual([1, 1]);
+  expect(seen.length).toBeGreaterThan(1);
+  expect(new Set(seen)).toEqual(new Set(['second']));
+});
+
+test('the affinity function too', async () => {
+  const server = await hello();
+  const { clerk } = testClerk([server.address]);
+  const wrong: string[] = [];
+  const orders = clerk.bind('/shop/orders', {
+    policy: 'affinity',
+    affinity: (path) => {
+      if (path !== `/${encodeURIComponent(here())}`) wrong.push(`${path} in ${here()}`);
+      return path;
+    },
+  });
+
+  await inContexts((id) => orders.json(`/${encodeURIComponent(id)}`));
+  await inContexts((id) =>
+    orders.request({ path: `/${encodeURIComponent(id)}` }).then(({ body }) => body.dump()),
+  );
+  await inContexts((id) =>
+    clerk.fetch(`http://orders.shop.clerk/${encodeURIComponent(id)}`).then((response) => response.text()),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('a talk is in the context of its call on every attempt', async () => {
+  const { orders } = testClerk(['tcp://127.0.0.1:1', 'tcp://127.0.0.1:2', 'tcp://127.0.0.1:3']);
+
+  const seen = await inContexts((id) => {
+    const contexts: string[] = [];
+    return orders
+      .call(
+        async (_endpoint, { attempt }) => {
+          contexts.push(here());
+          await Promise.resolve();
+          contexts.push(here());
+          if (attempt < 2) throw new Error('Not here');
+          return contexts;
+        },
+        { kind: 'idempotent' },
+      )
+      .then((all) => [id, ...all]);
+  });
+
+  for (const [id, ...contexts] of seen) expect(contexts).toEqual(Array(contexts.length).fill(id));
+  expect(Math.max(...seen.map((contexts) => contexts.length))).toBe(5);
+});
+
+test('a registry is asked in the context of whoever asked first, and all others keep theirs', async () => {
+  const server = await hello();
+  const asked: string[] = [];
+  const registry: Registry = {
+    resolve: async () => {
+      asked.push(here());
+      return { kind: 'bound', endpoints: [server.address] };
+    },
+  };
+  const clerk = createClerk({ registry });
+  onTestFinished(() => clerk.destroy());
+  const orders = clerk.bind('/shop/orders');
+
+  const after = await inContexts(async (id) => {
+    await orders.json('/orders');
+    return here() === id;
+  });
+
+  expect(asked).toEqual(['call 0']);
+  expect(after).toEqual(Array(20).fill(true));
+});
+
+test('the code after a call is where it was, whatever the call went through', async () => {
+  const server = await hello();
+  const busy = await webServer(
+    (_request, response) => void response.writeHead(503, { 'retry-after': '0' }).end('busy'),
+  );
+  const clerks = [
+    testClerk([server.address]),
+    testClerk([await unusedAddress(), server.address]),
+    testClerk([busy.address, server.address]),
+    testClerk([(await rawPeer('reset')).address, server.address]),
+    testClerk([(await rawPeer('reset-in-body')).address]),
+    testClerk([await unusedAddress()]),
+  ];
+  const ways = ({ orders, clerk }: (typeof clerks)[number]): (() => Promise<unknown>)[] => [
+    () => orders.json('/orders'),
+    () => orders.request({ path: '/orders' }).then(({ body }) => body.text()),
+    () => clerk.fetch('http://orders.shop.clerk/orders').then((response) => response.text()),
+    () => orders.acquire().then((held) => held.release('success')),
+    () => orders.call(() => 1),
+    () => clerk.resolve('/shop/orders'),
+  ];
+
+  const wrong: string[] = [];
+  await inContexts(async (id) => {
+    for (const one of clerks) {
+      for (const [i, way] of ways(one).entries()) {
+        const context = await way().then(here, here);
+        if (context !== id || here() !== id) wrong.push(`way ${i}: ${context} in ${id}`);
+      }
+    }
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('pieces of a body arrive in the context of its call', async () => {
+  const server = await webServer((_request, response) => {
+    response.write('a');
+    setTimeout(() => response.end('b'), 5);
+  });
+  const { orders } = testClerk([server.address]);
+
+  const wrong = await inContexts(async (id) => {
+    const { body } = await orders.request({ path: '/orders' });
+    const seen = new Set<string>();
+    await new Promise((resolve) =>
+      body.on('data', () => seen.add(here())).on('end', () => resolve(seen.add(here()))),
+    );
+    return [...seen].filter((context) => context !== id);
+  });
+  expect(wrong.flat()).toEqual([]);
+});
+
+test('a context that is gone is held by nobody after its call', async () => {
+  const server = await hello();
+  const { clerk }: { clerk: Clerk } = testClerk([server.address]);
+  const orders = clerk.bind('/shop/orders');
+  await requestId.run('first', () => orders.json('/orders'));
+
+  // Timers and sockets that the first call has set up must not put their context on those that follow.
+  expect(await requestId.run('second', () => orders.json('/orders').then(here))).toBe('second');
+  expect(await orders.json('/orders').then(here)).toBe('none');
+});

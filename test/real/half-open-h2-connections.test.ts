@@ -1,0 +1,182 @@
+/** HTTP/2 connections whose peer goes silent while TCP knows nothing of it: nothing new is sent on them. @see promises C2.3 */
+import { createSecureServer, type Http2Session } from 'node:http2';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { testClerk } from './test-clerk.js';
+import { authority, type Authority, type Certificate } from './certificates.js';
+
+let ca: Authority;
+let identity: Certificate;
+beforeAll(async () => {
+  ca = await authority('Our own');
+  identity = await ca.issue('127.0.0.1');
+});
+
+/** Longer than it takes to notice. */
+const silentMs = 3_500;
+
+/** A server that answers a path such as `/1500` so many ms after the request’s end, behind a relay that can hold what it carries. */
+async function relayed() {
+  const sessions = new Set<Http2Session>();
+  const server = createSecureServer(identity);
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('error', () => undefined);
+    session.on('close', () => sessions.delete(session));
+  });
+  const paths: string[] = [];
+  server.on('stream', (stream, headers) => {
+    const path = headers[':path'] ?? '';
+    stream.on('error', () => undefined);
+    if (headers[':method'] === 'OPTIONS') {
+      stream.respond({ ':status': 204 }, { endStream: true });
+      return;
+    }
+    paths.push(path);
+    const answer = (): void => {
+      if (stream.destroyed) return;
+      stream.respond({ ':status': 200 });
+      stream.end('{"ok":true}');
+    };
+    stream.resume().once('end', () => setTimeout(answer, Number(path.slice(1))));
+  });
+  await listening(server);
+  const pairs: Socket[][] = [];
+  let bytesPerSecond = Infinity;
+  const trickle = async (piece: Buffer, from: Socket, to: Socket): Promise<void> => {
+    from.pause();
+    const step = Math.ceil(bytesPerSecond / 20);
+    for (let at = 0; at < piece.length && !to.destroyed; at += step) {
+      to.write(piece.subarray(at, at + step));
+      await sleep(50);
+    }
+    from.resume();
+  };
+  const relay = createServer((near) => {
+    const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    pairs.push([near, far]);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('data', (piece) => {
+        if (from === near && bytesPerSecond < Infinity) void trickle(piece, from, to);
+        else to.write(piece);
+      });
+      from.on('error', () => undefined);
+      from.on('close', () => to.destroy());
+    }
+  });
+  await listening(relay);
+  onTestFinished(async () => {
+    for (const socket of pairs.flat()) socket.destroy();
+    for (const session of sessions) session.destroy();
+    await Promise.all([server, relay].map((one) => new Promise((resolve) => one.close(resolve))));
+  });
+  return {
+    address: `https://127.0.0.1:${String((relay.address() as AddressInfo).port)}`,
+    paths,
+    connections: () => pairs.length,
+    /** Holds what the connections made so far carry, in both directions. */
+    hold: () => pairs.flat().forEach((socket) => socket.pause()),
+    /** From now on the way to the server carries so much, and what comes back is not slowed. */
+    slowDown: (to: number) => void (bytesPerSecond = to),
+    letGo: () => pairs.flat().forEach((socket) => socket.resume()),
+  };
+}
+
+async function listening(server: Pick<Server, 'listen'>): Promise<void> {
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', () => resolve()));
+}
+
+const overH2 = () => ({ tls: { ca: ca.cert }, undici: { allowH2: true } });
+
+test('one that fell silent while it was idle is not used again', async () => {
+  const peer = await relayed();
+  const { orders } = testClerk([peer.address], overH2());
+  await orders.json('/0');
+  expect(peer.connections()).toBe(1);
+
+  peer.hold();
+  await sleep(silentMs);
+
+  expect(await orders.json('/0', { timeoutMs: 2_000 })).toEqual({ ok: true });
+  expect(peer.connections()).toBe(2);
+});
+
+test('a call that must run at most once keeps its time on one that fell silent', async () => {
+  const peer = await relayed();
+  const { orders } = testClerk([peer.address], overH2());
+  const post = { method: 'POST', body: 'one pizza' };
+  await orders.json('/0', post);
+
+  const slow = orders.json('/200', post);
+  await expect.poll(() => peer.paths).toContain('/200');
+  peer.hold();
+  await sleep(silentMs);
+  expect(await orders.json('/1', { ...post, timeoutMs: 2_000 })).toEqual({ ok: true });
+  peer.letGo();
+
+  expect(await slow).toEqual({ ok: true });
+  expect(peer.paths).toEqual(['/0', '/200', '/1']);
+});
+
+test('one whose peer takes long over an answer is not silent', async () => {
+  const peer = await relayed();
+  const { orders } = testClerk([peer.address], overH2());
+
+  await orders.json(`/${2 * silentMs}`);
+  await orders.json('/0');
+
+  expect(peer.connections()).toBe(1);
+});
+
+test('one that carries a long upload over a slow line is not silent', async () => {
+  const peer = await relayed();
+  const { orders } = testClerk([peer.address], overH2());
+  await orders.json('/0');
+  await sleep(20);
+  peer.slowDown(11_000);
+  const startedAt = Date.now();
+
+  // What HTTP/2 lets out at once, and every PING after it, takes six seconds.
+  const body = Buffer.alloc(90_000);
+  await orders.json('/0', { method: 'PUT', kind: 'idempotent', body, timeoutMs: 25_000 });
+
+  expect(Date.now() - startedAt).toBeGreaterThan(6_000);
+  await sleep(20);
+  await orders.json('/0');
+  expect(peer.connections()).toBe(1);
+});
+
+test('options of undici that are given as undefined are not given', async () => {
+  const peer = await relayed();
+  const undici = { allowH2: true, pingInterval: undefined, headersTimeout: undefined };
+  const { orders } = testClerk([peer.address], { ...overH2(), undici });
+  for (let i = 0; i < 10; i++) {
+    await orders.json('/0');
+    await sleep(20);
+  }
+  expect(peer.connections()).toBe(1);
+
+  peer.hold();
+  await sleep(silentMs);
+
+  expect(await orders.json('/0', { timeoutMs: 2_000 })).toEqual({ ok: true });
+  expect(peer.connections()).toBe(2);
+});
+
+test.each([0, null])('with a pingInterval of %s nothing can be told', async (pingInterval) => {
+  const peer = await relayed();
+  const { orders } = testClerk([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval } });
+  for (let i = 0; i < 5; i++) {
+    await orders.json('/0');
+    await sleep(20);
+  }
+
+  await orders.json(`/${silentMs}`);
+  await orders.json('/0');
+
+  expect(peer.connections()).toBe(1);
+});

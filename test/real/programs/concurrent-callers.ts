@@ -1,0 +1,15 @@
+/** Fifty callers at once of a service that nobody may run yet: says who answered them. */
+import { createClerk } from 'binding-clerk';
+import { printLine } from './print-line.js';
+
+const [registry = '', count = '50'] = process.argv.slice(2);
+const clerk = createClerk({ registry });
+const orders = clerk.bind('/shop/orders');
+const calls = Array.from({ length: Number(count) }, () =>
+  orders.json<{ pid: number }>('/', { timeoutMs: 25_000 }).then(
+    ({ pid }) => String(pid),
+    (error: unknown) => String(error),
+  ),
+);
+printLine('answers', JSON.stringify(await Promise.all(calls)));
+await clerk.close();

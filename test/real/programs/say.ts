@@ -1,4 +1,0 @@
-/** One line on standard output, for the test that runs the program. */
-export function say(...words: readonly unknown[]): void {
-  process.stdout.write(`${words.map(String).join(' ')}\n`);
-}

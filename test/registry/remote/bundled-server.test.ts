@@ -1,0 +1,139 @@
+/** The registry's contract over real servers: names in memory, and on disk. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { startServer, type Server } from 'binding-clerk/server';
+import { describe, test } from 'vitest';
+import type { EndpointInit } from '../../../src/core/endpoint.js';
+import type { Registry, Resolution, Snapshot } from '../../../src/core/registry.js';
+import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { systemClock } from '../../../src/runtime/system-clock.js';
+import { registrySuite } from '../../../src/testing/suites/registry-suite.js';
+import type { RegistryContents, RegistryUnderTest } from '../../../src/testing/suites/registry-harness.js';
+import { httpConnection } from '../../../src/registry-client/http-connection.js';
+import { limits } from '../../../src/protocol/limits.js';
+import { paths } from '../../../src/protocol/paths.js';
+
+/** Starts a server, again and again on one port. */
+async function started(data: string | undefined, port: number): Promise<Server> {
+  return startServer({ port, ...(data !== undefined && { data }) });
+}
+
+/** A server with these contents, and a clerk's registry over it. */
+async function underTest(contents: RegistryContents, data: string | undefined): Promise<RegistryUnderTest> {
+  let server = await started(data, 0);
+  const { port, url } = server;
+  const operator = httpConnection(url, { clock: systemClock, tls: {} });
+  const tell = async (path: string, body: object): Promise<void> => {
+    const { status, body: reply } = await operator.request({ path, body }, new AbortController().signal);
+    if (status !== 200) throw new Error(`${path}: ${JSON.stringify(reply)}`);
+  };
+  const epochs = new Map<string, number | undefined>();
+  const known = new Map<string, readonly EndpointInit[]>();
+  const put = async (name: string, endpoints: readonly EndpointInit[]): Promise<void> => {
+    if (!known.has(name)) await tell(paths.define, { name });
+    for (const { id } of known.get(name) ?? [])
+      if (!endpoints.some((endpoint) => endpoint.id === id))
+        await tell(paths.withdraw, { name, id, epoch: epochs.get(id ?? ''), now: true });
+    for (const { address, addresses, id, epoch, ...more } of endpoints) {
+      const body = {
+        ...more,
+        name,
+        id,
+        addresses: addresses ?? [address],
+        leaseMs: limits.maxLeaseMs,
+        ...(epoch !== undefined && { epoch }),
+      };
+      const reply = await operator.request({ path: paths.register, body }, new AbortController().signal);
+      if (reply.status !== 200) throw new Error(JSON.stringify(reply.body));
+      epochs.set(id ?? '', (reply.body as { epoch: number }).epoch);
+      if (epoch === undefined) unnumbered.add(id ?? '');
+    }
+    known.set(name, endpoints);
+  };
+  /** Instances whose number the server gave: the contents say nothing of it. */
+  const unnumbered = new Set<string>();
+  const asWritten = <T>(found: T): T => {
+    const bound = found as { endpoints?: readonly EndpointInit[] };
+    if (bound.endpoints === undefined) return found;
+    const endpoints = bound.endpoints.map(({ epoch, ...rest }) =>
+      unnumbered.has(rest.id ?? '') ? rest : { ...rest, epoch: epoch ?? 0 },
+    );
+    return { ...found, endpoints };
+  };
+  for (const [name, endpoints] of Object.entries(contents)) await put(name, endpoints);
+  let failing = false;
+  const inner = remoteRegistry({
+    urls: [url],
+    clock: systemClock,
+    retry: retryLoop,
+    connect: (address) => {
+      const peer = httpConnection(address, { clock: systemClock, tls: {} });
+      return {
+        url: peer.url,
+        request: async (...asked) => {
+          if (failing) throw new Error('It cannot be reached');
+          return peer.request(...asked);
+        },
+        stream: (...asked) => peer.stream(...asked),
+        close: () => peer.close(),
+      };
+    },
+  });
+  const registry: Registry = {
+    resolve: async (name, context) => asWritten(await inner.resolve(name, context)),
+    list: (glob, context) => inner.list(glob, context),
+    search: async (glob, filter, context) =>
+      (await inner.search(glob, filter, context)).map((entry) => asWritten(entry)),
+    watch: (glob, onSnapshot, onError) =>
+      inner.watch(
+        glob,
+        (snapshot: Snapshot) =>
+          onSnapshot(
+            new Map(
+              [...(snapshot as ReadonlyMap<string, Resolution>)].map(([name, found]) => [
+                name,
+                asWritten(found),
+              ]),
+            ),
+          ),
+        onError,
+      ),
+  };
+  return {
+    registry,
+    put,
+    // What is below goes too, and comes back.
+    remove: async (name) => {
+      const below = [...known].filter(([other]) => other.startsWith(`${name}/`));
+      await tell(paths.remove, { name, recursive: true, force: true });
+      for (const [other] of [...below, [name] as const]) known.delete(other);
+      for (const [other, endpoints] of below) await put(other, endpoints);
+    },
+    // A server with a disk is really stopped; one without would forget.
+    fail: async (value) => {
+      if (data === undefined) failing = value;
+      else if (value) await server.close();
+      else server = await started(data, port);
+    },
+    close: async () => {
+      await inner.close();
+      await operator.close();
+      await server.close();
+      if (data !== undefined) await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+describe('names in memory', () => {
+  const create = (contents: RegistryContents) => underTest(contents, undefined);
+  for (const { name, run } of registrySuite({ create, wait: setTimeout })) test(name, run);
+});
+
+describe('names on disk', () => {
+  const create = async (contents: RegistryContents) =>
+    underTest(contents, join(await mkdtemp(join(tmpdir(), 'clerk-names-')), 'data'));
+  for (const { name, run } of registrySuite({ create, wait: setTimeout })) test(name, run);
+});

@@ -1,0 +1,507 @@
+import { expect, test } from 'vitest';
+import type { Registry, Snapshot } from '../../../src/core/registry.js';
+import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
+import { endpointMessage, FakeRegistry } from '../../support/fake-registry.js';
+
+/** A clerk's registry over `count` servers, called `http://a`, `http://b` … */
+function world(
+  count = 1,
+  runtime: FakeRuntime = createFakeRuntime({ seed: 7 }),
+): { runtime: FakeRuntime; servers: FakeRegistry[]; registry: Required<Registry> } {
+  const servers = Array.from({ length: count }, () => new FakeRegistry(runtime));
+  return { runtime, servers, registry: clerkOf(servers, runtime) };
+}
+
+function clerkOf(servers: readonly FakeRegistry[], clock: FakeRuntime): Required<Registry> {
+  const urls = servers.map((_, i) => `http://${String.fromCharCode(97 + i)}`);
+  return remoteRegistry({
+    urls,
+    clock,
+    retry: retryLoop,
+    connect: (url) => servers[urls.indexOf(url)]!.connection(url),
+  });
+}
+
+/** So long after the first watch the stream is opened, in ms. */
+const openMs = 20;
+
+const ask = (registry: Registry, name: string) =>
+  Promise.resolve(registry.resolve(name, { signal: new AbortController().signal, suspects: new Set() }));
+
+const anybody = { signal: new AbortController().signal };
+
+/** What a watch has said so far: ids by name, `-` for absent. */
+function watched(registry: Required<Registry>, glob: string) {
+  const seen: Record<string, string>[] = [];
+  const errors: unknown[] = [];
+  const stop = registry.watch(
+    glob,
+    (snapshot: Snapshot) => {
+      const found = Object.entries(Object.fromEntries(snapshot as ReadonlyMap<string, any>));
+      seen.push(
+        Object.fromEntries(
+          found.map(([name, { kind, endpoints }]) => [
+            name,
+            kind === 'absent' ? '-' : endpoints.map(({ id }: { id: string }) => id).join(),
+          ]),
+        ),
+      );
+    },
+    (error) => errors.push(error),
+  );
+  return { seen, errors, stop };
+}
+
+test('a look-up is answered with all that the server said', async () => {
+  const { servers, registry } = world();
+  servers[0]!.put('/x', ['x1'], { zone: 'a', version: '1.2.0' });
+  servers[0]!.launchable.add('/x');
+  expect(await ask(registry, '/x')).toEqual({
+    kind: 'bound',
+    canonical: '/x',
+    endpoints: [
+      {
+        id: 'x1',
+        epoch: 1,
+        addresses: ['http://x1:80'],
+        weight: 1,
+        attributes: {},
+        leaseMs: 10_000,
+        state: 'up',
+        zone: 'a',
+        version: '1.2.0',
+      },
+    ],
+    path: [{ name: '/x', kind: 'service', guaranteedMs: 5_000 }],
+    revision: '1',
+    incarnation: 'first',
+    guaranteedMs: 5_000,
+    ttlMs: 5_000,
+    startable: true,
+  });
+});
+
+test('a name that is not there is an answer, with its place in history; a server that is down is none', async () => {
+  const { servers, registry } = world();
+  expect(await ask(registry, '/x')).toEqual({
+    kind: 'absent',
+    ttlMs: 1_000,
+    revision: '0',
+    incarnation: 'first',
+  });
+  servers[0]!.isDown = true;
+  await expect(ask(registry, '/x')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('of several servers the next one is asked at once when one refuses, and first from then on', async () => {
+  const { runtime, servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  b.put('/x', ['b1']);
+  a.isDown = true;
+  const before = runtime.now();
+  expect(await ask(registry, '/x')).toMatchObject({ endpoints: [{ id: 'b1' }] });
+  expect(runtime.now()).toBe(before);
+  a.isDown = false;
+  await ask(registry, '/x');
+  expect(a.requests).toHaveLength(1);
+  expect(b.requests).toHaveLength(2);
+});
+
+test('a server that hangs is not waited for: the next one is asked after half a second', async () => {
+  const { runtime, servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  b.put('/x', ['b1']);
+  a.hangs = true;
+  const answer = ask(registry, '/x');
+  await runtime.advance(499);
+  expect(b.requests).toHaveLength(0);
+  await runtime.advance(1);
+  expect(await answer).toMatchObject({ endpoints: [{ id: 'b1' }] });
+});
+
+test('a refusal with a reason is final; when no server answers, the error names them all', async () => {
+  const { servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  await expect(registry.start('/x', anybody)).rejects.toMatchObject({
+    code: 'START_FAILED',
+    message: 'Nothing can be started here',
+  });
+  expect(b.requests).toHaveLength(0);
+  a.isDown = b.isDown = true;
+  await expect(ask(registry, '/x')).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: expect.stringMatching(/http:\/\/a.*http:\/\/b/) as string,
+  });
+});
+
+test('whoever gives up is told so at once', async () => {
+  const { servers, registry } = world();
+  servers[0]!.hangs = true;
+  const controller = new AbortController();
+  const answer = registry.resolve('/x', { signal: controller.signal, suspects: new Set() });
+  controller.abort(new Error('Enough'));
+  await expect(answer).rejects.toThrow('Enough');
+});
+
+test('a start brings up what the server says is running', async () => {
+  const { servers, registry } = world();
+  servers[0]!.onLaunch = () => [endpointMessage('fresh')];
+  expect(await registry.start('/x', anybody)).toMatchObject([{ id: 'fresh' }]);
+});
+
+test('a start that takes long is asked for again and again, for a minute, and one question that is lost costs six seconds', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const asked = (): number[] => server.requests.map(({ at }) => at);
+  const begun = runtime.now();
+  server.hangs = true;
+  const started = registry.start('/x', anybody);
+  await runtime.advance(5_999);
+  expect(asked()).toHaveLength(1);
+  server.hangs = false;
+  server.onLaunch = () => [endpointMessage('fresh')];
+  await runtime.advance(1);
+  expect(await started).toMatchObject([{ id: 'fresh' }]);
+  expect(asked()).toEqual([begun, begun + 6_000]);
+  expect(server.requests.map(({ payload }) => payload)).toEqual(Array(2).fill({ name: '/x', waitMs: 5_000 }));
+
+  server.requests.length = 0;
+  server.hangs = true;
+  const never = registry.start('/x', anybody);
+  const refused = expect(never).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  await runtime.advance(70_000);
+  await refused;
+  expect(asked()).toHaveLength(10);
+});
+
+test('a start that is refused at once is not asked for again, nor one that nobody waits for', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.isDown = true;
+  await expect(registry.start('/x', anybody)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  expect(server.requests).toHaveLength(1);
+  server.isDown = false;
+  server.hangs = true;
+  const controller = new AbortController();
+  const started = registry.start('/x', { signal: controller.signal });
+  const refused = expect(started).rejects.toThrow('Enough');
+  await runtime.advance(5_500);
+  controller.abort(new Error('Enough'));
+  await refused;
+  await runtime.advance(20_000);
+  expect(server.requests).toHaveLength(2);
+});
+
+test('a listing is read page by page, from one server', async () => {
+  const { servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  for (const name of ['/a', '/b', '/c', '/d', '/e']) a.put(name, []);
+  b.put('/z', []);
+  const names = (await registry.list('/*', anybody)).map(({ name }) => name);
+  expect(names).toEqual(['/a', '/b', '/c', '/d', '/e']);
+  a.isDown = true;
+  expect((await registry.list('/*', anybody)).map(({ name }) => name)).toEqual(['/z']);
+});
+
+test('pages are in the order of names, in which / comes before all else', async () => {
+  const { servers, registry } = world();
+  for (const name of ['/a-b', '/a', '/a/y', '/a/z', '/a-c']) servers[0]!.put(name, []);
+  const names = (await registry.list('/**', anybody)).map(({ name }) => name);
+  expect(names).toEqual(['/a', '/a/y', '/a/z', '/a-b', '/a-c']);
+});
+
+test('all watches share one stream, which is told of them once for each turn', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const all = watched(registry, '/**');
+  const one = watched(registry, '/x');
+  const none = watched(registry, '/y');
+  await runtime.advance(openMs);
+  expect(server.requests.map(({ path }) => path)).toEqual(['/v1/watch']);
+  expect([all.seen, one.seen, none.seen]).toEqual([[{ '/x': 'x1' }], [{ '/x': 'x1' }], [{ '/y': '-' }]]);
+
+  const more = [watched(registry, '/z'), watched(registry, '/w')];
+  one.stop();
+  await runtime.advance(openMs);
+  expect(server.requests.slice(1).map(({ payload }) => payload)).toEqual([
+    { watch: 'watch-1', remove: ['/x'] },
+    { watch: 'watch-1', add: ['/z', '/w'] },
+  ]);
+  server.put('/z', ['z1']);
+  await runtime.advance(openMs);
+  expect(more[0]!.seen).toEqual([{ '/z': '-' }, { '/z': 'z1' }]);
+  expect(all.seen.at(-1)).toEqual({ '/x': 'x1', '/z': 'z1' });
+  expect(one.seen).toHaveLength(1);
+  expect(server.streams.size).toBe(1);
+
+  for (const { stop } of [all, none, ...more]) stop();
+  await runtime.advance(openMs);
+  expect(server.streams.size).toBe(0);
+  expect(runtime.refTimers).toBe(0);
+});
+
+test('a second watch of a glob gets the picture that is there, without a word to the server', async () => {
+  const { runtime, servers, registry } = world();
+  servers[0]!.put('/x', ['x1']);
+  watched(registry, '/x');
+  await runtime.advance(openMs);
+  const asked = servers[0]!.requests.length;
+  const second = watched(registry, '/x');
+  expect(second.seen).toEqual([]);
+  await runtime.advance(openMs);
+  expect(second.seen).toEqual([{ '/x': 'x1' }]);
+  expect(servers[0]!.requests).toHaveLength(asked);
+});
+
+test('a watch that is ended and begun again before the server was told starts from nothing', async () => {
+  const { runtime, servers, registry } = world();
+  servers[0]!.put('/x', ['x1']);
+  watched(registry, '/**');
+  const first = watched(registry, '/x');
+  await runtime.advance(openMs);
+  first.stop();
+  const again = watched(registry, '/x');
+  await runtime.advance(openMs);
+  expect(again.seen).toEqual([{ '/x': 'x1' }]);
+  servers[0]!.put('/x', ['x2']);
+  await runtime.advance(openMs);
+  expect(again.seen.at(-1)).toEqual({ '/x': 'x2' });
+});
+
+test('a stream that broke goes on where it was, or is told anew; the old picture stands until then', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen, errors } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  server.dropStreams();
+  await runtime.advance(500);
+  expect(server.requests.at(-1)?.payload).toMatchObject({ since: { incarnation: 'first', revision: '1' } });
+  expect(seen).toEqual([{ '/x': 'x1' }]);
+
+  server.dropStreams();
+  server.put('/y', ['y1']);
+  server.remove('/x');
+  await runtime.advance(500);
+  expect(seen).toEqual([{ '/x': 'x1' }, { '/y': 'y1' }]);
+  expect(errors).toEqual([]);
+});
+
+test('a server that has lost its memory is told apart from one whose services are gone', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  server.restartEmpty();
+  await runtime.advance(500);
+  expect(server.requests.at(-1)?.payload).toMatchObject({ since: { incarnation: 'first' } });
+  expect(seen.at(-1)).toEqual({});
+  server.put('/x', ['x2']);
+  await runtime.advance(openMs);
+  expect(seen.at(-1)).toEqual({ '/x': 'x2' });
+});
+
+test('after a resync the picture is whole before it is shown', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  server.put('/y', ['y1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  server.resync();
+  await runtime.advance(openMs);
+  expect(seen).toEqual([
+    { '/x': 'x1', '/y': 'y1' },
+    { '/x': 'x1', '/y': 'y1' },
+  ]);
+});
+
+test('a link by its own name is what is behind it; with wildcards it is a link, or no entry at all', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const answers: any[] = [];
+  const byName = new Map<string, any>();
+  registry.watch('/**', (snapshot) => answers.push(Object.fromEntries(snapshot as ReadonlyMap<string, any>)));
+  for (const name of ['/a', '/a/b'])
+    registry.watch(name, (snapshot) => byName.set(name, (snapshot as ReadonlyMap<string, any>).get(name)));
+  await runtime.advance(openMs);
+  const [stream] = [...server.streams];
+  const trail = [{ name: '/a', kind: 'link', guaranteedMs: 5_000 }];
+  const behind = {
+    kind: 'service',
+    endpoints: [endpointMessage('c1')],
+    policy: null,
+    launchable: false,
+    guaranteedMs: 5_000,
+    ttlMs: 5_000,
+    revision: '1',
+    incarnation: 'first',
+    path: trail,
+  };
+  const put = (name: string, canonical: string): void =>
+    stream!.listener.onEvent({
+      type: 'put',
+      id: 'first:1',
+      data: { name, entry: { ...behind, name, canonical } },
+    });
+  put('/a', '/c');
+  put('/a/b', '/c/b');
+  await runtime.advance(openMs);
+  expect(answers.at(-1)).toEqual({ '/a': { kind: 'link', target: '/c', guaranteedMs: 5_000 } });
+  expect(byName.get('/a')).toMatchObject({ kind: 'bound', canonical: '/c' });
+  expect(byName.get('/a/b')).toMatchObject({ kind: 'bound', canonical: '/c/b' });
+});
+
+test('a resync may begin further back than the stream was', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  const [stream] = [...server.streams];
+  stream!.listener.onEvent({ type: 'resync', id: 'first:0', data: { reason: 'a gap' } });
+  stream!.listener.onEvent({ type: 'current', id: 'first:1', data: { globs: ['/*'] } });
+  await runtime.advance(openMs);
+  expect(seen).toEqual([{ '/x': 'x1' }, {}]);
+  expect(server.streams.size).toBe(1);
+});
+
+test('a stream that is silent for two and a half heartbeats is opened again', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.heartbeatMs = 1_000;
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  for (let beat = 0; beat < 10; beat++) {
+    await runtime.advance(1_000);
+    server.sendHeartbeat();
+  }
+  expect(server.requests).toHaveLength(1);
+  server.hangs = true;
+  await runtime.advance(2_499);
+  server.hangs = false;
+  server.put('/x', ['x1']);
+  await runtime.advance(600);
+  expect(server.requests).toHaveLength(1);
+  server.hangs = true;
+  await runtime.advance(2_500 - 600);
+  server.hangs = false;
+  await runtime.advance(500);
+  expect(server.requests).toHaveLength(2);
+  expect(seen.at(-1)).toEqual({ '/x': 'x1' });
+});
+
+test('an outage is told once to each watch, and a new one again', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const { errors } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  for (let outage = 1; outage <= 2; outage++) {
+    server.isDown = true;
+    server.dropStreams();
+    await runtime.advance(60_000);
+    expect(errors).toHaveLength(outage);
+    server.isDown = false;
+    await runtime.advance(5_000);
+  }
+  expect(errors[0]).toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+});
+
+test('a watch moves on to another server, and is told everything by that one', async () => {
+  const { runtime, servers, registry } = world(2);
+  const [a, b] = servers as [FakeRegistry, FakeRegistry];
+  b.incarnation = 'other';
+  a.put('/x', ['a1']);
+  b.put('/x', ['b1']);
+  const { seen, errors } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  a.isDown = true;
+  a.dropStreams();
+  await runtime.advance(1_000);
+  expect(seen).toEqual([{ '/x': 'a1' }, { '/x': 'b1' }]);
+  expect(errors).toEqual([]);
+});
+
+test('a revision that goes back within an incarnation is not believed: everything is told anew', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  server.put('/x', ['x1']);
+  const { seen } = watched(registry, '/*');
+  await runtime.advance(openMs);
+  const [stream] = [...server.streams];
+  stream!.listener.onEvent({ type: 'delete', id: 'first:0', data: { name: '/x' } });
+  server.streams.clear();
+  expect(seen).toEqual([{ '/x': 'x1' }]);
+  await runtime.advance(500);
+  expect(server.requests.at(-1)?.payload).toEqual({ globs: ['/*'] });
+  expect(seen.at(-1)).toEqual({ '/x': 'x1' });
+});
+
+test('more globs than fit into one message are told in several', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const long = 'a'.repeat(60);
+  const watches = Array.from({ length: 2_000 }, (_, i) => watched(registry, `/${long}/n${i}`));
+  await runtime.advance(openMs);
+  for (const { payload } of server.requests)
+    expect(JSON.stringify(payload).length).toBeLessThanOrEqual(65_536);
+  expect(server.requests.length).toBeGreaterThan(2);
+  expect(watches.every(({ seen }) => seen.length === 1)).toBe(true);
+});
+
+test('after a break the globs of later messages are told anew too', async () => {
+  const { runtime, servers, registry } = world();
+  const [server] = servers as [FakeRegistry];
+  const long = 'a'.repeat(60);
+  const last = `/${long}/n1999`;
+  server.put(last, ['x1']);
+  const watches = Array.from({ length: 2_000 }, (_, i) => watched(registry, `/${long}/n${i}`));
+  await runtime.advance(openMs);
+  expect(watches.at(-1)?.seen).toEqual([{ [last]: 'x1' }]);
+  server.dropStreams();
+  server.remove(last);
+  await runtime.advance(500);
+  expect(watches.at(-1)?.seen.at(-1)).toEqual({ [last]: '-' });
+});
+
+test('a closed registry watches no more', async () => {
+  const { runtime, servers, registry } = world();
+  watched(registry, '/*');
+  await runtime.advance(openMs);
+  await registry.close();
+  servers[0]!.put('/x', ['x1']);
+  await runtime.advance(60_000);
+  expect(servers[0]!.streams.size).toBe(0);
+  expect(servers[0]!.requests).toHaveLength(1);
+});
+
+test.each([200, 3_000, 20_000])(
+  'a thousand clerks that lost their server for %i ms come back one after the other',
+  async (downMs) => {
+    const runtime = createFakeRuntime({ seed: 11 });
+    const server = new FakeRegistry(runtime);
+    const clerks = Array.from({ length: 1_000 }, () => clerkOf([server], runtime));
+    for (const clerk of clerks) watched(clerk, '/x');
+    await runtime.advance(openMs);
+    server.isDown = true;
+    server.dropStreams();
+    await runtime.advance(downMs);
+    server.isDown = false;
+    const from = runtime.now();
+    server.requests.length = 0;
+    await runtime.advance(12_000);
+    expect(server.streams.size).toBe(1_000);
+    const perSecond = new Map<number, number>();
+    for (const { at } of server.requests) {
+      const second = Math.floor((at - from) / 1_000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
+    // A thousand clerks that use four names each ask a thousand times a second.
+    expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(1_000);
+    if (downMs >= 3_000) expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(500);
+  },
+);

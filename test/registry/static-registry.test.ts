@@ -1,0 +1,164 @@
+import { expect, test } from 'vitest';
+import { isClerkError } from '../../src/core/errors.js';
+import { toRegistry, staticRegistry } from '../../src/registry/static-registry.js';
+import { anyContext, lookup, settled, recordWatch } from './mutable-registry.js';
+
+function refusal(input: unknown, make: (input: any) => unknown = staticRegistry): string {
+  try {
+    make(input);
+  } catch (error) {
+    if (isClerkError(error)) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return 'accepted';
+}
+
+const address = 'http://127.0.0.1:3001';
+
+test('one address, one endpoint and a list of both are all lists', async () => {
+  const registry = staticRegistry({
+    '/shop/orders': address,
+    '/shop/stock': { address, zone: 'a' },
+    '/shop/mail': [new URL('http://127.0.0.1:3002'), { id: 'mail-2', address, weight: 0 }],
+  });
+  const rest = { epoch: 0, state: 'up', attributes: {} };
+  expect(await lookup(registry, '/shop/orders')).toEqual({
+    kind: 'bound',
+    endpoints: [{ id: address, addresses: [address], weight: 1, ...rest }],
+    ttlMs: Infinity,
+  });
+  expect(await lookup(registry, '/shop/stock')).toMatchObject({ endpoints: [{ id: address, zone: 'a' }] });
+  expect(await lookup(registry, '/shop/mail')).toMatchObject({
+    endpoints: [{ id: 'http://127.0.0.1:3002' }, { id: 'mail-2', weight: 0 }],
+  });
+});
+
+test('an empty list is a service that nobody runs; any other name is absent', async () => {
+  const registry = staticRegistry({ '/shop/orders': [] });
+  expect(await lookup(registry, '/shop/orders')).toEqual({ kind: 'bound', endpoints: [], ttlMs: Infinity });
+  expect(await lookup(registry, '/shop')).toEqual({ kind: 'absent', ttlMs: 1_000 });
+  expect(await lookup(staticRegistry({}), '/shop/orders')).toEqual({ kind: 'absent', ttlMs: 1_000 });
+});
+
+test('what it was made from may change afterwards, and its answers may not', async () => {
+  const attributes = { tier: 'gold' };
+  const list = [{ id: 'a', address, attributes }];
+  const addresses: Record<string, (typeof list)[number][]> = { '/shop/orders': list };
+  const registry = staticRegistry(addresses);
+  attributes.tier = 'silver';
+  list.length = 0;
+  delete addresses['/shop/orders'];
+  addresses['/shop/late'] = [];
+  const answer = (await lookup(registry, '/shop/orders')) as { endpoints: { attributes: unknown }[] };
+  expect(answer).toMatchObject({ endpoints: [{ id: 'a', attributes: { tier: 'gold' } }] });
+  expect(await lookup(registry, '/shop/late')).toMatchObject({ kind: 'absent' });
+  expect(() => answer.endpoints.pop()).toThrow(TypeError);
+  for (const part of [answer, answer.endpoints[0], answer.endpoints[0]?.attributes])
+    expect(Object.isFrozen(part)).toBe(true);
+});
+
+test('keys that are no absolute names are refused with what to write', () => {
+  expect(refusal({ 'shop/orders': address })).toBe(
+    "CONFIG_INVALID: The registry has the key 'shop/orders'; static addresses need keys that are absolute names such as '/shop/orders', a registry of your own needs a resolve method",
+  );
+  expect(refusal({ '/Shop': address })).toBe(
+    "NAME_INVALID: Key of the registry '/Shop' fails at segment 1: 'Shop' has the capital 'S'; write small letters",
+  );
+  expect(refusal({ '/shop/': address })).toMatch(/^NAME_INVALID: /);
+  expect(refusal({ '/shop/*': address })).toMatch(/^NAME_INVALID: /);
+  expect(refusal({ resolv: () => undefined })).toMatch(
+    /^CONFIG_INVALID: The registry has the key 'resolv'; /,
+  );
+  expect(refusal(JSON.parse(`{"__proto__":["${address}"]}`))).toMatch(
+    /^CONFIG_INVALID: The registry has the key '__proto__'; /,
+  );
+});
+
+test('every endpoint is checked at once', () => {
+  const of = (value: unknown): string => refusal({ '/shop/ok': address, '/shop/orders': value });
+  expect(of('127.0.0.1:3001')).toMatch(
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders cannot be used: Address '127.0.0.1:3001' has not the form/,
+  );
+  expect(of([address, { address, wait: 1 }])).toMatch(
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders has an unknown key 'wait'/,
+  );
+  expect(of(undefined)).toMatch(/^CONFIG_INVALID: Endpoint of \/shop\/orders is undefined/);
+  expect(of([address, , address])).toMatch(/is undefined/); // eslint-disable-line no-sparse-arrays
+  expect(of([[address]])).toMatch(/is a list/);
+  expect(of([address, `${address}/`])).toBe(
+    `CONFIG_INVALID: The registry names the instance '${address}' of /shop/orders twice; leave one out, or give each an id of its own`,
+  );
+  expect(
+    of([
+      { id: 'a', address },
+      { id: 'a', address: 'http://127.0.0.1:3002' },
+    ]),
+  ).toMatch(/names the instance 'a'/);
+  expect(
+    of([
+      { id: 'a', address },
+      { id: 'b', address },
+    ]),
+  ).toBe('accepted');
+});
+
+test('only what was written with braces is taken for addresses', () => {
+  for (const input of [
+    new Map([['/shop/orders', address]]),
+    [address],
+    new Set(),
+    new Date(0),
+    new (class {})(),
+  ]) {
+    expect(refusal(input)).toMatch(/^CONFIG_INVALID: The registry is neither a plain object/);
+  }
+  expect(refusal(Object.assign(Object.create(null), { '/shop/orders': address }))).toBe('accepted');
+  for (const input of [undefined, null, 7, 'http://127.0.0.1:4711', () => undefined]) {
+    expect(refusal(input, toRegistry)).toMatch(/^CONFIG_INVALID: A registry is of type \w+; give an object/);
+  }
+});
+
+test('a port is a port, also one whose resolve is inherited', () => {
+  class Port {
+    resolve(): { kind: 'absent' } {
+      return { kind: 'absent' };
+    }
+  }
+  const port = new Port();
+  expect(toRegistry(port)).toBe(port);
+});
+
+test('lists and searches come in the order of names', async () => {
+  const registry = staticRegistry({
+    '/b/x': address,
+    '/a': [],
+    '/b': [
+      { id: 'b1', address, zone: 'a' },
+      { id: 'b2', address, zone: 'b' },
+    ],
+  });
+  expect(await registry.list?.('/**', anyContext)).toEqual([
+    { name: '/a', kind: 'service', endpoints: 0 },
+    { name: '/b', kind: 'service', endpoints: 2 },
+    { name: '/b/x', kind: 'service', endpoints: 1 },
+  ]);
+  expect(await registry.list?.('/c/**', anyContext)).toEqual([]);
+  expect(await registry.search?.('/**', { zone: 'b' }, anyContext)).toMatchObject([
+    { name: '/b', endpoints: [{ id: 'b2' }] },
+  ]);
+  expect(await registry.search?.('/**', { id: 'b1' }, anyContext)).toMatchObject([
+    { name: '/b', endpoints: [{ id: 'b1' }] },
+  ]);
+  expect(await registry.search?.('/**', {}, anyContext)).toMatchObject([{ name: '/b' }, { name: '/b/x' }]);
+  await expect(registry.list?.('/b/', anyContext)).rejects.toThrow('leave that off');
+});
+
+test('a watch tells everything once, and nothing when it was ended before', async () => {
+  const registry = staticRegistry({ '/a': [{ id: 'a1', address }], '/b': [] });
+  const [all, none] = [recordWatch(registry, '/**'), recordWatch(registry, '/**')];
+  none.stop();
+  expect(all.snapshots).toEqual([]);
+  await settled();
+  expect(all.snapshots).toEqual([{ '/a': ['a1'], '/b': [] }]);
+  expect(none.snapshots).toEqual([]);
+});

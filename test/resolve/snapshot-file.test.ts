@@ -1,0 +1,170 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { PrivateFiles } from '../../src/core/files.js';
+import { SnapshotFile } from '../../src/resolve/snapshot-file.js';
+import { systemFiles } from '../../src/runtime/system-files.js';
+import { ManualClock, flushPromises } from '../support/manual-clock.js';
+import { resolvedService } from './manual-resolver.js';
+
+const hour = 3_600_000;
+
+/** A disk with one file, and programs that start one after the other. */
+function disk(text?: string) {
+  const clock = new ManualClock();
+  const warnings: string[] = [];
+  const logger = {
+    debug: () => {},
+    info: () => {},
+    warn: (message: string) => void warnings.push(message),
+    error: (message: string) => void warnings.push(message),
+  };
+  const state = { text, writes: 0, failing: false };
+  const files: PrivateFiles = {
+    read: () => state.text,
+    replace: async (_path, written) => {
+      if (state.failing) throw new Error('No space left');
+      state.writes++;
+      state.text = written;
+    },
+  };
+  const open = (): SnapshotFile =>
+    new SnapshotFile({ path: 'known.json', files, clock, logger, maxStaleMs: hour });
+  return { clock, warnings, state, open };
+}
+
+test('what one program knew, the next one knows: old from the beginning', async () => {
+  const { clock, state, open } = disk();
+  const snapshot = open();
+  expect(snapshot.load()).toEqual([]);
+  snapshot.record(resolvedService(clock, { name: '/x', ids: ['a', 'b'], policy: 'random', revision: '7' }));
+  await flushPromises();
+  expect(state.writes).toBe(0);
+  clock.advance(1_000);
+  await flushPromises();
+  expect(state.writes).toBe(1);
+
+  clock.advance(hour / 2);
+  const [answer] = open().load();
+  expect(answer).toMatchObject({
+    kind: 'bound',
+    name: '/x',
+    policy: 'random',
+    revision: '7',
+    ttlMs: 0,
+    askedAt: clock.now() - hour / 2 - 1_000,
+  });
+  expect(answer?.endpoints.map(({ id, address }) => [id, address])).toEqual([
+    ['a', 'http://a:80'],
+    ['b', 'http://b:80'],
+  ]);
+});
+
+test('changes are written together, and times alone at leisure', async () => {
+  const { clock, state, open } = disk();
+  const snapshot = open();
+  for (let i = 0; i < 100; i++) {
+    snapshot.record(resolvedService(clock, { name: `/n${i}` }));
+    clock.advance(5);
+  }
+  clock.advance(1_000);
+  await flushPromises();
+  expect(state.writes).toBe(1);
+  for (let i = 0; i < 10; i++) {
+    clock.advance(4_000);
+    snapshot.record(resolvedService(clock, { name: '/n1' }));
+  }
+  await flushPromises();
+  expect(state.writes).toBe(1);
+  clock.advance(60_000);
+  await flushPromises();
+  expect(state.writes).toBe(2);
+});
+
+test('a name that the registry says is gone is gone from the file', async () => {
+  const { clock, open } = disk();
+  const snapshot = open();
+  snapshot.record(resolvedService(clock, { name: '/x' }));
+  snapshot.record(resolvedService(clock, { name: '/y' }));
+  snapshot.record(resolvedService(clock, { name: '/x', kind: 'absent', ids: [] }));
+  await snapshot.close();
+  expect(
+    open()
+      .load()
+      .map(({ name }) => name),
+  ).toEqual(['/y']);
+});
+
+test('nothing older than an hour is used, nor what comes from the future', async () => {
+  const { clock, open } = disk();
+  const snapshot = open();
+  snapshot.record(resolvedService(clock, { name: '/x' }));
+  await snapshot.close();
+  clock.shiftWallClock(hour - 1);
+  expect(open().load()).toHaveLength(1);
+  clock.shiftWallClock(1);
+  expect(open().load()).toEqual([]);
+  clock.shiftWallClock(-hour - 1);
+  expect(open().load()).toEqual([]);
+});
+
+test.each([
+  '',
+  'no json',
+  'null',
+  '{"v":2,"names":[]}',
+  '{"v":1,"names":{}}',
+  '{"v":1,"names":[null]}',
+  '{"v":1,"names":[{"name":"x","askedWallAt":1}]}',
+  '{"v":1,"names":[{"name":"/x","askedWallAt":1800000000000,"endpoints":[{"address":"ftp://x"}]}]}',
+])('a damaged file is left aside with a warning: %s', (text) => {
+  const { warnings, open } = disk(text);
+  expect(open().load()).toEqual([]);
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/^The snapshot known\.json cannot be used and is left aside: /);
+});
+
+test('a disk that is full is said once, and tried again', async () => {
+  const { clock, warnings, state, open } = disk();
+  const snapshot = open();
+  state.failing = true;
+  for (let i = 0; i < 3; i++) {
+    snapshot.record(resolvedService(clock, { name: `/n${i}` }));
+    clock.advance(1_000);
+    await flushPromises();
+  }
+  expect(warnings).toEqual(['The snapshot known.json could not be written: No space left']);
+  state.failing = false;
+  snapshot.record(resolvedService(clock, { name: '/n9' }));
+  clock.advance(1_000);
+  await flushPromises();
+  expect(open().load()).toHaveLength(4);
+});
+
+test('keeps no process alive', async () => {
+  const { clock, open } = disk();
+  open().record(resolvedService(clock, { name: '/x' }));
+  expect(clock.hasRefTimers).toBe(false);
+});
+
+test('on a real disk it is replaced whole, for its owner alone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'snapshot-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'known.json');
+  expect(systemFiles.read(path, 10)).toBeUndefined();
+  await Promise.all([systemFiles.replace(path, 'one'), systemFiles.replace(path, 'two')]);
+  expect(['one', 'two']).toContain(systemFiles.read(path, 10));
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect(await readdir(folder)).toEqual(['known.json']);
+
+  await writeFile(path, 'x'.repeat(11));
+  expect(() => systemFiles.read(path, 10)).toThrow('it has 11 bytes, and 10 are the most');
+  await chmod(path, 0o620);
+  expect(() => systemFiles.read(path, 100)).toThrow('others may write to it');
+  await symlink(path, join(folder, 'link'));
+  expect(() => systemFiles.read(join(folder, 'link'), 100)).toThrow('ELOOP');
+  expect(() => systemFiles.read(folder, 100)).toThrow('it is no plain file');
+  await expect(systemFiles.replace(join(folder, 'nowhere', 'x'), 'text')).rejects.toThrow('ENOENT');
+  expect(await readFile(path, 'utf8')).toHaveLength(11);
+});

@@ -1,0 +1,185 @@
+/** Names as far as the interface needs them: a map, watches that are told by hand, and refusals on demand. */
+import { ClerkError } from '../../../src/core/errors.js';
+import { parseName } from '../../../src/core/name.js';
+import { parseGlob } from '../../../src/core/glob.js';
+import type { NameService, WatchOptions } from '../../../src/server/ports.js';
+import type {
+  ChangeResponse,
+  ExportLine,
+  RegisterRequest,
+  ResolveResponse,
+  WatchEvent,
+} from '../../../src/protocol/messages.js';
+
+/** A watch that the fake has open. */
+export interface FakeWatch extends WatchOptions {
+  readonly edits: { readonly add: readonly string[]; readonly remove: readonly string[] }[];
+  readonly resyncs: string[];
+  isClosed: boolean;
+}
+
+export class FakeNameService implements NameService {
+  readonly incarnation = 'fake';
+  revision = 7;
+  degraded = false;
+  readonly services = new Map<string, ResolveResponse>();
+  readonly texts = new Map<string, string>();
+  readonly watches: FakeWatch[] = [];
+  /** What was asked, newest last: method and request. */
+  readonly requests: { readonly what: string; readonly request: unknown; readonly by?: string }[] = [];
+  readonly lines: ExportLine[] = [];
+  /** Thrown by the next change. */
+  nextError: Error | undefined;
+  /** Changes wait for it. */
+  gate: Promise<void> = Promise.resolve();
+
+  put(name: string): void {
+    const reply: ResolveResponse = {
+      name,
+      canonical: name,
+      kind: 'service',
+      path: [{ name, kind: 'service', guaranteedMs: 5_000 }],
+      endpoints: [],
+      policy: null,
+      launchable: false,
+      revision: String(this.revision),
+      incarnation: this.incarnation,
+      guaranteedMs: 5_000,
+      ttlMs: 5_000,
+    };
+    this.services.set(name, reply);
+    this.texts.set(name, JSON.stringify(reply));
+  }
+
+  resolve(name: string): ResolveResponse {
+    const found = this.services.get(parseName(name));
+    if (found === undefined) throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}`);
+    return found;
+  }
+
+  resolveJson(name: string): string | undefined {
+    return this.texts.get(name);
+  }
+
+  list(glob: string, after: string | undefined, most: number) {
+    parseGlob(glob);
+    this.requests.push({ what: 'list', request: { glob, after, most } });
+    return { entries: [], next: null, ...this.#at() };
+  }
+
+  search(glob: string, filter: Readonly<Record<string, string>>) {
+    this.requests.push({ what: 'search', request: { glob, filter } });
+    return { entries: [], ...this.#at() };
+  }
+
+  whois(address: string) {
+    this.requests.push({ what: 'whois', request: address });
+    return { owners: [] };
+  }
+
+  status() {
+    return {
+      version: '0.0.0',
+      ...this.#at(),
+      services: this.services.size,
+      endpoints: 0,
+      links: 0,
+      watches: this.watches.filter(({ isClosed }) => !isClosed).length,
+      degraded: this.degraded,
+    };
+  }
+
+  expiredRegistrations = 0;
+  healthStats = { reports: 0, endpointReports: 0, suspectTransitions: 0, suspects: 0 };
+
+  report(request: unknown, { principal }: { readonly principal: string }) {
+    this.requests.push({ what: 'report', request, by: principal });
+  }
+
+  exportLines() {
+    return this.lines.values();
+  }
+
+  define = (request: unknown) => this.#change('define', request);
+  link = (request: unknown) => this.#change('link', request);
+  directory = async (request: unknown) => ({ ...(await this.#change('directory', request)), id: '#d1' });
+  move = (request: unknown) => this.#change('move', request);
+  remove = (request: unknown) => this.#change('remove', request);
+  withdraw = (request: unknown) => this.#change('withdraw', request);
+
+  async register(request: RegisterRequest, { principal }: { principal: string }) {
+    const { revision, incarnation } = await this.#change('register', request, principal);
+    return { epoch: 1, leaseMs: request.leaseMs ?? 10_000, revision, incarnation };
+  }
+
+  renew(request: { renewals: readonly unknown[] }) {
+    this.requests.push({ what: 'renew', request });
+    return { results: request.renewals.map(() => 'renewed' as const), incarnation: this.incarnation };
+  }
+
+  async importLines(lines: readonly ExportLine[]) {
+    const { revision } = await this.#change('import', lines);
+    this.lines.push(...lines);
+    return { entries: lines.length, revision };
+  }
+
+  watch(options: WatchOptions) {
+    for (const glob of options.globs) parseGlob(glob);
+    const watch: FakeWatch = { ...options, edits: [], resyncs: [], isClosed: false };
+    this.watches.push(watch);
+    queueMicrotask(() => {
+      watch.onEvent(
+        {
+          type: 'open',
+          watch: options.id,
+          resumed: options.since !== undefined,
+          heartbeatMs: 1,
+          incarnation: this.incarnation,
+        },
+        String(this.revision),
+      );
+      this.emit({ type: 'current', globs: options.globs }, watch);
+    });
+    return {
+      edit: (add: readonly string[], remove: readonly string[]) => {
+        for (const glob of add) parseGlob(glob);
+        watch.edits.push({ add, remove });
+      },
+      resync: (reason: string) => {
+        watch.resyncs.push(reason);
+        queueMicrotask(() => {
+          this.emit({ type: 'resync', reason }, watch);
+          this.emit({ type: 'current', globs: options.globs }, watch);
+        });
+      },
+      close: () => void (watch.isClosed = true),
+    };
+  }
+
+  /** Tells the newest watch, or the one given. */
+  emit(event: WatchEvent, watch = this.watches.at(-1)): void {
+    if (watch?.isClosed === false) watch.onEvent(event, String(this.revision));
+  }
+
+  onRegistered = () => () => undefined;
+  launches = {
+    all: () => [],
+    recordIntent: () => Promise.reject(new Error('not here')),
+    update: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
+  };
+  launchRule = (name: string) => ({ canonical: name, rule: undefined });
+  close = () => Promise.resolve();
+
+  #at() {
+    return { revision: String(this.revision), incarnation: this.incarnation };
+  }
+
+  async #change(what: string, request: unknown, by?: string): Promise<ChangeResponse> {
+    await this.gate;
+    if (this.nextError !== undefined) throw this.nextError;
+    this.requests.push({ what, request, ...(by !== undefined && { by }) });
+    this.revision += 1;
+    return { ...this.#at(), appliesInMs: 0 };
+  }
+}

@@ -1,0 +1,110 @@
+/** As much of the names as a launcher needs: services with rules, endpoints, and records that outlive a launcher. */
+import { ClerkError } from '../../../src/core/errors.js';
+import type { LaunchRecord, NameService } from '../../../src/server/ports.js';
+import type { LauncherNameService } from '../../../src/server/launcher/launcher-context.js';
+import type { LaunchRule, RegisterRequest, EndpointMessage } from '../../../src/protocol/messages.js';
+import { systemHashing } from '../../../src/runtime/hashing.js';
+
+/** Names in memory. */
+export class FakeNameService implements LauncherNameService {
+  readonly rules = new Map<string, LaunchRule | undefined>();
+  readonly links = new Map<string, string>();
+  readonly endpoints = new Map<string, EndpointMessage[]>();
+  readonly records = new Map<string, LaunchRecord>();
+  readonly epochs = new Map<string, number>();
+  /** What was done, in order. */
+  readonly journal: string[] = [];
+  /** What every change of the records waits for. */
+  gate: () => Promise<void> = async () => {};
+  readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
+
+  define(name: string, rule?: LaunchRule): void {
+    this.rules.set(name, rule);
+  }
+
+  canonical(name: string): string {
+    const target = this.links.get(name) ?? name;
+    if (!this.rules.has(target)) throw new ClerkError('NAME_NOT_FOUND', `No service ${name}`);
+    return target;
+  }
+
+  launchRule(name: string): ReturnType<NameService['launchRule']> {
+    const canonical = this.canonical(name);
+    return { canonical, rule: this.rules.get(canonical) };
+  }
+
+  resolve(name: string): ReturnType<NameService['resolve']> {
+    const canonical = this.canonical(name);
+    return {
+      name,
+      canonical,
+      kind: 'service',
+      path: [],
+      endpoints: this.endpoints.get(canonical) ?? [],
+      policy: null,
+      launchable: true,
+      revision: '1',
+      incarnation: 'a',
+      guaranteedMs: 5_000,
+      ttlMs: 5_000,
+    };
+  }
+
+  /** What a started service does with its line. */
+  register({ name, id, epoch = 0, addresses, ticket }: RegisterRequest): void {
+    const record = [...this.records.values()].find(
+      ({ ticketHash }) => ticket !== undefined && ticketHash === systemHashing.sha256(ticket),
+    );
+    if (ticket !== undefined) {
+      if (!record || record.redeemed || record.instance !== id || record.epoch !== epoch)
+        throw new ClerkError('TICKET_REFUSED', 'The ticket was refused');
+      this.records.set(record.instance, { ...record, redeemed: true, registryKey: '' });
+    }
+    const endpoint: EndpointMessage = {
+      ...{ id, epoch, addresses, host: null, zone: null, version: null },
+      ...{ weight: 1, attributes: {}, leaseMs: 10_000, state: 'up' },
+    };
+    this.endpoints.set(name, [...(this.endpoints.get(name) ?? []), endpoint]);
+    this.journal.push(`registered ${name}`);
+    for (const listener of this.#listeners) listener(name, id, epoch);
+  }
+
+  async withdraw({ name, id, now }: Parameters<NameService['withdraw']>[0]) {
+    this.journal.push(now === true ? `withdrawn ${name}` : `draining ${name}`);
+    const others = (this.endpoints.get(name) ?? []).filter((endpoint) => endpoint.id !== id);
+    const one = (this.endpoints.get(name) ?? []).find((endpoint) => endpoint.id === id);
+    if (one && now !== true) others.push({ ...one, state: 'draining' });
+    this.endpoints.set(name, others);
+    return { revision: '1', incarnation: 'a', appliesInMs: 0 };
+  }
+
+  onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  readonly launches: NameService['launches'] = {
+    all: () => [...this.records.values()],
+    recordIntent: async (record) => {
+      await this.gate();
+      const epoch = (this.epochs.get(record.name) ?? 0) + 1;
+      this.epochs.set(record.name, epoch);
+      const whole: LaunchRecord = {
+        ...{ ...record, epoch, state: 'intent', redeemed: false },
+        ...{ pid: undefined, startTicks: undefined },
+      };
+      this.records.set(record.instance, whole);
+      this.journal.push(`intended ${record.name} ${epoch}`);
+      return whole;
+    },
+    update: async (record) => {
+      await this.gate();
+      if (!this.records.has(record.instance)) throw new ClerkError('NAME_NOT_FOUND', 'No such start');
+      this.records.set(record.instance, record);
+    },
+    remove: async (_name, instance) => {
+      await this.gate();
+      this.records.delete(instance);
+    },
+  };
+}

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest';
+import { FakeHost } from './fake-host.js';
+
+/** A host on which `/shop/orders` was started by a server that is gone. */
+async function afterServer(host: FakeHost): Promise<void> {
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  await launcher.close();
+}
+
+test('what an earlier server has started is recognised, found running, and looked after', async () => {
+  const host = new FakeHost();
+  await afterServer(host);
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('found');
+  expect(host.processes.all).toHaveLength(1);
+  host.processes.all[0]!.exit(1);
+  await host.clock.advance(250);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(host.names.launches.all()).toEqual([]);
+  expect(await host.launch(launcher)).toBe('started');
+});
+
+test('it can be stopped by the later server', async () => {
+  const host = new FakeHost();
+  await afterServer(host);
+  host.processes.all[0]!.children = 1;
+  const launcher = await host.open();
+  const stopping = launcher.stop({ name: '/shop/orders' });
+  await host.clock.advance(100);
+  expect(await stopping).toEqual({ stopped: 1 });
+  expect(host.processes.alive).toBe(0);
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('one that ended while no server ran is withdrawn, and its children with it', async () => {
+  const host = new FakeHost();
+  await afterServer(host);
+  host.processes.all[0]!.detachedChildren = 1;
+  host.processes.all[0]!.exit(1);
+  const launcher = await host.open();
+  await host.clock.advance(100);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(host.processes.alive).toBe(0);
+  expect(await host.launch(launcher)).toBe('started');
+});
+
+test('a process that has its id by now is not taken for it, and not ended', async () => {
+  const host = new FakeHost();
+  await afterServer(host);
+  host.processes.all[0]!.exit(1);
+  host.processes.nextPid = 100;
+  host.programsHang();
+  const { options } = host.processes.all[0]!;
+  await host.processes.spawn({ ...options, env: { CLERK_INSTANCE: 'another' } });
+  const launcher = await host.open();
+  await host.clock.advance(1_000);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  await launcher.stop({ name: '/shop/orders' });
+  expect(host.processes.all[1]).toMatchObject({ pid: 100, isAlive: true, signals: [] });
+});
+
+test('after a reboot nothing is recognised', async () => {
+  const host = new FakeHost();
+  await afterServer(host);
+  host.processes.boot = 'another boot';
+  await host.open();
+  await host.clock.advance(100);
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('one that was being started goes on being started: it may still register', async () => {
+  const host = new FakeHost();
+  host.programsRegister(1_000);
+  const first = await host.open();
+  const waiting = host.startLaunch(first);
+  await host.clock.advance(500);
+  await first.close();
+  await waiting;
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('found');
+  expect(host.processes.all).toHaveLength(1);
+});
+
+test('one that was being started and never registers is ended, and then started anew', async () => {
+  const host = new FakeHost();
+  host.programsHang();
+  const first = await host.open();
+  void host.startLaunch(first);
+  await host.clock.advance(500);
+  await first.close();
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toMatch(
+    /^START_FAILED: .* did not register within 3.0 s and was ended$/,
+  );
+  await host.clock.advance(1_000);
+  host.programsRegister();
+  expect(await host.launch(launcher)).toBe('started');
+  expect(host.processes.alive).toBe(1);
+});
+
+/** A host whose server was killed between the intent and the record of the process. */
+async function afterIntent(host: FakeHost, isStarted: boolean): Promise<void> {
+  const launcher = await host.open();
+  host.names.launches.update = () => new Promise(() => {});
+  if (!isStarted) host.processes.spawn = () => new Promise(() => {});
+  void host.startLaunch(launcher);
+  await host.clock.advance(10);
+  await launcher.close();
+  expect(host.names.launches.all()).toMatchObject([{ state: 'intent', pid: undefined, epoch: 1 }]);
+  const fresh = new FakeHost();
+  host.names.launches.update = async (record) => void host.names.records.set(record.instance, record);
+  host.processes.spawn = fresh.processes.spawn.bind(host.processes);
+}
+
+test('an intent whose process is there is found by its mark', async () => {
+  const host = new FakeHost();
+  host.programsRegister(1_000);
+  await afterIntent(host, true);
+  const launcher = await host.open();
+  expect(host.names.launches.all()).toMatchObject([{ state: 'running', pid: 100, startTicks: '0@boot' }]);
+  expect(await host.launch(launcher)).toBe('found');
+  expect(host.processes.all).toHaveLength(1);
+});
+
+test('an intent whose process cannot be found keeps its time; only then the next epoch begins', async () => {
+  const host = new FakeHost();
+  await afterIntent(host, false);
+  const launcher = await host.open();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(2_999);
+  expect(host.names.epochs.get('/shop/orders')).toBe(1);
+  expect(host.processes.all).toHaveLength(0);
+  await host.clock.advance(1);
+  expect(host.names.epochs.get('/shop/orders')).toBe(2);
+  await host.clock.advance(200);
+  expect(await caller).toBe('started');
+  expect(host.names.launches.all()).toMatchObject([{ epoch: 2, state: 'running' }]);
+});
+
+test('a process of an intent that comes to light when it registers is looked after', async () => {
+  const host = new FakeHost();
+  const find = host.processes.findGroupLeader.bind(host.processes);
+  host.programsRegister(1_000);
+  await afterIntent(host, true);
+  host.processes.findGroupLeader = async () => undefined;
+  const launcher = await host.open();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(500);
+  host.processes.findGroupLeader = find;
+  await host.clock.advance(500);
+  expect(await caller).toBe('found');
+  expect(host.names.launches.all()).toMatchObject([{ state: 'running', pid: 100, redeemed: true }]);
+  host.processes.all[0]!.exit(1);
+  await host.clock.advance(250);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+});
+
+test('where processes cannot be told apart, what runs is left alone', async () => {
+  const host = new FakeHost();
+  host.processes.identityOf = () => undefined;
+  host.processes.findGroupLeader = async () => undefined;
+  await afterServer(host);
+  const launcher = await host.open();
+  expect(host.names.launches.all()).toEqual([]);
+  expect(await host.launch(launcher)).toBe('found');
+  expect(host.processes.all[0]!.signals).toEqual([]);
+});

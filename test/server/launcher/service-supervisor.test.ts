@@ -1,0 +1,442 @@
+import { getEventListeners } from 'node:events';
+import { expect, test } from 'vitest';
+import { maxWaiters } from '../../../src/server/launcher/shared-start.js';
+import { FakeHost, completeManifest, minimalManifest, outcomeOf } from './fake-host.js';
+
+test('200 callers cause one start, and all get its endpoint; one of them is told that it was the one', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  const callers = Array.from({ length: 200 }, () => host.startLaunch(launcher));
+  await host.clock.advance(199);
+  const late = host.startLaunch(launcher);
+  await host.clock.advance(1);
+  const outcomes = await Promise.all([...callers, late]);
+  expect(outcomes.filter((word) => word === 'started')).toHaveLength(1);
+  expect(outcomes.filter((word) => word === 'found')).toHaveLength(200);
+  expect(host.processes.all).toHaveLength(1);
+  const { endpoints } = await launcher.launch({ name: '/shop/orders' }, undefined);
+  expect(endpoints).toMatchObject([{ id: host.processes.all[0]!.handshake.instance, epoch: 1 }]);
+  expect(host.processes.all).toHaveLength(1);
+  expect(host.clock.pendingTimers).toBe(0);
+});
+
+test('a caller who knows of a death before the parent does has it started again', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  const notice = host.processes.all[0]!.exitBeforeNotice();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(10);
+  notice();
+  await host.clock.advance(2_000);
+  expect(await caller).toBe('started');
+  expect(host.processes.all.map(({ isAlive }) => isAlive)).toEqual([false, true]);
+});
+
+test('the intent is durable before the program is started, and its process after', async () => {
+  const host = new FakeHost();
+  let open = (): void => {};
+  host.names.gate = () => new Promise((resolve) => (open = resolve));
+  const launcher = await host.open();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(1_000);
+  expect(host.processes.all).toEqual([]);
+  host.names.gate = async () => {};
+  open();
+  await host.clock.advance(0);
+  expect(host.processes.all).toHaveLength(1);
+  const [record] = host.names.launches.all();
+  expect(record).toMatchObject({ state: 'running', pid: 100, startTicks: '0@boot', redeemed: false });
+  await host.clock.advance(200);
+  expect(await caller).toBe('started');
+  expect(host.names.launches.all()).toMatchObject([{ state: 'running', pid: 100, redeemed: true }]);
+});
+
+test('a program gets its line, its name as the last word, and a clean environment', async () => {
+  const host = new FakeHost();
+  host.manifests.set(
+    'orders',
+    completeManifest(
+      [
+        'version: 1',
+        'service: /shop/*',
+        'exec: /bin/orders',
+        'args: ["--port=${port}", "${mode}"]',
+        'params: { port: { type: integer, min: -1, max: 65535 }, mode: { type: string } }',
+        'env: [LANG, NOT_SET]',
+        'cwd: /srv',
+      ].join('\n'),
+    ),
+  );
+  host.names.define('/shop/orders', { manifest: 'orders', params: { port: 8080, mode: '$(rm -rf /); `x`' } });
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  const { options, handshake } = host.processes.all[0]!;
+  expect(options).toMatchObject({
+    file: '/real/bin/orders',
+    calledAs: '/bin/orders',
+    args: ['--port=8080', '$(rm -rf /); `x`', '/shop/orders'],
+    cwd: '/srv',
+    log: undefined,
+  });
+  expect(options.env).toEqual({
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    LANG: 'C',
+    CLERK_LAUNCHED: '1',
+    CLERK_INSTANCE: handshake.instance,
+  });
+  expect(handshake).toEqual({
+    v: 1,
+    registry: ['http://127.0.0.1:4711'],
+    name: '/shop/orders',
+    instance: expect.stringMatching(/^orders-[0-9a-f]{16}$/),
+    epoch: 1,
+    ticket: expect.stringMatching(/^[0-9a-f]{64}$/),
+    registryKey: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+  expect(options.stdin.endsWith('}\n')).toBe(true);
+});
+
+test('no two starts share an instance, an epoch or a half of their tickets', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  for (let i = 0; i < 20; i++) {
+    expect(await host.launch(launcher)).toBe('started');
+    await launcher.stop({ name: '/shop/orders' }).catch(() => {});
+  }
+  const lines = host.processes.all.map(({ handshake }) => handshake);
+  for (const key of ['instance', 'epoch', 'ticket', 'registryKey'] as const)
+    expect(new Set(lines.map((handshake) => handshake[key])).size).toBe(20);
+  expect(new Set(lines.flatMap(({ ticket, registryKey }) => [ticket, registryKey])).size).toBe(40);
+  const stored = JSON.stringify(host.names.launches.all());
+  for (const { ticket } of lines) expect(stored).not.toContain(ticket);
+});
+
+test('somebody who registers under its instance without its ticket is not taken for it', async () => {
+  const host = new FakeHost();
+  host.programsHang();
+  const launcher = await host.open();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(100);
+  const { name, instance: id, epoch } = host.processes.all[0]!.handshake;
+  host.names.register({ name, id, epoch, addresses: ['http://127.0.0.1:6666'] });
+  await host.clock.advance(2_900);
+  expect(await caller).toMatch(/^START_FAILED: .* did not register within 3.0 s/);
+});
+
+test('a program that ends early fails at once, with what it said', async () => {
+  const host = new FakeHost();
+  host.programsCrash(3, 50);
+  const launcher = await host.open();
+  const callers = [host.startLaunch(launcher), host.startLaunch(launcher, 60_000)];
+  await host.clock.advance(50);
+  for (const caller of callers)
+    expect(await caller).toBe(
+      'START_FAILED: /shop/orders could not be started: it exited with code 3 before it registered; it last said:\nwarming up\nError: the disk is full',
+    );
+  await host.clock.advance(1);
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('one that cannot be started at all fails with the reason of the host', async () => {
+  const host = new FakeHost();
+  host.processes.onSpawn = () => {
+    throw new Error('spawn /real/bin/orders EACCES');
+  };
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe(
+    'START_FAILED: /shop/orders could not be started: spawn /real/bin/orders EACCES',
+  );
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('one that does not register in time is ended with its children: asked, and after 2 s made to', async () => {
+  const host = new FakeHost();
+  host.processes.onSpawn = (process) => {
+    process.ignoresSigterm = true;
+    process.children = 2;
+    process.detachedChildren = 1;
+  };
+  const launcher = await host.open();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(2_999);
+  expect(host.processes.all[0]!.signals).toEqual([]);
+  await host.clock.advance(1);
+  expect(await caller).toBe(
+    'START_FAILED: /shop/orders could not be started: it did not register within 3.0 s and was ended',
+  );
+  expect(host.processes.all[0]!.signals).toEqual(['SIGTERM']);
+  await host.clock.advance(1_950);
+  expect(host.processes.alive).toBe(1);
+  // Its record is there as long as it is.
+  expect(host.names.launches.all()).toHaveLength(1);
+  await host.clock.advance(100);
+  expect(host.processes.all[0]!.signals).toEqual(['SIGTERM', 'SIGKILL']);
+  expect(host.processes.alive).toBe(0);
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('a registration that comes too late is not a success, and does not stay', async () => {
+  const host = new FakeHost();
+  host.processes.onSpawn = (process) => {
+    process.ignoresSigterm = true;
+    host.clock.setTimer(() => host.register(process), 3_500);
+  };
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toMatch(/did not register/);
+  await host.clock.advance(3_000);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(host.names.journal).toContain('withdrawn /shop/orders');
+});
+
+test('the next start waits until nothing is left of the one before', async () => {
+  const host = new FakeHost();
+  host.processes.onSpawn = (process) => (process.ignoresSigterm = true);
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toMatch(/did not register/);
+  await host.clock.advance(1_000);
+  host.programsRegister();
+  const next = host.startLaunch(launcher);
+  await host.clock.advance(900);
+  expect(host.processes.all).toHaveLength(1);
+  await host.clock.advance(400);
+  expect(await next).toBe('started');
+  expect(host.processes.alive).toBe(1);
+});
+
+test('a crash loop: at most three failing starts in 60 s, pauses that grow, and everybody is told how long', async () => {
+  const host = new FakeHost();
+  host.programsCrash(1, 0);
+  const launcher = await host.open();
+  const startedAt: number[] = [];
+  const { onSpawn } = host.processes;
+  host.processes.onSpawn = (process) => {
+    startedAt.push(Math.round(host.clock.now() / 100) / 10);
+    onSpawn(process);
+  };
+  for (let i = 0; i < 2_900; i++) {
+    const outcome = host.startLaunch(launcher);
+    await host.clock.advance(50);
+    expect(await outcome).toMatch(/^START_FAILED: .*Error: the disk is full$/s);
+  }
+  // Pauses of 1 and 2 s, then the minute of the first failure; then of 8 and 16 s, and the minute again.
+  expect(startedAt.map(Math.floor)).toEqual([1, 2, 4, 61, 69, 85, 121]);
+  for (const at of startedAt)
+    expect(startedAt.filter((other) => other >= at && other < at + 60).length).toBeLessThan(4);
+  const refused = await launcher.launch({ name: '/shop/orders' }, undefined).catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: 'START_FAILED',
+    message: expect.stringMatching(
+      /^\/shop\/orders is started again in \d+\.\d s at the earliest, since it could not be started: it exited with code 1/,
+    ),
+  });
+  const { remainingMs } = refused as { remainingMs: number };
+  await host.clock.advance(remainingMs);
+  host.programsRegister();
+  expect(await host.launch(launcher)).toBe('started');
+});
+
+test('a service that ran is started again at once when it ends, and the look-up in between finds nobody', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  host.processes.all[0]!.exit(null, 'SIGKILL');
+  await host.clock.advance(0);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(await host.launch(launcher)).toBe('started');
+  expect(host.processes.all).toHaveLength(2);
+  expect(host.lines.join('\n')).toMatch(/\/shop\/orders \(orders-[0-9a-f]+\): it was ended by SIGKILL/);
+});
+
+test('one that ends again and again soon after it came up is a crash loop too', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  const outcomes: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    outcomes.push(await host.launch(launcher));
+    host.processes.all.at(-1)!.exit(1);
+    await host.clock.advance(1_000);
+  }
+  expect(outcomes.slice(0, 3)).toEqual(['started', 'started', 'started']);
+  expect(outcomes[3]).toMatch(/^START_FAILED: .* at the earliest, since it could not be started: it exited/);
+  expect(host.processes.all).toHaveLength(3);
+});
+
+test('one that ran well for 10 s is not held to what was before', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  for (let i = 0; i < 6; i++) {
+    expect(await host.launch(launcher)).toBe('started');
+    await host.clock.advance(10_000);
+    host.processes.all.at(-1)!.exit(1);
+    await host.clock.advance(0);
+  }
+});
+
+test('each waits as long as it likes; whoever leaves does not end the start', async () => {
+  const host = new FakeHost();
+  host.programsRegister(1_000);
+  const launcher = await host.open();
+  const leaves = new AbortController();
+  const first = outcomeOf(launcher.launch({ name: '/shop/orders' }, leaves.signal));
+  const stays = new AbortController();
+  const second = outcomeOf(launcher.launch({ name: '/shop/orders' }, stays.signal));
+  const impatient = host.startLaunch(launcher, 500);
+  const patient = host.startLaunch(launcher, 1_500);
+  await host.clock.advance(100);
+  leaves.abort(new Error('the caller went away'));
+  expect(await first).toMatch(/^ABORTED/);
+  await host.clock.advance(400);
+  expect(await impatient).toBe(
+    'DEADLINE_EXCEEDED: /shop/orders is still being started after 500 ms; ask again, the start goes on',
+  );
+  await host.clock.advance(500);
+  expect(await patient).toBe('found');
+  expect(await second).toBe('found');
+  for (const { signal } of [leaves, stays]) expect(getEventListeners(signal, 'abort')).toEqual([]);
+  expect(host.processes.all).toHaveLength(1);
+});
+
+test('a caller who has left before it asked waits for nothing', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  expect(await outcomeOf(launcher.launch({ name: '/shop/orders' }, AbortSignal.abort()))).toMatch(/^ABORTED/);
+});
+
+test.each([
+  [maxWaiters - 1, 0],
+  [maxWaiters, 0],
+  [maxWaiters + 1, 1],
+])('of %i who wait %i are refused', async (callers, refused) => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  const outcomes = Array.from({ length: callers }, () => host.startLaunch(launcher));
+  await host.clock.advance(300);
+  const words = await Promise.all(outcomes);
+  expect(words.filter((word) => word.startsWith('LIMIT'))).toHaveLength(refused);
+  expect(words.filter((word) => word === 'found')).toHaveLength(callers - refused - 1);
+});
+
+test('a service that somebody else runs is found; what is only draining is not', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  host.names.register({ name: '/shop/orders', id: 'by-hand', epoch: 1, addresses: ['http://127.0.0.1:1'] });
+  expect(await host.launch(launcher)).toBe('found');
+  await host.names.withdraw({ name: '/shop/orders', id: 'by-hand', epoch: 1 });
+  expect(await host.launch(launcher)).toBe('started');
+});
+
+test('a link leads to the service behind it, and joins its start', async () => {
+  const host = new FakeHost();
+  host.names.links.set('/orders', '/shop/orders');
+  const launcher = await host.open();
+  const both = [host.startLaunch(launcher), host.startLaunch(launcher, undefined, '/orders')];
+  await host.clock.advance(200);
+  expect(await Promise.all(both)).toEqual(['started', 'found']);
+  expect((await launcher.launch({ name: '/orders' }, undefined)).name).toBe('/orders');
+  expect(host.processes.all[0]!.options.args).toEqual(['/shop/orders']);
+});
+
+test('what is not allowed is not started', async () => {
+  const host = new FakeHost();
+  host.names.define('/shop/none');
+  host.names.define('/shop/other', { manifest: 'unknown' });
+  host.names.define('/elsewhere', { manifest: 'orders' });
+  host.names.define('/shop/params', { manifest: 'orders', params: { x: 1 } });
+  const launcher = await host.open();
+  expect(launcher.hasManifest('orders')).toBe(true);
+  expect(launcher.hasManifest('unknown')).toBe(false);
+  expect(await host.launch(launcher, 0, '/nowhere')).toMatch(/^NAME_NOT_FOUND/);
+  expect(await host.launch(launcher, 0, '/shop/none')).toBe(
+    'FORBIDDEN: /shop/none has no rule to start it by; give it one with clerk define /shop/none --launch MANIFEST',
+  );
+  expect(await host.launch(launcher, undefined, '/shop/other')).toBe(
+    'START_FAILED: /shop/other could not be started: this host has no manifest unknown',
+  );
+  expect(await host.launch(launcher, undefined, '/elsewhere')).toBe(
+    'FORBIDDEN: Manifest orders starts /shop/*, and /elsewhere is not one of them',
+  );
+  expect(await host.launch(launcher, undefined, '/shop/params')).toBe(
+    "START_FAILED: /shop/params could not be started: Parameter 'x' is not known to the manifest",
+  );
+  expect(host.processes.all).toEqual([]);
+  expect(host.names.epochs.size).toBe(0);
+});
+
+test('a program that was changed since the manifest was read is not run', async () => {
+  const host = new FakeHost();
+  host.extra = { programChangeReason: async () => '/real/bin/orders can be written by everybody' };
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe(
+    'START_FAILED: /shop/orders could not be started: /real/bin/orders can be written by everybody',
+  );
+  expect(host.processes.all).toEqual([]);
+});
+
+test('a manifest has so many instances at once, of all names together', async () => {
+  const host = new FakeHost();
+  host.manifests.set('orders', completeManifest(`${minimalManifest}maxInstances: 2\n`));
+  for (const name of ['/shop/a', '/shop/b', '/shop/c']) host.names.define(name, { manifest: 'orders' });
+  const launcher = await host.open();
+  expect(await host.launch(launcher, undefined, '/shop/a')).toBe('started');
+  expect(await host.launch(launcher, undefined, '/shop/b')).toBe('started');
+  expect(await host.launch(launcher, undefined, '/shop/c')).toBe(
+    'START_FAILED: /shop/c could not be started: manifest orders has 2 of 2 instances running; stop one of them',
+  );
+  host.processes.all[0]!.exit(0);
+  await host.clock.advance(0);
+  expect(await host.launch(launcher, undefined, '/shop/c')).toBe('started');
+});
+
+test('one that runs and cannot be called makes room for the next', async () => {
+  const host = new FakeHost();
+  host.manifests.set('orders', completeManifest(`${minimalManifest}maxInstances: 1\n`));
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  // Its lease was lost while it hung.
+  host.names.endpoints.clear();
+  host.processes.all[0]!.ignoresSigterm = true;
+  const next = host.startLaunch(launcher);
+  await host.clock.advance(6_450);
+  expect(host.processes.all).toHaveLength(1);
+  await host.clock.advance(350);
+  expect(await next).toBe('started');
+  expect(host.processes.all[0]!.signals).toEqual(['SIGTERM', 'SIGKILL']);
+  expect(host.processes.alive).toBe(1);
+});
+
+test('a start that cannot be written down is not let run', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  const full = new Error('the store cannot be written');
+  let writes = 0;
+  host.names.gate = async () => {
+    if (++writes > 1) throw full;
+  };
+  expect(await host.launch(launcher)).toBe(
+    'START_FAILED: /shop/orders could not be started: its start could not be written down: the store cannot be written',
+  );
+  await host.clock.advance(100);
+  expect(host.processes.alive).toBe(0);
+  writes = 1;
+  await host.clock.advance(1_000);
+  expect(await host.launch(launcher)).toBe('Error: the store cannot be written');
+  expect(host.processes.all).toHaveLength(1);
+});
+
+test('a launcher that is closed lets what runs go on, tells those who wait, and starts nothing', async () => {
+  const host = new FakeHost();
+  host.names.define('/shop/ready', { manifest: 'orders' });
+  const launcher = await host.open();
+  expect(await host.launch(launcher, undefined, '/shop/ready')).toBe('started');
+  host.programsHang();
+  const waiting = host.startLaunch(launcher);
+  await host.clock.advance(10);
+  await launcher.close();
+  expect(await waiting).toBe('CLOSED: The server is being closed');
+  expect(await host.launch(launcher)).toBe('CLOSED: The server is being closed');
+  await host.clock.advance(60_000);
+  expect(host.processes.alive).toBe(2);
+  expect(host.names.launches.all()).toHaveLength(2);
+  expect(host.clock.pendingTimers).toBe(0);
+});

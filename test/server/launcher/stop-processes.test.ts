@@ -1,0 +1,184 @@
+import { expect, test } from 'vitest';
+import { FakeHost, completeManifest, minimalManifest, outcomeOf } from './fake-host.js';
+
+test('stop: nobody is sent there any more, then the group is asked to end, and made to after 6.5 s', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  await host.launch(launcher);
+  const [process] = host.processes.all;
+  process!.ignoresSigterm = true;
+  process!.children = 1;
+  const stopping = launcher.stop({ name: '/shop/orders' });
+  await host.clock.advance(0);
+  expect(host.names.resolve('/shop/orders').endpoints).toMatchObject([{ state: 'draining' }]);
+  expect(process!.signals).toEqual(['SIGTERM']);
+  await host.clock.advance(6_400);
+  expect(process!.signals).toEqual(['SIGTERM']);
+  await host.clock.advance(150);
+  expect(process!.signals).toEqual(['SIGTERM', 'SIGKILL']);
+  expect(await stopping).toEqual({ stopped: 1 });
+  expect(host.names.journal.slice(-2)).toEqual(['draining /shop/orders', 'withdrawn /shop/orders']);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('stop waits for children that outlive their parent', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  await host.launch(launcher);
+  const [process] = host.processes.all;
+  process!.ignoresSigterm = true;
+  process!.children = 1;
+  const stopping = launcher.stop({ name: '/shop/orders' });
+  await host.clock.advance(100);
+  process!.exit(0);
+  await host.clock.advance(0);
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(host.processes.alive).toBe(1);
+  await host.clock.advance(6_500);
+  expect(await stopping).toEqual({ stopped: 1 });
+  expect(host.processes.alive).toBe(0);
+});
+
+test('stop says how many it ended, and of a service that nobody started none', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  expect(await launcher.stop({ name: '/shop/orders' })).toEqual({ stopped: 0 });
+  await expect(launcher.stop({ name: '/nowhere' })).rejects.toMatchObject({ code: 'NAME_NOT_FOUND' });
+});
+
+test('a start that is stopped under way is not made, or is ended, and its callers are told', async () => {
+  for (const afterMs of [0, 50, 199]) {
+    const host = new FakeHost();
+    if (afterMs === 0) host.names.gate = () => new Promise((resolve) => host.clock.setTimer(resolve, 20));
+    const launcher = await host.open();
+    const caller = host.startLaunch(launcher);
+    await host.clock.advance(afterMs);
+    const stopping = launcher.stop({ name: '/shop/orders' });
+    await host.clock.advance(3_000);
+    expect(await caller).toBe('START_FAILED: /shop/orders was not started: it was stopped by an operator');
+    expect(await stopping).toEqual({ stopped: afterMs === 0 ? 0 : 1 });
+    expect(host.processes.alive).toBe(0);
+    expect(host.names.launches.all()).toEqual([]);
+    expect(host.processes.all).toHaveLength(afterMs === 0 ? 0 : 1);
+    // It was wanted so: nothing is held against it.
+    host.names.gate = async () => {};
+    expect(await host.launch(launcher)).toBe('started');
+  }
+});
+
+test('a process that comes to be while its start is stopped is ended', async () => {
+  const host = new FakeHost();
+  const spawn = host.processes.spawn.bind(host.processes);
+  host.processes.spawn = async (order) => {
+    await new Promise<void>((resolve) => host.clock.setTimer(resolve, 20));
+    return spawn(order);
+  };
+  const launcher = await host.open();
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(10);
+  const stopping = launcher.stop({ name: '/shop/orders' });
+  await host.clock.advance(100);
+  expect(await stopping).toEqual({ stopped: 1 });
+  expect(await caller).toMatch(/^START_FAILED: .* was stopped by an operator$/);
+  expect(host.processes.all).toMatchObject([{ isAlive: false, signals: ['SIGTERM'] }]);
+  expect(host.names.launches.all()).toEqual([]);
+});
+
+test('what was started before a move is found under the new name', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  await host.launch(launcher);
+  host.names.define('/store/orders', { manifest: 'orders' });
+  host.names.links.set('/shop/orders', '/store/orders');
+  const stopping = launcher.stop({ name: '/store/orders' });
+  await host.clock.advance(100);
+  expect(await stopping).toEqual({ stopped: 1 });
+  expect(host.processes.alive).toBe(0);
+});
+
+test('reset ends it, forgets its failures and starts it again', async () => {
+  const host = new FakeHost();
+  const launcher = await host.open();
+  host.programsCrash(1, 0);
+  for (let i = 0; i < 3; i++) {
+    await host.launch(launcher);
+    await host.clock.advance(4_000);
+  }
+  expect(await host.launch(launcher)).toMatch(/at the earliest/);
+  host.programsRegister();
+  const first = outcomeOf(launcher.reset({ name: '/shop/orders' }));
+  await host.clock.advance(300);
+  expect(await first).toBe('started');
+  const second = outcomeOf(launcher.reset({ name: '/shop/orders' }));
+  await host.clock.advance(300);
+  expect(await second).toBe('started');
+  expect(host.processes.all.map(({ isAlive }) => isAlive)).toEqual([false, false, false, false, true]);
+});
+
+test('reset of a service without a rule ends nothing', async () => {
+  const host = new FakeHost();
+  host.names.define('/shop/by-hand');
+  const launcher = await host.open();
+  await expect(launcher.reset({ name: '/shop/by-hand' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+});
+
+function idleHost(): FakeHost {
+  const host = new FakeHost();
+  host.manifests.set('orders', completeManifest(`${minimalManifest}idleStopMs: 10000\n`));
+  return host;
+}
+
+test('a service that nobody uses is ended, and comes back with the next call', async () => {
+  const host = idleHost();
+  const launcher = await host.open();
+  await host.launch(launcher);
+  await host.clock.advance(9_000);
+  expect(host.processes.alive).toBe(1);
+  await host.clock.advance(1_500);
+  expect(host.processes.alive).toBe(0);
+  expect(host.names.journal).toContain('draining /shop/orders');
+  expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
+  expect(await host.launch(launcher)).toBe('started');
+});
+
+test('as long as somebody looks it up, or asks for its start, it stays', async () => {
+  const host = idleHost();
+  let usedAt = 0;
+  host.extra = { lastUsedAt: (name) => (name === '/shop/orders' ? usedAt : undefined) };
+  const launcher = await host.open();
+  await host.launch(launcher);
+  for (let i = 0; i < 10; i++) {
+    await host.clock.advance(6_000);
+    if (i % 2 === 0) usedAt = host.clock.now();
+    else expect(await host.launch(launcher)).toBe('found');
+  }
+  expect(host.processes.alive).toBe(1);
+  await host.clock.advance(10_100);
+  expect(host.processes.alive).toBe(0);
+});
+
+test('idle stop goes on after a restart of the server, counted from then', async () => {
+  const host = idleHost();
+  const first = await host.open();
+  await host.launch(first);
+  await host.clock.advance(9_000);
+  await first.close();
+  await host.open();
+  await host.clock.advance(9_900);
+  expect(host.processes.alive).toBe(1);
+  await host.clock.advance(200);
+  expect(host.processes.alive).toBe(0);
+});
+
+test('a call that comes while it is being ended gets the next one', async () => {
+  const host = idleHost();
+  const launcher = await host.open();
+  await host.launch(launcher);
+  host.processes.all[0]!.ignoresSigterm = true;
+  await host.clock.advance(10_100);
+  expect(host.processes.all[0]!.signals).toEqual(['SIGTERM']);
+  expect(await host.launch(launcher)).toBe('started');
+  expect(host.processes.all).toHaveLength(2);
+  expect(host.processes.alive).toBe(1);
+});

@@ -1,0 +1,246 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  codeOf,
+  registration,
+  localCaller,
+  nameServerHarness,
+  type NameServerHarness,
+} from './name-server-harness.js';
+
+interface ModelEndpoint {
+  epoch: number;
+  /** Not gone before, gone after. */
+  earliest: number;
+  latest: number;
+}
+
+/** What the names ought to be: the simplest thing that keeps the same promises. */
+class Model {
+  now = 0;
+  readonly links = new Map<string, string>();
+  readonly services = new Map<string, Map<string, ModelEndpoint>>();
+
+  /** Where a name leads, or undefined for nowhere. */
+  end(name: string): string | undefined {
+    let at = name;
+    for (let i = 0; i <= 16; i++) {
+      const link = [...this.links.keys()].find((from) => at === from || at.startsWith(`${from}/`));
+      if (link === undefined) return at;
+      at = this.links.get(link)! + at.slice(link.length);
+      if (at.split('/').length > 17) return undefined;
+    }
+    return undefined;
+  }
+
+  below(name: string): string[] {
+    return [...this.services.keys(), ...this.links.keys()].filter((other) => other.startsWith(`${name}/`));
+  }
+
+  has(name: string): boolean {
+    return this.services.has(name) || this.links.has(name);
+  }
+}
+
+type Step = fc.AsyncCommand<Model, NameServerHarness>;
+
+const leaseMs = 10_000;
+
+const register = (name: string, id: string): Step => ({
+  check: () => true,
+  async run(model, { names }) {
+    const end = model.end(name);
+    if (end === undefined) {
+      expect(await codeOf(names.register(registration(name, id), localCaller))).toBe('NAME_NOT_FOUND');
+      return;
+    }
+    const { epoch } = await names.register(registration(name, id), localCaller);
+    const before = model.services.get(end)?.get(id);
+    expect(epoch).toBeGreaterThan(before?.epoch ?? 0);
+    const endpoints = model.services.get(end) ?? new Map<string, ModelEndpoint>();
+    model.services.set(end, endpoints);
+    endpoints.set(id, { epoch, ...terms(model.now) });
+  },
+  toString: () => `register ${name} ${id}`,
+});
+
+const terms = (now: number) => ({ earliest: now + leaseMs, latest: now + leaseMs + leaseMs / 3 + 1_000 });
+
+const renew = (name: string, id: string): Step => ({
+  check: () => true,
+  async run(model, { names }) {
+    const end = model.end(name);
+    const endpoint = end === undefined ? undefined : model.services.get(end)?.get(id);
+    const epoch = endpoint?.epoch ?? 1;
+    const [result] = names.renew({ renewals: [{ name, id, epoch }] }).results;
+    if (endpoint === undefined) expect(result).not.toBe('renewed');
+    else if (model.now < endpoint.earliest) expect(result).toBe('renewed');
+    if (endpoint !== undefined && result === 'renewed') Object.assign(endpoint, terms(model.now));
+  },
+  toString: () => `renew ${name} ${id}`,
+});
+
+const withdraw = (name: string, id: string): Step => ({
+  check: () => true,
+  async run(model, { names }) {
+    const end = model.end(name);
+    const endpoint = end === undefined ? undefined : model.services.get(end)?.get(id);
+    if (end === undefined || endpoint === undefined) return;
+    await names.withdraw({ name, id, epoch: endpoint.epoch, now: true });
+    model.services.get(end)?.delete(id);
+    const again = names.register(registration(name, id, { epoch: endpoint.epoch }), localCaller);
+    expect(await codeOf(again)).toBe('FORBIDDEN');
+  },
+  toString: () => `withdraw ${name} ${id}`,
+});
+
+/** The name that a change of structure is about: links before its last segment are followed. */
+const placeOf = (model: Model, name: string): string | undefined => {
+  const cut = name.lastIndexOf('/');
+  if (cut === 0) return name;
+  const above = model.end(name.slice(0, cut));
+  return above === undefined ? undefined : above + name.slice(cut);
+};
+
+const define = (name: string): Step => ({
+  check: () => true,
+  async run(model, { names }) {
+    const place = placeOf(model, name);
+    const code = await codeOf(names.define({ name, guaranteedMs: 0 }));
+    if (place === undefined || model.links.has(place)) expect(code).not.toBe('done');
+    else if (!model.services.has(place)) {
+      expect(code).toBe('done');
+      model.services.set(place, new Map());
+    }
+  },
+  toString: () => `define ${name}`,
+});
+
+const link = (name: string, target: string): Step => ({
+  check: () => true,
+  async run(model, { names, runtime }) {
+    await runtime.advance(6_000);
+    model.now += 6_000;
+    const place = placeOf(model, name);
+    const refused =
+      place === undefined ||
+      model.services.has(place) ||
+      (!model.links.has(place) && model.below(place).length > 0) ||
+      target === place ||
+      target.startsWith(`${place}/`);
+    const code = await codeOf(names.link({ name, target }));
+    expect(code).toMatch(refused ? /^(FORBIDDEN|CONFIG_INVALID|NAME_NOT_FOUND)$/ : /^done$/);
+    if (!refused) model.links.set(place, target);
+  },
+  toString: () => `link ${name} ${target}`,
+});
+
+const move = (name: string, to: string): Step => ({
+  check: () => true,
+  async run(model, { names }) {
+    const from = placeOf(model, name);
+    const target = placeOf(model, to);
+    const code = await codeOf(names.move({ from: name, to }));
+    const isThere = from !== undefined && (model.has(from) || model.below(from).length > 0);
+    if (!isThere || target === undefined) return expect(code).not.toBe('done');
+    const isTaken = model.has(target) || model.below(target).length > 0;
+    if (target === from || target.startsWith(`${from}/`) || isTaken) return expect(code).toBe('FORBIDDEN');
+    expect(code).toBe('done');
+    for (const map of [model.services, model.links] as Map<string, any>[])
+      for (const [key, value] of [...map])
+        if (key === from || key.startsWith(`${from}/`)) {
+          map.delete(key);
+          map.set(target + key.slice(from.length), value);
+        }
+    model.links.set(from, target);
+  },
+  toString: () => `move ${name} ${to}`,
+});
+
+const remove = (name: string): Step => ({
+  check: () => true,
+  async run(model, { names }) {
+    const place = placeOf(model, name);
+    const code = await codeOf(names.remove({ name, recursive: true, force: true }));
+    if (place === undefined) return expect(code).toBe('NAME_NOT_FOUND');
+    const all = [...model.below(place), ...(model.has(place) ? [place] : [])];
+    expect(code).toBe(all.length > 0 ? 'done' : 'NAME_NOT_FOUND');
+    for (const each of all) {
+      model.services.delete(each);
+      model.links.delete(each);
+    }
+  },
+  toString: () => `remove ${name}`,
+});
+
+const wait = (ms: number): Step => ({
+  check: () => true,
+  async run(model, { runtime }) {
+    await runtime.advance(ms);
+    model.now += ms;
+  },
+  toString: () => `wait ${ms}`,
+});
+
+const restart: Step = {
+  check: () => true,
+  async run(model, made) {
+    await made.restart();
+    for (const endpoints of model.services.values())
+      for (const endpoint of endpoints.values()) endpoint.latest = terms(model.now).latest;
+  },
+  toString: () => 'restart',
+};
+
+/** Looks at everything, and forgets the endpoints that are rightly gone. */
+function compare(model: Model, { names }: NameServerHarness): void {
+  const listed = names.list('/**', undefined, 1_000).entries;
+  expect(listed.map(({ name }) => name).sort()).toEqual(
+    [...model.services.keys(), ...model.links.keys()].sort(),
+  );
+  for (const [name, endpoints] of model.services) {
+    const found = new Map(names.resolve(name).endpoints.map(({ id, epoch }) => [id, epoch]));
+    for (const [id, { epoch, earliest, latest }] of [...endpoints]) {
+      if (model.now < earliest) expect(found.get(id), `${name} ${id} is too early gone`).toBe(epoch);
+      if (model.now > latest) expect(found.get(id), `${name} ${id} lasts too long`).toBeUndefined();
+      if (!found.has(id)) endpoints.delete(id);
+    }
+    expect([...found.keys()].sort()).toEqual([...endpoints.keys()].sort());
+  }
+}
+
+test('behaves as the model says, whatever is asked of it', async () => {
+  const name = fc.constantFrom('/a', '/a/b', '/a/b/c', '/d', '/d/b', '/e');
+  const id = fc.constantFrom('i', 'j');
+  const both = [
+    fc.tuple(name, id).map((args) => register(...args)),
+    fc.tuple(name, id).map((args) => renew(...args)),
+    fc.tuple(name, id).map((args) => withdraw(...args)),
+    name.map(define),
+    fc.tuple(name, name).map((args) => link(...args)),
+    fc.tuple(name, name).map((args) => move(...args)),
+    name.map(remove),
+    fc.constantFrom(1, 500, 3_000, 9_999).map(wait),
+    fc.constant(restart),
+  ].map((steps) => steps.map(compared));
+  await fc.assert(
+    fc.asyncProperty(fc.commands(both, { maxCommands: 60, size: 'max' }), async (steps) => {
+      const real = await nameServerHarness();
+      await fc.asyncModelRun(() => ({ model: new Model(), real }), steps);
+      await real.names.close();
+    }),
+    { numRuns: 500, seed: 3 },
+  );
+});
+
+/** A step, and a look at everything after it. */
+function compared(step: Step): Step {
+  return {
+    check: (model) => step.check(model),
+    async run(model, real) {
+      await step.run(model, real);
+      compare(model, real);
+    },
+    toString: () => String(step),
+  };
+}

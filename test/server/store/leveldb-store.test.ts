@@ -1,0 +1,277 @@
+/** The store in a folder: whose folder it is, what it does when its files are damaged, and when it is killed. */
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ClassicLevel as Level } from 'classic-level';
+import { expect, test } from 'vitest';
+import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
+import { temporaryPath } from '../temporary-path.js';
+
+test('the folder is made for the user of the server alone', async () => {
+  const folder = temporaryPath('deep/data');
+  const store = leveldbStore(folder);
+  expect(existsSync(folder)).toBe(false);
+  await store.load();
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  await store.close();
+});
+
+test('a folder that others can read is closed to them; one that they can write is refused', async () => {
+  const folder = temporaryPath('data');
+  mkdirSync(folder);
+  chmodSync(folder, 0o755);
+  const store = leveldbStore(folder);
+  await store.load();
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  await store.close();
+
+  for (const mode of [0o720, 0o702, 0o777]) {
+    chmodSync(folder, mode);
+    await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+      message: expect.stringContaining('chmod 700') as string,
+    });
+  }
+});
+
+test('a symbolic link and a file are refused', async () => {
+  const folder = temporaryPath('data');
+  mkdirSync(folder, { mode: 0o700 });
+  symlinkSync(folder, `${folder}-link`);
+  await expect(leveldbStore(`${folder}-link`).load()).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  writeFileSync(`${folder}-file`, '');
+  await expect(leveldbStore(`${folder}-file`).load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test.skipIf(process.getuid?.() !== 0)("somebody else's folder is refused", async () => {
+  const folder = temporaryPath('data');
+  mkdirSync(folder, { mode: 0o700 });
+  const { chownSync } = await import('node:fs');
+  chownSync(folder, 12_345, 12_345);
+  await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+    code: 'FORBIDDEN',
+    message: expect.stringContaining('belongs to user 12345') as string,
+  });
+});
+
+test('a second store on a folder is refused by name, and the first goes on', async () => {
+  const folder = temporaryPath('data');
+  const store = leveldbStore(folder);
+  await store.load();
+  await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+    code: 'FORBIDDEN',
+    message: expect.stringContaining(`'${folder}' is in use by another server`) as string,
+  });
+  await store.write([{ key: 'a', value: '1' }]);
+  await store.close();
+  const next = leveldbStore(folder);
+  expect([...(await next.load())]).toEqual([['a', '1']]);
+  await next.close();
+});
+
+test('without the package the message says what to install', async () => {
+  const store = leveldbStore(temporaryPath('data'), () =>
+    Promise.reject(new Error("Cannot find package 'classic-level'")),
+  );
+  await expect(store.load()).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('npm install classic-level') as string,
+  });
+});
+
+test('each write is synced before it is acknowledged', async () => {
+  const { ClassicLevel } = await import('classic-level');
+  const writes: unknown[] = [];
+  class Watched extends ClassicLevel {
+    override batch(...args: unknown[]): any {
+      const batch = (super.batch as (...all: unknown[]) => any)(...args);
+      const write = batch.write.bind(batch);
+      batch.write = (options?: unknown) => {
+        writes.push(options);
+        return write(options);
+      };
+      return batch;
+    }
+  }
+  const store = leveldbStore(temporaryPath('data'), async () => ({ ClassicLevel: Watched }));
+  await store.load();
+  await store.write([{ key: 'a', value: '1' }]);
+  await store.write([{ key: 'a', value: undefined }]);
+  expect(writes).toEqual([{ sync: true }, { sync: true }]);
+  await store.close();
+});
+
+test('after a write that failed there is no other', async () => {
+  const folder = temporaryPath('data');
+  const { ClassicLevel } = await import('classic-level');
+  let full = false;
+  class Full extends ClassicLevel {
+    override batch(...args: unknown[]): any {
+      const batch = (super.batch as (...all: unknown[]) => any)(...args);
+      if (full) batch.write = () => Promise.reject(new Error('No space left on device'));
+      return batch;
+    }
+  }
+  const module = { ClassicLevel: Full } as unknown as Awaited<
+    ReturnType<NonNullable<Parameters<typeof leveldbStore>[1]>>
+  >;
+  const store = leveldbStore(folder, async () => module);
+  await store.load();
+  await store.write([{ key: 'a', value: '1' }]);
+  full = true;
+  await expect(store.write([{ key: 'b', value: '2' }])).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: expect.stringContaining('No space left') as string,
+  });
+  full = false;
+  await expect(store.write([{ key: 'c', value: '3' }])).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+  });
+  await store.close();
+  const next = leveldbStore(folder);
+  expect([...(await next.load())]).toEqual([['a', '1']]);
+  await next.close();
+});
+
+const files = (folder: string, ending: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
+
+test('a damaged record in a table is found and named', async () => {
+  const folder = temporaryPath('data');
+  const { ClassicLevel } = await import('classic-level');
+  const store = leveldbStore(folder);
+  await store.load();
+  await store.write([
+    { key: 'service:/shop/orders', value: 'what was written' },
+    { key: 'b', value: '2' },
+  ]);
+  await store.close();
+  // Written behind the store's back: the checksum is of other text.
+  const level = new ClassicLevel(folder);
+  const text = (await level.get('service:/shop/orders')) as string;
+  await level.put('service:/shop/orders', text.replace('what', 'that'));
+  await level.close();
+  await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+    code: 'REGISTRY_INVALID',
+    message: expect.stringContaining("damaged record 'service:/shop/orders'") as string,
+  });
+});
+
+test('a record that is gone, or came from elsewhere, is missed', async () => {
+  const { ClassicLevel } = await import('classic-level');
+  const { withChecksum } = await import('../../../src/core/checksum.js');
+  for (const tamper of [
+    (level: Level) => level.del('a'),
+    (level: Level) => level.put('c', withChecksum('c', '3')),
+    (level: Level) => level.put('a', withChecksum('a', '0')),
+    (level: Level) => level.del('\0census'),
+  ]) {
+    const folder = temporaryPath('data');
+    const store = leveldbStore(folder);
+    await store.load();
+    await store.write([{ key: 'a', value: '1' }]);
+    await store.close();
+    const level = new ClassicLevel(folder);
+    await tamper(level);
+    await level.close();
+    await expect(leveldbStore(folder).load()).rejects.toMatchObject({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringContaining('has lost records') as string,
+    });
+  }
+});
+
+test('a bit flipped anywhere in the log is found, or takes back only the end of it', async () => {
+  const folder = temporaryPath('data');
+  const store = leveldbStore(folder);
+  await store.load();
+  const writes = 300;
+  const value = 'v'.repeat(500);
+  for (let i = 0; i < writes; i++) await store.write([{ key: `k${i}`, value: `${value}${i}` }]);
+  await store.close();
+  const [log] = files(folder, '.log');
+  const good = readFileSync(log as string);
+  const { cpSync } = await import('node:fs');
+  let found = 0;
+  let tails = 0;
+  let seed = 7;
+  for (let round = 0; round < 40; round++) {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+    const at = seed % good.length;
+    const copy = `${folder}-${round}`;
+    cpSync(folder, copy, { recursive: true });
+    chmodSync(copy, 0o700);
+    const bad = Buffer.from(good);
+    bad[at] = (bad[at] as number) ^ (1 << (round % 8));
+    writeFileSync(join(copy, (log as string).slice(folder.length + 1)), bad);
+    const next = leveldbStore(copy);
+    try {
+      const records = await next.load();
+      // What is left is what was written up to some moment, as it was written.
+      const left = records.size;
+      for (let i = 0; i < left; i++) expect(records.get(`k${i}`)).toBe(`${value}${i}`);
+      tails += 1;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'REGISTRY_INVALID' });
+      found += 1;
+    } finally {
+      await next.close();
+    }
+  }
+  expect(found + tails).toBe(40);
+  expect(found).toBeGreaterThan(0);
+});
+
+test('a writer that is killed at any moment has lost nothing it acknowledged, and never half a write', async () => {
+  const folder = temporaryPath('data');
+  const program = fileURLToPath(new URL('../programs/store-writer.ts', import.meta.url));
+  let acknowledged = 0;
+  for (let cycle = 0; cycle < 5; cycle++) {
+    const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let told = '';
+    await new Promise<void>((resolve) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        told += text;
+        if (told.split('\n').length > 20 + cycle * 7) child.kill('SIGKILL');
+      });
+      child.once('close', () => resolve());
+    });
+    const lines = told.split('\n').slice(0, -1);
+    const last = Number(lines.at(-1));
+    expect(lines.length).toBeGreaterThan(19);
+    expect(last).toBeGreaterThan(acknowledged);
+    acknowledged = last;
+
+    const store = leveldbStore(folder);
+    const records = await store.load();
+    await store.close();
+    const written = Number(records.get('left'));
+    expect(records.get('right')).toBe(records.get('left'));
+    expect(written).toBeGreaterThanOrEqual(acknowledged);
+    expect(written).toBeLessThanOrEqual(acknowledged + 1);
+    expect(records.size).toBe(written + 2);
+    acknowledged = written;
+  }
+});
+
+test('a folder that cannot be made is refused, also where the system only says that it is not there', async () => {
+  await expect(leveldbStore('/proc/clerk/data').load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  const folder = temporaryPath('deep/er/data');
+  const store = leveldbStore(folder);
+  await store.load();
+  await store.close();
+});

@@ -1,0 +1,42 @@
+/**
+ * The server as plain JavaScript, made once for a test that starts it a hundred times: with a transpiler in each process,
+ * most of the time would go there.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * Transpiles `src` and one program beside it, to where packages are still found.
+ *
+ * @param program - path from the root of the repository
+ * @returns the program's path, and what removes it all
+ */
+export function transpile(program: string): { readonly path: string; readonly remove: () => void } {
+  const cache = join(root, 'node_modules', '.cache');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'binding-clerk-'));
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && /^(core|wire|runtime|server)[\\/]/.test(file))
+    .map((file) => join('src', file));
+  for (const file of [...files, program]) {
+    const to = join(folder, file.replace(/[.]ts$/, '.js'));
+    mkdirSync(dirname(to), { recursive: true });
+    const { outputText } = ts.transpileModule(readFileSync(join(root, file), 'utf8'), {
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2023,
+        module: ts.ModuleKind.ESNext,
+        verbatimModuleSyntax: true,
+      },
+    });
+    writeFileSync(to, outputText);
+  }
+  writeFileSync(join(folder, 'package.json'), '{"type":"module","version":"0.0.0"}');
+  return {
+    path: join(folder, program.replace(/[.]ts$/, '.js')),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,128 @@
+/** Guarded handlers of services that are advertised: what clerks learn of them, and what they learn of themselves. */
+import { expect, test, vi } from 'vitest';
+import { createServer } from 'node:http';
+import { startServer } from 'binding-clerk/server';
+import { createClerk } from 'binding-clerk';
+import { advertise, atMostOnce, memoryCalls, type IdempotencyStore } from 'binding-clerk/service';
+import { hashParts } from '../../../src/runtime/hashing.js';
+import { wrapHandler } from '../../../src/service/at-most-once/wrap-handler.js';
+import { fakeService } from '../fake-service.js';
+import { sendRequest, listenOnLoopback, newCallId } from './node-servers.js';
+import { callId, recordedLogger } from './guarded-service.js';
+
+const orders = { name: '/shop/orders', address: 'http://10.0.0.7:3001' };
+
+function guardedBy(world: ReturnType<typeof fakeService>, store?: IdempotencyStore) {
+  const handler = wrapHandler(() => new Response('ok'), store ? { store } : {}, {
+    clock: world.runtime,
+    digest: hashParts,
+    logger: recordedLogger(),
+    incarnation: 'life-1',
+  });
+  let number = 0;
+  const ask = async (instance: string): Promise<string> => {
+    const headers = {
+      'clerk-call-id': callId(world.runtime.wallNow(), ++number),
+      'clerk-instance': instance,
+    };
+    const answer = (await handler(new Request('http://x/', { method: 'POST', headers }))) as Response;
+    return `${answer.status} ${answer.headers.get('clerk-once')}`;
+  };
+  return { handler, ask };
+}
+
+test('clerks learn of it by an attribute: the instance id, or the name of a memory that is shared', async () => {
+  const shared = { ...memoryCalls(), outlives: true, scope: 'orders-memory' };
+  for (const method of ['begin', 'end', 'withdraw', 'forget'] as const)
+    (shared as Record<string, unknown>)[method] = vi.fn(async () => ({ state: 'new' }));
+  for (const [store, scope] of [
+    [undefined, 'orders-1'],
+    [shared, 'orders-memory'],
+  ] as const) {
+    const world = fakeService();
+    const { handler } = guardedBy(world, store);
+    await world.advertiser.advertise({
+      ...orders,
+      id: 'orders-1',
+      attributes: { tier: 'gold' },
+      atMostOnce: handler,
+    });
+    expect(world.registry.requests[0]?.payload).toMatchObject({
+      id: 'orders-1',
+      attributes: { tier: 'gold', 'at-most-once': scope },
+    });
+  }
+});
+
+test('the handler serves the epochs of this life, those after a loss too, and no earlier one', async () => {
+  const world = fakeService();
+  const { handler, ask } = guardedBy(world);
+  const ad = await world.advertiser.advertise({ ...orders, id: 'orders-1', atMostOnce: handler });
+  const first = ad.epoch;
+  expect(await ask(`orders-1 ${first}`)).toBe('200 null');
+  expect(await ask(`orders-1 ${first - 1}`)).toBe('421 elsewhere');
+  expect(await ask(`orders-2 ${first}`)).toBe('421 elsewhere');
+  expect(await ask(`orders-1 ${first + 1}`)).toBe('200 null');
+  world.registry.services.clear();
+  await world.runtime.advance(30_000);
+  expect(ad.state).toBe('registered');
+  expect(ad.epoch).toBeGreaterThanOrEqual(first);
+  expect(await ask(`orders-1 ${ad.epoch}`)).toBe('200 null');
+  expect(await ask(`orders-1 ${first}`)).toBe('200 null');
+  expect(await ask(`orders-1 ${first - 1}`)).toBe('421 elsewhere');
+});
+
+test('a memory that is not ready keeps the service from being advertised', async () => {
+  const world = fakeService();
+  const store = Object.assign(memoryCalls(), { open: () => Promise.reject(new Error('in use')) });
+  const { handler } = guardedBy(world, store);
+  await expect(world.advertiser.advertise({ ...orders, atMostOnce: handler })).rejects.toThrow('in use');
+  expect(world.registry.requests).toEqual([]);
+});
+
+test('what is no guarded handler, and the attribute by hand, are refused', async () => {
+  const { advertiser, runtime, ...rest } = fakeService();
+  const { handler } = guardedBy({ advertiser, runtime, ...rest });
+  for (const options of [
+    { atMostOnce: () => undefined },
+    { atMostOnce: 'yes' as never },
+    { atMostOnce: handler, attributes: { 'at-most-once': 'x' } },
+  ])
+    await expect(advertiser.advertise({ ...orders, ...options })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+});
+
+test('with a real registry: a call that was meant for an earlier life is refused, and one for this life runs', async () => {
+  await using registry = await startServer({ port: 0 });
+  await using clerk = createClerk({ registry: registry.url });
+  const start = async () => {
+    const guarded = atMostOnce((_request, response) => response.end('ok'));
+    const server = createServer(guarded);
+    const port = await listenOnLoopback(server);
+    const ad = await advertise({
+      name: '/shop/orders',
+      id: 'orders-1',
+      address: server,
+      registry: registry.url,
+      atMostOnce: guarded,
+      drainOnSignal: false,
+      logger: recordedLogger(),
+    });
+    const send = (epoch: number) =>
+      sendRequest(port, { headers: { 'clerk-call-id': newCallId(), 'clerk-instance': `orders-1 ${epoch}` } });
+    return { ad, send };
+  };
+  const first = await start();
+  const { endpoints } = await clerk.resolve('/shop/orders');
+  expect(endpoints[0]).toMatchObject({ id: 'orders-1', attributes: { 'at-most-once': 'orders-1' } });
+  expect(await first.send(first.ad.epoch)).toMatchObject({ status: 200 });
+  const second = await start();
+  expect(second.ad.epoch).toBeGreaterThan(first.ad.epoch);
+  expect(await second.send(second.ad.epoch)).toMatchObject({ status: 200 });
+  expect(await second.send(first.ad.epoch)).toMatchObject({
+    status: 421,
+    headers: { 'clerk-once': 'elsewhere', 'clerk-not-executed': '1' },
+  });
+  await Promise.all([first.ad.close(), second.ad.close()]);
+});

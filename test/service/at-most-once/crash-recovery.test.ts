@@ -1,0 +1,66 @@
+/** A service killed with SIGKILL while it runs a call, and started again over the same folder. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { temporaryPath } from '../../server/temporary-path.js';
+import { sendRequest, newCallId } from './node-servers.js';
+
+const program = fileURLToPath(new URL('killed-service.ts', import.meta.url));
+
+async function started(folder: string): Promise<{ child: ChildProcess; port: number; ran: string[] }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const ran: string[] = [];
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('exit', () => reject(new Error('The service ended before it listened')));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('port ')) resolve(Number(line.slice(5)));
+      else ran.push(line);
+    });
+  });
+  return { child, port, ran };
+}
+
+test('what was cut is unknown and does not run again; what was finished is answered again', async () => {
+  const folder = temporaryPath('calls');
+  const [finished, cut, together] = [newCallId(), newCallId(), newCallId()];
+  const call = (port: number, path: string, id: string) =>
+    sendRequest(port, { path, headers: { 'clerk-call-id': id }, body: 'order' });
+
+  const first = await started(folder);
+  expect(await call(first.port, '/finish', finished)).toMatchObject({ status: 201, body: 'finished' });
+  // The answer is on the disk as soon as it is given again.
+  await vi.waitFor(async () => {
+    expect((await call(first.port, '/finish', finished)).headers['clerk-once']).toBe('replayed');
+  });
+  const lost = Promise.allSettled([
+    call(first.port, '/hang', cut),
+    ...Array.from({ length: 5 }, () => call(first.port, '/hang', together)),
+  ]);
+  await vi.waitFor(() => expect(first.ran.filter((line) => line === 'ran /hang')).toHaveLength(2));
+  const ended = once(first.child, 'exit');
+  first.child.kill('SIGKILL');
+  await ended;
+  await lost;
+
+  const second = await started(folder);
+  for (let i = 0; i < 2; i++) {
+    for (const id of [cut, together])
+      expect(await call(second.port, '/hang', id)).toMatchObject({
+        status: 409,
+        headers: { 'clerk-once': 'unknown' },
+      });
+    expect(await call(second.port, '/finish', finished)).toMatchObject({
+      status: 201,
+      body: 'finished',
+      headers: { 'clerk-once': 'replayed', 'x-order': '7' },
+    });
+  }
+  expect(await call(second.port, '/finish', cut)).toMatchObject({ status: 422 });
+  expect(second.ran).toEqual([]);
+  expect(await call(second.port, '/finish', newCallId())).toMatchObject({ status: 201 });
+});

@@ -1,0 +1,587 @@
+/** Guarded handlers behind real servers of `node:http`: bodies are read as ever, answers go out as ever. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, request as tlsRequest } from 'node:https';
+import { PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { describe, expect, test, vi } from 'vitest';
+import selfsigned from 'selfsigned';
+import { atMostOnce, memoryCalls } from 'binding-clerk/service';
+import { faultyStore } from './guarded-service.js';
+import { readUntil, sendRequest, listenOnLoopback, newCallId, rawConnection, serve } from './node-servers.js';
+
+type Reader = (request: IncomingMessage) => Promise<string>;
+
+/** The ways in which handlers and body parsers read. */
+const readers: Record<string, Reader> = {
+  'data and end': (request) =>
+    new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => resolve(Buffer.concat(chunks).toString('latin1')));
+      request.on('error', reject);
+    }),
+  'async iteration': async (request) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString('latin1');
+  },
+  pipe: async (request) => {
+    const into = request.pipe(new PassThrough());
+    return Buffer.concat(await into.toArray()).toString('latin1');
+  },
+  pipeline: async (request) => {
+    const chunks: Buffer[] = [];
+    await pipeline(request, async (source: AsyncIterable<Buffer>) => {
+      for await (const chunk of source) chunks.push(chunk);
+    });
+    return Buffer.concat(chunks).toString('latin1');
+  },
+  'readable and read': (request) =>
+    new Promise((resolve) => {
+      const chunks: Buffer[] = [];
+      request.on('readable', () => {
+        for (let chunk: unknown; (chunk = request.read()) !== null;) chunks.push(chunk as Buffer);
+      });
+      request.on('end', () => resolve(Buffer.concat(chunks).toString('latin1')));
+    }),
+  setEncoding: async (request) => {
+    request.setEncoding('latin1');
+    let text = '';
+    for await (const chunk of request) text += chunk as string;
+    return text;
+  },
+  'later than others': async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return readers['data and end']!(request);
+  },
+  'as a web stream': async (request) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of Readable.toWeb(request)) chunks.push(chunk as Uint8Array);
+    return Buffer.concat(chunks).toString('latin1');
+  },
+};
+
+const bodies: Record<string, { body?: Buffer | Buffer[]; method?: string }> = {
+  none: {},
+  'none, GET': { method: 'GET' },
+  empty: { body: Buffer.alloc(0) },
+  'empty, in chunks': { body: [] },
+  short: { body: Buffer.from('short') },
+  'of 300,000 bytes': { body: Buffer.alloc(300_000, 'abc\xff') },
+  'in many chunks': { body: Array.from({ length: 50 }, (_, i) => Buffer.alloc(7_000, String(i))) },
+};
+
+describe.each(Object.entries(readers))('a body read by %s', (_, read) => {
+  test.each(Object.entries(bodies))('%s', async (_kind, { body, method = 'POST' }) => {
+    const whole = (Array.isArray(body) ? Buffer.concat(body) : (body ?? Buffer.alloc(0))).toString('latin1');
+    const seen: string[] = [];
+    const port = await serve(
+      atMostOnce(async (request, response) => {
+        seen.push(await read(request));
+        response.end(`${request.method} ${request.url} ${seen.at(-1)?.length}`);
+      }),
+    );
+    const headers = { 'clerk-call-id': newCallId() };
+    const asked = { path: '/a?b=1', method, headers, ...(body && { body }) };
+    const first = await sendRequest(port, asked);
+    expect(first).toMatchObject({ status: 200, body: `${method} /a?b=1 ${whole.length}` });
+    expect(first.headers['clerk-once']).toBe(undefined);
+    const again = await sendRequest(port, asked);
+    expect(again).toMatchObject({ status: 200, body: first.body });
+    expect(again.headers['clerk-once']).toBe('replayed');
+    expect(seen).toEqual([whole]);
+  });
+});
+
+test('a handler that comes late, behind something asynchronous, finds the body too', async () => {
+  for (const waitMs of [0, 30]) {
+    const guarded = atMostOnce(async (request: IncomingMessage, response: ServerResponse) => {
+      response.end(await readers['async iteration']!(request));
+    });
+    const port = await serve((request, response) => {
+      setTimeout(() => void guarded(request, response), waitMs);
+    });
+    for (const body of ['', 'x', 'y'.repeat(200_000)]) {
+      const headers = { 'clerk-call-id': newCallId() };
+      expect(await sendRequest(port, { headers, body })).toMatchObject({ status: 200, body });
+      expect((await sendRequest(port, { headers, body })).headers['clerk-once']).toBe('replayed');
+      expect(await sendRequest(port, { headers, body: `${body}z` })).toMatchObject({ status: 422 });
+    }
+  }
+});
+
+test('a body that somebody has read before is refused, and nothing runs', async () => {
+  const handler = vi.fn();
+  const guarded = atMostOnce(handler as (request: IncomingMessage, response: ServerResponse) => void);
+  const port = await serve((request, response) => {
+    request.resume().once('end', () => guarded(request, response));
+  });
+  const refused = await sendRequest(port, { headers: { 'clerk-call-id': newCallId() }, body: 'x' });
+  expect(refused).toMatchObject({ status: 500, headers: { 'clerk-not-executed': '1' } });
+  expect(handler).not.toHaveBeenCalled();
+});
+
+test('a handler that reads no body leaves the connection as good as ever', async () => {
+  const port = await serve(atMostOnce((_request, response) => response.end('ok')));
+  const socket = await rawConnection(port);
+  const bodies = ['a'.repeat(100_000), '', 'b'];
+  for (const body of bodies)
+    socket.write(
+      `POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${newCallId()}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+  const text = await readUntil(
+    socket,
+    (text) => text.split('HTTP/1.1 200').length === 4 && text.endsWith('ok'),
+  );
+  expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+  socket.destroy();
+});
+
+test('a request ends, whether its body is read, refused or left alone', async () => {
+  for (const [options, length, status] of [
+    [{}, 100_000, 200],
+    [{ maxBodyBytes: 10 }, 100_000, 413],
+  ] as const) {
+    const guarded = atMostOnce((_request, response) => response.end('ok'), options);
+    let ended: Promise<unknown> | undefined;
+    const port = await serve((request, response) => {
+      ended ??= once(request, 'end');
+      return guarded(request, response);
+    });
+    const body = Array.from({ length: 10 }, () => Buffer.alloc(length / 10));
+    const headers = { 'clerk-call-id': newCallId(), connection: 'keep-alive' };
+    expect(await sendRequest(port, { headers, body })).toMatchObject({ status });
+    await ended;
+  }
+});
+
+test('a client that leaves while its call is written down has run nothing, and may come again', async () => {
+  const store = faultyStore(memoryCalls());
+  const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end('ok'));
+  const guarded = atMostOnce(handler, { store });
+  const begin = vi.spyOn(store, 'begin');
+  let call: Promise<unknown> | undefined;
+  let left: Promise<unknown> | undefined;
+  const port = await serve((request, response) => {
+    left ??= once(response, 'close');
+    const returned = Promise.resolve(guarded(request, response));
+    call ??= returned;
+    return returned;
+  });
+  const open = store.hold();
+  const id = newCallId();
+  const socket = await rawConnection(port);
+  socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\ncontent-length: 1\r\n\r\nx`);
+  await vi.waitFor(() => expect(begin).toHaveBeenCalled());
+  socket.destroy();
+  await left;
+  open();
+  await call;
+  expect(handler).not.toHaveBeenCalled();
+  expect(await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' })).toMatchObject({
+    body: 'ok',
+  });
+  expect(handler).toHaveBeenCalledTimes(1);
+});
+
+test('headers that were set before the guard are a part of the answer', async () => {
+  const guarded = atMostOnce((_request, response) => response.end('ok'));
+  let served = 0;
+  const port = await serve((request, response) => {
+    response.setHeader('x-served', String(++served));
+    return guarded(request, response);
+  });
+  const headers = { 'clerk-call-id': newCallId() };
+  expect((await sendRequest(port, { headers })).headers).toMatchObject({ 'x-served': '1' });
+  expect((await sendRequest(port, { headers })).headers).toMatchObject({
+    'x-served': '1',
+    'clerk-once': 'replayed',
+  });
+});
+
+describe('answers are given again as they were', () => {
+  const answers: Record<string, (request: IncomingMessage, response: ServerResponse) => unknown> = {
+    'end alone': (_, response) => response.end('hello'),
+    'writeHead with an object': (_, response) =>
+      response.writeHead(201, { 'X-Order': '7', 'set-cookie': ['a=1', 'b=2'] }).end('made'),
+    'writeHead with a reason and a list': (_, response) =>
+      response.writeHead(202, 'Fine', ['x-order', '7', 'set-cookie', 'a=1', 'set-cookie', 'b=2']).end('made'),
+    'setHeader, appendHeader and removeHeader': (_, response) => {
+      response.setHeader('x-order', 7).setHeader('x-gone', '1');
+      response.appendHeader('set-cookie', 'a=1').appendHeader('set-cookie', ['b=2']);
+      response.removeHeader('X-Gone');
+      response.statusCode = 418;
+      response.end();
+    },
+    'setHeader, then writeHead over it': (_, response) => {
+      response.setHeader('x-order', '1').setHeader('x-stays', 'yes');
+      response.writeHead(200, { 'x-order': '2' }).end(Buffer.from([0, 255, 128]));
+    },
+    setHeaders: (_, response) => {
+      response.setHeaders(new Map([['x-order', '7']]));
+      response.end('x');
+    },
+    'many writes of all kinds': async (_, response) => {
+      response.flushHeaders();
+      response.write('ü');
+      response.write('fc', 'latin1');
+      response.write('fc', 'hex', () => undefined);
+      response.write(Uint8Array.from([1, 2]));
+      await new Promise((resolve) => setImmediate(resolve));
+      response.end('end', 'utf8', () => undefined);
+    },
+    'end with a callback alone': (_, response) => {
+      response.write('x');
+      response.end(() => undefined);
+    },
+    'no content': (_, response) => response.writeHead(204).end(),
+    'not modified': (_, response) => response.writeHead(304, { etag: '"1"' }).end(),
+    piped: (_, response) => Readable.from(['a', 'b', 'c']).pipe(response),
+    'headers set at the last moment': (_, response) => {
+      // As the package on-headers does.
+      const { writeHead } = response;
+      response.writeHead = (...args: [number]) => {
+        response.setHeader('x-late', '1');
+        return writeHead.apply(response, args);
+      };
+      response.end('x');
+    },
+    'a body whose place is used again': async (_, response) => {
+      const bytes = Buffer.from('one');
+      await new Promise((resolve) => response.write(bytes, resolve));
+      bytes.write('two');
+      response.end(bytes);
+    },
+  };
+  const ofTheMoment = new Set([
+    'date',
+    'connection',
+    'keep-alive',
+    'transfer-encoding',
+    'content-length',
+    'clerk-once',
+  ]);
+  const lasting = (headers: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(headers).filter(([name]) => !ofTheMoment.has(name)));
+
+  test.each(Object.entries(answers))('%s', async (_, handler) => {
+    let runs = 0;
+    const port = await serve(
+      atMostOnce((request, response) => {
+        runs++;
+        return handler(request, response);
+      }),
+    );
+    const headers = { 'clerk-call-id': newCallId() };
+    const first = await sendRequest(port, { headers, body: 'x' });
+    const again = await sendRequest(port, { headers, body: 'x' });
+    expect(again.headers['clerk-once']).toBe('replayed');
+    expect([again.status, again.body, lasting(again.headers)]).toEqual([
+      first.status,
+      first.body,
+      lasting(first.headers),
+    ]);
+    expect(runs).toBe(1);
+  });
+
+  test('to HEAD too, with its length and no body', async () => {
+    const port = await serve(
+      atMostOnce((_request, response) => response.writeHead(200, { 'content-length': 5 }).end('hello')),
+    );
+    const headers = { 'clerk-call-id': newCallId() };
+    for (const word of [undefined, 'replayed']) {
+      const answer = await sendRequest(port, { method: 'HEAD', headers });
+      expect(answer).toMatchObject({ status: 200, body: '' });
+      expect(answer.headers).toMatchObject({ 'content-length': '5' });
+      expect(answer.headers['clerk-once']).toBe(word);
+    }
+  });
+});
+
+test('an answer is sent while it is written', async () => {
+  let goOn = (): void => undefined;
+  const port = await serve(
+    atMostOnce(async (_request, response) => {
+      response.write('first,');
+      await new Promise<void>((resolve) => (goOn = resolve));
+      response.end('second');
+    }),
+  );
+  const socket = await rawConnection(port);
+  socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${newCallId()}\r\ncontent-length: 0\r\n\r\n`);
+  const seen = once(socket, 'data');
+  expect(String((await seen)[0])).toContain('first,');
+  goOn();
+  expect(await readUntil(socket, (text) => text.includes('second'))).toContain('second');
+  socket.destroy();
+});
+
+test('requests of one id that come together run once', async () => {
+  let runs = 0;
+  let goOn = (): void => undefined;
+  const port = await serve(
+    atMostOnce(async (_request, response) => {
+      runs++;
+      await new Promise<void>((resolve) => (goOn = resolve));
+      response.end('done');
+    }),
+  );
+  const headers = { 'clerk-call-id': newCallId() };
+  let told = 0;
+  const answers = Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const answer = await sendRequest(port, { headers, body: ['a', 'b'] });
+      if (answer.status === 409 && ++told === 9) goOn();
+      return answer;
+    }),
+  );
+  const statuses = (await answers).map(({ status, headers }) => `${status} ${headers['clerk-once']}`).sort();
+  expect(runs).toBe(1);
+  expect(statuses).toEqual(['200 undefined', ...Array.from({ length: 9 }, () => '409 running')]);
+  expect((await sendRequest(port, { headers, body: ['ab'] })).headers['clerk-once']).toBe('replayed');
+});
+
+describe('a client that leaves', () => {
+  test.each([
+    ['with a length', 'content-length: 10\r\n\r\nabc'],
+    ['in chunks', 'transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
+  ])('while its body is read, %s, has run nothing', async (_, rest) => {
+    const bodies: string[] = [];
+    const store = memoryCalls();
+    const begin = vi.spyOn(store, 'begin');
+    const gone: Promise<unknown>[] = [];
+    const guarded = atMostOnce(
+      async (request: IncomingMessage, response: ServerResponse) => {
+        bodies.push(await readers['data and end']!(request));
+        response.end('ok');
+      },
+      { store },
+    );
+    const server = createServer((request, response) => {
+      gone.push(Promise.resolve(guarded(request, response)));
+    });
+    const port = await listenOnLoopback(server);
+    const id = newCallId();
+    const socket = await rawConnection(port);
+    const came = once(server, 'request');
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\n${rest}`);
+    await came;
+    socket.destroy();
+    await Promise.all(gone);
+    expect(begin).not.toHaveBeenCalled();
+    expect(await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'whole' })).toMatchObject({
+      body: 'ok',
+    });
+    expect(bodies).toEqual(['whole']);
+  });
+
+  test('while its answer is written finds it whole when it comes again', async () => {
+    let runs = 0;
+    const port = await serve(
+      atMostOnce(async (_request, response) => {
+        runs++;
+        response.writeHead(200, { 'x-order': '7' });
+        response.write('first,');
+        await once(response, 'close');
+        response.write('second,');
+        response.end('third');
+      }),
+    );
+    const id = newCallId();
+    const socket = await rawConnection(port);
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\ncontent-length: 0\r\n\r\n`);
+    await once(socket, 'data');
+    socket.destroy();
+    const again = await vi.waitFor(async () => {
+      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id } });
+      expect(answer.status).toBe(200);
+      return answer;
+    });
+    expect(again).toMatchObject({
+      body: 'first,second,third',
+      headers: { 'x-order': '7', 'clerk-once': 'replayed' },
+    });
+    expect(runs).toBe(1);
+  });
+
+  test('before an answer, and the handler answers later', async () => {
+    const port = await serve(
+      atMostOnce(async (_request, response) => {
+        await once(response, 'close');
+        response.setHeader('x-order', '7').end('done');
+      }),
+    );
+    const id = newCallId();
+    const socket = await rawConnection(port);
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\ncontent-length: 1\r\n\r\nx`);
+    const running = await vi.waitFor(async () => {
+      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
+      expect(answer.status).toBe(409);
+      return answer;
+    });
+    expect(running.headers).toMatchObject({ 'clerk-once': 'running', 'retry-after': '1' });
+    socket.destroy();
+    await vi.waitFor(async () => {
+      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
+      expect(answer).toMatchObject({ status: 200, body: 'done', headers: { 'x-order': '7' } });
+    });
+  });
+
+  test('and a handler that stops writing then: nobody knows how it ended', async () => {
+    const source = new PassThrough();
+    const port = await serve(atMostOnce((_request, response) => void source.pipe(response)));
+    const id = newCallId();
+    const socket = await rawConnection(port);
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\ncontent-length: 0\r\n\r\n`);
+    source.write('first');
+    await once(socket, 'data');
+    socket.destroy();
+    await vi.waitFor(async () => {
+      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id } });
+      expect(answer).toMatchObject({ status: 409, headers: { 'clerk-once': 'unknown' } });
+    });
+  });
+});
+
+test('a handler that fails fails as without a guard, and is not run again', async () => {
+  const errors: unknown[] = [];
+  for (const handler of [
+    () => {
+      throw new Error('at once');
+    },
+    async () => {
+      await Promise.resolve();
+      throw new Error('later');
+    },
+  ]) {
+    let runs = 0;
+    const guarded = atMostOnce((_request: IncomingMessage, _response: ServerResponse): unknown => {
+      runs++;
+      return handler();
+    });
+    const port = await serve((request, response) => {
+      (guarded(request, response) as Promise<void> | undefined)?.catch((error: unknown) => {
+        errors.push(error);
+        // As without a guard, somebody else may answer; here nobody does.
+        response.destroy();
+      });
+    });
+    const headers = { 'clerk-call-id': newCallId() };
+    await expect(sendRequest(port, { headers })).rejects.toThrow();
+    expect(await sendRequest(port, { headers })).toMatchObject({
+      status: 409,
+      headers: { 'clerk-once': 'unknown' },
+    });
+    expect(runs).toBe(1);
+  }
+  expect(errors.map(String)).toEqual(['Error: at once', 'Error: later']);
+});
+
+test('when somebody answers for a handler that failed, that is its answer', async () => {
+  const guarded = atMostOnce(async (_request: IncomingMessage, _response: ServerResponse) => {
+    throw new Error('No more paper');
+  });
+  const port = await serve((request, response) => {
+    guarded(request, response).catch(() => response.writeHead(500).end('sorry'));
+  });
+  const headers = { 'clerk-call-id': newCallId() };
+  expect(await sendRequest(port, { headers })).toMatchObject({ status: 500, body: 'sorry' });
+  await vi.waitFor(async () => {
+    const again = await sendRequest(port, { headers });
+    expect(again).toMatchObject({ status: 500, body: 'sorry', headers: { 'clerk-once': 'replayed' } });
+  });
+});
+
+describe('bodies that are too large', () => {
+  test.each<[string, Buffer | Buffer[]]>([
+    ['with a length', Buffer.alloc(2_000_000)],
+    ['in chunks', Array.from({ length: 40 }, () => Buffer.alloc(1_000))],
+  ])('%s are refused, and the connection is of use still', async (_, body) => {
+    const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end());
+    const port = await serve(atMostOnce(handler, { maxBodyBytes: 10_000 }));
+    const refused = await sendRequest(port, { headers: { 'clerk-call-id': newCallId() }, body });
+    expect(refused).toMatchObject({ status: 413, headers: { 'clerk-not-executed': '1' } });
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  test('one that never ends is cut', async () => {
+    const port = await serve(atMostOnce((_request, response) => response.end(), { maxBodyBytes: 10 }));
+    const socket = await rawConnection(port);
+    socket.resume();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(
+      `POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${newCallId()}\r\ntransfer-encoding: chunked\r\n\r\n`,
+    );
+    const send = (): void => {
+      if (!socket.destroyed) socket.write(`10000\r\n${'x'.repeat(0x10000)}\r\n`, send);
+    };
+    send();
+    await closed;
+  });
+});
+
+test('an empty id, and one that comes twice, are refused', async () => {
+  const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end());
+  const port = await serve(atMostOnce(handler));
+  const id = newCallId();
+  for (const value of ['', [id, id]]) {
+    const refused = await sendRequest(port, { headers: { 'clerk-call-id': value } });
+    expect(refused).toMatchObject({ status: 400, headers: { 'clerk-not-executed': '1' } });
+  }
+  expect(handler).not.toHaveBeenCalled();
+});
+
+test('further arguments and this are passed on, with an id and without', async () => {
+  const next = vi.fn();
+  const guarded = atMostOnce(function (
+    this: unknown,
+    _request: IncomingMessage,
+    response: ServerResponse,
+    given: typeof next,
+  ) {
+    given(this);
+    response.end();
+  });
+  const owner = { guarded };
+  const port = await serve((request, response) => owner.guarded(request, response, next));
+  await sendRequest(port, { headers: { 'clerk-call-id': newCallId() } });
+  await sendRequest(port, {});
+  expect(next.mock.calls).toEqual([[owner], [owner]]);
+});
+
+test('what is neither a Node call nor a Request is a fault of the program', () => {
+  const guarded = atMostOnce((_request: unknown) => undefined);
+  for (const given of [undefined, {}, { headers: {} }])
+    expect(() => guarded(given)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  expect(() => atMostOnce(undefined as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+});
+
+test('servers with TLS are no different', async () => {
+  const { private: key, cert } = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }]);
+  let runs = 0;
+  const server = createTlsServer(
+    { key, cert },
+    atMostOnce((request, response) => {
+      runs++;
+      void readers['data and end']!(request).then((text) => response.end(text));
+    }),
+  );
+  const port = await listenOnLoopback(server);
+  const headers = { 'clerk-call-id': newCallId() };
+  const send = async (): Promise<string> => {
+    const outgoing = tlsRequest({
+      port,
+      host: '127.0.0.1',
+      method: 'POST',
+      headers,
+      rejectUnauthorized: false,
+      agent: false,
+    });
+    outgoing.end('hello');
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+    return `${incoming.headers['clerk-once']} ${String(await incoming.toArray())}`;
+  };
+  expect([await send(), await send()]).toEqual(['undefined hello', 'replayed hello']);
+  expect(runs).toBe(1);
+});

@@ -1,0 +1,116 @@
+/**
+ * A folder of calls that cannot be written any more. Whether the write that failed reached the disk, nobody knows: both
+ * are tried. No call of it runs, now or after a restart, and nobody is told that it is running.
+ */
+import { ClassicLevel } from 'classic-level';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { diskCalls, type CallRecord } from 'binding-clerk/service';
+import { DiskCalls } from '../../../../src/service/at-most-once/store/disk-calls.js';
+import { temporaryPath } from '../../../server/temporary-path.js';
+import { callId, guardedService } from '../guarded-service.js';
+
+function call(number: number, bornAt = 1_800_000_000_000 + number): CallRecord {
+  return { id: callId(bornAt, number), createdAt: bornAt, fingerprint: 'f', owner: 'o 1' };
+}
+
+const answer = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
+const closed = {
+  code: 'CLOSED',
+  message: expect.stringContaining('No space left on device') as string,
+};
+
+type Failure = 'before it is written' | 'after it was written';
+
+/** A folder whose writes fail as long as it is told so. */
+function failingFolder(): { readonly folder: string; readonly store: DiskCalls; fail: Failure | undefined } {
+  const folder = temporaryPath('calls');
+  class Failing extends ClassicLevel {
+    override batch(): any {
+      const batch = super.batch();
+      const write = batch.write.bind(batch) as (...args: any[]) => Promise<void>;
+      batch.write = async (...args: any[]) => {
+        const { fail } = failing;
+        if (fail !== 'before it is written') await write(...args);
+        if (fail !== undefined) throw new Error('No space left on device');
+      };
+      return batch;
+    }
+  }
+  const store = new DiskCalls(folder, {
+    load: async () => ({ ClassicLevel: Failing }),
+    prepareFolder: async () => undefined,
+  });
+  const failing = { folder, store, fail: undefined as Failure | undefined };
+  onTestFinished(() => store.close());
+  return failing;
+}
+
+describe.each<Failure>(['before it is written', 'after it was written'])('a write fails %s', (failure) => {
+  test('nothing is begun with it or after it, however often it is asked for', async () => {
+    const failing = failingFolder();
+    const { store } = failing;
+    await store.begin(call(1));
+    failing.fail = failure;
+    const together = await Promise.allSettled([2, 2, 3].map((number) => store.begin(call(number))));
+    for (const one of together) expect(one).toMatchObject({ status: 'rejected', reason: closed });
+    failing.fail = undefined;
+    for (let i = 0; i < 3; i++)
+      for (const number of [2, 3, 4]) await expect(store.begin(call(number))).rejects.toMatchObject(closed);
+    expect((await store.begin(call(1))).state).toBe('running');
+    await store.close();
+
+    const next = diskCalls(failing.folder);
+    onTestFinished(() => next.close?.());
+    expect((await next.begin(call(1))).state).toBe('running');
+    // By an owner that is gone, so it counts as unknown.
+    expect((await next.begin(call(2))).state).toBe(failure === 'after it was written' ? 'running' : 'new');
+    expect((await next.begin(call(4))).state).toBe('new');
+  });
+
+  test('what was known is known, and no end can be written', async () => {
+    const failing = failingFolder();
+    const { store } = failing;
+    for (const number of [1, 2, 3, 4]) await store.begin(call(number));
+    await store.end(call(1).id, { state: 'done', response: answer });
+    await store.end(call(2).id, { state: 'lost' });
+    failing.fail = failure;
+    const asked = [store.end(call(3).id, { state: 'done', response: answer }), store.begin(call(5))];
+    for (const one of await Promise.allSettled(asked)) expect(one).toMatchObject({ reason: closed });
+    await expect(store.end(call(4).id, { state: 'lost' })).rejects.toMatchObject(closed);
+    await expect(store.withdraw(call(4).id)).rejects.toMatchObject(closed);
+    expect(await store.begin(call(1))).toEqual({ state: 'done', fingerprint: 'f', answer });
+    expect((await store.begin(call(2))).state).toBe('lost');
+    expect((await store.begin(call(3))).state).toBe(failure === 'after it was written' ? 'done' : 'running');
+    expect((await store.begin(call(4))).state).toBe('running');
+  });
+
+  test('a repeat of what could not be begun hears that nothing ran, and runs nothing', async () => {
+    const failing = failingFolder();
+    const world = guardedService({ store: failing.store });
+    failing.fail = failure;
+    const notRun = { status: 503, notExecuted: '1', once: undefined };
+    const first = await Promise.all([world.call(), world.call()]);
+    failing.fail = undefined;
+    for (const one of [...first, await world.call(), await world.call()]) expect(one).toMatchObject(notRun);
+    expect(world.runs).toEqual([]);
+  });
+
+  test('a repeat of what has ended is not told that it is running', async () => {
+    const failing = failingFolder();
+    const world = guardedService({ store: failing.store });
+    world.handler = () => {
+      failing.fail = failure;
+      return new Response('made');
+    };
+    expect(await world.call()).toMatchObject({ status: 200, body: 'made' });
+    const told = failure === 'after it was written' ? 'replayed' : 'unknown';
+    await expect.poll(async () => (await world.call()).idempotency).toBe(told);
+    expect(world.runs).toHaveLength(1);
+    await failing.store.close();
+    const next = diskCalls(failing.folder);
+    onTestFinished(() => next.close?.());
+    const after = guardedService({ store: next, incarnation: 'life-2' });
+    expect((await after.call({ id: callId(world.now()) })).idempotency).toBe(told);
+    expect(after.runs).toEqual([]);
+  });
+});

@@ -1,0 +1,130 @@
+/** The contract of memories of calls, over the one in memory, the one in a folder, and one that is shared. */
+import { describe, expect, test } from 'vitest';
+import { idempotencyStoreSuite, type IdempotencyStoreLocation } from 'binding-clerk/testing';
+import {
+  diskCalls,
+  memoryCalls,
+  type IdempotencyStore,
+  type CallLookup,
+  type RunningCall,
+} from 'binding-clerk/service';
+import { temporaryPath } from '../../../server/temporary-path.js';
+
+/** One memory that several hold. */
+function shared(): IdempotencyStoreLocation {
+  const memory = memoryCalls();
+  return {
+    open: () => {
+      let isClosed = false;
+      const open =
+        <A extends unknown[], T>(go: (...args: A) => Promise<T>) =>
+        async (...args: A): Promise<T> => {
+          if (isClosed) throw new Error('closed');
+          return go(...args);
+        };
+      return {
+        isDurable: true,
+        scope: 'shared-1',
+        begin: open((call) => memory.begin(call)),
+        end: open((id, how) => memory.end(id, how)),
+        withdraw: open((id) => memory.withdraw(id)),
+        expire: open((bornBefore) => memory.expire(bornBefore)),
+        close: async () => void (isClosed = true),
+      } satisfies IdempotencyStore;
+    },
+  };
+}
+
+const places: Record<string, () => IdempotencyStoreLocation> = {
+  memory: () => ({ open: () => memoryCalls() }),
+  disk: () => {
+    const folder = temporaryPath('calls');
+    return { open: () => diskCalls(folder) };
+  },
+  shared,
+};
+
+describe.each(Object.entries(places))('%s', (_, create) => {
+  test.each(idempotencyStoreSuite({ create }))('$name', ({ run }) => run());
+});
+
+test.each<[string, (store: IdempotencyStore) => IdempotencyStore]>([
+  ['begins everything', (store) => ({ ...methods(store), begin: async () => ({ state: 'new' }) })],
+  [
+    'begins what it forgot',
+    (store) => ({
+      ...methods(store),
+      begin: async (call) =>
+        (await store.begin(call)).state === 'forgotten' ? { state: 'new' } : store.begin(call),
+    }),
+  ],
+  [
+    'forgets too much',
+    (store) => ({ ...methods(store), expire: (bornBefore) => store.expire(bornBefore + 1) }),
+  ],
+  ['keeps no answers', (store) => ({ ...methods(store), end: (id) => store.end(id, { state: 'lost' }) })],
+  [
+    'withdraws more than it was asked for',
+    (store) => ({
+      ...methods(store),
+      withdraw: async (id) => {
+        await store.withdraw(id);
+        await store.withdraw(id);
+      },
+    }),
+  ],
+  ['withdraws nothing', (store) => ({ ...methods(store), withdraw: async () => undefined })],
+])('the suite notices a store that %s', async (_, broken) => {
+  const results = await Promise.allSettled(
+    idempotencyStoreSuite({ create: () => ({ open: () => broken(memoryCalls()) }) }).map(({ run }) => run()),
+  );
+  expect(results.some(({ status }) => status === 'rejected')).toBe(true);
+});
+
+/** Reads, takes a while, and writes what follows from that. Only what is running it keeps in mind besides. */
+function stale(slow: 'begin' | 'end'): IdempotencyStore {
+  const [records, running] = [new Map<string, CallLookup>(), new Set<string>()];
+  let asked = 0;
+  const aWhile = async (method: string): Promise<void> => {
+    if (method === slow) for (let i = (++asked * 7) % 50; i > 0; i--) await Promise.resolve();
+  };
+  return {
+    isDurable: false,
+    begin: async ({ id, fingerprint, owner }) => {
+      const seen = records.get(id);
+      await aWhile('begin');
+      if (seen !== undefined) return seen;
+      if (running.has(id)) return { state: 'running', fingerprint, owner };
+      running.add(id);
+      records.set(id, { state: 'running', fingerprint, owner });
+      return { state: 'new' };
+    },
+    end: async (id, how) => {
+      const seen = records.get(id) as RunningCall;
+      await aWhile('end');
+      if ((seen as CallLookup).state === 'done') return;
+      records.set(id, { ...how, fingerprint: seen.fingerprint });
+      running.delete(id);
+    },
+    withdraw: async () => undefined,
+    expire: async () => undefined,
+  };
+}
+
+test.each<['begin' | 'end', string]>([
+  ['begin', 'however long a question takes'],
+  ['end', 'of an answer and a loss that are told together'],
+])('the suite notices a store whose %s believes what it read before', async (slow, name) => {
+  const found = idempotencyStoreSuite({ create: () => ({ open: () => stale(slow) }) });
+  await expect(found.find((one) => one.name.startsWith(name))?.run()).rejects.toThrow();
+});
+
+function methods(store: IdempotencyStore): IdempotencyStore {
+  return {
+    isDurable: false,
+    begin: (call) => store.begin(call),
+    end: (id, how) => store.end(id, how),
+    withdraw: (id) => store.withdraw(id),
+    expire: (bornBefore) => store.expire(bornBefore),
+  };
+}

@@ -1,0 +1,81 @@
+/** A process that advertises, in virtual time, with its registry in memory and its signals at hand. */
+import { systemHashing } from '../../src/runtime/hashing.js';
+import { retryLoop } from '../../src/invoke/p-retry-loop.js';
+import { Advertiser } from '../../src/service/advertiser.js';
+import type { Advertisement } from '../../src/service/advertisement.js';
+import type { ServiceRuntime } from '../../src/service/service-runtime.js';
+import { createFakeRuntime, type FakeRuntime } from '../../src/testing/fake-runtime.js';
+import { FakeRegistry } from '../support/fake-registry.js';
+
+export interface FakeService {
+  readonly runtime: FakeRuntime;
+  readonly registry: FakeRegistry;
+  readonly advertiser: Advertiser;
+  /** Registry addresses that were connected to. */
+  readonly connected: string[];
+  readonly env: Record<string, string>;
+  /** What the launcher writes. */
+  handshakeLine: string;
+  /** For how long its event loop has worked so far. */
+  busyMs: number;
+  readonly warnings: string[];
+  /** How the process ended, in order. */
+  readonly ended: string[];
+  /** Sends SIGTERM; false when nobody listens and the process is gone. */
+  sendSigterm(): boolean;
+}
+
+export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 })): FakeService {
+  const registry = new FakeRegistry(runtime);
+  const connected: string[] = [];
+  const env: Record<string, string> = {};
+  const warnings: string[] = [];
+  const ended: string[] = [];
+  const terms = new Set<() => void>();
+  const self = { handshakeLine: '', busyMs: 0 };
+  const serviceRuntime: ServiceRuntime = {
+    clock: runtime,
+    hashing: systemHashing,
+    retry: retryLoop,
+    connect: (url) => {
+      connected.push(url);
+      return registry.connection(url);
+    },
+    eventLoopActiveMs: () => self.busyMs,
+    hostAddresses: () => ['10.0.0.7', 'fd00::7'],
+    process: {
+      env,
+      readFirstLine: async () => self.handshakeLine,
+      onSigterm: (callback) => {
+        terms.add(callback);
+        return () => terms.delete(callback);
+      },
+      exitBySigterm: () => void ended.push('SIGTERM'),
+      exit: (code) => void ended.push(`exit ${code}`),
+      warn: (message) => void warnings.push(message),
+    },
+  };
+  return Object.assign(self, {
+    runtime,
+    registry,
+    connected,
+    env,
+    warnings,
+    ended,
+    advertiser: new Advertiser(serviceRuntime),
+    sendSigterm: () => {
+      const all = [...terms];
+      terms.clear();
+      for (const callback of all) callback();
+      return all.length > 0;
+    },
+  });
+}
+
+/** Everything that an advertisement says, as words. */
+export function recordEvents(ad: Advertisement): string[] {
+  const events: string[] = [];
+  for (const event of ['registered', 'lost', 'fenced', 'suspected', 'cleared', 'drained'] as const)
+    ad.on(event, () => events.push(event));
+  return events;
+}

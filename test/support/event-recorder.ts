@@ -1,0 +1,19 @@
+/** A reporter that keeps what it is told. */
+import type { ClerkEvent, ClerkEventMap, EventSink } from '../../src/core/events.js';
+
+export class EventRecorder implements EventSink {
+  readonly events: { readonly event: ClerkEvent; readonly payload: ClerkEventMap[ClerkEvent] }[] = [];
+
+  hasListeners(): boolean {
+    return true;
+  }
+
+  emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void {
+    this.events.push({ event, payload });
+  }
+
+  /** The payloads of one kind, in order. */
+  of<E extends ClerkEvent>(event: E): ClerkEventMap[E][] {
+    return this.events.filter((one) => one.event === event).map((one) => one.payload as ClerkEventMap[E]);
+  }
+}

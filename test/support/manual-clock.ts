@@ -1,0 +1,119 @@
+/**
+ * A clock that is cranked by hand and does nothing by itself: timers run inside `advance`, synchronously and in order,
+ * arrivals when they are told to. For code whose steps are to be seen one by one; where promises must run between two
+ * timers, the fake runtime of `binding-clerk/testing` is the better clock.
+ */
+import type { Clock, Timer } from '../../src/core/clock.js';
+import { seededRandom } from '../../src/testing/seeded-random.js';
+
+interface PendingTimer {
+  readonly at: number;
+  readonly order: number;
+  readonly callback: () => void;
+  ref: boolean;
+}
+
+export class ManualClock implements Clock {
+  readonly random: () => number;
+  /** Whether what waits for arrivals runs as soon as the timers of an instant have. */
+  runsPendingIoAtOnce = true;
+  #now: number;
+  #wall = 1_800_000_000_000;
+  #order = 0;
+  readonly #timers = new Set<PendingTimer>();
+  readonly #pendingIo: (() => void)[] = [];
+
+  constructor({ seed = 1, startAt = 1_000 }: { seed?: number; startAt?: number } = {}) {
+    this.random = seededRandom(seed);
+    this.#now = startAt;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallNow(): number {
+    return this.#wall;
+  }
+
+  hostname(): string {
+    return 'here';
+  }
+
+  setTimer(callback: () => void, delayMs: number): Timer {
+    const timer = { at: this.#now + Math.max(0, delayMs), order: this.#order++, callback, ref: true };
+    this.#timers.add(timer);
+    return {
+      cancel: () => void this.#timers.delete(timer),
+      setRef: (ref) => {
+        timer.ref = ref;
+      },
+    };
+  }
+
+  afterPendingIo(callback: () => void): void {
+    this.#pendingIo.push(callback);
+  }
+
+  /** Runs what waits for arrivals. */
+  runPendingIo(): void {
+    for (const callback of this.#pendingIo.splice(0)) callback();
+  }
+
+  /** Moves both clocks on, running what becomes due at its instant. */
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      if (this.runsPendingIoAtOnce) this.runPendingIo();
+      const next = this.#next();
+      if (next === undefined || next.at > until) break;
+      this.#timers.delete(next);
+      this.#move(next.at);
+      next.callback();
+    }
+    this.#move(until);
+  }
+
+  /** Moves both clocks on without running anything, as when the process is busy. */
+  stall(ms: number): void {
+    this.#move(this.#now + ms);
+  }
+
+  /** Moves the wall clock alone. */
+  shiftWallClock(ms: number): void {
+    this.#wall += ms;
+  }
+
+  /** How many timers, or arrivals, are waited for. */
+  get pending(): number {
+    return this.#timers.size + this.#pendingIo.length;
+  }
+
+  /** Whether any of them keeps a process alive. */
+  get hasRefTimers(): boolean {
+    return this.#pendingIo.length > 0 || [...this.#timers].some(({ ref }) => ref);
+  }
+
+  /** When the next timer is due; Infinity without one. */
+  get nextAt(): number {
+    return this.#next()?.at ?? Infinity;
+  }
+
+  #next(): PendingTimer | undefined {
+    let first: PendingTimer | undefined;
+    for (const timer of this.#timers)
+      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
+        first = timer;
+    return first;
+  }
+
+  #move(to: number): void {
+    this.#wall += Math.max(0, to - this.#now);
+    this.#now = Math.max(this.#now, to);
+  }
+}
+
+/** Lets everything run that waits for nothing but promises. */
+export async function flushPromises(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}

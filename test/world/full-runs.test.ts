@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { faultKinds, coverageEvents } from './coverage.js';
+import { testSeeds } from './seed-tests.js';
+
+const { coverage, assertComplete } = testSeeds(2_000, 100);
+
+test('everything that can go wrong did, and everything that matters happened', () => {
+  assertComplete();
+  const faults = faultKinds.map((kind) => `fault:${kind}` as const);
+  expect(coverage.rarerThan(100, faults)).toEqual([]);
+  expect(coverage.rarerThan(50, coverageEvents)).toEqual([]);
+});

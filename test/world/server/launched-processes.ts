@@ -1,0 +1,116 @@
+/**
+ * The programs that the server's launcher starts in a world. They outlive the server, know nothing of one another, and
+ * are counted: never two for one number, never one beside another that can be called.
+ *
+ * @see promises C6.1, C6.2
+ */
+import type { ProcessExit, SpawnOptions, Processes, SpawnedProcess } from '../../../src/core/processes.js';
+import type { LaunchHandshake } from '../../../src/protocol/messages.js';
+import type { CoverageMark } from '../coverage.js';
+import type { ServerChecker } from './server-checker.js';
+import type { SimulatedProcess } from './simulated-process.js';
+
+/** A program that was started. */
+export interface RunningProgram {
+  /** Tells it to end, or ends it. */
+  signal(signal: 'SIGTERM' | 'SIGKILL'): void;
+}
+
+/** Begins a program; calls back once when it has ended. */
+export type StartProgram = (
+  order: SpawnOptions,
+  line: LaunchHandshake,
+  onEnd: (exit: ProcessExit) => void,
+) => RunningProgram;
+
+interface LaunchedProcess {
+  readonly pid: number;
+  readonly envMarker: string;
+  readonly line: LaunchHandshake;
+  readonly program: RunningProgram;
+  readonly listeners: ((exit: ProcessExit) => void)[];
+  exit: ProcessExit | undefined;
+}
+
+export interface LaunchedProcessesOptions {
+  readonly checker: ServerChecker;
+  readonly begin: StartProgram;
+  readonly mark: (mark: CoverageMark) => void;
+  readonly violate: (promise: string, what: string) => void;
+  readonly log: (line: string) => void;
+}
+
+export class LaunchedProcesses {
+  readonly #options: LaunchedProcessesOptions;
+  readonly #all: LaunchedProcess[] = [];
+  readonly #numbers = new Set<string>();
+
+  constructor(options: LaunchedProcessesOptions) {
+    this.#options = options;
+  }
+
+  /** As one life of the server sees them. */
+  of(machine: SimulatedProcess): Processes {
+    const concerned = (group: number | undefined, mark: string): readonly LaunchedProcess[] =>
+      this.#all.filter((each) => each.pid === group || each.envMarker === mark);
+    return {
+      spawn: async (order) => this.#spawn(order, machine),
+      identityOf: (pid) => this.#identityOf(pid),
+      findGroupLeader: async (mark) =>
+        this.#all.find((each) => each.envMarker === mark && each.exit === undefined)?.pid,
+      isAlive: async (group, mark) => concerned(group, mark).some(({ exit }) => exit === undefined),
+      signal: async (group, mark, signal) => {
+        for (const each of concerned(group, mark)) if (each.exit === undefined) each.program.signal(signal);
+      },
+      env: () => undefined,
+    };
+  }
+
+  #identityOf(pid: number): string | undefined {
+    const found = this.#all.find((each) => each.pid === pid && each.exit === undefined);
+    return found && `${String(pid)}@world`;
+  }
+
+  #spawn(order: SpawnOptions, machine: SimulatedProcess): SpawnedProcess {
+    const { begin, mark, log } = this.#options;
+    const line = JSON.parse(order.stdin) as LaunchHandshake;
+    this.#checkAlone(line);
+    const pid = 100 + this.#all.length;
+    log(`process ${pid} is started for ${line.name}, epoch ${line.epoch}`);
+    mark('launched');
+    const listeners: LaunchedProcess['listeners'] = [];
+    const process: LaunchedProcess = {
+      pid,
+      envMarker: `CLERK_INSTANCE=${order.env['CLERK_INSTANCE'] ?? ''}`,
+      line,
+      listeners,
+      exit: undefined,
+      program: begin(order, line, (exit) => {
+        log(`process ${pid} has ended`);
+        process.exit = exit;
+        for (const listener of listeners.splice(0)) listener(exit);
+      }),
+    };
+    this.#all.push(process);
+    return {
+      pid,
+      identity: this.#identityOf(pid),
+      exited: new Promise((resolve) => listeners.push((exit) => machine.deliver(() => resolve(exit)))),
+      logTail: async () => '',
+    };
+  }
+
+  #checkAlone({ name, epoch }: LaunchHandshake): void {
+    const { violate, checker } = this.#options;
+    const number = `${name} ${epoch}`;
+    if (this.#numbers.has(number)) violate('C6.1', `${name} is started twice with the epoch ${epoch}`);
+    this.#numbers.add(number);
+    for (const { line, exit, pid } of this.#all) {
+      if (line.name !== name || exit !== undefined) continue;
+      violate('C6.1', `${name} is started although process ${pid} of it lives`);
+      const is = checker.stored.endpoints.get(name)?.get(line.instance);
+      if (is?.draining === false)
+        violate('C6.1', `${name} is started although ${line.instance} is registered and lives`);
+    }
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * What becomes of the services and the server of a world when faults and an operator are at work: nobody is told by the
+ * test, everything goes through processes, leases and the server's own interface.
+ */
+import { isClerkError } from '../../../src/core/errors.js';
+import type { RegisterRequest } from '../../../src/protocol/messages.js';
+import { paths } from '../../../src/protocol/paths.js';
+import type { Operations, RegistryFaultKind, Undo } from '../operations.js';
+import type { RandomStream } from '../random-stream.js';
+import type { CoverageMark } from '../coverage.js';
+import type { Replica, Replicas } from '../replicas.js';
+import type { Scenario } from '../scenario.js';
+import type { GroundTruth } from '../ground-truth.js';
+import type { FakeRuntime } from 'binding-clerk/testing';
+import type { SimulatedDisk } from './simulated-disk.js';
+import type { ServerChecker } from './server-checker.js';
+import type { ServiceProcesses } from './service-processes.js';
+import type { SimulatedServer } from './simulated-server.js';
+
+export interface ServerOperationsOptions {
+  readonly runtime: FakeRuntime;
+  readonly random: RandomStream;
+  readonly shape: Scenario;
+  readonly replicas: Replicas;
+  readonly truth: GroundTruth;
+  readonly disk: SimulatedDisk;
+  readonly checker: ServerChecker;
+  readonly services: ServiceProcesses;
+  readonly server: SimulatedServer;
+  /** Asks the server as an operator; rejects when it is refused. */
+  readonly sendOperatorRequest: (path: string, body: object) => Promise<void>;
+  readonly mark: (mark: CoverageMark) => void;
+  readonly log: (line: string) => void;
+}
+
+/** Ways to choose that an operator gives to services. */
+export const policies = [null, 'random', 'round-robin', 'least-pending', 'weighted', 'primary'] as const;
+
+/** See the file's header. */
+export class ServerOperations implements Operations {
+  /** Share of messages that come late. */
+  delayedShare = 0;
+  /** Streams say nothing. */
+  isMute = false;
+  readonly #options: ServerOperationsOptions;
+  readonly #random: RandomStream;
+  readonly #partitioned = new Set<string>();
+  #isHealed = false;
+
+  constructor(options: ServerOperationsOptions) {
+    this.#options = options;
+    this.#random = options.random;
+  }
+
+  /** Whether nothing goes between somebody and the server. */
+  isPartitioned(clientId: string): boolean {
+    if (this.#partitioned.has(clientId)) this.#options.mark('fault:registry-cut');
+    return this.#partitioned.has(clientId);
+  }
+
+  /** A write has failed. */
+  failed(): void {
+    // It may have begun before the healing and fail after it.
+    if (this.#isHealed) this.#options.runtime.setTimer(() => this.#restartServer(), 1);
+  }
+
+  replace(old: Replica, isKilled: boolean, isSameAddress: boolean): void {
+    const { services } = this.#options;
+    old.leaving = true;
+    if (isKilled) services.kill(old);
+    const { service, serviceMs, address } = old;
+    services.start(service, { serviceMs, ...(isSameAddress ? { address } : {}) });
+    if (!isKilled) services.leave(old, false, this.#random.between(0, 2_000));
+  }
+
+  revive(replica: Replica): void {
+    // Five attempts must be enough to find whoever is well.
+    const { shape, truth } = this.#options;
+    if (!shape.isSurvivable || (truth.endpoints(replica.service)?.size ?? 0) < 5)
+      this.#options.services.revive(replica);
+  }
+
+  remove(replica: Replica): void {
+    this.#options.services.leave(replica, this.#random.chance(0.5), this.#random.between(0, 8_000));
+  }
+
+  add(service: string, serviceMs: number): void {
+    this.#options.services.start(service, { serviceMs });
+  }
+
+  /** An old registration of somebody who has left arrives once more. */
+  replay(request: RegisterRequest): void {
+    const { sendOperatorRequest, log, mark } = this.#options;
+    sendOperatorRequest(paths.register, request).then(
+      () => log(`the registration of ${request.id} that came late was taken`),
+      (error: unknown) => {
+        if (isClerkError(error) && error.code === 'FORBIDDEN') mark('replay-refused');
+      },
+    );
+  }
+
+  retargetLink(): undefined {
+    const { shape, mark } = this.#options;
+    if (shape.link === undefined) return undefined;
+    mark('fault:relink');
+    this.#requestChange(paths.link, { name: shape.link, target: this.#random.one(shape.services) });
+    return undefined;
+  }
+
+  redefine(name: string): undefined {
+    this.#requestChange(paths.define, { name, policy: this.#random.one(policies) });
+    return undefined;
+  }
+
+  clearService(name: string): undefined {
+    // Whoever runs it is told at the next renewal, and registers again.
+    this.#requestChange(paths.remove, { name, recursive: true, force: true });
+    return undefined;
+  }
+
+  takeOver(old: Replica): Undo | undefined {
+    if (!this.#options.services.choseOwnId(old)) return undefined;
+    const { replicas, mark } = this.#options;
+    mark('fault:takeover');
+    replicas.impair(old, 'paused');
+    const { service, serviceMs, id } = old;
+    old.leaving = true;
+    this.#options.services.start(service, { serviceMs, id });
+    return () => replicas.restore(old, 'paused');
+  }
+
+  degradeRegistry(kind: RegistryFaultKind, strength: number): Undo | undefined {
+    const { mark } = this.#options;
+    switch (kind) {
+      case 'registry-down':
+        mark('fault:registry-down');
+        return this.#killServer();
+      case 'registry-hang': {
+        const { machine } = this.#options.server;
+        if (machine === undefined) return undefined;
+        mark('fault:registry-hang');
+        this.#options.server.stop();
+        return () => {
+          if (this.#options.server.machine === machine) this.#options.server.resume();
+        };
+      }
+      case 'registry-slow':
+        this.#options.disk.slowMs = 3_000 * strength ** 2;
+        return () => (this.#options.disk.slowMs = 0);
+      case 'watch-break':
+        this.isMute = true;
+        return () => (this.isMute = false);
+      case 'registry-loss':
+        this.delayedShare = 0.05 + 0.6 * strength ** 2;
+        return () => (this.delayedShare = 0);
+      case 'registry-cut':
+        return this.#partition();
+      case 'write-fails':
+        mark('fault:write-fails');
+        this.#options.disk.isFailing = true;
+        return () => {
+          this.#options.disk.isFailing = false;
+          this.#restartServer();
+        };
+      default:
+        return undefined;
+    }
+  }
+
+  heal(): void {
+    this.#options.disk.isFailing = false;
+    this.#options.disk.slowMs = 0;
+    this.delayedShare = 0;
+    this.isMute = false;
+    this.#partitioned.clear();
+    this.#isHealed = true;
+    this.#restartServer();
+  }
+
+  /** Kills the server, at once or in the midst of its next write. */
+  #killServer(): Undo {
+    let isOver = false;
+    const kill = (): void => {
+      if (isOver) return;
+      if (this.#options.server.machine !== undefined) this.#options.mark('server-killed');
+      this.#options.server.kill();
+    };
+    if (this.#random.chance(0.5)) this.#options.disk.onNextWrite = kill;
+    else kill();
+    return () => {
+      isOver = true;
+      this.#options.disk.onNextWrite = undefined;
+      this.#options.server.start();
+    };
+  }
+
+  /** Whoever looks after the server starts it again. */
+  #restartServer(): void {
+    if (this.#options.checker.isBroken) this.#options.server.kill();
+    this.#options.server.start();
+  }
+
+  #partition(): Undo | undefined {
+    const all = [...this.#options.services.running()].filter(({ replica }) => !replica.isProtected);
+    if (all.length === 0) return undefined;
+    const { id } = this.#random.one(all).machine;
+    this.#partitioned.add(id);
+    this.#options.log(`${id} is cut off from the registry`);
+    return () => this.#partitioned.delete(id);
+  }
+
+  /** An operator's change: where a promise stands against it, some are content to wait. */
+  #requestChange(path: string, body: object): void {
+    const whenExpired = path !== paths.remove && this.#random.chance(0.5);
+    void this.#options
+      .sendOperatorRequest(path, { ...body, ...(whenExpired && { whenExpired }) })
+      .catch((error: unknown) => {
+        if (!isClerkError(error)) throw error;
+        if (error.code === 'PROMISE_HELD') this.#options.mark('promise-held');
+        this.#options.log(`the operator is refused: ${error.message}`);
+      });
+  }
+}

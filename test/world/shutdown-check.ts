@@ -1,0 +1,58 @@
+/** The end of a world: every clerk is closed or destroyed, and must leave nothing behind. */
+import { drawCall, type SimulationState } from './workload.js';
+import type { SimulatedClient } from './simulated-client.js';
+
+/** Closes or destroys one clerk after the other, with calls in flight. */
+export async function closeAllClients(world: SimulationState): Promise<void> {
+  const { runtime, coverage, workload: random } = world;
+  for (const program of world.clients) {
+    const { clerk, id, runtime: own, registry } = program;
+    const busy = random.int(0, 3);
+    for (let i = 0; i < busy; i++) program.call({ ...drawCall(world), abortAfterMs: undefined });
+    await runtime.advance(random.one([0, 0, 1, 5, 20]));
+    const destroys = random.chance(0.4);
+    world.log(`${id} is ${destroys ? 'destroyed' : 'closed'} with ${program.openCalls.size} calls`);
+    if (program.openCalls.size > 0) coverage.hit(destroys ? 'destroyed-with-calls' : 'closed-with-calls');
+    if (destroys) for (const call of program.openCalls) call.destroyedAt = runtime.now();
+    let ended = false;
+    const ending = (destroys ? clerk.destroy() : clerk.close()).finally(() => (ended = true));
+    checkRefusesCalls(world, program);
+    for (let i = 0; !ended && i < 400; i++) await runtime.advance(50);
+    if (!ended) {
+      world.oracle.violate('close', `${id} does not close within 20 s`);
+      continue;
+    }
+    await ending;
+    program.closed = true;
+    for (const call of program.openCalls)
+      world.oracle.violate('close', `${call.id} is not settled although ${id} is closed`);
+    if (own.pendingCount > 0)
+      world.oracle.violate('close', `${id} is closed and leaves ${own.pendingCount} timers`);
+    if (registry.closes !== 1)
+      world.oracle.violate('close', `${id} closed its registry ${registry.closes} times`);
+    if (registry.watchesOpen > 0)
+      world.oracle.violate('close', `${id} is closed and leaves ${registry.watchesOpen} watches`);
+  }
+  await world.server?.close();
+  await runtime.runUntilIdle();
+  // Messages of probes are still on their way, and hold nobody.
+  await runtime.advance(5_000);
+  if (runtime.pendingTimers > 0)
+    world.oracle.violate('close', `${runtime.pendingTimers} timers are left at the end of the world`);
+}
+
+function checkRefusesCalls(world: SimulationState, program: SimulatedClient): void {
+  for (const service of world.names) {
+    void program
+      .binding(service)
+      .json('/')
+      .then(
+        () => world.oracle.violate('close', `${program.id} takes calls although it is closed`),
+        (error: unknown) => {
+          const { code } = error as { code?: string };
+          if (code === 'CLOSED') world.coverage.hit('refused-when-closed');
+          else world.oracle.violate('close', `${program.id} is closed and fails a call with ${String(code)}`);
+        },
+      );
+  }
+}

@@ -1,0 +1,283 @@
+/** A program in a world: a clerk, its bindings, and the calls that it makes through them. */
+import {
+  createClerk,
+  type Binding,
+  type BindOptions,
+  type Clerk,
+  type ClerkError,
+  type Endpoint,
+  type CallFunctionContext,
+} from 'binding-clerk';
+import { ClerkRuntime } from './clerk-runtime.js';
+import { randomStream, type RandomStream } from './random-stream.js';
+import type { CoverageEvent } from './coverage.js';
+import type { AttemptRecord, CallRecord } from './oracle.js';
+import { exchangeMessage } from './custom-protocol.js';
+import { observedTransport, type AttemptObserver } from './observed-transport.js';
+import { simulatedFactory } from './simulated-factory.js';
+import type { ClientRegistry } from './simulated-registry.js';
+import type { SimulationContext } from './simulation-context.js';
+
+export type PlannedCall = Pick<CallRecord, 'service' | 'kind' | 'method' | 'timeoutMs'> & {
+  /** Abort it after so many ms. */
+  readonly abortAfterMs?: number | undefined;
+};
+
+export class SimulatedClient implements AttemptObserver {
+  readonly runtime: ClerkRuntime;
+  readonly registry: ClientRegistry;
+  readonly clerk: Clerk;
+  readonly bindings = new Map<string, Binding>();
+  /** Instances that its factory has started. */
+  readonly started = new Set<string>();
+  /** Calls that are not settled. */
+  readonly openCalls = new Set<CallRecord>();
+  /** Requests whose end no handler has heard of. */
+  readonly outstanding = new Set<AttemptRecord>();
+  closed = false;
+  readonly #random: RandomStream;
+  /** When a look-up last brought an answer, and how long it took, by service. */
+  readonly #resolved = new Map<string, { readonly at: number; readonly ms: number }>();
+  #calls = 0;
+
+  constructor(
+    readonly world: SimulationContext,
+    readonly id: string,
+    index: number,
+  ) {
+    const { runtime, network, scenario } = world;
+    this.#random = randomStream(world.seed, 'clerk', index);
+    this.runtime = new ClerkRuntime(id, runtime, this.#random, observedTransport(network.transport, this));
+    this.registry = world.registryOf(id, this.runtime);
+    this.clerk = createClerk({
+      registry: this.registry,
+      runtime: this.runtime,
+      connections: scenario.connections,
+      logger: silentLogger,
+    });
+    this.#listen();
+  }
+
+  recordOf(callId: string): CallRecord | undefined {
+    return this.world.calls.get(callId);
+  }
+
+  usesSecondAddress(): void {
+    this.world.coverage.hit('second-address');
+  }
+
+  violate(promise: string, what: string): void {
+    this.world.oracle.violate(promise, what);
+  }
+
+  bind(service: string, options: BindOptions): void {
+    const { startable, server } = this.world.scenario;
+    const isOwn = service === startable && server === undefined;
+    const factory = isOwn ? { factory: this.#launcher(service) } : {};
+    this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
+  }
+
+  binding(service: string): Binding {
+    return this.bindings.get(service) as Binding;
+  }
+
+  /** Makes a call and follows it to its end. */
+  call(plan: PlannedCall): CallRecord {
+    const { world } = this;
+    const now = world.runtime.now();
+    const record: CallRecord = {
+      id: `${this.id}-${++this.#calls}`,
+      clerk: this.id,
+      service: plan.service,
+      kind: plan.kind,
+      method: plan.method,
+      startedAt: now,
+      timeoutMs: plan.timeoutMs,
+      gentle: world.scenario.isSurvivable && !world.healed && plan.service !== world.scenario.startable,
+      cached: world.oracle.hasResolution(this.id, plan.service),
+      abortedAt: undefined,
+      destroyedAt: undefined,
+      settledAt: undefined,
+      outcome: undefined,
+      attempts: [],
+      refusedStreams: 0,
+    };
+    if (plan.service === world.scenario.link) world.coverage.hit('linked-call');
+    world.oracle.calls.push(record);
+    world.calls.set(record.id, record);
+    this.openCalls.add(record);
+    world.log(`${record.id} ${plan.kind} ${plan.method} ${plan.service} within ${plan.timeoutMs.toFixed(0)}`);
+    if (this.runtime.wallShifted) world.coverage.hit('used-after-wall-jump');
+    const abort = this.#abortLater(record, plan.abortAfterMs);
+    this.#execute(record, abort?.signal).then(
+      (statusCode) => this.#settle(record, { ok: true, statusCode }),
+      (error: unknown) => this.#settle(record, { ok: false, error }),
+    );
+    return record;
+  }
+
+  #launcher(service: string) {
+    return simulatedFactory(this.world, {
+      clerk: this.id,
+      service,
+      random: this.#random,
+      waiting: () => [...this.openCalls].filter((call) => call.service === service).length,
+      onStarted: (id) => void this.started.add(id),
+    });
+  }
+
+  #settle(record: CallRecord, outcome: NonNullable<CallRecord['outcome']>): void {
+    const { world } = this;
+    this.openCalls.delete(record);
+    const error = outcome.ok ? undefined : (outcome.error as ClerkError);
+    world.log(
+      `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
+    );
+    world.oracle.callSettled(record, outcome, world.runtime.now());
+  }
+
+  #abortLater(record: CallRecord, afterMs: number | undefined): AbortController | undefined {
+    if (afterMs === undefined) return undefined;
+    const controller = new AbortController();
+    this.world.runtime.setTimer(() => {
+      if (record.settledAt !== undefined) return;
+      record.abortedAt = this.world.runtime.now();
+      this.world.coverage.hit('fault:caller-abort');
+      this.world.log(`${record.id} is aborted by its caller`);
+      controller.abort();
+    }, afterMs);
+    return controller;
+  }
+
+  /** Resolves with the status at the head, for a request, or with the whole answer. */
+  async #execute(record: CallRecord, signal: AbortSignal | undefined): Promise<number> {
+    const { id, kind, method: how, service, timeoutMs } = record;
+    const binding = this.binding(service);
+    const common = { timeoutMs, ...(signal && { signal }) };
+    if (how === 'call') {
+      const activeContexts: CallFunctionContext[] = [];
+      try {
+        const exchange = (endpoint: Endpoint, context: CallFunctionContext) => {
+          activeContexts.push(context);
+          this.requestSent(record, this.attemptStarted(record, endpoint.id));
+          const talking = exchangeMessage(this.world, record, endpoint, context.signal);
+          return talking.finally(() => activeContexts.splice(activeContexts.indexOf(context), 1));
+        };
+        return await binding.call(exchange, { ...common, kind });
+      } finally {
+        if (activeContexts.some((context) => !context.signal.aborted))
+          this.world.oracle.violate('port', `${id} is over and a talk of it was not told`);
+      }
+    }
+    const method = { safe: 'GET', idempotent: 'PUT', once: 'POST' }[kind];
+    const request = {
+      ...common,
+      path: `/x/${id}`,
+      method,
+      headers: { 'X-Call-Id': id },
+      ...(kind === 'idempotent' && { kind }),
+      ...(kind !== 'safe' && { body: 'a body' }),
+    };
+    if (how === 'json') {
+      this.#checkBody(record, await binding.json(request));
+      return 200;
+    }
+    const reply = await binding.request(request);
+    void reply.body.text().then(
+      (text) => this.#checkBody(record, text === '' ? undefined : JSON.parse(text)),
+      // Broken off after the head: the program learns it from the body.
+      () => this.world.log(`${id} lost its body`),
+    );
+    const last = record.attempts.findLast(({ endpoint }) => endpoint === reply.endpoint.id);
+    if (!last)
+      this.world.oracle.violate('C2.1', `${id} says that ${reply.endpoint.id} answered, who was never asked`);
+    return reply.statusCode;
+  }
+
+  #checkBody(record: CallRecord, body: unknown): void {
+    const { call } = body as { call?: string };
+    if (call !== record.id)
+      this.world.oracle.violate('C2.1', `${record.id} got the answer of ${String(call)}`);
+  }
+
+  /** An attempt begins at an endpoint: is it one that the registry has named lately? */
+  attemptStarted(record: CallRecord, endpoint: string): AttemptRecord {
+    const { world } = this;
+    const now = world.runtime.now();
+    world.log(`${record.id} → ${endpoint}`);
+    if (this.closed) world.oracle.violate('close', `${record.id} is sent to ${endpoint} by a closed clerk`);
+    this.#checkListed(record, endpoint, now);
+    return world.oracle.attemptStarted(record, endpoint, now);
+  }
+
+  #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
+    const { world } = this;
+    // Its next address: that was decided when the endpoint was. Another attempt may have begun beside it.
+    const before = attempts.findLast((attempt) => attempt.endpoint === endpoint);
+    if (before?.sent === false) return;
+    if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
+    // Whoever waited for a look-up may use what it brought, however long that took.
+    const fresh = this.#resolved.get(service);
+    const lookUpMs = fresh?.at === now ? fresh.ms : 0;
+    const usableMs = Math.max(world.usableMs, lookUpMs) + 0.001;
+    if (world.truth.wasListed(service, endpoint, now - usableMs, now)) return;
+    const since = `which was last named more than ${usableMs.toFixed(0)} ms ago`;
+    world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, and nothing says stale`);
+  }
+
+  requestSent(record: CallRecord, attempt: AttemptRecord): void {
+    this.world.oracle.attemptSent(record, attempt, this.world.runtime.now());
+  }
+
+  streamRefused(record: CallRecord, attempt: AttemptRecord): void {
+    this.world.oracle.streamRefused(record, attempt);
+    this.world.log(`${record.id} was given back by ${attempt.endpoint}`);
+  }
+
+  #listen(): void {
+    const { clerk, world } = this;
+    const { coverage, log } = world;
+    clerk.on('resolved', ({ name, endpoints, durationMs }) => {
+      this.#resolved.set(name, { at: world.runtime.now(), ms: durationMs });
+      log(`${this.id} resolved ${name}: ${endpoints.join(' ')}`);
+      world.oracle.resolved(this.id, name, endpoints.length);
+    });
+    clerk.on('stale', ({ name, ageMs }) => {
+      log(`${this.id} uses a stale ${name}, ${ageMs.toFixed(0)} ms old`);
+      coverage.hit('stale');
+      const leastMs = world.staleAfterMs;
+      if (ageMs < leastMs - 0.001 && !this.runtime.wallShifted)
+        world.oracle.violate('C1.4', `${this.id} calls ${name} stale after ${ageMs} ms of ${leastMs} ms`);
+    });
+    clerk.on('failover', ({ from, to }) => {
+      log(`${this.id} goes on from ${from} to ${to}`);
+      coverage.hit('failover');
+    });
+    clerk.on('suspect', ({ endpoint, reason }) => {
+      log(`${this.id} suspects ${endpoint}: ${reason}`);
+      coverage.hit(reason === 'marked' ? 'marked' : 'suspect');
+    });
+    clerk.on('ejected', ({ name, endpoint, reason }) => {
+      log(`${this.id} sets ${endpoint} aside: ${reason}`);
+      coverage.hit(`ejected: ${reason}` as CoverageEvent);
+      const { candidates } = this.binding(name).explain();
+      if (!candidates.some(({ status }) => status === 'open'))
+        world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);
+    });
+    clerk.on('picked', ({ name, pickReason }) => {
+      if (pickReason !== 'hedge') return;
+      coverage.hit('hedged');
+      if (this.binding(name).explain().policy === 'first-to-respond') coverage.hit('raced');
+    });
+    clerk.on('revived', ({ endpoint }) => {
+      log(`${this.id} takes ${endpoint} back`);
+      coverage.hit('revived');
+    });
+    clerk.on('started', ({ name }) => {
+      log(`${this.id} started ${name}`);
+      coverage.hit('started');
+    });
+  }
+}
+
+const silentLogger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -1,0 +1,47 @@
+/** What starts a service that nobody runs, slowly and not always; sees to it that it is asked as it was promised. */
+import type { EndpointInit } from 'binding-clerk';
+import type { RandomStream } from './random-stream.js';
+import { endpointOf } from './replicas.js';
+import type { SimulationContext } from './simulation-context.js';
+
+export interface SimulatedFactoryOptions {
+  readonly clerk: string;
+  readonly service: string;
+  readonly random: RandomStream;
+  /** Calls of the service that are not settled. */
+  readonly waiting: () => number;
+  readonly onStarted: (id: string) => void;
+}
+
+/** Makes a factory for one binding. @see promises C6.1, C6.3 */
+export function simulatedFactory(
+  world: SimulationContext,
+  options: SimulatedFactoryOptions,
+): () => Promise<EndpointInit> {
+  const { runtime, scenario, oracle, coverage, replicas } = world;
+  const { clerk, service, random } = options;
+  let running = false;
+  let failedAt: number[] = [];
+  return async () => {
+    if (running) oracle.violate('C6.1', `${clerk} starts ${service} twice at a time`);
+    failedAt = failedAt.filter((at) => at > runtime.now() - 60_000);
+    if (failedAt.length >= 3) {
+      oracle.violate('C6.3', `${clerk} starts ${service} a fourth time within 60 s of three failures`);
+    }
+    running = true;
+    try {
+      await new Promise<void>((resolve) => void runtime.setTimer(resolve, random.between(5, 900)));
+      if (options.waiting() > 1) coverage.hit('factory-shared');
+      if (!world.healed && random.chance(scenario.launchFailures)) throw new Error('It would not start');
+      const replica = replicas.start(service, { serviceMs: 5 });
+      options.onStarted(replica.id);
+      failedAt = [];
+      return endpointOf(replica);
+    } catch (error) {
+      failedAt.push(runtime.now());
+      throw error;
+    } finally {
+      running = false;
+    }
+  };
+}

@@ -1,0 +1,297 @@
+/**
+ * A world that one number makes: clerks, services, a registry and what goes wrong with them, all in virtual time. It is
+ * troubled for a while, then healed, and must come to rest; an oracle that sees everything judges it.
+ *
+ * @see promises C1–C4, H1
+ */
+import {
+  createFakeRuntime,
+  createMemoryNetwork,
+  type FakeRuntime,
+  type MemoryNetwork,
+} from 'binding-clerk/testing';
+import type { BindOptions } from 'binding-clerk';
+import { randomStream, type RandomStream } from './random-stream.js';
+import { FaultInjector } from './fault-injector.js';
+import { closeAllClients } from './shutdown-check.js';
+import { Trace } from './trace.js';
+import { scheduleCall, drawCall, type SimulationState } from './workload.js';
+import { Coverage, type CoverageMark } from './coverage.js';
+import { Oracle, type CallRecord } from './oracle.js';
+import { SimulatedClient } from './simulated-client.js';
+import { PortOperations } from './operations.js';
+import type { ClerkRuntime } from './clerk-runtime.js';
+import { SimulatedRegistry, type ClientRegistry, type RegistryState } from './simulated-registry.js';
+import { checkBudgetRefills, checkConvergence } from './convergence-check.js';
+import { endpointOf, Replicas } from './replicas.js';
+import { ServerSimulation } from './server/server-simulation.js';
+import { drawScenario, type Scenario } from './scenario.js';
+import { drawFaultMix, type FaultMix } from './fault-mix.js';
+import { GroundTruth } from './ground-truth.js';
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly isShort: boolean;
+  readonly violations: readonly string[];
+  readonly marks: Coverage;
+  /** The same for every run of a seed. */
+  readonly hash: string;
+  /** Lines of the trace. */
+  readonly events: number;
+  readonly lines: readonly string[];
+}
+
+/** Runs the world of a seed. */
+export async function runSimulation(
+  seed: number,
+  options: { readonly trace?: boolean; readonly brief?: boolean } = {},
+): Promise<SimulationResult> {
+  const world = new Simulation(seed, options.trace ?? false, options.brief ?? false);
+  try {
+    await world.run();
+  } catch (error) {
+    world.oracle.violate(
+      'world',
+      `it ended with ${error instanceof Error ? String(error.stack) : String(error)}`,
+    );
+  }
+  const { oracle, coverage, trace } = world;
+  return {
+    seed,
+    isShort: options.brief ?? false,
+    violations: oracle.violations,
+    marks: coverage,
+    hash: trace.hash,
+    events: trace.count,
+    lines: trace.lines,
+  };
+}
+
+/** What a seed broke, and the command that shows it. */
+export function describeViolations({ seed, isShort, violations }: SimulationResult): string {
+  const shown = violations.slice(0, 5).map((violation) => `  ${violation}`);
+  const more = violations.length > 5 ? [`  and ${violations.length - 5} more`] : [];
+  return [
+    `Seed ${seed}: npx tsx test/world/campaign.ts ${isShort ? '--brief ' : ''}--seed ${seed} --trace`,
+    ...shown,
+    ...more,
+  ].join('\n');
+}
+
+export class Simulation implements SimulationState {
+  readonly runtime: FakeRuntime;
+  readonly network: MemoryNetwork;
+  readonly trace: Trace;
+  readonly log: (line: string) => void;
+  readonly coverage = new Coverage();
+  readonly truth: GroundTruth;
+  readonly oracle: Oracle;
+  readonly replicas: Replicas;
+  readonly scenario: Scenario;
+  readonly faultMix: FaultMix;
+  readonly faults: FaultInjector;
+  readonly clients: SimulatedClient[] = [];
+  readonly calls = new Map<string, CallRecord>();
+  /** Executions of talks, by call. */
+  readonly customCallRuns = new Map<string, number>();
+  readonly registryState: RegistryState = {
+    down: false,
+    hanging: false,
+    lying: false,
+    slowMs: 0,
+    watchesSilent: false,
+  };
+  healed = false;
+  readonly names: readonly string[];
+  readonly workload: RandomStream;
+  /** The real server and its services, in the worlds that have them. */
+  readonly server: ServerSimulation | undefined;
+  readonly #registryRandom: RandomStream;
+  readonly #random: RandomStream;
+
+  constructor(
+    readonly seed: number,
+    trace: boolean,
+    brief: boolean,
+  ) {
+    this.runtime = createFakeRuntime({ seed });
+    this.trace = new Trace(() => this.runtime.now(), trace);
+    this.log = this.trace.log;
+    this.truth = new GroundTruth(() => this.runtime.now());
+    this.truth.onChange((name) =>
+      this.log(`truth ${name}: ${[...(this.truth.endpoints(name)?.keys() ?? ['nobody'])].join(' ')}`),
+    );
+    const random = randomStream(seed, 'shape');
+    this.#random = random;
+    this.scenario = drawScenario(random, randomStream(seed, 'server', 50), brief);
+    const { services, startable, link } = this.scenario;
+    this.names = [...services, startable, link].filter((name) => name !== undefined);
+    this.faultMix = drawFaultMix(random, this.scenario.isSurvivable, this.scenario.server !== undefined);
+    this.workload = randomStream(seed, 'load');
+    this.#registryRandom = randomStream(seed, 'registry');
+    const { latencyMs } = this.scenario;
+    const jitter = randomStream(seed, 'network');
+    const hedges = randomStream(seed, 'hedges');
+    this.network = createMemoryNetwork(this.runtime, {
+      latencyMs: () => latencyMs * (0.8 + 0.4 * jitter.uniform()) + this.faults.messageDelayMs(),
+    });
+    const runs = (callId: string): number =>
+      this.network.executions.get(callId) ?? this.customCallRuns.get(callId) ?? 0;
+    this.oracle = new Oracle(this.truth, runs, this.coverage, this.log);
+    this.replicas = new Replicas(this.network, this.truth, this.log, this.scenario.hasDeadFirstAddress);
+    this.log(`shape ${JSON.stringify(this.scenario)} swarm ${JSON.stringify([...this.faultMix])}`);
+    this.server = this.#serve();
+    if (this.server === undefined) this.#populate(random);
+    for (let i = 0; i < this.scenario.clerks; i++) this.clients.push(new SimulatedClient(this, `c${i}`, i));
+    for (const program of this.clients) {
+      for (const service of this.names) {
+        const policy = random.one([
+          undefined,
+          'random',
+          'round-robin',
+          'load-aware',
+          'least-pending',
+          'weighted',
+          'primary',
+          'affinity',
+        ] as const);
+        program.bind(service, {
+          ...(policy && { policy }),
+          ...drawHedge(hedges, policy),
+          ...(policy === 'affinity' && { affinity: (path: string) => path }),
+        });
+      }
+    }
+    this.faults = new FaultInjector({
+      runtime: this.runtime,
+      random: randomStream(seed, 'faults'),
+      mix: this.faultMix,
+      replicas: this.replicas,
+      operations: this.server?.changes ?? this.#portOperations(),
+      services: this.scenario.services,
+      clerks: this.clients.map(({ runtime }) => runtime),
+      clocks: () => [...this.clients.map(({ runtime }) => runtime), ...(this.server?.clocks() ?? [])],
+      mark: (mark) => this.coverage.hit(mark),
+      log: this.log,
+    });
+  }
+
+  registryOf(clerk: string, own: ClerkRuntime): ClientRegistry {
+    const { runtime, truth, registryState, scenario, oracle } = this;
+    if (this.server) return this.server.registryOf(clerk, own);
+    return new SimulatedRegistry(clerk, {
+      runtime,
+      truth,
+      state: registryState,
+      random: this.#registryRandom,
+      ttlMs: scenario.ttlMs,
+      promised: scenario.usesGuarantee,
+      watches: scenario.watches,
+      latencyMs: scenario.registryMs,
+      mark: (mark) => this.coverage.hit(mark),
+      violate: (promise, what) => oracle.violate(promise, what),
+      onWatchSnapshot: (name, count) => oracle.resolved(clerk, name, count),
+    });
+  }
+
+  get usableMs(): number {
+    const { server, ttlMs, watches, registryMs } = this.scenario;
+    if (server === undefined) return (ttlMs ?? 5_000) + (watches ? registryMs : 0);
+    // What a watch tells is as old as its way was long.
+    return 5_000 + (watches ? 2 * registryMs + 400 : 0);
+  }
+
+  get staleAfterMs(): number {
+    // An entry that is frozen is promised for less and less.
+    return this.scenario.server === undefined ? (this.scenario.ttlMs ?? 5_000) : 0;
+  }
+
+  async run(): Promise<void> {
+    const { runtime, scenario, faults } = this;
+    await this.server?.begin(() => this.#populate(this.#random));
+    faults.begin();
+    for (let i = 0; i < scenario.calls; i++)
+      scheduleCall(this, this.workload.between(0, scenario.faultPeriodMs), drawCall(this));
+    this.#scheduleKillOfStarted();
+    await runtime.advance(scenario.faultPeriodMs);
+    this.log('healed');
+    faults.heal();
+    this.healed = true;
+    for (const { registry } of this.clients) registry.healed();
+    await checkConvergence(this);
+    await checkBudgetRefills(this);
+    await closeAllClients(this);
+    this.oracle.checkExecutions();
+  }
+
+  #serve(): ServerSimulation | undefined {
+    const { seed, runtime, scenario, names, replicas, truth, coverage, oracle, log } = this;
+    if (scenario.server === undefined) return undefined;
+    return new ServerSimulation({
+      seed,
+      runtime,
+      shape: scenario,
+      served: scenario.server,
+      names,
+      replicas,
+      truth,
+      // Failures are held against a name for a minute.
+      isHealed: () => runtime.now() > scenario.faultPeriodMs - 5_000,
+      messageDelayMs: () => this.faults.messageDelayMs(),
+      isCutOff: (who) => this.faults.isCutOff(who),
+      onTold: (clerk, name, count) => oracle.resolved(clerk, name, count),
+      onStarted: (clerk, id) => this.clients.find((program) => program.id === clerk)?.started.add(id),
+      mark: (mark) => coverage.hit(mark),
+      violate: (promise, what) => oracle.violate(promise, what),
+      log,
+    });
+  }
+
+  #portOperations(): PortOperations {
+    const { seed, runtime, replicas, truth, registryState, scenario, coverage, log } = this;
+    const { services, link } = scenario;
+    const random = randomStream(seed, 'faults', 50);
+    const mark = (each: CoverageMark): void => coverage.hit(each);
+    return new PortOperations({ runtime, random, replicas, truth, registryState, services, link, mark, log });
+  }
+
+  #populate(random: RandomStream): void {
+    const { isSurvivable, services, startable, link } = this.scenario;
+    const serviceMs = random.between(0.5, 20);
+    for (const service of services) {
+      const count = isSurvivable ? random.int(2, 5) : random.one([1, 2, 2, 3, 3, 4, 5, 7, 9]);
+      const replicas = Array.from({ length: count }, (_, i) =>
+        (this.server?.services ?? this.replicas).start(service, {
+          serviceMs: serviceMs * random.between(0.8, 1.5),
+          sheltered: isSurvivable && i === 0,
+        }),
+      );
+      if (this.server === undefined)
+        this.truth.set(service, new Map(replicas.map((replica) => [replica.id, endpointOf(replica)])));
+    }
+    if (this.server !== undefined) return;
+    if (link !== undefined) this.truth.link(link, random.one(services));
+    if (startable !== undefined) this.truth.set(startable, random.chance(0.5) ? new Map() : undefined);
+  }
+
+  /** What a program has started dies sometimes, and nobody tells the registry. */
+  #scheduleKillOfStarted(): void {
+    const { runtime, scenario, replicas } = this;
+    if (scenario.startable === undefined || scenario.isSurvivable || this.workload.chance(0.4)) return;
+    runtime.setTimer(
+      () => {
+        for (const replica of replicas.all)
+          if (replica.service === scenario.startable && !replica.ended) replicas.impair(replica, 'down');
+      },
+      this.workload.between(0, scenario.faultPeriodMs),
+    );
+  }
+}
+
+/** One binding in eight is hedged, and one in sixteen races. */
+function drawHedge(hedges: RandomStream, policy: string | undefined): BindOptions {
+  const drawn = hedges.uniform();
+  if (drawn < 1 / 16 && policy !== 'affinity') return { policy: 'first-to-respond' };
+  if (drawn > 3 / 16) return {};
+  return { hedge: hedges.one([true, { afterMs: 5 }, { afterMs: 20, share: 1 }, { afterMs: 0, share: 0.3 }]) };
+}

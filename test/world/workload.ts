@@ -1,0 +1,34 @@
+/** What the programs of a world ask for: calls of all kinds, with deadlines from tight to ample. */
+import type { CallKind } from 'binding-clerk';
+import type { RandomStream } from './random-stream.js';
+import type { PlannedCall, SimulatedClient } from './simulated-client.js';
+import type { ServerSimulation } from './server/server-simulation.js';
+import type { SimulationContext } from './simulation-context.js';
+
+/** A world with programs in it. */
+export interface SimulationState extends SimulationContext {
+  readonly clients: readonly SimulatedClient[];
+  readonly workload: RandomStream;
+  readonly server: ServerSimulation | undefined;
+}
+
+/** Draws a call. */
+export function drawCall({ workload: random, names, faultMix }: SimulationState): PlannedCall {
+  const kind: CallKind = random.one(['safe', 'safe', 'idempotent', 'once', 'once']);
+  const timeoutMs = random.one([30, 150, 400, 1_000, 2_500, 6_000, 10_000]);
+  const aborting = faultMix.get('caller-abort');
+  const aborts = aborting !== undefined && random.chance(0.4 * aborting);
+  return {
+    service: random.one(names),
+    kind,
+    method: random.one(['request', 'request', 'json', 'call']),
+    timeoutMs,
+    abortAfterMs: aborts ? random.between(0, Math.min(timeoutMs, 500)) : undefined,
+  };
+}
+
+/** Has one of the programs make a call, later. */
+export function scheduleCall(world: SimulationState, afterMs: number, plan: PlannedCall): void {
+  const program = world.workload.one(world.clients);
+  world.runtime.setTimer(() => program.call(plan), afterMs);
+}
