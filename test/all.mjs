@@ -28,6 +28,7 @@ const phases = [
       name: 'layers',
       command: ['depcruise', '--config', '.dependency-cruiser.cjs', 'src', 'test', 'examples'],
     },
+    { name: 'house', command: ['node', 'test/house/check.mjs'] },
   ],
   [
     {
