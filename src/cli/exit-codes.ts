@@ -29,7 +29,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   CLOSED: exitCodes.unreachable,
   TICKET_REFUSED: exitCodes.refused,
   FORBIDDEN: exitCodes.refused,
-  PROMISE_HELD: exitCodes.refused,
+  CHANGE_TOO_EARLY: exitCodes.refused,
   NAME_MISMATCH: exitCodes.refused,
   LIMIT: exitCodes.refused,
   BODY_TOO_LARGE: exitCodes.refused,

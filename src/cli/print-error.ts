@@ -50,7 +50,7 @@ function hintFor(
 ): string | undefined {
   const hasOption = (flag: string): boolean => command?.options.some(({ long }) => long === flag) === true;
   const isGiven = (key: string): boolean => command?.getOptionValue(key) !== undefined;
-  if (code === 'PROMISE_HELD') {
+  if (code === 'CHANGE_TOO_EARLY') {
     const hints = [
       // What is frozen already takes no second change.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')

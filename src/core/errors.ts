@@ -24,7 +24,7 @@ import type { Outcome } from './outcome.js';
  * - `FACTORY_FAILED` the program's own factory failed
  * - `START_FAILED` a launcher could not start the service
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller was not let in
- * - `PROMISE_HELD` the registry promised not to change this yet
+ * - `CHANGE_TOO_EARLY` the registry promised not to change this yet
  * - `NAME_MISMATCH` a launched service advertises a name that is not its own
  * - `LIMIT` a bound on waiting calls was reached
  * - `CLOSED` the clerk is closed
@@ -50,7 +50,7 @@ export type ClerkErrorCode =
   | 'START_FAILED'
   | 'TICKET_REFUSED'
   | 'FORBIDDEN'
-  | 'PROMISE_HELD'
+  | 'CHANGE_TOO_EARLY'
   | 'NAME_MISMATCH'
   | 'LIMIT'
   | 'CLOSED';
@@ -75,7 +75,7 @@ export interface ClerkErrorDetails {
   readonly statusCode?: number;
   /** The beginning of the answer's body, with code `STATUS`; at most 4,096 characters. */
   readonly bodyText?: string;
-  /** When it is worth trying again, in ms, with codes `PROMISE_HELD` and `LIMIT`. */
+  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT`. */
   readonly remainingMs?: number;
 }
 
@@ -102,7 +102,7 @@ export class ClerkError extends Error {
   readonly statusCode: number | undefined;
   /** The beginning of the answer's body, with code `STATUS`. */
   readonly bodyText: string | undefined;
-  /** When it is worth trying again, in ms, with codes `PROMISE_HELD` and `LIMIT` of a registry. */
+  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT` of a registry. */
   readonly remainingMs: number | undefined;
 
   /**

@@ -9,7 +9,7 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   FORBIDDEN: 403,
   NAME_NOT_FOUND: 404,
   NO_ENDPOINT: 404,
-  PROMISE_HELD: 409,
+  CHANGE_TOO_EARLY: 409,
   NAME_MISMATCH: 409,
   BODY_TOO_LARGE: 413,
   LIMIT: 429,

@@ -27,7 +27,7 @@ test.each([
   [503, 'CLOSED', 4],
   [403, 'TICKET_REFUSED', 5],
   [403, 'FORBIDDEN', 5],
-  [409, 'PROMISE_HELD', 5],
+  [409, 'CHANGE_TOO_EARLY', 5],
   [409, 'NAME_MISMATCH', 5],
   [413, 'BODY_TOO_LARGE', 5],
   [429, 'LIMIT', 5],
@@ -51,20 +51,20 @@ test.each<[ClerkErrorCode, number]>([
 ])('%s ends with %i', (code, expected) => expect(exitCodeOf(code)).toBe(expected));
 
 test('with --json a refusal is one JSON value on standard error', async () => {
-  const registry = await refusing(409, 'PROMISE_HELD', { remainingMs: 4_200 });
+  const registry = await refusing(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
   const { code, out, err } = await runCli(['define', '/shop/orders', '--json'], { registry });
   expect({ code, out }).toEqual({ code: 5, out: '' });
   expect(JSON.parse(err)).toEqual({
-    error: { code: 'PROMISE_HELD', message: 'No, says PROMISE_HELD', remainingMs: 4_200 },
+    error: { code: 'CHANGE_TOO_EARLY', message: 'No, says CHANGE_TOO_EARLY', remainingMs: 4_200 },
   });
 });
 
 test('a promise that is held comes with what can be done', async () => {
-  const registry = await refusing(409, 'PROMISE_HELD', { remainingMs: 4_200 });
+  const registry = await refusing(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
   const { err } = await runCli(['define', '/shop/orders'], { registry });
-  expect(err).toBe('clerk: No, says PROMISE_HELD\n  --when-expired has it done then\n');
+  expect(err).toBe('clerk: No, says CHANGE_TOO_EARLY\n  --when-expired has it done then\n');
   const waits = await runCli(['define', '/shop/orders', '--when-expired'], { registry });
-  expect(waits.err).toBe('clerk: No, says PROMISE_HELD\n');
+  expect(waits.err).toBe('clerk: No, says CHANGE_TOO_EARLY\n');
 });
 
 test('nobody there: where was asked, why not, and what to do', async () => {

@@ -50,7 +50,7 @@ export function openApiDocument(version: string): JsonObject {
     requestBody: requestBody('application/x-ndjson', schemas.exportLine),
     responses: {
       '200': jsonResponse('All were taken', replies.importResponse),
-      ...errorResponses('POST', ['NAME_INVALID', 'PROMISE_HELD', 'FORBIDDEN']),
+      ...errorResponses('POST', ['NAME_INVALID', 'CHANGE_TOO_EARLY', 'FORBIDDEN']),
     },
   });
   add(paths.health, 'get', {

@@ -60,7 +60,7 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 }
 
 const string = z.string();
-const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'PROMISE_HELD', 'FORBIDDEN'];
+const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'];
 
 /** Whoever starts services here, or the reason why nobody does. */
 function requireLauncher({ launcher }: RouteContext): Launcher {

@@ -375,13 +375,13 @@ test('the longest opinions there can be fit into one report', async () => {
 
 test('refusals keep their code and the time that is left; what was not foreseen is told to the log alone', async () => {
   const { names, post, errors } = await startHarness();
-  names.nextError = new ClerkError('PROMISE_HELD', 'Wait for it', {
+  names.nextError = new ClerkError('CHANGE_TOO_EARLY', 'Wait for it', {
     remainingMs: 1_234,
     cause: new Error('inside'),
   });
   expect(await post('/v1/remove', { name: '/a' })).toMatchObject({
     status: 409,
-    json: { error: { code: 'PROMISE_HELD', message: 'Wait for it', remainingMs: 1_234 } },
+    json: { error: { code: 'CHANGE_TOO_EARLY', message: 'Wait for it', remainingMs: 1_234 } },
   });
   names.nextError = new ClerkError('LIMIT', 'Too many', { remainingMs: 2_500 });
   expect(await post('/v1/remove', { name: '/a' })).toMatchObject({

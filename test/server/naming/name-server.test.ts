@@ -72,7 +72,7 @@ test('what is promised stays until the promise is over', async () => {
   names.resolveJson('/a');
   await runtime.advance(1_000);
   await expect(names.define({ name: '/a', policy: 'affinity' })).rejects.toMatchObject({
-    code: 'PROMISE_HELD',
+    code: 'CHANGE_TOO_EARLY',
     remainingMs: 2_250,
   });
   expect((await names.define({ name: '/a', policy: 'affinity', whenExpired: true })).appliesInMs).toBe(2_250);

@@ -216,7 +216,7 @@ export class ServerOperations implements Operations {
       .sendOperatorRequest(path, { ...body, ...(whenExpired && { whenExpired }) })
       .catch((error: unknown) => {
         if (!isClerkError(error)) throw error;
-        if (error.code === 'PROMISE_HELD') this.#options.mark('promise-held');
+        if (error.code === 'CHANGE_TOO_EARLY') this.#options.mark('promise-held');
         this.#options.log(`the operator is refused: ${error.message}`);
       });
   }

@@ -10,7 +10,7 @@ import { ClerkError } from '../../../core/errors.js';
 export function changeTooEarly(name: string, remainingMs: number, isFrozen: boolean): ClerkError {
   const ms = Math.ceil(remainingMs);
   return new ClerkError(
-    'PROMISE_HELD',
+    'CHANGE_TOO_EARLY',
     isFrozen
       ? `${name} is frozen: another change of it comes about in ${ms} ms; ask again after that`
       : `${name} was promised to stay as it is for another ${ms} ms; ask again then, or with whenExpired`,

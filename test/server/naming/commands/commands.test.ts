@@ -240,12 +240,12 @@ test('removing asks for what it takes', async () => {
   expect(await codeOf(names.remove({ name: '/shop/orders' }))).toBe('FORBIDDEN');
   names.resolveJson('/shop/orders');
   await expect(names.remove({ name: '/shop', recursive: true })).rejects.toMatchObject({
-    code: 'PROMISE_HELD',
+    code: 'CHANGE_TOO_EARLY',
     remainingMs: 5_250,
   });
   expect((await names.remove({ name: '/shop', recursive: true, whenExpired: true })).appliesInMs).toBe(5_250);
   await expect(names.remove({ name: '/shop', recursive: true })).rejects.toMatchObject({
-    code: 'PROMISE_HELD',
+    code: 'CHANGE_TOO_EARLY',
   });
   await runtime.advance(5_000);
   expect(names.resolve('/shop/orders').guaranteedMs).toBe(0);
@@ -275,7 +275,7 @@ test('how long a call may take is a rule of the service: promised, kept over a r
     { kind: 'service', name: '/a', policy: 'random', guaranteedMs: 5_000, launch: null },
   ]);
   made.names.resolveJson('/a');
-  expect(await codeOf(made.names.define({ name: '/a', timeoutMs: 1_000 }))).toBe('PROMISE_HELD');
+  expect(await codeOf(made.names.define({ name: '/a', timeoutMs: 1_000 }))).toBe('CHANGE_TOO_EARLY');
 });
 
 test('after a restart every promise counts as just given, and a frozen entry still changes', async () => {
@@ -286,7 +286,7 @@ test('after a restart every promise counts as just given, and a frozen entry sti
   await made.restart();
   await made.runtime.advance(1_000);
   await expect(made.names.remove({ name: '/b' })).rejects.toMatchObject({
-    code: 'PROMISE_HELD',
+    code: 'CHANGE_TOO_EARLY',
     remainingMs: 4_250,
   });
   await made.names.define({ name: '/a', policy: 'affinity', whenExpired: true });
@@ -381,8 +381,8 @@ test('a frozen entry takes no second change, is not promised for longer, and is 
   names.resolveJson('/a');
   await names.define({ name: '/a', policy: 'affinity', whenExpired: true });
   const second = names.define({ name: '/a', policy: 'round-robin', whenExpired: true });
-  await expect(second).rejects.toMatchObject({ code: 'PROMISE_HELD', remainingMs: 5_250 });
-  expect(await codeOf(names.move({ from: '/a', to: '/b' }))).toBe('PROMISE_HELD');
+  await expect(second).rejects.toMatchObject({ code: 'CHANGE_TOO_EARLY', remainingMs: 5_250 });
+  expect(await codeOf(names.move({ from: '/a', to: '/b' }))).toBe('CHANGE_TOO_EARLY');
   await runtime.advance(5_200);
   names.resolveJson('/a');
   await runtime.advance(50);
