@@ -91,23 +91,23 @@ export class Binding {
   /**
    * Makes a request. Resolves with the head of the answer, whatever its status; the body is a stream.
    *
-   * @throws {@link ClerkError} any code but `STATUS`
+   * @throws {@link ClerkError} any code but `BAD_STATUS`
    */
   request(options: RequestOptions): Promise<ClerkResponse> {
     return this.#request(this.#context, options);
   }
 
-  /** Requests and reads the whole body as JSON. Rejects with `STATUS` for a status ≥ 400, or a body that is no JSON. */
+  /** Requests and reads the whole body as JSON. Rejects with `BAD_STATUS` for a status ≥ 400, or a body that is no JSON. */
   json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T> {
     return this.#readBody(path, options, (body, statusCode) => parseJson(this.name, body, statusCode) as T);
   }
 
-  /** Requests and reads the whole body as UTF-8. Rejects with `STATUS` for a status ≥ 400. */
+  /** Requests and reads the whole body as UTF-8. Rejects with `BAD_STATUS` for a status ≥ 400. */
   text(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<string> {
     return this.#readBody(path, options, asText);
   }
 
-  /** Requests and reads the whole body. Rejects with `STATUS` for a status ≥ 400. */
+  /** Requests and reads the whole body. Rejects with `BAD_STATUS` for a status ≥ 400. */
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array> {
     return this.#readBody(path, options, asBytes);
   }

@@ -1,13 +1,13 @@
 /** How a whole body becomes what the program asked for. */
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** @throws {@link ClerkError} `STATUS` for a body that is no JSON */
+/** @throws {@link ClerkError} `BAD_STATUS` for a body that is no JSON */
 export function parseJson(name: string, body: Buffer, statusCode: number): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ClerkError(
-      'STATUS',
+      'BAD_STATUS',
       `${name} answered with status ${String(statusCode)} and a body that is no JSON: ${errorMessage(error)}`,
       {
         execution: 'done',

@@ -20,7 +20,7 @@ import type { Outcome } from './outcome.js';
  * - `OUTCOME_UNKNOWN` the request was sent, the answer was lost, and the call may not be repeated
  * - `BUDGET_EXHAUSTED` a repeat, or a start, was allowed by its kind and refused by the retry budget
  * - `BODY_TOO_LARGE` a body is over its limit
- * - `STATUS` the answer's status is 400 or above (`json`, `text` and `bytes` only)
+ * - `BAD_STATUS` the answer's status is 400 or above (`json`, `text` and `bytes` only)
  * - `FACTORY_FAILED` the program's own factory failed
  * - `START_FAILED` a launcher could not start the service
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller was not let in
@@ -45,7 +45,7 @@ export type ClerkErrorCode =
   | 'OUTCOME_UNKNOWN'
   | 'BUDGET_EXHAUSTED'
   | 'BODY_TOO_LARGE'
-  | 'STATUS'
+  | 'BAD_STATUS'
   | 'FACTORY_FAILED'
   | 'START_FAILED'
   | 'TICKET_REFUSED'
@@ -71,9 +71,9 @@ export interface ClerkErrorDetails {
   readonly outcomes?: readonly Outcome[];
   /** The error behind this one, kept as it was. */
   readonly cause?: unknown;
-  /** The answer's status, with code `STATUS`. */
+  /** The answer's status, with code `BAD_STATUS`. */
   readonly statusCode?: number;
-  /** The beginning of the answer's body, with code `STATUS`; at most 4,096 characters. */
+  /** The beginning of the answer's body, with code `BAD_STATUS`; at most 4,096 characters. */
   readonly bodyText?: string;
   /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT`. */
   readonly remainingMs?: number;
@@ -98,9 +98,9 @@ export class ClerkError extends Error {
   readonly execution: Execution;
   /** One record an attempt, in order; empty when nothing was attempted. */
   readonly outcomes: readonly Outcome[];
-  /** The answer's status, with code `STATUS`. */
+  /** The answer's status, with code `BAD_STATUS`. */
   readonly statusCode: number | undefined;
-  /** The beginning of the answer's body, with code `STATUS`. */
+  /** The beginning of the answer's body, with code `BAD_STATUS`. */
   readonly bodyText: string | undefined;
   /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT` of a registry. */
   readonly remainingMs: number | undefined;

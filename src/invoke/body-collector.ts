@@ -110,7 +110,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
       .toString('utf8')
       .slice(0, maxQuotedCharacters);
     return new ClerkError(
-      'STATUS',
+      'BAD_STATUS',
       `${this.#requestName} was answered with status ${String(this.#statusCode)}`,
       {
         execution: 'done',

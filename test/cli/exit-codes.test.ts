@@ -45,7 +45,7 @@ test.each<[ClerkErrorCode, number]>([
   ['ENDPOINTS_EXHAUSTED', 1],
   ['OUTCOME_UNKNOWN', 1],
   ['BUDGET_EXHAUSTED', 1],
-  ['STATUS', 1],
+  ['BAD_STATUS', 1],
   ['ABORTED', 1],
   ['FACTORY_FAILED', 1],
 ])('%s ends with %i', (code, expected) => expect(exitCodeOf(code)).toBe(expected));

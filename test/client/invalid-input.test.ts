@@ -273,14 +273,14 @@ test('a status and a body that is no JSON are told with the request', async () =
   const { clerk, cluster: servers } = memoryCluster({ '/s': ['a'] }, { seed: 1 });
   servers.respond('a', () => ({ statusCode: 404, body: 'nothing here' }));
   expect(await clerkErrorOf(clerk.bind('/s').json('/orders/7'))).toMatchObject({
-    code: 'STATUS',
+    code: 'BAD_STATUS',
     statusCode: 404,
     bodyText: 'nothing here',
     execution: 'done',
     message: 'GET /orders/7 of /s was answered with status 404',
   });
   servers.respond('a', () => ({ statusCode: 204, body: '' }));
-  expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({ code: 'STATUS', statusCode: 204 });
+  expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({ code: 'BAD_STATUS', statusCode: 204 });
 });
 
 test.each([

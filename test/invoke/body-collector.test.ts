@@ -52,7 +52,7 @@ test('a status of 400 or above rejects, with the beginning of the body', async (
       continue;
     }
     await expect(collector.promise).rejects.toMatchObject({
-      code: 'STATUS',
+      code: 'BAD_STATUS',
       execution: 'done',
       statusCode: status,
       bodyText: 'x'.repeat(4_096),

@@ -352,7 +352,7 @@ describe('time', () => {
     });
     const { orders } = testClerk([sorry.address, half.address]);
     const error = await clerkErrorOf(orders.text('/', { timeoutMs: 600 }));
-    expect(error).toMatchObject({ code: 'STATUS', statusCode: 503, bodyText: 'sorry' });
+    expect(error).toMatchObject({ code: 'BAD_STATUS', statusCode: 503, bodyText: 'sorry' });
   });
 
   test.each([undefined, 500])('gather() has its time once, the look-up included: %s', async (timeoutMs) => {

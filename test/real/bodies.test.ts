@@ -306,7 +306,7 @@ describe('the body of a reply', () => {
     expect(orders.explain().candidates.map(({ status }) => status)).toEqual(['open', 'open']);
   });
 
-  test('of a HEAD or a 204 is empty, and a JSON one that is no JSON is STATUS with the body’s beginning', async () => {
+  test('of a HEAD or a 204 is empty, and a JSON one that is no JSON is BAD_STATUS with the body’s beginning', async () => {
     const server = await webServer((request, response) => {
       if (request.url === '/nothing') response.statusCode = 204;
       response.end(request.url === '/page' ? '<html>' : undefined);

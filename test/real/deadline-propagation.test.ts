@@ -252,7 +252,7 @@ describe('down a chain', () => {
     await expect(outer.text('/')).rejects.toMatchObject({ statusCode: 503 });
     // Three attempts at the top; the first asks all three below, the repeats ask one each.
     expect(bottom).toBe(3 + 1 + 1);
-    expect(codes).toEqual(['STATUS', 'STATUS', 'STATUS']);
+    expect(codes).toEqual(['BAD_STATUS', 'BAD_STATUS', 'BAD_STATUS']);
   });
 
   test.each([10, 0])(

@@ -90,13 +90,13 @@ describe.each([502, 503, 504])('%i', (status) => {
 });
 
 describe('an answer that was passed over', () => {
-  test('throws STATUS from json, text and bytes when nobody did better', async () => {
+  test('throws BAD_STATUS from json, text and bytes when nobody did better', async () => {
     const first = await says([503, 'busy, but here']);
     const { orders } = testClerk([first.address, await unusedAddress()]);
 
     for (const read of ['json', 'text', 'bytes'] as const) {
       const error = await clerkErrorOf(orders[read]('/orders'));
-      expect([error.code, error.statusCode, error.bodyText]).toEqual(['STATUS', 503, 'busy, but here']);
+      expect([error.code, error.statusCode, error.bodyText]).toEqual(['BAD_STATUS', 503, 'busy, but here']);
     }
   });
 
@@ -217,7 +217,7 @@ describe.each([400, 401, 404, 409, 500, 501, 505])('%i is the answer', (status) 
     for (const read of ['json', 'text', 'bytes'] as const) {
       const error = await clerkErrorOf(orders[read]('/orders'));
       expect([error.code, error.execution, error.statusCode, error.bodyText]).toEqual([
-        'STATUS',
+        'BAD_STATUS',
         'done',
         status,
         'y'.repeat(4_096),

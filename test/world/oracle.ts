@@ -167,7 +167,7 @@ export class Oracle {
       );
       return;
     }
-    if (code === 'STATUS' && (error.statusCode ?? 0) < 400) {
+    if (code === 'BAD_STATUS' && (error.statusCode ?? 0) < 400) {
       this.violate('C2.1', `${id} got a body that no server has sent: ${error.message}`);
     }
     if (code === 'CLOSED' && call.destroyedAt === undefined) {
@@ -266,7 +266,7 @@ export class Oracle {
         return marks.hit('outcome-unknown');
       case 'BUDGET_EXHAUSTED':
         return marks.hit('budget-refused');
-      case 'STATUS':
+      case 'BAD_STATUS':
         return marks.hit('status-thrown');
       case 'ABORTED':
         if (abortedAt === undefined) return;

@@ -90,7 +90,7 @@ async function printResponse(
     await stdout.untrustedBytes(body);
   }
   if (statusCode >= 400)
-    throw new ClerkError('STATUS', `${name} answered with status ${String(statusCode)}`, {
+    throw new ClerkError('BAD_STATUS', `${name} answered with status ${String(statusCode)}`, {
       execution: 'done',
       statusCode,
     });

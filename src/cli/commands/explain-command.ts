@@ -125,7 +125,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     const titles = [
       'CANDIDATE',
       'ADDRESS',
-      'STATUS',
+      'BAD_STATUS',
       'PENDING',
       'LATENCY',
       ...(hasLoad ? ['LOAD'] : []),
