@@ -31,7 +31,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   FORBIDDEN: exitCodes.refused,
   CHANGE_TOO_EARLY: exitCodes.refused,
   NAME_MISMATCH: exitCodes.refused,
-  LIMIT: exitCodes.refused,
+  LIMIT_EXCEEDED: exitCodes.refused,
   BODY_TOO_LARGE: exitCodes.refused,
   ENDPOINTS_EXHAUSTED: exitCodes.failed,
   DEADLINE_EXCEEDED: exitCodes.failed,

@@ -61,7 +61,7 @@ function hintFor(
     return hints.length > 0 ? hints.join('; ') : undefined;
   }
   if (code === 'NO_ENDPOINT') return '`clerk launch` starts one, where a manifest says how';
-  if (code === 'LIMIT' && remainingMs !== undefined) return `Try again in ${formatDuration(remainingMs)}`;
+  if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined) return `Try again in ${formatDuration(remainingMs)}`;
   if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && hasOption('--registry'))
     return 'Start a registry with `clerk serve`, or name another with --registry or $CLERK_REGISTRY';
   return undefined;

@@ -29,7 +29,7 @@ export interface ClerkOptions {
   readonly tls?: TlsOptions;
   /** Connections per endpoint, 1 … 10,000. Default 64. Calls that must run at most once have as many of their own. */
   readonly connections?: number;
-  /** Calls that may wait to be sent, per binding, 1 … 1,000,000. One more fails at once with `LIMIT`. Default 1,024. */
+  /** Calls that may wait to be sent, per binding, 1 … 1,000,000. One more fails at once with `LIMIT_EXCEEDED`. Default 1,024. */
   readonly maxPending?: number;
   /** Name of this host, for `local-first`. Default: the machine's. */
   readonly host?: string;

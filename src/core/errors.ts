@@ -26,7 +26,7 @@ import type { Outcome } from './outcome.js';
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller was not let in
  * - `CHANGE_TOO_EARLY` the registry promised not to change this yet
  * - `NAME_MISMATCH` a launched service advertises a name that is not its own
- * - `LIMIT` a bound on waiting calls was reached
+ * - `LIMIT_EXCEEDED` a bound on waiting calls was reached
  * - `CLOSED` the clerk is closed
  *
  * @see promises C3.2
@@ -52,7 +52,7 @@ export type ClerkErrorCode =
   | 'FORBIDDEN'
   | 'CHANGE_TOO_EARLY'
   | 'NAME_MISMATCH'
-  | 'LIMIT'
+  | 'LIMIT_EXCEEDED'
   | 'CLOSED';
 
 /**
@@ -75,7 +75,7 @@ export interface ClerkErrorDetails {
   readonly statusCode?: number;
   /** The beginning of the answer's body, with code `BAD_STATUS`; at most 4,096 characters. */
   readonly bodyText?: string;
-  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT`. */
+  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`. */
   readonly remainingMs?: number;
 }
 
@@ -102,7 +102,7 @@ export class ClerkError extends Error {
   readonly statusCode: number | undefined;
   /** The beginning of the answer's body, with code `BAD_STATUS`. */
   readonly bodyText: string | undefined;
-  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT` of a registry. */
+  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED` of a registry. */
   readonly remainingMs: number | undefined;
 
   /**

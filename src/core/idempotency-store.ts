@@ -101,7 +101,7 @@ export interface IdempotencyStore {
    * Says `forgotten` of an id born before what was forgotten, never `new`. When it rejects the call does not run; the
    * id may be known nevertheless.
    *
-   * @throws a `ClerkError` `LIMIT` when there is no room: what is known is never dropped for something new
+   * @throws a `ClerkError` `LIMIT_EXCEEDED` when there is no room: what is known is never dropped for something new
    */
   begin(call: CallRecord): Promise<CallLookup>;
 

@@ -89,7 +89,7 @@ export function isQueued(candidate: ConnectedCandidate, { connections }: CallCon
 /** The error of a call that finds as many waiting as may wait. */
 export function tooManyPendingError(context: CallContext): ClerkError {
   return new ClerkError(
-    'LIMIT',
+    'LIMIT_EXCEEDED',
     `${String(context.pendingCalls)} calls of ${context.name} wait to be sent, as many as maxPending allows; send fewer at a time or raise it`,
   );
 }

@@ -12,7 +12,7 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   CHANGE_TOO_EARLY: 409,
   NAME_MISMATCH: 409,
   BODY_TOO_LARGE: 413,
-  LIMIT: 429,
+  LIMIT_EXCEEDED: 429,
   START_FAILED: 502,
   CLOSED: 503,
   REGISTRY_UNREACHABLE: 503,

@@ -315,7 +315,7 @@ export interface ErrorEnvelope {
     readonly code: string;
     /** Sentence case, with what to do. */
     readonly message: string;
-    /** With `CHANGE_TOO_EARLY` and `LIMIT`: when it is worth trying again, in ms. */
+    /** With `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`: when it is worth trying again, in ms. */
     readonly remainingMs?: number;
   };
 }

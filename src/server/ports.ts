@@ -139,7 +139,7 @@ export interface WatchOptions {
 
 /** An open watch. */
 export interface OpenWatch {
-  /** @throws `NAME_INVALID`, `LIMIT` */
+  /** @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void;
   /** Begins anew, after events were thrown away because nobody took them: `resync`, all that is there, `current`. */
   resync(reason: string): void;
@@ -185,7 +185,7 @@ export interface LaunchRecords {
 
 /** Starts and ends services of this host. */
 export interface Launcher {
-  /** Rejects with `START_FAILED` and the reason, `NAME_NOT_FOUND`, `FORBIDDEN` (no rule), `LIMIT`. */
+  /** Rejects with `START_FAILED` and the reason, `NAME_NOT_FOUND`, `FORBIDDEN` (no rule), `LIMIT_EXCEEDED`. */
   launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
   stop(request: StopRequest): Promise<StopResponse>;
   /** Ends it, forgets its failures, and starts it again. */

@@ -243,7 +243,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#epoch = undefined;
       return true;
     }
-    return isClerkError(error) && error.code === 'LIMIT';
+    return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
   }
 
   /** A launched service believes only the registry that launched it. @see Tcl-DP T9 */

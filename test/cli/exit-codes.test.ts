@@ -30,7 +30,7 @@ test.each([
   [409, 'CHANGE_TOO_EARLY', 5],
   [409, 'NAME_MISMATCH', 5],
   [413, 'BODY_TOO_LARGE', 5],
-  [429, 'LIMIT', 5],
+  [429, 'LIMIT_EXCEEDED', 5],
   [502, 'START_FAILED', 1],
   [504, 'DEADLINE_EXCEEDED', 1],
 ])('a refusal %i %s ends with %i, and says why on standard error', async (status, code, expected) => {

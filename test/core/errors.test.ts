@@ -18,31 +18,31 @@ test('an error says what, whether it ran, and why', () => {
 });
 
 test('what is not said is the harmless word', () => {
-  const error = new ClerkError('LIMIT', 'Too many');
+  const error = new ClerkError('LIMIT_EXCEEDED', 'Too many');
   expect(error.execution).toBe('none');
   expect('cause' in error).toBe(false);
   expect(error.statusCode).toBeUndefined();
 });
 
 test('an error is known again, also from another copy of this library, and nothing else is', async () => {
-  expect(isClerkError(new ClerkError('LIMIT', 'x'))).toBe(true);
+  expect(isClerkError(new ClerkError('LIMIT_EXCEEDED', 'x'))).toBe(true);
   vi.resetModules();
   const copy = await import('../../src/core/errors.js');
   expect(copy.ClerkError).not.toBe(ClerkError);
-  expect(isClerkError(new copy.ClerkError('LIMIT', 'x'))).toBe(true);
+  expect(isClerkError(new copy.ClerkError('LIMIT_EXCEEDED', 'x'))).toBe(true);
   for (const other of [
     new Error('x'),
-    { code: 'LIMIT', name: 'ClerkError' },
+    { code: 'LIMIT_EXCEEDED', name: 'ClerkError' },
     null,
     undefined,
-    'LIMIT',
+    'LIMIT_EXCEEDED',
     runInNewContext('new Error("x")'),
   ])
     expect(isClerkError(other)).toBe(false);
 });
 
 test('the mark that makes it known is in nobody’s way', () => {
-  const error = new ClerkError('LIMIT', 'x');
+  const error = new ClerkError('LIMIT_EXCEEDED', 'x');
   expect(Object.keys(error).sort()).toEqual([
     'bodyText',
     'code',
@@ -52,7 +52,7 @@ test('the mark that makes it known is in nobody’s way', () => {
     'remainingMs',
     'statusCode',
   ]);
-  expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'LIMIT', execution: 'none' });
+  expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'LIMIT_EXCEEDED', execution: 'none' });
 });
 
 test('anything thrown has a reason, never an empty one', () => {

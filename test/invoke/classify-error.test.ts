@@ -13,7 +13,7 @@ const coded = (code: string): Error => Object.assign(new Error(`${code} happened
 test('the code of anything thrown is its own code, else its name', () => {
   expect(codeOf(coded('ECONNRESET'))).toBe('ECONNRESET');
   expect(codeOf(new TypeError('x'))).toBe('TypeError');
-  expect(codeOf(new ClerkError('LIMIT', 'x'))).toBe('LIMIT');
+  expect(codeOf(new ClerkError('LIMIT_EXCEEDED', 'x'))).toBe('LIMIT_EXCEEDED');
   expect(codeOf(new AggregateError([coded('ECONNREFUSED'), coded('EHOSTUNREACH')]))).toBe('ECONNREFUSED');
   expect(codeOf(Object.assign(new AggregateError([coded('ECONNREFUSED')]), { code: 'EALL' }))).toBe('EALL');
   expect(codeOf(new AggregateError([]))).toBe('AggregateError');

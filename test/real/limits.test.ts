@@ -60,9 +60,9 @@ describe('maxPending', () => {
     const first = await Promise.race([...results, settled().then(() => 'all wait')]);
     answer();
 
-    expect(first).toBe(refused > 0 ? 'LIMIT none' : 'all wait');
+    expect(first).toBe(refused > 0 ? 'LIMIT_EXCEEDED none' : 'all wait');
     const words = await Promise.all(results);
-    expect(words.filter((word) => word === 'LIMIT none')).toHaveLength(refused);
+    expect(words.filter((word) => word === 'LIMIT_EXCEEDED none')).toHaveLength(refused);
     expect(words.filter((word) => word === 'done')).toHaveLength(calls - refused);
   });
 
@@ -79,7 +79,7 @@ describe('maxPending', () => {
     const waiting = [1, 2, 3].map(() => orders.text('/waiting', { method: 'POST' }));
     const error = await clerkErrorOf(orders.text('/refused', { method: 'POST' }));
 
-    expect(error.code).toBe('LIMIT');
+    expect(error.code).toBe('LIMIT_EXCEEDED');
     server.answerAll();
     await Promise.all(sent);
     await server.waitForRequests(4);
@@ -112,7 +112,7 @@ describe('maxPending', () => {
       [orders, others].map((binding) => clerkErrorOf(binding.text('/refused', { method: 'POST' }))),
     );
 
-    expect(errors.map(({ code }) => code)).toEqual(['LIMIT', 'LIMIT']);
+    expect(errors.map(({ code }) => code)).toEqual(['LIMIT_EXCEEDED', 'LIMIT_EXCEEDED']);
     await clerk.destroy();
     await Promise.all([sent, ...waiting]);
   });

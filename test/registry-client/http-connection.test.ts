@@ -188,8 +188,8 @@ test.each<[string, Handler, string, RegExp]>([
   [
     'refuses it',
     (_request, response) =>
-      void response.writeHead(429).end('{"error":{"code":"LIMIT","message":"64 watches are open"}}'),
-    'LIMIT',
+      void response.writeHead(429).end('{"error":{"code":"LIMIT_EXCEEDED","message":"64 watches are open"}}'),
+    'LIMIT_EXCEEDED',
     /^64 watches are open$/,
   ],
   [

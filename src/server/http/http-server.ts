@@ -176,7 +176,7 @@ function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void
     error.code === 'HPE_HEADER_OVERFLOW'
       ? ([
           431,
-          'LIMIT',
+          'LIMIT_EXCEEDED',
           `The head of the request is over ${limits.maxHeaderBytes} bytes; send fewer headers`,
         ] as const)
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'

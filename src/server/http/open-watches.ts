@@ -33,7 +33,7 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /** Answers a request with the stream of a watch. @throws `LIMIT`, `NAME_INVALID` before anything is sent */
+  /** Answers a request with the stream of a watch. @throws `LIMIT_EXCEEDED`, `NAME_INVALID` before anything is sent */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -45,7 +45,7 @@ export class OpenWatches {
     const count = this.#countByPrincipal.get(principal) ?? 0;
     if (count >= limits.maxWatches)
       throw new HttpError(
-        'LIMIT',
+        'LIMIT_EXCEEDED',
         `${limits.maxWatches} watches are open from here, which is the most; close one, or let one watch be over several names`,
       );
     const id = runtime.randomHex(16);
@@ -84,7 +84,7 @@ export class OpenWatches {
     });
   }
 
-  /** Changes what a watch is over. @throws `CLOSED` with status 404 where it is not open; `NAME_INVALID`, `LIMIT` */
+  /** Changes what a watch is over. @throws `CLOSED` with status 404 where it is not open; `NAME_INVALID`, `LIMIT_EXCEEDED` */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
     if (entry?.principal !== principal)

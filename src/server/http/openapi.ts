@@ -23,7 +23,7 @@ export function openApiDocument(version: string): JsonObject {
   add(paths.watch, 'post', {
     summary: 'Opens a watch: a stream of server-sent events',
     requestBody: requestBody('application/json', schemas.watchRequest),
-    responses: { '200': eventStream, ...errorResponses('POST', ['NAME_INVALID', 'LIMIT']) },
+    responses: { '200': eventStream, ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watch, 'get', {
     summary: 'Opens a watch, for curl and pages; Last-Event-ID goes on from an event seen',
@@ -31,14 +31,14 @@ export function openApiDocument(version: string): JsonObject {
       { ...parameter('glob', true), schema: { type: 'array', items: { type: 'string' } }, explode: true },
       { name: 'last-event-id', in: 'header', required: false, schema: { type: 'string' } },
     ],
-    responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT']) },
+    responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watchEdit, 'post', {
     summary: 'Changes what an open watch is over; 404 with CLOSED where it is not open',
     requestBody: requestBody('application/json', schemas.watchEditRequest),
     responses: {
       '200': jsonResponse('Done; the stream tells the rest', replies.watchEditResponse),
-      ...errorResponses('POST', ['NAME_INVALID', 'LIMIT', 'NAME_NOT_FOUND']),
+      ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED', 'NAME_NOT_FOUND']),
     },
   });
   add(paths.export, 'get', {

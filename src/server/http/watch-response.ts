@@ -36,7 +36,7 @@ export interface WatchResponseOptions {
   readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly sink: ResponseSink;
-  /** Opens the watch. @throws `NAME_INVALID`, `LIMIT` */
+  /** Opens the watch. @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
   readonly watch: (options: WatchOptions) => OpenWatch;
   readonly onOverflow: () => void;
   readonly onDisconnect: () => void;
@@ -57,7 +57,7 @@ export class WatchResponse {
   #stallTimer: Timer | undefined;
   #isClosed = false;
 
-  /** Opens it. @throws `NAME_INVALID`, `LIMIT` */
+  /** Opens it. @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
   constructor(options: WatchResponseOptions) {
     const { id, globs, since, clock, heartbeatMs } = options;
     this.#options = options;
@@ -77,7 +77,7 @@ export class WatchResponse {
     if (heartbeatMs < limits.heartbeatMs) this.#scheduleHeartbeat(heartbeatMs);
   }
 
-  /** Changes what it is over. @throws `NAME_INVALID`, `LIMIT` */
+  /** Changes what it is over. @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void {
     this.#watch.edit(add, remove);
   }

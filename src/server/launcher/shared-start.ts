@@ -43,11 +43,11 @@ export class SharedStart<T> {
     this.#cancel(reason);
   }
 
-  /** Rejects as the thing itself does, or with `LIMIT`, `DEADLINE_EXCEEDED` or `ABORTED`. */
+  /** Rejects as the thing itself does, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(
-        'LIMIT',
+        'LIMIT_EXCEEDED',
         `${String(maxWaiters)} callers wait for the start of ${this.#name} already; ask again later`,
       );
     this.#waiters++;

@@ -72,7 +72,7 @@ export function searchEndpoints(
     if (endpoints.length === 0) continue;
     if (entries.length >= limits.maxBatch)
       throw new ClerkError(
-        'LIMIT',
+        'LIMIT_EXCEEDED',
         `More than ${limits.maxBatch} services fit ${text}; search with a narrower glob`,
       );
     entries.push({ name, endpoints });

@@ -259,7 +259,7 @@ export class NameServer implements NameService {
   renew({ renewals }: RenewRequest): RenewResponse {
     if (renewals.length > limits.maxBatch)
       throw new ClerkError(
-        'LIMIT',
+        'LIMIT_EXCEEDED',
         `${renewals.length} renewals came in one message; ${limits.maxBatch} is the most`,
       );
     const now = this.#runtime.now();

@@ -131,7 +131,7 @@ export class IdempotencyGuard {
   }
 
   #storeFailed(error: unknown): StoredResponse {
-    const isFull = isClerkError(error) && error.code === 'LIMIT';
+    const isFull = isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
     if (!this.#hasWarned)
       this.#options.logger.error(
         `Calls that must run at most once are not run for now, since they cannot be written down: ${errorMessage(error)}`,

@@ -32,7 +32,7 @@ function rejection({
   if (idempotencyStatus !== undefined) headers.push([responseHeaders.idempotency, idempotencyStatus]);
   if (isNotExecuted === true) headers.push([responseHeaders.notExecuted, '1']);
   if (retryAfterSeconds !== undefined) headers.push(['retry-after', String(retryAfterSeconds)]);
-  const remainingMs = code === 'LIMIT' ? { remainingMs: (retryAfterSeconds ?? 1) * 1_000 } : {};
+  const remainingMs = code === 'LIMIT_EXCEEDED' ? { remainingMs: (retryAfterSeconds ?? 1) * 1_000 } : {};
   const body = Buffer.from(JSON.stringify(encodeError(new ClerkError(code, message, remainingMs))));
   return { status, headers, body };
 }
@@ -114,7 +114,7 @@ export const rejections = {
   running: () =>
     rejection({
       status: 409,
-      code: 'LIMIT',
+      code: 'LIMIT_EXCEEDED',
       message: 'The call is running; ask again with the same id for its answer',
       idempotencyStatus: 'running',
       retryAfterSeconds: 1,
@@ -137,7 +137,7 @@ export const rejections = {
   storeFull: () =>
     rejection({
       status: 503,
-      code: 'LIMIT',
+      code: 'LIMIT_EXCEEDED',
       message:
         'This service remembers as many calls as it has room for and begins no other until some are old enough to forget',
       isNotExecuted: true,

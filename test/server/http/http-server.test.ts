@@ -144,7 +144,7 @@ test(`${limits.maxWatches} watches from one address, and no more until one ends`
   expect(streams.map(({ statusCode }) => statusCode)).toEqual(Array(limits.maxWatches).fill(200));
   expect(await server.get('/v1/watch?glob=/a')).toMatchObject({
     status: 429,
-    json: { error: { code: 'LIMIT' } },
+    json: { error: { code: 'LIMIT_EXCEEDED' } },
   });
   streams[0]?.abort();
   await expect.poll(() => server.names.watches[0]?.isClosed).toBe(true);

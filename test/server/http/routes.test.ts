@@ -383,7 +383,7 @@ test('refusals keep their code and the time that is left; what was not foreseen 
     status: 409,
     json: { error: { code: 'CHANGE_TOO_EARLY', message: 'Wait for it', remainingMs: 1_234 } },
   });
-  names.nextError = new ClerkError('LIMIT', 'Too many', { remainingMs: 2_500 });
+  names.nextError = new ClerkError('LIMIT_EXCEEDED', 'Too many', { remainingMs: 2_500 });
   expect(await post('/v1/remove', { name: '/a' })).toMatchObject({
     status: 429,
     headers: { 'retry-after': '3' },
@@ -470,7 +470,7 @@ test('a head over 16 KiB and what is no HTTP are answered with a reason', async 
     return frame.replace('x: ', `x: ${'y'.repeat(bytes - frame.length)}`);
   };
   expect(await raw(head(limits.maxHeaderBytes - 1_024))).toMatch(/^HTTP\/1.1 200 /);
-  expect(await raw(head(limits.maxHeaderBytes + 1_024))).toMatch(/^HTTP\/1.1 431 [^]*"code":"LIMIT"/);
+  expect(await raw(head(limits.maxHeaderBytes + 1_024))).toMatch(/^HTTP\/1.1 431 [^]*"code":"LIMIT_EXCEEDED"/);
   expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*This is no HTTP\/1.1 request/);
   expect(await raw('GET /v1/status HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /);
 });

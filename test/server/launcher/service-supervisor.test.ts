@@ -313,7 +313,7 @@ test.each([
   const outcomes = Array.from({ length: callers }, () => host.startLaunch(launcher));
   await host.clock.advance(300);
   const words = await Promise.all(outcomes);
-  expect(words.filter((word) => word.startsWith('LIMIT'))).toHaveLength(refused);
+  expect(words.filter((word) => word.startsWith('LIMIT_EXCEEDED'))).toHaveLength(refused);
   expect(words.filter((word) => word === 'found')).toHaveLength(callers - refused - 1);
 });
 

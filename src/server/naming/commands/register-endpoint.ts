@@ -156,10 +156,10 @@ function checkQuotas(
   { maxEndpoints, maxRegistrations }: PlanContext,
 ): void {
   if (before === undefined && view.endpointCount(name) >= maxEndpoints)
-    throw new ClerkError('LIMIT', `${name} has ${maxEndpoints} endpoints, which is the most`);
+    throw new ClerkError('LIMIT_EXCEEDED', `${name} has ${maxEndpoints} endpoints, which is the most`);
   if (before?.principal !== principal && view.registrationCount(principal) >= maxRegistrations)
     throw new ClerkError(
-      'LIMIT',
+      'LIMIT_EXCEEDED',
       `${maxRegistrations} endpoints were registered by ${principal}, which is the most; withdraw some first`,
     );
 }

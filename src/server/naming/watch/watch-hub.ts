@@ -48,7 +48,7 @@ export class WatchHub {
     return this.#watches.size;
   }
 
-  /** Opens a watch. @throws ClerkError `NAME_INVALID`, `LIMIT` */
+  /** Opens a watch. @throws ClerkError `NAME_INVALID`, `LIMIT_EXCEEDED` */
   open(options: WatchOptions): OpenWatch {
     const watcher: WatchSession = new WatchSession(
       options,

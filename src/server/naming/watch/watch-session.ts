@@ -276,5 +276,5 @@ export class WatchSession {
 
 function checkGlobCount(count: number): void {
   if (count > limits.maxGlobs)
-    throw new ClerkError('LIMIT', `A watch is over ${limits.maxGlobs} names and globs at most, not ${count}`);
+    throw new ClerkError('LIMIT_EXCEEDED', `A watch is over ${limits.maxGlobs} names and globs at most, not ${count}`);
 }

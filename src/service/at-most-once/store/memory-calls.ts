@@ -72,7 +72,7 @@ class MemoryCalls implements IdempotencyStore {
     if (entry !== undefined) return { ...entry.lookup };
     if (this.#entries.size >= this.#maxCalls)
       throw new ClerkError(
-        'LIMIT',
+        'LIMIT_EXCEEDED',
         `${String(this.#maxCalls)} calls are remembered, and none is old enough to forget; raise maxCalls, or shorten windowMs`,
       );
     this.#entries.set(id, { call, lookup: { state: 'running', fingerprint, owner } });

@@ -155,12 +155,12 @@ test('a ticket is worth one registration, by the instance and under the name it 
 test('limits hold at one less, at them, and at one more', async () => {
   const { names } = await nameServerHarness({ maxEndpoints: 3, maxRegistrations: 5 });
   for (const id of ['1', '2', '3']) await names.register(registration('/a', id), localCaller);
-  expect(await codeOf(names.register(registration('/a', '4'), localCaller))).toBe('LIMIT');
+  expect(await codeOf(names.register(registration('/a', '4'), localCaller))).toBe('LIMIT_EXCEEDED');
   expect(await codeOf(names.register(registration('/a', '3'), localCaller))).toBe('done');
   for (const id of ['4', '5']) await names.register(registration('/b', id), localCaller);
-  expect(await codeOf(names.register(registration('/b', '6'), localCaller))).toBe('LIMIT');
+  expect(await codeOf(names.register(registration('/b', '6'), localCaller))).toBe('LIMIT_EXCEEDED');
   expect(await codeOf(names.register(registration('/b', '6'), { principal: 'other' }))).toBe('done');
-  expect(await codeOf(names.register(registration('/b', '6'), localCaller))).toBe('LIMIT');
+  expect(await codeOf(names.register(registration('/b', '6'), localCaller))).toBe('LIMIT_EXCEEDED');
   await names.withdraw({ name: '/b', id: '5', epoch: 2, now: true });
   expect(await codeOf(names.register(registration('/b', '6'), localCaller))).toBe('done');
 
@@ -177,7 +177,7 @@ test('limits hold at one less, at them, and at one more', async () => {
 
   const renewals = Array.from({ length: limits.maxBatch + 1 }, () => ({ name: '/a', id: '1', epoch: 1 }));
   expect(names.renew({ renewals: renewals.slice(1) }).results).toHaveLength(limits.maxBatch);
-  expect(thrownBy(() => names.renew({ renewals }))).toMatchObject({ code: 'LIMIT' });
+  expect(thrownBy(() => names.renew({ renewals }))).toMatchObject({ code: 'LIMIT_EXCEEDED' });
 
   const open = (count: number) =>
     thrownBy(() =>
@@ -189,7 +189,7 @@ test('limits hold at one less, at them, and at one more', async () => {
       }),
     );
   expect(open(limits.maxGlobs)).toBeUndefined();
-  expect(open(limits.maxGlobs + 1)).toMatchObject({ code: 'LIMIT' });
+  expect(open(limits.maxGlobs + 1)).toMatchObject({ code: 'LIMIT_EXCEEDED' });
 });
 
 test('follows sixteen links and no more', async () => {
@@ -372,7 +372,7 @@ test('quotas are right within one batch too', async () => {
   const codes = ['i', 'i', 'j', 'j', 'k'].map((id) =>
     codeOf(names.register(registration('/a', id), localCaller)),
   );
-  expect(await Promise.all(codes)).toEqual(['done', 'done', 'done', 'done', 'LIMIT']);
+  expect(await Promise.all(codes)).toEqual(['done', 'done', 'done', 'done', 'LIMIT_EXCEEDED']);
 });
 
 test('a frozen entry takes no second change, is not promised for longer, and is free again afterwards', async () => {
