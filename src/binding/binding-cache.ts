@@ -30,7 +30,7 @@ export class BindingCache {
     this.#implicitBindings = createLruMap<Binding>(defaults.maxNames, () => undefined);
   }
 
-  /** A new binding. @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`, `CLOSED` */
+  /** A new binding. @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED` */
   bind(name: string, options: BindOptions): Binding {
     this.#clerk.callTracker.assertOpen();
     const config = toBindConfig(name, options, this.#clerk.config.root);

@@ -26,7 +26,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   REGISTRY_UNREACHABLE: exitCodes.unreachable,
   REGISTRY_INVALID: exitCodes.unreachable,
   // The registry is going down.
-  CLOSED: exitCodes.unreachable,
+  CLERK_CLOSED: exitCodes.unreachable,
   TICKET_REFUSED: exitCodes.refused,
   FORBIDDEN: exitCodes.refused,
   CHANGE_TOO_EARLY: exitCodes.refused,

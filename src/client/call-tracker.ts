@@ -44,5 +44,5 @@ export class InFlightCalls implements CallTracker {
 
 /** What whoever comes too late is told. */
 export function clerkClosedError(): ClerkError {
-  return new ClerkError('CLOSED', 'The clerk is closed; make a new one with createClerk()');
+  return new ClerkError('CLERK_CLOSED', 'The clerk is closed; make a new one with createClerk()');
 }

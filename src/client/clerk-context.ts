@@ -14,9 +14,9 @@ import type { TimerWheel } from '../invoke/timer-wheel.js';
 
 /** Who may call now, and when the last call is over. */
 export interface CallTracker {
-  /** Whether anything may begin. @throws a `ClerkError` `CLOSED` */
+  /** Whether anything may begin. @throws a `ClerkError` `CLERK_CLOSED` */
   assertOpen(): void;
-  /** A call begins. @throws a `ClerkError` `CLOSED` */
+  /** A call begins. @throws a `ClerkError` `CLERK_CLOSED` */
   start(): void;
   /** A call is over. */
   finish(): void;

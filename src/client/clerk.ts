@@ -62,7 +62,7 @@ export class Clerk implements AsyncDisposable {
    * Binds a name. Synchronous and without I/O: the first call looks up. A name without a leading `/` is put behind the
    * clerk's root. Bindings of one name share what is known of it.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLOSED`
+   * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
    */
   bind(name: string, options: BindOptions = {}): Binding {
     return this.#dependencies.bindings.bind(name, options);
@@ -148,16 +148,16 @@ export class Clerk implements AsyncDisposable {
     return this.#closing;
   }
 
-  /** Cuts everything at once: calls in flight fail with `CLOSED` or the given error. Idempotent. */
+  /** Cuts everything at once: calls in flight fail with `CLERK_CLOSED` or the given error. Idempotent. */
   async destroy(error?: Error | null): Promise<void> {
     const { bindings, callTracker, timerWheel } = this.#dependencies;
-    const reason = error ?? new ClerkError('CLOSED', 'The clerk was destroyed while the call was in flight');
+    const reason = error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight');
     callTracker.close();
     this.#closing ??= Promise.resolve();
     timerWheel.abortAll(
       isClerkError(reason)
         ? reason
-        : new ClerkError('CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason }),
+        : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason }),
     );
     this.#abortPending();
     await bindings.destroy(reason);

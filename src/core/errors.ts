@@ -27,7 +27,7 @@ import type { Outcome } from './outcome.js';
  * - `CHANGE_TOO_EARLY` the registry promised not to change this yet
  * - `NAME_MISMATCH` a launched service advertises a name that is not its own
  * - `LIMIT_EXCEEDED` a bound on waiting calls was reached
- * - `CLOSED` the clerk is closed
+ * - `CLERK_CLOSED` the clerk is closed
  *
  * @see promises C3.2
  */
@@ -53,7 +53,7 @@ export type ClerkErrorCode =
   | 'CHANGE_TOO_EARLY'
   | 'NAME_MISMATCH'
   | 'LIMIT_EXCEEDED'
-  | 'CLOSED';
+  | 'CLERK_CLOSED';
 
 /**
  * Did the call run? `none`: certainly not. `done`: it ran once and answered. `unknown`: it ran once or not at all.

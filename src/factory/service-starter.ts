@@ -48,7 +48,7 @@ export class ServiceStarter {
     this.#reserveBudget = reserveBudget;
   }
 
-  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED`, `BUDGET_EXHAUSTED` or `CLOSED`. */
+  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED`, `BUDGET_EXHAUSTED` or `CLERK_CLOSED`. */
   start(factory: Factory): Promise<readonly Endpoint[]> {
     this.#inFlight ??= this.#start(factory).finally(() => {
       this.#inFlight = undefined;
@@ -167,6 +167,6 @@ export class ServiceStarter {
   }
 
   #closedError(): ClerkError {
-    return new ClerkError('CLOSED', `The clerk was closed while ${this.#name} was being started`);
+    return new ClerkError('CLERK_CLOSED', `The clerk was closed while ${this.#name} was being started`);
   }
 }

@@ -159,7 +159,7 @@ export class AttemptLog {
   /** An error from elsewhere that ends this call: the same, with what the call has been through. */
   withCallDetails(error: Error): ClerkError {
     return this.#createError(
-      isClerkError(error) ? error.code : 'CLOSED',
+      isClerkError(error) ? error.code : 'CLERK_CLOSED',
       error.message,
       error.cause ?? error,
     );

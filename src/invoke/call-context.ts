@@ -75,7 +75,7 @@ export interface CallContext {
    * @param attemptedAt - when the attempt that found nobody began
    */
   startService(attemptedAt: number): Promise<void>;
-  /** A call began. Throws a `ClerkError` `CLOSED` when none may. */
+  /** A call began. Throws a `ClerkError` `CLERK_CLOSED` when none may. */
   startCall(): void;
   /** A call that began is over. */
   finishCall(): void;

@@ -85,7 +85,7 @@ export class Rescue {
       return;
     }
     // Its endpoint is gone from the registry, and its connections with it: nothing was sent, and nobody is to blame.
-    if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLOSED') {
+    if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLERK_CLOSED') {
       const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
       this.#recordAttempt(attempt, 'ignored', error, now);
       if (isOnlyAttempt) this.#failOver();

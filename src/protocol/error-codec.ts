@@ -14,7 +14,7 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   BODY_TOO_LARGE: 413,
   LIMIT_EXCEEDED: 429,
   START_FAILED: 502,
-  CLOSED: 503,
+  CLERK_CLOSED: 503,
   REGISTRY_UNREACHABLE: 503,
   DEADLINE_EXCEEDED: 504,
 });

@@ -152,14 +152,14 @@ export function isUnavailable(error: unknown): boolean {
     !isClerkError(error) ||
     error.code === 'REGISTRY_UNREACHABLE' ||
     error.code === 'REGISTRY_INVALID' ||
-    error.code === 'CLOSED'
+    error.code === 'CLERK_CLOSED'
   );
 }
 
 /** One error for all that went wrong. */
 function combineErrors(errors: readonly unknown[]): ClerkError {
   const [first] = errors;
-  if (errors.length === 1 && isClerkError(first) && first.code !== 'CLOSED') return first;
+  if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
   // Of a server that closes, only that it cannot be asked matters here.
   const isInvalid = errors.every((error) => isClerkError(error) && error.code === 'REGISTRY_INVALID');
   return new ClerkError(

@@ -148,7 +148,7 @@ async function queryRegistry(
   });
   closed.catch(() => undefined);
   const stop = (): void =>
-    controller.abort(new ClerkError('CLOSED', `The clerk was closed while ${name} was looked up`));
+    controller.abort(new ClerkError('CLERK_CLOSED', `The clerk was closed while ${name} was looked up`));
   if (options.signal.aborted) stop();
   else options.signal.addEventListener('abort', stop);
   try {

@@ -119,7 +119,7 @@ export interface NameService {
   /** The rule by which a name is started, after following links, with the name it is started under. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
-  /** What was acknowledged stays; what waits is refused with `CLOSED`. */
+  /** What was acknowledged stays; what waits is refused with `CLERK_CLOSED`. */
   close(): Promise<void>;
 }
 

@@ -325,7 +325,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#state = state;
     this.#leaseTimer.stop();
     this.#options.renewer.remove(this);
-    this.#endController.abort(new ClerkError('CLOSED', `The advertisement of ${this.name} is over`));
+    this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} is over`));
   }
 
   /** How long there may still be clerks who do not know, in ms. */

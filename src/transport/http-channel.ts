@@ -58,7 +58,7 @@ class HttpChannel implements Channel {
 
   dispatch(request: TransportRequest, handler: RequestHandler, cautious: boolean): void {
     if (this.#closed) {
-      handler.onError(new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`));
+      handler.onError(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
     // Nobody can be reached anywhere: a new request begins anew with the first.
@@ -139,7 +139,7 @@ class HttpChannel implements Channel {
   }
 
   async close(): Promise<void> {
-    this.#close(new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`));
+    this.#close(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
     await Promise.all([...this.#retiredPools].map((lanes) => lanes.close()));
   }
 

@@ -70,7 +70,7 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
     probe: dialAny,
     resetConnections: () => undefined,
     nextAddress: () => false,
-    close: () => stopAll(new ClerkError('CLOSED', `The channel to ${current.text} is closed`)),
+    close: () => stopAll(new ClerkError('CLERK_CLOSED', `The channel to ${current.text} is closed`)),
     destroy: stopAll,
   };
 }

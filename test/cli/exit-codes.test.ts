@@ -24,7 +24,7 @@ test.each([
   [404, 'NAME_NOT_FOUND', 3],
   [404, 'NO_ENDPOINT', 3],
   [503, 'REGISTRY_UNREACHABLE', 4],
-  [503, 'CLOSED', 4],
+  [503, 'CLERK_CLOSED', 4],
   [403, 'TICKET_REFUSED', 5],
   [403, 'FORBIDDEN', 5],
   [409, 'CHANGE_TOO_EARLY', 5],

@@ -53,7 +53,7 @@ test('a change that may have been made is not made twice', async () => {
 
 test('a registry that goes down or cannot write is passed over for questions, a refusal is an answer', async () => {
   const first = await registry({
-    list: (_, response) => sendFailure(response, 503, 'CLOSED', 'The server is closing'),
+    list: (_, response) => sendFailure(response, 503, 'CLERK_CLOSED', 'The server is closing'),
     resolve: (_, response) => sendFailure(response, 404, 'NAME_NOT_FOUND', 'There is no /a'),
   });
   const second = await registry({ list: names });

@@ -325,9 +325,9 @@ test('close waits for calls in flight and refuses new ones; destroy cuts them; b
   cluster.delay('a', 500);
   const call = s.json('/');
   const closing = clerk.close();
-  expect((await clerkErrorOf(s.json('/'))).code).toBe('CLOSED');
+  expect((await clerkErrorOf(s.json('/'))).code).toBe('CLERK_CLOSED');
   expect(() => clerk.bind('/s')).toThrow(/closed/);
-  expect((await clerkErrorOf(clerk.resolve('/s'))).code).toBe('CLOSED');
+  expect((await clerkErrorOf(clerk.resolve('/s'))).code).toBe('CLERK_CLOSED');
   expect(await call).toEqual({ endpoint: 'a' });
   await closing;
   await clerk.close();
@@ -338,7 +338,7 @@ test('close waits for calls in flight and refuses new ones; destroy cuts them; b
   await runtime.advance(50);
   await other.destroy();
   await other.destroy();
-  expect(await cut).toMatchObject({ code: 'CLOSED', execution: 'unknown' });
+  expect(await cut).toMatchObject({ code: 'CLERK_CLOSED', execution: 'unknown' });
   await other.close();
   await runtime.advance(1); // the network's last message
   expect(runtime.pendingTimers).toBe(0);

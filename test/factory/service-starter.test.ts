@@ -237,11 +237,11 @@ test('a start ends with its clerk, and the factory is told', async () => {
   const outcome = world.outcome(world.factory(() => new Promise(() => {})));
   await flushPromises();
   world.controller.abort(new Error('closed'));
-  expect(await outcome).toBe('CLOSED: The clerk was closed while /shop/orders was being started');
+  expect(await outcome).toBe('CLERK_CLOSED: The clerk was closed while /shop/orders was being started');
   expect(world.contexts[0]?.signal.aborted).toBe(true);
   expect(world.runtime.pendingTimers).toBe(0);
   // A closed clerk starts nothing.
-  expect(await world.outcome(world.working)).toMatch(/^CLOSED: /);
+  expect(await world.outcome(world.working)).toMatch(/^CLERK_CLOSED: /);
   expect(world.calls).toHaveLength(1);
 });
 

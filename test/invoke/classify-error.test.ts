@@ -30,7 +30,7 @@ test('faults of the request are the caller’s, faults of the network are not', 
   ])
     expect(callerErrorCode(coded(code))).toBe('CONFIG_INVALID');
   expect(callerErrorCode(coded('UND_ERR_RES_EXCEEDED_MAX_SIZE'))).toBe('BODY_TOO_LARGE');
-  expect(callerErrorCode(new ClerkError('CLOSED', 'x'))).toBe('CLOSED');
+  expect(callerErrorCode(new ClerkError('CLERK_CLOSED', 'x'))).toBe('CLERK_CLOSED');
   for (const code of [
     'ECONNREFUSED',
     'ECONNRESET',
@@ -56,7 +56,7 @@ test('a caller’s fault keeps its cause, and says what ran', () => {
     execution: 'none',
     message: 'The request to /shop/orders cannot be sent as it is: UND_ERR_INVALID_ARG happened',
   });
-  const own = new ClerkError('CLOSED', 'x');
+  const own = new ClerkError('CLERK_CLOSED', 'x');
   expect(wrapCallerError('CONFIG_INVALID', '/shop/orders', own)).toBe(own);
 });
 

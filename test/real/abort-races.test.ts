@@ -96,7 +96,7 @@ describe('given up in the same tick', () => {
     else void clerk.destroy();
     const { code, execution } = await clerkErrorOf(call);
     await sleep(50);
-    expect(code).toBe(how === 'abort' ? 'ABORTED' : 'CLOSED');
+    expect(code).toBe(how === 'abort' ? 'ABORTED' : 'CLERK_CLOSED');
     // Either it never ran, or it is told, and nobody says that it did not.
     expect([talks, execution]).toEqual(talks === 0 ? [0, 'none'] : [1, 'unknown']);
     expect(told?.aborted ?? true).toBe(true);

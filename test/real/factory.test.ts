@@ -268,7 +268,7 @@ describe('closing', () => {
     await clerk.destroy();
 
     for (const error of await Promise.all(calls))
-      expect([error.code, error.execution]).toEqual(['CLOSED', 'none']);
+      expect([error.code, error.execution]).toEqual(['CLERK_CLOSED', 'none']);
     expect(signal?.aborted).toBe(true);
     expect(server.requests).toEqual([]);
   });

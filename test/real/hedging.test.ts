@@ -173,7 +173,7 @@ describe('both are given up', () => {
     await second.waitForRequests(1);
     await clerk.destroy();
     // Both were sent: nobody can say that neither ran.
-    expect(await call).toMatchObject({ code: 'CLOSED', execution: 'unknown', outcomes: { length: 2 } });
+    expect(await call).toMatchObject({ code: 'CLERK_CLOSED', execution: 'unknown', outcomes: { length: 2 } });
     await expect.poll(() => first.cut() + second.cut()).toBe(2);
   });
 });

@@ -278,14 +278,14 @@ describe('closing', () => {
       clerkErrorOf(clerk.request('/shop/orders/7')),
     ]);
     expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(
-      new Set(['CLOSED none']),
+      new Set(['CLERK_CLOSED none']),
     );
-    expect(() => clerk.bind('/shop/orders')).toThrow(expect.objectContaining({ code: 'CLOSED' }) as Error);
-    expect(() => clerk.watch('/**')).toThrow(expect.objectContaining({ code: 'CLOSED' }) as Error);
+    expect(() => clerk.bind('/shop/orders')).toThrow(expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error);
+    expect(() => clerk.watch('/**')).toThrow(expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error);
     const fetched: unknown = await clerk
       .fetch('http://orders.shop.clerk/orders')
       .catch((error: unknown) => error);
-    expect((fetched as { cause: { code: string } }).cause.code).toBe('CLOSED');
+    expect((fetched as { cause: { code: string } }).cause.code).toBe('CLERK_CLOSED');
     expect(server.requests).toEqual(['GET /orders']);
   });
 
@@ -302,7 +302,7 @@ describe('closing', () => {
 
     let closed = false;
     const closing = clerk.close().then(() => (closed = true));
-    expect((await clerkErrorOf(orders.text('/too-late'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(orders.text('/too-late'))).code).toBe('CLERK_CLOSED');
     await settled();
     expect(closed).toBe(false);
     for (const end of endings) end();
@@ -342,11 +342,11 @@ describe('closing', () => {
 
     await Promise.all([clerk.destroy(), other.clerk.destroy()]);
 
-    expect([(await sent).code, (await sent).execution]).toEqual(['CLOSED', 'unknown']);
-    expect([(await queued).code, (await queued).execution]).toEqual(['CLOSED', 'none']);
-    expect((await talk).code).toBe('CLOSED');
+    expect([(await sent).code, (await sent).execution]).toEqual(['CLERK_CLOSED', 'unknown']);
+    expect([(await queued).code, (await queued).execution]).toEqual(['CLERK_CLOSED', 'none']);
+    expect((await talk).code).toBe('CLERK_CLOSED');
     const broken = await clerkErrorOf(body.text());
-    expect(broken.code).toBe('CLOSED');
+    expect(broken.code).toBe('CLERK_CLOSED');
     expect(peer.executed).toHaveLength(1);
   });
 
@@ -365,7 +365,7 @@ describe('closing', () => {
 
     await clerk.destroy();
 
-    expect(await Promise.race([clerkErrorOf(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLOSED' });
+    expect(await Promise.race([clerkErrorOf(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLERK_CLOSED' });
   });
 
   test('destroy ends a close that waits', async () => {
@@ -375,7 +375,7 @@ describe('closing', () => {
     const closing = clerk.close();
     await clerk.destroy(new Error('Enough'));
 
-    expect((await call).code).toBe('CLOSED');
+    expect((await call).code).toBe('CLERK_CLOSED');
     await closing;
   });
 
@@ -403,14 +403,14 @@ describe('closing', () => {
     const orders = clerk.bind('/shop/orders');
     await orders.text('/orders');
     await clerk[Symbol.asyncDispose]();
-    expect((await clerkErrorOf(orders.text('/orders'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(orders.text('/orders'))).code).toBe('CLERK_CLOSED');
 
     const second = createClerk({ registry: { '/shop/orders': server.address } });
     await second.dispatcher.close();
-    expect((await clerkErrorOf(second.resolve('/shop/orders'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(second.resolve('/shop/orders'))).code).toBe('CLERK_CLOSED');
     const third = createClerk({ registry: { '/shop/orders': server.address } });
     await third.dispatcher.destroy();
-    expect((await clerkErrorOf(third.resolve('/shop/orders'))).code).toBe('CLOSED');
+    expect((await clerkErrorOf(third.resolve('/shop/orders'))).code).toBe('CLERK_CLOSED');
   });
 });
 

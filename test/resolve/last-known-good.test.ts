@@ -509,8 +509,8 @@ test('after the stop nothing old is handed out: who waits is told why', async ()
   const asked = [world.resolve(), world.resolve('/y')];
   world.lastKnownGood.stop();
   for (const question of world.inner.lookups)
-    await question.fail(new ClerkError('CLOSED', 'The clerk is closed'));
-  for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'CLOSED' });
+    await question.fail(new ClerkError('CLERK_CLOSED', 'The clerk is closed'));
+  for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'CLERK_CLOSED' });
   expect(world.recorder.events).toEqual([]);
 });
 

@@ -362,9 +362,9 @@ test('a clerk that is closed asks no longer, and lets go of what it asked', asyn
   const asked = refusal(ask());
   await flushPromises();
   controller.abort();
-  expect(await asked).toMatchObject({ code: 'CLOSED' });
+  expect(await asked).toMatchObject({ code: 'CLERK_CLOSED' });
   expect(runtime.pendingTimers).toBe(0);
-  expect(await refusal(ask('/b'))).toMatchObject({ code: 'CLOSED' });
+  expect(await refusal(ask('/b'))).toMatchObject({ code: 'CLERK_CLOSED' });
 });
 
 const hostile = {

@@ -219,7 +219,7 @@ export class FakeRegistry {
       case paths.watchEdit: {
         const { watch, add = [], remove = [] } = payload as WatchEditRequest;
         const stream = [...this.streams].find(({ id }) => id === watch);
-        if (!stream) throw new ClerkError('CLOSED', 'That watch is not open here');
+        if (!stream) throw new ClerkError('CLERK_CLOSED', 'That watch is not open here');
         for (const glob of remove) stream.globs.delete(glob);
         for (const glob of add) stream.globs.add(glob);
         if (add.length > 0) queueMicrotask(() => this.#sendSnapshot(stream, add));

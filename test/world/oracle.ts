@@ -170,8 +170,8 @@ export class Oracle {
     if (code === 'BAD_STATUS' && (error.statusCode ?? 0) < 400) {
       this.violate('C2.1', `${id} got a body that no server has sent: ${error.message}`);
     }
-    if (code === 'CLOSED' && call.destroyedAt === undefined) {
-      this.violate('close', `${id} failed with CLOSED although nobody destroyed ${clerk}`);
+    if (code === 'CLERK_CLOSED' && call.destroyedAt === undefined) {
+      this.violate('close', `${id} failed with CLERK_CLOSED although nobody destroyed ${clerk}`);
     }
     const givenUp = error.outcomes?.some((one) => one.stage === 'sent' && one.code === 'ATTEMPT_TIMEOUT');
     if (call.kind === 'once' && givenUp)

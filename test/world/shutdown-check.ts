@@ -50,7 +50,7 @@ function checkRefusesCalls(world: SimulationState, program: SimulatedClient): vo
         () => world.oracle.violate('close', `${program.id} takes calls although it is closed`),
         (error: unknown) => {
           const { code } = error as { code?: string };
-          if (code === 'CLOSED') world.coverage.hit('refused-when-closed');
+          if (code === 'CLERK_CLOSED') world.coverage.hit('refused-when-closed');
           else world.oracle.violate('close', `${program.id} is closed and fails a call with ${String(code)}`);
         },
       );

@@ -124,7 +124,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   async function close(): Promise<void> {
     const serverClosed = new Promise<void>((resolve) => server.close(() => resolve()));
     closing.abort(
-      new ClerkError('CLOSED', 'The server is closed; ask another one, or ask again when it is back'),
+      new ClerkError('CLERK_CLOSED', 'The server is closed; ask another one, or ask again when it is back'),
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;

@@ -84,11 +84,11 @@ export class OpenWatches {
     });
   }
 
-  /** Changes what a watch is over. @throws `CLOSED` with status 404 where it is not open; `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /** Changes what a watch is over. @throws `CLERK_CLOSED` with status 404 where it is not open; `NAME_INVALID`, `LIMIT_EXCEEDED` */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
     if (entry?.principal !== principal)
-      throw new HttpError('CLOSED', `Watch ${quote(watch)} is not open here; open it again`, 404);
+      throw new HttpError('CLERK_CLOSED', `Watch ${quote(watch)} is not open here; open it again`, 404);
     entry.stream.edit(add, remove);
   }
 

@@ -34,7 +34,7 @@ export function openApiDocument(version: string): JsonObject {
     responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watchEdit, 'post', {
-    summary: 'Changes what an open watch is over; 404 with CLOSED where it is not open',
+    summary: 'Changes what an open watch is over; 404 with CLERK_CLOSED where it is not open',
     requestBody: requestBody('application/json', schemas.watchEditRequest),
     responses: {
       '200': jsonResponse('Done; the stream tells the rest', replies.watchEditResponse),
@@ -144,7 +144,7 @@ function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): 
     [400, ['CONFIG_INVALID']],
     [403, ['FORBIDDEN']],
     [500, ['REGISTRY_UNREACHABLE']],
-    [503, ['CLOSED', ...(method === 'POST' ? ['REGISTRY_UNREACHABLE'] : [])]],
+    [503, ['CLERK_CLOSED', ...(method === 'POST' ? ['REGISTRY_UNREACHABLE'] : [])]],
     ...(method === 'POST'
       ? ([
           [413, ['BODY_TOO_LARGE']],

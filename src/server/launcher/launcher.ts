@@ -153,5 +153,5 @@ function noLaunchRuleError(name: string): ClerkError {
 }
 
 function closedError(): ClerkError {
-  return new ClerkError('CLOSED', 'The server is being closed');
+  return new ClerkError('CLERK_CLOSED', 'The server is being closed');
 }

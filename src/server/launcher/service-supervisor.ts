@@ -68,7 +68,7 @@ export class ServiceSupervisor {
    * Has it started, unless it runs.
    *
    * @returns whether this call is the one that started it
-   * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, `CLOSED`
+   * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, `CLERK_CLOSED`
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();

@@ -170,7 +170,7 @@ function* recordsOf(changes: readonly StateChange[], revision: number) {
 }
 
 function closingError(): ClerkError {
-  return new ClerkError('CLOSED', 'The server is closing and takes no more changes; ask another, or later');
+  return new ClerkError('CLERK_CLOSED', 'The server is closing and takes no more changes; ask another, or later');
 }
 
 function writeFailedError(cause: unknown): ClerkError {

@@ -14,7 +14,7 @@ export class StoreLifecycle {
     this.#subject = subject;
   }
 
-  /** @throws `CONFIG_INVALID` the second time, `CLOSED` */
+  /** @throws `CONFIG_INVALID` the second time, `CLERK_CLOSED` */
   beginLoad(): void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'loaded')
@@ -24,7 +24,7 @@ export class StoreLifecycle {
 
   /**
    * @returns to be called when the write is over
-   * @throws `CONFIG_INVALID` before `load` and while another write is under way, `CLOSED`
+   * @throws `CONFIG_INVALID` before `load` and while another write is under way, `CLERK_CLOSED`
    */
   beginWrite(): () => void {
     if (this.#state === 'closed') throw this.#closedError();
@@ -47,6 +47,6 @@ export class StoreLifecycle {
   }
 
   #closedError(): ClerkError {
-    return new ClerkError('CLOSED', `${this.#subject} is closed`);
+    return new ClerkError('CLERK_CLOSED', `${this.#subject} is closed`);
   }
 }

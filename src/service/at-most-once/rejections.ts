@@ -146,7 +146,7 @@ export const rejections = {
   storeUnavailable: () =>
     rejection({
       status: 503,
-      code: 'CLOSED',
+      code: 'CLERK_CLOSED',
       message:
         'This service cannot write down calls for now and runs none that must run at most once; its log says why',
       isNotExecuted: true,

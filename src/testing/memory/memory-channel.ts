@@ -156,7 +156,7 @@ export class MemoryChannel implements Channel {
   }
 
   async close(): Promise<void> {
-    this.#closed ??= new ClerkError('CLOSED', `The connections to ${this.address.text} are closed`);
+    this.#closed ??= new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`);
     this.#stop();
     await Promise.all([...this.#retired].map((pool) => pool.close()));
   }

@@ -131,7 +131,7 @@ test('an open watch is edited by its own word, and no other', async () => {
   });
   expect(await server.post('/v1/watch/edit', { watch: 'other' })).toMatchObject({
     status: 404,
-    json: { error: { code: 'CLOSED' } },
+    json: { error: { code: 'CLERK_CLOSED' } },
   });
   stream.abort();
   await expect.poll(async () => (await server.post('/v1/watch/edit', { watch })).status).toBe(404);
@@ -201,7 +201,7 @@ test('whoever waits for a start and goes away is waited for no longer', async ()
   expect((await server.post('/v1/launch', { name: '/a', waitMs: -1 })).status).toBe(400);
   // The end is told to who still waits.
   void server.http.close();
-  expect(await waiting).toMatchObject({ status: 503, json: { error: { code: 'CLOSED' } } });
+  expect(await waiting).toMatchObject({ status: 503, json: { error: { code: 'CLERK_CLOSED' } } });
 });
 
 test('without a launcher the answer says what to start the server with', async () => {

@@ -138,7 +138,7 @@ test('a process that an intent left behind is found by its mark', async () => {
   const waiting = launched(first);
   await until(() => host.reports().length === 1);
   await first.close();
-  expect(await waiting).toMatch(/^CLOSED/);
+  expect(await waiting).toMatch(/^CLERK_CLOSED/);
   names.launches.update = update;
   const { pid } = host.reports()[0]!;
   expect(names.launches.all()).toMatchObject([{ state: 'intent', pid: undefined }]);

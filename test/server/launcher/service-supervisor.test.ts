@@ -433,8 +433,8 @@ test('a launcher that is closed lets what runs go on, tells those who wait, and 
   const waiting = host.startLaunch(launcher);
   await host.clock.advance(10);
   await launcher.close();
-  expect(await waiting).toBe('CLOSED: The server is being closed');
-  expect(await host.launch(launcher)).toBe('CLOSED: The server is being closed');
+  expect(await waiting).toBe('CLERK_CLOSED: The server is being closed');
+  expect(await host.launch(launcher)).toBe('CLERK_CLOSED: The server is being closed');
   await host.clock.advance(60_000);
   expect(host.processes.alive).toBe(2);
   expect(host.names.launches.all()).toHaveLength(2);

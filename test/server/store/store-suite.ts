@@ -134,7 +134,7 @@ export const storeSuite: readonly StoreCase[] = [
       const store = await openStore(place);
       await store.close();
       await store.close();
-      await assert.rejects(store.write([{ key: 'a', value: '1' }]), hasCode('CLOSED'));
+      await assert.rejects(store.write([{ key: 'a', value: '1' }]), hasCode('CLERK_CLOSED'));
       assert.deepEqual(await contents(place), {});
     },
   },

@@ -226,7 +226,7 @@ export class SimulatedServer {
       case paths.watchEdit: {
         const { watch, add = [], remove = [] } = body as WatchEditRequest;
         const stream = streams.get(watch);
-        if (stream === undefined) throw new ClerkError('CLOSED', `Watch ${watch} is not open here`);
+        if (stream === undefined) throw new ClerkError('CLERK_CLOSED', `Watch ${watch} is not open here`);
         stream.edit(add, remove);
         return {};
       }

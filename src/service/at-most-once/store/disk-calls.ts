@@ -93,7 +93,7 @@ export class DiskCalls implements IdempotencyStore {
   }
 
   #open(): Promise<OpenStore> {
-    if (this.#isClosed) return Promise.reject(new ClerkError('CLOSED', 'The folder of calls is closed'));
+    if (this.#isClosed) return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of calls is closed'));
     this.#opening ??= openLevelDb(this.#path, this.#options).then(
       ({ level, tally }) => {
         this.#expiredBefore = tally.expiredBefore;

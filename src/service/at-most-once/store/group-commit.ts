@@ -58,7 +58,7 @@ export class GroupCommit {
     this.#tally = tally;
   }
 
-  /** Resolves when it is on the disk. @throws a `ClerkError` `CLOSED` when it is not, or may not be */
+  /** Resolves when it is on the disk. @throws a `ClerkError` `CLERK_CLOSED` when it is not, or may not be */
   write(entry: ChangeSet): Promise<PreviousValues> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ export class GroupCommit {
         group.forEach(({ resolve }, i) => resolve(before[i] as PreviousValues));
       } catch (error) {
         this.#failure ??= new ClerkError(
-          'CLOSED',
+          'CLERK_CLOSED',
           `Folder of calls ${quote(this.#folder)} could not be written, and nothing more is: ${errorMessage(error)}; make room or mend the disk, and start the service again`,
           { cause: error },
         );

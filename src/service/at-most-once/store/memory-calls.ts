@@ -134,7 +134,7 @@ class MemoryCalls implements IdempotencyStore {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new ClerkError('CLOSED', 'The memory of calls is closed');
+    if (this.#isClosed) throw new ClerkError('CLERK_CLOSED', 'The memory of calls is closed');
   }
 }
 

@@ -110,10 +110,10 @@ test('closing finishes what is being written and refuses what waits', async () =
   await Promise.resolve();
   const second = codeOf(names.define({ name: '/b' }));
   const closed = names.close();
-  expect(await codeOf(names.define({ name: '/c' }))).toBe('CLOSED');
+  expect(await codeOf(names.define({ name: '/c' }))).toBe('CLERK_CLOSED');
   open();
   await closed;
-  expect([await first, await second]).toEqual(['done', 'CLOSED']);
+  expect([await first, await second]).toEqual(['done', 'CLERK_CLOSED']);
 });
 
 test('a ticket is worth one registration, by the instance and under the name it was made for', async () => {

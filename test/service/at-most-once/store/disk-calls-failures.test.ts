@@ -15,7 +15,7 @@ function call(number: number, bornAt = 1_800_000_000_000 + number): CallRecord {
 
 const answer = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
 const closed = {
-  code: 'CLOSED',
+  code: 'CLERK_CLOSED',
   message: expect.stringContaining('No space left on device') as string,
 };
 
