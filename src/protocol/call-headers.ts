@@ -6,7 +6,7 @@
 /** Headers of a request, lower case. */
 export const callHeaders = Object.freeze({
   /** Time left for the call when it was sent, in whole ms ≥ 1. @see promises C2.2 */
-  timeoutMs: 'clerk-time-left',
+  timeoutMs: 'clerk-timeout-ms',
   /** Which attempt of its call this is, where it is not the first: 2, 3 … @see promises C4.3 */
   attemptCount: 'clerk-attempt',
   /** Id of a call that must run at most once: see {@link callIdPattern}. The same over all attempts. @see promises C3.6 */

@@ -11,7 +11,7 @@ function world(record: { timeoutMs: number | undefined }, answersInMs: number, l
   runtime.transport = network.transport;
   const told: (string | undefined)[] = [];
   network.server('http://a').handler = ({ headers }) => {
-    told.push(headers['clerk-time-left']);
+    told.push(headers['clerk-timeout-ms']);
     return { statusCode: 200, body: '"a"', delayMs: answersInMs };
   };
   const registry: Registry = {

@@ -5,10 +5,10 @@ import { propagatesDeadline, effectiveTimeoutMs, capToInbound } from '../../src/
 
 describe('telling', () => {
   const told = [
-    ['clerk-time-left', '40'],
+    ['clerk-timeout-ms', '40'],
     ['clerk-attempt', '2'],
   ] as const;
-  const flat = ['clerk-time-left', '40', 'clerk-attempt', '2'];
+  const flat = ['clerk-timeout-ms', '40', 'clerk-attempt', '2'];
 
   test.each([
     ['no headers', undefined, Object.fromEntries(told)],
@@ -20,13 +20,13 @@ describe('telling', () => {
     [
       'a record that says one itself',
       { 'Clerk-Attempt': '9' },
-      { 'Clerk-Attempt': '9', 'clerk-time-left': '40' },
+      { 'Clerk-Attempt': '9', 'clerk-timeout-ms': '40' },
     ],
-    ['a list that says one itself', ['CLERK-ATTEMPT', '9'], ['CLERK-ATTEMPT', '9', 'clerk-time-left', '40']],
+    ['a list that says one itself', ['CLERK-ATTEMPT', '9'], ['CLERK-ATTEMPT', '9', 'clerk-timeout-ms', '40']],
     [
       'pairs that say one themselves',
       new Map([['clerk-attempt', '9']]),
-      ['clerk-attempt', '9', 'clerk-time-left', '40'],
+      ['clerk-attempt', '9', 'clerk-timeout-ms', '40'],
     ],
   ])('goes along with %s', (_what, headers, expected) => {
     const request = Object.freeze({ path: '/', method: 'GET', headers, body: 'x' });

@@ -450,7 +450,7 @@ function slowLookUp(lookUpMs: number, record: { readonly timeoutMs?: number } = 
   runtime.transport = network.transport;
   const told: (string | undefined)[] = [];
   network.server('http://a').handler = ({ headers }) => {
-    told.push(headers['clerk-time-left']);
+    told.push(headers['clerk-timeout-ms']);
     return { statusCode: 200, body: 'a', delayMs };
   };
   const registry: Registry = {

@@ -82,7 +82,7 @@ describe('a call tells', () => {
     await orders.json('/');
     await orders.json('/', { timeoutMs: 700, headers: { 'x-mine': '1' } });
     await clerk.fetch('http://orders.shop.clerk/', { timeoutMs: 800 });
-    const left = seen.map((headers) => Number(headers['clerk-time-left']));
+    const left = seen.map((headers) => Number(headers['clerk-timeout-ms']));
     for (const [i, most] of [3_000, 700, 800].entries()) {
       expect(left[i]).toBeGreaterThan(most - 500);
       expect(left[i]).toBeLessThanOrEqual(most);
@@ -101,7 +101,7 @@ describe('a call tells', () => {
     });
     const { orders } = testClerk([address], { connections: 1 }, { timeoutMs: 5_000 });
     await Promise.all([orders.json('/1', { headers }), orders.json('/2', { headers })]);
-    const [first, second] = seen.map((headers) => Number(headers['clerk-time-left'])) as [number, number];
+    const [first, second] = seen.map((headers) => Number(headers['clerk-timeout-ms'])) as [number, number];
     expect(first - second).toBeGreaterThanOrEqual(390);
     expect(seen.map((headers) => headers['x-mine'])).toEqual(['1', '1']);
   });
@@ -156,7 +156,7 @@ describe('a service that is advertised', () => {
       const server = await service('/shop/orders', await registry(), (_request, response) =>
         response.end('ran'),
       );
-      const { status, body } = await get(server, { 'clerk-time-left': text, 'clerk-attempt': text });
+      const { status, body } = await get(server, { 'clerk-timeout-ms': text, 'clerk-attempt': text });
       expect([status, body]).toEqual([200, 'ran']);
     },
   );
@@ -182,7 +182,7 @@ describe('a service that is advertised', () => {
       await ad.close();
       server.close();
     });
-    const stream = session.request({ ':path': '/', 'clerk-time-left': '5000' });
+    const stream = session.request({ ':path': '/', 'clerk-timeout-ms': '5000' });
     let body = '';
     stream.setEncoding('utf8').on('data', (piece: string) => (body += piece));
     await new Promise((resolve) => stream.on('end', resolve));
@@ -195,7 +195,7 @@ describe('down a chain', () => {
     const url = await registry();
     const lefts: number[] = [];
     await service('/shop/bottom', url, (request, response) => {
-      lefts.push(Number(request.headers['clerk-time-left']));
+      lefts.push(Number(request.headers['clerk-timeout-ms']));
       response.end('{}');
     });
     const inner = clerkAt(url);
