@@ -8,7 +8,7 @@ export const callHeaders = Object.freeze({
   /** Time left for the call when it was sent, in whole ms ≥ 1. @see promises C2.2 */
   timeoutMs: 'clerk-timeout-ms',
   /** Which attempt of its call this is, where it is not the first: 2, 3 … @see promises C4.3 */
-  attemptCount: 'clerk-attempt',
+  attemptCount: 'clerk-attempt-count',
   /** Id of a call that must run at most once: see {@link callIdPattern}. The same over all attempts. @see promises C3.6 */
   callId: 'clerk-call-id',
   /** The instance the call is meant for, `<instance id> <epoch>`. @see promises C3.7 */

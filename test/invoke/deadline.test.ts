@@ -6,9 +6,9 @@ import { propagatesDeadline, effectiveTimeoutMs, capToInbound } from '../../src/
 describe('telling', () => {
   const told = [
     ['clerk-timeout-ms', '40'],
-    ['clerk-attempt', '2'],
+    ['clerk-attempt-count', '2'],
   ] as const;
-  const flat = ['clerk-timeout-ms', '40', 'clerk-attempt', '2'];
+  const flat = ['clerk-timeout-ms', '40', 'clerk-attempt-count', '2'];
 
   test.each([
     ['no headers', undefined, Object.fromEntries(told)],
@@ -19,14 +19,14 @@ describe('telling', () => {
     ['Headers', new Headers({ accept: 'a' }), ['accept', 'a', ...flat]],
     [
       'a record that says one itself',
-      { 'Clerk-Attempt': '9' },
-      { 'Clerk-Attempt': '9', 'clerk-timeout-ms': '40' },
+      { 'Clerk-Attempt-Count': '9' },
+      { 'Clerk-Attempt-Count': '9', 'clerk-timeout-ms': '40' },
     ],
-    ['a list that says one itself', ['CLERK-ATTEMPT', '9'], ['CLERK-ATTEMPT', '9', 'clerk-timeout-ms', '40']],
+    ['a list that says one itself', ['CLERK-ATTEMPT-COUNT', '9'], ['CLERK-ATTEMPT-COUNT', '9', 'clerk-timeout-ms', '40']],
     [
       'pairs that say one themselves',
-      new Map([['clerk-attempt', '9']]),
-      ['clerk-attempt', '9', 'clerk-timeout-ms', '40'],
+      new Map([['clerk-attempt-count', '9']]),
+      ['clerk-attempt-count', '9', 'clerk-timeout-ms', '40'],
     ],
   ])('goes along with %s', (_what, headers, expected) => {
     const request = Object.freeze({ path: '/', method: 'GET', headers, body: 'x' });

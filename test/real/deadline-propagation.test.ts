@@ -111,7 +111,7 @@ describe('a call tells', () => {
     const broken = await webServer((_request, response) => void response.writeHead(503).end());
     const { address } = await webServer(note);
     await testClerk([broken.address, address]).orders.json('/');
-    expect(seen[0]?.['clerk-attempt']).toBe('2');
+    expect(seen[0]?.['clerk-attempt-count']).toBe('2');
   });
 });
 
@@ -156,7 +156,7 @@ describe('a service that is advertised', () => {
       const server = await service('/shop/orders', await registry(), (_request, response) =>
         response.end('ran'),
       );
-      const { status, body } = await get(server, { 'clerk-timeout-ms': text, 'clerk-attempt': text });
+      const { status, body } = await get(server, { 'clerk-timeout-ms': text, 'clerk-attempt-count': text });
       expect([status, body]).toEqual([200, 'ran']);
     },
   );
