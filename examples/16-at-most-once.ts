@@ -25,7 +25,7 @@ export async function main(): Promise<void> {
   const send = async (id: string, body: string) => {
     const request = { method: 'POST', headers: { 'clerk-call-id': id, connection: 'close' }, body };
     const answer = await fetch(url, request).catch(() => undefined);
-    return answer ? `${answer.status} ${answer.headers.get('clerk-once')}` : 'no answer';
+    return answer ? `${answer.status} ${answer.headers.get('clerk-idempotency')}` : 'no answer';
   };
   const id = `${Date.now()}-${randomBytes(16).toString('hex')}`;
   console.log(await send(id, '7 euros'), '|', await send(id, '7 euros'), '|', await send(id, '9 euros'));

@@ -20,7 +20,7 @@ export const responseHeaders = Object.freeze({
   /** `1`: the service certainly did not run the call. @see promises C3.5 */
   notExecuted: 'clerk-not-executed',
   /** What a service that runs calls at most once has to say of this one: an {@link IdempotencyStatus}. */
-  idempotency: 'clerk-once',
+  idempotency: 'clerk-idempotency',
   /** How loaded the service is, in the text form of ORCA: `TEXT application_utilization=0.4, rps_fractional=120`. */
   load: 'endpoint-load-metrics',
 } as const);

@@ -89,7 +89,7 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 /**
  * Puts a guard before a handler, so that a call with an id (`clerk-call-id`) runs at most once, however often it is
  * sent. The call is written down with a fingerprint of its method, target, content-type and body before the handler
- * runs. A repeat gets the answer that was given (`clerk-once: replayed`); 409 while it runs (`running`) and when nobody
+ * runs. A repeat gets the answer that was given (`clerk-idempotency: replayed`); 409 while it runs (`running`) and when nobody
  * knows how it ended (`unknown`); 422 when it asks for something else (`mismatch`). An id older than `windowMs`, or more
  * than five minutes ahead, is refused with 410 (`expired`); what is meant for another instance or an earlier life of
  * this one with 421 (`elsewhere`). Where a request certainly did not run, the answer says `clerk-not-executed: 1`.

@@ -32,7 +32,7 @@ test.each([
   ['done', undefined],
   ['', undefined],
 ])('the word %j is %s', (value, word) => {
-  const raw = headers('clerk-once', value);
+  const raw = headers('clerk-idempotency', value);
   expect(parseExecutionHeaders(raw, parseAddress('http://10.0.0.7:1')).status).toBe(word);
 });
 

@@ -21,7 +21,7 @@ const answer =
   (_request, response) =>
     void response.writeHead(status, headers).end(body);
 const ran = answer(200, {}, 'ran');
-const replayed = answer(200, { 'clerk-once': 'replayed' }, 'ran');
+const replayed = answer(200, { 'clerk-idempotency': 'replayed' }, 'ran');
 
 /** Goes through its steps, one a request; the last one for all that follow. */
 async function scripted(steps: readonly Step[], seen: Seen[] = []): Promise<string> {
@@ -78,7 +78,7 @@ describe('a service that remembers', () => {
           epoch = 8;
           request.socket.destroy();
         },
-        answer(421, { 'clerk-once': 'elsewhere', 'clerk-not-executed': '1' }),
+        answer(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),
       ],
       seen,
     );
@@ -108,7 +108,7 @@ describe('a service that remembers', () => {
   test('that runs it still is asked later', async () => {
     const seen: Seen[] = [];
     const address = await scripted(
-      [cut, answer(409, { 'clerk-once': 'running', 'retry-after': '0' }), replayed],
+      [cut, answer(409, { 'clerk-idempotency': 'running', 'retry-after': '0' }), replayed],
       seen,
     );
     const { orders } = testClerk([remembering(address, 'a')]);
@@ -118,9 +118,9 @@ describe('a service that remembers', () => {
   });
 
   test.each([
-    ['nobody knows how it ended', answer(409, { 'clerk-once': 'unknown' })],
-    ['it is another instance now', answer(421, { 'clerk-once': 'elsewhere', 'clerk-not-executed': '1' })],
-    ['it has forgotten', answer(410, { 'clerk-once': 'expired', 'clerk-not-executed': '1' })],
+    ['nobody knows how it ended', answer(409, { 'clerk-idempotency': 'unknown' })],
+    ['it is another instance now', answer(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' })],
+    ['it has forgotten', answer(410, { 'clerk-idempotency': 'expired', 'clerk-not-executed': '1' })],
   ])('says %s: the outcome is unknown', async (_what, step) => {
     const { orders } = testClerk([remembering(await scripted([cut, step]), 'a')]);
     await expect(orders.text('/', post)).rejects.toMatchObject({
@@ -240,7 +240,7 @@ describe('the library on both sides', () => {
       onTestFinished(() => clerk.destroy());
       const reply = await clerk.bind('/shop/orders').request({ path: '/', ...post });
       expect(await reply.body.text()).toBe('order 1');
-      expect(reply.headers['clerk-once']).toBe('replayed');
+      expect(reply.headers['clerk-idempotency']).toBe('replayed');
       expect([runs, reply.attempts]).toEqual([1, 2]);
     },
   );

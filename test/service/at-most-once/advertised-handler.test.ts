@@ -26,7 +26,7 @@ function guardedBy(world: ReturnType<typeof fakeService>, store?: IdempotencySto
       'clerk-instance': instance,
     };
     const answer = (await handler(new Request('http://x/', { method: 'POST', headers }))) as Response;
-    return `${answer.status} ${answer.headers.get('clerk-once')}`;
+    return `${answer.status} ${answer.headers.get('clerk-idempotency')}`;
   };
   return { handler, ask };
 }
@@ -122,7 +122,7 @@ test('with a real registry: a call that was meant for an earlier life is refused
   expect(await second.send(second.ad.epoch)).toMatchObject({ status: 200 });
   expect(await second.send(first.ad.epoch)).toMatchObject({
     status: 421,
-    headers: { 'clerk-once': 'elsewhere', 'clerk-not-executed': '1' },
+    headers: { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' },
   });
   await Promise.all([first.ad.close(), second.ad.close()]);
 });

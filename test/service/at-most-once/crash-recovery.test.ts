@@ -35,7 +35,7 @@ test('what was cut is unknown and does not run again; what was finished is answe
   expect(await call(first.port, '/finish', finished)).toMatchObject({ status: 201, body: 'finished' });
   // The answer is on the disk as soon as it is given again.
   await vi.waitFor(async () => {
-    expect((await call(first.port, '/finish', finished)).headers['clerk-once']).toBe('replayed');
+    expect((await call(first.port, '/finish', finished)).headers['clerk-idempotency']).toBe('replayed');
   });
   const lost = Promise.allSettled([
     call(first.port, '/hang', cut),
@@ -52,12 +52,12 @@ test('what was cut is unknown and does not run again; what was finished is answe
     for (const id of [cut, together])
       expect(await call(second.port, '/hang', id)).toMatchObject({
         status: 409,
-        headers: { 'clerk-once': 'unknown' },
+        headers: { 'clerk-idempotency': 'unknown' },
       });
     expect(await call(second.port, '/finish', finished)).toMatchObject({
       status: 201,
       body: 'finished',
-      headers: { 'clerk-once': 'replayed', 'x-order': '7' },
+      headers: { 'clerk-idempotency': 'replayed', 'x-order': '7' },
     });
   }
   expect(await call(second.port, '/finish', cut)).toMatchObject({ status: 422 });

@@ -120,7 +120,7 @@ export function guardedService({
 export async function parseResponse(response: Response): Promise<ParsedResponse> {
   return {
     status: response.status,
-    idempotency: response.headers.get('clerk-once') ?? undefined,
+    idempotency: response.headers.get('clerk-idempotency') ?? undefined,
     notExecuted: response.headers.get('clerk-not-executed') ?? undefined,
     body: await response.text(),
     headers: response.headers,

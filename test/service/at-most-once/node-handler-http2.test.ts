@@ -33,7 +33,7 @@ async function answerOf(stream: ClientHttp2Stream) {
   const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
   return {
     status: headers[':status'],
-    once: headers['clerk-once'],
+    once: headers['clerk-idempotency'],
     headers,
     body: String(Buffer.concat(await stream.toArray())),
   };

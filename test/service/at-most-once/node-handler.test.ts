@@ -86,10 +86,10 @@ describe.each(Object.entries(readers))('a body read by %s', (_, read) => {
     const asked = { path: '/a?b=1', method, headers, ...(body && { body }) };
     const first = await sendRequest(port, asked);
     expect(first).toMatchObject({ status: 200, body: `${method} /a?b=1 ${whole.length}` });
-    expect(first.headers['clerk-once']).toBe(undefined);
+    expect(first.headers['clerk-idempotency']).toBe(undefined);
     const again = await sendRequest(port, asked);
     expect(again).toMatchObject({ status: 200, body: first.body });
-    expect(again.headers['clerk-once']).toBe('replayed');
+    expect(again.headers['clerk-idempotency']).toBe('replayed');
     expect(seen).toEqual([whole]);
   });
 });
@@ -105,7 +105,7 @@ test('a handler that comes late, behind something asynchronous, finds the body t
     for (const body of ['', 'x', 'y'.repeat(200_000)]) {
       const headers = { 'clerk-call-id': newCallId() };
       expect(await sendRequest(port, { headers, body })).toMatchObject({ status: 200, body });
-      expect((await sendRequest(port, { headers, body })).headers['clerk-once']).toBe('replayed');
+      expect((await sendRequest(port, { headers, body })).headers['clerk-idempotency']).toBe('replayed');
       expect(await sendRequest(port, { headers, body: `${body}z` })).toMatchObject({ status: 422 });
     }
   }
@@ -196,7 +196,7 @@ test('headers that were set before the guard are a part of the answer', async ()
   expect((await sendRequest(port, { headers })).headers).toMatchObject({ 'x-served': '1' });
   expect((await sendRequest(port, { headers })).headers).toMatchObject({
     'x-served': '1',
-    'clerk-once': 'replayed',
+    'clerk-idempotency': 'replayed',
   });
 });
 
@@ -260,7 +260,7 @@ describe('answers are given again as they were', () => {
     'keep-alive',
     'transfer-encoding',
     'content-length',
-    'clerk-once',
+    'clerk-idempotency',
   ]);
   const lasting = (headers: Record<string, unknown>) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => !ofTheMoment.has(name)));
@@ -276,7 +276,7 @@ describe('answers are given again as they were', () => {
     const headers = { 'clerk-call-id': newCallId() };
     const first = await sendRequest(port, { headers, body: 'x' });
     const again = await sendRequest(port, { headers, body: 'x' });
-    expect(again.headers['clerk-once']).toBe('replayed');
+    expect(again.headers['clerk-idempotency']).toBe('replayed');
     expect([again.status, again.body, lasting(again.headers)]).toEqual([
       first.status,
       first.body,
@@ -294,7 +294,7 @@ describe('answers are given again as they were', () => {
       const answer = await sendRequest(port, { method: 'HEAD', headers });
       expect(answer).toMatchObject({ status: 200, body: '' });
       expect(answer.headers).toMatchObject({ 'content-length': '5' });
-      expect(answer.headers['clerk-once']).toBe(word);
+      expect(answer.headers['clerk-idempotency']).toBe(word);
     }
   });
 });
@@ -336,10 +336,10 @@ test('requests of one id that come together run once', async () => {
       return answer;
     }),
   );
-  const statuses = (await answers).map(({ status, headers }) => `${status} ${headers['clerk-once']}`).sort();
+  const statuses = (await answers).map(({ status, headers }) => `${status} ${headers['clerk-idempotency']}`).sort();
   expect(runs).toBe(1);
   expect(statuses).toEqual(['200 undefined', ...Array.from({ length: 9 }, () => '409 running')]);
-  expect((await sendRequest(port, { headers, body: ['ab'] })).headers['clerk-once']).toBe('replayed');
+  expect((await sendRequest(port, { headers, body: ['ab'] })).headers['clerk-idempotency']).toBe('replayed');
 });
 
 describe('a client that leaves', () => {
@@ -400,7 +400,7 @@ describe('a client that leaves', () => {
     });
     expect(again).toMatchObject({
       body: 'first,second,third',
-      headers: { 'x-order': '7', 'clerk-once': 'replayed' },
+      headers: { 'x-order': '7', 'clerk-idempotency': 'replayed' },
     });
     expect(runs).toBe(1);
   });
@@ -420,7 +420,7 @@ describe('a client that leaves', () => {
       expect(answer.status).toBe(409);
       return answer;
     });
-    expect(running.headers).toMatchObject({ 'clerk-once': 'running', 'retry-after': '1' });
+    expect(running.headers).toMatchObject({ 'clerk-idempotency': 'running', 'retry-after': '1' });
     socket.destroy();
     await vi.waitFor(async () => {
       const answer = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
@@ -439,7 +439,7 @@ describe('a client that leaves', () => {
     socket.destroy();
     await vi.waitFor(async () => {
       const answer = await sendRequest(port, { headers: { 'clerk-call-id': id } });
-      expect(answer).toMatchObject({ status: 409, headers: { 'clerk-once': 'unknown' } });
+      expect(answer).toMatchObject({ status: 409, headers: { 'clerk-idempotency': 'unknown' } });
     });
   });
 });
@@ -471,7 +471,7 @@ test('a handler that fails fails as without a guard, and is not run again', asyn
     await expect(sendRequest(port, { headers })).rejects.toThrow();
     expect(await sendRequest(port, { headers })).toMatchObject({
       status: 409,
-      headers: { 'clerk-once': 'unknown' },
+      headers: { 'clerk-idempotency': 'unknown' },
     });
     expect(runs).toBe(1);
   }
@@ -489,7 +489,7 @@ test('when somebody answers for a handler that failed, that is its answer', asyn
   expect(await sendRequest(port, { headers })).toMatchObject({ status: 500, body: 'sorry' });
   await vi.waitFor(async () => {
     const again = await sendRequest(port, { headers });
-    expect(again).toMatchObject({ status: 500, body: 'sorry', headers: { 'clerk-once': 'replayed' } });
+    expect(again).toMatchObject({ status: 500, body: 'sorry', headers: { 'clerk-idempotency': 'replayed' } });
   });
 });
 
@@ -580,7 +580,7 @@ test('servers with TLS are no different', async () => {
     });
     outgoing.end('hello');
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
-    return `${incoming.headers['clerk-once']} ${String(await incoming.toArray())}`;
+    return `${incoming.headers['clerk-idempotency']} ${String(await incoming.toArray())}`;
   };
   expect([await send(), await send()]).toEqual(['undefined hello', 'replayed hello']);
   expect(runs).toBe(1);
