@@ -22,7 +22,7 @@ const incidents: Incident[] = [
   { at: 5_000, replica: 'a', what: 'restarted' },
   { at: 5_250, replica: 'a', what: 'revived' },
   { at: 7_000, replica: 'b', what: 'stopped' },
-  { at: 7_080, replica: 'b', what: 'ejected', reason: 'silence' },
+  { at: 7_080, replica: 'b', what: 'ejected', reason: 'timeout' },
   { at: 9_000, replica: 'b', what: 'continued' },
 ];
 const recording: Recording = {

@@ -59,7 +59,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset`, `silence` or `failures`. */
+    /** `refused`, `reset`, `timeout` or `failures`. */
     readonly reason: string;
   };
   /** An endpoint that was set aside gave a sign of life and is used again. */
@@ -86,7 +86,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset` or `silence`; `marked` by the registry. */
+    /** `refused`, `reset` or `timeout`; `marked` by the registry. */
     readonly reason: string;
   };
 }

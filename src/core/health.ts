@@ -4,11 +4,11 @@ import type { Load } from './load-report.js';
 
 /**
  * What a failed attempt shows of its endpoint. `refused`: no connection could be made. `reset`: the connection was
- * cut before an answer. `silence`: nothing was heard in time. `unreached`: nothing was heard in time, and no connection
+ * cut before an answer. `timeout`: nothing was heard in time. `unreached`: nothing was heard in time, and no connection
  * stood yet. These four are hard evidence and set it aside at once. `status`: it answered that it failed. `slow`: it is
  * alive and was not waited for.
  */
-export type Evidence = 'refused' | 'reset' | 'silence' | 'unreached' | 'status' | 'slow';
+export type Evidence = 'refused' | 'reset' | 'timeout' | 'connect-timeout' | 'status' | 'slow';
 
 /** Learns from attempts. All methods are synchronous and cheap; none throws. */
 export interface Health {

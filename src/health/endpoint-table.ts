@@ -175,7 +175,7 @@ export class EndpointTable implements Health {
     const othersMs = member.latencyMs === 0 ? this.#meanLatencyOfOthersMs(member) : 0;
     if (othersMs > 0) member.observe(othersMs, now);
     member.penalize(now);
-    const timedOut = evidence === 'silence' || evidence === 'unreached';
+    const timedOut = evidence === 'timeout' || evidence === 'connect-timeout';
     if (timedOut || evidence === 'slow') member.observeAtLeast(now - startedAt, now);
     // Older attempts began before the rest did: this one is the dial.
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
@@ -196,7 +196,7 @@ export class EndpointTable implements Health {
     }
     // One round counts once, however many attempts were in it; what came to nothing before the rest was in the last one.
     if (evidence === 'refused' && now >= member.nextDialAt) this.#backOff(member, now);
-    if (evidence === 'unreached' && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
+    if (evidence === 'connect-timeout' && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
       this.#backOff(member, now);
     member.lastHardFailureAt = silent ? startedAt : now;
     member.lastUnreachableAt = now;
@@ -205,7 +205,7 @@ export class EndpointTable implements Health {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
     }
-    const reason = timedOut ? 'silence' : evidence;
+    const reason = timedOut ? 'timeout' : evidence;
     if (member.unhealthySince === 0) {
       member.unhealthySince = now;
       const { name, reporter } = this.#options;

@@ -299,7 +299,7 @@ class CustomCall<T> implements TimerEntry {
       context.timeouts
         .forMethod(customMethod)
         .record(now - startedAt - context.wheel.stalls.stalledMsSince(startedAt), now);
-    const evidence = timedOut ? 'silence' : isSystemError(error) ? 'reset' : 'status';
+    const evidence = timedOut ? 'timeout' : isSystemError(error) ? 'reset' : 'status';
     if (!isOwnStall) context.health.attemptFailed(candidate, evidence, startedAt, now);
     context.health.attemptEnded(candidate);
     this.#state.record(active, isOwnStall ? 'ignored' : 'failure', code, now - startedAt, error);

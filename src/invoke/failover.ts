@@ -258,7 +258,7 @@ export class Rescue {
     if (stage !== 'answered' && !isOwnStall) {
       call.histogram.record(now - startedAt - stalls.stalledMsSince(startedAt), now);
       const isDialing = stage === 'waiting' && !isQueued(attempt.candidate, context);
-      context.health.attemptFailed(candidate, isDialing ? 'unreached' : 'silence', startedAt, now);
+      context.health.attemptFailed(candidate, isDialing ? 'connect-timeout' : 'timeout', startedAt, now);
     }
     this.#state.record(attempt, isOwnStall ? 'ignored' : 'failure', code, now - startedAt, error);
     call.endAttempt(attempt);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Evidence } from '../../src/core/health.js';
 import { TableHarness, ids } from './table-harness.js';
 
-const hard = ['refused', 'reset', 'silence'] as const satisfies readonly Evidence[];
+const hard = ['refused', 'reset', 'timeout'] as const satisfies readonly Evidence[];
 
 test.each([1, 2, 3, 10])('of %i endpoints hard evidence sets aside all but one, at once', async (count) => {
   for (const evidence of hard) {
@@ -71,13 +71,13 @@ test('silence is hard evidence only if nothing was heard since the attempt began
   await fleet.runtime.advance(10);
   await fleet.respond('e0');
   await fleet.runtime.advance(250);
-  slow.fail('silence');
+  slow.fail('timeout');
   expect(fleet.ejected).toEqual([]);
   expect(fleet.channel('e0').resets).toBe(0);
 
   const late = fleet.call('e0');
   await fleet.runtime.advance(250);
-  late.fail('silence');
+  late.fail('timeout');
   expect(fleet.ejected).toEqual(['e0']);
   expect(fleet.channel('e0').resets).toBe(1);
 });
@@ -86,7 +86,7 @@ test('a failing answer is a sign of life too', async () => {
   const fleet = new TableHarness(ids(2));
   const slow = fleet.call('e0');
   await fleet.fail('e0', 'status', 10);
-  slow.fail('silence');
+  slow.fail('timeout');
   expect(fleet.ejected).toEqual([]);
 });
 
@@ -101,10 +101,10 @@ test('many attempts that fell silent together give up one set of connections, no
   const fleet = new TableHarness(['only']);
   const calls = Array.from({ length: 10 }, () => fleet.call('only'));
   await fleet.runtime.advance(250);
-  for (const call of calls) call.fail('silence');
+  for (const call of calls) call.fail('timeout');
   expect(fleet.channel('only').resets).toBe(1);
   // The new connections are silent as well.
-  await fleet.fail('only', 'silence', 250);
+  await fleet.fail('only', 'timeout', 250);
   expect(fleet.channel('only').resets).toBe(2);
 });
 
@@ -198,7 +198,7 @@ test('without calls there are no probes, and the next call sends one', async () 
 test('probing never keeps a process alive', async () => {
   const fleet = new TableHarness(ids(3));
   await fleet.fail('e0', 'refused');
-  await fleet.fail('e1', 'silence', 100);
+  await fleet.fail('e1', 'timeout', 100);
   expect(fleet.runtime.pendingTimers).toBe(2);
   expect(fleet.runtime.refTimers).toBe(0);
 });
@@ -249,12 +249,12 @@ test('an answer to a probe is not believed over a failure that was seen after th
 
 test('attempts that began before a probe do not outweigh its answer by having been silent', async () => {
   const fleet = new TableHarness(['only']);
-  await fleet.fail('only', 'silence', 250);
+  await fleet.fail('only', 'timeout', 250);
   const older = fleet.call('only');
   await fleet.runtime.advance(500);
   const { probes } = fleet.channel('only');
   await fleet.runtime.advance(5);
-  older.fail('silence');
+  older.fail('timeout');
   probes[0]?.succeed();
   await fleet.runtime.advance(0);
   expect(fleet.member('only').unhealthySince).toBe(0);
@@ -297,7 +297,7 @@ test('what fails fast does not look fast', async () => {
 });
 
 test('one that was not waited for is known to be slow', async () => {
-  for (const evidence of ['slow', 'silence'] as const) {
+  for (const evidence of ['slow', 'timeout'] as const) {
     const fleet = new TableHarness(ids(2));
     await fleet.respond('e0', 5);
     await fleet.fail('e0', evidence, 300);
@@ -350,13 +350,13 @@ test('one that lets nobody in is dialled by one attempt at a time too, further a
     const dials = Array.from({ length: round === 0 ? 10 : 1 }, () => fleet.call('only'));
     if (round > 0) expect(fleet.table.canDial(one, fleet.now)).toBe(false);
     await fleet.runtime.advance(250);
-    for (const dial of dials) dial.fail('unreached');
+    for (const dial of dials) dial.fail('connect-timeout');
     expect(one.consecutiveDialFailures).toBe(round + 1);
     rests.push(fleet.table.nextDialAt(one) - fleet.now);
   }
   for (const [i, rest] of rests.entries()) expect(rest).toBeLessThanOrEqual(Math.min(5_000, 100 * 2 ** i));
   expect(Math.max(...rests)).toBeGreaterThan(500);
-  expect(fleet.recorder.of('suspect')).toMatchObject([{ reason: 'silence' }]);
+  expect(fleet.recorder.of('suspect')).toMatchObject([{ reason: 'timeout' }]);
   // Somebody was let in: it is well.
   await fleet.respond('only');
   expect(one.consecutiveDialFailures).toBe(0);
@@ -369,22 +369,22 @@ test('dials that end in the rest, or began before it, belong to the round that l
   await fleet.runtime.advance(240);
   const late = fleet.call('only');
   await fleet.runtime.advance(10);
-  early.fail('unreached');
+  early.fail('connect-timeout');
   await fleet.runtime.advance(250);
   expect(fleet.now).toBeGreaterThan(fleet.table.nextDialAt(one));
-  late.fail('unreached');
+  late.fail('connect-timeout');
   expect(one.consecutiveDialFailures).toBe(1);
   expect(fleet.table.canDial(one, fleet.now)).toBe(true);
 });
 
 test('a dial that nobody waited for says little, and one that others have overtaken says nothing', async () => {
   const fleet = new TableHarness(['a', 'b']);
-  await fleet.fail('a', 'unreached', 249);
+  await fleet.fail('a', 'connect-timeout', 249);
   expect(fleet.ejected).toEqual(['a']);
   expect(fleet.table.canDial(fleet.member('a'), fleet.now)).toBe(true);
   const slow = fleet.call('b');
   await fleet.respond('b', 300);
-  slow.fail('unreached');
+  slow.fail('connect-timeout');
   expect(fleet.ejected).toEqual(['a']);
   expect(fleet.member('b').consecutiveDialFailures).toBe(0);
 });
@@ -532,7 +532,7 @@ test('the count of those set aside is right whatever happens', async () => {
       const what = pick([
         'refused',
         'reset',
-        'silence',
+        'timeout',
         'slow',
         'status',
         'status',

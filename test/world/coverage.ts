@@ -57,7 +57,7 @@ export const coverageEvents = [
   'marked',
   'ejected: refused',
   'ejected: reset',
-  'ejected: silence',
+  'ejected: timeout',
   'ejected: failures',
   'revived',
   'stale',

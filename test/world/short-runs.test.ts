@@ -14,7 +14,7 @@ const wanted: readonly CoverageEvent[] = [
   'idempotent-run-twice',
   'ejected: refused',
   'ejected: reset',
-  'ejected: silence',
+  'ejected: timeout',
   'revived',
   'outcome-unknown',
   'unknown-but-run',
