@@ -276,7 +276,7 @@ export class ServiceState implements HealthSource {
     healthReporter.onQueried(this, healthQueried ?? []);
     if (!reporter.hasListeners('suspect')) return;
     for (const endpoint of newlySuspect(previous?.endpoints, endpoints))
-      reporter.emit('suspect', { name: this.name, endpoint, reason: 'marked' });
+      reporter.emit('suspect', { name: this.name, endpoint, reason: 'registry' });
   }
 
   #onSuspect(endpoint: string): void {

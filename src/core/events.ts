@@ -86,7 +86,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset` or `timeout`; `marked` by the registry. */
+    /** `refused`, `reset` or `timeout`; `registry` for a flag of the registry. */
     readonly reason: string;
   };
 }

@@ -51,7 +51,7 @@ function calling(registry: string, isCut: boolean): { readonly clerk: Clerk; rea
   });
   const marked: string[] = [];
   clerk.on('suspect', ({ endpoint, reason }) => {
-    if (reason === 'marked') marked.push(endpoint);
+    if (reason === 'registry') marked.push(endpoint);
   });
   const orders = clerk.bind(name, { policy: 'round-robin' });
   const timer = setInterval(() => void orders.json('/').catch(() => {}), 25);

@@ -255,7 +255,7 @@ export class SimulatedClient implements AttemptObserver {
     });
     clerk.on('suspect', ({ endpoint, reason }) => {
       log(`${this.id} suspects ${endpoint}: ${reason}`);
-      coverage.hit(reason === 'marked' ? 'marked' : 'suspect');
+      coverage.hit(reason === 'registry' ? 'marked' : 'suspect');
     });
     clerk.on('ejected', ({ name, endpoint, reason }) => {
       log(`${this.id} sets ${endpoint} aside: ${reason}`);
