@@ -1,44 +1,45 @@
-/** What all commands have in common: the options that each takes, examples in its help, and what its action works with. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Clock } from '../core/clock.js';
 import { RegistryClient } from './registry-client.js';
 import type { Io } from './io.js';
+import { millisecondsOption } from './option-parsers.js';
 import { Output } from './output.js';
 import { registryUrls, defaultRegistryUrl } from './registry-option.js';
 
-/** How a command presents itself. */
+/** Name, help and options of a command. */
 export interface CommandDefinition {
-  /** Name and arguments, as commander writes them: `ls [glob]`. */
+  /** Name and arguments in commander's syntax: `ls [glob]`. */
   readonly usage: string;
-  /** One line. */
+  /** One line for the list of commands. */
   readonly summary: string;
-  /** What it does, for its own help. Default: the summary. */
+  /** Text of the command's own help. Default: the summary. */
   readonly description?: string;
-  /** Time for an answer unless `--timeout` says otherwise, in ms. Default 10,000. */
+  /** Default of `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
-  /** Adds options of its own. */
+  /** Adds the command's own options. */
   readonly options?: (command: Command) => Command;
-  /** Command lines that work, each with what it is for. */
+  /** Example command lines with descriptions. */
   readonly examples: readonly (readonly [line: string, what: string])[];
 }
 
-/** What an action works with. */
+/** What the action of a command runs with. */
 export interface CommandContext {
   readonly io: Io;
   readonly clock: Clock;
-  /** Data. */
+  /** Standard output, for data. */
   readonly stdout: Output;
-  /** Progress and errors. */
+  /** Standard error, for progress and errors. */
   readonly stderr: Output;
-  /** Whether programs read the data. */
+  /** Whether data is printed as JSON. */
   readonly json: boolean;
+  /** URLs of the registries. */
   readonly registries: readonly string[];
-  /** What `--timeout` says, else what is usual for the command, in ms. */
+  /** Value of `--timeout` or the command's default, in ms. */
   readonly timeoutMs: number;
   readonly client: RegistryClient;
 }
 
-/** Options that every command takes, before its name or behind it. */
+/** Options that every command accepts, before or after its name. */
 interface CommonOptions {
   readonly json?: true;
   readonly registry?: string;
@@ -46,10 +47,10 @@ interface CommonOptions {
 }
 
 const defaultTimeoutMs = 10_000;
-/** Heading of the options that every command takes. */
-export const commonOptionsHeading = 'For every command:';
+/** Help heading of the common options. */
+export const commonOptionsHeading = 'Common options:';
 
-/** Adds a command. Its action is given by the caller. */
+/** Adds a command with its help and options. The caller sets the action. */
 export function addCommand(program: Command, definition: CommandDefinition): Command {
   const { usage, summary, description, timeoutMs = defaultTimeoutMs, options, examples } = definition;
   const command = program
@@ -66,29 +67,29 @@ export function addCommand(program: Command, definition: CommandDefinition): Com
 }
 
 /**
- * The options of {@link CommonOptions}.
+ * Adds {@link CommonOptions} to a command.
  *
- * @param timeoutMs - what is usual for the command; none before a command's name
+ * @param timeoutMs - default timeout of the command, in ms; undefined for the program itself
  */
 export function addCommonOptions(command: Command, timeoutMs?: number): Command {
-  const where = `where to ask, several with commas (default: $CLERK_REGISTRY, else ${defaultRegistryUrl})`;
+  const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY or ${defaultRegistryUrl})`;
   return [
-    new Option('--json', 'print JSON, one value a line'),
+    new Option('--json', 'print JSON, one value per line'),
     new Option('--registry <urls>', where),
-    new Option('--timeout <ms>', 'time for an answer, in ms')
+    new Option('--timeout <ms>', 'timeout of the command, in ms')
       .argParser(millisecondsOption)
       .default(timeoutMs),
   ].reduce((all, option) => all.addOption(option.helpGroup(commonOptionsHeading)), command);
 }
 
 /**
- * What the action of a command works with.
+ * Creates the context of a command from its options.
  *
- * @param graceMs - so much later the client itself gives up, where the registry is told how long to wait. Default 0.
- * @throws `CONFIG_INVALID` for a registry that cannot be one
+ * @param graceMs - added to the client's timeout, for commands that send their timeout to the registry. Default 0.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a registry URL is invalid
  */
 export function createContext(io: Io, command: Command, graceMs = 0): CommandContext {
-  // What stands behind the command's name counts more than what stands before it, and both more than a default.
+  // Options after the command's name take precedence over options before it, and both over defaults.
   const programOptions: CommonOptions = command.parent?.opts() ?? {};
   const commandOptions: CommonOptions = command.opts();
   const givenTimeout =
@@ -105,39 +106,4 @@ export function createContext(io: Io, command: Command, graceMs = 0): CommandCon
     timeoutMs,
     client: new RegistryClient({ urls: registries, timeoutMs: timeoutMs + graceMs, clock: io.clock }),
   };
-}
-
-/** Reads a number of ms above 0. */
-export function millisecondsOption(text: string): number {
-  const value = integerOption(text);
-  if (value === 0) throw new InvalidArgumentError('It must be above 0.');
-  return value;
-}
-
-/** The longest time that a timer can be set for, in ms. */
-const maxTimerMs = 2 ** 31 - 1;
-
-/** Reads a whole number of at most 2^31 − 1, ≥ 0. */
-export function integerOption(text: string): number {
-  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('Write a whole number such as 5000.');
-  const value = Number(text);
-  if (value > maxTimerMs) throw new InvalidArgumentError(`It must be at most ${maxTimerMs}.`);
-  return value;
-}
-
-/** Collects `key=value` options. */
-export function keyValueOption(
-  text: string,
-  previous: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('Write it as key=value.');
-  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
-}
-
-/** Reads a number ≥ 0, fractions allowed. */
-export function decimalOption(text: string): number {
-  if (!/^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text))
-    throw new InvalidArgumentError('Write a number such as 0.5.');
-  return Number(text);
 }

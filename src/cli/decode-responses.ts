@@ -1,6 +1,8 @@
 /**
- * The registry's answers as commands use them: checked, and with the keys that are promised, in their order, whatever
- * else was sent. What makes no sense is `REGISTRY_INVALID`, never a crash.
+ * Validates the responses of the registry. The results have exactly the documented keys in the documented order;
+ * unknown keys are dropped.
+ *
+ * All functions throw a {@link ClerkError} `REGISTRY_INVALID` when a response is invalid.
  */
 import { ClerkError } from '../core/errors.js';
 import type { Load } from '../core/load-report.js';
@@ -19,7 +21,7 @@ import type {
 type Decoder<T> = (value: unknown, what: string) => T;
 type Fields = Readonly<Record<string, unknown>>;
 
-const string = primitive<string>('string', 'a text');
+const string = primitive<string>('string', 'a string');
 const boolean = primitive<boolean>('boolean', 'true or false');
 const number: Decoder<number> = (value, what) => {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
@@ -28,17 +30,19 @@ const number: Decoder<number> = (value, what) => {
 const endpoints = list(endpoint);
 
 export const decodeResolve: Decoder<ResolveResponse> = (value) => {
-  const fields = object(value, 'its answer');
+  const fields = object(value, 'body');
   return {
     name: string(fields.name, 'name'),
     canonical: string(fields.canonical, 'canonical'),
     kind: string(fields.kind, 'kind') as ResolveResponse['kind'],
-    path: list(resolutionStep)(fields.trail, 'trail'),
+    path: list(resolutionStep)(fields.path, 'path'),
     endpoints: endpoints(fields.endpoints, 'endpoints'),
     policy: nullable(string)(fields.policy, 'policy'),
     ...(fields.timeoutMs !== undefined && { timeoutMs: number(fields.timeoutMs, 'timeoutMs') }),
     launchable: boolean(fields.launchable, 'launchable'),
-    ...(fields.doubted !== undefined && { healthQueried: list(string)(fields.doubted, 'doubted') }),
+    ...(fields.healthQueried !== undefined && {
+      healthQueried: list(string)(fields.healthQueried, 'healthQueried'),
+    }),
     revision: string(fields.revision, 'revision'),
     incarnation: string(fields.incarnation, 'incarnation'),
     guaranteedMs: number(fields.guaranteedMs, 'guaranteedMs'),
@@ -47,7 +51,7 @@ export const decodeResolve: Decoder<ResolveResponse> = (value) => {
 };
 
 export const decodeList: Decoder<Omit<ListResponse, 'revision'>> = (value) => {
-  const fields = object(value, 'its answer');
+  const fields = object(value, 'body');
   return {
     entries: list(listEntry)(fields.entries, 'entries'),
     next: nullable(string)(fields.next, 'next'),
@@ -63,11 +67,11 @@ export const decodeWhois: Decoder<WhoisResponse> = (value) => ({
       id: string(fields.id, 'id'),
       epoch: number(fields.epoch, 'epoch'),
     };
-  })(object(value, 'its answer').owners, 'owners'),
+  })(object(value, 'body').owners, 'owners'),
 });
 
 export const decodeChange: Decoder<Pick<ChangeResponse, 'revision' | 'appliesInMs'>> = (value) => {
-  const fields = object(value, 'its answer');
+  const fields = object(value, 'body');
   return {
     revision: string(fields.revision, 'revision'),
     appliesInMs: number(fields.appliesInMs, 'appliesInMs'),
@@ -75,7 +79,7 @@ export const decodeChange: Decoder<Pick<ChangeResponse, 'revision' | 'appliesInM
 };
 
 export const decodeLaunch: Decoder<LaunchResponse> = (value) => {
-  const fields = object(value, 'its answer');
+  const fields = object(value, 'body');
   return {
     name: string(fields.name, 'name'),
     endpoints: endpoints(fields.endpoints, 'endpoints'),
@@ -84,11 +88,11 @@ export const decodeLaunch: Decoder<LaunchResponse> = (value) => {
 };
 
 export const decodeStop: Decoder<StopResponse> = (value) => ({
-  stopped: number(object(value, 'its answer').stopped, 'stopped'),
+  stopped: number(object(value, 'body').stopped, 'stopped'),
 });
 
 export const decodeImport: Decoder<ImportResponse> = (value) => {
-  const fields = object(value, 'its answer');
+  const fields = object(value, 'body');
   return { entries: number(fields.entries, 'entries'), revision: string(fields.revision, 'revision') };
 };
 
@@ -150,7 +154,7 @@ function object(value: unknown, what: string): Fields {
 
 function list<T>(decode: Decoder<T>): Decoder<readonly T[]> {
   return (value, what) => {
-    if (!Array.isArray(value)) throw invalidResponse(what, 'a list');
+    if (!Array.isArray(value)) throw invalidResponse(what, 'an array');
     return value.map((one) => decode(one, what));
   };
 }
@@ -169,6 +173,6 @@ function primitive<T>(type: 'string' | 'boolean', expected: string): Decoder<T> 
 function invalidResponse(field: string, expected: string): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
-    `The registry's answer makes no sense: ${field} is not ${expected}; is it a registry, and of this version?`,
+    `Response of the registry is invalid: ${field} must be ${expected}; check that the URL is that of a registry of this version`,
   );
 }

@@ -1,19 +1,18 @@
-/** How the command line ends: a few numbers that scripts can rely on. */
 import type { ClerkErrorCode } from '../core/errors.js';
 
-/** Every exit code there is. */
+/** Exit codes of the command line. */
 export const exitCodes = Object.freeze({
-  /** It was done. */
+  /** Success. */
   done: 0,
-  /** It was tried and failed. */
+  /** The operation failed. */
   failed: 1,
-  /** The command cannot be understood, or a name or address in it breaks the rules. */
+  /** The command line is invalid, or contains an invalid name or address. */
   usage: 2,
-  /** There is no such name, or nobody runs the service. */
+  /** The name does not exist, or the service has no endpoint. */
   notFound: 3,
-  /** No registry answers there. */
+  /** No registry is available. */
   unreachable: 4,
-  /** The registry refused it: a promise is held, a right is missing, a limit is reached. */
+  /** The registry rejected the operation: too early, not permitted, or over a limit. */
   refused: 5,
 });
 
@@ -25,7 +24,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   VERSION_MISMATCH: exitCodes.notFound,
   REGISTRY_UNREACHABLE: exitCodes.unreachable,
   REGISTRY_INVALID: exitCodes.unreachable,
-  // The registry is going down.
+  // The registry is shutting down.
   CLERK_CLOSED: exitCodes.unreachable,
   TICKET_REFUSED: exitCodes.refused,
   FORBIDDEN: exitCodes.refused,
@@ -43,7 +42,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   START_FAILED: exitCodes.failed,
 };
 
-/** The exit code of an error. */
+/** The exit code of an error code. */
 export function exitCodeOf(code: ClerkErrorCode): number {
   return codes[code];
 }

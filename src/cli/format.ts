@@ -1,6 +1,4 @@
-/** Numbers in words that a person reads at a glance. */
-
-/** Each with the next smaller one, by which it is rounded: 999.7 ms are a second and not 1000 ms. */
+/** Units with the next smaller one, to which a value is rounded first: 999.7 ms is 1 s, not 1000 ms. */
 const units = [
   [86_400_000, 'd', 3_600_000],
   [3_600_000, 'h', 60_000],
@@ -8,20 +6,20 @@ const units = [
   [1_000, 's', 1],
 ] as const;
 
-/** A duration: `0.4 ms`, `320 ms`, `4.8 s`, `2 min`, `7 d`. */
+/** Formats a duration: `0.4 ms`, `320 ms`, `4.8 s`, `2 min`, `7 d`. */
 export function formatDuration(ms: number): string {
-  if (!Number.isFinite(ms)) return 'for ever';
+  if (!Number.isFinite(ms)) return 'unlimited';
   for (const [size, unit, smaller] of units)
     if (Math.round(ms / smaller) * smaller >= size) return `${round(ms / size)} ${unit}`;
   return `${round(ms)} ms`;
 }
 
-/** A share of one: `40 %`. */
+/** Formats a fraction as a percentage: `40 %`. */
 export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** `1 endpoint`, `3 endpoints`. */
+/** Formats a count with its noun: `1 endpoint`, `3 endpoints`. */
 export function formatCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-/** The program `clerk`: {@link run} with this process's own arguments and world. */
+/** The program `clerk`: calls {@link run} with the arguments, streams and signals of this process. */
+import { packageVersion } from '../runtime/package-version.js';
 import { systemClock } from '../runtime/system-clock.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-/** A reader that has seen enough (`| head`) is no failure. */
+// A reader that closes the pipe (`| head`) is not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
@@ -16,6 +17,7 @@ const io: Io = {
   stderr: process.stderr,
   env: process.env,
   clock: systemClock,
+  version: packageVersion(),
   interruptSignal,
 };
 

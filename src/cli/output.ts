@@ -1,41 +1,42 @@
-/** What a command says: lines, tables and JSON. Text from elsewhere is made harmless here, colour only meets terminals. */
 import { once } from 'node:events';
 import { styleText } from 'node:util';
 import { sanitizeLine, sanitizedJson, sanitizeText } from './sanitize.js';
 import type { Io, OutputStream } from './io.js';
 
-/** What a piece of text is, for whoever sees colours. */
-export type Style = 'strong' | 'good' | 'doubtful' | 'bad' | 'faint';
+/** Meaning of a text, shown as a color on terminals. */
+export type Style = 'strong' | 'good' | 'warning' | 'bad' | 'faint';
 
-/** A piece of text with a style. */
+/** A text with a style. */
 export interface StyledText {
   readonly text: string;
   readonly style: Style;
 }
 
-/** A piece of a line, or a cell of a table. */
+/** A part of a line, or a cell of a table. */
 export type TextPart = string | StyledText;
 
 const ansiStyles = {
   strong: 'bold',
   good: 'green',
-  doubtful: 'yellow',
+  warning: 'yellow',
   bad: 'red',
   faint: 'gray',
 } as const;
 
-/** Gives a text a style. */
+/** Adds a style to a text. */
 export function styled(style: Style, text: string): StyledText {
   return { style, text };
 }
 
-/** Whether a stream wants colours. @see https://no-color.org */
+/** Whether output to a stream is colored: only on terminals, and not with `NO_COLOR`. @see https://no-color.org */
 export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
   const set = (key: string): boolean => env[key] !== undefined && env[key] !== '';
   return stream.isTTY === true && !set('NO_COLOR') && env.TERM !== 'dumb';
 }
 
-/** One stream as commands write to it. Every write waits while the reader is slow. */
+/**
+ * An output stream of a command. Text is sanitized, and colored only on terminals. Writes wait while the reader is slow.
+ */
 export class Output {
   readonly #stream: OutputStream;
   readonly #useColor: boolean;
@@ -45,22 +46,22 @@ export class Output {
     this.#useColor = supportsColor(stream, env);
   }
 
-  /** Whether a person looks at it. */
+  /** Whether the stream is a terminal. */
   get isTerminal(): boolean {
     return this.#stream.isTTY === true;
   }
 
-  /** One line. */
+  /** Prints one line. */
   line(...pieces: readonly TextPart[]): Promise<void> {
     return this.#write(`${pieces.map((piece) => this.#render(piece, 0)).join('')}\n`);
   }
 
-  /** One JSON value in one line. */
+  /** Prints a JSON value in one line. */
   json(value: unknown): Promise<void> {
     return this.#write(`${sanitizedJson(value)}\n`);
   }
 
-  /** A table whose columns line up; given in parts, a later part is never narrower than an earlier one. */
+  /** Prints a table in parts. Columns are aligned; a later part is never narrower than an earlier one. */
   table(indent = ''): (rows: readonly (readonly TextPart[])[]) => Promise<void> {
     const widths: number[] = [];
     return async (rows) => {
@@ -68,7 +69,7 @@ export class Output {
       for (const row of cells)
         for (const [column, width] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
       const lines = rows.map((row) => {
-        // A column that is empty to the end of the row is not filled with blanks.
+        // Trailing empty cells are not padded.
         const last = row.findLastIndex((piece) => sanitizedText(piece) !== '');
         const cellTexts = row
           .slice(0, last + 1)
@@ -79,7 +80,7 @@ export class Output {
     };
   }
 
-  /** Bytes of a service's answer: as they are into a pipe or file, harmless on a terminal. */
+  /** Prints the response body of a service: unchanged into a pipe or file, sanitized on a terminal. */
   async untrustedBytes(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (!this.isTerminal) {
       for await (const chunk of chunks) await this.#write(chunk);
@@ -91,7 +92,7 @@ export class Output {
       text = sanitizeText(decoder.decode(chunk, { stream: true }));
       if (text !== '') await this.#write(text);
     }
-    // The prompt begins on a line of its own.
+    // The shell prompt starts on a new line.
     if (text !== '' && !text.endsWith('\n')) await this.#write('\n');
   }
 

@@ -1,29 +1,28 @@
-/** What is said of a change that was made, or will be. */
 import { decodeChange } from './decode-responses.js';
 import type { CommandContext } from './command-context.js';
 import { styled } from './output.js';
 import { formatDuration } from './format.js';
 
 /**
- * Tells of a change.
+ * Prints the result of a change.
  *
- * @param reply - of the registry, not yet checked
- * @param names - what JSON shows of the request
- * @param doneMessage - the sentence when it is made
- * @param scheduledMessage - the sentence when it will be; the time is added
+ * @param response - response body, not yet validated
+ * @param names - parts of the request that the JSON output repeats
+ * @param doneMessage - printed when the change is done
+ * @param scheduledMessage - printed when it is scheduled; the time is appended
  */
 export async function printChange(
   { stdout, json }: CommandContext,
-  reply: unknown,
+  response: unknown,
   names: Readonly<Record<string, string>>,
   doneMessage: string,
   scheduledMessage: string,
 ): Promise<void> {
-  const { revision, appliesInMs } = decodeChange(reply, '');
+  const { revision, appliesInMs } = decodeChange(response, '');
   if (json) return stdout.json({ ...names, revision, appliesInMs });
   return stdout.line(
     appliesInMs > 0
-      ? `${scheduledMessage} in ${formatDuration(appliesInMs)}, when the last promise is over`
+      ? `${scheduledMessage} in ${formatDuration(appliesInMs)}, when its guaranteed time has passed`
       : doneMessage,
     styled('faint', `  revision ${revision}`),
   );

@@ -1,11 +1,10 @@
-/** Endpoints as people read them. */
 import type { EndpointMessage } from '../protocol/messages.js';
 import { styled, type Output, type TextPart } from './output.js';
 import { formatDuration, formatPercent } from './format.js';
 
-const styles = { up: 'good', draining: 'doubtful', suspect: 'bad' } as const;
+const styles = { up: 'good', draining: 'warning', suspect: 'bad' } as const;
 
-/** Prints one line an endpoint; columns in which nobody has anything are left out. */
+/** Prints a table of endpoints. Columns without any value are omitted. */
 export async function printEndpoints(stdout: Output, endpoints: readonly EndpointMessage[]): Promise<void> {
   const columns: readonly (readonly [string, (endpoint: EndpointMessage) => TextPart])[] = [
     ['ENDPOINT', ({ id }) => id],

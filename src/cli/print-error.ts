@@ -1,4 +1,3 @@
-/** How a failure is told: one line on standard error that says what to do, and a number that scripts can rely on. */
 import type { Command } from 'commander';
 import { isClerkError, errorMessage, type ClerkError } from '../core/errors.js';
 import { encodeError } from '../protocol/error-codec.js';
@@ -8,9 +7,9 @@ import { Output, styled } from './output.js';
 import { formatDuration } from './format.js';
 
 /**
- * Tells why a command failed.
+ * Prints why a command failed to standard error, with a hint what to do.
  *
- * @param command - which; undefined when it had not begun
+ * @param command - the command; undefined when it had not started
  * @returns the exit code
  */
 export async function printError(io: Io, command: Command | undefined, error: unknown): Promise<number> {
@@ -36,7 +35,7 @@ export async function printError(io: Io, command: Command | undefined, error: un
   return exitCodeOf(error.code);
 }
 
-/** What a program would do is no advice for a shell. */
+/** Replaces advice for programs by advice for the command line. */
 function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
@@ -52,18 +51,18 @@ function hintFor(
   const isGiven = (key: string): boolean => command?.getOptionValue(key) !== undefined;
   if (code === 'CHANGE_TOO_EARLY') {
     const hints = [
-      // What is frozen already takes no second change.
+      // A frozen entry accepts no second scheduled change.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
-        ? ['--when-expired has it done then']
+        ? ['--when-expired schedules the change for then']
         : []),
-      ...(hasOption('--force') ? ['--force breaks the promise'] : []),
+      ...(hasOption('--force') ? ['--force makes the change now'] : []),
     ];
     return hints.length > 0 ? hints.join('; ') : undefined;
   }
-  if (code === 'NO_ENDPOINT') return '`clerk launch` starts one, where a manifest says how';
-  if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined) return `Try again in ${formatDuration(remainingMs)}`;
+  if (code === 'NO_ENDPOINT') return 'Start one with `clerk launch`, if the service has a manifest';
+  if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined) return `Retry in ${formatDuration(remainingMs)}`;
   if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && hasOption('--registry'))
-    return 'Start a registry with `clerk serve`, or name another with --registry or $CLERK_REGISTRY';
+    return 'Start a registry with `clerk serve`, or set --registry or $CLERK_REGISTRY';
   return undefined;
 }
 

@@ -1,19 +1,17 @@
-/** The command line as a function: arguments and a world in, an exit code out. Never rejects, never ends the process. */
 import { Command, CommanderError, Option } from 'commander';
 import { styleText } from 'node:util';
 import { addCommonOptions, commonOptionsHeading } from './command-context.js';
 import { exitCodes } from './exit-codes.js';
 import { printError } from './print-error.js';
-import { packageVersion } from './read-input.js';
 import { sanitizeLine } from './sanitize.js';
 import type { Io } from './io.js';
 import { supportsColor } from './output.js';
 
 /**
- * Runs a command line.
+ * Runs a command line. Never rejects and never terminates the process.
  *
- * @param argv - arguments, without the program's own name
- * @returns the exit code: see `exitCodes`
+ * @param argv - arguments without the name of the program
+ * @returns one of {@link exitCodes}
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let running: Command | undefined;
@@ -35,22 +33,22 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 type AddCommand = (program: Command, io: Io) => void;
 
-/** All commands, in the order of the help. Each is loaded only when it is needed, for a command should begin at once. */
+/** All commands in the order of the help. A command is loaded only when it is used, for a fast start. */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
-  'The registry:': {
+  'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
   },
-  'Looking:': {
+  'Lookup:': {
     ls: async () => (await import('./commands/ls-command.js')).addLsCommand,
     resolve: async () => (await import('./commands/resolve-command.js')).addResolveCommand,
     whois: async () => (await import('./commands/whois-command.js')).addWhoisCommand,
     explain: async () => (await import('./commands/explain-command.js')).addExplainCommand,
     watch: async () => (await import('./commands/watch-command.js')).addWatchCommand,
   },
-  'Calling:': {
+  'Calls:': {
     call: async () => (await import('./commands/call-command.js')).addCallCommand,
   },
-  'Changing names:': {
+  'Names:': {
     define: async () => (await import('./commands/define-command.js')).addDefineCommand,
     link: async () => (await import('./commands/link-command.js')).addLinkCommand,
     mv: async () => (await import('./commands/mv-command.js')).addMvCommand,
@@ -58,7 +56,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     export: async () => (await import('./commands/export-command.js')).addExportCommand,
     import: async () => (await import('./commands/import-command.js')).addImportCommand,
   },
-  'Running services:': {
+  'Services:': {
     advertise: async () => (await import('./commands/advertise-command.js')).addAdvertiseCommand,
     launch: async () => (await import('./commands/launch-command.js')).addLaunchCommand,
     stop: async () => (await import('./commands/stop-command.js')).addStopCommand,
@@ -66,7 +64,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   },
 };
 
-/** The command that certainly is meant; undefined where all are needed, for help or to tell what is nearest. */
+/** The command to load; undefined when all are needed, for help or to suggest a similar name. */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;
   return Object.values(commands).some((group) => first !== undefined && Object.hasOwn(group, first))
@@ -76,12 +74,12 @@ function requestedCommand(argv: readonly string[]): string | undefined {
 
 async function createProgram(io: Io, requested: string | undefined): Promise<Command> {
   const program = new Command('clerk')
-    .description('Names for services: who runs them, where, and for how long that is promised.')
+    .description('Names of services: their endpoints, settings and guarantees.')
     .usage('<command> [options]')
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError('`clerk help` and `clerk help <command>` say more, with examples')
-    .addHelpOption(new Option('-h, --help', 'show this, with examples').helpGroup(commonOptionsHeading))
+    .showHelpAfterError('See `clerk help` and `clerk help <command>` for details and examples')
+    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(commonOptionsHeading))
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
@@ -103,7 +101,7 @@ async function createProgram(io: Io, requested: string | undefined): Promise<Com
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options]', '').trim()}`.trim(),
     });
-  program.version(packageVersion(), '-V, --version', 'print the version');
+  program.version(io.version, '-V, --version', 'print the version');
   addCommonOptions(program);
 
   for (const [heading, group] of Object.entries(commands)) {
@@ -111,17 +109,17 @@ async function createProgram(io: Io, requested: string | undefined): Promise<Com
     for (const [name, load] of Object.entries(group))
       if (requested === undefined || requested === name) (await load())(program, io);
   }
-  program.commandsGroup('More:').helpCommand('help [command]', 'explain a command, with examples');
+  program.commandsGroup('More:').helpCommand('help [command]', 'show the help of a command');
   return program.addHelpText('after', helpFooter);
 }
 
 const helpFooter = `
 Examples:
   clerk serve                                            a registry on this machine
-  clerk advertise /shop/orders http://127.0.0.1:3001     a service, as long as this runs
-  clerk ls '/shop/**'                                    what is there
-  clerk call /shop/orders /orders/7                      ask whoever runs it
+  clerk advertise /shop/orders http://127.0.0.1:3001     an endpoint while the command runs
+  clerk ls '/shop/**'                                    all names below /shop
+  clerk call /shop/orders /orders/7                      a request to the service
 
-\`clerk help <command>\` says more, with examples. Data goes to standard output, all else to standard error.
+See \`clerk help <command>\` for details and examples. Data goes to standard output, messages to standard error.
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 registry unreachable, 5 refused.
 `;

@@ -1,21 +1,26 @@
-/** The command line's only door to files: what the user names, and this package's own version. */
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ClerkError, errorMessage } from '../core/errors.js';
+import type { Io } from './io.js';
 
-/** All of a file that the user named. @throws `CONFIG_INVALID` */
-export async function readFileArgument(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * Reads a file that was named on the command line; `-` is standard input.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the file cannot be read
+ */
+export async function readInput({ stdin }: Io, file: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (file !== '-') return readInputFile(file);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stdin as AsyncIterable<Uint8Array | string>)
+    chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+async function readInputFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
-    throw new ClerkError('CONFIG_INVALID', `The file ${path} cannot be read: ${errorMessage(error)}`, {
+    throw new ClerkError('CONFIG_INVALID', `File ${path} cannot be read: ${errorMessage(error)}`, {
       cause: error,
     });
   }
-}
-
-/** Version of this package. */
-export function packageVersion(): string {
-  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }

@@ -1,17 +1,13 @@
-/**
- * The command line's only door to the network: asks a registry, and the next of the list when one is not there. A question
- * is asked anew as often as there are registries; a change only where it certainly was not received.
- */
 import type { Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { decodeError } from '../protocol/error-codec.js';
 
-/** Most bytes of an answer, after decoding; streams are bounded by the line. */
+/** Maximum size of a response body after decoding, in bytes. Streams are limited per line. */
 const maxResponseBytes = 16 * 1024 * 1024;
-/** Most characters of a line of a stream. */
+/** Maximum length of a line of a stream, in characters. */
 const maxLineCharacters = 1024 * 1024;
 
-/** Failures that come before the first byte of a request was sent. */
+/** Codes of errors that occur before the first byte of a request is sent. */
 const notSentCodes =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|.*_CERT|.*_CERTIFICATE|UNABLE_TO_.*)$/;
 
@@ -21,19 +17,19 @@ const reasonByCode: Readonly<Record<string, string>> = {
   EPIPE: 'connection reset',
   UND_ERR_SOCKET: 'connection closed',
   ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'the host name could not be looked up',
+  EAI_AGAIN: 'DNS lookup failed',
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
-  ETIMEDOUT: 'no answer',
-  UND_ERR_CONNECT_TIMEOUT: 'no answer',
-  HPE_INVALID_CONSTANT: 'it does not speak HTTP',
+  ETIMEDOUT: 'timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'connect timed out',
+  HPE_INVALID_CONSTANT: 'not an HTTP server',
 };
 
-/** What a client is made with. */
+/** Options of {@link RegistryClient}. */
 export interface RegistryClientOptions {
-  /** Registries, tried in this order. */
+  /** URLs of the registries, tried in this order. */
   readonly urls: readonly string[];
-  /** Time for an answer, in ms; for a stream, until it begins. */
+  /** Timeout of a request over all registries, in ms; for a stream, until its response begins. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
@@ -46,10 +42,15 @@ interface ClientRequest {
   readonly contentType?: string;
 }
 
-/** See the file's header. Every method rejects with a `ClerkError` that says what to do. */
+/**
+ * HTTP client of the command line. When a registry is unavailable, the next one is tried. A change is sent again only
+ * when the first registry certainly did not receive it.
+ *
+ * All methods reject with a {@link ClerkError} that says what to do.
+ */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  /** The one that answered last comes first. */
+  /** URLs of the registries; the one that answered last is first. */
   #urls: readonly string[];
 
   constructor(options: RegistryClientOptions) {
@@ -57,7 +58,7 @@ export class RegistryClient {
     this.#urls = options.urls;
   }
 
-  /** Asks; the answer is whatever JSON the registry sent. */
+  /** Sends a GET request. Resolves with the parsed JSON, which is not validated. */
   get(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<unknown> {
     const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
     const search = new URLSearchParams(pairs).toString();
@@ -65,7 +66,7 @@ export class RegistryClient {
     return this.#failOver(request, (response) => readJson(response, request));
   }
 
-  /** Has something changed. */
+  /** Sends a POST request with a JSON body. */
   post(path: string, body: object): Promise<unknown> {
     return this.#post({
       method: 'POST',
@@ -75,12 +76,12 @@ export class RegistryClient {
     });
   }
 
-  /** Sends lines of JSON. */
+  /** Sends a POST request with lines of JSON. */
   postLines(path: string, lines: Uint8Array<ArrayBuffer>): Promise<unknown> {
     return this.#post({ method: 'POST', target: path, body: lines, contentType: 'application/x-ndjson' });
   }
 
-  /** Reads lines of JSON as they come. */
+  /** Reads a response of lines of JSON while it arrives. */
   async *lines(path: string): AsyncGenerator<unknown, void, undefined> {
     const request: ClientRequest = { method: 'GET', target: path };
     const response = await this.#failOver(request, (begun) => Promise.resolve(begun));
@@ -90,7 +91,7 @@ export class RegistryClient {
       if (isClerkError(error)) throw error;
       throw new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `The registry broke off in the middle of its answer (${describeError(error)})`,
+        `The connection to the registry was lost during its response (${describeError(error)})`,
         { cause: error },
       );
     }
@@ -100,7 +101,7 @@ export class RegistryClient {
     return this.#failOver(request, (response) => readJson(response, request));
   }
 
-  /** Tries one registry after the other; each has its share of the time that is left. */
+  /** Tries the registries in order. The remaining time is divided evenly between the remaining registries. */
   async #failOver<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
     const { timeoutMs, clock } = this.#options;
     const urls = this.#urls;
@@ -120,16 +121,16 @@ export class RegistryClient {
         if (request.method !== 'GET' && !notSentCodes.test(codeOf(error)))
           throw new ClerkError(
             'REGISTRY_UNREACHABLE',
-            `The registry at ${url} was asked and broke off before it answered (${reason}); whether the change was made is not known, so look before you try again`,
+            `The connection to the registry at ${url} was lost before its response (${reason}); the change may have been made, so check before you retry`,
             { execution: 'unknown', cause: error },
           );
         failures.push({ url, reason, cause: error });
       }
     }
-    const tried = failures.map(({ url, reason }) => `${url} (${reason})`).join(', nor at ');
+    const tried = failures.map(({ url, reason }) => `${url} (${reason})`).join(', ');
     throw new ClerkError(
       'REGISTRY_UNREACHABLE',
-      `No registry answers at ${tried}; start one with \`clerk serve\`, or name another with --registry or $CLERK_REGISTRY`,
+      `No registry is available; tried ${tried}. Start one with \`clerk serve\`, or set --registry or $CLERK_REGISTRY`,
       { cause: failures.at(-1)?.cause },
     );
   }
@@ -137,7 +138,7 @@ export class RegistryClient {
   async #withTimeout<T>(timeoutMs: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
     const timer = this.#options.clock.setTimer(
-      () => controller.abort(new TimeoutError(`no answer within ${String(Math.round(timeoutMs))} ms`)),
+      () => controller.abort(new TimeoutError(`no response within ${String(Math.round(timeoutMs))} ms`)),
       timeoutMs,
     );
     try {
@@ -148,7 +149,7 @@ export class RegistryClient {
   }
 }
 
-/** The time is over. */
+/** Abort reason of a request that has timed out. */
 class TimeoutError extends Error {
   readonly code = 'LATE';
 }
@@ -189,7 +190,7 @@ async function readJson(response: Response, request: ClientRequest): Promise<unk
     if (bytes > maxResponseBytes)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The answer to ${pathOf(request.target)} is longer than ${String(maxResponseBytes)} bytes`,
+        `Response of ${pathOf(request.target)} must be at most ${String(maxResponseBytes)} bytes`,
       );
     text += decoder.decode(chunk, { stream: true });
   }
@@ -205,7 +206,7 @@ async function* readLines(response: Response): AsyncGenerator<string, void, unde
     if (partialLine.length > maxLineCharacters)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The registry sent a line longer than ${String(maxLineCharacters)} characters`,
+        `Line of the response must be at most ${String(maxLineCharacters)} characters`,
       );
     for (const line of lines) if (line !== '') yield line;
   }
@@ -222,7 +223,7 @@ function parseJson(text: string, request: ClientRequest): unknown {
   } catch (error) {
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `The answer to ${pathOf(request.target)} is no JSON; is that the address of a registry?`,
+      `Response of ${pathOf(request.target)} must be JSON; check that the URL is that of a registry`,
       { cause: error },
     );
   }
@@ -232,7 +233,7 @@ function pathOf(target: string): string {
   return target.replace(/\?.*$/, '');
 }
 
-/** What is behind the `fetch failed` of a fetch. */
+/** The cause of a `fetch failed` error. */
 function fetchCause(error: unknown): unknown {
   return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
 }
@@ -244,5 +245,5 @@ function codeOf(error: unknown): string {
 
 function describeError(error: unknown): string {
   const reason = reasonByCode[codeOf(error)] ?? errorMessage(fetchCause(error));
-  return reason === 'bad port' ? 'a port that HTTP clients keep away from' : reason;
+  return reason === 'bad port' ? 'a port that HTTP clients block' : reason;
 }

@@ -1,17 +1,16 @@
-/** Which registry a command speaks with: said on the command line, else by the environment, else the usual one. */
 import { parseAddress } from '../core/address.js';
 import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 
-/** Where a reference server listens unless told otherwise. */
+/** Default URL of the bundled server. */
 export const defaultRegistryUrl = 'http://127.0.0.1:4711';
 
 /**
- * Reads a comma-separated list of registries.
+ * Determines the registries of a command: `--registry`, else `$CLERK_REGISTRY`, else {@link defaultRegistryUrl}.
  *
- * @param option - what `--registry` says
- * @param fromEnvironment - what `$CLERK_REGISTRY` says
- * @throws `CONFIG_INVALID`, saying what to write
+ * @param option - value of `--registry`, separated by commas
+ * @param fromEnvironment - value of `$CLERK_REGISTRY`, separated by commas
+ * @throws {@link ClerkError} `CONFIG_INVALID`
  */
 export function registryUrls(
   option: string | undefined,
@@ -24,7 +23,7 @@ export function registryUrls(
     if (!/^https?:\/\//.test(url))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `${source} has ${quote(url)}, which is no address of a registry; write one such as ${defaultRegistryUrl}`,
+        `${source} must be a list of registry URLs such as ${defaultRegistryUrl}; got ${quote(url)}`,
       );
     return parseAddress(url).text;
   });

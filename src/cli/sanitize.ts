@@ -1,27 +1,27 @@
 /**
- * Foreign text on a terminal: whatever a registry or a service sends, it moves no cursor, rings no bell, reverses no line
- * and begins no line of its own.
+ * Makes untrusted text safe for a terminal: text of a registry or a service cannot move the cursor, change the writing
+ * direction or fake lines.
  *
- * @see promises A26
+ * @see [A26](../../docs/guarantees.md#a26)
  */
 
-/** Controls, those that turn the direction of writing, those that have no width, and halves of characters. */
+/** Control, bidirectional and zero-width characters, and lone surrogates. */
 const unsafeCharacters =
   /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
-/** A text in one line, without what could do harm; line breaks and tabs become blanks. */
+/** Removes unsafe characters and turns line breaks and tabs into blanks. */
 export function sanitizeLine(text: string): string {
   return text.replace(/[\t\n\r]+/g, ' ').replace(unsafeCharacters, '');
 }
 
-/** A text of many lines, without what could do harm; line breaks and tabs stay. */
+/** Removes unsafe characters and keeps line breaks and tabs. */
 export function sanitizeText(text: string): string {
   return text
     .replace(/\r\n/g, '\n')
     .replace(unsafeCharacters, (unit) => (unit === '\n' || unit === '\t' ? unit : ''));
 }
 
-/** JSON in one line that reads back as the same value, and shows as what it is in any terminal. */
+/** Serializes to one line of JSON with unsafe characters escaped, so that it parses to the same value. */
 export function sanitizedJson(value: unknown): string {
   return JSON.stringify(value).replace(unsafeCharacters, (character) =>
     Array.from({ length: character.length }, (_, i) => character.charCodeAt(i))

@@ -1,8 +1,7 @@
-/** What the library says beside its answers, on standard error. */
 import type { Logger } from '../core/logger.js';
 import { styled, type Output } from './output.js';
 
-/** A logger that tells people what is wrong, and nothing else. */
+/** A logger that prints warnings and errors of the library to standard error. */
 export function stderrLogger(stderr: Output): Logger {
   const print = (message: string): void => void stderr.line(styled('faint', message));
   const ignore = (): void => undefined;

@@ -1,7 +1,6 @@
-/** Holds schemas to hand-written interfaces, in the compiler: a difference in any key, optional or not, is an error. */
 import type * as z from 'zod/mini';
 
-/** Without `readonly`, and with intersections written out: neither is a difference on the wire. */
+/** A type without `readonly` and with intersections flattened: neither makes a difference in JSON. */
 type Mutable<T> = T extends readonly (infer Item)[]
   ? Mutable<Item>[]
   : T extends object
@@ -11,14 +10,14 @@ type Mutable<T> = T extends readonly (infer Item)[]
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- two functions over T are compared by what they do to it
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** `true` where the schema reads exactly the interface. */
+/** `true` when the output of a schema is exactly the interface, with the same optional keys. */
 export type SchemaMatches<Schema extends z.core.$ZodType, Interface> = Equal<
   Mutable<z.core.output<Schema>>,
   Mutable<Interface>
 >;
 
-/** Compiles only when all are `true`. */
+/** Compiles only when all type arguments are `true`. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the parameter is the statement
 export function assertAllTrue<_Checks extends readonly true[]>(): void {
-  // Nothing is left to do when it runs.
+  // A check of the compiler only.
 }

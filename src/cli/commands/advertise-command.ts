@@ -1,19 +1,9 @@
-/**
- * `clerk advertise`: a service that cannot advertise itself, for as long as this runs. When it is interrupted it withdraws
- * the service first and waits until nobody may still believe in it.
- */
 import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { Advertisement, AdvertiseOptions } from '../../service/index.js';
 import { paths } from '../../protocol/paths.js';
-import {
-  addCommand,
-  createContext,
-  decimalOption,
-  millisecondsOption,
-  keyValueOption,
-  type CommandContext,
-} from '../command-context.js';
+import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { decimalOption, millisecondsOption, keyValueOption } from '../option-parsers.js';
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
@@ -29,33 +19,40 @@ interface Options {
   readonly attribute?: Readonly<Record<string, string>>;
 }
 
-/** Adds the command. */
+/** Adds `clerk advertise`: registers an endpoint while the command runs. When interrupted, it drains the endpoint first. */
 export function addAdvertiseCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'advertise <name> <address...>',
-    summary: 'register a service, for as long as this runs',
+    summary: 'register an endpoint while this command runs',
     description:
-      'Register an endpoint of a service and renew its lease, for a program that does not do so itself. Runs until it is interrupted, then withdraws it and waits until nobody calls it any more; interrupted once more, it ends at once. Several addresses are one endpoint, best first.',
+      'Register an endpoint of a service and renew its lease, for a program that does not register itself. When interrupted, the command withdraws the endpoint and waits until clients have stopped using it; a second interrupt ends it at once. Several addresses belong to one endpoint, preferred first.',
     options: (own) =>
       own
-        .option('--version <version>', 'its version, as semver writes it')
-        .option('--weight <number>', 'its share of the calls; 0: only if there is nobody else', decimalOption)
-        .option('--zone <zone>', 'zone it runs in')
-        .option('--host <host>', "host it runs on (default: this machine's name)")
-        .option('--attribute <key=value>', 'a label; may be given again', keyValueOption)
+        .option('--version <version>', 'version of the endpoint, as in semver')
+        .option(
+          '--weight <number>',
+          'share of the calls; 0: only when no other endpoint is available',
+          decimalOption,
+        )
+        .option('--zone <zone>', 'zone that it runs in')
+        .option('--host <host>', "host that it runs on (default: this machine's name)")
+        .option('--attribute <key=value>', 'an attribute; repeatable', keyValueOption)
         .option(
           '--lease <ms>',
-          'for how long it counts as there without renewing (default: 10000)',
+          'lease: how long it stays registered without a renewal, in ms (default: 10000)',
           millisecondsOption,
         )
-        .option('--id <id>', 'instance id, never that of another (default: a random one)'),
+        .option('--id <id>', 'instance id, unique for ever (default: a random one)'),
     examples: [
       ['clerk advertise /shop/orders http://127.0.0.1:3001', 'an HTTP server on this machine'],
       [
         'clerk advertise /shop/orders http://10.0.0.7:3001 --version 2.1.0 --zone a',
-        'with what callers choose by',
+        'with a version and a zone',
       ],
-      ['clerk advertise /shop/cache unix:/run/cache.sock tcp://10.0.0.7:6379', 'one server, two ways to it'],
+      [
+        'clerk advertise /shop/cache unix:/run/cache.sock tcp://10.0.0.7:6379',
+        'one endpoint with two addresses',
+      ],
     ],
   });
   command.action((name: string, addresses: string[], options: Options) =>
@@ -71,7 +68,7 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // The library would wait for a registry that is not there; whoever types wants to know.
+  // The library retries while the registry is unreachable; the command fails at once instead.
   await client.get(paths.status);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
@@ -103,14 +100,14 @@ async function advertise(
   advertisement.on('lost', () => void printEvent(context, 'lost', advertisement));
   await untilInterrupted(context, advertisement, signal);
   if (stderr.isTerminal)
-    await stderr.line(styled('faint', `Withdrawing ${name}; press Ctrl-C once more to end at once`));
+    await stderr.line(styled('faint', `Withdrawing ${name}; press Ctrl-C again to end at once`));
   await advertisement.drain();
   await printEvent(context, 'drained', advertisement);
 }
 
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Resolves when it is interrupted, rejects when somebody newer took its place. Keeps the process alive till then. */
+/** Resolves when interrupted, rejects when a newer registration has replaced this one. Keeps the process alive until then. */
 function untilInterrupted(
   { clock }: CommandContext,
   advertisement: Advertisement,
@@ -121,7 +118,12 @@ function untilInterrupted(
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve());
     advertisement.on('fenced', ({ name, id, reason }) =>
-      reject(new ClerkError('FORBIDDEN', `${name} (${id}) is not registered any more: ${reason}`)),
+      reject(
+        new ClerkError(
+          'FORBIDDEN',
+          `Endpoint ${id} of ${name} was replaced by a newer registration: ${reason}`,
+        ),
+      ),
     );
   }).finally(() => keepAlive.cancel());
 }

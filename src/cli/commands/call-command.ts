@@ -1,12 +1,8 @@
-/**
- * `clerk call`: a request to whoever runs a service, by the library itself: choice, failover and start on demand as in any
- * program. The body of the answer is the data; who gave it is told to people on standard error.
- */
 import { InvalidArgumentError, type Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { ClerkResponse, RequestOptions } from '../../index.js';
 import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import { readInputArgument } from '../input.js';
+import { readInput } from '../read-input.js';
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
@@ -19,23 +15,26 @@ interface Options {
   readonly header?: readonly (readonly [string, string])[];
 }
 
-/** Adds the command. */
+/**
+ * Adds `clerk call`: sends one request through the library, with its load balancing, failover and start on demand. The
+ * response body goes to standard output; on a terminal, status and endpoint go to standard error.
+ */
 export function addCallCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'call <name> [path]',
-    summary: 'send a request to whoever runs a service',
+    summary: 'send an HTTP request to a service',
     description:
-      'Send an HTTP request to one of the endpoints of a service, and to another if that one fails before it has the request, or always for GET. Prints the body of the answer; a status of 400 or above ends with 1. A body that is JSON is sent as such, unless a header says otherwise.',
+      'Send an HTTP request to one endpoint of a service. If that endpoint fails, the request is retried on another one: always for GET, otherwise only when it was not processed. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json unless a header sets another.',
     options: (own) =>
       own
-        .option('-X, --method <method>', 'default: GET, or POST with a body')
-        .option('-d, --data <body>', 'body to send; @file for the contents of a file, @- for standard input')
-        .option('-H, --header <name: value>', 'a header; may be given again', headerOption),
+        .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
+        .option('-d, --data <body>', 'request body; @file for the content of a file, @- for standard input')
+        .option('-H, --header <name: value>', 'a request header; repeatable', headerOption),
     examples: [
-      ['clerk call /shop/orders /orders/7', 'read'],
-      [`clerk call /shop/orders /orders -d '{"item":3}'`, 'send, by POST'],
-      ['clerk call /shop/orders /orders/7 -X DELETE', 'with another method'],
-      ['clerk call /shop/orders /orders -d @order.json -H "x-trace: 1"', 'a file as body'],
+      ['clerk call /shop/orders /orders/7', 'GET'],
+      [`clerk call /shop/orders /orders -d '{"item":3}'`, 'POST with a JSON body'],
+      ['clerk call /shop/orders /orders/7 -X DELETE', 'another method'],
+      ['clerk call /shop/orders /orders -d @order.json -H "x-trace: 1"', 'a file as the body, and a header'],
     ],
   });
   command.action((name: string, path: string | undefined, options: Options) =>
@@ -47,7 +46,7 @@ async function call(context: CommandContext, text: string, path: string, options
   const { io, clock, timeoutMs, registries, stderr } = context;
   const name = parseNameArgument(text);
   if (!path.startsWith('/'))
-    throw new ClerkError('CONFIG_INVALID', `The path '${path}' does not begin with '/'; write '/${path}'`);
+    throw new ClerkError('CONFIG_INVALID', `Path must begin with '/'; got '${path}', use '/${path}'`);
   const request = await buildRequest(io, path, options);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
@@ -84,19 +83,19 @@ async function printResponse(
         styled(statusCode < 400 ? 'good' : 'bad', String(statusCode)),
         styled(
           'faint',
-          ` by ${endpoint.id} at ${endpoint.address}, ${formatCount(attempts, 'attempt')}, ${formatDuration(durationMs)}`,
+          ` from ${endpoint.id} at ${endpoint.address}, ${formatCount(attempts, 'attempt')}, ${formatDuration(durationMs)}`,
         ),
       );
     await stdout.untrustedBytes(body);
   }
   if (statusCode >= 400)
-    throw new ClerkError('BAD_STATUS', `${name} answered with status ${String(statusCode)}`, {
+    throw new ClerkError('BAD_STATUS', `${name} responded with status ${String(statusCode)}`, {
       execution: 'done',
       statusCode,
     });
 }
 
-/** JSON has no bytes: what is no text goes in another coding, under another key. */
+/** JSON cannot hold bytes: a body that is not UTF-8 is encoded as base64, under another key. */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
@@ -109,7 +108,7 @@ async function buildRequest(io: Io, path: string, options: Options): Promise<Req
   const { method, data, header = [] } = options;
   const body =
     data?.startsWith('@') === true
-      ? Buffer.from(await readInputArgument(io, data.slice(1)))
+      ? Buffer.from(await readInput(io, data.slice(1)))
       : data === undefined
         ? undefined
         : Buffer.from(data);
@@ -138,7 +137,7 @@ function headerOption(
   previous: readonly (readonly [string, string])[] = [],
 ): [string, string][] {
   const at = text.indexOf(':');
-  if (at < 1) throw new InvalidArgumentError('Write it as "name: value".');
+  if (at < 1) throw new InvalidArgumentError('It must have the form "name: value".');
   return [
     ...previous.map(([key, value]): [string, string] => [key, value]),
     [text.slice(0, at), text.slice(at + 1).trim()],

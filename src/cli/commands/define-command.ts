@@ -1,16 +1,10 @@
-/** `clerk define`: a service with its rules, whether or not anybody runs it yet. */
 import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { DefineRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import { printChange } from '../print-change.js';
-import {
-  addCommand,
-  createContext,
-  keyValueOption,
-  integerOption,
-  type CommandContext,
-} from '../command-context.js';
+import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { keyValueOption, integerOption } from '../option-parsers.js';
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
@@ -24,38 +18,37 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds the command. */
+/** Adds `clerk define`: defines a service or changes its settings. The service need not have endpoints. */
 export function addDefineCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'define <name>',
-    summary: 'define a service, or change its rules',
+    summary: 'define a service, or change its settings',
     description:
-      'Define a service, or change how it is chosen and started. What is not said stays as it is. A change that a promise stands against is refused, or made later with --when-expired.',
+      'Define a service, or change how its endpoints are chosen and started. Settings that are not given are kept. A change before the guaranteed time of the current settings has passed is rejected, or scheduled with --when-expired.',
     options: (own) =>
       own
-        .option('--policy <word>', 'how callers choose among endpoints')
-        .option('--no-policy', 'leave that to the callers')
+        .option('--policy <policy>', 'load-balancing policy of the clients')
+        .option('--no-policy', 'let each client choose its policy')
+        .option('--call-timeout <ms>', 'default timeout of a call, in ms', integerOption)
+        .option('--no-call-timeout', "use each client's default timeout")
         .option(
-          '--call-timeout <ms>',
-          'how long a call may take whose caller says nothing, in ms',
+          '--guarantee <ms>',
+          'how long clients may rely on these settings, in ms; 0: not at all',
           integerOption,
         )
-        .option('--no-call-timeout', "leave that to the callers' default")
         .option(
-          '--promise <ms>',
-          'for how long these rules are promised, in ms; 0 for not at all',
-          integerOption,
+          '--launch <manifest>',
+          "start the service on demand with this manifest of the registry's host",
         )
-        .option('--launch <manifest>', "start it on demand by this manifest of the registry's operator")
-        .option('--no-launch', 'do not start it on demand')
-        .option('--param <key=value>', 'a parameter of the manifest; may be given again', keyValueOption)
-        .option('--when-expired', 'if promised otherwise, change it when the last promise is over'),
+        .option('--no-launch', 'do not start the service on demand')
+        .option('--param <key=value>', 'a parameter of the manifest; repeatable', keyValueOption)
+        .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
     examples: [
-      ['clerk define /shop/orders --policy load-aware', 'choose by load'],
-      ['clerk define /shop/orders --call-timeout 2000', 'a call has two seconds'],
-      ['clerk define /shop/orders --promise 60000', 'its rules stay for a minute'],
+      ['clerk define /shop/orders --policy load-aware', 'balance by load'],
+      ['clerk define /shop/orders --call-timeout 2000', 'a timeout of 2 s'],
+      ['clerk define /shop/orders --guarantee 60000', 'settings are valid for 1 min'],
       ['clerk define /shop/orders --launch orders', 'start it on demand'],
-      ['clerk define /shop/orders --no-launch', 'and no longer'],
+      ['clerk define /shop/orders --no-launch', 'do not start it any more'],
     ],
   });
   command.action((name: string, options: Options) => define(createContext(io, command), name, options));
@@ -65,7 +58,7 @@ async function define(context: CommandContext, text: string, options: Options): 
   const { policy, callTimeout, guarantee, launch, param, whenExpired } = options;
   const name = parseNameArgument(text);
   if (param !== undefined && typeof launch !== 'string')
-    throw new ClerkError('CONFIG_INVALID', 'A --param is of a manifest; say which with --launch');
+    throw new ClerkError('CONFIG_INVALID', 'Option --param requires --launch with the name of a manifest');
   const request: DefineRequest = {
     name,
     ...(policy !== undefined && { policy: policy === false ? null : policy }),
@@ -78,23 +71,23 @@ async function define(context: CommandContext, text: string, options: Options): 
     ...(whenExpired && { whenExpired }),
   };
   const reply = await context.client.post(paths.define, request);
-  await printChange(context, reply, { name }, `Defined ${name}`, `${name} is frozen and changes`);
+  await printChange(context, reply, { name }, `Defined ${name}`, `${name} is frozen and will change`);
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 
-/** Its operator may bring the manifest later, so this is no error; whoever mistyped it wants to know now. */
+/** Prints a warning when the registry does not have the manifest. Not an error: the operator may add it later. */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,
   name: string,
   manifest: string,
 ): Promise<void> {
-  // What is done is done, whatever comes of this question.
+  // The definition was successful; a failure of this lookup is ignored.
   const response = await client.get(paths.resolve, { name }).catch(() => undefined);
   if ((response as { readonly launchable?: unknown } | undefined)?.launchable !== false) return;
   await stderr.line(
     styled(
-      'doubtful',
-      `The registry has no manifest ${manifest} now, so nothing is started; its operator adds ${manifest}.yaml to --manifests and starts it again`,
+      'warning',
+      `Warning: the registry has no manifest ${manifest}, so it cannot start the service; add ${manifest}.yaml to its --manifests folder and restart it`,
     ),
   );
 }

@@ -1,10 +1,7 @@
-/**
- * `clerk explain`: whom a call would go to, and why not to the others, as the library sees it from here. Connects to one
- * endpoint, sends it nothing, and starts nobody.
- */
 import type { Command } from 'commander';
 import { ClerkError, isClerkError } from '../../core/errors.js';
-import type { BoundResolution, EndpointInit, Explanation, Registry } from '../../index.js';
+import type { EndpointInit, Explanation } from '../../index.js';
+import type { BoundResolution, Registry } from '../../extend/index.js';
 import type { ResolveResponse, EndpointMessage } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import { addCommand, createContext, type CommandContext } from '../command-context.js';
@@ -15,16 +12,19 @@ import { decodeResolve } from '../decode-responses.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent } from '../format.js';
 
-/** Adds the command. */
+/**
+ * Adds `clerk explain`: shows which endpoint a call would use and why the others are excluded, as the library sees it
+ * from this machine. It connects to one endpoint, but sends no request and starts no service.
+ */
 export function addExplainCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'explain <name>',
-    summary: 'show whom a call would go to, and why',
+    summary: 'show which endpoint a call would use, and why',
     description:
-      'Show whom a call from this machine would go to: the candidates with their scores (lower is better), those left out and why, and for how long the look-up may be used. Tries a connection; nobody is called or started.',
+      'Show which endpoint a call from this machine would use: the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Tries one connection; sends no request and starts no service.',
     examples: [
-      ['clerk explain /shop/orders', 'who would be asked'],
-      ["clerk explain /shop/orders --json | jq '.leftOut'", 'who would not'],
+      ['clerk explain /shop/orders', 'the candidates'],
+      ["clerk explain /shop/orders --json | jq '.leftOut'", 'the excluded endpoints'],
     ],
   });
   command.action((name: string) => explain(createContext(io, command), name));
@@ -35,13 +35,13 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   const name = parseNameArgument(text);
   const resolution = toResolution(decodeResolve(await client.get(paths.resolve, { name }), ''));
   const { createClerk } = await import('../../index.js');
-  // Over a port of our own, since over the registry's own the service could be started.
+  // A registry port with this one result: through the real registry, the service could be started.
   const registry: Registry = { resolve: () => resolution };
   const clerk = createClerk({ registry, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
     await binding.ready({ timeoutMs }).catch((error: unknown) => {
-      // That nobody can be reached is what the explanation is about.
+      // An unreachable endpoint is part of the explanation, not an error.
       if (!isClerkError(error) || !explainableCodes.has(error.code)) throw error;
     });
     const explanation = binding.explain();
@@ -76,7 +76,7 @@ function toResolution(reply: ResolveResponse): BoundResolution {
   if (kind === 'directory')
     throw new ClerkError(
       'NAME_NOT_FOUND',
-      `${name} is no service; what is below it: clerk ls '${canonical}/**'`,
+      `${name} is a directory, not a service; list it with clerk ls '${canonical}/**'`,
     );
   return {
     kind: 'bound',
@@ -96,7 +96,7 @@ function toEndpointInit({ host, zone, version, ...rest }: EndpointMessage): Endp
   };
 }
 
-/** JSON has no `undefined`: a key that can be there always is. */
+/** Turns undefined values into null, so that each key is always present in JSON. */
 function undefinedToNull(explanation: Explanation): unknown {
   return JSON.parse(JSON.stringify(explanation, (_, value: unknown) => value ?? null));
 }
@@ -107,18 +107,17 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   await stdout.line(
     styled('strong', isLink ? `${name} → ${canonical}` : name),
     '  ',
-    styled('faint', `by ${policy}`),
+    styled('faint', `policy ${policy}`),
   );
   const facts = [
-    ...(ageMs === undefined ? [] : [`asked ${formatDuration(ageMs)} ago`]),
-    ...(guaranteedMs === undefined ? [] : [`good for ${formatDuration(guaranteedMs)}`]),
+    ...(ageMs === undefined ? [] : [`looked up ${formatDuration(ageMs)} ago`]),
+    ...(guaranteedMs === undefined ? [] : [`guaranteed for ${formatDuration(guaranteedMs)}`]),
     ...(revision === undefined ? [] : [`revision ${revision}`]),
-    `a call may take ${formatDuration(explanation.timeoutMs)}`,
-    `another endpoint is asked after ${formatDuration(explanation.attemptTimeoutMs)}`,
+    `call timeout ${formatDuration(explanation.timeoutMs)}`,
+    `attempt timeout ${formatDuration(explanation.attemptTimeoutMs)}`,
   ];
   await stdout.line(styled('faint', facts.join(', ')));
-  if (candidates.length === 0 && leftOut.length === 0)
-    return stdout.line(styled('doubtful', 'Nobody runs it'));
+  if (candidates.length === 0 && leftOut.length === 0) return stdout.line(styled('warning', 'No endpoints'));
   if (candidates.length > 0) {
     await stdout.line('');
     const hasLoad = candidates.some(({ utilization }) => utilization !== undefined);
@@ -147,8 +146,8 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   if (leftOut.length > 0) {
     await stdout.line('');
     await stdout.table()([
-      [styled('faint', 'LEFT OUT'), styled('faint', 'ADDRESS'), styled('faint', 'WHY')],
-      ...leftOut.map(({ endpoint, reason }) => [endpoint.id, endpoint.address, styled('doubtful', reason)]),
+      [styled('faint', 'EXCLUDED'), styled('faint', 'ADDRESS'), styled('faint', 'WHY')],
+      ...leftOut.map(({ endpoint, reason }) => [endpoint.id, endpoint.address, styled('warning', reason)]),
     ]);
   }
 }

@@ -1,19 +1,18 @@
-/** `clerk export`: every definition, one JSON value a line, as `clerk import` reads it. */
 import type { Command } from 'commander';
 import { paths } from '../../protocol/paths.js';
 import { addCommand, createContext, type CommandContext } from '../command-context.js';
 import type { Io } from '../io.js';
 
-/** Adds the command. */
+/** Adds `clerk export`: prints all definitions as one JSON value per line, as `clerk import` reads them. */
 export function addExportCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'export',
-    summary: 'write all definitions as lines of JSON',
+    summary: 'print all definitions as lines of JSON',
     description:
-      'Write services, links and directories as lines of JSON. Endpoints are left out: they live by their leases.',
+      'Print services, links and directories as one JSON value per line. Endpoints are not exported; they register themselves.',
     examples: [
-      ['clerk export > names.ndjson', 'keep them'],
-      ["clerk export | grep '\"/shop/'", 'look for some'],
+      ['clerk export > names.ndjson', 'into a file'],
+      ["clerk export | grep '\"/shop/'", 'only those below /shop'],
     ],
   });
   command.action(() => exportAll(createContext(io, command)));

@@ -1,4 +1,3 @@
-/** `clerk launch`: has a service started, and waits until it can be called. */
 import type { Command } from 'commander';
 import type { LaunchRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -8,16 +7,16 @@ import { parseNameArgument } from '../parse-name.js';
 import { responseGraceMs, startTimeoutMs, printLaunch } from '../print-launch.js';
 import { styled } from '../output.js';
 
-/** Adds the command. */
+/** Adds `clerk launch`: starts a service through the registry and waits until it has registered. */
 export function addLaunchCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'launch <name>',
-    summary: 'start a service that nobody runs',
+    summary: 'start a service that has no endpoint',
     description:
-      'Have the registry start a service by its manifest, and wait until it can be called, or hear why not. One that runs is left alone. After --timeout nobody waits any more, and the start goes on.',
+      'Start a service on the host of the registry with its manifest, and wait until it has registered. A running service is not started again. When --timeout ends the wait, the start continues.',
     timeoutMs: startTimeoutMs,
     examples: [
-      ['clerk define /shop/orders --launch orders', 'first: say how it is started'],
+      ['clerk define /shop/orders --launch orders', 'first: set the manifest'],
       ['clerk launch /shop/orders', 'then: start it'],
     ],
   });

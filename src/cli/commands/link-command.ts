@@ -1,9 +1,9 @@
-/** `clerk link`: a name that stands for another. */
 import type { Command } from 'commander';
 import type { LinkRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
 import { printChange } from '../print-change.js';
-import { addCommand, createContext, integerOption, type CommandContext } from '../command-context.js';
+import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { integerOption } from '../option-parsers.js';
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 
@@ -12,20 +12,24 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds the command. */
+/** Adds `clerk link`: creates or changes a link from one name to another. */
 export function addLinkCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'link <name> <target>',
-    summary: 'make a name stand for another',
+    summary: 'link a name to another name',
     description:
-      'Make a name stand for another, which need not exist yet. Names below it lead to names below the target.',
+      'Create or change a link from a name to a target, which need not exist yet. Names below the link lead to names below the target.',
     options: (own) =>
       own
-        .option('--promise <ms>', 'for how long the link is promised, in ms; 0 for not at all', integerOption)
-        .option('--when-expired', 'if promised otherwise, change it when the last promise is over'),
+        .option(
+          '--guarantee <ms>',
+          'how long clients may rely on the link, in ms; 0: not at all',
+          integerOption,
+        )
+        .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
     examples: [
-      ['clerk link /shop/checkout /shop/orders', 'another word for /shop/orders'],
-      ['clerk link /shop /shops/eu --when-expired', 'turn it once nobody holds an old promise'],
+      ['clerk link /shop/checkout /shop/orders', 'a second name for /shop/orders'],
+      ['clerk link /shop /shops/eu --when-expired', 'change it once the guaranteed time has passed'],
     ],
   });
   command.action((name: string, target: string, options: Options) =>
@@ -50,6 +54,6 @@ async function link(context: CommandContext, from: string, to: string, options: 
     reply,
     { name, target },
     `Linked ${name} → ${target}`,
-    `${name} is frozen and becomes a link to ${target}`,
+    `${name} is frozen and will become a link to ${target}`,
   );
 }

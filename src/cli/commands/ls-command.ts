@@ -1,4 +1,3 @@
-/** `clerk ls`: the names that a glob fits, page by page, so that a long list begins at once. */
 import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { ListEntry } from '../../core/registry.js';
@@ -10,17 +9,17 @@ import { styled, type TextPart } from '../output.js';
 import { decodeList } from '../decode-responses.js';
 import { formatCount } from '../format.js';
 
-/** Adds the command. */
+/** Adds `clerk ls`: lists the names that match a glob. Prints each page as it arrives. */
 export function addLsCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'ls [glob]',
     summary: 'list names',
     description:
-      'List the names that a glob fits: * stands for anything within a segment, ** for any number of segments. Without a glob, all of them. Quote globs, since the shell has its own.',
+      'List the names that match a glob: * matches any text within a segment, ** any number of segments. Default: all names. Quote globs, since the shell expands them too.',
     examples: [
       ['clerk ls', 'every name'],
       ["clerk ls '/shop/*'", 'one level below /shop'],
-      ["clerk ls '/shop/**' --json", 'all below /shop, for programs'],
+      ["clerk ls '/shop/**' --json", 'all names below /shop, as JSON'],
     ],
   });
   command.action((glob: string | undefined) => list(createContext(io, command), glob ?? '/**'));
@@ -38,11 +37,11 @@ async function list({ client, stdout, stderr, json }: CommandContext, text: stri
       '',
     );
     firstIncarnation ??= incarnation;
-    // A page leads on to the next one, or is the last.
+    // Each page must advance, or the listing would never end.
     if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
       throw new ClerkError(
         'REGISTRY_INVALID',
-        'The listing broke off, since the registry was changed for another one; ask again',
+        'The listing was interrupted because the registry restarted or was replaced; retry',
       );
     total += entries.length;
     if (json) for (const entry of entries) await stdout.json(entry);
@@ -50,10 +49,10 @@ async function list({ client, stdout, stderr, json }: CommandContext, text: stri
     after = next ?? undefined;
   } while (after !== undefined);
   if (total > 0 && !glob.isExact) return;
-  if (total === 0) await stderr.line(styled('faint', `No name fits ${glob.text}`));
-  // Whoever is used to directories asks for one and means what is in it.
+  if (total === 0) await stderr.line(styled('faint', `No name matches ${glob.text}`));
+  // A plain name lists only itself; users may expect its children.
   if (glob.isExact && stderr.isTerminal)
-    await stderr.line(styled('faint', `What is below it: clerk ls '${glob.text}/**'`));
+    await stderr.line(styled('faint', `List the names below it with clerk ls '${glob.text}/**'`));
 }
 
 function row(entry: ListEntry): TextPart[] {
@@ -64,6 +63,6 @@ function entryDetail({ endpoints, suspects = 0, target }: ListEntry): TextPart {
   if (target !== undefined) return `→ ${target}`;
   if (endpoints === undefined) return '';
   if (suspects > 0)
-    return styled('doubtful', `${formatCount(endpoints, 'endpoint')}, ${String(suspects)} of them suspect`);
-  return styled(endpoints === 0 ? 'doubtful' : 'good', formatCount(endpoints, 'endpoint'));
+    return styled('warning', `${formatCount(endpoints, 'endpoint')}, ${String(suspects)} suspect`);
+  return styled(endpoints === 0 ? 'warning' : 'good', formatCount(endpoints, 'endpoint'));
 }

@@ -1,4 +1,3 @@
-/** `clerk mv`: another place for a name and all below it, without a call that fails. */
 import type { Command } from 'commander';
 import type { MoveRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -7,14 +6,14 @@ import { addCommand, createContext, type CommandContext } from '../command-conte
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 
-/** Adds the command. */
+/** Adds `clerk mv`: moves a name and all names below it. A link stays behind, so no call fails. */
 export function addMvCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'mv <old> <new>',
-    summary: 'move a name and all below it',
+    summary: 'move a name and all names below it',
     description:
-      'Move a name and all below it. A link stays at the old place, so nobody has to wait and every promise is kept.',
-    examples: [['clerk mv /orders /shop/orders', 'both names lead there']],
+      'Move a name and all names below it. A link stays at the old name, so the move takes effect at once and breaks no guarantee.',
+    examples: [['clerk mv /orders /shop/orders', 'afterwards both names work']],
   });
   command.action((from: string, to: string) => move(createContext(io, command), from, to));
 }
@@ -23,6 +22,6 @@ async function move(context: CommandContext, old: string, target: string): Promi
   const request: MoveRequest = { from: parseNameArgument(old), to: parseNameArgument(target) };
   const { from, to } = request;
   const reply = await context.client.post(paths.move, request);
-  const message = `Moved ${from} to ${to}; ${from} is a link now`;
-  await printChange(context, reply, { from, to }, message, `${from} moves to ${to}`);
+  const message = `Moved ${from} to ${to}; ${from} is now a link`;
+  await printChange(context, reply, { from, to }, message, `${from} will move to ${to}`);
 }

@@ -1,4 +1,3 @@
-/** `clerk reset`: ends a service, forgets that it failed, and starts it again. */
 import type { Command } from 'commander';
 import type { StopRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -8,22 +7,21 @@ import { parseNameArgument } from '../parse-name.js';
 import { startTimeoutMs, printLaunch } from '../print-launch.js';
 import { styled } from '../output.js';
 
-/** Adds the command. */
+/** Adds `clerk reset`: stops a service, clears its start backoff, and starts it again. */
 export function addResetCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'reset <name>',
-    summary: 'end a service and start it anew',
+    summary: 'stop a service and start it again',
     description:
-      'End what the registry has started of a service, forget how often it failed, and start it again.',
+      'Stop the instances that the registry has started, clear the start backoff of earlier failures, and start the service again.',
     timeoutMs: startTimeoutMs,
-    examples: [['clerk reset /shop/orders', 'after its fault was mended']],
+    examples: [['clerk reset /shop/orders', 'after fixing its failure']],
   });
   command.action((name: string) => reset(createContext(io, command), name));
 }
 
 async function reset(context: CommandContext, text: string): Promise<void> {
   const request: StopRequest = { name: parseNameArgument(text) };
-  if (context.stderr.isTerminal)
-    await context.stderr.line(styled('faint', `Starting ${request.name} anew …`));
+  if (context.stderr.isTerminal) await context.stderr.line(styled('faint', `Restarting ${request.name} …`));
   await printLaunch(context, await context.client.post(paths.reset, request));
 }

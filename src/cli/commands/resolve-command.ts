@@ -1,4 +1,3 @@
-/** `clerk resolve`: what a name stands for now, by which way it was found, and for how long that is promised. */
 import type { Command } from 'commander';
 import type { ResolveResponse } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -10,15 +9,15 @@ import { styled, type Output } from '../output.js';
 import { decodeResolve } from '../decode-responses.js';
 import { formatDuration } from '../format.js';
 
-/** Adds the command. */
+/** Adds `clerk resolve`: shows what a name resolves to, through which links, and how long the result is guaranteed. */
 export function addResolveCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'resolve <name>',
-    summary: 'look a name up',
+    summary: 'resolve a name',
     description:
-      'Look a name up: the way to it through links, the rule for choosing, how long that is promised, and every endpoint. A service that nobody runs is an answer too.',
+      'Resolve a name: the links followed, the settings of the service, how long they are guaranteed, and all endpoints. A service without endpoints is a valid result.',
     examples: [
-      ['clerk resolve /shop/orders', 'who runs it'],
+      ['clerk resolve /shop/orders', 'its endpoints'],
       ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],
     ],
   });
@@ -27,11 +26,11 @@ export function addResolveCommand(program: Command, io: Io): void {
 
 async function resolve({ client, stdout, json, clock }: CommandContext, name: string): Promise<void> {
   const requestedAt = clock.now();
-  const reply = decodeResolve(await client.get(paths.resolve, { name: parseNameArgument(name) }), '');
+  const response = decodeResolve(await client.get(paths.resolve, { name: parseNameArgument(name) }), '');
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
-  if (!json) return print(stdout, reply, ageMs);
-  const { canonical, kind, path, endpoints, policy, timeoutMs, revision, guaranteedMs } = reply;
-  // Asked just now and of the registry itself: never stale.
+  if (!json) return print(stdout, response, ageMs);
+  const { canonical, kind, path, endpoints, policy, timeoutMs, revision, guaranteedMs } = response;
+  // Just requested from the registry itself, so never stale.
   const tail = {
     policy,
     ...(timeoutMs !== undefined && { timeoutMs }),
@@ -40,10 +39,10 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
     ageMs,
     stale: false,
   };
-  return stdout.json({ name: reply.name, canonical, kind, path, endpoints, ...tail });
+  return stdout.json({ name: response.name, canonical, kind, path, endpoints, ...tail });
 }
 
-async function print(stdout: Output, reply: ResolveResponse, ageMs: number): Promise<void> {
+async function print(stdout: Output, response: ResolveResponse, ageMs: number): Promise<void> {
   const {
     name,
     canonical,
@@ -56,25 +55,27 @@ async function print(stdout: Output, reply: ResolveResponse, ageMs: number): Pro
     guaranteedMs,
     launchable,
     healthQueried = [],
-  } = reply;
-  const links = path.filter((arc) => arc.kind === 'link').map((arc) => arc.name);
+  } = response;
+  const links = path.filter((step) => step.kind === 'link').map((step) => step.name);
   const hops = links.length > 0 ? [...links, canonical] : name === canonical ? [name] : [name, canonical];
   await stdout.line(styled('strong', hops.join(' → ')), '  ', styled('faint', kind));
   const facts = [
-    ...(policy === null ? [] : [`chosen by ${policy}`]),
-    ...(timeoutMs === undefined ? [] : [`a call may take ${formatDuration(timeoutMs)}`]),
+    ...(policy === null ? [] : [`policy ${policy}`]),
+    ...(timeoutMs === undefined ? [] : [`call timeout ${formatDuration(timeoutMs)}`]),
     ...(launchable ? ['started on demand'] : []),
-    `promised for ${formatDuration(guaranteedMs)}`,
+    `guaranteed for ${formatDuration(guaranteedMs)}`,
     `revision ${revision}`,
-    `asked ${formatDuration(ageMs)} ago`,
+    `looked up ${formatDuration(ageMs)} ago`,
   ];
   await stdout.line(styled('faint', facts.join(', ')));
-  if (kind === 'directory') return stdout.line(`It has names below it: clerk ls '${canonical}/**'`);
+  if (kind === 'directory') return stdout.line(`List the names below it with clerk ls '${canonical}/**'`);
   if (endpoints.length === 0)
-    return stdout.line(styled('doubtful', launchable ? 'Nobody runs it yet' : 'Nobody runs it'));
+    return stdout.line(
+      styled('warning', launchable ? 'No endpoints; the next call starts it' : 'No endpoints'),
+    );
   await stdout.line('');
   await printEndpoints(stdout, endpoints);
   if (healthQueried.length === 0) return;
   await stdout.line('');
-  await stdout.line(styled('doubtful', `Somebody cannot reach ${healthQueried.join(', ')}`));
+  await stdout.line(styled('warning', `Reported unreachable: ${healthQueried.join(', ')}`));
 }

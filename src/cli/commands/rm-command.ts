@@ -1,4 +1,3 @@
-/** `clerk rm`: the end of a name, not before its promise is over. */
 import type { Command } from 'commander';
 import type { RemoveRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -13,22 +12,22 @@ interface Options {
   readonly force?: true;
 }
 
-/** Adds the command. */
+/** Adds `clerk rm`: removes a name once its guaranteed time has passed. */
 export function addRmCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'rm <name>',
     summary: 'remove a name',
     description:
-      'Remove a name. One that was promised to callers stays until then: the registry refuses, waits with --when-expired, or breaks its word with --force.',
+      'Remove a name. Before its guaranteed time has passed, the removal is rejected, scheduled with --when-expired, or forced with --force.',
     options: (own) =>
       own
-        .option('-r, --recursive', 'also what is below it, and its endpoints')
-        .option('--when-expired', 'if promised otherwise, remove it when the last promise is over')
-        .option('--force', 'break the promise; callers may be sent to what is gone'),
+        .option('-r, --recursive', 'also remove its endpoints and all names below it')
+        .option('--when-expired', 'schedule the removal for when the guaranteed time has passed')
+        .option('--force', 'remove it now; clients may use the old entry for its guaranteed time'),
     examples: [
-      ['clerk rm /shop/old', 'a link, or a service that nobody runs'],
-      ['clerk rm /shop --recursive', 'with all below it, endpoints too'],
-      ['clerk rm /shop/old --when-expired', 'as soon as no promise is broken'],
+      ['clerk rm /shop/old', 'a link, or a service without endpoints'],
+      ['clerk rm /shop --recursive', 'with endpoints and all names below it'],
+      ['clerk rm /shop/old --when-expired', 'as soon as the guaranteed time has passed'],
     ],
   });
   command.action((name: string, options: Options) => remove(createContext(io, command), name, options));
@@ -44,5 +43,5 @@ async function remove(context: CommandContext, text: string, options: Options): 
     ...(force && { force }),
   };
   const reply = await context.client.post(paths.remove, request);
-  await printChange(context, reply, { name }, `Removed ${name}`, `${name} is frozen and goes`);
+  await printChange(context, reply, { name }, `Removed ${name}`, `${name} is frozen and will be removed`);
 }

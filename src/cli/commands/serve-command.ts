@@ -1,7 +1,3 @@
-/**
- * `clerk serve`: the reference server as a program. One line on standard output says where it is, everything else goes to
- * standard error; SIGTERM and SIGINT end it cleanly.
- */
 import { InvalidArgumentError, type Command } from 'commander';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
@@ -16,34 +12,37 @@ interface ServeOptions {
   readonly json?: boolean;
 }
 
-/** Adds the command. */
+/**
+ * Adds `clerk serve`: runs the bundled server until SIGTERM or SIGINT. The only line on standard output is its URL;
+ * messages go to standard error.
+ */
 export function addServeCommand(program: Command): void {
   program
     .command('serve')
     .summary('run a registry')
     .description(
-      'Run the reference server: names, leases, watches and starts, at http://127.0.0.1:4711 unless told otherwise. Without --data, names are forgotten when it ends.',
+      'Run the bundled registry server, by default at http://127.0.0.1:4711. Without --data, names are kept in memory only.',
     )
-    .option('-p, --port <number>', 'port to listen at; 0 for any that is free', portOption, 4711)
-    .option('--host <address>', 'address to listen at (default: 127.0.0.1, this machine alone)')
-    .option('-d, --data <folder>', 'keep names in this folder')
-    .option('-m, --manifests <folder>', 'start services by the manifests in this folder')
-    .option('--allow-host <name>', 'answer requests for this host name too; may be repeated', listOption)
-    .option('--json', 'say where it is as JSON')
+    .option('-p, --port <number>', 'port to listen on; 0 for any free port', portOption, 4711)
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
+    .option('-d, --data <folder>', 'folder to store names in')
+    .option('-m, --manifests <folder>', 'folder of manifests of services that may be started')
+    .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
+    .option('--json', 'print the URL as JSON')
     .addHelpText(
       'after',
       `
 Examples:
-  clerk serve                                  a registry for this machine, forgotten when it ends
-  clerk serve --data ./registry                one that remembers
-  clerk serve --data ./registry --manifests ./manifests   one that starts what nobody runs
+  clerk serve                                  a registry for this machine, in memory
+  clerk serve --data ./registry                a registry that stores its names
+  clerk serve --data ./registry --manifests ./manifests   a registry that starts services
 
-Exit codes: 0 ended by a signal, 1 failed (port in use), 2 usage, 5 the data folder is in use or not to be trusted.`,
+Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data folder is in use or writable by others.`,
     )
     .action(serve);
 }
 
-/** Serves until a signal comes. @throws ClerkError `FORBIDDEN`, `START_FAILED` */
+/** Serves until SIGTERM or SIGINT. @throws {@link ClerkError} `FORBIDDEN` or `START_FAILED` */
 async function serve({
   port,
   host,
@@ -56,9 +55,9 @@ async function serve({
   const terminated = untilTerminated();
   if (host !== undefined && !isLoopback(host))
     log(
-      `Listening at ${host}: whoever can reach this port can change every name, since there is no password; let a firewall stand before it`,
+      `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  // Only who serves needs all of it.
+  // Loaded here, so that no other command pays for it.
   const { startServer } = await import('../../server/index.js');
   const server = await startServer({
     port,
@@ -68,21 +67,21 @@ async function serve({
     allowedHosts: allowHost,
     logger: { debug: () => undefined, info: log, warn: log, error: log },
   }).catch((error: unknown) => {
-    // The command was understood: whatever else keeps it from serving is a failure, not a slip of the user's pen.
+    // The command line was valid, so any other failure is not a usage error.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });
   process.stdout.write(`${json ? JSON.stringify({ url: server.url, port: server.port }) : server.url}\n`);
   log(
     data === undefined
-      ? 'Names are forgotten when this ends; --data DIR keeps them'
-      : `Names are kept in ${data}`,
+      ? 'Names are kept in memory only; store them with --data DIR'
+      : `Names are stored in ${data}`,
   );
   await terminated;
   await server.close();
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process as if nobody listened. */
+/** Resolves at the first SIGTERM or SIGINT. A second signal terminates the process. */
 function untilTerminated(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
@@ -100,7 +99,7 @@ function isLoopback(host: string): boolean {
 function portOption(text: string): number {
   const port = Number(text);
   if (!/^[0-9]{1,5}$/.test(text) || port > 65_535)
-    throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
+    throw new InvalidArgumentError('It must be an integer from 0 to 65535.');
   return port;
 }
 

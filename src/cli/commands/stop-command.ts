@@ -1,4 +1,3 @@
-/** `clerk stop`: ends what the registry has started. */
 import type { Command } from 'commander';
 import type { StopRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
@@ -8,15 +7,15 @@ import { parseNameArgument } from '../parse-name.js';
 import { decodeStop } from '../decode-responses.js';
 import { formatCount } from '../format.js';
 
-/** Adds the command. */
+/** Adds `clerk stop`: stops the instances of a service that the registry has started. */
 export function addStopCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'stop <name>',
-    summary: 'end what was started of a service',
+    summary: 'stop the started instances of a service',
     description:
-      'End the processes that the registry has started of a service, children included. Those that somebody else runs are left alone. The next call starts it again.',
+      'Stop the processes that the registry has started for a service, including their children. Instances that were started otherwise keep running. The next call starts the service again.',
     timeoutMs: 30_000,
-    examples: [['clerk stop /shop/orders', 'end it']],
+    examples: [['clerk stop /shop/orders', 'stop it']],
   });
   command.action((name: string) => stop(createContext(io, command), name));
 }
@@ -28,7 +27,7 @@ async function stop({ client, stdout, json }: CommandContext, text: string): Pro
   if (json) return stdout.json({ name, stopped });
   return stdout.line(
     stopped === 0
-      ? `The registry had nothing of ${name} running`
-      : `Ended ${name}: ${formatCount(stopped, 'process group')}`,
+      ? `The registry has no running instance of ${name}`
+      : `Stopped ${name}: ${formatCount(stopped, 'process group')}`,
   );
 }

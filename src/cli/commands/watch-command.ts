@@ -1,4 +1,3 @@
-/** `clerk watch`: what is there, and then every change, until it is interrupted. A registry that goes away is waited for. */
 import type { Command } from 'commander';
 import { isClerkError } from '../../core/errors.js';
 import type { NameChange, Endpoint } from '../../index.js';
@@ -10,31 +9,31 @@ import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
 
-/** Adds the command. */
+/** Adds `clerk watch`: prints the matching names, then every change until interrupted. Reconnects to the registry. */
 export function addWatchCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'watch <glob>',
-    summary: 'follow names as they change',
+    summary: 'print names and their changes',
     description:
-      'Show the names that a glob fits (as in `clerk ls`), and then every change of them or their endpoints, until it is interrupted: + new, ~ changed, - gone. Goes on after the registry was away.',
+      'Print the names that match a glob (as in `clerk ls`), then every change of them or their endpoints, until interrupted: + added, ~ changed, - removed. Reconnects when the registry was unavailable.',
     examples: [
-      ["clerk watch '/shop/**'", 'everything below /shop'],
+      ["clerk watch '/shop/**'", 'all names below /shop'],
       [
         "clerk watch /shop/orders --json | jq -c '{type, endpoints: (.endpoints | length?)}'",
-        'one value a line, for programs',
+        'one JSON value per line',
       ],
     ],
   });
   command.action((glob: string) => watch(createContext(io, command), glob));
 }
 
-/** Longer than anybody watches; a watch itself keeps no process alive. */
+/** Period of a timer that keeps the process alive, in ms; a watch itself does not. */
 const maxTimerMs = 2 ** 31 - 1;
 
 async function watch(context: CommandContext, text: string): Promise<void> {
   const { io, clock, client, registries, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
-  // The library would wait for a registry that is not there; whoever types wants to know.
+  // The library retries while the registry is unreachable; the command fails at once instead.
   await client.get(paths.status);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
@@ -64,7 +63,7 @@ function changeJson(change: NameChange): object {
   return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
 }
 
-/** As `resolve --json` has them, but for the lease. */
+/** An endpoint as in `resolve --json`, without the lease. */
 function endpointJson(endpoint: Endpoint): object {
   const { id, epoch, addresses, host, zone, version, weight, attributes, state } = endpoint;
   const place = { host: host ?? null, zone: zone ?? null, version: version ?? null };
@@ -74,7 +73,7 @@ function endpointJson(endpoint: Endpoint): object {
 async function print(stdout: Output, change: NameChange, isKnown: boolean): Promise<void> {
   if (change.type === 'delete') return stdout.line(styled('bad', '- '), change.name);
   const { name, target, endpoints } = change;
-  const symbol = isKnown ? styled('doubtful', '~ ') : styled('good', '+ ');
+  const symbol = isKnown ? styled('warning', '~ ') : styled('good', '+ ');
   if (target !== undefined) return stdout.line(symbol, name, styled('faint', `  → ${target}`));
   const shownEndpoints = endpoints.map(({ address, state }) =>
     state === 'up' ? address : `${address} (${state})`,

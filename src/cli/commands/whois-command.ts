@@ -1,4 +1,3 @@
-/** `clerk whois`: the way back from an address to the names that it serves. */
 import type { Command } from 'commander';
 import { parseAddress } from '../../core/address.js';
 import { ClerkError } from '../../core/errors.js';
@@ -8,13 +7,13 @@ import type { Io } from '../io.js';
 import { styled } from '../output.js';
 import { decodeWhois } from '../decode-responses.js';
 
-/** Adds the command. */
+/** Adds `clerk whois`: finds the services that are registered with an address. */
 export function addWhoisCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'whois <address>',
-    summary: 'find whose address it is',
-    description: 'Find the services that are registered under an address, written as the service wrote it.',
-    examples: [['clerk whois http://127.0.0.1:3001', 'whose it is']],
+    summary: 'find the services of an address',
+    description: 'Find the services that have an endpoint with this address, written as it was registered.',
+    examples: [['clerk whois http://127.0.0.1:3001', 'its services']],
   });
   command.action((address: string) => whois(createContext(io, command), address));
 }
@@ -22,7 +21,8 @@ export function addWhoisCommand(program: Command, io: Io): void {
 async function whois({ client, stdout, json }: CommandContext, address: string): Promise<void> {
   const { text } = parseAddress(address);
   const { owners } = decodeWhois(await client.get(paths.whois, { address: text }), '');
-  if (owners.length === 0) throw new ClerkError('NAME_NOT_FOUND', `Nobody is registered under ${text}`);
+  if (owners.length === 0)
+    throw new ClerkError('NAME_NOT_FOUND', `No endpoint is registered with address ${text}`);
   if (json) for (const owner of owners) await stdout.json(owner);
   else
     await stdout.table()(

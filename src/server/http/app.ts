@@ -1,7 +1,7 @@
-/** The routes that are not asked all the time, and the streams, on hono. */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
+import { quote } from '../../core/describe-value.js';
 import { paths } from '../../protocol/paths.js';
 import { checkContentType, checkNoBody } from './body-parser.js';
 import {
@@ -19,22 +19,23 @@ import { openApiDocument } from './openapi.js';
 import { queryPairs } from './query.js';
 import { HttpError } from './http-error.js';
 import { routes } from './routes.js';
-import { watchEditRequest, watchRequest } from '../../protocol/schemas.js';
+import { watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
 import { exportChunks, readImport } from './import-export.js';
 import type { OpenWatches } from './open-watches.js';
 
-/** What the application needs beside what all exchanges share. */
+/** Options of {@link createApp}. */
 export interface AppOptions {
   readonly http: HttpContext;
   readonly watches: OpenWatches;
   readonly metrics: Metrics;
+  /** Number of open connections. */
   readonly connectionCount: () => number;
 }
 
 type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
-/** The application; it answers every request, known or not. */
+/** Creates the hono application: all routes outside the fast path, and the streams. Unknown routes get 404 or 405. */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   const allowedMethods = new Map<string, string[]>();
@@ -86,7 +87,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
       if (key !== 'glob')
         throw new HttpError(
           'CONFIG_INVALID',
-          "The query of a watch has only 'glob', as often as there are globs",
+          `The query of a watch must have only the key 'glob', once for each glob; got ${quote(key)}`,
         );
       globs.push(value);
     }
@@ -148,15 +149,15 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   return app;
 }
 
-/** Of a path that is no route. Not `NAME_NOT_FOUND`, which is a clerk's answer. */
+/** The error for an unknown path. Not `NAME_NOT_FOUND`, which clients take as the result of a lookup. */
 export function routeNotFound(): HttpError {
-  return new HttpError('CONFIG_INVALID', `There is nothing here; ${paths.openapi} lists what there is`, 404);
+  return new HttpError('CONFIG_INVALID', `Route not found; ${paths.openapi} lists all routes`, 404);
 }
 
 function methodNotAllowed(method: string, path: string, allowed: readonly string[]): HttpError {
   return new HttpError(
     'CONFIG_INVALID',
-    `${method} does nothing at ${path}; use ${allowed.join(' or ')}`,
+    `Method ${method} is not allowed at ${path}; use ${allowed.join(' or ')}`,
     405,
     {
       allow: allowed.join(', '),

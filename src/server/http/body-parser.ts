@@ -1,12 +1,11 @@
 /**
- * Bodies of requests: JSON in UTF-8, with no encoding, of a bounded size that is counted while they arrive. What is
- * too large is answered at once and its sender listened to for a little while, since a connection that is cut takes the
- * answer with it.
+ * Request bodies: JSON or lines of JSON, in UTF-8, not compressed. The size is counted while the body arrives, and a
+ * body that is too large is rejected at once.
  *
- * @see promises A7, A8, C8.2
+ * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8), [C8.2](../../../docs/guarantees.md#c8-2)
  */
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { quote } from '../../core/describe-value.js';
 import { limits } from '../../protocol/limits.js';
 import { HttpError } from './http-error.js';
@@ -14,16 +13,16 @@ import { HttpError } from './http-error.js';
 const jsonMediaType = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const ndjsonMediaType = /^application\/(x-ndjson|jsonl)[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
-/** A form that a body can have. */
+/** Format of a body: one JSON value, or one JSON value per line. */
 export type BodyFormat = 'json' | 'lines';
 
-/** Refuses a body that is not of the form asked for. @throws `CONFIG_INVALID` with status 415 */
+/** Checks the content type and encoding of a body. @throws {@link HttpError} `CONFIG_INVALID` with status 415 */
 export function checkContentType({ headers }: IncomingMessage, format: BodyFormat): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
     throw new HttpError(
       'CONFIG_INVALID',
-      `Bodies with the content-encoding ${quote(encoding)} are not read; send it as it is`,
+      `Header content-encoding must be absent or 'identity'; got ${quote(encoding)}`,
       415,
     );
   const type = headers['content-type'] ?? '';
@@ -31,31 +30,36 @@ export function checkContentType({ headers }: IncomingMessage, format: BodyForma
   if (!(format === 'json' ? jsonMediaType : ndjsonMediaType).test(type))
     throw new HttpError(
       'CONFIG_INVALID',
-      `The content-type is ${type === '' ? 'missing' : quote(type)}; send ${format === 'json' ? 'application/json' : 'application/x-ndjson'}`,
+      `Header content-type must be ${format === 'json' ? 'application/json' : 'application/x-ndjson'}; got ${type === '' ? 'none' : quote(type)}`,
       415,
     );
 }
 
-/** Refuses a body where none belongs: what comes behind it on the connection must not be taken for it. */
+/** Rejects a body of a GET request and closes the connection, so that the body is not read as the next request. */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
-  throw new HttpError('CONFIG_INVALID', `A ${method ?? 'GET'} has no body; leave it off`, 400, {
+  throw new HttpError('CONFIG_INVALID', `A ${method ?? 'GET'} request must not have a body`, 400, {
     connection: 'close',
   });
 }
 
 function bodyTooLarge(maxBytes: number): HttpError {
-  return new HttpError('BODY_TOO_LARGE', `The body is over ${maxBytes} bytes; send less at once`, 413, {
-    connection: 'close',
-  });
+  return new HttpError(
+    'BODY_TOO_LARGE',
+    `The body must be at most ${maxBytes} bytes; split it into several requests`,
+    413,
+    {
+      connection: 'close',
+    },
+  );
 }
 
 /**
- * Hands over a body as it arrives.
+ * Reads a body chunk by chunk.
  *
- * @param onChunk - gets each piece; may throw
- * @param onEnd - once: without an error all of it was handed over
+ * @param onChunk - called with each chunk; may throw to reject the body
+ * @param onEnd - called once; without an error the body was read to its end
  */
 export function readChunks(
   incoming: IncomingMessage,
@@ -86,11 +90,17 @@ export function readChunks(
   });
   incoming.once('end', () => end());
   incoming.once('close', () => {
-    if (!isDone) end(new HttpError('CONFIG_INVALID', 'The body broke off'));
+    if (!isDone)
+      end(
+        new HttpError(
+          'CONFIG_INVALID',
+          'The body must be complete; the connection was closed before its end',
+        ),
+      );
   });
 }
 
-/** The text of a body. @throws `BODY_TOO_LARGE`, `CONFIG_INVALID` */
+/** Reads a body as text. Fails with `BODY_TOO_LARGE`, or `CONFIG_INVALID` when the body is not UTF-8. */
 export function readBodyText(
   incoming: IncomingMessage,
   onText: (text: string) => void,
@@ -106,38 +116,8 @@ export function readBodyText(
       else {
         const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
         if (isUtf8(body)) onText(body.toString('utf8'));
-        else onError(new HttpError('CONFIG_INVALID', 'The body is no UTF-8; send it as that'));
+        else onError(new HttpError('CONFIG_INVALID', 'The body must be UTF-8'));
       }
     },
   );
-}
-
-/** Bytes of a body refused that are still listened to, so that its sender gets to reading the answer. */
-const maxDiscardedBytes = 1024 * 1024;
-
-/**
- * Sends an answer to a request whose body was perhaps not read. A connection with unread bytes would be reset when it
- * is closed, and the answer with it.
- */
-export function sendWithLingeringClose(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body: string,
-): void {
-  if (outgoing.headersSent || outgoing.destroyed) return;
-  outgoing.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
-  if (incoming.complete || headers.connection !== 'close') {
-    outgoing.end(body);
-    return;
-  }
-  outgoing.write(body);
-  let discardedBytes = 0;
-  incoming.on('data', (chunk: Buffer) => {
-    discardedBytes += chunk.length;
-    if (discardedBytes > maxDiscardedBytes) outgoing.end();
-  });
-  incoming.once('end', () => outgoing.end());
-  incoming.once('close', () => outgoing.end());
 }

@@ -1,7 +1,3 @@
-/**
- * The three routes that are asked all the time, straight on node:http: looking up, registering, renewing. They do what
- * the route table says; a look-up is answered with text that was made when the name last changed.
- */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { paths } from '../../protocol/paths.js';
 import { checkNoBody } from './body-parser.js';
@@ -9,10 +5,15 @@ import { createRouteContext, readInput, sendJson, sendError, type HttpContext } 
 import { parseQuery } from './query.js';
 import { routes, type Route } from './routes.js';
 
-/** Answers one request. */
+/** Handles one request. */
 export type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-/** Handlers by method and path, as `GET /v1/resolve`. */
+/**
+ * Handlers of the three most frequent routes, directly on node:http: lookup, registration and renewal. They do what the
+ * route table says. A lookup is answered with JSON that was serialized when the name last changed.
+ *
+ * @returns handlers by method and path, such as `GET /v1/resolve`
+ */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   return new Map<string, FastPathHandler>([
     [`GET ${paths.resolve}`, resolveHandler(http)],
@@ -25,7 +26,7 @@ export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPat
 
 function findRoute(path: string): Route {
   const found = routes.find((route) => route.path === path);
-  if (found === undefined) throw new Error(`There is no route ${path}`);
+  if (found === undefined) throw new Error(`Route ${path} is not in the route table`);
   return found;
 }
 
@@ -42,7 +43,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // Not there, or not asked as it should be: the ordinary way says which.
+        // An unknown name or an invalid query: the general route throws the right error.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,
@@ -56,7 +57,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
   };
 }
 
-/** The name in a target that has nothing else, written without anything that means something else. */
+/** The name of a target that has only the key `name`; undefined when the target needs the general query parser. */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;
   const text = target.slice(resolvePrefix.length);

@@ -1,28 +1,27 @@
-/**
- * Lets in only who means this server: a page in a browser that was led here under a name of its own (DNS rebinding) or
- * that posts from elsewhere (CSRF) is refused, also on loopback, where no password would stop it.
- *
- * @see promises A25
- */
 import type { IncomingMessage } from 'node:http';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** Most hosts whose answer is remembered. */
+/** Maximum number of accepted `Host` headers that are cached. */
 const maxCachedHosts = 256;
 
-/** Checks who is meant and who asks. */
+/**
+ * Rejects requests that a browser sends for another web page: those with a foreign `Host` header (DNS rebinding) or a
+ * foreign origin (CSRF). This matters on loopback too, where the server has no other access control.
+ *
+ * @see [A25](../../../docs/guarantees.md#a25)
+ */
 export class HostCheck {
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #acceptedHosts = new Set<string>();
 
-  /** @param allowedHosts - host names, without a port, that mean this server beside loopback and the connection's own address */
+  /** @param allowedHosts - host names without a port that are accepted besides loopback and the connection's local address */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
-  /** @throws `FORBIDDEN` */
+  /** @throws {@link HttpError} `FORBIDDEN` */
   check({ headers, socket }: IncomingMessage): void {
     const host = headers.host ?? '';
     if (!this.#acceptedHosts.has(host)) {
@@ -30,18 +29,18 @@ export class HostCheck {
       if (name === undefined || !this.#isOwnHost(name, socket.localAddress))
         throw new HttpError(
           'FORBIDDEN',
-          `Host ${quote(host)} is not this server; ask for it by its address, or start it with this host allowed`,
+          `Header host must name this server; got ${quote(host)}, use the server's address or allow this host with --allow-host`,
         );
-      // The connection's own address differs from connection to connection.
+      // Hosts that match only the connection's local address are not cached: it differs between connections.
       if (this.#acceptedHosts.size < maxCachedHosts && this.#isOwnHost(name, undefined))
         this.#acceptedHosts.add(host);
     }
     const { origin } = headers;
     const site = headers['sec-fetch-site'];
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
-      throw crossOriginError(`with the origin ${quote(origin)}`);
+      throw crossOriginError('origin', origin);
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
-      throw crossOriginError(`with sec-fetch-site ${quote(site)}`);
+      throw crossOriginError('sec-fetch-site', String(site));
   }
 
   #isOwnHost(name: string, localAddress: string | undefined): boolean {
@@ -55,15 +54,15 @@ export class HostCheck {
   }
 }
 
-/** An address without what makes an IPv4 one look like IPv6. */
+/** Turns an IPv4-mapped IPv6 address into the IPv4 address, and others into lower case. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }
 
-function crossOriginError(evidence: string): HttpError {
+function crossOriginError(header: string, value: string): HttpError {
   return new HttpError(
     'FORBIDDEN',
-    `Requests of other web pages are not answered, and this one came ${evidence}; ask from a program, or from a page of this server`,
+    `Header ${header} must not name another web page; got ${quote(value)}, send the request from a program or from a page of this server`,
   );
 }
 

@@ -1,23 +1,18 @@
-/**
- * Refusals, and what they are answered with. Every one is a `FailureReply`; what was not foreseen is answered with 500
- * and nothing of its inside, which goes to the log.
- *
- * @see promises A7, C8.4
- */
 import { ClerkError, isClerkError, errorMessage, type ClerkErrorCode } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { encodeError, httpStatusOf } from '../../protocol/error-codec.js';
 
-/** A refusal of the interface itself, with the status that HTTP has for it. */
+/** An error of the HTTP layer, with its own status and headers. */
 export class HttpError extends ClerkError {
-  /** What it is answered with, where that is not what its code stands for. */
+  /** Status of the response. */
   readonly status: number;
-  /** Sent along, such as `allow`. */
+  /** Extra headers of the response, such as `allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
   /**
-   * @param code - `NAME_NOT_FOUND` is kept for names: to a clerk it is an answer
-   * @param message - with what to do
+   * @param code - never `NAME_NOT_FOUND`, which clients take as the result of a lookup
+   * @param message - says what to do
+   * @param status - default: the status of the code
    */
   constructor(
     code: ClerkErrorCode,
@@ -31,14 +26,19 @@ export class HttpError extends ClerkError {
   }
 }
 
-/** An answer, ready to be sent. */
+/** An error response, ready to be sent. */
 export interface ErrorResponse {
   readonly status: number;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What anything thrown is answered with. */
+/**
+ * Turns anything thrown into an error response. An unexpected error becomes status 500 without details, which go to the
+ * log.
+ *
+ * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
+ */
 export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   if (isClerkError(error)) {
     const status = error instanceof HttpError ? error.status : httpStatusOf(error.code);
@@ -57,11 +57,8 @@ export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
     }
   }
   logger.error(
-    `A request failed unforeseen: ${error instanceof Error ? (error.stack ?? errorMessage(error)) : errorMessage(error)}`,
+    `Unexpected error while handling a request: ${error instanceof Error ? (error.stack ?? errorMessage(error)) : errorMessage(error)}`,
   );
-  const internalError = new ClerkError(
-    'REGISTRY_UNREACHABLE',
-    'The server failed at this request; its log says why',
-  );
+  const internalError = new ClerkError('REGISTRY_UNREACHABLE', "Internal server error; see the server's log");
   return { status: 500, body: JSON.stringify(encodeError(internalError)), headers: {} };
 }

@@ -1,9 +1,3 @@
-/**
- * The server's socket: node:http with every limit set, guarded, counted, and handed on to the routes. Closing it ends
- * watches, lets requests in flight finish, and cuts what has not finished by then.
- *
- * @see promises A7, A9, C8.2
- */
 import { getRequestListener } from '@hono/node-server';
 import { createServer, STATUS_CODES, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,37 +16,46 @@ import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
 
-/** What the interface is made with. */
+/** Options of {@link startHttpServer}. */
 export interface HttpServerOptions {
   readonly names: NameService;
-  /** Undefined where nothing can be started. */
+  /** Undefined when this server cannot start services. */
   readonly launcher: Launcher | undefined;
   readonly runtime: ServerRuntime;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
-  /** Host names that mean this server beside loopback, `host` and the address a connection came in at. */
+  /** Accepted host names besides loopback, `host` and the local address of a connection. */
   readonly allowedHosts: readonly string[];
   readonly heartbeatMs: number;
-  /** Told each name that was looked up and is there. */
+  /** Called for each successful lookup. */
   readonly onLookup?: (name: string) => void;
 }
 
-/** The interface, open. */
+/** An HTTP server that listens. */
 export interface RunningHttpServer {
   readonly port: number;
-  /** Ends it; resolves when every connection is closed. */
+  /**
+   * Ends all watches, waits at most 5 s for requests in flight, then closes all connections. Resolves when all
+   * connections are closed.
+   */
   close(): Promise<void>;
 }
 
-/** For how long requests in flight may go on after `close`, in ms. */
+/** Time for requests in flight after `close`, in ms. */
 const closeGraceMs = 5_000;
-/** For how long a reader may take nothing of an answer, and an idle connection is kept, in ms. */
+/** A socket without activity during a request is closed after this time, in ms. */
 const socketTimeoutMs = 30_000;
+/** An idle connection is kept open for this time, in ms. */
 const keepAliveMs = 65_000;
 
-/** Listens. Rejects with `CONFIG_INVALID` where it cannot, saying what to do. */
+/**
+ * Starts the HTTP server: node:http with all limits set, a host check, request counters and the routes.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the port cannot be bound
+ * @see [A7](../../../docs/guarantees.md#a7), [A9](../../../docs/guarantees.md#a9), [C8.2](../../../docs/guarantees.md#c8-2)
+ */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const { names, launcher, runtime, metrics, logger } = options;
   const closing = new AbortController();
@@ -124,11 +127,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   async function close(): Promise<void> {
     const serverClosed = new Promise<void>((resolve) => server.close(() => resolve()));
     closing.abort(
-      new ClerkError('CLERK_CLOSED', 'The server is closed; ask another one, or ask again when it is back'),
+      new ClerkError('CLERK_CLOSED', 'The server is shutting down; use another server, or retry later'),
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // Node closes what is idle at that moment; what becomes idle later is looked for here.
+    // Node closes only the connections that are idle now; connections that become idle later are closed here.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
@@ -138,7 +141,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   }
 }
 
-/** Whether a path is written plainly: nothing in it is decoded, and none of it is a step. */
+/** Whether a path has no percent-encoding, no backslash, no empty segment and no dot segment. */
 function isNormalizedPath(path: string): boolean {
   return path.startsWith('/') && !/%|\\|\/[/.]/.test(path);
 }
@@ -156,17 +159,17 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
     const { code } = error as { code?: unknown };
     const reason =
       code === 'EADDRINUSE'
-        ? 'is in use; stop what listens there, or take another one with --port (0 for any that is free)'
+        ? 'is already in use; stop the program that listens there, or set another port with --port (0 for any free port)'
         : code === 'EACCES'
-          ? 'is not for everybody; take one from 1024 on'
+          ? 'requires elevated privileges; use a port from 1024 on'
           : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-            ? 'cannot be listened at, since the host is not this machine'
-            : `cannot be listened at: ${errorMessage(error)}`;
+            ? 'cannot be bound: the host is not an address of this machine'
+            : `cannot be bound: ${errorMessage(error)}`;
     throw new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
   }
 }
 
-/** Answers what is no request, or not in time, and closes. */
+/** Answers a malformed or late request and closes its connection. */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
@@ -177,11 +180,15 @@ function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void
       ? ([
           431,
           'LIMIT_EXCEEDED',
-          `The head of the request is over ${limits.maxHeaderBytes} bytes; send fewer headers`,
+          `The request headers must be at most ${limits.maxHeaderBytes} bytes; send fewer headers`,
         ] as const)
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ([408, 'DEADLINE_EXCEEDED', 'The request did not arrive in time; send it at once'] as const)
-        : ([400, 'CONFIG_INVALID', 'This is no HTTP/1.1 request'] as const);
+        ? ([
+            408,
+            'DEADLINE_EXCEEDED',
+            'The request must arrive within 10 s, and its headers within 5 s',
+          ] as const)
+        : ([400, 'CONFIG_INVALID', 'The request must be valid HTTP/1.1'] as const);
   const body = JSON.stringify(encodeError(new ClerkError(code, message)));
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -1,7 +1,3 @@
-/**
- * Export and import: one entry a line. An export is of one moment, whatever changes while it is read. An import is
- * taken line by line, each bounded, and made all or nothing.
- */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { isClerkError } from '../../core/errors.js';
@@ -12,15 +8,15 @@ import { readChunks } from './body-parser.js';
 import { validateInput } from './validate-input.js';
 import { parseStrictJson } from './strict-json.js';
 import { HttpError } from './http-error.js';
-import { exportLine } from '../../protocol/schemas.js';
+import { exportLine } from '../../protocol/request-schemas.js';
 
-/** Most bytes of an import. */
+/** Maximum size of an import. */
 export const maxImportBytes = 256 * 1024 * 1024;
 
-/** About how many characters of an export are sent at once. */
+/** Approximate number of characters per chunk of an export. */
 const chunkLength = 64 * 1024;
 
-/** All lines of this moment, in pieces. */
+/** Serializes all entries, one per line. The export is a snapshot: changes while it is sent do not affect it. */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';
@@ -34,7 +30,11 @@ export function exportChunks(names: NameService): readonly string[] {
   return chunks;
 }
 
-/** The entries of a body of lines. Rejects with `CONFIG_INVALID`, naming the line, and `BODY_TOO_LARGE`. */
+/**
+ * Parses a body of lines of JSON, each at most `maxBodyBytes` long.
+ *
+ * @throws {@link HttpError} `CONFIG_INVALID` with the line number, or `BODY_TOO_LARGE`
+ */
 export function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
   const entries: ExportLine[] = [];
   let lineNumber = 0;
@@ -42,8 +42,7 @@ export function readImport(incoming: IncomingMessage): Promise<readonly ExportLi
   const parseLine = (line: Buffer): void => {
     lineNumber += 1;
     if (line.length > limits.maxBodyBytes) throw lineTooLong(lineNumber);
-    if (!isUtf8(line))
-      throw new HttpError('CONFIG_INVALID', `Line ${lineNumber} is no UTF-8; send it as that`);
+    if (!isUtf8(line)) throw new HttpError('CONFIG_INVALID', `Line ${lineNumber} must be UTF-8`);
     const text = line.toString('utf8').trim();
     if (text !== '') entries.push(parseEntry(text, lineNumber));
   };
@@ -90,7 +89,7 @@ function parseEntry(text: string, lineNumber: number): ExportLine {
 function lineTooLong(lineNumber: number): HttpError {
   return new HttpError(
     'BODY_TOO_LARGE',
-    `Line ${lineNumber} is over ${limits.maxBodyBytes} bytes; an entry has no more`,
+    `Line ${lineNumber} must be at most ${limits.maxBodyBytes} bytes`,
     413,
     {
       connection: 'close',

@@ -1,9 +1,8 @@
-/** A store whose writes are counted and timed; otherwise the one behind it. */
 import type { Clock } from '../../core/clock.js';
 import type { Store } from '../ports.js';
 import type { Metrics } from './metrics.js';
 
-/** Wraps a store. */
+/** Wraps a store so that its writes are counted and timed. */
 export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): Store {
   return {
     load: () => store.load(),

@@ -1,19 +1,13 @@
-/**
- * Counters and the text that Prometheus reads. Labels are routes and statuses only: no name of a service and no address,
- * which could be any number.
- *
- * @see promises C8.4
- */
 import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusResponse } from '../../protocol/messages.js';
 import type { NameService } from '../ports.js';
 
-/** Upper bounds of a histogram's buckets, in seconds. */
+/** Upper bounds of the histogram buckets, in seconds. */
 const bucketBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
-/** Durations by size. */
+/** A histogram of durations. */
 export class Histogram {
   readonly #counts = new Array<number>(bucketBounds.length + 1).fill(0);
   #sum = 0;
@@ -26,6 +20,7 @@ export class Histogram {
     this.#sum += seconds;
   }
 
+  /** The lines of the Prometheus text format. */
   expose(name: string): string[] {
     let count = 0;
     const buckets = bucketBounds.map((bound, at) => {
@@ -42,21 +37,27 @@ export class Histogram {
   }
 }
 
-/** How often the event loop is looked at, in ms. */
+/** Interval at which the event-loop delay is measured, in ms. */
 const sampleIntervalMs = 100;
 
-/** What a server counts of itself. */
+/**
+ * Metrics of one server in the Prometheus text format. Labels are routes and statuses only, not service names or
+ * addresses, so the number of time series is bounded.
+ *
+ * @see [C8.4](../../../docs/guarantees.md#c8-4)
+ */
 export class Metrics {
-  /** Of writes of the store. */
+  /** Durations of store writes. */
   readonly commitSeconds = new Histogram();
-  /** Records in them. */
+  /** Records written to the store. */
   committedRecords = 0;
-  /** Writes that failed. */
+  /** Store writes that failed. */
   commitFailures = 0;
-  /** How much later than asked for the event loop came round. */
+  /** Delays of the event loop. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** Streams that began anew because their reader was slow, and those that were cut for it. */
+  /** Watches that were resynchronized because the client read too slowly. */
   watchOverflows = 0;
+  /** Watches that were disconnected because the client read nothing. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;
@@ -67,7 +68,7 @@ export class Metrics {
     this.#sampleEventLoop(clock.now());
   }
 
-  /** The counter of a route; kept, so that counting costs no look-up by name. */
+  /** The request counter of a route. Callers keep it, so that counting needs no lookup by key. */
   requestCounter(method: string, path: string): (status: number) => void {
     const key = `method="${method}",route="${path}"`;
     const counts = this.#requestCounts.get(key) ?? new Map<number, number>();
@@ -75,7 +76,7 @@ export class Metrics {
     return (status) => counts.set(status, (counts.get(status) ?? 0) + 1);
   }
 
-  /** Everything, in Prometheus's text form. */
+  /** All metrics in the Prometheus text format. */
   expose(
     status: StatusResponse,
     { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,
@@ -89,24 +90,24 @@ export class Metrics {
       addMetric(name, type, help, [`${name} ${value}`]);
     addValue('clerk_services', 'gauge', 'Services', status.services);
     addValue('clerk_endpoints', 'gauge', 'Endpoints', status.endpoints);
+    addValue('clerk_leases_expired_total', 'counter', 'Endpoints whose lease expired', expiredRegistrations);
+    addValue('clerk_reports_total', 'counter', 'Health reports received', healthStats.reports);
     addValue(
-      'clerk_leases_expired_total',
+      'clerk_endpoint_reports_total',
       'counter',
-      'Endpoints dropped since nobody renewed them',
-      expiredRegistrations,
+      'Endpoints in health reports',
+      healthStats.endpointReports,
     );
-    addValue('clerk_reports_total', 'counter', 'Reports of clerks', healthStats.reports);
-    addValue('clerk_opinions_total', 'counter', 'Opinions of endpoints in them', healthStats.endpointReports);
     addValue(
-      'clerk_marks_total',
+      'clerk_suspect_transitions_total',
       'counter',
-      'Times that an endpoint became suspect',
+      'Endpoints that became suspect',
       healthStats.suspectTransitions,
     );
-    addValue('clerk_suspects', 'gauge', 'Endpoints that are suspect', healthStats.suspects);
+    addValue('clerk_suspect_endpoints', 'gauge', 'Endpoints that are suspect', healthStats.suspects);
     addValue('clerk_links', 'gauge', 'Links', status.links);
     addValue('clerk_watches', 'gauge', 'Open watches', status.watches);
-    addValue('clerk_degraded', 'gauge', '1 while degraded', Number(status.degraded));
+    addValue('clerk_degraded', 'gauge', '1 while the server is degraded', Number(status.degraded));
     addValue('clerk_connections', 'gauge', 'Open connections', connections);
     const requests = [...this.#requestCounts].flatMap(([key, counts]) =>
       [...counts].map(
@@ -117,27 +118,27 @@ export class Metrics {
     addMetric(
       'clerk_commit_seconds',
       'histogram',
-      'Writes of the store',
+      'Duration of store writes',
       this.commitSeconds.expose('clerk_commit_seconds'),
     );
-    addValue('clerk_commit_records_total', 'counter', 'Records written', this.committedRecords);
-    addValue('clerk_commit_failures_total', 'counter', 'Writes that failed', this.commitFailures);
+    addValue('clerk_commit_records_total', 'counter', 'Records written to the store', this.committedRecords);
+    addValue('clerk_commit_failures_total', 'counter', 'Store writes that failed', this.commitFailures);
     addValue(
       'clerk_watch_overflows_total',
       'counter',
-      'Watches begun anew for a slow reader',
+      'Watches resynchronized for a slow client',
       this.watchOverflows,
     );
     addValue(
-      'clerk_watch_cuts_total',
+      'clerk_watch_disconnects_total',
       'counter',
-      'Watches cut for a reader that took nothing',
+      'Watches disconnected because the client read nothing',
       this.watchDisconnects,
     );
     addMetric(
       'clerk_event_loop_delay_seconds',
       'histogram',
-      'How late the event loop came round',
+      'Delay of the event loop',
       this.eventLoopDelaySeconds.expose('clerk_event_loop_delay_seconds'),
     );
     return `${lines.join('\n')}\n`;

@@ -1,9 +1,3 @@
-/**
- * The open watches of a server: who has how many, which is edited, and their end. Each is a stream of server-sent
- * events, for a program, for curl and for a page alike.
- *
- * @see promises C8.2, A11
- */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
@@ -15,7 +9,7 @@ import type { Metrics } from './metrics.js';
 import { HttpError } from './http-error.js';
 import { WatchResponse, type ResponseSink } from './watch-response.js';
 
-/** What watches need. */
+/** Options of {@link OpenWatches}. */
 export interface OpenWatchesOptions {
   readonly names: NameService;
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
@@ -23,7 +17,11 @@ export interface OpenWatchesOptions {
   readonly heartbeatMs: number;
 }
 
-/** All watches of one server. */
+/**
+ * All open watches of one server, with a limit per principal.
+ *
+ * @see [A11](../../../docs/guarantees.md#a11), [C8.2](../../../docs/guarantees.md#c8-2)
+ */
 export class OpenWatches {
   readonly #options: OpenWatchesOptions;
   readonly #watches = new Map<string, { readonly stream: WatchResponse; readonly principal: string }>();
@@ -33,7 +31,7 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /** Answers a request with the stream of a watch. @throws `LIMIT_EXCEEDED`, `NAME_INVALID` before anything is sent */
+  /** Opens a watch and sends it as the response. @throws {@link HttpError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before anything is sent */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -46,7 +44,7 @@ export class OpenWatches {
     if (count >= limits.maxWatches)
       throw new HttpError(
         'LIMIT_EXCEEDED',
-        `${limits.maxWatches} watches are open from here, which is the most; close one, or let one watch be over several names`,
+        `At most ${limits.maxWatches} watches can be open per client address; close one, or use one watch for several names`,
       );
     const id = runtime.randomHex(16);
     const socket = incoming.socket;
@@ -84,21 +82,25 @@ export class OpenWatches {
     });
   }
 
-  /** Changes what a watch is over. @throws `CLERK_CLOSED` with status 404 where it is not open; `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /**
+   * Adds and removes globs of an open watch.
+   *
+   * @throws {@link HttpError} `CLERK_CLOSED` with status 404 when it is not open; `NAME_INVALID`; `LIMIT_EXCEEDED`
+   */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
     if (entry?.principal !== principal)
-      throw new HttpError('CLERK_CLOSED', `Watch ${quote(watch)} is not open here; open it again`, 404);
+      throw new HttpError('CLERK_CLOSED', `Watch ${quote(watch)} is not open; open a new watch`, 404);
     entry.stream.edit(add, remove);
   }
 
-  /** Ends all of them in good order. */
+  /** Ends all watches, each with a last event. */
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
 }
 
-/** A response as a sink. What is written in one go of the event loop leaves together. */
+/** Adapts a response. Events of one tick are written in one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

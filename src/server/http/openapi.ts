@@ -1,19 +1,21 @@
-/** The OpenAPI 3.1 document of the interface, made from the route table: served, kept in the repository, and tested. */
 import * as z from 'zod/mini';
 import { httpStatusOf } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import type { ClerkErrorCode } from '../../core/errors.js';
 import { fieldDescriptions } from './validate-input.js';
-import * as replies from './response-schemas.js';
+import * as responses from '../../protocol/response-schemas.js';
 import { routes, type Route } from './routes.js';
-import * as schemas from '../../protocol/schemas.js';
+import * as requests from '../../protocol/request-schemas.js';
 
-/** Plain JSON. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = Record<string, Json>;
 
-/** The document. Always the same for one version of this library. */
+/**
+ * Generates the OpenAPI 3.1 document from the route table. It depends on nothing but the version, and a test compares it
+ * with `openapi.json` of this repository.
+ */
 export function openApiDocument(version: string): JsonObject {
   const pathItems: Record<string, JsonObject> = {};
   const add = (path: string, method: string, operation: JsonObject): void => {
@@ -22,11 +24,11 @@ export function openApiDocument(version: string): JsonObject {
   for (const route of routes) add(route.path, route.method.toLowerCase(), operationOf(route));
   add(paths.watch, 'post', {
     summary: 'Opens a watch: a stream of server-sent events',
-    requestBody: requestBody('application/json', schemas.watchRequest),
+    requestBody: requestBody('application/json', requests.watchRequest),
     responses: { '200': eventStream, ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watch, 'get', {
-    summary: 'Opens a watch, for curl and pages; Last-Event-ID goes on from an event seen',
+    summary: 'Opens a watch, for curl and web pages; Last-Event-ID resumes after a received event',
     parameters: [
       { ...parameter('glob', true), schema: { type: 'array', items: { type: 'string' } }, explode: true },
       { name: 'last-event-id', in: 'header', required: false, schema: { type: 'string' } },
@@ -34,37 +36,40 @@ export function openApiDocument(version: string): JsonObject {
     responses: { '200': eventStream, ...errorResponses('GET', ['NAME_INVALID', 'LIMIT_EXCEEDED']) },
   });
   add(paths.watchEdit, 'post', {
-    summary: 'Changes what an open watch is over; 404 with CLERK_CLOSED where it is not open',
-    requestBody: requestBody('application/json', schemas.watchEditRequest),
+    summary: 'Adds and removes globs of an open watch; 404 with CLERK_CLOSED when it is not open',
+    requestBody: requestBody('application/json', requests.watchEditRequest),
     responses: {
-      '200': jsonResponse('Done; the stream tells the rest', replies.watchEditResponse),
+      '200': jsonResponse(
+        'Accepted; the stream sends the entries of added globs',
+        responses.watchEditResponse,
+      ),
       ...errorResponses('POST', ['NAME_INVALID', 'LIMIT_EXCEEDED', 'NAME_NOT_FOUND']),
     },
   });
   add(paths.export, 'get', {
-    summary: 'Writes all entries but endpoints, one a line',
-    responses: { '200': ndjsonResponse('Entries', schemas.exportLine), ...errorResponses('GET', []) },
+    summary: 'Exports all entries except endpoints, one per line',
+    responses: { '200': ndjsonResponse('Entries', requests.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
-    summary: `Reads entries as export writes them, all or none; a line has at most ${limits.maxBodyBytes} bytes`,
-    requestBody: requestBody('application/x-ndjson', schemas.exportLine),
+    summary: `Imports entries in the format of export, all or none; a line has at most ${limits.maxBodyBytes} bytes`,
+    requestBody: requestBody('application/x-ndjson', requests.exportLine),
     responses: {
-      '200': jsonResponse('All were taken', replies.importResponse),
+      '200': jsonResponse('All entries were imported', responses.importResponse),
       ...errorResponses('POST', ['NAME_INVALID', 'CHANGE_TOO_EARLY', 'FORBIDDEN']),
     },
   });
   add(paths.health, 'get', {
-    summary: '200 while all is well, 503 while degraded',
+    summary: 'Health check: 200 while healthy, 503 while degraded',
     responses: {
-      '200': jsonResponse('All is well', replies.statusResponse),
+      '200': jsonResponse('Healthy', responses.statusResponse),
       ...errorResponses('GET', []),
-      '503': jsonResponse('Degraded', replies.statusResponse),
+      '503': jsonResponse('Degraded', responses.statusResponse),
     },
   });
   add(paths.metrics, 'get', {
-    summary: 'Counters, as Prometheus reads them',
+    summary: 'Metrics in the Prometheus text format',
     responses: {
-      '200': { description: 'Counters', content: { 'text/plain': { schema: { type: 'string' } } } },
+      '200': { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
       ...errorResponses('GET', []),
     },
   });
@@ -78,13 +83,13 @@ export function openApiDocument(version: string): JsonObject {
   return {
     openapi: '3.1.0',
     info: {
-      title: 'binding-clerk reference server',
+      title: 'binding-clerk bundled server',
       version,
       description:
-        'Names, endpoints under leases, watches and starts. State changes by POST with JSON only. Every answer carries clerk-revision and clerk-incarnation.',
+        'Names, endpoints with leases, watches, and starting of services. State changes only by POST with a JSON body. Every response has the headers clerk-revision and clerk-incarnation.',
     },
     paths: pathItems,
-    components: { schemas: { Failure: jsonSchema(replies.errorEnvelope) } },
+    components: { schemas: { Error: jsonSchema(responses.errorEnvelope) } },
   };
 }
 
@@ -105,14 +110,14 @@ function operationOf({
           ),
         }
       : { requestBody: requestBody('application/json', requestSchema) }),
-    responses: { '200': jsonResponse('Done', responseSchema), ...errorResponses(method, errorCodes) },
+    responses: { '200': jsonResponse('Success', responseSchema), ...errorResponses(method, errorCodes) },
   };
 }
 
 const eventStreamResponse = (): JsonObject => ({
   description:
-    'Events: `event` is the type, `id` is `<incarnation>:<revision>`, `data` is one line of JSON as below',
-  content: { 'text/event-stream': { schema: jsonSchema(replies.watchEvent) } },
+    'Events: `event` is the type, `id` is `<incarnation>:<revision>`, `data` is one line of JSON with this schema',
+  content: { 'text/event-stream': { schema: jsonSchema(responses.watchEvent) } },
 });
 const eventStream = eventStreamResponse();
 
@@ -138,7 +143,7 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/** Refusals by status: those of every route, and its own. */
+/** Error responses by status: those of every route, and the route's own. */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -162,20 +167,19 @@ function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): 
       String(status),
       {
         description: codes.join(', '),
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Failure' } } },
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     ]),
   );
 }
 
-/** A schema as JSON. */
+/** A schema as JSON Schema. */
 function jsonSchema(schema: z.core.$ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as JsonObject;
   return rest;
 }
 
-/** The same with words about each field, for those who write one. */
-
+/** Adds {@link fieldDescriptions} to the properties of a JSON Schema. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

@@ -1,29 +1,26 @@
-/**
- * One request and its answer: what every route does before and after its own work. Whatever is thrown on the way is
- * answered with a refusal; nothing escapes.
- */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../core/logger.js';
 import type { Launcher, NameService } from '../ports.js';
-import { checkContentType, checkNoBody, readBodyText, sendWithLingeringClose } from './body-parser.js';
+import { checkContentType, checkNoBody, readBodyText } from './body-parser.js';
 import { unmapIpv4 } from './host-check.js';
 import { parseStrictJson } from './strict-json.js';
 import { parseQuery } from './query.js';
 import { toErrorResponse } from './http-error.js';
+import { sendWithLingeringClose } from './lingering-close.js';
 import type { Route, RouteContext } from './routes.js';
 
-/** What all exchanges of a server share. */
+/** Dependencies that all requests of one server share. */
 export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
-  /** Aborted when the server is closed: who waits for a start is told so. */
+  /** Aborted when the server is closed. Callers that wait for a service start get its reason. */
   readonly closing: AbortSignal;
-  /** Told each name that was looked up and is there. */
+  /** Called for each successful lookup. */
   readonly onLookup: (name: string) => void;
 }
 
-/** Headers of every answer: where the names stand, and that nobody may keep or reinterpret it. */
+/** Headers of every response: content type, no caching, and the revision of the names. */
 export function responseHeaders(
   { names, closing }: HttpContext,
   contentType: string,
@@ -39,15 +36,15 @@ export function responseHeaders(
   };
 }
 
-/** Type of answers. */
+/** Content type of JSON responses. */
 export const jsonContentType = 'application/json';
 
-/** For quotas: everybody from one address is one principal. */
+/** The principal that quotas are counted for: all callers from one address are one principal. */
 export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
 
-/** Sends an answer that is JSON. */
+/** Sends a JSON response with status 200. */
 export function sendJson(http: HttpContext, outgoing: ServerResponse, body: string): void {
   if (outgoing.headersSent || outgoing.destroyed) return;
   const headers = responseHeaders(http, jsonContentType);
@@ -55,7 +52,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Sends a refusal for anything thrown. Where the answer has begun already, it is cut instead. */
+/** Sends the error response for anything thrown. Destroys a response that has already begun. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -74,7 +71,7 @@ export function sendError(
     );
 }
 
-/** What a route works with, for one request. */
+/** Creates the context that a route runs with. */
 export function createRouteContext(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -85,7 +82,7 @@ export function createRouteContext(
     launcher: http.launcher,
     caller: { principal: principalOf(incoming) },
     signal: () => {
-      // Whoever waits for a start may wait longer than a connection may be silent.
+      // Waiting for a service start may take longer than the idle timeout of the connection.
       outgoing.setTimeout(0);
       const disconnected = new AbortController();
       outgoing.once('close', () => disconnected.abort());
@@ -94,7 +91,7 @@ export function createRouteContext(
   };
 }
 
-/** What a route is asked: its query, or its body once it is there. Refusals come through `onError`. */
+/** Reads the input of a route: the query of a GET request, or the parsed body. */
 export function readInput(
   { method }: Route,
   incoming: IncomingMessage,
@@ -124,7 +121,7 @@ export function readInput(
   }
 }
 
-/** The same as a promise. */
+/** {@link readInput} as a promise. The fast path uses callbacks to save the promises. */
 export function readInputAsync(route: Route, incoming: IncomingMessage): Promise<unknown> {
   return new Promise((resolve, reject) => readInput(route, incoming, resolve, reject));
 }

@@ -1,41 +1,36 @@
-/**
- * The routes: what each reads, does and answers. The server and its OpenAPI document are both made from this table, so
- * that neither knows a route that the other does not.
- */
 import * as z from 'zod/mini';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import type { Caller, Launcher, NameService } from '../ports.js';
 import { validateInput } from './validate-input.js';
-import * as replies from './response-schemas.js';
+import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
-import * as schemas from '../../protocol/schemas.js';
+import * as requests from '../../protocol/request-schemas.js';
 
-/** What a route works with. */
+/** What a route runs with. */
 export interface RouteContext {
   readonly names: NameService;
-  /** Undefined where nothing can be started. */
+  /** Undefined when this server cannot start services. */
   readonly launcher: Launcher | undefined;
   readonly caller: Caller;
-  /** Aborted when nobody waits for the answer any more, or the server is closed. */
+  /** Creates a signal that is aborted when the client disconnects or the server is closed. */
   readonly signal: () => AbortSignal;
 }
 
-/** A question and its answer, both JSON. */
+/** A route with JSON input and a JSON response. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly summary: string;
-  /** Of the query for GET, of the body for POST. */
+  /** Schema of the query for GET, of the body for POST. */
   readonly requestSchema: z.core.$ZodType;
-  /** Codes of refusals that are its own, beside those that every route has. */
+  /** Error codes of this route besides those that every route has. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
-  /** Does it, with a query or body that nobody has looked at yet. */
+  /** Validates the input and runs the route. Returns the response body or a promise of it. */
   readonly run: (input: unknown, context: RouteContext) => unknown;
 }
 
-/** A query: each key once. */
 const querySchema = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape);
 
 interface RouteDefinition<Request extends z.core.$ZodType> {
@@ -62,129 +57,132 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 const string = z.string();
 const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'];
 
-/** Whoever starts services here, or the reason why nobody does. */
+/** The launcher. @throws {@link HttpError} `FORBIDDEN` when this server has none */
 function requireLauncher({ launcher }: RouteContext): Launcher {
   if (launcher === undefined)
     throw new HttpError(
       'FORBIDDEN',
-      'This server starts nothing: it has no manifests; start it with --manifests DIR',
+      'This server has no manifests and cannot start services; restart it with --manifests DIR',
     );
   return launcher;
 }
 
-/** All routes with JSON on both sides. Streams (watch, export, import) are not among them. */
+/**
+ * All routes with JSON input and output. The server and its OpenAPI document are both generated from this table. The
+ * streams (watch, export, import) are separate.
+ */
 export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.resolve,
-    summary: 'Looks a name up, through links',
+    summary: 'Resolves a name, following links',
     requestSchema: querySchema({ name: string }),
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND'],
-    responseSchema: replies.resolveResponse,
+    responseSchema: responses.resolveResponse,
     run: ({ name }, { names }) => names.resolve(name),
   }),
   route({
     method: 'GET',
     path: paths.list,
-    summary: 'Lists the names that a glob fits, in pages',
+    summary: 'Lists the names that match a glob, in pages',
     requestSchema: querySchema({ glob: string, after: z.exactOptional(string) }),
     errorCodes: ['NAME_INVALID'],
-    responseSchema: replies.listResponse,
+    responseSchema: responses.listResponse,
     run: ({ glob, after }, { names }) => names.list(glob, after, limits.maxBatch),
   }),
   route({
     method: 'GET',
     path: paths.search,
-    summary: 'Finds endpoints by attributes, zone, host or version; every other key of the query is one',
+    summary: 'Finds endpoints by attributes, zone, host or version; every other query key is an attribute',
     requestSchema: z.catchall(z.object({ glob: string }), string),
     errorCodes: ['NAME_INVALID'],
-    responseSchema: replies.searchResponse,
+    responseSchema: responses.searchResponse,
     run: ({ glob, ...filter }, { names }) => names.search(glob, filter),
   }),
   route({
     method: 'GET',
     path: paths.whois,
-    summary: 'Tells whose an address is',
+    summary: 'Finds the endpoints that have an address',
     requestSchema: querySchema({ address: string }),
-    responseSchema: replies.whoisResponse,
+    responseSchema: responses.whoisResponse,
     run: ({ address }, { names }) => names.whois(address),
   }),
   route({
     method: 'GET',
     path: paths.status,
-    summary: 'Says how the server is',
+    summary: 'Returns the status of the server',
     requestSchema: querySchema({}),
-    responseSchema: replies.statusResponse,
+    responseSchema: responses.statusResponse,
     run: (_, { names }) => names.status(),
   }),
   route({
     method: 'POST',
     path: paths.define,
-    summary: 'Defines a service, or changes how it is chosen and started',
-    requestSchema: schemas.defineRequest,
+    summary: 'Defines a service, or changes its settings',
+    requestSchema: requests.defineRequest,
     errorCodes: changeErrorCodes,
-    responseSchema: replies.changeResponse,
+    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.define(request),
   }),
   route({
     method: 'POST',
     path: paths.link,
-    summary: 'Makes a name stand for another',
-    requestSchema: schemas.linkRequest,
+    summary: 'Creates or changes a link to another name',
+    requestSchema: requests.linkRequest,
     errorCodes: changeErrorCodes,
-    responseSchema: replies.changeResponse,
+    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.link(request),
   }),
   route({
     method: 'POST',
     path: paths.directory,
-    summary: 'Makes a directory with an identifier that never changes',
-    requestSchema: schemas.directoryRequest,
+    summary: 'Creates a directory with a permanent identifier',
+    requestSchema: requests.directoryRequest,
     errorCodes: changeErrorCodes,
-    responseSchema: replies.directoryResponse,
+    responseSchema: responses.directoryResponse,
     run: (request, { names }) => names.directory(request),
   }),
   route({
     method: 'POST',
     path: paths.move,
-    summary: 'Moves an entry and all below it, leaving a link',
-    requestSchema: schemas.moveRequest,
+    summary: 'Moves an entry and all entries below it, leaving a link',
+    requestSchema: requests.moveRequest,
     errorCodes: changeErrorCodes,
-    responseSchema: replies.changeResponse,
+    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.move(request),
   }),
   route({
     method: 'POST',
     path: paths.remove,
     summary: 'Removes an entry',
-    requestSchema: schemas.removeRequest,
+    requestSchema: requests.removeRequest,
     errorCodes: changeErrorCodes,
-    responseSchema: replies.changeResponse,
+    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.remove(request),
   }),
   route({
     method: 'POST',
     path: paths.register,
-    summary: 'Registers an endpoint under a lease',
-    requestSchema: schemas.registerRequest,
+    summary: 'Registers an endpoint with a lease',
+    requestSchema: requests.registerRequest,
     errorCodes: ['NAME_INVALID', 'FORBIDDEN', 'TICKET_REFUSED', 'NAME_MISMATCH', 'LIMIT_EXCEEDED'],
-    responseSchema: replies.registerResponse,
+    responseSchema: responses.registerResponse,
     run: (request, { names, caller }) => names.register(request, caller),
   }),
   route({
     method: 'POST',
     path: paths.renew,
-    summary: 'Renews leases, all of a process at once',
-    requestSchema: schemas.renewRequest,
-    responseSchema: replies.renewResponse,
+    summary: 'Renews leases, all of one process in one request',
+    requestSchema: requests.renewRequest,
+    responseSchema: responses.renewResponse,
     run: (request, { names }) => names.renew(request),
   }),
   route({
     method: 'POST',
     path: paths.report,
-    summary: 'Hears which endpoints a clerk can reach and which it cannot; what is not known is passed over',
-    requestSchema: schemas.reportRequest,
-    responseSchema: replies.reportResponse,
+    summary: 'Accepts a report of reachable and unreachable endpoints; unknown endpoints are ignored',
+    requestSchema: requests.reportRequest,
+    responseSchema: responses.reportResponse,
     run: (request, { names, caller }) => {
       names.report(request, caller);
       return {};
@@ -194,36 +192,36 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'POST',
     path: paths.withdraw,
     summary: 'Withdraws an endpoint',
-    requestSchema: schemas.withdrawRequest,
+    requestSchema: requests.withdrawRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
-    responseSchema: replies.changeResponse,
+    responseSchema: responses.changeResponse,
     run: (request, { names }) => names.withdraw(request),
   }),
   route({
     method: 'POST',
     path: paths.launch,
-    summary: 'Has a service started if nobody runs it, and waits until it can be called',
-    requestSchema: schemas.launchRequest,
+    summary: 'Starts a service that has no callable endpoint, and waits until it has registered',
+    requestSchema: requests.launchRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'START_FAILED', 'LIMIT_EXCEEDED', 'DEADLINE_EXCEEDED'],
-    responseSchema: replies.launchResponse,
+    responseSchema: responses.launchResponse,
     run: (request, context) => requireLauncher(context).launch(request, context.signal()),
   }),
   route({
     method: 'POST',
     path: paths.stop,
-    summary: 'Ends what the launcher started of a service',
-    requestSchema: schemas.stopRequest,
+    summary: 'Stops the instances of a service that the launcher has started',
+    requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
-    responseSchema: replies.stopResponse,
+    responseSchema: responses.stopResponse,
     run: (request, context) => requireLauncher(context).stop(request),
   }),
   route({
     method: 'POST',
     path: paths.reset,
-    summary: 'Ends a service, forgets its failures, and starts it again',
-    requestSchema: schemas.stopRequest,
+    summary: 'Stops a service, clears its start backoff, and starts it again',
+    requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'START_FAILED', 'LIMIT_EXCEEDED'],
-    responseSchema: replies.launchResponse,
+    responseSchema: responses.launchResponse,
     run: (request, context) => requireLauncher(context).reset(request),
   }),
 ]);

@@ -1,10 +1,3 @@
-/**
- * Reads JSON that nobody vouches for. Depth is counted before anything is parsed, since the parser takes what the
- * program behind it overflows on; a key that comes twice, of which parsers choose differently, and `__proto__`, which
- * objects do not keep, are refused.
- *
- * @see promises A3, A4
- */
 import { errorMessage } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
 import { HttpError } from './http-error.js';
@@ -18,11 +11,13 @@ const closeBrace = 125;
 const colon = 58;
 
 /**
- * The value that a text spells.
+ * Parses untrusted JSON. The depth is checked before parsing, since deep values overflow the stack of later code.
+ * Duplicate keys, which parsers treat differently, and the key `__proto__` are rejected.
  *
- * @param text - of a body, or one line of it
- * @param subject - what messages call it
- * @throws `CONFIG_INVALID`
+ * @param text - a body, or one line of it
+ * @param subject - the text, at the beginning of error messages
+ * @throws {@link HttpError} `CONFIG_INVALID`
+ * @see [A3](../../../docs/guarantees.md#a3), [A4](../../../docs/guarantees.md#a4)
  */
 export function parseStrictJson(text: string, subject = 'The body'): unknown {
   const memberCount = countMembers(text, subject);
@@ -30,17 +25,14 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new HttpError('CONFIG_INVALID', `${subject} is no JSON: ${errorMessage(error)}`);
+    throw new HttpError('CONFIG_INVALID', `${subject} must be valid JSON: ${errorMessage(error)}`);
   }
   if (countKeys(value, subject) !== memberCount)
-    throw new HttpError(
-      'CONFIG_INVALID',
-      `${subject} has an object with the same key twice; write each key once`,
-    );
+    throw new HttpError('CONFIG_INVALID', `${subject} must not have an object with duplicate keys`);
   return value;
 }
 
-/** The number of colons outside of texts, which is that of members written, twice or not. Checks the depth. */
+/** Counts the colons outside of strings, which is the number of members including duplicates. Checks the depth. */
 function countMembers(text: string, subject: string): number {
   let depth = 0;
   let members = 0;
@@ -54,7 +46,7 @@ function countMembers(text: string, subject: string): number {
         if (++depth > limits.maxJsonDepth)
           throw new HttpError(
             'CONFIG_INVALID',
-            `${subject} has more than ${limits.maxJsonDepth} levels of objects and lists; write it flatter`,
+            `${subject} must have at most ${limits.maxJsonDepth} levels of objects and arrays`,
           );
         break;
       case closeBracket:
@@ -87,10 +79,7 @@ function countKeys(value: unknown, subject: string): number {
   }
   for (const key of Object.keys(value)) {
     if (key === '__proto__')
-      throw new HttpError(
-        'CONFIG_INVALID',
-        `${subject} has the key '__proto__', which no object keeps; use another word`,
-      );
+      throw new HttpError('CONFIG_INVALID', `${subject} must not have the key '__proto__'; use another key`);
     count += 1 + countKeys((value as Record<string, unknown>)[key], subject);
   }
   return count;

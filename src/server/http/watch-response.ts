@@ -1,55 +1,55 @@
-/**
- * One watch on its way to one reader. What a reader does not take waits here, 256 events at most; beyond, all of it is
- * dropped, and once the reader has caught up he is told to begin anew and gets everything as it is then. While he is
- * told all that is there, the names wait for him, so that no more than a slice of it is held here. A reader that has
- * not taken what lies before him for 5 s is cut.
- *
- * @see promises A11, C1.7, C8.2
- */
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../protocol/limits.js';
 import type { WatchEvent } from '../../protocol/messages.js';
 import type { OpenWatch, WatchOptions } from '../ports.js';
 
-/** Where a stream is written to. */
+/** The response stream as a watch writes to it. */
 export interface ResponseSink {
   write(text: string): void;
-  /** Bytes written that nobody has taken yet. Once they are over {@link highWaterMarkBytes}, the stream is told when they are 0. */
+  /** Bytes written but not sent yet. Above {@link highWaterMarkBytes}, {@link WatchResponse.onDrain} is called when they are 0 again. */
   readonly bufferedBytes: number;
-  /** Ends it in good order, or at once. */
+  /** Ends the stream after the written bytes. */
   end(): void;
+  /** Closes the connection at once. */
   destroy(): void;
 }
 
-/** Bytes before the reader from which on events wait here. */
+/** Unsent bytes from which on events are queued, as a stream's high-water mark. */
 export const highWaterMarkBytes = 64 * 1024;
-/** For how long a reader may leave them there, in ms. */
+/** A client that lets the buffer stay full for this time is disconnected, in ms. */
 export const stallTimeoutMs = 5_000;
 
-/** What a stream is made with. */
+/** Options of {@link WatchResponse}. */
 export interface WatchResponseOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: WatchOptions['since'];
   readonly incarnation: string;
-  /** The names beat by themselves; a shorter beat than theirs is made here. */
+  /** Heartbeat interval, in ms. The name server sends its own heartbeats; a shorter interval is produced here. */
   readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly sink: ResponseSink;
-  /** Opens the watch. @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /** Opens the watch. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   readonly watch: (options: WatchOptions) => OpenWatch;
   readonly onOverflow: () => void;
   readonly onDisconnect: () => void;
 }
 
-/** A watch and its reader. */
+/**
+ * One watch sent to one client as server-sent events. While the client reads slowly, up to 256 events are queued. When
+ * the queue overflows, it is dropped; once the client has caught up it receives `resync` followed by a full snapshot.
+ * During a snapshot the name server waits for the client, so only a part of the snapshot is buffered. A client that
+ * reads nothing for 5 s is disconnected.
+ *
+ * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7), [C8.2](../../../docs/guarantees.md#c8-2)
+ */
 export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Events were dropped: begin anew as soon as the reader has taken the rest. */
+  /** Events were dropped: a resync follows once the client has read the rest. */
   #needsResync = false;
-  /** The names wait for the reader. */
+  /** Lets the name server continue a snapshot. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
   #lastEventAt: number;
@@ -57,7 +57,7 @@ export class WatchResponse {
   #stallTimer: Timer | undefined;
   #isClosed = false;
 
-  /** Opens it. @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /** Opens the watch. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   constructor(options: WatchResponseOptions) {
     const { id, globs, since, clock, heartbeatMs } = options;
     this.#options = options;
@@ -77,12 +77,12 @@ export class WatchResponse {
     if (heartbeatMs < limits.heartbeatMs) this.#scheduleHeartbeat(heartbeatMs);
   }
 
-  /** Changes what it is over. @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /** Adds and removes globs. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void {
     this.#watch.edit(add, remove);
   }
 
-  /** Called when everything before the reader was taken. */
+  /** Called when all written bytes were sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
@@ -96,14 +96,16 @@ export class WatchResponse {
     if (this.#isFull) return;
     if (this.#needsResync) {
       this.#needsResync = false;
-      this.#watch.resync(`more than ${limits.maxQueuedEvents} events waited for a slow reader`);
+      this.#watch.resync(
+        `the client reads too slowly: its queue of ${limits.maxQueuedEvents} events overflowed`,
+      );
     }
     const resume = this.#resumeWatch;
     this.#resumeWatch = undefined;
     resume?.();
   }
 
-  /** Tells the reader the last position and ends. */
+  /** Sends the last position and ends the stream. */
   end(): void {
     if (this.#isClosed) return;
     if (!this.#needsResync && this.#queue.length === 0) this.#send({ type: 'heartbeat' });
@@ -111,7 +113,7 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Lets go; the reader is gone. */
+  /** Closes the watch; the client has disconnected. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -165,7 +167,7 @@ export class WatchResponse {
 
 const jsonCache = new WeakMap<WatchEvent, string>();
 
-/** The event as JSON; made once where many readers are told the same. */
+/** The event as JSON, serialized once for all clients that receive it. */
 function eventJson(event: WatchEvent): string {
   let json = jsonCache.get(event);
   if (json === undefined) jsonCache.set(event, (json = JSON.stringify(event)));

@@ -1,20 +1,18 @@
-/** Why a program is gone, in words that may be shown to whoever asked for it. */
 import type { ProcessExit } from '../../core/processes.js';
 
 const maxLines = 20;
 const maxCharacters = 2_000;
 
-/** How it ended: `exited with code 3`, `was ended by SIGKILL`. */
+/** Describes how a process ended: `exited with code 3`, `was killed by SIGKILL`, or `ended` when the host cannot tell. */
 export function describeExit({ code, signal }: ProcessExit): string {
-  if (signal !== null) return `was ended by ${signal}`;
-  return code === null ? 'has ended' : `exited with code ${String(code)}`;
+  if (signal !== null) return `was killed by ${signal}`;
+  return code === null ? 'ended' : `exited with code ${String(code)}`;
 }
 
 /**
- * What it said last, as the end of a sentence: whole lines, without anything that could move a terminal's cursor.
+ * Formats the end of a program's log for an error message: at most 20 lines, without control characters. Callers see it.
  *
- * @param logTail - the end of its log
- * @see promises A26
+ * @see [A26](../../../docs/guarantees.md#a26)
  */
 export function describeLogTail(logTail: string): string {
   const lines = logTail
@@ -28,5 +26,5 @@ export function describeLogTail(logTail: string): string {
     )
     .filter((line) => line !== '')
     .slice(-maxLines);
-  return lines.length === 0 ? '' : `; it last said:\n${lines.join('\n')}`;
+  return lines.length === 0 ? '' : `; last output:\n${lines.join('\n')}`;
 }

@@ -1,10 +1,8 @@
-/** How many processes each manifest has at once. @see promises A21 */
-
-/** Counts them. */
+/** Limits the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */
 export class InstanceLimit {
   readonly #running = new Map<string, number>();
 
-  /** Takes one if fewer than `most` are taken. */
+  /** Counts one more instance if fewer than `limit` are running. */
   tryAcquire(manifest: string, limit: number): boolean {
     const running = this.#running.get(manifest) ?? 0;
     if (running >= limit) return false;
@@ -12,7 +10,7 @@ export class InstanceLimit {
     return true;
   }
 
-  /** Gives one back. */
+  /** Counts one instance less. */
   release(manifest: string): void {
     const remaining = (this.#running.get(manifest) ?? 0) - 1;
     if (remaining > 0) this.#running.set(manifest, remaining);

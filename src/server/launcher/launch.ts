@@ -1,8 +1,3 @@
-/**
- * One start of one service: from the process to the registration that says it can be called, and from there until all
- * of its processes are gone. Whatever ends it, its endpoint is withdrawn, its group ended and its record forgotten, in
- * this order; the record outlives the processes, so that a server that is killed in between finds them again.
- */
 import { withTimeout, type Timer } from '../../core/clock.js';
 import { errorMessage } from '../../core/errors.js';
 import type { ProcessExit } from '../../core/processes.js';
@@ -13,49 +8,53 @@ import { describeExit, describeLogTail } from './exit-reason.js';
 import { currentRecord, recordProcess } from './process-record.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** What ran for less than this was never well. */
+/** A service that exits sooner after its registration counts as a failed start, in ms. */
 const stableAfterMs = 10_000;
-/** How long one that has been called may take to end when asked. */
+/** Time between SIGTERM and SIGKILL for a service that has registered, in ms. */
 const drainTimeoutMs = 6_500;
-/** How long one that was never called may. */
+/** The same for a process that never registered, in ms. */
 const stopTimeoutMs = 2_000;
-/** How long its children may take when it is gone: the next start waits for them. */
+/** The same for children of a process that has exited, in ms. The next start waits for them. */
 const orphanTimeoutMs = 500;
-/** How long the registry may take to tell everybody, before a service is ended all the same. */
+/** Time for draining the endpoint before its process is stopped anyway, in ms. */
 const withdrawTimeoutMs = 1_000;
 
-/** How a start went. `stopped`: somebody wanted it so. */
+/** How a start ended: `up` once the service has registered, `stopped` when it was stopped on request. */
 export type LaunchResult =
   { readonly kind: 'up' } | { readonly kind: 'failed' | 'stopped'; readonly reason: string };
 
-/** What a start is made with. */
+/** Arguments of {@link Launch}. */
 export interface LaunchInit {
   readonly record: LaunchRecord;
   readonly handle: ProcessHandle;
-  /** Whether it has registered before. */
+  /** Whether it has registered already. */
   readonly isRegistered: boolean;
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;
-  /** When it was last used, in ms on the monotonic clock. */
+  /** When the service was last used, in ms on the monotonic clock. */
   readonly lastUsedAt: () => number;
-  /** It did not come up; called before `arrived` settles. */
+  /** The service did not register. Called before {@link Launch.result} settles. */
   readonly onStartFailed: (reason: string) => void;
-  /** It ended by itself after it had come up. */
+  /** The process exited by itself after it had registered. */
   readonly onExit: (reason: string, wasStable: boolean) => void;
-  /** Nothing is left of it. */
+  /** All processes have ended and the record is removed. */
   readonly onDone: () => void;
 }
 
-/** A start, looked after until it is over or let go. */
+/**
+ * One launch of a service, from its process to its registration, and until all of its processes have ended. At the end
+ * the endpoint is withdrawn, the process group is stopped and the record is removed, in this order. The record outlives
+ * the processes, so that a server that is killed in between finds them again.
+ */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
   readonly #init: LaunchInit;
-  /** Settles once. Never rejects. */
+  /** Resolves once the start has succeeded or failed. Never rejects. */
   readonly result: Promise<LaunchResult>;
-  /** Resolves when nothing is left of it. Never rejects. */
+  /** Resolves when all processes have ended and the record is removed. Never rejects. */
   readonly done: Promise<void>;
   #handle: ProcessHandle;
-  #state: 'starting' | 'up' | 'ending' | 'over';
+  #state: 'starting' | 'up' | 'stopping' | 'done';
   #registeredAt: number;
   #timer: Timer | undefined;
   #settleResult!: (result: LaunchResult) => void;
@@ -80,10 +79,10 @@ export class Launch implements PendingRegistration {
   }
 
   get isStopping(): boolean {
-    return this.#state === 'ending' || this.#state === 'over';
+    return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** It has registered. Only who has used its ticket is believed to be it. */
+  /** The instance has registered. Counts only when its ticket was used. */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';
@@ -92,13 +91,13 @@ export class Launch implements PendingRegistration {
     if (this.#handle.pid === undefined) void this.#findProcess();
   }
 
-  /** Resolves once nobody is sent there any more, if it came up and its process is gone by now. Never rejects. */
+  /** Withdraws the endpoint if it has registered and its process has exited. Never rejects. */
   async withdrawIfExited(): Promise<void> {
     if (this.#state !== 'up' || !this.#handle.hasExited()) return;
     await withdrawEndpoint(this.#context, this.record, true);
   }
 
-  /** Gives up a start; one that has come up is not concerned. */
+  /** Fails a start that is in progress and stops its process. Does nothing once it has registered. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);
@@ -106,7 +105,7 @@ export class Launch implements PendingRegistration {
     void this.#stopProcesses(stopTimeoutMs);
   }
 
-  /** Ends it, and resolves when it is over. */
+  /** Stops the service. Resolves when {@link done} does. */
   stop(reason: string): Promise<void> {
     this.#settleResult({ kind: 'stopped', reason });
     if (this.#state === 'up') void this.#drain();
@@ -114,21 +113,21 @@ export class Launch implements PendingRegistration {
     return this.done;
   }
 
-  /** Looks after it no more. What runs goes on, but what is being ended is ended now. */
+  /** Stops supervising. A running process continues; one that is being stopped is killed. */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
     this.#timer?.cancel();
     this.#handle.release();
-    if (this.#state === 'ending')
+    if (this.#state === 'stopping')
       void this.#context.processes.signal(this.#handle.processGroup, instanceMarker(this.record), 'SIGKILL');
-    this.#state = 'over';
+    this.#state = 'done';
     this.#settleDone();
   }
 
   #awaitRegistration(readyMs: number): void {
     this.#context.pendingRegistrations.set(this.record.instance, this);
     const seconds = (readyMs / 1_000).toFixed(1);
-    this.#setTimer(readyMs, () => this.fail(`it did not register within ${seconds} s and was ended`));
+    this.#setTimer(readyMs, () => this.fail(`it did not register within ${seconds} s and was stopped`));
   }
 
   #markUp(): void {
@@ -145,9 +144,9 @@ export class Launch implements PendingRegistration {
       }
       const { name, instance } = this.record;
       this.#context.logger.info(
-        `${name} (${instance}) is ended: nobody has used it for ${String(idleStopMs)} ms`,
+        `Stopping ${name} (${instance}): it was not used for ${String(idleStopMs)} ms`,
       );
-      void this.stop('nobody has used it');
+      void this.stop('it was idle');
     };
     this.#setTimer(idleStopMs, checkIdle);
   }
@@ -162,17 +161,17 @@ export class Launch implements PendingRegistration {
   }
 
   async #onExit(exit: ProcessExit): Promise<void> {
-    if (this.#state === 'over') return;
+    if (this.#state === 'done') return;
     const reason = `it ${describeExit(exit)}`;
     if (this.#state === 'starting') {
       this.fail(`${reason} before it registered${await this.#logTail()}`);
       return;
     }
-    // Nobody is to be sent there for a moment longer than it takes.
+    // Not awaited: clients must stop choosing the endpoint before its children are stopped.
     void withdrawEndpoint(this.#context, this.record, true);
-    if (this.#state === 'ending') return;
+    if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
-    this.#context.logger.warn(`${name} (${instance}): ${reason}`);
+    this.#context.logger.warn(`Service ${name} (${instance}) ended by itself: ${reason}`);
     this.#init.onExit(reason, this.#context.runtime.now() - this.#registeredAt >= stableAfterMs);
     await this.#stopProcesses(orphanTimeoutMs);
   }
@@ -182,7 +181,7 @@ export class Launch implements PendingRegistration {
   }
 
   async #stopProcesses(timeoutMs: number): Promise<void> {
-    this.#state = 'ending';
+    this.#state = 'stopping';
     this.#timer?.cancel();
     const { record } = this;
     const stopped = await stopProcesses(
@@ -193,14 +192,14 @@ export class Launch implements PendingRegistration {
     );
     if (this.#isDone()) return;
     if (!stopped)
-      this.#context.logger.error(`${record.name} (${record.instance}) has processes that cannot be ended`);
+      this.#context.logger.error(`Some processes of ${record.name} (${record.instance}) survived SIGKILL`);
     await withdrawEndpoint(this.#context, record, true);
     await this.#removeRecord();
   }
 
   async #drain(): Promise<void> {
-    this.#state = 'ending';
-    const timeout = new Error('the registry is slow');
+    this.#state = 'stopping';
+    const timeout = new Error('Draining timed out');
     const withdrawal = withdrawEndpoint(this.#context, this.record, false);
     await withTimeout(this.#context.runtime, withdrawTimeoutMs, withdrawal, () => timeout).catch(
       () => undefined,
@@ -209,10 +208,9 @@ export class Launch implements PendingRegistration {
   }
 
   #isDone(): boolean {
-    return this.#state === 'over';
+    return this.#state === 'done';
   }
 
-  /** Nothing is left to look after. */
   async #removeRecord(): Promise<void> {
     const { names, logger } = this.#context;
     const { name, instance } = this.record;
@@ -221,15 +219,15 @@ export class Launch implements PendingRegistration {
     try {
       await names.launches.remove(name, instance);
     } catch (error) {
-      logger.warn(`The record of ${name} (${instance}) stays: ${errorMessage(error)}`);
+      logger.warn(`Could not remove the launch record of ${name} (${instance}): ${errorMessage(error)}`);
     }
     if (this.#isDone()) return;
-    this.#state = 'over';
+    this.#state = 'done';
     this.#init.onDone();
     this.#settleDone();
   }
 
-  /** It is there after all: finds its process. Where this host cannot, it is left to itself. */
+  /** Finds the process of a recovered launch that has registered. Ends supervision when this host cannot find it. */
   async #findProcess(): Promise<void> {
     const { processes, runtime, logger } = this.#context;
     const { name, instance } = this.record;
@@ -237,13 +235,15 @@ export class Launch implements PendingRegistration {
     const identity = pid === undefined ? undefined : processes.identityOf(pid);
     if (this.isStopping) return;
     if (pid === undefined || identity === undefined) {
-      logger.info(`${name} (${instance}) runs, and its process is not known; it is left to itself`);
+      logger.info(
+        `Service ${name} (${instance}) is registered, but its process was not found; it is no longer supervised`,
+      );
       return this.#removeRecord();
     }
     this.#handle = adoptedProcess(processes, runtime, pid, identity);
     this.#watchExit();
     await recordProcess(this.#context, this.record, pid, identity).catch((error: unknown) =>
-      logger.warn(`The process of ${name} (${instance}) cannot be written down: ${errorMessage(error)}`),
+      logger.warn(`Could not record the process of ${name} (${instance}): ${errorMessage(error)}`),
     );
   }
 }

@@ -1,37 +1,36 @@
-/** What the launcher works with, handed from part to part. */
 import type { Logger } from '../../core/logger.js';
 import type { Processes } from '../../core/processes.js';
 import type { NameService, ServerRuntime } from '../ports.js';
 import type { Manifest } from './manifest.js';
 import type { InstanceLimit } from './instance-limit.js';
 
-/** What the launcher needs of the names. */
+/** The part of the name service that the launcher needs. */
 export type LauncherNameService = Pick<
   NameService,
   'resolve' | 'launchRule' | 'launches' | 'onRegistered' | 'withdraw'
 >;
 
-/** The launcher's surroundings. */
+/** Dependencies and state that all parts of one launcher share. */
 export interface LauncherContext {
   readonly names: LauncherNameService;
   readonly processes: Processes;
   readonly runtime: ServerRuntime;
-  /** By name. */
+  /** Manifests by name. */
   readonly manifests: ReadonlyMap<string, Manifest>;
-  /** Why a manifest's program cannot be run any more, or undefined. */
+  /** Says why a manifest's program can no longer be run; undefined when it can. */
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
-  /** Folder for what programs print; undefined: thrown away. */
+  /** Folder for the output of programs; undefined: output is discarded. */
   readonly logs: string | undefined;
-  /** When a name was last looked up, on the monotonic clock, in ms. */
+  /** When a canonical name was last looked up, in ms on the monotonic clock. */
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;
   readonly instanceLimit: InstanceLimit;
-  /** Starts that wait for their registration, by instance. */
+  /** Launches that have not registered yet, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;
 }
 
-/** Who is told of a registration. */
+/** A launch that waits for its registration. */
 export interface PendingRegistration {
   onRegistered(): void;
 }

@@ -1,9 +1,3 @@
-/**
- * The launcher of one host: has services run that somebody asks for, ends them, and recognises after a restart of the
- * server what was started before it. Services outlive it.
- *
- * @see Tcl-DP T6, T7; promises C6
- */
 import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Processes } from '../../core/processes.js';
@@ -15,29 +9,35 @@ import { programChangeReason } from './manifest-files.js';
 import type { LauncherNameService, LauncherContext } from './launcher-context.js';
 import { InstanceLimit } from './instance-limit.js';
 
-/** What a launcher is opened with. */
+/** Options of {@link openLauncher}. */
 export interface LauncherOptions {
   readonly names: LauncherNameService;
   readonly processes: Processes;
   readonly runtime: ServerRuntime;
-  /** By name, from `readManifests`. */
+  /** Manifests by name, from `readManifests`. */
   readonly manifests: ReadonlyMap<string, Manifest>;
-  /** Addresses at which what is started finds the registry; asked at each start. */
+  /** URLs of the registry that started services use. Called at each start. */
   readonly registryUrls: () => readonly string[];
   readonly logger: Logger;
-  /** Folder, of the server alone, for what programs print: one file a name and the one before it. Default: thrown away. */
+  /** Private folder for the output of programs: one file per service name, and the previous one. Default: output is discarded. */
   readonly logs?: string | undefined;
   /**
-   * When a canonical name was last looked up, on the runtime's monotonic clock, in ms; undefined: never. A clerk that
-   * holds a binding and watches need not look up again, so a service with `idleStopMs` can be ended while it is used;
-   * the next call starts it again. Default: only starts count.
+   * When a canonical name was last looked up, on the runtime's monotonic clock, in ms; undefined: never. A client with a
+   * watch does not look up again, so a service with `idleStopMs` can be stopped while it is used. The next call starts
+   * it again. Default: only launch requests count as use.
    */
   readonly lastUsedAt?: (name: string) => number | undefined;
-  /** Why a manifest's program cannot be run any more, or undefined. Default: looks at the files again. */
+  /** Says why a manifest's program can no longer be run; undefined when it can. Default: checks the files again. */
   readonly programChangeReason?: (manifest: Manifest) => Promise<string | undefined>;
 }
 
-/** Opens the launcher: takes over what is recorded, and waits for nobody. */
+/**
+ * Opens the launcher of this host. It starts and stops services, and takes over the launches that an earlier server has
+ * recorded. Services outlive the launcher.
+ *
+ * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
+ * @see [C6](../../../docs/guarantees.md#c6)
+ */
 export async function openLauncher(options: LauncherOptions): Promise<Launcher> {
   const launcher = new HostLauncher({
     ...options,
@@ -59,7 +59,7 @@ class HostLauncher implements Launcher {
 
   constructor(context: LauncherContext) {
     this.#context = context;
-    // By instance, since a service may have been moved to another name since it was started.
+    // By instance id: the service may have been moved to another name since its start.
     this.#unsubscribe = context.names.onRegistered((_name, instance) =>
       context.pendingRegistrations.get(instance)?.onRegistered(),
     );
@@ -82,7 +82,10 @@ class HostLauncher implements Launcher {
         (await supervisor.launch(rule, { clock: runtime, waitMs: request.waitMs, signal }));
       const { endpoints } = names.resolve(request.name);
       if (!endpoints.some(({ state }) => state !== 'draining'))
-        throw new ClerkError('START_FAILED', `${canonical} came up and was gone again at once; ask again`);
+        throw new ClerkError(
+          'START_FAILED',
+          `${canonical} started and lost its endpoint again at once; retry`,
+        );
       return { name: request.name, endpoints, started };
     } finally {
       supervisor.removeIfIdle();
@@ -129,7 +132,7 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /** Those that started what is now found under a name. */
+  /** Supervisors of launches that are found under a name now. A service may have been moved since its start. */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {
       try {
@@ -148,10 +151,10 @@ class HostLauncher implements Launcher {
 function noLaunchRuleError(name: string): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
-    `${name} has no rule to start it by; give it one with clerk define ${name} --launch MANIFEST`,
+    `${name} has no launch rule; set one with clerk define ${name} --launch MANIFEST`,
   );
 }
 
 function closedError(): ClerkError {
-  return new ClerkError('CLERK_CLOSED', 'The server is being closed');
+  return new ClerkError('CLERK_CLOSED', 'The server is shutting down');
 }

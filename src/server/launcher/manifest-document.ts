@@ -1,12 +1,11 @@
-/** YAML that remembers its lines: every complaint about a manifest names the file, the line and the field. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { ClerkError } from '../../core/errors.js';
 
 /**
- * The top of a manifest.
+ * Parses a manifest as YAML 1.2 and returns its top-level map.
  *
- * @param file - what messages call it
- * @throws {@link ClerkError} `CONFIG_INVALID` when it is no YAML, or has a key twice
+ * @param file - file name for error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML, or has a duplicate key
  */
 export function parseManifestDocument(file: string, text: string): ManifestField {
   const lines = new LineCounter();
@@ -19,17 +18,22 @@ export function parseManifestDocument(file: string, text: string): ManifestField
   });
   const syntaxError = document.errors[0] ?? document.warnings[0];
   if (syntaxError)
-    throw fieldError(file, lines.linePos(syntaxError.pos[0]).line, '', `is no YAML: ${syntaxError.message}`);
+    throw fieldError(
+      file,
+      lines.linePos(syntaxError.pos[0]).line,
+      '',
+      `must be valid YAML: ${syntaxError.message}`,
+    );
   return new ManifestField(file, lines, '', document.contents ?? undefined, 1);
 }
 
-/** One value of a manifest, with where it stands. */
+/** One value of a manifest with its line, so that errors name the file, the line and the field. */
 export class ManifestField {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Counts from 1; of what it is missing in, where nothing was written. */
+  /** Line number from 1. For a missing value, the line of the map that lacks it. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -40,68 +44,68 @@ export class ManifestField {
     this.line = node?.range ? lines.linePos(node.range[0]).line : line;
   }
 
-  /** Refuses this field. */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` always, with file, line, field and `problem` */
   fail(problem: string): never {
     throw fieldError(this.#file, this.line, this.#path, problem);
   }
 
-  /** Whether nothing was written here. */
+  /** Whether the manifest does not have this field. */
   get isMissing(): boolean {
     return this.#node === undefined;
   }
 
-  /** A text, or a number as a number; whatever else is written there is refused. */
+  /** The value as a string or a number. */
   scalar(): string | number {
     const node = this.#node;
-    if (node === undefined) return this.fail('is missing');
-    if (isAlias(node)) return this.fail('is an alias; write it out');
+    if (node === undefined) return this.fail('is required');
+    if (isAlias(node)) return this.fail('must not be an alias; write the value out');
     const value: unknown = isScalar(node) ? node.value : undefined;
     if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value;
-    return this.fail(`is ${describeNode(node)}, not a text or a number`);
+    return this.fail(`must be a string or a number; got ${describeNode(node)}`);
   }
 
   string(): string {
     const value = this.scalar();
-    if (typeof value === 'number') return this.fail('is a number, not a text; put it in quotes');
+    if (typeof value === 'number') return this.fail('must be a string; got a number, put it in quotes');
     return value;
   }
 
   number(): number {
     const value = this.scalar();
-    if (typeof value === 'string') return this.fail('is a text, not a number');
+    if (typeof value === 'string') return this.fail('must be a number; got a string');
     return value;
   }
 
-  /** An integer within bounds, or the default where nothing is written. */
+  /** An integer from `min` to `max`, or `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {
     if (this.isMissing) return fallback;
     const value = this.number();
     if (!Number.isInteger(value) || value < min || value > max)
-      this.fail(`is ${String(value)}; an integer from ${String(min)} to ${String(max)} can be there`);
+      this.fail(`must be an integer from ${String(min)} to ${String(max)}; got ${String(value)}`);
     return value;
   }
 
-  /** The items of a list; nothing written is an empty one. */
+  /** The items of a list; a missing field is an empty list. */
   items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
-    if (!isSeq<Node>(node)) return this.fail(`is ${describeNode(node)}, not a list`);
+    if (!isSeq<Node>(node)) return this.fail(`must be a list; got ${describeNode(node)}`);
     if (node.items.length > maxItems)
-      this.fail(`has ${String(node.items.length)} items; ${String(maxItems)} is the most`);
+      this.fail(`must have at most ${String(maxItems)} items; got ${String(node.items.length)}`);
     return node.items.map((item, index) => this.#child(`${this.#path}[${String(index)}]`, item));
   }
 
-  /** The entries of a map, by key; nothing written is an empty one. */
+  /** The entries of a map by key; a missing field is an empty map. */
   entries(): ReadonlyMap<string, ManifestField> {
     const node = this.#node;
     const entries = new Map<string, ManifestField>();
     if (node === undefined) return entries;
-    if (!isMap<Node, Node | null>(node)) return this.fail(`is ${describeNode(node)}, not a map`);
+    if (!isMap<Node, Node | null>(node)) return this.fail(`must be a map; got ${describeNode(node)}`);
     for (const { key, value } of node.items) {
       const name: unknown = isScalar(key) ? key.value : undefined;
-      if (typeof name !== 'string') return this.#child(this.#path, key).fail('has a key that is no text');
+      if (typeof name !== 'string') return this.#child(this.#path, key).fail('must have string keys only');
       const line = key.range ? this.#lines.linePos(key.range[0]).line : this.line;
       entries.set(
         name,
@@ -111,12 +115,12 @@ export class ManifestField {
     return entries;
   }
 
-  /** The fields of a map that has these keys and no others; those that are not written are missing. */
+  /** The fields of a map that may have only these keys. Fields that are not written are returned as missing. */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)
       if (!(keys as readonly string[]).includes(key))
-        field.fail(`is not known; ${keys.join(', ')} can be there`);
+        field.fail(`is not a known field; known fields are ${keys.join(', ')}`);
     return Object.fromEntries(
       keys.map((key) => [key, entries.get(key) ?? this.#child(this.#pathOf(key), undefined)]),
     ) as Record<K, ManifestField>;
@@ -136,11 +140,11 @@ function describeNode(node: Node): string {
   if (isSeq(node)) return 'a list';
   if (isAlias(node)) return 'an alias';
   return isScalar(node) && node.value === null
-    ? 'empty'
-    : `the ${typeof (node as { value?: unknown }).value}`;
+    ? 'an empty value'
+    : `a ${typeof (node as { value?: unknown }).value}`;
 }
 
 function fieldError(file: string, line: number, field: string, problem: string): ClerkError {
   const where = `${file}, line ${String(line)}`;
-  return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'the manifest' : field} ${problem}`);
+  return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'The manifest' : field} ${problem}`);
 }

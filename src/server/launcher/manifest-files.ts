@@ -1,7 +1,3 @@
-/**
- * The launcher's door to files: reads the operator's manifests and looks at the programs they name. Files that somebody
- * else than the operator could have written are refused.
- */
 import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClerkError, errorMessage } from '../../core/errors.js';
@@ -12,11 +8,12 @@ import { programProblem, trustProblem, type FileFacts } from './file-trust.js';
 const maxManifestBytes = 64 * 1024;
 
 /**
- * Reads every `NAME.yaml` of a folder, once.
+ * Reads every `NAME.yaml` of a folder and checks the programs that the manifests name. Manifests and programs that
+ * another user could have written are rejected.
  *
- * @returns the manifests, by name
- * @throws ClerkError `CONFIG_INVALID`, naming the file, and the line and field where there is one
- * @see promises A20, A23
+ * @returns the manifests by name
+ * @throws {@link ClerkError} `CONFIG_INVALID`, with the file, and the line and field where there is one
+ * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
   const files = await manifestFileNames(folder);
@@ -33,15 +30,15 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
 }
 
 /**
- * Looks at a manifest's program again, as before each start.
+ * Checks a manifest's program again, before each start.
  *
- * @returns why it cannot be run any more, or undefined
+ * @returns why the program can no longer be run, or undefined
  */
 export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
     const program = await realpath(manifest.exec);
     if (program !== manifest.programPath)
-      return `${manifest.exec} was ${manifest.programPath} when the server started and is ${program} now; start the server again if that is right`;
+      return `${manifest.exec} resolved to ${manifest.programPath} when the server started and resolves to ${program} now; restart the server if the change is intended`;
     return programProblem(await pathFacts(program), effectiveUid());
   } catch (error) {
     return errorMessage(error);
@@ -53,7 +50,7 @@ async function manifestFileNames(folder: string): Promise<readonly string[]> {
     const entries = await readdir(folder);
     return entries.filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort();
   } catch (error) {
-    throw configError(`The folder of manifests cannot be read: ${errorMessage(error)}`, error);
+    throw configError(`Manifest folder ${folder} cannot be read: ${errorMessage(error)}`, error);
   }
 }
 
@@ -62,11 +59,13 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // What is open is what is looked at.
+    // The open file is checked, so that the path cannot be swapped in between.
     const facts = await file.stat();
-    if (!facts.isFile()) throw configError(`Manifest ${path} is no regular file`);
+    if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
-      throw configError(`Manifest ${path} is larger than ${String(maxManifestBytes)} bytes`);
+      throw configError(
+        `Manifest ${path} must be at most ${String(maxManifestBytes)} bytes; got ${String(facts.size)}`,
+      );
     await checkTrusted(path, { path, kind: 'file', owner: facts.uid, mode: facts.mode });
     return await file.readFile('utf8');
   } finally {
@@ -75,20 +74,22 @@ async function readManifestFile(path: string): Promise<string> {
 }
 
 async function checkTrusted(path: string, facts: FileFacts | undefined): Promise<void> {
-  const problem = facts ? trustProblem(facts, effectiveUid()) : `${path} is not there`;
-  if (problem !== undefined) throw configError(`Manifests of others are not followed: ${problem}`);
+  const problem = facts ? trustProblem(facts, effectiveUid()) : `${path} does not exist`;
+  if (problem !== undefined)
+    throw configError(`Manifests must be writable by root and the server's user only: ${problem}`);
 }
 
-/** Adds what only the host can tell. */
+/** Adds the facts of this host: the real path of the program and the user ids. */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
-    throw manifestError(parsed, 'exec', `cannot be found: ${errorMessage(error)}`);
+    throw manifestError(parsed, 'exec', `must be an existing program: ${errorMessage(error)}`);
   });
   const problem = programProblem(await pathFacts(program), effectiveUid());
-  if (problem !== undefined) throw manifestError(parsed, 'exec', `cannot be used: ${problem}`);
+  if (problem !== undefined) throw manifestError(parsed, 'exec', `must be a trusted program: ${problem}`);
   const workingFolder = await fileFacts(cwd).catch(() => undefined);
-  if (workingFolder?.kind !== 'folder') throw manifestError(parsed, 'cwd', `is ${cwd}, which is no folder`);
+  if (workingFolder?.kind !== 'folder')
+    throw manifestError(parsed, 'cwd', `must be an existing folder; got ${cwd}`);
   return Object.freeze({ ...parsed, programPath: program, runAs: await resolveUser(parsed) });
 }
 
@@ -99,7 +100,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // Whoever is that user already need not, and could not, become it.
+  // Only root can change the user; any other server runs as that user already.
   return ownUid === 0 ? ids : undefined;
 }
 
@@ -111,7 +112,7 @@ function manifestError(
   return configError(`${file}, line ${String(fieldLines[field])}: ${field} ${problem}`);
 }
 
-/** A program, and every folder on the way to it. */
+/** Facts of a file and of every folder above it. */
 async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));

@@ -1,40 +1,38 @@
-/**
- * Typed parameters: the only thing of a command line that does not come from the operator. Each hole of the template
- * is filled with one checked value, each template stays one argument, and no shell ever sees any of them.
- *
- * @see promises A20
- */
 import { ClerkError } from '../../core/errors.js';
 import { quote } from '../../core/describe-value.js';
 
-/** Most characters of a value. Bounds the time that an operator's pattern takes with it. */
+/** Maximum length of a value. Bounds the time to match it against a manifest's pattern. */
 export const maxValueLength = 256;
 
-/** What a parameter's value must be. */
+/** Type and constraints of a parameter, as declared in a manifest. */
 export type ManifestParameter =
   | { readonly type: 'string'; readonly allowed: RegExp | ReadonlySet<string> | undefined }
   | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number };
 
-/** Names of the holes in an argument, in order. */
+/** Names of the `${name}` placeholders in an argument, in order. */
 export function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/** What is wrong with the `${` in an argument, or undefined. */
+/** Says what is wrong with the placeholders of an argument; undefined when nothing is. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
-    return "has a '${' that does not end; write ${param}";
+    return "has an unclosed '${'; write ${param}";
   const unknown = placeholders(template).find((name) => !parameterNames.has(name));
-  return unknown === undefined ? undefined : `has a hole for ${quote(unknown)}, which is not among params`;
+  return unknown === undefined
+    ? undefined
+    : `uses parameter ${quote(unknown)}, which is not declared in params`;
 }
 
 /**
- * A command line's words.
+ * Fills the placeholders of a manifest's arguments. Each template stays one argument, and no shell is involved.
+ * Parameter values are the only part of a command line that does not come from the operator.
  *
  * @param args - templates, checked by {@link templateProblem}
- * @param parameters - all that there are
- * @param values - one for each of them, and nothing else
+ * @param parameters - all declared parameters
+ * @param values - exactly one value per parameter
  * @throws {@link ClerkError} `START_FAILED`, naming the parameter
+ * @see [A20](../../../docs/guarantees.md#a20)
  */
 export function fillTemplates(
   args: readonly string[],
@@ -42,11 +40,11 @@ export function fillTemplates(
   values: Readonly<Record<string, string | number>>,
 ): readonly string[] {
   for (const name of Object.keys(values))
-    if (!parameters.has(name)) throw parameterError(name, 'is not known to the manifest');
+    if (!parameters.has(name))
+      throw parameterError(name, 'is not declared in the manifest; remove it from the launch rule');
   const texts = new Map<string, string>();
   for (const [name, parameter] of parameters) {
-    if (!Object.hasOwn(values, name))
-      throw parameterError(name, 'has no value; give it with the launch rule');
+    if (!Object.hasOwn(values, name)) throw parameterError(name, 'is required; set it in the launch rule');
     texts.set(name, formatValue(name, parameter, values[name]));
   }
   return args.map((template) => {
@@ -55,7 +53,7 @@ export function fillTemplates(
     if (optionLike !== undefined && !longOptionPattern.test(template))
       throw parameterError(
         optionLike,
-        `begins with '-' and could pass for an option; it can stand in '--x=\${${optionLike}}'`,
+        `must not begin with '-', since the program could read it as an option; it may in '--x=\${${optionLike}}'`,
       );
     return template.replaceAll(placeholderPattern, (_, name: string) => texts.get(name) ?? '');
   });
@@ -66,34 +64,33 @@ const longOptionPattern = /^--[A-Za-z0-9][A-Za-z0-9_.-]*=\$\{[A-Za-z0-9_]+\}$/;
 
 function formatValue(name: string, parameter: ManifestParameter, value: unknown): string {
   if (parameter.type === 'string') {
-    if (typeof value !== 'string') throw parameterError(name, `is a ${typeof value}, not a text`);
+    if (typeof value !== 'string') throw parameterError(name, `must be a string; got a ${typeof value}`);
     if (value.length > maxValueLength)
       throw parameterError(
         name,
-        `has ${String(value.length)} characters; ${String(maxValueLength)} is the most`,
+        `must be at most ${String(maxValueLength)} characters; got ${String(value.length)}`,
       );
-    if (value.includes('\0'))
-      throw parameterError(name, 'has the character \\u0000, which no argument can hold');
+    if (value.includes('\0')) throw parameterError(name, 'must not contain the character \\u0000');
     const { allowed } = parameter;
     if (allowed instanceof RegExp ? !allowed.test(value) : allowed?.has(value) === false)
-      throw parameterError(name, `is ${quote(value)}, which the manifest does not allow`);
+      throw parameterError(name, `must be a value that the manifest allows; got ${quote(value)}`);
     return value;
   }
   const number = parseNumber(value);
   if (number === undefined || (parameter.type === 'integer' && !Number.isSafeInteger(number)))
     throw parameterError(
       name,
-      `is ${typeof value === 'number' ? String(value) : quote(value)}, not of type ${parameter.type}`,
+      `must be of type ${parameter.type}; got ${typeof value === 'number' ? String(value) : quote(value)}`,
     );
   if (number < parameter.min || number > parameter.max)
     throw parameterError(
       name,
-      `is ${String(number)}; ${String(parameter.min)} to ${String(parameter.max)} can be there`,
+      `must be from ${String(parameter.min)} to ${String(parameter.max)}; got ${String(number)}`,
     );
   return String(number);
 }
 
-/** A number, or a text that is one in its only spelling. */
+/** A number, or a string that is the canonical spelling of one. */
 function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;

@@ -1,28 +1,28 @@
-/** The process behind a start, whether this launcher brought it up or found it running. */
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
+/** Interval at which an adopted process is checked, in ms: the host reports the exit of child processes only. */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** What is known of a process. */
+/** The process of a launch: spawned by this launcher, or adopted from an earlier one. */
 export interface ProcessHandle {
-  /** Undefined while it is not known whether there is one. */
+  /** Undefined while no process is known. */
   readonly pid: number | undefined;
-  /** Head of which group it is; undefined where that group may be somebody else's by now. */
+  /** Id of the process group it leads; undefined when the id may belong to another group by now. */
   readonly processGroup: number | undefined;
-  /** Whether it certainly lives no more, though nobody was told yet; asks the host. */
+  /** Whether the process has certainly ended; asks the host, so it can be true before {@link exited} resolves. */
   hasExited(): boolean;
-  /** Resolves when it has ended. Never rejects, nor resolves after {@link release}. */
+  /** Resolves when the process has ended. Never rejects, and never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
-  /** The end of what it printed. */
+  /** The end of the process's log. */
   logTail(): Promise<string>;
-  /** Looks no more. */
+  /** Stops watching the process. */
   release(): void;
 }
 
-/** One that was started here. */
+/** Handle of a process that this launcher has started. */
 export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): ProcessHandle {
   const { pid, exited, identity } = spawned;
   let released = false;
@@ -36,7 +36,7 @@ export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): P
   };
 }
 
-/** One that somebody else started, and that lives: it is looked at four times a second. */
+/** Handle of a running process that an earlier launcher has started. */
 export function adoptedProcess(
   processes: Processes,
   clock: Clock,
@@ -65,7 +65,7 @@ export function adoptedProcess(
   };
 }
 
-/** One that ended while nobody looked. Its process id may be another's by now. */
+/** Handle of a process that ended while no launcher ran. Its process id may be in use again. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,
@@ -75,7 +75,7 @@ export const exitedProcess: ProcessHandle = {
   release: () => undefined,
 };
 
-/** One that may never have been there. */
+/** Handle of a process that may never have been started. */
 export const unknownProcess: ProcessHandle = {
   ...exitedProcess,
   hasExited: () => false,

@@ -1,8 +1,7 @@
-/** The record of a start, as it has come to be. */
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** What is recorded of a start by now; undefined when nothing is any more. */
+/** The current record of a launch; undefined when it was removed. */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -13,8 +12,8 @@ export function currentRecord(
 }
 
 /**
- * Writes down which process a start has become, for the next server of this host. What else its record has come to say
- * in the meantime, such as that its ticket was used, stays.
+ * Records the process of a launch for the next server of this host. Other changes of the record, such as a redeemed
+ * ticket, are kept.
  */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,

@@ -1,10 +1,3 @@
-/**
- * What an earlier server of this host has started, as its records tell. A process is recognised by its id together with
- * the instant it began, which no later one shares; of a start that was intended and not written down as made, the
- * process is looked for by its mark, and where none is found it may still come, until its time to register is over.
- *
- * @see promises C6.2
- */
 import { errorMessage } from '../../core/errors.js';
 import type { LaunchRecord } from '../ports.js';
 import { unknownProcess, adoptedProcess, exitedProcess, type ProcessHandle } from './process-handle.js';
@@ -12,29 +5,42 @@ import { instanceMarker } from './stop-processes.js';
 import { recordProcess } from './process-record.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** What has become of it. `unknowable`: it did register, and this host cannot tell which process it is. */
+/**
+ * State of a recorded launch:
+ * - `running`: its process was found.
+ * - `exited`: its process has ended.
+ * - `unconfirmed`: no process was found, but the launch may still register until its `readyMs` is over.
+ * - `unidentifiable`: it has registered, but this host cannot tell which process it is.
+ */
 export type RecoveredLaunch =
-  | { readonly kind: 'running' | 'lost' | 'doubtful'; readonly handle: ProcessHandle }
-  | { readonly kind: 'unknowable' };
+  | { readonly kind: 'running' | 'exited' | 'unconfirmed'; readonly handle: ProcessHandle }
+  | { readonly kind: 'unidentifiable' };
 
-/** Looks for the process of a record. */
+/**
+ * Finds the process of a launch that an earlier server of this host has recorded. A process is identified by its id and
+ * its start time. A launch recorded without a process id is searched for by its environment marker.
+ *
+ * @see [C6.2](../../../docs/guarantees.md#c6-2)
+ */
 export async function recoverLaunch(
   context: LauncherContext,
   record: LaunchRecord,
 ): Promise<RecoveredLaunch> {
   const { processes, runtime } = context;
   if (record.state === 'running' && record.pid !== undefined) {
-    if (record.startTicks === undefined) return { kind: 'unknowable' };
+    if (record.startTicks === undefined) return { kind: 'unidentifiable' };
     if (processes.identityOf(record.pid) !== record.startTicks)
-      return { kind: 'lost', handle: exitedProcess };
+      return { kind: 'exited', handle: exitedProcess };
     return { kind: 'running', handle: adoptedProcess(processes, runtime, record.pid, record.startTicks) };
   }
   const pid = await processes.findGroupLeader(instanceMarker(record));
   const identity = pid === undefined ? undefined : processes.identityOf(pid);
   if (pid === undefined || identity === undefined)
-    return record.redeemed ? { kind: 'unknowable' } : { kind: 'doubtful', handle: unknownProcess };
+    return record.redeemed ? { kind: 'unidentifiable' } : { kind: 'unconfirmed', handle: unknownProcess };
   await recordProcess(context, record, pid, identity).catch((error: unknown) =>
-    context.logger.warn(`The process of ${record.name} cannot be written down: ${errorMessage(error)}`),
+    context.logger.warn(
+      `Could not record the process of ${record.name} (${record.instance}): ${errorMessage(error)}`,
+    ),
   );
   return { kind: 'running', handle: adoptedProcess(processes, runtime, pid, identity) };
 }

@@ -1,17 +1,17 @@
-/** Whom a program runs as. Only root can choose; a program that was to run as somebody else never runs as root. */
 import { quote } from '../../core/describe-value.js';
 
-/** A user of this host. */
+/** User id and primary group id of a user of this host. */
 export interface UserIds {
   readonly uid: number;
   readonly gid: number;
 }
 
 /**
- * Finds a user.
+ * Finds the user that a manifest names.
  *
- * @param user - name, or user id; an id that is not listed is its own group
- * @param passwd - lines as of `/etc/passwd`
+ * @param user - a user name or a user id; an id that is not listed gets a group of the same number
+ * @param passwd - the content of `/etc/passwd`
+ * @returns undefined when a user name is not listed
  */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
@@ -23,15 +23,21 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
   return typeof user === 'number' ? { uid: user, gid: user } : undefined;
 }
 
-/** Why a server that runs as `own` cannot start programs as this user, or undefined. */
+/**
+ * Says why the server cannot start programs as this user. Only root can change the user of a program.
+ *
+ * @param ids - result of {@link findUser}
+ * @param serverUid - the server's own user id; undefined where the host has none
+ * @returns undefined when it can
+ */
 export function runAsProblem(
   user: string | number,
   ids: UserIds | undefined,
   serverUid: number | undefined,
 ): string | undefined {
   const name = typeof user === 'number' ? String(user) : quote(user);
-  if (ids === undefined) return `is ${name}, who is not in /etc/passwd; write the number`;
+  if (ids === undefined) return `must be a user of /etc/passwd or a numeric user id; got ${name}`;
   if (serverUid !== 0 && serverUid !== ids.uid)
-    return `is ${name}, and only a server that runs as root can start programs as somebody else`;
+    return `must be the server's own user unless the server runs as root; got ${name}`;
   return undefined;
 }

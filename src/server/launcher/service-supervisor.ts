@@ -1,10 +1,3 @@
-/**
- * Keeps one service: at most one start of it is under way, whoever asks, and everybody who waits learns how it went. A
- * start begins only when nothing of an earlier one is open: processes that are being ended are gone, and a start whose
- * outcome nobody knows has had its time.
- *
- * @see promises C6
- */
 import { matches } from '../../core/glob.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import type { LaunchRule } from '../../protocol/messages.js';
@@ -20,16 +13,23 @@ import type { LauncherContext } from './launcher-context.js';
 import { createTicketPair, spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
+/** Time to register for a recovered launch whose manifest is gone, in ms. */
 const defaultReadyMs = 10_000;
 
-/** One attempt to have the service run, which may be called off. */
+/** One attempt to start the service. */
 interface StartAttempt {
+  /** Set when the attempt was cancelled; callers get this error. */
   cancellation: ClerkError | undefined;
-  /** What has come of it. */
+  /** Set once the process was started. */
   launch: Launch | undefined;
 }
 
-/** Starts and ends one service. */
+/**
+ * Starts and stops one service. At most one start is in progress; concurrent callers share it and its result. A start
+ * waits until the processes of an earlier launch have ended and an earlier launch has registered or timed out.
+ *
+ * @see [C6](../../../docs/guarantees.md#c6)
+ */
 export class ServiceSupervisor {
   readonly name: string;
   readonly #context: LauncherContext;
@@ -41,8 +41,8 @@ export class ServiceSupervisor {
   #lastLaunchAt = -Infinity;
 
   /**
-   * @param name - canonical
-   * @param onIdle - called when nothing would be lost with it any more
+   * @param name - canonical name of the service
+   * @param onIdle - called when the supervisor has no state left and can be dropped
    */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
@@ -50,12 +50,12 @@ export class ServiceSupervisor {
     this.#onIdle = onIdle;
   }
 
-  /** Says so if nothing would be lost with it. */
+  /** Calls `onIdle` if there is no launch, no start in progress and no recorded failure. */
   removeIfIdle(): void {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
 
-  /** Whether somebody can be called under the name. */
+  /** Whether the service has an endpoint that is not draining. */
   hasCallableEndpoint(): boolean {
     try {
       return this.#context.names.resolve(this.name).endpoints.some(({ state }) => state !== 'draining');
@@ -65,14 +65,14 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Has it started, unless it runs.
+   * Starts the service unless it has a callable endpoint, and waits until it has registered.
    *
-   * @returns whether this call is the one that started it
+   * @returns whether this call has started it; false when it was running or another call's start was joined
    * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, `CLERK_CLOSED`
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // Whoever asks may know already that it died, before its parent was told.
+    // A caller can notice that a process died before its parent is notified.
     for (const launch of this.#launches) await launch.withdrawIfExited();
     if (this.hasCallableEndpoint()) return false;
     const isFirst = this.#sharedStart === undefined;
@@ -81,7 +81,7 @@ export class ServiceSupervisor {
     return isFirst && started;
   }
 
-  /** Ends all that runs of it, and a start that is under way; says how many groups. */
+  /** Stops all launches, and a start that is in progress. Resolves with the number of process groups that were stopped. */
   async stop(reason: string): Promise<number> {
     const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
     if (attempt)
@@ -89,26 +89,26 @@ export class ServiceSupervisor {
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
     if (attempt === undefined) return stopping.size;
-    // What was just being started has either not been, or is being ended by now.
+    // The start in progress has failed without a process, or its process is being stopped.
     await sharedStart?.settled;
     if (attempt.launch) stopping.add(attempt.launch);
     await attempt.launch?.done;
     return stopping.size;
   }
 
-  /** What went wrong before is not held against it. */
+  /** Forgets earlier failures, so that the next start is not delayed. */
   resetBackoff(): void {
     this.#backoff.reset();
   }
 
-  /** Takes over what an earlier server has started. */
+  /** Takes over a launch of an earlier server. */
   async adopt(record: LaunchRecord): Promise<void> {
     const recovered = await recoverLaunch(this.#context, record);
-    if (recovered.kind === 'unknowable')
+    if (recovered.kind === 'unidentifiable')
       return this.#context.names.launches.remove(record.name, record.instance);
     const { manifest } = record;
     this.#context.logger.info(
-      `${record.name} (${record.instance}), started by an earlier server, is ${recovered.kind}`,
+      `Recovered launch ${record.instance} of ${record.name} from an earlier server: ${recovered.kind}`,
     );
     this.#context.instanceLimit.tryAcquire(manifest, Infinity);
     const isUnconfirmed = recovered.kind !== 'running';
@@ -121,7 +121,7 @@ export class ServiceSupervisor {
     );
   }
 
-  /** Looks after it no more. */
+  /** Stops supervising. Running processes continue; waiting callers get `reason`. */
   detach(reason: ClerkError): void {
     if (this.#attempt) this.#attempt.cancellation = reason;
     for (const launch of this.#launches) launch.detach(reason.message);
@@ -158,14 +158,16 @@ export class ServiceSupervisor {
     throw this.#startError(result.reason);
   }
 
-  /** Takes a slot; where there is none, those end that run under this name and cannot be called. */
+  /** Reserves one of the manifest's instances. When all are taken, launches of this service that cannot be called are stopped. */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
-    await Promise.all([...this.#launches].map((launch) => launch.stop('nobody could call it')));
+    await Promise.all([...this.#launches].map((launch) => launch.stop('it had no callable endpoint')));
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
     const limit = String(manifest.maxInstances);
-    throw this.#startError(`manifest ${name} has ${limit} of ${limit} instances running; stop one of them`);
+    throw this.#startError(
+      `manifest ${name} has reached its limit of ${limit} running instances; stop one, or raise maxInstances`,
+    );
   }
 
   async #spawn(
@@ -198,7 +200,7 @@ export class ServiceSupervisor {
       attempt.launch = launch;
       if (attempt.cancellation) void launch.stop(attempt.cancellation.message);
       recordProcess(this.#context, record, process.pid, process.identity).catch((error: unknown) =>
-        launch.fail(`its start could not be written down: ${errorMessage(error)}`),
+        launch.fail(`its process could not be recorded: ${errorMessage(error)}`),
       );
       return launch;
     } catch (error) {
@@ -227,8 +229,8 @@ export class ServiceSupervisor {
       onStartFailed: (reason) => {
         if (!isUnconfirmed) this.#backoff.onStartFailed(runtime.now(), reason);
       },
-      onExit: (reason, wasWell) => {
-        if (wasWell || isUnconfirmed) this.#backoff.reset();
+      onExit: (reason, wasStable) => {
+        if (wasStable || isUnconfirmed) this.#backoff.reset();
         else this.#backoff.onEarlyExit(runtime.now(), reason);
       },
       onDone: () => {
@@ -243,11 +245,14 @@ export class ServiceSupervisor {
 
   #manifestFor({ manifest: name }: LaunchRule): Manifest {
     const manifest = this.#context.manifests.get(name);
-    if (manifest === undefined) throw this.#startError(`this host has no manifest ${name}`);
+    if (manifest === undefined)
+      throw this.#startError(
+        `manifest ${name} does not exist on this host; add ${name}.yaml to the manifest folder and restart the server`,
+      );
     if (!matches(manifest.service, this.name))
       throw new ClerkError(
         'FORBIDDEN',
-        `Manifest ${name} starts ${manifest.service.text}, and ${this.name} is not one of them`,
+        `Service name must match manifest ${name}, which allows ${manifest.service.text}; got ${this.name}`,
       );
     return manifest;
   }
@@ -262,7 +267,7 @@ export class ServiceSupervisor {
     const seconds = (backoff.remainingMs / 1_000).toFixed(1);
     throw new ClerkError(
       'START_FAILED',
-      `${this.name} is started again in ${seconds} s at the earliest, since it could not be started: ${backoff.reason}`,
+      `${this.name} can be started again in ${seconds} s (start backoff); the last start failed: ${backoff.reason}`,
       { remainingMs: backoff.remainingMs },
     );
   }

@@ -1,36 +1,40 @@
-/** Many waiting for one thing, each for as long as it likes: whoever leaves leaves alone. @see promises C6.3 */
 import type { Clock } from '../../core/clock.js';
 import { ClerkError } from '../../core/errors.js';
 
-/** Most that wait for one start. */
+/** Maximum number of callers that wait for one start. */
 export const maxWaiters = 1_024;
 
-/** How long somebody waits. */
+/** How long one caller waits. */
 export interface WaitOptions {
   readonly clock: Clock;
-  /** In ms; undefined: for as long as it takes. */
+  /** Limit of the wait, in ms; undefined: none. */
   readonly waitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-/** One thing that is waited for. */
+/**
+ * One start that several callers wait for. Each caller has its own time limit and signal; a caller that stops waiting
+ * does not affect the start or the other callers.
+ *
+ * @see [C6.3](../../../docs/guarantees.md#c6-3)
+ */
 export class SharedStart<T> {
   readonly #name: string;
   readonly #outcome: Promise<T>;
-  /** Resolves when the thing itself has come to an end, whatever that is. */
+  /** Resolves when the start itself has ended, successfully or not. */
   readonly settled: Promise<void>;
   #cancel!: (reason: Error) => void;
   #waiters = 0;
 
   /**
-   * @param name - what is started, for messages
-   * @param promise - its end
+   * @param name - service name for error messages
+   * @param promise - result of the start
    */
   constructor(name: string, promise: Promise<T>) {
     this.#name = name;
     const cancelled = new Promise<never>((_, reject) => (this.#cancel = reject));
     this.#outcome = Promise.race([promise, cancelled]);
-    // That everybody has left is no fault.
+    // A failed start that no caller waits for is not an unhandled rejection.
     this.#outcome.catch(() => undefined);
     this.settled = promise.then(
       () => undefined,
@@ -38,17 +42,17 @@ export class SharedStart<T> {
     );
   }
 
-  /** Everybody who waits is told at once, and need not wait for the end. */
+  /** Rejects all waiting callers at once. The start itself continues. */
   cancel(reason: Error): void {
     this.#cancel(reason);
   }
 
-  /** Rejects as the thing itself does, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
+  /** Waits for the start. Rejects as the start does, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `${String(maxWaiters)} callers wait for the start of ${this.#name} already; ask again later`,
+        `At most ${String(maxWaiters)} callers can wait for the start of ${this.#name}; retry later`,
       );
     this.#waiters++;
     let cleanUp = (): void => undefined;
@@ -56,15 +60,19 @@ export class SharedStart<T> {
       return await new Promise<T>((resolve, reject) => {
         const aborted = (): void =>
           reject(
-            new ClerkError('ABORTED', `The wait for the start of ${this.#name} was aborted; it goes on`, {
-              cause: signal?.reason,
-            }),
+            new ClerkError(
+              'ABORTED',
+              `Waiting for the start of ${this.#name} was aborted; the start itself continues`,
+              {
+                cause: signal?.reason,
+              },
+            ),
           );
         const timedOut = (): void =>
           reject(
             new ClerkError(
               'DEADLINE_EXCEEDED',
-              `${this.#name} is still being started after ${String(waitMs)} ms; ask again, the start goes on`,
+              `${this.#name} did not start within ${String(waitMs)} ms; the start continues, retry to wait for it`,
             ),
           );
         const timer = waitMs === undefined ? undefined : clock.setTimer(timedOut, waitMs);

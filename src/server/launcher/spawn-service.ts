@@ -1,9 +1,3 @@
-/**
- * Brings a process up. What it gets is what the operator's manifest says, the checked parameters, its name as the last
- * word, and one line on its standard input; nothing of the server's own environment that was not let through.
- *
- * @see Tcl-DP T6, T9; promises A20
- */
 import type { SpawnedProcess } from '../../core/processes.js';
 import type { LaunchHandshake } from '../../protocol/messages.js';
 import type { LaunchRecord } from '../ports.js';
@@ -13,22 +7,26 @@ import { instanceMarker } from './stop-processes.js';
 
 const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
-/** The secret halves that are made for one start. */
+/** Secrets of one launch: the service presents the ticket, the registry proves itself with the key. */
 export interface TicketPair {
   readonly ticket: string;
   readonly registryKey: string;
 }
 
-/** Makes a pair: 32 random bytes each. */
+/** Creates a pair of secrets, 32 random bytes each. */
 export function createTicketPair({ runtime }: Pick<LauncherContext, 'runtime'>): TicketPair {
   return { ticket: runtime.randomHex(32), registryKey: runtime.randomHex(32) };
 }
 
 /**
- * Starts the process of a record.
+ * Starts the process of a recorded launch. The process gets the manifest's arguments, its service name as the last
+ * argument, and the handshake line on standard input. Of the server's environment it gets only the variables that the
+ * manifest lists.
  *
- * @param args - the manifest's, filled
- * @throws whatever the host says
+ * @param args - the manifest's arguments with all placeholders filled
+ * @throws an error of the host when the program cannot be started
+ * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9)
+ * @see [A20](../../../docs/guarantees.md#a20)
  */
 export function spawnService(
   context: LauncherContext,
@@ -55,7 +53,7 @@ export function spawnService(
     cwd: manifest.cwd,
     ...(manifest.runAs && { user: manifest.runAs }),
     stdin: `${JSON.stringify(handshake)}\n`,
-    // No segment of a name has a dot, so no two names share a file.
+    // Name segments contain no dots, so two names never share a file.
     logFile: context.logs && `${context.logs}/${name.slice(1).replaceAll('/', '.')}.log`,
   });
 }

@@ -1,46 +1,44 @@
-/**
- * When a service that could not be started may be tried again: after a pause that doubles from 1 s to 30 s, and never
- * more often than three failing starts in any 60 s.
- *
- * @see promises C6.3
- */
-
 const initialBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 const windowMs = 60_000;
 const maxFailuresInWindow = 3;
 
-/** The failures of one service since it last ran well. */
+/**
+ * Limits the starts of a service whose program fails. The backoff doubles from 1 s to 30 s, and any 60 s have at most
+ * 3 failed starts.
+ *
+ * @see [C6.3](../../../docs/guarantees.md#c6-3)
+ */
 export class StartBackoff {
   readonly #failedAt: number[] = [];
   #failureCount = 0;
   #backoffSteps = 0;
   #lastReason = '';
 
-  /** It was started and never came up. */
+  /** The program was started and did not register. */
   onStartFailed(now: number, reason: string): void {
     this.#backoffSteps++;
     this.#record(now, reason);
   }
 
-  /** It came up and ended soon. Once is bad luck, and it is started again at once; from then on it is a failure. */
+  /** The program registered and exited soon after. The first such exit has no backoff. */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;
     this.#record(now, reason);
   }
 
-  /** Forgets all of them. */
+  /** Forgets all failures. */
   reset(): void {
     this.#failedAt.length = 0;
     this.#failureCount = this.#backoffSteps = 0;
   }
 
-  /** Whether there are none. */
+  /** Whether there were no failures since the last reset. */
   get isEmpty(): boolean {
     return this.#failureCount === 0;
   }
 
-  /** What went wrong last, and for how long it is not tried again, in ms; undefined when it may be. */
+  /** The last failure and the remaining backoff, in ms; undefined when the service may be started. */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);
     if (last === undefined) return undefined;

@@ -1,4 +1,3 @@
-/** Ending a service: nobody is sent there any more, then all its processes go, first when asked, then at once. */
 import { sleep } from '../../core/clock.js';
 import { errorMessage } from '../../core/errors.js';
 import type { LaunchRecord } from '../ports.js';
@@ -7,16 +6,17 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** The entry of the environment that finds what a start has brought up. */
+/** The environment entry by which all processes of a launch are found. */
 export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
   return `CLERK_INSTANCE=${instance}`;
 }
 
 /**
- * Ends a process group, and whoever has left it: asks, and after `graceMs` insists.
+ * Ends a process group, and marked processes that have left the group: SIGTERM first, SIGKILL after `graceMs`.
  *
- * @returns whether all are gone
- * @see Tcl-DP T7; promises C6.3
+ * @returns whether all of them have ended
+ * @see [T7](../../../docs/background.md#t7)
+ * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
 export async function stopProcesses(
   { processes, runtime }: Pick<LauncherContext, 'processes' | 'runtime'>,
@@ -40,8 +40,10 @@ export async function stopProcesses(
 }
 
 /**
- * Withdraws the endpoint that a start has registered, if it has: draining, or at once. Never rejects: a registry that
- * cannot do it will drop the endpoint with its lease.
+ * Withdraws the endpoint that a launch has registered, if any. Never rejects: an endpoint that cannot be withdrawn
+ * expires with its lease.
+ *
+ * @param immediately - remove the endpoint now; otherwise it is drained first
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,
@@ -54,6 +56,6 @@ export async function withdrawEndpoint(
     if (endpoint === undefined || (!immediately && endpoint.state === 'draining')) return;
     await names.withdraw({ name: canonical, id: instance, epoch: endpoint.epoch, now: immediately });
   } catch (error) {
-    logger.debug(`Endpoint ${instance} of ${name} could not be withdrawn: ${errorMessage(error)}`);
+    logger.debug(`Could not withdraw endpoint ${instance} of ${name}: ${errorMessage(error)}`);
   }
 }

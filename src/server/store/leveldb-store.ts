@@ -1,12 +1,3 @@
-/**
- * A store in a folder, kept by LevelDB. A write is one atomic batch and is synced before it resolves; after one that
- * failed there is no other. The folder belongs to the user of the server alone, one server at a time. Whatever is
- * damaged or missing is found when it is loaded and named; nothing damaged is ever served.
- *
- * This file is the door to the file system: the folder's owner and mode are checked here.
- *
- * @see promises C5.1, C5.7, A23, A24
- */
 import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { ClassicLevel } from 'classic-level';
@@ -16,23 +7,29 @@ import type { RecordChange, Store } from '../ports.js';
 import { ChecksumTally, withChecksum, verifyChecksum } from '../../core/checksum.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
-/** The part of the package that is needed; it is optional, and loaded only when a folder is used. */
+/** The optional package `classic-level`, loaded only when a data folder is used. */
 type Level = ClassicLevel;
 type LevelModule = { readonly ClassicLevel: new (folder: string) => Level };
 
-/** Number and checksum of the records; no key of a record begins like it. */
+/** Key of the tally: number and checksum of all records. No record key begins with a null character. */
 const tallyKey = '\0census';
 
 /**
- * A store in a folder, which is made when it is not there. Nothing is touched before `load`, which rejects with
+ * A store in a folder, on LevelDB. A write is one atomic batch and is synced to disk before it resolves. After a failed
+ * write, all later writes fail. One server at a time can open the folder. Damaged and missing records are found by
+ * checksums when the store is loaded; damaged data is never served.
  *
- * - `CONFIG_INVALID` when the package `classic-level` is not installed, or what is there is no folder,
- * - `FORBIDDEN` when the folder is somebody else's, others may write into it, it is a symbolic link, or another server
- *   has it open,
- * - `REGISTRY_INVALID` when a record is damaged or some are missing.
+ * The folder is created by `load`, which rejects with a {@link ClerkError}:
  *
- * @param folder - where; relative to the working directory
- * @param load - brings in the package
+ * - `CONFIG_INVALID` when the package `classic-level` is not installed, or the path is not a folder,
+ * - `FORBIDDEN` when another user owns the folder or can write to it, when it is a symbolic link, or when another
+ *   server has it open,
+ * - `REGISTRY_INVALID` when a record is damaged or missing.
+ *
+ * @param folder - path of the folder; relative to the working directory
+ * @param load - imports the package
+ * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
+ * @see [A23](../../../docs/guarantees.md#a23), [A24](../../../docs/guarantees.md#a24)
  */
 export function leveldbStore(
   folder: string,
@@ -60,7 +57,7 @@ class LevelDbStore implements Store {
     const { ClassicLevel } = await this.#importModule().catch((error: unknown) => {
       throw new ClerkError(
         'CONFIG_INVALID',
-        `Data folder ${quote(this.#folder)} needs the package 'classic-level', which could not be loaded; npm install classic-level`,
+        `Data folder ${quote(this.#folder)} requires the package 'classic-level', which could not be loaded; run npm install classic-level`,
         { cause: error },
       );
     });
@@ -85,7 +82,7 @@ class LevelDbStore implements Store {
       if ((cause as { code?: unknown }).code === 'LEVEL_LOCKED')
         throw new ClerkError(
           'FORBIDDEN',
-          `Data folder ${quote(this.#folder)} is in use by another server; stop that one, or give this one a folder of its own`,
+          `Data folder ${quote(this.#folder)} is in use by another server; stop that server, or use another folder`,
           { cause },
         );
       throw this.#damagedError(`cannot be opened: ${errorMessage(cause)}`, cause);
@@ -98,7 +95,7 @@ class LevelDbStore implements Store {
     try {
       for await (const [key, text] of level.iterator()) {
         const value = verifyChecksum(key, text);
-        if (value === undefined) throw this.#damagedError(`has a damaged record ${quote(key)}`);
+        if (value === undefined) throw this.#damagedError(`has the damaged record ${quote(key)}`);
         if (key === tallyKey) storedTally = value;
         else {
           records.set(key, value);
@@ -111,7 +108,7 @@ class LevelDbStore implements Store {
     }
     if (storedTally === undefined ? records.size > 0 : storedTally !== this.#tally.text)
       throw this.#damagedError(
-        `has lost records: '${this.#tally.text}' are there and ${storedTally === undefined ? 'none' : `'${storedTally}'`} were written`,
+        `has lost records: expected ${storedTally === undefined ? 'no records' : `'${storedTally}'`}, found '${this.#tally.text}'`,
       );
     return records;
   }
@@ -120,10 +117,13 @@ class LevelDbStore implements Store {
     if (this.#failure !== undefined) throw this.#failure;
     const endWrite = this.#lifecycle.beginWrite();
     try {
-      // `load` has begun and is not over, or failed.
+      // `load` has not finished, or has failed.
       if (this.#level === undefined)
-        throw new ClerkError('CONFIG_INVALID', `Data folder ${quote(this.#folder)} is not open`);
-      // A chained batch: a list would be copied and checked again for every record.
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          `Data folder ${quote(this.#folder)} is not open; wait for load() first`,
+        );
+      // A chained batch: an array would be copied and validated again for each record.
       const batch = this.#level.batch();
       for (const { key, value } of changes) {
         if (value === undefined) {
@@ -137,10 +137,10 @@ class LevelDbStore implements Store {
       batch.put(tallyKey, withChecksum(tallyKey, this.#tally.text));
       await batch.write({ sync: true });
     } catch (error) {
-      // What reached the disk is unknown; only reading it again, at the next start, can tell.
+      // It is unknown what reached the disk until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `Data folder ${quote(this.#folder)} could not be written, and nothing more is: ${errorMessage(error)}; make room or mend the disk, and start the server again`,
+        `Data folder ${quote(this.#folder)} could not be written: ${errorMessage(error)}; the store is read-only now, free or repair the disk and restart the server`,
         { cause: error },
       );
       throw this.#failure;
@@ -156,13 +156,13 @@ class LevelDbStore implements Store {
   #damagedError(problem: string, cause?: unknown): ClerkError {
     return new ClerkError(
       'REGISTRY_INVALID',
-      `Data folder ${quote(this.#folder)} ${problem}; bring it back from a copy, or start with an empty folder`,
+      `Data folder ${quote(this.#folder)} ${problem}; restore it from a backup, or start with an empty folder`,
       cause === undefined ? {} : { cause },
     );
   }
 }
 
-/** Makes the folder, or looks whether the one that is there can be trusted. */
+/** Creates the folder, or checks that only the server's user can write to the existing one. */
 async function prepareFolder(folder: string): Promise<void> {
   const forbid = (problem: string): never => {
     throw new ClerkError('FORBIDDEN', `Data folder ${quote(folder)} ${problem}`);
@@ -172,24 +172,24 @@ async function prepareFolder(folder: string): Promise<void> {
   } catch (error) {
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Data folder ${quote(folder)} cannot be made: ${errorMessage(error)}`,
+      `Data folder ${quote(folder)} cannot be created: ${errorMessage(error)}`,
       { cause: error },
     );
   }
   const stats = await lstat(folder);
-  if (stats.isSymbolicLink()) forbid('is a symbolic link; give the folder itself');
-  // There are no owners and modes to look at on Windows.
+  if (stats.isSymbolicLink()) forbid('must not be a symbolic link; use the path of the folder itself');
+  // Windows has no owners and modes.
   if (process.getuid === undefined) return;
   if (stats.uid !== process.getuid())
     forbid(
-      `belongs to user ${String(stats.uid)} and the server runs as ${String(process.getuid())}; give a folder of its own`,
+      `must be owned by the server's user ${String(process.getuid())}; got user ${String(stats.uid)}, use another folder`,
     );
   if ((stats.mode & 0o022) !== 0)
-    forbid('can be written by others, who may have put anything into it; look into it, then chmod 700 it');
+    forbid('must not be writable by other users; check its content, then run chmod 700 on it');
   if ((stats.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/** Makes a folder and what is missing above it. Node's own way goes round for ever where nothing can be made, as in `/proc`. */
+/** Creates a folder and its missing parents. Node's recursive mkdir never returns where a folder cannot be created, as in `/proc`. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

@@ -1,15 +1,11 @@
-/**
- * A store that nobody can take with them: for tests and embedded servers. The names hold all their records in memory
- * anyway, so it keeps none of them a second time unless it is given a map to keep them in, which the next server can
- * be started from.
- */
 import type { RecordChange, Store } from '../ports.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
 /**
- * A store in memory.
+ * A store in memory, for tests and embedded servers. The name server holds all records in memory itself, so this store
+ * keeps none unless it is given a map.
  *
- * @param records - where records are kept, and were kept before. Default: they are not.
+ * @param records - map to keep records in; another server can be started from it. Default: records are not kept.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);

@@ -1,45 +1,42 @@
-/**
- * The order in which a store may be asked: loaded once, then written by one writer, then closed. Whoever breaks it has
- * a fault in his program and is told which.
- */
 import { ClerkError } from '../../core/errors.js';
 
+/** Enforces the order of calls to a store: loaded once, then one write at a time, then closed. */
 export class StoreLifecycle {
   readonly #subject: string;
   #state: 'new' | 'loaded' | 'closed' = 'new';
   #isWriting = false;
 
-  /** @param subject - what messages call the store */
+  /** @param subject - the store, at the beginning of error messages */
   constructor(subject: string) {
     this.#subject = subject;
   }
 
-  /** @throws `CONFIG_INVALID` the second time, `CLERK_CLOSED` */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when called twice; `CLERK_CLOSED` */
   beginLoad(): void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'loaded')
-      throw new ClerkError('CONFIG_INVALID', `${this.#subject} was loaded already; open another one`);
+      throw new ClerkError('CONFIG_INVALID', `${this.#subject} can be loaded only once; open another store`);
     this.#state = 'loaded';
   }
 
   /**
-   * @returns to be called when the write is over
-   * @throws `CONFIG_INVALID` before `load` and while another write is under way, `CLERK_CLOSED`
+   * @returns a function to call when the write has ended
+   * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED`
    */
   beginWrite(): () => void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'new')
-      throw new ClerkError('CONFIG_INVALID', `${this.#subject} was not loaded yet; load it before writing`);
+      throw new ClerkError('CONFIG_INVALID', `${this.#subject} must be loaded before it is written`);
     if (this.#isWriting)
       throw new ClerkError(
         'CONFIG_INVALID',
-        `${this.#subject} is being written already; wait for one write before the next`,
+        `${this.#subject} must have one write at a time; wait for the previous write`,
       );
     this.#isWriting = true;
     return () => (this.#isWriting = false);
   }
 
-  /** Whether this was the first time. */
+  /** @returns whether this was the first call */
   close(): boolean {
     const isFirst = this.#state !== 'closed';
     this.#state = 'closed';

@@ -1,6 +1,7 @@
 /** Runs a command line in this process and says what came out. */
 import { PassThrough, Readable } from 'node:stream';
 import { run } from '../../../src/cli/program.js';
+import { packageVersion } from '../../../src/runtime/package-version.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 
 /** What a command line left behind. */
@@ -43,6 +44,7 @@ export async function runCli(argv: readonly string[], environment: CliEnvironmen
     stderr: outputStream('err'),
     env: { ...(registry !== undefined && { CLERK_REGISTRY: registry }), ...env },
     clock: systemClock,
+    version: packageVersion(),
     interruptSignal: () => interruptSignal ?? new AbortController().signal,
   });
   await new Promise(setImmediate);

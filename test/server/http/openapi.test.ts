@@ -1,7 +1,7 @@
 /** The OpenAPI document and the server that runs say the same. */
 import { request } from 'undici';
 import { expect, test } from 'vitest';
-import * as replies from '../../../src/server/http/response-schemas.js';
+import * as replies from '../../../src/protocol/response-schemas.js';
 import { routes } from '../../../src/server/http/routes.js';
 import { startServer } from '../../../src/server/index.js';
 import { paths } from '../../../src/protocol/paths.js';

@@ -1,8 +1,8 @@
 /**
- * What requests must look like. A key that is not named here is refused, so that a slip of the pen is not taken for a
- * default. Names, globs and addresses are only texts here: the names themselves say what is wrong with one.
+ * zod schemas of all requests. Unknown keys are rejected, so that a misspelled key is not taken for an absent one.
+ * Names, globs and addresses are plain strings here; the name server validates them.
  *
- * `Same` holds each schema to the interface of the same name in wire/messages.ts when it is compiled.
+ * The compiler checks each schema against the interface of the same name in `messages.ts`.
  */
 import * as z from 'zod/mini';
 import { limits } from './limits.js';
@@ -48,22 +48,22 @@ const serviceFields = {
 };
 const linkFields = { name: string, target: string, guaranteedMs };
 
-/** @see DefineRequest */
+/** Schema of {@link DefineRequest}. */
 export const defineRequest = z.strictObject({ ...serviceFields, whenExpired: optionalBoolean });
-/** @see LinkRequest */
+/** Schema of {@link LinkRequest}. */
 export const linkRequest = z.strictObject({ ...linkFields, whenExpired: optionalBoolean });
-/** @see DirectoryRequest */
+/** Schema of {@link DirectoryRequest}. */
 export const directoryRequest = z.strictObject({ name: string });
-/** @see MoveRequest */
+/** Schema of {@link MoveRequest}. */
 export const moveRequest = z.strictObject({ from: string, to: string });
-/** @see RemoveRequest */
+/** Schema of {@link RemoveRequest}. */
 export const removeRequest = z.strictObject({
   name: string,
   recursive: optionalBoolean,
   force: optionalBoolean,
   whenExpired: optionalBoolean,
 });
-/** @see RegisterRequest */
+/** Schema of {@link RegisterRequest}. */
 export const registerRequest = z.strictObject({
   name: string,
   id,
@@ -91,20 +91,20 @@ const renewal = z.strictObject({
   claimsHealthy: optionalBoolean,
 });
 
-/** @see RenewRequest */
+/** Schema of {@link RenewRequest}. */
 export const renewRequest = z.strictObject({
   renewals: z.array(renewal).check(z.minLength(1), z.maxLength(limits.maxBatch)),
 });
-/** @see ReportRequest */
+/** Schema of {@link ReportRequest}. */
 export const reportRequest = z.strictObject({
   clerk: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
   reports: z
     .array(z.strictObject({ name: string, id, epoch, verdict: z.enum(['unreachable', 'reachable']) }))
     .check(z.minLength(1), z.maxLength(limits.maxReports)),
 });
-/** @see WithdrawRequest */
+/** Schema of {@link WithdrawRequest}. */
 export const withdrawRequest = z.strictObject({ name: string, id, epoch, now: optionalBoolean });
-/** @see WatchRequest */
+/** Schema of {@link WatchRequest}. */
 export const watchRequest = z.strictObject({
   globs,
   since: z.exactOptional(
@@ -114,20 +114,20 @@ export const watchRequest = z.strictObject({
     }),
   ),
 });
-/** @see WatchEditRequest */
+/** Schema of {@link WatchEditRequest}. */
 export const watchEditRequest = z.strictObject({
   watch: z.string().check(z.minLength(1), z.maxLength(128)),
   add: z.exactOptional(z.array(string).check(z.maxLength(limits.maxGlobs))),
   remove: z.exactOptional(z.array(string).check(z.maxLength(limits.maxGlobs))),
 });
-/** @see LaunchRequest */
+/** Schema of {@link LaunchRequest}. */
 export const launchRequest = z.strictObject({
   name: string,
   waitMs: z.exactOptional(z.int().check(z.gte(0), z.lte(3_600_000))),
 });
-/** @see StopRequest */
+/** Schema of {@link StopRequest}. */
 export const stopRequest = z.strictObject({ name: string });
-/** @see ExportLine */
+/** Schema of {@link ExportLine}. */
 export const exportLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('service'), ...serviceFields }),
   z.strictObject({ kind: z.literal('link'), ...linkFields }),

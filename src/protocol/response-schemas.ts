@@ -1,6 +1,10 @@
-/** What answers look like, for the OpenAPI document and for tests; nothing is checked against it while serving. */
+/**
+ * zod schemas of all responses, for the OpenAPI document and for tests. The server does not validate its responses.
+ *
+ * The compiler checks each schema against the interface of the same name in `messages.ts`.
+ */
 import * as z from 'zod/mini';
-import type { ResolutionStep, ListEntry } from '../../core/registry.js';
+import type { ResolutionStep, ListEntry } from '../core/registry.js';
 import type {
   ChangeResponse,
   DirectoryResponse,
@@ -17,14 +21,14 @@ import type {
   WatchEvent,
   WhoisResponse,
   EndpointMessage,
-} from '../../protocol/messages.js';
-import { assertAllTrue, type SchemaMatches } from '../../protocol/schema-types.js';
+} from './messages.js';
+import { assertAllTrue, type SchemaMatches } from './schema-types.js';
 
 const string = z.string();
 const ms = z.number().check(z.gte(0));
 const count = z.int().check(z.gte(0));
 const kinds = z.enum(['service', 'link', 'mount', 'directory']);
-/** Where an answer stands in the order of changes. */
+/** Revision of the names that a response shows. */
 const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
 
 const endpointMessage = z.strictObject({
@@ -110,9 +114,9 @@ export const launchResponse = z.strictObject({
 });
 export const stopResponse = z.strictObject({ stopped: count });
 export const importResponse = z.strictObject({ entries: count, revision: position.revision });
-/** Of a report: whether anything of it is known here is not said. */
+/** Response to a health report. It does not say which endpoints are known. */
 export const reportResponse = z.strictObject({});
-/** Of an edit: the watch's own stream says what came of it. */
+/** Response to a watch edit. The watch's stream sends the entries. */
 export const watchEditResponse = z.strictObject({});
 export const errorEnvelope = z.strictObject({
   error: z.strictObject({ code: string, message: string, remainingMs: z.exactOptional(z.number()) }),

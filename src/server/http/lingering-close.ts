@@ -1,0 +1,34 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Limit of body bytes that are read and discarded while a lingering connection waits to be closed. */
+const maxDiscardedBytes = 1024 * 1024;
+
+/**
+ * Sends a response to a request whose body may not have been read, then discards the rest of the body before the
+ * connection is closed. Closing a socket with unread bytes would reset the connection, and the client could lose the
+ * response.
+ *
+ * @see nginx, {@link https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close | lingering_close}
+ */
+export function sendWithLingeringClose(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): void {
+  if (outgoing.headersSent || outgoing.destroyed) return;
+  outgoing.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
+  if (incoming.complete || headers.connection !== 'close') {
+    outgoing.end(body);
+    return;
+  }
+  outgoing.write(body);
+  let discardedBytes = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    discardedBytes += chunk.length;
+    if (discardedBytes > maxDiscardedBytes) outgoing.end();
+  });
+  incoming.once('end', () => outgoing.end());
+  incoming.once('close', () => outgoing.end());
+}
