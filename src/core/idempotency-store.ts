@@ -39,7 +39,7 @@ export interface NewCall {
 /** It may have been known once: its id is as old as something that was forgotten, or older. */
 export interface ExpiredCall {
   /** Says so. */
-  readonly state: 'forgotten';
+  readonly state: 'expired';
 }
 
 /** It was begun and has not ended, as far as is known. */
@@ -55,7 +55,7 @@ export interface RunningCall {
 /** It was begun and ended without an answer. */
 export interface InterruptedCall {
   /** Says so. */
-  readonly state: 'lost';
+  readonly state: 'interrupted';
   /** What it was begun with. */
   readonly fingerprint: string;
 }
@@ -98,7 +98,7 @@ export interface IdempotencyStore {
    * Writes down that a call begins, unless its id is known. Of any number of questions with one id, from all who share
    * the store, exactly one is answered with `new`; and once it is, no crash that the store outlives takes that back.
    *
-   * Says `forgotten` of an id born before what was forgotten, never `new`. When it rejects the call does not run; the
+   * Says `expired` of an id born before what was forgotten, never `new`. When it rejects the call does not run; the
    * id may be known nevertheless.
    *
    * @throws a `ClerkError` `LIMIT_EXCEEDED` when there is no room: what is known is never dropped for something new
@@ -107,7 +107,7 @@ export interface IdempotencyStore {
 
   /**
    * Writes down how a call ended. Called only for calls that this process was told are `new`; more than once where an
-   * answer comes after the call counted as `lost`: the later word counts, but nothing comes after `done`. Called for
+   * answer comes after the call counted as `interrupted`: the later word counts, but nothing comes after `done`. Called for
    * ids that were forgotten meanwhile: it does nothing then.
    *
    * When it rejects, the call stays as it was.
@@ -122,7 +122,7 @@ export interface IdempotencyStore {
 
   /**
    * Forgets calls that were born before an instant, running ones included. Before the first of them is gone, `begin`
-   * answers `forgotten` to every id born before it or with it: for ever, over restarts too where the store outlives
+   * answers `expired` to every id born before it or with it: for ever, over restarts too where the store outlives
    * them, and whatever the clock says by then. Ids born at that instant or later are not concerned.
    *
    * @param createdBefore - ms since 1970

@@ -12,7 +12,7 @@ export class HandlerExecution {
   readonly #store: IdempotencyStore;
   readonly #logger: Logger;
   readonly #onEnded: () => void;
-  #state: 'running' | 'lost' | 'done' = 'running';
+  #state: 'running' | 'interrupted' | 'done' = 'running';
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
@@ -31,7 +31,7 @@ export class HandlerExecution {
 
   /** It ended without an answer, as far as can be told; an answer may still come. */
   interrupt(): void {
-    if (this.#state === 'running') this.#end('lost', { state: 'lost' });
+    if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }
 
   /** It never began: its client has gone. */
@@ -46,7 +46,7 @@ export class HandlerExecution {
     this.#reportEnd();
   }
 
-  #end(state: 'lost' | 'done', how: CallResult): void {
+  #end(state: 'interrupted' | 'done', how: CallResult): void {
     this.#state = state;
     this.#lastWrite = this.#lastWrite
       .then(() => this.#store.end(this.#id, how))

@@ -109,11 +109,11 @@ export class IdempotencyGuard {
     this.#hasWarned = false;
     if (found.state === 'new')
       return new HandlerExecution(id, store, logger, () => this.#activeCalls.executionEnded(id));
-    if (found.state === 'forgotten') return rejections.keyExpired();
+    if (found.state === 'expired') return rejections.keyExpired();
     if (found.fingerprint !== fingerprint) return rejections.fingerprintMismatch();
     if (found.state === 'running')
       return this.#isAbandoned(found.owner, isActive) ? rejections.outcomeUnknown() : rejections.running();
-    if (found.state === 'lost') return rejections.outcomeUnknown();
+    if (found.state === 'interrupted') return rejections.outcomeUnknown();
     return found.response === undefined ? rejections.responseNotStored() : replayedResponse(found.response);
   }
 

@@ -154,18 +154,18 @@ const cases: readonly StoreCase[] = [
     name: 'what was lost stays lost, unless an answer comes after all; after an answer nothing comes',
     run: async (store) => {
       await store.begin(call(1));
-      await store.end(call(1).id, { state: 'lost' });
-      assert.deepEqual(await store.begin(call(1)), { state: 'lost', fingerprint: 'fingerprint 1' });
+      await store.end(call(1).id, { state: 'interrupted' });
+      assert.deepEqual(await store.begin(call(1)), { state: 'interrupted', fingerprint: 'fingerprint 1' });
       await store.end(call(1).id, { state: 'done', response });
       assertDone(await store.begin(call(1)), 'fingerprint 1', response);
-      await store.end(call(1).id, { state: 'lost' });
+      await store.end(call(1).id, { state: 'interrupted' });
       assertDone(await store.begin(call(1)), 'fingerprint 1', response);
     },
   },
   {
     name: 'of an answer and a loss that are told together the answer stays, in either order',
     run: async (store) => {
-      const [lost, done] = [{ state: 'lost' }, { state: 'done', response }] as const;
+      const [lost, done] = [{ state: 'interrupted' }, { state: 'done', response }] as const;
       for (const [number, ends] of [
         [1, [lost, done]],
         [2, [done, lost]],
@@ -204,15 +204,15 @@ const cases: readonly StoreCase[] = [
       const born = (number: number) => call(number, { createdAt: 1_800_000_000_000 + number * 1_000 });
       for (let number = 1; number <= 6; number++) await store.begin(born(number));
       await store.end(born(1).id, { state: 'done', response });
-      await store.end(born(2).id, { state: 'lost' });
+      await store.end(born(2).id, { state: 'interrupted' });
       await store.end(born(5).id, { state: 'done', response });
       await store.expire(born(4).createdAt);
       for (const number of [1, 2, 3])
-        assert.equal((await store.begin(born(number))).state, 'forgotten', String(number));
+        assert.equal((await store.begin(born(number))).state, 'expired', String(number));
       assert.equal((await store.begin(born(4))).state, 'running');
       assertDone(await store.begin(born(5)), 'fingerprint 5', response);
       // An id that was never seen may be one that was forgotten.
-      assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'forgotten');
+      assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'expired');
       assert.equal((await store.begin(call(8, { createdAt: born(4).createdAt }))).state, 'new');
     },
   },
@@ -223,7 +223,7 @@ const cases: readonly StoreCase[] = [
       assert.equal((await store.begin(call(1))).state, 'new');
       await store.expire(call(1).createdAt + 1);
       await store.expire(0);
-      assert.equal((await store.begin(call(1))).state, 'forgotten');
+      assert.equal((await store.begin(call(1))).state, 'expired');
     },
   },
   {
@@ -233,7 +233,7 @@ const cases: readonly StoreCase[] = [
       const ends = [store.expire(call(1).createdAt + 1), store.end(call(1).id, { state: 'done', response })];
       await Promise.all(ends);
       await store.end(call(1).id, { state: 'done', response });
-      assert.equal((await store.begin(call(1))).state, 'forgotten');
+      assert.equal((await store.begin(call(1))).state, 'expired');
     },
   },
   {
@@ -241,10 +241,10 @@ const cases: readonly StoreCase[] = [
     run: async (store) => {
       for (const number of [1, 3]) await store.begin(call(number));
       const [first] = await Promise.all([store.begin(call(2)), store.expire(call(4).createdAt)]);
-      assert.ok(first.state === 'new' || first.state === 'forgotten', first.state);
+      assert.ok(first.state === 'new' || first.state === 'expired', first.state);
       if (first.state === 'new') await store.end(call(2).id, { state: 'done', response });
       const { state } = await store.begin(call(2));
-      assert.ok(state === 'forgotten' || (state === 'done' && first.state === 'new'), state);
+      assert.ok(state === 'expired' || (state === 'done' && first.state === 'new'), state);
     },
   },
   {
@@ -265,7 +265,7 @@ const cases: readonly StoreCase[] = [
       await store.begin(call(1));
       await store.close();
       await assert.rejects(store.begin(call(2)));
-      await assert.rejects(store.end(call(1).id, { state: 'lost' }));
+      await assert.rejects(store.end(call(1).id, { state: 'interrupted' }));
     },
   },
   {
@@ -275,14 +275,14 @@ const cases: readonly StoreCase[] = [
       for (const number of [1, 2, 3, 4, 5]) await store.begin(call(number));
       await store.expire(call(2).createdAt);
       await store.end(call(2).id, { state: 'done', response });
-      await store.end(call(3).id, { state: 'lost' });
+      await store.end(call(3).id, { state: 'interrupted' });
       await store.withdraw(call(5).id);
       await store.close?.();
       const next = await place.open();
       try {
-        assert.equal((await next.begin(call(1))).state, 'forgotten');
+        assert.equal((await next.begin(call(1))).state, 'expired');
         assertDone(await next.begin(call(2)), 'fingerprint 2', response);
-        assert.equal((await next.begin(call(3))).state, 'lost');
+        assert.equal((await next.begin(call(3))).state, 'interrupted');
         assert.deepEqual(await next.begin(call(4, { owner: 'suite-1 life-2' })), {
           state: 'running',
           fingerprint: 'fingerprint 4',
@@ -306,7 +306,7 @@ const cases: readonly StoreCase[] = [
         await store.end(call(1).id, { state: 'done', response });
         assertDone(await other.begin(call(1)), 'fingerprint 1', response);
         await other.expire(call(1).createdAt + 1);
-        assert.equal((await store.begin(call(1))).state, 'forgotten');
+        assert.equal((await store.begin(call(1))).state, 'expired');
       } finally {
         await other.close?.();
       }

@@ -56,7 +56,7 @@ export class DiskCalls implements IdempotencyStore {
     const { level, commit } = await this.#open();
     const key = callKey(id, createdAt);
     const existing = await level.get(key);
-    if (createdAt < this.#expiredBefore) return { state: 'forgotten' };
+    if (createdAt < this.#expiredBefore) return { state: 'expired' };
     // Nothing that was there is asked for twice; that nothing was there may be long ago, and is asked again in its turn.
     const [before] =
       existing === undefined ? await commit.write({ changes: [beginChange(key, call)] }) : [existing];

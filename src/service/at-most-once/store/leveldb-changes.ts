@@ -26,7 +26,7 @@ export function endChange(key: string, how: CallResult): KeyChange {
       const after =
         how.state === 'done'
           ? ({ state: 'done', fingerprint, hasResponse: answer !== undefined } as const)
-          : ({ state: 'lost', fingerprint } as const);
+          : ({ state: 'interrupted', fingerprint } as const);
       return { text: encodeCall(key, after), response: responseUpdate };
     },
   };

@@ -8,7 +8,7 @@ import { withChecksum, recordChecksum, verifyChecksum } from '../../../core/chec
 /** What is known of one call, but for its answer. */
 export type StoredCall =
   | { readonly state: 'running'; readonly fingerprint: string; readonly owner: string }
-  | { readonly state: 'lost'; readonly fingerprint: string }
+  | { readonly state: 'interrupted'; readonly fingerprint: string }
   | { readonly state: 'done'; readonly fingerprint: string; readonly hasResponse: boolean };
 
 /** All call records lie from here to there, in the order of their births. */

@@ -67,7 +67,7 @@ class MemoryCalls implements IdempotencyStore {
   async begin(call: CallRecord): Promise<CallLookup> {
     this.#checkOpen();
     const { id, createdAt, fingerprint, owner } = call;
-    if (createdAt < this.#expiredBefore) return { state: 'forgotten' };
+    if (createdAt < this.#expiredBefore) return { state: 'expired' };
     const entry = this.#entries.get(id);
     if (entry !== undefined) return { ...entry.lookup };
     if (this.#entries.size >= this.#maxCalls)
@@ -85,8 +85,8 @@ class MemoryCalls implements IdempotencyStore {
     if (entry === undefined || entry.lookup.state === 'done') return;
     const { fingerprint } = entry.call;
     entry.lookup =
-      how.state === 'lost'
-        ? { state: 'lost', fingerprint }
+      how.state === 'interrupted'
+        ? { state: 'interrupted', fingerprint }
         : { state: 'done', fingerprint, response: this.#store(id, how.response) };
   }
 

@@ -72,14 +72,14 @@ describe.each<Failure>(['before it is written', 'after it was written'])('a writ
     const { store } = failing;
     for (const number of [1, 2, 3, 4]) await store.begin(call(number));
     await store.end(call(1).id, { state: 'done', response: answer });
-    await store.end(call(2).id, { state: 'lost' });
+    await store.end(call(2).id, { state: 'interrupted' });
     failing.fail = failure;
     const asked = [store.end(call(3).id, { state: 'done', response: answer }), store.begin(call(5))];
     for (const one of await Promise.allSettled(asked)) expect(one).toMatchObject({ reason: closed });
-    await expect(store.end(call(4).id, { state: 'lost' })).rejects.toMatchObject(closed);
+    await expect(store.end(call(4).id, { state: 'interrupted' })).rejects.toMatchObject(closed);
     await expect(store.withdraw(call(4).id)).rejects.toMatchObject(closed);
     expect(await store.begin(call(1))).toEqual({ state: 'done', fingerprint: 'f', answer });
-    expect((await store.begin(call(2))).state).toBe('lost');
+    expect((await store.begin(call(2))).state).toBe('interrupted');
     expect((await store.begin(call(3))).state).toBe(failure === 'after it was written' ? 'done' : 'running');
     expect((await store.begin(call(4))).state).toBe('running');
   });

@@ -63,9 +63,9 @@ test('a slow read never begins what was lost or forgotten meanwhile', async () =
   const second = store.begin(call);
   await aRead();
   await store.begin(call);
-  await store.end(call.id, { state: 'lost' });
+  await store.end(call.id, { state: 'interrupted' });
   go();
-  expect((await second).state).toBe('lost');
+  expect((await second).state).toBe('interrupted');
   const other = { ...call, id: callId(bornAt, 2) };
   go = holdNext();
   const late = store.begin(other);
@@ -73,7 +73,7 @@ test('a slow read never begins what was lost or forgotten meanwhile', async () =
   await store.begin(other);
   await store.expire(bornAt + 1);
   go();
-  expect((await late).state).toBe('forgotten');
+  expect((await late).state).toBe('expired');
 });
 
 test('a slow read begins what was withdrawn meanwhile, once', async () => {
@@ -94,7 +94,7 @@ test('of ends that come together an answer stays', async () => {
     const one = { ...call, id: callId(bornAt, number) };
     await store.begin(one);
     const go = number > 2 ? holdNext() : () => undefined;
-    const [lost, done] = [{ state: 'lost' as const }, { state: 'done' as const, response: answer }];
+    const [lost, done] = [{ state: 'interrupted' as const }, { state: 'done' as const, response: answer }];
     const ends = (number % 2 ? [lost, done] : [done, lost]).map((how) => store.end(one.id, how));
     await aRead();
     go();

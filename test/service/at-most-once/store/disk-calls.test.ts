@@ -121,7 +121,7 @@ test('what ends, is withdrawn and is forgotten at the same time leaves a folder 
       ...calls.map((one, i) =>
         i % 3 === 0
           ? store.withdraw(one.id)
-          : store.end(one.id, i % 3 === 1 ? { state: 'lost' } : { state: 'done', response: done }),
+          : store.end(one.id, i % 3 === 1 ? { state: 'interrupted' } : { state: 'done', response: done }),
       ),
       store.expire(calls[15]!.createdAt),
       ...calls.map((one) => store.begin(one)),
@@ -132,8 +132,8 @@ test('what ends, is withdrawn and is forgotten at the same time leaves a folder 
     await next.open?.();
     for (const [i, one] of calls.entries()) {
       const { state } = await next.begin(one);
-      if (i < 19) expect(state).toBe('forgotten');
-      if (i > 20 && i % 3 !== 0) expect(state).toBe(i % 3 === 1 ? 'lost' : 'done');
+      if (i < 19) expect(state).toBe('expired');
+      if (i > 20 && i % 3 !== 0) expect(state).toBe(i % 3 === 1 ? 'interrupted' : 'done');
     }
     await next.close?.();
   }
@@ -152,7 +152,7 @@ test('many calls at once are forgotten in slices, and none of their answers stay
     expect(await level.keys({ gte: 'answer/', lt: 'answer0' }).all()).toHaveLength(100);
   });
   const next = diskCalls(folder);
-  expect(await next.begin(call(2_399))).toEqual({ state: 'forgotten' });
+  expect(await next.begin(call(2_399))).toEqual({ state: 'expired' });
   expect(await next.begin(call(2_400))).toMatchObject({ state: 'done' });
   await next.close?.();
 });

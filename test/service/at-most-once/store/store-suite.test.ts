@@ -55,14 +55,14 @@ test.each<[string, (store: IdempotencyStore) => IdempotencyStore]>([
     (store) => ({
       ...methods(store),
       begin: async (call) =>
-        (await store.begin(call)).state === 'forgotten' ? { state: 'new' } : store.begin(call),
+        (await store.begin(call)).state === 'expired' ? { state: 'new' } : store.begin(call),
     }),
   ],
   [
     'forgets too much',
     (store) => ({ ...methods(store), expire: (bornBefore) => store.expire(bornBefore + 1) }),
   ],
-  ['keeps no answers', (store) => ({ ...methods(store), end: (id) => store.end(id, { state: 'lost' }) })],
+  ['keeps no answers', (store) => ({ ...methods(store), end: (id) => store.end(id, { state: 'interrupted' }) })],
   [
     'withdraws more than it was asked for',
     (store) => ({
