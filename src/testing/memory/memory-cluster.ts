@@ -52,7 +52,7 @@ export interface MemoryCluster {
   requests(id: string): number;
   /**
    * What was asked so far, in the order in which it was asked: `a:refused b:200`. After the colon comes the status, or
-   * `refused`, `reset`, `truncated`, `withdrawn`, `silent` (no answer so far), `connecting` or `unsent`.
+   * `refused`, `reset`, `truncated`, `stream-refused`, `no-response` (no answer so far), `connecting` or `unsent`.
    */
   trace(): string;
 }

@@ -16,8 +16,8 @@ export interface MemoryAttempt {
   /** Value of the call id's header, when the request had one. */
   readonly callId: string | undefined;
   /**
-   * The status of a complete answer, or `refused`, `reset`, `truncated`, `withdrawn`; `connecting` while no connection stands,
-   * `silent` while nothing was heard since it was sent, `unsent` when its sender lost interest before it was sent.
+   * The status of a complete answer, or `refused`, `reset`, `truncated`, `stream-refused`; `connecting` while no connection stands,
+   * `no-response` while nothing was heard since it was sent, `unsent` when its sender lost interest before it was sent.
    */
   result: string;
 }
@@ -56,7 +56,7 @@ export class MemoryExchange {
       return;
     }
     if (this.#isEnded) return;
-    this.#record('silent');
+    this.#record('no-response');
     connection.write({
       request: this.request,
       callId: this.callId,
@@ -91,7 +91,7 @@ export class MemoryExchange {
 
   #refuseStream(): void {
     if (this.#isEnded) return;
-    this.#record('withdrawn');
+    this.#record('stream-refused');
     this.#end();
     this.handler.onError(streamRefused());
     this.onEnd();

@@ -56,7 +56,7 @@ test('a stalled, a paused and a killed endpoint cost no call', async () => {
     }
     expect(new Set(await calls(orders, 4))).toEqual(new Set(['a', 'b']));
   }
-  expect(cluster.trace()).toContain('a:silent');
+  expect(cluster.trace()).toContain('a:no-response');
   await clerk.close();
 });
 
