@@ -10,7 +10,7 @@ import { RecordingHandler } from './recording-handler.js';
 import type { SuiteCase } from './suite-case.js';
 
 /** How an endpoint of the suite behaves: `hangs` accepts, reads requests and answers none, `refuses` accepts nobody. */
-export type SuiteBehavior = 'answers' | 'hangs' | 'refuses';
+export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 
 /** A server that the suite talks to. */
 export interface SuiteEndpoint {
@@ -51,7 +51,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
   ): SuiteCase => ({ name, run: () => withChannel(options, behaviours, body) });
 
   return [
-    suiteCase('tells of an answer in the order of the port', ['answers'], async (channel, endpoint) => {
+    suiteCase('tells of an answer in the order of the port', ['responds'], async (channel, endpoint) => {
       const handler = new RecordingHandler();
       channel.dispatch(get('/status/404'), handler, false);
       await handler.ended;
@@ -67,7 +67,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         assert.deepEqual(handler.calls, ['onError']);
       }
     }),
-    suiteCase('sends nothing when onConnect throws', ['answers'], async (channel, endpoint) => {
+    suiteCase('sends nothing when onConnect throws', ['responds'], async (channel, endpoint) => {
       for (const cautious of [false, true]) {
         const reason = new Error('Not wanted any more');
         const unwanted = new RecordingHandler({ throwInConnect: reason });
@@ -83,7 +83,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       }
       assert.deepEqual(endpoint.paths(), ['/wanted', '/wanted']);
     }),
-    suiteCase('sends nothing when it is aborted in onConnect', ['answers'], async (channel, endpoint) => {
+    suiteCase('sends nothing when it is aborted in onConnect', ['responds'], async (channel, endpoint) => {
       const reason = new Error('Not wanted any more');
       const unwanted = new RecordingHandler({ abortInConnect: reason });
       channel.dispatch(get('/unwanted'), unwanted, false);
@@ -106,7 +106,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.deepEqual(handler.calls, ['onConnect', 'onError']);
       assert.equal(handler.error, reason);
     }),
-    suiteCase('says nothing more after an abort in the head', ['answers'], async (channel) => {
+    suiteCase('says nothing more after an abort in the head', ['responds'], async (channel) => {
       const reason = new Error('Not wanted any more');
       const handler = new RecordingHandler({ abortInHeaders: reason });
       channel.dispatch(get('/'), handler, false);
@@ -115,7 +115,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 200', 'onError']);
       assert.equal(handler.error, reason);
     }),
-    suiteCase('holds the body back until it is resumed', ['answers'], async (channel) => {
+    suiteCase('holds the body back until it is resumed', ['responds'], async (channel) => {
       const handler = new RecordingHandler({ pauseInHeaders: true });
       channel.dispatch(get('/'), handler, false);
       await handler.headReceived;
@@ -125,7 +125,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await handler.ended;
       assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 200', 'onData', 'onComplete']);
     }),
-    suiteCase('connects without sending a request', ['answers'], async (channel, endpoint) => {
+    suiteCase('connects without sending a request', ['responds'], async (channel, endpoint) => {
       await channel.connect();
       await completeRequest(channel);
       assert.deepEqual(endpoint.paths(), ['/']);
@@ -133,7 +133,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     suiteCase('rejects a connect that is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.connect());
     }),
-    suiteCase('probes: a sign of life', ['answers'], async (channel) => {
+    suiteCase('probes: a sign of life', ['responds'], async (channel) => {
       await channel.probe(1_000);
     }),
     suiteCase('probes: no sign of life within the limit', ['hangs'], async (channel) => {
@@ -142,7 +142,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     suiteCase('probes: refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.probe(1_000));
     }),
-    suiteCase('goes on after a renewal, and finishes what was under way', ['answers'], async (channel) => {
+    suiteCase('goes on after a renewal, and finishes what was under way', ['responds'], async (channel) => {
       const before = new RecordingHandler({ pauseInHeaders: true });
       channel.dispatch(get('/'), before, false);
       await before.headReceived;
@@ -154,7 +154,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     }),
     suiteCase(
       'moves to the next address, and says when there is none',
-      ['refuses', 'answers'],
+      ['refuses', 'responds'],
       async (channel) => {
         const first = channel.address.text;
         await assert.rejects(channel.connect());
@@ -163,7 +163,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         await completeRequest(channel);
       },
     ),
-    suiteCase('moves on once for all that failed on an address', ['refuses', 'answers'], async (channel) => {
+    suiteCase('moves on once for all that failed on an address', ['refuses', 'responds'], async (channel) => {
       const { address } = channel;
       assert.equal(channel.nextAddress(address), true);
       const next = channel.address.text;
@@ -182,7 +182,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     suiteCase('has no next address when there is only one', ['refuses'], async (channel) => {
       assert.equal(channel.nextAddress(channel.address), false);
     }),
-    suiteCase('closes after what is under way', ['answers'], async (channel) => {
+    suiteCase('closes after what is under way', ['responds'], async (channel) => {
       const handler = new RecordingHandler({ pauseInHeaders: true });
       channel.dispatch(get('/'), handler, false);
       await handler.headReceived;
