@@ -13,7 +13,7 @@ const done = {
 const evidence: Readonly<Record<string, string>> = {
   reset: 'connections broke',
   refused: 'connection refused',
-  silence: 'no answer in time',
+  timeout: 'no response in time',
   status: 'it answers with errors',
 };
 
