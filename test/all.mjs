@@ -53,7 +53,7 @@ const phases = [
       after: 'publint',
     },
     { name: 'api', command: ['node', 'test/api/listing.mjs', '--check'] },
-    { name: 'bugs', command: ['node', 'test/bugs/applies.mjs'] },
+    { name: 'bugs', command: ['node', 'test/bugs/check-patches.mjs'] },
     { name: 'openapi', command: ['node', '--import', 'tsx', 'test/api/openapi.mjs', '--check'] },
   ],
 ];

@@ -1,0 +1,89 @@
+/**
+ * Checks that every seeded bug still fits the code: its patch applies, and the patched files type-check. A patch that does
+ * not compile would fail any test, so its test would prove nothing. Exits with 1 and a line per finding.
+ *
+ *   node test/bugs/check-patches.mjs
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '..', '..');
+const scratch = mkdtempSync(join(tmpdir(), 'binding-clerk-patches-'));
+try {
+  const checker = createTypeChecker();
+  for (const patch of readdirSync(here).filter((name) => name.endsWith('.patch'))) {
+    for (const finding of findings(patch, checker)) {
+      console.log(`${patch}: ${finding}`);
+      process.exitCode = 1;
+    }
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** What is wrong with a patch; empty when it fits. */
+function findings(patch, checker) {
+  const folder = join(scratch, patch);
+  const files = [...readFileSync(join(here, patch), 'utf8').matchAll(/^--- a\/(.+)$/gm)].map(
+    ([, file]) => file,
+  );
+  const missing = files.find((file) => !existsSync(join(root, file)));
+  if (missing !== undefined) return [`${missing} does not exist; name the file that has its code now`];
+  for (const file of files) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    copyFileSync(join(root, file), join(folder, file));
+  }
+  // The copy lies outside any repository, so git reads the files themselves.
+  const env = { ...process.env, GIT_CEILING_DIRECTORIES: scratch };
+  const { status, stderr, error } = spawnSync('git', ['apply', join(here, patch)], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+  });
+  if (status !== 0) return [`does not apply: ${error?.message ?? stderr.trim().split('\n')[0]}`];
+  return checker(files.map((file) => [join(root, file), readFileSync(join(folder, file), 'utf8')]));
+}
+
+/** Type-checks files with other contents than they have; the rest of the program is parsed once. */
+function createTypeChecker() {
+  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined };
+  const config = ts.getParsedCommandLineOfConfigFile(join(root, 'tsconfig.json'), {}, host);
+  const patched = new Map();
+  const versions = new Map();
+  const service = ts.createLanguageService({
+    ...ts.sys,
+    useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
+    getScriptFileNames: () => config.fileNames,
+    getScriptVersion: (file) => String(versions.get(file) ?? 0),
+    getScriptSnapshot: (file) => {
+      const text = patched.get(file) ?? ts.sys.readFile(file);
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
+    },
+    getCurrentDirectory: () => root,
+    getCompilationSettings: () => config.options,
+    getDefaultLibFileName: ts.getDefaultLibFilePath,
+  });
+  const advance = (file) => versions.set(file, (versions.get(file) ?? 0) + 1);
+  return (contents) => {
+    for (const [file, text] of contents) {
+      patched.set(file, text);
+      advance(file);
+    }
+    const diagnostics = contents.flatMap(([file]) => [
+      ...service.getSyntacticDiagnostics(file),
+      ...service.getSemanticDiagnostics(file),
+    ]);
+    for (const [file] of contents) {
+      patched.delete(file);
+      advance(file);
+    }
+    return diagnostics.map(
+      ({ messageText }) => `does not compile: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    );
+  };
+}
