@@ -21,15 +21,15 @@ export function exchangeMessage(
         return;
       }
       if (replica.impairments.stalled > 0 || replica.impairments.paused > 0) return;
-      const { behavior = 'answer', delayMs = 0, statusCode = 200 } = faults.replyFor(replica, clerk);
+      const { behavior = 'respond', delayMs = 0, statusCode = 200 } = faults.replyFor(replica, clerk);
       if (behavior === 'hang') return;
       if (behavior !== 'reset-before') {
         customCallRuns.set(id, (customCallRuns.get(id) ?? 0) + 1);
         log(`${id} runs at ${replica.id}`);
       }
-      if (behavior === 'drop-reply') return;
+      if (behavior === 'drop-response') return;
       runtime.setTimer(() => {
-        if (behavior !== 'answer') reject(socketError('ECONNRESET', 'read'));
+        if (behavior !== 'respond') reject(socketError('ECONNRESET', 'read'));
         else if (statusCode >= 500) reject(new Error(`It failed with ${statusCode}`));
         else resolve(200);
       }, delayMs + 1);

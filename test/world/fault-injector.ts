@@ -100,7 +100,7 @@ export class FaultInjector {
       mark(replica.retryAfter === undefined ? 'fault:status' : 'fault:retry-after');
     const fates = [
       ['lose-request', 'hang'],
-      ['lose-reply', 'drop-reply'],
+      ['lose-reply', 'drop-response'],
       ['reset-before', 'reset-before'],
       ['reset-after', 'reset-after'],
       ['truncate', 'truncate'],

@@ -19,16 +19,16 @@ export interface MemoryRequest {
 /**
  * What becomes of a request that was read.
  *
- * - `answer` it is executed and answered
+ * - `respond` it is executed and answered
  * - `hang` it is not executed, and nothing is heard of it (also: it was lost on the way)
- * - `drop-reply` it is executed, and nothing is heard of it
+ * - `drop-response` it is executed, and nothing is heard of it
  * - `reset-before` the connection is reset, and it is not executed
  * - `reset-after` it is executed, and the connection is reset instead of an answer
  * - `refuse-stream` it is not executed, and its sender is told so, as by HTTP/2's REFUSED_STREAM
  * - `truncate` it is executed, and the connection is reset in the middle of the answer's body
  */
 export type Behavior =
-  'answer' | 'hang' | 'drop-reply' | 'reset-before' | 'reset-after' | 'refuse-stream' | 'truncate';
+  'respond' | 'hang' | 'drop-response' | 'reset-before' | 'reset-after' | 'refuse-stream' | 'truncate';
 
 /** How a server treats one request. */
 export interface ServerReply {

@@ -105,13 +105,13 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     const { request, connection } = delivered;
     if (!request.isProbe) this.requests++;
     const reply = this.handler(request);
-    const behavior = reply.behavior ?? 'answer';
+    const behavior = reply.behavior ?? 'respond';
     if (behavior === 'hang') return;
     if (behavior !== 'reset-before' && behavior !== 'refuse-stream' && !request.isProbe)
       this.#execute(delivered);
-    if (behavior === 'drop-reply') return;
+    if (behavior === 'drop-response') return;
     this.schedule(reply.delayMs ?? 0, () => {
-      if (behavior === 'answer' || behavior === 'truncate') delivered.respond(reply, behavior === 'truncate');
+      if (behavior === 'respond' || behavior === 'truncate') delivered.respond(reply, behavior === 'truncate');
       else if (behavior === 'refuse-stream') delivered.refuseStream();
       else connection.reset(connectionReset());
     });

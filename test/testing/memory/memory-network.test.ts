@@ -43,7 +43,7 @@ function send(channel: Channel, id: string, cautious = false): string[] {
 const fates: Record<Behavior, { heard: string; result: string; runs: number }> = {
   answer: { heard: 'connect 200 body complete', result: '200', runs: 1 },
   hang: { heard: 'connect', result: 'no-response', runs: 0 },
-  'drop-reply': { heard: 'connect', result: 'no-response', runs: 1 },
+  'drop-response': { heard: 'connect', result: 'no-response', runs: 1 },
   'reset-before': { heard: 'connect ECONNRESET', result: 'reset', runs: 0 },
   'reset-after': { heard: 'connect ECONNRESET', result: 'reset', runs: 1 },
   'refuse-stream': { heard: 'connect ERR_HTTP2_STREAM_ERROR', result: 'stream-refused', runs: 0 },

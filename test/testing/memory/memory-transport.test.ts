@@ -22,7 +22,7 @@ const options: TransportSuiteOptions = {
       if (!isProbe) paths.push(path);
       const status = /[0-9]+$/.exec(path)?.[0];
       return {
-        behavior: behaviour === 'hangs' ? 'hang' : 'answer',
+        behavior: behaviour === 'hangs' ? 'hang' : 'respond',
         statusCode: Number(status ?? 200),
         body: 'hello',
       };
