@@ -1,50 +1,95 @@
 /*
- * The layers. Everything points to src/core; folders beside it do not know each other, and what one
- * needs of another is a port in core that src/create-clerk.ts hands over. Type-only imports count.
+ * The layers. Every folder may import src/core and src/protocol. `client` and `binding` combine their
+ * siblings; the other folders do not import each other. What one folder needs of another is a port in
+ * core, and src/create-clerk.ts passes the implementation. Type-only imports count.
  */
-const entry = '^src/((testing/|server/|service/)?index|cli/main)[.]ts$';
+const entry = '^src/((extend/|testing/|server/|service/)?index|cli/main)[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
-      comment: 'Two modules that need each other are one module, or lack a third.',
+      comment: 'Two modules that import each other are merged, or share a third.',
       severity: 'error',
       from: { path: '^(src|test|examples)/' },
       to: { circular: true },
     },
     {
       name: 'core-imports-nothing',
-      comment: 'core holds data and ports; it knows no other part of src.',
+      comment: 'core holds data and ports; it imports no other folder of src.',
       severity: 'error',
       from: { path: '^src/core/' },
       to: { path: '^src/', pathNot: '^src/core/' },
     },
     {
       name: 'no-siblings',
-      comment: 'A folder imports itself, core and protocol; the rest is handed to it by clerk.ts.',
+      comment: 'A folder imports itself, core and protocol; create-clerk.ts passes the rest.',
       severity: 'error',
-      from: { path: '^src/([^/]+)/', pathNot: '^src/(core|protocol|server|testing|cli|service/index[.]ts$)' },
+      from: {
+        path: '^src/([^/]+)/',
+        pathNot:
+          '^src/(core|protocol|client|binding|registry-client|registry/remote|service|server|testing|cli)/',
+      },
       to: { path: '^src/', pathNot: '^src/(core|protocol|$1)/' },
     },
     {
+      name: 'clerk-does-not-import-other-programs',
+      comment:
+        'What a calling program loads contains no part of a service, the server, the commands or the test kit.',
+      severity: 'error',
+      from: { path: '^src/(client|binding|create-clerk[.]ts$)' },
+      to: { path: '^src/(service|server|cli|testing|index[.]ts$)' },
+    },
+    {
+      name: 'registry-client-has-three-users',
+      comment: 'The HTTP client of the bundled registry serves registry/remote, service and cli.',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: '^src/(registry-client|registry/remote|service|cli)/|^src/create-clerk[.]ts$',
+      },
+      to: { path: '^src/registry-client/' },
+    },
+    {
+      name: 'registry-client-needs-undici-only',
+      comment: 'The HTTP client of the bundled registry takes undici from transport, and nothing else.',
+      severity: 'error',
+      from: { path: '^src/registry-client/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/((core|protocol|registry-client)/|transport/load-undici[.]ts$)',
+      },
+    },
+    {
+      name: 'remote-registry-and-service-use-registry-client',
+      comment: 'Both speak to the bundled registry; service/index.ts brings in the adapters.',
+      severity: 'error',
+      from: { path: '^src/(registry|service)/', pathNot: '^src/service/index[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|registry-client|$1)/' },
+    },
+    {
       name: 'protocol-sees-core-alone',
-      comment: 'The interface between programs is data.',
+      comment: 'What goes over the wire is data: messages, header names, limits and their encoding.',
       severity: 'error',
       from: { path: '^src/protocol/' },
       to: { path: '^src/', pathNot: '^src/(core|protocol)/' },
     },
     {
       name: 'service-composes-itself',
-      comment: 'What runs in a service is put together in its own entry, from the doors it needs.',
+      comment: 'The service entry combines its parts with the clock, the files and the transport.',
       severity: 'error',
       from: { path: '^src/service/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|protocol|service|runtime|transport|invoke/retry[.]ts$)' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/((core|protocol|service|runtime|transport|registry-client)/|invoke/p-retry-loop[.]ts$)',
+      },
     },
     {
       name: 'server-parts-do-not-know-each-other',
-      comment: 'Names, stores, the interface and the launcher meet in server/index.ts, over server/ports.ts.',
+      comment:
+        'Naming, stores, the HTTP interface and the launcher meet in server/index.ts, through server/ports.ts.',
       severity: 'error',
       from: { path: '^src/server/([^/]+)/' },
       to: { path: '^src/server/', pathNot: '^src/server/($1/|ports[.]ts$)' },
@@ -52,72 +97,88 @@ module.exports = {
     {
       name: 'commands-are-users',
       comment:
-        'The command line sees what every user has, core and protocol; its main program brings in the clock.',
+        'The command line uses the public entries, core and protocol; cli/main.ts brings in the clock.',
       severity: 'error',
       from: { path: '^src/cli/', pathNot: '^src/cli/main[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/((server/|service/)?index[.]ts$|core/|wire/|cli/)' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/((extend/|server/|service/)?index[.]ts$|core/|protocol/|registry-client/|cli/)',
+      },
     },
     {
       name: 'server-sees-no-client',
-      comment: 'The server shares core, protocol and tickets with the client, and nothing else.',
+      comment: 'The server shares core and protocol with the client, and nothing else.',
       severity: 'error',
       from: { path: '^src/server/', pathNot: '^src/server/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|protocol|tickets|server)/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|server)/' },
     },
     {
       name: 'server-composes-itself',
       comment: 'The server brings in the real clock, files and processes in its own entry.',
       severity: 'error',
       from: { path: '^src/server/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|protocol|tickets|server|runtime)/' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|server|runtime)/' },
     },
     {
       name: 'testing-sees-public-entries',
       comment:
-        'The published test kit is built from what every user has, from core, and from the one turn of real time that virtual time needs.',
+        'The published test kit uses the public entries, core, and one turn of the real event loop between virtual instants.',
       severity: 'error',
       from: { path: '^src/testing/' },
-      to: { path: '^src/', pathNot: '^src/(index[.]ts$|core/|testing/|runtime/drain[.]ts$)' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/((extend/)?index[.]ts$|core/|testing/|runtime/settle-microtasks[.]ts$)',
+      },
     },
     {
       name: 'testing-is-not-used-inside',
-      comment: 'The test kit is an entry of its own; no program may load it by accident.',
+      comment: 'The test kit is an entry of its own; no other module imports it.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/testing/' },
       to: { path: '^src/testing/' },
     },
     {
-      name: 'only-the-top-composes',
-      comment:
-        'The files at the top of src put the folders together. Those that are data and doors see core alone.',
+      name: 'events-and-results-see-core-alone',
+      comment: 'The emitter and the public result types depend on core only.',
       severity: 'error',
-      from: { path: '^src/(events|resolved)[.]ts$' },
-      to: { path: '^src/[^/]+/', pathNot: '^src/core/' },
+      from: { path: '^src/client/(events|resolved)[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/core/' },
     },
     {
-      name: 'only-the-root-sees-adapters',
-      comment: 'Sockets and the real clock are brought in by the root and by what speaks for programs.',
+      name: 'adapters-are-passed-in',
+      comment:
+        'create-clerk.ts brings in sockets and the real clock; a response is read by the transport, and a missing clock is the real one.',
       severity: 'error',
-      from: { path: '^src/[^/]+$', pathNot: '^src/(clerk|binding|surroundings|index)[.]ts$' },
-      to: { path: '^src/(transport|runtime)/' },
+      from: {
+        path: '^src/(client|binding)/',
+        pathNot: '^src/(binding/binding|client/runtime-defaults)[.]ts$',
+      },
+      to: { path: '^src/(transport|runtime|registry-client)/' },
+    },
+    {
+      name: 'root-holds-two-files',
+      comment: 'The root of src holds the entry and the composition root; every other module is in a folder.',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/[^/]+$', pathNot: '^src/(index|create-clerk)[.]ts$' },
     },
     {
       name: 'index-is-for-outsiders',
-      comment: 'index.ts lists what is public; inside, a module is imported from where it lives.',
+      comment: 'index.ts lists what is public; src imports each module from its own file.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(testing|cli)/' },
-      to: { path: '^src/index[.]ts$' },
+      to: { path: '^src/(extend/)?index[.]ts$' },
     },
     {
       name: 'src-stands-alone',
-      comment: 'Nothing published may need tests, examples or benchmarks.',
+      comment: 'Nothing published imports tests, examples or benchmarks.',
       severity: 'error',
       from: { path: '^src/' },
       to: { path: '^(test|examples|bench)/' },
     },
     {
       name: 'examples-are-users',
-      comment: 'An example imports binding-clerk and binding-clerk/testing by name, as a user would.',
+      comment: 'An example imports the public entries of the package, as a user would.',
       severity: 'error',
       from: { path: '^examples/' },
       to: { path: '^(src|test|bench)/', pathNot: entry },
@@ -131,21 +192,21 @@ module.exports = {
     },
     {
       name: 'no-dev-dependencies',
-      comment: 'What src imports must be installed with it.',
+      comment: 'A package that src imports is a dependency, not a development dependency.',
       severity: 'error',
       from: { path: '^src/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '/@types/' },
     },
     {
       name: 'resolvable',
-      comment: 'Every import leads somewhere.',
+      comment: 'Every import resolves.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
     },
     {
       name: 'no-orphans',
-      comment: 'A module that imports nothing and is imported by nothing does nothing.',
+      comment: 'A module without imports and importers has no effect.',
       severity: 'error',
       from: { path: '^(src|test|examples)/.*[.]ts$', orphan: true },
       to: {},

@@ -7,7 +7,10 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^binding-clerk\/(server|service|testing)$/, replacement: `${here('./src')}/$1/index.ts` },
+      {
+        find: /^binding-clerk\/(extend|server|service|testing)$/,
+        replacement: `${here('./src')}/$1/index.ts`,
+      },
       { find: /^binding-clerk$/, replacement: here('./src/index.ts') },
     ],
   },

@@ -3,7 +3,8 @@
  * look the same. The clerk does the rest: it remembers answers for as long as they say, asks once for any
  * number of callers, and goes on with the last good answer when the registry cannot be asked.
  */
-import { createClerk, type Registry } from 'binding-clerk';
+import { createClerk } from 'binding-clerk';
+import type { Registry } from 'binding-clerk/extend';
 import { consulAgent, type Instance } from './lib/consul.js';
 import { serve } from './lib/serve.js';
 

@@ -1,6 +1,10 @@
-/** Every public name, by hand: first what programs use, then what extends the clerk. */
+/**
+ * Calls services by name: clerks, bindings, policies, and the combination of registries. Types for code that implements a
+ * registry, policy or transport are in `binding-clerk/extend`.
+ *
+ * @module
+ */
 
-// For programs
 export { createClerk, type Clerk, type ClerkFetch } from './create-clerk.js';
 export type { ClerkOptions, BindOptions, HedgeOptions } from './client/options.js';
 export type {
@@ -42,44 +46,8 @@ export { primary } from './select/primary.js';
 export { firstOf } from './registry/first-of.js';
 export { union } from './registry/union.js';
 export { mount } from './registry/mount.js';
-
-// For those who extend it
-export type {
-  Registry,
-  ResolveContext,
-  Resolution,
-  BoundResolution,
-  LinkResolution,
-  AbsentResolution,
-  ResolutionStep,
-  ListEntry,
-  SearchEntry,
-  Snapshot,
-  EndpointReport,
-  HealthReport,
-} from './core/registry.js';
-export type {
-  Policy,
-  PolicyFunction,
-  PolicyName,
-  Picker,
-  PickContext,
-  PickerInput,
-  Locality,
-} from './core/policy.js';
-export type { Candidate, SlowStart } from './core/candidate.js';
-export type { Load, LoadInit, LoadReport } from './core/load-report.js';
-export type { Runtime } from './core/runtime.js';
-export type { Clock, Timer } from './core/clock.js';
-export type {
-  Transport,
-  TransportFactory,
-  TransportOptions,
-  TlsOptions,
-  Channel,
-  RequestHandler,
-  TransportRequest,
-  RequestBody,
-} from './core/transport.js';
-export type { Address } from './core/address.js';
+export type { ListEntry, ResolutionStep, SearchEntry } from './core/registry.js';
+export type { PolicyName } from './core/policy.js';
+export type { LoadInit } from './core/load-report.js';
+export type { TlsOptions } from './core/transport.js';
 export type { Logger } from './core/logger.js';

@@ -1,6 +1,7 @@
 /** What a person reads of an explanation, and what a program does. In virtual time. */
 import { inspect } from 'node:util';
-import { createClerk, type Registry } from 'binding-clerk';
+import { createClerk } from 'binding-clerk';
+import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 

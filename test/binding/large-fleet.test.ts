@@ -1,5 +1,6 @@
 /** Fleets of hundreds: which part of one a clerk uses, and that nobody is the worse for it. */
-import { affinity, random, type Candidate, type EndpointInit, type PolicyName } from 'binding-clerk';
+import { affinity, random, type EndpointInit, type PolicyName } from 'binding-clerk';
+import type { Candidate } from 'binding-clerk/extend';
 import { memoryCluster, type MemoryInstance } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 

@@ -1,6 +1,7 @@
 /** Load reports in a clerk: from the heads of answers and from its registry, to whom its calls go. */
 import { expect, onTestFinished, test } from 'vitest';
-import { createClerk, type Binding, type Clerk, type Registry } from 'binding-clerk';
+import { createClerk, type Binding, type Clerk } from 'binding-clerk';
+import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 
 /** Utilizations by instance, as the clerk knows them. */

@@ -1,12 +1,6 @@
 /** Look-ups of a whole clerk over a registry port that is slow, fails, lies, empties and returns. In virtual time. */
-import {
-  createClerk,
-  firstOf,
-  union,
-  type ClerkOptions,
-  type Registry,
-  type Resolution,
-} from 'binding-clerk';
+import { createClerk, firstOf, union, type ClerkOptions } from 'binding-clerk';
+import type { Registry, Resolution } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';

@@ -1,5 +1,6 @@
 /** How long calls may take by the service's own record: the program's word comes first. In virtual time. */
-import { createClerk, type Registry } from 'binding-clerk';
+import { createClerk } from 'binding-clerk';
+import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, type FakeRuntime } from 'binding-clerk/testing';
 import { describe, expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';

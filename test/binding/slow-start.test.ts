@@ -1,5 +1,6 @@
 /** New and healed endpoints at work: how soon they bear their share, and that nobody is hurt by it. */
-import { createClerk, type PolicyName, type Resolution } from 'binding-clerk';
+import { createClerk, type PolicyName } from 'binding-clerk';
+import type { Resolution } from 'binding-clerk/extend';
 import {
   createFakeRuntime,
   createMemoryNetwork,

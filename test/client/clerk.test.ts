@@ -1,17 +1,8 @@
 /** What a program sees of a clerk beside its calls: listing, watching, choosing only, explaining, events, closing. */
 import { once } from 'node:events';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import {
-  createClerk,
-  firstOf,
-  localFirst,
-  mount,
-  roundRobin,
-  union,
-  type NameChange,
-  type Registry,
-  type Snapshot,
-} from 'binding-clerk';
+import { createClerk, firstOf, localFirst, mount, roundRobin, union, type NameChange } from 'binding-clerk';
+import type { Registry, Snapshot } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 import { expect, test, vi } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';

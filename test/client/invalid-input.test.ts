@@ -2,13 +2,11 @@
 import {
   createClerk,
   localFirst,
-  type Candidate,
   type ClerkError,
   type ClerkOptions,
-  type Policy,
   type RequestOptions,
-  type PickerInput,
 } from 'binding-clerk';
+import type { Candidate, Policy, PickerInput } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';
@@ -280,7 +278,10 @@ test('a status and a body that is no JSON are told with the request', async () =
     message: 'GET /orders/7 of /s was answered with status 404',
   });
   servers.respond('a', () => ({ statusCode: 204, body: '' }));
-  expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({ code: 'BAD_STATUS', statusCode: 204 });
+  expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({
+    code: 'BAD_STATUS',
+    statusCode: 204,
+  });
 });
 
 test.each([

@@ -1,5 +1,6 @@
 /** A registry that can start what nobody runs, as a clerk uses it; in virtual time. */
-import { createClerk, type Clerk, type Registry, type Resolution } from 'binding-clerk';
+import { createClerk, type Clerk } from 'binding-clerk';
+import type { Registry, Resolution } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';

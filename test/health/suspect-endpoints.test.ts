@@ -1,5 +1,6 @@
 /** A whole clerk in virtual time: what its calls and probes have it say, and what marks do to its choice. */
-import { createClerk, type Registry, type HealthReport } from 'binding-clerk';
+import { createClerk } from 'binding-clerk';
+import type { Registry, HealthReport } from 'binding-clerk/extend';
 import { createFakeRuntime } from 'binding-clerk/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { createMemoryNetwork } from '../../src/testing/memory/memory-network.js';

@@ -6,7 +6,8 @@
 import type { Dispatcher } from 'undici';
 import { interceptors } from 'undici';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClerk, type Candidate, type Clerk, type Registry, type Snapshot } from 'binding-clerk';
+import { createClerk, type Clerk } from 'binding-clerk';
+import type { Candidate, Registry, Snapshot } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { testClerk } from './test-clerk.js';

@@ -1,7 +1,8 @@
 /** AsyncLocalStorage follows the call: into policies, affinity, talks on later attempts, factories, and the code after every await. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, onTestFinished, test } from 'vitest';
-import { createClerk, type Clerk, type Registry } from 'binding-clerk';
+import { createClerk, type Clerk } from 'binding-clerk';
+import type { Registry } from 'binding-clerk/extend';
 import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
 import { unusedAddress, webServer } from './web-server.js';

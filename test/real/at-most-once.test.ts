@@ -1,6 +1,7 @@
 /** Calls that must run at most once, at services that remember them: when the clerk asks again, and what it claims. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { createClerk, type EndpointInit, type Registry } from 'binding-clerk';
+import { createClerk, type EndpointInit } from 'binding-clerk';
+import type { Registry } from 'binding-clerk/extend';
 import { startServer } from 'binding-clerk/server';
 import { advertise, atMostOnce, memoryCalls, type IdempotencyStore } from 'binding-clerk/service';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -119,7 +120,10 @@ describe('a service that remembers', () => {
 
   test.each([
     ['nobody knows how it ended', answer(409, { 'clerk-idempotency': 'unknown' })],
-    ['it is another instance now', answer(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' })],
+    [
+      'it is another instance now',
+      answer(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),
+    ],
     ['it has forgotten', answer(410, { 'clerk-idempotency': 'expired', 'clerk-not-executed': '1' })],
   ])('says %s: the outcome is unknown', async (_what, step) => {
     const { orders } = testClerk([remembering(await scripted([cut, step]), 'a')]);

@@ -1,5 +1,5 @@
 /** The runtime of one clerk in a world: its own chance and wall clock, and a count of what it leaves behind. */
-import type { Runtime, Timer, TransportFactory } from 'binding-clerk';
+import type { Runtime, Timer, TransportFactory } from 'binding-clerk/extend';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 

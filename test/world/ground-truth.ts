@@ -1,5 +1,6 @@
 /** What the registry really says, at every instant: the truth that answers are measured by. */
-import type { EndpointInit, Resolution } from 'binding-clerk';
+import type { EndpointInit } from 'binding-clerk';
+import type { Resolution } from 'binding-clerk/extend';
 
 interface NamePeriod {
   readonly from: number;

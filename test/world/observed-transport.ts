@@ -1,5 +1,5 @@
 /** A transport that tells its program of every attempt, and whether it may have been sent. */
-import type { TransportFactory, RequestHandler, TransportRequest } from 'binding-clerk';
+import type { TransportFactory, RequestHandler, TransportRequest } from 'binding-clerk/extend';
 import type { AttemptRecord, CallRecord } from './oracle.js';
 
 /** Who is told. */

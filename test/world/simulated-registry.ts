@@ -1,5 +1,5 @@
 /** The registry port of a world: tells the truth when nothing is wrong with it, and complains of a clerk that breaks the port. */
-import type { Registry, Resolution, Snapshot } from 'binding-clerk';
+import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 import type { CoverageMark } from './coverage.js';

@@ -5,7 +5,7 @@ import {
   type Behavior,
   type ServerHandler,
 } from 'binding-clerk/testing';
-import type { Channel } from 'binding-clerk';
+import type { Channel } from 'binding-clerk/extend';
 import { parseAddress } from '../../../src/core/address.js';
 import { toEndpoint } from '../../../src/core/endpoint.js';
 
@@ -41,7 +41,7 @@ function send(channel: Channel, id: string, cautious = false): string[] {
 }
 
 const fates: Record<Behavior, { heard: string; result: string; runs: number }> = {
-  answer: { heard: 'connect 200 body complete', result: '200', runs: 1 },
+  respond: { heard: 'connect 200 body complete', result: '200', runs: 1 },
   hang: { heard: 'connect', result: 'no-response', runs: 0 },
   'drop-response': { heard: 'connect', result: 'no-response', runs: 1 },
   'reset-before': { heard: 'connect ECONNRESET', result: 'reset', runs: 0 },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Channel, Transport, RequestHandler } from 'binding-clerk';
+import type { Channel, Transport, RequestHandler } from 'binding-clerk/extend';
 import {
   createFakeRuntime,
   createMemoryNetwork,

@@ -8,8 +8,8 @@ import {
   localFirst,
   random,
   roundRobin,
-  type Policy,
 } from 'binding-clerk';
+import type { Policy } from 'binding-clerk/extend';
 import { policySuite } from 'binding-clerk/testing';
 
 const policies: Record<string, () => Policy> = {

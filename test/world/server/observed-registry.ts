@@ -1,5 +1,6 @@
 /** The registry of a clerk in a world with the real server: the client as it is, and a look at how the clerk uses it. */
-import type { EndpointInit, Registry, Resolution, Snapshot } from 'binding-clerk';
+import type { EndpointInit } from 'binding-clerk';
+import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 
 export interface ObservedRegistryOptions {
   readonly watches: boolean;
