@@ -38,8 +38,8 @@ module.exports = {
       comment:
         'What a calling program loads contains no part of a service, the server, the commands or the test kit.',
       severity: 'error',
-      from: { path: '^src/(client|binding|create-clerk[.]ts$)' },
-      to: { path: '^src/(service|server|cli|testing|index[.]ts$)' },
+      from: { path: '^src/((client|binding)/|create-clerk[.]ts$)' },
+      to: { path: '^src/(service|server|cli|testing)/' },
     },
     {
       name: 'registry-client-has-three-users',
