@@ -39,8 +39,8 @@ export async function printError(io: Io, command: Command | undefined, error: un
 function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
-    .replace('with recursive', 'with --recursive')
-    .replace(', or with whenExpired', '');
+    .replace('pass recursive', 'pass --recursive')
+    .replace(', or pass whenExpired', '');
 }
 
 function hintFor(

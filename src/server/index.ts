@@ -1,7 +1,4 @@
-/**
- * The reference server, put together: names over a store, a launcher beside them, and the interface in front. It owns
- * all that it opens, and lets go of it in the order in which it would be missed.
- */
+/** Composition root of the bundled server: the name server over a store, the launcher and the HTTP interface. */
 import { join } from 'node:path';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemHashing } from '../runtime/hashing.js';
@@ -24,34 +21,34 @@ export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
 export type { ServerOptions } from './options.js';
 
-/** A server that listens. */
+/** A running server. */
 export interface Server extends AsyncDisposable {
-  /** Where it is, such as `http://127.0.0.1:4711`. */
+  /** Its address, such as `http://127.0.0.1:4711`. */
   readonly url: string;
-  /** The port it listens at. */
+  /** Its port. */
   readonly port: number;
   /**
-   * Ends watches, lets requests in flight finish for at most 5 s, and lets go of everything. What it has started goes on
-   * running. May be called again; resolves once it is over.
+   * Closes the server: ends all watches, waits up to 5 s for requests in flight, and releases the store. Services that
+   * the launcher has started keep running. May be called several times; every call resolves once the server is closed.
    */
   close(): Promise<void>;
 }
 
 /**
- * Starts a reference server.
+ * Starts a bundled registry server.
  *
  * @example
  * ```ts
- * const server = await startServer({ port: 0 });   // in a test: any port, names in memory
+ * const server = await startServer({ port: 0 });   // for a test: any free port, names in memory only
  * const clerk = createClerk({ registry: server.url });
  * ```
- * @throws ClerkError `CONFIG_INVALID` for options, manifests and ports that cannot work; `FORBIDDEN` when the data folder is
- *   in use or somebody else's; `REGISTRY_INVALID` when what is in it is damaged
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option or a manifest is invalid or the port is in use; `FORBIDDEN`
+ *   when the data folder is in use or belongs to another user; `REGISTRY_INVALID` when its contents are damaged
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  /** What is open, in the order of opening. */
+  // In order of opening; closed in reverse.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -71,7 +68,7 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Read first: what is wrong with them is told before anything is touched.
+  // Manifests are read first, so that an invalid one is reported before anything is opened.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
@@ -87,10 +84,10 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // What a program says last is told when it does not start, also where nothing is kept.
+    // A start that fails reports the end of its log, so logs are also needed without a data folder.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
-    // LevelDB leaves alone what is not its own.
+    // LevelDB ignores files that are not its own, so the logs can be in its folder.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
       names,
@@ -120,7 +117,7 @@ async function openServer(
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
 }
 
-/** Where programs of this machine find it. An address that means all of them is no address to connect to. */
+/** The address for clients on this machine. A wildcard address is replaced by loopback. */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${String(port)}`;

@@ -1,8 +1,7 @@
-/** When names were last looked up, for the launcher, which ends what nobody asks for any more. */
 import type { Clock } from '../core/clock.js';
 import type { NameService } from './ports.js';
 
-/** Instants of look-ups, by the name that was asked for. */
+/** When each name was last looked up. The launcher uses it to stop idle services. */
 export class LastLookups {
   readonly #clock: Clock;
   readonly #names: Pick<NameService, 'launchRule'>;
@@ -13,10 +12,10 @@ export class LastLookups {
     this.#names = names;
   }
 
-  /** A name that is there was looked up. */
+  /** Records a lookup of an existing name. */
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
-  /** When a name was last looked up, itself or through a link, on the monotonic clock in ms; undefined: never. */
+  /** When a service was last looked up, under its own name or through a link; monotonic ms, undefined for never. */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;
     for (const [name, at] of this.#lookupAt) {

@@ -1,31 +1,36 @@
-/** What a server is started with: loose options in, complete ones or a clear error out. */
+import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import { quote } from '../core/describe-value.js';
 import { limits } from '../protocol/limits.js';
 import type { ServerRuntime } from './ports.js';
 
-/** Options of {@link startServer}. All are optional; an unknown one is an error. */
+/** Options of {@link startServer}. All are optional; an unknown option is an error. */
 export interface ServerOptions {
-  /** Port, 0–65535; 0 takes any that is free. Default 4711. */
+  /** Port, 0 to 65535; 0 for any free port. Default 4711. */
   readonly port?: number;
-  /** Address to listen at. Default 127.0.0.1: this machine alone. There is no password; think before widening it. */
+  /**
+   * Address to listen at. Default 127.0.0.1, which only this machine can reach. There is no authentication: any client
+   * that can reach another address can change names and start services.
+   */
   readonly host?: string;
-  /** Folder that keeps names over restarts; made when it is not there. Default: they are kept in memory only. */
+  /** Data folder, created when it does not exist. Default none: names are kept in memory only. */
   readonly data?: string;
-  /** Folder with manifests of what may be started here. Default: nothing may. */
+  /** Folder with the manifests of services that may be started on this host. Default none: no service may be started. */
   readonly manifests?: string;
-  /** Host names, without a port, that mean this server beside loopback, `host` and the address asked. Default none. */
+  /**
+   * Accepted `Host` header values, without port, besides loopback, `host` and the address of the connection. Default
+   * none.
+   */
   readonly allowedHosts?: readonly string[];
-  /** A watch without an event says that it lives this often, in ms; 10 … 3,600,000. Default 5,000. */
+  /** Interval of the heartbeats of an idle watch, ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Where the server says what it cannot answer. Default: nowhere. */
+  /** Receives warnings, and errors that have no response. Default none. */
   readonly logger?: Logger;
-  /** Time, chance and hashing; missing parts are the real ones. */
+  /** Clock, random numbers and hashing. Missing parts are the real ones. */
   readonly runtime?: Partial<ServerRuntime>;
 }
 
-/** Complete options. */
+/** Complete, checked options. */
 export interface ServerConfig {
   readonly port: number;
   readonly host: string;
@@ -40,22 +45,28 @@ export interface ServerConfig {
 const noop = (): void => undefined;
 const silentLogger: Logger = Object.freeze({ debug: noop, info: noop, warn: noop, error: noop });
 
-const knownOptions: ReadonlySet<string> = new Set<keyof ServerOptions>([
-  'port',
-  'host',
-  'data',
-  'manifests',
-  'allowedHosts',
-  'heartbeatMs',
-  'logger',
-  'runtime',
-]);
+const optionNames = {
+  port: true,
+  host: true,
+  data: true,
+  manifests: true,
+  allowedHosts: true,
+  heartbeatMs: true,
+  logger: true,
+  runtime: true,
+} satisfies Record<keyof ServerOptions, true>;
 
-/** @throws ClerkError `CONFIG_INVALID`, naming the option and what to write */
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid
+ */
 export function toServerConfig(options: ServerOptions): ServerConfig {
   for (const key of Object.keys(options))
-    if (!knownOptions.has(key))
-      throw configError(`Option ${quote(key)} is unknown; known are ${[...knownOptions].join(', ')}`);
+    if (!Object.hasOwn(optionNames, key))
+      throw configError(
+        `Option ${quote(key)} is unknown; the options are ${Object.keys(optionNames).join(', ')}`,
+      );
   const {
     port = 4711,
     host = '127.0.0.1',
@@ -65,15 +76,19 @@ export function toServerConfig(options: ServerOptions): ServerConfig {
     runtime = {},
   } = options;
   if (!isIntegerBetween(port, 0, 65_535))
-    throw configError(`Option port must be a whole number from 0 to 65535`);
+    throw configError(`Option port must be an integer from 0 to 65535; got ${given(port)}`);
   if (!isIntegerBetween(heartbeatMs, 10, 3_600_000))
-    throw configError('Option heartbeatMs must be a whole number of ms from 10 to 3,600,000');
+    throw configError(
+      `Option heartbeatMs must be an integer from 10 to 3,600,000 ms; got ${given(heartbeatMs)}`,
+    );
   if (!isNonEmptyString(host) || /[\s/]/.test(host))
     throw configError(
-      "Option host must be an address of this machine such as '127.0.0.1' or '::1', without a port",
+      `Option host must be an address of this machine without a port, such as '127.0.0.1' or '::1'; got ${given(host)}`,
     );
   if (!Array.isArray(allowedHosts) || !allowedHosts.every(isNonEmptyString))
-    throw configError("Option allowedHosts must be a list of host names such as ['registry.internal']");
+    throw configError(
+      `Option allowedHosts must be an array of host names such as ['registry.internal']; got ${given(allowedHosts)}`,
+    );
   return Object.freeze({
     port,
     host,
@@ -88,7 +103,7 @@ export function toServerConfig(options: ServerOptions): ServerConfig {
 
 function checkFolder(value: unknown, option: string): string | undefined {
   if (value === undefined || isNonEmptyString(value)) return value;
-  throw configError(`Option ${option} must be the path of a folder`);
+  throw configError(`Option ${option} must be the path of a folder; got ${given(value)}`);
 }
 
 function isNonEmptyString(value: unknown): value is string {
@@ -97,6 +112,10 @@ function isNonEmptyString(value: unknown): value is string {
 
 function isIntegerBetween(value: unknown, min: number, max: number): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
+}
+
+function given(value: unknown): string {
+  return typeof value === 'number' ? String(value) : quote(value);
 }
 
 function configError(message: string): ClerkError {

@@ -1,97 +1,102 @@
 /**
- * What the parts of the server need of each other. The folders beside this file (names, store, http, launcher) know
- * this file, `core` and `wire`, and not one another; `index.ts` puts them together.
+ * The interfaces between the parts of the server. The folders naming, store, http and launcher import this file, `core`
+ * and `protocol`, and not each other; `index.ts` connects them.
  */
 import type { Clock } from '../core/clock.js';
+import type { Hashing } from '../protocol/launch-proof.js';
 import type {
   ChangeResponse,
   DefineRequest,
-  DirectoryResponse,
   DirectoryRequest,
+  DirectoryResponse,
   ExportLine,
   ImportResponse,
-  LaunchResponse,
   LaunchRequest,
+  LaunchResponse,
   LaunchRule,
   LinkRequest,
   ListResponse,
   MoveRequest,
-  RegisterResponse,
   RegisterRequest,
+  RegisterResponse,
   RemoveRequest,
-  RenewResponse,
   RenewRequest,
+  RenewResponse,
   ReportRequest,
   ResolveResponse,
   SearchResponse,
   StatusResponse,
-  StopResponse,
   StopRequest,
+  StopResponse,
   WatchEvent,
   WhoisResponse,
   WithdrawRequest,
 } from '../protocol/messages.js';
-import type { Hashing } from '../protocol/launch-proof.js';
 
-/** Time, chance and hashing, as the server's parts get them. */
+/** Clock, random numbers and hashing of the server. */
 export interface ServerRuntime extends Clock, Hashing {}
 
 // ---- store
 
-/** One change of one record; without a value the record goes. */
+/** A change of one record; undefined deletes it. */
 export interface RecordChange {
   readonly key: string;
   readonly value: string | undefined;
 }
 
 /**
- * Records that outlive the process: texts under texts. There is one writer, which waits for each `write` before the
- * next; a suite checks every implementation.
+ * Durable records: strings by string keys. There is one writer, which waits for each `write` before the next one. Every
+ * implementation must pass the store suite.
  */
 export interface Store {
-  /** All records, once, before anything else. Rejects when any of them is damaged, naming it. */
+  /** Loads all records. Called once, first. Rejects when a record is damaged, naming its key. */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
-   * Writes all of it or nothing. Once it resolves no crash of the process and no loss of power takes it back. When it
-   * rejects, nothing is acknowledged any more: the server turns read-only. @see promises C5.1, C5.7
+   * Writes all changes or none. Once it resolves, they survive a crash and a power failure. After it rejects, the
+   * server is read-only.
+   *
+   * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
   write(changes: readonly RecordChange[]): Promise<void>;
-  /** Lets go of files and locks. Not called while a `write` is under way. */
+  /** Releases files and locks. Not called during a `write`. */
   close(): Promise<void>;
 }
 
-// ---- names
+// ---- naming
 
-/** Who asks; without tickets, everybody from one address is one principal. */
+/** The sender of a request. Without authentication, all clients of one address are one principal. */
 export interface Caller {
-  /** For quotas: `address:127.0.0.1`, `launcher`, … */
+  /** Whose quotas apply: `address:127.0.0.1`, `launcher`, … */
   readonly principal: string;
 }
 
 /**
- * The names themselves. Reads are synchronous and show what is durable, nothing else; changes resolve once they are
- * durable, and are seen by every read and every watch from then on. Refusals reject with a `ClerkError` and change
- * nothing.
+ * The name space. Reads are synchronous and show the durable state only. Changes resolve once they are durable, and are
+ * visible to every later read and watch. A rejected change rejects with a `ClerkError` and changes nothing.
  */
 export interface NameService {
-  /** @throws `NAME_NOT_FOUND`, `NAME_INVALID` */
+  /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
   /**
-   * The body of `resolve`'s answer as JSON, made once for each change rather than for each question; undefined where
-   * `resolve` would throw. Counts as a promise given.
+   * The response of `resolve` as JSON, built once per change rather than per request; undefined when `resolve` would
+   * throw. Starts the guarantee of the entries on the path again.
    */
   resolveJson(name: string): string | undefined;
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
   search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse;
   whois(address: string): WhoisResponse;
   status(): StatusResponse;
-  /** Registrations that were dropped since nobody renewed them, from when this process began. */
+  /** Registrations whose lease has expired, since this process started. */
   readonly expiredRegistrations: number;
-  /** Reports that came, opinions in them, marks that were made, from when this process began; endpoints that are suspect now. */
+  /** Counters since this process started; `suspects` is the present number. */
   readonly healthStats: {
+    /** Health reports received. */
     readonly reports: number;
+    /** Verdicts on endpoints in those reports. */
     readonly endpointReports: number;
+    /** Times an endpoint became suspect. */
     readonly suspectTransitions: number;
+    /** Endpoints that are suspect now. */
     readonly suspects: number;
   };
   exportLines(): IterableIterator<ExportLine>;
@@ -103,95 +108,103 @@ export interface NameService {
   remove(request: RemoveRequest): Promise<ChangeResponse>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
   renew(request: RenewRequest): RenewResponse;
-  /** Takes what a clerk says of endpoints. Never refuses: what it does not know it passes over. */
+  /** Adds the health report of a client. Never throws; verdicts on unknown endpoints are ignored. */
   report(request: ReportRequest, caller: Caller): void;
   withdraw(request: WithdrawRequest): Promise<ChangeResponse>;
-  /** All or nothing. */
+  /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
-  /** Opens a watch; events come in order, never synchronously from here. */
+  /** Opens a watch. Events arrive in order, never synchronously from here. */
   watch(options: WatchOptions): OpenWatch;
-  /** Said to the launcher and to metrics, after it is durable. Returns what takes it back. */
+  /** Calls the listener for every durable registration. Returns a function that removes it. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
-  /** Records that the launcher keeps beside the names: durable as they are. */
+  /** The launcher's records, in the same store. */
   readonly launches: LaunchRecords;
-  /** The rule by which a name is started, after following links, with the name it is started under. */
+  /** The launch rule of a name, and its canonical name. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
-  /** What was acknowledged stays; what waits is refused with `CLERK_CLOSED`. */
+  /** Completes the write in progress. Rejects queued changes with `CLERK_CLOSED`. */
   close(): Promise<void>;
 }
 
-/** What a watch is opened with. */
+/** Options of a watch. */
 export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** One event, with the revision it brings the watcher to. Heartbeats come here too. */
+  /** Receives each event, including heartbeats, with the revision that the watch has reached. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
   /**
-   * Asked between slices of at most 128 events while all that is there is told; the next slice waits for the promise it
-   * gives, if any. Without it slices follow one another as fast as arrivals allow.
+   * Called between slices of at most 128 events of a snapshot. The next slice waits for the returned promise. Without
+   * it, slices follow each other as pending I/O allows.
    */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
 
-/** An open watch. */
+/** A running watch. */
 export interface OpenWatch {
-  /** @throws `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /** @throws {@link ClerkError} `NAME_INVALID`; `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void;
-  /** Begins anew, after events were thrown away because nobody took them: `resync`, all that is there, `current`. */
+  /** Sends `resync`, a full snapshot and `current`, after events were dropped because the client was slow. */
   resync(reason: string): void;
   close(): void;
 }
 
-/** What the launcher remembers of one start, by canonical name. */
+/** The record of one start. */
 export interface LaunchRecord {
+  /** Canonical name. */
   readonly name: string;
   readonly manifest: string;
   readonly instance: string;
   readonly epoch: number;
-  /** `intent`: it may have been started. `running`: it was, with this process id. */
+  /** `intent`: the process may have been started. `running`: it was started as `pid`. */
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
-  /** Tells the process from a later one with the same id. */
+  /** Start time of the process, which tells it from a later process with the same pid. */
   readonly startTicks: string | undefined;
-  /** SHA-256 of the service's half of the ticket pair, hexadecimal; the ticket itself is never stored. */
+  /** SHA-256 of the service's half of the ticket pair, hexadecimal. The ticket itself is never stored. */
   readonly ticketHash: string;
-  /** The server's own half, from which its proof is made; emptied once the ticket was used. See `proofOf`. */
+  /** The server's half, from which `launchProof` makes the proof. Empty once the ticket is redeemed. */
   readonly registryKey: string;
-  /** The ticket was used: it is worth nothing any more. */
+  /** The ticket was used and is no longer valid. */
   readonly redeemed: boolean;
-  /** Wall clock, ms; for people. */
+  /** Wall clock, ms since 1970; for display only. */
   readonly startedAt: number;
 }
+
+/** A start that is about to happen. Recording it assigns its epoch. */
+export type LaunchIntent = Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>;
 
 /** Durable records of starts. */
 export interface LaunchRecords {
   all(): readonly LaunchRecord[];
   /**
-   * The fencing number of the next start of a name; durable before it resolves, together with the record.
-   * @see promises C6.2
+   * Assigns the epoch of a start and records it. Both are durable before it resolves.
+   *
+   * @see [C6.2](../../docs/guarantees.md#c6-2)
    */
-  recordIntent(
-    record: Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>,
-  ): Promise<LaunchRecord>;
+  recordIntent(intent: LaunchIntent): Promise<LaunchRecord>;
   update(record: LaunchRecord): Promise<void>;
   remove(name: string, instance: string): Promise<void>;
 }
 
 // ---- launcher
 
-/** Starts and ends services of this host. */
+/** Starts and stops services on this host. */
 export interface Launcher {
-  /** Rejects with `START_FAILED` and the reason, `NAME_NOT_FOUND`, `FORBIDDEN` (no rule), `LIMIT_EXCEEDED`. */
+  /**
+   * Starts a service, or waits for a start in progress.
+   *
+   * @throws {@link ClerkError} `START_FAILED` with the reason; `NAME_NOT_FOUND`; `FORBIDDEN` when the service has no
+   *   launch rule; `LIMIT_EXCEEDED`
+   */
   launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
   stop(request: StopRequest): Promise<StopResponse>;
-  /** Ends it, forgets its failures, and starts it again. */
+  /** Stops a service, resets its start backoff, and starts it again. */
   reset(request: StopRequest): Promise<LaunchResponse>;
-  /** Whether a manifest for this rule exists. */
+  /** Whether this manifest exists. */
   hasManifest(manifest: string): boolean;
-  /** Stops supervising; what runs goes on running. @see Tcl-DP T6 */
+  /** Stops supervising. Started services keep running. @see [T6](../../docs/background.md#t6) */
   close(): Promise<void>;
 }

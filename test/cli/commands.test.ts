@@ -303,12 +303,12 @@ test('a manifest that the registry does not have is told at once, and only to pe
 test('hints name what can be typed', async () => {
   await register({ name: '/a', id: 'one', addresses: ['http://127.0.0.1:3001'] });
   expect(await type('rm /a')).toBe(
-    '5 clerk: /a has 1 endpoint; remove it with --recursive if they are to go too',
+    '5 clerk: /a has 1 endpoint; pass --recursive to remove them too',
   );
   await type('define /b --promise 60000');
   await type('resolve /b');
   expect(await type('rm /b')).toMatch(
-    /^5 clerk: \/b was promised to stay as it is for another [0-9]+ ms; ask again then\n {2}--when-expired has it done then; --force breaks the promise$/,
+    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry then\n {2}--when-expired has it done then; --force breaks the promise$/,
   );
   await type('rm /b --when-expired');
   expect(await type('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force breaks the promise$/);

@@ -1,11 +1,10 @@
-/** What is durable becomes what is seen: the tables take it, time follows, and those who watch are told. */
 import type { BatchEntry } from './committer.js';
-import type { WatchHub } from './watch/watch-hub.js';
-import type { StateChange } from './state/records.js';
-import type { NamingState } from './state/naming-state.js';
 import type { ExpiryScheduler } from './expiry-scheduler.js';
+import type { NamingState } from './state/naming-state.js';
+import type { StateChange } from './state/records.js';
+import type { WatchHub } from './watch/watch-hub.js';
 
-/** What is told of a batch. */
+/** The parts of the name server that a durable batch changes. */
 export interface BatchTargets {
   readonly state: NamingState;
   readonly position: { revision: number };
@@ -13,7 +12,11 @@ export interface BatchTargets {
   readonly watchHub: WatchHub;
 }
 
-/** Takes over a batch that is durable, of which `changes` are all. */
+/**
+ * Applies a durable batch: first to the state, then to the timers, then to the watches.
+ *
+ * @param changes - the changes of all commands in the batch
+ */
 export function applyBatch(
   { state, position, expiry, watchHub }: BatchTargets,
   batch: readonly BatchEntry[],
@@ -28,10 +31,10 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // How long an entry waits only its own last change says, not what else of its name is in the batch.
+  // The wait of a frozen entry comes from the last change of the entry itself, not from other changes of its name.
   const waits = new Map<string, number>();
   for (const { plan } of batch)
-    for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.inMs);
+    for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);
   const changedNames = new Set<string>();
   for (const { plan } of batch)
     for (const change of plan.changes) {
@@ -46,9 +49,9 @@ export function applyBatch(
   watchHub.publish(changedNames, previousRevision);
 }
 
-/** Whether look-ups may show it. */
+/** Whether lookups may show the change. */
 function isVisible(
   change: StateChange,
-): change is Extract<StateChange, { kind: 'entry' | 'endpoint' | 'mark' }> {
-  return change.kind === 'entry' || change.kind === 'endpoint' || change.kind === 'mark';
+): change is Extract<StateChange, { kind: 'entry' | 'endpoint' | 'status' }> {
+  return change.kind === 'entry' || change.kind === 'endpoint' || change.kind === 'status';
 }

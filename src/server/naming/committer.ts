@@ -1,28 +1,21 @@
-/**
- * Group commit: commands that come while a batch is being written wait, and form the next one. A batch is planned on an
- * overlay, written at once, and only then applied, told and answered: nothing is seen before it is durable. When it
- * cannot be written all of it is refused, and nothing is changed any more.
- *
- * @see promises C5.1, C5.7
- */
 import { ClerkError } from '../../core/errors.js';
-import type { Store } from '../ports.js';
+import type { RecordChange, Store } from '../ports.js';
 import type { NamingCommand, Plan, PlanContext } from './commands/naming-command.js';
 import { plan } from './commands/plan.js';
-import { Overlay } from './state/overlay.js';
-import { storeKeys, encodeChange, type StateChange } from './state/records.js';
 import type { NamingView } from './state/naming-view.js';
+import { Overlay } from './state/overlay.js';
+import { encodeChange, storeKeys } from './state/record-codec.js';
+import type { StateChange } from './state/records.js';
 
-/** Most commands of one batch. */
 const maxCommandsPerBatch = 4_096;
 
-/** A command that is durable. */
+/** The plan of a durable command. */
 export interface CommitResult extends Plan {
-  /** The revision it made, or found. */
+  /** The revision that the command created, or found when it changed nothing. */
   readonly revision: number;
 }
 
-/** One command's part of a batch. */
+/** One command of a batch. */
 export interface BatchEntry {
   readonly plan: Plan;
   readonly revision: number;
@@ -40,16 +33,16 @@ interface JobResult {
   readonly error?: unknown;
 }
 
-/** What a committer works on. */
+/** The parts of the name server that a {@link Committer} uses. */
 export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
   /** The revision of the durable state. */
   readonly revision: () => number;
-  /** These are being written; whether they are there in the end is not known when that fails. */
+  /** Called before changes are written. When the write fails, they may be durable or not. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Takes over what is durable: all changes, then tells of them. */
+  /** Called once the changes are durable. */
   readonly applyBatch: (
     batch: readonly BatchEntry[],
     changes: readonly StateChange[],
@@ -57,7 +50,13 @@ export interface CommitterOptions {
   ) => void;
 }
 
-/** Writes commands in batches, one batch at a time. */
+/**
+ * Group commit: commands that arrive while a batch is written form the next batch. A batch is planned on an overlay,
+ * written in one write, then applied and answered, so nothing is visible before it is durable. When a write fails,
+ * the batch and all later commands are rejected.
+ *
+ * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
+ */
 export class Committer {
   readonly #options: CommitterOptions;
   #queue: CommitJob[] = [];
@@ -69,16 +68,18 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Whether the store could not be written once; then nothing changes any more. */
+  /** Whether a write has failed. No change is accepted after that. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
 
   /**
-   * Resolves once the command is durable and seen by every look-up.
+   * Resolves once the command is durable and visible to every lookup.
    *
-   * @param prepare - called when its batch is planned; undefined means that there is nothing to do any more
-   * @param atFront - goes before all that wait: what time ends, ends before somebody comes back
+   * @param prepare - builds the command when its batch is planned; undefined when it is no longer needed
+   * @param atFront - puts the command before all queued ones, for expiries
+   * @throws {@link ClerkError} `CLERK_CLOSED` while closing; `REGISTRY_UNREACHABLE` when the store cannot be written;
+   *   any code when the command is rejected
    */
   submit(prepare: () => NamingCommand | undefined, atFront = false): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
@@ -94,7 +95,7 @@ export class Committer {
     });
   }
 
-  /** What is being written is finished and answered; what waits is refused. */
+  /** Completes the batch that is being written. Rejects the queued commands. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectQueued(closingError());
@@ -102,7 +103,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // What comes in the same turn goes together.
+    // Commands that are submitted in the same turn share a batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
@@ -149,7 +150,7 @@ export class Committer {
   #plan(overlay: Overlay, { prepare }: CommitJob): Plan {
     const command = prepare();
     return command === undefined
-      ? { changes: [], inMs: 0 }
+      ? { changes: [], appliesInMs: 0 }
       : plan(overlay, command, this.#options.planContext);
   }
 
@@ -158,8 +159,8 @@ export class Committer {
   }
 }
 
-/** Each key once, as it is in the end. */
-function* recordsOf(changes: readonly StateChange[], revision: number) {
+/** The last value of each key. */
+function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {
     const record = encodeChange(change);
@@ -170,13 +171,16 @@ function* recordsOf(changes: readonly StateChange[], revision: number) {
 }
 
 function closingError(): ClerkError {
-  return new ClerkError('CLERK_CLOSED', 'The server is closing and takes no more changes; ask another, or later');
+  return new ClerkError(
+    'CLERK_CLOSED',
+    'The server is closing and accepts no more changes; use another server or retry later',
+  );
 }
 
 function writeFailedError(cause: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    'The store cannot be written, so nothing is changed any more; look-ups go on. Free its disk and start the server again',
+    'The store cannot be written, so the server is read-only; free disk space and restart the server',
     { cause },
   );
 }

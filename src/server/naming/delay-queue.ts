@@ -1,20 +1,20 @@
-/** Things that are due a fixed time after they were put in. First in, first due: nothing is ever searched. */
+/** Items that are due a fixed delay after they were added. Items stay in order of their due time, so none is searched. */
 export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
 
-  /** @param delayMs - ms, the same for all */
+  /** @param delayMs - ms, the same for all items */
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
 
-  /** When the first of them is due; `Infinity` when there is none. */
+  /** When the first item is due; `Infinity` for an empty queue. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;
   }
 
-  /** Puts one in, or in anew. */
+  /** Adds an item, or restarts the delay of one that is queued. */
   put(item: T, now: number): void {
     this.#dueAt.delete(item);
     this.#dueAt.set(item, now + this.#delayMs);
@@ -28,7 +28,7 @@ export class DelayQueue<T> {
     this.#dueAt.delete(item);
   }
 
-  /** Takes out those that are due, in order. What is put in meanwhile is not among them. */
+  /** Removes and yields the due items, in order. An item that is added meanwhile is due later. */
   *takeDue(now: number): IterableIterator<T> {
     for (const [item, at] of this.#dueAt) {
       if (at > now) return;

@@ -1,39 +1,39 @@
-/**
- * Makes happen what only time brings about, on one timer: leases that end, services that vanish, frozen entries that
- * change. What arrived while this process was busy is handled before anybody is judged late.
- */
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../protocol/limits.js';
-import type { NamingCommand, EndpointRef } from './commands/naming-command.js';
+import type { EndpointRef, NamingCommand } from './commands/naming-command.js';
+import { clockMarginMs, type Guarantees } from './guarantees.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import type { Leases } from './leases.js';
-import { clockMarginMs, type Guarantees } from './guarantees.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** A service that nobody defined stays this long after its last endpoint. */
+/** An undefined service is removed this long after its last endpoint, ms. */
 const emptyServiceMs = 300_000;
 
-/** What time works on. */
+/** The parts of the name server that expire. */
 export interface ExpiryDependencies {
   readonly clock: Clock;
   readonly state: NamingState;
   readonly leases: Leases;
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
-  /** Hands in a command that is made when its turn comes. Never rejects. */
+  /** Submits a command that is built when its batch is planned. Never rejects. */
   readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
 }
 
+/**
+ * Submits the commands that time triggers, on one timer: expired leases, empty undefined services, and pending
+ * changes of frozen entries. Received requests are handled before a lease is declared expired.
+ */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** By name: when a service that nobody defined and nobody runs goes. */
+  /** When an undefined service without endpoints is removed, by name. In order of that time. */
   readonly #emptyServices = new Map<string, number>();
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** When leases were looked at last; undefined while there are none. */
+  /** When leases were last checked; undefined while there are none. */
   #leasesCheckedAt: number | undefined;
-  /** Registrations that were dropped since nobody renewed them. */
+  /** Registrations removed because their lease expired. */
   expiredRegistrations = 0;
   #isExpiring = false;
   #isClosed = false;
@@ -42,13 +42,13 @@ export class ExpiryScheduler {
     this.#deps = deps;
   }
 
-  /** Starts the time of everything that a store had. */
+  /** Starts the timers of a loaded state. */
   start(): void {
     for (const name of this.#deps.state.entries.keys()) this.onEntryChanged(name);
     this.#arm();
   }
 
-  /** A registration came or changed: its lease, or its time to drain, runs from now unless it goes on from before. */
+  /** Starts the lease or the drain time of a registration, unless it continues that of a moved one. */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus } = this.#deps;
     const { draining, leaseMs, entry } = registration;
@@ -58,24 +58,31 @@ export class ExpiryScheduler {
     consensus.onRegistered(registration);
   }
 
-  /** Looks at a name that changed. `inMs` is what its change waits for, where it was frozen now. */
-  onEntryChanged(name: string, inMs?: number): void {
+  /**
+   * Updates the timers of a changed name.
+   *
+   * @param appliesInMs - the wait of a change that just froze the entry, ms
+   */
+  onEntryChanged(name: string, appliesInMs?: number): void {
     const { state, guarantees, clock } = this.#deps;
-    const place = state.entries.get(name);
-    const record = place?.record;
+    const entry = state.entries.get(name);
+    const record = entry?.record;
     if (record?.pending === undefined) guarantees.unfreeze(name);
     else if (guarantees.frozenUntil(name) === undefined)
-      guarantees.freeze(name, clock.now() + (inMs ?? guarantees.remainingMs(name, record.guaranteedMs)));
-    const isIdle =
+      guarantees.freeze(
+        name,
+        clock.now() + (appliesInMs ?? guarantees.remainingMs(name, record.guaranteedMs)),
+      );
+    const isEmpty =
       record?.kind === 'service' &&
       !record.defined &&
       record.pending === undefined &&
-      (place?.service?.endpoints.size ?? 0) === 0;
-    if (!isIdle) this.#emptyServices.delete(name);
+      (entry?.service?.endpoints.size ?? 0) === 0;
+    if (!isEmpty) this.#emptyServices.delete(name);
     else if (!this.#emptyServices.has(name)) this.#emptyServices.set(name, clock.now() + emptyServiceMs);
   }
 
-  /** Everything was looked at; the timer follows. */
+  /** Sets the timer after all changes of a batch. */
   onBatchApplied(): void {
     this.#arm();
   }
@@ -92,14 +99,14 @@ export class ExpiryScheduler {
     let at = Infinity;
     if (leases.size > 0) at = (this.#leasesCheckedAt ??= now) + leases.tickMs;
     else this.#leasesCheckedAt = undefined;
-    // They were put in in the order in which they come out.
     for (const until of this.#emptyServices.values()) {
+      // The first is the earliest.
       at = Math.min(at, until);
       break;
     }
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // One that is overdue rings as soon as it can, and must say by how much.
+    // An overdue timer is kept: how late it fires is the length of the stall.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -113,7 +120,7 @@ export class ExpiryScheduler {
     const { clock, leases } = this.#deps;
     const now = clock.now();
     const lateMs = now - this.#timerAt;
-    // It may have begun right after leases were looked at last.
+    // The stall may have begun right after the previous check, one tick earlier.
     if (lateMs >= leases.tickMs) leases.creditStall(lateMs + leases.tickMs, now);
     clock.afterPendingIo(() => {
       if (this.#isClosed) return;
@@ -130,32 +137,32 @@ export class ExpiryScheduler {
     for (const [name, until] of this.#emptyServices) {
       if (until > now) break;
       this.#emptyServices.delete(name);
-      void submit(() => ({ kind: 'vanish', name }));
+      void submit(() => ({ kind: 'expire-service', name }));
     }
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // Not asked for twice; it thaws when it is done.
+      // `Infinity` prevents a second command. The entry is unfrozen when the change is durable.
       guarantees.freeze(name, Infinity);
-      void submit(() => ({ kind: 'complete', name }));
+      void submit(() => ({ kind: 'apply-pending', name }));
     }
   }
 
   #expireEndpoints(now: number): void {
     const { leases, consensus, submit } = this.#deps;
-    const due = leases.takeExpired(now);
+    const expired = leases.collectExpired(now);
     consensus.onRenewalOverdue(leases.takeOverdue());
-    if (due.length === 0 || this.#isExpiring) return;
+    if (expired.length === 0 || this.#isExpiring) return;
     this.#isExpiring = true;
     const prepare = (): NamingCommand | undefined => {
       const endpoints: EndpointRef[] = [];
-      for (const registration of due) {
-        // It may have been renewed while this waited for its turn.
+      for (const registration of expired) {
+        // A renewal may have arrived while the command was queued.
         if (!leases.hasExpired(registration)) continue;
         registration.isRemovalPending = true;
         if (!registration.draining) this.expiredRegistrations += 1;
         endpoints.push({ name: registration.entry.name, id: registration.id, epoch: registration.epoch });
       }
-      return endpoints.length === 0 ? undefined : { kind: 'drop', endpoints };
+      return endpoints.length === 0 ? undefined : { kind: 'expire-endpoints', endpoints };
     };
     void submit(prepare).then(() => {
       this.#isExpiring = false;

@@ -1,24 +1,27 @@
-/** The launcher's records among the names: read from what is durable, changed by commands like everything else. */
 import type { LaunchRecord, LaunchRecords } from '../ports.js';
 import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { NamingView } from './state/naming-view.js';
 
-/** @param submit - resolves once a command is durable */
+/**
+ * The launcher's records of starts. Reads show the durable state; changes go through commands.
+ *
+ * @param submit - resolves once a command is durable
+ */
 export function launchRecords(
   view: NamingView,
   submit: (command: NamingCommand) => Promise<Plan>,
 ): LaunchRecords {
   return {
     all: () => [...view.launches()],
-    recordIntent: async (record) => {
-      const { launch } = await submit({ kind: 'intend', record });
+    recordIntent: async (intent) => {
+      const { launch } = await submit({ kind: 'record-intent', record: intent });
       return launch as LaunchRecord;
     },
     update: async (record) => {
-      await submit({ kind: 'update', record });
+      await submit({ kind: 'update-launch', record });
     },
     remove: async (name, instance) => {
-      await submit({ kind: 'forget', name, instance });
+      await submit({ kind: 'remove-launch', name, instance });
     },
   };
 }

@@ -1,30 +1,29 @@
-/**
- * Leases: until when each registration stands. They run on the monotonic clock, so no jump of the wall clock shortens
- * or lengthens one. A renewal only notes a later end; who has ended is looked for slot by slot. When this process itself
- * stood still for a third of a lease or longer, that time is credited; when many end at once, they go slowly, and the
- * last of them no later than one lease after its end.
- *
- * @see promises C5.2, C5.4, C5.5
- */
 import type { Registration } from './state/name-entry.js';
 
-/** Width of a slot, in ms: how late an end may be noticed, besides the tick. */
+/** Width of a slot, ms. Adds to the tick to bound how late an expiry is noticed. */
 const slotMs = 250;
-/** Share of all registrations above which ends are no accident of single services, but ours or the network's. */
+/** A larger share of registrations that expire at once points at the server or the network, not at the services. */
 const massExpiryShare = 0.15;
-/** In small fleets a few are always a large share; fewer than this are never braked. */
+/** Fewer expiries than this are never throttled, since a few are a large share of a small fleet. */
 const massExpiryMin = 8;
-/** Stalls that are remembered. */
+/** Stalls that are kept. */
 const maxStalls = 64;
 
-/** Keeps account of leases; whoever owns it says what time it is. */
+/**
+ * The leases of all registrations. They use the monotonic clock, so a jump of the wall clock has no effect. A renewal
+ * only stores a later expiry; expiries are found slot by slot. A stall of this process of a third of a lease or
+ * longer extends the lease. When many leases expire at once, their removal is throttled, by at most one lease each.
+ *
+ * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
+ *   [C5.5](../../../docs/guarantees.md#c5-5)
+ */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
-  /** Not renewed for two thirds of their time, and not ended. */
+  /** Not renewed for two thirds of the lease, and not expired. */
   readonly #overdue = new Set<Registration>();
-  /** Those of them that nobody has asked about yet. */
+  /** Overdue since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
-  /** Ended, and still there. */
+  /** Expired and not removed yet. */
   readonly #expired = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];
   #lastSlot = 0;
@@ -32,32 +31,32 @@ export class Leases {
   #count = 0;
   #isThrottling = false;
 
-  /** Registrations under lease. */
+  /** Registrations with a lease. */
   get size(): number {
     return this.#count;
   }
 
-  /** Whether ends are slowed, since too many came at once. */
+  /** Whether removal is throttled, because too many leases expired at once. */
   get isThrottling(): boolean {
     return this.#isThrottling;
   }
 
-  /** How often to look, in ms: an eighth of the shortest lease, from 125 ms to 5 s. */
+  /** Interval for checking leases, ms: an eighth of the shortest lease, 125 ms to 5 s. */
   get tickMs(): number {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
 
-  /** Takes one in whose `endsAt` is set, or follows it there. */
+  /** Tracks a registration until its `expiresAt`. Called again after `expiresAt` has changed. */
   track(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) this.#count++;
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // A later end is found when the earlier one is looked at.
+    // A later expiry is found when the present slot is processed.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
-  /** Lets one go. */
+  /** Stops tracking a registration. */
   release(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) return;
     this.#overdue.delete(registration);
@@ -68,27 +67,27 @@ export class Leases {
     this.#isThrottling = false;
   }
 
-  /** The process stood still for so long, until now. Leases that are short beside that get the time back. */
+  /** Records that this process was stalled for `ms` until now. Leases of at most three times that are extended by it. */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** Those that are to go now. They are asked for again until they are released or kept. */
-  takeExpired(now: number): readonly Registration[] {
+  /** The registrations to remove now. Each is returned again until it is released or tracked again. */
+  collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
     const draining: Registration[] = [];
-    const ended: Registration[] = [];
-    for (const registration of this.#expired) (registration.draining ? draining : ended).push(registration);
-    if (ended.length === 0) this.#isThrottling = false;
-    else if (ended.length >= massExpiryMin && ended.length > massExpiryShare * this.#count)
+    const expired: Registration[] = [];
+    for (const registration of this.#expired) (registration.draining ? draining : expired).push(registration);
+    if (expired.length === 0) this.#isThrottling = false;
+    else if (expired.length >= massExpiryMin && expired.length > massExpiryShare * this.#count)
       this.#isThrottling = true;
-    return this.#isThrottling ? [...draining, ...this.#throttle(ended, now)] : [...draining, ...ended];
+    return this.#isThrottling ? [...draining, ...this.#throttle(expired, now)] : [...draining, ...expired];
   }
 
   /**
-   * Those of which `due` has found since this was asked last that they falter: two renewals are missing. None where there
-   * are too many at once for that to be their doing.
+   * The registrations that became overdue since the last call: they missed two renewals. Empty when too many are
+   * overdue at once, since then the services are not the cause.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -98,21 +97,21 @@ export class Leases {
     return count >= massExpiryMin && count > massExpiryShare * this.#count ? [] : found;
   }
 
-  /** Whether one has ended and was not renewed since. */
+  /** Whether a registration has expired and was not renewed since. */
   hasExpired(registration: Registration): boolean {
     return this.#expired.has(registration);
   }
 
-  /** At most the share that would be no mass ending, over the time of one lease; and those that have had a second one. */
-  #throttle(ended: readonly Registration[], now: number): readonly Registration[] {
-    const sooner = [...ended].sort((a, b) => a.expiresAt - b.expiresAt);
-    const few = Math.max(
+  /** Spreads the removal of `massExpiryShare` over one lease. A registration is not delayed by more than its lease. */
+  #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
+    const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
+    const maxPerTick = Math.max(
       1,
       Math.floor((massExpiryShare * this.#count * this.tickMs) / this.#shortestLeaseMs),
     );
-    return sooner.filter(
+    return oldestFirst.filter(
       (registration, index) =>
-        index < few || this.#expiresAt(registration) + registration.leaseMs - this.tickMs <= now,
+        index < maxPerTick || this.#expiresAt(registration) + registration.leaseMs - this.tickMs <= now,
     );
   }
 
@@ -132,14 +131,14 @@ export class Leases {
     this.#slots.delete(slot);
     for (const registration of list) {
       if (registration.leaseSlot !== slot) continue;
-      const endsAt = this.#expiresAt(registration);
-      const soonAt = overdueAt(registration, endsAt);
-      if (soonAt > now) {
-        this.#addToSlot(registration, Math.floor(soonAt / slotMs));
-      } else if (endsAt > now) {
+      const expiresAt = this.#expiresAt(registration);
+      const dueAt = overdueAt(registration, expiresAt);
+      if (dueAt > now) {
+        this.#addToSlot(registration, Math.floor(dueAt / slotMs));
+      } else if (expiresAt > now) {
         this.#overdue.add(registration);
         this.#newlyOverdue.push(registration);
-        this.#addToSlot(registration, Math.floor(endsAt / slotMs));
+        this.#addToSlot(registration, Math.floor(expiresAt / slotMs));
       } else {
         registration.leaseSlot = -1;
         this.#expired.add(registration);
@@ -148,7 +147,7 @@ export class Leases {
   }
 
   #addToSlot(registration: Registration, slot: number): void {
-    // What is passed already is looked at next.
+    // Slots up to `#lastSlot` are processed already.
     const at = Math.max(slot, this.#lastSlot + 1);
     registration.leaseSlot = at;
     const list = this.#slots.get(at);
@@ -156,17 +155,17 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** With what is credited for stalls since it was last renewed. */
+  /** The expiry, extended by stalls since the last renewal. */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
-    let end = expiresAt;
+    let extended = expiresAt;
     for (const { endedAt, ms } of this.#stalls)
-      if (endedAt > expiresAt - leaseMs && ms * 3 >= leaseMs) end += ms;
-    return end;
+      if (endedAt > expiresAt - leaseMs && ms * 3 >= leaseMs) extended += ms;
+    return extended;
   }
 }
 
-/** When one has missed two renewals, of which a service sends three a lease. One that drains renews nothing. */
+/** When two renewals are missed: a service renews three times a lease. A draining endpoint does not renew. */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;
 }

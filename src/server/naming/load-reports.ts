@@ -1,48 +1,46 @@
-/**
- * What registrations say of their loads: kept beside them in memory alone, since it is worth nothing a minute later, and
- * handed out with look-ups alone. A watch that were told of each report would be a storm, and every clerk that uses a name
- * looks it up every few seconds anyhow. So that look-ups go on being answered with a text that was made before, what is
- * hardly new is not taken, and an answer is not made again for loads more often than every other second.
- */
 import type { Load } from '../../core/load-report.js';
 import type { NameEntry, Registration } from './state/name-entry.js';
 
-/** An answer shows loads that are not older than this, in ms, besides the age that they have by coming with renewals. */
+/** A cached lookup is rebuilt for new loads when it is older than this, ms. */
 export const loadRefreshMs = 2_000;
 
-/** Who renews further apart than every 20 s says nothing that is still true when somebody is told, in ms of lease. */
+/** Loads of endpoints with longer leases are ignored, ms. They renew at most every 20 s, so their loads are stale. */
 const maxLeaseMs = 60_000;
-/** A utilization that has moved by less is not new. */
+/** A smaller change of the utilization is ignored. */
 const minUtilizationChange = 0.05;
-/** Nor is a rate that has moved by less than this share of itself. */
+/** A smaller change of a rate, relative to the rate, is ignored. */
 const minRateChange = 0.25;
 
-/** See the file's header. */
+/**
+ * The loads that endpoints report with their renewals. They are kept in memory only, and shown by lookups but not by
+ * watches: every client looks a name up every few seconds anyway. Small changes are ignored, so that cached lookups
+ * stay valid longer.
+ */
 export class LoadReports {
   readonly #loads = new WeakMap<Registration, Load>();
   readonly #versions = new WeakMap<NameEntry, number>();
 
-  /** Takes what came with a renewal. */
+  /** Records the load of a renewal; undefined for a renewal without one. */
   record(registration: Registration, load: Load | undefined): void {
-    const said = registration.leaseMs > maxLeaseMs ? undefined : load;
-    if (!isSignificant(this.#loads.get(registration), said)) return;
-    if (said === undefined) this.#loads.delete(registration);
-    else this.#loads.set(registration, said);
+    const usable = registration.leaseMs > maxLeaseMs ? undefined : load;
+    if (!isSignificant(this.#loads.get(registration), usable)) return;
+    if (usable === undefined) this.#loads.delete(registration);
+    else this.#loads.set(registration, usable);
     this.#versions.set(registration.entry, this.versionOf(registration.entry) + 1);
   }
 
-  /** What a registration said, the last time that it was anything new. */
+  /** The last recorded load of an endpoint. */
   loadOf(registration: Registration): Load | undefined {
     return this.#loads.get(registration);
   }
 
-  /** How often something new was said at a name. */
-  versionOf(place: NameEntry | undefined): number {
-    return (place && this.#versions.get(place)) ?? 0;
+  /** Incremented by every recorded load of a name. */
+  versionOf(entry: NameEntry | undefined): number {
+    return (entry && this.#versions.get(entry)) ?? 0;
   }
 }
 
-/** What look-ups show of an endpoint, with its load behind it. */
+/** Adds a load to the JSON of an endpoint. */
 export function withLoad(endpointJson: string, load: Load | undefined): string {
   return load === undefined ? endpointJson : `${endpointJson.slice(0, -1)},"load":${JSON.stringify(load)}}`;
 }

@@ -1,39 +1,34 @@
-/**
- * What look-ups answer, as text: made once for each change, not for each question, and for loads that are new every
- * other second at most. Every answer counts as a promise given for each arc it passed. Only names that exist are
- * remembered; the least recently asked are forgotten first.
- */
 import type { Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import { isName } from '../../core/name.js';
 import type { ResolutionStep } from '../../core/registry.js';
 import { limits } from '../../protocol/limits.js';
-import type { NameEntry } from './state/name-entry.js';
-import { loadRefreshMs, withLoad, type LoadReports } from './load-reports.js';
 import type { Guarantees } from './guarantees.js';
-import type { EntryRecord } from './state/records.js';
-import { visibleHealth, visibleEndpointJson } from './health/visible-health.js';
+import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
+import { loadRefreshMs, withLoad, type LoadReports } from './load-reports.js';
+import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
+import type { EntryRecord } from './state/records.js';
 import { resolveLinks, type LinkPath } from './state/resolve-links.js';
 
-/** Answers remembered in each of two generations. */
+/** Lookups kept in each of the two generations. */
 const maxPerGeneration = 16_384;
 
-/** Where the durable state stands. */
+/** The incarnation and the revision of the durable state. */
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
 }
 
 interface CachedLookup {
-  /** Everything before the revision, and behind it. */
+  /** The JSON before and after the revision. */
   readonly head: string;
   readonly tail: string;
-  /** What it was made of, with the versions they had. */
+  /** The entries that it shows, and their versions when it was built. */
   readonly entries: readonly NameEntry[];
   readonly versions: readonly number[];
-  /** Whose loads it shows, as of how many reports, and when it was made. */
+  /** The service whose loads it shows, and their version. */
   readonly serviceEntry: NameEntry | undefined;
   readonly loadVersion: number;
   readonly builtAt: number;
@@ -41,7 +36,11 @@ interface CachedLookup {
   json: string;
 }
 
-/** Answers to look-ups. */
+/**
+ * Lookup responses as JSON. A response is built again only after a change of an entry that it shows, or at most every
+ * 2 s for new loads. Each response starts the guarantee of every entry on its path again. Only existing names are
+ * cached, in two generations, of which the less recently used one is dropped.
+ */
 export class LookupCache {
   #recent = new Map<string, CachedLookup>();
   #previous = new Map<string, CachedLookup>();
@@ -68,84 +67,87 @@ export class LookupCache {
     this.#isStartable = isStartable;
   }
 
-  /** A `ResolveReply` as JSON; undefined when there is no such name. */
+  /** A `ResolveResponse` as JSON; undefined when the name does not exist. */
   json(name: string): string | undefined {
-    const answer = this.#cached(name) ?? this.#build(name);
-    if (answer === undefined) return undefined;
+    const lookup = this.#cached(name) ?? this.#build(name);
+    if (lookup === undefined) return undefined;
     const now = this.#clock.now();
-    for (const place of answer.entries) this.#guarantees.recordServed(place, now);
+    for (const entry of lookup.entries) this.#guarantees.recordServed(entry, now);
     const { revision } = this.#position;
-    if (answer.revision !== revision) {
-      answer.revision = revision;
-      answer.json = `${answer.head}${revision}${answer.tail}`;
+    if (lookup.revision !== revision) {
+      lookup.revision = revision;
+      lookup.json = `${lookup.head}${revision}${lookup.tail}`;
     }
-    return answer.json;
+    return lookup.json;
   }
 
-  /** Differs whenever the answer does, revision aside; undefined when there is no such name. Promises nothing. */
+  /**
+   * A string that differs whenever the lookup differs in more than its revision; undefined when the name does not
+   * exist. Starts no guarantee.
+   */
   fingerprint(name: string): string | undefined {
-    const answer = this.#cached(name) ?? this.#build(name);
-    return answer === undefined ? undefined : answer.versions.join();
+    const lookup = this.#cached(name) ?? this.#build(name);
+    return lookup === undefined ? undefined : lookup.versions.join();
   }
 
   #cached(name: string): CachedLookup | undefined {
-    let answer = this.#recent.get(name);
-    if (answer === undefined) {
-      answer = this.#previous.get(name);
-      if (answer === undefined) return undefined;
-      this.#store(name, answer);
+    let lookup = this.#recent.get(name);
+    if (lookup === undefined) {
+      lookup = this.#previous.get(name);
+      if (lookup === undefined) return undefined;
+      this.#store(name, lookup);
     }
-    const { entries, versions, serviceEntry, loadVersion, builtAt } = answer;
-    let isOld =
+    const { entries, versions, serviceEntry, loadVersion, builtAt } = lookup;
+    let isOutdated =
       serviceEntry !== undefined &&
       this.#loadReports.versionOf(serviceEntry) !== loadVersion &&
       this.#clock.now() - builtAt >= loadRefreshMs;
-    for (let i = 0; i < entries.length; i++) if (entries[i]?.version !== versions[i]) isOld = true;
-    if (isOld) {
+    for (let i = 0; i < entries.length; i++) if (entries[i]?.version !== versions[i]) isOutdated = true;
+    if (isOutdated) {
       this.#recent.delete(name);
       this.#previous.delete(name);
       return undefined;
     }
-    return entries.some((place) => this.#guarantees.isFrozen(place)) ? undefined : answer;
+    return entries.some((entry) => this.#guarantees.isFrozen(entry)) ? undefined : lookup;
   }
 
-  #store(name: string, answer: CachedLookup): void {
+  #store(name: string, lookup: CachedLookup): void {
     if (this.#recent.size >= maxPerGeneration) {
       this.#previous = this.#recent;
       this.#recent = new Map();
     }
-    this.#recent.set(name, answer);
+    this.#recent.set(name, lookup);
   }
 
   #build(name: string): CachedLookup | undefined {
     const found = isName(name) ? this.#resolveLinks(name) : undefined;
     if (found === undefined) return undefined;
     const { canonical, hops } = found;
-    const places: NameEntry[] = [];
-    const trail: ResolutionStep[] = [];
-    const pass = (shown: string, at: string): void => {
-      const place = this.#state.entries.get(at);
-      if (place === undefined) return;
-      // A directory identifier may lead to the same entry that the walk ends at.
-      if (!places.includes(place)) places.push(place);
-      trail.push({
-        name: shown,
-        kind: place.record.kind,
-        guaranteedMs: this.#guarantees.guaranteedMs(place),
+    const entries: NameEntry[] = [];
+    const path: ResolutionStep[] = [];
+    const addStep = (stepName: string, entryName: string): void => {
+      const entry = this.#state.entries.get(entryName);
+      if (entry === undefined) return;
+      // A directory identifier may name the entry at which the path ends.
+      if (!entries.includes(entry)) entries.push(entry);
+      path.push({
+        name: stepName,
+        kind: entry.record.kind,
+        guaranteedMs: this.#guarantees.guaranteedMs(entry),
       });
     };
-    for (const { name: shown, entryName } of hops) pass(shown, entryName);
-    const entry = this.#state.entry(canonical);
-    if (entry !== undefined) pass(canonical, canonical);
+    for (const hop of hops) addStep(hop.name, hop.entryName);
+    const record = this.#state.entry(canonical);
+    if (record !== undefined) addStep(canonical, canonical);
     else if (hasDescendants(this.#state, canonical))
-      trail.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
+      path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
-    const answer = this.#render(name, canonical, entry, trail, places);
-    // A directory that is nobody's entry comes and goes with what is below it; what is frozen is promised for less
-    // every time.
-    const lasts = entry !== undefined && !places.some((place) => this.#guarantees.isFrozen(place));
-    if (lasts) this.#store(name, answer);
-    return answer;
+    const lookup = this.#render(name, canonical, record, path, entries);
+    // Not cached: a directory without an entry, which depends on the names below it, and a frozen entry, whose
+    // guarantee shrinks.
+    const isCacheable = record !== undefined && !entries.some((entry) => this.#guarantees.isFrozen(entry));
+    if (isCacheable) this.#store(name, lookup);
+    return lookup;
   }
 
   #resolveLinks(name: string): LinkPath | undefined {
@@ -160,39 +162,39 @@ export class LookupCache {
   #render(
     name: string,
     canonical: string,
-    entry: EntryRecord | undefined,
-    trail: readonly ResolutionStep[],
-    places: readonly NameEntry[],
+    record: EntryRecord | undefined,
+    path: readonly ResolutionStep[],
+    entries: readonly NameEntry[],
   ): CachedLookup {
-    const service = entry?.kind === 'service' ? entry : undefined;
+    const service = record?.kind === 'service' ? record : undefined;
+    const serviceEntry = this.#state.entries.get(canonical);
     const endpoints: string[] = [];
-    const marked = visibleHealth(this.#state.entries.get(canonical)?.service);
+    const health = visibleHealth(serviceEntry?.service);
     for (const registration of this.#state.endpoints(canonical))
       endpoints.push(
-        withLoad(visibleEndpointJson(registration, marked), this.#loadReports.loadOf(registration)),
+        withLoad(visibleEndpointJson(registration, health), this.#loadReports.loadOf(registration)),
       );
-    const place = this.#state.entries.get(canonical);
     const start = JSON.stringify({
       name,
       canonical,
       kind: service === undefined ? 'directory' : 'service',
-      path: trail,
+      path,
       policy: service?.policy ?? null,
       ...(service?.timeoutMs !== undefined && { timeoutMs: service.timeoutMs }),
       launchable: service?.launch ? this.#isStartable(service.launch.manifest) : false,
-      ...(marked.healthQueried.length > 0 && { healthQueried: marked.healthQueried }),
+      ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
-    const guaranteedMs = trail.reduce((least, arc) => Math.min(least, arc.guaranteedMs), Infinity);
-    // What is about to change is used no longer than that; what is never promised is a hint like any other.
-    const isFrozen = places.some((place) => this.#guarantees.isFrozen(place));
+    const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
+    // A frozen entry must not be used longer than its remaining guarantee. Without a guarantee the TTL is a hint.
+    const isFrozen = entries.some((entry) => this.#guarantees.isFrozen(entry));
     const ttlMs = isFrozen ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {
       head: `${start.slice(0, -1)},"endpoints":[${endpoints.join(',')}],"revision":"`,
       tail: `","incarnation":"${this.#position.incarnation}","guaranteedMs":${guaranteedMs},"ttlMs":${ttlMs}}`,
-      entries: places,
-      versions: places.map(({ version }) => version),
-      serviceEntry: place,
-      loadVersion: this.#loadReports.versionOf(place),
+      entries,
+      versions: entries.map(({ version }) => version),
+      serviceEntry,
+      loadVersion: this.#loadReports.versionOf(serviceEntry),
       builtAt: this.#clock.now(),
       revision: -1,
       json: '',

@@ -1,7 +1,4 @@
-/**
- * The names as the rest of the server sees them: commands go to the committer, look-ups to what is durable, and what is
- * durable is told to time and to those who watch.
- */
+import { parseAddress } from '../../core/address.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { parseName } from '../../core/name.js';
@@ -37,47 +34,52 @@ import type {
   WatchOptions,
   OpenWatch,
 } from '../ports.js';
-import { LookupCache, type StatePosition } from './lookup-cache.js';
+import { applyBatch } from './apply-batch.js';
 import type { NamingCommand, PlanContext } from './commands/naming-command.js';
 import { Committer, type CommitResult } from './committer.js';
-import { WatchHub } from './watch/watch-hub.js';
-import { HealthConsensus } from './health/health-consensus.js';
-import { Leases } from './leases.js';
-import { launchRecords } from './launch-records.js';
-import { LoadReports } from './load-reports.js';
-import { listPage, whois, searchEndpoints } from './list.js';
-import { Guarantees } from './guarantees.js';
-import type { StateChange } from './state/records.js';
-import { findRegistration, renewLeases } from './renew.js';
-import { NamingState } from './state/naming-state.js';
-import { applyBatch } from './apply-batch.js';
 import { ExpiryScheduler } from './expiry-scheduler.js';
+import { Guarantees } from './guarantees.js';
+import { HealthConsensus } from './health/health-consensus.js';
+import { launchRecords } from './launch-records.js';
+import { Leases } from './leases.js';
+import { listPage } from './list.js';
+import { LoadReports } from './load-reports.js';
+import { LookupCache, type StatePosition } from './lookup-cache.js';
+import { findRegistration, renewLeases } from './renew.js';
+import { searchEndpoints } from './search.js';
+import { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
+import type { StateChange } from './state/records.js';
 import { resolveLinks } from './state/resolve-links.js';
+import { WatchHub } from './watch/watch-hub.js';
 
-/** What names are opened with. */
+/** Options of a {@link NameServer}. */
 export interface NameServerOptions {
-  /** What `status` says. */
+  /** The version that `status` reports. */
   readonly version: string;
-  /** Where a promise that was broken by force is told. Default: nowhere. */
+  /** Receives a warning when `force` breaks a guarantee. Default none. */
   readonly logger?: Logger;
-  /** Endpoints that one principal may have. Default 1,000. */
+  /** Endpoints that one principal may register. Default 1,000. */
   readonly maxRegistrations?: number;
   /** Endpoints of one service. Default 10,000. */
   readonly maxEndpoints?: number;
-  /** Opinions of one principal that are kept at a time. Default 10,000. */
+  /** Health reports of one principal that are kept at a time. Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
   /** Whether a service with this manifest can be started. Default: yes. */
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** What a store held when it was opened. */
+/** The contents of a store. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
   readonly changes: readonly StateChange[];
 }
 
+/**
+ * The name space of the server. Commands go through the committer; lookups read the durable state. A durable batch is
+ * applied to the state, to the timers and to the watches.
+ */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
   readonly #runtime: ServerRuntime;
@@ -99,7 +101,7 @@ export class NameServer implements NameService {
     const { incarnation, revision, changes } = stored;
     const position = { incarnation, revision };
     this.#position = position;
-    const tables = new NamingState({
+    const state = new NamingState({
       onRegistered: (registration) => this.#expiry.onRegistered(registration),
       onStatusApplied: (registration) => this.#consensus.onStatusApplied(registration),
       onRemoved: (registration) => {
@@ -107,68 +109,58 @@ export class NameServer implements NameService {
         this.#consensus.onRemoved(registration);
       },
     });
-    this.#state = tables;
-    const promises = new Guarantees(tables, runtime);
-    const startable = options.isStartable ?? (() => true);
-    const answers = new LookupCache(tables, promises, position, this.#loadReports, runtime, startable);
-    this.#lookups = answers;
-    this.#watchHub = new WatchHub({
-      state: tables,
-      lookups: answers,
-      guarantees: promises,
-      position,
-      clock: runtime,
-    });
-    const surroundings: PlanContext = {
-      remainingGuaranteeMs: (name, guaranteedMs) => promises.remainingMs(name, guaranteedMs),
+    this.#state = state;
+    const guarantees = new Guarantees(state, runtime);
+    const isStartable = options.isStartable ?? (() => true);
+    const lookups = new LookupCache(state, guarantees, position, this.#loadReports, runtime, isStartable);
+    this.#lookups = lookups;
+    this.#watchHub = new WatchHub({ state, lookups, guarantees, position, clock: runtime });
+    const planContext: PlanContext = {
+      remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
       hashing: runtime,
       maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
       maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
     };
     this.#committer = new Committer({
       store,
-      view: tables,
-      planContext: surroundings,
+      view: state,
+      planContext,
       revision: () => position.revision,
-      onWriting: (all) => {
-        for (const change of all) if (change.kind === 'entry') promises.beginWrite(change.name);
+      onWriting: (written) => {
+        for (const change of written) if (change.kind === 'entry') guarantees.beginWrite(change.name);
       },
-      applyBatch: (batch, all, next) => {
-        promises.endWrite();
-        applyBatch(
-          { state: tables, position, expiry: this.#expiry, watchHub: this.#watchHub },
-          batch,
-          all,
-          next,
-        );
+      applyBatch: (batch, written, nextRevision) => {
+        guarantees.endWrite();
+        const targets = { state, position, expiry: this.#expiry, watchHub: this.#watchHub };
+        applyBatch(targets, batch, written, nextRevision);
       },
     });
     this.#consensus = new HealthConsensus({
       clock: runtime,
-      findRegistration: (name, id) => findRegistration(tables, name, id),
+      findRegistration: (name, id) => findRegistration(state, name, id),
       submit: (prepare) => this.#committer.submit(prepare).then(noop, noop),
       maxReportsPerPrincipal: options.maxReportsPerPrincipal ?? limits.maxStoredReports,
     });
     this.#expiry = new ExpiryScheduler({
       clock: runtime,
-      state: tables,
+      state,
       leases: this.#leases,
       consensus: this.#consensus,
-      guarantees: promises,
+      guarantees,
       submit: (prepare) => this.#committer.submit(prepare, true).then(noop, noop),
     });
-    this.launches = launchRecords(tables, (command) => this.#submit(command));
-    tables.load(changes, runtime.now());
+    this.launches = launchRecords(state, (command) => this.#submit(command));
+    state.load(changes, runtime.now());
     this.#expiry.start();
   }
 
   resolve(name: string): ResolveResponse {
     parseName(name);
-    const text = this.#lookups.json(name);
-    if (text !== undefined) return JSON.parse(text) as ResolveResponse;
+    const json = this.#lookups.json(name);
+    if (json !== undefined) return JSON.parse(json) as ResolveResponse;
     const { canonical } = resolveLinks(this.#state, name);
-    const behind = canonical === name ? '' : `: it leads to ${canonical}, which does not exist`;
-    throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}${behind}`);
+    const reason = canonical === name ? '' : `: it links to ${canonical}, which does not exist`;
+    throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist${reason}`);
   }
 
   resolveJson(name: string): string | undefined {
@@ -184,7 +176,8 @@ export class NameServer implements NameService {
   }
 
   whois(address: string): WhoisResponse {
-    return whois(this.#state, address);
+    const owners = this.#state.registrationsAt(parseAddress(address).text);
+    return { owners: owners.map(({ entry, id, epoch }) => ({ name: entry.name, id, epoch })) };
   }
 
   status(): StatusResponse {
@@ -233,8 +226,8 @@ export class NameServer implements NameService {
 
   async directory(request: DirectoryRequest): Promise<DirectoryResponse> {
     const id = `#${this.#runtime.randomHex(12)}`;
-    const done = await this.#submit({ kind: 'directory', request, id });
-    return { ...this.#reply(done), id: done.directoryId ?? id };
+    const result = await this.#submit({ kind: 'directory', request, id });
+    return { ...this.#response(result), id: result.directoryId ?? id };
   }
 
   move(request: MoveRequest): Promise<ChangeResponse> {
@@ -242,17 +235,17 @@ export class NameServer implements NameService {
   }
 
   async remove(request: RemoveRequest): Promise<ChangeResponse> {
-    const done = await this.#submit({ kind: 'remove', request });
-    for (const name of done.brokenGuarantees ?? [])
-      this.#options.logger?.warn(`The promise on ${name} was broken: it was removed by force`);
-    return this.#reply(done);
+    const result = await this.#submit({ kind: 'remove', request });
+    for (const name of result.brokenGuarantees ?? [])
+      this.#options.logger?.warn(`${name} was removed by force before its guarantee ended`);
+    return this.#response(result);
   }
 
   async register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse> {
-    const done = await this.#submit({ kind: 'register', request, caller });
-    const { epoch = 0, leaseMs = 0, name = request.name, proof } = done;
+    const result = await this.#submit({ kind: 'register', request, caller });
+    const { epoch = 0, leaseMs = 0, name = request.name, proof } = result;
     for (const listener of this.#listeners) listener(name, request.id, epoch);
-    const { revision, incarnation } = this.#reply(done);
+    const { revision, incarnation } = this.#response(result);
     return { epoch, leaseMs, revision, incarnation, ...(proof !== undefined && { proof }) };
   }
 
@@ -260,16 +253,16 @@ export class NameServer implements NameService {
     if (renewals.length > limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `${renewals.length} renewals came in one message; ${limits.maxBatch} is the most`,
+        `A request must have at most ${limits.maxBatch} renewals; got ${renewals.length}; split it`,
       );
     const now = this.#runtime.now();
-    const world = {
+    const deps = {
       state: this.#state,
       leases: this.#leases,
       loadReports: this.#loadReports,
       consensus: this.#consensus,
     };
-    return { ...renewLeases(world, renewals, now), incarnation: this.#position.incarnation };
+    return { ...renewLeases(deps, renewals, now), incarnation: this.#position.incarnation };
   }
 
   report(report: ReportRequest, { principal }: Caller): void {
@@ -277,10 +270,11 @@ export class NameServer implements NameService {
   }
 
   async withdraw(request: WithdrawRequest): Promise<ChangeResponse> {
-    const done = await this.#submit({ kind: 'withdraw', request });
-    const left = done.name === undefined ? undefined : this.#state.endpoint(done.name, request.id);
-    const inMs = left?.draining === true ? Math.max(0, Math.ceil(left.expiresAt - this.#runtime.now())) : 0;
-    return this.#reply({ ...done, inMs });
+    const result = await this.#submit({ kind: 'withdraw', request });
+    const endpoint = result.name === undefined ? undefined : this.#state.endpoint(result.name, request.id);
+    const appliesInMs =
+      endpoint?.draining === true ? Math.max(0, Math.ceil(endpoint.expiresAt - this.#runtime.now())) : 0;
+    return this.#response({ ...result, appliesInMs });
   }
 
   async importLines(lines: readonly ExportLine[]): Promise<ImportResponse> {
@@ -301,7 +295,7 @@ export class NameServer implements NameService {
     const { canonical } = resolveLinks(this.#state, parseName(name));
     const entry = this.#state.entry(canonical);
     if (entry === undefined && !hasDescendants(this.#state, canonical))
-      throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}`);
+      throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist`);
     return { canonical, rule: entry?.kind === 'service' ? (entry.launch ?? undefined) : undefined };
   }
 
@@ -317,14 +311,14 @@ export class NameServer implements NameService {
   }
 
   async #submitChange(command: NamingCommand): Promise<ChangeResponse> {
-    return this.#reply(await this.#submit(command));
+    return this.#response(await this.#submit(command));
   }
 
-  #reply({ revision, inMs }: Pick<CommitResult, 'revision' | 'inMs'>): ChangeResponse {
+  #response({ revision, appliesInMs }: Pick<CommitResult, 'revision' | 'appliesInMs'>): ChangeResponse {
     return {
       revision: String(revision),
       incarnation: this.#position.incarnation,
-      appliesInMs: Math.ceil(inMs),
+      appliesInMs: Math.ceil(appliesInMs),
     };
   }
 
@@ -334,5 +328,5 @@ export class NameServer implements NameService {
 }
 
 function noop(): void {
-  // What time asks for is refused only when nothing can be changed any more.
+  // Commands of timers fail only when the store cannot be written or the server is closing.
 }

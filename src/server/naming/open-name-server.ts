@@ -1,24 +1,17 @@
-/**
- * Opens the names of a store: reads every record, or says which one cannot be read; gives a new store its incarnation.
- */
 import { ClerkError } from '../../core/errors.js';
 import type { NameService, ServerRuntime, Store } from '../ports.js';
-import {
-  damagedRecordError,
-  formatVersion,
-  decodeRecord,
-  storeKeys,
-  type StateChange,
-} from './state/records.js';
 import { NameServer, type NameServerOptions } from './name-server.js';
+import { damagedRecordError, decodeRecord, formatVersion, storeKeys } from './state/record-codec.js';
+import type { StateChange } from './state/records.js';
 
 export type { NameServerOptions } from './name-server.js';
 
 /**
- * Opens names. Leases and promises of what is there begin anew: that lengthens them and never shortens one.
+ * Opens the name server of a store. Leases and guarantees restart in full, which can lengthen them but not shorten
+ * them. An empty store gets a new incarnation.
  *
- * @param store - stays the caller's to close, after the names were closed
- * @throws ClerkError `REGISTRY_INVALID` for a damaged record, which it names, and for data of a later version;
+ * @param store - closed by the caller, after the name server
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version wrote the store;
  *   `REGISTRY_UNREACHABLE` when a new store cannot be written
  */
 export async function openNameServer(
@@ -57,6 +50,6 @@ function checkFormat(text: string | undefined): void {
   if (version > formatVersion)
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `The store was written by a later version (format ${version}; this one knows ${formatVersion}); start that version, or use another store`,
+      `The format of the store must be at most ${formatVersion}; got ${version}, written by a later version; start that version or use another store`,
     );
 }

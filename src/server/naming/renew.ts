@@ -1,16 +1,15 @@
-/** Renewals: not durable, and so not commands. A service goes on renewing under the name that it knows. @see promises C5.6 */
 import { isClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
-import type { Renewal, RenewResponse, RenewRequest } from '../../protocol/messages.js';
+import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/messages.js';
 import type { HealthConsensus } from './health/health-consensus.js';
+import { isVisiblySuspect } from './health/visible-health.js';
 import type { Leases } from './leases.js';
 import type { LoadReports } from './load-reports.js';
 import type { Registration } from './state/name-entry.js';
-import { isVisiblySuspect } from './health/visible-health.js';
 import type { NamingState } from './state/naming-state.js';
 import { resolveLinks } from './state/resolve-links.js';
 
-/** What renewals work on. */
+/** The parts of the name server that renewals change. */
 export interface RenewDependencies {
   readonly state: NamingState;
   readonly leases: Leases;
@@ -18,7 +17,12 @@ export interface RenewDependencies {
   readonly consensus: HealthConsensus;
 }
 
-/** Renews leases from now on, or says why one cannot be, and which of them are suspect. */
+/**
+ * Renews leases. A result is `renewed`, `lost` (register again) or `fenced` (superseded or withdrawn). Renewals are
+ * not durable, so they are no commands. The name may be a former one, from before a move.
+ *
+ * @see [C5.6](../../../docs/guarantees.md#c5-6)
+ */
 export function renewLeases(
   deps: RenewDependencies,
   renewals: RenewRequest['renewals'],
@@ -35,7 +39,7 @@ export function renewLeases(
   return { results, ...(suspects.length > 0 && { suspects }) };
 }
 
-/** The registration that somebody means who knows the service by this name. */
+/** Finds a registration by any name that resolves to its service. */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
   return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
 }

@@ -1,8 +1,12 @@
-/** What is promised of an entry while a change of it is on its way to the disk. @see promises C1.2 */
+/**
+ * Guarantees while a change is being written, after a restart, and of frozen entries.
+ *
+ * @see [C1.2](../../../docs/guarantees.md#c1-2)
+ */
 import { expect, test } from 'vitest';
 import { registration, localCaller, nameServerHarness } from './name-server-harness.js';
 
-/** Holds writes back from now on; returns what lets them go. */
+/** Delays all writes until the returned function is called. */
 function gated(store: { writeGate: Promise<void> | undefined }): () => void {
   let open = (): void => undefined;
   store.writeGate = new Promise((resolve) => (open = resolve));
@@ -12,7 +16,7 @@ function gated(store: { writeGate: Promise<void> | undefined }): () => void {
   };
 }
 
-test('nothing is promised while a change is being written', async () => {
+test('a lookup gives no guarantee while a change is being written', async () => {
   const { names, store, runtime } = await nameServerHarness();
   await names.define({ name: '/shop/orders', guaranteedMs: 5_000 });
   await runtime.advance(10_000);
@@ -26,7 +30,7 @@ test('nothing is promised while a change is being written', async () => {
   expect(names.resolve('/shop/orders')).toMatchObject({ policy: 'random', guaranteedMs: 5_000 });
 });
 
-test('a frozen entry waits its whole time, whatever else of its name is written together with it', async () => {
+test('other changes in the same batch do not shorten the wait of a frozen entry', async () => {
   const { names, store, runtime } = await nameServerHarness();
   await names.define({ name: '/shop/orders', guaranteedMs: 5_000 });
   const open = gated(store);
@@ -45,7 +49,7 @@ test('a frozen entry waits its whole time, whatever else of its name is written 
   expect(names.resolve('/shop/orders').policy).toBe('random');
 });
 
-test('nothing is promised of a frozen entry while the change it waited for is written', async () => {
+test('a lookup gives no guarantee while the pending change of a frozen entry is written', async () => {
   const { names, store, runtime } = await nameServerHarness();
   await names.define({ name: '/shop/orders', guaranteedMs: 1_000 });
   names.resolve('/shop/orders');
@@ -56,4 +60,24 @@ test('nothing is promised of a frozen entry while the change it waited for is wr
   open();
   await runtime.advance(10);
   expect(names.resolve('/shop/orders')).toMatchObject({ policy: 'random', guaranteedMs: 1_000 });
+});
+
+test('after a restart every guarantee starts again, and a frozen entry still changes', async () => {
+  const harness = await nameServerHarness();
+  await harness.names.define({ name: '/a', policy: 'random' });
+  await harness.names.define({ name: '/b' });
+  await harness.runtime.advance(60_000);
+  await harness.restart();
+  await harness.runtime.advance(1_000);
+  await expect(harness.names.remove({ name: '/b' })).rejects.toMatchObject({
+    code: 'CHANGE_TOO_EARLY',
+    remainingMs: 4_250,
+  });
+  await harness.names.define({ name: '/a', policy: 'affinity', whenExpired: true });
+  await harness.runtime.advance(4_000);
+  await harness.restart();
+  await harness.runtime.advance(5_249);
+  expect(harness.names.resolve('/a').policy).toBe('random');
+  await harness.runtime.advance(1);
+  expect(harness.names.resolve('/a').policy).toBe('affinity');
 });

@@ -5,14 +5,14 @@ import { registration, localCaller, nameServerHarness } from './name-server-harn
 const idsOf = (names: NameService, name: string): string[] =>
   names.resolve(name).endpoints.map(({ id }) => id);
 
-test('no lease ends early, and none lasts for ever, whatever its length', async () => {
+test('a lease of any length expires neither early nor much too late', async () => {
   for (const leaseMs of [1_000, 1_001, 3_333, 10_000, 60_000, 600_000]) {
     const { names, runtime } = await nameServerHarness();
     await names.register(registration('/a', 'a', { leaseMs }), localCaller);
     await runtime.advance(leaseMs / 2);
     names.renew({ renewals: [{ name: '/a', id: 'a', epoch: 1 }] });
     await runtime.advance(leaseMs);
-    // At this very instant it may be gone; up to it, it may not.
+    // It may expire from this instant on, and not before.
     await runtime.advance(leaseMs / 3 + 1_000);
     expect(idsOf(names, '/a'), `${leaseMs} ms`).toEqual([]);
   }
@@ -24,7 +24,7 @@ test('no lease ends early, and none lasts for ever, whatever its length', async 
   }
 });
 
-test('leases that ended are counted, withdrawals are not', async () => {
+test('expired registrations are counted, withdrawn ones are not', async () => {
   const { names, runtime } = await nameServerHarness();
   for (const id of ['a', 'b', 'c']) await names.register(registration('/a', id), localCaller);
   await names.withdraw({ name: '/a', id: 'c', epoch: 3 });
@@ -34,7 +34,7 @@ test('leases that ended are counted, withdrawals are not', async () => {
   expect(names.expiredRegistrations).toBe(2);
 });
 
-test('the wall clock may jump as it likes', async () => {
+test('jumps of the wall clock have no effect on leases', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'a'), localCaller);
   await names.register(registration('/a', 'b'), localCaller);
@@ -48,18 +48,18 @@ test('the wall clock may jump as it likes', async () => {
   expect(idsOf(names, '/a')).toEqual(['a']);
 });
 
-test('a restart gives every lease its whole length again, once', async () => {
-  const made = await nameServerHarness();
-  await made.names.register(registration('/a', 'a'), localCaller);
-  await made.runtime.advance(9_000);
-  await made.restart();
-  await made.runtime.advance(9_000);
-  expect(idsOf(made.names, '/a')).toEqual(['a']);
-  await made.runtime.advance(4_400);
-  expect(idsOf(made.names, '/a')).toEqual([]);
+test('a restart starts every lease again in full', async () => {
+  const harness = await nameServerHarness();
+  await harness.names.register(registration('/a', 'a'), localCaller);
+  await harness.runtime.advance(9_000);
+  await harness.restart();
+  await harness.runtime.advance(9_000);
+  expect(idsOf(harness.names, '/a')).toEqual(['a']);
+  await harness.runtime.advance(4_400);
+  expect(idsOf(harness.names, '/a')).toEqual([]);
 });
 
-test('a standstill of a third of the lease is credited, a shorter one is not', async () => {
+test('a stall of a third of the lease extends the lease, a shorter one does not', async () => {
   const after = async (stallMs: number, waitMs: number): Promise<string[]> => {
     const { names, runtime } = await nameServerHarness();
     await names.register(registration('/a', 'a', { leaseMs: 9_000 }), localCaller);
@@ -74,14 +74,14 @@ test('a standstill of a third of the lease is credited, a shorter one is not', a
   expect(await after(1_000, 9_000 - 1_000 + 1_500)).toEqual([]);
 });
 
-test('when many end at once they go slowly, the last after one lease more, and the server says so', async () => {
+test('a mass expiry is throttled by at most one lease, and the status is degraded', async () => {
   const { names, runtime } = await nameServerHarness();
   for (let i = 0; i < 40; i++)
     await names.register(registration('/a', `i${i}`, { leaseMs: 8_000 }), localCaller);
   await runtime.advance(10_000);
   expect(names.status().degraded).toBe(true);
   expect(idsOf(names, '/a').length).toBeGreaterThan(34);
-  // Those who come back are spared.
+  // Renewed endpoints are not removed.
   const renewals = Array.from({ length: 30 }, (_, i) => ({ name: '/a', id: `i${i + 10}`, epoch: i + 11 }));
   names.renew({ renewals });
   await runtime.advance(6_500);
@@ -93,7 +93,7 @@ test('when many end at once they go slowly, the last after one lease more, and t
   expect(names.status()).toMatchObject({ degraded: false, endpoints: 0 });
 });
 
-test('seven of eight may be gone at once without any brake: small fleets are no mass', async () => {
+test('seven expiries at once are not throttled', async () => {
   const { names, runtime } = await nameServerHarness();
   for (let i = 0; i < 7; i++)
     await names.register(registration('/a', `i${i}`, { leaseMs: 8_000 }), localCaller);
@@ -102,10 +102,10 @@ test('seven of eight may be gone at once without any brake: small fleets are no 
   expect(names.status().degraded).toBe(false);
 });
 
-test('a renewal that comes while the end waits for the store is not believed and then broken', async () => {
+test('a renewal is rejected as lost while the expiry is written to the store', async () => {
   const { names, runtime, store } = await nameServerHarness();
   await names.register(registration('/a', 'a', { leaseMs: 1_000 }), localCaller);
-  // By then it has been told that the lease falters.
+  // The lease is overdue by now.
   await runtime.advance(950);
   let open = (): void => {};
   store.writeGate = new Promise((resolve) => (open = resolve));
@@ -119,7 +119,7 @@ test('a renewal that comes while the end waits for the store is not believed and
   expect(idsOf(names, '/a')).toEqual(['a']);
 });
 
-test('a renewal that comes while the end waits for its turn saves the lease', async () => {
+test('a renewal is accepted while the expiry is queued', async () => {
   const { names, runtime, store } = await nameServerHarness();
   await names.register(registration('/a', 'a', { leaseMs: 1_000 }), localCaller);
   let open = (): void => {};
@@ -133,7 +133,7 @@ test('a renewal that comes while the end waits for its turn saves the lease', as
   expect(idsOf(names, '/a')).toEqual(['a']);
 });
 
-test('a service that nobody defined goes five minutes after its last endpoint, unless it is asked for or comes back', async () => {
+test('an undefined service is removed 5 minutes after its last endpoint, later when a guarantee holds', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'a', { leaseMs: 1_000 }), localCaller);
   await names.register(registration('/b', 'a', { leaseMs: 1_000 }), localCaller);
@@ -148,7 +148,7 @@ test('a service that nobody defined goes five minutes after its last endpoint, u
   expect(names.status().services).toBe(0);
 });
 
-test('a moved service keeps its leases as they were', async () => {
+test('a moved service keeps its leases', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'a', { leaseMs: 8_000 }), localCaller);
   await runtime.advance(6_000);
@@ -159,7 +159,7 @@ test('a moved service keeps its leases as they were', async () => {
   expect(idsOf(names, '/b')).toEqual([]);
 });
 
-test('time keeps no process alive', async () => {
+test('timers do not keep the process alive', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'a'), localCaller);
   names.watch({ id: 'w', globs: ['/**'], since: undefined, onEvent: () => {} });
@@ -169,7 +169,7 @@ test('time keeps no process alive', async () => {
   expect(runtime.pendingTimers).toBe(0);
 });
 
-test('a standstill is credited to leases that are short beside it, and to no others', async () => {
+test('a stall extends short leases only', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'short', { leaseMs: 1_000 }), localCaller);
   await names.register(registration('/b', 'long', { leaseMs: 30_000 }), localCaller);
@@ -183,7 +183,7 @@ test('a standstill is credited to leases that are short beside it, and to no oth
   expect(idsOf(names, '/b')).toEqual([]);
 });
 
-test('a registration that waits for the store when its lease ends is not dropped together with it', async () => {
+test('a registration that is queued when its lease expires is not removed', async () => {
   const { names, runtime, store } = await nameServerHarness();
   await names.register(registration('/a', 'a', { leaseMs: 1_000 }), localCaller);
   let open = (): void => {};
@@ -199,7 +199,7 @@ test('a registration that waits for the store when its lease ends is not dropped
   expect(idsOf(names, '/a')).toEqual(['a']);
 });
 
-test('a service that was about to go stays when somebody registers, with its whole promise', async () => {
+test('a registration cancels the pending removal of a service, and its guarantee is in full again', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'a', { leaseMs: 1_000 }), localCaller);
   await runtime.advance(300_500);

@@ -1,4 +1,4 @@
-/** Loads that come with renewals: handed out with look-ups, told to no watch, and written nowhere. */
+/** Loads that arrive with renewals: shown by lookups, not sent to watches, not stored. */
 import { expect, test } from 'vitest';
 import type { Load } from '../../../src/core/load-report.js';
 import {
@@ -15,129 +15,129 @@ const load = (utilization: number, callsPerSecond = 0, errorsPerSecond = 0): Loa
   errorsPerSecond,
 });
 
-/** Two endpoints of one service. */
-async function two(leaseMs = 10_000): Promise<NameServerHarness> {
-  const made = await nameServerHarness();
-  for (const id of ['a', 'b']) await made.names.register(registration('/s', id, { leaseMs }), localCaller);
-  return made;
+/** A name server with two endpoints of one service. */
+async function twoEndpoints(leaseMs = 10_000): Promise<NameServerHarness> {
+  const harness = await nameServerHarness();
+  for (const id of ['a', 'b']) await harness.names.register(registration('/s', id, { leaseMs }), localCaller);
+  return harness;
 }
 
-function renew(made: NameServerHarness, id: string, said?: Load): void {
+function renew(harness: NameServerHarness, id: string, sent?: Load): void {
   const epoch = id === 'a' ? 1 : 2;
-  const renewals = [{ name: '/s', id, epoch, ...(said && { load: said }) }];
-  expect(made.names.renew({ renewals }).results).toEqual(['renewed']);
+  const renewals = [{ name: '/s', id, epoch, ...(sent && { load: sent }) }];
+  expect(harness.names.renew({ renewals }).results).toEqual(['renewed']);
 }
 
-/** Loads by instance, as a look-up shows them. */
-function loads(made: NameServerHarness, name = '/s'): Record<string, Load | undefined> {
-  return Object.fromEntries(made.names.resolve(name).endpoints.map(({ id, load: said }) => [id, said]));
+/** The loads of all instances, as a lookup shows them. */
+function loads(harness: NameServerHarness, name = '/s'): Record<string, Load | undefined> {
+  return Object.fromEntries(harness.names.resolve(name).endpoints.map(({ id, load: shown }) => [id, shown]));
 }
 
-test('what came with the last renewal is shown, of those that said anything', async () => {
-  const made = await two();
-  expect(loads(made)).toEqual({ a: undefined, b: undefined });
-  await made.runtime.advance(2_000);
-  renew(made, 'a', load(0.4, 120, 2));
-  renew(made, 'b');
-  expect(loads(made)).toEqual({ a: load(0.4, 120, 2), b: undefined });
-  expect(made.names.resolve('/s').endpoints[1]).not.toHaveProperty('load');
+test('a lookup shows the load of the last renewal', async () => {
+  const harness = await twoEndpoints();
+  expect(loads(harness)).toEqual({ a: undefined, b: undefined });
+  await harness.runtime.advance(2_000);
+  renew(harness, 'a', load(0.4, 120, 2));
+  renew(harness, 'b');
+  expect(loads(harness)).toEqual({ a: load(0.4, 120, 2), b: undefined });
+  expect(harness.names.resolve('/s').endpoints[1]).not.toHaveProperty('load');
 });
 
-test('it is shown behind links too', async () => {
-  const made = await two();
-  await made.names.link({ name: '/alias', target: '/s' });
-  expect(loads(made, '/alias').a).toBeUndefined();
-  await made.runtime.advance(2_000);
-  renew(made, 'a', load(0.4));
-  expect(loads(made, '/alias').a).toEqual(load(0.4));
+test('a lookup through a link shows it too', async () => {
+  const harness = await twoEndpoints();
+  await harness.names.link({ name: '/alias', target: '/s' });
+  expect(loads(harness, '/alias').a).toBeUndefined();
+  await harness.runtime.advance(2_000);
+  renew(harness, 'a', load(0.4));
+  expect(loads(harness, '/alias').a).toEqual(load(0.4));
 });
 
-test('what is hardly new is not taken, so that small steps are not missed in the end', async () => {
-  const made = await two();
-  const says = async (said: Load): Promise<Load | undefined> => {
-    await made.runtime.advance(2_000);
-    renew(made, 'a', said);
-    renew(made, 'b', load(0));
-    return loads(made).a;
+test('small changes are ignored until they add up', async () => {
+  const harness = await twoEndpoints();
+  const renewWith = async (sent: Load): Promise<Load | undefined> => {
+    await harness.runtime.advance(2_000);
+    renew(harness, 'a', sent);
+    renew(harness, 'b', load(0));
+    return loads(harness).a;
   };
-  expect(await says(load(0.4, 100))).toEqual(load(0.4, 100));
-  expect(await says(load(0.43, 120))).toEqual(load(0.4, 100));
-  expect(await says(load(0.46, 120))).toEqual(load(0.46, 120));
-  expect(await says(load(0.46, 200))).toEqual(load(0.46, 200));
-  expect(await says(load(0.46, 200, 30))).toEqual(load(0.46, 200, 30));
+  expect(await renewWith(load(0.4, 100))).toEqual(load(0.4, 100));
+  expect(await renewWith(load(0.43, 120))).toEqual(load(0.4, 100));
+  expect(await renewWith(load(0.46, 120))).toEqual(load(0.46, 120));
+  expect(await renewWith(load(0.46, 200))).toEqual(load(0.46, 200));
+  expect(await renewWith(load(0.46, 200, 30))).toEqual(load(0.46, 200, 30));
 });
 
-test('an answer is made again for loads every other second at most, and for changes at once', async () => {
-  const made = await two();
-  await made.runtime.advance(2_000);
-  renew(made, 'a', load(0.4));
-  expect(loads(made).a).toEqual(load(0.4));
-  renew(made, 'a', load(0.9));
-  expect(loads(made).a).toEqual(load(0.4));
-  await made.runtime.advance(1_999);
-  expect(loads(made).a).toEqual(load(0.4));
-  await made.runtime.advance(1);
-  expect(loads(made).a).toEqual(load(0.9));
-  renew(made, 'a', load(0.2));
-  await made.names.register(registration('/s', 'c'), localCaller);
-  expect(loads(made).a).toEqual(load(0.2));
+test('a lookup is rebuilt at most every 2 s for loads, and at once for changes', async () => {
+  const harness = await twoEndpoints();
+  await harness.runtime.advance(2_000);
+  renew(harness, 'a', load(0.4));
+  expect(loads(harness).a).toEqual(load(0.4));
+  renew(harness, 'a', load(0.9));
+  expect(loads(harness).a).toEqual(load(0.4));
+  await harness.runtime.advance(1_999);
+  expect(loads(harness).a).toEqual(load(0.4));
+  await harness.runtime.advance(1);
+  expect(loads(harness).a).toEqual(load(0.9));
+  renew(harness, 'a', load(0.2));
+  await harness.names.register(registration('/s', 'c'), localCaller);
+  expect(loads(harness).a).toEqual(load(0.2));
 });
 
-test('the same text is handed out again while nothing is new', async () => {
-  const made = await two();
-  renew(made, 'a', load(0.4));
-  const text = made.names.resolveJson('/s');
-  await made.runtime.advance(3_000);
-  renew(made, 'a', load(0.42));
-  renew(made, 'b');
-  expect(made.names.resolveJson('/s')).toBe(text);
-  expect(JSON.parse(text ?? '')).toEqual(made.names.resolve('/s'));
+test('the same JSON is returned while nothing has changed', async () => {
+  const harness = await twoEndpoints();
+  renew(harness, 'a', load(0.4));
+  const json = harness.names.resolveJson('/s');
+  await harness.runtime.advance(3_000);
+  renew(harness, 'a', load(0.42));
+  renew(harness, 'b');
+  expect(harness.names.resolveJson('/s')).toBe(json);
+  expect(JSON.parse(json ?? '')).toEqual(harness.names.resolve('/s'));
 });
 
-test('who says nothing any more is shown with nothing', async () => {
-  const made = await two();
-  renew(made, 'a', load(0.4));
-  expect(loads(made).a).toEqual(load(0.4));
-  await made.runtime.advance(2_000);
-  renew(made, 'a');
-  expect(loads(made).a).toBeUndefined();
+test('a renewal without a load removes the load', async () => {
+  const harness = await twoEndpoints();
+  renew(harness, 'a', load(0.4));
+  expect(loads(harness).a).toEqual(load(0.4));
+  await harness.runtime.advance(2_000);
+  renew(harness, 'a');
+  expect(loads(harness).a).toBeUndefined();
 });
 
-test('who renews further apart than every 20 s is not believed, since it would be long ago', async () => {
-  const made = await two(60_001);
-  renew(made, 'a', load(0.4));
-  expect(loads(made).a).toBeUndefined();
-  const often = await two(60_000);
-  renew(often, 'a', load(0.4));
-  expect(loads(often).a).toEqual(load(0.4));
+test('loads of endpoints that renew less often than every 20 s are ignored', async () => {
+  const harness = await twoEndpoints(60_001);
+  renew(harness, 'a', load(0.4));
+  expect(loads(harness).a).toBeUndefined();
+  const atLimit = await twoEndpoints(60_000);
+  renew(atLimit, 'a', load(0.4));
+  expect(loads(atLimit).a).toEqual(load(0.4));
 });
 
-test('nothing is written, no watch is told, and the revision stays', async () => {
-  const made = await two();
-  const seen = recordWatch(made.names, ['/s', '/**']);
-  await made.runtime.advance(10);
-  seen.lines();
-  const [batches, { revision }] = [made.store.batches.length, made.names.status()];
+test('a load is not stored, not sent to watches, and does not increment the revision', async () => {
+  const harness = await twoEndpoints();
+  const watch = recordWatch(harness.names, ['/s', '/**']);
+  await harness.runtime.advance(10);
+  watch.lines();
+  const [batches, { revision }] = [harness.store.batches.length, harness.names.status()];
   for (let i = 0; i < 10; i++) {
-    await made.runtime.advance(2_000);
-    renew(made, 'a', load(i / 10));
-    renew(made, 'b', load(0));
-    expect(loads(made).a).toEqual(load(i / 10));
+    await harness.runtime.advance(2_000);
+    renew(harness, 'a', load(i / 10));
+    renew(harness, 'b', load(0));
+    expect(loads(harness).a).toEqual(load(i / 10));
   }
-  await made.runtime.advance(0);
-  expect(seen.lines().filter((line) => !line.startsWith('heartbeat'))).toEqual([]);
-  expect([made.store.batches.length, made.names.status().revision]).toEqual([batches, revision]);
+  await harness.runtime.advance(0);
+  expect(watch.lines().filter((line) => !line.startsWith('heartbeat'))).toEqual([]);
+  expect([harness.store.batches.length, harness.names.status().revision]).toEqual([batches, revision]);
 });
 
-test('an event for a change shows the loads of the moment', async () => {
-  const made = await two();
-  const seen = recordWatch(made.names, ['/s']);
-  await made.runtime.advance(10);
-  renew(made, 'a', load(0.7));
-  seen.told.splice(0);
-  await made.names.register(registration('/s', 'c'), localCaller);
-  await made.runtime.advance(0);
-  expect(seen.told.map(({ event }) => event)).toEqual([
+test('the event of another change shows the present loads', async () => {
+  const harness = await twoEndpoints();
+  const watch = recordWatch(harness.names, ['/s']);
+  await harness.runtime.advance(10);
+  renew(harness, 'a', load(0.7));
+  watch.received.splice(0);
+  await harness.names.register(registration('/s', 'c'), localCaller);
+  await harness.runtime.advance(0);
+  expect(watch.received.map(({ event }) => event)).toEqual([
     expect.objectContaining({
       type: 'put',
       entry: expect.objectContaining({

@@ -1,4 +1,4 @@
-/** Names over a store in memory and a clock that is moved by hand: what the tests of this folder talk to. */
+/** A name server over a store in memory and a clock that tests advance. */
 import { createHash } from 'node:crypto';
 import type { ClerkError } from '../../../src/core/errors.js';
 import { openNameServer, type NameServerOptions } from '../../../src/server/naming/open-name-server.js';
@@ -12,12 +12,12 @@ import type {
 import type { RegisterRequest, WatchEvent } from '../../../src/protocol/messages.js';
 import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
 
-/** A store that can be read, be slow, and break. */
+/** A store in memory whose writes can be delayed and can fail. */
 export class ControllableStore implements Store {
   readonly records = new Map<string, string>();
-  /** Every batch that was written. */
+  /** All written batches. */
   readonly batches: (readonly RecordChange[])[] = [];
-  /** What a write waits for. */
+  /** Writes wait for this promise. */
   writeGate: Promise<void> | undefined;
   failure: Error | undefined;
 
@@ -39,11 +39,11 @@ export class ControllableStore implements Store {
 
 export type TestRuntime = ServerRuntime &
   FakeRuntime & {
-    /** Lets time pass in which this process does nothing, not even what is due. */
+    /** Advances the clock without running timers, like a blocked event loop. */
     stall(ms: number): void;
   };
 
-/** Virtual time, real hashes, and random bytes that are counted instead. */
+/** A fake clock, real hashes, and random bytes that are replaced by a counter. */
 export function testRuntime(seed = 1): TestRuntime {
   const fake = createFakeRuntime({ seed, startAt: 1_000_000 });
   let drawn = 0;
@@ -64,10 +64,11 @@ export interface NameServerHarness {
   names: NameService;
   readonly store: ControllableStore;
   readonly runtime: TestRuntime;
-  /** Ends the process without a word and starts another over the same store. */
+  /** Closes the name server and opens another one on the same store. */
   restart(): Promise<void>;
 }
 
+/** Opens a name server over a store and a clock that the test controls. */
 export async function nameServerHarness({
   seed = 1,
   store = new ControllableStore(),
@@ -78,21 +79,22 @@ export async function nameServerHarness({
 } = {}): Promise<NameServerHarness> {
   const runtime = testRuntime(seed);
   const open = (): Promise<NameService> => openNameServer(store, runtime, { version: '1.0.0', ...options });
-  const made: NameServerHarness = {
+  const harness: NameServerHarness = {
     names: await open(),
     store,
     runtime,
     async restart() {
-      await made.names.close();
-      made.names = await open();
+      await harness.names.close();
+      harness.names = await open();
     },
   };
-  return made;
+  return harness;
 }
 
+/** The principal of all requests unless a test says otherwise. */
 export const localCaller = { principal: 'address:127.0.0.1' };
 
-/** A registration with what it must have. */
+/** A register request with default addresses. */
 export function registration(name: string, id: string, more: Partial<RegisterRequest> = {}): RegisterRequest {
   return { name, id, addresses: ['http://127.0.0.1:3001'], ...more };
 }
@@ -102,10 +104,10 @@ export interface ReceivedEvent {
   readonly revision: string;
 }
 
-/** Opens a watch and writes down what it is told. */
+/** Opens a watch and records its events. */
 export function recordWatch(names: NameService, globs: readonly string[], more: Partial<WatchOptions> = {}) {
   const received: ReceivedEvent[] = [];
-  const watching = names.watch({
+  const watch = names.watch({
     id: 'w1',
     globs,
     since: undefined,
@@ -113,25 +115,26 @@ export function recordWatch(names: NameService, globs: readonly string[], more: 
     ...more,
   });
   return {
-    ...watching,
-    told: received,
-    /** What was told since the last time, one line each. */
+    ...watch,
+    received,
+    /** The events since the last call, as one line each. */
     lines(): string[] {
       return received.splice(0).map(({ event }) => lineOf(event));
     },
   };
 }
 
+/** An event as one line. */
 export function lineOf(event: WatchEvent): string {
   switch (event.type) {
     case 'open':
-      return event.resumed ? 'open, resumed' : 'open';
+      return event.resumed ? 'open resumed' : 'open';
     case 'put':
       return event.entry.kind === 'link'
         ? `${event.name} -> ${event.entry.target}`
         : `${event.name} = ${event.entry.canonical === event.name ? '' : `${event.entry.canonical} `}[${event.entry.endpoints.map(({ id, state }) => (state === 'up' ? id : `${id} ${state}`)).join()}]`;
     case 'delete':
-      return `${event.name} gone`;
+      return `${event.name} deleted`;
     case 'resync':
       return `resync: ${event.reason}`;
     case 'current':
@@ -141,6 +144,7 @@ export function lineOf(event: WatchEvent): string {
   }
 }
 
+/** The error code of a rejected promise, or `done`. */
 export const codeOf = async (promise: Promise<unknown>): Promise<string> => {
   try {
     await promise;
@@ -150,6 +154,7 @@ export const codeOf = async (promise: Promise<unknown>): Promise<string> => {
   }
 };
 
+/** The error that an action throws. */
 export const thrownBy = (action: () => unknown): any => {
   try {
     action();

@@ -10,19 +10,19 @@ import {
 
 interface ModelEndpoint {
   epoch: number;
-  /** Not gone before, gone after. */
+  /** The lease expires between these instants. */
   earliest: number;
   latest: number;
 }
 
-/** What the names ought to be: the simplest thing that keeps the same promises. */
+/** The simplest implementation with the same guarantees. */
 class Model {
   now = 0;
   readonly links = new Map<string, string>();
   readonly services = new Map<string, Map<string, ModelEndpoint>>();
 
-  /** Where a name leads, or undefined for nowhere. */
-  end(name: string): string | undefined {
+  /** The canonical name; undefined when links form a cycle. */
+  canonicalOf(name: string): string | undefined {
     let at = name;
     for (let i = 0; i <= 16; i++) {
       const link = [...this.links.keys()].find((from) => at === from || at.startsWith(`${from}/`));
@@ -49,33 +49,36 @@ const leaseMs = 10_000;
 const register = (name: string, id: string): Step => ({
   check: () => true,
   async run(model, { names }) {
-    const end = model.end(name);
-    if (end === undefined) {
+    const canonical = model.canonicalOf(name);
+    if (canonical === undefined) {
       expect(await codeOf(names.register(registration(name, id), localCaller))).toBe('NAME_NOT_FOUND');
       return;
     }
     const { epoch } = await names.register(registration(name, id), localCaller);
-    const before = model.services.get(end)?.get(id);
+    const before = model.services.get(canonical)?.get(id);
     expect(epoch).toBeGreaterThan(before?.epoch ?? 0);
-    const endpoints = model.services.get(end) ?? new Map<string, ModelEndpoint>();
-    model.services.set(end, endpoints);
-    endpoints.set(id, { epoch, ...terms(model.now) });
+    const endpoints = model.services.get(canonical) ?? new Map<string, ModelEndpoint>();
+    model.services.set(canonical, endpoints);
+    endpoints.set(id, { epoch, ...leaseBounds(model.now) });
   },
   toString: () => `register ${name} ${id}`,
 });
 
-const terms = (now: number) => ({ earliest: now + leaseMs, latest: now + leaseMs + leaseMs / 3 + 1_000 });
+const leaseBounds = (now: number) => ({
+  earliest: now + leaseMs,
+  latest: now + leaseMs + leaseMs / 3 + 1_000,
+});
 
 const renew = (name: string, id: string): Step => ({
   check: () => true,
   async run(model, { names }) {
-    const end = model.end(name);
-    const endpoint = end === undefined ? undefined : model.services.get(end)?.get(id);
+    const canonical = model.canonicalOf(name);
+    const endpoint = canonical === undefined ? undefined : model.services.get(canonical)?.get(id);
     const epoch = endpoint?.epoch ?? 1;
     const [result] = names.renew({ renewals: [{ name, id, epoch }] }).results;
     if (endpoint === undefined) expect(result).not.toBe('renewed');
     else if (model.now < endpoint.earliest) expect(result).toBe('renewed');
-    if (endpoint !== undefined && result === 'renewed') Object.assign(endpoint, terms(model.now));
+    if (endpoint !== undefined && result === 'renewed') Object.assign(endpoint, leaseBounds(model.now));
   },
   toString: () => `renew ${name} ${id}`,
 });
@@ -83,34 +86,34 @@ const renew = (name: string, id: string): Step => ({
 const withdraw = (name: string, id: string): Step => ({
   check: () => true,
   async run(model, { names }) {
-    const end = model.end(name);
-    const endpoint = end === undefined ? undefined : model.services.get(end)?.get(id);
-    if (end === undefined || endpoint === undefined) return;
+    const canonical = model.canonicalOf(name);
+    const endpoint = canonical === undefined ? undefined : model.services.get(canonical)?.get(id);
+    if (canonical === undefined || endpoint === undefined) return;
     await names.withdraw({ name, id, epoch: endpoint.epoch, now: true });
-    model.services.get(end)?.delete(id);
+    model.services.get(canonical)?.delete(id);
     const again = names.register(registration(name, id, { epoch: endpoint.epoch }), localCaller);
     expect(await codeOf(again)).toBe('FORBIDDEN');
   },
   toString: () => `withdraw ${name} ${id}`,
 });
 
-/** The name that a change of structure is about: links before its last segment are followed. */
-const placeOf = (model: Model, name: string): string | undefined => {
+/** The name that a change applies to: links before its last segment are followed. */
+const entryNameOf = (model: Model, name: string): string | undefined => {
   const cut = name.lastIndexOf('/');
   if (cut === 0) return name;
-  const above = model.end(name.slice(0, cut));
+  const above = model.canonicalOf(name.slice(0, cut));
   return above === undefined ? undefined : above + name.slice(cut);
 };
 
 const define = (name: string): Step => ({
   check: () => true,
   async run(model, { names }) {
-    const place = placeOf(model, name);
+    const entryName = entryNameOf(model, name);
     const code = await codeOf(names.define({ name, guaranteedMs: 0 }));
-    if (place === undefined || model.links.has(place)) expect(code).not.toBe('done');
-    else if (!model.services.has(place)) {
+    if (entryName === undefined || model.links.has(entryName)) expect(code).not.toBe('done');
+    else if (!model.services.has(entryName)) {
       expect(code).toBe('done');
-      model.services.set(place, new Map());
+      model.services.set(entryName, new Map());
     }
   },
   toString: () => `define ${name}`,
@@ -121,16 +124,16 @@ const link = (name: string, target: string): Step => ({
   async run(model, { names, runtime }) {
     await runtime.advance(6_000);
     model.now += 6_000;
-    const place = placeOf(model, name);
+    const entryName = entryNameOf(model, name);
     const refused =
-      place === undefined ||
-      model.services.has(place) ||
-      (!model.links.has(place) && model.below(place).length > 0) ||
-      target === place ||
-      target.startsWith(`${place}/`);
+      entryName === undefined ||
+      model.services.has(entryName) ||
+      (!model.links.has(entryName) && model.below(entryName).length > 0) ||
+      target === entryName ||
+      target.startsWith(`${entryName}/`);
     const code = await codeOf(names.link({ name, target }));
     expect(code).toMatch(refused ? /^(FORBIDDEN|CONFIG_INVALID|NAME_NOT_FOUND)$/ : /^done$/);
-    if (!refused) model.links.set(place, target);
+    if (!refused) model.links.set(entryName, target);
   },
   toString: () => `link ${name} ${target}`,
 });
@@ -138,8 +141,8 @@ const link = (name: string, target: string): Step => ({
 const move = (name: string, to: string): Step => ({
   check: () => true,
   async run(model, { names }) {
-    const from = placeOf(model, name);
-    const target = placeOf(model, to);
+    const from = entryNameOf(model, name);
+    const target = entryNameOf(model, to);
     const code = await codeOf(names.move({ from: name, to }));
     const isThere = from !== undefined && (model.has(from) || model.below(from).length > 0);
     if (!isThere || target === undefined) return expect(code).not.toBe('done');
@@ -160,10 +163,10 @@ const move = (name: string, to: string): Step => ({
 const remove = (name: string): Step => ({
   check: () => true,
   async run(model, { names }) {
-    const place = placeOf(model, name);
+    const entryName = entryNameOf(model, name);
     const code = await codeOf(names.remove({ name, recursive: true, force: true }));
-    if (place === undefined) return expect(code).toBe('NAME_NOT_FOUND');
-    const all = [...model.below(place), ...(model.has(place) ? [place] : [])];
+    if (entryName === undefined) return expect(code).toBe('NAME_NOT_FOUND');
+    const all = [...model.below(entryName), ...(model.has(entryName) ? [entryName] : [])];
     expect(code).toBe(all.length > 0 ? 'done' : 'NAME_NOT_FOUND');
     for (const each of all) {
       model.services.delete(each);
@@ -184,15 +187,15 @@ const wait = (ms: number): Step => ({
 
 const restart: Step = {
   check: () => true,
-  async run(model, made) {
-    await made.restart();
+  async run(model, harness) {
+    await harness.restart();
     for (const endpoints of model.services.values())
-      for (const endpoint of endpoints.values()) endpoint.latest = terms(model.now).latest;
+      for (const endpoint of endpoints.values()) endpoint.latest = leaseBounds(model.now).latest;
   },
   toString: () => 'restart',
 };
 
-/** Looks at everything, and forgets the endpoints that are rightly gone. */
+/** Compares all names and endpoints, and removes endpoints from the model that may have expired. */
 function compare(model: Model, { names }: NameServerHarness): void {
   const listed = names.list('/**', undefined, 1_000).entries;
   expect(listed.map(({ name }) => name).sort()).toEqual(
@@ -201,15 +204,15 @@ function compare(model: Model, { names }: NameServerHarness): void {
   for (const [name, endpoints] of model.services) {
     const found = new Map(names.resolve(name).endpoints.map(({ id, epoch }) => [id, epoch]));
     for (const [id, { epoch, earliest, latest }] of [...endpoints]) {
-      if (model.now < earliest) expect(found.get(id), `${name} ${id} is too early gone`).toBe(epoch);
-      if (model.now > latest) expect(found.get(id), `${name} ${id} lasts too long`).toBeUndefined();
+      if (model.now < earliest) expect(found.get(id), `${name} ${id} expired too early`).toBe(epoch);
+      if (model.now > latest) expect(found.get(id), `${name} ${id} expired too late`).toBeUndefined();
       if (!found.has(id)) endpoints.delete(id);
     }
     expect([...found.keys()].sort()).toEqual([...endpoints.keys()].sort());
   }
 }
 
-test('behaves as the model says, whatever is asked of it', async () => {
+test('any sequence of requests gives the same names and endpoints as the model', async () => {
   const name = fc.constantFrom('/a', '/a/b', '/a/b/c', '/d', '/d/b', '/e');
   const id = fc.constantFrom('i', 'j');
   const both = [
@@ -233,7 +236,7 @@ test('behaves as the model says, whatever is asked of it', async () => {
   );
 });
 
-/** A step, and a look at everything after it. */
+/** A step, followed by a comparison. */
 function compared(step: Step): Step {
   return {
     check: (model) => step.check(model),

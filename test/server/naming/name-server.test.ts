@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { codeOf, registration, localCaller, thrownBy, nameServerHarness } from './name-server-harness.js';
 
-test('a service registers, is found, and leaves', async () => {
+test('a service registers, is looked up and withdraws', async () => {
   const { names, runtime } = await nameServerHarness();
   expect(thrownBy(() => names.resolve('/shop/orders'))).toMatchObject({ code: 'NAME_NOT_FOUND' });
   const { epoch, leaseMs } = await names.register(registration('/shop/orders', 'a'), localCaller);
@@ -25,7 +25,7 @@ test('a service registers, is found, and leaves', async () => {
   expect(names.resolve('/shop/orders').endpoints).toEqual([]);
 });
 
-test('a lease that is renewed goes on, and one that is not ends', async () => {
+test('a renewed lease continues, and one that is not renewed expires', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/a', 'one', { leaseMs: 3_000 }), localCaller);
   for (let i = 0; i < 10; i++) {
@@ -40,7 +40,7 @@ test('a lease that is renewed goes on, and one that is not ends', async () => {
   expect((await names.register(registration('/a', 'one', { epoch: 1 }), localCaller)).epoch).toBe(1);
 });
 
-test('links lead on, as whole names and as beginnings', async () => {
+test('links are followed, as whole names and as prefixes', async () => {
   const { names } = await nameServerHarness();
   await names.register(registration('/cms/host1/query', 'a'), localCaller);
   await names.link({ name: '/vfs1', target: '/cms/host1' });
@@ -58,14 +58,14 @@ test('links lead on, as whole names and as beginnings', async () => {
   await names.link({ name: '/y', target: '/x' });
   expect(thrownBy(() => names.resolve('/x/z'))).toMatchObject({
     code: 'NAME_NOT_FOUND',
-    message: expect.stringContaining('in a circle'),
+    message: expect.stringContaining('form a cycle'),
   });
   expect(await codeOf(names.define({ name: '/vfs1' }))).toBe('FORBIDDEN');
   await names.define({ name: '/vfs1/new' });
   expect(names.resolve('/cms/host1/new').canonical).toBe('/cms/host1/new');
 });
 
-test('what is promised stays until the promise is over', async () => {
+test('an entry does not change before its guarantee has ended', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.define({ name: '/a', policy: 'random', guaranteedMs: 3_000 });
   await names.define({ name: '/a', policy: 'round-robin' });
@@ -84,7 +84,7 @@ test('what is promised stays until the promise is over', async () => {
   expect(names.resolve('/a')).toMatchObject({ policy: 'affinity', guaranteedMs: 3_000 });
 });
 
-test('a directory keeps its identifier wherever it moves, and the old name leads to the new one', async () => {
+test('a moved directory keeps its identifier, and its old name links to the new one', async () => {
   const { names } = await nameServerHarness();
   const { id } = await names.directory({ name: '/dept' });
   await names.register(registration('/dept/orders', 'a'), localCaller);
@@ -102,11 +102,11 @@ test('a directory keeps its identifier wherever it moves, and the old name leads
   expect(await codeOf(names.move({ from: '/org', to: '/org/below' }))).toBe('FORBIDDEN');
 });
 
-test('lists in order, page by page', async () => {
+test('list returns names in order, page by page', async () => {
   const { names } = await nameServerHarness();
   for (const name of ['/a/b', '/a-b', '/a', '/b/c/d', '/a/b/c']) await names.define({ name });
-  const list = (glob: string, after?: string, most = 10) => {
-    const { entries, next } = names.list(glob, after, most);
+  const list = (glob: string, after?: string, maxEntries = 10) => {
+    const { entries, next } = names.list(glob, after, maxEntries);
     return [
       ...entries.map(({ name, kind }) => (kind === 'service' ? name : `${name}/`)),
       ...(next ? [`… ${next}`] : []),

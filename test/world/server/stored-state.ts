@@ -2,7 +2,8 @@
  * What is safe on the disk, read record by record and independently of the server: what look-ups must show, name by
  * name, now and at every earlier revision.
  */
-import { decodeRecord, storeKeys, type EntryRecord } from '../../../src/server/naming/state/records.js';
+import { decodeRecord, storeKeys } from '../../../src/server/naming/state/record-codec.js';
+import type { EntryRecord } from '../../../src/server/naming/state/records.js';
 import type { RecordChange } from '../../../src/server/ports.js';
 
 /** An endpoint on the disk. */

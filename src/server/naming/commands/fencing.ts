@@ -1,27 +1,28 @@
 /**
- * Fencing numbers. A name gives each of its numbers once, and an instance that is gone leaves the last one it had, so
- * that whoever was held up on the way cannot come back over a newer one. A name remembers a bounded number of those; for
- * the rest one number stands: whoever had that or a lower one registers anew.
+ * Epochs (fencing numbers) of instances. A name assigns each epoch once. An instance that is gone leaves a fence
+ * with its last epoch, so a delayed request of an older epoch cannot replace a newer registration. A name keeps at
+ * most 256 fences; the epochs of dropped fences raise the floor of the name's epoch counter.
  *
- * @see promises C5.6
+ * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
-import { ClerkError } from '../../../core/errors.js';
 import { quote } from '../../../core/describe-value.js';
-import type { StateChange, EpochCounter, Fence } from '../state/records.js';
+import { ClerkError } from '../../../core/errors.js';
 import type { NamingView } from '../state/naming-view.js';
+import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
-/** Instances that are gone and remembered one by one, for each name. */
+/** Fences of one name. */
 export const maxFences = 256;
 
-/** Above it no number is taken from outside, so that there are always more to give. */
+/** Higher epochs are not accepted from a request, so that there are always epochs left to assign. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
- * The number that a registration gets, with the changes that keep account of it.
+ * Assigns the epoch of a registration.
  *
- * @param requestedEpoch - the number it says it has
- * @param isLaunched - it has shown a ticket for that number
- * @throws ClerkError `FORBIDDEN` when a newer one took its place, or it withdrew
+ * @param requestedEpoch - undefined for a new one
+ * @param isLaunched - the registration has redeemed a ticket for `requestedEpoch`
+ * @throws {@link ClerkError} `FORBIDDEN` when a newer epoch of the instance is registered or known, or when the
+ *   instance withdrew with this epoch
  */
 export function assignEpoch(
   view: NamingView,
@@ -37,12 +38,12 @@ export function assignEpoch(
   const changes: StateChange[] = [];
   if (epoch > counter.epoch || view.counter(name) === undefined)
     changes.push({ kind: 'counter', name, record: { ...counter, epoch: Math.max(epoch, counter.epoch) } });
-  // While it is registered, its registration says it all.
+  // The registration carries the epoch from now on.
   if (fence !== undefined) changes.push({ kind: 'fence', name, id, record: undefined });
   return { epoch, changes };
 }
 
-/** What remains of instances that are gone. */
+/** Leaves fences for removed instances. The oldest fences beyond the maximum are dropped. */
 export function fenceOff(
   view: NamingView,
   name: string,
@@ -67,9 +68,17 @@ export function fenceOff(
   return changes;
 }
 
-/** The numbers of a name; one that has none yet begins behind all names that are gone. */
+/** The epoch counter of a name. A new name starts at the epoch floor, above all epochs of removed names. */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };
+}
+
+/** The error for a request of an instance that has registered again with a newer epoch. */
+export function supersededError(name: string, id: string, epoch: number): ClerkError {
+  return new ClerkError(
+    'FORBIDDEN',
+    `Instance ${quote(id)} of ${name} was superseded by a newer registration with epoch ${epoch}; stop this instance`,
+  );
 }
 
 function rejectOldEpoch(
@@ -82,26 +91,22 @@ function rejectOldEpoch(
   if (!Number.isSafeInteger(requestedEpoch) || requestedEpoch < 1 || requestedEpoch > maxRequestedEpoch)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The registration of ${name} has the epoch ${requestedEpoch}; it must be a whole number from 1 to 2^50`,
+      `The epoch of a registration of ${name} must be an integer from 1 to 2^50; got ${requestedEpoch}`,
     );
-  const live = view.endpoint(name, id);
-  const last = live ?? view.fence(name, id);
+  const current = view.endpoint(name, id);
+  const last = current ?? view.fence(name, id);
   if (last === undefined) {
     if (isLaunched || requestedEpoch > epochCounterOf(view, name).floor) return;
     throw new ClerkError(
       'FORBIDDEN',
-      `The epoch ${requestedEpoch} of ${quote(id)} of ${name} is too old to be known; register without one`,
+      `Epoch ${requestedEpoch} of instance ${quote(id)} of ${name} is too old to be verified; register without an epoch`,
     );
   }
-  if (requestedEpoch < last.epoch)
-    throw new ClerkError(
-      'FORBIDDEN',
-      `A newer registration of ${quote(id)} of ${name}, epoch ${last.epoch}, took its place`,
-    );
-  const hasWithdrawn = live === undefined ? (last as Fence).withdrawn : live.draining;
+  if (requestedEpoch < last.epoch) throw supersededError(name, id, last.epoch);
+  const hasWithdrawn = current === undefined ? (last as Fence).withdrawn : current.draining;
   if (requestedEpoch === last.epoch && hasWithdrawn)
     throw new ClerkError(
       'FORBIDDEN',
-      `${quote(id)} of ${name} withdrew with the epoch ${requestedEpoch}; register without one to come back`,
+      `Instance ${quote(id)} of ${name} has withdrawn epoch ${requestedEpoch}; register without an epoch to come back`,
     );
 }

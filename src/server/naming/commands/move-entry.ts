@@ -1,38 +1,45 @@
-/** Moving an entry and all below it. A link is left at the old place, so nothing that was promised breaks. @see GNS G5 */
 import { ClerkError } from '../../../core/errors.js';
 import { isName, parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { MoveRequest } from '../../../protocol/messages.js';
-import type { Plan, PlanContext } from './naming-command.js';
-import { changeTooEarly } from './change-too-early.js';
-import type { StateChange, EndpointRecord, EntryRecord } from '../state/records.js';
 import { hasDescendants, type EndpointView, type NamingView } from '../state/naming-view.js';
+import type { EndpointRecord, EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
+import { changeTooEarly } from './entries.js';
+import type { Plan, PlanContext } from './naming-command.js';
 
-/** Moves a name with its endpoints, fencing numbers and everything below. */
+/**
+ * Moves a name with its endpoints, its epochs and everything below it. The old name becomes a link to the new
+ * one, so guarantees of the old name hold.
+ *
+ * @see [G5](../../../../docs/background.md#g5)
+ */
 export function move(view: NamingView, request: MoveRequest, { remainingGuaranteeMs }: PlanContext): Plan {
   const from = resolveParentLinks(view, parseName(request.from));
   const to = resolveParentLinks(view, parseName(request.to));
   const own = view.entry(from);
   const all = [...(own === undefined ? [] : [from]), ...view.descendants(from)];
-  if (all.length === 0) throw new ClerkError('NAME_NOT_FOUND', `There is no ${from}`);
+  if (all.length === 0) throw new ClerkError('NAME_NOT_FOUND', `${from} does not exist`);
   if (to === from || to.startsWith(`${from}/`))
-    throw new ClerkError('FORBIDDEN', `${from} cannot move to ${to}, which is itself or below it`);
+    throw new ClerkError(
+      'FORBIDDEN',
+      `${from} cannot move to itself or to a name below it; got ${to} as the new name`,
+    );
   if (view.entry(to) !== undefined || hasDescendants(view, to))
-    throw new ClerkError('FORBIDDEN', `${from} cannot move to ${to}: that name is taken; remove it first`);
+    throw new ClerkError('FORBIDDEN', `${from} cannot move to ${to}: that name exists; remove it first`);
   const changes: StateChange[] = [];
   for (const name of all) {
     const entry = view.entry(name) as EntryRecord;
-    if (entry.pending !== undefined && entry.pending.kind !== 'vanish')
+    if (entry.pending !== undefined && entry.pending.kind !== 'expire')
       throw changeTooEarly(name, remainingGuaranteeMs(name, entry.guaranteedMs), true);
     changes.push(...moveChanges(view, name, to + name.slice(from.length), entry));
   }
   const guaranteedMs = own?.guaranteedMs ?? limits.defaultGuaranteedMs;
   changes.push({ kind: 'entry', name: from, record: { kind: 'link', target: to, guaranteedMs } });
-  return { changes, inMs: 0, name: to };
+  return { changes, appliesInMs: 0, name: to };
 }
 
-/** What is new comes first, so that time which runs at the old name goes on at the new one. */
+/** Additions precede removals, so that leases and guarantees are copied before the old name is removed. */
 function moveChanges(
   view: NamingView,
   from: string,
@@ -40,7 +47,10 @@ function moveChanges(
   { pending: _, ...record }: EntryRecord,
 ): StateChange[] {
   if (!isName(name))
-    throw new ClerkError('NAME_INVALID', `${from} cannot move to ${name}, which is too long for a name`);
+    throw new ClerkError(
+      'NAME_INVALID',
+      `${from} cannot move to ${name}: that is too long for a name; choose a shorter one`,
+    );
   const changes: StateChange[] = [{ kind: 'entry', name, record: record as EntryRecord, movedFrom: from }];
   const counter = view.counter(from);
   if (counter !== undefined) changes.push({ kind: 'counter', name, record: counter });

@@ -1,5 +1,5 @@
-/** What can be asked of the names, what is known besides, and what it comes to. */
-import type { Caller, LaunchRecord } from '../../ports.js';
+/** The commands that change the name space, and what planning one needs and returns. */
+import type { Hashing } from '../../../protocol/launch-proof.js';
 import type {
   DefineRequest,
   DirectoryRequest,
@@ -10,76 +10,72 @@ import type {
   RemoveRequest,
   WithdrawRequest,
 } from '../../../protocol/messages.js';
-import type { Hashing } from '../../../protocol/launch-proof.js';
-import type { EndpointStatus } from '../health/votes.js';
+import type { Caller, LaunchIntent, LaunchRecord } from '../../ports.js';
+import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { StateChange } from '../state/records.js';
 
-/** What can be asked of the names. */
+/** A request for a change of the name space, from a client, a timer or the launcher. */
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest }
   | { readonly kind: 'link'; readonly request: LinkRequest }
+  /** `id` is the identifier of a directory that does not exist yet. */
   | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
   | { readonly kind: 'move'; readonly request: MoveRequest }
   | { readonly kind: 'remove'; readonly request: RemoveRequest }
   | { readonly kind: 'register'; readonly request: RegisterRequest; readonly caller: Caller }
   | { readonly kind: 'withdraw'; readonly request: WithdrawRequest }
   | { readonly kind: 'import'; readonly lines: readonly ExportLine[] }
-  /** Leases that ended, and drained endpoints whose time is over. */
-  | { readonly kind: 'drop'; readonly endpoints: readonly EndpointRef[] }
-  /** What endpoints are held for, as far as that has changed. */
-  | { readonly kind: 'mark'; readonly changes: readonly StatusChange[] }
-  /** A service that nobody defined has had no endpoint for long. */
-  | { readonly kind: 'vanish'; readonly name: string }
-  /** A frozen entry's time has come. */
-  | { readonly kind: 'complete'; readonly name: string }
-  | {
-      readonly kind: 'intend';
-      readonly record: Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>;
-    }
-  | { readonly kind: 'update'; readonly record: LaunchRecord }
-  | { readonly kind: 'forget'; readonly name: string; readonly instance: string };
+  /** Removes endpoints whose lease or drain time has ended. */
+  | { readonly kind: 'expire-endpoints'; readonly endpoints: readonly EndpointRef[] }
+  | { readonly kind: 'set-status'; readonly changes: readonly StatusChange[] }
+  /** Removes an undefined service that has had no endpoint for 5 minutes. */
+  | { readonly kind: 'expire-service'; readonly name: string }
+  /** Applies the pending change of a frozen entry. */
+  | { readonly kind: 'apply-pending'; readonly name: string }
+  | { readonly kind: 'record-intent'; readonly record: LaunchIntent }
+  | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
+  | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string };
 
-/** An endpoint that goes, if it is still that one. */
+/** One registration of an endpoint. A command skips it when the endpoint has another epoch by then. */
 export interface EndpointRef {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
 }
 
-/** What an endpoint is held for, if it is still that one. */
+/** The new status of an endpoint. */
 export interface StatusChange extends EndpointRef {
   readonly status: EndpointStatus;
 }
 
-/** What the machine is told beside records and command. */
+/** Everything that planning reads besides the records and the command. */
 export interface PlanContext {
-  /** For how long the promise of an entry still holds, in ms, going by this length of it; 0 when it is over. */
+  /** Time until an entry with this `guaranteedMs` may change, in ms; 0 when it may change now. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
   readonly hashing: Hashing;
-  /** Endpoints that one principal may have. */
+  /** Endpoints that one principal may register. */
   readonly maxRegistrations: number;
   /** Endpoints of one service. */
   readonly maxEndpoints: number;
 }
 
-/** What a command comes to. */
+/** The changes that a command makes, and the fields of its response. */
 export interface Plan {
-  /** In order; empty when all is already as it was asked for. */
+  /** In order; empty when the state is already as requested. */
   readonly changes: readonly StateChange[];
-  /** The change itself comes so many ms from now. */
-  readonly inMs: number;
-  /** Of a registration or an intent. */
+  /** Time until the requested change applies, in ms. */
+  readonly appliesInMs: number;
+  /** Epoch of a registration or a launch intent. */
   readonly epoch?: number;
-  /** The name that it was about, behind all links. */
+  /** Canonical name. */
   readonly name?: string;
   readonly leaseMs?: number;
   readonly proof?: string;
-  /** Of a directory. */
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
-  /** Names whose promises were broken by force. */
+  /** Names that `force` removed before their guarantee ended. */
   readonly brokenGuarantees?: readonly string[];
 }
 
-/** Nothing has to be done. */
-export const noChange: Plan = Object.freeze({ changes: Object.freeze([]), inMs: 0 });
+/** A plan without changes. */
+export const noChange: Plan = Object.freeze({ changes: Object.freeze([]), appliesInMs: 0 });

@@ -1,20 +1,20 @@
-/**
- * The names as a machine: records, a command and what time says of promises in, changes of records and the answer out,
- * or a refusal that changes nothing. It reads no clock, draws no chance and touches nothing else, so that a log of
- * commands can be played again.
- */
-import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
-import { expireEndpoints, setStatuses, register, withdraw } from './register-endpoint.js';
-import { removeLaunch, recordIntent, updateLaunch } from './launches.js';
-import { move } from './move-entry.js';
-import { applyPending, remove, expireService } from './remove-entry.js';
-import { define, createDirectory, importEntries, setLink } from './entries.js';
 import type { NamingView } from '../state/naming-view.js';
+import { createDirectory, define, setLink } from './entries.js';
+import { expireEndpoints } from './expire-endpoints.js';
+import { importEntries } from './import-entries.js';
+import { recordIntent, removeLaunch, updateLaunch } from './launches.js';
+import { move } from './move-entry.js';
+import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
+import { register } from './register-endpoint.js';
+import { applyPending, expireService, remove } from './remove-entry.js';
+import { setStatuses } from './set-status.js';
+import { withdraw } from './withdraw-endpoint.js';
 
 /**
- * Plans one command.
+ * Plans one command: the state machine of the name space. A pure function of the records, the command and the
+ * remaining guarantees. It uses no clock and no random numbers, so a log of commands can be replayed.
  *
- * @throws ClerkError when it is refused
+ * @throws {@link ClerkError} when the command is rejected; a rejected command changes nothing
  */
 export function plan(view: NamingView, command: NamingCommand, context: PlanContext): Plan {
   switch (command.kind) {
@@ -34,19 +34,19 @@ export function plan(view: NamingView, command: NamingCommand, context: PlanCont
       return withdraw(view, command.request);
     case 'import':
       return importEntries(view, command.lines, context);
-    case 'drop':
+    case 'expire-endpoints':
       return expireEndpoints(view, command.endpoints);
-    case 'mark':
+    case 'set-status':
       return setStatuses(view, command.changes);
-    case 'vanish':
+    case 'expire-service':
       return expireService(view, command.name, context);
-    case 'complete':
+    case 'apply-pending':
       return applyPending(view, command.name);
-    case 'intend':
+    case 'record-intent':
       return recordIntent(view, command.record);
-    case 'update':
+    case 'update-launch':
       return updateLaunch(view, command.record);
-    case 'forget':
+    case 'remove-launch':
       return removeLaunch(view, command.name, command.instance);
   }
 }

@@ -1,14 +1,14 @@
-/** Commands that end entries: at once, by force, or when their time has come. */
+/** Commands that remove entries: on request, by force, or when a guarantee has ended. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { RemoveRequest } from '../../../protocol/messages.js';
-import { noChange, type Plan, type PlanContext } from './naming-command.js';
-import { changeTooEarly } from './change-too-early.js';
-import type { StateChange, EntryRecord } from '../state/records.js';
 import type { NamingView } from '../state/naming-view.js';
+import type { EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
+import { changeTooEarly } from './entries.js';
+import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Removes an entry, or with `recursive` all that is there and below. */
+/** Removes an entry, with `recursive` also everything below it. */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
@@ -17,67 +17,67 @@ export function remove(
   const name = resolveParentLinks(view, parseName(request.name));
   const found = view.entry(name) === undefined ? [] : [name];
   const below = [...view.descendants(name)];
-  if (found.length + below.length === 0) throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}`);
+  if (found.length + below.length === 0) throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist`);
   if (request.recursive !== true) requireRecursive(view, name, below.length);
   const all = [...found, ...below];
-  const guarantees = all.map((at) => {
-    const { guaranteedMs, pending } = view.entry(at) as EntryRecord;
+  const guarantees = all.map((each) => {
+    const { guaranteedMs, pending } = view.entry(each) as EntryRecord;
     return {
-      at,
-      ms: remainingGuaranteeMs(at, guaranteedMs),
-      isFrozen: pending !== undefined && pending.kind !== 'vanish',
+      name: each,
+      remainingMs: remainingGuaranteeMs(each, guaranteedMs),
+      isFrozen: pending !== undefined && pending.kind !== 'expire',
     };
   });
-  const broken = guarantees.filter(({ ms, isFrozen }) => ms > 0 || isFrozen);
+  const broken = guarantees.filter(({ remainingMs, isFrozen }) => remainingMs > 0 || isFrozen);
   if (broken.length === 0 || request.force === true)
     return {
       changes: removalChanges(view, all),
-      inMs: 0,
+      appliesInMs: 0,
       name,
-      brokenGuarantees: broken.map(({ at }) => at),
+      brokenGuarantees: broken.map((each) => each.name),
     };
   const frozen = broken.find(({ isFrozen }) => isFrozen);
-  const last = broken.reduce((a, b) => (b.ms > a.ms ? b : a));
-  if (frozen !== undefined) throw changeTooEarly(frozen.at, frozen.ms, true);
-  if (request.whenExpired !== true) throw changeTooEarly(last.at, last.ms, false);
-  // Each is frozen for itself, and all until the last promise is over: clients change over together.
-  const changes = all.map((at): StateChange => {
-    const record = { ...view.entry(at), pending: { kind: 'remove' } } as EntryRecord;
-    return { kind: 'entry', name: at, record };
+  const longest = broken.reduce((a, b) => (b.remainingMs > a.remainingMs ? b : a));
+  if (frozen !== undefined) throw changeTooEarly(frozen.name, frozen.remainingMs, true);
+  if (request.whenExpired !== true) throw changeTooEarly(longest.name, longest.remainingMs, false);
+  // All entries stay frozen until the longest guarantee has ended, so that they are removed together.
+  const changes = all.map((each): StateChange => {
+    const record = { ...view.entry(each), pending: { kind: 'remove' } } as EntryRecord;
+    return { kind: 'entry', name: each, record };
   });
-  return { changes, inMs: last.ms, name };
+  return { changes, appliesInMs: longest.remainingMs, name };
 }
 
-/** Ends a service that nobody defined and nobody has run for long; if it was promised, when that is over. */
+/** Removes an undefined service without endpoints. A service under guarantee is frozen until that has ended. */
 export function expireService(view: NamingView, name: string, { remainingGuaranteeMs }: PlanContext): Plan {
   const entry = view.entry(name);
   if (entry?.kind !== 'service' || entry.defined || entry.pending !== undefined) return noChange;
   if (view.endpointCount(name) > 0) return noChange;
-  const inMs = remainingGuaranteeMs(name, entry.guaranteedMs);
-  if (inMs === 0) return { changes: removalChanges(view, [name]), inMs };
+  const appliesInMs = remainingGuaranteeMs(name, entry.guaranteedMs);
+  if (appliesInMs === 0) return { changes: removalChanges(view, [name]), appliesInMs };
   return {
-    changes: [{ kind: 'entry', name, record: { ...entry, pending: { kind: 'vanish' } } }],
-    inMs,
+    changes: [{ kind: 'entry', name, record: { ...entry, pending: { kind: 'expire' } } }],
+    appliesInMs,
   };
 }
 
-/** Makes the change that a frozen entry waited for. */
+/** Applies the pending change of a frozen entry. */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;
   switch (pending?.kind) {
     case undefined:
       return noChange;
-    case 'become':
-      return { changes: [{ kind: 'entry', name, record: pending.record }], inMs: 0 };
+    case 'replace':
+      return { changes: [{ kind: 'entry', name, record: pending.record }], appliesInMs: 0 };
     case 'remove':
-      return { changes: removalChanges(view, [name]), inMs: 0 };
-    case 'vanish':
-      return { changes: view.endpointCount(name) > 0 ? [] : removalChanges(view, [name]), inMs: 0 };
+      return { changes: removalChanges(view, [name]), appliesInMs: 0 };
+    case 'expire':
+      return { changes: view.endpointCount(name) > 0 ? [] : removalChanges(view, [name]), appliesInMs: 0 };
   }
 }
 
-/** Everything of these names goes. Their numbers are never given again. */
-export function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
+/** Removes all records of these names. The epoch floor rises, so that none of their epochs is assigned again. */
+function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];
   let { epochFloor } = view;
   for (const name of names) {
@@ -91,7 +91,7 @@ export function removalChanges(view: NamingView, names: readonly string[]): Stat
     }
     changes.push({ kind: 'entry', name, record: undefined });
   }
-  if (epochFloor > view.epochFloor) changes.push({ kind: 'floor', epoch: epochFloor });
+  if (epochFloor > view.epochFloor) changes.push({ kind: 'epoch-floor', epoch: epochFloor });
   return changes;
 }
 
@@ -100,5 +100,5 @@ function requireRecursive(view: NamingView, name: string, below: number): void {
   if (endpoints + below === 0) return;
   const some = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
   const what = endpoints > 0 ? some(endpoints, 'endpoint') : `${some(below, 'name')} below it`;
-  throw new ClerkError('FORBIDDEN', `${name} has ${what}; remove it with recursive if they are to go too`);
+  throw new ClerkError('FORBIDDEN', `${name} has ${what}; pass recursive to remove them too`);
 }

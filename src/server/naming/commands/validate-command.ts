@@ -1,7 +1,7 @@
-/** What requests may say beyond their shape. */
+/** Checks of the fields of a command, beyond the JSON schema of its request. */
+import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { PolicyName } from '../../../core/policy.js';
-import { quote } from '../../../core/describe-value.js';
 import { limits } from '../../../protocol/limits.js';
 import type { LaunchRule } from '../../../protocol/messages.js';
 
@@ -17,40 +17,45 @@ const policies: Readonly<Record<PolicyName, true>> = {
   'first-to-respond': true,
 };
 
-/** A policy word or null. */
+/** A policy name or null. */
 export function checkPolicy(policy: unknown): string | null {
   if (policy === null || (typeof policy === 'string' && Object.hasOwn(policies, policy))) return policy;
   throw new ClerkError(
     'CONFIG_INVALID',
-    `There is no policy ${quote(policy)}; give one of ${Object.keys(policies).join(', ')}, or null for none`,
+    `The policy must be one of ${Object.keys(policies).join(', ')}, or null; got ${quote(policy)}`,
   );
 }
 
-/** The length of a promise. */
+/** A `guaranteedMs`; ms, 0 to 7 days. */
 export function checkGuarantee(guaranteedMs: unknown): number {
-  return checkMs(guaranteedMs, 'promise', 0);
+  return checkMs(guaranteedMs, 'guarantee', 0);
 }
 
-/** How long a call may take, or null. */
+/** A `timeoutMs` or null; ms, 1 to 7 days. */
 export function checkTimeout(timeoutMs: unknown): number | null {
   return timeoutMs === null ? null : checkMs(timeoutMs, 'timeout', 1);
 }
 
-/** The length of a lease. @see promises C8.2, A5 */
+/**
+ * A `leaseMs`; ms, 1 second to 7 days.
+ *
+ * @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5)
+ */
 export function checkLease(leaseMs: unknown): number {
   return checkMs(leaseMs, 'lease', limits.minLeaseMs);
 }
 
 function checkMs(ms: unknown, what: string, min: number): number {
+  // `+ 0` turns -0 into 0.
   if (typeof ms === 'number' && Number.isInteger(ms) && ms >= min && ms <= limits.maxLeaseMs) return ms + 0;
   const given = typeof ms === 'number' ? String(ms) : quote(ms);
   throw new ClerkError(
     'CONFIG_INVALID',
-    `The ${what} is ${given}; it must be a whole number of ms from ${min} to ${limits.maxLeaseMs} (7 days)`,
+    `The ${what} must be an integer from ${min} to ${limits.maxLeaseMs} ms (7 days); got ${given}`,
   );
 }
 
-/** How a service is started, reduced to what is known of it. */
+/** A launch rule without unknown fields, or null. */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params } = (typeof launch === 'object' ? launch : {}) as {
@@ -60,16 +65,19 @@ export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (typeof manifest !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(manifest))
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The launch rule names the manifest ${quote(manifest)}; it must be 1 to 64 letters, digits, '.', '_' and '-'`,
+      `The manifest of a launch rule must be 1 to 64 letters, digits, '.', '_' and '-'; got ${quote(manifest)}`,
     );
   if (params === undefined) return { manifest };
   if (typeof params !== 'object' || params === null || Array.isArray(params))
-    throw new ClerkError('CONFIG_INVALID', `The launch rule has params that are no object`);
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `The params of a launch rule must be an object; got ${quote(params)}`,
+    );
   for (const [key, value] of Object.entries(params))
     if (typeof value !== 'string' && !(typeof value === 'number' && Number.isFinite(value)))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `The launch rule's parameter ${quote(key)} must be a text or a number`,
+        `The launch parameter ${quote(key)} must be a string or a finite number; got ${quote(value)}`,
       );
   return { manifest, params: { ...(params as Record<string, string | number>) } };
 }

@@ -1,8 +1,3 @@
-/**
- * How often an endpoint may clear itself: once in 10 s, and each time that it is marked again soon after, half as often as
- * before, down to once in 5 min. So one that was only held up is back at once, and one that lives and cannot be reached,
- * which it cannot know, is marked most of the time.
- */
 import type { Registration } from '../state/name-entry.js';
 
 const minIntervalMs = 10_000;
@@ -13,11 +8,15 @@ interface LastClear {
   readonly intervalMs: number;
 }
 
-/** See the file's header. */
+/**
+ * Limits how often a suspect endpoint may clear itself: once in 10 s, doubling to once in 5 min each time that it
+ * becomes suspect again soon after. An endpoint that was only stalled is back at once. One that runs and cannot be
+ * reached is suspect most of the time.
+ */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /** Whether it may clear itself now; then it is taken to have done so. */
+  /** Whether an endpoint may clear itself now. Counts as a clear when it may. */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

@@ -1,46 +1,38 @@
-/**
- * Shared judgement: what many clerks say of an endpoint, and what its lease says, become one view that all are told. An
- * endpoint that somebody complains of is doubted first, which asks all who call it; once they have had the time to
- * speak, it is suspect for as long as a majority cannot reach it. A lease that falters needs no asking.
- *
- * Everything is in memory only, and work is done per change: who is not complained of is never looked at.
- *
- * @see "A Distributed Systems Architecture for the 1990's" B8
- */
 import type { Clock, Timer } from '../../../core/clock.js';
 import type { HealthReport } from '../../../core/registry.js';
 import { limits } from '../../../protocol/limits.js';
-import { ClearLimiter } from './clear-limiter.js';
 import type { NamingCommand, StatusChange } from '../commands/naming-command.js';
-import type { Registration } from '../state/name-entry.js';
-import { Votes, statusOf, type EndpointStatus, type EndpointVerdict } from './votes.js';
 import { DelayQueue } from '../delay-queue.js';
+import type { Registration } from '../state/name-entry.js';
+import { ClearLimiter } from './clear-limiter.js';
+import { statusOf, type EndpointStatus } from './endpoint-status.js';
+import { Votes, type ReportedVerdict } from './votes.js';
 
-/** For how long after the first complaint the others are listened to before it counts, in ms. */
+/** Time that clients have to report, from the first `unreachable` report until it counts, ms. */
 const reviewMs = 2_000;
-/** What was told of an endpoint stays for so long at least, in ms: what wavers is not told every time. */
+/** A published status stays for at least this long, so that a flapping endpoint does not flood watches, ms. */
 const minStatusMs = 2_000;
 
-/** What judging works on. */
+/** The parts of the name server that the consensus uses. */
 export interface ConsensusDependencies {
   readonly clock: Clock;
-  /** The registration that a clerk means, whichever of its names it says. */
+  /** Finds the registration that a client reports on, by any name of its service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
-  /** Hands in a command that is made when its turn comes. Never rejects. */
+  /** Submits a command that is built when its batch is planned. Never rejects. */
   readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
-  /** Opinions of one principal that are kept at a time. */
+  /** Reports of one principal that are kept at a time. */
   readonly maxReportsPerPrincipal: number;
 }
 
-/** One clerk's opinion of one endpoint. */
+/** The latest report of one client on one endpoint. */
 interface CountedReport {
   readonly review: EndpointReview;
   readonly key: string;
   readonly principal: string;
-  verdict: EndpointVerdict;
+  verdict: ReportedVerdict;
 }
 
-/** An endpoint that something is held against. */
+/** An endpoint that is reported unreachable, or whose lease is overdue. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -48,25 +40,35 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** What was told last, or is about to be. */
+  /** The status that is published, or is about to be. */
   status: EndpointStatus;
 }
 
-/** See the file's header. */
+/**
+ * Shared health: the reports of all clients on an endpoint, and its lease, become one status that all clients see.
+ * An `unreachable` report first starts a review, in which all clients that use the endpoint are asked. After 2 s the
+ * endpoint is suspect while a majority cannot reach it. An overdue lease makes it suspect without a review.
+ *
+ * All of it is in memory only. Work is done per change; an endpoint without reports costs nothing.
+ *
+ * @see [B8](../../../../docs/background.md#b8)
+ */
 export class HealthConsensus {
-  /** Reports that came, opinions in them, and marks that were made, since this process began. */
+  /** Reports received since this process started. */
   reports = 0;
+  /** Verdicts in those reports. */
   endpointReports = 0;
+  /** Times an endpoint became suspect. */
   suspectTransitions = 0;
   readonly #deps: ConsensusDependencies;
   readonly #reviews = new Map<Registration, EndpointReview>();
   readonly #clearLimiter = new ClearLimiter();
-  /** Opinions of each principal that are kept. */
+  /** Counted reports of each principal. */
   readonly #reportCounts = new Map<string, number>();
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
   readonly #statusHolds = new DelayQueue<EndpointReview>(minStatusMs);
-  /** Cases whose standing is to be told. */
+  /** Reviews whose status is not submitted yet. */
   readonly #unpublished = new Set<EndpointReview>();
   #isPublishing = false;
   #timer: Timer | undefined;
@@ -77,7 +79,7 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Endpoints that are suspect, shown as such or not. */
+  /** Suspect endpoints, including those that panic mode hides. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -85,8 +87,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Takes what a clerk says. Of what is not known, of another life of an instance, and beyond what a principal may have
-   * kept, nothing is taken and nothing is said.
+   * Adds the report of a client. Ignores verdicts on unknown endpoints and other epochs, and those beyond the maximum
+   * of the principal.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -99,59 +101,55 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** These have missed two renewals. */
+  /** These registrations have missed two renewals. */
   onRenewalOverdue(registrations: readonly Registration[]): void {
     for (const registration of registrations) {
-      const about = this.#reviews.get(registration) ?? this.#startReview(registration);
-      about.isRenewalOverdue = true;
-      this.#evaluate(about);
+      const review = this.#reviews.get(registration) ?? this.#startReview(registration);
+      review.isRenewalOverdue = true;
+      this.#evaluate(review);
     }
     this.#arm();
   }
 
-  /**
-   * One was renewed.
-   *
-   * @param claimsHealthy - it was told that it is suspect, and says that it is well
-   */
+  /** @param claimsHealthy - the endpoint knows that it is suspect, and reports that it works */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
-    const about = this.#reviews.get(registration);
-    if (about === undefined) return;
-    about.isRenewalOverdue = false;
-    if (claimsHealthy && about.status === 'suspect' && about.votes.unreachableReports > 0) {
-      if (this.#clearLimiter.tryClear(registration, this.#deps.clock.now())) this.#clearReports(about);
+    const review = this.#reviews.get(registration);
+    if (review === undefined) return;
+    review.isRenewalOverdue = false;
+    if (claimsHealthy && review.status === 'suspect' && review.votes.unreachableReports > 0) {
+      if (this.#clearLimiter.tryClear(registration, this.#deps.clock.now())) this.#clearReports(review);
     }
-    this.#evaluate(about);
+    this.#evaluate(review);
     this.#arm();
   }
 
-  /** One came back, or changed what it said of itself. */
+  /** A registration was made again, with the same or another epoch, or began to drain. */
   onRegistered(registration: Registration): void {
-    const about = this.#reviews.get(registration);
-    if (about === undefined) return;
-    if (about.epoch !== registration.epoch || registration.draining) this.onRemoved(registration);
+    const review = this.#reviews.get(registration);
+    if (review === undefined) return;
+    if (review.epoch !== registration.epoch || registration.draining) this.onRemoved(registration);
     else this.onRenewed(registration, false);
   }
 
-  /** What was told of one is seen from now on. */
   onStatusApplied(registration: Registration): void {
     const { status } = registration;
-    let about = this.#reviews.get(registration);
-    if (about === undefined ? status === 'good' : about.status === status || this.#unpublished.has(about))
+    let review = this.#reviews.get(registration);
+    if (
+      review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
+    )
       return;
-    // It went and came back while its mark was on its way, and nobody said it of who it is now.
-    about ??= this.#startReview(registration);
-    about.status = status;
-    this.#evaluate(about);
+    // The endpoint was removed and registered again while the status was written. The status is not its own.
+    review ??= this.#startReview(registration);
+    review.status = status;
+    this.#evaluate(review);
     this.#arm();
   }
 
-  /** One is not there any more. */
   onRemoved(registration: Registration): void {
-    const about = this.#reviews.get(registration);
-    if (about === undefined) return;
-    this.#clearReports(about);
-    this.#unpublished.delete(about);
+    const review = this.#reviews.get(registration);
+    if (review === undefined) return;
+    this.#clearReports(review);
+    this.#unpublished.delete(review);
     this.#reviews.delete(registration);
   }
 
@@ -160,99 +158,100 @@ export class HealthConsensus {
     this.#timer?.cancel();
   }
 
-  #count(registration: Registration, principal: string, clerk: string, verdict: EndpointVerdict): void {
-    let about = this.#reviews.get(registration);
-    // Praise of whom nobody complains of changes nothing.
-    if (about === undefined && verdict === 'reachable') return;
+  #count(registration: Registration, principal: string, clerk: string, verdict: ReportedVerdict): void {
+    let review = this.#reviews.get(registration);
+    // A `reachable` report matters only while the endpoint has `unreachable` reports.
+    if (review === undefined && verdict === 'reachable') return;
     const now = this.#deps.clock.now();
     const key = `${principal} ${clerk}`;
-    let heard = about?.reports.get(key);
-    if (heard === undefined) {
-      const kept = this.#reportCounts.get(principal) ?? 0;
-      if (kept >= this.#deps.maxReportsPerPrincipal) return;
-      this.#reportCounts.set(principal, kept + 1);
-      about ??= this.#startReview(registration);
-      heard = { review: about, key, principal, verdict };
-      about.reports.set(key, heard);
-      about.votes.count(principal, verdict, 1);
-    } else if (heard.verdict !== verdict) {
-      heard.review.votes.count(principal, heard.verdict, -1);
-      heard.verdict = verdict;
-      heard.review.votes.count(principal, verdict, 1);
+    let report = review?.reports.get(key);
+    if (report === undefined) {
+      const count = this.#reportCounts.get(principal) ?? 0;
+      if (count >= this.#deps.maxReportsPerPrincipal) return;
+      this.#reportCounts.set(principal, count + 1);
+      review ??= this.#startReview(registration);
+      report = { review, key, principal, verdict };
+      review.reports.set(key, report);
+      review.votes.count(principal, verdict, 1);
+    } else if (report.verdict !== verdict) {
+      report.review.votes.count(principal, report.verdict, -1);
+      report.verdict = verdict;
+      report.review.votes.count(principal, verdict, 1);
     }
-    this.#reportExpiries.put(heard, now);
-    this.#evaluate(heard.review);
+    this.#reportExpiries.put(report, now);
+    this.#evaluate(report.review);
   }
 
   #startReview(registration: Registration): EndpointReview {
     const { epoch } = registration;
-    const about: EndpointReview = {
+    const review: EndpointReview = {
       registration,
       epoch,
       votes: new Votes(),
       reports: new Map(),
       isReviewed: false,
       isRenewalOverdue: false,
-      status: 'good',
+      status: 'healthy',
     };
-    this.#reviews.set(registration, about);
-    return about;
+    this.#reviews.set(registration, review);
+    return review;
   }
 
-  /** Forgets all that was said of it so far. */
-  #clearReports(about: EndpointReview): void {
-    for (const heard of [...about.reports.values()]) {
-      this.#reportExpiries.delete(heard);
-      this.#removeReport(heard);
+  /** Removes all reports on an endpoint, and its timers. */
+  #clearReports(review: EndpointReview): void {
+    for (const report of [...review.reports.values()]) {
+      this.#reportExpiries.delete(report);
+      this.#removeReport(report);
     }
-    this.#reviewDeadlines.delete(about);
-    this.#statusHolds.delete(about);
+    this.#reviewDeadlines.delete(review);
+    this.#statusHolds.delete(review);
   }
 
   #removeReport({ review, key, principal, verdict }: CountedReport): void {
     review.reports.delete(key);
     review.votes.count(principal, verdict, -1);
-    const kept = (this.#reportCounts.get(principal) ?? 0) - 1;
-    if (kept > 0) this.#reportCounts.set(principal, kept);
+    const count = (this.#reportCounts.get(principal) ?? 0) - 1;
+    if (count > 0) this.#reportCounts.set(principal, count);
     else this.#reportCounts.delete(principal);
   }
 
-  #evaluate(about: EndpointReview): void {
-    const { registration, votes } = about;
+  #evaluate(review: EndpointReview): void {
+    const { registration, votes } = review;
     const now = this.#deps.clock.now();
     if (votes.unreachableReports === 0) {
-      about.isReviewed = false;
-      this.#reviewDeadlines.delete(about);
-    } else if (!about.isReviewed && !this.#reviewDeadlines.has(about)) this.#reviewDeadlines.put(about, now);
-    const standing = statusOf(votes, about);
-    if (standing !== about.status) {
-      // Looked at again when the hold is over.
-      if (this.#statusHolds.has(about)) return;
-      this.#statusHolds.put(about, now);
-      if (standing === 'suspect') this.suspectTransitions++;
-      about.status = standing;
-      this.#unpublished.add(about);
+      review.isReviewed = false;
+      this.#reviewDeadlines.delete(review);
+    } else if (!review.isReviewed && !this.#reviewDeadlines.has(review))
+      this.#reviewDeadlines.put(review, now);
+    const status = statusOf(votes, review);
+    if (status !== review.status) {
+      // Evaluated again when the hold ends.
+      if (this.#statusHolds.has(review)) return;
+      this.#statusHolds.put(review, now);
+      if (status === 'suspect') this.suspectTransitions++;
+      review.status = status;
+      this.#unpublished.add(review);
       this.#publish();
     }
-    if (standing !== 'good' || this.#statusHolds.has(about)) return;
-    this.#clearReports(about);
+    if (status !== 'healthy' || this.#statusHolds.has(review)) return;
+    this.#clearReports(review);
     this.#reviews.delete(registration);
   }
 
   #publish(): void {
     if (this.#isPublishing || this.#isClosed || this.#unpublished.size === 0) return;
     this.#isPublishing = true;
-    let isTaken = false;
+    let isPlanned = false;
     const prepare = (): NamingCommand | undefined => {
-      isTaken = true;
-      const marks = [...this.#unpublished].map(statusChangeOf);
+      isPlanned = true;
+      const changes = [...this.#unpublished].map(statusChangeOf);
       this.#unpublished.clear();
-      return marks.length === 0 ? undefined : { kind: 'mark', changes: marks };
+      return changes.length === 0 ? undefined : { kind: 'set-status', changes };
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // Where nothing can be changed any more, nothing is told.
-      if (isTaken) this.#publish();
+      // A command that was never planned was rejected: the store cannot be written any more.
+      if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
   }
@@ -270,7 +269,7 @@ export class HealthConsensus {
     this.#timer = undefined;
     if (at === Infinity) return;
     this.#timer = clock.setTimer(() => {
-      // What has arrived while this process was busy is heard before it is missed.
+      // Received reports are counted before they are missed.
       clock.afterPendingIo(() => this.#onTimer());
     }, at - clock.now());
     this.#timer.setRef(false);
@@ -280,20 +279,20 @@ export class HealthConsensus {
     if (this.#isClosed) return;
     this.#timerAt = Infinity;
     const now = this.#deps.clock.now();
-    for (const heard of this.#reportExpiries.takeDue(now)) {
-      this.#removeReport(heard);
-      this.#evaluate(heard.review);
+    for (const report of this.#reportExpiries.takeDue(now)) {
+      this.#removeReport(report);
+      this.#evaluate(report.review);
     }
-    // First: nobody is marked in the same moment in which it was to be asked about.
-    for (const about of this.#statusHolds.takeDue(now)) this.#evaluate(about);
-    for (const about of this.#reviewDeadlines.takeDue(now)) {
-      about.isReviewed = true;
-      this.#evaluate(about);
+    // Holds end before reviews, so that an endpoint whose review begins now does not become suspect now.
+    for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
+    for (const review of this.#reviewDeadlines.takeDue(now)) {
+      review.isReviewed = true;
+      this.#evaluate(review);
     }
     this.#arm();
   }
 }
 
 function statusChangeOf({ registration: { entry, id }, epoch, status }: EndpointReview): StatusChange {
-  return { name: entry.name, id, epoch, status: status };
+  return { name: entry.name, id, epoch, status };
 }

@@ -1,15 +1,17 @@
 /**
- * What is shown of how endpoints stand. Where all of a service that could be called are suspect, none is shown as such:
- * then it is more likely that those who judge are wrong, and a mark on everybody helps nobody choose.
+ * The health of a service as lookups show it. When every usable endpoint of a service is suspect, none is shown as
+ * suspect: then the reporting clients are more likely wrong, and clients have no better choice. This is the panic
+ * mode of Envoy and Finagle.
  *
- * @see promises C2.4 (panic)
+ * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
-import { endpointJson } from '../state/records.js';
 import type { Registration, ServiceRegistrations } from '../state/name-entry.js';
+import { endpointJson } from '../state/record-codec.js';
 
-/** Endpoints of a service that are shown as suspect, and those that are asked about, which they are as well. */
+/** The endpoints of a service that are shown as suspect, and the ids of those that clients are asked about. */
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
+  /** Includes the suspects. */
   readonly healthQueried: readonly string[];
 }
 
@@ -18,22 +20,22 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/** Who is marked; costs nothing where nobody is. */
+/** The visible health of a service. Does no work while all endpoints are healthy. */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();
-  const doubted: string[] = [];
-  let others = 0;
+  const healthQueried: string[] = [];
+  let usable = 0;
   for (const registration of service.endpoints.values()) {
     const { status, draining, id } = registration;
-    if (status !== 'good') doubted.push(id);
+    if (status !== 'healthy') healthQueried.push(id);
     if (status === 'suspect') suspects.add(registration);
-    else if (!draining) others++;
+    else if (!draining) usable++;
   }
-  return { suspects: others > 0 ? suspects : allHealthy.suspects, healthQueried: doubted };
+  return { suspects: usable > 0 ? suspects : allHealthy.suspects, healthQueried };
 }
 
-/** Whether one is shown as suspect. */
+/** Whether lookups show an endpoint as suspect. */
 export function isVisiblySuspect({ status, entry }: Registration): boolean {
   if (status !== 'suspect') return false;
   for (const other of entry.service?.endpoints.values() ?? [])
@@ -43,10 +45,10 @@ export function isVisiblySuspect({ status, entry }: Registration): boolean {
 
 const upState = '"state":"up"}';
 
-/** An endpoint as look-ups show it now, as JSON. The state is the last thing that a registration's text says. */
+/** An endpoint as lookups show it, as JSON. The state is the last field of a registration's public JSON. */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
-  const part = endpointJson(registration.json);
-  return suspects.has(registration) && part.endsWith(upState)
-    ? `${part.slice(0, -upState.length)}"state":"suspect"}`
-    : part;
+  const json = endpointJson(registration.json);
+  return suspects.has(registration) && json.endsWith(upState)
+    ? `${json.slice(0, -upState.length)}"state":"suspect"}`
+    : json;
 }

@@ -1,6 +1,10 @@
-/** Which registrations said an address. @see "A Distributed Systems Architecture for the 1990's" C12 (back-map) */
+/**
+ * Finds registrations by address.
+ *
+ * @see [DEC C12](../../../../docs/background.md#arch-c12)
+ */
 export class AddressIndex<T extends object> {
-  /** One owner is most common. */
+  /** An address with one owner, the common case, needs no set. */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

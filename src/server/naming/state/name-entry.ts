@@ -1,30 +1,29 @@
-/** What a name is in memory: its record, and beside it what runs and is nobody's record. */
-import type { EndpointStatus } from '../health/votes.js';
-import type { EpochCounter, EntryRecord, Fence } from './records.js';
+import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** A name that there is. */
+/** An existing name in memory: its record, and the state that is not durable. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
-  /** When it was last given out, monotonic ms; 0 for never. @see GNS G4 */
+  /** When a lookup last showed it, monotonic ms; 0 for never. @see [G4](../../../../docs/background.md#g4) */
   lastServedAt: number;
-  /** Another number, never had before, after every change of what look-ups show of it; −1 once it is gone. */
+  /** A new unique number after every change that lookups show; −1 once the name is removed. */
   version: number;
-  /** What only names with registrations have. */
+  /** Present only when the name has or had registrations. */
   service: ServiceRegistrations | undefined;
 }
 
-/** Registrations of a service, and what they left. */
+/** The registrations of a service, and the fences of former ones. */
 export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
-  /** How many of them are held for something else than good. */
+  /** Endpoints whose status is not `healthy`. */
   unhealthyCount: number;
   epochCounter: EpochCounter;
   fences: Map<string, Fence> | undefined;
 }
 
-/** An endpoint and its lease. */
+/** A registered endpoint and its lease. */
 export interface Registration {
   entry: NameEntry;
   readonly id: string;
@@ -33,22 +32,21 @@ export interface Registration {
   draining: boolean;
   principal: string;
   json: string;
-  /** Monotonic ms; of a draining one, when it goes. */
+  /** End of the lease, or of the drain time, monotonic ms. */
   expiresAt: number;
-  /** Where the leases keep it; −1 for nowhere. */
+  /** The slot of `Leases` that holds it; −1 for none. */
   leaseSlot: number;
-  /** Its removal is on its way to the store: no renewal saves it. */
+  /** Its removal is being written, so a renewal fails. */
   isRemovalPending: boolean;
-  /** As it is told; see {@link markedOf}. */
+  /** The published status; `visibleHealth` derives what lookups show. */
   status: EndpointStatus;
 }
 
-/** Called for what begins or goes on at a moment, which only the outside knows. */
+/** Notified when durable changes are applied, for timers that depend on them. */
 export interface StateObserver {
-  /** A registration came, was renewed by registering, or began to drain. */
+  /** An endpoint registered, registered again or began to drain. */
   readonly onRegistered: (registration: Registration) => void;
-  /** What a registration is held for was told. */
+  /** A status change was applied. */
   readonly onStatusApplied: (registration: Registration) => void;
-  /** A registration is gone. */
   readonly onRemoved: (registration: Registration) => void;
 }

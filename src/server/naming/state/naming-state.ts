@@ -1,31 +1,23 @@
-/**
- * The durable state in memory, with the indexes that look-ups need. It changes in one way: by changes that the store has
- * taken. Time that runs (leases, promises) is kept beside the records it runs for, and is nobody's record.
- */
 import type { LaunchRecord } from '../../ports.js';
-import { endOfSubtree, OrderedNames } from './ordered-names.js';
+import type { EndpointStatus } from '../health/endpoint-status.js';
 import { AddressIndex } from './address-index.js';
-import type { StateObserver, NameEntry, Registration, ServiceRegistrations } from './name-entry.js';
-import type { EndpointStatus } from '../health/votes.js';
-import { RegistrationSet } from './registration-set.js';
-import {
-  damagedRecordError,
-  internEntry,
-  internCounter,
-  type StateChange,
-  type EpochCounter,
-  type EndpointRecord,
-  type EntryRecord,
-  type Fence,
-} from './records.js';
+import type { NameEntry, Registration, ServiceRegistrations, StateObserver } from './name-entry.js';
 import type { NamingView } from './naming-view.js';
+import { endOfSubtree, OrderedNames } from './ordered-names.js';
+import { damagedRecordError, internCounter, internEntry } from './record-codec.js';
+import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
+import { RegistrationSet } from './registration-set.js';
 
-/** How much of its quota a principal has used. */
+/** The registrations of one principal. */
 interface Quota {
   readonly principal: string;
   used: number;
 }
 
+/**
+ * The durable state in memory, with the indexes that lookups need. Only {@link NamingState.apply} changes it, with
+ * changes that are durable. Leases and guarantees are kept beside the records and are never stored.
+ */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
   readonly names = new OrderedNames();
@@ -45,7 +37,7 @@ export class NamingState implements NamingView {
     this.#observer = observer;
   }
 
-  /** Takes what a store had, in any order. */
+  /** Loads the records of a store, in any order. Guarantees restart at `lastServedAt`. */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
     const later: StateChange[] = [];
@@ -55,10 +47,10 @@ export class NamingState implements NamingView {
     this.names.fill(this.entries.keys());
     this.#loading = false;
     for (const change of later) this.apply(change);
-    for (const place of this.entries.values()) place.lastServedAt = lastServedAt;
+    for (const entry of this.entries.values()) entry.lastServedAt = lastServedAt;
   }
 
-  /** Takes one change that is durable. */
+  /** Applies one durable change. */
   apply(change: StateChange): void {
     switch (change.kind) {
       case 'entry':
@@ -81,14 +73,14 @@ export class NamingState implements NamingView {
         else this.#launches.set(key, change.record);
         return;
       }
-      case 'mark': {
-        const marked = this.endpoint(change.name, change.id);
-        if (marked?.epoch !== change.epoch) return;
-        this.#setStatus(marked, change.status);
-        this.#observer.onStatusApplied(marked);
+      case 'status': {
+        const registration = this.endpoint(change.name, change.id);
+        if (registration?.epoch !== change.epoch) return;
+        this.#setStatus(registration, change.status);
+        this.#observer.onStatusApplied(registration);
         return;
       }
-      case 'floor':
+      case 'epoch-floor':
         this.epochFloor = change.epoch;
     }
   }
@@ -145,20 +137,20 @@ export class NamingState implements NamingView {
     return this.#quotas.get(principal)?.used ?? 0;
   }
 
-  /** The registrations that said this address. */
+  /** The registrations with this address. */
   registrationsAt(address: string): readonly Registration[] {
     return this.#addresses.get(address);
   }
 
-  #setEntry(name: string, record: EntryRecord | undefined, from: string | undefined): void {
-    const place = this.entries.get(name);
-    if (place !== undefined) this.#uncount(place);
-    if (place !== undefined && record?.kind !== 'service') {
-      for (const { id } of [...(place.service?.endpoints.values() ?? [])]) this.#unregister(name, id);
-      place.service = undefined;
+  #setEntry(name: string, record: EntryRecord | undefined, movedFrom: string | undefined): void {
+    const entry = this.entries.get(name);
+    if (entry !== undefined) this.#uncount(entry);
+    if (entry !== undefined && record?.kind !== 'service') {
+      for (const { id } of [...(entry.service?.endpoints.values() ?? [])]) this.#unregister(name, id);
+      entry.service = undefined;
     }
     if (record === undefined) {
-      if (place !== undefined) place.version = -1;
+      if (entry !== undefined) entry.version = -1;
       this.entries.delete(name);
       this.names.delete(name);
       return;
@@ -166,17 +158,18 @@ export class NamingState implements NamingView {
     if (record.kind === 'service') this.services++;
     else if (record.kind === 'link') this.links++;
     else this.#directories.set(record.id, name);
-    const kept = record.pending === undefined ? internEntry(record) : record;
-    if (place !== undefined) {
-      if (!isVisiblySame(place.record, kept)) place.version = ++this.#versions;
-      place.record = kept;
+    const interned = record.pending === undefined ? internEntry(record) : record;
+    if (entry !== undefined) {
+      if (!isVisiblySame(entry.record, interned)) entry.version = ++this.#versions;
+      entry.record = interned;
       return;
     }
-    const givenAt = (from === undefined ? undefined : this.entries.get(from)?.lastServedAt) ?? 0;
+    const lastServedAt =
+      (movedFrom === undefined ? undefined : this.entries.get(movedFrom)?.lastServedAt) ?? 0;
     this.entries.set(name, {
       name,
-      record: kept,
-      lastServedAt: givenAt,
+      record: interned,
+      lastServedAt,
       version: ++this.#versions,
       service: undefined,
     });
@@ -186,14 +179,14 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // When it moves, it is at its new place before it leaves the old one.
+    // A moved directory is added at its new name before it is removed here.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
   #serviceOf(name: string): ServiceRegistrations {
-    const place = this.entries.get(name);
-    if (place?.record.kind !== 'service') throw damagedRecordError(`e ${name}`);
-    return (place.service ??= {
+    const entry = this.entries.get(name);
+    if (entry?.record.kind !== 'service') throw damagedRecordError(`e ${name}`);
+    return (entry.service ??= {
       endpoints: new RegistrationSet(),
       unhealthyCount: 0,
       epochCounter: initialCounter,
@@ -201,66 +194,66 @@ export class NamingState implements NamingView {
     });
   }
 
-  #register(name: string, record: EndpointRecord, from: string | undefined): void {
+  #register(name: string, record: EndpointRecord, movedFrom: string | undefined): void {
     const { endpoints } = this.#serviceOf(name);
-    const place = this.entries.get(name) as NameEntry;
-    const before = from === undefined ? endpoints.get(record.id) : this.endpoint(from, record.id);
+    const entry = this.entries.get(name) as NameEntry;
+    const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // What was said of another life of it is not said of this one.
-    if (before !== undefined && (draining || before.epoch !== epoch || from !== undefined))
-      this.#setStatus(before, 'good');
-    const by = this.#chargeQuota(record.principal);
-    if (before?.json !== record.json || from !== undefined) place.version = ++this.#versions;
-    const made: Registration =
-      before !== undefined && from === undefined
-        ? Object.assign(before, { epoch, leaseMs, draining, by, text: json, endsAt: 0 })
+    // A status belongs to one epoch of an endpoint at one name.
+    if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
+      this.#setStatus(before, 'healthy');
+    const principal = this.#chargeQuota(record.principal);
+    if (before?.json !== record.json || movedFrom !== undefined) entry.version = ++this.#versions;
+    const registration: Registration =
+      before !== undefined && movedFrom === undefined
+        ? Object.assign(before, { epoch, leaseMs, draining, principal, json, expiresAt: 0 })
         : {
-            entry: place,
+            entry,
             id,
             epoch,
             leaseMs,
             draining,
-            principal: by,
+            principal,
             json,
             expiresAt: 0,
             leaseSlot: -1,
             isRemovalPending: false,
-            status: 'good',
+            status: 'healthy',
           };
     if (before === undefined) this.registrationTotal++;
-    if (from !== undefined && before !== undefined) {
+    if (movedFrom !== undefined && before !== undefined) {
       before.entry.service?.endpoints.delete(id);
       before.entry.version = ++this.#versions;
-      made.expiresAt = before.expiresAt;
+      registration.expiresAt = before.expiresAt;
       this.#observer.onRemoved(before);
     }
-    endpoints.add(made);
-    for (const address of record.addresses) this.#addresses.add(address, made);
-    this.#observer.onRegistered(made);
+    endpoints.add(registration);
+    for (const address of record.addresses) this.#addresses.add(address, registration);
+    this.#observer.onRegistered(registration);
   }
 
   #unregister(name: string, id: string): void {
     const registration = this.endpoint(name, id);
     if (registration === undefined) return;
     this.#removeFromIndexes(registration);
-    this.#setStatus(registration, 'good');
+    this.#setStatus(registration, 'healthy');
     this.registrationTotal--;
     registration.entry.version = ++this.#versions;
     registration.entry.service?.endpoints.delete(id);
     this.#observer.onRemoved(registration);
   }
 
-  #setStatus(registration: Registration, standing: EndpointStatus): void {
+  #setStatus(registration: Registration, status: EndpointStatus): void {
     const { entry, status: before } = registration;
-    if (before === standing) return;
+    if (before === status) return;
     if (entry.service !== undefined)
-      entry.service.unhealthyCount += Number(standing !== 'good') - Number(before !== 'good');
-    registration.status = standing;
+      entry.service.unhealthyCount += Number(status !== 'healthy') - Number(before !== 'healthy');
+    registration.status = status;
     entry.version = ++this.#versions;
   }
 
-  /** Counts one more of a principal, and gives its name as the one text that all its registrations share. */
+  /** Charges one registration to a principal. Returns its name as one string that all its registrations share. */
   #chargeQuota(principal: string): string {
     let quota = this.#quotas.get(principal);
     if (quota === undefined) this.#quotas.set(principal, (quota = { principal, used: 0 }));
@@ -268,7 +261,7 @@ export class NamingState implements NamingView {
     return quota.principal;
   }
 
-  /** Undoes what the registration's text brought about. */
+  /** Removes a registration from the quotas and the address index. */
   #removeFromIndexes(registration: Registration): void {
     const quota = this.#quotas.get(registration.principal);
     if (quota !== undefined && --quota.used === 0) this.#quotas.delete(registration.principal);
@@ -289,14 +282,14 @@ export class NamingState implements NamingView {
 const initialCounter: EpochCounter = Object.freeze({ epoch: 0, floor: 0 });
 const noFences: ReadonlyMap<string, Fence> = new Map();
 
-/** Whether look-ups cannot tell one from the other: whether somebody defined a service is not shown. */
+/** Whether lookups show both records alike; they do not show `defined`. */
 function isVisiblySame(a: EntryRecord, b: EntryRecord): boolean {
   if (a.kind !== 'service' || b.kind !== 'service') return false;
   return JSON.stringify({ ...a, defined: true }) === JSON.stringify({ ...b, defined: true });
 }
 
-function addressesOf(text: string): readonly string[] {
-  return (JSON.parse(text) as { endpoint: { addresses: string[] } }).endpoint.addresses;
+function addressesOf(json: string): readonly string[] {
+  return (JSON.parse(json) as { endpoint: { addresses: string[] } }).endpoint.addresses;
 }
 
 function launchKey(name: string, instance: string): string {

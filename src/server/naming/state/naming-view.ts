@@ -1,8 +1,7 @@
-/** What a command may look at: the records as they will be when everything planned before it is durable. */
 import type { LaunchRecord } from '../../ports.js';
-import type { EpochCounter, EntryRecord, Fence } from './records.js';
+import type { EntryRecord, EpochCounter, Fence } from './records.js';
 
-/** A registration, as far as commands judge it. */
+/** The fields of a registration that commands read. */
 export interface EndpointView {
   readonly id: string;
   readonly epoch: number;
@@ -12,13 +11,13 @@ export interface EndpointView {
   readonly json: string;
 }
 
-/** Records by their names. */
+/** The records that a command reads: the durable ones, including the changes planned before it in its batch. */
 export interface NamingView {
-  /** What is at exactly this name. */
+  /** The entry at exactly this name. */
   entry(name: string): EntryRecord | undefined;
   /** Names strictly below this one, in no order. */
   descendants(name: string): Iterable<string>;
-  /** Where the directory with this identifier is; `#` is part of it. */
+  /** The name of the directory with this identifier, which begins with `#`. */
   directoryName(id: string): string | undefined;
   counter(name: string): EpochCounter | undefined;
   endpoint(name: string, id: string): EndpointView | undefined;
@@ -29,13 +28,13 @@ export interface NamingView {
   fences(name: string): ReadonlyMap<string, Fence>;
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;
-  /** How many endpoints count in the quota of a principal. */
+  /** Endpoints that count in the quota of a principal. */
   registrationCount(principal: string): number;
-  /** Where the numbers of a name begin that has none yet. */
+  /** New names assign epochs above this one. */
   readonly epochFloor: number;
 }
 
-/** Whether anything is below a name. */
+/** Whether there are names below a name. */
 export function hasDescendants(view: NamingView, name: string): boolean {
   for (const _ of view.descendants(name)) return true;
   return false;

@@ -1,13 +1,13 @@
-/**
- * The records as they will be: the durable ones, and over them the changes of a batch that is not durable yet. Nobody
- * but the commands of that batch looks at it; when it cannot be written it is dropped, and nothing has happened.
- */
 import type { LaunchRecord } from '../../ports.js';
-import type { StateChange, EpochCounter, EndpointRecord, EntryRecord, Fence } from './records.js';
 import type { EndpointView, NamingView } from './naming-view.js';
+import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
+/**
+ * The records after a batch that is not durable yet: the durable ones, overlaid with the planned changes. Only the
+ * commands of the batch read it. It is discarded when the batch cannot be written.
+ */
 export class Overlay implements NamingView {
-  /** All changes, in order. */
+  /** All planned changes, in order. */
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;
   readonly #entries = new Map<string, EntryRecord | undefined>();
@@ -28,7 +28,7 @@ export class Overlay implements NamingView {
     return this.#epochFloor;
   }
 
-  /** Adds what a command changes. */
+  /** Adds the changes of one command. */
   add(changes: readonly StateChange[]): void {
     for (const change of changes) {
       this.changes.push(change);
@@ -129,9 +129,9 @@ export class Overlay implements NamingView {
       case 'launch':
         this.#launches.set(`${change.name} ${change.id}`, change.record);
         return;
-      case 'mark':
+      case 'status':
         return;
-      case 'floor':
+      case 'epoch-floor':
         this.#epochFloor = change.epoch;
     }
   }
@@ -144,7 +144,7 @@ export class Overlay implements NamingView {
     this.#entries.set(name, record);
   }
 
-  #chargeQuota(principal: string, by: 1 | -1): void {
-    this.#quotaChanges.set(principal, (this.#quotaChanges.get(principal) ?? 0) + by);
+  #chargeQuota(principal: string, delta: 1 | -1): void {
+    this.#quotaChanges.set(principal, (this.#quotaChanges.get(principal) ?? 0) + delta);
   }
 }

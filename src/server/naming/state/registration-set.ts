@@ -1,16 +1,14 @@
-/**
- * The registrations of one service by id. Most services have few, and there can be many services, so only a service
- * with many keeps an index.
- */
-/** What is kept here. */
 interface Identified {
   readonly id: string;
 }
 
-/** More than this are indexed. */
+/** Larger sets are indexed by id. */
 const indexThreshold = 16;
 
-/** Registrations in the order in which they came. */
+/**
+ * The registrations of one service, in order of arrival. Optimized for many services with few registrations: only a
+ * set of more than 16 has an index.
+ */
 export class RegistrationSet<T extends Identified> {
   #list: T[] | undefined;
   #byId: Map<string, T> | undefined;
@@ -24,7 +22,7 @@ export class RegistrationSet<T extends Identified> {
     return this.#list?.find((registration) => registration.id === id);
   }
 
-  /** Takes one in that is not there, or is the very one that is. */
+  /** Adds a registration. The set must not contain another object with the same id. */
   add(registration: T): void {
     if (this.#byId !== undefined) this.#byId.set(registration.id, registration);
     else if (this.#list === undefined) this.#list = [registration];

@@ -1,98 +1,98 @@
-/**
- * Walks a name to what it means: through the directory identifier it may begin with, and through every link on its way.
- * Nothing is ever below a link, so at most one beginning of a name is one. A walk ends: 16 links are the most.
- *
- * @see GNS G1, G2
- */
+/** Resolves the links and directory identifiers of a name. */
+import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isName } from '../../../core/name.js';
-import { quote } from '../../../core/describe-value.js';
 import { limits } from '../../../protocol/limits.js';
 import type { EntryRecord } from './records.js';
 
-/** What a walk looks at. */
+/** The records that resolving links reads. */
 export interface LinkSource {
   entry(name: string): EntryRecord | undefined;
   directoryName(id: string): string | undefined;
 }
 
-/** Where a walk led. */
+/** A resolved name. */
 export interface LinkPath {
-  /** The name behind all links. Nothing need be there. */
+  /** The name after all links. No entry needs to exist there. */
   readonly canonical: string;
-  /** The links and directories that were passed, in order. */
+  /** The links and directory identifiers that were followed, in order. */
   readonly hops: readonly LinkHop[];
 }
 
-/** A link or a directory on the way. */
+/** A followed link or directory identifier. */
 export interface LinkHop {
-  /** As the name spelled it: a directory by its identifier. */
+  /** As the name spelled it; for a directory its identifier. */
   readonly name: string;
-  /** Where its entry is. */
+  /** The name of its entry. */
   readonly entryName: string;
 }
 
 /**
- * Follows every link, the last one too.
+ * Follows every link in a name, including one at its end, and the directory identifier that it may begin with.
+ * There are no names below a link, so at most one prefix of a name is a link. At most 16 links are followed.
  *
- * @param onPrefix - told every beginning of a name that was looked at, in order: what the result depends on
- * @throws {@link ClerkError} `NAME_NOT_FOUND` for a circle, too many links, an identifier of no directory, or a name
- *   that becomes too long
+ * @param onPrefix - called with every prefix that was read, in order; the result depends on these and no others
+ * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
+ *   resolved name that is too long
+ * @see [G1](../../../../docs/background.md#g1), [G2](../../../../docs/background.md#g2)
  */
 export function resolveLinks(
-  links: LinkSource,
+  source: LinkSource,
   name: string,
-  onPrefix?: (beginning: string) => void,
+  onPrefix?: (prefix: string) => void,
 ): LinkPath {
-  return followLinks(links, name, true, onPrefix);
+  return followLinks(source, name, true, onPrefix);
 }
 
-/** Follows the links that stand before the last segment: what a change of the name itself is about. */
-export function resolveParentLinks(links: LinkSource, name: string): string {
-  return followLinks(links, name, false, undefined).canonical;
+/** Follows the links before the last segment. The result is the name that a change applies to. */
+export function resolveParentLinks(source: LinkSource, name: string): string {
+  return followLinks(source, name, false, undefined).canonical;
 }
 
 function followLinks(
   source: LinkSource,
   name: string,
   followLast: boolean,
-  onPrefix: ((beginning: string) => void) | undefined,
+  onPrefix: ((prefix: string) => void) | undefined,
 ): LinkPath {
   const hops: LinkHop[] = [];
-  let at = name;
+  let current = name;
   for (let links = 0; links <= limits.maxLinks; links++) {
-    if (at.startsWith('/#')) {
-      const end = at.indexOf('/', 1);
-      const id = end < 0 ? at.slice(1) : at.slice(1, end);
+    if (current.startsWith('/#')) {
+      const end = current.indexOf('/', 1);
+      const id = end < 0 ? current.slice(1) : current.slice(1, end);
       onPrefix?.(`/${id}`);
       const directory = source.directoryName(id);
       if (directory === undefined)
         throw notFoundError(name, `there is no directory with the identifier ${quote(id)}`);
       hops.push({ name: `/${id}`, entryName: directory });
-      at = checkName(name, directory + (end < 0 ? '' : at.slice(end)));
+      current = checkName(name, directory + (end < 0 ? '' : current.slice(end)));
     }
-    const link = findLink(source, at, followLast, onPrefix);
-    if (link === undefined) return { canonical: at, hops };
+    const link = findLink(source, current, followLast, onPrefix);
+    if (link === undefined) return { canonical: current, hops };
     const [prefix, target] = link;
     hops.push({ name: prefix, entryName: prefix });
-    at = checkName(name, target + at.slice(prefix.length));
+    current = checkName(name, target + current.slice(prefix.length));
   }
-  const last = hops.at(-1)?.name ?? at;
-  throw notFoundError(name, `it leads through more than ${limits.maxLinks} links, or in a circle (${last})`);
+  const last = hops.at(-1)?.name ?? current;
+  throw notFoundError(
+    name,
+    `its links form a cycle or exceed the maximum of ${limits.maxLinks} (at ${last})`,
+  );
 }
 
-/** The beginning of a name that is a link, and where it leads. */
+/** The prefix of a name that is a link, and its target. */
 function findLink(
-  links: LinkSource,
+  source: LinkSource,
   name: string,
   followLast: boolean,
-  onPrefix: ((beginning: string) => void) | undefined,
+  onPrefix: ((prefix: string) => void) | undefined,
 ): readonly [string, string] | undefined {
   for (let end = name.indexOf('/', 1); ; end = name.indexOf('/', end + 1)) {
     if (end < 0 && !followLast) return undefined;
     const prefix = end < 0 ? name : name.slice(0, end);
     onPrefix?.(prefix);
-    const found = links.entry(prefix);
+    const found = source.entry(prefix);
     if (found?.kind === 'link') return [prefix, found.target];
     if (end < 0) return undefined;
   }
@@ -100,9 +100,9 @@ function findLink(
 
 function checkName(requestedName: string, name: string): string {
   if (isName(name)) return name;
-  throw notFoundError(requestedName, `it leads to ${quote(name)}, which is too long for a name`);
+  throw notFoundError(requestedName, `it resolves to ${quote(name)}, which is too long for a name`);
 }
 
 function notFoundError(name: string, reason: string): ClerkError {
-  return new ClerkError('NAME_NOT_FOUND', `There is no ${name}: ${reason}`);
+  return new ClerkError('NAME_NOT_FOUND', `${name} does not exist: ${reason}`);
 }

@@ -1,29 +1,30 @@
-/** The names that changed last, so that a watch which was cut off can go on. Bounded: who was away longer begins anew. */
-
-/** Changed names that are remembered. */
+/** Names kept in the log. */
 const maxNames = 16_384;
 
-/** Names in the order of their changes. */
+/**
+ * The names that changed last, so that a watch can resume after its connection broke. Bounded to 16,384 names: a
+ * watch that resumes from an older revision needs a full snapshot.
+ */
 export class ChangeLog {
-  /** All changes behind this revision are remembered. */
+  /** Changes after this revision are complete. */
   #oldestRevision: number;
   #entries: { readonly name: string; readonly revision: number }[] = [];
 
-  constructor(from: number) {
-    this.#oldestRevision = from;
+  constructor(revision: number) {
+    this.#oldestRevision = revision;
   }
 
-  /** Remembers what a batch changed. */
+  /** Adds the changes of a batch. */
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;
     const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // A batch is remembered whole or not at all.
+    // A batch that is partly dropped is dropped completely.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }
 
-  /** The names that changed behind a revision, each once, last change last; undefined when that is not known any more. */
+  /** The names that changed after a revision, by their last change; undefined when the log does not reach back so far. */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;
     const names = new Set<string>();

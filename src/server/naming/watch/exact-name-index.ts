@@ -1,104 +1,102 @@
-/**
- * Names that are watched as they are written, without wildcards: they are resolved, so a change of any link or entry on
- * their way concerns them. Kept is what each depends on, and how its answer looked when it was told last.
- */
 import { isClerkError } from '../../../core/errors.js';
 import { resolveLinks, type LinkSource } from '../state/resolve-links.js';
 
-/** A name that is watched by some. */
-interface ExactName<Watcher> {
+/** A name that is watched without wildcards. */
+interface ExactName<Watch> {
   readonly name: string;
-  readonly watchers: Set<Watcher>;
+  readonly watches: Set<Watch>;
+  /** The prefixes and directory identifiers that its lookup reads. */
   readonly dependencies: Set<string>;
+  /** Of the lookup that was sent last. */
   fingerprint: string | undefined;
 }
 
-/** Watched names and what they depend on. */
-export class ExactNameIndex<Watcher> {
-  readonly #byName = new Map<string, ExactName<Watcher>>();
-  readonly #dependents = new Map<string, Set<ExactName<Watcher>>>();
+/**
+ * Names that are watched without wildcards. A watch shows their lookups, so a change of any link or entry on the way
+ * concerns them. The index keeps the dependencies of each name, and a fingerprint of its last lookup.
+ */
+export class ExactNameIndex<Watch> {
+  readonly #byName = new Map<string, ExactName<Watch>>();
+  readonly #dependents = new Map<string, Set<ExactName<Watch>>>();
   readonly #links: LinkSource;
   readonly #fingerprintOf: (name: string) => string | undefined;
 
-  /** @param fingerprintOf - differs whenever the answer does */
+  /** @param fingerprintOf - differs whenever the lookup of a name differs */
   constructor(links: LinkSource, fingerprintOf: (name: string) => string | undefined) {
     this.#links = links;
     this.#fingerprintOf = fingerprintOf;
   }
 
-  add(name: string, watcher: Watcher): void {
-    let plain = this.#byName.get(name);
-    if (plain === undefined) {
-      plain = { name, watchers: new Set(), dependencies: new Set(), fingerprint: this.#fingerprintOf(name) };
-      this.#byName.set(name, plain);
-      this.#addDependencies(plain);
+  add(name: string, watch: Watch): void {
+    let exact = this.#byName.get(name);
+    if (exact === undefined) {
+      exact = { name, watches: new Set(), dependencies: new Set(), fingerprint: this.#fingerprintOf(name) };
+      this.#byName.set(name, exact);
+      this.#addDependencies(exact);
     }
-    plain.watchers.add(watcher);
+    exact.watches.add(watch);
   }
 
-  delete(name: string, watcher: Watcher): void {
-    const plain = this.#byName.get(name);
-    if (plain?.watchers.delete(watcher) !== true || plain.watchers.size > 0) return;
+  delete(name: string, watch: Watch): void {
+    const exact = this.#byName.get(name);
+    if (exact?.watches.delete(watch) !== true || exact.watches.size > 0) return;
     this.#byName.delete(name);
-    this.#removeDependencies(plain);
+    this.#removeDependencies(exact);
   }
 
-  /** Those whose answer is another now, with who watches them. */
-  update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watcher>> {
-    const changed = new Map<string, ReadonlySet<Watcher>>();
-    for (const plain of this.#dependentsOf(names)) {
-      // It may lead another way now, to the same nothing.
-      this.#removeDependencies(plain);
-      this.#addDependencies(plain);
-      const stamp = this.#fingerprintOf(plain.name);
-      if (stamp === plain.fingerprint) continue;
-      plain.fingerprint = stamp;
-      changed.set(plain.name, plain.watchers);
+  /** The watched names whose lookups differ after changes of `names`, with their watches. */
+  update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
+    const changed = new Map<string, ReadonlySet<Watch>>();
+    for (const exact of this.#dependentsOf(names)) {
+      // Dependencies can change even when the fingerprint does not.
+      this.#removeDependencies(exact);
+      this.#addDependencies(exact);
+      const fingerprint = this.#fingerprintOf(exact.name);
+      if (fingerprint === exact.fingerprint) continue;
+      exact.fingerprint = fingerprint;
+      changed.set(exact.name, exact.watches);
     }
     return changed;
   }
 
-  /** Those of some names, watched or not yet, that a change of these may have concerned. */
-  affectedBy(changed: Iterable<string>, names: readonly string[]): ReadonlySet<string> {
-    const all = new Set<string>();
-    for (const name of changed)
-      for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) all.add(name.slice(0, end));
-    return new Set(names.filter((name) => !name.includes('*') && this.#dependsOnAny(name, all)));
+  /** Those of `globs` without wildcards whose lookups may differ after changes of `changed`. */
+  affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
+    const prefixes = new Set<string>();
+    for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
+    return new Set(globs.filter((name) => !name.includes('*') && this.#dependsOnAny(name, prefixes)));
   }
 
   #dependsOnAny(name: string, changed: ReadonlySet<string>): boolean {
     let depends = false;
-    const onPrefix = (beginning: string): void => {
-      depends ||= changed.has(beginning);
-    };
-    this.#resolveLinks(name, onPrefix);
+    this.#resolveLinks(name, (prefix) => {
+      depends ||= changed.has(prefix);
+    });
     return depends;
   }
 
-  /** A directory that is nobody's entry comes and goes with what is below it, so a name concerns all above it too. */
-  #dependentsOf(names: Iterable<string>): Set<ExactName<Watcher>> {
-    const found = new Set<ExactName<Watcher>>();
+  /** A directory without an entry exists while there are names below it, so a change concerns all prefixes of a name. */
+  #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
+    const found = new Set<ExactName<Watch>>();
     if (this.#byName.size === 0) return found;
     for (const name of names)
-      for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1))
-        for (const plain of this.#dependents.get(name.slice(0, end)) ?? []) found.add(plain);
+      for (const prefix of prefixesOf(name))
+        for (const exact of this.#dependents.get(prefix) ?? []) found.add(exact);
     return found;
   }
 
-  #addDependencies(plain: ExactName<Watcher>): void {
-    const onPrefix = (beginning: string): void => {
-      plain.dependencies.add(beginning);
-    };
-    this.#resolveLinks(plain.name, onPrefix);
-    for (const beginning of plain.dependencies) {
-      const dependents = this.#dependents.get(beginning);
-      if (dependents === undefined) this.#dependents.set(beginning, new Set([plain]));
-      else dependents.add(plain);
+  #addDependencies(exact: ExactName<Watch>): void {
+    this.#resolveLinks(exact.name, (prefix) => {
+      exact.dependencies.add(prefix);
+    });
+    for (const prefix of exact.dependencies) {
+      const dependents = this.#dependents.get(prefix);
+      if (dependents === undefined) this.#dependents.set(prefix, new Set([exact]));
+      else dependents.add(exact);
     }
   }
 
-  /** A walk that leads nowhere depends on all that it passed. */
-  #resolveLinks(name: string, onPrefix: (beginning: string) => void): void {
+  /** A name that cannot be resolved depends on all prefixes that were read. */
+  #resolveLinks(name: string, onPrefix: (prefix: string) => void): void {
     try {
       resolveLinks(this.#links, name, onPrefix);
     } catch (error) {
@@ -106,11 +104,16 @@ export class ExactNameIndex<Watcher> {
     }
   }
 
-  #removeDependencies(plain: ExactName<Watcher>): void {
-    for (const beginning of plain.dependencies) {
-      const dependents = this.#dependents.get(beginning);
-      if (dependents?.delete(plain) === true && dependents.size === 0) this.#dependents.delete(beginning);
+  #removeDependencies(exact: ExactName<Watch>): void {
+    for (const prefix of exact.dependencies) {
+      const dependents = this.#dependents.get(prefix);
+      if (dependents?.delete(exact) === true && dependents.size === 0) this.#dependents.delete(prefix);
     }
-    plain.dependencies.clear();
+    exact.dependencies.clear();
   }
+}
+
+/** The name itself and all names above it. */
+function* prefixesOf(name: string): IterableIterator<string> {
+  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
 }

@@ -1,26 +1,20 @@
-/**
- * Where changes become events for those who watch. A batch is told once it is durable, each name once and as it is
- * then. Within one incarnation no watch misses a change; after a gap it begins anew and says so.
- *
- * @see promises C1.7
- */
 import type { Clock, Timer } from '../../../core/clock.js';
 import type { Glob } from '../../../core/glob.js';
 import { limits } from '../../../protocol/limits.js';
 import type { ResolveResponse, WatchEntry, WatchEvent } from '../../../protocol/messages.js';
-import type { WatchOptions, OpenWatch } from '../../ports.js';
-import type { LookupCache, StatePosition } from '../lookup-cache.js';
-import { matchingNames } from '../list.js';
-import { ExactNameIndex } from './exact-name-index.js';
+import type { OpenWatch, WatchOptions } from '../../ports.js';
 import type { Guarantees } from '../guarantees.js';
-import { ChangeLog } from './change-log.js';
+import type { LookupCache, StatePosition } from '../lookup-cache.js';
+import { matchingNames } from '../matching-names.js';
 import type { NamingState } from '../state/naming-state.js';
+import { ChangeLog } from './change-log.js';
+import { ExactNameIndex } from './exact-name-index.js';
 import { WatchSession, type WatchContext, type WatchedName } from './watch-session.js';
 
-/** How often it is looked for watches that were told nothing for a heartbeat, in ms. */
+/** Interval for checking which watches need a heartbeat, ms. */
 const heartbeatCheckMs = limits.heartbeatMs / 5;
 
-/** What the hub looks at. */
+/** The parts of the name server that watches read. */
 export interface WatchHubDependencies {
   readonly state: NamingState;
   readonly lookups: LookupCache;
@@ -29,7 +23,12 @@ export interface WatchHubDependencies {
   readonly clock: Clock;
 }
 
-/** All open watches. */
+/**
+ * All open watches. A batch becomes events once it is durable: one event for each name, with its present state.
+ * Within one incarnation a watch misses no change; after a gap it receives `resync` and a full snapshot.
+ *
+ * @see [C1.7](../../../../docs/guarantees.md#c1-7)
+ */
 export class WatchHub {
   readonly #deps: WatchHubDependencies;
   readonly #watches = new Set<WatchSession>();
@@ -48,85 +47,90 @@ export class WatchHub {
     return this.#watches.size;
   }
 
-  /** Opens a watch. @throws ClerkError `NAME_INVALID`, `LIMIT_EXCEEDED` */
+  /**
+   * Opens a watch.
+   *
+   * @throws {@link ClerkError} `NAME_INVALID` for a glob that cannot be parsed; `LIMIT_EXCEEDED` for too many globs
+   */
   open(options: WatchOptions): OpenWatch {
-    const watcher: WatchSession = new WatchSession(
+    const watch: WatchSession = new WatchSession(
       options,
-      this.#contextOf(() => watcher),
+      this.#contextOf(() => watch),
     );
-    watcher.open(this.#changesSince(options, watcher));
-    this.#watches.add(watcher);
+    watch.open(this.#changesSince(options, watch));
+    this.#watches.add(watch);
     this.#updateHeartbeatTimer();
     return {
-      edit: (add, remove) => watcher.edit(add, remove),
-      resync: (reason) => watcher.resync(reason),
+      edit: (add, remove) => watch.edit(add, remove),
+      resync: (reason) => watch.resync(reason),
       close: () => {
-        if (!this.#watches.delete(watcher)) return;
-        watcher.close();
+        if (!this.#watches.delete(watch)) return;
+        watch.close();
         this.#updateHeartbeatTimer();
       },
     };
   }
 
   /**
-   * Tells of a batch that is durable.
+   * Sends the events of a durable batch.
    *
-   * @param changedNames - names whose entries or endpoints changed, and identifiers of directories that did
-   * @param previousRevision - the revision before the batch; behind it is the present one
+   * @param changedNames - names whose entry or endpoints changed, and the changed directory identifiers
+   * @param previousRevision - the revision before the batch
    */
   publish(changedNames: ReadonlySet<string>, previousRevision: number): void {
     const { revision } = this.#deps.position;
     this.#changeLog.add(changedNames, revision);
     if (this.#watches.size === 0) return;
     const events = new Map<string, WatchEvent>();
-    const eventOf = (sight: WatchedName): WatchEvent => {
-      const key = `${sight.isExact ? '=' : '~'}${sight.name}`;
+    const eventOf = (watched: WatchedName): WatchEvent => {
+      const key = `${watched.isExact ? '=' : '~'}${watched.name}`;
       let event = events.get(key);
-      if (event === undefined) events.set(key, (event = this.#eventOf(sight)));
+      if (event === undefined) events.set(key, (event = this.#eventOf(watched)));
       return event;
     };
-    const plain = this.#exactNames.update(changedNames);
-    for (const watcher of [...this.#watches]) {
-      const sights: WatchedName[] = [];
+    const changedLookups = this.#exactNames.update(changedNames);
+    for (const watch of [...this.#watches]) {
+      const names: WatchedName[] = [];
       for (const name of changedNames)
-        if (!name.startsWith('/#') && watcher.matchesGlob(name)) sights.push({ name, isExact: false });
-      for (const [name, watchers] of plain) if (watchers.has(watcher)) sights.push({ name, isExact: true });
-      if (sights.length > 0) watcher.notify(sights, sights.map(eventOf), previousRevision, revision);
+        if (!name.startsWith('/#') && watch.matchesGlob(name)) names.push({ name, isExact: false });
+      for (const [name, watches] of changedLookups)
+        if (watches.has(watch)) names.push({ name, isExact: true });
+      if (names.length > 0) watch.notify(names, names.map(eventOf), previousRevision, revision);
     }
   }
 
   /** Ends all watches. */
   close(): void {
-    for (const watcher of this.#watches) watcher.close();
+    for (const watch of this.#watches) watch.close();
     this.#watches.clear();
     this.#updateHeartbeatTimer();
   }
 
-  /** What a watch that goes on has to be told, in the order of names; undefined when it has to begin anew. */
-  #changesSince({ since, globs }: WatchOptions, watcher: WatchSession): Iterable<WatchedName> | undefined {
+  /** The names that a resumed watch has missed; undefined when it needs a full snapshot. */
+  #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
     const { incarnation, revision } = this.#deps.position;
     if (since?.incarnation !== incarnation || !/^[0-9]{1,15}$/.test(since.revision)) return undefined;
     const from = Number(since.revision);
     const names = from > revision ? undefined : this.#changeLog.since(from);
     if (names === undefined) return undefined;
-    const follow = [...this.#exactNames.affectedBy(names, globs)].map((name) => ({ name, isExact: true }));
-    const fitting = function* (): IterableIterator<WatchedName> {
-      yield* follow;
+    const exact = [...this.#exactNames.affectedBy(names, globs)].map((name) => ({ name, isExact: true }));
+    const missed = function* (): IterableIterator<WatchedName> {
+      yield* exact;
       for (const name of names)
-        if (!name.startsWith('/#') && watcher.matchesGlob(name)) yield { name, isExact: false };
+        if (!name.startsWith('/#') && watch.matchesGlob(name)) yield { name, isExact: false };
     };
-    return { [Symbol.iterator]: fitting };
+    return { [Symbol.iterator]: missed };
   }
 
-  #contextOf(watcher: () => WatchSession): WatchContext {
+  #contextOf(watch: () => WatchSession): WatchContext {
     const { position, state, clock } = this.#deps;
     return {
       incarnation: position.incarnation,
       revision: () => position.revision,
-      eventOf: (sight) => this.#eventOf(sight),
+      eventOf: (watched) => this.#eventOf(watched),
       matchingNames: (glob: Glob) => matchingNames(state, glob),
-      addExactName: (name) => this.#exactNames.add(name, watcher()),
-      removeExactName: (name) => this.#exactNames.delete(name, watcher()),
+      addExactName: (name) => this.#exactNames.add(name, watch()),
+      removeExactName: (name) => this.#exactNames.delete(name, watch()),
       defer: (callback) => clock.afterPendingIo(callback),
       now: () => clock.now(),
     };
@@ -137,26 +141,27 @@ export class WatchHub {
     return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
   }
 
-  #entryOf(name: string, isPlain: boolean): WatchEntry | undefined {
+  /** An exact name is shown as its lookup; a link that matches a glob is shown as a link. */
+  #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;
-    const place = state.entries.get(name);
-    if (isPlain || place?.record.kind !== 'link') {
-      if (!isPlain && place === undefined) return undefined;
-      const text = lookups.json(name);
-      return text === undefined ? undefined : (JSON.parse(text) as ResolveResponse);
+    const entry = state.entries.get(name);
+    if (isExact || entry?.record.kind !== 'link') {
+      if (!isExact && entry === undefined) return undefined;
+      const json = lookups.json(name);
+      return json === undefined ? undefined : (JSON.parse(json) as ResolveResponse);
     }
-    guarantees.recordServed(place, clock.now());
+    guarantees.recordServed(entry, clock.now());
     return {
       kind: 'link',
       name,
-      target: place.record.target,
-      guaranteedMs: guarantees.guaranteedMs(place),
+      target: entry.record.target,
+      guaranteedMs: guarantees.guaranteedMs(entry),
       revision: String(position.revision),
       incarnation: position.incarnation,
     };
   }
 
-  /** One timer for the heartbeats of all. */
+  /** One timer serves the heartbeats of all watches. */
   #updateHeartbeatTimer(): void {
     if (this.#watches.size === 0) {
       this.#heartbeatTimer?.cancel();
@@ -169,8 +174,8 @@ export class WatchHub {
   #startHeartbeatTimer(): Timer {
     const timer = this.#deps.clock.setTimer(() => {
       const now = this.#deps.clock.now();
-      for (const watcher of [...this.#watches])
-        if (now - watcher.lastEventAt >= limits.heartbeatMs) watcher.heartbeat();
+      for (const watch of [...this.#watches])
+        if (now - watch.lastEventAt >= limits.heartbeatMs) watch.heartbeat();
       this.#heartbeatTimer = undefined;
       this.#updateHeartbeatTimer();
     }, heartbeatCheckMs);

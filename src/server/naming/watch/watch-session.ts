@@ -1,62 +1,61 @@
-/**
- * One open watch: what it is over, what it is being told, and where it stands. While it is told all that is there,
- * changes are held back and told behind it, each name once and as it is then.
- *
- * A position is given out only with the last event of a batch; whoever goes on from an earlier one is told some of it
- * again, and misses nothing.
- */
 import { ClerkError } from '../../../core/errors.js';
 import { matches, parseGlob, type Glob } from '../../../core/glob.js';
 import { limits } from '../../../protocol/limits.js';
 import type { WatchEvent } from '../../../protocol/messages.js';
 import type { WatchOptions } from '../../ports.js';
 
-/** Events told in one go when everything is told. */
+/** Events of a snapshot that are sent without a pause. */
 const sliceSize = 128;
 
-/** A name as a watch sees it: resolved, or as it is. */
+/** A name in a watch: an exact name shows its lookup, a name that matches a glob shows its entry. */
 export interface WatchedName {
   readonly name: string;
   readonly isExact: boolean;
 }
 
-/** What a watch needs of the names. */
+/** The parts of the name server that a watch reads. */
 export interface WatchContext {
   readonly revision: () => number;
   readonly incarnation: string;
-  /** The present event of a name: a `put` or a `delete`. */
-  readonly eventOf: (sight: WatchedName) => WatchEvent;
-  /** All entries that a glob fits. */
+  /** The present state of a name as a `put` or a `delete`. */
+  readonly eventOf: (watched: WatchedName) => WatchEvent;
+  /** All entries that match a glob. */
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
-  /** Watched names were added or taken away. */
   readonly addExactName: (name: string) => void;
   readonly removeExactName: (name: string) => void;
-  /** Calls back soon, never at once. */
+  /** Calls back soon, never synchronously. */
   readonly defer: (callback: () => void) => void;
   readonly now: () => number;
 }
 
+/** Events that show the present state of some globs, followed by `current`. */
 interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
-  /** What comes before the first of it. */
+  /** Sent first. */
   readonly leadingEvents: readonly WatchEvent[];
-  /** Where the watch stands until all is told, and then. */
+  /** The revision sent with the events of the snapshot. */
   readonly revisionDuring: number;
+  /** The revision sent with `current`; −1 when the watch resumes. */
   readonly revisionAfter: number;
 }
 
+/**
+ * One open watch. Changes that arrive while a snapshot is sent are deferred until its end, then sent once for each
+ * name. Only the last event of a batch carries the batch's revision. A watch that resumes from an earlier revision
+ * receives some events again and misses none.
+ */
 export class WatchSession {
   readonly id: string;
-  /** When it was told something last. */
   lastEventAt: number;
   readonly #options: WatchOptions;
   readonly #context: WatchContext;
   readonly #globs = new Map<string, Glob>();
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
-  /** Names whose changes wait until what is there was told: whether they are plain. */
+  /** Names that changed while a snapshot is sent, with `isExact`. */
   readonly #deferred = new Map<string, boolean>();
+  /** The revision sent last. */
   #position = 0;
   #isSendingSnapshot = false;
   #isClosed = false;
@@ -68,24 +67,31 @@ export class WatchSession {
     this.lastEventAt = context.now();
   }
 
-  /** Begins: with what changed since, if that is known, else with everything. */
-  open(changed: Iterable<WatchedName> | undefined): void {
+  /**
+   * Starts the watch.
+   *
+   * @param missed - the names that changed since the watch was interrupted; undefined for a full snapshot
+   */
+  open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
     const { since } = this.#options;
     const { incarnation } = this.#context;
     const open: WatchEvent = {
       type: 'open',
       watch: this.id,
-      resumed: changed !== undefined,
+      resumed: missed !== undefined,
       heartbeatMs: limits.heartbeatMs,
       incarnation,
     };
-    if (changed === undefined) {
-      const reason = since?.incarnation === incarnation ? 'too much has changed' : 'the registry is another';
+    if (missed === undefined) {
+      const reason =
+        since?.incarnation === incarnation
+          ? 'changes since that revision are no longer known'
+          : 'the registry has another incarnation';
       this.#sendSnapshot(since === undefined ? [open] : [open, { type: 'resync', reason }]);
       return;
     }
-    for (const { name, isExact } of changed) this.#deferred.set(name, isExact);
+    for (const { name, isExact } of missed) this.#deferred.set(name, isExact);
     this.#position = Number(since?.revision);
     const globs = added.map(({ text }) => text);
     this.#enqueue({
@@ -97,19 +103,14 @@ export class WatchSession {
     });
   }
 
-  /** Whether a name is watched through a glob. */
+  /** Whether a name is watched through a glob, and not as an exact name. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
     for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
     return false;
   }
 
-  /** Whether a name is watched as it is written. */
-  watchesExactly(name: string): boolean {
-    return this.#exactNames.has(name);
-  }
-
-  /** Tells what a batch changed, in order. */
+  /** Sends the events of a batch, in order. */
   notify(
     names: readonly WatchedName[],
     events: readonly WatchEvent[],
@@ -124,7 +125,7 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Adds and removes names and globs. */
+  /** Adds and removes names and globs. Sends a snapshot of the added ones. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -150,7 +151,7 @@ export class WatchSession {
     });
   }
 
-  /** Tells everything again, after somebody lost track. */
+  /** Sends `resync` and a full snapshot, after events were dropped. */
   resync(reason: string): void {
     this.#snapshots.length = 0;
     this.#deferred.clear();
@@ -182,32 +183,34 @@ export class WatchSession {
     return globs;
   }
 
-  #sendSnapshot(first: readonly WatchEvent[]): void {
+  #sendSnapshot(leadingEvents: readonly WatchEvent[]): void {
     const globs = [...this.#globs.keys(), ...this.#exactNames];
     this.#position = 0;
-    const sights = this.#currentNames(globs.map((text) => parseGlob(text)));
     this.#enqueue({
       globs,
-      names: sights,
-      leadingEvents: first,
+      names: this.#currentNames(globs.map((text) => parseGlob(text))),
+      leadingEvents,
       revisionDuring: 0,
       revisionAfter: this.#context.revision(),
     });
   }
 
-  /** All that is there of some globs, each name once. */
+  /** All existing names that match the globs, each once. */
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
     for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
-    const wild = globs.filter(({ isExact }) => !isExact);
-    for (const [index, glob] of wild.entries())
+    const wildcards = globs.filter(({ isExact }) => !isExact);
+    for (const [index, glob] of wildcards.entries())
       for (const name of this.#context.matchingNames(glob))
-        if (!this.#exactNames.has(name) && !wild.slice(0, index).some((earlier) => matches(earlier, name)))
+        if (
+          !this.#exactNames.has(name) &&
+          !wildcards.slice(0, index).some((earlier) => matches(earlier, name))
+        )
           yield { name, isExact: false };
   }
 
-  /** What was held back, as long as there is any. */
+  /** The deferred names, including those that are deferred during the iteration. */
   *#deferredNames(): IterableIterator<WatchedName> {
-    for (const [name, isPlain] of this.#deferred) yield { name, isExact: isPlain };
+    for (const [name, isExact] of this.#deferred) yield { name, isExact };
   }
 
   #enqueue(snapshot: SnapshotJob): void {
@@ -217,26 +220,26 @@ export class WatchSession {
     this.#context.defer(() => this.#sendSlice());
   }
 
-  /** Tells one slice, and comes back for the next. */
+  /** Sends up to 128 events of a snapshot, and schedules the next slice. */
   #sendSlice(): void {
     if (this.#isClosed) return;
-    const telling = this.#snapshots[0];
-    if (telling === undefined) {
+    const snapshot = this.#snapshots[0];
+    if (snapshot === undefined) {
       this.#isSendingSnapshot = false;
       return;
     }
-    for (const event of (telling.leadingEvents as WatchEvent[]).splice(0))
-      this.#emit(event, telling.revisionDuring);
-    const isResumed = telling.revisionAfter < 0;
+    for (const event of (snapshot.leadingEvents as WatchEvent[]).splice(0))
+      this.#emit(event, snapshot.revisionDuring);
+    const isResumed = snapshot.revisionAfter < 0;
     for (let i = 0; i < sliceSize; i++) {
-      const next = telling.names.next();
+      const next = snapshot.names.next();
       if (next.done === true) {
-        if (this.#finishSnapshot(telling)) return;
+        if (this.#finishSnapshot(snapshot)) return;
         break;
       }
       this.#deferred.delete(next.value.name);
       const event = this.#context.eventOf(next.value);
-      if (event.type === 'put' || isResumed) this.#emit(event, telling.revisionDuring);
+      if (event.type === 'put' || isResumed) this.#emit(event, snapshot.revisionDuring);
     }
     this.#scheduleSlice();
   }
@@ -248,21 +251,21 @@ export class WatchSession {
     else void drained.then(() => this.#sendSlice());
   }
 
-  /** One part is told; true when there is no other. */
-  #finishSnapshot(telling: SnapshotJob): boolean {
-    // A resync may have come in between.
-    if (this.#snapshots[0] !== telling) return false;
+  /** Ends a snapshot; true when no other snapshot follows. */
+  #finishSnapshot(snapshot: SnapshotJob): boolean {
+    // A resync discards all snapshots.
+    if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
-    const { globs, revisionAfter } = telling;
-    // With nothing held back, all that was told is what is there now.
-    const isWhole = revisionAfter < 0 || this.#deferred.size === 0;
-    this.#emit({ type: 'current', globs }, isWhole ? this.#context.revision() : revisionAfter);
+    const { globs, revisionAfter } = snapshot;
+    // Without deferred changes the snapshot shows the present revision.
+    const isUpToDate = revisionAfter < 0 || this.#deferred.size === 0;
+    this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.revision() : revisionAfter);
     if (this.#snapshots.length > 0) return false;
     this.#isSendingSnapshot = false;
-    const sights = [...this.#deferredNames()];
+    const names = [...this.#deferredNames()];
     this.#deferred.clear();
-    const events = sights.map((sight) => this.#context.eventOf(sight));
-    this.notify(sights, events, this.#position, this.#context.revision());
+    const events = names.map((watched) => this.#context.eventOf(watched));
+    this.notify(names, events, this.#position, this.#context.revision());
     return true;
   }
 
@@ -276,5 +279,8 @@ export class WatchSession {
 
 function checkGlobCount(count: number): void {
   if (count > limits.maxGlobs)
-    throw new ClerkError('LIMIT_EXCEEDED', `A watch is over ${limits.maxGlobs} names and globs at most, not ${count}`);
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      `A watch must have at most ${limits.maxGlobs} names and globs; got ${count}; open another watch for the rest`,
+    );
 }

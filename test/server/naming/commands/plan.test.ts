@@ -3,29 +3,29 @@ import { isClerkError } from '../../../../src/core/errors.js';
 import type { NamingCommand, PlanContext } from '../../../../src/server/naming/commands/naming-command.js';
 import { plan } from '../../../../src/server/naming/commands/plan.js';
 import { Overlay } from '../../../../src/server/naming/state/overlay.js';
-import { decodeRecord, encodeChange } from '../../../../src/server/naming/state/records.js';
+import { decodeRecord, encodeChange } from '../../../../src/server/naming/state/record-codec.js';
 import { NamingState } from '../../../../src/server/naming/state/naming-state.js';
 import { seededRandom } from '../../../../src/testing/seeded-random.js';
 import { localCaller, testRuntime } from '../name-server-harness.js';
 
-const surroundings = (random: () => number): PlanContext => ({
+const contextOf = (random: () => number): PlanContext => ({
   remainingGuaranteeMs: (_, guaranteedMs) => (random() < 0.3 ? guaranteedMs : 0),
   hashing: testRuntime(),
   maxRegistrations: 1_000,
   maxEndpoints: 10_000,
 });
 
-/** Plays a log: what every command came to, and the records in the end. */
+/** Replays a log. Returns the result of each command, and the records at the end. */
 function play(log: readonly NamingCommand[], seed: number) {
-  const tables = new NamingState({ onRegistered: () => {}, onStatusApplied: () => {}, onRemoved: () => {} });
+  const state = new NamingState({ onRegistered: () => {}, onStatusApplied: () => {}, onRemoved: () => {} });
   const records = new Map<string, string>();
-  const around = surroundings(seededRandom(seed));
+  const context = contextOf(seededRandom(seed));
   const results = log.map((command) => {
     const before = new Map(records);
     try {
-      const { changes, ...rest } = plan(tables, command, around);
+      const { changes, ...rest } = plan(state, command, context);
       for (const change of changes) {
-        tables.apply(change);
+        state.apply(change);
         const record = encodeChange(change);
         if (record === undefined) continue;
         const { key, value } = record;
@@ -39,21 +39,24 @@ function play(log: readonly NamingCommand[], seed: number) {
       return error.code;
     }
   });
-  return { results, records, tables };
+  return { results, records, state };
 }
 
-/** Commands of every kind over a few names, so that they meet. */
+/** Commands of every kind over a few names, so that they conflict. */
 function logOf(seed: number, length: number): NamingCommand[] {
   const random = seededRandom(seed);
-  const one = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  const name = (): string => one(['/a', '/a/b', '/a/b/c', '/d', '/d/e', '/f']);
-  const id = (): string => one(['i', 'j', 'k']);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  const name = (): string => pick(['/a', '/a/b', '/a/b/c', '/d', '/d/e', '/f']);
+  const id = (): string => pick(['i', 'j', 'k']);
   const epoch = (): number => 1 + Math.floor(random() * 6);
   const flag = (): boolean => random() < 0.5;
   const makers: (() => NamingCommand)[] = [
-    () => ({ kind: 'define', request: { name: name(), guaranteedMs: one([0, 1_000]), whenExpired: flag() } }),
+    () => ({
+      kind: 'define',
+      request: { name: name(), guaranteedMs: pick([0, 1_000]), whenExpired: flag() },
+    }),
     () => ({ kind: 'link', request: { name: name(), target: name(), whenExpired: flag() } }),
-    () => ({ kind: 'directory', request: { name: name() }, id: one(['#1', '#2']) }),
+    () => ({ kind: 'directory', request: { name: name() }, id: pick(['#1', '#2']) }),
     () => ({ kind: 'move', request: { from: name(), to: name() } }),
     () => ({
       kind: 'remove',
@@ -65,12 +68,12 @@ function logOf(seed: number, length: number): NamingCommand[] {
       caller: localCaller,
     }),
     () => ({ kind: 'withdraw', request: { name: name(), id: id(), epoch: epoch(), now: flag() } }),
-    () => ({ kind: 'drop', endpoints: [{ name: name(), id: id(), epoch: epoch() }] }),
-    () => ({ kind: 'vanish', name: name() }),
-    () => ({ kind: 'complete', name: name() }),
-    () => ({ kind: 'forget', name: name(), instance: id() }),
+    () => ({ kind: 'expire-endpoints', endpoints: [{ name: name(), id: id(), epoch: epoch() }] }),
+    () => ({ kind: 'expire-service', name: name() }),
+    () => ({ kind: 'apply-pending', name: name() }),
+    () => ({ kind: 'remove-launch', name: name(), instance: id() }),
     () => ({
-      kind: 'intend',
+      kind: 'record-intent',
       record: {
         name: name(),
         manifest: 'm',
@@ -81,10 +84,10 @@ function logOf(seed: number, length: number): NamingCommand[] {
       },
     }),
   ];
-  return Array.from({ length }, () => one(makers)());
+  return Array.from({ length }, () => pick(makers)());
 }
 
-test('the same log gives the same state, and a refusal changes nothing', () => {
+test('the same log gives the same state, and a rejected command changes nothing', () => {
   for (let seed = 1; seed <= 60; seed++) {
     const log = logOf(seed, 120);
     const first = play(log, seed);
@@ -94,55 +97,59 @@ test('the same log gives the same state, and a refusal changes nothing', () => {
   }
 });
 
-test('what the records say after any log is read back as the state that they came from', () => {
+test('the records after any log load into the state that they came from', () => {
   for (let seed = 1; seed <= 60; seed++) {
-    const { records, tables } = play(logOf(seed, 120), seed);
-    const read = new NamingState({ onRegistered: () => {}, onStatusApplied: () => {}, onRemoved: () => {} });
-    read.load(
+    const { records, state } = play(logOf(seed, 120), seed);
+    const loaded = new NamingState({
+      onRegistered: () => {},
+      onStatusApplied: () => {},
+      onRemoved: () => {},
+    });
+    loaded.load(
       [...records].map(([key, value]) => decodeRecord(key, value)),
       1,
     );
-    const stateOf = (one: NamingState) => ({
-      names: [...one.names.from('')],
+    const stateOf = (from: NamingState) => ({
+      names: [...from.names.from('')],
       counts: [
-        one.services,
-        one.links,
-        one.registrationTotal,
-        one.epochFloor,
-        one.registrationCount(localCaller.principal),
+        from.services,
+        from.links,
+        from.registrationTotal,
+        from.epochFloor,
+        from.registrationCount(localCaller.principal),
       ],
-      owners: one
+      addressOwners: from
         .registrationsAt('http://h:1')
         .map(({ entry, id, epoch }) => `${entry.name} ${id} ${epoch}`)
         .sort(),
-      places: [...one.entries.values()]
+      entries: [...from.entries.values()]
         .map(({ name, record }) => [
           name,
           record,
-          one.counter(name),
-          [...one.endpoints(name)].map(({ json }) => json).sort(),
-          Object.fromEntries(one.fences(name)),
+          from.counter(name),
+          [...from.endpoints(name)].map(({ json }) => json).sort(),
+          Object.fromEntries(from.fences(name)),
         ])
         .sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)),
     });
-    // A counter that nobody used reads as none.
-    expect(JSON.stringify(stateOf(read))).toBe(JSON.stringify(stateOf(tables)));
-    expect([...tables.entries.keys()].sort()).toEqual([...tables.names.from('')].sort());
+    // A counter that was never used is not stored.
+    expect(JSON.stringify(stateOf(loaded))).toBe(JSON.stringify(stateOf(state)));
+    expect([...state.entries.keys()].sort()).toEqual([...state.names.from('')].sort());
   }
 });
 
-test('a batch planned on the overlay comes to the same as its commands one after the other', () => {
+test('a batch that is planned on an overlay has the same result as its commands one by one', () => {
   for (let seed = 1; seed <= 60; seed++) {
     const log = logOf(seed, 120);
-    const apart = play(log, seed);
+    const sequential = play(log, seed);
     const base = new NamingState({ onRegistered: () => {}, onStatusApplied: () => {}, onRemoved: () => {} });
-    const around = surroundings(seededRandom(seed));
+    const context = contextOf(seededRandom(seed));
     const results: unknown[] = [];
     for (let i = 0; i < log.length; i += 10) {
       const overlay = new Overlay(base);
       for (const command of log.slice(i, i + 10)) {
         try {
-          const { changes, ...rest } = plan(overlay, command, around);
+          const { changes, ...rest } = plan(overlay, command, context);
           overlay.add(changes);
           results.push(rest);
         } catch (error) {
@@ -152,8 +159,8 @@ test('a batch planned on the overlay comes to the same as its commands one after
       }
       for (const change of overlay.changes) base.apply(change);
     }
-    expect(results).toEqual(apart.results);
-    expect([...base.names.from('')]).toEqual([...apart.tables.names.from('')]);
-    expect(base.registrationTotal).toBe(apart.tables.registrationTotal);
+    expect(results).toEqual(sequential.results);
+    expect([...base.names.from('')]).toEqual([...sequential.state.names.from('')]);
+    expect(base.registrationTotal).toBe(sequential.state.registrationTotal);
   }
 });

@@ -1,4 +1,4 @@
-/** Shared judgement over the names themselves, in virtual time. */
+/** The health consensus as clients of the name server see it. */
 import { describe, expect, test } from 'vitest';
 import type { EndpointReport } from '../../../../src/core/registry.js';
 import type { NameService } from '../../../../src/server/ports.js';
@@ -12,246 +12,252 @@ import {
   type NameServerHarness,
 } from '../name-server-harness.js';
 
-const verdicts = { '-': 'unreachable', '+': 'reachable' } as const;
+const verdictOf = { '-': 'unreachable', '+': 'reachable' } as const;
 
-/** Clerk `who` says of an endpoint of `/a` that it cannot be reached (`b-`), or can (`b+`). */
-function say(names: NameService, who: string, what: string, more: Partial<EndpointReport> = {}): void {
-  const opinions = what.split(' ').map((word) => ({
+/** Client `clerk` reports endpoints of `/a` as unreachable (`b-`) or reachable (`b+`). */
+function report(
+  names: NameService,
+  clerk: string,
+  verdicts: string,
+  more: Partial<EndpointReport> = {},
+): void {
+  const reports = verdicts.split(' ').map((text) => ({
     name: '/a',
-    id: word.slice(0, -1),
-    epoch: 'abcdefgh'.indexOf(word.charAt(0)) + 1,
-    verdict: verdicts[word.slice(-1) as '+' | '-'],
+    id: text.slice(0, -1),
+    epoch: 'abcdefgh'.indexOf(text.charAt(0)) + 1,
+    verdict: verdictOf[text.slice(-1) as '+' | '-'],
     ...more,
   }));
-  names.report({ clerk: who, reports: opinions }, { principal: `address:${who.split('/')[0]}` });
+  names.report({ clerk, reports }, { principal: `address:${clerk.split('/')[0]}` });
 }
 
-/** `/a` with endpoints `a`, `b` …, whose epochs are 1, 2 … */
-async function fleet(ids: string, made?: NameServerHarness): Promise<NameServerHarness> {
-  const around = made ?? (await nameServerHarness());
+/** A name server with `/a` and its endpoints `a`, `b` …, whose epochs are 1, 2 … */
+async function fleet(ids: string, opened?: NameServerHarness): Promise<NameServerHarness> {
+  const harness = opened ?? (await nameServerHarness());
   for (const id of ids)
-    await around.names.register(registration('/a', id, { leaseMs: 600_000 }), localCaller);
-  return around;
+    await harness.names.register(registration('/a', id, { leaseMs: 600_000 }), localCaller);
+  return harness;
 }
 
-/** The endpoints of a service: `a b? c!` is one that is well, one that is doubted and one that is marked. */
-function standing(names: NameService, name = '/a'): string {
+/** The endpoints of a service: `a b? c!` is a healthy, a reviewed and a suspect one. */
+function statuses(names: NameService, name = '/a'): string {
   const { endpoints, healthQueried = [] } = names.resolve(name);
   return endpoints
     .map(({ id, state }) => id + (state === 'suspect' ? '!' : healthQueried.includes(id) ? '?' : ''))
     .join(' ');
 }
 
-const hearingMs = 2_100;
+/** A little longer than a review. */
+const reviewMs = 2_100;
 
-test('one complaint asks all who call it, and marks nobody before they could answer', async () => {
+test('an unreachable report starts a review; the endpoint is suspect after 2 s', async () => {
   const { names, runtime } = await fleet('abc');
   const { lines } = recordWatch(names, ['/a']);
   await runtime.advance(10);
   lines();
-  say(names, 'one', 'b-');
+  report(names, 'one', 'b-');
   await runtime.advance(10);
-  expect(standing(names)).toBe('a b? c');
+  expect(statuses(names)).toBe('a b? c');
   expect(lines()).toEqual(['/a = [a,b,c]']);
   await runtime.advance(1_900);
-  expect(standing(names)).toBe('a b? c');
+  expect(statuses(names)).toBe('a b? c');
   await runtime.advance(200);
-  expect(standing(names)).toBe('a b! c');
+  expect(statuses(names)).toBe('a b! c');
   expect(lines()).toEqual(['/a = [a,b suspect,c]']);
   expect(names.healthStats).toEqual({ reports: 1, endpointReports: 1, suspectTransitions: 1, suspects: 1 });
 });
 
-test('a complaint against which as many speak marks nobody, and one more does', async () => {
+test('a tie of votes makes no endpoint suspect; one more unreachable vote does', async () => {
   const { names, runtime } = await fleet('ab');
-  say(names, 'one', 'b-');
-  say(names, 'two', 'b+');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe('a b?');
-  say(names, 'three', 'b-');
+  report(names, 'one', 'b-');
+  report(names, 'two', 'b+');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe('a b?');
+  report(names, 'three', 'b-');
   await runtime.advance(10);
-  expect(standing(names)).toBe('a b!');
+  expect(statuses(names)).toBe('a b!');
 });
 
-test('praise alone is not kept', async () => {
+test('a reachable report without an unreachable one is ignored', async () => {
   const { names, runtime } = await fleet('ab');
-  say(names, 'one', 'b+');
+  report(names, 'one', 'b+');
   await runtime.advance(10);
-  say(names, 'two', 'b-');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe('a b!');
+  report(names, 'two', 'b-');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe('a b!');
 });
 
-test('a mark ends when it is taken back, and not before two seconds are over', async () => {
+test('an endpoint is healthy again when the report is withdrawn, after 2 s at the earliest', async () => {
   const { names, runtime } = await fleet('ab');
-  say(names, 'one', 'b-');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe('a b!');
-  say(names, 'one', 'b+');
+  report(names, 'one', 'b-');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe('a b!');
+  report(names, 'one', 'b+');
   await runtime.advance(1_500);
-  expect(standing(names)).toBe('a b!');
+  expect(statuses(names)).toBe('a b!');
   await runtime.advance(600);
-  expect(standing(names)).toBe('a b');
+  expect(statuses(names)).toBe('a b');
   expect(names.healthStats.suspects).toBe(0);
 });
 
-test('what wavers is told at most every two seconds', async () => {
+test('a flapping endpoint changes its status at most every 2 s', async () => {
   const { names, runtime } = await fleet('ab');
-  const { told } = recordWatch(names, ['/a']);
-  say(names, 'one', 'b-');
-  say(names, 'two', 'b-');
-  await runtime.advance(hearingMs);
-  told.length = 0;
+  const { received } = recordWatch(names, ['/a']);
+  report(names, 'one', 'b-');
+  report(names, 'two', 'b-');
+  await runtime.advance(reviewMs);
+  received.length = 0;
   for (let i = 0; i < 200; i++) {
-    say(names, 'two', i % 2 ? 'b-' : 'b+');
+    report(names, 'two', i % 2 ? 'b-' : 'b+');
     await runtime.advance(50);
   }
-  const puts = told.filter(({ event }) => event.type === 'put').length;
+  const puts = received.filter(({ event }) => event.type === 'put').length;
   expect(puts).toBeGreaterThan(1);
   expect(puts).toBeLessThanOrEqual(6);
 });
 
-test('opinions that are not repeated are forgotten after ten seconds', async () => {
+test('reports that are not repeated expire after 10 s', async () => {
   const { names, runtime } = await fleet('ab');
-  say(names, 'one', 'b-');
+  report(names, 'one', 'b-');
   await runtime.advance(9_000);
-  say(names, 'one', 'b-');
+  report(names, 'one', 'b-');
   await runtime.advance(9_900);
-  expect(standing(names)).toBe('a b!');
+  expect(statuses(names)).toBe('a b!');
   await runtime.advance(200);
-  expect(standing(names)).toBe('a b');
+  expect(statuses(names)).toBe('a b');
 });
 
-test('when everybody is suspect nobody is marked, and when somebody comes who is not, they are', async () => {
+test('panic mode: while all endpoints are suspect, none is shown as suspect', async () => {
   const { names, runtime } = await fleet('ab');
-  say(names, 'one', 'a- b-');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe('a? b?');
+  report(names, 'one', 'a- b-');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe('a? b?');
   expect(names.renew({ renewals: [{ name: '/a', id: 'a', epoch: 1 }] }).suspects).toBeUndefined();
   await names.register(registration('/a', 'c', { leaseMs: 600_000 }), localCaller);
-  expect(standing(names)).toBe('a! b! c');
+  expect(statuses(names)).toBe('a! b! c');
   await names.withdraw({ name: '/a', id: 'c', epoch: 3 });
-  expect(standing(names)).toBe('a? b? c');
+  expect(statuses(names)).toBe('a? b? c');
   await names.withdraw({ name: '/a', id: 'c', epoch: 3, now: true });
-  expect(standing(names)).toBe('a? b?');
+  expect(statuses(names)).toBe('a? b?');
 });
 
-test('a search and a listing say it too', async () => {
+test('search and list show suspects too', async () => {
   const { names, runtime } = await fleet('ab');
   expect(names.list('/a', undefined, 10).entries).toEqual([{ name: '/a', kind: 'service', endpoints: 2 }]);
-  say(names, 'one', 'b-');
-  await runtime.advance(hearingMs);
+  report(names, 'one', 'b-');
+  await runtime.advance(reviewMs);
   expect(names.search('/a', {}).entries[0]!.endpoints.map(({ state }) => state)).toEqual(['up', 'suspect']);
   expect(names.list('/a', undefined, 10).entries).toEqual([
     { name: '/a', kind: 'service', endpoints: 2, suspects: 1 },
   ]);
 });
 
-test('it counts under every name that leads there, and each clerk once', async () => {
+test('reports count under every name of the service, and each client counts once', async () => {
   const { names, runtime } = await fleet('ab');
   await names.link({ name: '/link', target: '/a' });
-  say(names, 'one', 'b-', { name: '/link' });
-  say(names, 'one', 'b-');
-  say(names, 'two', 'b+');
-  await runtime.advance(hearingMs);
-  expect(standing(names, '/link')).toBe('a b?');
+  report(names, 'one', 'b-', { name: '/link' });
+  report(names, 'one', 'b-');
+  report(names, 'two', 'b+');
+  await runtime.advance(reviewMs);
+  expect(statuses(names, '/link')).toBe('a b?');
 });
 
-describe('a lease that falters', () => {
+describe('an overdue lease', () => {
   const renew = (names: NameService, id: string, epoch: number) =>
     names.renew({ renewals: [{ name: '/a', id, epoch }] });
-  const falling = async (leaseMs = 9_000): Promise<NameServerHarness> => {
-    const made = await nameServerHarness();
-    for (const id of 'ab') await made.names.register(registration('/a', id, { leaseMs }), localCaller);
-    return made;
+  const overdue = async (leaseMs = 9_000): Promise<NameServerHarness> => {
+    const harness = await nameServerHarness();
+    for (const id of 'ab') await harness.names.register(registration('/a', id, { leaseMs }), localCaller);
+    return harness;
   };
 
-  test('marks after two missed renewals, and one renewal ends that', async () => {
-    const { names, runtime } = await falling();
+  test('makes the endpoint suspect after two missed renewals, until it renews', async () => {
+    const { names, runtime } = await overdue();
     for (let i = 0; i < 3; i++) {
       await runtime.advance(2_900);
       renew(names, 'a', 1);
-      // One missed renewal is an accident.
-      if (i < 2) expect(standing(names)).toBe('a b');
+      // One missed renewal has no effect.
+      if (i < 2) expect(statuses(names)).toBe('a b');
     }
-    expect(standing(names)).toBe('a b!');
+    expect(statuses(names)).toBe('a b!');
     expect(renew(names, 'b', 2)).toMatchObject({ results: ['renewed'], suspects: [0] });
     await runtime.advance(1_900);
-    expect(standing(names)).toBe('a b');
+    expect(statuses(names)).toBe('a b');
     expect(renew(names, 'b', 2).suspects).toBeUndefined();
   });
 
-  test('is over when it is registered again', async () => {
-    const { names, runtime } = await falling();
+  test('ends when the endpoint registers again', async () => {
+    const { names, runtime } = await overdue();
     await runtime.advance(4_000);
     renew(names, 'a', 1);
     await runtime.advance(4_000);
-    expect(standing(names)).toBe('a b!');
+    expect(statuses(names)).toBe('a b!');
     await names.register(registration('/a', 'b', { leaseMs: 9_000, epoch: 2 }), localCaller);
     await runtime.advance(2_100);
-    expect(standing(names)).toBe('a b');
+    expect(statuses(names)).toBe('a b');
   });
 
-  test('marks nobody while the server itself stood still', async () => {
-    const { names, runtime } = await falling();
+  test('has no effect while the server itself was stalled', async () => {
+    const { names, runtime } = await overdue();
     renew(names, 'a', 1);
     runtime.stall(7_000);
     await runtime.advance(100);
-    expect(standing(names)).toBe('a b');
+    expect(statuses(names)).toBe('a b');
   });
 
-  test('marks nobody where many falter at once: that is not their doing', async () => {
+  test('has no effect when many leases are overdue at once', async () => {
     const { names, runtime } = await nameServerHarness();
     for (let i = 0; i < 40; i++)
       await names.register(registration('/a', `i${i}`, { leaseMs: 9_000 }), localCaller);
     await runtime.advance(4_000);
     for (let i = 8; i < 40; i++) renew(names, `i${i}`, i + 1);
     await runtime.advance(4_000);
-    expect(standing(names)).not.toContain('!');
+    expect(statuses(names)).not.toContain('!');
   });
 
-  test('a renewal does not outweigh what callers say', async () => {
-    const { names, runtime } = await falling();
+  test('a renewal does not outweigh the reports of clients', async () => {
+    const { names, runtime } = await overdue();
     await runtime.advance(4_000);
     renew(names, 'a', 1);
-    say(names, 'one', 'b-');
+    report(names, 'one', 'b-');
     await runtime.advance(4_000);
-    expect(standing(names)).toBe('a b!');
+    expect(statuses(names)).toBe('a b!');
     renew(names, 'b', 2);
     await runtime.advance(2_500);
-    expect(standing(names)).toBe('a b!');
+    expect(statuses(names)).toBe('a b!');
   });
 });
 
-describe('an endpoint that says it is well', () => {
-  const well = (names: NameService) =>
+describe('an endpoint that claims to be healthy', () => {
+  const claim = (names: NameService) =>
     names.renew({ renewals: [{ name: '/a', id: 'b', epoch: 2, claimsHealthy: true }] }).suspects;
 
-  test('is believed at once, until somebody complains again', async () => {
+  test('is healthy at once, until a client reports it unreachable again', async () => {
     const { names, runtime } = await fleet('ab');
-    say(names, 'one', 'b-');
-    await runtime.advance(hearingMs);
-    expect(well(names)).toEqual([0]);
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
+    expect(claim(names)).toEqual([0]);
     await runtime.advance(1);
-    expect(standing(names)).toBe('a b');
-    expect(well(names)).toBeUndefined();
-    say(names, 'one', 'b-');
-    // What was told stays for two seconds, and so does the question.
-    await runtime.advance(2_000 + hearingMs);
-    expect(standing(names)).toBe('a b!');
+    expect(statuses(names)).toBe('a b');
+    expect(claim(names)).toBeUndefined();
+    report(names, 'one', 'b-');
+    // The published status stays for 2 s before a new review ends.
+    await runtime.advance(2_000 + reviewMs);
+    expect(statuses(names)).toBe('a b!');
   });
 
-  test('is believed less and less often when it is always marked again, down to once in five minutes', async () => {
+  test('may clear itself less and less often when it becomes suspect again, down to once in 5 min', async () => {
     const { names, runtime } = await fleet('ab');
     const cleared: number[] = [];
-    let was = standing(names);
+    let before = statuses(names);
     for (let second = 0; second < 1_500; second++) {
-      say(names, 'one', 'b-');
-      well(names);
+      report(names, 'one', 'b-');
+      claim(names);
       names.renew({ renewals: [{ name: '/a', id: 'a', epoch: 1 }] });
       await runtime.advance(1_000);
-      const is = standing(names);
-      if (was === 'a b!' && is !== was) cleared.push(second);
-      was = is;
+      const now = statuses(names);
+      if (before === 'a b!' && now !== before) cleared.push(second);
+      before = now;
     }
     const gaps = cleared.slice(1).map((at, i) => at - cleared[i]!);
     expect(gaps.slice(0, 5)).toEqual([10, 20, 40, 80, 160].map((gap) => expect.closeTo(gap, -0.6)));
@@ -259,175 +265,175 @@ describe('an endpoint that says it is well', () => {
     expect(gaps.at(-1)).toBeLessThanOrEqual(310);
   });
 
-  test('clears nothing where it was never marked', async () => {
+  test('clears no report before it is suspect', async () => {
     const { names, runtime } = await fleet('ab');
-    say(names, 'one', 'b-');
-    well(names);
-    await runtime.advance(hearingMs);
-    expect(standing(names)).toBe('a b!');
+    report(names, 'one', 'b-');
+    claim(names);
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b!');
   });
 });
 
-describe('nothing is marked wrongly', () => {
+describe('no endpoint becomes suspect', () => {
   test.each<[string, Partial<EndpointReport>]>([
-    ['an unknown name', { name: '/nobody' }],
-    ['a name that is none', { name: '/../a' }],
+    ['an unknown name', { name: '/unknown' }],
+    ['an invalid name', { name: '/../a' }],
     ['an unknown instance', { id: 'z' }],
-    ['an earlier life', { epoch: 1 }],
-    ['a later life', { epoch: 3 }],
-  ])('by %s', async (_what, wrong) => {
+    ['an earlier epoch', { epoch: 1 }],
+    ['a later epoch', { epoch: 3 }],
+  ])('through a report on %s', async (_what, wrong) => {
     const { names, runtime, store } = await fleet('ab');
     const written = store.batches.length;
-    say(names, 'one', 'b-', wrong);
-    await runtime.advance(hearingMs);
-    expect(standing(names)).toBe('a b');
+    report(names, 'one', 'b-', wrong);
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b');
     expect(store.batches.length).toBe(written);
   });
 
-  test('by many clerks of one host, against one of another', async () => {
+  test('through many clients of one host, against one client of another', async () => {
     const { names, runtime } = await fleet('ab');
-    for (let i = 0; i < 500; i++) say(names, `host/${i}`, 'b-');
-    say(names, 'two', 'b+');
-    await runtime.advance(hearingMs);
-    expect(standing(names)).toBe('a b?');
+    for (let i = 0; i < 500; i++) report(names, `host/${i}`, 'b-');
+    report(names, 'two', 'b+');
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b?');
   });
 
-  test('by who said it of an earlier life', async () => {
+  test('through reports on an earlier epoch', async () => {
     const { names, runtime } = await fleet('ab');
-    say(names, 'one', 'b-');
-    await runtime.advance(hearingMs);
-    expect(standing(names)).toBe('a b!');
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b!');
     await names.register(registration('/a', 'b', { epoch: 7, leaseMs: 600_000 }), localCaller);
-    expect(standing(names)).toBe('a b');
-    await runtime.advance(hearingMs);
-    expect(standing(names)).toBe('a b');
+    expect(statuses(names)).toBe('a b');
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b');
   });
 
-  test('of whom leaves', async () => {
+  test('while it drains', async () => {
     const { names, runtime } = await fleet('ab');
-    say(names, 'one', 'b-');
-    await runtime.advance(hearingMs);
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
     await names.withdraw({ name: '/a', id: 'b', epoch: 2 });
     expect(names.resolve('/a').endpoints.map(({ state }) => state)).toEqual(['up', 'draining']);
     expect(names.healthStats.suspects).toBe(0);
-    say(names, 'one', 'b-');
-    await runtime.advance(hearingMs);
-    expect(standing(names)).toBe('a b');
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
+    expect(statuses(names)).toBe('a b');
   });
 
-  test('of whom has moved', async () => {
+  test('after a move, until it is reported under its new name', async () => {
     const { names, runtime } = await fleet('ab');
-    say(names, 'one', 'b-');
-    await runtime.advance(hearingMs);
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
     await names.move({ from: '/a', to: '/b' });
-    expect(standing(names)).toBe('a b');
-    say(names, 'one', 'b-');
-    await runtime.advance(hearingMs);
-    expect(standing(names, '/b')).toBe('a b!');
+    expect(statuses(names)).toBe('a b');
+    report(names, 'one', 'b-');
+    await runtime.advance(reviewMs);
+    expect(statuses(names, '/b')).toBe('a b!');
   });
 });
 
 test.each([
   [3, 'c!'],
   [2, 'c'],
-])('of one principal %i opinions are kept', async (mostHeard, expected) => {
+])('at most %i reports of one principal are kept', async (mostHeard, expected) => {
   const { names, runtime } = await fleet(
     'abcd',
     await nameServerHarness({ maxReportsPerPrincipal: mostHeard }),
   );
-  say(names, 'one', 'a- b- c-');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe(`a! b! ${expected} d`);
-  // What is kept may be changed, and makes room when it is forgotten.
-  say(names, 'one', 'a+');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe(`a b! ${expected} d`);
+  report(names, 'one', 'a- b- c-');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe(`a! b! ${expected} d`);
+  // A kept report can change. It makes room when it expires.
+  report(names, 'one', 'a+');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe(`a b! ${expected} d`);
   await runtime.advance(limits.reportTtlMs);
-  say(names, 'one', 'c- d-');
-  await runtime.advance(hearingMs);
-  expect(standing(names)).toBe('a b c! d!');
+  report(names, 'one', 'c- d-');
+  await runtime.advance(reviewMs);
+  expect(statuses(names)).toBe('a b c! d!');
 });
 
-test('a mark is never written, and moves the revision, so that a watch that goes on hears of it', async () => {
+test('a status is not stored, but increments the revision, so that a resumed watch receives it', async () => {
   const { names, runtime, store } = await fleet('ab');
   const first = recordWatch(names, ['/a']);
   await runtime.advance(10);
   first.close();
   const { revision, incarnation } = names.status();
   const before = new Map(store.records);
-  say(names, 'one', 'b-');
-  await runtime.advance(hearingMs);
+  report(names, 'one', 'b-');
+  await runtime.advance(reviewMs);
   const changed = [...store.records].filter(([key, value]) => before.get(key) !== value);
   expect(changed.map(([key]) => key)).toEqual(['m revision']);
   const { lines } = recordWatch(names, ['/a'], { since: { incarnation, revision } });
   await runtime.advance(10);
-  expect(lines()).toEqual(['open, resumed', '/a = [a,b suspect]', 'current /a']);
+  expect(lines()).toEqual(['open resumed', '/a = [a,b suspect]', 'current /a']);
 });
 
-test('after a restart nothing is known of it, and the same reports come to the same view', async () => {
-  const made = await fleet('ab');
-  say(made.names, 'one', 'b-');
-  await made.runtime.advance(hearingMs);
-  await made.restart();
-  expect(standing(made.names)).toBe('a b');
-  say(made.names, 'one', 'b-');
-  await made.runtime.advance(hearingMs);
-  expect(standing(made.names)).toBe('a b!');
+test('a restart clears all statuses; the same reports lead to the same status again', async () => {
+  const harness = await fleet('ab');
+  report(harness.names, 'one', 'b-');
+  await harness.runtime.advance(reviewMs);
+  await harness.restart();
+  expect(statuses(harness.names)).toBe('a b');
+  report(harness.names, 'one', 'b-');
+  await harness.runtime.advance(reviewMs);
+  expect(statuses(harness.names)).toBe('a b!');
 });
 
-test('a mark that is overtaken by the end and the return of an endpoint does not stay on who came back', async () => {
+test('a status that is written together with expiry and re-registration does not stay', async () => {
   const { names, runtime, store } = await nameServerHarness();
   for (const id of 'ab') await names.register(registration('/a', id, { leaseMs: 1_000 }), localCaller);
-  const live = async (ms: number): Promise<void> => {
+  const renewA = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 200) {
       names.renew({ renewals: [{ name: '/a', id: 'a', epoch: 1 }] });
       await runtime.advance(200);
     }
   };
-  await live(400);
+  await renewA(400);
   let open = (): void => {};
   store.writeGate = new Promise((resolve) => (open = resolve));
   const other = names.define({ name: '/b' });
-  await live(200);
-  // One batch then: its end, its return, and the mark from before.
+  await renewA(200);
+  // One batch: the expiry of the endpoint, its registration, and its status from before.
   const again = names.register(registration('/a', 'b', { leaseMs: 600_000, epoch: 2 }), localCaller);
-  await live(1_200);
+  await renewA(1_200);
   open();
   await Promise.all([other, again]);
-  await live(3_000);
+  await renewA(3_000);
   expect(names.healthStats.suspectTransitions).toBe(1);
-  expect(standing(names)).toBe('a b');
+  expect(statuses(names)).toBe('a b');
 });
 
-test('with a store that cannot be written nothing is marked, and look-ups go on', async () => {
+test('with a store that cannot be written no endpoint becomes suspect, and lookups continue', async () => {
   const store = new ControllableStore();
   const { names, runtime } = await fleet('ab', await nameServerHarness({ store }));
   store.failure = new Error('the disk is full');
   for (let i = 0; i < 5; i++) {
-    say(names, `clerk${i}`, 'b-');
+    report(names, `clerk${i}`, 'b-');
     await runtime.advance(1_000);
   }
-  expect(standing(names)).toBe('a b');
+  expect(statuses(names)).toBe('a b');
   expect(names.status().degraded).toBe(true);
 });
 
-test('a thousand clerks of as many hosts with different views come to one', async () => {
+test('1,000 clients of 1,000 hosts with different views lead to one status', async () => {
   for (const [share, expected] of [
     [501, 'a b! c'],
     [500, 'a b? c'],
     [1, 'a b? c'],
   ] as const) {
     const { names, runtime } = await fleet('abc');
-    const { told } = recordWatch(names, ['/a']);
+    const { received } = recordWatch(names, ['/a']);
     for (let round = 0; round < 3; round++)
       for (let i = 0; i < 1_000; i++) {
         const clerk = (i * 7 + round * 13) % 1_000;
-        say(names, `clerk${clerk}`, clerk < share ? 'b-' : 'b+');
+        report(names, `clerk${clerk}`, clerk < share ? 'b-' : 'b+');
         if (i % 10 === 9) await runtime.advance(40);
       }
-    expect(standing(names), `${share} of 1,000`).toBe(expected);
-    // One view, told a few times and not a thousand.
-    expect(told.length).toBeLessThan(12);
+    expect(statuses(names), `${share} of 1,000`).toBe(expected);
+    // The status is published a few times, not a thousand times.
+    expect(received.length).toBeLessThan(12);
     await names.close();
   }
 });

@@ -5,7 +5,7 @@ import { limits } from '../../../../src/protocol/limits.js';
 import type { WatchEvent } from '../../../../src/protocol/messages.js';
 import { codeOf, registration, localCaller, recordWatch, nameServerHarness } from '../name-server-harness.js';
 
-test('a watch tells what is there, and then every change', async () => {
+test('a watch sends a snapshot, and then every change', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/shop/orders', 'a'), localCaller);
   await names.link({ name: '/shop/old', target: '/shop/orders' });
@@ -24,10 +24,10 @@ test('a watch tells what is there, and then every change', async () => {
   await names.define({ name: '/none' });
   expect(watch.lines()).toEqual(['/shop/orders = [a,b]', '/shop/orders = [a draining,b]', '/none = []']);
   await names.remove({ name: '/shop', recursive: true, force: true });
-  expect(watch.lines()).toEqual(['/shop/old gone', '/shop/orders gone']);
+  expect(watch.lines()).toEqual(['/shop/old deleted', '/shop/orders deleted']);
 });
 
-test('a name without wildcards is followed through its links, however they change', async () => {
+test('a watch of an exact name follows its links, however they change', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.register(registration('/one/x', 'a'), localCaller);
   await names.register(registration('/two/x', 'b'), localCaller);
@@ -51,7 +51,7 @@ test('a name without wildcards is followed through its links, however they chang
   ]);
 });
 
-test('what nobody can see is not told', async () => {
+test('changes that lookups do not show are not sent', async () => {
   const { names, runtime } = await nameServerHarness();
   const { epoch } = await names.register(registration('/a', 'i'), localCaller);
   const watch = recordWatch(names, ['/a', '/*']);
@@ -64,7 +64,7 @@ test('what nobody can see is not told', async () => {
   expect(watch.lines()).toEqual([]);
 });
 
-test('a directory that is watched comes and goes with what is below it', async () => {
+test('a watched directory without an entry exists while there are names below it', async () => {
   const { names, runtime } = await nameServerHarness();
   const watch = recordWatch(names, ['/d']);
   await runtime.advance(1);
@@ -73,15 +73,15 @@ test('a directory that is watched comes and goes with what is below it', async (
   await names.define({ name: '/d/y' });
   await names.remove({ name: '/d/x' });
   await names.remove({ name: '/d/y' });
-  expect(watch.lines()).toEqual(['/d = []', '/d gone']);
+  expect(watch.lines()).toEqual(['/d = []', '/d deleted']);
 });
 
-test('goes on where it was, begins anew after a gap, and says so', async () => {
+test('a watch resumes from its revision; after a gap it receives resync and a snapshot', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.define({ name: '/a' });
   const first = recordWatch(names, ['/**']);
   await runtime.advance(1);
-  const { revision } = first.told.at(-1)!;
+  const { revision } = first.received.at(-1)!;
   first.close();
   await names.define({ name: '/b' });
   await names.remove({ name: '/a', force: true });
@@ -92,22 +92,22 @@ test('goes on where it was, begins anew after a gap, and says so', async () => {
     return watch.lines();
   };
   expect(await reopened({ incarnation, revision })).toEqual([
-    'open, resumed',
+    'open resumed',
     '/b = []',
-    '/a gone',
+    '/a deleted',
     'current /**',
   ]);
-  const anew = ['/b = []', 'current /**'];
+  const snapshot = ['/b = []', 'current /**'];
   expect(await reopened({ incarnation: 'other', revision })).toEqual([
     'open',
-    'resync: the registry is another',
-    ...anew,
+    'resync: the registry has another incarnation',
+    ...snapshot,
   ]);
   for (const unknown of ['99', 'x', '-1', '1e3', ''])
     expect(await reopened({ incarnation, revision: unknown })).toEqual([
       'open',
-      'resync: too much has changed',
-      ...anew,
+      'resync: changes since that revision are no longer known',
+      ...snapshot,
     ]);
   for (let i = 0; i < 40; i++)
     await Promise.all(
@@ -115,28 +115,28 @@ test('goes on where it was, begins anew after a gap, and says so', async () => {
         codeOf,
       ),
     );
-  expect((await reopened({ incarnation, revision }))[0]).toBe('open, resumed');
+  expect((await reopened({ incarnation, revision }))[0]).toBe('open resumed');
 });
 
-test('whoever is cut within a batch misses nothing of it', async () => {
+test('a watch that is interrupted within a batch misses no event of it', async () => {
   const { names, runtime } = await nameServerHarness();
   const watch = recordWatch(names, ['/**']);
   await runtime.advance(1);
   watch.lines();
   await Promise.all([names.define({ name: '/a' }), names.define({ name: '/b' })]);
   const { incarnation } = names.status();
-  const [first, last] = watch.told.map(({ revision }) => ({ incarnation, revision }));
+  const [first, last] = watch.received.map(({ revision }) => ({ incarnation, revision }));
   for (const [since, missed] of [
     [first, ['/a = []', '/b = []']],
     [last, []],
   ] as const) {
-    const goesOn = recordWatch(names, ['/**'], { since });
+    const resumed = recordWatch(names, ['/**'], { since });
     await runtime.advance(1);
-    expect(goesOn.lines()).toEqual(['open, resumed', ...missed, 'current /**']);
+    expect(resumed.lines()).toEqual(['open resumed', ...missed, 'current /**']);
   }
 });
 
-test('after more changes than are remembered a watch begins anew', async () => {
+test('a watch receives a snapshot when the change log does not reach back to its revision', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.define({ name: '/a' });
   const { incarnation, revision } = names.status();
@@ -144,10 +144,15 @@ test('after more changes than are remembered a watch begins anew', async () => {
   await names.importLines(lines);
   const watch = recordWatch(names, ['/a'], { since: { incarnation, revision } });
   await runtime.advance(1);
-  expect(watch.lines()).toEqual(['open', 'resync: too much has changed', '/a = []', 'current /a']);
+  expect(watch.lines()).toEqual([
+    'open',
+    'resync: changes since that revision are no longer known',
+    '/a = []',
+    'current /a',
+  ]);
 });
 
-test('names are added and taken away while it is open', async () => {
+test('names can be added to and removed from an open watch', async () => {
   const { names, runtime } = await nameServerHarness();
   for (const name of ['/a', '/b', '/c']) await names.define({ name });
   const watch = recordWatch(names, ['/a']);
@@ -167,29 +172,29 @@ test('names are added and taken away while it is open', async () => {
   expect(watch.lines()).toEqual([]);
 });
 
-test('says that it lives when nothing happens, and moves its position on', async () => {
+test('an idle watch receives heartbeats with the present revision', async () => {
   const { names, runtime } = await nameServerHarness();
   const watch = recordWatch(names, ['/a']);
   await runtime.advance(1);
   await names.define({ name: '/b' });
-  watch.told.length = 0;
+  watch.received.length = 0;
   await runtime.advance(4 * limits.heartbeatMs);
-  expect(watch.told.length).toBeGreaterThanOrEqual(3);
-  expect(watch.told.at(-1)).toEqual({ event: { type: 'heartbeat' }, revision: '1' });
+  expect(watch.received.length).toBeGreaterThanOrEqual(3);
+  expect(watch.received.at(-1)).toEqual({ event: { type: 'heartbeat' }, revision: '1' });
 });
 
-test('what is there is told in slices, each when the reader has taken the one before', async () => {
+test('a snapshot is sent in slices, each after the client has taken the previous one', async () => {
   const { names, runtime } = await nameServerHarness();
   await names.importLines(Array.from({ length: 300 }, (_, i) => ({ kind: 'service', name: `/s${i}` })));
   let drain = (): void => {};
   const whenDrained = (): Promise<void> => new Promise((resolve) => (drain = resolve));
   const watch = recordWatch(names, ['/**'], { whenDrained });
   await runtime.advance(1);
-  expect(watch.told).toHaveLength(129);
-  // It changes before it is told, and behind what was told: either comes once.
+  expect(watch.received).toHaveLength(129);
+  // /s99 changes before it is sent and /s0 after it; /s99 is sent once.
   await names.register(registration('/s99', 'i'), localCaller);
   await names.register(registration('/s0', 'i'), localCaller);
-  expect(watch.told).toHaveLength(129);
+  expect(watch.received).toHaveLength(129);
   for (let i = 0; i < 3; i++) {
     drain();
     await runtime.advance(1);
@@ -200,61 +205,62 @@ test('what is there is told in slices, each when the reader has taken the one be
   expect(lines.slice(-2)).toEqual(['current /**', '/s0 = [i]']);
 });
 
-/** What somebody knows who believes every event. */
-class Reader {
+/** A client that applies every event. */
+class WatchClient {
   readonly known = new Map<string, string>();
-  fresh: Map<string, string> | undefined;
+  snapshot: Map<string, string> | undefined;
   position = '';
-  readonly faults: string[] = [];
-  /** Until it is current again, it may hear of names that changed and changed back. */
-  #catchesUp = false;
+  readonly errors: string[] = [];
+  /** Until `current`, a resumed client may receive names that changed and changed back. */
+  #isCatchingUp = false;
   #reached = 0;
-  readonly #news = new Map<string, string>();
+  readonly #lastEvents = new Map<string, string>();
 
   readonly onEvent = (event: WatchEvent, revision: string): void => {
-    if (event.type === 'open') this.#catchesUp = event.resumed;
+    if (event.type === 'open') this.#isCatchingUp = event.resumed;
     if (event.type === 'resync' || (event.type === 'open' && !event.resumed)) {
-      this.fresh = new Map();
-      this.#news.clear();
+      this.snapshot = new Map();
+      this.#lastEvents.clear();
     }
     if (event.type === 'current') {
-      this.#catchesUp = false;
-      if (this.fresh) {
+      this.#isCatchingUp = false;
+      if (this.snapshot) {
         this.known.clear();
-        for (const [name, seen] of this.fresh) this.known.set(name, seen);
-        this.fresh = undefined;
+        for (const [name, state] of this.snapshot) this.known.set(name, state);
+        this.snapshot = undefined;
         this.#reached = 0;
       }
     } else if (event.type === 'put' || event.type === 'delete') {
-      const map = this.fresh ?? this.known;
-      const seen = event.type === 'put' ? seenOf(event.entry) : undefined;
-      // What is told again must be news: it was removed and came back, if nothing else.
-      const news = JSON.stringify(event);
-      if (event.type === 'put' && !this.#catchesUp && this.#news.get(event.name) === news)
-        this.faults.push(`${event.name} came again`);
-      this.#news.set(event.name, news);
-      if (seen === undefined) map.delete(event.name);
-      else map.set(event.name, seen);
+      const map = this.snapshot ?? this.known;
+      const state = event.type === 'put' ? stateOf(event.entry) : undefined;
+      // A repeated event must differ, or a `delete` must have come between.
+      const json = JSON.stringify(event);
+      if (event.type === 'put' && !this.#isCatchingUp && this.#lastEvents.get(event.name) === json)
+        this.errors.push(`${event.name} was sent twice`);
+      this.#lastEvents.set(event.name, json);
+      if (state === undefined) map.delete(event.name);
+      else map.set(event.name, state);
     }
-    if (!this.fresh && Number(revision) < this.#reached) this.faults.push(`${revision} is behind`);
-    if (!this.fresh) this.#reached = Number(revision);
+    if (!this.snapshot && Number(revision) < this.#reached)
+      this.errors.push(`${revision} is before ${this.#reached}`);
+    if (!this.snapshot) this.#reached = Number(revision);
     this.position = revision;
   };
 }
 
-const seenOf = (entry: object): string =>
+const stateOf = (entry: object): string =>
   JSON.stringify({ ...entry, revision: '', incarnation: '', guaranteedMs: 0, ttlMs: 0 });
 
-/** What a fresh watch tells. */
-async function freshView(names: NameService, globs: readonly string[], settle: () => Promise<void>) {
-  const reader = new Reader();
-  const watching = names.watch({ id: 'fresh', globs, since: undefined, onEvent: reader.onEvent });
+/** The state that a new watch shows. */
+async function newSnapshot(names: NameService, globs: readonly string[], settle: () => Promise<void>) {
+  const client = new WatchClient();
+  const watch = names.watch({ id: 'new', globs, since: undefined, onEvent: client.onEvent });
   await settle();
-  watching.close();
-  return Object.fromEntries([...reader.known].sort());
+  watch.close();
+  return Object.fromEntries([...client.known].sort());
 }
 
-test('whoever believes every event knows what is there, through changes, cuts and edits', async () => {
+test('a client that applies every event has the present state, through changes, interruptions and resyncs', async () => {
   const name = fc.constantFrom('/a', '/a/b', '/a/b/c', '/d', '/d/e', '/l', '/l/b');
   const globs = fc.uniqueArray(fc.constantFrom('/**', '/a/*', '/l/**', '/a/b', '/l/b', '/l', '/d', '/*/b'), {
     minLength: 1,
@@ -266,19 +272,19 @@ test('whoever believes every event knows what is there, through changes, cuts an
     fc.record({ do: fc.constant('link' as const), name, target: name }),
     fc.record({ do: fc.constant('move' as const), name, target: name }),
     fc.record({ do: fc.constant('remove' as const), name }),
-    fc.record({ do: fc.constant('cut' as const) }),
+    fc.record({ do: fc.constant('interrupt' as const) }),
     fc.record({ do: fc.constant('resync' as const) }),
     fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 6_000) }),
   );
   await fc.assert(
     fc.asyncProperty(globs, fc.array(step, { maxLength: 40, size: 'max' }), async (over, steps) => {
       const { names, runtime } = await nameServerHarness();
-      const reader = new Reader();
+      const client = new WatchClient();
       const open = (since?: WatchOptions['since']) =>
-        names.watch({ id: 'w', globs: over, since, onEvent: reader.onEvent });
-      let watching = open();
+        names.watch({ id: 'w', globs: over, since, onEvent: client.onEvent });
+      let watch = open();
       for (const what of steps) {
-        // Some of it comes at once, some of it apart.
+        // Some steps run at once, some one after the other.
         if (what.do === 'register')
           void codeOf(names.register(registration(what.name, what.id), localCaller));
         else if (what.do === 'define') void codeOf(names.define({ name: what.name }));
@@ -286,21 +292,21 @@ test('whoever believes every event knows what is there, through changes, cuts an
         else if (what.do === 'move') void codeOf(names.move({ from: what.name, to: what.target }));
         else if (what.do === 'remove')
           void codeOf(names.remove({ name: what.name, recursive: true, force: true }));
-        else if (what.do === 'resync') watching.resync('asked for');
+        else if (what.do === 'resync') watch.resync('asked for');
         else if (what.do === 'wait') await runtime.advance(what.ms);
         else {
-          watching.close();
-          const whole = reader.fresh === undefined && reader.position !== '';
-          reader.fresh = undefined;
-          watching = open(
-            whole ? { incarnation: names.status().incarnation, revision: reader.position } : undefined,
+          watch.close();
+          const isComplete = client.snapshot === undefined && client.position !== '';
+          client.snapshot = undefined;
+          watch = open(
+            isComplete ? { incarnation: names.status().incarnation, revision: client.position } : undefined,
           );
         }
       }
       await runtime.advance(1);
-      expect(reader.faults).toEqual([]);
-      const known = Object.fromEntries([...reader.known].sort());
-      expect(known).toEqual(await freshView(names, over, () => runtime.advance(1)));
+      expect(client.errors).toEqual([]);
+      const known = Object.fromEntries([...client.known].sort());
+      expect(known).toEqual(await newSnapshot(names, over, () => runtime.advance(1)));
       await names.close();
     }),
     { numRuns: 500, seed: 5 },

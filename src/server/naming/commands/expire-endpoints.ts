@@ -1,0 +1,20 @@
+import type { NamingView } from '../state/naming-view.js';
+import type { StateChange } from '../state/records.js';
+import { fenceOff } from './fencing.js';
+import type { EndpointRef, Plan } from './naming-command.js';
+
+/** Removes endpoints whose lease or drain time has ended. Skips those that were registered again meanwhile. */
+export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
+  const byName = new Map<string, { id: string; epoch: number; withdrawn: boolean }[]>();
+  const changes: StateChange[] = [];
+  for (const { name, id, epoch } of endpoints) {
+    const current = view.endpoint(name, id);
+    if (current?.epoch !== epoch) continue;
+    changes.push({ kind: 'endpoint', name, id, record: undefined });
+    const removed = byName.get(name) ?? [];
+    byName.set(name, removed);
+    removed.push({ id, epoch, withdrawn: current.draining });
+  }
+  for (const [name, removed] of byName) changes.push(...fenceOff(view, name, removed));
+  return { changes, appliesInMs: 0 };
+}

@@ -1,0 +1,56 @@
+import { ClerkError, isClerkError } from '../../../core/errors.js';
+import { quote } from '../../../core/describe-value.js';
+import { parseName } from '../../../core/name.js';
+import type { ExportLine } from '../../../protocol/messages.js';
+import type { NamingView } from '../state/naming-view.js';
+import { Overlay } from '../state/overlay.js';
+import { createDirectory, define, setLink } from './entries.js';
+import type { Plan, PlanContext } from './naming-command.js';
+
+/** Imports all lines or none. An error names the line. */
+export function importEntries(view: NamingView, lines: readonly ExportLine[], context: PlanContext): Plan {
+  const overlay = new Overlay(view);
+  for (const [index, line] of lines.entries()) {
+    try {
+      overlay.add(importLine(overlay, line, context).changes);
+    } catch (error) {
+      if (!isClerkError(error)) throw error;
+      const { code, message, remainingMs } = error;
+      throw new ClerkError(code, `Line ${index + 1}: ${message}`, {
+        ...(remainingMs !== undefined && { remainingMs }),
+        cause: error,
+      });
+    }
+  }
+  return { changes: overlay.changes, appliesInMs: 0 };
+}
+
+function importLine(view: NamingView, line: ExportLine, context: PlanContext): Plan {
+  // Lines come from a client, so `kind` is not checked yet.
+  const { kind } = line as { readonly kind: unknown };
+  switch (line.kind) {
+    case 'service':
+      return define(view, line, context);
+    case 'link':
+      return setLink(view, line, context);
+    case 'directory': {
+      parseName(`/${line.id}`, 'Identifier');
+      if (!line.id.startsWith('#'))
+        throw new ClerkError(
+          'NAME_INVALID',
+          `The identifier of directory ${quote(line.name)} must begin with '#'; got ${quote(line.id)}`,
+        );
+      const planned = createDirectory(view, line.name, line.id);
+      if (planned.directoryId === line.id) return planned;
+      throw new ClerkError(
+        'FORBIDDEN',
+        `The identifier of directory ${line.name} cannot change: it is ${planned.directoryId ?? ''}; got ${line.id}`,
+      );
+    }
+    default:
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The kind of a line must be service, link or directory; got ${quote(kind)}`,
+      );
+  }
+}

@@ -1,0 +1,107 @@
+/** Finds the names that match a glob, without reading those that cannot match. */
+import { matches, parseGlob, type Glob } from '../../core/glob.js';
+import { compareNames, segmentsOf } from '../../core/name.js';
+import type { NamingState } from './state/naming-state.js';
+import { endOfSubtree } from './state/ordered-names.js';
+
+/** Parses a glob. A directory identifier at its beginning is replaced by the present name of that directory. */
+export function parseRootedGlob(state: NamingState, text: string): Glob {
+  const glob = parseGlob(text);
+  const [first = '', ...rest] = glob.segments;
+  const name = first.startsWith('#') ? state.directoryName(first) : undefined;
+  return name === undefined ? glob : parseGlob([name, ...rest].join('/'));
+}
+
+/** The names of entries that match a glob, in order. */
+export function* matchingNames(state: NamingState, glob: Glob): IterableIterator<string> {
+  for (const found of scanNames(state, glob, undefined))
+    if (found.matches && state.entries.has(found.name)) yield found.name;
+}
+
+/** A name that was read, and whether it matches. */
+export interface ScannedName {
+  readonly name: string;
+  readonly matches: boolean;
+}
+
+/**
+ * Reads the names after `after` that may match a glob, in order. Includes directories without an entry, unless the
+ * glob ends with `**`.
+ */
+export function* scanNames(
+  state: NamingState,
+  glob: Glob,
+  after: string | undefined,
+): IterableIterator<ScannedName> {
+  const { segments } = glob;
+  const wildcardAt = segments.findIndex((segment) => segment.includes('*'));
+  const literal = wildcardAt < 0 ? segments : segments.slice(0, wildcardAt);
+  const base = literal.map((segment) => `/${segment}`).join('');
+  const depth = segments.includes('**') ? Infinity : segments.length;
+  const withDirectories = segments.at(-1) !== '**';
+  // The part of a segment before its `*` narrows the range further.
+  const prefix =
+    wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
+  const isInRange = (name: string): boolean =>
+    prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
+  const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
+  // When a single `*` or `**` follows the literal part, the depth alone decides.
+  const last = segments.at(-1);
+  const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
+  const isMatch = (name: string, length: number): boolean =>
+    depthDecides ? length === depth || depth === Infinity : matches(glob, name);
+
+  let previous = '';
+  let start = after !== undefined && compareNames(after, prefix) > 0 ? after : prefix;
+  let exclusive = start === after;
+  for (let hasMore = true; hasMore;) {
+    hasMore = false;
+    for (const name of state.names.from(start, exclusive)) {
+      if (!isInRange(name)) return;
+      const length = segmentCount(name);
+      if (withDirectories && !isSibling(previous, name))
+        for (const directory of directoriesBetween(previous, segmentsOf(name), depth))
+          if (isAfter(directory) && isInRange(directory) && !state.entries.has(directory))
+            yield { name: directory, matches: matches(glob, directory) };
+      previous = name;
+      if (length <= depth) {
+        yield { name, matches: isMatch(name, length) };
+        continue;
+      }
+      // Too deep to match: skip everything below the last ancestor that can match.
+      start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
+      exclusive = false;
+      hasMore = true;
+      break;
+    }
+  }
+}
+
+function beforeStar(segment = ''): string {
+  return segment.slice(0, segment.indexOf('*'));
+}
+
+function segmentCount(name: string): number {
+  let count = 0;
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) === 47) count++;
+  return count;
+}
+
+/** Whether two names are in the same directory, so that no directory begins between them. */
+function isSibling(previous: string, name: string): boolean {
+  const end = name.lastIndexOf('/');
+  return previous.lastIndexOf('/') === end && previous.startsWith(name.slice(0, end + 1));
+}
+
+/** The ancestors of a name, down to `depth`, that are not ancestors of, or equal to, the previous name. */
+function* directoriesBetween(
+  previous: string,
+  path: readonly string[],
+  depth: number,
+): IterableIterator<string> {
+  let directory = '';
+  for (let i = 0; i < path.length - 1 && i < depth; i++) {
+    directory += `/${path[i] ?? ''}`;
+    if (previous !== directory && !previous.startsWith(`${directory}/`)) yield directory;
+  }
+}

@@ -1,0 +1,45 @@
+import { ClerkError } from '../../core/errors.js';
+import { limits } from '../../protocol/limits.js';
+import type { EndpointMessage, SearchResponse } from '../../protocol/messages.js';
+import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
+import { matchingNames, parseRootedGlob } from './matching-names.js';
+import type { NamingState } from './state/naming-state.js';
+
+/**
+ * Searches the services that match a glob for endpoints whose zone, host, version or attributes equal the filter.
+ *
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
+ * @see [Naming N7](../../../docs/background.md#n7)
+ */
+export function searchEndpoints(
+  state: NamingState,
+  text: string,
+  filter: Readonly<Record<string, string>>,
+): SearchResponse['entries'] {
+  const entries: { name: string; endpoints: EndpointMessage[] }[] = [];
+  const wanted = Object.entries(filter);
+  const jsonParts = wanted.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  for (const name of matchingNames(state, parseRootedGlob(state, text))) {
+    const endpoints: EndpointMessage[] = [];
+    const health = visibleHealth(state.entries.get(name)?.service);
+    for (const registration of state.endpoints(name)) {
+      // Most endpoints that do not match are skipped without being parsed.
+      if (!jsonParts.every((part) => registration.json.includes(part))) continue;
+      const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;
+      if (wanted.every(([key, value]) => valueOf(endpoint, key) === value)) endpoints.push(endpoint);
+    }
+    if (endpoints.length === 0) continue;
+    if (entries.length >= limits.maxBatch)
+      throw new ClerkError(
+        'LIMIT_EXCEEDED',
+        `More than ${limits.maxBatch} services match ${text}; search with a narrower glob`,
+      );
+    entries.push({ name, endpoints });
+  }
+  return entries;
+}
+
+function valueOf(endpoint: EndpointMessage, key: string): string | null | undefined {
+  if (key === 'zone' || key === 'host' || key === 'version') return endpoint[key];
+  return Object.hasOwn(endpoint.attributes, key) ? endpoint.attributes[key] : undefined;
+}

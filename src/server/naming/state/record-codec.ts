@@ -1,0 +1,189 @@
+/**
+ * Stored form of the records. The key is a letter for the kind, the name and, for some kinds, an id; the value is
+ * JSON. A record that cannot be decoded is named in the error, and the store is not opened.
+ */
+import { quote } from '../../../core/describe-value.js';
+import { ClerkError } from '../../../core/errors.js';
+import { isName } from '../../../core/name.js';
+import type { EndpointMessage } from '../../../protocol/messages.js';
+import type { LaunchRecord, RecordChange } from '../../ports.js';
+import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
+
+/** Version of the stored form, kept under `storeKeys.format`. */
+export const formatVersion = 1;
+
+/** Keys of the records about the store itself. */
+export const storeKeys = Object.freeze({
+  format: 'm format',
+  incarnation: 'm incarnation',
+  revision: 'm revision',
+  epochFloor: 'm floor',
+});
+
+/** Encodes a change for the store; undefined for a change that is not stored. */
+export function encodeChange(change: StateChange): RecordChange | undefined {
+  switch (change.kind) {
+    case 'entry':
+      return { key: ['e', change.name].join(' '), value: change.record && jsonOfEntry(change.record) };
+    case 'endpoint':
+      // `join` makes a flat string; a template would keep its parts in memory.
+      return { key: ['p', change.name, change.id].join(' '), value: change.record?.json };
+    case 'counter':
+      return { key: ['c', change.name].join(' '), value: jsonOf(change.record) };
+    case 'fence':
+      return { key: `f ${change.name} ${change.id}`, value: jsonOf(change.record) };
+    case 'launch':
+      return { key: `l ${change.name} ${change.id}`, value: jsonOf(change.record) };
+    case 'status':
+      return undefined;
+    case 'epoch-floor':
+      return { key: storeKeys.epochFloor, value: String(change.epoch) };
+  }
+}
+
+function jsonOf(record: object | undefined): string | undefined {
+  return record === undefined ? undefined : JSON.stringify(record);
+}
+
+/** The stored value of a registration. The public part comes last, for {@link endpointJson}. */
+export function encodeEndpoint(principal: string, endpoint: EndpointMessage): string {
+  return JSON.stringify({ principal, endpoint });
+}
+
+/**
+ * The public part of an encoded registration, without parsing it. Safe because JSON escapes the quotes of the
+ * principal, so the first `"endpoint":` is the key.
+ */
+export function endpointJson(recordJson: string): string {
+  return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
+}
+
+/**
+ * Decodes a stored record.
+ *
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names its key
+ */
+export function decodeRecord(key: string, value: string): StateChange {
+  try {
+    return decode(key, value);
+  } catch (cause) {
+    if (cause instanceof ClerkError) throw cause;
+    throw damagedRecordError(key, cause);
+  }
+}
+
+/** The error for a damaged record. */
+export function damagedRecordError(key: string, cause?: unknown): ClerkError {
+  return new ClerkError(
+    'REGISTRY_INVALID',
+    `Record ${quote(key)} of the store is damaged, so the store is not opened; restore the data from a backup`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function decode(key: string, value: string): StateChange {
+  const [kind, name = '', id = ''] = key.split(' ');
+  if (key === storeKeys.epochFloor) return { kind: 'epoch-floor', epoch: checkInteger(Number(value)) };
+  if (!isName(name)) throw damagedRecordError(key);
+  switch (kind) {
+    case 'e':
+      return { kind: 'entry', name, record: internEntryJson(value) };
+    case 'p':
+      return { kind: 'endpoint', name, id, record: parseEndpoint(value, id) };
+    case 'c': {
+      const { epoch, floor } = JSON.parse(value) as EpochCounter;
+      return { kind: 'counter', name, record: { epoch: checkInteger(epoch), floor: checkInteger(floor) } };
+    }
+    case 'f': {
+      const { epoch, withdrawn } = JSON.parse(value) as Fence;
+      return {
+        kind: 'fence',
+        name,
+        id,
+        record: { epoch: checkInteger(epoch), withdrawn: checkBoolean(withdrawn) },
+      };
+    }
+    case 'l': {
+      const record = JSON.parse(value) as LaunchRecord;
+      if (record.name !== name || record.instance !== id) throw damagedRecordError(key);
+      checkInteger(record.epoch);
+      return { kind: 'launch', name, id, record };
+    }
+    default:
+      throw damagedRecordError(key);
+  }
+}
+
+const internedEntries = new Map<string, EntryRecord>();
+
+/** JSON of the interned entries. */
+const entryJson = new WeakMap<EntryRecord, string>();
+
+/** Most names have equal entries, so a million names share a few objects. */
+function internEntryJson(json: string): EntryRecord {
+  const known = internedEntries.get(json);
+  if (known !== undefined) return known;
+  const record = parseEntry(json);
+  if (internedEntries.size >= 1_000) internedEntries.clear();
+  internedEntries.set(json, record);
+  entryJson.set(record, json);
+  return record;
+}
+
+/** The one object for all equal entries. */
+export function internEntry(record: EntryRecord): EntryRecord {
+  return entryJson.has(record) ? record : internEntryJson(JSON.stringify(record));
+}
+
+function jsonOfEntry(record: EntryRecord): string {
+  const interned = internEntry(record);
+  return entryJson.get(interned) ?? JSON.stringify(interned);
+}
+
+const internedCounters = new Map<number, EpochCounter>();
+
+/** The one object for all equal counters up to epoch 100; higher ones are rarely equal. */
+export function internCounter(counter: EpochCounter): EpochCounter {
+  if (counter.floor !== 0 || counter.epoch > 100) return counter;
+  const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });
+  internedCounters.set(counter.epoch, known);
+  return known;
+}
+
+function parseEntry(json: string): EntryRecord {
+  const record = JSON.parse(json) as EntryRecord;
+  const { kind, guaranteedMs } = record;
+  checkInteger(guaranteedMs);
+  if (kind === 'service') {
+    checkBoolean(record.defined);
+    checkInteger(record.timeoutMs ?? 0);
+  } else if (!isName(kind === 'link' ? record.target : `/${record.id}`)) throw new TypeError('not a name');
+  return Object.freeze(record);
+}
+
+function parseEndpoint(json: string, id: string): EndpointRecord {
+  const { principal, endpoint } = JSON.parse(json) as {
+    principal: string;
+    endpoint: { id: string; epoch: number; leaseMs: number; state: string; addresses: string[] };
+  };
+  if (endpoint.id !== id || typeof principal !== 'string') throw new TypeError('id or principal differs');
+  return {
+    id,
+    epoch: checkInteger(endpoint.epoch),
+    leaseMs: checkInteger(endpoint.leaseMs),
+    draining: endpoint.state === 'draining',
+    principal,
+    addresses: endpoint.addresses.map(String),
+    json,
+  };
+}
+
+function checkInteger(value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new TypeError('not a non-negative integer');
+}
+
+function checkBoolean(value: boolean): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError('not a boolean');
+}

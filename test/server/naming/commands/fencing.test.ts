@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { codeOf, localCaller, nameServerHarness, registration } from '../name-server-harness.js';
+
+test('the newer of two registrations of an instance wins, and the older one is fenced', async () => {
+  const { names } = await nameServerHarness();
+  const first = await names.register(registration('/a', 'i'), localCaller);
+  const second = await names.register(registration('/a', 'i'), localCaller);
+  expect([first.epoch, second.epoch]).toEqual([1, 2]);
+  expect(await codeOf(names.register(registration('/a', 'i', { epoch: 1 }), localCaller))).toBe('FORBIDDEN');
+  expect(await codeOf(names.withdraw({ name: '/a', id: 'i', epoch: 1, now: true }))).toBe('FORBIDDEN');
+  const renewals = [1, 2, 3].map((epoch) => ({ name: '/a', id: 'i', epoch }));
+  expect(names.renew({ renewals }).results).toEqual(['fenced', 'renewed', 'lost']);
+  expect(names.resolve('/a').endpoints).toMatchObject([{ id: 'i', epoch: 2 }]);
+});
+
+test('an instance that withdrew cannot register with the same epoch, not even after a restart', async () => {
+  const harness = await nameServerHarness();
+  await harness.names.register(registration('/a', 'i'), localCaller);
+  await harness.names.withdraw({ name: '/a', id: 'i', epoch: 1, now: true });
+  for (let round = 0; round < 2; round++) {
+    expect(await codeOf(harness.names.register(registration('/a', 'i', { epoch: 1 }), localCaller))).toBe(
+      'FORBIDDEN',
+    );
+    expect(harness.names.renew({ renewals: [{ name: '/a', id: 'i', epoch: 1 }] }).results).toEqual([
+      'fenced',
+    ]);
+    expect(await codeOf(harness.names.withdraw({ name: '/a', id: 'i', epoch: 1 }))).toBe('done');
+    await harness.restart();
+  }
+  expect((await harness.names.register(registration('/a', 'i'), localCaller)).epoch).toBe(2);
+});
+
+test('a draining instance cannot register with the same epoch either', async () => {
+  const { names } = await nameServerHarness();
+  await names.register(registration('/a', 'i'), localCaller);
+  await names.withdraw({ name: '/a', id: 'i', epoch: 1 });
+  expect(await codeOf(names.register(registration('/a', 'i', { epoch: 1 }), localCaller))).toBe('FORBIDDEN');
+  expect((await names.register(registration('/a', 'i'), localCaller)).epoch).toBe(2);
+  expect(names.resolve('/a').endpoints).toMatchObject([{ id: 'i', epoch: 2, state: 'up' }]);
+});
+
+test('epochs of a removed name are not assigned again', async () => {
+  const { names } = await nameServerHarness();
+  for (const id of ['a', 'b', 'c']) await names.register(registration('/a', id), localCaller);
+  await names.remove({ name: '/a', recursive: true });
+  expect(await codeOf(names.register(registration('/a', 'b', { epoch: 2 }), localCaller))).toBe('FORBIDDEN');
+  expect((await names.register(registration('/a', 'b'), localCaller)).epoch).toBe(4);
+});
+
+test('a name keeps 256 fences, and rejects the instances whose fences it dropped', async () => {
+  const { names, store } = await nameServerHarness();
+  for (let i = 0; i < 300; i++) {
+    const { epoch } = await names.register(registration('/a', `i${i}`), localCaller);
+    await names.withdraw({ name: '/a', id: `i${i}`, epoch, now: true });
+  }
+  expect([...store.records.keys()].filter((key) => key.startsWith('f ')).length).toBe(256);
+  for (const [id, epoch] of [
+    ['i0', 1],
+    ['i299', 300],
+  ] as const)
+    expect(await codeOf(names.register(registration('/a', id, { epoch }), localCaller))).toBe('FORBIDDEN');
+});
+
+test('a move keeps epochs and fences', async () => {
+  const { names } = await nameServerHarness();
+  await names.register(registration('/a', 'i'), localCaller);
+  await names.withdraw({ name: '/a', id: 'i', epoch: 1, now: true });
+  await names.move({ from: '/a', to: '/b' });
+  for (const name of ['/a', '/b'])
+    expect(await codeOf(names.register(registration(name, 'i', { epoch: 1 }), localCaller))).toBe(
+      'FORBIDDEN',
+    );
+  expect((await names.register(registration('/a', 'i'), localCaller)).epoch).toBe(2);
+});
