@@ -1,87 +1,108 @@
-/** One endpoint's health and load as this clerk knows them: plain data, written by the endpoint table only. */
 import type { EndpointChannels, ConnectedCandidate, SlowStart } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { LoadReport } from '../core/load-report.js';
 import type { Channel } from '../core/transport.js';
-import { utilizationPenalty } from './strain.js';
 
 /**
- * Mean lifetime of the latency average, in ms. Finagle's 10 s keep an endpoint idle for a quarter of a minute after one
- * answer that was ten times as late as usual; with this it is tried again after three seconds, and one that stays a
- * hundred times slower than the rest gets a call in seven.
+ * Mean lifetime of the latency average, in ms. After one response ten times as late as usual, the endpoint is tried
+ * again after 3 s; with Finagle's 10 s it would stay idle for 15 s.
+ *
+ * @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
 const latencyDecayMs = 1_500;
-/** Mean lifetime of what failures add to the load, in ms. */
+/** Mean lifetime of the failure penalty, in ms. */
 const penaltyDecayMs = 2_000;
-/** Latencies below this count as this much, in ms: fractions of it are noise, and calls in flight tell more. */
+/** Lower bound of the latency used for load, in ms. Below it differences are noise, and calls in flight matter more. */
 const minLatencyMs = 2;
 /**
- * For how long a report weighs, in ms. An endpoint that is called, or renews its lease, reports again within seconds; one
- * that does not is judged by what is seen of it, and tried again.
+ * How long a load report counts, in ms. An endpoint that receives calls, or renews its lease, reports again within
+ * seconds. Without a newer report its load comes from measurements alone.
  */
 const loadReportLifetimeMs = 10_000;
-/** How long a report goes on weighing the same, in ms. */
+/** Length of a slot in which the utilization penalty of an endpoint is constant, in ms. */
 const penaltySlotMs = 64;
-/** 2^32 over the golden ratio. */
+/** 2^32 divided by the golden ratio. */
 const goldenRatioStep = 0x9e3779b9;
-/** Load of a newcomer with a call in flight: above every known load, so it gets one call until it has answered. */
+/** Load of an unmeasured endpoint with a call in flight. Above every measured load: it gets one call until it responds. */
 const unmeasuredLoad = 2 ** 30;
 
-/** Parts of one in which the weights of failures and reports are counted. */
+/** Penalties are stored as integers, in units of 1 / 1,000. */
 const penaltyScale = 1_000;
+
+/** Utilization above which the penalty does not grow: 1.25 gives a factor of 16. */
+const maxUtilization = 1.25;
 
 const rateSlotMs = 5_000;
 const rateSlots = 6;
 
-/** A member of an {@link EndpointTable}. */
+/**
+ * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. It is below
+ * 1.5 up to 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 from 1.25 on.
+ *
+ * Up to 0.7 `load-aware` ignores it: calls need not move away from an endpoint with spare capacity. Near 1 queueing
+ * delay explodes, and so does the factor. It is bounded, so an overloaded endpoint still gets a few calls and is noticed
+ * when it has capacity again. It is never below 1: an endpoint cannot attract calls by reporting a low utilization.
+ *
+ * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
+ * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
+ */
+export function utilizationPenalty(utilization: number): number {
+  const u = Math.min(utilization, maxUtilization);
+  const cube = u * u * u;
+  return 1 + 4 * cube * cube;
+}
+
+/**
+ * Health and load of one endpoint as this clerk knows them. Plain data, written by the {@link EndpointTable} only. All
+ * instants are on the monotonic clock.
+ */
 export class EndpointState implements ConnectedCandidate {
-  // What `load` reads comes first and is whole numbers: with thousands of members each choice touches cold memory, and
-  // a fraction would lie in a place of its own.
+  // The fields that `load` reads come first and are integers. With thousands of members a pick reads cold memory, and a
+  // fractional number would be a separate heap object.
   pending = 0;
-  /** Smoothed latency in µs; 0 while nothing is known. */
+  /** Smoothed latency in µs; 0 before the first response. */
   #latencyUs = 0;
-  /** When that was last written, in whole ms. */
+  /** When the latency was last written, in whole ms. */
   #observedAt = 0;
-  /** What failures weigh, in thousandths. */
+  /** Failure penalty, in thousandths, as of `#penaltyAt`. */
   #penalty = 0;
   #penaltyAt = 0;
-  /** What the last report adds at most, in thousandths, and until when. */
+  /** Highest value that the load report adds to the factor, in thousandths. */
   #utilizationPenalty = 0;
   #utilizationPenaltyUntil = 0;
   #penaltySlotOffset = 0;
-  /** See {@link ConnectedCandidate.endpoint}; replaced when the registry changes labels of the same instance. */
+  /** Replaced when the registry changes labels of the same instance. */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   status: 'open' | 'closed' = 'open';
-  /** When anything was last heard of it, or it was known to live otherwise. */
+  /** When the endpoint last gave a sign of life. */
   lastHeardAt = 0;
-  /** Failures in a row. */
   consecutiveFailures = 0;
-  /** Refused or unanswered dials in a row. */
+  /** Dials in a row that were refused or timed out. */
   consecutiveDialFailures = 0;
-  /** No dial before this while `refusals` > 0. */
+  /** No dial before this instant while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
-  /** When the one attempt began that is out to an endpoint that refuses or lets nobody in; 0 while none is. */
+  /** Start of the single dial in progress while `consecutiveDialFailures` > 0; 0 when there is none. */
   dialStartedAt = 0;
-  /** When it was set aside, or began to refuse; 0 while it is well. */
+  /** When the endpoint was ejected, or the first hard evidence against it was seen; 0 while it is healthy. */
   unhealthySince = 0;
-  /** How often it was set aside lately; falls by one a minute. */
+  /** Ejections, minus one for each minute since the last. */
   recentEjections = 0;
   lastEjectedAt = 0;
-  /** Why it was set aside, in the word of the event. */
+  /** Reason of the last ejection, as in the event `ejected`. */
   ejectionReason = '';
-  /** It was set aside for what it answers, not for being unreachable. */
+  /** The endpoint is ejected for its failure responses, not for being unreachable. */
   ejectedForStatus = false;
-  /** How late the newest hard evidence is: what was heard later is newer. */
+  /** Time of the newest hard evidence. A sign of life after it outweighs it. */
   lastHardFailureAt = 0;
-  /** When a call or a probe last found it unreachable. */
+  /** When a call or a probe last found the endpoint unreachable. */
   lastUnreachableAt = 0;
-  /** When its connections were last given up for new ones. */
+  /** When its connections were last replaced. */
   lastReconnectAt = 0;
-  /** How many calls of the service there had been when it was last probed. */
+  /** Number of calls of the service at the time of the last probe. */
   callsAtLastProbe = 0;
-  /** Whether the registry still names it. */
+  /** Whether the registry still lists the endpoint. */
   isListed = true;
   loadReport: LoadReport | undefined = undefined;
   slowStart: SlowStart | undefined = undefined;
@@ -97,10 +118,11 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Peak-EWMA load: smoothed latency times calls in flight plus one, times one plus what failures weigh, times what the
-   * endpoint's own report weighs. Falls while nothing is sent there, so that a slow endpoint is tried again some time.
+   * Peak-EWMA load: smoothed latency, times calls in flight plus one, times the failure penalty, times the
+   * {@link utilizationPenalty}. It decays while no call is sent, so that a slow endpoint is tried again.
    *
-   * @see {@link utilizationPenalty}; Finagle `PeakEwma`; Eckner, "Algorithms for Unevenly Spaced Time Series"
+   * @see [Finagle `PeakEwma`](https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala)
+   * @see [Eckner, "Algorithms for Unevenly Spaced Time Series"](http://www.eckner.com/papers/Algorithms%20for%20Unevenly%20Spaced%20Time%20Series.pdf)
    */
   load(now: number): number {
     let penalty =
@@ -114,26 +136,26 @@ export class EndpointState implements ConnectedCandidate {
     return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
   }
 
-  /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
+  /** Smoothed latency, in ms, as of the last response; 0 before the first. */
   get latencyMs(): number {
     return this.#latencyUs / 1_000;
   }
 
-  /** A latency above the average replaces it at once; one below it is blended in. */
+  /** Records a latency. One above the average replaces it; one below is blended in over `latencyDecayMs`. */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);
     const previousWeight = latencyMs >= decayedMs ? 0 : Math.exp((this.#observedAt - now) / latencyDecayMs);
     this.#setLatency(latencyMs * (1 - previousWeight) + this.latencyMs * previousWeight, now);
   }
 
-  /** An answer is this late at least: the average is no lower than that. */
+  /** Raises the average to `latencyMs`: an attempt took at least this long. Does nothing before the first response. */
   observeAtLeast(latencyMs: number, now: number): void {
     if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
   }
 
   #decayedLatencyMs(now: number): number {
     const idleMs = now - this.#observedAt;
-    // Below a thousandth of the lifetime the difference is below a thousandth too.
+    // Within a thousandth of the lifetime the decay is below 0.1 %.
     return idleMs < latencyDecayMs / 1_000
       ? this.#latencyUs / 1_000
       : (this.#latencyUs / 1_000) * Math.exp(-idleMs / latencyDecayMs);
@@ -145,8 +167,9 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * A failure weighs as twenty times the latency and is forgotten within seconds: an endpoint that fails fast must
-   * not look fast.
+   * Adds a failure: twenty times the latency, decaying over 2 s. Otherwise an endpoint that fails fast would look fast.
+   *
+   * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
    */
   penalize(now: number): void {
     this.#penalty =
@@ -155,9 +178,9 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * What the endpoint says of its own load; nothing if it says something older than the last time.
+   * Applies a load report of the endpoint. A report older than the last one is ignored.
    *
-   * @param random - uniform in [0, 1): sets it apart from what other clerks make of the same word
+   * @param random - uniform in [0, 1): the slot offset, which differs from that of other clerks
    */
   applyLoadReport(report: LoadReport, random: number): void {
     if (this.loadReport === undefined) this.#penaltySlotOffset = Math.floor(random * 2 ** 32) | 0;
@@ -168,11 +191,11 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * The factor for what it says, from 1 to all of it, another one each turn and each as often as any other. All clerks hear
-   * the same, and would turn away together and come back together; as it is they do so in turn, and the more of them stay
-   * away at a time, the heavier the load.
+   * The utilization factor of the current 64 ms slot, evenly spread between 1 and its highest value. All clerks receive
+   * the same report; with one constant factor they would all leave the endpoint, and return, at once. With staggered
+   * slots the share of clerks that avoid the endpoint grows with its utilization.
    *
-   * @see golden-ratio sequence: any number of turns in a row is spread evenly
+   * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence): any run of consecutive slots is evenly spread
    */
   #utilizationPenaltyAt(now: number): number {
     const fraction =
@@ -180,14 +203,14 @@ export class EndpointState implements ConnectedCandidate {
     return 1 + (this.#utilizationPenalty / penaltyScale) * (fraction / 2 ** 32);
   }
 
-  /** All connections, each once. */
+  /** Its channels, each once. */
   get channels(): readonly Channel[] {
     return this.tlsChannel === undefined || this.tlsChannel === this.channel
       ? [this.channel]
       : [this.channel, this.tlsChannel];
   }
 
-  /** Counts one result in the window of 30 s. */
+  /** Counts one response in the window of 30 s. */
   count(isSuccess: boolean, now: number): void {
     const counts = isSuccess ? this.#successes : this.#failures;
     const tick = this.#advanceTo(now);
@@ -204,8 +227,8 @@ export class EndpointState implements ConnectedCandidate {
     return tick;
   }
 
-  /** Results of the last 30 s: how many, and which share was good. */
-  rate(now: number): { readonly total: number; readonly successes: number } {
+  /** Number of responses in the last 25 to 30 s, and their success rate, 0 … 1; 1 when there are none. */
+  rate(now: number): { readonly total: number; readonly successRate: number } {
     this.#advanceTo(now);
     let successes = 0;
     let failures = 0;
@@ -213,15 +236,15 @@ export class EndpointState implements ConnectedCandidate {
       successes += this.#successes[i] as number;
       failures += this.#failures[i] as number;
     }
-    return {
-      total: successes + failures,
-      successes: successes + failures === 0 ? 1 : successes / (successes + failures),
-    };
+    const total = successes + failures;
+    return { total, successRate: total === 0 ? 1 : successes / total };
   }
 
   /**
-   * Forgets failures, what it said of its load, and what latency was before. After a probe nothing is known (0): it gets one call at a time until
-   * it has answered one, so an endpoint that greets quickly and works slowly costs one call a probe.
+   * Marks the endpoint healthy: clears failures, the load report and the latency average.
+   *
+   * @param latencyMs - the new average, or 0 after a probe. With 0 the endpoint gets one call at a time until it responds,
+   * so an endpoint with fast probes and slow calls costs one call per probe.
    */
   recover(latencyMs: number, now: number): void {
     this.consecutiveFailures = 0;

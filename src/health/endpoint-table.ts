@@ -1,10 +1,3 @@
-/**
- * The endpoints of one service and what this clerk has learned of them: the only place where health is written.
- * Hard evidence sets an endpoint aside at once, up to all but one; rates set aside at most half; the last is never
- * set aside. What is set aside is probed while calls arrive, and a probe never costs a call.
- *
- * @see promises C2.4
- */
 import type { Endpoint } from '../core/endpoint.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
@@ -22,50 +15,56 @@ import {
 import { EndpointState } from './endpoint-state.js';
 import { Prober } from './prober.js';
 
-/** What a table needs of its surroundings. */
+/** Options of an {@link EndpointTable}. */
 export interface EndpointTableOptions {
-  /** The service, for reports. */
+  /** Name of the service, for events. */
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
-  /** Opens the connections to an endpoint that is new here. */
+  /** Opens the channels of an endpoint that was added. */
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
-  /** How long a probe may take, in ms. */
+  /** Timeout of one probe, in ms. */
   readonly probeTimeoutMs: () => number;
-  /** Hard evidence was seen: a look-up is due. */
+  /** Hard evidence was seen against this instance id: a lookup is due. */
   readonly onSuspect: (endpoint: string) => void;
-  /** Members, or the status of one, have changed. */
+  /** The set of members, or the status of one, has changed. */
   readonly onChange: () => void;
 }
 
 /**
- * How long one that the registry has just named gets less than its share, in ms: code is compiled and caches are
- * filled by then. What was there from the first answer on has the same time, all of them alike, so it spares nobody.
+ * Slow start window of an endpoint that was added, in ms: time to compile code and fill caches. All endpoints of the
+ * first lookup are in slow start at once, which has no effect.
  *
- * @see Envoy, slow start mode, whose documentation calls 30 s to a minute usual
+ * @see Envoy's [slow start mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * The same for one that was set aside and is back, in ms. Much shorter: mostly the process is the one that was there
- * before, stopped or cut off for a while, and warm; what an outage leaves is a queue, and a second empties it. And it
- * shall have its fair share again within three seconds of its healing (bench, P9), up to one of which a probe may take.
- * One that was started again at the same address is cold all the same; load shows it after a few calls. Where the
- * registry gives it a new instance id or epoch it is a newcomer.
+ * Slow start window after an ejection, in ms. It is short because the process is usually the same one and warm; only its
+ * queue has to drain. A restarted process with a new instance id or epoch is an added endpoint instead.
+ *
+ * @see [P9](../../bench/README.md#p9): fair share within 3 s of recovery, of which a probe may take 1 s
  */
 const revivedSlowStartMs = 1_000;
-/** Success rates of all are compared so often at most, in ms. */
+/** How long computed {@link SuccessRateStats} are reused, in ms. */
 const rateStatsLifetimeMs = 1_000;
 
-/** A dial that was not heard of for so long is over, though nobody said so; in ms. */
+/** A dial without a result after this time no longer blocks the next one, in ms. */
 const maxDialMs = 5_000;
-/** A dial that was waited for less than this was not waited for: the caller was in a hurry; in ms. */
+/** A connect timeout shorter than this does not count as a failed dial, in ms: the caller had too little time. */
 const minDialWaitMs = 250;
 
-/** The endpoints of one service. */
+/**
+ * The endpoints of one service, with their health and load. Only this class writes health.
+ *
+ * Hard evidence ejects an endpoint at once, and may eject all but one. Success rates eject at most half. Ejected
+ * endpoints are probed while calls arrive; a probe never costs a call.
+ *
+ * @see [C2.4](../../docs/guarantees.md#c2-4)
+ */
 export class EndpointTable implements Health {
-  /** Grows whenever the members or the status of one changes: pickers made before are out of date then. */
+  /** Grows when the set of members, or the status of one, changes. Pickers built for an earlier version are stale. */
   version = 0;
-  /** Members that are set aside. */
+  /** Number of ejected members, whose status is `closed`. */
   ejectedCount = 0;
   #members: readonly EndpointState[] = [];
   #rateStats: SuccessRateStats = successRateStats([]);
@@ -75,22 +74,22 @@ export class EndpointTable implements Health {
 
   constructor(options: EndpointTableOptions) {
     this.#options = options;
-    const { clock, probeTimeoutMs: limitMs } = options;
+    const { clock, probeTimeoutMs } = options;
     this.#prober = new Prober({
       clock,
-      timeoutMs: limitMs,
+      timeoutMs: probeTimeoutMs,
       onAlive: (member) => this.#revive(member, 0, clock.now()),
     });
   }
 
-  /** All members, in the registry's order. */
+  /** All members, in the order of the registry. */
   get members(): readonly EndpointState[] {
     return this.#members;
   }
 
   /**
-   * Takes over a complete new set. An instance that stays keeps its connections and what was learned of it; one that
-   * is gone finishes what is in flight and is closed.
+   * Replaces the set of members. An instance with the same id, epoch and addresses keeps its connections, health and
+   * load. The channels of a removed instance close after their requests in flight.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -118,7 +117,7 @@ export class EndpointTable implements Health {
     this.#notifyChange();
   }
 
-  /** A call arrived: probing goes on only while they do. */
+  /** Counts a call of the service. Probes continue only while calls arrive. */
   callStarted(): void {
     this.#prober.callStarted();
   }
@@ -144,26 +143,31 @@ export class EndpointTable implements Health {
     member.count(true, now);
     member.consecutiveFailures = 0;
     if (member.unhealthySince === 0) return;
-    // One that fails now and then answers well in between: only what was asked after it was set aside speaks for it.
+    // An endpoint that fails some requests succeeds at others: only a request sent after the ejection proves recovery.
     if (member.ejectedForStatus && (latencyMs === undefined || now - latencyMs < member.lastEjectedAt))
       return;
     this.#revive(member, latencyMs ?? 0, now);
   }
 
-  hedgeLost(candidate: ConnectedCandidate, ms: number, now: number): void {
-    asMember(candidate).observeAtLeast(ms, now);
+  hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number): void {
+    asMember(candidate).observeAtLeast(elapsedMs, now);
   }
 
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void {
     asMember(candidate).applyLoadReport({ ...load, receivedAt: now }, this.#options.clock.random());
   }
 
-  /** What a registry tells of loads, by instance, as of an instant: less than what was heard of them since. */
+  /**
+   * Applies the load reports of a lookup. Reports received since then from the endpoints themselves are newer and stay.
+   *
+   * @param loads - by instance id
+   * @param at - when the lookup was sent
+   */
   applyLoads(loads: ReadonlyMap<string, AgedLoad>, at: number): void {
     for (const member of this.#members) {
-      const told = loads.get(member.endpoint.id);
-      if (told === undefined) continue;
-      const { ageMs, ...load } = told;
+      const agedLoad = loads.get(member.endpoint.id);
+      if (agedLoad === undefined) continue;
+      const { ageMs, ...load } = agedLoad;
       member.applyLoadReport({ ...load, receivedAt: at - ageMs }, this.#options.clock.random());
     }
   }
@@ -171,37 +175,37 @@ export class EndpointTable implements Health {
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
     const member = asMember(candidate);
     if (!member.isListed) return;
-    // What has never answered is taken to need as long as the others, or failing fast would look like answering fast.
+    // An unmeasured endpoint starts with the mean latency of the others. Otherwise failing fast would look fast.
     const othersMs = member.latencyMs === 0 ? this.#meanLatencyOfOthersMs(member) : 0;
     if (othersMs > 0) member.observe(othersMs, now);
     member.penalize(now);
     const timedOut = evidence === 'timeout' || evidence === 'connect-timeout';
     if (timedOut || evidence === 'slow') member.observeAtLeast(now - startedAt, now);
-    // Older attempts began before the rest did: this one is the dial.
+    // Attempts started before the backoff ended are not the dial that it allowed.
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
-    // It has answered somebody since: a slow answer, not silence.
-    const silent = timedOut && member.lastHeardAt < startedAt;
-    if (evidence === 'slow' || (timedOut && !silent)) return;
+    // If the endpoint gave a sign of life since the attempt started, it is slow and not silent.
+    const isSilent = timedOut && member.lastHeardAt < startedAt;
+    if (evidence === 'slow' || (timedOut && !isSilent)) return;
     member.count(false, now);
     member.consecutiveFailures++;
     if (evidence === 'status') {
       member.lastHeardAt = now;
-      const { total, successes } = member.rate(now);
+      const { total, successRate } = member.rate(now);
       if (
-        exceedsFailureThreshold(member.consecutiveFailures, total, successes) ||
-        isOutlier(total, successes, this.#currentRateStats(now))
+        exceedsFailureThreshold(member.consecutiveFailures, total, successRate) ||
+        isOutlier(total, successRate, this.#currentRateStats(now))
       )
         this.#eject(member, false, 'failures', now);
       return;
     }
-    // One round counts once, however many attempts were in it; what came to nothing before the rest was in the last one.
+    // Concurrent attempts count as one failed dial: those that failed or started before `nextDialAt` are not counted.
     if (evidence === 'refused' && now >= member.nextDialAt) this.#backOff(member, now);
     if (evidence === 'connect-timeout' && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
       this.#backOff(member, now);
-    member.lastHardFailureAt = silent ? startedAt : now;
+    member.lastHardFailureAt = isSilent ? startedAt : now;
     member.lastUnreachableAt = now;
-    // Attempts from before say nothing of connections made since.
-    if (silent && startedAt >= member.lastReconnectAt) {
+    // Attempts started before the last reset used the old connections.
+    if (isSilent && startedAt >= member.lastReconnectAt) {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
     }
@@ -230,12 +234,11 @@ export class EndpointTable implements Health {
     return member.consecutiveDialFailures === 0 ? 0 : member.nextDialAt;
   }
 
-  /** Stops probing for good. Connections are the caller's to close. */
+  /** Stops all probing. The caller closes the channels. */
   stop(): void {
     this.#prober.stop();
   }
 
-  /** Its next dial is paced. */
   #backOff(member: EndpointState, now: number): void {
     member.consecutiveDialFailures++;
     member.nextDialAt = now + dialBackoffMs(member.consecutiveDialFailures, this.#options.clock.random());
@@ -276,25 +279,25 @@ export class EndpointTable implements Health {
     this.#notifyChange();
   }
 
-  /** A first answer had to open its connection, and its process may have been cold: it counts up to twice the usual. */
+  /** The first latency includes connecting, and perhaps a cold process: it is capped at twice the mean of the others. */
   #cappedFirstLatencyMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanLatencyOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** Mean latency of the others that are open: what a newcomer is taken to need until it has shown. */
-  #meanLatencyOfOthersMs(except: EndpointState): number {
+  /** Mean latency of the other open members that have responded, in ms; 0 without any. */
+  #meanLatencyOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;
     for (const member of this.#members) {
-      if (member === except || member.status === 'closed' || member.latencyMs === 0) continue;
+      if (member === excluded || member.status === 'closed' || member.latencyMs === 0) continue;
       sum += member.latencyMs;
       count++;
     }
     return count === 0 ? 0 : sum / count;
   }
 
-  /** How well all do, as of a second ago at most: with many members it costs more than a failing call should. */
+  /** Success rates of the open members, at most 1 s old. With many members they are too expensive for each failed call. */
   #currentRateStats(now: number): SuccessRateStats {
     if (now - this.#rateStatsAt >= rateStatsLifetimeMs) {
       this.#rateStatsAt = now;
@@ -316,7 +319,7 @@ export class EndpointTable implements Health {
     for (const channel of member.channels) channel.close().catch(() => undefined);
   }
 
-  /** After a change of members all that are left might be closed: then none is. @see promises C2.4 (panic) */
+  /** Reopens all members if removals have left only ejected ones, as Envoy's panic mode does. */
   #reopenIfAllEjected(): void {
     if (this.ejectedCount === 0 || this.ejectedCount < this.#members.length) return;
     for (const member of this.#members) {
@@ -333,8 +336,8 @@ function sameAddresses(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
-/** Candidates come from here and go back here. */
+/** The state behind a candidate. Candidates passed to the `Health` methods always come from a table. */
 function asMember(candidate: ConnectedCandidate): EndpointState {
   if (candidate instanceof EndpointState) return candidate;
-  throw new TypeError(`${candidate.endpoint.id} is no member of a table`);
+  throw new TypeError(`Candidate ${candidate.endpoint.id} must come from an EndpointTable`);
 }

@@ -1,11 +1,23 @@
-/** When an endpoint is set aside, as functions of numbers: no clock, no state. */
+/** Rules of ejection, probing and dial backoff, as pure functions: no clock, no state. */
 
-/** How many of a service may be set aside, counting those that are. Always leaves one. @see promises C2.4 */
+/**
+ * Whether one more endpoint of a service may be ejected. Hard evidence may eject all but one; success rates at most half.
+ *
+ * @param members - endpoints of the service
+ * @param ejected - how many of them are ejected now
+ * @see [C2.4](../../docs/guarantees.md#c2-4)
+ */
 export function mayEject(isHardEvidence: boolean, members: number, ejected: number): boolean {
   return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
 }
 
-/** Whether answers that say "failed" are reason enough: five in a row, or one in five of the last 30 s. */
+/**
+ * Whether failure responses alone eject an endpoint: 5 in a row, or a success rate below 0.8 over at least 5 responses.
+ *
+ * @param total - responses of the last 30 s
+ * @param successRate - their success rate, 0 … 1
+ * @see Envoy's [outlier detection](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier)
+ */
 export function exceedsFailureThreshold(
   consecutiveFailures: number,
   total: number,
@@ -14,36 +26,36 @@ export function exceedsFailureThreshold(
   return consecutiveFailures >= 5 || (total >= 5 && successRate < 0.8);
 }
 
-/** Success rates of those of a service that were asked often enough to have one. */
+/** Distribution of the success rates of a service's endpoints. */
 export interface SuccessRateStats {
-  /** How many those are. */
+  /** Number of endpoints with enough responses to have a success rate. */
   readonly hosts: number;
-  /** Mean of their shares of good answers, 0–1. */
+  /** Mean of their success rates, 0 … 1. */
   readonly mean: number;
-  /** Standard deviation of these, of the whole and not of a sample. */
+  /** Population standard deviation of their success rates. */
   readonly standardDeviation: number;
 }
 
-/** An endpoint has a success rate when so many answers of the last 30 s are known. */
+/** Responses of the last 30 s that an endpoint needs to have a success rate. */
 const minResponses = 100;
-/** Fewer rates have no mean worth the name. With n of them none is further than √(n − 1) deviations from it: 2 with 5. */
+/** With n rates none can be further than √(n − 1) deviations from the mean: that is 2 with 5 hosts. */
 const minHosts = 5;
 const standardDeviationFactor = 1.9;
-/** Where all are nearly alike a deviation is next to nothing: nobody is an outlier for less than this. */
+/** Smallest distance from the mean that makes an outlier. Without it, nearly equal rates would have outliers too. */
 const minRateGap = 0.05;
 
-/** Sums up the rates of a service. */
+/** Computes the distribution. Endpoints with fewer than 100 responses are left out. */
 export function successRateStats(
-  rates: Iterable<{ readonly total: number; readonly successes: number }>,
+  rates: Iterable<{ readonly total: number; readonly successRate: number }>,
 ): SuccessRateStats {
   let hosts = 0;
   let sum = 0;
   let squares = 0;
-  for (const { total, successes } of rates) {
+  for (const { total, successRate } of rates) {
     if (total < minResponses) continue;
     hosts++;
-    sum += successes;
-    squares += successes * successes;
+    sum += successRate;
+    squares += successRate * successRate;
   }
   if (hosts === 0) return { hosts, mean: 1, standardDeviation: 0 };
   const mean = sum / hosts;
@@ -51,11 +63,11 @@ export function successRateStats(
 }
 
 /**
- * Whether one fails clearly more often than the rest, though not often enough to be set aside for it alone: its rate is
- * more than 1.9 deviations, and more than 0.05, below the mean of at least five with 100 answers each. With fewer there
- * are the fixed rules only. Departs from Envoy and gRPC by the 0.05.
+ * Whether an endpoint's success rate is an outlier: more than 1.9 standard deviations, and more than 0.05, below the
+ * mean. Needs 5 endpoints with 100 responses each. The minimum gap of 0.05 is an addition to Envoy's and gRPC's rule.
  *
- * @see gRFC A50, success rate ejection: 100 requests, 5 hosts, factor 1900 / 1000
+ * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts, factor 1900 / 1000
+ * @see [decision 017](../../docs/decisions/017-success-rate-outliers.md)
  */
 export function isOutlier(
   total: number,
@@ -67,12 +79,13 @@ export function isOutlier(
 }
 
 /**
- * How long to wait before the next probe, in ms: a tenth of the time it has been away, so that probing adds little to
- * the outage, within 250 ms … 5 s; more for one that was set aside several times within a minute. Spread by a fifth.
+ * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The lower
+ * bound doubles with each recent ejection, up to 4 s.
  *
- * @param outageMs - since it was set aside
- * @param ejections - how often that happened lately, this time included
+ * @param outageMs - time since the endpoint became unhealthy
+ * @param ejections - recent ejections, including this one
  * @param random - uniform in [0, 1)
+ * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */
 export function probeDelayMs(outageMs: number, ejections: number, random: number): number {
   const minMs = 250 * 2 ** Math.min(Math.max(ejections - 1, 0), 4);
@@ -80,8 +93,12 @@ export function probeDelayMs(outageMs: number, ejections: number, random: number
 }
 
 /**
- * Rest before the next dial of an endpoint that refuses, in ms: full jitter over 100 ms, doubled with each refusal, up
- * to 5 s. @see promises C4.1
+ * Backoff before the next dial of an endpoint that cannot be connected to, in ms: full jitter over 100 ms, doubled with
+ * each failed dial, up to 5 s.
+ *
+ * @param failedDials - failed dials in a row
+ * @param random - uniform in [0, 1)
+ * @see [C4.1](../../docs/guarantees.md#c4-1)
  */
 export function dialBackoffMs(failedDials: number, random: number): number {
   return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));

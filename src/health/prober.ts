@@ -1,29 +1,27 @@
-/**
- * Asks members in trouble for a sign of life, each by one probe at a time, further and further apart, and only while
- * calls arrive. A probe never costs a call and never keeps the process alive.
- *
- * @see promises C2.4
- */
 import type { Clock, Timer } from '../core/clock.js';
 import { probeDelayMs } from './outlier-detection.js';
 import type { EndpointState } from './endpoint-state.js';
 
-/** What probing needs. */
+/** Options of a {@link Prober}. */
 export interface ProberOptions {
   readonly clock: Clock;
-  /** How long a probe may take, in ms. */
+  /** Timeout of one probe, in ms. */
   readonly timeoutMs: () => number;
-  /** A member gave a sign of life, and nothing worse was seen of it since it was asked. */
+  /** A probe succeeded, and no newer failure of the endpoint is known. */
   readonly onAlive: (member: EndpointState) => void;
 }
 
-/** See the file's header. */
+/**
+ * Probes unhealthy endpoints. Each has at most one probe in flight, and the delay between probes grows. Probes stop
+ * when no calls arrive. A probe is never part of a call and never keeps the process alive.
+ *
+ * @see [C2.4](../../docs/guarantees.md#c2-4)
+ */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #timers = new Map<EndpointState, Timer>();
-  /** Members whose next probe waits for a call to arrive. */
+  /** Endpoints whose next probe is sent with the next call. */
   readonly #awaitingCall = new Set<EndpointState>();
-  /** Members whose probe is out. */
   readonly #inFlight = new Set<EndpointState>();
   #callCount = 0;
   #stopped = false;
@@ -32,7 +30,7 @@ export class Prober {
     this.#options = options;
   }
 
-  /** A call arrived. */
+  /** Counts a call of the service, and sends the probes that wait for one. */
   callStarted(): void {
     this.#callCount++;
     if (this.#awaitingCall.size > 0) {
@@ -41,19 +39,19 @@ export class Prober {
     }
   }
 
-  /** Sees to it that a member in trouble is probed. */
+  /** Starts probing an unhealthy endpoint. Does nothing if it is being probed already. */
   start(member: EndpointState): void {
     if (!this.#awaitingCall.has(member) && !this.#inFlight.has(member)) this.#schedule(member);
   }
 
-  /** It is well, or gone: nothing more is asked of it. */
+  /** Ends probing of an endpoint that is healthy again or was removed. */
   cancel(member: EndpointState): void {
     this.#timers.get(member)?.cancel();
     this.#timers.delete(member);
     this.#awaitingCall.delete(member);
   }
 
-  /** Ends all probing for good. */
+  /** Ends all probing. */
   stop(): void {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
@@ -83,7 +81,7 @@ export class Prober {
       () => {
         this.#inFlight.delete(member);
         if (this.#stopped || !member.isListed || member.unhealthySince === 0) return;
-        // Somebody was failed by it after the question was sent: that is newer than the answer.
+        // A failure seen after the probe was sent is newer than its result.
         if (Math.max(member.lastEjectedAt, member.lastHardFailureAt) > sentAt) this.#schedule(member);
         else onAlive(member);
       },

@@ -117,17 +117,17 @@ test('results are counted for 25 to 30 s', () => {
   const one = member();
   one.count(true, 2_000);
   for (let i = 0; i < 3; i++) one.count(false, 3_000);
-  expect(one.rate(3_000)).toEqual({ total: 4, good: 0.25 });
+  expect(one.rate(3_000)).toEqual({ total: 4, successRate: 0.25 });
   one.count(true, 29_999);
-  expect(one.rate(29_999)).toEqual({ total: 5, good: 0.4 });
+  expect(one.rate(29_999)).toEqual({ total: 5, successRate: 0.4 });
   one.count(true, 30_000);
-  expect(one.rate(30_000)).toEqual({ total: 2, good: 1 });
+  expect(one.rate(30_000)).toEqual({ total: 2, successRate: 1 });
   one.count(false, 3_000_000);
-  expect(one.rate(3_000_000)).toEqual({ total: 1, good: 0 });
+  expect(one.rate(3_000_000)).toEqual({ total: 1, successRate: 0 });
 });
 
 test('what nobody has asked is as good as can be', () => {
-  expect(member().rate(1_000)).toEqual({ total: 0, good: 1 });
+  expect(member().rate(1_000)).toEqual({ total: 0, successRate: 1 });
 });
 
 test('recovering forgets failures, and starts from the latency given', () => {
@@ -141,12 +141,12 @@ test('recovering forgets failures, and starts from the latency given', () => {
   one.unhealthySince = 1_000;
   one.recover(20, 2_000);
   expect(one.load(2_000)).toBe(20);
-  expect(one.rate(2_000)).toEqual({ total: 0, good: 1 });
+  expect(one.rate(2_000)).toEqual({ total: 0, successRate: 1 });
   expect(one).toMatchObject({
-    refusals: 0,
-    restsUntil: 0,
+    consecutiveDialFailures: 0,
+    nextDialAt: 0,
     consecutiveFailures: 0,
-    troubledAt: 0,
-    heardAt: 2_000,
+    unhealthySince: 0,
+    lastHeardAt: 2_000,
   });
 });

@@ -141,7 +141,7 @@ test('the last endpoint is probed too, and one that answers is well again', asyn
   expect(fleet.table.canDial(fleet.member('only'), fleet.now)).toBe(true);
   fleet.channel('only').probes[0]?.succeed();
   await fleet.runtime.advance(0);
-  expect(fleet.member('only')).toMatchObject({ refusals: 0, troubledAt: 0 });
+  expect(fleet.member('only')).toMatchObject({ consecutiveDialFailures: 0, unhealthySince: 0 });
   expect(fleet.recorder.of('revived')).toEqual([]);
 });
 
@@ -441,7 +441,7 @@ test('a new set keeps what stays, and lets go of what is gone', async () => {
   expect(fleet.member('a')).toBe(a);
   expect(a).toMatchObject({ latencyMs: 7, endpoint: { weight: 3 } });
   expect(fleet.member('c')).toBe(c);
-  expect(b).toMatchObject({ present: false, channel: { closed: true } });
+  expect(b).toMatchObject({ isListed: false, channel: { closed: true } });
   expect(fleet.changes).toBeGreaterThan(changes);
   expect(fleet.table.ejectedCount).toBe(0);
   expect(fleet.runtime.pendingTimers).toBe(0);
@@ -494,8 +494,8 @@ test('the same id with a new epoch or new addresses is somebody else, and starts
     const before = fleet.member('a');
     fleet.update(other, 'b');
     expect(fleet.member('a')).not.toBe(before);
-    expect(fleet.member('a')).toMatchObject({ status: 'open', refusals: 0, troubledAt: 0 });
-    expect(before).toMatchObject({ present: false, channel: { closed: true } });
+    expect(fleet.member('a')).toMatchObject({ status: 'open', consecutiveDialFailures: 0, unhealthySince: 0 });
+    expect(before).toMatchObject({ isListed: false, channel: { closed: true } });
   }
 });
 
@@ -584,13 +584,13 @@ test('an empty set is a set', () => {
 test('whoever the registry names is warming up since then; the same instance goes on', async () => {
   const fleet = new TableHarness(ids(2));
   const { slowStart } = fleet.member('e0');
-  expect(slowStart).toEqual({ since: 1_000, windowMs: 30_000 });
+  expect(slowStart).toEqual({ startedAt: 1_000, windowMs: 30_000 });
   expect(fleet.member('e1').slowStart).toBe(slowStart);
   await fleet.runtime.advance(5_000);
   fleet.update('e0', { id: 'e1', epoch: 2 }, 'e2');
   expect(fleet.member('e0').slowStart).toBe(slowStart);
-  expect(fleet.member('e1').slowStart).toEqual({ since: 6_000, windowMs: 30_000 });
-  expect(fleet.member('e2').slowStart).toEqual({ since: 6_000, windowMs: 30_000 });
+  expect(fleet.member('e1').slowStart).toEqual({ startedAt: 6_000, windowMs: 30_000 });
+  expect(fleet.member('e2').slowStart).toEqual({ startedAt: 6_000, windowMs: 30_000 });
 });
 
 test('one that is back warms up in a second, unless it is new anyway', async () => {
@@ -603,7 +603,7 @@ test('one that is back warms up in a second, unless it is new anyway', async () 
   await fleet.fail('e0', 'reset');
   expect(fleet.member('e0').slowStart).toBe(slowStart);
   await fleet.respond('e0');
-  expect(fleet.member('e0').slowStart).toEqual({ since: fleet.now, windowMs: 1_000 });
+  expect(fleet.member('e0').slowStart).toEqual({ startedAt: fleet.now, windowMs: 1_000 });
   // It was in trouble, and never set aside: the last one.
   const only = new TableHarness(['only']);
   const before = only.member('only').slowStart;

@@ -10,56 +10,62 @@ import {
 import { TableHarness, ids } from './table-harness.js';
 import spec from '../spec/health.json' with { type: 'json' };
 
-test.each(spec.mayEject)('$members, hard evidence $hard: $most at most ($why)', ({ hard, members, most }) => {
-  const allowed = Array.from({ length: members + 1 }, (_, closed) => closed).filter((closed) =>
-    mayEject(hard, members, closed),
-  );
-  expect(allowed).toEqual(Array.from({ length: most }, (_, closed) => closed));
-});
+test.each(spec.mayEject)(
+  '$members endpoints, hard evidence $isHardEvidence: at most $max ejected ($why)',
+  ({ isHardEvidence, members, max }) => {
+    const allowed = Array.from({ length: members + 1 }, (_, ejected) => ejected).filter((ejected) =>
+      mayEject(isHardEvidence, members, ejected),
+    );
+    expect(allowed).toEqual(Array.from({ length: max }, (_, ejected) => ejected));
+  },
+);
 
-test.each(spec.failsTooOften)(
-  '$why ($consecutive in a row, $good of $total good)',
-  ({ consecutive, total, good: successes, expect: expected }) => {
-    expect(exceedsFailureThreshold(consecutive, total, successes)).toBe(expected);
+test.each(spec.exceedsFailureThreshold)(
+  '$why ($consecutiveFailures failures in a row, success rate $successRate over $total)',
+  ({ consecutiveFailures, total, successRate, expect: expected }) => {
+    expect(exceedsFailureThreshold(consecutiveFailures, total, successRate)).toBe(expected);
   },
 );
 
 test.each(spec.probeDelayMs)(
-  'a probe after $awayMs ms, ejection $ejections: $why',
-  ({ awayMs, ejections, random, expect: expected }) => {
-    expect(probeDelayMs(awayMs, ejections, random)).toBeCloseTo(expected, 9);
+  'probe delay after an outage of $outageMs ms, ejection $ejections: $why',
+  ({ outageMs, ejections, random, expect: expected }) => {
+    expect(probeDelayMs(outageMs, ejections, random)).toBeCloseTo(expected, 9);
   },
 );
 
-test.each(spec.restMs)('a rest after refusal $refusals: $why', ({ refusals, random, expect: expected }) => {
-  expect(dialBackoffMs(refusals, random)).toBeCloseTo(expected, 9);
-});
+test.each(spec.dialBackoffMs)(
+  'dial backoff after $failedDials failed dials: $why',
+  ({ failedDials, random, expect: expected }) => {
+    expect(dialBackoffMs(failedDials, random)).toBeCloseTo(expected, 9);
+  },
+);
 
-test.each(spec.isOutlier)('who fails more than the rest: $why', ({ rates, expect: expected }) => {
-  // How many, of how many answers, and how many of these were successes.
-  const given = rates.flatMap(([hosts = 0, total = 0, successes = 0]) =>
-    Array.from({ length: hosts }, () => ({ total, successes })),
+test.each(spec.isOutlier)('success rate outliers: $why', ({ rates, expect: expected }) => {
+  // Each row: number of endpoints, responses of each, success rate of each.
+  const given = rates.flatMap(([hosts = 0, total = 0, successRate = 0]) =>
+    Array.from({ length: hosts }, () => ({ total, successRate })),
   );
-  const standing = successRateStats(given);
-  const outliers = given.flatMap(({ total, successes }, i) =>
-    isOutlier(total, successes, standing) ? [i] : [],
+  const stats = successRateStats(given);
+  const outliers = given.flatMap(({ total, successRate }, i) =>
+    isOutlier(total, successRate, stats) ? [i] : [],
   );
   expect(outliers).toEqual(expected);
 });
 
 test.each(spec.panic)(
-  '$closed of $members aside, $gone gone: $why',
-  async ({ members, closed, gone, expect: expected }) => {
-    const fleet = new TableHarness(ids(members));
-    for (const id of ids(closed)) await fleet.fail(id, 'reset');
-    expect(fleet.ejected).toEqual(ids(closed));
-    const leaves = gone === 'closed' ? 'e0' : `e${String(members - 1)}`;
-    fleet.update(...ids(members).filter((id) => id !== leaves));
-    expect(fleet.ejected).toHaveLength(expected);
+  '$ejected of $members ejected, one $removed endpoint removed: $why',
+  async ({ members, ejected, removed, expect: expected }) => {
+    const harness = new TableHarness(ids(members));
+    for (const id of ids(ejected)) await harness.fail(id, 'reset');
+    expect(harness.ejected).toEqual(ids(ejected));
+    const removedId = removed === 'ejected' ? 'e0' : `e${String(members - 1)}`;
+    harness.update(...ids(members).filter((id) => id !== removedId));
+    expect(harness.ejected).toHaveLength(expected);
   },
 );
 
-test('every case says where it is from', () => {
+test('every case names its source', () => {
   for (const cases of Object.values(spec))
     for (const { source } of cases as readonly { readonly source?: string }[]) expect(source).toBeTruthy();
 });
