@@ -1,4 +1,4 @@
-/** Calls that must run at most once, at services that remember them: the call's id, and what their answers say of it. */
+/** The client side of at-most-once calls: the call id, and the response headers that report how the service handled it. */
 import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
@@ -6,16 +6,16 @@ import {
   responseHeaders,
   callHeaders,
   atMostOnceAttribute,
+  type HeaderPairs,
   type IdempotencyStatus,
 } from '../protocol/call-headers.js';
-import type { HeaderPairs } from './telling.js';
 
-/** Where an endpoint remembers calls; undefined when it does not say that it does. */
+/** The scope of an endpoint's idempotency store; undefined when the endpoint advertises none. */
 export function idempotencyScopeOf({ attributes }: Endpoint): string | undefined {
   return attributes[atMostOnceAttribute];
 }
 
-/** An id for one call, the same over all its attempts. @see promises C3.6 */
+/** Creates the id of a call, which all its attempts share. @see [C3.6](../../docs/guarantees.md#c3-6) */
 export function createCallId(clock: Clock): string {
   let bits = '';
   for (let i = 0; i < 4; i++)
@@ -25,7 +25,7 @@ export function createCallId(clock: Clock): string {
   return `${String(Math.floor(clock.wallNow()))}-${bits}`;
 }
 
-/** What a call is to services that remember: one id, and the life of the instance that it is meant for. */
+/** Identifies a call to services with an idempotency store: its id, and the instance and epoch it is meant for. */
 export class CallIdentity {
   readonly #id: string;
   #target: Pick<Endpoint, 'id' | 'epoch'> | undefined;
@@ -35,10 +35,11 @@ export class CallIdentity {
   }
 
   /**
-   * What the endpoint is told of it.
+   * The request headers for one endpoint.
    *
-   * @param mayHaveRun - then a later life of an instance must not take it for new, and is told of the earlier one
-   * @see promises C3.6, C3.7
+   * @param mayHaveRun - keeps the epoch of the earlier attempt, so that a restarted instance does not run the call as new
+   * @see [C3.6](../../docs/guarantees.md#c3-6)
+   * @see [C3.7](../../docs/guarantees.md#c3-7)
    */
   headersFor(endpoint: Endpoint, mayHaveRun: boolean): HeaderPairs {
     if (this.#target?.id !== endpoint.id || !mayHaveRun) this.#target = endpoint;
@@ -50,11 +51,11 @@ export class CallIdentity {
   }
 }
 
-/** What an answer says of the call besides its status. */
+/** What the response headers report about the execution of a call. */
 export interface ExecutionHeaders {
-  /** It certainly did not run, this time. */
+  /** This attempt was not executed. */
   readonly isNotExecuted: boolean;
-  /** What the service remembers of it. */
+  /** What the idempotency store of the service knows of the call. */
   readonly status: IdempotencyStatus | undefined;
 }
 
@@ -68,15 +69,15 @@ const idempotencyStatuses: readonly string[] = [
 ];
 
 /**
- * Reads it. "Not executed" is believed where nobody in between can say it: over TLS, and on this host.
+ * Parses them. `clerk-not-executed` is trusted only over TLS and on this host, where no intermediary can add it.
  *
- * @see promises C3.5
+ * @see [C3.5](../../docs/guarantees.md#c3-5)
  */
 export function parseExecutionHeaders(rawHeaders: readonly Buffer[], address: Address): ExecutionHeaders {
-  const status = valueOf(rawHeaders, responseHeaders.idempotency);
+  const status = headerValue(rawHeaders, responseHeaders.idempotency);
   return {
     isNotExecuted:
-      valueOf(rawHeaders, responseHeaders.notExecuted) === '1' &&
+      headerValue(rawHeaders, responseHeaders.notExecuted) === '1' &&
       (address.protocol === 'https' || isLocal(address)),
     status:
       status !== undefined && idempotencyStatuses.includes(status)
@@ -85,7 +86,7 @@ export function parseExecutionHeaders(rawHeaders: readonly Buffer[], address: Ad
   };
 }
 
-function valueOf(rawHeaders: readonly Buffer[], name: string): string | undefined {
+function headerValue(rawHeaders: readonly Buffer[], name: string): string | undefined {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const header = rawHeaders[i] as Buffer;
     if (header.length === name.length && header.toString('latin1').toLowerCase() === name)

@@ -1,19 +1,15 @@
-/**
- * One try of a call on one endpoint. Stands between undici and the exchange that owns the call, knows how far the
- * try got, and stays silent for ever once it was abandoned: what was never handed to a connection is then never sent.
- */
 import type { Address } from '../core/address.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
 import type { Channel, RequestHandler, TransportRequest } from '../core/transport.js';
 
-/** What an attempt tells the call it belongs to. */
+/** Receives the events of an attempt: undici's handler methods, with the attempt as the first argument. */
 export interface AttemptHandler {
-  /** The request has waited for a connection: as it is sent now. */
+  /** The request waited for a connection. Returns it as it is to be sent now. */
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
-  /** The request is about to be written. */
+  /** The request is about to be written: from here on it may be executed. */
   onConnect(attempt: Attempt): void;
-  /** The head of an answer; false pauses. */
+  /** Headers of the final response; false pauses the body. */
   onHeaders(
     attempt: Attempt,
     statusCode: number,
@@ -21,6 +17,7 @@ export interface AttemptHandler {
     resume: () => void,
     statusText: string,
   ): boolean;
+  /** Headers of an informational response (1xx). */
   onInformation(
     attempt: Attempt,
     statusCode: number,
@@ -41,43 +38,46 @@ class AbandonedError extends Error {
   readonly code = 'ABANDONED';
 }
 
-/** See the file's header. */
+/**
+ * One attempt of a call at one endpoint, between the transport and the call. Tracks the stage that the request reached.
+ * Once abandoned it calls its handler no more, and a request that has no connection yet is never sent.
+ */
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
-  /** Nobody wants to hear of it any more. */
+  /** Set by {@link Attempt.abandon}: events are dropped from then on. */
   abandoned = false;
-  /** The transport has taken it; what fails before is the request's own fault. */
+  /** The transport accepted the request. An error before that is an error of the request itself. */
   accepted = false;
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
-  /** Its end was told to health. */
+  /** Its end was reported to health. */
   ended = false;
-  /** Status of the answer; 0 before there is one. */
+  /** Status of the response; 0 before there is one. */
   statusCode = 0;
-  /** From the start to the answer's head, in ms. */
+  /** From the start of the attempt to the response headers, in ms. */
   latencyMs = 0;
-  /** The address it was sent to. */
+  /** The address in use. */
   readonly address: Address;
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** Who hears of it. */
+    /** Receives the events. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,
-    /** First is 1. */
+    /** The first attempt of a call is 1. */
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
-    /** Whether undici may send it a second time on a new connection by itself. */
+    /** Whether undici may itself resend the request on a new connection. */
     readonly allowsResend: boolean,
-    /** A repeat was set aside for it in the budget, and it was not sent yet. */
+    /** A retry is reserved for it in the budget, and it was not sent yet. */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
   }
 
-  /** The same try once more, at its channel's next address: takes over what was paid for it. */
+  /** A copy of this attempt for the next address of its channel. Takes over the reserved retry. */
   redial(now: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
     this.hasReservedRetry = false;
@@ -94,7 +94,7 @@ export class Attempt implements RequestHandler {
     );
   }
 
-  /** Gives the attempt up: aborts what was sent, and sees to it that what was not sent never is and is not held. */
+  /** Abandons the attempt: cancels it in the queue, or aborts it on its connection. */
   abandon(reason: Error): void {
     if (this.abandoned) return;
     this.abandoned = true;
@@ -102,7 +102,7 @@ export class Attempt implements RequestHandler {
     this.#abort?.(reason);
   }
 
-  /** Cuts the connection; what follows is heard. */
+  /** Aborts the request on its connection; the error still goes to the handler. */
   abort(reason: Error): void {
     this.#abort?.(reason);
   }
@@ -112,7 +112,7 @@ export class Attempt implements RequestHandler {
   }
 
   onConnect(abort: (reason?: Error) => void): void {
-    if (this.abandoned) throw new AbandonedError('The attempt was given up before it was sent');
+    if (this.abandoned) throw new AbandonedError('The attempt was abandoned before it was sent');
     this.#abort = abort;
     if (this.stage === 'sent' && !this.allowsResend) {
       abort(new Error('The connection was lost after the request may have run'));
@@ -148,7 +148,7 @@ export class Attempt implements RequestHandler {
   }
 }
 
-/** An attempt that also tells what was sent. A class of its own, since undici's every word costs, also where nobody listens. */
+/** An attempt that reports upload progress. A subclass, since undici skips these calls when the methods are missing. */
 export class UploadTrackingAttempt extends Attempt {
   onBodySent(chunkSize: number, totalBytesSent: number): void {
     if (!this.abandoned) this.handler.onBodySent(chunkSize, totalBytesSent);

@@ -1,14 +1,13 @@
-/**
- * Reads a whole answer without a stream in between: what `json`, `text` and `bytes` are made of. The promise resolves
- * with the body when it is complete, and rejects for a status of 400 or above.
- */
 import { AsyncResource } from 'node:async_hooks';
 import { ClerkError } from '../core/errors.js';
 import type { WholeBodyHandler } from './http-call-port.js';
 
 const maxQuotedCharacters = 4_096;
 
-/** A handler that collects a whole body. */
+/**
+ * Reads a whole response body without a stream, for `json`, `text` and `bytes`. The promise resolves with the parsed body once
+ * it is complete, and rejects for a status ≥ 400.
+ */
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
   readonly #requestName: string;
@@ -22,9 +21,9 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   #statusCode = 0;
 
   /**
-   * @param requestName - of the request, for messages
-   * @param parse - turns the body into the value; what it throws rejects the promise
-   * @param signal - the caller's; gives the call up when it aborts
+   * @param requestName - the subject of error messages
+   * @param parse - parses the body; an error that it throws rejects the promise
+   * @param signal - the caller's signal; aborts the call
    */
   constructor(
     requestName: string,
@@ -86,7 +85,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   onUpgrade(): void {
     this.#removeAbortListener?.();
     this.#reject(
-      new ClerkError('CONFIG_INVALID', `${this.#requestName} switched protocols where a body was expected`),
+      new ClerkError('CONFIG_INVALID', `${this.#requestName} switched protocols; expected a response body`),
     );
   }
 
@@ -104,19 +103,15 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 
   #badStatusError(body: Buffer): ClerkError {
-    // No character takes more than four bytes.
+    // A UTF-8 character takes at most 4 bytes.
     const bodyText = body
       .subarray(0, 4 * maxQuotedCharacters)
       .toString('utf8')
       .slice(0, maxQuotedCharacters);
-    return new ClerkError(
-      'BAD_STATUS',
-      `${this.#requestName} was answered with status ${String(this.#statusCode)}`,
-      {
-        execution: 'done',
-        statusCode: this.#statusCode,
-        bodyText,
-      },
-    );
+    return new ClerkError('BAD_STATUS', `${this.#requestName} received status ${String(this.#statusCode)}`, {
+      execution: 'done',
+      statusCode: this.#statusCode,
+      bodyText,
+    });
   }
 }

@@ -1,4 +1,3 @@
-/** What calling needs of the service it calls: the ports between an attempt and everything that decides for it. */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
@@ -10,23 +9,27 @@ import type { HedgingPolicy } from './hedging-policy.js';
 import type { AttemptTimeouts } from './attempt-timeout.js';
 import type { TimerWheel } from './timer-wheel.js';
 
-/** What one call asks of a choice. */
+/** What one call requires of the endpoint that is picked. */
 export interface PickConstraints {
-  /** The call's affinity key. */
+  /** The affinity key of the call. */
   readonly affinity: string | undefined;
-  /** Only endpoints with TLS will do. */
+  /** Only endpoints with a TLS address. */
   readonly tlsOnly: boolean;
-  /** Only endpoints that remember calls there: the call may have run in that memory. Default: any. @see promises C3.6 */
+  /**
+   * Only endpoints that share this idempotency store, since the call may have run there. Default: any.
+   *
+   * @see [C3.6](../../docs/guarantees.md#c3-6)
+   */
   readonly idempotencyScope?: string;
 }
 
-/** One service as one binding calls it. */
+/** Everything a call needs of the service it calls: one binding's view of one service. */
 export interface CallContext {
   /** The service's name. */
   readonly name: string;
-  /** How long calls may take by the service's own record, in ms; undefined while that says nothing, or is not known. */
+  /** Timeout from the service config, in ms; undefined when it sets none or is not known yet. */
   readonly serviceTimeoutMs: number | undefined;
-  /** How outcomes call the policy. */
+  /** Name of the policy, used as the pick reason in outcomes. */
   readonly policyName: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -35,61 +38,61 @@ export interface CallContext {
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** Whether, and when, a second endpoint is asked beside the first; undefined: never. */
+  /** Set when calls are hedged. */
   readonly hedging: HedgingPolicy | undefined;
-  /** Connections per endpoint: with more calls than that in flight, the next one waits its turn. */
+  /** Connections per endpoint. Further calls to the endpoint wait in its queue. */
   readonly connections: number;
-  /** Most calls that may wait to be sent. */
+  /** Limit of {@link CallContext.pendingCalls}. */
   readonly maxPending: number;
-  /** Calls that wait to be sent; the calls count themselves. */
+  /** Number of calls waiting to be sent. Each call counts itself. */
   pendingCalls: number;
 
-  /** Chooses by what is known, at once; undefined when a look-up, a start or a wait must come first. */
+  /** Picks from the cached resolution; undefined when a lookup, a start or a wait must come first. */
   pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
-  /** The same right after `prepare`: what was learned just now is used, also if it was true for that moment only. */
+  /** Picks right after `prepare`, also from a resolution that has already expired again. */
   pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
-   * Does what must come first: looks up, starts, waits for a pause to end. Resolves when choosing makes sense again;
-   * rejects with a `ClerkError` when it never will.
+   * Does what must come before a pick: looks the service up, starts it, or waits for a backoff to end.
    *
-   * @param onServiceConfig - called when the service's record is known, before anything is started or waited for
+   * @param onServiceConfig - called when the service config is known, before any start or wait
+   * @throws {@link ClerkError} when no endpoint will become available
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;
-  /** Chooses among those not yet tried, the open ones first. */
+  /** Picks an endpoint that is not in `tried`, open ones first. */
   pickAlternative(
     now: number,
     constraints: PickConstraints,
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined;
-  /** Whether `chooseOther` would find one that is not set aside: worth giving up an attempt for. */
+  /** Whether there is an open endpoint outside `tried`, worth abandoning an attempt for. */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
-  /** Whether what is known may be used at once. */
+  /** Whether the cached resolution has not expired. */
   isFresh(now: number): boolean;
-  /** Looks up again, given who failed; resolves when the answer is in, also when it taught nothing. */
+  /** Looks the service up again, reporting `suspects`. Resolves also when the lookup failed. */
   refreshResolution(suspects: ReadonlySet<string>): Promise<void>;
-  /** Whether there is a factory to ask when nobody can be reached. */
+  /** Whether a factory can start the service when no endpoint is reachable. */
   readonly canStart: boolean;
   /**
-   * Has the service started because nobody could be reached; resolves when there is somebody new, rejects if not.
+   * Starts the service because no endpoint was reachable. Resolves when there is a new endpoint, rejects otherwise.
    *
-   * @param attemptedAt - when the attempt that found nobody began
+   * @param attemptedAt - start of the attempt that failed to connect
    */
   startService(attemptedAt: number): Promise<void>;
-  /** A call began. Throws a `ClerkError` `CLERK_CLOSED` when none may. */
+  /** Counts a call as started. @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
   startCall(): void;
-  /** A call that began is over. */
+  /** Counts a started call as finished. */
   finishCall(): void;
 }
 
-/** Whether an attempt that was not sent waits for a free connection, rather than for one to be made. */
+/** Whether an unsent attempt waits for a free connection rather than for a new connection to be established. */
 export function isQueued(candidate: ConnectedCandidate, { connections }: CallContext): boolean {
   return candidate.pending > connections;
 }
 
-/** The error of a call that finds as many waiting as may wait. */
+/** The error of a call that exceeds `maxPending`. */
 export function tooManyPendingError(context: CallContext): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `${String(context.pendingCalls)} calls of ${context.name} wait to be sent, as many as maxPending allows; send fewer at a time or raise it`,
+    `Call to ${context.name} was rejected: ${String(context.pendingCalls)} calls already wait to be sent, the limit set by maxPending; send fewer calls at a time or raise maxPending`,
   );
 }

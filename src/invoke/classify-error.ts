@@ -1,8 +1,8 @@
 /**
- * What a failed attempt means, decided by the stage it reached: one `ECONNRESET` comes from four stages, two before
- * and two after the request may have run, so no decision here looks at a network error's name.
+ * What the error of an attempt means. Network errors are classified by the stage that the attempt reached, never by their
+ * name: one `ECONNRESET` can come from four stages, two before and two after the request may have run.
  *
- * @see promises C3 (the table of stages)
+ * @see [C3](../../docs/guarantees.md#c3)
  */
 import {
   ClerkError,
@@ -14,7 +14,7 @@ import {
 import type { Evidence } from '../core/health.js';
 import type { Stage } from '../core/outcome.js';
 
-/** The code of anything thrown, for records: its own code, else its name. */
+/** The code of a thrown value for outcomes: its `code`, else its name. */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
     return codeOf(error.errors[0]);
@@ -22,12 +22,12 @@ export function codeOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-/** Whether an error has a code of its own. */
+/** Whether a value is an error with a `code`. */
 export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 
-/** Faults of the request itself, which no endpoint can mend, by what undici calls them. */
+/** Errors of the request itself, which would fail at any endpoint, by undici's code. */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],
   ['UND_ERR_NOT_SUPPORTED', 'CONFIG_INVALID'],
@@ -36,18 +36,18 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['ERR_INVALID_ARG_TYPE', 'CONFIG_INVALID'],
 ]);
 
-/** The code for a fault that is the caller's or of its limits, undefined for everything that an endpoint may be blamed for. */
+/** The error code, if the request or the limits of the caller caused the error; undefined if the endpoint may have. */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** What a broken attempt says of its endpoint: nothing connected is a refusal, a connection that broke is a reset. */
+/** Evidence for health: `refused` when no connection was made, `reset` when the connection broke. */
 export function evidenceOf(stage: Stage): Evidence {
   return stage === 'waiting' ? 'refused' : 'reset';
 }
 
-/** Wraps a fault of the caller's. */
+/** Wraps an error that the caller caused in a {@link ClerkError}. */
 export function wrapCallerError(
   code: ClerkErrorCode,
   name: string,
@@ -57,17 +57,13 @@ export function wrapCallerError(
   if (isClerkError(error)) return error;
   const details = { cause: error, ...(execution && { execution }), ...(outcomes && { outcomes }) };
   if (code === 'BODY_TOO_LARGE') {
-    const message = `The answer of ${name} is larger than maxResponseSize allows`;
+    const message = `Response of ${name} exceeds maxResponseSize; raise maxResponseSize or request less`;
     return new ClerkError(code, message, { ...details, execution: 'done' });
   }
-  return new ClerkError(
-    code,
-    `The request to ${name} cannot be sent as it is: ${errorMessage(error)}`,
-    details,
-  );
+  return new ClerkError(code, `Request to ${name} is invalid: ${errorMessage(error)}`, details);
 }
 
-/** Whether an answer's status counts against the endpoint: 5xx but 501. */
+/** Whether a status counts as a failure of the endpoint: 5xx except 501. */
 export function isFailureStatus(statusCode: number): boolean {
   return statusCode >= 500 && statusCode !== 501;
 }

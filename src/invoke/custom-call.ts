@@ -13,6 +13,7 @@ import { tooManyPendingError, type CallContext, type PickConstraints } from './c
 import { effectiveTimeoutMs, type CallDeadline } from './deadline.js';
 import { RetryState } from './retry-state.js';
 import type { TimerEntry } from './timer-wheel.js';
+import { abortedError, deadlineError, outcomeUnknownError, withCallDetails } from './call-errors.js';
 
 /** What a program's talk is told. */
 export interface CallFunctionContext {
@@ -106,7 +107,7 @@ class CustomCall<T> implements TimerEntry {
   start(): void {
     const { context, options } = this;
     if (options.signal?.aborted === true) {
-      this.reject(this.#state.abortedError(options.signal.reason));
+      this.reject(abortedError(this.#state, options.signal.reason));
       return;
     }
     try {
@@ -125,7 +126,7 @@ class CustomCall<T> implements TimerEntry {
     const { context } = this;
     if (now >= this.#state.options.deadlineAt) {
       if (active) this.#failAttempt(active, 'DEADLINE_EXCEEDED', new Error('The call ran out of time'), now);
-      this.#fail(this.#state.deadlineError());
+      this.#fail(deadlineError(this.#state));
     } else if (active && this.#graceUntil(active, now) > 0) {
       context.wheel.set(this, Math.min(this.#graceUntil(active, now), this.#state.options.deadlineAt));
     } else if (active && this.#state.canFailOver(this.#stage, active.candidate, now)) {
@@ -142,7 +143,7 @@ class CustomCall<T> implements TimerEntry {
 
   abort(error: Error): void {
     this.#abandonAttempt(error);
-    this.#fail(this.#state.withCallDetails(error));
+    this.#fail(withCallDetails(this.#state, error));
   }
 
   async #execute(): Promise<void> {
@@ -164,7 +165,7 @@ class CustomCall<T> implements TimerEntry {
         () =>
           // Whoever watches, or this loop's own steps, may have let the program end the call.
           state.settled
-            ? Promise.reject(state.outcomeUnknownError())
+            ? Promise.reject(outcomeUnknownError(state))
             : this.#runAttempt(run, candidate as ConnectedCandidate, pickReason),
         async () => {
           state.assertActive();
@@ -202,7 +203,7 @@ class CustomCall<T> implements TimerEntry {
         await context.prepare(options.constraints, () => this.#updateDeadline());
         const now = context.clock.now();
         if (this.#state.settled) return undefined;
-        if (this.#state.isTooLate(now)) throw this.#state.deadlineError();
+        if (this.#state.isTooLate(now)) throw deadlineError(this.#state);
         candidate = context.pick(now, options.constraints);
       }
       return candidate;
@@ -237,7 +238,7 @@ class CustomCall<T> implements TimerEntry {
     return new Promise<T>((resolve, reject) => {
       if (this.#state.settled) {
         context.health.attemptEnded(candidate);
-        reject(this.#state.outcomeUnknownError());
+        reject(outcomeUnknownError(this.#state));
         return;
       }
       const { address } = candidate.channel;
@@ -315,7 +316,7 @@ class CustomCall<T> implements TimerEntry {
   readonly #onAbort = (): void => {
     const reason: unknown = this.options.signal?.reason;
     this.#abandonAttempt(reason);
-    this.#fail(this.#state.abortedError(reason));
+    this.#fail(abortedError(this.#state, reason));
   };
 
   /** Ends the attempt that is under way through no fault of the endpoint. */

@@ -1,96 +1,97 @@
-/**
- * The terms of one call: the program's, else those of the service's own record, narrowed by the call that this program
- * is serving meanwhile.
- */
 import { ClerkError } from '../core/errors.js';
 import type { InboundRequest } from '../core/inbound-request.js';
 import { minAttemptMs } from './retry-rules.js';
 
-/** See the file's header. */
+/**
+ * The time limits of one call, before it starts: the timeout of the caller, else of the service config, capped by the deadline of the
+ * request being served.
+ */
 export interface CallDeadline {
-  /** How long it may take, in ms, > 0. */
+  /** Timeout of the call, in ms, > 0. */
   readonly timeoutMs: number;
-  /** The program has set that time; else it is the clerk's default, and the service's record may say another. */
+  /** Whether the application set the timeout. Otherwise it is the clerk's default, and the service config may override it. */
   readonly isExplicit: boolean;
-  /** How much of that time was gone before the call began, in ms: a question that it had to ask first. Else 0. */
+  /** Time already spent before the call starts, e.g. on a lookup, in ms. */
   readonly elapsedMs: number;
-  /** What the call being served leaves, in ms, > 0; `Infinity` where none is served, or without a deadline. */
+  /** Time left for the request being served, in ms, > 0; `Infinity` without one or without a deadline. */
   readonly inboundLeftMs: number;
-  /** Whether what was sent may be sent again. False while a repeat is served: one layer repeats. @see promises C4.3 */
+  /** False while a retry is being served, since only one layer retries. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly allowsRetries: boolean;
 }
 
-/** A call to somebody takes at least so long, so that calls in a circle come to an end however fast they are, in ms. */
+/** Subtracted per hop, so that cyclic calls terminate, in ms. */
 const perHopMs = 1;
 
 /**
- * The same, within what is left of the call being served.
+ * Caps a deadline to the time left for the request being served.
  *
- * @param name - of the service that is called, for the message
- * @throws a `ClerkError` `DEADLINE_EXCEEDED` when next to nothing is left. @see promises C2.2
+ * @param serviceName - the called service, for the error message
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when less than 10 ms are left
+ * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
 export function capToInbound(
   deadline: CallDeadline,
   inbound: InboundRequest,
   now: number,
-  name: string,
+  serviceName: string,
 ): CallDeadline {
   const inboundLeftMs = inbound.deadlineAt - now - perHopMs;
   if (inboundLeftMs < minAttemptMs)
     throw new ClerkError(
       'DEADLINE_EXCEEDED',
-      `Call of ${name} was not begun: the call that this program is serving has next to no time left, so nobody would wait for the answer`,
+      `Call to ${serviceName} was not started: the request being served has less than ${String(minAttemptMs)} ms left`,
     );
   return { ...deadline, inboundLeftMs, allowsRetries: deadline.allowsRetries && inbound.attempt <= 1 };
 }
 
 /**
- * The same, when `spentMs` of its time have gone by.
+ * Shortens a deadline by time that already passed.
  *
- * @param recordMs - what the service's record says, as far as that is known
- * @param name - of the service that is called, for the message
- * @throws a `ClerkError` `DEADLINE_EXCEEDED` when most of its time is gone and next to nothing is left
+ * @param serviceTimeoutMs - the timeout of the service config, if known
+ * @param serviceName - the called service, for the error message
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when less than 10 ms are left, and less than already passed
  */
 export function afterDelay(
   deadline: CallDeadline,
   delayMs: number,
-  recordMs: number | undefined,
-  name: string,
+  serviceTimeoutMs: number | undefined,
+  serviceName: string,
 ): CallDeadline {
   const shortened = {
     ...deadline,
     elapsedMs: deadline.elapsedMs + delayMs,
     inboundLeftMs: deadline.inboundLeftMs - delayMs,
   };
-  if (isTooShort(effectiveTimeoutMs(shortened, recordMs), delayMs))
+  if (isTooShort(effectiveTimeoutMs(shortened, serviceTimeoutMs), delayMs))
     throw new ClerkError(
       'DEADLINE_EXCEEDED',
-      `Call of ${name} was not begun: ${String(Math.round(delayMs))} ms went by before it could be, and next to no time is left`,
+      `Call to ${serviceName} was not started: ${String(Math.round(delayMs))} ms passed before it could be sent, less than ${String(minAttemptMs)} ms are left`,
     );
   return shortened;
 }
 
-/** Whether a first attempt would have too little time, most of the call's being gone. @see promises C2.2 */
+/** Whether a first attempt has too little time left: less than 10 ms, and less than already passed. @see [C2.2](../../docs/guarantees.md#c2-2) */
 export function isTooShort(leftMs: number, elapsedMs: number): boolean {
   return leftMs < minAttemptMs && leftMs < elapsedMs;
 }
 
 /**
- * How long a call may take from its beginning, in ms; not above 0 when its time is over.
+ * The time a call has from its start, in ms; ≤ 0 when none is left.
  *
- * @param recordMs - what the service's record says, as far as that is known
+ * @param serviceTimeoutMs - the timeout of the service config, if known
  */
 export function effectiveTimeoutMs(
   { timeoutMs, isExplicit, elapsedMs, inboundLeftMs }: CallDeadline,
-  recordMs: number | undefined,
+  serviceTimeoutMs: number | undefined,
 ): number {
-  const timeoutLeftMs = (isExplicit || recordMs === undefined ? timeoutMs : recordMs) - elapsedMs;
+  const timeoutLeftMs =
+    (isExplicit || serviceTimeoutMs === undefined ? timeoutMs : serviceTimeoutMs) - elapsedMs;
   return timeoutLeftMs < inboundLeftMs ? timeoutLeftMs : inboundLeftMs;
 }
 
 /**
- * Whether the service is told how much time is left: where the program, the service's record or whoever is served has
- * set a time. The clerk's own default is a guard and no statement of anybody.
+ * Whether requests carry the time left in `clerk-timeout-ms`: only if the application, the service config or the request being
+ * served set a timeout. The clerk's default is not propagated.
  */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,

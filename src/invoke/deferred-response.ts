@@ -1,16 +1,14 @@
-/**
- * Answers that the program does not get at once: "not now" (429, 502, 503, 504), and what a service says of a call that
- * must run at most once besides running it. One is kept aside, and is the answer after all if nobody does better.
- */
-import type { Attempt } from './attempt.js';
-import { DeferredResponseHandler } from './deferred-response-handler.js';
-import { BufferedResponse } from './buffered-response.js';
+import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import { parseExecutionHeaders } from './at-most-once.js';
-import { retryAfterMs } from './retry-rules.js';
-import type { RetryState } from './retry-state.js';
+import type { Attempt, AttemptHandler } from './attempt.js';
 import type { FailoverHost } from './http-call-port.js';
+import { retryAfterMs } from './retry-after.js';
+import type { RetryState } from './retry-state.js';
 
-/** See the file's header. */
+/**
+ * Responses that are not delivered at once: retryable ones (429, 502, 503, 504), and responses of an idempotency store to a
+ * 'once' call. The newest retryable one is buffered, and delivered if no other endpoint does better.
+ */
 export class DeferredResponses {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
@@ -21,7 +19,7 @@ export class DeferredResponses {
     this.#state = state;
   }
 
-  /** Whether an answer that says "not now" is passed over for another try; then it is kept aside. */
+  /** Defers a retryable response if another attempt is possible. @returns whether it was deferred */
   deferIfRetryable(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const state = this.#state;
     const { statusCode } = attempt;
@@ -34,52 +32,58 @@ export class DeferredResponses {
   }
 
   /**
-   * What an answer to a call that must run at most once is: `answer`, the program's; `again`, a word to ask somebody, or
-   * the same, once more; `lost`, a word that says no more than that nobody knows what became of it.
+   * Classifies a response with status ≥ 400 to a 'once' call. `deliver`: it goes to the caller. `retry`: another attempt follows.
+   * `unknown`: the response does not tell whether an earlier attempt was executed.
    *
-   * @see promises C3.2 (a refusal of a repeat says nothing of the attempt before it), C3.5, C3.6
+   * A rejected retry says nothing of the attempt before it.
+   *
+   * @see [C3.2](../../docs/guarantees.md#c3-2)
+   * @see [C3.5](../../docs/guarantees.md#c3-5)
+   * @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   classifyAtMostOnce(
     attempt: Attempt,
     headers: Buffer[],
     statusText: string,
     now: number,
-  ): 'answer' | 'again' | 'lost' {
+  ): 'deliver' | 'retry' | 'unknown' {
     const state = this.#state;
     const code = String(attempt.statusCode);
     const { isNotExecuted, status } = parseExecutionHeaders(headers, attempt.address);
     if (state.execution !== 'none') {
-      if (!isNotExecuted && (status === undefined || status === 'replayed')) return 'answer';
+      if (!isNotExecuted && (status === undefined || status === 'replayed')) return 'deliver';
       state.record(attempt, 'ignored', code, attempt.latencyMs);
       this.#call.endAttempt(attempt);
-      attempt.abandon(new Error('The answer is not wanted'));
+      attempt.abandon(new Error('The response was dropped'));
       const isRunning = status === 'running';
-      return isRunning && state.canPollRunning(this.#retryAfterMs(headers) ?? 1_000, now) ? 'again' : 'lost';
+      return isRunning && state.canPollRunning(this.#retryAfterMs(headers) ?? 1_000, now)
+        ? 'retry'
+        : 'unknown';
     }
-    if (!isNotExecuted || !state.canRetryUnexecuted(now)) return 'answer';
+    if (!isNotExecuted || !state.canRetryUnexecuted(now)) return 'deliver';
     attempt.stage = 'waiting';
     this.#defer(attempt, headers, statusText);
     state.record(attempt, 'failure', code, attempt.latencyMs);
-    return 'again';
+    return 'retry';
   }
 
-  /** The answer that was kept, if it is there in full and still says what became of the call. */
+  /** The deferred response, if its body is complete and it is still a true answer to the call. */
   get complete(): DeferredResponseHandler | undefined {
     return this.#isStillValid && this.#deferred?.response.isComplete === true ? this.#deferred : undefined;
   }
 
-  /** The same once it has arrived in full; undefined when there is none, or it cannot. */
+  /** Waits for the body of the deferred response. Undefined when there is no response, or its body cannot be buffered. */
   async whenComplete(): Promise<DeferredResponseHandler | undefined> {
     const deferred = this.#isStillValid ? this.#deferred : undefined;
     return deferred !== undefined && (await deferred.response.completed) ? deferred : undefined;
   }
 
-  /** The call is over: nothing more is heard of what was kept. */
+  /** Discards the deferred response and aborts its attempt. */
   discard(): void {
     this.#deferred?.discard();
   }
 
-  /** "It did not run" is no answer any more once a later attempt may have run it. */
+  /** A `clerk-not-executed` response is no longer valid once a later attempt may have run the call. */
   get #isStillValid(): boolean {
     return this.#call.kind !== 'once' || this.#state.execution === 'none';
   }
@@ -96,5 +100,135 @@ export class DeferredResponses {
       new BufferedResponse(attempt.statusCode, copies, statusText),
       () => this.#call.endAttempt(attempt),
     );
+  }
+}
+
+/** Replaces the call as the handler of an attempt whose response is deferred: the body goes to the buffer. */
+export class DeferredResponseHandler implements AttemptHandler {
+  /** @param onEnded - called when no further event of the attempt will follow */
+  constructor(
+    readonly attempt: Attempt,
+    readonly response: BufferedResponse,
+    readonly onEnded: () => void,
+  ) {
+    attempt.handler = this;
+  }
+
+  onData(attempt: Attempt, chunk: Buffer): boolean {
+    if (!this.response.append(chunk)) attempt.abort(new Error('The response is too large to buffer'));
+    return true;
+  }
+
+  onComplete(_attempt: Attempt, trailers: string[] | null): void {
+    this.onEnded();
+    this.response.complete(trailers);
+  }
+
+  onError(): void {
+    this.onEnded();
+    this.response.discard();
+  }
+
+  /** Discards the response: another one is delivered, or none is needed any more. */
+  discard(): void {
+    this.onEnded();
+    this.response.discard();
+    this.attempt.abandon(new Error('The deferred response was discarded'));
+  }
+
+  onHeaders(): boolean {
+    return true;
+  }
+
+  onInformation(): boolean {
+    return true;
+  }
+
+  onDequeue(_attempt: Attempt, request: TransportRequest): TransportRequest {
+    return request;
+  }
+
+  onConnect(): void {
+    // The response has started already.
+  }
+
+  onBodySent(): void {
+    // The caller sees the upload progress of the next attempt.
+  }
+
+  onRequestSent(): void {
+    // As above.
+  }
+
+  onUpgrade(): void {
+    // A retryable status never upgrades the connection.
+  }
+}
+
+const maxBytes = 65_536;
+
+/** Headers and body of a deferred response. A body above 64 KiB is not buffered. */
+export class BufferedResponse {
+  readonly #chunks: Buffer[] = [];
+  readonly #completed: Promise<boolean>;
+  #resolveCompleted: (isComplete: boolean) => void = () => undefined;
+  /** Whether the whole body is buffered. */
+  isComplete = false;
+  #bytes = 0;
+  #trailers: string[] | null = null;
+
+  constructor(
+    readonly statusCode: number,
+    readonly headers: Buffer[],
+    readonly statusText: string,
+  ) {
+    this.#completed = new Promise((resolve) => {
+      this.#resolveCompleted = resolve;
+    });
+  }
+
+  /** Appends a chunk of the body. @returns false when the body exceeds 64 KiB */
+  append(chunk: Buffer): boolean {
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxBytes) {
+      this.#resolveCompleted(false);
+      return false;
+    }
+    this.#chunks.push(Buffer.from(chunk));
+    return true;
+  }
+
+  /** Marks the body as complete. */
+  complete(trailers: string[] | null): void {
+    this.#trailers = trailers;
+    this.isComplete = this.#bytes <= maxBytes;
+    this.#resolveCompleted(this.isComplete);
+  }
+
+  /** Marks the body as never to be completed. */
+  discard(): void {
+    this.#resolveCompleted(false);
+  }
+
+  /** Resolves with whether the whole body is buffered. */
+  get completed(): Promise<boolean> {
+    return this.#completed;
+  }
+
+  /**
+   * Delivers the whole response. An error thrown by the handler goes to its `onError`, as in undici.
+   *
+   * @param cancelReason - why the caller aborted; undefined while it has not
+   */
+  deliver(handler: RequestHandler, cancelReason: () => Error | undefined): void {
+    try {
+      handler.onHeaders(this.statusCode, this.headers, () => undefined, this.statusText);
+      for (const chunk of this.#chunks) if (cancelReason() === undefined) handler.onData(chunk);
+      const reason = cancelReason();
+      if (reason === undefined) handler.onComplete(this.#trailers);
+      else handler.onError(reason);
+    } catch (error) {
+      handler.onError(error as Error);
+    }
   }
 }

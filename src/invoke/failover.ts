@@ -1,8 +1,3 @@
-/**
- * The slow half of an HTTP call: waiting for somebody to call, and whatever comes after a failure. Gives attempts up,
- * tries other addresses and other endpoints, keeps an answer that said "not now" in case nobody does better, and ends the
- * call with one error that tells what it has been through.
- */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { ClerkError, isClerkError, type Execution } from '../core/errors.js';
 import type { Attempt } from './attempt.js';
@@ -16,26 +11,39 @@ import {
   isFailureStatus,
 } from './classify-error.js';
 import type { HedgingPolicy } from './hedging-policy.js';
-import type { DeferredResponseHandler } from './deferred-response-handler.js';
-import { resolveThenSend } from './opening.js';
-import { DeferredResponses } from './deferred-response.js';
+import { resolveThenSend } from './resolve-then-send.js';
+import { DeferredResponses, type DeferredResponseHandler } from './deferred-response.js';
 import { HedgedAttempts } from './hedged-attempts.js';
 import { isQueued } from './call-context.js';
 import { RetryState } from './retry-state.js';
 import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
+import {
+  abortedError,
+  callbackError,
+  deadlineError,
+  outcomeUnknownError,
+  requestBodyError,
+  truncatedError,
+  withCallDetails,
+} from './call-errors.js';
 
-/** See the file's header. */
-export class Rescue {
+/**
+ * The slow path of an HTTP call: waits for an endpoint and handles failures and timeouts.
+ *
+ * Abandons attempts, redials other addresses and fails over to other endpoints. Defers a retryable response (502, 503, 504,
+ * 429) and delivers it if no other endpoint does better. Ends the call with one error that lists all outcomes.
+ */
+export class Failover {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
-  /** The peer has taken back one attempt: it certainly did not run. */
+  /** One attempt was rejected by the peer as not processed (HTTP/2 REFUSED_STREAM). */
   #wasNotProcessed = false;
   readonly #deferred: DeferredResponses;
-  /** A second attempt beside the first, if the service is hedged. */
+  /** Set when the service is hedged. */
   #hedged: HedgedAttempts | undefined;
-  /** Why the program gave up while it was given an answer that was kept. */
+  /** The reason of a caller that aborts while it receives a deferred response. */
   #cancelReason: Error | undefined;
-  /** The loop waits for the current attempt. */
+  /** Settles the retry loop's current iteration. */
   #pendingAttempt: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor(call: FailoverHost) {
@@ -52,28 +60,28 @@ export class Rescue {
     this.#deferred = new DeferredResponses(call, this.#state);
   }
 
-  /** Whether the call may have run so far. */
+  /** Whether any attempt so far may have been executed. */
   get execution(): Execution {
     return this.#state.execution;
   }
 
-  /** Nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
+  /** Resolves the service, starts it or waits where needed, then sends the first attempt. */
   resolveThenSend(): void {
     resolveThenSend(this.#call, this.#state);
   }
 
-  /** The first attempt was sent, and a second one may be asked before it answers. */
+  /** Called when the first attempt was sent: a second one may be sent before it responds. */
   startHedging(hedging: HedgingPolicy, now: number): void {
     this.#hedged = new HedgedAttempts(this.#call, this.#state, hedging);
     this.#hedged.schedule(now);
   }
 
-  /** The head of an answer that the program gets has arrived. */
+  /** Called with the attempt whose response headers go to the caller; cancels the other one. */
   settleWinner(attempt: Attempt, now: number): void {
     this.#hedged?.settleWinner(attempt, now);
   }
 
-  /** An attempt has failed. */
+  /** Decides whether an attempt that failed is redialed, failed over or the end of the call. */
   onAttemptFailed(attempt: Attempt, error: Error): void {
     const call = this.#call;
     const { context } = call;
@@ -81,10 +89,10 @@ export class Rescue {
     if (isBodyError(call.request.body, error)) {
       this.#recordAttempt(attempt, 'ignored', error, now);
       this.#hedged?.stop(attempt);
-      call.fail(this.#state.requestBodyError(error));
+      call.fail(requestBodyError(this.#state, error));
       return;
     }
-    // Its endpoint is gone from the registry, and its connections with it: nothing was sent, and nobody is to blame.
+    // The endpoint was removed from the registry and its channel closed. Nothing was sent: no failure of the endpoint.
     if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLERK_CLOSED') {
       const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
       this.#recordAttempt(attempt, 'ignored', error, now);
@@ -99,7 +107,7 @@ export class Rescue {
       call.fail(wrapCallerError(callerCode, context.name, error, this.#state));
       return;
     }
-    // At most once a call: a peer that refuses stream after stream is not believed for ever.
+    // Accepted once per call, so that a peer which refuses every stream does not cause endless free retries.
     if (
       attempt.stage === 'sent' &&
       !this.#wasNotProcessed &&
@@ -117,25 +125,25 @@ export class Rescue {
     const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
     this.#recordAttempt(attempt, 'failure', error, now);
     if (!isOnlyAttempt) return;
-    // Once the program has the head and part of the body, this is how it learns that the rest is lost.
+    // The caller already has the headers: a truncated body can only be reported.
     if (call.hasDeliveredHeaders && !call.readsWholeBody)
-      call.fail(this.#state.truncatedError(codeOf(error), error));
+      call.fail(truncatedError(this.#state, codeOf(error), error));
     else this.#failOver();
   }
 
-  /** The limit of the attempt under way, or the call's deadline, has come. */
+  /** Handles the timeout of the attempt in flight, or the deadline of the call. */
   expire(now: number): void {
     const call = this.#call;
     const { context } = call;
     if (now >= call.deadlineAt) {
       const { attempt } = call;
       this.#hedged?.stop(attempt);
-      // One whose answer is kept aside has answered.
+      // An attempt whose response is deferred did not time out.
       if (attempt && !attempt.ended && attempt.handler === call)
         this.#timeOutAttempt(attempt, 'DEADLINE_EXCEEDED', now);
       const deferred = this.#deferred.complete;
       if (deferred) this.#deliverDeferred(deferred);
-      else call.fail(this.#state.deadlineError());
+      else call.fail(deadlineError(this.#state));
       return;
     }
     if (this.#hedged?.expire(now, (lateAttempt) => this.#onHedgedTimeout(lateAttempt, now)) === true) return;
@@ -149,10 +157,10 @@ export class Rescue {
       context.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
       return;
     }
-    // A call that waits for a free connection is not the endpoint's fault, and would only wait elsewhere.
+    // Waiting for a free connection is no failure of the endpoint, and another endpoint would have a queue too.
     const isInQueue = attempt.stage === 'waiting' && isQueued(attempt.candidate, context);
     if (!isInQueue && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
-      attempt.abandon(new Error('The address did not let anybody in'));
+      attempt.abandon(new Error('No connection to this address within the attempt timeout'));
       this.#redial(attempt, now);
       return;
     }
@@ -164,28 +172,28 @@ export class Rescue {
     this.#failOver();
   }
 
-  /** The program gives the call up, perhaps while it is given an answer that was kept. */
+  /** The caller aborts the call, perhaps while it receives a deferred response. */
   cancel(reason: Error | undefined): void {
-    if (this.#call.settled) this.#cancelReason ??= reason ?? this.#state.abortedError(reason);
-    else this.#abortCall(reason, () => this.#state.abortedError(reason));
+    if (this.#call.settled) this.#cancelReason ??= reason ?? abortedError(this.#state, reason);
+    else this.#abortCall(reason, () => abortedError(this.#state, reason));
   }
 
-  /** The program's own handler threw: that ends the call, and says nothing of the endpoint. */
+  /** A callback of the caller's handler threw: ends the call without counting against the endpoint. */
   onCallbackError(attempt: Attempt, error: Error): void {
     const call = this.#call;
     if (call.settled) return;
     this.#hedged?.stop(attempt);
     if (!attempt.ended) this.#recordAttempt(attempt, 'ignored', error, call.context.clock.now());
     attempt.abandon(error);
-    call.fail(call.hasDeliveredHeaders && !call.readsWholeBody ? error : this.#state.callbackError(error));
+    call.fail(call.hasDeliveredHeaders && !call.readsWholeBody ? error : callbackError(this.#state, error));
   }
 
-  /** The call ends with its clerk. */
+  /** Ends the call because the clerk is destroyed. */
   abort(error: Error): void {
-    this.#abortCall(error, () => this.#state.withCallDetails(error));
+    this.#abortCall(error, () => withCallDetails(this.#state, error));
   }
 
-  /** Whether an answer that says "not now" is passed over for another try; then it is kept aside. */
+  /** Defers a retryable response and fails over. @returns false when the response goes to the caller */
   deferIfRetryable(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const call = this.#call;
     const state = this.#state;
@@ -194,7 +202,7 @@ export class Rescue {
     if (this.#hedged?.continueWithout(attempt, now) === true) {
       state.record(attempt, 'failure', String(statusCode), attempt.latencyMs);
       call.endAttempt(attempt);
-      attempt.abandon(new Error('The other attempt is waited for'));
+      attempt.abandon(new Error('The response was dropped: another attempt is in flight'));
       return true;
     }
     if (!this.#deferred.deferIfRetryable(attempt, headers, statusText, now)) return false;
@@ -202,28 +210,28 @@ export class Rescue {
     return true;
   }
 
-  /** Whether an answer to a call that must run at most once is no answer to the program. */
+  /** Handles a response with status ≥ 400 to a 'once' call. @returns false when the response goes to the caller */
   handleAtMostOnceStatus(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const classification = this.#deferred.classifyAtMostOnce(attempt, headers, statusText, now);
-    if (classification === 'again') this.#failOver();
-    else if (classification === 'lost') this.#call.fail(this.#state.outcomeUnknownError());
-    return classification !== 'answer';
+    if (classification === 'retry') this.#failOver();
+    else if (classification === 'unknown') this.#call.fail(outcomeUnknownError(this.#state));
+    return classification !== 'deliver';
   }
 
-  /** The handler gets the answer of the attempt under way. */
+  /** The headers of the attempt in flight went to the caller: the retry loop ends. */
   onHeadersDelivered(): void {
     const pending = this.#pendingAttempt;
     this.#pendingAttempt = undefined;
     pending?.resolve();
   }
 
-  /** Somebody watches attempts, and this one has succeeded. */
+  /** Records and emits the outcome of an attempt that completed. Called only if `attempt` events have listeners. */
   recordSuccess(attempt: Attempt): void {
     const verdict = isFailureStatus(attempt.statusCode) ? 'failure' : 'success';
     this.#state.record(attempt, verdict, String(attempt.statusCode), attempt.latencyMs);
   }
 
-  /** The call is over. */
+  /** Releases everything the call holds. Called once, when the call is settled. */
   finish(): void {
     this.#hedged?.stop();
     this.#deferred.discard();
@@ -238,21 +246,21 @@ export class Rescue {
     if (attempt && !attempt.ended) this.#recordAttempt(attempt, 'ignored', reason, call.context.clock.now());
     const callError = createError();
     attempt?.abandon(callError);
-    // Once the program has the head, its own reason is what its stream ends with.
+    // A caller that already has the headers gets its own reason as the error of the body stream.
     call.fail(call.hasDeliveredHeaders && !call.readsWholeBody && reason !== undefined ? reason : callError);
   }
 
-  /** Ends an attempt that has not answered. */
+  /** Ends an attempt that did not respond in time. */
   #timeOutAttempt(attempt: Attempt, code: string, now: number): void {
     const call = this.#call;
     const { context } = call;
     const { stage, candidate, startedAt } = attempt;
     const error = new ClerkError(
       'DEADLINE_EXCEEDED',
-      `${candidate.endpoint.id} did not answer within ${String(Math.round(now - startedAt))} ms`,
+      `${candidate.endpoint.id} did not respond within ${String(Math.round(now - startedAt))} ms`,
     );
     const { stalls } = context.wheel;
-    // A deadline that this process slept through says nothing of the endpoint.
+    // A timeout caused by a stall of this process does not count against the endpoint.
     const isOwnStall =
       stage !== 'answered' && stalls.graceUntil(startedAt, call.histogram.timeoutAt(now), now) > 0;
     if (stage !== 'answered' && !isOwnStall) {
@@ -265,13 +273,13 @@ export class Rescue {
     attempt.abandon(error);
   }
 
-  /** One of two attempts is late: it goes on at its next address, or the other one goes on alone. */
+  /** One of two attempts timed out: redials it at its next address, or continues with the other one alone. */
   #onHedgedTimeout(attempt: Attempt, now: number): void {
     const isUnsent = attempt.stage === 'waiting';
     if (isUnsent && isQueued(attempt.candidate, this.#call.context)) {
       this.#hedged?.drop(attempt);
     } else if (isUnsent && attempt.channel.nextAddress(attempt.address)) {
-      attempt.abandon(new Error('The address did not let anybody in'));
+      attempt.abandon(new Error('No connection to this address within the attempt timeout'));
       this.#redial(attempt, now);
     } else {
       this.#hedged?.continueWithout(attempt, now);
@@ -279,7 +287,7 @@ export class Rescue {
     }
   }
 
-  /** The same attempt once more, at the channel's next address. */
+  /** Sends the same attempt to the next address of its channel. */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
     const next = attempt.redial(now);
@@ -290,7 +298,7 @@ export class Rescue {
     next.accepted = true;
   }
 
-  /** An attempt has failed and is noted: the first time this enters the loop, later it reports to it. */
+  /** Continues after a recorded failure: starts the retry loop the first time, later settles its current iteration. */
   #failOver(): void {
     const call = this.#call;
     call.hasDeliveredHeaders = false;
@@ -308,14 +316,14 @@ export class Rescue {
     let candidate: ConnectedCandidate | undefined;
     try {
       await context.retry(
-        // The first attempt is the one that has just failed on the warm path.
+        // The first attempt already failed on the fast path.
         (number) =>
           number === 1
             ? Promise.reject(new Error('The first attempt failed'))
             : new Promise<void>((resolve, reject) => {
                 this.#pendingAttempt = { resolve, reject };
                 this.#reportFailover(candidate as ConnectedCandidate);
-                // Whoever watches, or this loop's own steps, may have let the program end the call.
+                // An event listener may have aborted the call.
                 if (call.settled) resolve();
                 else
                   call.send(
@@ -333,7 +341,7 @@ export class Rescue {
         },
       );
     } catch (error) {
-      // Nobody did better than an answer that was passed over, if there was one.
+      // No other endpoint did better: deliver the deferred response, if there is one.
       const deferred = await this.#deferred.whenComplete();
       if (deferred) this.#deliverDeferred(deferred);
       else call.fail(error as Error);
@@ -347,12 +355,12 @@ export class Rescue {
       reporter.emit('failover', { name, from: outcome.endpoint, to: to.endpoint.id, outcome });
   }
 
-  /** Nobody did better than an answer that was passed over: the program gets that. */
+  /** Delivers the deferred response to the caller. */
   #deliverDeferred({ attempt, response }: DeferredResponseHandler): void {
     const call = this.#call;
     if (call.settled) return;
     call.attempt = attempt;
-    // Part of another answer may have come.
+    // Part of another response may have arrived.
     if (call.readsWholeBody) (call.handler as WholeBodyHandler).restart();
     call.finish();
     response.deliver(call.handler, () => this.#cancelReason);

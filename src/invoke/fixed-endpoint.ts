@@ -1,8 +1,8 @@
-/** The same service, chosen from in another way: for calls that go to one endpoint or nowhere. */
+/** Call contexts with a different choice of endpoints: for calls that go to one given endpoint. */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { CallContext } from './call-context.js';
 
-/** A site with some of its members replaced. Calls that wait are counted in the site itself. */
+/** A context with some members replaced and without hedging. `pendingCalls` stays shared with the original. */
 export function overrideContext(context: CallContext, overrides: Partial<CallContext>): CallContext {
   const { name, policyName, clock, wheel, health, budget, timeouts, reporter, retry } = context;
   const { connections, maxPending, canStart } = context;
@@ -18,21 +18,21 @@ export function overrideContext(context: CallContext, overrides: Partial<CallCon
     set pendingCalls(count) {
       context.pendingCalls = count;
     },
-    pickCached: (now, wish) => context.pickCached(now, wish),
-    pick: (now, wish) => context.pick(now, wish),
-    prepare: (wish, learned) => context.prepare(wish, learned),
+    pickCached: (now, constraints) => context.pickCached(now, constraints),
+    pick: (now, constraints) => context.pick(now, constraints),
+    prepare: (constraints, onServiceConfig) => context.prepare(constraints, onServiceConfig),
     isFresh: (now) => context.isFresh(now),
-    pickAlternative: (now, wish, tried) => context.pickAlternative(now, wish, tried),
-    hasAlternative: (wish, tried) => context.hasAlternative(wish, tried),
+    pickAlternative: (now, constraints, tried) => context.pickAlternative(now, constraints, tried),
+    hasAlternative: (constraints, tried) => context.hasAlternative(constraints, tried),
     refreshResolution: (suspects) => context.refreshResolution(suspects),
-    startService: (triedAt) => context.startService(triedAt),
+    startService: (attemptedAt) => context.startService(attemptedAt),
     startCall: () => context.startCall(),
     finishCall: () => context.finishCall(),
     ...overrides,
   };
 }
 
-/** The same service, with nobody but `candidate` to choose. */
+/** A context in which `candidate` is the only endpoint: no failover, no start. */
 export function fixedTo(context: CallContext, candidate: ConnectedCandidate): CallContext {
   return overrideContext(context, {
     policyName: 'pinned',

@@ -1,7 +1,3 @@
-/**
- * Two attempts of one call at a time: when the second begins, which of them goes on, and what becomes of the other. The
- * handler hears of the winner alone.
- */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { ClerkError } from '../core/errors.js';
 import type { Attempt } from './attempt.js';
@@ -11,14 +7,17 @@ import { minAttemptMs } from './retry-rules.js';
 import type { FailoverHost } from './http-call-port.js';
 import type { RetryState } from './retry-state.js';
 
-/** See the file's header. */
+/**
+ * The hedging of one call: sends a second attempt beside a slow first one and keeps the first acceptable response. The
+ * caller's handler receives only the winner's events; the other attempt is cancelled.
+ */
 export class HedgedAttempts {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
   readonly #policy: HedgingPolicy;
-  /** When the second begins; Infinity when it does not. */
+  /** When the second attempt is due; Infinity when none is planned. */
   #hedgeAt = Infinity;
-  /** The first, while both are out; the second is the call's attempt under way. */
+  /** The first attempt while two are in flight; the second one is then the call's current attempt. */
   #firstAttempt: Attempt | undefined;
 
   constructor(call: FailoverHost, state: RetryState, policy: HedgingPolicy) {
@@ -27,11 +26,11 @@ export class HedgedAttempts {
     this.#policy = policy;
   }
 
-  /** The first attempt was just sent. */
+  /** Plans the second attempt. Called when the first one was sent. */
   schedule(now: number): void {
     const call = this.#call;
     const { request, attempt } = call;
-    // Two handshakes for one connection would leave one open that nobody wants.
+    // A hedged upgrade would leave an unused connection open.
     const isUpgrade = Boolean((request as { readonly upgrade?: unknown }).upgrade);
     if (isUpgrade || !isReplayable(request.body) || !call.deadline.allowsRetries) return;
     if (call.settled || attempt === undefined || attempt.ended || attempt.stage === 'answered') return;
@@ -47,10 +46,10 @@ export class HedgedAttempts {
   }
 
   /**
-   * The call's time on the wheel has come.
+   * Handles the timer of the call.
    *
-   * @param onLate - one of two is over its limit: it is replaced, or dropped
-   * @returns whether that was all; else the attempt under way is the only one, and its limit has come
+   * @param onLate - called with each of two attempts that timed out: redials or drops it
+   * @returns false when only one attempt is in flight and that one timed out
    */
   expire(now: number, onLate: (attempt: Attempt) => void): boolean {
     const call = this.#call;
@@ -65,25 +64,25 @@ export class HedgedAttempts {
     return true;
   }
 
-  /** An attempt goes on as another one, at its endpoint's next address. @returns whether it is not the call's own */
+  /** Replaces the first attempt by its redialed copy. @returns false when `attempt` is the call's current one */
   replace(attempt: Attempt, replacement: Attempt): boolean {
     if (this.#firstAttempt !== attempt) return false;
     this.#firstAttempt = replacement;
     return true;
   }
 
-  /** Sees to it that both are looked at in time, while both are out. */
+  /** Sets the timer for both attempts, while two are in flight. */
   rearm(now: number): void {
     if (this.#firstAttempt !== undefined) this.#armTimer(now);
   }
 
-  /** One of two is out, and is not to blame. */
+  /** Cancels one of two attempts without counting it as a failure. */
   drop(attempt: Attempt): void {
     this.#promote(attempt);
     this.#cancelAttempt(attempt, 'SUPERSEDED');
   }
 
-  /** One of two has failed. @returns whether the other goes on alone */
+  /** One attempt failed. @returns whether another one continues */
   continueWithout(attempt: Attempt, now: number): boolean {
     this.#hedgeAt = Infinity;
     if (this.#firstAttempt === undefined) return false;
@@ -92,7 +91,7 @@ export class HedgedAttempts {
     return true;
   }
 
-  /** One answers: the other is not needed any more. */
+  /** One attempt responded: cancels the other one. */
   settleWinner(winner: Attempt, now: number): void {
     this.#hedgeAt = Infinity;
     const first = this.#firstAttempt;
@@ -101,13 +100,13 @@ export class HedgedAttempts {
     const loser = winner === first ? (call.attempt as Attempt) : first;
     this.#promote(loser);
     const elapsedMs = now - loser.startedAt;
-    // It takes at least this long: what is learned of answers must not leave the slow ones out.
+    // The latency is at least this high. Without the sample the timeouts would ignore slow responses.
     call.histogram.record(elapsedMs, now);
     call.context.health.hedgeLost(loser.candidate, elapsedMs, now);
     this.#cancelAttempt(loser, 'SUPERSEDED');
   }
 
-  /** The call is over: both end, but for the one that whoever calls this ends. */
+  /** Cancels both attempts when the call ends, except the one that the calling method ends itself. */
   stop(except?: Attempt): void {
     this.#hedgeAt = Infinity;
     const first = this.#firstAttempt;
@@ -123,26 +122,26 @@ export class HedgedAttempts {
     const call = this.#call;
     const { attempt } = call;
     if (attempt === undefined || call.deadlineAt - now < minAttemptMs) return;
-    const other = this.#pickSecond(attempt, now);
-    if (other === undefined || !this.#policy.tryReserve(now)) return;
+    const second = this.#pickSecond(attempt, now);
+    if (second === undefined || !this.#policy.tryReserve(now)) return;
     this.#firstAttempt = attempt;
-    call.send(other, 'hedge', now, true);
-    // It may have failed at once, and ended the call.
+    call.send(second, 'hedge', now, true);
+    // The attempt may have failed synchronously and ended the call.
     if (!call.settled) this.#armTimer(now);
   }
 
-  /** Somebody open who was not asked; nobody when what is known has run out, since nothing is waited for here. */
+  /** An open endpoint that was not tried; undefined when the resolution has expired, since nothing is awaited here. */
   #pickSecond({ candidate }: Attempt, now: number): ConnectedCandidate | undefined {
     const { context, constraints } = this.#call;
     if (!context.isFresh(now)) return undefined;
     const tried = new Set([...this.#state.tried, candidate.endpoint.id]);
     const other = context.pickAlternative(now, constraints, tried);
-    // The policy is the program's, which may have ended the call in it.
+    // The policy is application code and may have aborted the call.
     if (this.#call.settled) return undefined;
     return other?.status === 'open' && context.health.canDial(other, now) ? other : undefined;
   }
 
-  /** `gone` is out; the other one is the attempt under way. */
+  /** Makes the attempt that is not `removed` the call's current one. */
   #promote(removed: Attempt): void {
     const first = this.#firstAttempt as Attempt;
     this.#firstAttempt = undefined;
@@ -151,7 +150,7 @@ export class HedgedAttempts {
 
   #cancelAttempt(attempt: Attempt, code: string): void {
     const call = this.#call;
-    const error = new ClerkError('ABORTED', `${attempt.candidate.endpoint.id} was not waited for any more`);
+    const error = new ClerkError('ABORTED', `The attempt at ${attempt.candidate.endpoint.id} was cancelled`);
     this.#state.record(attempt, 'ignored', code, call.context.clock.now() - attempt.startedAt, error);
     call.endAttempt(attempt);
     attempt.abandon(error);
@@ -161,7 +160,7 @@ export class HedgedAttempts {
     return Math.ceil(attempt.startedAt + this.#call.histogram.timeoutAt(now));
   }
 
-  /** Until the next thing that time brings. */
+  /** Sets the timer to the deadline, the second attempt or a timeout, whichever comes first. */
   #armTimer(now: number): void {
     const call = this.#call;
     const timeouts = [this.#firstAttempt, call.attempt].flatMap((attempt) =>

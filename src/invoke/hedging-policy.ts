@@ -1,24 +1,26 @@
-/**
- * A second endpoint is asked while the first has not answered, and whoever answers first wins. Costs load, so it has a
- * budget of its own beside the one of all repeats, and leaves half of that one to failover.
- */
 import { retryBudget, type RetryBudget } from './retry-budget.js';
 import type { LatencyHistogram } from './attempt-timeout.js';
 
-/** How a service is hedged. */
+/** Hedging options of a service. */
 export interface HedgeConfig {
-  /** How long the first is waited for, in ms, ≥ 0; undefined: as long as all but `share` of the answers take. */
+  /** Delay before the second attempt, in ms, ≥ 0; undefined: the latency quantile 1 - `budgetRatio`. */
   readonly afterMs: number | undefined;
-  /** Second attempts per call in any 10 s, > 0 … 1. */
+  /** Second attempts per call in any 10 s, above 0 and at most 1. */
   readonly budgetRatio: number;
 }
 
-/** A wait that was learned is used for this long, in ms. */
+/** How long a delay taken from the latencies is cached, in ms. */
 const delayCacheMs = 3_000;
-/** Of the budget of all repeats this many are left to failover. */
+/** Retries of the shared budget that hedging leaves to failover. */
 const reservedForFailover = 15;
 
-/** See the file's header. One per binding. @see Finagle `BackupRequestFilter`; gRPC A6 */
+/**
+ * Decides when a second attempt is sent beside the first one, and whether the budgets allow it. One per binding. Hedging
+ * costs load, so it has a budget of its own beside the shared retry budget, and leaves half of that one to failover.
+ *
+ * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
+ * @see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)
+ */
 export class HedgingPolicy {
   readonly #config: HedgeConfig;
   readonly #hedgeBudget: RetryBudget;
@@ -28,19 +30,19 @@ export class HedgingPolicy {
     { readonly cachedAt: number; readonly delayMs: number | undefined }
   >();
 
-  /** @param sharedBudget - the budget of all repeats of the service */
+  /** @param sharedBudget - the retry budget of the service */
   constructor(config: HedgeConfig, sharedBudget: RetryBudget) {
     this.#config = config;
     this.#retryBudget = sharedBudget;
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
-  /** Counts a call. */
+  /** Counts a call towards the hedge budget. */
   deposit(now: number): void {
     this.#hedgeBudget.deposit(now);
   }
 
-  /** How long the first attempt is waited for, in ms; undefined while too little is known. */
+  /** Delay before the second attempt, in ms; undefined while there are too few latencies. */
   delayMs(histogram: LatencyHistogram, now: number): number | undefined {
     const { afterMs, budgetRatio } = this.#config;
     if (afterMs !== undefined) return afterMs;
@@ -51,7 +53,7 @@ export class HedgingPolicy {
     return delayMs;
   }
 
-  /** Takes a second attempt, in both budgets, or says that there is none. The shared one is then as after its `tryWithdraw`. */
+  /** Withdraws a second attempt from both budgets. On success the shared one is in the state after its `tryWithdraw`. */
   tryReserve(now: number): boolean {
     if (this.#retryBudget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now))
       return false;

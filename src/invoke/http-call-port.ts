@@ -1,4 +1,4 @@
-/** The ports between the two halves of an HTTP call: what the slow half may see and do of the warm one. */
+/** The interfaces between an HTTP call, its failover and its handler. */
 import type { AsyncResource } from 'node:async_hooks';
 import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
@@ -9,13 +9,13 @@ import type { CallContext, PickConstraints } from './call-context.js';
 import type { CallDeadline } from './deadline.js';
 import type { TimerEntry } from './timer-wheel.js';
 
-/** A handler that reads the whole body can start again when the body breaks off. */
+/** A handler that buffers the whole body, so a truncated response can be replaced by another one. */
 export interface WholeBodyHandler extends RequestHandler {
-  /** Forget what was heard; another answer follows. */
+  /** Discards everything received; another response follows. */
   restart(): void;
 }
 
-/** A call, as its rescue sees it. */
+/** What {@link Failover} reads and controls of the call it belongs to. */
 export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly context: CallContext;
   readonly request: TransportRequest;
@@ -27,26 +27,26 @@ export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly histogram: LatencyHistogram;
   readonly startedAt: number;
   readonly deadlineAt: number;
-  /** The handler reads the whole body: a {@link WholeBodyHandler}. */
+  /** Whether the handler is a {@link WholeBodyHandler}. */
   readonly readsWholeBody: boolean;
-  /** The handler has heard its answer or error, or is about to. */
+  /** Whether the handler has its final response or error, or is about to get it. */
   readonly settled: boolean;
-  /** Attempts made. */
+  /** Number of attempts started. */
   readonly attemptCount: number;
-  /** The attempt under way, else the last one. */
+  /** The attempt in flight, else the last one. */
   attempt: Attempt | undefined;
-  /** The handler has the head of an answer. */
+  /** Whether the handler has the headers of the current response. */
   hasDeliveredHeaders: boolean;
-  /** Begins an attempt. `paid`: a repeat was set aside for it. */
+  /** Starts an attempt. `hasReservedRetry`: a retry was withdrawn from the budget for it. */
   send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void;
-  /** The request as the attempt sends it: with what the service is told of the call. */
+  /** The request as this attempt sends it, with the headers of {@link callHeaders} that apply. */
   buildRequest(attempt: Attempt, now: number): TransportRequest;
-  /** Tells health, once, that an attempt is over. */
+  /** Reports the end of an attempt to health; has no effect the second time. */
   endAttempt(attempt: Attempt): void;
-  /** The service's record is known now: the deadline is reckoned anew where it is the record's to say. */
+  /** Recalculates the deadline once the service config, which may set the timeout, is known. */
   updateDeadline(): void;
   /** Ends the call with an error. */
   fail(error: Error): void;
-  /** Ends the call; the handler is told by whoever calls this. */
+  /** Ends the call without calling the handler; the code that calls this method does that. */
   finish(): void;
 }

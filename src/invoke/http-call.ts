@@ -1,30 +1,27 @@
-/**
- * One HTTP call: takes a request and the handler that waits for its answer, and sees to it that the handler hears of
- * exactly one answer or one error. This is the warm half: the first attempt goes straight to the transport. Whatever
- * must wait, fails or comes late is left to a {@link Rescue}, which is made only then.
- *
- * Settles by its deadline, whatever endpoints, registry or factory do.
- */
 import type { AsyncResource } from 'node:async_hooks';
 import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import { callHeaders } from '../protocol/call-headers.js';
+import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 import { orcaFromHeaders } from '../protocol/orca.js';
 import { Attempt, UploadTrackingAttempt } from './attempt.js';
 import { isFailureStatus } from './classify-error.js';
 import type { LatencyHistogram } from './attempt-timeout.js';
 import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
-import { Rescue } from './failover.js';
+import { Failover } from './failover.js';
 import { isRetryableStatus } from './retry-rules.js';
 import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
-import { addHeaders, type HeaderPairs } from './telling.js';
 import { propagatesDeadline, effectiveTimeoutMs, type CallDeadline } from './deadline.js';
 import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
 import type { TimerEntry } from './timer-wheel.js';
 
-/** See the file's header. */
+/**
+ * One HTTP call. Delivers exactly one response or one error to the caller's handler, by the deadline of the call.
+ *
+ * This class is the fast path: the first attempt goes straight to the transport. A {@link Failover} handles waiting,
+ * failures and timeouts; it is created only when needed.
+ */
 export class HttpCall implements FailoverHost {
   expiresAt = 0;
   previous: TimerEntry | undefined = undefined;
@@ -38,14 +35,14 @@ export class HttpCall implements FailoverHost {
   readonly histogram: LatencyHistogram;
   readonly startedAt: number;
   deadlineAt: number;
-  /** Counts among those that wait to be sent. */
+  /** Counted in {@link CallContext.pendingCalls}: no attempt was sent yet. */
   #isPending = true;
-  #failover: Rescue | undefined = undefined;
+  #failover: Failover | undefined = undefined;
   #identity: CallIdentity | undefined = undefined;
 
   /**
-   * @param deadline - its time runs from the start to the head of the answer, or to the end of the body for a {@link WholeBodyHandler}
-   * @param asyncContext - the caller's context, in which everything but the warm path runs
+   * @param deadline - runs to the response headers, or to the end of the body for a {@link WholeBodyHandler}
+   * @param asyncContext - the caller's async context; everything but the fast path runs in it
    */
   constructor(
     readonly context: CallContext,
@@ -58,22 +55,22 @@ export class HttpCall implements FailoverHost {
   ) {
     this.readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = context.clock.now();
-    // Whole numbers: a fraction would take a place of its own in memory. Never later, or deadlines grew from hop to hop.
+    // A fraction would be allocated on the heap. Rounded down, since deadlines must not grow from hop to hop.
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
     this.histogram = context.timeouts.forMethod(request.method);
   }
 
-  /** Whether the caller's handler wants to hear how the request's body goes. */
+  /** Whether the caller's handler listens for upload progress. */
   get #tracksUpload(): boolean {
     return this.handler.onRequestSent !== undefined || this.handler.onBodySent !== undefined;
   }
 
-  /** The endpoint that answers; undefined before there is one. */
+  /** Endpoint of the current or last attempt; undefined before the first one. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }
 
-  /** Begins. Whatever goes wrong arrives at the handler. */
+  /** Starts the call. Every error goes to the handler. */
   start(): void {
     const { context, startedAt } = this;
     try {
@@ -113,7 +110,7 @@ export class HttpCall implements FailoverHost {
 
   send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void {
     const { context, kind } = this;
-    // A policy is the program's, which may have ended the call in it.
+    // The policy is application code and may have aborted the call.
     if (this.settled) {
       if (hasReservedRetry) context.budget.refund();
       return;
@@ -174,7 +171,7 @@ export class HttpCall implements FailoverHost {
       attempt.hasReservedRetry = false;
       this.context.budget.spent(this.context.clock.now());
     }
-    // What may have run is not given up for another try: only the deadline ends it now.
+    // A 'once' request that may have run is not replaced by another attempt: only the deadline ends it.
     if (!attempt.allowsResend) this.context.wheel.set(this, this.deadlineAt);
   }
 
@@ -267,7 +264,7 @@ export class HttpCall implements FailoverHost {
     context.health.responseReceived(attempt.candidate, attempt.latencyMs, now);
     context.wheel.clear(this);
     this.#deliverHeaders();
-    // The connection is the program's from here on, and counts as a call in flight until it ends.
+    // The connection now belongs to the application. It counts as an attempt in flight until it closes.
     const { candidate } = attempt;
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
@@ -289,12 +286,12 @@ export class HttpCall implements FailoverHost {
     if (!this.settled) this.#getFailover().onAttemptFailed(attempt, error);
   }
 
-  /** The wheel's call: an attempt's limit or the call's deadline has come. */
+  /** Called by the timer wheel when an attempt times out or the deadline passes. */
   expire(now: number): void {
     if (!this.settled) this.#getFailover().expire(now);
   }
 
-  /** The clerk is destroyed. */
+  /** Called when the clerk is destroyed. */
   abort(error: Error): void {
     if (!this.settled) this.#getFailover().abort(error);
   }
@@ -331,13 +328,13 @@ export class HttpCall implements FailoverHost {
     context.finishCall();
   }
 
-  /** The program aborts, or undici's handler does for it. */
+  /** The caller aborts, or undici's handler does so on its behalf. */
   #cancel(reason: Error | undefined): void {
     if (!this.settled) this.#getFailover().cancel(reason);
     else this.#failover?.cancel(reason);
   }
 
-  /** The program's handler threw. */
+  /** A callback of the caller's handler threw. */
   #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
     this.#getFailover().onCallbackError(attempt, error as Error);
     return true;
@@ -354,8 +351,8 @@ export class HttpCall implements FailoverHost {
     this.finish();
   }
 
-  #getFailover(): Rescue {
-    return (this.#failover ??= new Rescue(this));
+  #getFailover(): Failover {
+    return (this.#failover ??= new Failover(this));
   }
 
   #reportPick({ candidate, pickReason, number }: Attempt): void {

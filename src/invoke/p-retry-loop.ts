@@ -1,21 +1,20 @@
-/** The only door to p-retry: the loop and its bookkeeping. What is waited for, and on which clock, its users decide. */
 import pRetry from 'p-retry';
 import type { RetryLoop } from '../core/retry-loop.js';
 
-/** A loop without a bound of its own: `onFailed` ends it by rejecting. Uses no timer. */
+/** A {@link RetryLoop} over p-retry, without limits or timers: `onFailed` waits between attempts and rejects to end the loop. */
 export const retryLoop: RetryLoop = (attempt, onFailed) =>
   pRetry((number) => attempt(number).catch(wrapError), {
     retries: Infinity,
     minTimeout: 0,
     maxTimeout: 0,
-    // The decision is made here, once; p-retry itself would end the loop at any TypeError.
+    // p-retry would end the loop at any TypeError: errors arrive wrapped.
     onFailedAttempt: ({ error, attemptNumber }) =>
       onFailed(error instanceof WrappedError ? error.cause : error, attemptNumber),
   });
 
-/** p-retry ends its loop at a `TypeError` and at whatever is no `Error`: everything travels in one of our own. */
+/** Wraps what an attempt threw: p-retry ends its loop at a `TypeError` and at values that are not errors. */
 class WrappedError extends Error {
-  override readonly name = 'Carried';
+  override readonly name = 'WrappedError';
 }
 
 function wrapError(error: unknown): never {

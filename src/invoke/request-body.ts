@@ -1,17 +1,15 @@
-/** Whether a request's body can be sent twice. */
-
 /**
- * Strings, buffers, typed arrays and `URLSearchParams` can. A stream or an iterable cannot once it was touched: it goes
- * along with a repeat only while nothing was ever handed to a connection. Forms and blobs can be read again.
+ * Whether a request body can be sent twice: strings, buffers, typed arrays, `URLSearchParams`, forms and blobs. A stream or
+ * an iterable can be sent again only while no byte of it was handed to a connection.
  */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
-  // By tag, since undici's classes are not Node's.
+  // Compared by tag, since undici's classes differ from Node's.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** Whether a body is all there: text, bytes, or parameters. */
+/** Whether a body is fully in memory: a string, bytes or parameters. */
 export function isInMemoryBody(body: unknown): boolean {
   return (
     typeof body === 'string' ||
@@ -22,8 +20,8 @@ export function isInMemoryBody(body: unknown): boolean {
 }
 
 /**
- * What undici does not take as it is: `URLSearchParams` become their text, as `fetch` sends them. An iterable is
- * watched, so that its own failure is not blamed on an endpoint.
+ * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is wrapped,
+ * so that its own error does not count against the endpoint.
  */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;
@@ -36,7 +34,7 @@ export function toUndiciBody(body: unknown): unknown {
   return new ErrorTrackingIterable(body as AsyncIterable<unknown> | Iterable<unknown>);
 }
 
-/** Whether a request failed because its body did. */
+/** Whether a request failed because reading its body failed. */
 export function isBodyError(body: unknown, error: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.hasFailed;
   return typeof body === 'object' && body !== null && 'errored' in body && body.errored === error;

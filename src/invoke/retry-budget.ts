@@ -1,39 +1,40 @@
 /**
- * The retry budget: how many repeats a service may see. One per service and clerk, shared by everything that sends
- * a call again. It refills with time and with traffic, never with success alone.
+ * How many retries, hedges and starts a service may receive. One per service and clerk. Refills with time and with first
+ * attempts, whether these succeed or fail.
+ *
+ * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
-
-/** What may draw on a budget. */
 export interface RetryBudget {
   /** Counts a first attempt. */
   deposit(now: number): void;
-  /** Sets one repeat aside, or says that there is none to take. Followed by exactly one `spent` or `refund`. */
+  /** Reserves one retry; false when none is left. Each success must be followed by exactly one `spent` or `refund`. */
   tryWithdraw(now: number): boolean;
-  /** A repeat that was set aside is being sent. It counts from now on, however long it had to wait. */
+  /** A reserved retry is sent. It counts from this time on, however long it waited. */
   spent(now: number): void;
-  /** A repeat that was set aside was never sent. */
+  /** A reserved retry was never sent. */
   refund(): void;
-  /** Repeats that could be taken now. */
+  /** Number of retries that could be reserved now. */
   available(now: number): number;
 }
 
 const slotMs = 1_000;
-// Eleven slots always cover any window of ten seconds, wherever it begins within a slot.
+// Eleven slots cover any window of 10 s, wherever it begins within a slot.
 const slotCount = 11;
 
 /**
- * In the 10 s before any repeat, that one included, there are at most `reserve` repeats plus `share` of the first
- * attempts. A repeat is refused only if the newest nine whole seconds cannot pay for those of the last eleven.
+ * Creates a budget. In any 10 s there are at most `reserve` retries plus `ratio` times the first attempts. A retry is refused
+ * only if the first attempts of the newest 9 whole seconds do not cover the retries of the last 11.
  *
- * @param share - repeats per first attempt, 0 … 1
- * @param reserve - repeats that need no traffic, ≥ 0
- * @see promises C4.1; Finagle `RetryBudget`
+ * @param ratio - retries per first attempt, 0 … 1
+ * @param reserve - retries that need no first attempts, ≥ 0
+ * @see [C4.1](../../docs/guarantees.md#c4-1)
+ * @see [Finagle `RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries)
  */
-export function retryBudget(share: number, reserve: number): RetryBudget {
+export function retryBudget(ratio: number, reserve: number): RetryBudget {
   const firsts = new Float64Array(slotCount);
   const retries = new Float64Array(slotCount);
   let current = -1;
-  // First attempts of the current slot: they go to the table when it is over.
+  // First attempts of the current slot; moved to the table when the slot ends.
   let firstsNow = 0;
   let firstSum = 0;
   let retrySum = 0;
@@ -56,11 +57,11 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
     return tick % slotCount;
   }
 
-  /** First attempts of the newest ten whole slots only, so that no ten seconds get credit for an eleventh. */
-  const left = (now: number): number => {
+  /** Leaves out the first attempts of the oldest slot, so that a window of 10 s is not credited with 11. */
+  const available = (now: number): number => {
     const slot = advance(now);
     const oldest = firsts[(slot + 1) % slotCount] as number;
-    return Math.floor(share * (firstSum - oldest) + reserve - retrySum - reserved);
+    return Math.floor(ratio * (firstSum - oldest) + reserve - retrySum - reserved);
   };
 
   return {
@@ -70,7 +71,7 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
       firstSum++;
     },
     tryWithdraw(now) {
-      if (left(now) < 1) return false;
+      if (available(now) < 1) return false;
       reserved++;
       return true;
     },
@@ -83,6 +84,6 @@ export function retryBudget(share: number, reserve: number): RetryBudget {
     refund() {
       reserved--;
     },
-    available: left,
+    available,
   };
 }

@@ -1,59 +1,36 @@
-/** What may be sent again, as a function of facts. @see promises C3.3, C4.1 */
+/** The rules for retries: what may be sent again, how often, and for which statuses. */
 import type { CallKind } from '../core/idempotency.js';
 import type { Stage } from '../core/outcome.js';
 
-/** `free`: it was certainly not sent. `budget`: if the retry budget allows. `never`: it might run twice. */
+/** `free`: the request was not sent. `budget`: retryable if the retry budget allows. `never`: it might run twice. */
 export type Retryability = 'free' | 'budget' | 'never';
 
 /**
- * Whether a call may be repeated after an attempt that reached `stage`.
+ * Whether a call may be retried after an attempt that reached `stage`.
  *
- * @param replayable - whether the request's body can be sent a second time
- * @param remembered - whether whoever may have run it remembers that, and would not run it again (promises C3.6)
+ * @param isReplayable - whether the request body can be sent twice
+ * @param isStored - whether the call may have run only at an idempotency store that the retry goes to as well
+ * @see [C3.3](../../docs/guarantees.md#c3-3)
+ * @see [C3.6](../../docs/guarantees.md#c3-6)
+ * @see [C4.1](../../docs/guarantees.md#c4-1)
  */
 export function retryability(
   kind: CallKind,
   stage: Stage,
-  replayable: boolean,
-  remembered = false,
+  isReplayable: boolean,
+  isStored = false,
 ): Retryability {
   if (stage === 'waiting') return 'free';
-  return (kind !== 'once' || remembered) && replayable ? 'budget' : 'never';
+  return (kind !== 'once' || isStored) && isReplayable ? 'budget' : 'never';
 }
 
-/** Most attempts of one call. @see promises C2.1 */
+/** Maximum number of attempts of one call. @see [C2.1](../../docs/guarantees.md#c2-1) */
 export const maxAttempts = 5;
 
-/** No attempt starts with less than this left, in ms. @see promises C2.2 */
+/** No attempt starts with less time left than this, in ms. @see [C2.2](../../docs/guarantees.md#c2-2) */
 export const minAttemptMs = 10;
 
-/** Answers that are worth asking somebody else, for calls that may be repeated. */
+/** Whether a response status is retried at another endpoint or after a wait, if the call may be retried. */
 export function isRetryableStatus(statusCode: number): boolean {
   return statusCode === 429 || statusCode === 502 || statusCode === 503 || statusCode === 504;
-}
-
-/** The three forms of HTTP's dates, roughly; `Date.parse` alone takes `1.5` and `-1` for dates too. */
-const httpDateForm = /^[A-Z][a-z]{2,8},? [A-Za-z0-9: -]+$/;
-
-/**
- * Reads `Retry-After`.
- *
- * @returns ms to wait, undefined without the header or with one that makes no sense
- * @see RFC 9110, 10.2.3
- */
-export function retryAfterMs(
-  rawHeaders: readonly (Buffer | string)[] | null,
-  wallNow: number,
-): number | undefined {
-  if (rawHeaders === null) return undefined;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (String(rawHeaders[i]).toLowerCase() !== 'retry-after') continue;
-    const text = String(rawHeaders[i + 1]).trim();
-    if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1_000;
-    if (!httpDateForm.test(text)) return undefined;
-    // eslint-disable-next-line no-restricted-globals -- reads a date, asks no clock
-    const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
-    return Number.isNaN(at) ? undefined : Math.max(0, at - wallNow);
-  }
-  return undefined;
 }

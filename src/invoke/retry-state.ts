@@ -1,7 +1,3 @@
-/**
- * One call on its way from endpoint to endpoint: who was tried, what became of it, who is next. Shared by everything
- * that calls; knows nothing of what a call carries.
- */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { isClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
@@ -10,40 +6,51 @@ import { minAttemptMs, retryability, maxAttempts } from './retry-rules.js';
 import { idempotencyScopeOf } from './at-most-once.js';
 import type { CallContext, PickConstraints } from './call-context.js';
 import { isTooShort } from './deadline.js';
+import {
+  budgetError,
+  deadlineError,
+  exhaustedError,
+  nestedRetryError,
+  outcomeUnknownError,
+  withCallDetails,
+} from './call-errors.js';
 
-/** What a trip must know of its call. */
+/** The facts of a call that its retries depend on. */
 export interface RetryStateOptions extends AttemptLogOptions {
   readonly constraints: PickConstraints;
-  /** Whether what the call carries can be sent twice. */
+  /** Whether the request can be sent twice. */
   readonly isReplayable: boolean;
-  /** Whether what was sent may be sent again, if its kind allows it. */
+  /** Whether a request that was sent may be retried, if its kind allows it. */
   readonly allowsRetries: boolean;
 }
 
-/** See the file's header. */
+/**
+ * Decides whether and where a call is retried: tracks the endpoints that were tried, their outcomes, and the retry that is
+ * reserved in the budget. Used by HTTP calls and custom calls.
+ */
 export class RetryState extends AttemptLog {
-  /** The call was settled: nothing more may be done for it. */
+  /** The call has its result or its error: no further attempt may start. */
   settled = false;
-  /** Ends the wait that is under way. */
+  /** Ends the current wait. */
   #cancelWait: (() => void) | undefined;
-  /** Wait this long before the next attempt, because the last answer asked for it. */
+  /** Wait before the next attempt that the last response asked for (`Retry-After`), in ms. */
   retryDelayMs: number | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
-  /** Where the call is remembered, if it may have run and whoever may have run it remembers. */
+  /** Scope of the idempotency store at which a 'once' call may have run; undefined if that endpoint has no store. */
   #idempotencyScope: string | undefined;
   #hasRefreshed = false;
   #hasStartedService = false;
   #hasReconsidered = false;
-  /** A repeat is set aside for the next attempt. */
+  /** A retry is reserved in the budget for the next attempt. */
   #hasReservedRetry = false;
 
   constructor(
-    site: CallContext,
+    context: CallContext,
     override readonly options: RetryStateOptions,
   ) {
-    super(site, options);
+    super(context, options);
   }
 
   /** Ids of the endpoints whose attempts have ended. */
@@ -66,7 +73,7 @@ export class RetryState extends AttemptLog {
     return super.record(attempt, verdict, code, durationMs, error);
   }
 
-  /** Whether a running attempt at `stage` may be given up for another one, and pays for it if that costs. */
+  /** Whether an attempt in flight at `stage` may be abandoned for another endpoint. Reserves a retry if one is needed. */
   canFailOver(stage: Stage, candidate: ConnectedCandidate, now: number): boolean {
     const { kind, isReplayable, deadlineAt, constraints } = this.options;
     const retry = retryability(kind, stage, isReplayable);
@@ -77,15 +84,15 @@ export class RetryState extends AttemptLog {
     return this.#reserveRetry(stage !== 'waiting', now);
   }
 
-  /** Whether most of its time is gone before the first attempt, and too little is left for one. @see promises C2.2 */
+  /** Whether too little time is left for the first attempt. @see [C2.2](../../docs/guarantees.md#c2-2) */
   isTooLate(now: number): boolean {
     const { startedAt, deadlineAt } = this.options;
     return isTooShort(deadlineAt - now, now - startedAt);
   }
 
   /**
-   * When to ask again whether a late attempt may be given up, after it might not: nobody else may have been open, or the
-   * budget spent, and neither lasts. The deadline where it never may.
+   * When to check again whether a late attempt may be abandoned. No other endpoint may have been available, or the budget
+   * exhausted; both change with time. The deadline, if the attempt may never be abandoned.
    */
   recheckAt(stage: Stage, now: number): number {
     const { kind, isReplayable, deadlineAt } = this.options;
@@ -94,7 +101,7 @@ export class RetryState extends AttemptLog {
       : Math.min(deadlineAt, now + recheckIntervalMs);
   }
 
-  /** Whether an answer that asks to be left alone for a while may be waited for; pays for the repeat. */
+  /** Whether the call may wait for `Retry-After` and retry then. Reserves the retry. */
   canWait(stage: Stage, waitMs: number, now: number): boolean {
     const { kind, isReplayable, deadlineAt } = this.options;
     if (retryability(kind, stage, isReplayable) !== 'budget' || this.outcomes.length + 1 >= maxAttempts)
@@ -104,7 +111,11 @@ export class RetryState extends AttemptLog {
     return true;
   }
 
-  /** Whether an answer that says "it did not run" is passed over for another try; pays for that. @see promises C3.5 */
+  /**
+   * Whether a call with a `clerk-not-executed` response may be retried. Reserves the retry.
+   *
+   * @see [C3.5](../../docs/guarantees.md#c3-5)
+   */
   canRetryUnexecuted(now: number): boolean {
     const { isReplayable, deadlineAt } = this.options;
     if (!isReplayable || this.outcomes.length + 1 >= maxAttempts || deadlineAt - now < minAttemptMs)
@@ -112,7 +123,7 @@ export class RetryState extends AttemptLog {
     return this.#reserveRetry(true, now);
   }
 
-  /** Whether a call that is running already, after its answer was lost, may be asked for once more in a while. */
+  /** Whether a call whose response was lost, and which still runs, may be requested again after `waitMs`. */
   canPollRunning(waitMs: number, now: number): boolean {
     if (
       this.#idempotencyScope === undefined ||
@@ -125,9 +136,10 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Finds who is asked next after a failure.
+   * Picks the endpoint for the next attempt after a failure. Waits, refreshes the resolution or starts the service first
+   * where that may help.
    *
-   * @throws {@link ClerkError} when nobody may be: the error of the whole call
+   * @throws {@link ClerkError} the error of the whole call, when there is no further attempt
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
     const { context } = this;
@@ -135,8 +147,8 @@ export class RetryState extends AttemptLog {
     const requiredScope = this.#idempotencyScope;
     const retry = retryability(kind, this.#lastStage, isReplayable, requiredScope !== undefined);
     if (retry === 'never' || (kind === 'once' && this.execution !== 'none' && requiredScope === undefined))
-      throw this.outcomeUnknownError();
-    const wish =
+      throw outcomeUnknownError(this);
+    const constraints =
       requiredScope === undefined
         ? this.options.constraints
         : { ...this.options.constraints, idempotencyScope: requiredScope };
@@ -148,24 +160,24 @@ export class RetryState extends AttemptLog {
     }
     let mustCheckFreshness = true;
     for (;;) {
-      // An answer that has run out is not used for a repeat either; what cannot be renewed comes back flagged stale.
+      // An expired resolution is not used for a retry either. If it cannot be refreshed, it comes back flagged stale.
       if (mustCheckFreshness && !context.isFresh(context.clock.now()))
         await context.refreshResolution(new Set(this.#tried));
       mustCheckFreshness = false;
       const now = context.clock.now();
       this.assertActive();
-      if (deadlineAt - now < minAttemptMs) throw this.deadlineError();
-      if (this.outcomes.length >= maxAttempts) throw this.exhaustedError();
-      const candidate = context.pickAlternative(now, wish, this.#tried);
+      if (deadlineAt - now < minAttemptMs) throw deadlineError(this);
+      if (this.outcomes.length >= maxAttempts) throw exhaustedError(this);
+      const candidate = context.pickAlternative(now, constraints, this.#tried);
       if (candidate && context.health.canDial(candidate, now)) {
         if (!this.#reserveRetry(false, now))
-          throw this.options.allowsRetries ? this.budgetError() : this.nestedRetryError();
+          throw this.options.allowsRetries ? budgetError(this) : nestedRetryError(this);
         return candidate;
       }
       if (candidate) {
-        // It refuses, and its next dial is paced: waiting is worth it only if that is soon.
+        // All remaining endpoints back off: wait only if the next dial is soon.
         const dialWaitMs = context.health.nextDialAt(candidate) - now;
-        if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw this.exhaustedError();
+        if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw exhaustedError(this);
         await this.#wait(Math.max(dialWaitMs, 1));
         mustCheckFreshness = true;
       } else if (!this.#hasRefreshed) {
@@ -183,14 +195,14 @@ export class RetryState extends AttemptLog {
         this.#tried.clear();
         mustCheckFreshness = true;
       } else {
-        throw this.exhaustedError();
+        throw exhaustedError(this);
       }
     }
   }
 
   /**
-   * Hands over what was set aside for the next attempt, if that costs anything. Whoever takes it says to the budget
-   * whether it was spent.
+   * Takes the reserved retry over, if there is one. The caller of this method must report it to the budget as spent or
+   * refunded.
    */
   takeReservedRetry(): boolean {
     const wasReserved = this.#hasReservedRetry;
@@ -198,12 +210,12 @@ export class RetryState extends AttemptLog {
     return wasReserved;
   }
 
-  /** @throws when the call was settled meanwhile: nothing more may be done for it */
+  /** @throws {@link ClerkError} when the call was settled meanwhile */
   assertActive(): void {
-    if (this.settled) throw this.outcomeUnknownError();
+    if (this.settled) throw outcomeUnknownError(this);
   }
 
-  /** The call is settled: ends a wait, and gives back what was set aside for a repeat. */
+  /** Marks the call as settled, ends the current wait and refunds the reserved retry. */
   finish(): void {
     this.settled = true;
     this.#cancelWait?.();
@@ -214,19 +226,19 @@ export class RetryState extends AttemptLog {
     return this.context.wheel.sleep(ms, (cancel) => (this.#cancelWait = cancel));
   }
 
-  /** Sets a repeat aside, once, where one was sent before or is being given up after it was. */
+  /** Reserves one retry, if any attempt may have run. Free while nothing was sent. @returns false when the budget refuses */
   #reserveRetry(mayHaveRun: boolean, now: number): boolean {
     if (this.#hasReservedRetry || (!mayHaveRun && this.execution === 'none')) return true;
     const { budget, canStart } = this.context;
-    // What starts the service must not be kept from it by those who cannot reach it.
+    // Retries must not use up the budget that starting the service needs.
     const leavesStartReserve = !canStart || budget.available(now) > reservedForStarts;
     this.#hasReservedRetry = this.options.allowsRetries && leavesStartReserve && budget.tryWithdraw(now);
     return this.#hasReservedRetry;
   }
 
   /**
-   * Nobody else is left: those that may only have been slow, and the one whose connection was cut, perhaps while it was
-   * idle, may be asked once more.
+   * Makes endpoints available again when no other is left: those that timed out, and the last one if its connection broke,
+   * which may have been idle.
    *
    * @returns whether there is any
    */
@@ -240,21 +252,21 @@ export class RetryState extends AttemptLog {
     return this.#tried.size < before;
   }
 
-  /** Nobody is there. Why there is nobody to start is an error of this call, with what it has been through. */
+  /** Starts the service. A failed start becomes the error of this call, with the outcomes of its attempts. */
   async #startService(): Promise<void> {
     try {
       await this.context.startService(this.#lastStartedAt);
     } catch (error) {
-      throw isClerkError(error) ? this.withCallDetails(error) : error;
+      throw isClerkError(error) ? withCallDetails(this, error) : error;
     }
   }
 }
 
-/** Of the budget so many are left to starts, where the service can be started. */
+/** Retries of the budget that are reserved for starts, if the service can be started. */
 const reservedForStarts = 1;
 
-/** How often a late attempt is looked at again, in ms. */
+/** Interval for checking whether a late attempt may be abandoned, in ms. */
 const recheckIntervalMs = 100;
 
-/** Longest wait for an endpoint that refuses, in ms. */
+/** Longest wait for an endpoint in connection backoff, in ms. */
 export const maxDialWaitMs = 250;

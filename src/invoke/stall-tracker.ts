@@ -1,11 +1,6 @@
-/**
- * When this process did not get to its own work: its event loop was blocked, or the machine gave it no time. What was
- * waited for meanwhile may have arrived long before anybody looked, so of such spans endpoints are not blamed.
- */
-
-/** A timer that rings later than this says that the process stood still, in ms: below it is what busy loops do. */
+/** A timer this late indicates a stall, in ms. Shorter delays are normal under load. */
 const minStallMs = 20;
-/** Spans that are remembered; calls that began before the oldest are few. */
+/** Number of stalls kept. Few calls are older than the oldest one. */
 const maxStalls = 16;
 
 interface Stall {
@@ -13,13 +8,16 @@ interface Stall {
   readonly to: number;
 }
 
-/** See the file's header. */
+/**
+ * Periods in which the event loop was blocked or the process was not scheduled. A response may have arrived during a stall
+ * and been read late, so stalls extend attempt timeouts and are subtracted from latencies.
+ */
 export class StallTracker {
-  /** When the last span ended, on the clock's scale; 0 while there was none. Whoever began later need not ask further. */
+  /** When the last stall ended, on the clock's scale; 0 before the first one. Attempts started later saw no stall. */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
-  /** A timer that was due then rings now. */
+  /** Records a stall if a timer that was due at `dueAt` fires only now. */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
     this.lastEndedAt = now;
@@ -27,7 +25,7 @@ export class StallTracker {
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** How much of the time since an instant this process certainly stood still, in ms. */
+  /** Total stall time since `startedAt`, in ms. */
   stalledMsSince(startedAt: number): number {
     if (startedAt >= this.lastEndedAt) return 0;
     let sum = 0;
@@ -36,8 +34,8 @@ export class StallTracker {
   }
 
   /**
-   * Until when an attempt is waited for, as long as that is to come and later than its limit for what this process stood
-   * still meanwhile; 0 otherwise.
+   * The end of an attempt's timeout extended by the stalls since its start. 0 when there was no stall, or when that time has
+   * passed.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

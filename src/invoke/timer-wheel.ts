@@ -1,11 +1,3 @@
-/**
- * One timer for all deadlines of a clerk. Setting and clearing one costs a list operation; the real timer is set once
- * for the earliest of them, and for a while after anything was set never for later than a pulse: by how late that rings it
- * shows when this process stood still. The process is kept alive while anything is set, and not a moment longer.
- *
- * Nothing expires before everything that had already arrived was handled, so a process that was busy itself blames
- * nobody for its own delay.
- */
 import type { Clock, Timer } from '../core/clock.js';
 import { StallTracker } from './stall-tracker.js';
 
@@ -17,17 +9,17 @@ export interface TimerEntry {
   previous: TimerEntry | undefined;
   /** Neighbour in its slot. */
   next: TimerEntry | undefined;
-  /** Called once when the time has come, with the current time; the entry is not set any more then. */
+  /** Called once when the entry is due, with the current time. The entry is no longer set then. */
   expire(now: number): void;
-  /** Called instead when everything ends at once: settle now, with this error. */
+  /** Called instead by {@link TimerWheel.abortAll}: settle now, with this error. */
   abort(error: Error): void;
 }
 
 const tickMs = 4;
 const slotCount = 512;
-/** Longest time between two looks at whether this process stands still, in ms. */
+/** Interval of stall checks, in ms. */
 const stallCheckMs = 20;
-/** Then it is not looked any more until something is set: attempts are not limited for longer, and long waits cost nothing. */
+/** Stall checks after the last `set`. They cover the longest attempt timeout; longer waits cost no timers. */
 const maxStallChecks = 64;
 
 class SlotHead implements TimerEntry {
@@ -35,27 +27,37 @@ class SlotHead implements TimerEntry {
   previous: TimerEntry | undefined = this;
   next: TimerEntry | undefined = this;
   expire(): void {
-    // Never set, so never due.
+    // A list head is never due.
   }
   abort(): void {
-    // Never set, so never cut.
+    // A list head is never set.
   }
 }
 
-/** A hashed timing wheel: 512 slots of 4 ms; entries further away than a turn are passed over until their turn. */
+/**
+ * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry is a
+ * list operation. An entry more than one turn away stays in its slot until its turn comes.
+ *
+ * The real timer is set for the earliest entry, and for at most 20 ms while entries were set recently: a late tick means that
+ * the event loop was blocked. The process is kept alive only while an entry is set.
+ *
+ * I/O that was already received is processed before any entry expires, so a busy process does not cause timeouts.
+ *
+ * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
+ */
 export class TimerWheel {
-  /** When this process did not get to its own work. */
+  /** Periods in which the event loop was blocked. */
   readonly stalls = new StallTracker();
   readonly #clock: Clock;
   readonly #slots: TimerEntry[] = [];
   #size = 0;
   #processedTick: number;
   #timer: Timer | undefined;
-  /** When it rings. */
+  /** When the real timer is due. */
   #timerDueAt = Infinity;
-  /** When something may be due next. */
+  /** Earliest time at which an entry may be due. */
   #nextDueAt = Infinity;
-  /** Since something was set. */
+  /** Stall checks since the last `set`. */
   #stallChecks = 0;
 
   constructor(clock: Clock) {
@@ -70,10 +72,9 @@ export class TimerWheel {
   }
 
   /**
-   * Sets an entry, or sets it anew. An instant that has passed expires with the next turn, never synchronously.
+   * Sets or resets an entry. An entry that is already due expires with the next tick, never synchronously.
    *
-   * @param entry - what to call
-   * @param at - when, on the clock's scale; expires within one tick after it
+   * @param at - when it is due, on the clock's scale; it expires at most 4 ms later
    */
   set(entry: TimerEntry, at: number): void {
     if (entry.expiresAt === 0) {
@@ -82,7 +83,7 @@ export class TimerWheel {
     } else {
       unlink(entry);
     }
-    // 0 is for what is not set.
+    // 0 means not set.
     entry.expiresAt = at > 0 ? at : Number.MIN_VALUE;
     const tick = Math.max(Math.ceil(at / tickMs), this.#processedTick + 1);
     const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;
@@ -97,7 +98,7 @@ export class TimerWheel {
     if (this.#nextDueAt < this.#timerDueAt || isPaused) this.#arm();
   }
 
-  /** Clears an entry; no harm if it is not set. */
+  /** Clears an entry. Has no effect if it is not set. */
   clear(entry: TimerEntry): void {
     if (entry.expiresAt === 0) return;
     unlink(entry);
@@ -106,8 +107,8 @@ export class TimerWheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
-  /** Resolves in `ms`, when `stop` is called, or when everything ends at once. */
-  sleep(ms: number, onStarted: (stop: () => void) => void = () => undefined): Promise<void> {
+  /** Resolves after `ms`, when the function given to `onStarted` is called, or on {@link TimerWheel.abortAll}. */
+  sleep(ms: number, onStarted: (cancel: () => void) => void = () => undefined): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve();
       const entry = { expiresAt: 0, previous: undefined, next: undefined, expire: end, abort: end };
@@ -119,7 +120,7 @@ export class TimerWheel {
     });
   }
 
-  /** Settles everything that is set with an error, and forgets the timer. */
+  /** Aborts all entries with an error and cancels the timer. */
   abortAll(error: Error): void {
     for (const head of this.#slots) {
       for (let entry = head.next as TimerEntry; entry !== head; entry = head.next as TimerEntry) {
@@ -132,7 +133,7 @@ export class TimerWheel {
     this.#timerDueAt = this.#nextDueAt = Infinity;
   }
 
-  /** Only while something is set, so the new timer keeps the process alive. */
+  /** Called only while an entry is set, so the new timer may keep the process alive. */
   #arm(): void {
     const now = this.#clock.now();
     if (this.#timer) this.stalls.record(this.#timerDueAt, now);
@@ -152,7 +153,7 @@ export class TimerWheel {
       this.#nextDueAt = Infinity;
       return;
     }
-    // The soonest entry may be gone: then only the timer moves on, and nothing has to wait for arrivals.
+    // The earliest entry may have been cleared: then only the timer moves on.
     if (this.#nextDueAt <= now) this.#nextDueAt = this.#nextOccupiedTick() * tickMs;
     if (this.#nextDueAt > now) {
       this.#arm();
@@ -170,7 +171,7 @@ export class TimerWheel {
     try {
       for (; tick <= until; tick++) this.#expireSlot(tick & (slotCount - 1), now);
     } finally {
-      // If one of them threw, the others are not late for it.
+      // After an error in one slot, the remaining slots are processed with the next tick.
       if (tick <= until) this.#processedTick = tick - 1;
       if (this.#size > 0) {
         this.#nextDueAt = Math.min(this.#nextDueAt, this.#nextOccupiedTick() * tickMs);
@@ -181,7 +182,7 @@ export class TimerWheel {
 
   #expireSlot(slot: number, now: number): void {
     const head = this.#slots[slot] as TimerEntry;
-    // Those due are taken out first: expiring one may set or clear others, in this slot too.
+    // Collected first, since expiring an entry may set or clear others in this slot.
     const due: TimerEntry[] = [];
     for (let entry = head.next as TimerEntry; entry !== head; entry = entry.next as TimerEntry) {
       if (entry.expiresAt <= now) due.push(entry);
@@ -193,7 +194,7 @@ export class TimerWheel {
     }
   }
 
-  /** Tick of the first slot that holds anything; at most a turn away, where an entry further off is looked at again. */
+  /** Tick of the first occupied slot, at most one turn away. */
   #nextOccupiedTick(): number {
     for (let tick = this.#processedTick + 1; tick <= this.#processedTick + slotCount; tick++) {
       const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;

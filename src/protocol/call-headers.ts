@@ -2,6 +2,7 @@
  * What a clerk and a service tell each other in the headers of a call. All are optional: a service that knows none of
  * them serves a clerk as well as before, and a client that sends none is served like any other.
  */
+import type { TransportRequest } from '../core/transport.js';
 
 /** Headers of a request, lower case. */
 export const callHeaders = Object.freeze({
@@ -43,3 +44,30 @@ export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' 
  * instance id, or a name that all who share one memory have in common.
  */
 export const atMostOnceAttribute = 'at-most-once';
+
+/** Headers to add to a request: lower-case name and value. */
+export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+
+/**
+ * A copy of a request with these headers added. Headers that the application set take precedence. The request itself is not
+ * changed, since other attempts send it with other headers.
+ */
+export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
+  return { ...request, headers: mergeHeaders(request.headers, pairs) };
+}
+
+/** Keeps the form of the existing headers: a flat list of names and values, an iterable of pairs, or a record. */
+function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
+  if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);
+  if (Array.isArray(headers)) {
+    const names = headers.filter((_, i) => i % 2 === 0).map((name) => String(name).toLowerCase());
+    return [...(headers as unknown[]), ...added.filter(([name]) => !names.includes(name)).flat()];
+  }
+  if (Symbol.iterator in headers) {
+    const existing = [...(headers as Iterable<readonly [string, string]>)];
+    const names = existing.map(([name]) => name.toLowerCase());
+    return [...existing, ...added.filter(([name]) => !names.includes(name))].flat();
+  }
+  const names = Object.keys(headers).map((name) => name.toLowerCase());
+  return { ...headers, ...Object.fromEntries(added.filter(([name]) => !names.includes(name))) };
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { addHeaders } from '../../src/invoke/telling.js';
+import { addHeaders } from '../../src/protocol/call-headers.js';
 import { propagatesDeadline, effectiveTimeoutMs, capToInbound } from '../../src/invoke/deadline.js';
 
 describe('telling', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BufferedResponse } from '../../src/invoke/buffered-response.js';
+import { BufferedResponse } from '../../src/invoke/deferred-response.js';
 import { recordingHandler } from './recording-handler.js';
 
 const answer = (): BufferedResponse =>

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { callKinds } from '../../src/core/idempotency.js';
-import { isRetryableStatus, retryability, retryAfterMs } from '../../src/invoke/retry-rules.js';
+import { retryAfterMs } from '../../src/invoke/retry-after.js';
+import { isRetryableStatus, retryability } from '../../src/invoke/retry-rules.js';
 
 test('what certainly was not sent may be sent again for nothing, whatever it is', () => {
   for (const kind of callKinds)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { CallKind } from '../../src/core/idempotency.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import type { Stage } from '../../src/core/outcome.js';
+import { abortedError, deadlineError } from '../../src/invoke/call-errors.js';
 import { RetryState } from '../../src/invoke/retry-state.js';
 import { flushPromises } from '../support/manual-clock.js';
 import { candidate, FakeCallContext } from './fake-call-context.js';
@@ -224,8 +225,8 @@ test('over several attempts the most cautious word wins', () => {
   expect(trip.execution).toBe('unknown');
   fails(trip, 'a', 'waiting');
   expect(trip.execution).toBe('unknown');
-  expect(trip.deadlineError()).toMatchObject({ execution: 'unknown', outcomes: { length: 3 } });
-  expect(trip.abortedError('bored')).toMatchObject({ code: 'ABORTED', execution: 'unknown', cause: 'bored' });
+  expect(deadlineError(trip)).toMatchObject({ execution: 'unknown', outcomes: { length: 3 } });
+  expect(abortedError(trip, 'bored')).toMatchObject({ code: 'ABORTED', execution: 'unknown', cause: 'bored' });
 });
 
 test('an endpoint that refuses is waited for if its next dial is soon, and not otherwise', async () => {

@@ -1,8 +1,11 @@
-/** The beginning of an HTTP call of which nobody can be chosen yet: looks up, starts, waits, and sends the first attempt then. */
 import type { RetryState } from './retry-state.js';
 import type { FailoverHost } from './http-call-port.js';
+import { deadlineError } from './call-errors.js';
 
-/** Begins; whatever goes wrong ends the call. */
+/**
+ * Sends the first attempt of a call that finds no endpoint in the cached resolution: looks the service up, starts it or waits
+ * where needed. Every error ends the call.
+ */
 export function resolveThenSend(call: FailoverHost, state: RetryState): void {
   call.context.wheel.set(call, call.deadlineAt);
   call.asyncContext.runInAsyncScope(() => void resolveAndPick(call, state));
@@ -14,7 +17,7 @@ async function resolveAndPick(call: FailoverHost, state: RetryState): Promise<vo
     for (;;) {
       await context.prepare(constraints, () => updateDeadline(call, state));
       const now = context.clock.now();
-      if (!call.settled && state.isTooLate(now)) call.fail(state.deadlineError());
+      if (!call.settled && state.isTooLate(now)) call.fail(deadlineError(state));
       if (call.settled) return;
       const candidate = context.pick(now, constraints);
       if (candidate === undefined) continue;
@@ -27,7 +30,7 @@ async function resolveAndPick(call: FailoverHost, state: RetryState): Promise<vo
   }
 }
 
-/** The service's record is known now, and may say how long the call has. */
+/** Called when the service config, which may set the timeout, is known. */
 function updateDeadline(call: FailoverHost, state: RetryState): void {
   if (call.settled) return;
   call.updateDeadline();
