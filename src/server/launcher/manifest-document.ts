@@ -146,5 +146,5 @@ function describeNode(node: Node): string {
 
 function fieldError(file: string, line: number, field: string, problem: string): ClerkError {
   const where = `${file}, line ${String(line)}`;
-  return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'The manifest' : field} ${problem}`);
+  return new ClerkError('CONFIG_INVALID', `${where}: ${field === '' ? 'the manifest' : field} ${problem}`);
 }

@@ -1,4 +1,3 @@
-/** A launcher over a host, names and a clock that are all made up. */
 import { onTestFinished } from 'vitest';
 import { isClerkError } from '../../../src/core/errors.js';
 import { systemHashing } from '../../../src/runtime/hashing.js';
@@ -10,7 +9,7 @@ import { createFakeRuntime } from '../../../src/testing/fake-runtime.js';
 import { FakeNameService } from './fake-name-service.js';
 import { FakeProcesses, type FakeProcess } from './fake-processes.js';
 
-/** A manifest as the host would have completed it. */
+/** A parsed manifest with made-up facts of the host. */
 export function completeManifest(text: string): Manifest {
   const parsed = parseManifest('orders.yaml', text);
   return { ...parsed, programPath: `/real${parsed.exec}`, runAs: undefined };
@@ -18,6 +17,7 @@ export function completeManifest(text: string): Manifest {
 
 export const minimalManifest = 'version: 1\nservice: /shop/*\nexec: /bin/orders\nreadyMs: 3000\n';
 
+/** A launcher with a fake clock, a fake name service and fake processes. */
 export class FakeHost {
   readonly clock = createFakeRuntime({ seed: 11, startAt: 1_000 });
   readonly runtime = Object.assign(this.clock, systemHashing);
@@ -33,14 +33,14 @@ export class FakeHost {
   }
 
   async open(): Promise<Launcher> {
-    const say = (line: string): void => void this.lines.push(line);
+    const log = (line: string): void => void this.lines.push(line);
     const launcher = await openLauncher({
       names: this.names,
       processes: this.processes,
       runtime: this.runtime,
       manifests: this.manifests,
       registryUrls: () => ['http://127.0.0.1:4711'],
-      logger: { debug: say, info: say, warn: say, error: say },
+      logger: { debug: log, info: log, warn: log, error: log },
       programChangeReason: async () => undefined,
       ...this.extra,
     });
@@ -48,13 +48,13 @@ export class FakeHost {
     return launcher;
   }
 
-  /** From now on a program registers so long after its start. */
+  /** From now on, each program registers `afterMs` after its start. */
   programsRegister(afterMs = 200): void {
     this.processes.onSpawn = (process) =>
       this.clock.setTimer(() => this.register(process), afterMs).setRef(false);
   }
 
-  /** From now on a program ends so long after its start. */
+  /** From now on, each program exits `afterMs` after its start. */
   programsCrash(code = 3, afterMs = 50): void {
     this.processes.onSpawn = (process) => {
       process.logTail = 'warming up\nError: the disk is full\n';
@@ -62,7 +62,7 @@ export class FakeHost {
     };
   }
 
-  /** From now on a program never registers. */
+  /** From now on, programs never register. */
   programsHang(): void {
     this.processes.onSpawn = () => {};
   }
@@ -77,12 +77,12 @@ export class FakeHost {
     }
   }
 
-  /** How a launch goes: `started`, `found`, or the error. The clock moves on meanwhile, if a time is given. */
+  /** Outcome of a launch: `started`, `found`, or the error. Advances the clock until it has settled. */
   async launch(launcher: Launcher, waitMs?: number, name = '/shop/orders'): Promise<string> {
-    const going = this.startLaunch(launcher, waitMs, name);
+    const pending = this.startLaunch(launcher, waitMs, name);
     for (let i = 0; i < 10; i++) await this.clock.advance(0);
     let outcome: string | undefined;
-    void going.then((said) => (outcome = said));
+    void pending.then((result) => (outcome = result));
     for (let ms = 0; outcome === undefined && ms < 60_000; ms += 50) await this.clock.advance(50);
     return outcome ?? 'it never settled';
   }
@@ -92,9 +92,9 @@ export class FakeHost {
   }
 }
 
-/** A reply or an error in few words. */
-export function outcomeOf(reply: Promise<LaunchResponse>): Promise<string> {
-  return reply.then(
+/** Formats the outcome of a launch: `started`, `found`, or the error. */
+export function outcomeOf(response: Promise<LaunchResponse>): Promise<string> {
+  return response.then(
     ({ started }) => (started ? 'started' : 'found'),
     (error: unknown) => (isClerkError(error) ? `${error.code}: ${error.message}` : String(error)),
   );

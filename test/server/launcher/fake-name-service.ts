@@ -1,20 +1,19 @@
-/** As much of the names as a launcher needs: services with rules, endpoints, and records that outlive a launcher. */
 import { ClerkError } from '../../../src/core/errors.js';
 import type { LaunchRecord, NameService } from '../../../src/server/ports.js';
 import type { LauncherNameService } from '../../../src/server/launcher/launcher-context.js';
 import type { LaunchRule, RegisterRequest, EndpointMessage } from '../../../src/protocol/messages.js';
 import { systemHashing } from '../../../src/runtime/hashing.js';
 
-/** Names in memory. */
+/** The part of the name service that a launcher needs, in memory. Its records outlive a launcher. */
 export class FakeNameService implements LauncherNameService {
   readonly rules = new Map<string, LaunchRule | undefined>();
   readonly links = new Map<string, string>();
   readonly endpoints = new Map<string, EndpointMessage[]>();
   readonly records = new Map<string, LaunchRecord>();
   readonly epochs = new Map<string, number>();
-  /** What was done, in order. */
+  /** Registrations, withdrawals and intents, in order. */
   readonly journal: string[] = [];
-  /** What every change of the records waits for. */
+  /** Awaited by each change of the launch records. */
   gate: () => Promise<void> = async () => {};
   readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
 
@@ -24,7 +23,7 @@ export class FakeNameService implements LauncherNameService {
 
   canonical(name: string): string {
     const target = this.links.get(name) ?? name;
-    if (!this.rules.has(target)) throw new ClerkError('NAME_NOT_FOUND', `No service ${name}`);
+    if (!this.rules.has(target)) throw new ClerkError('NAME_NOT_FOUND', `Service ${name} does not exist`);
     return target;
   }
 
@@ -50,14 +49,14 @@ export class FakeNameService implements LauncherNameService {
     };
   }
 
-  /** What a started service does with its line. */
+  /** Registers an endpoint as a started service does. */
   register({ name, id, epoch = 0, addresses, ticket }: RegisterRequest): void {
     const record = [...this.records.values()].find(
       ({ ticketHash }) => ticket !== undefined && ticketHash === systemHashing.sha256(ticket),
     );
     if (ticket !== undefined) {
       if (!record || record.redeemed || record.instance !== id || record.epoch !== epoch)
-        throw new ClerkError('TICKET_REFUSED', 'The ticket was refused');
+        throw new ClerkError('TICKET_REFUSED', 'The ticket is invalid');
       this.records.set(record.instance, { ...record, redeemed: true, registryKey: '' });
     }
     const endpoint: EndpointMessage = {
@@ -72,8 +71,8 @@ export class FakeNameService implements LauncherNameService {
   async withdraw({ name, id, now }: Parameters<NameService['withdraw']>[0]) {
     this.journal.push(now === true ? `withdrawn ${name}` : `draining ${name}`);
     const others = (this.endpoints.get(name) ?? []).filter((endpoint) => endpoint.id !== id);
-    const one = (this.endpoints.get(name) ?? []).find((endpoint) => endpoint.id === id);
-    if (one && now !== true) others.push({ ...one, state: 'draining' });
+    const withdrawn = (this.endpoints.get(name) ?? []).find((endpoint) => endpoint.id === id);
+    if (withdrawn && now !== true) others.push({ ...withdrawn, state: 'draining' });
     this.endpoints.set(name, others);
     return { revision: '1', incarnation: 'a', appliesInMs: 0 };
   }
@@ -89,17 +88,18 @@ export class FakeNameService implements LauncherNameService {
       await this.gate();
       const epoch = (this.epochs.get(record.name) ?? 0) + 1;
       this.epochs.set(record.name, epoch);
-      const whole: LaunchRecord = {
+      const complete: LaunchRecord = {
         ...{ ...record, epoch, state: 'intent', redeemed: false },
         ...{ pid: undefined, startTicks: undefined },
       };
-      this.records.set(record.instance, whole);
+      this.records.set(record.instance, complete);
       this.journal.push(`intended ${record.name} ${epoch}`);
-      return whole;
+      return complete;
     },
     update: async (record) => {
       await this.gate();
-      if (!this.records.has(record.instance)) throw new ClerkError('NAME_NOT_FOUND', 'No such start');
+      if (!this.records.has(record.instance))
+        throw new ClerkError('NAME_NOT_FOUND', 'The launch does not exist');
       this.records.set(record.instance, record);
     },
     remove: async (_name, instance) => {

@@ -1,4 +1,3 @@
-/** A host in virtual time: processes that do what a test says, with children that may stay or leave the group. */
 import type {
   TerminationSignal,
   ProcessExit,
@@ -8,15 +7,15 @@ import type {
 } from '../../../src/core/processes.js';
 import type { LaunchHandshake } from '../../../src/protocol/messages.js';
 
-/** One process group. */
+/** A fake process with its group. */
 export class FakeProcess {
   readonly handshake: LaunchHandshake;
   readonly envMarker: string;
   readonly signals: TerminationSignal[] = [];
-  /** Children in the group, and such that have left it. */
+  /** Number of children in the group, and of children that have left it. */
   children = 0;
   detachedChildren = 0;
-  /** Whether SIGTERM ends it, and its children. */
+  /** Whether it and its children survive SIGTERM. */
   ignoresSigterm = false;
   logTail = '';
   isAlive = true;
@@ -37,7 +36,7 @@ export class FakeProcess {
     this.#exit({ code, signal });
   }
 
-  /** It dies, and its parent has not been told yet; it is with the function returned. */
+  /** The process dies, but its parent is notified only by the returned function. */
   exitBeforeNotice(): () => void {
     this.isAlive = false;
     return () => this.#exit({ code: null, signal: 'SIGKILL' });
@@ -51,12 +50,12 @@ export class FakeProcess {
   }
 }
 
-/** The host. */
+/** The processes of a fake host. */
 export class FakeProcesses implements Processes {
   readonly all: FakeProcess[] = [];
-  /** What a program does when it is started; throwing means that it cannot be. */
+  /** Called for each spawned process; may throw to fail the spawn. */
   onSpawn: (process: FakeProcess) => void = () => {};
-  /** What identities are made of; changes with a reboot. */
+  /** Part of each process identity; changes with a reboot. */
   boot = 'boot';
   nextPid = 100;
   readonly variables: Record<string, string> = { SECRET: 'not for services', LANG: 'C' };

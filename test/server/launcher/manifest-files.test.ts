@@ -7,8 +7,12 @@ import { runAsProblem, findUser } from '../../../src/server/launcher/run-as-user
 import { programChangeReason, readManifests } from '../../../src/server/launcher/manifest-files.js';
 import { programProblem, trustProblem, type FileFacts } from '../../../src/server/launcher/file-trust.js';
 
-/** A folder with a program and a manifest for it. */
-function folder(more = ''): { readonly at: string; readonly program: string; readonly manifests: string } {
+/** Creates a folder with a program and a manifest for it. */
+function temporaryManifests(more = ''): {
+  readonly at: string;
+  readonly program: string;
+  readonly manifests: string;
+} {
   const at = mkdtempSync(join(tmpdir(), 'clerk-manifests-'));
   onTestFinished(() => rmSync(at, { recursive: true, force: true }));
   const [program, manifests] = [join(at, 'orders'), join(at, 'manifests')];
@@ -22,7 +26,8 @@ function folder(more = ''): { readonly at: string; readonly program: string; rea
   return { at, program, manifests };
 }
 
-async function fault(manifests: string): Promise<string> {
+/** The error message of reading the manifests; 'nothing' when they are valid. */
+async function errorOf(manifests: string): Promise<string> {
   return readManifests(manifests).then(
     () => 'nothing',
     (error: unknown) => {
@@ -33,73 +38,86 @@ async function fault(manifests: string): Promise<string> {
 }
 
 test('reads every manifest of a folder, by name', async () => {
-  const { manifests, program } = folder();
-  writeFileSync(join(manifests, 'README.md'), 'not one', { mode: 0o644 });
+  const { manifests, program } = temporaryManifests();
+  writeFileSync(join(manifests, 'README.md'), 'not a manifest', { mode: 0o644 });
   const all = await readManifests(manifests);
   expect([...all.keys()]).toEqual(['orders']);
-  expect(all.get('orders')).toMatchObject({ exec: program, program, account: undefined, cwd: '/' });
+  expect(all.get('orders')).toMatchObject({
+    exec: program,
+    programPath: program,
+    runAs: undefined,
+    cwd: '/',
+  });
 });
 
-test('what cannot be used is told with file, line and field', async () => {
-  const { at, manifests, program } = folder();
+test('rejects an untrusted or missing program with file, line and field', async () => {
+  const { at, manifests, program } = temporaryManifests();
   const file = join(manifests, 'orders.yaml');
   chmodSync(program, 0o644);
-  expect(await fault(manifests)).toBe(
-    `${file}, line 3: exec cannot be used: ${program} is not executable; make it so with chmod +x`,
+  expect(await errorOf(manifests)).toBe(
+    `${file}, line 3: exec must be a trusted program: ${program} must be executable; run chmod +x on it`,
   );
   chmodSync(program, 0o775);
-  expect(await fault(manifests)).toBe(
-    `${file}, line 3: exec cannot be used: ${program} can be written by its group; take that away with chmod go-w`,
+  expect(await errorOf(manifests)).toBe(
+    `${file}, line 3: exec must be a trusted program: ${program} must not be writable by its group; run chmod go-w on it`,
   );
   chmodSync(program, 0o755);
   chmodSync(at, 0o777);
-  expect(await fault(manifests)).toMatch(/line 3: exec cannot be used: .* can be written by everybody/);
+  expect(await errorOf(manifests)).toMatch(
+    /line 3: exec must be a trusted program: .* must not be writable by all users/,
+  );
   chmodSync(at, 0o700);
   unlinkSync(program);
-  expect(await fault(manifests)).toMatch(/orders\.yaml, line 3: exec cannot be found: ENOENT/);
+  expect(await errorOf(manifests)).toMatch(/orders\.yaml, line 3: exec must be an existing program: ENOENT/);
   mkdirSync(program);
-  expect(await fault(manifests)).toMatch(/line 3: exec cannot be used: .* is no regular file/);
-});
-
-test('a folder or a user that is not there is refused', async () => {
-  const noCwd = folder('cwd: /no/such/folder\n');
-  expect(await fault(noCwd.manifests)).toMatch(/line 4: cwd is \/no\/such\/folder, which is no folder/);
-  const noUser = folder('\nuser: nobody-of-that-name\n');
-  expect(await fault(noUser.manifests)).toMatch(
-    /line 5: user is 'nobody-of-that-name', who is not in \/etc\/passwd; write the number/,
+  expect(await errorOf(manifests)).toMatch(
+    /line 3: exec must be a trusted program: .* must be a regular file/,
   );
-  expect(await fault('/no/such/folder')).toMatch(/^The folder of manifests cannot be read: ENOENT/);
 });
 
-test('manifests that others could have written are not followed', async () => {
-  const { manifests } = folder();
+test('rejects a working folder, a user or a manifest folder that does not exist', async () => {
+  const noCwd = temporaryManifests('cwd: /no/such/folder\n');
+  expect(await errorOf(noCwd.manifests)).toMatch(
+    /line 4: cwd must be an existing folder; got \/no\/such\/folder/,
+  );
+  const noUser = temporaryManifests('\nuser: nobody-of-that-name\n');
+  expect(await errorOf(noUser.manifests)).toMatch(
+    /line 5: user must be a user of \/etc\/passwd or a numeric user id; got 'nobody-of-that-name'/,
+  );
+  expect(await errorOf('/no/such/folder')).toMatch(
+    /^Manifest folder \/no\/such\/folder cannot be read: ENOENT/,
+  );
+});
+
+test('rejects manifests that other users can write', async () => {
+  const { manifests } = temporaryManifests();
   chmodSync(join(manifests, 'orders.yaml'), 0o666);
-  expect(await fault(manifests)).toMatch(
-    /^Manifests of others are not followed: .*orders\.yaml can be written by/,
+  expect(await errorOf(manifests)).toMatch(
+    /^Manifests must be writable by root and the server's user only: .*orders\.yaml must not be writable by/,
   );
   chmodSync(join(manifests, 'orders.yaml'), 0o644);
   chmodSync(manifests, 0o777);
-  expect(await fault(manifests)).toMatch(
-    /^Manifests of others are not followed: .*manifests can be written by/,
+  expect(await errorOf(manifests)).toMatch(
+    /^Manifests must be writable by root and the server's user only: .*manifests must not be writable by/,
   );
 });
 
-test('a manifest has at most 64 KiB', async () => {
-  const { manifests } = folder(`#${'x'.repeat(70_000)}\n`);
-  expect(await fault(manifests)).toMatch(/is larger than 65536 bytes/);
+test('rejects a manifest above 64 KiB', async () => {
+  const { manifests } = temporaryManifests(`#${'x'.repeat(70_000)}\n`);
+  expect(await errorOf(manifests)).toMatch(/must be at most 65536 bytes; got 70/);
 });
 
-test('a link is followed once; one that leads elsewhere later is refused', async () => {
-  const { at, manifests, program } = folder();
+test('follows a symbolic link once and rejects it when it has changed later', async () => {
+  const { at, manifests, program } = temporaryManifests();
   const link = join(at, 'current');
   symlinkSync(program, link);
   writeFileSync(join(manifests, 'orders.yaml'), `version: 1\nservice: /shop/orders\nexec: ${link}\n`);
   const manifest = (await readManifests(manifests)).get('orders')!;
-  expect(manifest).toMatchObject({ exec: link, program });
+  expect(manifest).toMatchObject({ exec: link, programPath: program });
   expect(await programChangeReason(manifest)).toBeUndefined();
   chmodSync(program, 0o777);
   expect(await programChangeReason(manifest)).toBe(
-    `${program} can be written by everybody; take that away with chmod go-w`,
+    `${program} must not be writable by all users; run chmod go-w on it`,
   );
   chmodSync(program, 0o755);
   const other = join(at, 'other');
@@ -107,13 +125,13 @@ test('a link is followed once; one that leads elsewhere later is refused', async
   unlinkSync(link);
   symlinkSync(other, link);
   expect(await programChangeReason(manifest)).toMatch(
-    /current was .*orders when the server started and is .*other now/,
+    /current resolved to .*orders when the server started and resolves to .*other now/,
   );
   unlinkSync(link);
   expect(await programChangeReason(manifest)).toMatch(/^ENOENT/);
 });
 
-test('only root and the own user are relied on', () => {
+test("trusts only files of root and of the server's user", () => {
   const facts = (change: Partial<FileFacts>): FileFacts => ({
     ...{ path: '/p', kind: 'file', owner: 0, mode: 0o100755 },
     ...change,
@@ -121,22 +139,20 @@ test('only root and the own user are relied on', () => {
   expect(trustProblem(facts({}), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ owner: 1_000 }), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ owner: 1_001 }), 1_000)).toMatch(
-    /^\/p belongs to user 1001; let it belong to root/,
+    /^\/p must be owned by root or by the server's user 1000; got user 1001/,
   );
-  expect(trustProblem(facts({ owner: 1_001 }), 0)).toMatch(/belongs to user 1001/);
-  expect(trustProblem(facts({ mode: 0o100757 }), 0)).toMatch(/by everybody/);
+  expect(trustProblem(facts({ owner: 1_001 }), 0)).toMatch(/got user 1001/);
+  expect(trustProblem(facts({ mode: 0o100757 }), 0)).toMatch(/by all users/);
   expect(trustProblem(facts({ mode: 0o100775 }), 0)).toMatch(/by its group/);
-  // As /tmp is.
+  // Sticky, as /tmp.
   expect(trustProblem(facts({ kind: 'folder', mode: 0o041777 }), 1_000)).toBeUndefined();
-  expect(trustProblem(facts({ kind: 'folder', mode: 0o041777, owner: 7 }), 1_000)).toMatch(
-    /belongs to user 7/,
-  );
+  expect(trustProblem(facts({ kind: 'folder', mode: 0o041777, owner: 7 }), 1_000)).toMatch(/got user 7/);
   expect(programProblem([facts({}), facts({ path: '/', kind: 'folder', mode: 0o40777 })], 0)).toMatch(
-    /^\/ can be written by everybody/,
+    /^\/ must not be writable by all users/,
   );
 });
 
-test('a user is found by name or number, and only root becomes another', () => {
+test('finds a user by name or id, and only root can run programs as another user', () => {
   const passwd = 'root:x:0:0:root:/root:/bin/sh\nbroken\norders:x:1001:1002::/:/bin/false\n';
   expect(findUser('orders', passwd)).toEqual({ uid: 1_001, gid: 1_002 });
   expect(findUser(1_001, passwd)).toEqual({ uid: 1_001, gid: 1_002 });
@@ -145,6 +161,6 @@ test('a user is found by name or number, and only root becomes another', () => {
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 0)).toBeUndefined();
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_001)).toBeUndefined();
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_000)).toMatch(
-    /only a server that runs as root/,
+    /must be the server's own user unless the server runs as root; got 'orders'/,
   );
 });

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { errorMessage } from '../../../src/core/errors.js';
 import { manifestName, parseManifest } from '../../../src/server/launcher/manifest.js';
 
-const least = ['version: 1', 'service: /shop/orders', 'exec: /usr/bin/orders'];
+const minimal = ['version: 1', 'service: /shop/orders', 'exec: /usr/bin/orders'];
 
-/** What is said against the least manifest with more lines, or with other ones. */
-function fault(...lines: string[]): string {
+/** The error message for a manifest with these lines; 'nothing' when it is valid. */
+function errorOf(...lines: string[]): string {
   try {
     parseManifest('orders.yaml', lines.join('\n'));
     return 'nothing';
@@ -15,8 +15,8 @@ function fault(...lines: string[]): string {
   }
 }
 
-test('the least manifest gets its defaults', () => {
-  const manifest = parseManifest('orders.yaml', least.join('\n'));
+test('a minimal manifest gets the defaults', () => {
+  const manifest = parseManifest('orders.yaml', minimal.join('\n'));
   expect(manifest).toMatchObject({
     exec: '/usr/bin/orders',
     args: [],
@@ -31,7 +31,7 @@ test('the least manifest gets its defaults', () => {
   expect(parseManifest('x.yaml', 'version: 1\nservice: /cms/*\nexec: /bin/cms').maxInstances).toBe(16);
 });
 
-test('everything that can be said', () => {
+test('parses every field', () => {
   const manifest = parseManifest(
     'orders.yaml',
     `
@@ -63,112 +63,136 @@ idleStopMs: 60000
   });
   expect([...manifest.params.keys()]).toEqual(['port', 'zone', 'ratio', 'title']);
   expect(manifest.params.get('ratio')).toEqual({ type: 'number', min: 0, max: Infinity });
-  // Whatever is in a pattern, it is for the whole value.
+  // A pattern is matched against the whole value.
   const title = manifest.params.get('title');
-  const fits = title?.type === 'string' && title.allowed instanceof RegExp ? title.allowed : /never/;
-  expect(['abc', 'b', 'abc1', 'xb ', 'ab\n'].map((text) => fits.test(text))).toEqual([
+  const pattern = title?.type === 'string' && title.allowed instanceof RegExp ? title.allowed : /never/;
+  expect(['abc', 'b', 'abc1', 'xb ', 'ab\n'].map((text) => pattern.test(text))).toEqual([
     ...[true, true, false, false, false],
   ]);
 });
 
 test.each([
-  [[], 'orders.yaml, line 1: version is missing'],
-  [['- a'], 'orders.yaml, line 1: the manifest is a list, not a map'],
-  [['version: 1', 'service: /a', 'exec: [/x'], /^orders\.yaml, line 3: the manifest is no YAML: /],
-  [[...least, 'exec: /b'], /^orders\.yaml, line 4: the manifest is no YAML: Map keys must be unique/],
-  [['version: 2', ...least.slice(1)], 'orders.yaml, line 1: version is not 1, the only version there is'],
-  [['version: "1"', ...least.slice(1)], 'orders.yaml, line 1: version is a text, not a number'],
-  [[...least, 'arg: []'], /^orders\.yaml, line 4: arg is not known; version, service, exec, args, /],
-  [['version: 1', 'service: /shop/**x', 'exec: /b'], /^orders\.yaml, line 2: service cannot be used: Glob /],
-  [['version: 1', 'exec: /b'], 'orders.yaml, line 1: service is missing'],
+  [[], 'orders.yaml, line 1: version is required'],
+  [['- a'], 'orders.yaml, line 1: the manifest must be a map; got a list'],
+  [['version: 1', 'service: /a', 'exec: [/x'], /^orders\.yaml, line 3: the manifest must be valid YAML: /],
+  [
+    [...minimal, 'exec: /b'],
+    /^orders\.yaml, line 4: the manifest must be valid YAML: Map keys must be unique/,
+  ],
+  [['version: 2', ...minimal.slice(1)], 'orders.yaml, line 1: version must be 1'],
+  [['version: "1"', ...minimal.slice(1)], 'orders.yaml, line 1: version must be a number; got a string'],
+  [
+    [...minimal, 'arg: []'],
+    /^orders\.yaml, line 4: arg is not a known field; known fields are version, service, exec, args, /,
+  ],
+  [
+    ['version: 1', 'service: /shop/**x', 'exec: /b'],
+    /^orders\.yaml, line 2: service must be a service name or a glob: Glob /,
+  ],
+  [['version: 1', 'exec: /b'], 'orders.yaml, line 1: service is required'],
   [
     ['version: 1', 'service: /a', '', 'exec: node'],
-    'orders.yaml, line 4: exec is "node"; write the whole path, from \'/\' on',
-  ],
-  [['version: 1', 'service: /a', 'exec:'], 'orders.yaml, line 3: exec is empty, not a text or a number'],
-  [[...least, 'cwd: srv'], /^orders\.yaml, line 4: cwd is "srv"; write the whole path/],
-  [[...least, 'args: a'], 'orders.yaml, line 4: args is the string, not a list'],
-  [
-    [...least, 'args:', '  - a', '  - 80'],
-    'orders.yaml, line 6: args[1] is a number, not a text; put it in quotes',
-  ],
-  [[...least, 'args: [true]'], 'orders.yaml, line 4: args[0] is the boolean, not a text or a number'],
-  [
-    [...least, 'args: ["${port}"]'],
-    "orders.yaml, line 4: args[0] has a hole for 'port', which is not among params",
+    'orders.yaml, line 4: exec must be an absolute path; got "node"',
   ],
   [
-    [...least, 'args: ["${port"]'],
-    "orders.yaml, line 4: args[0] has a '${' that does not end; write ${param}",
+    ['version: 1', 'service: /a', 'exec:'],
+    'orders.yaml, line 3: exec must be a string or a number; got an empty value',
   ],
-  [[...least, 'args: ["a\\0b"]'], 'orders.yaml, line 4: args[0] has the character \\u0000'],
-  [[...least, 'args: &a [x]', 'env: *a'], 'orders.yaml, line 5: env is an alias, not a list'],
-  [[...least, 'env: [A-B]'], 'orders.yaml, line 4: env[0] is no name of a variable'],
+  [[...minimal, 'cwd: srv'], /^orders\.yaml, line 4: cwd must be an absolute path; got "srv"$/],
+  [[...minimal, 'args: a'], 'orders.yaml, line 4: args must be a list; got a string'],
   [
-    [...least, 'env: [CLERK_LAUNCHED]'],
-    'orders.yaml, line 4: env[0] is CLERK_LAUNCHED, which the launcher sets itself',
+    [...minimal, 'args:', '  - a', '  - 80'],
+    'orders.yaml, line 6: args[1] must be a string; got a number, put it in quotes',
   ],
-  [[...least, 'user: -1'], 'orders.yaml, line 4: user is no name and no number of a user'],
+  [[...minimal, 'args: [true]'], 'orders.yaml, line 4: args[0] must be a string or a number; got a boolean'],
   [
-    [...least, 'params: { 1a: { type: string } }'],
-    /^orders\.yaml, line 4: params\.1a is no name of a parameter/,
+    [...minimal, 'args: ["${port}"]'],
+    "orders.yaml, line 4: args[0] uses parameter 'port', which is not declared in params",
   ],
-  [[...least, 'params: { p: {} }'], 'orders.yaml, line 4: params.p.type is missing'],
+  [[...minimal, 'args: ["${port"]'], "orders.yaml, line 4: args[0] has an unclosed '${'; write ${param}"],
+  [[...minimal, 'args: ["a\\0b"]'], 'orders.yaml, line 4: args[0] must not contain the character \\u0000'],
+  [[...minimal, 'args: &a [x]', 'env: *a'], 'orders.yaml, line 5: env must be a list; got an alias'],
+  [[...minimal, 'env: [A-B]'], 'orders.yaml, line 4: env[0] must be the name of an environment variable'],
   [
-    [...least, 'params:', '  p:', '    type: float'],
-    "orders.yaml, line 6: params.p.type is not 'string', 'integer' or 'number'",
+    [...minimal, 'env: [CLERK_LAUNCHED]'],
+    'orders.yaml, line 4: env[0] must not be CLERK_LAUNCHED; the launcher sets it',
   ],
+  [[...minimal, 'user: -1'], 'orders.yaml, line 4: user must be a user name or a user id'],
   [
-    [...least, 'params: { p: { type: string, min: 1 } }'],
-    'orders.yaml, line 4: params.p.min does not go with a string',
+    [...minimal, 'params: { 1a: { type: string } }'],
+    /^orders\.yaml, line 4: params\.1a must be a parameter name: /,
   ],
+  [[...minimal, 'params: { p: {} }'], 'orders.yaml, line 4: params.p.type is required'],
   [
-    [...least, 'params: { p: { type: integer, pattern: a } }'],
-    'orders.yaml, line 4: params.p.pattern does not go with type integer',
-  ],
-  [
-    [...least, 'params: { p: { type: integer, min: 1.5 } }'],
-    'orders.yaml, line 4: params.p.min is no integer',
-  ],
-  [
-    [...least, 'params: { p: { type: number, min: 2, max: 1 } }'],
-    'orders.yaml, line 4: params.p.min is 2, above max, which is 1',
+    [...minimal, 'params:', '  p:', '    type: float'],
+    "orders.yaml, line 6: params.p.type must be 'string', 'integer' or 'number'",
   ],
   [
-    [...least, 'params: { p: { type: string, pattern: a, enum: [a] } }'],
-    'orders.yaml, line 4: params.p.enum does not go with pattern; leave one of them out',
+    [...minimal, 'params: { p: { type: string, min: 1 } }'],
+    'orders.yaml, line 4: params.p.min is not allowed with type string',
   ],
   [
-    [...least, 'params: { p: { type: string, enum: [] } }'],
-    'orders.yaml, line 4: params.p.enum has no item, so that no value would do',
+    [...minimal, 'params: { p: { type: integer, pattern: a } }'],
+    'orders.yaml, line 4: params.p.pattern is not allowed with type integer',
   ],
   [
-    [...least, 'params: { p: { type: string, pattern: "(" } }'],
-    /^orders\.yaml, line 4: params\.p\.pattern cannot be/,
-  ],
-  [[...least, 'params: { p: { type: string, pattern: "a)|(b" } }'], /params\.p\.pattern cannot be used: /],
-  [
-    [...least, 'params: { p: { type: string, size: 1 } }'],
-    /^orders\.yaml, line 4: params\.p\.size is not known/,
+    [...minimal, 'params: { p: { type: integer, min: 1.5 } }'],
+    'orders.yaml, line 4: params.p.min must be an integer',
   ],
   [
-    [...least, 'readyMs: 99'],
-    'orders.yaml, line 4: readyMs is 99; an integer from 100 to 600000 can be there',
+    [...minimal, 'params: { p: { type: number, min: 2, max: 1 } }'],
+    'orders.yaml, line 4: params.p.min must not be above max; got 2 and max 1',
   ],
-  [[...least, 'readyMs: 100'], 'nothing'],
-  [[...least, 'readyMs: 600000'], 'nothing'],
-  [[...least, 'readyMs: 600001'], /^orders\.yaml, line 4: readyMs is 600001/],
-  [[...least, 'idleStopMs: 999'], /^orders\.yaml, line 4: idleStopMs is 999/],
-  [[...least, 'maxInstances: 0'], /^orders\.yaml, line 4: maxInstances is 0/],
-  [[...least, 'maxInstances: 1001'], /^orders\.yaml, line 4: maxInstances is 1001/],
-  [[...least, 'maxInstances: 1.5'], /^orders\.yaml, line 4: maxInstances is 1\.5/],
+  [
+    [...minimal, 'params: { p: { type: string, pattern: a, enum: [a] } }'],
+    'orders.yaml, line 4: params.p.enum cannot be combined with pattern; remove one of them',
+  ],
+  [
+    [...minimal, 'params: { p: { type: string, enum: [] } }'],
+    'orders.yaml, line 4: params.p.enum must have at least one item',
+  ],
+  [
+    [...minimal, 'params: { p: { type: string, pattern: "(" } }'],
+    /^orders\.yaml, line 4: params\.p\.pattern must be a regular expression: /,
+  ],
+  [
+    [...minimal, 'params: { p: { type: string, pattern: "a)|(b" } }'],
+    /params\.p\.pattern must be a regular expression: /,
+  ],
+  [
+    [...minimal, 'params: { p: { type: string, size: 1 } }'],
+    /^orders\.yaml, line 4: params\.p\.size is not a known field/,
+  ],
+  [[...minimal, 'readyMs: 99'], 'orders.yaml, line 4: readyMs must be an integer from 100 to 600000; got 99'],
+  [[...minimal, 'readyMs: 100'], 'nothing'],
+  [[...minimal, 'readyMs: 600000'], 'nothing'],
+  [
+    [...minimal, 'readyMs: 600001'],
+    /^orders\.yaml, line 4: readyMs must be an integer from 100 to 600000; got 600001/,
+  ],
+  [
+    [...minimal, 'idleStopMs: 999'],
+    /^orders\.yaml, line 4: idleStopMs must be an integer from 1000 to \d+; got 999/,
+  ],
+  [
+    [...minimal, 'maxInstances: 0'],
+    /^orders\.yaml, line 4: maxInstances must be an integer from 1 to 1000; got 0/,
+  ],
+  [
+    [...minimal, 'maxInstances: 1001'],
+    /^orders\.yaml, line 4: maxInstances must be an integer from 1 to 1000; got 1001/,
+  ],
+  [
+    [...minimal, 'maxInstances: 1.5'],
+    /^orders\.yaml, line 4: maxInstances must be an integer from 1 to 1000; got 1\.5/,
+  ],
 ] as const)('%j: %s', (lines, expected) => {
-  if (typeof expected === 'string') expect(fault(...lines)).toBe(expected);
-  else expect(fault(...lines)).toMatch(expected);
+  if (typeof expected === 'string') expect(errorOf(...lines)).toBe(expected);
+  else expect(errorOf(...lines)).toMatch(expected);
 });
 
 test('a manifest is named after its file', () => {
   expect(manifestName('orders.yaml')).toBe('orders');
   for (const file of ['.yaml', '-x.yaml', 'a b.yaml', `${'a'.repeat(64)}.yaml`])
-    expect(() => manifestName(file)).toThrow(/is no name for a manifest/);
+    expect(() => manifestName(file)).toThrow(/^Manifest file name must have 1 to 63 /);
 });

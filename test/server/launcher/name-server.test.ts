@@ -1,4 +1,4 @@
-/** The launcher over the names as they are, with real programs. */
+/** The launcher with the real name server and real processes. */
 import { expect, onTestFinished, test } from 'vitest';
 import { isClerkError } from '../../../src/core/errors.js';
 import { systemHashing } from '../../../src/runtime/hashing.js';
@@ -14,44 +14,54 @@ import { isRunning, RealHost, until } from './real-host.js';
 const runtime = { ...systemClock, ...systemHashing };
 const name = '/shop/orders';
 
-async function namesOver(kept: Map<string, string>): Promise<NameService> {
-  const names = await openNameServer(memoryStore(kept), runtime, { version: '0.0.0' });
+async function openNames(records: Map<string, string>): Promise<NameService> {
+  const names = await openNameServer(memoryStore(records), runtime, { version: '0.0.0' });
   onTestFinished(() => names.close());
   return names;
 }
 
-/** A launcher's host over names that are opened anew with each `open`. */
-async function setting(options: readonly string[] = []) {
-  const kept = new Map<string, string>();
-  const replies: RegisterResponse[] = [];
-  const now = { names: await namesOver(kept) };
+/** A host whose name server can be closed and opened again over the same records. */
+async function createSetup(options: readonly string[] = []) {
+  const records = new Map<string, string>();
+  const responses: RegisterResponse[] = [];
+  const now = { names: await openNames(records) };
   await now.names.define({ name, launch: { manifest: 'orders' } });
   const host = new RealHost(now.names, async (request) =>
-    replies.push(await now.names.register(request, { principal: 'address:127.0.0.1' })),
+    responses.push(await now.names.register(request, { principal: 'address:127.0.0.1' })),
   );
   host.manifest(options);
-  return { kept, replies, now, host };
+  return { records, responses, now, host };
 }
 
-test('a service is started, found by its ticket alone, and answered with the proof of its registry', async () => {
-  const { now, host, replies } = await setting();
+test('a started service is identified by its ticket and receives the launch proof of its registry', async () => {
+  const { now, host, responses } = await createSetup();
   const launcher = await host.open({ names: now.names });
-  const words = await Promise.all(
+  const outcomes = await Promise.all(
     Array.from({ length: 50 }, () => outcomeOf(launcher.launch({ name }, undefined))),
   );
-  expect(words.filter((word) => word === 'started')).toHaveLength(1);
-  const line = host.handshake();
-  expect(now.names.resolve(name).endpoints).toMatchObject([{ id: line.instance, epoch: line.epoch }]);
-  expect(replies).toMatchObject([{ proof: launchProof(systemHashing, line.registryKey, name, line.epoch) }]);
+  expect(outcomes.filter((outcome) => outcome === 'started')).toHaveLength(1);
+  const handshake = host.handshake();
+  expect(now.names.resolve(name).endpoints).toMatchObject([
+    { id: handshake.instance, epoch: handshake.epoch },
+  ]);
+  expect(responses).toMatchObject([
+    { proof: launchProof(systemHashing, handshake.registryKey, name, handshake.epoch) },
+  ]);
   expect(now.names.launches.all()).toMatchObject([{ state: 'running', redeemed: true, registryKey: '' }]);
-  const again = { name, id: line.instance, epoch: line.epoch, ticket: line.ticket, addresses: ['http://h'] };
+  const again = {
+    name,
+    id: handshake.instance,
+    epoch: handshake.epoch,
+    ticket: handshake.ticket,
+    addresses: ['http://h'],
+  };
   await expect(now.names.register(again as never, { principal: 'x' })).rejects.toMatchObject({
     code: 'TICKET_REFUSED',
   });
 });
 
-test('it is withdrawn when it is killed, started again with the next number, and stopped', async () => {
-  const { now, host } = await setting();
+test('a killed service is withdrawn, started again with the next epoch, and stopped', async () => {
+  const { now, host } = await createSetup();
   const launcher = await host.open({ names: now.names });
   await launcher.launch({ name }, undefined);
   process.kill(host.reports()[0]!.pid, 'SIGKILL');
@@ -68,13 +78,13 @@ test('it is withdrawn when it is killed, started again with the next number, and
   expect(now.names.resolve(name).endpoints).toMatchObject([{ epoch: 3 }]);
 });
 
-test('after a restart of the server it is there, recognised, and can be stopped', async () => {
-  const { kept, now, host } = await setting();
+test('after a restart of the server a running service is adopted and can be stopped', async () => {
+  const { records, now, host } = await createSetup();
   const first = await host.open({ names: now.names });
   await first.launch({ name }, undefined);
   await first.close();
   await now.names.close();
-  now.names = await namesOver(kept);
+  now.names = await openNames(records);
   const launcher = await host.open({ names: now.names });
   expect(await outcomeOf(launcher.launch({ name }, undefined))).toBe('found');
   const { pid } = host.reports()[0]!;
@@ -84,8 +94,8 @@ test('after a restart of the server it is there, recognised, and can be stopped'
   expect(now.names.resolve(name).endpoints).toEqual([]);
 });
 
-test('a program of an earlier number that comes late is refused', async () => {
-  const { now, host } = await setting(['--silent']);
+test('a late registration of an earlier launch is rejected', async () => {
+  const { now, host } = await createSetup(['--silent']);
   const launcher = await host.open({ names: now.names });
   const waiting = outcomeOf(launcher.launch({ name }, undefined));
   await until(() => host.reports().length === 1);
@@ -98,8 +108,8 @@ test('a program of an earlier number that comes late is refused', async () => {
   expect(now.names.resolve(name).endpoints).toEqual([]);
 });
 
-test('what was moved since it was started is stopped under its new name', async () => {
-  const { now, host } = await setting();
+test('a service that was moved since its start is stopped under its new name', async () => {
+  const { now, host } = await createSetup();
   const launcher = await host.open({ names: now.names });
   await launcher.launch({ name }, undefined);
   await now.names.move({ from: '/shop', to: '/store' });

@@ -18,7 +18,7 @@ function outcome(
   }
 }
 
-test('whatever a value holds, it stays within its one argument', () => {
+test('a value always stays within one argument', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 256 }), (value) => {
       fc.pre(!value.includes('\0') && value.length <= 256);
@@ -33,67 +33,71 @@ test('whatever a value holds, it stays within its one argument', () => {
 test.each([
   ['--x=${p}', '-v', ['--x=-v']],
   ['--long-option=${p}', -5, ['--long-option=-5']],
-  ['${p}', '-v', "Parameter 'p' begins with '-' and could pass for an option; it can stand in '--x=${p}'"],
-  ['${p}', -5, /^Parameter 'p' begins with '-'/],
-  ['-x${p}', '-v', /^Parameter 'p' begins with '-'/],
-  ['-x=${p}', '-v', /^Parameter 'p' begins with '-'/],
-  ['--x=a${p}', '-v', /^Parameter 'p' begins with '-'/],
-  ['--x=${p}${p}', '-v', /^Parameter 'p' begins with '-'/],
+  [
+    '${p}',
+    '-v',
+    "Parameter 'p' must not begin with '-', since the program could read it as an option; it may in '--x=${p}'",
+  ],
+  ['${p}', -5, /^Parameter 'p' must not begin with '-'/],
+  ['-x${p}', '-v', /^Parameter 'p' must not begin with '-'/],
+  ['-x=${p}', '-v', /^Parameter 'p' must not begin with '-'/],
+  ['--x=a${p}', '-v', /^Parameter 'p' must not begin with '-'/],
+  ['--x=${p}${p}', '-v', /^Parameter 'p' must not begin with '-'/],
   ['${p}', 'v-', ['v-']],
-] as const)('in %s the value %j gives %j', (template, value, expected) => {
+] as const)('fills %s with %j: %j', (template, value, expected) => {
   const parameter: ManifestParameter =
     typeof value === 'number' ? { type: 'integer', min: -9, max: 9 } : text;
-  const said = outcome(parameter, value, template);
-  if (expected instanceof RegExp) expect(said).toMatch(expected);
-  else expect(said).toEqual(expected);
+  const result = outcome(parameter, value, template);
+  if (expected instanceof RegExp) expect(result).toMatch(expected);
+  else expect(result).toEqual(expected);
 });
 
 test.each([
   [{ type: 'integer', min: 1, max: 10 }, 1, ['--x=1']],
   [{ type: 'integer', min: 1, max: 10 }, 10, ['--x=10']],
-  [{ type: 'integer', min: 1, max: 10 }, 0, "Parameter 'p' is 0; 1 to 10 can be there"],
-  [{ type: 'integer', min: 1, max: 10 }, 11, "Parameter 'p' is 11; 1 to 10 can be there"],
-  [{ type: 'integer', min: 1, max: 10 }, 1.5, "Parameter 'p' is 1.5, not of type integer"],
+  [{ type: 'integer', min: 1, max: 10 }, 0, "Parameter 'p' must be from 1 to 10; got 0"],
+  [{ type: 'integer', min: 1, max: 10 }, 11, "Parameter 'p' must be from 1 to 10; got 11"],
+  [{ type: 'integer', min: 1, max: 10 }, 1.5, "Parameter 'p' must be of type integer; got 1.5"],
   [{ type: 'integer', min: 1, max: 10 }, '7', ['--x=7']],
-  [{ type: 'integer', min: 1, max: 10 }, '07', "Parameter 'p' is '07', not of type integer"],
-  [{ type: 'integer', min: 1, max: 10 }, '1e0', "Parameter 'p' is '1e0', not of type integer"],
-  [{ type: 'integer', min: 1, max: 10 }, ' 7', "Parameter 'p' is ' 7', not of type integer"],
+  [{ type: 'integer', min: 1, max: 10 }, '07', "Parameter 'p' must be of type integer; got '07'"],
+  [{ type: 'integer', min: 1, max: 10 }, '1e0', "Parameter 'p' must be of type integer; got '1e0'"],
+  [{ type: 'integer', min: 1, max: 10 }, ' 7', "Parameter 'p' must be of type integer; got ' 7'"],
   [
     { type: 'number', min: -Infinity, max: Infinity },
     'Infinity',
-    "Parameter 'p' is 'Infinity', not of type number",
+    "Parameter 'p' must be of type number; got 'Infinity'",
   ],
   [{ type: 'number', min: 0, max: 1 }, 0.25, ['--x=0.25']],
-  [{ type: 'number', min: 0, max: 1 }, NaN, "Parameter 'p' is NaN, not of type number"],
+  [{ type: 'number', min: 0, max: 1 }, NaN, "Parameter 'p' must be of type number; got NaN"],
   [{ type: 'string', allowed: /^(?:[a-z]+)$/u }, 'abc', ['--x=abc']],
   [
     { type: 'string', allowed: /^(?:[a-z]+)$/u },
     'abc;',
-    "Parameter 'p' is 'abc;', which the manifest does not allow",
+    "Parameter 'p' must be a value that the manifest allows; got 'abc;'",
   ],
   [{ type: 'string', allowed: new Set(['a', 'b']) }, 'b', ['--x=b']],
   [
     { type: 'string', allowed: new Set(['a', 'b']) },
     'c',
-    "Parameter 'p' is 'c', which the manifest does not allow",
+    "Parameter 'p' must be a value that the manifest allows; got 'c'",
   ],
-  [text, 7, "Parameter 'p' is a number, not a text"],
-  [text, 'a\0b', "Parameter 'p' has the character \\u0000, which no argument can hold"],
+  [text, 7, "Parameter 'p' must be a string; got a number"],
+  [text, 'a\0b', "Parameter 'p' must not contain the character \\u0000"],
   [text, 'x'.repeat(256), [`--x=${'x'.repeat(256)}`]],
-  [text, 'x'.repeat(257), "Parameter 'p' has 257 characters; 256 is the most"],
-] as const)('%j takes %j: %j', (parameter, value, expected) => {
+  [text, 'x'.repeat(257), "Parameter 'p' must be at most 256 characters; got 257"],
+] as const)('%j with value %j: %j', (parameter, value, expected) => {
   expect(outcome(parameter, value)).toEqual(expected);
 });
 
-test('every parameter has one value, and there is no other', () => {
+test('each declared parameter needs a value, and others are rejected', () => {
   const parameters = new Map([['p', text]]);
   expect(() => fillTemplates([], parameters, {})).toThrow(
-    "Parameter 'p' has no value; give it with the launch rule",
+    "Parameter 'p' is required; set it in the launch rule",
   );
   expect(() => fillTemplates([], parameters, { p: 'a', q: 'b' })).toThrow(
-    "Parameter 'q' is not known to the manifest",
+    "Parameter 'q' is not declared in the manifest; remove it from the launch rule",
   );
   expect(() => fillTemplates([], new Map([['toString', text]]), {})).toThrow(
-    "Parameter 'toString' has no value",
+    "Parameter 'toString' is required",
   );
 });

@@ -1,4 +1,3 @@
-/** A launcher on this very host: real programs, which register over HTTP. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +14,7 @@ import type { LauncherNameService } from '../../../src/server/launcher/launcher-
 import type { Launcher } from '../../../src/server/ports.js';
 import type { LaunchHandshake, RegisterRequest } from '../../../src/protocol/messages.js';
 
-/** What a program told of itself. */
+/** What the service program reports about its own process. */
 export interface ProgramReport {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -30,6 +29,7 @@ export interface ProgramReport {
 
 const service = fileURLToPath(new URL('programs/service.mjs', import.meta.url));
 
+/** A launcher with real processes on this host, which register over HTTP. */
 export class RealHost {
   readonly folder = mkdtempSync(join(tmpdir(), 'clerk-launcher-'));
   readonly runtime = { ...systemClock, ...systemHashing };
@@ -37,21 +37,29 @@ export class RealHost {
   readonly #register: (request: RegisterRequest) => unknown;
   #url = '';
 
-  /** @param register - what a registration does; throwing refuses it */
+  /** @param register - called for each registration; may throw to reject it */
   constructor(names: LauncherNameService, register: (request: RegisterRequest) => unknown) {
     this.#names = names;
     this.#register = register;
     onTestFinished(async () => {
-      for (const { pid, children } of this.reports()) for (const each of [pid, ...children]) endNow(each);
+      for (const { pid, children } of this.reports()) for (const each of [pid, ...children]) killNow(each);
       rmSync(this.folder, { recursive: true, force: true });
     });
   }
 
-  /** Writes the manifest `orders`: the service program, with these options behind its report. */
+  /** Writes the manifest `orders` for the service program with these options. */
   manifest(options: readonly string[], more: readonly string[] = []): void {
-    // The tool `env` belongs to root wherever Node itself is kept.
-    const args = [process.execPath, service, this.reportFile, ...options];
-    const lines = ['version: 1', 'service: /shop/*', 'exec: /usr/bin/env', `args: ${JSON.stringify(args)}`];
+    // Node may be owned by any user, but the launcher runs only programs of root or its own user.
+    this.#writeManifest('/usr/bin/env', [process.execPath, service, this.reportFile, ...options], more);
+  }
+
+  /** Writes the manifest `orders` for a shell script, which gets the handshake line on standard input. */
+  shellManifest(script: string, more: readonly string[] = []): void {
+    this.#writeManifest('/bin/sh', ['-c', script], more);
+  }
+
+  #writeManifest(exec: string, args: readonly string[], more: readonly string[]): void {
+    const lines = ['version: 1', 'service: /shop/*', `exec: ${exec}`, `args: ${JSON.stringify(args)}`];
     writeFileSync(join(this.folder, 'orders.yaml'), [...lines, ...more].join('\n'), { mode: 0o600 });
   }
 
@@ -68,7 +76,7 @@ export class RealHost {
     }
   }
 
-  /** The line that the latest program was told. */
+  /** The handshake of the latest program. */
   handshake(): LaunchHandshake {
     return JSON.parse(this.reports().at(-1)?.input ?? '') as LaunchHandshake;
   }
@@ -76,14 +84,14 @@ export class RealHost {
   async open(extra: Partial<LauncherOptions> = {}): Promise<Launcher> {
     if (this.#url === '') await this.#listen();
     writeFileSync(this.reportFile, '', { flag: 'a' });
-    const quiet = (): void => {};
+    const ignore = (): void => {};
     const launcher = await openLauncher({
       names: this.#names,
       processes: systemProcesses,
       runtime: this.runtime,
       manifests: await readManifests(this.folder),
       registryUrls: () => [this.#url],
-      logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+      logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
       logs: this.folder,
       ...extra,
     });
@@ -110,20 +118,20 @@ export class RealHost {
   }
 }
 
-/** Whether a process lives; one that has ended and was not collected does not. */
+/** Whether a process is running; a zombie is not. */
 export function isRunning(pid: number): boolean {
   return systemProcesses.identityOf(pid) !== undefined;
 }
 
-/** Resolves once something is so. */
-export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
+/** Polls until a condition is true. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-function endNow(pid: number): void {
+function killNow(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    // It has exited already.
   }
 }

@@ -1,14 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import type { LaunchHandshake } from '../../../src/protocol/messages.js';
 import { systemProcesses } from '../../../src/runtime/system-processes.js';
 import type { Launcher } from '../../../src/server/ports.js';
 import { outcomeOf } from './fake-host.js';
 import { FakeNameService } from './fake-name-service.js';
 import { isRunning, RealHost, until } from './real-host.js';
 
-function realHost(options: readonly string[] = [], more: readonly string[] = []) {
+function createHost(options: readonly string[] = [], more: readonly string[] = []) {
   const names = new FakeNameService();
   names.define('/shop/orders', { manifest: 'orders' });
   const host = new RealHost(names, (request) => names.register(request));
@@ -18,12 +21,12 @@ function realHost(options: readonly string[] = [], more: readonly string[] = [])
 
 const name = '/shop/orders';
 
-function launched(launcher: Launcher): Promise<string> {
+function launchOutcome(launcher: Launcher): Promise<string> {
   return outcomeOf(launcher.launch({ name }, undefined));
 }
 
-test('a real program is started, finds all it needs and nothing else, and can be called', async () => {
-  const { names, host } = realHost(
+test('a real service gets its arguments, environment and handshake and nothing else, and can be called', async () => {
+  const { names, host } = createHost(
     ['--title=${title}', '${title}'],
     ['params: { title: { type: string } }', 'env: [LANG, HOME]', `cwd: /usr`],
   );
@@ -32,51 +35,51 @@ test('a real program is started, finds all it needs and nothing else, and can be
   const launcher = await host.open();
   const { endpoints, started } = await launcher.launch({ name }, undefined);
   expect(started).toBe(true);
-  const [told] = host.reports();
-  expect(told!.argv.slice(1)).toEqual([`--title=${title}`, title, name]);
-  expect(told!.cwd).toBe('/usr');
-  const passed = ['LANG', 'HOME'].filter((key) => process.env[key] !== undefined);
-  expect(Object.keys(told!.env).sort()).toEqual(
-    ['PATH', 'CLERK_LAUNCHED', 'CLERK_INSTANCE', ...passed].sort(),
+  const [report] = host.reports();
+  expect(report!.argv.slice(1)).toEqual([`--title=${title}`, title, name]);
+  expect(report!.cwd).toBe('/usr');
+  const passedOn = ['LANG', 'HOME'].filter((key) => process.env[key] !== undefined);
+  expect(Object.keys(report!.env).sort()).toEqual(
+    ['PATH', 'CLERK_LAUNCHED', 'CLERK_INSTANCE', ...passedOn].sort(),
   );
-  expect(told!.env).toMatchObject({ CLERK_LAUNCHED: '1', PATH: '/usr/local/bin:/usr/bin:/bin' });
-  expect(told!.input).toMatch(/^\{"v":1,[^\n]*\}\n$/);
+  expect(report!.env).toMatchObject({ CLERK_LAUNCHED: '1', PATH: '/usr/local/bin:/usr/bin:/bin' });
+  expect(report!.input).toMatch(/^\{"v":1,[^\n]*\}\n$/);
   expect(host.handshake()).toMatchObject({ name, epoch: 1, instance: endpoints[0]!.id });
-  const answer = await fetch(`${endpoints[0]!.addresses[0]!}/orders/7`);
-  expect(await answer.text()).toBe('/orders/7');
-  // At the head of a group and a session of its own.
-  const stat = readFileSync(`/proc/${told!.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  expect([stat[2], stat[3]]).toEqual([String(told!.pid), String(told!.pid)]);
+  const response = await fetch(`${endpoints[0]!.addresses[0]!}/orders/7`);
+  expect(await response.text()).toBe('/orders/7');
+  // It leads its own process group and session.
+  const stat = readFileSync(`/proc/${report!.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  expect([stat[2], stat[3]]).toEqual([String(report!.pid), String(report!.pid)]);
   const log = join(host.folder, 'shop.orders.log');
   expect(statSync(log).mode & 0o777).toBe(0o600);
   await until(() => readFileSync(log, 'utf8').includes('registered: 200'));
 });
 
-test('200 callers cause one real start', async () => {
-  const { host } = realHost();
+test('200 concurrent callers share one real start', async () => {
+  const { host } = createHost();
   const launcher = await host.open();
-  const words = await Promise.all(Array.from({ length: 200 }, () => launched(launcher)));
-  expect(words.filter((word) => word === 'started')).toHaveLength(1);
-  expect(words.filter((word) => word === 'found')).toHaveLength(199);
+  const outcomes = await Promise.all(Array.from({ length: 200 }, () => launchOutcome(launcher)));
+  expect(outcomes.filter((outcome) => outcome === 'started')).toHaveLength(1);
+  expect(outcomes.filter((outcome) => outcome === 'found')).toHaveLength(199);
   expect(host.reports()).toHaveLength(1);
 });
 
-test('a program that ends early is told with its code and its last words', async () => {
-  const { host } = realHost(['--crash']);
+test('a program that exits early is reported with its exit code and the end of its log', async () => {
+  const { host } = createHost(['--crash']);
   const launcher = await host.open();
-  expect(await launched(launcher)).toBe(
-    'START_FAILED: /shop/orders could not be started: it exited with code 3 before it registered; it last said:\nError: the disk is full [31m',
+  expect(await launchOutcome(launcher)).toBe(
+    'START_FAILED: /shop/orders could not be started: it exited with code 3 before it registered; last output:\nError: the disk is full [31m',
   );
-  // Without a folder for logs there are no words.
-  const other = realHost(['--crash']);
-  const silent = await other.host.open({ logs: undefined });
-  expect(await launched(silent)).toMatch(/it exited with code 3 before it registered$/);
+  // Without a log folder there is no log.
+  const other = createHost(['--crash']);
+  const withoutLogs = await other.host.open({ logs: undefined });
+  expect(await launchOutcome(withoutLogs)).toMatch(/it exited with code 3 before it registered$/);
 });
 
-test('what was printed by the run before is kept beside the new', async () => {
-  const { host } = realHost();
+test('the log of the previous run is kept', async () => {
+  const { host } = createHost();
   const launcher = await host.open();
-  await launched(launcher);
+  await launchOutcome(launcher);
   const log = join(host.folder, 'shop.orders.log');
   expect(existsSync(`${log}.1`)).toBe(false);
   await until(() => readFileSync(log, 'utf8').includes('registered'));
@@ -84,10 +87,15 @@ test('what was printed by the run before is kept beside the new', async () => {
   expect(readFileSync(`${log}.1`, 'utf8')).toMatch(/^listening\nregistered: 200\n/);
 });
 
-test('what does not register in time is ended, children that have left its group too', async () => {
-  const { names, host } = realHost(['--silent', '--deaf', '--child', '--stray'], ['readyMs: 1000']);
+test('a program that does not register in time is stopped, with children that have left its group', async () => {
+  const { names, host } = createHost(
+    ['--silent', '--ignore-sigterm', '--child', '--detached-child'],
+    ['readyMs: 1000'],
+  );
   const launcher = await host.open();
-  expect(await launched(launcher)).toMatch(/^START_FAILED: .* did not register within 1.0 s and was ended$/);
+  expect(await launchOutcome(launcher)).toMatch(
+    /^START_FAILED: .* did not register within 1.0 s and was stopped$/,
+  );
   const { pid, children } = host.reports()[0]!;
   expect(children).toHaveLength(2);
   expect([pid, ...children].map(isRunning)).toEqual([true, true, true]);
@@ -95,10 +103,10 @@ test('what does not register in time is ended, children that have left its group
   await until(() => names.launches.all().length === 0);
 });
 
-test('stop ends a service with its children, whatever they think of it', async () => {
-  const { names, host } = realHost(['--child', '--stray']);
+test('stop ends a service and its children, even if they ignore SIGTERM', async () => {
+  const { names, host } = createHost(['--child', '--detached-child']);
   const launcher = await host.open();
-  await launched(launcher);
+  await launchOutcome(launcher);
   const { pid, children } = host.reports()[0]!;
   expect(await launcher.stop({ name })).toEqual({ stopped: 1 });
   expect([pid, ...children].map(isRunning)).toEqual([false, false, false]);
@@ -106,36 +114,36 @@ test('stop ends a service with its children, whatever they think of it', async (
   expect(names.journal).toContain('draining /shop/orders');
 });
 
-test('a service that is killed is withdrawn, and the next call starts it again', async () => {
-  const { names, host } = realHost();
+test('a killed service is withdrawn, and the next call starts it again', async () => {
+  const { names, host } = createHost();
   const launcher = await host.open();
-  await launched(launcher);
+  await launchOutcome(launcher);
   const { pid } = host.reports()[0]!;
   process.kill(pid, 'SIGKILL');
   await until(() => names.resolve(name).endpoints.length === 0);
-  expect(await launched(launcher)).toBe('started');
-  expect(new Set(host.reports().map((told) => told.pid)).size).toBe(2);
+  expect(await launchOutcome(launcher)).toBe('started');
+  expect(new Set(host.reports().map((report) => report.pid)).size).toBe(2);
 });
 
-test('a later launcher recognises what an earlier one has started, and ends it when asked', async () => {
-  const { names, host } = realHost();
+test('a later launcher adopts a service of an earlier one and can stop it', async () => {
+  const { names, host } = createHost();
   const first = await host.open();
-  await launched(first);
+  await launchOutcome(first);
   await first.close();
   const { pid } = host.reports()[0]!;
   expect(names.launches.all()).toMatchObject([{ state: 'running', pid, redeemed: true }]);
   const launcher = await host.open();
-  expect(await launched(launcher)).toBe('found');
+  expect(await launchOutcome(launcher)).toBe('found');
   expect(await launcher.stop({ name })).toEqual({ stopped: 1 });
   expect(isRunning(pid)).toBe(false);
 });
 
-test('a process that an intent left behind is found by its mark', async () => {
-  const { names, host } = realHost(['--silent']);
+test('the process of a recorded intent is found by its environment marker', async () => {
+  const { names, host } = createHost(['--silent']);
   const first = await host.open();
   const { update } = names.launches;
   names.launches.update = () => new Promise(() => {});
-  const waiting = launched(first);
+  const waiting = launchOutcome(first);
   await until(() => host.reports().length === 1);
   await first.close();
   expect(await waiting).toMatch(/^CLERK_CLOSED/);
@@ -148,65 +156,72 @@ test('a process that an intent left behind is found by its mark', async () => {
   expect(isRunning(pid)).toBe(false);
 });
 
-test('a service goes on when whoever started it is killed', async () => {
-  const { host } = realHost();
-  host.manifest([]);
-  const program = new URL('programs/starts-and-waits.ts', import.meta.url).pathname;
-  const starter = spawn(process.execPath, ['--import', 'tsx', program], {
+test('a service keeps running when the process that started it is killed', async () => {
+  const { host } = createHost();
+  const program = fileURLToPath(new URL('programs/starts-and-waits.ts', import.meta.url));
+  const instance = `starts-and-waits-${randomUUID()}`;
+  const starter = spawn(process.execPath, ['--import', 'tsx', program, instance], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void starter.kill('SIGKILL'));
-  let told = '';
-  starter.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
-  await until(() => told.includes('\n'));
-  const { pid, identity } = JSON.parse(told) as { pid: number; identity: string };
-  onTestFinished(() => void systemProcesses.signal(pid, 'CLERK_INSTANCE=starts-and-waits', 'SIGKILL'));
-  const gone = new Promise((resolve) => starter.once('exit', resolve));
+  let output = '';
+  starter.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  await until(() => output.includes('\n'));
+  const { pid, identity } = JSON.parse(output) as { pid: number; identity: string };
+  onTestFinished(() => void systemProcesses.signal(pid, `CLERK_INSTANCE=${instance}`, 'SIGKILL'));
+  const exited = new Promise((resolve) => starter.once('exit', resolve));
   starter.kill('SIGKILL');
-  await gone;
+  await exited;
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(systemProcesses.identityOf(pid)).toBe(identity);
 });
 
-test('a service that nobody uses is ended and comes back', async () => {
-  const { names, host } = realHost([], ['idleStopMs: 1000']);
+test('an idle service is stopped, and the next call starts it again', async () => {
+  const { names, host } = createHost([], ['idleStopMs: 1000']);
   const launcher = await host.open();
-  await launched(launcher);
+  await launchOutcome(launcher);
   const { pid } = host.reports()[0]!;
   await until(() => names.launches.all().length === 0);
   expect(isRunning(pid)).toBe(false);
-  expect(await launched(launcher)).toBe('started');
+  expect(await launchOutcome(launcher)).toBe('started');
 });
 
+// The program and its log need no permission of their user on any path: a clone may be private to root.
 test.runIf(process.getuid?.() === 0)('a program runs as the user that its manifest names', async () => {
-  const { host } = realHost([], ['user: 65534']);
+  const { names, host } = createHost();
+  host.shellManifest('id -u; id -g; id -G; cat; exec sleep 60', ['user: 65534']);
   const launcher = await host.open();
-  const { chmodSync } = await import('node:fs');
-  chmodSync(host.folder, 0o711);
-  chmodSync(host.reportFile, 0o666);
-  expect(await launched(launcher)).toBe('started');
-  expect(host.reports()).toMatchObject([{ uid: 65_534, gid: 65_534 }]);
-  expect(host.reports()[0]!.groups.filter((group) => group !== 65_534)).toEqual([]);
+  const outcome = launchOutcome(launcher);
+  const log = join(host.folder, 'shop.orders.log');
+  const lines = (): string[] => (existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []);
+  await until(() => lines().length === 5);
+  const [uid, gid, groups, line] = lines();
+  const { instance: id, epoch, ticket } = JSON.parse(line!) as LaunchHandshake;
+  onTestFinished(() => systemProcesses.signal(undefined, `CLERK_INSTANCE=${id}`, 'SIGKILL'));
+  expect([uid, gid, groups]).toEqual(['65534', '65534', '65534']);
+  names.register({ name, id, epoch, ticket, addresses: ['http://127.0.0.1:1'] });
+  expect(await outcome).toBe('started');
+  expect(await launcher.stop({ name })).toEqual({ stopped: 1 });
 });
 
-test('what the host refuses to start is said', async () => {
-  const order = { argv0: 'x', args: [], env: {}, cwd: '/', stdin: '', logFile: undefined };
-  await expect(systemProcesses.spawn({ ...order, file: '/no/such/program' })).rejects.toThrow(/ENOENT/);
-  await expect(systemProcesses.spawn({ ...order, file: '/etc/passwd' })).rejects.toThrow(/EACCES/);
+test('spawn rejects with the error of the host', async () => {
+  const options = { argv0: 'x', args: [], env: {}, cwd: '/', stdin: '', logFile: undefined };
+  await expect(systemProcesses.spawn({ ...options, file: '/no/such/program' })).rejects.toThrow(/ENOENT/);
+  await expect(systemProcesses.spawn({ ...options, file: '/etc/passwd' })).rejects.toThrow(/EACCES/);
   await expect(
-    systemProcesses.spawn({ ...order, file: '/bin/true', logFile: '/no/such/log' }),
+    systemProcesses.spawn({ ...options, file: '/bin/true', logFile: '/no/such/log' }),
   ).rejects.toThrow(/ENOENT/);
 });
 
-test('one that has ended and was not collected is gone', async () => {
+test('a zombie counts as exited', async () => {
   const parent = spawn('/bin/sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 20'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(() => void parent.kill('SIGKILL'));
-  let told = '';
-  parent.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
-  await until(() => told.includes('\n'));
-  const pid = Number(told);
+  let output = '';
+  parent.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  await until(() => output.includes('\n'));
+  const pid = Number(output);
   await until(() => stateOf(pid) === 'Z');
   expect(systemProcesses.identityOf(pid)).toBeUndefined();
   expect(systemProcesses.identityOf(parent.pid!)).toMatch(/^\d+@[0-9a-f-]{36}$/);

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { FakeHost } from './fake-host.js';
 
-/** A host on which `/shop/orders` was started by a server that is gone. */
-async function afterServer(host: FakeHost): Promise<void> {
+/** Starts `/shop/orders` with a launcher that is closed afterwards. */
+async function launchWithEarlierServer(host: FakeHost): Promise<void> {
   const launcher = await host.open();
   expect(await host.launch(launcher)).toBe('started');
   await launcher.close();
 }
 
-test('what an earlier server has started is recognised, found running, and looked after', async () => {
+test('a running launch of an earlier server is adopted and supervised', async () => {
   const host = new FakeHost();
-  await afterServer(host);
+  await launchWithEarlierServer(host);
   const launcher = await host.open();
   expect(await host.launch(launcher)).toBe('found');
   expect(host.processes.all).toHaveLength(1);
@@ -21,9 +21,9 @@ test('what an earlier server has started is recognised, found running, and looke
   expect(await host.launch(launcher)).toBe('started');
 });
 
-test('it can be stopped by the later server', async () => {
+test('a launch of an earlier server can be stopped', async () => {
   const host = new FakeHost();
-  await afterServer(host);
+  await launchWithEarlierServer(host);
   host.processes.all[0]!.children = 1;
   const launcher = await host.open();
   const stopping = launcher.stop({ name: '/shop/orders' });
@@ -33,9 +33,9 @@ test('it can be stopped by the later server', async () => {
   expect(host.names.launches.all()).toEqual([]);
 });
 
-test('one that ended while no server ran is withdrawn, and its children with it', async () => {
+test('a launch whose process exited while no server ran is withdrawn, and its children are stopped', async () => {
   const host = new FakeHost();
-  await afterServer(host);
+  await launchWithEarlierServer(host);
   host.processes.all[0]!.detachedChildren = 1;
   host.processes.all[0]!.exit(1);
   const launcher = await host.open();
@@ -45,9 +45,9 @@ test('one that ended while no server ran is withdrawn, and its children with it'
   expect(await host.launch(launcher)).toBe('started');
 });
 
-test('a process that has its id by now is not taken for it, and not ended', async () => {
+test('another process with the recorded process id is neither adopted nor stopped', async () => {
   const host = new FakeHost();
-  await afterServer(host);
+  await launchWithEarlierServer(host);
   host.processes.all[0]!.exit(1);
   host.processes.nextPid = 100;
   host.programsHang();
@@ -60,16 +60,16 @@ test('a process that has its id by now is not taken for it, and not ended', asyn
   expect(host.processes.all[1]).toMatchObject({ pid: 100, isAlive: true, signals: [] });
 });
 
-test('after a reboot nothing is recognised', async () => {
+test('after a reboot no launch is adopted', async () => {
   const host = new FakeHost();
-  await afterServer(host);
+  await launchWithEarlierServer(host);
   host.processes.boot = 'another boot';
   await host.open();
   await host.clock.advance(100);
   expect(host.names.launches.all()).toEqual([]);
 });
 
-test('one that was being started goes on being started: it may still register', async () => {
+test('a launch that was starting may still register with the next server', async () => {
   const host = new FakeHost();
   host.programsRegister(1_000);
   const first = await host.open();
@@ -82,7 +82,7 @@ test('one that was being started goes on being started: it may still register', 
   expect(host.processes.all).toHaveLength(1);
 });
 
-test('one that was being started and never registers is ended, and then started anew', async () => {
+test('a launch that was starting and never registers is stopped, then started again', async () => {
   const host = new FakeHost();
   host.programsHang();
   const first = await host.open();
@@ -91,7 +91,7 @@ test('one that was being started and never registers is ended, and then started 
   await first.close();
   const launcher = await host.open();
   expect(await host.launch(launcher)).toMatch(
-    /^START_FAILED: .* did not register within 3.0 s and was ended$/,
+    /^START_FAILED: .* did not register within 3.0 s and was stopped$/,
   );
   await host.clock.advance(1_000);
   host.programsRegister();
@@ -99,8 +99,8 @@ test('one that was being started and never registers is ended, and then started 
   expect(host.processes.alive).toBe(1);
 });
 
-/** A host whose server was killed between the intent and the record of the process. */
-async function afterIntent(host: FakeHost, isStarted: boolean): Promise<void> {
+/** Leaves the record of a server that was killed between recording the intent and recording the process. */
+async function leaveIntent(host: FakeHost, isStarted: boolean): Promise<void> {
   const launcher = await host.open();
   host.names.launches.update = () => new Promise(() => {});
   if (!isStarted) host.processes.spawn = () => new Promise(() => {});
@@ -113,19 +113,19 @@ async function afterIntent(host: FakeHost, isStarted: boolean): Promise<void> {
   host.processes.spawn = fresh.processes.spawn.bind(host.processes);
 }
 
-test('an intent whose process is there is found by its mark', async () => {
+test('the process of a recorded intent is found by its environment marker', async () => {
   const host = new FakeHost();
   host.programsRegister(1_000);
-  await afterIntent(host, true);
+  await leaveIntent(host, true);
   const launcher = await host.open();
   expect(host.names.launches.all()).toMatchObject([{ state: 'running', pid: 100, startTicks: '0@boot' }]);
   expect(await host.launch(launcher)).toBe('found');
   expect(host.processes.all).toHaveLength(1);
 });
 
-test('an intent whose process cannot be found keeps its time; only then the next epoch begins', async () => {
+test('an intent without a process is kept for the registration timeout, then the next epoch begins', async () => {
   const host = new FakeHost();
-  await afterIntent(host, false);
+  await leaveIntent(host, false);
   const launcher = await host.open();
   const caller = host.startLaunch(launcher);
   await host.clock.advance(2_999);
@@ -138,11 +138,11 @@ test('an intent whose process cannot be found keeps its time; only then the next
   expect(host.names.launches.all()).toMatchObject([{ epoch: 2, state: 'running' }]);
 });
 
-test('a process of an intent that comes to light when it registers is looked after', async () => {
+test('the process of an intent that is found only after its registration is supervised', async () => {
   const host = new FakeHost();
   const find = host.processes.findGroupLeader.bind(host.processes);
   host.programsRegister(1_000);
-  await afterIntent(host, true);
+  await leaveIntent(host, true);
   host.processes.findGroupLeader = async () => undefined;
   const launcher = await host.open();
   const caller = host.startLaunch(launcher);
@@ -156,11 +156,11 @@ test('a process of an intent that comes to light when it registers is looked aft
   expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
 });
 
-test('where processes cannot be told apart, what runs is left alone', async () => {
+test('where the host cannot identify processes, a running service is not supervised', async () => {
   const host = new FakeHost();
   host.processes.identityOf = () => undefined;
   host.processes.findGroupLeader = async () => undefined;
-  await afterServer(host);
+  await launchWithEarlierServer(host);
   const launcher = await host.open();
   expect(host.names.launches.all()).toEqual([]);
   expect(await host.launch(launcher)).toBe('found');

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { maxWaiters } from '../../../src/server/launcher/shared-start.js';
 import { FakeHost, completeManifest, minimalManifest, outcomeOf } from './fake-host.js';
 
-test('200 callers cause one start, and all get its endpoint; one of them is told that it was the one', async () => {
+test('200 concurrent callers share one start, and one of them is reported as the starter', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   const callers = Array.from({ length: 200 }, () => host.startLaunch(launcher));
@@ -20,7 +20,7 @@ test('200 callers cause one start, and all get its endpoint; one of them is told
   expect(host.clock.pendingTimers).toBe(0);
 });
 
-test('a caller who knows of a death before the parent does has it started again', async () => {
+test('a launch request finds an exited process before its parent is notified, and starts the service again', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   expect(await host.launch(launcher)).toBe('started');
@@ -33,7 +33,7 @@ test('a caller who knows of a death before the parent does has it started again'
   expect(host.processes.all.map(({ isAlive }) => isAlive)).toEqual([false, true]);
 });
 
-test('the intent is durable before the program is started, and its process after', async () => {
+test('records the intent before the program is started, and the process afterwards', async () => {
   const host = new FakeHost();
   let open = (): void => {};
   host.names.gate = () => new Promise((resolve) => (open = resolve));
@@ -52,7 +52,7 @@ test('the intent is durable before the program is started, and its process after
   expect(host.names.launches.all()).toMatchObject([{ state: 'running', pid: 100, redeemed: true }]);
 });
 
-test('a program gets its line, its name as the last word, and a clean environment', async () => {
+test('a program gets the handshake line, its service name as last argument, and a clean environment', async () => {
   const host = new FakeHost();
   host.manifests.set(
     'orders',
@@ -74,10 +74,10 @@ test('a program gets its line, its name as the last word, and a clean environmen
   const { options, handshake } = host.processes.all[0]!;
   expect(options).toMatchObject({
     file: '/real/bin/orders',
-    calledAs: '/bin/orders',
+    argv0: '/bin/orders',
     args: ['--port=8080', '$(rm -rf /); `x`', '/shop/orders'],
     cwd: '/srv',
-    log: undefined,
+    logFile: undefined,
   });
   expect(options.env).toEqual({
     PATH: '/usr/local/bin:/usr/bin:/bin',
@@ -97,7 +97,7 @@ test('a program gets its line, its name as the last word, and a clean environmen
   expect(options.stdin.endsWith('}\n')).toBe(true);
 });
 
-test('no two starts share an instance, an epoch or a half of their tickets', async () => {
+test('each launch has its own instance id, epoch, ticket and registry key', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   for (let i = 0; i < 20; i++) {
@@ -112,7 +112,7 @@ test('no two starts share an instance, an epoch or a half of their tickets', asy
   for (const { ticket } of lines) expect(stored).not.toContain(ticket);
 });
 
-test('somebody who registers under its instance without its ticket is not taken for it', async () => {
+test('a registration of the instance without its ticket does not complete the launch', async () => {
   const host = new FakeHost();
   host.programsHang();
   const launcher = await host.open();
@@ -124,7 +124,7 @@ test('somebody who registers under its instance without its ticket is not taken 
   expect(await caller).toMatch(/^START_FAILED: .* did not register within 3.0 s/);
 });
 
-test('a program that ends early fails at once, with what it said', async () => {
+test('a program that exits before it registers fails the start at once, with the end of its log', async () => {
   const host = new FakeHost();
   host.programsCrash(3, 50);
   const launcher = await host.open();
@@ -132,13 +132,13 @@ test('a program that ends early fails at once, with what it said', async () => {
   await host.clock.advance(50);
   for (const caller of callers)
     expect(await caller).toBe(
-      'START_FAILED: /shop/orders could not be started: it exited with code 3 before it registered; it last said:\nwarming up\nError: the disk is full',
+      'START_FAILED: /shop/orders could not be started: it exited with code 3 before it registered; last output:\nwarming up\nError: the disk is full',
     );
   await host.clock.advance(1);
   expect(host.names.launches.all()).toEqual([]);
 });
 
-test('one that cannot be started at all fails with the reason of the host', async () => {
+test('a program that cannot be spawned fails the start with the error of the host', async () => {
   const host = new FakeHost();
   host.processes.onSpawn = () => {
     throw new Error('spawn /real/bin/orders EACCES');
@@ -150,7 +150,7 @@ test('one that cannot be started at all fails with the reason of the host', asyn
   expect(host.names.launches.all()).toEqual([]);
 });
 
-test('one that does not register in time is ended with its children: asked, and after 2 s made to', async () => {
+test('a program that does not register in time gets SIGTERM, and SIGKILL after 2 s, with its children', async () => {
   const host = new FakeHost();
   host.processes.onSpawn = (process) => {
     process.ignoresSigterm = true;
@@ -163,12 +163,12 @@ test('one that does not register in time is ended with its children: asked, and 
   expect(host.processes.all[0]!.signals).toEqual([]);
   await host.clock.advance(1);
   expect(await caller).toBe(
-    'START_FAILED: /shop/orders could not be started: it did not register within 3.0 s and was ended',
+    'START_FAILED: /shop/orders could not be started: it did not register within 3.0 s and was stopped',
   );
   expect(host.processes.all[0]!.signals).toEqual(['SIGTERM']);
   await host.clock.advance(1_950);
   expect(host.processes.alive).toBe(1);
-  // Its record is there as long as it is.
+  // The record exists as long as the process.
   expect(host.names.launches.all()).toHaveLength(1);
   await host.clock.advance(100);
   expect(host.processes.all[0]!.signals).toEqual(['SIGTERM', 'SIGKILL']);
@@ -176,7 +176,7 @@ test('one that does not register in time is ended with its children: asked, and 
   expect(host.names.launches.all()).toEqual([]);
 });
 
-test('a registration that comes too late is not a success, and does not stay', async () => {
+test('a registration after the timeout is withdrawn', async () => {
   const host = new FakeHost();
   host.processes.onSpawn = (process) => {
     process.ignoresSigterm = true;
@@ -189,7 +189,7 @@ test('a registration that comes too late is not a success, and does not stay', a
   expect(host.names.journal).toContain('withdrawn /shop/orders');
 });
 
-test('the next start waits until nothing is left of the one before', async () => {
+test('the next start waits until all processes of the previous launch have ended', async () => {
   const host = new FakeHost();
   host.processes.onSpawn = (process) => (process.ignoresSigterm = true);
   const launcher = await host.open();
@@ -204,7 +204,7 @@ test('the next start waits until nothing is left of the one before', async () =>
   expect(host.processes.alive).toBe(1);
 });
 
-test('a crash loop: at most three failing starts in 60 s, pauses that grow, and everybody is told how long', async () => {
+test('a crash loop: at most three failed starts in 60 s, growing backoff, and errors with the remaining time', async () => {
   const host = new FakeHost();
   host.programsCrash(1, 0);
   const launcher = await host.open();
@@ -219,7 +219,7 @@ test('a crash loop: at most three failing starts in 60 s, pauses that grow, and 
     await host.clock.advance(50);
     expect(await outcome).toMatch(/^START_FAILED: .*Error: the disk is full$/s);
   }
-  // Pauses of 1 and 2 s, then the minute of the first failure; then of 8 and 16 s, and the minute again.
+  // Backoff of 1 s and 2 s, then the 60 s window of the first failure; then 8 s and 16 s, and the window again.
   expect(startedAt.map(Math.floor)).toEqual([1, 2, 4, 61, 69, 85, 121]);
   for (const at of startedAt)
     expect(startedAt.filter((other) => other >= at && other < at + 60).length).toBeLessThan(4);
@@ -227,7 +227,7 @@ test('a crash loop: at most three failing starts in 60 s, pauses that grow, and 
   expect(refused).toMatchObject({
     code: 'START_FAILED',
     message: expect.stringMatching(
-      /^\/shop\/orders is started again in \d+\.\d s at the earliest, since it could not be started: it exited with code 1/,
+      /^\/shop\/orders can be started again in \d+\.\d s \(start backoff\); the last start failed: it exited with code 1/,
     ),
   });
   const { remainingMs } = refused as { remainingMs: number };
@@ -236,7 +236,7 @@ test('a crash loop: at most three failing starts in 60 s, pauses that grow, and 
   expect(await host.launch(launcher)).toBe('started');
 });
 
-test('a service that ran is started again at once when it ends, and the look-up in between finds nobody', async () => {
+test('a service that was running is started again at once after it exits, and lookups in between return no endpoint', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   expect(await host.launch(launcher)).toBe('started');
@@ -245,10 +245,12 @@ test('a service that ran is started again at once when it ends, and the look-up 
   expect(host.names.resolve('/shop/orders').endpoints).toEqual([]);
   expect(await host.launch(launcher)).toBe('started');
   expect(host.processes.all).toHaveLength(2);
-  expect(host.lines.join('\n')).toMatch(/\/shop\/orders \(orders-[0-9a-f]+\): it was ended by SIGKILL/);
+  expect(host.lines.join('\n')).toMatch(
+    /Service \/shop\/orders \(orders-[0-9a-f]+\) ended by itself: it was killed by SIGKILL/,
+  );
 });
 
-test('one that ends again and again soon after it came up is a crash loop too', async () => {
+test('repeated exits soon after the registration are a crash loop too', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   const outcomes: string[] = [];
@@ -258,11 +260,11 @@ test('one that ends again and again soon after it came up is a crash loop too', 
     await host.clock.advance(1_000);
   }
   expect(outcomes.slice(0, 3)).toEqual(['started', 'started', 'started']);
-  expect(outcomes[3]).toMatch(/^START_FAILED: .* at the earliest, since it could not be started: it exited/);
+  expect(outcomes[3]).toMatch(/^START_FAILED: .* \(start backoff\); the last start failed: it exited/);
   expect(host.processes.all).toHaveLength(3);
 });
 
-test('one that ran well for 10 s is not held to what was before', async () => {
+test('a run of 10 s resets the start backoff', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   for (let i = 0; i < 6; i++) {
@@ -273,7 +275,7 @@ test('one that ran well for 10 s is not held to what was before', async () => {
   }
 });
 
-test('each waits as long as it likes; whoever leaves does not end the start', async () => {
+test('each caller has its own wait limit, and a caller that gives up does not end the start', async () => {
   const host = new FakeHost();
   host.programsRegister(1_000);
   const launcher = await host.open();
@@ -288,7 +290,7 @@ test('each waits as long as it likes; whoever leaves does not end the start', as
   expect(await first).toMatch(/^ABORTED/);
   await host.clock.advance(400);
   expect(await impatient).toBe(
-    'DEADLINE_EXCEEDED: /shop/orders is still being started after 500 ms; ask again, the start goes on',
+    'DEADLINE_EXCEEDED: /shop/orders did not start within 500 ms; the start continues, retry to wait for it',
   );
   await host.clock.advance(500);
   expect(await patient).toBe('found');
@@ -297,7 +299,7 @@ test('each waits as long as it likes; whoever leaves does not end the start', as
   expect(host.processes.all).toHaveLength(1);
 });
 
-test('a caller who has left before it asked waits for nothing', async () => {
+test('an already aborted signal rejects the launch at once', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   expect(await outcomeOf(launcher.launch({ name: '/shop/orders' }, AbortSignal.abort()))).toMatch(/^ABORTED/);
@@ -307,7 +309,7 @@ test.each([
   [maxWaiters - 1, 0],
   [maxWaiters, 0],
   [maxWaiters + 1, 1],
-])('of %i who wait %i are refused', async (callers, refused) => {
+])('of %i waiting callers, %i are rejected', async (callers, refused) => {
   const host = new FakeHost();
   const launcher = await host.open();
   const outcomes = Array.from({ length: callers }, () => host.startLaunch(launcher));
@@ -317,7 +319,7 @@ test.each([
   expect(words.filter((word) => word === 'found')).toHaveLength(callers - refused - 1);
 });
 
-test('a service that somebody else runs is found; what is only draining is not', async () => {
+test('an endpoint that was registered otherwise counts as running; a draining one does not', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   host.names.register({ name: '/shop/orders', id: 'by-hand', epoch: 1, addresses: ['http://127.0.0.1:1'] });
@@ -326,7 +328,7 @@ test('a service that somebody else runs is found; what is only draining is not',
   expect(await host.launch(launcher)).toBe('started');
 });
 
-test('a link leads to the service behind it, and joins its start', async () => {
+test('a launch through a link joins the start of the target service', async () => {
   const host = new FakeHost();
   host.names.links.set('/orders', '/shop/orders');
   const launcher = await host.open();
@@ -337,7 +339,7 @@ test('a link leads to the service behind it, and joins its start', async () => {
   expect(host.processes.all[0]!.options.args).toEqual(['/shop/orders']);
 });
 
-test('what is not allowed is not started', async () => {
+test('rejects services without a launch rule, a manifest, a matching name or valid parameters', async () => {
   const host = new FakeHost();
   host.names.define('/shop/none');
   host.names.define('/shop/other', { manifest: 'unknown' });
@@ -348,32 +350,32 @@ test('what is not allowed is not started', async () => {
   expect(launcher.hasManifest('unknown')).toBe(false);
   expect(await host.launch(launcher, 0, '/nowhere')).toMatch(/^NAME_NOT_FOUND/);
   expect(await host.launch(launcher, 0, '/shop/none')).toBe(
-    'FORBIDDEN: /shop/none has no rule to start it by; give it one with clerk define /shop/none --launch MANIFEST',
+    'FORBIDDEN: /shop/none has no launch rule; set one with clerk define /shop/none --launch MANIFEST',
   );
   expect(await host.launch(launcher, undefined, '/shop/other')).toBe(
-    'START_FAILED: /shop/other could not be started: this host has no manifest unknown',
+    'START_FAILED: /shop/other could not be started: manifest unknown does not exist on this host; add unknown.yaml to the manifest folder and restart the server',
   );
   expect(await host.launch(launcher, undefined, '/elsewhere')).toBe(
-    'FORBIDDEN: Manifest orders starts /shop/*, and /elsewhere is not one of them',
+    'FORBIDDEN: Service name must match manifest orders, which allows /shop/*; got /elsewhere',
   );
   expect(await host.launch(launcher, undefined, '/shop/params')).toBe(
-    "START_FAILED: /shop/params could not be started: Parameter 'x' is not known to the manifest",
+    "START_FAILED: /shop/params could not be started: Parameter 'x' is not declared in the manifest; remove it from the launch rule",
   );
   expect(host.processes.all).toEqual([]);
   expect(host.names.epochs.size).toBe(0);
 });
 
-test('a program that was changed since the manifest was read is not run', async () => {
+test('does not run a program that has changed since the manifest was read', async () => {
   const host = new FakeHost();
-  host.extra = { programChangeReason: async () => '/real/bin/orders can be written by everybody' };
+  host.extra = { programChangeReason: async () => '/real/bin/orders must not be writable by all users' };
   const launcher = await host.open();
   expect(await host.launch(launcher)).toBe(
-    'START_FAILED: /shop/orders could not be started: /real/bin/orders can be written by everybody',
+    'START_FAILED: /shop/orders could not be started: /real/bin/orders must not be writable by all users',
   );
   expect(host.processes.all).toEqual([]);
 });
 
-test('a manifest has so many instances at once, of all names together', async () => {
+test('limits the running instances of a manifest over all service names', async () => {
   const host = new FakeHost();
   host.manifests.set('orders', completeManifest(`${minimalManifest}maxInstances: 2\n`));
   for (const name of ['/shop/a', '/shop/b', '/shop/c']) host.names.define(name, { manifest: 'orders' });
@@ -381,19 +383,19 @@ test('a manifest has so many instances at once, of all names together', async ()
   expect(await host.launch(launcher, undefined, '/shop/a')).toBe('started');
   expect(await host.launch(launcher, undefined, '/shop/b')).toBe('started');
   expect(await host.launch(launcher, undefined, '/shop/c')).toBe(
-    'START_FAILED: /shop/c could not be started: manifest orders has 2 of 2 instances running; stop one of them',
+    'START_FAILED: /shop/c could not be started: manifest orders has reached its limit of 2 running instances; stop one, or raise maxInstances',
   );
   host.processes.all[0]!.exit(0);
   await host.clock.advance(0);
   expect(await host.launch(launcher, undefined, '/shop/c')).toBe('started');
 });
 
-test('one that runs and cannot be called makes room for the next', async () => {
+test('a launch without a callable endpoint is stopped when the instance limit is reached', async () => {
   const host = new FakeHost();
   host.manifests.set('orders', completeManifest(`${minimalManifest}maxInstances: 1\n`));
   const launcher = await host.open();
   expect(await host.launch(launcher)).toBe('started');
-  // Its lease was lost while it hung.
+  // Its lease expired while it was hanging.
   host.names.endpoints.clear();
   host.processes.all[0]!.ignoresSigterm = true;
   const next = host.startLaunch(launcher);
@@ -405,7 +407,7 @@ test('one that runs and cannot be called makes room for the next', async () => {
   expect(host.processes.alive).toBe(1);
 });
 
-test('a start that cannot be written down is not let run', async () => {
+test('a launch that cannot be recorded is stopped', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   const full = new Error('the store cannot be written');
@@ -414,7 +416,7 @@ test('a start that cannot be written down is not let run', async () => {
     if (++writes > 1) throw full;
   };
   expect(await host.launch(launcher)).toBe(
-    'START_FAILED: /shop/orders could not be started: its start could not be written down: the store cannot be written',
+    'START_FAILED: /shop/orders could not be started: its process could not be recorded: the store cannot be written',
   );
   await host.clock.advance(100);
   expect(host.processes.alive).toBe(0);
@@ -424,7 +426,7 @@ test('a start that cannot be written down is not let run', async () => {
   expect(host.processes.all).toHaveLength(1);
 });
 
-test('a launcher that is closed lets what runs go on, tells those who wait, and starts nothing', async () => {
+test('closing the launcher keeps processes running, rejects waiting callers, and starts nothing more', async () => {
   const host = new FakeHost();
   host.names.define('/shop/ready', { manifest: 'orders' });
   const launcher = await host.open();
@@ -433,8 +435,8 @@ test('a launcher that is closed lets what runs go on, tells those who wait, and 
   const waiting = host.startLaunch(launcher);
   await host.clock.advance(10);
   await launcher.close();
-  expect(await waiting).toBe('CLERK_CLOSED: The server is being closed');
-  expect(await host.launch(launcher)).toBe('CLERK_CLOSED: The server is being closed');
+  expect(await waiting).toBe('CLERK_CLOSED: The server is shutting down');
+  expect(await host.launch(launcher)).toBe('CLERK_CLOSED: The server is shutting down');
   await host.clock.advance(60_000);
   expect(host.processes.alive).toBe(2);
   expect(host.names.launches.all()).toHaveLength(2);

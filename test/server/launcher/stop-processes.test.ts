@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeHost, completeManifest, minimalManifest, outcomeOf } from './fake-host.js';
 
-test('stop: nobody is sent there any more, then the group is asked to end, and made to after 6.5 s', async () => {
+test('stop drains the endpoint, then sends SIGTERM, and SIGKILL after 6.5 s', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   await host.launch(launcher);
@@ -40,14 +40,14 @@ test('stop waits for children that outlive their parent', async () => {
   expect(host.processes.alive).toBe(0);
 });
 
-test('stop says how many it ended, and of a service that nobody started none', async () => {
+test('stop of a service without launches returns 0', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   expect(await launcher.stop({ name: '/shop/orders' })).toEqual({ stopped: 0 });
   await expect(launcher.stop({ name: '/nowhere' })).rejects.toMatchObject({ code: 'NAME_NOT_FOUND' });
 });
 
-test('a start that is stopped under way is not made, or is ended, and its callers are told', async () => {
+test('stop cancels a start in progress or stops its process, and rejects its callers', async () => {
   for (const afterMs of [0, 50, 199]) {
     const host = new FakeHost();
     if (afterMs === 0) host.names.gate = () => new Promise((resolve) => host.clock.setTimer(resolve, 20));
@@ -61,18 +61,18 @@ test('a start that is stopped under way is not made, or is ended, and its caller
     expect(host.processes.alive).toBe(0);
     expect(host.names.launches.all()).toEqual([]);
     expect(host.processes.all).toHaveLength(afterMs === 0 ? 0 : 1);
-    // It was wanted so: nothing is held against it.
+    // A stop on request is not a failure, so there is no backoff.
     host.names.gate = async () => {};
     expect(await host.launch(launcher)).toBe('started');
   }
 });
 
-test('a process that comes to be while its start is stopped is ended', async () => {
+test('a process that is spawned while its start is cancelled is stopped', async () => {
   const host = new FakeHost();
   const spawn = host.processes.spawn.bind(host.processes);
-  host.processes.spawn = async (order) => {
+  host.processes.spawn = async (options) => {
     await new Promise<void>((resolve) => host.clock.setTimer(resolve, 20));
-    return spawn(order);
+    return spawn(options);
   };
   const launcher = await host.open();
   const caller = host.startLaunch(launcher);
@@ -85,7 +85,7 @@ test('a process that comes to be while its start is stopped is ended', async () 
   expect(host.names.launches.all()).toEqual([]);
 });
 
-test('what was started before a move is found under the new name', async () => {
+test('a launch from before a move is stopped under the new name', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   await host.launch(launcher);
@@ -97,7 +97,7 @@ test('what was started before a move is found under the new name', async () => {
   expect(host.processes.alive).toBe(0);
 });
 
-test('reset ends it, forgets its failures and starts it again', async () => {
+test('reset stops a service, clears its start backoff and starts it again', async () => {
   const host = new FakeHost();
   const launcher = await host.open();
   host.programsCrash(1, 0);
@@ -105,7 +105,7 @@ test('reset ends it, forgets its failures and starts it again', async () => {
     await host.launch(launcher);
     await host.clock.advance(4_000);
   }
-  expect(await host.launch(launcher)).toMatch(/at the earliest/);
+  expect(await host.launch(launcher)).toMatch(/\(start backoff\)/);
   host.programsRegister();
   const first = outcomeOf(launcher.reset({ name: '/shop/orders' }));
   await host.clock.advance(300);
@@ -116,7 +116,7 @@ test('reset ends it, forgets its failures and starts it again', async () => {
   expect(host.processes.all.map(({ isAlive }) => isAlive)).toEqual([false, false, false, false, true]);
 });
 
-test('reset of a service without a rule ends nothing', async () => {
+test('reset rejects a service without a launch rule', async () => {
   const host = new FakeHost();
   host.names.define('/shop/by-hand');
   const launcher = await host.open();
@@ -129,7 +129,7 @@ function idleHost(): FakeHost {
   return host;
 }
 
-test('a service that nobody uses is ended, and comes back with the next call', async () => {
+test('an idle service is stopped, and the next call starts it again', async () => {
   const host = idleHost();
   const launcher = await host.open();
   await host.launch(launcher);
@@ -142,7 +142,7 @@ test('a service that nobody uses is ended, and comes back with the next call', a
   expect(await host.launch(launcher)).toBe('started');
 });
 
-test('as long as somebody looks it up, or asks for its start, it stays', async () => {
+test('lookups and launch requests count as use', async () => {
   const host = idleHost();
   let usedAt = 0;
   host.extra = { lastUsedAt: (name) => (name === '/shop/orders' ? usedAt : undefined) };
@@ -158,7 +158,7 @@ test('as long as somebody looks it up, or asks for its start, it stays', async (
   expect(host.processes.alive).toBe(0);
 });
 
-test('idle stop goes on after a restart of the server, counted from then', async () => {
+test('after a restart of the server, the idle time counts from the restart', async () => {
   const host = idleHost();
   const first = await host.open();
   await host.launch(first);
@@ -171,7 +171,7 @@ test('idle stop goes on after a restart of the server, counted from then', async
   expect(host.processes.alive).toBe(0);
 });
 
-test('a call that comes while it is being ended gets the next one', async () => {
+test('a call during the idle stop gets the next launch', async () => {
   const host = idleHost();
   const launcher = await host.open();
   await host.launch(launcher);

@@ -1,19 +1,20 @@
-// A service as a launcher starts it: reads its line, tells a file what it found, brings up children, and registers.
+// A launched service: reads its handshake, reports about its process, starts children, and registers.
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const options = new Set(process.argv.slice(3, -1));
-if (options.has('--deaf')) process.on('SIGTERM', () => {});
-const deaf = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)";
+if (options.has('--ignore-sigterm')) process.on('SIGTERM', () => {});
+const ignoresSigterm = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)";
 const children = [];
-if (options.has('--child')) children.push(spawn(process.execPath, ['-e', deaf], { stdio: 'ignore' }));
-if (options.has('--stray'))
-  children.push(spawn(process.execPath, ['-e', deaf], { stdio: 'ignore', detached: true }));
+if (options.has('--child'))
+  children.push(spawn(process.execPath, ['-e', ignoresSigterm], { stdio: 'ignore' }));
+if (options.has('--detached-child'))
+  children.push(spawn(process.execPath, ['-e', ignoresSigterm], { stdio: 'ignore', detached: true }));
 
 let input = '';
 for await (const chunk of process.stdin) input += chunk;
-const told = {
+const report = {
   argv: process.argv.slice(2),
   env: process.env,
   cwd: process.cwd(),
@@ -24,7 +25,7 @@ const told = {
   pid: process.pid,
   children: children.map(({ pid }) => pid),
 };
-appendFileSync(process.argv[2], `${JSON.stringify(told)}\n`);
+appendFileSync(process.argv[2], `${JSON.stringify(report)}\n`);
 if (options.has('--crash')) {
   console.error('Error: the disk is full \u001b[31m');
   process.exit(3);
@@ -43,5 +44,5 @@ server.listen(0, '127.0.0.1', async () => {
   });
   console.log(`registered: ${status}`);
 });
-// Tests end what they start; should one be killed, nothing stays for long.
+// Tests stop what they start. If a test run is killed, this program ends when its report file is removed.
 setInterval(() => existsSync(process.argv[2]) || process.exit(9), 500);

@@ -1,15 +1,15 @@
-/** Starts a program, tells which it is, and waits to be killed. */
+/** Starts a process with the instance id given, prints its process id and identity, and waits to be killed. */
 import { systemProcesses } from '../../../../src/runtime/system-processes.js';
 
-// It prints all the time: whoever has no reader for that any more would be ended by it.
-const prints = 'setInterval(() => console.log("still here"), 20); setTimeout(() => process.exit(), 20000)';
+// The process writes all the time: without its log redirected, a closed pipe would end it.
+const script = 'setInterval(() => console.log("running"), 20); setTimeout(() => process.exit(), 20000)';
 const { pid, identity } = await systemProcesses.spawn({
   file: process.execPath,
   argv0: 'node',
-  args: ['-e', prints],
-  env: { CLERK_INSTANCE: 'starts-and-waits' },
+  args: ['-e', script],
+  env: { CLERK_INSTANCE: process.argv[2] as string },
   cwd: '/',
-  stdin: 'nobody reads this\n',
+  stdin: 'unused\n',
   logFile: undefined,
 });
 console.log(JSON.stringify({ pid, identity }));
