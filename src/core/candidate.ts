@@ -1,43 +1,42 @@
-/** An endpoint as one clerk sees it: the immutable endpoint and what this clerk has learned of it. */
 import type { Endpoint } from './endpoint.js';
 import type { LoadReport } from './load-report.js';
 import type { Channel } from './transport.js';
 
-/** A time in which an endpoint gets less than its share, because it is new or has just come back. Immutable. */
+/** A period in which an endpoint gets less than its share of calls, because it is new or was just revived. Immutable. */
 export interface SlowStart {
   /** When it began, on the monotonic clock. */
   readonly startedAt: number;
-  /** How long it takes, in ms, above 0. */
+  /** Its length, in ms, above 0. */
   readonly windowMs: number;
 }
 
 /**
- * What choosing reads. Health writes it, selection only reads it.
+ * An endpoint and what this client has observed of it. Policies only read it; the endpoint table writes it.
  */
 export interface Candidate {
   /** The endpoint itself. */
   readonly endpoint: Endpoint;
-  /** `open`: calls may go there. `closed`: set aside until a probe succeeds. */
+  /** `open`: calls may be sent there. `closed`: ejected until a probe succeeds. */
   readonly status: 'open' | 'closed';
-  /** Attempts in flight from this clerk. */
+  /** Attempts of this client in flight. */
   readonly pending: number;
-  /** Smoothed latency of answers, in ms, as of the last one; 0 while nothing is known. */
+  /** Smoothed response latency, in ms, as of the last response; 0 while unknown. */
   readonly latencyMs: number;
-  /** What it last said of its own load, if it did. How old it is, its reader judges. */
+  /** The last load report of the endpoint, if any. Readers judge its age. */
   readonly loadReport: LoadReport | undefined;
-  /** Its slow start, also after that is over; undefined when it needs none. */
+  /** The last slow start, also after it has ended; undefined when there was none. */
   readonly slowStart: SlowStart | undefined;
-  /** Load: higher is worse. Falls with time while nothing is sent there. */
+  /** Load: higher is worse. Decays while no call is sent there. */
   load(now: number): number;
 }
 
 /** The connections to one endpoint. */
 export interface EndpointChannels {
-  /** Over any of its addresses. */
+  /** Uses any of the endpoint's addresses. */
   readonly channel: Channel;
-  /** Over those with TLS alone: the same, where all of them have it; undefined where none has. */
+  /** Uses only addresses with TLS: `channel` itself when all addresses have TLS, undefined when none has. */
   readonly tlsChannel: Channel | undefined;
 }
 
-/** A candidate with the connections to it: what calling works with. */
+/** A candidate with its connections: what attempts work with. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {}

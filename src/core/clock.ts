@@ -1,38 +1,35 @@
-/** Time, chance and the name of this machine: the part of a runtime that everybody may use. */
-
-/** A timer that was set. Both methods may be called at any time, any number of times. */
+/** A pending timer. Both methods may be called at any time and any number of times. */
 export interface Timer {
-  /** Forgets the timer; its callback is never called afterwards. */
+  /** Cancels the timer; its callback is not called afterwards. */
   cancel(): void;
-  /** Whether the pending timer keeps the process alive; it does until told otherwise. */
+  /** Whether the pending timer keeps the process alive. Default true. */
   setRef(ref: boolean): void;
 }
 
-/** Time and chance. */
+/** Time, randomness and the name of this host. */
 export interface Clock {
-  /** Monotonic clock in ms, with fractions; never 0, never goes back, may stand still while the machine sleeps. */
+  /** Monotonic clock in ms, with fractions. Never 0 and never goes back; may stand still while the machine sleeps. */
   now(): number;
-  /** Wall clock in ms since 1970. May jump both ways; used only to shorten trust. */
+  /** Wall clock in ms since 1970. It may jump both ways, so it is used only to shorten a lifetime. */
   wallNow(): number;
   /** Uniform in [0, 1). */
   random(): number;
-  /** Calls back once, `delayMs` from now or a little later; never synchronously. */
+  /** Calls back once, `delayMs` from now or slightly later; never synchronously. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /**
-   * Calls back once everything that has already arrived at this process was handled; never synchronously.
-   * What was late because this process was busy gets its chance before somebody else is blamed.
+   * Calls back once all I/O that has already arrived at this process was handled; never synchronously.
+   * Lets a response that waits in a busy event loop count as received before a timeout is declared.
    */
   afterPendingIo(callback: () => void): void;
-  /** Name of this host, for telling local endpoints from others. */
+  /** Name of this host, to tell local endpoints from others. */
   hostname(): string;
 }
 
 /**
- * Waits on a clock.
+ * Resolves after a delay.
  *
- * @param clock - whose time
- * @param delayMs - ms, ≥ 0
- * @param ref - whether waiting keeps the process alive
+ * @param delayMs - in ms, ≥ 0
+ * @param ref - whether the timer keeps the process alive
  */
 export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> {
   return new Promise((resolve) => {
@@ -41,11 +38,10 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 }
 
 /**
- * Waits for a promise, but not for ever. The promise itself goes on; its late rejection is nobody's concern any more.
+ * Waits for a promise for a limited time. The promise itself continues; its later rejection is ignored.
  *
- * @param clock - whose time
- * @param timeoutMs - ms, ≥ 0; the timer keeps no process alive
- * @param onTimeout - makes the error when the time is over
+ * @param timeoutMs - in ms, ≥ 0; the timer does not keep the process alive
+ * @param onTimeout - makes the error when the time has passed
  */
 export function withTimeout<T>(
   clock: Clock,
@@ -54,7 +50,6 @@ export function withTimeout<T>(
   onTimeout: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    // What has arrived while this process was busy is in time.
     const timer = clock.setTimer(() => clock.afterPendingIo(() => reject(onTimeout())), timeoutMs);
     timer.setRef(false);
     promise.then(resolve, reject).finally(() => timer.cancel());

@@ -1,10 +1,8 @@
-/** Foreign text in messages. */
-
 /**
- * A text as a message can hold it: quoted, shortened, and nothing in it that could pass for something else or move a
- * terminal's cursor. Of anything but a text only the type is told.
+ * A string as messages show it: quoted, cut after 80 characters, and with every character outside printable ASCII escaped.
+ * It therefore cannot imitate other text or control a terminal. For other values, the name of their type.
  *
- * @see promises A2, A26
+ * @see [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
@@ -12,4 +10,13 @@ export function quote(value: unknown): string {
     .slice(0, 80)
     .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return `'${text}${value.length > 80 ? '…' : ''}'`;
+}
+
+/** A value as it follows "got" in messages: strings quoted, numbers in full, anything else by its type. */
+export function describeValue(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'number' || value === undefined) return String(value);
+  if (typeof value === 'string') return quote(value);
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -1,20 +1,19 @@
-/** Endpoints: running servers of a service. */
 import { parseAddress, type Address, type AddressString } from './address.js';
+import { describeValue, quote } from './describe-value.js';
 import { ClerkError, errorMessage } from './errors.js';
 import { loadError, type LoadInit } from './load-report.js';
-import { quote } from './describe-value.js';
 
-/** One running server of a service. Immutable; its health and load live elsewhere. */
+/** One running server of a service. Immutable; its health and load are kept elsewhere. */
 export interface Endpoint {
-  /** Instance id, never reused: the key for health, load and suspicion. @see Naming N8 */
+  /** Instance id, never reused. Key for health, load and suspect flags. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
-  /** Fencing number of the registration; 0 when nobody counts. @see promises C5.6 */
+  /** Fencing number of the registration; 0 when the registry assigns none. @see [C5.6](../../docs/guarantees.md#c5-6) */
   readonly epoch: number;
-  /** The address to talk to: the first of {@link Endpoint.addresses} that can be used from here. */
+  /** The address in use: the first of {@link Endpoint.addresses} that this client can reach. */
   readonly address: AddressString;
-  /** All addresses, in order of preference. @see "A Distributed Systems Architecture for the 1990's" C7 (protocol tower) */
+  /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
-  /** ≥ 0; 0 means: only if there is nothing else. */
+  /** Share of calls relative to other endpoints, ≥ 0. With 0 it is used only when no other endpoint is left. */
   readonly weight: number;
   /** Host it runs on, when known. */
   readonly host: string | undefined;
@@ -22,7 +21,7 @@ export interface Endpoint {
   readonly zone: string | undefined;
   /** Version of the service it runs, when known. */
   readonly version: string | undefined;
-  /** `up`: to be used. `draining` and `suspect`: only if there is nothing else. */
+  /** `up`: in use. `draining` and `suspect`: used only when no other endpoint is left. */
   readonly state: 'up' | 'draining' | 'suspect';
   /** Free labels. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -30,32 +29,32 @@ export interface Endpoint {
 
 /** An endpoint as a program or a registry writes it. */
 export interface EndpointInit {
-  /** The only address. Give this or `addresses`. */
+  /** The only address. Give either this or `addresses`. */
   readonly address?: AddressString | URL;
-  /** The addresses, best first; 1–16. */
+  /** The addresses in order of preference; 1–16. */
   readonly addresses?: readonly (AddressString | URL)[];
-  /** Instance id, 1–128 printable characters without blanks. Default: the first address. */
+  /** Instance id, 1–128 printable ASCII characters without spaces. Default: the first address. */
   readonly id?: string;
   /** Fencing number, integer ≥ 0. Default 0. */
   readonly epoch?: number;
   /** Finite, ≥ 0. Default 1. */
   readonly weight?: number;
-  /** Version, as semver writes it. */
+  /** Semantic version. */
   readonly version?: string;
-  /** Host it runs on. Default: this host for unix sockets and loopback addresses, else unknown. */
+  /** Host it runs on. Default: this host for Unix sockets and loopback addresses, else unknown. */
   readonly host?: string;
   /** Zone it runs in. */
   readonly zone?: string;
   /** Free labels. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** For a registry: how long the endpoint counts as present without renewing, in ms. */
+  /** For registries: how long the registration lasts without a renewal, in ms. */
   readonly leaseMs?: number;
-  /** For a registry: how loaded the endpoint says that it is. */
+  /** For registries: the last reported load of the endpoint. */
   readonly load?: LoadInit & {
-    /** How old it may be, in ms ≥ 0. Default 0. */
+    /** Age of the report, in ms, ≥ 0. Default 0. */
     readonly ageMs?: number;
   };
-  /** `draining` and `suspect` endpoints are used only when there is nothing else. Default `up`. */
+  /** `draining` and `suspect` endpoints are used only when no other is left. Default `up`. */
   readonly state?: 'up' | 'draining' | 'suspect';
 }
 
@@ -75,11 +74,11 @@ const knownKeys = new Set([
 ]);
 
 /**
- * Turns what was written into an {@link Endpoint}, or says what is wrong with it.
+ * Validates an endpoint.
  *
  * @param input - an address or an {@link EndpointInit}
- * @param where - for the message: whose endpoint it is
- * @throws {@link ClerkError} `CONFIG_INVALID`
+ * @param where - the service, for the message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a value is missing or out of range, or a key is unknown.
  */
 export function toEndpoint(input: unknown, where: string): Endpoint {
   const init: Record<string, unknown> =
@@ -87,43 +86,46 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
       ? { address: input }
       : typeof input === 'object' && input !== null && !Array.isArray(input)
         ? (input as Record<string, unknown>)
-        : invalidEndpoint(where, `is ${describeInput(input)}, not an address or an object with one`);
+        : invalidEndpoint(where, `must be an address or an object with one; got ${describeValue(input)}`);
   for (const key of Object.keys(init)) {
     if (!knownKeys.has(key))
-      invalidEndpoint(where, `has an unknown key ${quote(key)}; known are ${[...knownKeys].join(', ')}`);
+      invalidEndpoint(
+        where,
+        `must not have the key ${quote(key)}; known keys are ${[...knownKeys].join(', ')}`,
+      );
   }
   if (init.address !== undefined && init.addresses !== undefined)
-    invalidEndpoint(where, "has both 'address' and 'addresses'; give one of them");
+    invalidEndpoint(where, "must have 'address' or 'addresses'; got both");
   const list: unknown = init.addresses ?? (init.address === undefined ? undefined : [init.address]);
   if (!Array.isArray(list) || list.length === 0 || list.length > 16)
-    invalidEndpoint(where, "needs 'address', or 'addresses' with 1 to 16 of them");
+    invalidEndpoint(where, "must have 'address', or 'addresses' with 1 to 16 entries");
   const parsed = Array.from(list as unknown[], (text) => parseEndpointAddress(text, where));
   const first = parsed[0] as Address;
   const id = init.id ?? first.text;
   if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id))
     invalidEndpoint(
       where,
-      `has the id ${describeInput(id)}, its first address unless given; it must be 1 to 128 printable ASCII characters without blanks`,
+      `must have an id of 1 to 128 printable ASCII characters without spaces; got ${describeValue(id)} (the default is the first address)`,
     );
   const weight = init.weight === undefined ? 1 : init.weight;
   if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0)
-    invalidEndpoint(where, `has the weight ${describeInput(weight)}; it must be a finite number ≥ 0`);
+    invalidEndpoint(where, `must have a finite weight ≥ 0; got ${describeValue(weight)}`);
   const epoch = init.epoch ?? 0;
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0)
-    invalidEndpoint(where, `has the epoch ${describeInput(epoch)}; it must be an integer ≥ 0`);
+    invalidEndpoint(where, `must have an integer epoch ≥ 0; got ${describeValue(epoch)}`);
   const state = init.state ?? 'up';
   if (state !== 'up' && state !== 'draining' && state !== 'suspect')
-    invalidEndpoint(where, `has the state ${describeInput(state)}; 'up', 'draining' and 'suspect' are known`);
+    invalidEndpoint(where, `must have the state 'up', 'draining' or 'suspect'; got ${describeValue(state)}`);
   const { leaseMs } = init;
   if (leaseMs !== undefined && (typeof leaseMs !== 'number' || !(leaseMs > 0)))
-    invalidEndpoint(where, `has the leaseMs ${describeInput(leaseMs)}; it must be a number of ms above 0`);
+    invalidEndpoint(where, `must have a leaseMs > 0; got ${describeValue(leaseMs)}`);
   if (init.load !== undefined) checkLoad(init.load, where);
   return Object.freeze({
     id: id,
     epoch: epoch,
     address: first.text,
     addresses: Object.freeze(parsed.map((address) => address.text)),
-    // -0 becomes 0.
+    // Turns -0 into 0.
     weight: weight + 0,
     host: checkLabel(init.host, 'host', where),
     zone: checkLabel(init.zone, 'zone', where),
@@ -134,59 +136,43 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
 }
 
 function checkLoad(load: unknown, where: string): void {
-  const fault = loadError(load);
-  if (fault !== undefined) invalidEndpoint(where, `has a load that cannot be used: ${fault}`);
+  const problem = loadError(load);
+  if (problem !== undefined) invalidEndpoint(where, `has an invalid load: ${problem}`);
   const { ageMs = 0 } = load as { readonly ageMs?: unknown };
   if (typeof ageMs !== 'number' || !(ageMs >= 0))
-    invalidEndpoint(
-      where,
-      `has a load with the ageMs ${describeInput(ageMs)}; it must be a number of ms ≥ 0`,
-    );
+    invalidEndpoint(where, `must have a load with ageMs ≥ 0; got ${describeValue(ageMs)}`);
 }
 
 function parseEndpointAddress(text: unknown, where: string): Address {
   try {
     return parseAddress(text);
   } catch (error) {
-    throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} cannot be used: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `Endpoint of ${where} has an invalid address: ${errorMessage(error)}`,
+      { cause: error },
+    );
   }
 }
 
 function checkLabel(value: unknown, key: string, where: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '' || value.length > 253)
-    invalidEndpoint(
-      where,
-      `has the ${key} ${describeInput(value)}; it must be a string of 1 to 253 characters`,
-    );
+    invalidEndpoint(where, `must have a ${key} of 1 to 253 characters; got ${describeValue(value)}`);
   return value;
 }
 
 function checkAttributes(value: unknown, where: string): Readonly<Record<string, string>> {
   if (value === undefined) return Object.freeze({});
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    invalidEndpoint(where, `has attributes that are ${describeInput(value)}, not an object`);
+    invalidEndpoint(where, `must have an object as attributes; got ${describeValue(value)}`);
   const result = Object.create(null) as Record<string, string>;
   for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
     if (typeof text !== 'string')
-      invalidEndpoint(where, `has the attribute ${quote(key)} that is ${describeInput(text)}, not a string`);
+      invalidEndpoint(where, `must have a string as attribute ${quote(key)}; got ${describeValue(text)}`);
     result[key] = text;
   }
   return Object.freeze(result);
-}
-
-function describeInput(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object'
-    ? 'an object'
-    : typeof value === 'number' || value === undefined
-      ? String(value)
-      : typeof value === 'string'
-        ? quote(value)
-        : `a ${typeof value}`;
 }
 
 function invalidEndpoint(where: string, problem: string): never {

@@ -1,35 +1,31 @@
-/**
- * The one error class of this library. Programs match on {@link ClerkError.code}, never on the message,
- * and read {@link ClerkError.execution} to learn whether the call may have run.
- */
 import type { Outcome } from './outcome.js';
 
 /**
- * Every code a {@link ClerkError} can carry. The list is closed: a new failure gets a new code here or none.
+ * Every code a {@link ClerkError} can carry. The list is closed.
  *
- * - `CONFIG_INVALID` an option, address, header or policy cannot work as given
- * - `NAME_INVALID` a name, glob or `.clerk` host breaks the rules of names
- * - `NAME_NOT_FOUND` the registry knows no such name
- * - `NO_ENDPOINT` the service exists and nobody runs it
- * - `VERSION_MISMATCH` it runs, in no version that was asked for
- * - `REGISTRY_UNREACHABLE` the registry did not answer and nothing was remembered
- * - `REGISTRY_INVALID` the registry's answer makes no sense
+ * - `CONFIG_INVALID` an option, address, header or policy is invalid
+ * - `NAME_INVALID` a name, glob or `.clerk` host breaks the naming rules
+ * - `NAME_NOT_FOUND` the registry has no such name
+ * - `NO_ENDPOINT` the service exists and has no endpoint
+ * - `VERSION_MISMATCH` no endpoint has a version in the requested range
+ * - `REGISTRY_UNREACHABLE` the registry did not respond, and no cached result exists
+ * - `REGISTRY_INVALID` the registry sent an invalid response
  * - `ENDPOINTS_EXHAUSTED` every endpoint that could be tried failed
- * - `DEADLINE_EXCEEDED` the call's time ran out
- * - `ABORTED` the program aborted the call
- * - `OUTCOME_UNKNOWN` the request was sent, the answer was lost, and the call may not be repeated
- * - `BUDGET_EXHAUSTED` a repeat, or a start, was allowed by its kind and refused by the retry budget
- * - `BODY_TOO_LARGE` a body is over its limit
- * - `BAD_STATUS` the answer's status is 400 or above (`json`, `text` and `bytes` only)
+ * - `DEADLINE_EXCEEDED` the deadline of the call passed
+ * - `ABORTED` the program aborted the call; the error's `name` is `AbortError`, its `cause` the reason of the signal
+ * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and the call must not be retried
+ * - `BUDGET_EXHAUSTED` the retry budget did not allow a retry or a start
+ * - `BODY_TOO_LARGE` a body exceeds its limit
+ * - `BAD_STATUS` the response has a status ≥ 400 (`json`, `text` and `bytes` only)
  * - `FACTORY_FAILED` the program's own factory failed
  * - `START_FAILED` a launcher could not start the service
- * - `TICKET_REFUSED`, `FORBIDDEN` the caller was not let in
- * - `CHANGE_TOO_EARLY` the registry promised not to change this yet
- * - `NAME_MISMATCH` a launched service advertises a name that is not its own
- * - `LIMIT_EXCEEDED` a bound on waiting calls was reached
+ * - `TICKET_REFUSED`, `FORBIDDEN` the caller was not authorized
+ * - `CHANGE_TOO_EARLY` the registry guarantees the present state for a while longer
+ * - `NAME_MISMATCH` a launched service advertises a name other than its own
+ * - `LIMIT_EXCEEDED` a limit was reached, such as that of waiting calls
  * - `CLERK_CLOSED` the clerk is closed
  *
- * @see promises C3.2
+ * @see [C3.2](../../docs/guarantees.md#c3-2)
  */
 export type ClerkErrorCode =
   | 'CONFIG_INVALID'
@@ -56,33 +52,34 @@ export type ClerkErrorCode =
   | 'CLERK_CLOSED';
 
 /**
- * Did the call run? `none`: certainly not. `done`: it ran once and answered. `unknown`: it ran once or not at all.
- * Over several attempts the most cautious word wins.
+ * Whether a call ran. `none`: certainly not. `done`: it ran once and a response was received. `unknown`: it ran once or not
+ * at all. Over several attempts the most cautious value wins.
  *
- * @see promises C3.2
+ * @see [C3.2](../../docs/guarantees.md#c3-2)
  */
 export type Execution = 'none' | 'unknown' | 'done';
 
-/** What a {@link ClerkError} is made of beside its code and message. */
+/** The fields of a {@link ClerkError} besides code and message. */
 export interface ClerkErrorDetails {
   /** Whether the call may have run. Default `none`. */
   readonly execution?: Execution;
-  /** One record an attempt, in order. Default empty. */
+  /** One record per attempt, in order. Default empty. */
   readonly outcomes?: readonly Outcome[];
-  /** The error behind this one, kept as it was. */
+  /** The underlying error. */
   readonly cause?: unknown;
-  /** The answer's status, with code `BAD_STATUS`. */
+  /** Status of the response, with code `BAD_STATUS`. */
   readonly statusCode?: number;
-  /** The beginning of the answer's body, with code `BAD_STATUS`; at most 4,096 characters. */
+  /** The beginning of the response body, with code `BAD_STATUS`; at most 4,096 characters. */
   readonly bodyText?: string;
-  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`. */
+  /** When a retry can succeed, in ms from now, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`. */
   readonly remainingMs?: number;
 }
 
 const brand = Symbol.for('binding-clerk.error');
 
 /**
- * The error that every call, look-up and option check of this library rejects or throws with.
+ * The only error class of this library. Match on {@link ClerkError.code}, never on the message. Read
+ * {@link ClerkError.execution} to find out whether the call may have run.
  *
  * @example
  * ```ts
@@ -90,28 +87,27 @@ const brand = Symbol.for('binding-clerk.error');
  * ```
  */
 export class ClerkError extends Error {
-  /** Always `ClerkError`. */
-  override readonly name: string = 'ClerkError';
-  /** What went wrong, as a stable word. */
+  /** `AbortError` with code `ABORTED`, as `fetch` names it; else `ClerkError`. */
+  override readonly name: string;
+  /** What went wrong. */
   readonly code: ClerkErrorCode;
   /** Whether the call may have run. */
   readonly execution: Execution;
-  /** One record an attempt, in order; empty when nothing was attempted. */
+  /** One record per attempt, in order; empty when there was none. */
   readonly outcomes: readonly Outcome[];
-  /** The answer's status, with code `BAD_STATUS`. */
+  /** Status of the response, with code `BAD_STATUS`. */
   readonly statusCode: number | undefined;
-  /** The beginning of the answer's body, with code `BAD_STATUS`. */
+  /** The beginning of the response body, with code `BAD_STATUS`. */
   readonly bodyText: string | undefined;
-  /** When it is worth trying again, in ms, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED` of a registry. */
+  /** When a retry can succeed, in ms from now, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED` of a registry. */
   readonly remainingMs: number | undefined;
 
   /**
-   * @param code - what went wrong
-   * @param message - sentence case, no full stop, with names and numbers, and what to do where something can be done
-   * @param details - the facts
+   * @param message - sentence case, no full stop, with names and numbers, and with what to do about it
    */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = code === 'ABORTED' ? 'AbortError' : 'ClerkError';
     this.code = code;
     this.execution = details.execution ?? 'none';
     this.outcomes = details.outcomes ?? [];
@@ -122,16 +118,12 @@ export class ClerkError extends Error {
   }
 }
 
-/**
- * Tells whether a value is a {@link ClerkError}, also one of another loaded copy of this library.
- *
- * @param value - anything
- */
+/** Whether a value is a {@link ClerkError}, also of another loaded copy of this library. */
 export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
 }
 
-/** The message of anything thrown, for sentences that quote it; never empty, and never throws. */
+/** The message of any thrown value, to be quoted in another message. Never empty; never throws. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return stringify(error);
   if (error.message !== '') return error.message;
@@ -142,8 +134,8 @@ export function errorMessage(error: unknown): string {
 
 function stringify(thrown: unknown): string {
   try {
-    return String(thrown) || 'an empty text';
+    return String(thrown) || 'an empty string';
   } catch {
-    return 'an object without a text';
+    return 'an object that cannot be converted to a string';
   }
 }

@@ -1,36 +1,38 @@
-/** What a clerk tells those who watch. Events may only watch: a listener can never change or fail a call. */
 import type { ClerkError } from './errors.js';
 import type { Outcome } from './outcome.js';
 
-/** Typed events, each with one payload. The same payloads go to the diagnostics channels `binding-clerk:<event>`. */
+/**
+ * The events of a clerk and their payloads. The same payloads are published on the diagnostics channels
+ * `binding-clerk:<event>`. A listener cannot change or fail a call.
+ */
 export interface ClerkEventMap {
-  /** A look-up answered. */
+  /** A lookup succeeded. */
   resolved: {
-    /** The name that was looked up. */
+    /** The requested name. */
     readonly name: string;
     /** Instance ids of all its endpoints. */
     readonly endpoints: readonly string[];
-    /** As the registry wrote it; empty when it wrote none. */
+    /** As the registry sent it; empty when it sent none. */
     readonly revision: string;
-    /** How long the look-up took, in ms. */
+    /** Duration of the lookup, in ms. */
     readonly durationMs: number;
   };
-  /** The registry could not be asked; what it last said goes on being used. */
+  /** A lookup failed, and the previous result stays in use. */
   stale: {
     /** The name. */
     readonly name: string;
-    /** How old the answer is that is used, in ms. */
+    /** Age of the result in use, in ms. */
     readonly ageMs: number;
-    /** Why the registry could not be asked. */
+    /** Why the lookup failed. */
     readonly error: ClerkError;
   };
-  /** An endpoint was chosen for an attempt. */
+  /** An endpoint was picked for an attempt. */
   picked: {
     /** The service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Why this one: the policy, or `failover`. */
+    /** Why this one: the policy's name, or `failover`. */
     readonly pickReason: string;
     /** Number of the attempt; the first is 1. */
     readonly attempt: number;
@@ -39,21 +41,21 @@ export interface ClerkEventMap {
   attempt: {
     /** The service. */
     readonly name: string;
-    /** What became of it. */
+    /** Its result. */
     readonly outcome: Outcome;
   };
-  /** A call goes on at another endpoint. */
+  /** A call continues at another endpoint. */
   failover: {
     /** The service. */
     readonly name: string;
     /** Instance id of the endpoint that failed. */
     readonly from: string;
-    /** Instance id of the one that is asked now. */
+    /** Instance id of the next endpoint. */
     readonly to: string;
-    /** What became of the attempt that failed. */
+    /** Result of the failed attempt. */
     readonly outcome: Outcome;
   };
-  /** An endpoint was set aside. */
+  /** An endpoint was ejected. */
   ejected: {
     /** The service. */
     readonly name: string;
@@ -62,25 +64,25 @@ export interface ClerkEventMap {
     /** `refused`, `reset`, `timeout` or `failures`. */
     readonly reason: string;
   };
-  /** An endpoint that was set aside gave a sign of life and is used again. */
+  /** An ejected endpoint responded and is in use again. */
   revived: {
     /** The service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** How long it was away, in ms. */
+    /** How long it was unhealthy, in ms. */
     readonly afterMs: number;
   };
   /** A factory started the service. */
   started: {
     /** The service. */
     readonly name: string;
-    /** Instance ids of what it brought up. */
+    /** Instance ids of the started endpoints. */
     readonly endpoints: readonly string[];
-    /** How long it took, in ms. */
+    /** Duration of the start, in ms. */
     readonly durationMs: number;
   };
-  /** An endpoint is suspected: hard evidence was seen against it here, or the registry marks it for all clerks. */
+  /** An endpoint is suspect: a call of this clerk met hard evidence, or the registry flagged it for all clients. */
   suspect: {
     /** The service. */
     readonly name: string;
@@ -94,10 +96,10 @@ export interface ClerkEventMap {
 /** Name of an event. */
 export type ClerkEvent = keyof ClerkEventMap;
 
-/** Where the parts of a clerk report to. `wants` is cheap and asked before a payload is made. */
+/** Port through which the parts of a clerk emit events. */
 export interface EventSink {
-  /** Whether anybody would see it. */
+  /** Whether the event has a listener. Cheap, and checked before a payload is built. */
   hasListeners(event: ClerkEvent): boolean;
-  /** Tells everybody; never throws. */
+  /** Calls all listeners; never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;
 }

@@ -1,23 +1,22 @@
-/** The port of starting: what can bring up a service that nobody is running. */
 import type { AddressString } from './address.js';
 import type { EndpointInit } from './endpoint.js';
 
-/** What a factory is told. */
+/** Arguments of a {@link Factory}. */
 export interface FactoryContext {
   /** The service to start. */
   readonly name: string;
-  /** Aborted when the clerk is closed, or when the start takes longer than 60 s; end what was begun then. */
+  /** Aborted when the clerk is closed, or when the start takes longer than 60 s. Stop what was started then. */
   readonly signal: AbortSignal;
 }
 
-/** What a factory returns: where the service now listens. */
+/** Where a started service listens. */
 export type StartedEndpoint = AddressString | URL | EndpointInit;
 
 /**
- * Starts a service. Called once for any number of concurrent callers; resolves when the service can be called, to its
- * address or a list of them; rejects when it could not be started.
+ * Starts a service that has no endpoint. Called once for any number of concurrent callers. Resolves to one or more
+ * addresses when the service can be called; rejects when it could not be started.
  *
- * @see "Building Secure and Reliable Network Applications" B3 (the factory problem); promises C6.1
+ * @see [B3](../../docs/background.md#b3), [C6.1](../../docs/guarantees.md#c6-1)
  */
 export type Factory = (
   context: FactoryContext,

@@ -1,14 +1,12 @@
-/** The port of small files that a program keeps for itself. */
-
-/** Files of this process's own. */
+/** Port to small files that only this process's user may read and write. */
 export interface PrivateFiles {
   /**
-   * The whole text of a file; undefined when there is none. Synchronous: for the beginning of a program.
+   * The complete text of a file; undefined when it does not exist. Synchronous, for the start of a program.
    *
-   * @param maxBytes - a longer one is refused
-   * @throws Error when it cannot be read, is not a plain file of this user's, or may be written by others
+   * @param maxBytes - a longer file is an error
+   * @throws Error when the file cannot be read, is not a regular file of this user, or is writable by others
    */
   read(path: string, maxBytes: number): string | undefined;
-  /** Puts a text in the place of a file, for this user's eyes only: whoever reads it finds the old or the new, whole. */
+  /** Replaces a file atomically, readable by this user only. A reader finds the complete old or the complete new text. */
   replace(path: string, text: string): Promise<void>;
 }

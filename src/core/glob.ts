@@ -1,41 +1,41 @@
 /**
- * Globs: names with wildcards. The grammar is our own and nothing a user writes becomes a RegExp. Matching compares
- * each character of a name with each character of the glob at most once, whatever either looks like.
+ * Globs: names with wildcards. A glob is never turned into a RegExp. Matching takes time proportional to the product of the
+ * lengths of glob and name, for any input.
  */
+import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
-import { quote } from './describe-value.js';
 
-/** Most wildcards in a glob; a `**` counts once. @see promises A6 */
+/** Maximum number of wildcards in a glob; a `**` counts once. @see [A6](../../docs/guarantees.md#a6) */
 const maxWildcards = 8;
 
-/** A glob that was checked. Immutable. */
+/** A validated glob. Immutable. */
 export interface Glob {
-  /** As it was written. */
+  /** The input. */
   readonly text: string;
   /** Its segments, first to last. */
   readonly segments: readonly string[];
-  /** Whether it has no wildcard, so that it fits the one name it spells. */
+  /** Whether it has no wildcard, and so matches exactly one name. */
   readonly isExact: boolean;
 }
 
 /**
- * Checks a glob. It is written like an absolute name, and beyond that:
+ * Validates a glob. It is written like an absolute name, with these additions:
  *
- * - `*` stands for any number of characters within a segment, none included: `/shop/or*` fits `/shop/or` and
- *   `/shop/orders`, `/shop/*` fits every name of two segments that begins with `/shop`.
- * - `**`, as a segment of its own, stands for any number of segments, none included: `/shop/**` fits `/shop`,
- *   `/shop/orders` and `/shop/orders/eu`; `/**` fits every name.
- * - There are at most 8 of them. A glob without any is a name and fits only itself.
- * - `*` and `**` also stand for a directory identifier, with its `#`.
+ * - `*` matches any number of characters within a segment, including none. `/shop/or*` matches `/shop/or` and
+ *   `/shop/orders`; `/shop/*` matches every name of two segments that begins with `/shop`.
+ * - `**`, as a whole segment, matches any number of segments, including none. `/shop/**` matches `/shop`, `/shop/orders`
+ *   and `/shop/orders/eu`; `/**` matches every name.
+ * - There are at most 8 wildcards. A glob without any matches only the name it spells.
+ * - `*` and `**` also match a directory identifier, with its `#`.
  *
  * @param text - the glob
- * @throws {@link ClerkError} `NAME_INVALID`, saying what to write instead; also for text beside a star that no name could have there
- * @see promises A6
+ * @throws {@link ClerkError} `NAME_INVALID` when it breaks these rules, or when no name can match a segment.
+ * @see [A6](../../docs/guarantees.md#a6)
  */
 export function parseGlob(text: unknown): Glob {
-  const fault = pathError(text, globSegmentError) ?? wildcardError(text as string);
-  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${quote(text)} ${fault}`);
+  const problem = pathError(text, globSegmentError) ?? wildcardError(text as string);
+  if (problem !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${quote(text)} ${problem}`);
   const glob = text as string;
   return Object.freeze({
     text: glob,
@@ -45,10 +45,10 @@ export function parseGlob(text: unknown): Glob {
 }
 
 /**
- * Whether a glob fits a name.
+ * Whether a glob matches a name.
  *
  * @param glob - from {@link parseGlob}
- * @param name - an absolute name that was checked
+ * @param name - a valid absolute name
  */
 export function matches(glob: Glob, name: string): boolean {
   if (glob.isExact) return glob.text === name;
@@ -74,9 +74,8 @@ function segmentMatches(pattern: string, segment: string): boolean {
 const star = 42;
 
 /**
- * Walks a pattern of `length` items along what it should fit, over segments and then over characters. Where it does
- * not go on, the last wildcard takes one more; those before it never need to, since what stands between two wildcards
- * fits best as early as it can.
+ * Matches a pattern of `length` items against a sequence, of segments or of characters. On a mismatch, only the last
+ * wildcard takes one more item. Earlier wildcards need not be retried, since each has taken the shortest possible match.
  */
 function matchesSequence<T>(
   length: number,
@@ -108,8 +107,8 @@ function matchesSequence<T>(
 
 function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
-  if (segment.includes('**')) return "has '**' beside something else; let it be a segment of its own";
-  // A star stands for something or for nothing; what is beside it must be possible in one of the two.
+  if (segment.includes('**')) return "must not combine '**' with other characters; make '**' a segment";
+  // A star matches nothing or something. The rest must be valid in one of the two cases.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);
 }
@@ -119,5 +118,5 @@ function wildcardError(text: string): string | undefined {
     (sum, segment) => sum + (segment === '**' ? 1 : segment.split('*').length - 1),
     0,
   );
-  return count > maxWildcards ? `has ${count} wildcards; ${maxWildcards} is the most` : undefined;
+  return count > maxWildcards ? `must have at most ${maxWildcards} wildcards; got ${count}` : undefined;
 }

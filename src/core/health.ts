@@ -1,34 +1,41 @@
-/** The port through which calls teach health. */
 import type { ConnectedCandidate } from './candidate.js';
 import type { Load } from './load-report.js';
 
 /**
- * What a failed attempt shows of its endpoint. `refused`: no connection could be made. `reset`: the connection was
- * cut before an answer. `timeout`: nothing was heard in time. `unreached`: nothing was heard in time, and no connection
- * stood yet. These four are hard evidence and set it aside at once. `status`: it answered that it failed. `slow`: it is
- * alive and was not waited for.
+ * What a failed attempt shows about its endpoint.
+ *
+ * - `refused` no connection could be established
+ * - `reset` the connection was closed before a response
+ * - `timeout` nothing was received in time
+ * - `connect-timeout` nothing was received in time, and no connection had been established
+ * - `status` the response reports a failure
+ * - `slow` the endpoint is alive, and its response was not waited for
+ *
+ * The first four are hard evidence and eject the endpoint at once.
  */
 export type Evidence = 'refused' | 'reset' | 'timeout' | 'connect-timeout' | 'status' | 'slow';
 
-/** Learns from attempts. All methods are synchronous and cheap; none throws. */
+/** The port through which attempts update the health of endpoints. All methods are synchronous, cheap and never throw. */
 export interface Health {
-  /** An attempt begins. */
+  /** An attempt starts. */
   attemptStarted(candidate: ConnectedCandidate): void;
-  /** The head of a good answer arrived, `latencyMs` after the attempt began; undefined when that was not measured. */
+  /** The head of a successful response arrived, `latencyMs` after the start; undefined when that was not measured. */
   responseReceived(candidate: ConnectedCandidate, latencyMs: number | undefined, now: number): void;
-  /** An attempt has not answered for this long and was not waited for: no failure, but a latency of so much at least. */
+  /** Another attempt of a hedged call won. This one had no response after `elapsedMs`: a lower bound of its latency. */
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number): void;
-  /** The head of an answer, good or bad, said how loaded its endpoint is. Called after what the answer itself shows. */
+  /** The head of a response, successful or not, carried a load. Called after the method for the response itself. */
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
-  /** The attempt failed. `beganAt`: when it began, to tell a silent endpoint from a slow answer. */
+  /** The attempt failed. `startedAt` tells an unresponsive endpoint from a slow response. */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
-  /** The attempt is over, whatever became of it. Called once for every `began`. */
+  /** The attempt ended, with whatever result. Called exactly once per `attemptStarted`. */
   attemptEnded(candidate: ConnectedCandidate): void;
   /**
-   * Whether an attempt may dial this candidate now. An endpoint that refuses, or lets nobody in, gets one attempt at
-   * a time, further and further apart. @see promises C4.1
+   * Whether an attempt may connect to this candidate now. An endpoint that refuses or does not accept connections gets one
+   * attempt at a time, with growing backoff.
+   *
+   * @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   canDial(candidate: ConnectedCandidate, now: number): boolean;
-  /** When `admits` will say yes again, on the clock's scale. */
+  /** When `canDial` will return true again, on the monotonic clock. */
   nextDialAt(candidate: ConnectedCandidate): number;
 }

@@ -1,50 +1,51 @@
 /**
- * Names as hosts: `orders.shop.clerk` is `/shop/orders` read backwards. Every name that has no directory identifier
- * has exactly one host and gets back to itself. A host that looks like one of ours and is none is refused, never
- * passed on to DNS.
+ * Names as host names: `orders.shop.clerk` is `/shop/orders` in reverse order. Every name without a directory identifier
+ * maps to exactly one host name and back. An invalid host under `.clerk` is an error and is never passed on to DNS.
  */
+import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
-import { quote } from './describe-value.js';
 
 const domainSuffix = '.clerk';
 
 /**
- * The name that a host stands for.
+ * The name of a host.
  *
- * @param hostname - as the URL class gives it: small letters, no port
- * @param port - as the URL class gives it: empty when it is the scheme's own
+ * @param hostname - as the URL class gives it: lower case, no port
+ * @param port - as the URL class gives it: empty for the default port of the scheme
  * @returns undefined when the host is not under `.clerk`
- * @throws {@link ClerkError} `NAME_INVALID` for a port, a trailing dot, `clerk` alone, and labels that no name has
+ * @throws {@link ClerkError} `NAME_INVALID` for a port, a trailing dot, `clerk` alone, and invalid labels.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
   if (!isClerkHostname(hostname)) return undefined;
-  if (hostname.endsWith('.')) throw hostnameError(hostname, `ends with a dot; leave that off`);
+  if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove it');
   if (hostname === 'clerk' || hostname === domainSuffix)
-    throw hostnameError(hostname, "has no name before 'clerk'; write one such as orders.shop.clerk");
-  if (!hostname.endsWith(domainSuffix)) throw hostnameError(hostname, 'has capitals; write small letters');
+    throw hostnameError(hostname, "must have a name before 'clerk', such as orders.shop.clerk");
+  if (!hostname.endsWith(domainSuffix)) throw hostnameError(hostname, 'must be lower case');
   if (port !== '')
-    throw hostnameError(`${hostname}:${port}`, "has a port; leave it off, the endpoint's own is used");
+    throw hostnameError(
+      `${hostname}:${port}`,
+      'must not have a port; remove it, the port of the endpoint is used',
+    );
   const name = `/${hostname.slice(0, -domainSuffix.length).split('.').reverse().join('/')}`;
-  const fault = pathError(name, segmentError);
-  if (fault !== undefined)
-    throw hostnameError(hostname, `stands for the name ${quote(name)}, which ${fault}`);
+  const problem = pathError(name, segmentError);
+  if (problem !== undefined) throw hostnameError(hostname, `means the name ${quote(name)}, which ${problem}`);
   return name;
 }
 
 /**
- * The host of a name, for the `Host` header; at most 252 characters.
+ * The host name of a name, for the `Host` header; at most 252 characters.
  *
- * No host can hold the `#` of a directory identifier, and an underscore, which no name has, stands in its place:
- * `/#d7/orders` becomes `orders._d7.clerk`. That tells a service whom the call was for; {@link nameFromHostname} refuses it.
+ * A host name cannot contain the `#` of a directory identifier, so `/#d7/orders` becomes `orders._d7.clerk`. Services can
+ * recognize it; {@link nameFromHostname} rejects it, since no name contains `_`.
  *
- * @param name - an absolute name that was checked
+ * @param name - a valid absolute name
  */
 export function hostnameOf(name: string): string {
   return segmentsOf(name).toReversed().join('.').replace('#', '_') + domainSuffix;
 }
 
-/** Whether a host belongs under `.clerk`, perhaps not well formed: with dots behind it, or capitals from elsewhere. */
+/** Whether a host belongs under `.clerk`, including malformed ones with trailing dots or capitals. */
 function isClerkHostname(hostname: string): boolean {
   if (hostname.endsWith(domainSuffix)) return true;
   let end = hostname.length;

@@ -1,72 +1,66 @@
 /**
- * The port of what a service remembers of calls that must run at most once. Everything that keeps the promise at the
- * end of the day is here: what was begun is never begun again, whatever else gets lost.
+ * The port of the store behind `atMostOnce`. A call that began is never begun a second time, even if its response is lost.
  *
- * @see promises C3.6
+ * @see [C3.6](../../docs/guarantees.md#c3-6)
  */
 
-/** An answer as it is given again. */
+/** A response that is replayed to retries of the same call. */
 export interface StoredResponse {
   /** HTTP status, 200 or above. */
   readonly status: number;
-  /** Names in lower case; a name may come several times. None belongs to one connection alone. */
+  /** Names in lower case; a name may occur several times. Without hop-by-hop headers. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** The whole body; empty when there is none. */
+  /** The complete body; may be empty. */
   readonly body: Uint8Array;
 }
 
 /** A call that is about to run. */
 export interface CallRecord {
-  /** Its id, the same over all attempts; 46 or 47 printable characters. */
+  /** Idempotency key, the same over all attempts; 46 or 47 printable characters. */
   readonly id: string;
-  /** When its client made it, in ms since 1970; a part of the id. */
+  /** When the client created the call, in ms since 1970. Part of the id. */
   readonly createdAt: number;
-  /** What it asks for, as a digest: two calls with one id and different fingerprints are a fault. */
+  /** Digest of the request. Two calls with one id and different fingerprints are a client error. */
   readonly fingerprint: string;
-  /** Who runs it: which instance, and which life of it. At most 200 printable characters; to a store, just a text. */
+  /** Instance and incarnation that runs the call. An opaque string of at most 200 printable characters. */
   readonly owner: string;
 }
 
-/** What a store knows of an id; `state` tells which of five it is. */
+/** What a store knows of an id. */
 export type CallLookup = NewCall | ExpiredCall | RunningCall | InterruptedCall | DoneCall;
 
-/** Nothing was known until now: from now on it is running, and whoever asked runs it. */
+/** The id was unknown. It is recorded as running now, and the caller of `begin` runs the call. */
 export interface NewCall {
-  /** Says so. */
   readonly state: 'new';
 }
 
-/** It may have been known once: its id is as old as something that was forgotten, or older. */
+/** The id is not newer than the newest expired record, so its record may have been removed. */
 export interface ExpiredCall {
-  /** Says so. */
   readonly state: 'expired';
 }
 
-/** It was begun and has not ended, as far as is known. */
+/** The call began, and no result is recorded. */
 export interface RunningCall {
-  /** Says so. */
   readonly state: 'running';
-  /** What it was begun with. */
+  /** Fingerprint given to `begin`. */
   readonly fingerprint: string;
-  /** Who began it. */
+  /** Owner given to `begin`. */
   readonly owner: string;
 }
 
-/** It was begun and ended without an answer. */
+/** The call began and ended without a response. */
 export interface InterruptedCall {
-  /** Says so. */
   readonly state: 'interrupted';
-  /** What it was begun with. */
+  /** Fingerprint given to `begin`. */
   readonly fingerprint: string;
 }
 
-/** It ran and answered. */
+/** The call ran and produced a response. */
 export interface DoneCall {
-  /** Says so. */
   readonly state: 'done';
-  /** What it was begun with. */
+  /** Fingerprint given to `begin`. */
   readonly fingerprint: string;
-  /** Undefined where it was too large to keep, or was kept no longer. */
+  /** Undefined when the response was too large to store or is no longer stored. */
   readonly response: StoredResponse | undefined;
 }
 
@@ -74,61 +68,61 @@ export interface DoneCall {
 export type CallResult = Omit<InterruptedCall, 'fingerprint'> | Omit<DoneCall, 'fingerprint'>;
 
 /**
- * Remembers calls by their ids. A suite, `callStoreSuite` in `binding-clerk/testing`, checks every implementation.
+ * Records calls by their ids. `idempotencyStoreSuite` of `binding-clerk/testing` checks an implementation.
  *
- * All methods may be called at any time, many at once, and reject when they fail. What they reject with is logged, so
- * no message may hold an id's fingerprint, a body or a header.
+ * All methods may be called at any time and concurrently, and reject when they fail. Rejection messages are logged, so they
+ * must not contain a fingerprint, a body or a header.
  */
 export interface IdempotencyStore {
-  /** Whether what was begun is still known after this process has ended, by whatever means it ends. */
+  /** Whether records survive the end of the process, including a crash. */
   readonly isDurable: boolean;
   /**
-   * A name that all instances have in common who share this memory, and nobody else: 1 to 128 printable characters
-   * without blanks. Undefined: this process alone uses it.
+   * Name shared by exactly the instances that share this store: 1 to 128 printable characters without spaces.
+   * Undefined: only this process uses it.
    */
   readonly scope?: string | undefined;
 
   /**
-   * Makes it ready, and rejects where that cannot be: a folder that somebody else uses, a server that is not there.
-   * Called before a service is advertised; `begin` may come before that and without it. May be called again.
+   * Opens the store. Rejects when it cannot be used, such as a folder that is in use or a server that is down.
+   * Called before a service is advertised. `begin` may be called before it or without it. May be called again.
    */
   open?(): Promise<void>;
 
   /**
-   * Writes down that a call begins, unless its id is known. Of any number of questions with one id, from all who share
-   * the store, exactly one is answered with `new`; and once it is, no crash that the store outlives takes that back.
+   * Records that a call begins, unless its id is known. Of all concurrent calls with one id, from all instances that share
+   * the store, exactly one resolves to `new`. A durable store keeps that record over any crash.
    *
-   * Says `expired` of an id born before what was forgotten, never `new`. When it rejects the call does not run; the
-   * id may be known nevertheless.
+   * Resolves to `expired`, never to `new`, for an id created before the newest expired record. When it rejects, the call
+   * does not run; the id may be known nevertheless.
    *
-   * @throws a `ClerkError` `LIMIT_EXCEEDED` when there is no room: what is known is never dropped for something new
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A known record is never dropped for a new one.
    */
   begin(call: CallRecord): Promise<CallLookup>;
 
   /**
-   * Writes down how a call ended. Called only for calls that this process was told are `new`; more than once where an
-   * answer comes after the call counted as `interrupted`: the later word counts, but nothing comes after `done`. Called for
-   * ids that were forgotten meanwhile: it does nothing then.
+   * Records how a call ended. Called only by the process whose `begin` resolved to `new`. It is called again when a
+   * response arrives after `interrupted`: `done` then replaces `interrupted`, and nothing replaces `done`. Does nothing
+   * for an id that has expired.
    *
-   * When it rejects, the call stays as it was.
+   * When it rejects, the record is unchanged.
    */
   end(id: string, result: CallResult): Promise<void>;
 
   /**
-   * Takes back a `begin` that was answered with `new`: the call certainly did not run and will not. Its id is as
-   * unknown afterwards as before. Not called after `end`.
+   * Removes the record of a `begin` that resolved to `new`, because the call did not and will not run. The id is unknown
+   * afterwards. Not called after `end`.
    */
   withdraw(id: string): Promise<void>;
 
   /**
-   * Forgets calls that were born before an instant, running ones included. Before the first of them is gone, `begin`
-   * answers `expired` to every id born before it or with it: for ever, over restarts too where the store outlives
-   * them, and whatever the clock says by then. Ids born at that instant or later are not concerned.
+   * Removes all calls created before an instant, running ones included. Before the first one is removed, `begin` must
+   * resolve to `expired` for every id that is not newer than it. That holds for ever, over restarts when the store is
+   * durable, and does not depend on the clock. Ids created at that instant or later are not affected.
    *
-   * @param createdBefore - ms since 1970
+   * @param createdBefore - in ms since 1970
    */
   expire(createdBefore: number): Promise<void>;
 
-  /** Lets go of files and connections. For the program, which made the store; everything rejects afterwards. */
+  /** Closes files and connections. Called by the program, which created the store. All methods reject afterwards. */
   close?(): Promise<void>;
 }

@@ -1,23 +1,20 @@
-/** What the clerk must know of a call besides where it goes. */
-
 /**
- * What a repeat would do. `safe`: nothing is changed by the call. `idempotent`: running it twice is running it once.
- * `once`: it must run at most once, so it is repeated only while it certainly has not been sent.
+ * What a retry of a call does. `safe`: the call changes nothing. `idempotent`: running it twice equals running it once.
+ * `once`: it must run at most once, so it is retried only when it certainly was not executed.
  *
- * Idempotent is the caller's claim and not free: a `set x = 5` that is repeated after another writer's update loses
- * that update.
+ * `idempotent` is a claim of the caller. A `set x = 5` that is retried after another client's write overwrites that write.
  *
- * @see promises C3.1, C3.8
+ * @see [C3.1](../../docs/guarantees.md#c3-1), [C3.8](../../docs/guarantees.md#c3-8)
  */
 export type CallKind = 'safe' | 'idempotent' | 'once';
 
-/** The kinds, for checks of options. */
+/** All call kinds, for option checks. */
 export const callKinds: readonly CallKind[] = ['safe', 'idempotent', 'once'];
 
 /**
- * The kind that an HTTP method has by itself: GET, HEAD, OPTIONS and TRACE are `safe`, everything else is `once`.
+ * The default kind of an HTTP method: GET, HEAD, OPTIONS and TRACE are `safe`, all others `once`.
  *
- * @param method - upper case, as on the wire
+ * @param method - in upper case
  */
 export function kindOfMethod(method: string): CallKind {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'

@@ -1,28 +1,28 @@
 /**
- * The call that this program is serving right now, as far as it was told: what its own calls inherit. Travels with the
- * asynchronous context, so nobody has to hand it on.
+ * The request that this program is currently serving. Calls made meanwhile inherit its deadline and attempt number. It
+ * travels with the asynchronous context, so the program need not pass it on.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** A call that is being served. */
+/** A request that is being served. */
 export interface InboundRequest {
-  /** When nobody waits for its answer any more, on the monotonic clock; Infinity when nobody said. @see promises C2.2 */
+  /** Its deadline on the monotonic clock; Infinity when the client sent none. @see [C2.2](../../docs/guarantees.md#c2-2) */
   readonly deadlineAt: number;
-  /** Which attempt it is; the first is 1. @see promises C4.3 */
+  /** Its attempt number; the first is 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** It was answered: what goes on after that is nobody's call. */
+  /** The response was sent. Work that continues afterwards inherits nothing. */
   isFinished: boolean;
 }
 
 const context = new AsyncLocalStorage<InboundRequest>();
 
-/** What is being served here and now; undefined where nothing is, nothing was told, or it is over. */
+/** The request being served in the current asynchronous context, unless it is finished. */
 export function currentInbound(): InboundRequest | undefined {
   const inbound = context.getStore();
   return inbound?.isFinished === true ? undefined : inbound;
 }
 
-/** Runs something as part of serving a call, and all that it begins. */
+/** Runs a function, and all asynchronous work it starts, as part of serving a request. */
 export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
   return context.run(inbound, run);
 }

@@ -1,13 +1,11 @@
-/** Where the clerk says what it cannot throw. */
-
-/** Four methods; pino and console fit as they are. */
+/** Receives errors that have no caller to be thrown to. `pino` and `console` have these four methods. */
 export interface Logger {
-  /** Details for somebody who is looking for a fault. */
+  /** Details for troubleshooting. */
   debug(message: string): void;
-  /** Normal events worth a line. */
+  /** Normal events. */
   info(message: string): void;
-  /** Something is wrong and the clerk copes. */
+  /** A fault that the clerk works around. */
   warn(message: string): void;
-  /** Something of the program's is broken: a listener threw, a policy returned nonsense. */
+  /** A fault of the program: a listener threw, a policy returned an invalid value. */
   error(message: string): void;
 }

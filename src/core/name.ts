@@ -1,48 +1,47 @@
 /**
- * Names: absolute paths such as `/shop/orders`. A name is accepted as it is or refused with the reason; nothing is
- * repaired, so one service has exactly one spelling. Checking takes time in proportion to the length.
+ * Names: absolute paths such as `/shop/orders`. A name is either valid or an error and is never repaired, so a service has
+ * exactly one spelling. Validation takes time proportional to the length.
  */
-import { ClerkError } from './errors.js';
 import { quote } from './describe-value.js';
+import { ClerkError } from './errors.js';
 
-/** Most bytes of a name. As a host (`orders.shop.clerk`) it is 5 longer, which DNS's 253 just admit. @see promises C8.2 */
+/** As a host name (`orders.shop.clerk`) a name is 5 bytes longer; DNS allows 253. @see [C8.2](../../docs/guarantees.md#c8-2) */
 const maxBytes = 247;
-/** Most segments of a name. */
 const maxSegments = 16;
-/** Most characters of a segment, as of a label in DNS. */
+/** Maximum length of a DNS label. */
 const maxSegmentLength = 63;
 
 /**
- * Checks an absolute name: 1–16 segments behind one `/` each, 247 bytes at most. A segment is 1–63 of `a–z`, `0–9` and
- * `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first one may be a directory identifier
- * instead: `#` and 1–32 of `a–z`, `0–9` and `-`.
+ * Validates an absolute name: 1–16 segments, each after a `/`, at most 247 bytes in all. A segment has 1–63 characters of
+ * `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first segment may be a
+ * directory identifier instead: `#` and 1–32 characters of `a–z`, `0–9` and `-`.
  *
  * @param text - the name
- * @param what - what the message calls it. Default `Name`.
+ * @param what - the subject of the error message. Default `Name`.
  * @returns the same text
- * @throws {@link ClerkError} `NAME_INVALID`, saying which segment is at fault, why, and what to write
- * @see GNS G1; promises A1, A2, C8.2
+ * @throws {@link ClerkError} `NAME_INVALID` when it breaks a rule; the message names the segment and the remedy.
+ * @see [G1](../../docs/background.md#g1), [A1](../../docs/guarantees.md#a1), [A2](../../docs/guarantees.md#a2), [C8.2](../../docs/guarantees.md#c8-2)
  */
 export function parseName(text: unknown, what = 'Name'): string {
-  const fault = pathError(text, segmentError);
-  if (fault !== undefined) throw new ClerkError('NAME_INVALID', `${what} ${quote(text)} ${fault}`);
+  const problem = pathError(text, segmentError);
+  if (problem !== undefined) throw new ClerkError('NAME_INVALID', `${what} ${quote(text)} ${problem}`);
   return text as string;
 }
 
 /**
- * The absolute name that a name stands for: one without a leading `/` is put behind the root.
+ * Resolves a name against a root: a name without a leading `/` is appended to the root.
  *
  * @param text - absolute or relative name
  * @param root - absolute name; `''` and `/` mean none
- * @throws {@link ClerkError} `NAME_INVALID`
- * @see GNS G1 (working root)
+ * @throws {@link ClerkError} `NAME_INVALID` when the result is not a valid name.
+ * @see [G1](../../docs/background.md#g1) (working root)
  */
 export function absoluteName(text: unknown, root: string): string {
   if (typeof text !== 'string' || text === '' || text.startsWith('/')) return parseName(text);
   return parseName(`${root === '/' ? '' : root}/${text}`);
 }
 
-/** Whether a text is an absolute name, by the rules of {@link parseName}. */
+/** Whether a value is a valid absolute name, by the rules of {@link parseName}. */
 export function isName(text: unknown): boolean {
   return pathError(text, segmentError) === undefined;
 }
@@ -50,72 +49,79 @@ export function isName(text: unknown): boolean {
 /**
  * The segments of a name, first to last.
  *
- * @param name - an absolute name that was checked
+ * @param name - a valid absolute name
  */
 export function segmentsOf(name: string): readonly string[] {
   return name.slice(1).split('/');
 }
 
-/** Whether a text can be any segment of a name; a directory identifier, which can only be the first, cannot. */
+/** Whether a text is a valid segment at any position. False for directory identifiers, which can only come first. */
 export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
-/** What is wrong with a segment, or undefined. `index` counts from 0. */
+/** Orders names like a depth-first walk: a name, the names below it, its next sibling. Negative when `a` comes first. */
+export function compareNames(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
+    // `/` sorts before every character of a segment.
+    if (left !== right) return left === slash ? -1 : right === slash ? 1 : left - right;
+  }
+  return a.length - b.length;
+}
+
+const slash = 47;
+
+/** Returns why a segment is invalid, or undefined. `index` counts from 0. */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
-/**
- * What is wrong with a path of segments, or undefined: its frame here, the segments by the rule given. For names and
- * for globs, which differ in their segments only.
- */
+/** Why a path of segments is invalid, or undefined. Names and globs differ only in the check of a segment. */
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
-  if (typeof text !== 'string') return "is not a string; write one such as '/shop/orders'";
-  if (text === '') return "is empty; write one such as '/shop/orders'";
-  if (!text.startsWith('/')) return "does not begin with '/'; write it in full";
-  if (text.length > maxBytes) return `is ${text.length} characters long; ${maxBytes} is the most`;
-  if (text === '/') return "has no segment; write one such as '/shop/orders'";
-  if (text.endsWith('/')) return "ends with '/'; leave that off";
+  if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
+  if (text === '') return "must not be empty; write a name such as '/shop/orders'";
+  if (!text.startsWith('/')) return "must begin with '/'; write the absolute name";
+  if (text.length > maxBytes) return `must have at most ${maxBytes} characters; got ${text.length}`;
+  if (text === '/') return "must have at least one segment; write a name such as '/shop/orders'";
+  if (text.endsWith('/')) return "must not end with '/'; remove it";
   const segments = segmentsOf(text);
-  if (segments.length > maxSegments) return `has ${segments.length} segments; ${maxSegments} is the most`;
+  if (segments.length > maxSegments)
+    return `must have at most ${maxSegments} segments; got ${segments.length}`;
   for (const [index, segment] of segments.entries()) {
-    const fault = checkSegment(segment, index);
-    if (fault !== undefined) return `fails at segment ${index + 1}: ${quote(segment)} ${fault}`;
+    const problem = checkSegment(segment, index);
+    if (problem !== undefined) return `is invalid at segment ${index + 1}: ${quote(segment)} ${problem}`;
   }
   return undefined;
 }
 
-/** What is wrong with a segment of a name, or undefined. */
+/** Why a segment of a name is invalid, or undefined. */
 export function segmentError(segment: string, index: number): string | undefined {
-  if (segment === '') return "is empty; write one '/' between segments";
-  if (segment === '.' || segment === '..')
-    return 'would be a step in a file system; names have none, write the name in full';
+  if (segment === '') return "must not be empty; write a single '/' between segments";
+  if (segment === '.' || segment === '..') return 'must not be a relative path step; write the absolute name';
   if (index === 0 && segment.startsWith('#')) return directoryIdError(segment.slice(1));
   if (segment.length > maxSegmentLength)
-    return `is ${segment.length} characters long; ${maxSegmentLength} is the most`;
-  const fault = characterError(segment);
-  if (fault !== undefined) return fault;
-  if (segment.startsWith('-') || segment.endsWith('-'))
-    return "begins or ends with '-'; let it begin and end with a letter or digit";
+    return `must have at most ${maxSegmentLength} characters; got ${segment.length}`;
+  const problem = characterError(segment);
+  if (problem !== undefined) return problem;
+  if (segment.startsWith('-') || segment.endsWith('-')) return 'must begin and end with a letter or digit';
   if (segment.startsWith('xn--'))
-    return "begins with 'xn--', which DNS keeps for other alphabets; choose another word";
+    return "must not begin with 'xn--', which DNS reserves for internationalized names";
   return undefined;
 }
 
-/** What is wrong with a directory identifier behind its `#`, or undefined. */
 function directoryIdError(id: string): string | undefined {
-  if (id === '' || id.length > 32)
-    return `is a directory identifier with ${id.length} characters behind '#'; 1 to 32 can be there`;
+  if (id === '' || id.length > 32) return `must have 1 to 32 characters after '#'; got ${id.length}`;
   return characterError(id);
 }
 
-/** What is wrong with the characters of a segment: the first one that no name can have. */
 function characterError(text: string): string | undefined {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 45) continue;
-    if (code >= 65 && code <= 90) return `has the capital '${text.charAt(i)}'; write small letters`;
-    if (code === 35) return "has a '#', which only the first segment can begin with";
-    return `has the character ${quote(String.fromCodePoint(text.codePointAt(i) ?? code))}; only a–z, 0–9 and '-' can be in a name`;
+    if (code >= 65 && code <= 90) return `must be lower case; got the capital '${text.charAt(i)}'`;
+    if (code === 35) return "must not contain '#', which only the first segment may begin with";
+    return `must contain only a–z, 0–9 and '-'; got ${quote(String.fromCodePoint(text.codePointAt(i) ?? code))}`;
   }
   return undefined;
 }

@@ -1,40 +1,35 @@
 /**
- * The one fact: what became of an attempt. Health, load, budget and observers learn from it, and nobody else decides
- * what counts as a failure.
- */
-
-/**
- * How far an attempt got, which alone decides whether it may be repeated.
+ * How far an attempt got, which alone decides whether it may be retried.
  *
- * - `waiting` never handed to a connection: queued, connecting or shaking hands. Certainly not executed.
- * - `sent` the first byte may have left, no answer was seen. Perhaps executed.
- * - `answered` the head of an answer arrived. Executed.
+ * - `waiting` never written to a connection: queued, connecting or in a TLS handshake. Certainly not executed.
+ * - `sent` the first byte may have left, and no response was received. Possibly executed.
+ * - `answered` the head of a response was received. Executed.
  *
- * @see promises C3.3
+ * @see [C3.3](../../docs/guarantees.md#c3-3)
  */
 export type Stage = 'waiting' | 'sent' | 'answered';
 
-/** `ignored` teaches nothing: the caller gave up, or the fault was the caller's own. */
+/** How health counts an attempt. `ignored`: not at all, because the caller aborted it or the error was the caller's. */
 export type Verdict = 'success' | 'failure' | 'ignored';
 
-/** The immutable record of one attempt. */
+/** The immutable record of one attempt. Health, load, retry budget and observers all learn from it. */
 export interface Outcome {
   /** Number of the attempt within its call; the first is 1. */
   readonly attempt: number;
   /** Instance id of the endpoint. */
   readonly endpoint: string;
-  /** The address that was used. */
+  /** The address used. */
   readonly address: string;
-  /** Why this endpoint: the policy's word, `failover`, or `only` when nothing else was left. */
+  /** Why this endpoint was picked: the policy's name, `failover`, or `only` when no other was left. */
   readonly pickReason: string;
   /** How far it got. */
   readonly stage: Stage;
-  /** What health made of it. */
+  /** How health counted it. */
   readonly verdict: Verdict;
   /** Code of the failure, or the status, or `ok`. */
   readonly code: string;
-  /** From the start of the attempt to its end, or to the answer's head, in ms. */
+  /** From the start of the attempt to its end, or to the head of the response, in ms. */
   readonly durationMs: number;
-  /** The failure itself, when there was one. */
+  /** The failure itself, if any. */
   readonly error?: unknown;
 }

@@ -1,72 +1,70 @@
-/** The port of choosing: candidates in, one candidate out. */
 import type { Candidate } from './candidate.js';
 
-/** What one choice may look at besides the candidates. */
+/** What a pick may use besides the candidates. */
 export interface PickContext {
   /** `Runtime.now()` of this call. */
   readonly now: number;
   /** Uniform in [0, 1), from the runtime. */
   readonly random: () => number;
-  /** The call's affinity key, when it has one. */
+  /** The affinity key of the call, if it has one. */
   readonly affinity: string | undefined;
 }
 
 /**
- * Chooses one of the candidates it was prepared with; undefined when there is none it wants.
- * Called once a call, synchronously: no allocation, constant time.
+ * Picks one of the candidates it was prepared with; undefined when none is suitable. Called once per call, synchronously.
+ * Must take constant time and allocate nothing.
  */
 export type Picker = (context: PickContext) => Candidate | undefined;
 
-/** Where this clerk stands, for policies that prefer what is near. */
+/** Location of this client, for policies that prefer near endpoints. */
 export interface Locality {
-  /** This clerk's host. */
+  /** Host of this client. */
   readonly host: string;
-  /** This clerk's zone, when it was told. */
+  /** Zone of this client, when configured. */
   readonly zone: string | undefined;
 }
 
-/** What a policy is prepared with. */
+/** Input of {@link Policy.prepare}. */
 export interface PickerInput {
-  /** Those that may be chosen: open, with a positive weight where any has one. In a stable order. */
+  /** Candidates that may be picked: open, and with a positive weight where any has one. In a stable order. */
   readonly candidates: readonly Candidate[];
-  /** All of the service that fit the version, the closed ones too: the whole against which a part is short. */
+  /** All candidates that match the version, ejected ones included. */
   readonly all: readonly Candidate[];
-  /** Where this clerk stands. */
+  /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Where the fleet is large: those of the candidates that this clerk uses, in the same order. For policies to which a
-   * part is as good as the whole; one that goes by key or by order leaves it alone and sees everybody. Absent where
-   * the fleet is not large. Called while preparing only.
+   * Subset of the candidates that this client uses, in the same order. Absent unless the service has many endpoints.
+   * Policies that pick by key or by order ignore it and use all candidates. Called during `prepare` only.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
- * A way of choosing. `prepare` is called when the set of candidates or the health of one changes, and may cost time in
- * proportion to their number; the picker it returns may not. State that must survive a change (a turn, a seed) lives
- * in the policy, which belongs to one binding.
+ * A load-balancing policy. `prepare` is called when the set of candidates or the health of one changes, and may take time
+ * proportional to their number; the picker may not. State that must survive a change, such as a position or a seed,
+ * belongs in the policy, which belongs to one binding.
  */
 export interface Policy {
-  /** How outcomes and `explain` call it. */
+  /** Name in outcomes and in `explain`. */
   readonly name: string;
-  /** Whether two endpoints are asked at once and the first to answer wins, for calls that may be repeated. Default false. */
+  /** Whether retryable calls are sent to two endpoints at once, and the first response wins. Default false. */
   readonly hedges?: boolean;
-  /** What the policy has to say of a candidate as things stand, in a few words for `explain`; undefined: nothing. */
+  /** A short note about a candidate for `explain`; undefined for none. */
   readonly describe?: (candidate: Candidate) => string | undefined;
-  /** Makes the picker for one roster. */
+  /** Makes the picker for one set of candidates. */
   prepare(input: PickerInput): Picker;
 }
 
 /**
- * A program's own rule: gets the candidates and returns one of them, or undefined for none.
- * If it throws or returns a stranger, the call fails with `CONFIG_INVALID`.
+ * A program's own policy: returns one of the candidates, or undefined for none. The call fails with `CONFIG_INVALID` when
+ * it throws or returns anything else.
  */
 export type PolicyFunction = (
   candidates: readonly Candidate[],
   context: PickContext,
 ) => Candidate | undefined;
 
-/** The rules that have a word of their own. */
+/** Names of the built-in policies. */
 export type PolicyName =
   | 'local-first'
   | 'random'

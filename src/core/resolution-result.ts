@@ -1,56 +1,55 @@
-/** A registry's resolution after it was checked: what the rest of the clerk works with. */
 import type { Endpoint } from './endpoint.js';
 import type { AgedLoad } from './load-report.js';
 import type { ResolutionStep } from './registry.js';
 
-/** A checked answer. Immutable. */
+/** A validated lookup result. Immutable. */
 export interface ResolvedService {
-  /** `bound`: the service exists. `absent`: it does not, says the registry. */
+  /** `bound`: the service exists. `absent`: the registry has no such name. */
   readonly kind: 'bound' | 'absent';
-  /** The name that was asked for. */
+  /** The requested name. */
   readonly name: string;
-  /** The name behind all links. */
+  /** The name after all links. */
   readonly canonical: string;
   /** The complete set; empty when absent. */
   readonly endpoints: readonly Endpoint[];
-  /** The service's own rule for choosing, if it has one. */
+  /** The policy of the service config, if it has one. */
   readonly policy: string | undefined;
-  /** How long a call may take, in ms, > 0, says the service, where the program says nothing. */
+  /** The service config's call timeout, in ms, > 0. Used where the program sets none. */
   readonly timeoutMs?: number;
-  /** The arcs followed. */
+  /** The names passed on the way to the canonical name. */
   readonly path: readonly ResolutionStep[];
-  /** As the registry wrote it; empty when it wrote none. */
+  /** As the registry sent it; empty when it sent none. */
   readonly revision: string;
-  /** As the registry wrote it; empty when it wrote none. */
+  /** As the registry sent it; empty when it sent none. */
   readonly incarnation: string;
-  /** Whether the registry can have it started when nobody runs it. */
+  /** Whether the registry can start the service while it has no endpoint. */
   readonly startable?: boolean;
-  /** Instance ids that the registry asks about. */
+  /** Instance ids for which the registry requests health reports. */
   readonly healthQueried?: readonly string[];
-  /** The longest lease of its endpoints, in ms, where the registry says it. */
+  /** The longest lease of its endpoints, in ms, when known. */
   readonly leaseMs?: number;
-  /** How loaded its endpoints were as of {@link ResolvedService.requestedAt}, by instance id, as far as the registry says it. */
+  /** Loads of its endpoints by instance id, as of {@link ResolvedService.requestedAt}, when known. */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
-  /** For how long it may be used, in ms from {@link ResolvedService.requestedAt}. */
+  /** How long the result may be used, in ms from {@link ResolvedService.requestedAt}. */
   readonly ttlMs: number;
-  /** When the question was sent, on `Runtime.now()`'s scale. @see promises C1.1 */
+  /** When the request was sent, on `Runtime.now()`'s scale. @see [C1.1](../../docs/guarantees.md#c1-1) */
   readonly requestedAt: number;
-  /** When the question was sent, on the wall clock. @see promises C1.3 */
+  /** When the request was sent, on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
   readonly requestedWallAt: number;
-  /** True when the registry could not be asked again in time and this is what it last said. @see promises C1.4 */
+  /** True when a refresh failed and this is the previous result. @see [C1.4](../../docs/guarantees.md#c1-4) */
   readonly stale: boolean;
 }
 
-/** Answers names, after checking. Rejects with a `ClerkError` when it cannot tell. */
+/** Looks up and validates names. Rejects with a `ClerkError` when the registry cannot be reached. */
 export interface Resolver {
   resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService>;
 }
 
 /**
- * Whether an answer may still be used without asking: both clocks must agree, so a jump of either or a sleep of the
- * machine shortens trust and never lengthens it.
+ * Whether a result may still be used without another lookup. Both clocks must agree. A jump of either clock, or a sleep of
+ * the machine, can therefore only shorten the lifetime.
  *
- * @see promises C1.1, C1.3
+ * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.3](../../docs/guarantees.md#c1-3)
  */
 export function isFresh(resolved: ResolvedService, now: number, wallNow: number): boolean {
   if (resolved.ttlMs === Infinity) return true;

@@ -1,8 +1,6 @@
-/** The port of waiting and trying again, handed to whoever loops. Never on the warm path. */
-
 /**
- * Runs `attempt` until it resolves. After a rejection `onFailed` decides: it resolves (after waiting as long as it
- * likes) to go on, or rejects to end the loop with that error.
+ * Runs `attempt` until it resolves. After a rejection, `onFailed` decides: it resolves, after waiting as long as it needs,
+ * to try again, or rejects to end the loop with that error. Not used on the warm path of a call.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

@@ -1,11 +1,10 @@
-/**
- * The only door to time, chance and the world outside. Everything in this library that waits, draws, connects or asks
- * for the machine's name does it through one of these, so that a whole system can run in virtual time.
- */
 import type { Clock } from './clock.js';
 import type { TransportFactory } from './transport.js';
 
-/** Time, chance and the world outside. */
+/**
+ * The port to time, randomness and the network. All waiting, drawing and connecting of this library goes through it, so a
+ * whole system can run in virtual time.
+ */
 export interface Runtime extends Clock {
   /** Opens connections to endpoints. */
   readonly transport: TransportFactory;

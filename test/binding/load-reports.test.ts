@@ -115,11 +115,11 @@ test('what a registry tells of loads is known before anybody was called, and ane
 });
 
 test.each([
-  [{ utilization: -1 }, /load that cannot be used: utilization is -1/],
-  [{ utilization: '0.5' }, /utilization is a string/],
-  ['full', /a load is an object such as/],
-  [{ utilization: 0.5, ageMs: -1 }, /ageMs -1; it must be a number of ms ≥ 0/],
-  [{ utilization: 0.5, ageMs: 'long' }, /with the ageMs/],
+  [{ utilization: -1 }, /has an invalid load: utilization must be .*; got -1/],
+  [{ utilization: '0.5' }, /utilization must be .*; got '0.5'/],
+  ['full', /load must be an object such as/],
+  [{ utilization: 0.5, ageMs: -1 }, /must have a load with ageMs ≥ 0; got -1/],
+  [{ utilization: 0.5, ageMs: 'long' }, /with ageMs ≥ 0; got 'long'/],
 ])('a registry that tells nonsense of loads is told so: %j', async (load, message) => {
   const { clerk } = registered(() => ({
     kind: 'bound',

@@ -44,13 +44,13 @@ test.each([
   ['link /a shop/orders', "clerk: Target 'shop/orders' does not begin with '/'; write '/shop/orders'"],
   ['ls shop/**', "clerk: Glob 'shop/**' does not begin with '/'; write '/shop/**'"],
   ['watch *', "clerk: Glob '*' does not begin with '/'; write '/*'"],
-  ['rm /Shop', "fails at segment 1: 'Shop' has the capital 'S'; write small letters"],
-  ['whois 127.0.0.1', "clerk: Address '127.0.0.1' has not the form of http(s)://host:port"],
+  ['rm /Shop', "is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'"],
+  ['whois 127.0.0.1', "clerk: Address '127.0.0.1' must have the form http(s)://host:port"],
   [
     'ls --registry etcd://a',
     "--registry has 'etcd://a', which is no address of a registry; write one such as http://127.0.0.1:4711",
   ],
-  ['ls --registry http://a/path', "Address 'http://a/path' has not the form"],
+  ['ls --registry http://a/path', "Address 'http://a/path' must have the form"],
   ['import /nowhere/names.ndjson', 'clerk: The file /nowhere/names.ndjson cannot be read: ENOENT'],
 ])('clerk %s: what is wrong, on standard error, and 2', async (line, said) => {
   const { code, out, err } = await runCli(line.split(' '));

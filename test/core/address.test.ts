@@ -129,24 +129,26 @@ test('what could mean something else is refused, not repaired', () => {
 });
 
 test('the message says what to write', () => {
-  expect(refusal('tcp://orders')).toBe("Address 'tcp://orders' needs a port");
+  expect(refusal('tcp://orders')).toBe("Address 'tcp://orders' must have a port");
   expect(refusal('http://orders:0')).toBe(
-    "Address 'http://orders:0' has a port outside 1–65535, or one with a 0 before it",
+    "Address 'http://orders:0' must have a port from 1 to 65535, without leading zeros",
   );
-  expect(refusal('http://orders:65536')).toMatch(/has a port outside 1–65535/);
-  expect(refusal('http://orders:080')).toMatch(/or one with a 0 before it$/);
-  expect(refusal('http://127.1:80')).toMatch(/has a host that is neither a name nor a whole IP address$/);
+  expect(refusal('http://orders:65536')).toMatch(/must have a port from 1 to 65535/);
+  expect(refusal('http://orders:080')).toMatch(/without leading zeros$/);
+  expect(refusal('http://127.1:80')).toMatch(/must have a host name or a complete IP address$/);
   expect(refusal('orders:3001')).toMatch(
-    /has not the form of http\(s\):\/\/host:port, .* with no path, query or user$/,
+    /must have the form http\(s\):\/\/host:port, .* without path, query or user$/,
   );
-  expect(refusal(`unix:/${'s'.repeat(107)}`)).toMatch(/has a path over 107 bytes/);
+  expect(refusal(`unix:/${'s'.repeat(107)}`)).toMatch(/must have a socket path of at most 107 bytes/);
   expect(refusal(`unix:/${'s'.repeat(106)}`)).toContain('"socketPath"');
-  expect(refusal(`unix:/${'ß'.repeat(54)}`)).toMatch(/has a path over 107 bytes/);
+  expect(refusal(`unix:/${'ß'.repeat(54)}`)).toMatch(/must have a socket path of at most 107 bytes/);
   expect(refusal(new URL('unix:/run/my sock'))).toBe(
-    "Address 'unix:/run/my%20sock' has a path that a URL spells in another way; write it as a string",
+    "Address 'unix:/run/my%20sock' must be given as a string, since a URL percent-encodes its path",
   );
   for (const value of [undefined, null, 7, {}, [], Object.create(null), Symbol('s')]) {
-    expect(refusal(value)).toMatch(/^Address (undefined|null|number|object|symbol) is not a string$/);
+    expect(refusal(value)).toMatch(
+      /^Address (undefined|null|number|object|symbol) must be a string or a URL$/,
+    );
   }
 });
 

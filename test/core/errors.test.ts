@@ -65,7 +65,7 @@ test('anything thrown has a reason, never an empty one', () => {
   expect(errorMessage('text')).toBe('text');
   expect(errorMessage(undefined)).toBe('undefined');
   expect(errorMessage(new AggregateError([]))).toBe('AggregateError');
-  expect(errorMessage('')).toBe('an empty text');
+  expect(errorMessage('')).toBe('an empty string');
   expect(errorMessage(Symbol('s'))).toBe('Symbol(s)');
-  expect(errorMessage(Object.create(null))).toBe('an object without a text');
+  expect(errorMessage(Object.create(null))).toBe('an object that cannot be converted to a string');
 });

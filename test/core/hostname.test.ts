@@ -57,14 +57,12 @@ test('every other host is nobody of ours', () => {
 
 test('a host that looks like one of ours and is none is refused, never passed on', () => {
   expect(refusal('orders.shop.clerk', '8080')).toBe(
-    "Host 'orders.shop.clerk:8080' has a port; leave it off, the endpoint's own is used",
+    "Host 'orders.shop.clerk:8080' must not have a port; remove it, the port of the endpoint is used",
   );
-  expect(refusal('orders.clerk.')).toBe("Host 'orders.clerk.' ends with a dot; leave that off");
-  expect(refusal('clerk')).toBe(
-    "Host 'clerk' has no name before 'clerk'; write one such as orders.shop.clerk",
-  );
+  expect(refusal('orders.clerk.')).toBe("Host 'orders.clerk.' must not end with a dot; remove it");
+  expect(refusal('clerk')).toBe("Host 'clerk' must have a name before 'clerk', such as orders.shop.clerk");
   expect(refusal('orders..clerk')).toBe(
-    "Host 'orders..clerk' stands for the name '//orders', which fails at segment 1: '' is empty; write one '/' between segments",
+    "Host 'orders..clerk' means the name '//orders', which is invalid at segment 1: '' must not be empty; write a single '/' between segments",
   );
   for (const host of [
     '.clerk',

@@ -42,52 +42,52 @@ test('names of every form are accepted as they are', () => {
 
 test('a name that breaks a rule is refused with the segment, the reason and what to do', () => {
   const said: Record<string, string> = {
-    '': "Name '' is empty; write one such as '/shop/orders'",
-    '/': "Name '/' has no segment; write one such as '/shop/orders'",
-    'shop/orders': "Name 'shop/orders' does not begin with '/'; write it in full",
-    '/shop/': "Name '/shop/' ends with '/'; leave that off",
-    '/shop//orders': "Name '/shop//orders' fails at segment 2: '' is empty; write one '/' between segments",
-    '//shop': "Name '//shop' fails at segment 1: '' is empty; write one '/' between segments",
+    '': "Name '' must not be empty; write a name such as '/shop/orders'",
+    '/': "Name '/' must have at least one segment; write a name such as '/shop/orders'",
+    'shop/orders': "Name 'shop/orders' must begin with '/'; write the absolute name",
+    '/shop/': "Name '/shop/' must not end with '/'; remove it",
+    '/shop//orders':
+      "Name '/shop//orders' is invalid at segment 2: '' must not be empty; write a single '/' between segments",
+    '//shop':
+      "Name '//shop' is invalid at segment 1: '' must not be empty; write a single '/' between segments",
     '/shop/../orders':
-      "Name '/shop/../orders' fails at segment 2: '..' would be a step in a file system; names have none, write the name in full",
+      "Name '/shop/../orders' is invalid at segment 2: '..' must not be a relative path step; write the absolute name",
     '/./a':
-      "Name '/./a' fails at segment 1: '.' would be a step in a file system; names have none, write the name in full",
-    '/Shop': "Name '/Shop' fails at segment 1: 'Shop' has the capital 'S'; write small letters",
-    '/shop/-a':
-      "Name '/shop/-a' fails at segment 2: '-a' begins or ends with '-'; let it begin and end with a letter or digit",
-    '/shop/a-':
-      "Name '/shop/a-' fails at segment 2: 'a-' begins or ends with '-'; let it begin and end with a letter or digit",
+      "Name '/./a' is invalid at segment 1: '.' must not be a relative path step; write the absolute name",
+    '/Shop': "Name '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",
+    '/shop/-a': "Name '/shop/-a' is invalid at segment 2: '-a' must begin and end with a letter or digit",
+    '/shop/a-': "Name '/shop/a-' is invalid at segment 2: 'a-' must begin and end with a letter or digit",
     '/xn--a':
-      "Name '/xn--a' fails at segment 1: 'xn--a' begins with 'xn--', which DNS keeps for other alphabets; choose another word",
+      "Name '/xn--a' is invalid at segment 1: 'xn--a' must not begin with 'xn--', which DNS reserves for internationalized names",
     '/a/#d7':
-      "Name '/a/#d7' fails at segment 2: '#d7' has a '#', which only the first segment can begin with",
-    '/#': "Name '/#' fails at segment 1: '#' is a directory identifier with 0 characters behind '#'; 1 to 32 can be there",
-    '/#D': "Name '/#D' fails at segment 1: '#D' has the capital 'D'; write small letters",
-    '/#a#b': "Name '/#a#b' fails at segment 1: '#a#b' has a '#', which only the first segment can begin with",
-    '/a b':
-      "Name '/a b' fails at segment 1: 'a b' has the character ' '; only a–z, 0–9 and '-' can be in a name",
+      "Name '/a/#d7' is invalid at segment 2: '#d7' must not contain '#', which only the first segment may begin with",
+    '/#': "Name '/#' is invalid at segment 1: '#' must have 1 to 32 characters after '#'; got 0",
+    '/#D': "Name '/#D' is invalid at segment 1: '#D' must be lower case; got the capital 'D'",
+    '/#a#b':
+      "Name '/#a#b' is invalid at segment 1: '#a#b' must not contain '#', which only the first segment may begin with",
+    '/a b': "Name '/a b' is invalid at segment 1: 'a b' must contain only a–z, 0–9 and '-'; got ' '",
     '/a\0':
-      "Name '/a\\u0000' fails at segment 1: 'a\\u0000' has the character '\\u0000'; only a–z, 0–9 and '-' can be in a name",
+      "Name '/a\\u0000' is invalid at segment 1: 'a\\u0000' must contain only a–z, 0–9 and '-'; got '\\u0000'",
     '/\u0430':
-      "Name '/\\u0430' fails at segment 1: '\\u0430' has the character '\\u0430'; only a–z, 0–9 and '-' can be in a name",
+      "Name '/\\u0430' is invalid at segment 1: '\\u0430' must contain only a–z, 0–9 and '-'; got '\\u0430'",
   };
   for (const [name, message] of Object.entries(said)) expect(refusal(name)).toBe(message);
 });
 
 test('limits hold to the character', () => {
-  expect(refusal(`${longest}b`)).toMatch(/ is 248 characters long; 247 is the most$/);
+  expect(refusal(`${longest}b`)).toMatch(/ must have at most 247 characters; got 248$/);
   expect(refusal(`/${long}a`)).toMatch(
-    /^Name '.*' fails at segment 1: '.*' is 64 characters long; 63 is the most$/,
+    /^Name '.*' is invalid at segment 1: '.*' must have at most 63 characters; got 64$/,
   );
-  expect(refusal('/a'.repeat(17))).toMatch(/ has 17 segments; 16 is the most$/);
-  expect(refusal(`/#${'7'.repeat(33)}`)).toMatch(/with 33 characters behind '#'; 1 to 32 can be there$/);
+  expect(refusal('/a'.repeat(17))).toMatch(/ must have at most 16 segments; got 17$/);
+  expect(refusal(`/#${'7'.repeat(33)}`)).toMatch(/must have 1 to 32 characters after '#'; got 33$/);
 });
 
 test('what is no string at all is refused, and named as the caller calls it', () => {
-  expect(refusal(undefined)).toBe("Name undefined is not a string; write one such as '/shop/orders'");
-  expect(refusal(null, 'Root')).toBe("Root null is not a string; write one such as '/shop/orders'");
+  expect(refusal(undefined)).toBe("Name undefined must be a string such as '/shop/orders'");
+  expect(refusal(null, 'Root')).toBe("Root null must be a string such as '/shop/orders'");
   for (const value of [7, {}, ['/a'], Object.create(null), Symbol('s'), new String('/a'), () => '/a']) {
-    expect(refusal(value)).toMatch(/is not a string/);
+    expect(refusal(value)).toMatch(/must be a string/);
     expect(isName(value)).toBe(false);
   }
 });
@@ -147,11 +147,11 @@ test('a relative name goes behind the root, an absolute one stays', () => {
   expect(absoluteName('orders', '')).toBe('/orders');
   expect(absoluteName('orders', '/')).toBe('/orders');
   expect(absoluteName('orders', '/#d7')).toBe('/#d7/orders');
-  expect(() => absoluteName('', '/shop')).toThrow("Name '' is empty");
-  expect(() => absoluteName(undefined, '/shop')).toThrow('Name undefined is not a string');
-  expect(() => absoluteName('../stock', '/shop')).toThrow("Name '/shop/../stock' fails at segment 2");
-  expect(() => absoluteName('#d7/orders', '/shop')).toThrow('which only the first segment can begin with');
-  expect(() => absoluteName('a'.repeat(60), longest)).toThrow('is 308 characters long');
+  expect(() => absoluteName('', '/shop')).toThrow("Name '' must not be empty");
+  expect(() => absoluteName(undefined, '/shop')).toThrow('Name undefined must be a string');
+  expect(() => absoluteName('../stock', '/shop')).toThrow("Name '/shop/../stock' is invalid at segment 2");
+  expect(() => absoluteName('#d7/orders', '/shop')).toThrow('which only the first segment may begin with');
+  expect(() => absoluteName('a'.repeat(60), longest)).toThrow('must have at most 247 characters; got 308');
   fc.assert(
     fc.property(plainName, segment, (root, last) => {
       fc.pre(root.length + last.length < 247 && segmentsOf(root).length < 16);

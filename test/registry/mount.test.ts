@@ -175,8 +175,8 @@ test('it can do what the other registry can, and closes it', async () => {
 });
 
 test('the prefix is a name', () => {
-  expect(() => mount('k8s', {})).toThrow("Prefix of a mount 'k8s' does not begin with '/'");
-  expect(() => mount('/', {})).toThrow('has no segment');
+  expect(() => mount('k8s', {})).toThrow("Prefix of a mount 'k8s' must begin with '/'");
+  expect(() => mount('/', {})).toThrow('must have at least one segment');
   expect(() => mount('/k8s', null as never)).toThrow('A registry is of type null');
 });
 

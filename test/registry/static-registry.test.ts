@@ -62,7 +62,7 @@ test('keys that are no absolute names are refused with what to write', () => {
     "CONFIG_INVALID: The registry has the key 'shop/orders'; static addresses need keys that are absolute names such as '/shop/orders', a registry of your own needs a resolve method",
   );
   expect(refusal({ '/Shop': address })).toBe(
-    "NAME_INVALID: Key of the registry '/Shop' fails at segment 1: 'Shop' has the capital 'S'; write small letters",
+    "NAME_INVALID: Key of the registry '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",
   );
   expect(refusal({ '/shop/': address })).toMatch(/^NAME_INVALID: /);
   expect(refusal({ '/shop/*': address })).toMatch(/^NAME_INVALID: /);
@@ -77,14 +77,14 @@ test('keys that are no absolute names are refused with what to write', () => {
 test('every endpoint is checked at once', () => {
   const of = (value: unknown): string => refusal({ '/shop/ok': address, '/shop/orders': value });
   expect(of('127.0.0.1:3001')).toMatch(
-    /^CONFIG_INVALID: Endpoint of \/shop\/orders cannot be used: Address '127.0.0.1:3001' has not the form/,
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders has an invalid address: Address '127.0.0.1:3001' must have the form/,
   );
   expect(of([address, { address, wait: 1 }])).toMatch(
-    /^CONFIG_INVALID: Endpoint of \/shop\/orders has an unknown key 'wait'/,
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders must not have the key 'wait'/,
   );
-  expect(of(undefined)).toMatch(/^CONFIG_INVALID: Endpoint of \/shop\/orders is undefined/);
-  expect(of([address, , address])).toMatch(/is undefined/); // eslint-disable-line no-sparse-arrays
-  expect(of([[address]])).toMatch(/is a list/);
+  expect(of(undefined)).toMatch(/^CONFIG_INVALID: Endpoint of \/shop\/orders must be an address or an object with one; got undefined/);
+  expect(of([address, , address])).toMatch(/got undefined/); // eslint-disable-line no-sparse-arrays
+  expect(of([[address]])).toMatch(/got a list/);
   expect(of([address, `${address}/`])).toBe(
     `CONFIG_INVALID: The registry names the instance '${address}' of /shop/orders twice; leave one out, or give each an id of its own`,
   );
@@ -150,7 +150,7 @@ test('lists and searches come in the order of names', async () => {
     { name: '/b', endpoints: [{ id: 'b1' }] },
   ]);
   expect(await registry.search?.('/**', {}, anyContext)).toMatchObject([{ name: '/b' }, { name: '/b/x' }]);
-  await expect(registry.list?.('/b/', anyContext)).rejects.toThrow('leave that off');
+  await expect(registry.list?.('/b/', anyContext)).rejects.toThrow("must not end with '/'");
 });
 
 test('a watch tells everything once, and nothing when it was ended before', async () => {

@@ -228,18 +228,18 @@ test('once it is over, nothing is told or measured', async () => {
 });
 
 test.each([
-  [undefined, /a load is an object such as/],
-  [0.4, /a load is an object such as/],
-  [{}, /utilization is undefined; it must be a number from 0 \(idle\) over 1 \(full\) to 100/],
-  [{ utilization: '0.4' }, /utilization is a string/],
-  [{ utilization: NaN }, /utilization is NaN/],
-  [{ utilization: -0.1 }, /utilization is -0.1/],
+  [undefined, /load must be an object such as/],
+  [0.4, /load must be an object such as/],
+  [{}, /utilization must be a number from 0 \(idle\) over 1 \(full\) to 100; got undefined/],
+  [{ utilization: '0.4' }, /got '0.4'/],
+  [{ utilization: NaN }, /utilization must be .*; got NaN/],
+  [{ utilization: -0.1 }, /utilization must be .*; got -0.1/],
   [
     { utilization: 40, callsPerSecond: Infinity },
-    /callsPerSecond is Infinity; it must be a number from 0 to 10\^9/,
+    /callsPerSecond must be a number from 0 to 10\^9; got Infinity/,
   ],
-  [{ utilization: 0.4, errorsPerSecond: -1 }, /errorsPerSecond is -1/],
-  [{ utilization: 101 }, /utilization is 101/],
+  [{ utilization: 0.4, errorsPerSecond: -1 }, /errorsPerSecond must be .*; got -1/],
+  [{ utilization: 101 }, /utilization must be .*; got 101/],
 ])('a load that nobody would believe is refused: %j', async (load, message) => {
   const { ad } = await advertised();
   let refusal: ClerkError | undefined;

@@ -5,7 +5,7 @@
 import { sleep, type Clock, type Timer } from '../../src/core/clock.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import { matches, parseGlob } from '../../src/core/glob.js';
-import { compareNames } from '../../src/core/name-order.js';
+import { compareNames } from '../../src/core/name.js';
 import { encodeError, httpStatusOf } from '../../src/protocol/error-codec.js';
 import type {
   RegisterRequest,

@@ -8,7 +8,7 @@ import type { Clock } from '../../core/clock.js';
 import type { EndpointInit } from '../../core/endpoint.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
-import { compareNames } from '../../core/name-order.js';
+import { compareNames } from '../../core/name.js';
 import type { ListEntry, Registry } from '../../core/registry.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
 import type { LaunchResponse, ListResponse } from '../../protocol/messages.js';
