@@ -152,7 +152,11 @@ export class Failover {
       context.wheel.set(call, call.deadlineAt);
       return;
     }
-    const graceUntil = context.wheel.stalls.graceUntil(attempt.startedAt, call.histogram.timeoutAt(now), now);
+    const graceUntil = context.wheel.stalls.graceUntil(
+      attempt.startedAt,
+      call.attemptTimeout.timeoutAt(now),
+      now,
+    );
     if (graceUntil > 0) {
       context.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
       return;
@@ -262,9 +266,9 @@ export class Failover {
     const { stalls } = context.wheel;
     // A timeout caused by a stall of this process does not count against the endpoint.
     const isOwnStall =
-      stage !== 'answered' && stalls.graceUntil(startedAt, call.histogram.timeoutAt(now), now) > 0;
+      stage !== 'answered' && stalls.graceUntil(startedAt, call.attemptTimeout.timeoutAt(now), now) > 0;
     if (stage !== 'answered' && !isOwnStall) {
-      call.histogram.record(now - startedAt - stalls.stalledMsSince(startedAt), now);
+      call.attemptTimeout.record(now - startedAt - stalls.stalledMsSince(startedAt), now);
       const isDialing = stage === 'waiting' && !isQueued(attempt.candidate, context);
       context.health.attemptFailed(candidate, isDialing ? 'connect-timeout' : 'timeout', startedAt, now);
     }
@@ -292,7 +296,7 @@ export class Failover {
     const call = this.#call;
     const next = attempt.redial(now);
     if (this.#hedged?.replace(attempt, next) !== true) call.attempt = next;
-    call.context.wheel.set(call, Math.min(now + call.histogram.timeoutAt(now), call.deadlineAt));
+    call.context.wheel.set(call, Math.min(now + call.attemptTimeout.timeoutAt(now), call.deadlineAt));
     this.#hedged?.rearm(now);
     next.channel.dispatch(call.buildRequest(next, now), next, call.kind === 'once');
     next.accepted = true;

@@ -35,7 +35,7 @@ export class HedgedAttempts {
     if (isUpgrade || !isReplayable(request.body) || !call.deadline.allowsRetries) return;
     if (call.settled || attempt === undefined || attempt.ended || attempt.stage === 'answered') return;
     this.#policy.deposit(now);
-    const delayMs = this.#policy.delayMs(call.histogram, now);
+    const delayMs = this.#policy.delayMs(call.attemptTimeout, now);
     if (delayMs === undefined) return;
     if (delayMs === 0) {
       this.#sendHedge(now);
@@ -101,7 +101,7 @@ export class HedgedAttempts {
     this.#promote(loser);
     const elapsedMs = now - loser.startedAt;
     // The latency is at least this high. Without the sample the timeouts would ignore slow responses.
-    call.histogram.record(elapsedMs, now);
+    call.attemptTimeout.record(elapsedMs, now);
     call.context.health.hedgeLost(loser.candidate, elapsedMs, now);
     this.#cancelAttempt(loser, 'SUPERSEDED');
   }
@@ -157,7 +157,7 @@ export class HedgedAttempts {
   }
 
   #timeoutOf(attempt: Attempt, now: number): number {
-    return Math.ceil(attempt.startedAt + this.#call.histogram.timeoutAt(now));
+    return Math.ceil(attempt.startedAt + this.#call.attemptTimeout.timeoutAt(now));
   }
 
   /** Sets the timer to the deadline, the second attempt or a timeout, whichever comes first. */

@@ -1,5 +1,5 @@
 import { retryBudget, type RetryBudget } from './retry-budget.js';
-import type { LatencyHistogram } from './attempt-timeout.js';
+import type { AttemptTimeout } from './attempt-timeout.js';
 
 /** Hedging options of a service. */
 export interface HedgeConfig {
@@ -26,7 +26,7 @@ export class HedgingPolicy {
   readonly #hedgeBudget: RetryBudget;
   readonly #retryBudget: RetryBudget;
   readonly #cachedDelays = new Map<
-    LatencyHistogram,
+    AttemptTimeout,
     { readonly cachedAt: number; readonly delayMs: number | undefined }
   >();
 
@@ -43,13 +43,13 @@ export class HedgingPolicy {
   }
 
   /** Delay before the second attempt, in ms; undefined while there are too few latencies. */
-  delayMs(histogram: LatencyHistogram, now: number): number | undefined {
+  delayMs(attemptTimeout: AttemptTimeout, now: number): number | undefined {
     const { afterMs, budgetRatio } = this.#config;
     if (afterMs !== undefined) return afterMs;
-    const cached = this.#cachedDelays.get(histogram);
+    const cached = this.#cachedDelays.get(attemptTimeout);
     if (cached !== undefined && now - cached.cachedAt < delayCacheMs) return cached.delayMs;
-    const delayMs = histogram.quantileMs(1 - budgetRatio);
-    this.#cachedDelays.set(histogram, { cachedAt: now, delayMs });
+    const delayMs = attemptTimeout.quantileMs(1 - budgetRatio);
+    this.#cachedDelays.set(attemptTimeout, { cachedAt: now, delayMs });
     return delayMs;
   }
 

@@ -4,7 +4,7 @@ import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import type { Attempt, AttemptHandler } from './attempt.js';
-import type { LatencyHistogram } from './attempt-timeout.js';
+import type { AttemptTimeout } from './attempt-timeout.js';
 import type { CallContext, PickConstraints } from './call-context.js';
 import type { CallDeadline } from './deadline.js';
 import type { TimerEntry } from './timer-wheel.js';
@@ -24,7 +24,7 @@ export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly constraints: PickConstraints;
   readonly deadline: CallDeadline;
   readonly asyncContext: AsyncResource;
-  readonly histogram: LatencyHistogram;
+  readonly attemptTimeout: AttemptTimeout;
   readonly startedAt: number;
   readonly deadlineAt: number;
   /** Whether the handler is a {@link WholeBodyHandler}. */

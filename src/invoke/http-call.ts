@@ -7,7 +7,7 @@ import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-head
 import { orcaFromHeaders } from '../protocol/orca.js';
 import { Attempt, UploadTrackingAttempt } from './attempt.js';
 import { isFailureStatus } from './classify-error.js';
-import type { LatencyHistogram } from './attempt-timeout.js';
+import type { AttemptTimeout } from './attempt-timeout.js';
 import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
 import { Failover } from './failover.js';
 import { isRetryableStatus } from './retry-rules.js';
@@ -32,7 +32,7 @@ export class HttpCall implements FailoverHost {
   hasDeliveredHeaders = false;
   settled = false;
   readonly readsWholeBody: boolean;
-  readonly histogram: LatencyHistogram;
+  readonly attemptTimeout: AttemptTimeout;
   readonly startedAt: number;
   deadlineAt: number;
   /** Counted in {@link CallContext.pendingCalls}: no attempt was sent yet. */
@@ -57,7 +57,7 @@ export class HttpCall implements FailoverHost {
     this.startedAt = context.clock.now();
     // A fraction would be allocated on the heap. Rounded down, since deadlines must not grow from hop to hop.
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
-    this.histogram = context.timeouts.forMethod(request.method);
+    this.attemptTimeout = context.timeouts.forMethod(request.method);
   }
 
   /** Whether the caller's handler listens for upload progress. */
@@ -131,7 +131,7 @@ export class HttpCall implements FailoverHost {
     );
     this.attempt = attempt;
     context.health.attemptStarted(candidate);
-    const timeoutAt = Math.ceil(now + this.histogram.timeoutAt(now));
+    const timeoutAt = Math.ceil(now + this.attemptTimeout.timeoutAt(now));
     context.wheel.set(this, timeoutAt < this.deadlineAt ? timeoutAt : this.deadlineAt);
     if (context.reporter.hasListeners('picked')) this.#reportPick(attempt);
     channel.dispatch(this.buildRequest(attempt, now), attempt, kind === 'once');
@@ -205,7 +205,7 @@ export class HttpCall implements FailoverHost {
     attempt.stage = 'answered';
     attempt.statusCode = statusCode;
     attempt.latencyMs = latencyMs;
-    this.histogram.record(latencyMs, now);
+    this.attemptTimeout.record(latencyMs, now);
     if (isFailureStatus(statusCode))
       context.health.attemptFailed(attempt.candidate, 'status', startedAt, now);
     else context.health.responseReceived(attempt.candidate, latencyMs, now);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AttemptTimeouts, LatencyHistogram } from '../../src/invoke/attempt-timeout.js';
+import { AttemptTimeouts, AttemptTimeout } from '../../src/invoke/attempt-timeout.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
-function windowOf(latencies: readonly number[], now = 1_000): LatencyHistogram {
-  const window = new LatencyHistogram();
+function timeoutOf(latencies: readonly number[], now = 1_000): AttemptTimeout {
+  const window = new AttemptTimeout();
   for (const latency of latencies) window.record(latency, now);
   return window;
 }
@@ -12,22 +12,22 @@ function windowOf(latencies: readonly number[], now = 1_000): LatencyHistogram {
 const many = (count: number, latency: number): number[] => Array.from({ length: count }, () => latency);
 
 test('an attempt may take 250 ms while fewer than ten answers are known', () => {
-  expect(new LatencyHistogram().timeoutMs).toBe(250);
-  expect(windowOf(many(9, 1)).timeoutMs).toBe(250);
-  expect(windowOf(many(10, 1)).timeoutMs).not.toBe(250);
+  expect(new AttemptTimeout().timeoutMs).toBe(250);
+  expect(timeoutOf(many(9, 1)).timeoutMs).toBe(250);
+  expect(timeoutOf(many(10, 1)).timeoutMs).not.toBe(250);
 });
 
 test('then three times the 99th percentile and 10 ms, within 25 ms and 1 s', () => {
-  expect(windowOf(many(100, 0.2)).timeoutMs).toBe(25);
-  expect(windowOf(many(100, 0)).timeoutMs).toBe(25);
-  expect(windowOf(many(100, 5_000)).timeoutMs).toBe(1_000);
-  expect(windowOf(many(100, 1e12)).timeoutMs).toBe(1_000);
+  expect(timeoutOf(many(100, 0.2)).timeoutMs).toBe(25);
+  expect(timeoutOf(many(100, 0)).timeoutMs).toBe(25);
+  expect(timeoutOf(many(100, 5_000)).timeoutMs).toBe(1_000);
+  expect(timeoutOf(many(100, 1e12)).timeoutMs).toBe(1_000);
   // A bucket is at most 19 % wide.
-  expect(windowOf(many(100, 30)).timeoutMs).toBeGreaterThan(3 * 30 + 10);
-  expect(windowOf(many(100, 30)).timeoutMs).toBeLessThanOrEqual(3 * 30 * 1.19 + 10);
+  expect(timeoutOf(many(100, 30)).timeoutMs).toBeGreaterThan(3 * 30 + 10);
+  expect(timeoutOf(many(100, 30)).timeoutMs).toBeLessThanOrEqual(3 * 30 * 1.19 + 10);
   // One in a hundred is beyond the percentile, two are not.
-  expect(windowOf([...many(99, 1), 200]).timeoutMs).toBe(25);
-  expect(windowOf([...many(98, 1), 200, 200]).timeoutMs).toBeGreaterThan(600);
+  expect(timeoutOf([...many(99, 1), 200]).timeoutMs).toBe(25);
+  expect(timeoutOf([...many(98, 1), 200, 200]).timeoutMs).toBeGreaterThan(600);
 });
 
 test('whatever was measured, the limit is the formula of it, a bucket at most too long', () => {
@@ -37,7 +37,7 @@ test('whatever was measured, the limit is the formula of it, a bucket at most to
   );
   fc.assert(
     fc.property(fc.array(latency, { minLength: 10, maxLength: 300 }), (latencies) => {
-      const window = windowOf(latencies);
+      const window = timeoutOf(latencies);
       // As many more as it takes to be counted anew for certain, of the least.
       const rest = many(32, 0.07);
       for (const each of rest) window.record(each, 1_000);
@@ -53,10 +53,10 @@ test('whatever was measured, the limit is the formula of it, a bucket at most to
 });
 
 test('fast answers after slow ones do not keep the limit from being computed', () => {
-  const mixed = windowOf([...many(500, 1), ...many(20, 20), ...many(32, 1)]);
+  const mixed = timeoutOf([...many(500, 1), ...many(20, 20), ...many(32, 1)]);
   expect(mixed.timeoutMs).toBeGreaterThan(3 * 20);
   // What was fast is forgotten, what was slow is not yet: half a percent has become most.
-  const turned = windowOf(many(10_000, 1), 1_000);
+  const turned = timeoutOf(many(10_000, 1), 1_000);
   for (const latency of many(20, 20)) turned.record(latency, 11_000);
   for (const latency of many(32, 1)) turned.record(latency, 11_000);
   expect(turned.timeoutMs).toBe(25);
@@ -65,7 +65,7 @@ test('fast answers after slow ones do not keep the limit from being computed', (
 });
 
 test('a service that has become slow is waited for longer and longer, and not stormed for ever', () => {
-  const window = windowOf(many(500, 2));
+  const window = timeoutOf(many(500, 2));
   expect(window.timeoutMs).toBe(25);
   const random = seededRandom(5);
   let now = 2_000;
@@ -83,13 +83,13 @@ test('a service that has become slow is waited for longer and longer, and not st
 
 test('what is older than 30 s is forgotten, also when nothing came in between', () => {
   for (const stepMs of [1_000, 9_000, 10_000, 11_000]) {
-    const window = windowOf(many(100, 300), 1_000);
+    const window = timeoutOf(many(100, 300), 1_000);
     expect(window.timeoutMs).toBeGreaterThan(900);
     for (let now = 1_000; now <= 32_000 + stepMs; now += stepMs)
       for (const each of many(10, 1)) window.record(each, now);
     expect(window.timeoutMs).toBe(25);
   }
-  const idle = windowOf(many(100, 300), 1_000);
+  const idle = timeoutOf(many(100, 300), 1_000);
   for (const each of many(9, 1)) idle.record(each, 61_000);
   expect(idle.timeoutMs).toBe(250);
   idle.record(1, 61_000);
@@ -97,7 +97,7 @@ test('what is older than 30 s is forgotten, also when nothing came in between', 
 });
 
 test('after half a minute without an answer it is as if nothing were known', () => {
-  const window = windowOf(many(100, 1), 1_000);
+  const window = timeoutOf(many(100, 1), 1_000);
   expect(window.timeoutAt(1_000)).toBe(25);
   expect(window.timeoutAt(29_999)).toBe(25);
   expect(window.timeoutAt(31_000)).toBe(250);
@@ -106,7 +106,7 @@ test('after half a minute without an answer it is as if nothing were known', () 
 });
 
 test('what is younger than 20 s is remembered', () => {
-  const window = windowOf(many(100, 300), 1_000);
+  const window = timeoutOf(many(100, 300), 1_000);
   for (let now = 2_000; now <= 20_999; now += 1_000) for (const each of many(5, 1)) window.record(each, now);
   expect(window.timeoutMs).toBeGreaterThan(900);
 });

@@ -1,0 +1,61 @@
+const generationMs = 10_000;
+const minSamples = 10;
+// The first bucket holds latencies up to 4 ms. The others are a quarter of an octave wide, up to 2^16 ms, so that an upper
+// edge is at most 19 % above any latency in its bucket.
+const bucketCount = 57;
+const firstBucketMs = 4;
+
+/** Latencies of the last 20–30 s: three generations of 10 s, each a histogram with logarithmic buckets. */
+export class LatencyHistogram {
+  readonly #generations = [
+    new Uint32Array(bucketCount),
+    new Uint32Array(bucketCount),
+    new Uint32Array(bucketCount),
+  ];
+  #newest = 0;
+  #rotatedAt = 0;
+
+  /** Whether all latencies have expired. */
+  isExpired(now: number): boolean {
+    return now - this.#rotatedAt >= 3 * generationMs;
+  }
+
+  /** Adds a latency. @returns whether older latencies expired with it */
+  add(latencyMs: number, now: number): boolean {
+    const mustRotate = now - this.#rotatedAt >= generationMs;
+    if (mustRotate) this.#rotate(now);
+    const bucket =
+      latencyMs < firstBucketMs ? 0 : Math.min(bucketCount - 1, Math.floor(4 * Math.log2(latencyMs)) - 7);
+    const counts = this.#generations[this.#newest] as Uint32Array;
+    counts[bucket] = (counts[bucket] as number) + 1;
+    return mustRotate;
+  }
+
+  /**
+   * Upper edge of the bucket that only a fraction of the latencies exceed, in ms, ≥ 4. The 99th percentile is `edgeMs(0.01)`.
+   * Undefined while there are fewer than 10 latencies.
+   */
+  edgeMs(fractionAbove: number): number | undefined {
+    const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];
+    let total = 0;
+    for (let i = 0; i < bucketCount; i++) total += (a[i] as number) + (b[i] as number) + (c[i] as number);
+    if (total < minSamples) return undefined;
+    let remaining = total * fractionAbove;
+    let bucket = bucketCount - 1;
+    for (; bucket > 0; bucket--) {
+      remaining -= (a[bucket] as number) + (b[bucket] as number) + (c[bucket] as number);
+      if (remaining < 0) break;
+    }
+    return 2 ** ((bucket + 8) / 4);
+  }
+
+  /** Starts a new generation and clears as many as have expired since. */
+  #rotate(now: number): void {
+    const passed = Math.floor((now - this.#rotatedAt) / generationMs);
+    for (let i = 0; i < Math.min(3, passed); i++) {
+      this.#newest = (this.#newest + 1) % 3;
+      (this.#generations[this.#newest] as Uint32Array).fill(0);
+    }
+    this.#rotatedAt += passed * generationMs;
+  }
+}
