@@ -1,4 +1,3 @@
-/** The store in a folder: whose folder it is, what it does when its files are damaged, and when it is killed. */
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -17,7 +16,7 @@ import { expect, test } from 'vitest';
 import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
 import { temporaryPath } from '../temporary-path.js';
 
-test('the folder is made for the user of the server alone', async () => {
+test('creates the folder readable by its owner only', async () => {
   const folder = temporaryPath('deep/data');
   const store = leveldbStore(folder);
   expect(existsSync(folder)).toBe(false);
@@ -26,7 +25,7 @@ test('the folder is made for the user of the server alone', async () => {
   await store.close();
 });
 
-test('a folder that others can read is closed to them; one that they can write is refused', async () => {
+test('closes a folder that others can read, and rejects one that they can write', async () => {
   const folder = temporaryPath('data');
   mkdirSync(folder);
   chmodSync(folder, 0o755);
@@ -44,7 +43,7 @@ test('a folder that others can read is closed to them; one that they can write i
   }
 });
 
-test('a symbolic link and a file are refused', async () => {
+test('rejects a symbolic link and a file', async () => {
   const folder = temporaryPath('data');
   mkdirSync(folder, { mode: 0o700 });
   symlinkSync(folder, `${folder}-link`);
@@ -53,18 +52,18 @@ test('a symbolic link and a file are refused', async () => {
   await expect(leveldbStore(`${folder}-file`).load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });
 
-test.skipIf(process.getuid?.() !== 0)("somebody else's folder is refused", async () => {
+test.skipIf(process.getuid?.() !== 0)('rejects a folder of another user', async () => {
   const folder = temporaryPath('data');
   mkdirSync(folder, { mode: 0o700 });
   const { chownSync } = await import('node:fs');
   chownSync(folder, 12_345, 12_345);
   await expect(leveldbStore(folder).load()).rejects.toMatchObject({
     code: 'FORBIDDEN',
-    message: expect.stringContaining('belongs to user 12345') as string,
+    message: expect.stringContaining('got user 12345') as string,
   });
 });
 
-test('a second store on a folder is refused by name, and the first goes on', async () => {
+test('rejects a second store on an open folder; the first keeps working', async () => {
   const folder = temporaryPath('data');
   const store = leveldbStore(folder);
   await store.load();
@@ -79,7 +78,7 @@ test('a second store on a folder is refused by name, and the first goes on', asy
   await next.close();
 });
 
-test('without the package the message says what to install', async () => {
+test('without the package the error says what to install', async () => {
   const store = leveldbStore(temporaryPath('data'), () =>
     Promise.reject(new Error("Cannot find package 'classic-level'")),
   );
@@ -89,10 +88,10 @@ test('without the package the message says what to install', async () => {
   });
 });
 
-test('each write is synced before it is acknowledged', async () => {
+test('each write is synced before it resolves', async () => {
   const { ClassicLevel } = await import('classic-level');
   const writes: unknown[] = [];
-  class Watched extends ClassicLevel {
+  class RecordingLevel extends ClassicLevel {
     override batch(...args: unknown[]): any {
       const batch = (super.batch as (...all: unknown[]) => any)(...args);
       const write = batch.write.bind(batch);
@@ -103,7 +102,7 @@ test('each write is synced before it is acknowledged', async () => {
       return batch;
     }
   }
-  const store = leveldbStore(temporaryPath('data'), async () => ({ ClassicLevel: Watched }));
+  const store = leveldbStore(temporaryPath('data'), async () => ({ ClassicLevel: RecordingLevel }));
   await store.load();
   await store.write([{ key: 'a', value: '1' }]);
   await store.write([{ key: 'a', value: undefined }]);
@@ -111,29 +110,29 @@ test('each write is synced before it is acknowledged', async () => {
   await store.close();
 });
 
-test('after a write that failed there is no other', async () => {
+test('after a failed write all later writes fail', async () => {
   const folder = temporaryPath('data');
   const { ClassicLevel } = await import('classic-level');
-  let full = false;
-  class Full extends ClassicLevel {
+  let isFull = false;
+  class FullDisk extends ClassicLevel {
     override batch(...args: unknown[]): any {
       const batch = (super.batch as (...all: unknown[]) => any)(...args);
-      if (full) batch.write = () => Promise.reject(new Error('No space left on device'));
+      if (isFull) batch.write = () => Promise.reject(new Error('No space left on device'));
       return batch;
     }
   }
-  const module = { ClassicLevel: Full } as unknown as Awaited<
+  const module = { ClassicLevel: FullDisk } as unknown as Awaited<
     ReturnType<NonNullable<Parameters<typeof leveldbStore>[1]>>
   >;
   const store = leveldbStore(folder, async () => module);
   await store.load();
   await store.write([{ key: 'a', value: '1' }]);
-  full = true;
+  isFull = true;
   await expect(store.write([{ key: 'b', value: '2' }])).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
     message: expect.stringContaining('No space left') as string,
   });
-  full = false;
+  isFull = false;
   await expect(store.write([{ key: 'c', value: '3' }])).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
   });
@@ -148,20 +147,20 @@ const files = (folder: string, ending: string): string[] =>
     .filter((name) => name.endsWith(ending))
     .map((name) => join(folder, name));
 
-test('a damaged record in a table is found and named', async () => {
+test('a damaged record is found and named', async () => {
   const folder = temporaryPath('data');
   const { ClassicLevel } = await import('classic-level');
   const store = leveldbStore(folder);
   await store.load();
   await store.write([
-    { key: 'service:/shop/orders', value: 'what was written' },
+    { key: 'service:/shop/orders', value: 'original' },
     { key: 'b', value: '2' },
   ]);
   await store.close();
-  // Written behind the store's back: the checksum is of other text.
+  // Changed without the store, so the checksum no longer matches.
   const level = new ClassicLevel(folder);
   const text = (await level.get('service:/shop/orders')) as string;
-  await level.put('service:/shop/orders', text.replace('what', 'that'));
+  await level.put('service:/shop/orders', text.replace('original', 'modified'));
   await level.close();
   await expect(leveldbStore(folder).load()).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
@@ -169,7 +168,7 @@ test('a damaged record in a table is found and named', async () => {
   });
 });
 
-test('a record that is gone, or came from elsewhere, is missed', async () => {
+test('a removed, added or replaced record is found', async () => {
   const { ClassicLevel } = await import('classic-level');
   const { withChecksum } = await import('../../../src/core/checksum.js');
   for (const tamper of [
@@ -193,7 +192,7 @@ test('a record that is gone, or came from elsewhere, is missed', async () => {
   }
 });
 
-test('a bit flipped anywhere in the log is found, or takes back only the end of it', async () => {
+test('a flipped bit in the log is found, or loses only the records after it', async () => {
   const folder = temporaryPath('data');
   const store = leveldbStore(folder);
   await store.load();
@@ -202,39 +201,38 @@ test('a bit flipped anywhere in the log is found, or takes back only the end of 
   for (let i = 0; i < writes; i++) await store.write([{ key: `k${i}`, value: `${value}${i}` }]);
   await store.close();
   const [log] = files(folder, '.log');
-  const good = readFileSync(log as string);
+  const original = readFileSync(log as string);
   const { cpSync } = await import('node:fs');
-  let found = 0;
-  let tails = 0;
+  let detected = 0;
+  let truncated = 0;
   let seed = 7;
   for (let round = 0; round < 40; round++) {
     seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
-    const at = seed % good.length;
+    const at = seed % original.length;
     const copy = `${folder}-${round}`;
     cpSync(folder, copy, { recursive: true });
     chmodSync(copy, 0o700);
-    const bad = Buffer.from(good);
-    bad[at] = (bad[at] as number) ^ (1 << (round % 8));
-    writeFileSync(join(copy, (log as string).slice(folder.length + 1)), bad);
+    const damaged = Buffer.from(original);
+    damaged[at] = (damaged[at] as number) ^ (1 << (round % 8));
+    writeFileSync(join(copy, (log as string).slice(folder.length + 1)), damaged);
     const next = leveldbStore(copy);
     try {
       const records = await next.load();
-      // What is left is what was written up to some moment, as it was written.
-      const left = records.size;
-      for (let i = 0; i < left; i++) expect(records.get(`k${i}`)).toBe(`${value}${i}`);
-      tails += 1;
+      // The remaining records are a prefix of the writes, unchanged.
+      for (let i = 0; i < records.size; i++) expect(records.get(`k${i}`)).toBe(`${value}${i}`);
+      truncated += 1;
     } catch (error) {
       expect(error).toMatchObject({ code: 'REGISTRY_INVALID' });
-      found += 1;
+      detected += 1;
     } finally {
       await next.close();
     }
   }
-  expect(found + tails).toBe(40);
-  expect(found).toBeGreaterThan(0);
+  expect(detected + truncated).toBe(40);
+  expect(detected).toBeGreaterThan(0);
 });
 
-test('a writer that is killed at any moment has lost nothing it acknowledged, and never half a write', async () => {
+test('a killed writer loses no acknowledged write and leaves no partial write', async () => {
   const folder = temporaryPath('data');
   const program = fileURLToPath(new URL('../programs/store-writer.ts', import.meta.url));
   let acknowledged = 0;
@@ -242,15 +240,15 @@ test('a writer that is killed at any moment has lost nothing it acknowledged, an
     const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let told = '';
+    let output = '';
     await new Promise<void>((resolve) => {
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        told += text;
-        if (told.split('\n').length > 20 + cycle * 7) child.kill('SIGKILL');
+        output += text;
+        if (output.split('\n').length > 20 + cycle * 7) child.kill('SIGKILL');
       });
       child.once('close', () => resolve());
     });
-    const lines = told.split('\n').slice(0, -1);
+    const lines = output.split('\n').slice(0, -1);
     const last = Number(lines.at(-1));
     expect(lines.length).toBeGreaterThan(19);
     expect(last).toBeGreaterThan(acknowledged);
@@ -268,7 +266,7 @@ test('a writer that is killed at any moment has lost nothing it acknowledged, an
   }
 });
 
-test('a folder that cannot be made is refused, also where the system only says that it is not there', async () => {
+test('rejects a folder that cannot be created, even where mkdir reports ENOENT', async () => {
   await expect(leveldbStore('/proc/clerk/data').load()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   const folder = temporaryPath('deep/er/data');
   const store = leveldbStore(folder);
