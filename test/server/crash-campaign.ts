@@ -1,5 +1,5 @@
 /**
- * A thousand servers killed with SIGKILL, or as many as the first argument says; the second is the seed.
+ * Kills 1,000 servers with SIGKILL during writes. The arguments are the number of kills and the seed.
  *
  *   npx tsx test/server/crash-campaign.ts 1000 7
  */
@@ -16,16 +16,17 @@ try {
     folder,
     cycles,
     seed,
-    onCycle: ({ cycles: done, registered, withdrawn, pairs }) => {
-      if (done % 50 === 0)
-        console.error(`${done} kills: ${registered} registered, ${withdrawn} withdrawn, ${pairs} pairs`);
+    onCycle: ({ cycles: kills, registered, withdrawn, pairs }) => {
+      if (kills % 50 === 0)
+        console.error(`${kills} kills: ${registered} registered, ${withdrawn} withdrawn, ${pairs} pairs`);
     },
   });
-  const wrong = report.lost.length + report.resurrected.length + report.partial.length + report.other.length;
+  const violations =
+    report.lost.length + report.resurrected.length + report.partial.length + report.other.length;
   console.log(
     JSON.stringify({ ...report, seed, seconds: Math.round((performance.now() - startedAt) / 1_000) }),
   );
-  process.exitCode = wrong === 0 ? 0 : 1;
+  process.exitCode = violations === 0 ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

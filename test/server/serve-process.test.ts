@@ -1,4 +1,4 @@
-/** `clerk serve` as a process: one line when it is ready, a clean end, and a number for each way not to begin. */
+/** `clerk serve` as a process: its output, its signals and its exit codes. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -13,31 +13,34 @@ function serve(...args: string[]) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  const told = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (told.stderr += text));
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...told }));
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
   const ready = async (): Promise<string> => {
     await expect
-      .poll(() => told.stdout + (child.exitCode === null ? '' : told.stderr), { timeout: 20_000 })
+      .poll(() => output.stdout + (child.exitCode === null ? '' : output.stderr), { timeout: 20_000 })
       .toContain('\n');
-    return told.stdout;
+    return output.stdout;
   };
   return { child, ended, ready };
 }
 
-test.each(['SIGTERM', 'SIGINT'] as const)('it says where it is, and ends cleanly at %s', async (signal) => {
-  const { child, ended, ready } = serve('--port', '0', '--data', temporaryPath('data'));
-  const url = (await ready()).trim();
-  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[0-9]+$/);
-  expect((await request(`${url}/healthz`)).statusCode).toBe(200);
-  const { body } = await request(`${url}/v1/watch?glob=/**`);
-  child.kill(signal);
-  expect(await body.text()).toContain('event: heartbeat');
-  expect(await ended).toMatchObject({ code: 0, stdout: `${url}\n` });
-});
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'it prints its address, and closes cleanly on %s',
+  async (signal) => {
+    const { child, ended, ready } = serve('--port', '0', '--data', temporaryPath('data'));
+    const url = (await ready()).trim();
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[0-9]+$/);
+    expect((await request(`${url}/healthz`)).statusCode).toBe(200);
+    const { body } = await request(`${url}/v1/watch?glob=/**`);
+    child.kill(signal);
+    expect(await body.text()).toContain('event: heartbeat');
+    expect(await ended).toMatchObject({ code: 0, stdout: `${url}\n` });
+  },
+);
 
-test('with --json it says so as JSON; a second one on its data or its port is refused by number and word', async () => {
+test('--json prints the address as JSON; a second server on the same data or port exits with an error', async () => {
   const data = temporaryPath('data');
   const first = serve('--port', '0', '--data', data, '--json');
   const { url, port } = JSON.parse(await first.ready()) as { url: string; port: number };
@@ -54,17 +57,17 @@ test('with --json it says so as JSON; a second one on its data or its port is re
   expect(taken).toMatchObject({
     code: 1,
     stdout: '',
-    stderr: expect.stringContaining(`Port ${port} of 127.0.0.1 is in use`),
+    stderr: expect.stringContaining(`Port ${port} of 127.0.0.1 is already in use`),
   });
 });
 
-test('a port that is none is a slip of the pen; a host for all to see is warned of', async () => {
+test('an invalid port is a usage error; a host that others can reach gives a warning', async () => {
   expect(await serve('--port', '65536').ended).toMatchObject({ code: 2, stdout: '' });
   const open = serve('--port', '0', '--host', '0.0.0.0');
   expect(await open.ready()).toMatch(/^http:\/\/127\.0\.0\.1:/);
   open.child.kill('SIGTERM');
   expect(await open.ended).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining('there is no password'),
+    stderr: expect.stringContaining('has no access control'),
   });
 });

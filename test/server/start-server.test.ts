@@ -1,4 +1,4 @@
-/** The server as a whole: started, found, ended, and started again on what it kept. */
+/** The complete server: start, close, and restart on its data folder. */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -22,15 +22,15 @@ const get = async (url: string, path: string) => {
 };
 const endpoint = { name: '/shop/orders', id: 'a', addresses: ['http://127.0.0.1:3001'] };
 
-/** Reads a watch until it has told that it is current. */
+/** Reads the events of a watch up to `current`. */
 async function currentEvents(url: string, lastEventId?: string) {
   const { body } = await request(
     `${url}/v1/watch?glob=/shop/**`,
     lastEventId === undefined ? {} : { headers: { 'last-event-id': lastEventId } },
   );
   let text = '';
-  for await (const piece of body) {
-    text += String(piece);
+  for await (const chunk of body) {
+    text += String(chunk);
     if (/event: current\ndata: .*\n\n/.test(text)) break;
   }
   const ids = [...text.matchAll(/^id: (.*)$/gm)].map((match) => match[1] as string);
@@ -38,7 +38,7 @@ async function currentEvents(url: string, lastEventId?: string) {
   return { data, last: ids.at(-1) as string };
 }
 
-test('one line starts it, and it is gone when its block is left', async () => {
+test('startServer starts a server, and `await using` closes it', async () => {
   let url: string;
   {
     await using server = await startServer({ port: 0 });
@@ -56,10 +56,10 @@ test('one line starts it, and it is gone when its block is left', async () => {
   await expect(request(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('options that cannot work are refused, each with what to write', async () => {
+test('an invalid option is rejected; the message says what is valid', async () => {
   for (const [options, message] of [
-    [{ prot: 4711 }, "Option 'prot' is unknown; known are port, host, data"],
-    [{ port: 65_536 }, 'Option port must be a whole number from 0 to 65535'],
+    [{ prot: 4711 }, "Option 'prot' is unknown; the options are port, host, data"],
+    [{ port: 65_536 }, 'Option port must be an integer from 0 to 65535; got 65536'],
     [{ port: '4711' }, 'Option port'],
     [{ host: 'http://127.0.0.1' }, 'Option host'],
     [{ host: '' }, 'Option host'],
@@ -74,21 +74,21 @@ test('options that cannot work are refused, each with what to write', async () =
     });
 });
 
-test('a port in use is named, and nothing is left behind', async () => {
+test('a port in use is rejected, and the data folder is released', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const { port } = taken.address() as { port: number };
   const data = temporaryPath('data');
   await expect(startServer({ port, data })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringContaining(`Port ${port} of 127.0.0.1 is in use`) as string,
+    message: expect.stringContaining(`Port ${port} of 127.0.0.1 is already in use`) as string,
   });
-  // The folder was let go of.
+  // The folder is free again.
   await (await startServer({ port: 0, data })).close();
   taken.close();
 });
 
-test('a second server on a folder is refused; the first goes on; after it the folder is free', async () => {
+test('a second server on a data folder is rejected until the first one is closed', async () => {
   const data = temporaryPath('data');
   const first = await startServer({ port: 0, data });
   await expect(startServer({ port: 0, data })).rejects.toMatchObject({
@@ -104,26 +104,26 @@ test('a second server on a folder is refused; the first goes on; after it the fo
   await second.close();
 });
 
-test('a watch goes on over a restart on the same data, and begins anew where nothing was kept', async () => {
+test('a watch resumes after a restart on the same data, and receives a resync without data', async () => {
   for (const data of [temporaryPath('data'), undefined]) {
     const options = { port: 0, ...(data !== undefined && { data }) };
     const first = await startServer(options);
     await post(first.url, '/v1/register', endpoint);
-    const seen = await currentEvents(first.url);
-    expect(seen.data.map(({ type }) => type)).toEqual(['open', 'put', 'current']);
+    const before = await currentEvents(first.url);
+    expect(before.data.map(({ type }) => type)).toEqual(['open', 'put', 'current']);
     await first.close();
     const second = await startServer(options);
-    const again = await currentEvents(second.url, seen.last);
-    expect(again.data[0]).toMatchObject({ type: 'open' });
-    const types = again.data.map(({ type }) => type as string);
+    const after = await currentEvents(second.url, before.last);
+    expect(after.data[0]).toMatchObject({ type: 'open' });
+    const types = after.data.map(({ type }) => type as string);
     if (data === undefined) expect(types).toEqual(['open', 'resync', 'current']);
-    // Resumed with nothing missed, or begun anew and told so: never silent about a gap.
-    else expect(again.data[0].resumed ? types.includes('resync') : !types.includes('resync')).toBe(false);
+    // Either resumed without a gap, or with a resync.
+    else expect(after.data[0].resumed ? types.includes('resync') : !types.includes('resync')).toBe(false);
     await second.close();
   }
 });
 
-test('an embedded server that was closed keeps no process alive', async () => {
+test('a closed server does not keep the process alive', async () => {
   const program = `
     import { startServer } from ${JSON.stringify(new URL('../../src/server/index.ts', import.meta.url).href)};
     const server = await startServer({ port: 0 });
@@ -138,7 +138,7 @@ test('an embedded server that was closed keeps no process alive', async () => {
   expect(stdout).toBe('closed\n');
 });
 
-test('data of a folder that was tampered with is not served', async () => {
+test('a damaged data folder is rejected', async () => {
   const data = temporaryPath('data');
   await (await startServer({ port: 0, data })).close();
   writeFileSync(`${data}/CURRENT`, 'MANIFEST-999999\n');

@@ -1,7 +1,3 @@
-/**
- * The server as plain JavaScript, made once for a test that starts it a hundred times: with a transpiler in each process,
- * most of the time would go there.
- */
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,17 +6,18 @@ import ts from 'typescript';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Transpiles `src` and one program beside it, to where packages are still found.
+ * Transpiles the server and one program to JavaScript, in a folder from which packages resolve. For tests that start
+ * the server a hundred times: a transpiler in each process would take most of the time.
  *
- * @param program - path from the root of the repository
- * @returns the program's path, and what removes it all
+ * @param program - path relative to the repository
+ * @returns the path of the transpiled program, and a function that removes the folder
  */
 export function transpile(program: string): { readonly path: string; readonly remove: () => void } {
   const cache = join(root, 'node_modules', '.cache');
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, 'binding-clerk-'));
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && /^(core|wire|runtime|server)[\\/]/.test(file))
+    .filter((file) => file.endsWith('.ts') && /^(core|protocol|runtime|server)[\\/]/.test(file))
     .map((file) => join('src', file));
   for (const file of [...files, program]) {
     const to = join(folder, file.replace(/[.]ts$/, '.js'));

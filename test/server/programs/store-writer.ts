@@ -1,4 +1,4 @@
-/** Writes pairs into the folder given, and says each number once it is durable, until it is killed. */
+/** Writes pairs into a data folder until it is killed, and prints each number once it is durable. */
 import { leveldbStore } from '../../../src/server/store/leveldb-store.js';
 
 const store = leveldbStore(process.argv[2] as string);
