@@ -1,65 +1,65 @@
 /**
- * Programs of this host: starting them so that they outlive who started them, telling one from a later one with the
- * same process id, and ending all that a program has brought up. The launcher's door to the machine; a fake of it lets
- * a launcher run in virtual time.
+ * Port to the processes of this host, for the launcher. It starts programs that outlive this process, tells a process from
+ * a later one with the same process id, and ends all processes that a program has started. A fake lets the launcher run in
+ * virtual time.
  */
 
-/** What is to be started, and with what. Nothing else of the starting process reaches the program. */
+/** How to start a program. It inherits nothing else of this process. */
 export interface SpawnOptions {
-  /** Absolute path of the program. No shell sees it or its arguments. */
+  /** Absolute path of the program. No shell is involved. */
   readonly file: string;
-  /** What the program is told it was called as. */
+  /** Its `argv[0]`. */
   readonly argv0: string;
   readonly args: readonly string[];
-  /** The whole environment. */
+  /** The complete environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Whom it runs as; left out, as who starts it. */
+  /** User and group to run as. Default: those of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Comes on its standard input, and then the end of it. */
+  /** Written to its standard input, which is then closed. */
   readonly stdin: string;
-  /** File for standard output and standard error, begun anew, for its owner alone; undefined: both are thrown away. */
+  /** File for standard output and standard error, created anew, for its owner only; undefined discards both. */
   readonly logFile: string | undefined;
 }
 
-/** How a program ended; both are null where nobody can tell. */
+/** How a program ended; both are null when that is unknown. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-/** A program that was started, at the head of a process group of its own. */
+/** A started program. It leads its own process group. */
 export interface SpawnedProcess {
   readonly pid: number;
-  /** As {@link Processes.identityOf} says of it; undefined where this host cannot tell. */
+  /** Result of {@link Processes.identityOf}. */
   readonly identity: string | undefined;
-  /** Resolves when it has ended, whatever its children do. Never rejects. */
+  /** Resolves when the program itself has ended. Never rejects. */
   readonly exited: Promise<ProcessExit>;
-  /** The last 4,096 bytes of its log, or less; never rejects. */
+  /** The last 4,096 bytes of its log file. Never rejects. */
   logTail(): Promise<string>;
 }
 
-/** The ways to tell a program to end. */
+/** Signals that end a program. */
 export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
- * Programs of this host. A *mark* is an entry of a program's environment, `NAME=value`, which whatever it starts
- * inherits: it finds those that have left the process group. Where the host does not show environments (no `/proc`),
- * nothing has a mark. Processes that have ended and were not collected by their parents (zombies) count as gone.
+ * Processes of this host. An *environment marker* is an entry `NAME=value` of a program's environment, which all processes
+ * it starts inherit. It finds processes that have left the process group. A host without `/proc` finds none by marker.
+ * Zombies count as ended.
  */
 export interface Processes {
-  /** Rejects when the program cannot be started, saying why. */
+  /** Rejects with the reason when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /**
-   * What no other process of this host has, had or will have, for a process that lives; undefined when there is none
-   * with this id, or where this host cannot tell.
+   * A string that no other process of this host has or will ever have; undefined when no such process is alive, or when
+   * the host cannot tell.
    */
   identityOf(pid: number): string | undefined;
-  /** The process with this mark that leads its process group. */
+  /** Id of the process with this marker that leads its process group. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
-  /** Whether a member of the group, or anybody with the mark, lives. */
+  /** Whether any process of the group, or with the marker, is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;
-  /** Tells all members of the group at once, then everybody else with the mark. Whoever is gone is no error. */
+  /** Signals all processes of the group, then all others with the marker. Processes that have ended are no error. */
   signal(group: number | undefined, envMarker: string, signal: TerminationSignal): Promise<void>;
   /** A variable of the environment of this process. */
   env(name: string): string | undefined;

@@ -1,71 +1,70 @@
-/**
- * The port that a registry implements, one of your own in thirty lines or the bundled one.
- */
 import type { AddressString } from './address.js';
 import type { Clock } from './clock.js';
 import type { EndpointInit } from './endpoint.js';
 import type { StartedEndpoint } from './factory.js';
 
-/** What travels with a question to a registry. */
+/** Context of a lookup. */
 export interface ResolveContext {
-  /** Aborted when nobody waits any more or the look-up took too long; stop then. */
+  /** Aborted when no caller waits any more, or when the lookup took too long. */
   readonly signal: AbortSignal;
-  /** Instance ids that just failed a call of this clerk; empty on an ordinary look-up. */
+  /** Instance ids that just failed a call of this clerk; empty for an ordinary lookup. */
   readonly suspects: ReadonlySet<string>;
-  /** The clerk's time, for a registry that waits. Who asks without one is waited with by nobody. */
+  /** The clerk's clock, for a registry that waits. Without one, the registry must not wait. */
   readonly clock?: Clock;
 }
 
-/** A name that a look-up passed on its way, and for how long that arc is promised. @see GNS G4 */
+/** A name on the path of a lookup. @see [G4](../../docs/background.md#g4) */
 export interface ResolutionStep {
   /** The name at this step. */
   readonly name: string;
-  /** What was found there. */
+  /** Kind of the entry there. */
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
-  /** How long it is promised to stay as it is, in ms, from when the question was sent. */
+  /** How long the entry is guaranteed not to change, in ms from when the request was sent. */
   readonly guaranteedMs: number;
 }
 
-/** The service exists. Its endpoints are the complete set, which may be empty. */
+/** The service exists. */
 export interface BoundResolution {
-  /** Says so. */
   readonly kind: 'bound';
-  /** All of them, every time; never a difference. */
+  /** The complete set, never a difference; may be empty. */
   readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
   /**
-   * For how long the answer may be used without asking again, in ms; ≥ 0, `Infinity` allowed. Default 5,000.
-   * Counted from when the question was sent.
+   * How long the result may be used without another lookup, in ms from when the request was sent; ≥ 0, `Infinity`
+   * allowed. Default 5,000.
    */
   readonly ttlMs?: number;
-  /** For how long the registry promises that the answer stays true, in ms. The shorter of the two counts. @see GNS G4 */
+  /**
+   * How long the registry guarantees the result, in ms. The shorter of this and `ttlMs` applies.
+   *
+   * @see [G4](../../docs/background.md#g4)
+   */
   readonly guaranteedMs?: number;
-  /** Grows with every change. An answer with a smaller one than the last seen is not believed. */
+  /** Grows with every change. A result with a smaller revision than the last one is rejected. */
   readonly revision?: string;
-  /** Changes when the registry has lost its memory; revisions are compared only within one. */
+  /** Changes when the registry restarts without its data. Revisions are comparable only within one incarnation. */
   readonly incarnation?: string;
-  /** The name behind all links. Default: the name that was asked for. */
+  /** The name after all links. Default: the requested name. */
   readonly canonical?: string;
-  /** The service's own rule for choosing, as a word. */
+  /** Name of the policy in the service config. */
   readonly policy?: string;
   /**
-   * How long a call of the service may take, in ms, above 0 and at most 2^31 − 1, where the program has set no
-   * `timeoutMs` of its own. Default: the clerk's.
+   * Call timeout of the service config, in ms, above 0 and at most 2^31 − 1. Used where the program has set no `timeoutMs`.
+   * Default: the clerk's.
    */
   readonly timeoutMs?: number;
-  /** The arcs followed. Default: the name itself. */
+  /** The names passed on the way to the canonical name. Default: the name itself. */
   readonly path?: readonly ResolutionStep[];
-  /** Whether the registry can have it started when nobody runs it: see {@link Registry.start}. Default false. */
+  /** Whether {@link Registry.start} can start the service while it has no endpoint. Default false. */
   readonly startable?: boolean;
   /**
-   * Instance ids of endpoints that somebody cannot reach: the registry asks all who call them how they fare, which a
-   * clerk says by {@link Registry.report}. A doubt changes nothing else. Default: none.
+   * Instance ids that a client has reported unreachable. The registry requests {@link Registry.report} about them from
+   * all clients that call them. Otherwise they are used as before. Default: none.
    */
   readonly healthQueried?: readonly string[];
 }
 
-/** The name stands for another name. @see GNS G2 */
+/** The name stands for another name. @see [G2](../../docs/background.md#g2) */
 export interface LinkResolution {
-  /** Says so. */
   readonly kind: 'link';
   /** The other name, absolute. */
   readonly target: string;
@@ -75,11 +74,10 @@ export interface LinkResolution {
   readonly guaranteedMs?: number;
 }
 
-/** There is no such name: an answer, not a failure. */
+/** There is no such name. This is a result, not a failure. */
 export interface AbsentResolution {
-  /** Says so. */
   readonly kind: 'absent';
-  /** For how long that may be believed, in ms; at most 5,000 are. Default 1,000. @see promises C1.5 */
+  /** How long the result may be used, in ms, at most 5,000. Default 1,000. @see [C1.5](../../docs/guarantees.md#c1-5) */
   readonly ttlMs?: number;
   /** As in {@link BoundResolution}. */
   readonly revision?: string;
@@ -87,56 +85,59 @@ export interface AbsentResolution {
   readonly incarnation?: string;
 }
 
-/** What a registry knows of a name. A registry that cannot tell rejects instead; it never answers with less than it knows. */
+/** The result of a lookup. A registry that cannot determine it rejects, and never returns an incomplete set. */
 export type Resolution = BoundResolution | LinkResolution | AbsentResolution;
 
-/** One line of a listing. */
+/** One entry of a listing. */
 export interface ListEntry {
   /** The full name. */
   readonly name: string;
-  /** What it is. */
+  /** Kind of the entry. */
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
-  /** Number of endpoints, where the registry says it. */
+  /** Number of endpoints, when known. */
   readonly endpoints?: number;
-  /** Number of those that are marked suspect, where there are any. */
+  /** Number of suspect endpoints; absent when there is none. */
   readonly suspects?: number;
-  /** The other name, of a link. */
+  /** Target of a link. */
   readonly target?: string;
 }
 
-/** One line of a search: a service and those of its endpoints that fit. @see Naming N7 */
+/** One result of a search. @see [N7](../../docs/background.md#n7) */
 export interface SearchEntry {
-  /** The full name. */
+  /** The full name of the service. */
   readonly name: string;
-  /** The endpoints that fit the filter. */
+  /** Its endpoints that match the filter. */
   readonly endpoints: readonly EndpointInit[];
 }
 
-/** What a clerk has to say of one endpoint. */
+/** Whether one client can reach one endpoint. */
 export interface EndpointReport {
-  /** The service, behind all links. */
+  /** The canonical name of the service. */
   readonly name: string;
   /** Instance id. */
   readonly id: string;
-  /** Its fencing number: what is said of one life of an instance is not said of the next. */
+  /** Fencing number. The report applies only to this registration of the instance. */
   readonly epoch: number;
-  /** `unreachable`: it refused, cut or did not answer, and nothing was heard of it since. `reachable`: it answered lately. */
+  /**
+   * `unreachable`: the endpoint refused, reset or did not respond, and nothing was received since. `reachable`: it
+   * responded recently.
+   */
   readonly verdict: 'unreachable' | 'reachable';
 }
 
-/** What one clerk has to say at one moment. */
+/** The endpoint reports of one client at one moment. */
 export interface HealthReport {
-  /** Random, and the same for as long as the clerk lives: several reports of one clerk count once. */
+  /** Random id of the clerk. Several reports of one clerk count once. */
   readonly clerk: string;
-  /** 1 to 100 of them, each endpoint once. */
+  /** 1 to 100 reports, at most one per endpoint. */
   readonly reports: readonly EndpointReport[];
 }
 
-/** Everything below a glob at one moment, complete. */
+/** The complete result of a watch at one moment. */
 export type Snapshot = ReadonlyMap<string, Resolution> | Readonly<Record<string, Resolution>>;
 
 /**
- * What a clerk needs of a registry. Only `resolve` is required.
+ * The port that a registry implements. Only `resolve` is required.
  *
  * @example
  * ```ts
@@ -146,22 +147,22 @@ export type Snapshot = ReadonlyMap<string, Resolution> | Readonly<Record<string,
  */
 export interface Registry {
   /**
-   * Answers one name. Called at most once at a time for a name by one clerk. Rejects when it cannot tell; absent is
-   * an answer. Must settle soon after `context.signal` aborts, and is given up on if it does not.
+   * Looks up one name. A clerk has at most one lookup of a name in flight. Rejects when the result cannot be determined;
+   * absent is a result. Must settle soon after `context.signal` aborts; the clerk stops waiting for it then.
    */
   resolve(name: string, context: ResolveContext): Promise<Resolution> | Resolution;
-  /** Lists the names that a glob fits. */
+  /** Lists the names that match a glob. */
   list?(glob: string, context: { readonly signal: AbortSignal }): Promise<readonly ListEntry[]>;
-  /** Lists services with endpoints whose attributes, zone, host or version equal the filter's. */
+  /** Finds services with endpoints whose attributes, zone, host or version equal the filter's. */
   search?(
     glob: string,
     filter: Readonly<Record<string, string>>,
     context: { readonly signal: AbortSignal },
   ): Promise<readonly SearchEntry[]>;
   /**
-   * Calls back with the whole snapshot, first as it is and then after every change, until the returned function runs.
-   * Not called back synchronously from `watch`; not after the returned function ran; never with a difference.
-   * Must not keep the process alive. `onError` says that snapshots have stopped for now; they go on when they go on.
+   * Calls back with the complete snapshot, first the present one and then one after every change, until the returned
+   * function is called. Never calls back synchronously from `watch`, nor after the returned function was called. Must not
+   * keep the process alive. `onError` reports that snapshots are interrupted; they may resume later.
    */
   watch?(
     glob: string,
@@ -169,21 +170,21 @@ export interface Registry {
     onError?: (error: unknown) => void,
   ): () => void;
   /**
-   * Has a service started that it called `startable`; resolves when that can be called, to where it listens, and
-   * `resolve` names it from then on: what a later answer does not name any more is not called any more. Called once for
-   * any number of concurrent callers, and only while nobody runs the service. Rejects with `START_FAILED` and the reason,
-   * and with `remainingMs` where it is only too early to try again.
+   * Starts a service that a resolution calls `startable`. Resolves to its endpoints when it can be called. Later
+   * resolutions must include them: an endpoint that a later resolution lacks is no longer called. Called once for any
+   * number of concurrent callers, and only while the service has no endpoint. Rejects with `START_FAILED` and the reason,
+   * and with `remainingMs` when it is too early for another start.
    *
-   * @see promises C6.1
+   * @see [C6.1](../../docs/guarantees.md#c6-1)
    */
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
-   * Hears whom this clerk cannot reach, and whom it can reach of those that are doubted or marked. Called behind the
-   * calls and never on one's path, at most once a second and not while an earlier report is under way; an opinion is
-   * repeated every few seconds while it holds, so that a registry may forget what is not. Whether it rejects changes
-   * nothing. Must settle soon after the signal aborts, and must not keep the process alive.
+   * Receives the endpoints that this clerk cannot reach, and which of the suspect or queried ones it can. Called in the
+   * background, at most once a second, and never while an earlier report is in flight. A report is repeated every few
+   * seconds while it holds, so the registry may expire older ones. A rejection has no effect. Must settle soon after the
+   * signal aborts, and must not keep the process alive.
    *
-   * @see "A Distributed Systems Architecture for the 1990's" B8
+   * @see [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */

@@ -1,140 +1,133 @@
-/**
- * What carries a request to one endpoint. The handler has undici's callback form (`onConnect`, `onHeaders` …), so that
- * nothing is converted on the warm path; a transport that is not undici's calls the same methods in the same order.
- */
 import type { Address } from './address.js';
 import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 
-/** A body that can be given to a transport. */
+/** Any body that undici accepts. */
 export type RequestBody = unknown;
 
-/** One request, shaped like undici's dispatch options; a transport reads it and never writes to it. */
+/** One request in the form of undici's dispatch options. A transport must not modify it. */
 export interface TransportRequest {
-  /** Where in the endpoint, beginning with `/` (or `*`, with OPTIONS). */
+  /** Path within the endpoint, beginning with `/` (or `*`, with OPTIONS). */
   readonly path: string;
   /** Upper case. */
   readonly method: string;
-  /** Any form that undici takes. */
+  /** Any headers that undici accepts. */
   readonly headers?: unknown;
-  /** Any form that undici takes. */
+  /** Any body that undici accepts. */
   readonly body?: RequestBody;
 }
 
 /**
- * Hears what becomes of one request. Order: `onConnect`, any number of informational `onHeaders`, one final
- * `onHeaders`, any number of `onData`, then `onComplete`; or `onError` at any point, as the last call.
- * `onError` without an `onConnect` before it means that nothing was ever handed to a connection.
+ * Callbacks for one request, in undici's form, so that nothing is converted on the warm path. Order: `onConnect`, any number
+ * of informational `onHeaders`, one final `onHeaders`, any number of `onData`, then `onComplete`. Instead of any of them,
+ * `onError` may be called as the last one. `onError` without a preceding `onConnect` means that nothing was written to a
+ * connection.
  */
 export interface RequestHandler {
-  /**
-   * Whether `onError` was called, if the handler keeps count of that: so a transport sees at no cost that what it hands
-   * requests on to has refused one.
-   */
+  /** Whether `onError` was called. Optional; lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
   /**
-   * A request that had to wait for a connection has its turn: returns it as it is to be sent now. What it says of the
-   * time that is left would else be what was left before the wait.
+   * A queued request is about to be sent. Returns the request to send, with an updated `clerk-timeout-ms`.
    */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**
-   * The request is about to be written to a connected, authenticated connection: from here on it may have run.
-   * If this throws, nothing is written, the connection stays as it was, and `onError` follows.
+   * The request is about to be written to an established, authenticated connection: from now on it may be executed. If
+   * this throws, nothing is written, the connection stays usable, and `onError` follows.
    */
   onConnect(abort: (reason?: Error) => void, context?: unknown): void;
-  /** Head of an answer; false pauses the body until `resume` is called. */
+  /** Head of a response; false pauses the body until `resume` is called. */
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean;
-  /** A piece of the body; false pauses. */
+  /** A chunk of the body; false pauses. */
   onData(chunk: Buffer): boolean;
-  /** The answer is complete. */
+  /** The response is complete. */
   onComplete(trailers: string[] | null): void;
-  /** The request failed, here and finally. */
+  /** The request failed. The transport does not retry it. */
   onError(error: Error): void;
-  /** The connection now belongs to the caller. */
+  /** The caller owns the connection from now on. */
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
-  /** The first byte of an answer arrived. */
+  /** The first byte of a response was received. */
   onResponseStarted?(): void;
-  /** A piece of the request's body was written. */
+  /** A chunk of the request body was written. */
   onBodySent?(chunkSize: number, totalBytesSent: number): void;
-  /** The request was written in full. */
+  /** The request was written completely. */
   onRequestSent?(): void;
 }
 
-/**
- * Connections to one endpoint, opened when first needed.
- */
+/** Connections to one endpoint, opened on first use. */
 export interface Channel {
-  /** Address in use, as written by whoever named it. */
+  /** The address in use. */
   readonly address: Address;
   /**
-   * Sends one request. Never throws: whatever goes wrong arrives at `handler.onError`, perhaps synchronously.
+   * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - use only a connection that is fresh or was idle for less than a second (promises C3.3)
+   * @param freshOnly - use only a connection that is new or was idle for less than a second
+   * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Lets a request go that was given up before its `onConnect`: if it still waits for a connection it is not sent, its
-   * handler hears nothing more, and its body is held no longer. Without this method it waits until its `onConnect` throws.
+   * Removes a request that was cancelled before its `onConnect` from the queue. Its handler is not called again, and its
+   * body is released. Without this method the request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
-  /** Resolves when a connection stands, without sending a byte of a request on it; rejects when none can be made. */
+  /** Establishes a connection without sending a request; rejects when that fails. */
   connect(): Promise<void>;
   /**
-   * Asks the endpoint for a sign of life on a connection of its own. Resolves when it gave one; rejects when it
-   * did not within `limitMs` or cannot be reached. Never keeps the process alive.
+   * Probes the endpoint on a separate connection. Resolves when it responds; rejects when it does not within `timeoutMs`
+   * or cannot be reached. Never keeps the process alive.
    */
   probe(timeoutMs: number): Promise<void>;
   /**
-   * Whether an error proves that the peer did not process the request although it was sent: HTTP/2's REFUSED_STREAM.
-   * Without this method nothing proves it.
-   * @see promises C3.4
+   * Whether an error proves that the server did not process the request although it was sent: HTTP/2's REFUSED_STREAM.
+   * Without this method, no error proves that.
+   *
+   * @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
-   * Drops what stands: connections with a request on them end with it, all others now, later requests get new ones.
-   * Called when the endpoint has gone silent, since its connections cannot be trusted any more.
+   * Closes idle connections now and the others after their requests. Later requests use new connections. Called when the
+   * endpoint did not respond, since its connections may be half-open.
    */
   resetConnections(): void;
   /**
-   * Moves on to the endpoint's next usable address.
+   * Switches to the next usable address of the endpoint.
    *
-   * @param from - the address that failed; nothing changes if another request has moved on from it already
-   * @returns false when there is none that has not failed since the last success; the first is in use again then
+   * @param from - the address that failed; no effect when another request has already switched from it
+   * @returns false when all addresses have failed since the last success; the first one is in use again then
    */
   nextAddress(from: Address): boolean;
-  /** Lets requests in flight finish, then closes; resolves when done. */
+  /** Lets requests in flight finish, then closes; resolves when closed. */
   close(): Promise<void>;
-  /** Cuts everything. */
+  /** Aborts all requests and closes. */
   destroy(error: Error): Promise<void>;
 }
 
-/** What a transport needs to know of the clerk it serves. */
+/** Settings of a clerk that its transport needs. */
 export interface TransportOptions {
   /** Connections per endpoint, ≥ 1. */
   readonly connections: number;
   /** Certificates for TLS. */
   readonly tls: TlsOptions;
-  /** Options handed on to undici's pools. */
+  /** Options passed on to undici's pools. */
   readonly undici: Readonly<Record<string, unknown>>;
 }
 
 /** Certificates for TLS, in PEM. */
 export interface TlsOptions {
-  /** Whom to trust besides nobody; default: the roots that Node trusts. */
+  /** Trusted certificate authorities. Default: the ones that Node trusts. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** The certificate to show. */
+  /** Client certificate. */
   readonly cert?: string | Buffer;
-  /** Its private key. */
+  /** Private key of the client certificate. */
   readonly key?: string | Buffer;
 }
 
-/** Makes channels for one clerk. */
+/** Carries requests to endpoints, for one clerk. */
 export interface Transport {
   /**
-   * Makes the channel of one endpoint. No connection is made yet.
+   * Makes the channel of one endpoint, without connecting.
    *
-   * @param endpoint - whom to reach
-   * @param addresses - those of its addresses that this clerk can use, best first; at least one
+   * @param endpoint - the endpoint to reach
+   * @param addresses - its addresses that this clerk can use, best first; at least one
    * @param authority - the logical host for the `Host` header, e.g. `orders.shop.clerk`
    */
   open(endpoint: Endpoint, addresses: readonly Address[], authority: string): Channel;

@@ -74,7 +74,7 @@ test('reference servers are told in one message by whichever answers, and a refu
   });
   servers[0]!.isDown = true;
   await registry.report(report('/a', '/b'), anybody);
-  expect(servers[1]!.requests).toEqual([{ at: runtime.now(), path: '/v1/report', what: report('/a', '/b') }]);
+  expect(servers[1]!.requests).toEqual([{ at: runtime.now(), path: '/v1/report', payload: report('/a', '/b') }]);
   servers[1]!.isDown = true;
   await expect(registry.report(report('/a'), anybody)).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
