@@ -136,8 +136,8 @@ export interface WatchOptions {
   /** Receives each event, including heartbeats, with the revision that the watch has reached. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
   /**
-   * Called between slices of at most 128 events of a snapshot. The next slice waits for the returned promise. Without
-   * it, slices follow each other as pending I/O allows.
+   * Called between slices of at most 128 events of a snapshot. The next slice waits until the result
+   * settles. Without it, slices follow each other as pending I/O allows.
    */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
@@ -161,7 +161,7 @@ export interface LaunchRecord {
   /** `intent`: the process may have been started. `running`: it was started as `pid`. */
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
-  /** Start time of the process, which tells it from a later process with the same pid. */
+  /** Start time of the process, which distinguishes it from a later process with the same pid. */
   readonly startTicks: string | undefined;
   /** SHA-256 of the service's half of the ticket pair, hexadecimal. The ticket itself is never stored. */
   readonly ticketHash: string;

@@ -19,7 +19,7 @@ export interface RenewDependencies {
 
 /**
  * Renews leases. A result is `renewed`, `lost` (register again) or `fenced` (superseded or withdrawn). Renewals are
- * not durable, so they are no commands. The name may be a former one, from before a move.
+ * not durable, so they are not commands. The name may be a former one, from before a move.
  *
  * @see [C5.6](../../../docs/guarantees.md#c5-6)
  */

@@ -17,7 +17,7 @@ export class ControllableStore implements Store {
   readonly records = new Map<string, string>();
   /** All written batches. */
   readonly batches: (readonly RecordChange[])[] = [];
-  /** Writes wait for this promise. */
+  /** Writes wait until this settles. */
   writeGate: Promise<void> | undefined;
   failure: Error | undefined;
 
@@ -144,7 +144,7 @@ export function lineOf(event: WatchEvent): string {
   }
 }
 
-/** The error code of a rejected promise, or `done`. */
+/** The error code of a rejected request, or `done`. */
 export const codeOf = async (promise: Promise<unknown>): Promise<string> => {
   try {
     await promise;

@@ -18,9 +18,9 @@ import { checkLease } from './validate-command.js';
 /**
  * Registers an endpoint or updates its registration. Creates the service when it does not exist yet.
  *
- * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints;
- *   `FORBIDDEN` when the name is no service or a newer epoch of the instance is registered;
- *   `TICKET_REFUSED` or `NAME_MISMATCH` when the ticket is not valid for this registration
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints
+ * @throws {@link ClerkError} `FORBIDDEN` when the name is not a service, or the instance has a newer epoch
+ * @throws {@link ClerkError} `TICKET_REFUSED` or `NAME_MISMATCH` when the ticket is not valid for this registration
  * @see [C5.1](../../../../docs/guarantees.md#c5-1), [C5.6](../../../../docs/guarantees.md#c5-6)
  */
 export function register(

@@ -336,11 +336,8 @@ describe('no endpoint becomes suspect', () => {
 test.each([
   [3, 'c!'],
   [2, 'c'],
-])('at most %i reports of one principal are kept', async (mostHeard, expected) => {
-  const { names, runtime } = await fleet(
-    'abcd',
-    await nameServerHarness({ maxReportsPerPrincipal: mostHeard }),
-  );
+])('at most %i reports of one principal are kept', async (maxReportsPerPrincipal, expected) => {
+  const { names, runtime } = await fleet('abcd', await nameServerHarness({ maxReportsPerPrincipal }));
   report(names, 'one', 'a- b- c-');
   await runtime.advance(reviewMs);
   expect(statuses(names)).toBe(`a! b! ${expected} d`);
