@@ -1,4 +1,3 @@
-/** Names as far as the interface needs them: a map, watches that are told by hand, and refusals on demand. */
 import { ClerkError } from '../../../src/core/errors.js';
 import { parseName } from '../../../src/core/name.js';
 import { parseGlob } from '../../../src/core/glob.js';
@@ -11,13 +10,14 @@ import type {
   WatchEvent,
 } from '../../../src/protocol/messages.js';
 
-/** A watch that the fake has open. */
+/** A watch that is open at the fake. */
 export interface FakeWatch extends WatchOptions {
   readonly edits: { readonly add: readonly string[]; readonly remove: readonly string[] }[];
   readonly resyncs: string[];
   isClosed: boolean;
 }
 
+/** A name service on a map. Tests send the events of its watches and choose its errors. */
 export class FakeNameService implements NameService {
   readonly incarnation = 'fake';
   revision = 7;
@@ -25,12 +25,12 @@ export class FakeNameService implements NameService {
   readonly services = new Map<string, ResolveResponse>();
   readonly texts = new Map<string, string>();
   readonly watches: FakeWatch[] = [];
-  /** What was asked, newest last: method and request. */
+  /** Received requests, newest last. */
   readonly requests: { readonly what: string; readonly request: unknown; readonly by?: string }[] = [];
   readonly lines: ExportLine[] = [];
-  /** Thrown by the next change. */
+  /** Error thrown by all changes while it is set. */
   nextError: Error | undefined;
-  /** Changes wait for it. */
+  /** Awaited by each change. */
   gate: Promise<void> = Promise.resolve();
 
   put(name: string): void {
@@ -53,7 +53,7 @@ export class FakeNameService implements NameService {
 
   resolve(name: string): ResolveResponse {
     const found = this.services.get(parseName(name));
-    if (found === undefined) throw new ClerkError('NAME_NOT_FOUND', `There is no ${name}`);
+    if (found === undefined) throw new ClerkError('NAME_NOT_FOUND', `Name ${name} does not exist`);
     return found;
   }
 
@@ -156,7 +156,7 @@ export class FakeNameService implements NameService {
     };
   }
 
-  /** Tells the newest watch, or the one given. */
+  /** Sends an event to the newest watch, or to the given one. */
   emit(event: WatchEvent, watch = this.watches.at(-1)): void {
     if (watch?.isClosed === false) watch.onEvent(event, String(this.revision));
   }

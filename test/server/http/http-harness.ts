@@ -1,4 +1,3 @@
-/** The interface over fake names, on a real socket, for one test. */
 import { connect, type Socket } from 'node:net';
 import { Agent, request, type Dispatcher } from 'undici';
 import { onTestFinished } from 'vitest';
@@ -12,15 +11,16 @@ import { systemHashing } from '../../../src/runtime/hashing.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { FakeNameService } from './fake-name-service.js';
 
+/** An HTTP server over a fake name service, on a real socket, for one test. */
 export interface HttpHarness {
   readonly names: FakeNameService;
   readonly http: RunningHttpServer;
   readonly url: string;
-  /** What was logged as an error. */
+  /** Messages that were logged as errors. */
   readonly errors: string[];
   get(path: string, headers?: Record<string, string>): Promise<HarnessResponse>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<HarnessResponse>;
-  /** Sends bytes as they are, and collects what comes back until the connection ends or `until` fits. */
+  /** Sends raw bytes and collects the response until the connection ends or `until` matches. */
   raw(bytes: string | Buffer, until?: RegExp): Promise<string>;
   socket(): Socket;
 }

@@ -1,4 +1,3 @@
-/** Watches, waits, streams and the end, over real sockets. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { request } from 'undici';
@@ -8,8 +7,8 @@ import { ClerkError } from '../../../src/core/errors.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { startHarness, type HttpHarness } from './http-harness.js';
 
-/** Reads a stream until it has `count` events. */
-async function watching({ url }: HttpHarness, path: string, init: object = {}) {
+/** Opens a watch and collects its events. */
+async function openWatch({ url }: HttpHarness, path: string, init: object = {}) {
   const abort = new AbortController();
   const { statusCode, headers, body } = await request(url + path, {
     signal: abort.signal,
@@ -17,14 +16,14 @@ async function watching({ url }: HttpHarness, path: string, init: object = {}) {
     ...init,
   });
   let text = '';
-  let isOver = false;
-  const over = (async () => {
+  let hasEnded = false;
+  const ended = (async () => {
     try {
-      for await (const piece of body) text += String(piece);
+      for await (const chunk of body) text += String(chunk);
     } catch {
-      // It was cut.
+      // The connection was closed by the server.
     }
-    isOver = true;
+    hasEnded = true;
   })();
   const events = () =>
     text
@@ -36,17 +35,17 @@ async function watching({ url }: HttpHarness, path: string, init: object = {}) {
         data: JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? 'null'),
       }));
   const until = async (count: number) => {
-    while (events().length < count && !isOver) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (events().length < count && !hasEnded) await new Promise((resolve) => setTimeout(resolve, 2));
     return events();
   };
-  return { statusCode, headers, events, until, over, abort: () => abort.abort() };
+  return { statusCode, headers, events, until, ended, abort: () => abort.abort() };
 }
 
 const json = { 'content-type': 'application/json' };
 
-test('a watch is a stream of events, for programs by POST and for curl by GET', async () => {
+test('a watch is a stream of events, opened by POST or GET', async () => {
   const server = await startHarness();
-  const posted = await watching(server, '/v1/watch', {
+  const posted = await openWatch(server, '/v1/watch', {
     method: 'POST',
     headers: json,
     body: JSON.stringify({ globs: ['/shop/**'], since: { incarnation: 'fake', revision: '3' } }),
@@ -68,10 +67,10 @@ test('a watch is a stream of events, for programs by POST and for curl by GET', 
     since: { incarnation: 'fake', revision: '3' },
   });
 
-  const got = await watching(server, '/v1/watch?glob=/a&glob=/b/*', {
+  const opened = await openWatch(server, '/v1/watch?glob=/a&glob=/b/*', {
     headers: { 'last-event-id': 'fake:5' },
   });
-  await got.until(2);
+  await opened.until(2);
   expect(server.names.watches[1]).toMatchObject({
     globs: ['/a', '/b/*'],
     since: { incarnation: 'fake', revision: '5' },
@@ -81,17 +80,17 @@ test('a watch is a stream of events, for programs by POST and for curl by GET', 
     server.names.revision += 1;
     server.names.emit({ type: 'delete', name: `/b/s${i}` });
   }
-  const events = await got.until(102);
+  const events = await opened.until(102);
   expect(events.slice(2).map(({ id, data }) => [id, data.name])).toEqual(
     Array.from({ length: 100 }, (_, i) => [`fake:${8 + i}`, `/b/s${i}`]),
   );
   posted.abort();
-  await posted.over;
+  await posted.ended;
   await expect.poll(() => server.names.watches[0]?.isClosed).toBe(true);
   expect(server.names.watches[1]?.isClosed).toBe(false);
 });
 
-test('a watch that cannot be is refused before it begins', async () => {
+test('an invalid watch is rejected before the stream begins', async () => {
   const { get, post, names } = await startHarness();
   for (const path of ['/v1/watch', '/v1/watch?globs=/a', '/v1/watch?glob=/a&since=7'])
     expect(await get(path)).toMatchObject({ status: 400, json: { error: { code: 'CONFIG_INVALID' } } });
@@ -115,9 +114,9 @@ test('a watch that cannot be is refused before it begins', async () => {
   expect(names.watches).toEqual([]);
 });
 
-test('an open watch is edited by its own word, and no other', async () => {
+test('an open watch is edited by its id', async () => {
   const server = await startHarness();
-  const stream = await watching(server, '/v1/watch?glob=/a');
+  const stream = await openWatch(server, '/v1/watch?glob=/a');
   const [open] = await stream.until(1);
   const watch = String(open?.data.watch);
   expect(await server.post('/v1/watch/edit', { watch, add: ['/b'], remove: ['/a'] })).toMatchObject({
@@ -137,10 +136,10 @@ test('an open watch is edited by its own word, and no other', async () => {
   await expect.poll(async () => (await server.post('/v1/watch/edit', { watch })).status).toBe(404);
 });
 
-test(`${limits.maxWatches} watches from one address, and no more until one ends`, async () => {
+test(`at most ${limits.maxWatches} watches per client address`, async () => {
   const server = await startHarness();
   const streams = [];
-  for (let i = 0; i < limits.maxWatches; i++) streams.push(await watching(server, '/v1/watch?glob=/a'));
+  for (let i = 0; i < limits.maxWatches; i++) streams.push(await openWatch(server, '/v1/watch?glob=/a'));
   expect(streams.map(({ statusCode }) => statusCode)).toEqual(Array(limits.maxWatches).fill(200));
   expect(await server.get('/v1/watch?glob=/a')).toMatchObject({
     status: 429,
@@ -148,19 +147,19 @@ test(`${limits.maxWatches} watches from one address, and no more until one ends`
   });
   streams[0]?.abort();
   await expect.poll(() => server.names.watches[0]?.isClosed).toBe(true);
-  const next = await watching(server, '/v1/watch?glob=/a');
+  const next = await openWatch(server, '/v1/watch?glob=/a');
   expect(next.statusCode).toBe(200);
   expect((await server.get('/v1/watch?glob=/a')).status).toBe(429);
 });
 
-test('a reader that never reads is told nothing more than fits, and is cut', async () => {
+test('a client that never reads is disconnected, with bounded buffering', async () => {
   const server = await startHarness();
   const socket = server.socket();
   await once(socket, 'connect');
   socket.pause();
   socket.write('GET /v1/watch?glob=/a HTTP/1.1\r\nhost: localhost\r\n\r\n');
   await expect.poll(() => server.names.watches.length).toBe(1);
-  // More than the kernel takes for him; then nothing waits but what the limits let.
+  // More than the socket buffers hold; beyond them, the server queues only up to its limits.
   const reason = 'x'.repeat(100_000);
   for (let i = 0; i < 200; i++) {
     server.names.emit({ type: 'resync', reason });
@@ -169,11 +168,11 @@ test('a reader that never reads is told nothing more than fits, and is cut', asy
   }
   await expect.poll(() => server.names.watches[0]?.isClosed, { timeout: 10_000 }).toBe(true);
   const { text } = await server.get('/metrics');
-  expect(text).toMatch(/clerk_watch_cuts_total 1\n/);
+  expect(text).toMatch(/clerk_watch_disconnects_total 1\n/);
   socket.destroy();
 });
 
-test('whoever waits for a start and goes away is waited for no longer', async () => {
+test('a client that disconnects while it waits for a start aborts its wait', async () => {
   const signals: AbortSignal[] = [];
   const launcher = {
     launch: (_: unknown, signal: AbortSignal) => {
@@ -186,7 +185,7 @@ test('whoever waits for a start and goes away is waited for no longer', async ()
   } as unknown as Launcher;
   const server = await startHarness({ launcher });
   const abort = new AbortController();
-  const gone = request(`${server.url}/v1/launch`, {
+  const disconnected = request(`${server.url}/v1/launch`, {
     method: 'POST',
     headers: json,
     body: '{"name":"/a"}',
@@ -195,16 +194,16 @@ test('whoever waits for a start and goes away is waited for no longer', async ()
   const waiting = server.post('/v1/launch', { name: '/b', waitMs: 1_000 });
   await expect.poll(() => signals.length).toBe(2);
   abort.abort();
-  await gone;
+  await disconnected;
   await expect.poll(() => signals.map(({ aborted }) => aborted)).toEqual([true, false]);
   expect((await server.post('/v1/stop', { name: '/a' })).json).toEqual({ stopped: 2 });
   expect((await server.post('/v1/launch', { name: '/a', waitMs: -1 })).status).toBe(400);
-  // The end is told to who still waits.
+  // Closing the server rejects the remaining wait.
   void server.http.close();
   expect(await waiting).toMatchObject({ status: 503, json: { error: { code: 'CLERK_CLOSED' } } });
 });
 
-test('without a launcher the answer says what to start the server with', async () => {
+test('without a launcher the error names the missing option', async () => {
   const { post } = await startHarness();
   for (const path of ['/v1/launch', '/v1/stop', '/v1/reset'])
     expect(await post(path, { name: '/a' })).toMatchObject({
@@ -213,7 +212,7 @@ test('without a launcher the answer says what to start the server with', async (
     });
 });
 
-test('an export goes back in as it came out, in any pieces', async () => {
+test('an export can be imported unchanged, in chunks of any size', async () => {
   const server = await startHarness();
   for (let i = 0; i < 3_000; i++)
     server.names.lines.push({ kind: 'link', name: `/l${i}`, target: `/t${i}`, guaranteedMs: i });
@@ -232,11 +231,11 @@ test('an export goes back in as it came out, in any pieces', async () => {
   });
   expect(server.names.lines).toEqual(before);
   server.names.lines.length = 0;
-  // A byte at a time, with empty lines, without a last line feed.
-  const few = Buffer.from(
+  // In chunks of one byte, with empty lines, without a final newline.
+  const lines = Buffer.from(
     `\n{"kind":"link","name":"/ä","target":"/b"}\r\n\n{"kind":"directory","name":"/d","id":"#d"}`,
   );
-  const chunks = [...few].map((byte) =>
+  const chunks = [...lines].map((byte) =>
     Buffer.concat([Buffer.from('1\r\n'), Buffer.from([byte]), Buffer.from('\r\n')]),
   );
   const head =
@@ -250,31 +249,28 @@ test('an export goes back in as it came out, in any pieces', async () => {
   ]);
 });
 
-test('an import with one bad line is none, and the line is named', async () => {
+test('an import with an invalid line imports nothing and names the line', async () => {
   const server = await startHarness();
   const good = '{"kind":"link","name":"/a","target":"/b"}\n';
   const type = { 'content-type': 'application/x-ndjson' };
   for (const [line, message] of [
     [
       '{"kind":"link","name":"/a"}',
-      "Line 2: Field 'target' is missing; write the name that it stands for, such as '/shop/orders'",
+      "Line 2: Field 'target' must be the name that the link leads to, such as '/shop/orders'; got nothing",
     ],
     [
       '{"kind":"mount","name":"/a"}',
-      "Line 2: Field 'kind' is 'mount'; write 'service', 'link' or 'directory'",
+      "Line 2: Field 'kind' must be 'service', 'link' or 'directory'; got 'mount'",
     ],
     [
       '{"kind":"link","name":"/a","target":"/b","force":true}',
-      "Line 2 has an unknown field 'force'; leave it off, or look how it is written",
+      "Line 2 has the unknown field 'force'; remove it, or check its spelling",
     ],
-    ['[]', 'Line 2 is a list of 0; write an object'],
-    [
-      `${'['.repeat(17)}${']'.repeat(17)}`,
-      'Line 2 has more than 16 levels of objects and lists; write it flatter',
-    ],
+    ['[]', 'Line 2 must be an object; got an array of 0'],
+    [`${'['.repeat(17)}${']'.repeat(17)}`, 'Line 2 must have at most 16 levels of objects and arrays'],
     [
       '{"kind":"link","kind":"link","name":"/a","target":"/b"}',
-      'Line 2 has an object with the same key twice; write each key once',
+      'Line 2 must not have an object with duplicate keys',
     ],
   ]) {
     const { status, json } = await server.post('/v1/import', `${good}${line}\n${good}`, type);
@@ -284,13 +280,13 @@ test('an import with one bad line is none, and the line is named', async () => {
   expect((await server.post('/v1/import', long(limits.maxBodyBytes), type)).status).toBe(400);
   expect(await server.post('/v1/import', long(limits.maxBodyBytes + 1), type)).toMatchObject({
     status: 413,
-    json: { error: { code: 'BODY_TOO_LARGE', message: 'Line 2 is over 65536 bytes; an entry has no more' } },
+    json: { error: { code: 'BODY_TOO_LARGE', message: 'Line 2 must be at most 65536 bytes' } },
   });
   expect((await server.post('/v1/import', good)).status).toBe(415);
   expect(server.names.requests).toEqual([]);
 });
 
-test('health is 503 while degraded, and metrics count what was asked', async () => {
+test('the health check is 503 while degraded, and metrics count requests', async () => {
   const { names, get, post } = await startHarness();
   expect((await get('/healthz')).status).toBe(200);
   names.degraded = true;
@@ -319,16 +315,16 @@ test('health is 503 while degraded, and metrics count what was asked', async () 
     expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+)$/);
 });
 
-test('closing ends watches with a last event, lets a request in flight finish, and takes no other', async () => {
+test('closing ends watches with a last event, finishes requests in flight, and accepts no others', async () => {
   const server = await startHarness();
-  const stream = await watching(server, '/v1/watch?glob=/a');
+  const stream = await openWatch(server, '/v1/watch?glob=/a');
   await stream.until(2);
   let open = (): void => undefined;
   server.names.gate = new Promise((resolve) => (open = resolve));
   const pending = server.post('/v1/define', { name: '/a' });
   await new Promise((resolve) => setTimeout(resolve, 50));
   const closed = server.http.close();
-  await stream.over;
+  await stream.ended;
   expect(stream.events().at(-1)).toMatchObject({ id: 'fake:7', event: 'heartbeat' });
   open();
   expect(await pending).toMatchObject({ status: 200, headers: { connection: 'close' } });
@@ -337,7 +333,7 @@ test('closing ends watches with a last event, lets a request in flight finish, a
   await expect(request(`${server.url}/v1/status`)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('who says nothing, or too slowly, is not waited for', { timeout: 40_000 }, async () => {
+test('silent and slow connections time out', { timeout: 40_000 }, async () => {
   const server = await startHarness();
   const [silent, head, body] = await Promise.all([
     server.raw(''),
@@ -346,12 +342,12 @@ test('who says nothing, or too slowly, is not waited for', { timeout: 40_000 }, 
       'POST /v1/define HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{',
     ),
   ]);
-  for (const told of [silent, head, body])
-    expect(told).toMatch(/^(HTTP\/1.1 408 [^]*DEADLINE_EXCEEDED[^]*)?$/);
+  for (const response of [silent, head, body])
+    expect(response).toMatch(/^(HTTP\/1.1 408 [^]*DEADLINE_EXCEEDED[^]*)?$/);
   expect(body).toContain('408');
 });
 
-test('an answer for which the caller waits is refused with its own code', async () => {
+test('an error of the store is returned with its code', async () => {
   const server = await startHarness();
   server.names.nextError = new ClerkError('REGISTRY_UNREACHABLE', 'The store cannot be written');
   expect(await server.post('/v1/link', { name: '/a', target: '/b' })).toMatchObject({
@@ -360,16 +356,16 @@ test('an answer for which the caller waits is refused with its own code', async 
   });
 });
 
-test('there are as many connections as there may be, and whoever comes then is turned away until one is free', async () => {
+test('connections above the limit are refused until one is closed', async () => {
   const server = await startHarness();
   const open: Socket[] = [];
   onTestFinished(() => open.forEach((socket) => socket.destroy()));
-  /** Connects and asks; whether there was an answer. */
+  /** Opens a connection; resolves with whether a request on it was answered. */
   const served = (): Promise<boolean> =>
     new Promise((resolve) => {
       const socket = server.socket();
       open.push(socket);
-      // What is turned away may be reset.
+      // A refused connection may be reset.
       socket.on('error', () => undefined).once('close', () => resolve(false));
       socket.once('data', () => resolve(true));
       socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');

@@ -1,10 +1,9 @@
-/** What is asked and answered, and what is refused: every refusal says which part, what it is, and what to do. */
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../../src/core/errors.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { startHarness } from './http-harness.js';
 
-test('a look-up is answered with the text that the names have, and where they stand', async () => {
+test('a lookup returns the cached JSON of the name server, with its revision in the headers', async () => {
   const { names, get } = await startHarness();
   names.put('/shop/orders');
   for (const path of ['/v1/resolve?name=/shop/orders', '/v1/resolve?name=%2Fshop%2Forders']) {
@@ -20,9 +19,9 @@ test('a look-up is answered with the text that the names have, and where they st
   }
 });
 
-test('a name that is not there is 404 with its code, a path that is not there is 404 without it', async () => {
+test('an unknown name is 404 NAME_NOT_FOUND, an unknown path is 404 CONFIG_INVALID', async () => {
   const { get } = await startHarness();
-  const absent = await get('/v1/resolve?name=/shop/nobody');
+  const absent = await get('/v1/resolve?name=/shop/absent');
   expect(absent.status).toBe(404);
   expect(absent.json.error.code).toBe('NAME_NOT_FOUND');
   expect(absent.headers['clerk-revision']).toBe('7');
@@ -41,7 +40,7 @@ test('a name that is not there is 404 with its code, a path that is not there is
   }
 });
 
-test('a path is not tidied up until it fits', async () => {
+test('paths are not normalized before routing', async () => {
   const { raw } = await startHarness();
   for (const path of [
     '/v1/x/../resolve',
@@ -58,7 +57,7 @@ test('a path is not tidied up until it fits', async () => {
     );
 });
 
-test('hostile names are refused, never repaired', async () => {
+test('invalid names are rejected, never repaired', async () => {
   const { get, names } = await startHarness();
   names.put('/shop/orders');
   for (const name of [
@@ -81,19 +80,19 @@ test('hostile names are refused, never repaired', async () => {
     expect([name, status, json.error.code]).toEqual([name, 400, 'NAME_INVALID']);
   }
   for (const [query, message] of [
-    ['', "Field 'name' is missing; write a name such as '/shop/orders'"],
-    ['?name=/a&name=/b', "The query has 'name' twice; write it once"],
-    ['?name=/a&x=1', "The query has an unknown field 'x'; leave it off, or look how it is written"],
-    ['?name', "The query has 'name'; write key=value"],
-    ['?name=%E0%A4%A', "The query has '%E0%A4%A', which is not percent-encoded UTF-8"],
-    ['?name=%FF', "The query has '%FF', which is not percent-encoded UTF-8"],
+    ['', "Field 'name' must be a name such as '/shop/orders'; got nothing"],
+    ['?name=/a&name=/b', "The query must have each key once; got 'name' twice"],
+    ['?name=/a&x=1', "The query has the unknown field 'x'; remove it, or check its spelling"],
+    ['?name', "The query must consist of key=value pairs; got 'name'"],
+    ['?name=%E0%A4%A', "The query must be percent-encoded UTF-8; got '%E0%A4%A'"],
+    ['?name=%FF', "The query must be percent-encoded UTF-8; got '%FF'"],
   ]) {
     const { status, json } = await get(`/v1/resolve${query}`);
     expect([query, status, json.error]).toEqual([query, 400, { code: 'CONFIG_INVALID', message }]);
   }
 });
 
-test('a search takes every other key as an attribute', async () => {
+test('a search takes all other query keys as attributes', async () => {
   const { get, names } = await startHarness();
   expect((await get('/v1/search?glob=/**&zone=a&constructor=b')).status).toBe(200);
   expect(names.requests).toEqual([
@@ -102,11 +101,11 @@ test('a search takes every other key as an attribute', async () => {
   expect((await get('/v1/search?glob=/**&__proto__=b')).json.error.message).toContain('__proto__');
 });
 
-test('only POST changes anything, only GET and HEAD look, and the rest is told what to use', async () => {
+test('other methods get 405 with the allowed methods', async () => {
   const { url, get, raw } = await startHarness();
   const { status, headers, json } = await get('/v1/register');
   expect([status, headers.allow]).toEqual([405, 'POST']);
-  expect(json.error.message).toBe('GET does nothing at /v1/register; use POST');
+  expect(json.error.message).toBe('Method GET is not allowed at /v1/register; use POST');
   for (const method of ['PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'POST'])
     expect(
       await raw(
@@ -121,7 +120,7 @@ test('only POST changes anything, only GET and HEAD look, and the rest is told w
   ).toMatch(/^HTTP\/1.1 405 /);
 });
 
-test('bodies are JSON, in UTF-8, as they are', async () => {
+test('bodies must be uncompressed JSON in UTF-8', async () => {
   const { post, names } = await startHarness();
   const body = { name: '/shop/orders' };
   for (const type of [
@@ -133,7 +132,7 @@ test('bodies are JSON, in UTF-8, as they are', async () => {
   ]) {
     const { status, json } = await post('/v1/define', body, { 'content-type': type });
     expect([type, status, json.error.code]).toEqual([type, 415, 'CONFIG_INVALID']);
-    expect(json.error.message).toContain('send application/json');
+    expect(json.error.message).toBe(`Header content-type must be application/json; got '${type}'`);
   }
   for (const type of [
     'application/json',
@@ -145,16 +144,16 @@ test('bodies are JSON, in UTF-8, as they are', async () => {
     const { status, json } = await post('/v1/define', body, { 'content-encoding': encoding });
     expect([status, json.error.message]).toEqual([
       415,
-      `Bodies with the content-encoding '${encoding}' are not read; send it as it is`,
+      `Header content-encoding must be absent or 'identity'; got '${encoding}'`,
     ]);
   }
   expect((await post('/v1/define', Buffer.from([0x22, 0xff, 0x22]))).json.error.message).toBe(
-    'The body is no UTF-8; send it as that',
+    'The body must be UTF-8',
   );
   expect(names.requests).toHaveLength(3);
 });
 
-test('a body is counted before it is kept: 64 KiB and no byte more', async () => {
+test('a body has at most 64 KiB, with or without a content-length', async () => {
   const { post, raw, names } = await startHarness();
   const sized = (bytes: number): string => {
     const frame = JSON.stringify({ name: '/a', policy: '' });
@@ -166,45 +165,45 @@ test('a body is counted before it is kept: 64 KiB and no byte more', async () =>
     [limits.maxBodyBytes + 1, 413],
     [10 * limits.maxBodyBytes, 413],
   ] as const) {
-    const told = await post('/v1/define', sized(bytes));
-    // The policy is too long in each; up to the limit that is what is said.
-    expect([bytes, told.status, told.json.error.code]).toEqual([
+    const response = await post('/v1/define', sized(bytes));
+    // The policy is invalid in each body; up to the size limit, that is the error.
+    expect([bytes, response.status, response.json.error.code]).toEqual([
       bytes,
       status,
       status === 413 ? 'BODY_TOO_LARGE' : 'CONFIG_INVALID',
     ]);
   }
-  // Without a length, in chunks.
+  // Chunked, without a content-length.
   const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
   for (const path of ['/v1/define', '/v1/register']) {
-    const told = await raw(
+    const response = await raw(
       `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk.repeat(5)}0\r\n\r\n`,
     );
-    expect(told).toMatch(/^HTTP\/1.1 413 [^]*connection: close[^]*BODY_TOO_LARGE/);
+    expect(response).toMatch(/^HTTP\/1.1 413 [^]*connection: close[^]*BODY_TOO_LARGE/);
   }
   expect(names.requests).toEqual([]);
 });
 
-test('a GET has no body', async () => {
+test('a GET request with a body is rejected', async () => {
   const { raw } = await startHarness();
   for (const path of ['/v1/resolve?name=/a', '/v1/status'])
     expect(await raw(`GET ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nabcde`)).toMatch(
-      /^HTTP\/1.1 400 [^]*A GET has no body; leave it off/,
+      /^HTTP\/1.1 400 [^]*A GET request must not have a body/,
     );
 });
 
-test('16 levels are read, 17 are not, and 100,000 hurt nobody', async () => {
+test('JSON has at most 16 levels, however deep it is', async () => {
   const { post } = await startHarness();
   const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
   const within = await post('/v1/define', deep(limits.maxJsonDepth));
-  expect(within.json.error.message).toBe('The body is a list of 1; write an object');
+  expect(within.json.error.message).toBe('The body must be an object; got an array of 1');
   for (const body of [deep(limits.maxJsonDepth + 1), '['.repeat(60_000), `{"a":${'{"a":'.repeat(10_000)}`])
-    expect((await post('/v1/define', body)).json.error.message).toContain('more than 16 levels');
-  // Brackets in texts are no levels.
+    expect((await post('/v1/define', body)).json.error.message).toContain('must have at most 16 levels');
+  // Brackets inside strings do not count.
   expect((await post('/v1/define', { name: `/a${'['.repeat(100)}\\"{{` })).status).toBe(200);
 });
 
-test('keys that come twice and keys that objects do not keep are refused', async () => {
+test('duplicate keys and __proto__ are rejected', async () => {
   const { post, names } = await startHarness();
   for (const body of [
     '{"name":"/a","name":"/b"}',
@@ -212,78 +211,69 @@ test('keys that come twice and keys that objects do not keep are refused', async
     '{"name":"/a","launch":{"manifest":"a","manifest":"b"}}',
   ])
     expect((await post('/v1/define', body)).json.error.message).toBe(
-      'The body has an object with the same key twice; write each key once',
+      'The body must not have an object with duplicate keys',
     );
   for (const body of [
     '{"name":"/a","__proto__":{"force":true}}',
     '{"name":"/a","launch":{"manifest":"a","params":{"__proto__":"b"}}}',
     '{"name":"/a","\\u005f_proto__":1}',
   ])
-    expect((await post('/v1/define', body)).json.error.message).toContain("has the key '__proto__'");
+    expect((await post('/v1/define', body)).json.error.message).toContain(
+      "must not have the key '__proto__'",
+    );
   for (const body of [
     '{"name":"/a","constructor":1}',
     '{"name":"/a","toString":1}',
     '{"name":"/a","hasOwnProperty":1}',
   ])
-    expect((await post('/v1/define', body)).json.error.message).toContain('has an unknown field');
+    expect((await post('/v1/define', body)).json.error.message).toContain('has the unknown field');
   expect(names.requests).toEqual([]);
-  // A text with colons is no member.
+  // Colons inside strings do not count.
   expect((await post('/v1/define', '{"name":"/a","policy":"a:b:\\"c\\":"}')).status).toBe(200);
 });
 
-test('each field that is wrong is named, with what it is and what to write', async () => {
+test('an invalid field is named, with what it must be and what it is', async () => {
   const { post, names } = await startHarness();
   const endpoint = { name: '/shop/orders', id: 'a', addresses: ['http://127.0.0.1:3001'] };
+  const leaseRange = 'an integer from 1000 to 604800000, in ms (7 days)';
   for (const [change, message] of [
-    [
-      { leaseMs: '10s' },
-      "Field 'leaseMs' is '10s'; write a whole number of ms from 1000 to 604800000 (7 days)",
-    ],
-    [
-      { leaseMs: limits.minLeaseMs - 1 },
-      "Field 'leaseMs' is 999; write a whole number of ms from 1000 to 604800000 (7 days)",
-    ],
-    [
-      { leaseMs: limits.maxLeaseMs + 1 },
-      "Field 'leaseMs' is 604800001; write a whole number of ms from 1000 to 604800000 (7 days)",
-    ],
-    [
-      { leaseMs: 1_000.5 },
-      "Field 'leaseMs' is 1000.5; write a whole number of ms from 1000 to 604800000 (7 days)",
-    ],
-    [
-      { leaseMs: 2 ** 31 },
-      "Field 'leaseMs' is 2147483648; write a whole number of ms from 1000 to 604800000 (7 days)",
-    ],
-    [{ leaseMs: -1 }, "Field 'leaseMs' is -1; write a whole number of ms from 1000 to 604800000 (7 days)"],
+    [{ leaseMs: '10s' }, `Field 'leaseMs' must be ${leaseRange}; got '10s'`],
+    [{ leaseMs: limits.minLeaseMs - 1 }, `Field 'leaseMs' must be ${leaseRange}; got 999`],
+    [{ leaseMs: limits.maxLeaseMs + 1 }, `Field 'leaseMs' must be ${leaseRange}; got 604800001`],
+    [{ leaseMs: 1_000.5 }, `Field 'leaseMs' must be ${leaseRange}; got 1000.5`],
+    [{ leaseMs: 2 ** 31 }, `Field 'leaseMs' must be ${leaseRange}; got 2147483648`],
+    [{ leaseMs: -1 }, `Field 'leaseMs' must be ${leaseRange}; got -1`],
     [
       { epoch: 2 ** 53 },
-      "Field 'epoch' is 9007199254740992; write the whole number that the registration was answered with",
+      "Field 'epoch' must be the epoch that the registration returned, an integer; got 9007199254740992",
     ],
-    [{ weight: -1 }, "Field 'weight' is -1; write a number ≥ 0"],
-    [{ weight: null }, "Field 'weight' is null; write a number ≥ 0"],
+    [{ weight: -1 }, "Field 'weight' must be a number ≥ 0; got -1"],
+    [{ weight: null }, "Field 'weight' must be a number ≥ 0; got null"],
     [
       { id: 'two words' },
-      "Field 'id' is 'two words'; write 1 to 128 printable ASCII characters without blanks",
+      "Field 'id' must be a string of 1 to 128 printable ASCII characters without blanks; got 'two words'",
     ],
-    [{ id: 'nul\0' }, "Field 'id' is 'nul\\u0000'; write 1 to 128 printable ASCII characters without blanks"],
+    [
+      { id: 'nul\0' },
+      "Field 'id' must be a string of 1 to 128 printable ASCII characters without blanks; got 'nul\\u0000'",
+    ],
     [
       { id: 'x'.repeat(129) },
-      "Field 'id' is a text of 129 characters; write 1 to 128 printable ASCII characters without blanks",
+      "Field 'id' must be a string of 1 to 128 printable ASCII characters without blanks; got a string of 129 characters",
     ],
     [
       { addresses: [] },
-      "Field 'addresses' is a list of 0; write a list of 1 to 16 addresses such as 'http://127.0.0.1:3001', best first",
+      "Field 'addresses' must be an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', preferred first; got an array of 0",
     ],
     [
       { addresses: Array(17).fill('http://a:1') },
-      "Field 'addresses' is a list of 17; write a list of 1 to 16 addresses such as 'http://127.0.0.1:3001', best first",
+      "Field 'addresses' must be an array of 1 to 16 addresses such as 'http://127.0.0.1:3001', preferred first; got an array of 17",
     ],
-    [{ addresses: ['http://a:1', 7] }, "Field 'addresses[1]' is 7; write a text"],
-    [{ attributes: { a: 1 } }, "Field 'attributes.a' is 1; write a text"],
-    [{ attributes: [] }, "Field 'attributes' is a list of 0; write an object of texts"],
-    [{ name: { a: 1 } }, "Field 'name' is an object; write a name such as '/shop/orders'"],
-    [{ leasMs: 10 }, "The body has an unknown field 'leasMs'; leave it off, or look how it is written"],
+    [{ addresses: ['http://a:1', 7] }, "Field 'addresses[1]' must be a string; got 7"],
+    [{ attributes: { a: 1 } }, "Field 'attributes.a' must be a string; got 1"],
+    [{ attributes: [] }, "Field 'attributes' must be an object with string values; got an array of 0"],
+    [{ name: { a: 1 } }, "Field 'name' must be a name such as '/shop/orders'; got an object"],
+    [{ leasMs: 10 }, "The body has the unknown field 'leasMs'; remove it, or check its spelling"],
   ] as const) {
     const { status, json } = await post('/v1/register', { ...endpoint, ...change });
     expect([status, json.error]).toEqual([400, { code: 'CONFIG_INVALID', message }]);
@@ -292,7 +282,7 @@ test('each field that is wrong is named, with what it is and what to write', asy
     expect(
       (await post('/v1/register', `${JSON.stringify(endpoint).slice(0, -1)},${body.slice(1)}`)).json.error
         .message,
-    ).toBe("Field 'weight' is a number that is too large; write a number ≥ 0");
+    ).toBe("Field 'weight' must be a number ≥ 0; got a number that is too large");
   for (const body of [
     '',
     'null',
@@ -318,7 +308,7 @@ test('each field that is wrong is named, with what it is and what to write', asy
   expect(names.requests).toEqual([{ what: 'register', request: endpoint, by: 'address:127.0.0.1' }]);
 });
 
-test('lists are taken up to their limit', async () => {
+test('a renewal has at most 1,000 entries', async () => {
   const { post } = await startHarness();
   const renewals = (count: number) => ({
     renewals: Array.from({ length: count }, () => ({ name: '/a', id: 'a', epoch: 1 })),
@@ -328,16 +318,16 @@ test('lists are taken up to their limit', async () => {
   );
   expect((await post('/v1/renew', renewals(limits.maxBatch))).json.results).toHaveLength(limits.maxBatch);
   expect((await post('/v1/renew', renewals(limits.maxBatch + 1))).json.error.message).toContain(
-    "Field 'renewals' is a list of 1001; write a list of 1 to 1000 objects",
+    "Field 'renewals' must be an array of 1 to 1000 objects",
   );
 });
 
-test('a report is taken up to its limits, and asks nothing', async () => {
+test('a health report is accepted up to its limits, with an empty response', async () => {
   const { post, names } = await startHarness();
-  const opinion = { name: '/a', id: 'a', epoch: 1, verdict: 'unreachable' };
+  const endpointReport = { name: '/a', id: 'a', epoch: 1, verdict: 'unreachable' };
   const report = (count: number, more: object = {}) => ({
     clerk: 'c',
-    reports: Array.from({ length: count }, () => opinion),
+    reports: Array.from({ length: count }, () => endpointReport),
     ...more,
   });
   for (const count of [1, limits.maxReports - 1, limits.maxReports])
@@ -347,7 +337,7 @@ test('a report is taken up to its limits, and asks nothing', async () => {
   );
   expect((await post('/v1/report', report(1, { clerk: 'x'.repeat(64) }))).status).toBe(200);
   names.requests.length = 0;
-  for (const wrong of [
+  for (const invalid of [
     report(0),
     report(limits.maxReports + 1),
     report(10_000),
@@ -355,25 +345,30 @@ test('a report is taken up to its limits, and asks nothing', async () => {
     report(1, { clerk: 'x'.repeat(65) }),
     report(1, { clerk: 'a b' }),
     report(1, { more: 1 }),
-    { clerk: 'c', reports: [{ ...opinion, verdict: 'dead' }] },
-    { clerk: 'c', reports: [{ ...opinion, epoch: -1 }] },
-    { clerk: 'c', reports: [{ ...opinion, id: '' }] },
-    { reports: [opinion] },
+    { clerk: 'c', reports: [{ ...endpointReport, verdict: 'dead' }] },
+    { clerk: 'c', reports: [{ ...endpointReport, epoch: -1 }] },
+    { clerk: 'c', reports: [{ ...endpointReport, id: '' }] },
+    { reports: [endpointReport] },
   ])
-    expect((await post('/v1/report', wrong)).status).toBeGreaterThanOrEqual(400);
+    expect((await post('/v1/report', invalid)).status).toBeGreaterThanOrEqual(400);
   expect(names.requests).toEqual([]);
 });
 
-test('the longest opinions there can be fit into one report', async () => {
+test('a health report with the longest possible names fits into one body', async () => {
   const { post } = await startHarness();
   const name = `/${'n'.repeat(63)}`.repeat(3) + `/${'n'.repeat(54)}`;
-  const opinion = { name, id: '"'.repeat(128), epoch: Number.MAX_SAFE_INTEGER, verdict: 'unreachable' };
-  const opinions = Array.from({ length: limits.maxReports }, () => opinion);
+  const endpointReport = {
+    name,
+    id: '"'.repeat(128),
+    epoch: Number.MAX_SAFE_INTEGER,
+    verdict: 'unreachable',
+  };
+  const reports = Array.from({ length: limits.maxReports }, () => endpointReport);
   expect(name).toHaveLength(247);
-  expect((await post('/v1/report', { clerk: '"'.repeat(64), reports: opinions })).status).toBe(200);
+  expect((await post('/v1/report', { clerk: '"'.repeat(64), reports })).status).toBe(200);
 });
 
-test('refusals keep their code and the time that is left; what was not foreseen is told to the log alone', async () => {
+test('errors keep their code and remaining time; details of unexpected errors go to the log only', async () => {
   const { names, post, errors } = await startHarness();
   names.nextError = new ClerkError('CHANGE_TOO_EARLY', 'Wait for it', {
     remainingMs: 1_234,
@@ -389,8 +384,8 @@ test('refusals keep their code and the time that is left; what was not foreseen 
     headers: { 'retry-after': '3' },
   });
   for (const failure of [
-    new TypeError('secret of the inside'),
-    new ClerkError('OUTCOME_UNKNOWN', 'secret of the inside'),
+    new TypeError('internal detail'),
+    new ClerkError('OUTCOME_UNKNOWN', 'internal detail'),
   ]) {
     names.nextError = failure;
     for (const [path, body] of [
@@ -400,15 +395,15 @@ test('refusals keep their code and the time that is left; what was not foreseen 
       const { status, text } = await post(path, body);
       expect(status).toBe(500);
       expect(text).toBe(
-        '{"error":{"code":"REGISTRY_UNREACHABLE","message":"The server failed at this request; its log says why"}}',
+        `{"error":{"code":"REGISTRY_UNREACHABLE","message":"Internal server error; see the server's log"}}`,
       );
-      expect(errors.pop()).toContain('secret of the inside');
+      expect(errors.pop()).toContain('internal detail');
     }
   }
   expect(errors).toEqual([]);
 });
 
-test('only who means this server is let in', async () => {
+test('rejects foreign Host headers and cross-origin requests', async () => {
   const { get, post, names, http } = await startHarness({ allowedHosts: ['registry.internal'] });
   names.put('/a');
   const path = '/v1/resolve?name=/a';
@@ -438,7 +433,7 @@ test('only who means this server is let in', async () => {
   ]) {
     const { status, json } = await get(path, { host });
     expect([host, status, json.error.code]).toEqual([host, 403, 'FORBIDDEN']);
-    expect(json.error.message).toContain('is not this server; ask for it by its address');
+    expect(json.error.message).toContain('Header host must name this server; got ');
   }
   const own = { host: `127.0.0.1:${port}` };
   for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`])
@@ -463,14 +458,16 @@ test('only who means this server is let in', async () => {
   expect(names.requests).toEqual([]);
 });
 
-test('a head over 16 KiB and what is no HTTP are answered with a reason', async () => {
+test('headers above 16 KiB and malformed requests get an error response', async () => {
   const { raw } = await startHarness();
   const head = (bytes: number): string => {
     const frame = 'GET /v1/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx: \r\n\r\n';
     return frame.replace('x: ', `x: ${'y'.repeat(bytes - frame.length)}`);
   };
   expect(await raw(head(limits.maxHeaderBytes - 1_024))).toMatch(/^HTTP\/1.1 200 /);
-  expect(await raw(head(limits.maxHeaderBytes + 1_024))).toMatch(/^HTTP\/1.1 431 [^]*"code":"LIMIT_EXCEEDED"/);
-  expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*This is no HTTP\/1.1 request/);
+  expect(await raw(head(limits.maxHeaderBytes + 1_024))).toMatch(
+    /^HTTP\/1.1 431 [^]*"code":"LIMIT_EXCEEDED"/,
+  );
+  expect(await raw('hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*The request must be valid HTTP\/1.1/);
   expect(await raw('GET /v1/status HTTP/1.1\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /);
 });

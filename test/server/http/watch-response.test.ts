@@ -1,4 +1,3 @@
-/** A watch and its reader, in virtual time: what waits, what is dropped, who is cut. */
 import { expect, test } from 'vitest';
 import { createFakeRuntime } from 'binding-clerk/testing';
 import {
@@ -10,46 +9,46 @@ import {
 import { limits } from '../../../src/protocol/limits.js';
 import { FakeNameService } from './fake-name-service.js';
 
-/** A reader who takes what lies before him when he is told to. */
-class Reader implements ResponseSink {
-  lying = '';
-  taken = '';
-  ended: 'end' | 'cut' | undefined;
+/** A sink whose client reads only when a test says so. */
+class ManualSink implements ResponseSink {
+  buffered = '';
+  read = '';
+  ending: 'ended' | 'destroyed' | undefined;
 
   write(text: string): void {
-    this.lying += text;
+    this.buffered += text;
   }
 
   get bufferedBytes(): number {
-    return this.lying.length;
+    return this.buffered.length;
   }
 
   end(): void {
-    this.ended = 'end';
+    this.ending = 'ended';
   }
 
   destroy(): void {
-    this.ended = 'cut';
+    this.ending = 'destroyed';
   }
 
-  take(): void {
-    this.taken += this.lying;
-    this.lying = '';
+  readAll(): void {
+    this.read += this.buffered;
+    this.buffered = '';
   }
 
-  /** Types of the events taken so far. */
+  /** Types of the events written so far. */
   get events(): string[] {
-    return [...(this.taken + this.lying).matchAll(/^event: (.*)$/gm)].map((match) => match[1] as string);
+    return [...(this.read + this.buffered).matchAll(/^event: (.*)$/gm)].map((match) => match[1] as string);
   }
 }
 
-const big = { type: 'resync', reason: 'x'.repeat(highWaterMarkBytes) } as const;
+const largeEvent = { type: 'resync', reason: 'x'.repeat(highWaterMarkBytes) } as const;
 
-async function watched() {
+async function createWatch() {
   const runtime = createFakeRuntime({ seed: 1 });
   const names = new FakeNameService();
-  const reader = new Reader();
-  const counted = { overflows: 0, cuts: 0 };
+  const sink = new ManualSink();
+  const counts = { overflows: 0, disconnects: 0 };
   const stream = new WatchResponse({
     id: 'w1',
     globs: ['/shop/**'],
@@ -57,32 +56,32 @@ async function watched() {
     incarnation: names.incarnation,
     heartbeatMs: 1_000,
     clock: runtime,
-    sink: reader,
+    sink,
     watch: (options) => names.watch(options),
-    onOverflow: () => (counted.overflows += 1),
-    onDisconnect: () => (counted.cuts += 1),
+    onOverflow: () => (counts.overflows += 1),
+    onDisconnect: () => (counts.disconnects += 1),
   });
   await runtime.advance(0);
   const drain = (): void => {
-    reader.take();
+    sink.readAll();
     stream.onDrain();
   };
-  const deleted = (count: number): void => {
+  const deleteNames = (count: number): void => {
     for (let i = 0; i < count; i++) {
       names.revision += 1;
       names.emit({ type: 'delete', name: `/shop/s${i}` });
     }
   };
-  /** Lays so much before the reader that the rest waits. */
-  const fill = (): void => names.emit(big);
-  return { runtime, names, reader, stream, counted, drain, deleted, fill };
+  /** Writes so much that later events are queued. */
+  const fill = (): void => names.emit(largeEvent);
+  return { runtime, names, sink, stream, counts, drain, deleteNames, fill };
 }
 
-test('each event has its position, its type and its data', async () => {
-  const { names, reader, deleted, drain } = await watched();
-  deleted(1);
+test('each event has an id, a type and data', async () => {
+  const { names, sink, deleteNames, drain } = await createWatch();
+  deleteNames(1);
   drain();
-  expect(reader.taken).toBe(
+  expect(sink.read).toBe(
     [
       'id: fake:7\nevent: open\ndata: {"type":"open","watch":"w1","resumed":false,"heartbeatMs":1000,"incarnation":"fake"}\n\n',
       'id: fake:7\nevent: current\ndata: {"type":"current","globs":["/shop/**"]}\n\n',
@@ -92,109 +91,111 @@ test('each event has its position, its type and its data', async () => {
   expect(names.watches).toHaveLength(1);
 });
 
-test('a silent watch says that it lives, at the last position it told', async () => {
-  const { runtime, names, reader, deleted, drain } = await watched();
+test('an idle watch sends heartbeats with the last sent position', async () => {
+  const { runtime, names, sink, deleteNames, drain } = await createWatch();
   drain();
-  reader.taken = '';
+  sink.read = '';
   await runtime.advance(999);
-  expect(reader.events).toEqual([]);
+  expect(sink.events).toEqual([]);
   await runtime.advance(1);
-  expect(reader.events).toEqual(['heartbeat']);
+  expect(sink.events).toEqual(['heartbeat']);
   await runtime.advance(600);
-  deleted(1);
+  deleteNames(1);
   await runtime.advance(999);
-  expect(reader.events).toEqual(['heartbeat', 'delete']);
-  // The names have moved on and the watch was not told yet: it does not say so.
+  expect(sink.events).toEqual(['heartbeat', 'delete']);
+  // The revision has changed, but the watch has not sent it yet.
   names.revision += 5;
   await runtime.advance(1);
-  expect(reader.lying.slice(reader.lying.lastIndexOf('id: '))).toBe(
+  expect(sink.buffered.slice(sink.buffered.lastIndexOf('id: '))).toBe(
     'id: fake:8\nevent: heartbeat\ndata: {"type":"heartbeat"}\n\n',
   );
 });
 
 test.each([limits.maxQueuedEvents - 1, limits.maxQueuedEvents])(
-  '%i events wait for a slow reader, and come in order',
+  '%i events are queued for a slow client, in order',
   async (count) => {
-    const { names, reader, counted, fill, deleted, drain } = await watched();
+    const { names, sink, counts, fill, deleteNames, drain } = await createWatch();
     fill();
-    const before = reader.events.length;
-    deleted(count);
-    expect(reader.events).toHaveLength(before);
+    const before = sink.events.length;
+    deleteNames(count);
+    expect(sink.events).toHaveLength(before);
     drain();
     drain();
-    const told = [...reader.taken.matchAll(/"name":"\/shop\/s(\d+)"/g)].map((match) => Number(match[1]));
-    expect(told).toEqual(Array.from({ length: count }, (_, i) => i));
-    expect([counted.overflows, names.watches[0]?.resyncs]).toEqual([0, []]);
+    const numbers = [...sink.read.matchAll(/"name":"\/shop\/s(\d+)"/g)].map((match) => Number(match[1]));
+    expect(numbers).toEqual(Array.from({ length: count }, (_, i) => i));
+    expect([counts.overflows, names.watches[0]?.resyncs]).toEqual([0, []]);
   },
 );
 
-test('one more and all that waits is dropped; the reader begins anew once he has caught up', async () => {
-  const { runtime, names, reader, counted, fill, deleted, drain } = await watched();
+test('one more event drops the queue, and the client gets a resync once it has caught up', async () => {
+  const { runtime, names, sink, counts, fill, deleteNames, drain } = await createWatch();
   fill();
-  deleted(limits.maxQueuedEvents + 1);
-  // What happens now is not kept either.
-  deleted(1_000);
-  expect([counted.overflows, names.watches[0]?.resyncs]).toEqual([1, []]);
+  deleteNames(limits.maxQueuedEvents + 1);
+  // Later events are dropped too.
+  deleteNames(1_000);
+  expect([counts.overflows, names.watches[0]?.resyncs]).toEqual([1, []]);
   drain();
-  reader.taken = '';
+  sink.read = '';
   await runtime.advance(0);
-  expect(names.watches[0]?.resyncs).toEqual(['more than 256 events waited for a slow reader']);
-  expect(reader.events).toEqual(['resync', 'current']);
+  expect(names.watches[0]?.resyncs).toEqual([
+    'the client reads too slowly: its queue of 256 events overflowed',
+  ]);
+  expect(sink.events).toEqual(['resync', 'current']);
   drain();
-  deleted(1);
-  expect(reader.events.at(-1)).toBe('delete');
+  deleteNames(1);
+  expect(sink.events.at(-1)).toBe('delete');
 });
 
-test('while a reader is slow the names wait with what is there', async () => {
-  const { names, reader, fill, drain } = await watched();
+test('the name server pauses a snapshot for a slow client', async () => {
+  const { names, sink, fill, drain } = await createWatch();
   const [watch] = names.watches;
   expect(watch?.whenDrained?.()).toBeUndefined();
   fill();
   let isDrained = false;
   const drained = watch?.whenDrained?.()?.then(() => (isDrained = true));
   await Promise.resolve();
-  expect([isDrained, reader.bufferedBytes > highWaterMarkBytes]).toEqual([false, true]);
+  expect([isDrained, sink.bufferedBytes > highWaterMarkBytes]).toEqual([false, true]);
   drain();
   await drained;
   expect(watch?.whenDrained?.()).toBeUndefined();
 });
 
-test('an edit is handed on', async () => {
-  const { names, stream } = await watched();
+test('an edit is passed to the name server', async () => {
+  const { names, stream } = await createWatch();
   stream.edit(['/other/**'], ['/shop/**']);
   expect(names.watches[0]?.edits).toEqual([{ add: ['/other/**'], remove: ['/shop/**'] }]);
   expect(() => stream.edit(['other'], [])).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
 });
 
-test('a reader that takes nothing is cut after 5 s, and not before', async () => {
-  const { runtime, names, reader, counted, fill } = await watched();
+test('a client that reads nothing for 5 s is disconnected', async () => {
+  const { runtime, names, sink, counts, fill } = await createWatch();
   fill();
   await runtime.advance(stallTimeoutMs - 1);
-  expect(reader.ended).toBeUndefined();
+  expect(sink.ending).toBeUndefined();
   await runtime.advance(1);
-  expect([reader.ended, counted.cuts, names.watches[0]?.isClosed]).toEqual(['cut', 1, true]);
+  expect([sink.ending, counts.disconnects, names.watches[0]?.isClosed]).toEqual(['destroyed', 1, true]);
   expect(runtime.pendingTimers).toBe(0);
 });
 
-test('a reader that takes it in time is not cut', async () => {
-  const { runtime, reader, fill, drain } = await watched();
+test('a client that reads in time is not disconnected', async () => {
+  const { runtime, sink, fill, drain } = await createWatch();
   for (let i = 0; i < 10; i++) {
     fill();
     await runtime.advance(stallTimeoutMs - 1);
     drain();
   }
-  expect(reader.ended).toBeUndefined();
+  expect(sink.ending).toBeUndefined();
 });
 
-test('the end is told with the last position, and nothing comes after it', async () => {
-  const { runtime, names, reader, stream, deleted } = await watched();
+test('the end sends the last position, and nothing follows', async () => {
+  const { runtime, names, sink, stream, deleteNames } = await createWatch();
   stream.end();
   stream.end();
-  expect(reader.events.at(-1)).toBe('heartbeat');
-  expect([reader.ended, names.watches[0]?.isClosed]).toEqual(['end', true]);
-  const before = reader.events.length;
-  deleted(3);
+  expect(sink.events.at(-1)).toBe('heartbeat');
+  expect([sink.ending, names.watches[0]?.isClosed]).toEqual(['ended', true]);
+  const before = sink.events.length;
+  deleteNames(3);
   await runtime.advance(60_000);
-  expect(reader.events).toHaveLength(before);
+  expect(sink.events).toHaveLength(before);
   expect(runtime.pendingTimers).toBe(0);
 });
