@@ -7,7 +7,7 @@ import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Picker, Policy, PolicyFunction, PolicyName, PickerInput } from '../core/policy.js';
 import type { BindConfig } from './bind-config.js';
 import { EndpointState } from '../health/endpoint-state.js';
-import { busyPending } from '../select/busy.js';
+import { busyPending } from '../select/busy-threshold.js';
 import { rendezvousSubset } from '../select/subset.js';
 import { toPolicy } from '../select/to-policy.js';
 import { filterByVersion } from '../select/version-filter.js';

@@ -1,4 +1,7 @@
-/** The client side of at-most-once calls: the call id, and the response headers that report how the service handled it. */
+/**
+ * The client side of at-most-once calls: the call id, and the response headers that report how the service handled
+ * it.
+ */
 import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
@@ -37,7 +40,8 @@ export class CallIdentity {
   /**
    * The request headers for one endpoint.
    *
-   * @param mayHaveRun - keeps the epoch of the earlier attempt, so that a restarted instance does not run the call as new
+   * @param mayHaveRun - keeps the epoch of the earlier attempt, so that a restarted instance does not run the call as
+   * new
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    * @see [C3.7](../../docs/guarantees.md#c3-7)
    */

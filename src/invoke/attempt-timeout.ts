@@ -8,7 +8,10 @@ const fastMs = 4;
 const samplesPerUpdate = 32;
 const maxMethods = 32;
 
-/** The attempt timeouts of one service, one for each HTTP method. The first 32 methods have their own, the rest share one. */
+/**
+ * The attempt timeouts of one service, one for each HTTP method. The first 32 methods have their own, the rest share
+ * one.
+ */
 export class AttemptTimeouts {
   readonly #byMethod = new Map<string, AttemptTimeout>();
   // Most applications call one method most of the time.
@@ -30,8 +33,8 @@ export class AttemptTimeouts {
   }
 
   /**
-   * The longest timeout of any method, at least 250 ms. Used for probes: their connection may have to be established, which the
-   * latencies on open connections do not include.
+   * The longest timeout of any method, at least 250 ms. Used for probes: their connection may have to be established,
+   * which the latencies on open connections do not include.
    */
   get maxMs(): number {
     let max = initialTimeoutMs;
@@ -41,13 +44,13 @@ export class AttemptTimeouts {
 }
 
 /**
- * How long one attempt may take before another endpoint is tried. Derived from the latencies of its method, so that a fast
- * service detects a hung endpoint early, and a slow service is not flooded with retries.
+ * How long one attempt may take before another endpoint is tried. Derived from the latencies of its method, so that a
+ * fast service detects a hung endpoint early, and a slow service is not flooded with retries.
  */
 export class AttemptTimeout {
   /**
-   * The timeout as of the last latency, in ms: 3 × the 99th percentile + 10, within 25 … 1,000; 250 while there are fewer than 10
-   * latencies.
+   * The timeout as of the last latency, in ms: 3 × the 99th percentile + 10, within 25 … 1,000; 250 while there are
+   * fewer than 10 latencies.
    *
    * @see [C2.1](../../docs/guarantees.md#c2-1)
    */
@@ -61,8 +64,8 @@ export class AttemptTimeout {
   }
 
   /**
-   * Records the time to the response headers, or the time until an attempt was abandoned. Fast failures must not be recorded,
-   * since they say nothing about the latency of responses.
+   * Records the time to the response headers, or the time until an attempt was abandoned. Fast failures must not be
+   * recorded, since they say nothing about the latency of responses.
    */
   record(latencyMs: number, now: number): void {
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;

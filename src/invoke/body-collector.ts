@@ -5,8 +5,8 @@ import type { WholeBodyHandler } from './http-call-port.js';
 const maxQuotedCharacters = 4_096;
 
 /**
- * Reads a whole response body without a stream, for `json`, `text` and `bytes`. The promise resolves with the parsed body once
- * it is complete, and rejects for a status ≥ 400.
+ * Reads a whole response body without a stream, for `json`, `text` and `bytes`. The promise resolves with the parsed
+ * body once it is complete, and rejects for a status ≥ 400.
  */
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;

@@ -1,6 +1,6 @@
 /**
- * What the error of an attempt means. Network errors are classified by the stage that the attempt reached, never by their
- * name: one `ECONNRESET` can come from four stages, two before and two after the request may have run.
+ * What the error of an attempt means. Network errors are classified by the stage that the attempt reached, never by
+ * their name: one `ECONNRESET` can come from four stages, two before and two after the request may have run.
  *
  * @see [C3](../../docs/guarantees.md#c3)
  */

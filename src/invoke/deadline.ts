@@ -3,13 +3,16 @@ import type { InboundRequest } from '../core/inbound-request.js';
 import { minAttemptMs } from './retry-rules.js';
 
 /**
- * The time limits of one call, before it starts: the timeout of the caller, else of the service config, capped by the deadline of the
- * request being served.
+ * The time limits of one call, before it starts: the timeout of the caller, else of the service config, capped by the
+ * deadline of the request being served.
  */
 export interface CallDeadline {
   /** Timeout of the call, in ms, > 0. */
   readonly timeoutMs: number;
-  /** Whether the application set the timeout. Otherwise it is the clerk's default, and the service config may override it. */
+  /**
+   * Whether the application set the timeout. Otherwise it is the clerk's default, and the service config may override
+   * it.
+   */
   readonly isExplicit: boolean;
   /** Time already spent before the call starts, e.g. on a lookup, in ms. */
   readonly elapsedMs: number;
@@ -70,7 +73,11 @@ export function afterDelay(
   return shortened;
 }
 
-/** Whether a first attempt has too little time left: less than 10 ms, and less than already passed. @see [C2.2](../../docs/guarantees.md#c2-2) */
+/**
+ * Whether a first attempt has too little time left: less than 10 ms, and less than already passed.
+ *
+ * @see [C2.2](../../docs/guarantees.md#c2-2)
+ */
 export function isTooShort(leftMs: number, elapsedMs: number): boolean {
   return leftMs < minAttemptMs && leftMs < elapsedMs;
 }
@@ -90,8 +97,8 @@ export function effectiveTimeoutMs(
 }
 
 /**
- * Whether requests carry the time left in `clerk-timeout-ms`: only if the application, the service config or the request being
- * served set a timeout. The clerk's default is not propagated.
+ * Whether requests carry the time left in `clerk-timeout-ms`: only if the application, the service config or the
+ * request being served set a timeout. The clerk's default is not propagated.
  */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,

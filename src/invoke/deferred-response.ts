@@ -6,8 +6,8 @@ import { retryAfterMs } from './retry-after.js';
 import type { RetryState } from './retry-state.js';
 
 /**
- * Responses that are not delivered at once: retryable ones (429, 502, 503, 504), and responses of an idempotency store to a
- * 'once' call. The newest retryable one is buffered, and delivered if no other endpoint does better.
+ * Responses that are not delivered at once: retryable ones (429, 502, 503, 504), and responses of an idempotency
+ * store to a 'once' call. The newest retryable one is buffered, and delivered if no other endpoint does better.
  */
 export class DeferredResponses {
   readonly #call: FailoverHost;
@@ -32,8 +32,8 @@ export class DeferredResponses {
   }
 
   /**
-   * Classifies a response with status ≥ 400 to a 'once' call. `deliver`: it goes to the caller. `retry`: another attempt follows.
-   * `unknown`: the response does not tell whether an earlier attempt was executed.
+   * Classifies a response with status ≥ 400 to a 'once' call. `deliver`: it goes to the caller. `retry`: another
+   * attempt follows. `unknown`: the response does not tell whether an earlier attempt was executed.
    *
    * A rejected retry says nothing of the attempt before it.
    *
@@ -72,7 +72,9 @@ export class DeferredResponses {
     return this.#isStillValid && this.#deferred?.response.isComplete === true ? this.#deferred : undefined;
   }
 
-  /** Waits for the body of the deferred response. Undefined when there is no response, or its body cannot be buffered. */
+  /**
+   * Waits for the body of the deferred response. Undefined when there is no response, or its body cannot be buffered.
+   */
   async whenComplete(): Promise<DeferredResponseHandler | undefined> {
     const deferred = this.#isStillValid ? this.#deferred : undefined;
     return deferred !== undefined && (await deferred.response.completed) ? deferred : undefined;

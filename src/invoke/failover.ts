@@ -30,8 +30,9 @@ import {
 /**
  * The slow path of an HTTP call: waits for an endpoint and handles failures and timeouts.
  *
- * Abandons attempts, redials other addresses and fails over to other endpoints. Defers a retryable response (502, 503, 504,
- * 429) and delivers it if no other endpoint does better. Ends the call with one error that lists all outcomes.
+ * Abandons attempts, redials other addresses and fails over to other endpoints. Defers a retryable response (502,
+ * 503, 504, 429) and delivers it if no other endpoint does better. Ends the call with one error that lists all
+ * outcomes.
  */
 export class Failover {
   readonly #call: FailoverHost;

@@ -15,8 +15,9 @@ const delayCacheMs = 3_000;
 const reservedForFailover = 15;
 
 /**
- * Decides when a second attempt is sent beside the first one, and whether the budgets allow it. One per binding. Hedging
- * costs load, so it has a budget of its own beside the shared retry budget, and leaves half of that one to failover.
+ * Decides when a second attempt is sent beside the first one, and whether the budgets allow it. One per binding.
+ * Hedging costs load, so it has a budget of its own beside the shared retry budget, and leaves half of that one to
+ * failover.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
  * @see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)
@@ -53,7 +54,9 @@ export class HedgingPolicy {
     return delayMs;
   }
 
-  /** Withdraws a second attempt from both budgets. On success the shared one is in the state after its `tryWithdraw`. */
+  /**
+   * Withdraws a second attempt from both budgets. On success the shared one is in the state after its `tryWithdraw`.
+   */
   tryReserve(now: number): boolean {
     if (this.#retryBudget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now))
       return false;

@@ -1,7 +1,7 @@
 const generationMs = 10_000;
 const minSamples = 10;
-// The first bucket holds latencies up to 4 ms. The others are a quarter of an octave wide, up to 2^16 ms, so that an upper
-// edge is at most 19 % above any latency in its bucket.
+// The first bucket holds latencies up to 4 ms. The others are a quarter of an octave wide, up to 2^16 ms, so that an
+// upper edge is at most 19 % above any latency in its bucket.
 const bucketCount = 57;
 const firstBucketMs = 4;
 
@@ -32,8 +32,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Upper edge of the bucket that only a fraction of the latencies exceed, in ms, ≥ 4. The 99th percentile is `edgeMs(0.01)`.
-   * Undefined while there are fewer than 10 latencies.
+   * Upper edge of the bucket that only a fraction of the latencies exceed, in ms, ≥ 4. The 99th percentile is
+   * `edgeMs(0.01)`. Undefined while there are fewer than 10 latencies.
    */
   edgeMs(fractionAbove: number): number | undefined {
     const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];

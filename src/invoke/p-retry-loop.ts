@@ -1,7 +1,10 @@
 import pRetry from 'p-retry';
 import type { RetryLoop } from '../core/retry-loop.js';
 
-/** A {@link RetryLoop} over p-retry, without limits or timers: `onFailed` waits between attempts and rejects to end the loop. */
+/**
+ * A {@link RetryLoop} over p-retry, without limits or timers: `onFailed` waits between attempts and rejects to end
+ * the loop.
+ */
 export const retryLoop: RetryLoop = (attempt, onFailed) =>
   pRetry((number) => attempt(number).catch(wrapError), {
     retries: Infinity,

@@ -1,6 +1,6 @@
 /**
- * Whether a request body can be sent twice: strings, buffers, typed arrays, `URLSearchParams`, forms and blobs. A stream or
- * an iterable can be sent again only while no byte of it was handed to a connection.
+ * Whether a request body can be sent twice: strings, buffers, typed arrays, `URLSearchParams`, forms and blobs. A
+ * stream or an iterable can be sent again only while no byte of it was handed to a connection.
  */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
@@ -20,8 +20,8 @@ export function isInMemoryBody(body: unknown): boolean {
 }
 
 /**
- * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is wrapped,
- * so that its own error does not count against the endpoint.
+ * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is
+ * wrapped, so that its own error does not count against the endpoint.
  */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;

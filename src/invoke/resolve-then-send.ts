@@ -3,8 +3,8 @@ import type { FailoverHost } from './http-call-port.js';
 import { deadlineError } from './call-errors.js';
 
 /**
- * Sends the first attempt of a call that finds no endpoint in the cached resolution: looks the service up, starts it or waits
- * where needed. Every error ends the call.
+ * Sends the first attempt of a call that finds no endpoint in the cached resolution: looks the service up, starts it
+ * or waits where needed. Every error ends the call.
  */
 export function resolveThenSend(call: FailoverHost, state: RetryState): void {
   call.context.wheel.set(call, call.deadlineAt);

@@ -1,6 +1,6 @@
 /**
- * How many retries, hedges and starts a service may receive. One per service and clerk. Refills with time and with first
- * attempts, whether these succeed or fail.
+ * How many retries, hedges and starts a service may receive. One per service and clerk. Refills with time and with
+ * first attempts, whether these succeed or fail.
  *
  * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
@@ -22,8 +22,8 @@ const slotMs = 1_000;
 const slotCount = 11;
 
 /**
- * Creates a budget. In any 10 s there are at most `reserve` retries plus `ratio` times the first attempts. A retry is refused
- * only if the first attempts of the newest 9 whole seconds do not cover the retries of the last 11.
+ * Creates a budget. In any 10 s there are at most `reserve` retries plus `ratio` times the first attempts. A retry is
+ * refused only if the first attempts of the newest 9 whole seconds do not cover the retries of the last 11.
  *
  * @param ratio - retries per first attempt, 0 … 1
  * @param reserve - retries that need no first attempts, ≥ 0

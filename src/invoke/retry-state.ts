@@ -25,8 +25,8 @@ export interface RetryStateOptions extends AttemptLogOptions {
 }
 
 /**
- * Decides whether and where a call is retried: tracks the endpoints that were tried, their outcomes, and the retry that is
- * reserved in the budget. Used by HTTP calls and custom calls.
+ * Decides whether and where a call is retried: tracks the endpoints that were tried, their outcomes, and the retry
+ * that is reserved in the budget. Used by HTTP calls and custom calls.
  */
 export class RetryState extends AttemptLog {
   /** The call has its result or its error: no further attempt may start. */
@@ -73,7 +73,9 @@ export class RetryState extends AttemptLog {
     return super.record(attempt, verdict, code, durationMs, error);
   }
 
-  /** Whether an attempt in flight at `stage` may be abandoned for another endpoint. Reserves a retry if one is needed. */
+  /**
+   * Whether an attempt in flight at `stage` may be abandoned for another endpoint. Reserves a retry if one is needed.
+   */
   canFailOver(stage: Stage, candidate: ConnectedCandidate, now: number): boolean {
     const { kind, isReplayable, deadlineAt, constraints } = this.options;
     const retry = retryability(kind, stage, isReplayable);
@@ -91,8 +93,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * When to check again whether a late attempt may be abandoned. No other endpoint may have been available, or the budget
-   * exhausted; both change with time. The deadline, if the attempt may never be abandoned.
+   * When to check again whether a late attempt may be abandoned. No other endpoint may have been available, or the
+   * budget exhausted; both change with time. The deadline, if the attempt may never be abandoned.
    */
   recheckAt(stage: Stage, now: number): number {
     const { kind, isReplayable, deadlineAt } = this.options;
@@ -136,8 +138,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Picks the endpoint for the next attempt after a failure. Waits, refreshes the resolution or starts the service first
-   * where that may help.
+   * Picks the endpoint for the next attempt after a failure. Waits, refreshes the resolution or starts the service
+   * first where that may help.
    *
    * @throws {@link ClerkError} the error of the whole call, when there is no further attempt
    */
@@ -226,7 +228,11 @@ export class RetryState extends AttemptLog {
     return this.context.wheel.sleep(ms, (cancel) => (this.#cancelWait = cancel));
   }
 
-  /** Reserves one retry, if any attempt may have run. Free while nothing was sent. @returns false when the budget refuses */
+  /**
+   * Reserves one retry, if any attempt may have run. Free while nothing was sent.
+   *
+   * @returns false when the budget refuses
+   */
   #reserveRetry(mayHaveRun: boolean, now: number): boolean {
     if (this.#hasReservedRetry || (!mayHaveRun && this.execution === 'none')) return true;
     const { budget, canStart } = this.context;
@@ -237,8 +243,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Makes endpoints available again when no other is left: those that timed out, and the last one if its connection broke,
-   * which may have been idle.
+   * Makes endpoints available again when no other is left: those that timed out, and the last one if its connection
+   * broke, which may have been idle.
    *
    * @returns whether there is any
    */

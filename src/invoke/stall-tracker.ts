@@ -9,8 +9,8 @@ interface Stall {
 }
 
 /**
- * Periods in which the event loop was blocked or the process was not scheduled. A response may have arrived during a stall
- * and been read late, so stalls extend attempt timeouts and are subtracted from latencies.
+ * Periods in which the event loop was blocked or the process was not scheduled. A response may have arrived during a
+ * stall and been read late, so stalls extend attempt timeouts and are subtracted from latencies.
  */
 export class StallTracker {
   /** When the last stall ended, on the clock's scale; 0 before the first one. Attempts started later saw no stall. */
@@ -34,8 +34,8 @@ export class StallTracker {
   }
 
   /**
-   * The end of an attempt's timeout extended by the stalls since its start. 0 when there was no stall, or when that time has
-   * passed.
+   * The end of an attempt's timeout extended by the stalls since its start. 0 when there was no stall, or when that
+   * time has passed.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

@@ -35,11 +35,11 @@ class SlotHead implements TimerEntry {
 }
 
 /**
- * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry is a
- * list operation. An entry more than one turn away stays in its slot until its turn comes.
+ * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry
+ * is a list operation. An entry more than one turn away stays in its slot until its turn comes.
  *
- * The real timer is set for the earliest entry, and for at most 20 ms while entries were set recently: a late tick means that
- * the event loop was blocked. The process is kept alive only while an entry is set.
+ * The real timer is set for the earliest entry, and for at most 20 ms while entries were set recently: a late tick
+ * means that the event loop was blocked. The process is kept alive only while an entry is set.
  *
  * I/O that was already received is processed before any entry expires, so a busy process does not cause timeouts.
  *

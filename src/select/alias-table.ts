@@ -1,27 +1,24 @@
-/**
- * Vose's alias table: draws an index with a probability in proportion to its weight, from one random number, in
- * constant time whatever the number of weights.
- */
-
-/** A prepared table. Slot `i` stands for index `i` with probability `keep[i]`, and for `other[i]` else. */
+/** A prepared alias table: slot `i` gives index `i` with `probability[i]`, else index `alias[i]`. */
 export interface AliasTable {
   readonly probability: Float64Array;
   readonly alias: Uint32Array;
 }
 
 /**
- * Builds the table, in time proportional to the number of weights.
+ * Builds Vose's alias table, which draws an index with a probability proportional to its weight. A draw takes one
+ * random number and constant time; building takes time proportional to the number of weights.
  *
  * @param weights - at least one; finite, ≥ 0, with a positive finite sum
- * @see Vose, "A Linear Algorithm for Generating Random Numbers with a Given Distribution" (1991)
+ * @see [Vose, "A Linear Algorithm for Generating Random Numbers with a Given
+ * Distribution"](https://doi.org/10.1109/32.92917)
  */
 export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const probability = weights.map((weight) => (weight / sum) * count);
-  // Its own other: what is left over in the end, 1 but for rounding, stays with itself.
+  // Each index is its own alias at first. A remaining probability is 1 up to rounding and keeps that alias.
   const alias = Uint32Array.from(weights, (_, i) => i);
-  // Indices below the mean grow from the front of one array, those above it from the back.
+  // One array holds two lists: indices below the mean from the front, the others from the back.
   const order = new Uint32Array(count);
   let small = 0;
   let large = count;
@@ -45,7 +42,7 @@ export function aliasTable(weights: Float64Array): AliasTable {
 /**
  * Draws an index.
  *
- * @param unit - uniform in [0, 1): its integer part times the count says which slot, the rest whether to keep it
+ * @param unit - uniform in [0, 1); times the count, its integer part is the slot and its fraction decides on the alias
  */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;

@@ -1,14 +1,15 @@
-/** A picker that is made anew as time passes, when it is asked: no timer, nothing while no calls arrive. */
 import type { Picker } from '../core/policy.js';
 
-/** A picker, and until when it holds. */
+/** A picker and the time until which it is valid. */
 export interface ExpiringPicker {
   readonly picker: Picker;
-  /** On the monotonic clock; Infinity when it holds for good. */
+  /** On the monotonic clock; Infinity if it does not expire. */
   readonly expiresAt: number;
 }
 
-/** A picker that is made by its first pick, and again by the first one at or after `until`. */
+/**
+ * A picker that is created with the first pick, and again with the first pick at or after `expiresAt`. Sets no timer.
+ */
 export function expiringPicker(create: (now: number) => ExpiringPicker): Picker {
   let { picker, expiresAt }: ExpiringPicker = { picker: () => undefined, expiresAt: -Infinity };
   return (context) => {

@@ -1,10 +1,10 @@
-/** Hashing for affinity: fast and even, the same on every machine and run. No protection against chosen keys. */
+/** Hash functions for affinity and subsets: fast, and equal on every machine. They do not resist chosen keys. */
 
 /**
- * 53-bit hash of a string, as an integer ≥ 0: two 32-bit lanes, each xor and multiply per UTF-16 unit, crossed and
- * finished as in MurmurHash3. With 10,000 endpoints the chance that any two share a hash is 6 in 10^9.
+ * 53-bit hash of a string, as an integer ≥ 0: two 32-bit halves, each updated by xor and multiply per UTF-16 unit,
+ * then combined as in MurmurHash3. With 10,000 endpoints the chance that any two share a hash is 6 in 10^9.
  *
- * @see bryc, cyrb53 (public domain)
+ * @see [bryc, cyrb53](https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js) (public domain)
  */
 export function hashText(text: string): number {
   let high = 0xdeadbeef;
@@ -19,7 +19,7 @@ export function hashText(text: string): number {
   return (low & 0x1fffff) * 2 ** 32 + (crossed >>> 0);
 }
 
-/** Spreads every bit of a 32-bit integer over all of them. @see Appleby, MurmurHash3 `fmix32` */
+/** MurmurHash3's `fmix32`: every input bit affects all 32 output bits. */
 export function mix(bits: number): number {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);

@@ -1,22 +1,23 @@
-/** Chooses the one with fewer calls in flight, of two drawn at random. */
 import type { Policy, PickerInput } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
 import { subsetOf } from './subset.js';
 import { weightedPicker } from './slow-start.js';
 
 /**
- * Best of two by this clerk's calls in flight; a tie goes to the lower load, then to the first drawn. Blind to latency
- * where calls in flight differ, so that an endpoint that fails fast looks idle: prefer `loadAware` unless calls are
- * long and alike. Unequal weights count as they do there: the first is drawn by weight, and a lighter second one must
- * be better by as much as it is lighter.
+ * Power of two choices (P2C) by calls in flight: of two endpoints drawn at random, picks the one with fewer calls of
+ * this client in flight. A tie goes to the lower load, then to the first drawn.
  *
- * @see Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001)
+ * Ignores latency unless the calls in flight are equal, so an endpoint that fails fast looks idle. Prefer `loadAware`
+ * unless calls are long and similar. Weights work as there: the first endpoint is drawn by weight, and a lighter second
+ * one must be better by the ratio of the weights.
+ *
+ * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
  */
 export function leastPending(): Policy {
   return {
     name: 'least-pending',
-    prepare(roster: PickerInput) {
-      const candidates = subsetOf(roster);
+    prepare(input: PickerInput) {
+      const candidates = subsetOf(input);
       const count = candidates.length;
       if (count < 2) {
         const sole = candidates[0];
@@ -26,7 +27,7 @@ export function leastPending(): Policy {
         const table = weights && aliasTable(weights);
         return ({ now, random }) => {
           const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
-          // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
+          // Draw from count - 1 and step over i: both stay uniform, and they differ without a retry loop.
           let j = Math.floor(random() * (count - 1));
           if (j >= i) j++;
           const a = candidates[i];

@@ -1,4 +1,3 @@
-/** Chooses the less loaded of two drawn at random: the default rule wherever several endpoints are equally near. */
 import type { Candidate } from '../core/candidate.js';
 import type { Policy, PickerInput } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
@@ -6,42 +5,47 @@ import { subsetOf } from './subset.js';
 import { weightedPicker } from './slow-start.js';
 
 /**
- * How much lower a load must be to count as lower where both have as many calls in flight. Without a margin the
- * endpoint whose average happens to be the highest loses every comparison while calls are few, and gets none at all.
+ * Factor by which a load must be lower if the calls in flight are equal. Without it the endpoint with the highest
+ * average would lose every comparison at low load, and get no calls.
  */
 const tieMargin = 1.5;
 
 /**
- * Power of two choices: two different endpoints are drawn, the clearly lower load wins, a tie goes to the first. Two
- * draws keep the longest queue near log log n where one lets it grow to log n, and no herd runs to the one that looks best.
+ * P2C peak-EWMA: power of two choices by peak-EWMA load (smoothed latency × calls in flight). Of two endpoints drawn at
+ * random the clearly lower load wins; a tie goes to the first. The default within a locality tier.
  *
- * With unequal weights the first is drawn by weight, the second evenly from the rest, and the second takes the call
- * only where its load is lower *and* lower per weight. So at equal loads shares match the weights, whatever the noise
- * in the latencies; a light endpoint is spared while a heavy one has a queue; and one that is slow loses its calls
- * whatever its weight. (Drawing by weight alone is undone by the comparison: in a fleet of two it always sees both.
- * Dividing the load by the weight alone gives a quiet fleet's calls all to the heaviest.)
+ * Two draws keep the longest queue near log log n, where one draw lets it grow to log n. Clients do not all run to the
+ * endpoint that looks best.
  *
- * A newcomer starts slowly in that its weight grows from a tenth. Divided into its load instead, warmth would be all or
- * nothing: in a fleet of two it would lose every comparison until two thirds of the time were over, and then none.
+ * With unequal weights the first endpoint is drawn by weight, the second uniformly from the rest. The second one
+ * takes the call only if its load is lower *and* lower per weight. So at equal loads the shares match the weights
+ * despite latency noise, a light endpoint is not overloaded by the queue of a heavy one, and a slow endpoint loses
+ * calls whatever its weight. Drawing by weight alone would not work: with two endpoints the comparison always sees
+ * both. Dividing the load by the weight alone would send all calls to the heaviest endpoint at low load.
  *
- * @see Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001); Finagle `P2CPick`
- * @see promises C2.5
+ * Slow start lowers the weight, from a tenth up. Dividing the load by the slow-start factor instead would be all or
+ * nothing: with two endpoints the new one would lose every comparison for two thirds of its window.
+ *
+ * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
+ * @see [Finagle, P2C and peak
+ * EWMA](https://twitter.github.io/finagle/guide/Clients.html#power-of-two-choices-p2c-least-loaded)
+ * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function loadAware(): Policy {
   return {
     name: 'load-aware',
-    prepare(roster: PickerInput) {
-      const candidates = subsetOf(roster);
+    prepare(input: PickerInput) {
+      const candidates = subsetOf(input);
       const count = candidates.length;
       if (count < 2) {
-        const only = candidates[0];
-        return () => only;
+        const sole = candidates[0];
+        return () => sole;
       }
       return weightedPicker(candidates, (weights) => {
         if (weights === undefined) {
           return ({ now, random }) => {
             const i = Math.floor(random() * count);
-            // Drawn from one less and stepped over the first: both stay uniform, and they differ without a retry.
+            // Draw from count - 1 and step over i: both stay uniform, and they differ without a retry loop.
             let j = Math.floor(random() * (count - 1));
             if (j >= i) j++;
             const a = candidates[i];

@@ -1,61 +1,65 @@
-/**
- * Prefers what is near: endpoints on this clerk's host, then in its zone, then all others. A tier that is short of
- * open endpoints, or whose endpoint is busy, passes calls on; a tier with nobody open gets none.
- */
 import type { Candidate } from '../core/candidate.js';
 import type { Picker, Policy, PickerInput, Locality } from '../core/policy.js';
-import { spilloverLoadRatio, busyPending } from './busy.js';
+import { busyPending } from './busy-threshold.js';
 import { loadAware } from './load-aware.js';
 import { expiringPicker } from './expiring-picker.js';
 import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
-/** A tier may lose this much of its weight, 1 - 1/1.4 = 29 %, before it passes calls on. */
+/** A tier keeps all its calls until it has lost 1 - 1/1.4 = 29 % of its weight. */
 const overprovisioningFactor = 1.4;
 
 /**
- * Local first, with proportional spill.
+ * How many times lower the load of an endpoint in a farther tier must be to take the call of a busy nearer one. At
+ * equal latency the farther endpoint is used once the nearer queue is 4 times as long; at twice the latency, 8 times
+ * as long.
+ */
+const spilloverLoadRatio = 4;
+
+/**
+ * Prefers near endpoints, in three tiers: on this host, in this zone, all others. Calls spill over to the next tier
+ * in three cases.
  *
- * *Short*: a tier can bear `min(1, 1.4 × open weight / whole weight)` of all calls and gets no more than that of what
- * the tiers before it left; where all of them together bear less than everything, shares are raised in proportion.
- * One of two local endpoints gone: 70 % stay local. With 72 % of its weight open the nearest tier gets all calls, and
- * no random number is drawn for it.
+ * - **Too few open endpoints.** The capacity of a tier is `min(1, 1.4 × open weight / total weight)` of all calls. It
+ *   gets at most that share of the calls that the nearer tiers left. If all tiers together have less than 1, their
+ *   shares are scaled up. With one of two local endpoints gone, 70 % of the calls stay local. At an open weight of 72
+ *   % or more the nearest tier gets all calls, and no random number is drawn.
+ * - **A busy endpoint.** If the picked endpoint has at least 8 calls of this client in flight, and more than 4 times
+ *   the load of one picked from the next tier, the call goes there. Without the first limit, calls would leave at low
+ *   load, since the load of an idle endpoint decays to 0. Without the second, a host with few endpoints would lose
+ *   calls to endpoints that are no faster.
+ * - **Slow start.** A tier with only new endpoints gets calls as their slow start proceeds, so that the first
+ *   endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner policy.
  *
- * *Busy*: a call whose endpoint has at least 8 of this clerk's calls in flight and more than 4 times the load of one
- * picked from the next tier goes there instead, and so on outwards. Both limits matter: the load of an endpoint that
- * nobody calls decays to nothing, so without the first limit every quiet spell would send calls away; without the
- * second, a host with few endpoints would give its calls to a fleet that is no faster.
+ * Unlike Envoy's zone-aware routing, the share of callers per zone is not considered: a client does not know where
+ * the other callers are. A zone with more callers than servers shows by the calls in flight.
  *
- * *New*: a tier that has nobody but newcomers gets calls as these warm up; so a first endpoint on this host does not get
- * everything at once. Within a tier that is the inner policy's business.
+ * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier. The inner
+ * policy is prepared once per tier; with one tier its picker is used directly.
  *
- * Envoy's shares by zone (as many calls stay as the zone has of the servers, over what it has of the callers) are left
- * out: a clerk does not know where the other callers are. That a zone has more callers than servers shows in its
- * endpoints, by calls in flight here.
- *
- * An endpoint whose host or zone is unknown is in the last tier; without a zone of its own the clerk has no zone tier.
- * The inner policy is prepared once a tier. Where all candidates are in one tier, its picker is used as it is.
- *
- * @param inner - chooses within a tier. Default `loadAware()`.
- * @see Envoy, priority levels and their over-provisioning factor; zone aware routing
+ * @param inner - picks within a tier. Default `loadAware()`.
+ * @see [Envoy, priority
+ * levels](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/priority)
+ * @see [Envoy, zone-aware
+ * routing](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/zone_aware)
  */
 export function localFirst(inner: Policy = loadAware()): Policy {
   return {
     name: inner.name === 'load-aware' ? 'local-first' : `local-first(${inner.name})`,
-    prepare(roster: PickerInput) {
-      const tiers = tiersOf(roster);
+    prepare(input: PickerInput) {
+      const tiers = tiersOf(input);
       const nearest = tiers[0];
-      if (nearest === undefined || tiers.length === 1) return inner.prepare(roster);
-      const pickers = tiers.map(({ candidates, all }) => inner.prepare({ ...roster, candidates, all }));
-      if (!anyHasSlowStart(roster.candidates))
+      if (nearest === undefined || tiers.length === 1) return inner.prepare(input);
+      const pickers = tiers.map(({ candidates, all }) => inner.prepare({ ...input, candidates, all }));
+      if (!anyHasSlowStart(input.candidates))
         return spilloverPicker(
           pickers,
           cumulativeShares(tiers.map((tier) => capacityShare(tier, undefined))),
         );
-      const weights = relativeWeights(roster.candidates);
+      const weights = relativeWeights(input.candidates);
       return expiringPicker((now) => {
-        const { factors, expiresAt } = slowStartFactors(roster.candidates, now, weights);
-        const factorOf = factors && new Map(roster.candidates.map((one, i) => [one, factors[i] as number]));
+        const { factors, expiresAt } = slowStartFactors(input.candidates, now, weights);
+        const factorOf = factors && new Map(input.candidates.map((one, i) => [one, factors[i] as number]));
         return {
           picker: spilloverPicker(
             pickers,
@@ -71,16 +75,16 @@ export function localFirst(inner: Policy = loadAware()): Policy {
 interface Tier {
   readonly candidates: Candidate[];
   readonly all: Candidate[];
-  /** What one of them counts when it is warm. */
+  /** Weight of a candidate without slow start. */
   readonly weightOf: (candidate: Candidate) => number;
 }
 
-/** The tiers in which somebody can be chosen, nearest first. */
+/** The tiers that have candidates, nearest first. */
 function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
   const candidatesByTier = splitByLocality(candidates, locality);
   const allByTier = splitByLocality(all, locality);
   const largest = candidates.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), 0);
-  // Where only standbys of weight 0 are left, they count by number.
+  // If only endpoints of weight 0 are left, they count equally.
   const scale = all.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), largest);
   const weightOf = ({ endpoint }: Candidate): number => (largest === 0 ? 1 : endpoint.weight / scale);
   return candidatesByTier.flatMap((tierCandidates, i) =>
@@ -91,8 +95,8 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 }
 
 /**
- * Share of all calls that a tier can bear, 0–1. Newcomers count as far as they are warm. Where there are others in the
- * tier, these bear at least what they would bear without them: who joins does not drive calls away.
+ * Share of all calls that a tier can take, 0–1. Endpoints in slow start count by their factor. They never lower the
+ * share below that of the other endpoints of the tier.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,
@@ -130,7 +134,7 @@ function splitByLocality(
   return tiers;
 }
 
-/** For each tier the upper end of its part of [0, 1). */
+/** The upper end of each tier's interval in [0, 1). */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(
     1,
@@ -153,7 +157,7 @@ function spilloverPicker(pickers: readonly Picker[], ends: Float64Array): Picker
       while (tier < count - 1 && drawn >= (ends[tier] as number)) tier++;
     }
     let best = (pickers[tier] as Picker)(context);
-    // At most two rounds, and none unless the pick is busy.
+    // At most two iterations, and none unless the pick is busy.
     while ((best === undefined || best.pending >= busyPending) && ++tier < count) {
       const other = (pickers[tier] as Picker)(context);
       if (other === undefined) continue;

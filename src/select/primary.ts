@@ -1,29 +1,27 @@
-/** Everything to one endpoint, as long as it is there: for services of which one is the primary and the rest stand by. */
 import type { Candidate } from '../core/candidate.js';
 import type { Policy, PickerInput } from '../core/policy.js';
 
 /**
- * The first endpoint in the registry's order, and then no other while the registry stands by it. The order is that of the
- * answer: of static addresses as they were written; of the reference server as they registered, the oldest first.
- * `draining`, `suspect` and weight 0 come after all others; weights do not count else, nor does nearness, load or slow
- * start.
+ * Sends all calls to one endpoint, the primary: for services with one primary and standbys. The primary is the first
+ * endpoint in the order of the resolution. Static addresses keep the order in which they are written; the bundled
+ * registry lists the oldest registration first. Draining endpoints, suspect ones and those of weight 0 come last.
+ * Other weights, locality, load and slow start are ignored.
  *
- * - It **stays**, whoever comes to stand before it, and when it registers anew.
- * - It **moves** when the registry says so, which all programs hear alike: its endpoint is gone, or marked draining,
- *   suspect or weight 0. Then the first in order is taken, and kept in the same way.
- * - It **goes round** its endpoint while this clerk has set that aside: to the first in order that is open. That is no
- *   move. Once the endpoint is well again the calls are back with it, since one clerk that cannot reach it, or found it
- *   slow for once, is no reason to leave those who can.
+ * - The primary **stays** when another endpoint moves ahead of it in the order, and when it registers again.
+ * - The primary **changes** only with the registry, so that all clients see the same change: when it is removed,
+ *   draining, suspect or of weight 0. The first endpoint in order becomes the new primary.
+ * - Calls **bypass** the primary while this client has ejected it, and go to the first open endpoint in order. They
+ *   return once it is open again. The primary does not change, since other clients may still reach it.
  *
- * So two programs hold different ones only for as long as one of them cannot reach what the other can, or hears the
- * registry later: a service with one writer must refuse calls at its other replicas. With a registry that says nothing
- * of its endpoints, as static addresses do, it goes round and never moves. Not meant as the inner rule of `localFirst`,
- * and with an own instance for each binding.
+ * Two clients use different endpoints only while one of them cannot reach the primary, or receives a registry change
+ * later. So a service with a single writer must still reject writes at its standbys. With static addresses, which
+ * have no state, the primary never changes. Not meant as the inner policy of `localFirst`. Each binding needs its own
+ * instance.
  *
- * @see "A Distributed Systems Architecture for the 1990's" B8 (clients that judge on their own disagree)
+ * @see [B8](../../docs/background.md#b8)
  */
 export function primary(): Policy {
-  /** Whom the calls go to. */
+  /** Instance id of the primary. */
   let primaryId: string | undefined;
   const isPrimary = ({ endpoint }: Candidate): boolean => endpoint.id === primaryId;
 
@@ -34,7 +32,7 @@ export function primary(): Policy {
       const first = candidates[0];
       if (first === undefined) return () => undefined;
       const current = all.find(isPrimary);
-      // Those to choose from may be fewer than all: a call that was tried elsewhere moves nothing.
+      // Looked up in `all`: a retry excludes tried candidates, which must not change the primary.
       if (current === undefined || isDemoted(current, all))
         primaryId = (firstEligible(all) ?? first).endpoint.id;
       const chosen =
@@ -47,12 +45,12 @@ export function primary(): Policy {
   };
 }
 
-/** The first in order of whom the registry says nothing ill, where there is one. */
+/** The first endpoint in order that is up and has a weight, if there is one. */
 function firstEligible(all: readonly Candidate[]): Candidate | undefined {
   return all.find((one) => !isDemoted(one, all));
 }
 
-/** Whether the registry puts it behind others now. */
+/** Whether other endpoints precede this one because of its state or its weight. */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (
     (endpoint.state !== 'up' && all.some((other) => other.endpoint.state === 'up')) ||

@@ -1,25 +1,23 @@
-/**
- * Everyone in turn. The turn survives changes of the roster: next is the one after the last that was picked, as the
- * order was then, or the first after it that is still there.
- */
 import type { Candidate } from '../core/candidate.js';
 import type { Policy, PickerInput } from '../core/policy.js';
 import { subsetOf } from './subset.js';
 import { anyHasSlowStart, slowStartFactors, type SlowStartFactors } from './slow-start.js';
 
 /**
- * Round-robin choice, beginning at a random point so that many clerks do not march in step. Weights are ignored, but
- * for 0: such an endpoint is not on the roster while there is any other. A newcomer's turn is left out as often as it is
- * short of its share. As the inner rule of `localFirst` each tier
- * has a turn of its own; the turn of the tier used last survives a change, the others begin at random again.
+ * Picks the candidates in turn, starting at a random one so that clients do not move in step. When the candidates
+ * change, the next one is the successor of the last pick in the previous order that is still there.
+ *
+ * Weights are ignored, except that endpoints of weight 0 are no candidates while there are others. An endpoint in
+ * slow start is skipped in proportion to its factor. As the inner policy of `localFirst` each tier has a position of
+ * its own; after a change only the tier used last keeps it.
  */
 export function roundRobin(): Policy {
   let lastOrder: readonly Candidate[] = [];
   let lastIndex = -1;
   return {
     name: 'round-robin',
-    prepare(roster: PickerInput) {
-      const candidates = subsetOf(roster);
+    prepare(input: PickerInput) {
+      const candidates = subsetOf(input);
       const count = candidates.length;
       if (count === 0) return () => undefined;
       let next = resumeIndex(lastOrder, lastIndex, candidates);
@@ -43,7 +41,7 @@ export function roundRobin(): Policy {
   };
 }
 
-/** The first from there on that takes its turn. Newcomers never bear less than half of theirs where they are many. */
+/** The first index from `index` on that is not skipped because of slow start. */
 function skipSlowStarting(index: number, factors: Float64Array, random: () => number): number {
   for (let left = factors.length; left > 0; left--) {
     const factor = factors[index] as number;
@@ -53,7 +51,7 @@ function skipSlowStarting(index: number, factors: Float64Array, random: () => nu
   return index;
 }
 
-/** Where in `now` the turn goes on that stands at `last` in `before`; -1 when nobody is left from before. */
+/** Index in `order` of the next candidate after `lastIndex` of `previousOrder`; -1 when none of them is left. */
 function resumeIndex(
   previousOrder: readonly Candidate[],
   lastIndex: number,

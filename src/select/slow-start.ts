@@ -1,40 +1,41 @@
 /**
- * Slow start: what has just appeared or come back gets a growing part of its share. Health says since when and for how
- * long; here is how much.
+ * Slow start: an endpoint that is new or was ejected gets a growing part of its share. Health sets the start and the
+ * window; this file computes the factors.
  *
- * Works by weight, under `random`, `weighted`, `load-aware` (so `local-first`) and `least-pending`; `round-robin` leaves
- * out turns. Not under `affinity`, where a key's home must not change with time; not under `primary`, which has only
- * one; and a program's own function sees {@link Candidate.slowStart} and does what it likes.
+ * The factors scale the weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`.
+ * `round-robin` skips turns. `affinity` and `primary` ignore slow start. A policy function of the application can
+ * read {@link Candidate.slowStart}.
  */
 import type { Candidate } from '../core/candidate.js';
 import type { Picker } from '../core/policy.js';
 import { expiringPicker } from './expiring-picker.js';
 import { relativeWeights } from './weights.js';
 
-/** What the newest gets of its share at least. @see Envoy, `min_weight_percent` */
+/** Lower bound of a factor, as Envoy's `min_weight_percent`. */
 export const minSlowStartFactor = 0.1;
-/** For the sake of newcomers nobody else gets more than so many times its fair share. */
+/** Slow start never raises the share of another endpoint above this multiple of its fair share. */
 const maxFairShareFactor = 2;
 
-/** How warm each candidate is. */
+/** The slow-start factor of each candidate. */
 export interface SlowStartFactors {
-  /** In (0, 1], the warmest at 1; undefined where all are alike, so that it makes no difference. */
+  /** In (0, 1], the highest is 1; undefined when all are equal. */
   readonly factors: Float64Array | undefined;
-  /** When to ask again, on the monotonic clock; Infinity when all are warm. */
+  /** When to recompute them, on the monotonic clock; Infinity when no slow start is in progress. */
   readonly expiresAt: number;
 }
 
 /**
- * How warm each is: its age over its window, from a tenth to one. In steps of a tenth of the shortest window that is
- * under way, within 100 ms … 1 s.
+ * Computes the factors: the time since the start over the window, from 0.1 to 1. Recomputed every tenth of the
+ * shortest window in progress, within 100 ms … 1 s.
  *
- * Only what they have of it more than another matters: where all began together, as in the first answer for a name,
- * nobody is spared. And newcomers are spared no further than that the others get twice their fair share: with one old
- * endpoint and 99 new ones, each of these gets half a share at once, not a tenth, or the old one would bear nine times
- * its own.
+ * Only differences matter: if all endpoints started together, as in the first resolution, all factors are equal. The
+ * ramp-up is limited so that established endpoints never get more than twice their fair share. With one established
+ * endpoint and 99 new ones, each new one gets half a share at once, not a tenth.
  *
- * @param weights - of the candidates, ≥ 0; undefined where all are equal
- * @see Envoy, slow start mode, with aggression 1 and without its least age of 1 s
+ * @param weights - weights of the candidates, ≥ 0; undefined when all are equal
+ * @see [Envoy, slow start
+ * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here
+ * with aggression 1 and without the minimum age of 1 s
  */
 export function slowStartFactors(
   candidates: readonly Candidate[],
@@ -55,7 +56,7 @@ export function slowStartFactors(
     }
   }
   if (shortestMs === Infinity) return { factors: undefined, expiresAt: Infinity };
-  // old + young ≤ burden × (old + floor × young)
+  // established + new ≤ maxFairShareFactor × (established + floor × new)
   const floor =
     slowStartWeight > 0
       ? (establishedWeight + slowStartWeight - maxFairShareFactor * establishedWeight) /
@@ -63,7 +64,7 @@ export function slowStartFactors(
       : 0;
   const minFactor = Math.max(minSlowStartFactor, floor);
   let [lowest, highest] = [1, 0];
-  const each = Float64Array.from(candidates, ({ slowStart }) => {
+  const factors = Float64Array.from(candidates, ({ slowStart }) => {
     const progress =
       slowStart === undefined ? 1 : Math.max(minFactor, (now - slowStart.startedAt) / slowStart.windowMs);
     const factor = progress < 1 ? progress : 1;
@@ -71,35 +72,35 @@ export function slowStartFactors(
     highest = Math.max(highest, factor);
     return factor;
   });
-  const until = now + Math.min(1_000, Math.max(100, shortestMs / 10));
-  if (lowest === highest) return { factors: undefined, expiresAt: until };
-  for (let i = 0; i < each.length; i++) each[i] = (each[i] as number) / highest;
-  return { factors: each, expiresAt: until };
+  const expiresAt = now + Math.min(1_000, Math.max(100, shortestMs / 10));
+  if (lowest === highest) return { factors: undefined, expiresAt };
+  for (let i = 0; i < factors.length; i++) factors[i] = (factors[i] as number) / highest;
+  return { factors, expiresAt };
 }
 
 /**
- * A picker by weight, made anew while somebody is warming up; made once, without a further look, when nobody is.
+ * A picker by weight and slow start. Created once, or repeatedly while a slow start is in progress.
  *
- * @param make - gets the weights in proportion; undefined where all are equal
+ * @param create - gets the relative weights; undefined when all are equal
  */
 export function weightedPicker(
   candidates: readonly Candidate[],
-  make: (weights: Float64Array | undefined) => Picker,
+  create: (weights: Float64Array | undefined) => Picker,
 ): Picker {
   const weights = relativeWeights(candidates);
-  if (!anyHasSlowStart(candidates)) return make(weights);
+  if (!anyHasSlowStart(candidates)) return create(weights);
   return expiringPicker((now) => {
     const { factors, expiresAt } = slowStartFactors(candidates, now, weights);
-    return { picker: make(multiplyWeights(weights, factors)), expiresAt };
+    return { picker: create(multiplyWeights(weights, factors)), expiresAt };
   });
 }
 
-/** Whether any of them has a slow start, over or not. */
+/** Whether any candidate has a slow start, completed or in progress. */
 export function anyHasSlowStart(candidates: readonly Candidate[]): boolean {
   return candidates.some(({ slowStart }) => slowStart !== undefined);
 }
 
-/** Products; undefined stands for ones. */
+/** Multiplies element by element; undefined stands for all 1. */
 export function multiplyWeights(
   a: Float64Array | undefined,
   b: Float64Array | undefined,
@@ -108,6 +109,6 @@ export function multiplyWeights(
   return a.map((value, i) => value * (b[i] as number));
 }
 
-function isInSlowStart(since: number, windowMs: number, now: number): boolean {
-  return now - since < windowMs;
+function isInSlowStart(startedAt: number, windowMs: number, now: number): boolean {
+  return now - startedAt < windowMs;
 }

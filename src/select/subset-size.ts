@@ -1,29 +1,27 @@
-/**
- * How many endpoints of a large fleet one clerk uses. Few clerks with much to do would leave most of a fleet idle with a
- * fixed number: so it is doubled, once a second at most, while a choice finds that even the better endpoint has eight of
- * this clerk's calls in flight, and halved again after each minute in which that did not happen.
- *
- * @see Finagle, aperture load band, which widens by the same signal
- */
-
 const growIntervalMs = 1_000;
 const shrinkIntervalMs = 60_000;
 
-/** See the file's header. */
+/**
+ * Number of endpoints that one client uses of a service with many. With a fixed number, few busy clients would leave
+ * most endpoints idle. The size doubles, at most once per second, while a pick finds 8 calls of this client in flight
+ * at the better endpoint. It is halved after each minute without such a pick.
+ *
+ * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
+ */
 export class AdaptiveSubsetSize {
-  /** Whether there are more than it uses. */
+  /** Whether the service has more endpoints than the size. Set by the balancer. */
   isLimiting = false;
   readonly #minSize: number;
   #size: number;
   #changedAt = -Infinity;
 
-  /** @param minSize - integer ≥ 1, or Infinity for all */
+  /** @param minSize - initial and smallest size: integer ≥ 1, or Infinity for all endpoints */
   constructor(minSize: number) {
     this.#minSize = minSize;
     this.#size = minSize;
   }
 
-  /** How many now. */
+  /** The size at `now`. */
   sizeAt(now: number): number {
     while (this.#size > this.#minSize && now - this.#changedAt >= shrinkIntervalMs) {
       this.#size = Math.max(this.#minSize, this.#size / 2);
@@ -32,7 +30,7 @@ export class AdaptiveSubsetSize {
     return this.#size;
   }
 
-  /** Twice as many, unless that was done just now. @returns whether it was done */
+  /** Doubles the size unless it changed less than 1 s ago. @returns whether it was doubled */
   tryDouble(now: number): boolean {
     if (now - this.#changedAt < growIntervalMs) return false;
     this.#size = this.sizeAt(now) * 2;

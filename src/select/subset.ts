@@ -1,24 +1,25 @@
-/** The part of a large fleet that one clerk uses: many clerks together use all of it, each over few connections. */
 import type { Candidate } from '../core/candidate.js';
 import type { PickerInput } from '../core/policy.js';
 import { hashText, mix } from './hash.js';
 
-/** The candidates of a roster, or the part of them that is used where the fleet is large. */
+/** The subset of the candidates that this client uses, or all of them if the service has few endpoints. */
 export function subsetOf({ candidates, subset }: PickerInput): readonly Candidate[] {
   return subset === undefined ? candidates : subset(candidates);
 }
 
 /**
- * The `size` candidates that rank first for a seed, in the order given. Everybody's rank goes by the seed and the
- * instance id alone (rendezvous), so a change of one candidate changes one of the part at most, and the next in rank
- * takes the place of one that is not there.
+ * The subset of a service's endpoints that one client uses, so that each client has few connections and all clients
+ * together use all endpoints. Picks the `size` candidates with the lowest ranks, in the order given.
  *
- * Weights do not count: an endpoint of twice the weight is in as many parts, and gets twice the share of each. Counted
- * here too, they would count twice.
+ * A rank depends on the seed and the instance id alone (rendezvous hashing), so adding or removing one candidate
+ * changes at most one entry of the subset. Weights are ignored: an endpoint of twice the weight is in as many
+ * subsets, and gets twice the share in each.
  *
- * @param seed - 32 bits; another one for each clerk
+ * @param seed - 32 bits, different for each client
  * @param size - integer ≥ 1, or Infinity
- * @see gRFC A68 (random subsetting); Finagle, deterministic aperture, which needs to know one's peers
+ * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
+ * @see [Finagle, deterministic aperture](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html), which
+ * must know its peers
  */
 export function rendezvousSubset<T extends Candidate>(
   candidates: readonly T[],
@@ -31,7 +32,7 @@ export function rendezvousSubset<T extends Candidate>(
   return candidates.filter((_, i) => (ranks[i] as number) <= last);
 }
 
-/** 53 bits: with 10,000 endpoints no two share one. */
+/** 53 bits, so that 10,000 endpoints practically never share a rank. */
 function rank(id: string, seed: number): number {
   const hash = hashText(id);
   const leading = mix(hash ^ seed);

@@ -1,5 +1,5 @@
-/** Turns what a program or a service's record says into a policy: a word, a policy, or the program's own function. */
 import type { Candidate } from '../core/candidate.js';
+import { describeValue } from '../core/describe-value.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
 import { affinity } from './affinity.js';
@@ -25,9 +25,11 @@ const policyFactories: Readonly<Record<PolicyName, () => Policy>> = {
 };
 
 /**
- * The policy meant. A word gives a fresh instance, so that no two bindings share a turn; a policy is used as it is.
+ * Converts the `policy` option of the application or of the service config into a policy. A name creates a new
+ * instance, so that bindings do not share state. A policy object is used as it is. A function is called for every
+ * pick.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` for an unknown word, or what is neither word, policy nor function.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is no known name, no policy and no function
  */
 export function toPolicy(value: PolicyName | Policy | PolicyFunction): Policy {
   const given: unknown = value;
@@ -36,11 +38,9 @@ export function toPolicy(value: PolicyName | Policy | PolicyFunction): Policy {
     return policyFactories[given as PolicyName]();
   if (isPolicy(given)) return given;
   const known = Object.keys(policyFactories).join(', ');
-  const what =
-    typeof given === 'string' ? `There is no policy '${given}'` : `A policy cannot be ${describe(given)}`;
   throw new ClerkError(
     'CONFIG_INVALID',
-    `${what}; give one of ${known}, a function (candidates, context) => candidate, or an object with name and prepare`,
+    `policy must be one of ${known}, a function (candidates, context) => candidate, or an object with name and prepare; got ${describe(given)}`,
   );
 }
 
@@ -50,10 +50,10 @@ function isPolicy(value: unknown): value is Policy {
   return typeof name === 'string' && name !== '' && typeof prepare === 'function';
 }
 
-/** The program's rule, its answers checked at each call: a set look-up, no more. */
+/** A policy that calls the application's function and checks its result. */
 function checkedPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;
-  // One that is written where it is given is called after the option.
+  // An inline function is named after the option.
   const label = name === 'function' || name === 'policy' ? 'The policy' : `The policy ${name}`;
   return {
     name,
@@ -72,7 +72,7 @@ function checkedPolicy(pick: PolicyFunction): Policy {
         if (picked === undefined || known.has(picked)) return picked as Candidate | undefined;
         throw new ClerkError(
           'CONFIG_INVALID',
-          `${label} returned ${describe(picked)}, which is none of its ${list.length} candidates; return one of them, or undefined for none`,
+          `${label} must return one of its ${list.length} candidates, or undefined for none; got ${describe(picked)}`,
         );
       };
     },
@@ -80,8 +80,5 @@ function checkedPolicy(pick: PolicyFunction): Policy {
 }
 
 function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (value instanceof Promise) return 'a promise';
-  if (typeof value === 'string') return `'${value}'`;
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  return value instanceof Promise ? 'a promise' : describeValue(value);
 }

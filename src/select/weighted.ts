@@ -1,4 +1,3 @@
-/** Chooses by what each endpoint can do, as it says itself: its weight times what it reports of its load. */
 import type { Candidate } from '../core/candidate.js';
 import type { LoadReport } from '../core/load-report.js';
 import type { Policy, PickerInput } from '../core/policy.js';
@@ -8,58 +7,62 @@ import { expiringPicker } from './expiring-picker.js';
 import { multiplyWeights, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
-/** A first report counts after so long, in ms: what a cold server says of its load is not yet true. */
+/** The first report of an endpoint is ignored for this long, since a cold server reports too low a capacity, in ms. */
 const blackoutMs = 10_000;
-/** A report that is not followed by another counts for so long, in ms. */
+/** A report without a successor expires after this long, in ms. */
 const expiryMs = 180_000;
-/** Reports are looked at so often, in ms, while calls arrive. */
+/** Interval for reading new reports while calls arrive, in ms. */
 const updateIntervalMs = 1_000;
-/** What a failed call weighs against one that was answered. */
+/** Weight of failed calls against successful ones. */
 const errorPenalty = 1;
-/** No report moves a weight further than so many times from the middle one of all. */
+/** A capacity is limited to this many times the median, and to the median divided by it. */
 const maxDeviationFactor = 10;
-/** What is above these is a mistake in the unit, and no measure. */
+/** Higher values are rejected as errors in the unit. */
 const maxUtilization = 1_000;
 const maxPerSecond = 1e9;
 
-/** What one endpoint has reported so far. */
+/** The load reports of one endpoint so far. */
 interface ReportHistory {
   report: LoadReport;
-  /** Of the last report that could be used. */
+  /** Capacity of the last valid report. */
   weight: number;
   receivedAt: number;
-  /** When the first of an unbroken row of reports came. */
+  /** When the first report of an unbroken sequence arrived. */
   unbrokenSince: number;
 }
 
 /**
- * Random choice by static weight times reported capacity: `callsPerSecond / (utilization + errorsPerSecond /
- * callsPerSecond)`, calls answered for each part of the server in use. A server at half its strength with 100 calls a
- * second could do 200; one as busy with 50 could do 100, and gets half as many.
+ * Picks at random by static weight × reported capacity. The capacity is `callsPerSecond / (utilization +
+ * errorsPerSecond / callsPerSecond)`. A server at 50 % utilization with 100 calls per second has a capacity of 200.
+ * One at 50 % with 50 calls per second has 100, and gets half as many calls.
  *
- * - A first report counts 10 s after it came, and after a silence of 3 min begins anew.
- * - An endpoint without a report that counts gets the mean of those with one; where fewer than two have one, the static
- *   weights decide alone, and where these are equal or all 0, everybody is equal.
- * - No report moves a weight further than ten times from the median (the lower middle one): an endpoint that claims too much does not get all
- *   calls, and one that claims too little still gets some, or nothing newer would be heard of it.
- * - What is newer replaces what was said before, unless it cannot be used. Ignored are: a utilization of 0 (idle: it has
- *   nothing to tell of its strength, and would weigh infinitely), below 0, above 1,000, NaN or infinite; calls a second
- *   of 0 (the same), below 0, above 10^9, NaN or infinite; errors below 0, NaN or infinite; and a report from the future
- *   (its time is of another clock). More errors than calls count as all calls.
- * - Newcomers start slowly.
+ * - The first report counts 10 s after it arrived. After 3 min without a report the next one is a first report again.
+ * - An endpoint without a valid report gets the mean capacity. If fewer than two endpoints have one, the static
+ *   weights decide alone; if these are equal or all 0, the shares are equal.
+ * - A capacity is limited to between a tenth of the median and ten times it; of two middle values the lower one is
+ *   the median. So an endpoint that reports too much does not get all calls, and one that reports too little still
+ *   gets some.
+ * - A new report replaces the previous one, unless it is invalid. Valid are: utilization above 0 and at most 1,000;
+ *   calls per second above 0 and at most 10^9; errors per second ≥ 0 and finite; a time that is not in the future.
+ *   More errors than calls count as all calls.
+ * - Slow start applies.
  *
- * Calls in flight and latency do not count: where reports are missing, prefer `loadAware`. Constant time and one random
- * number a pick. Reports are looked at once a second, while calls arrive, in time proportional to the number of
- * endpoints. Departs from gRPC in drawing at random in place of a queue by deadlines (no order that many clerks could
- * march in), and in the bound around the median.
+ * Calls in flight and latency are ignored: prefer `loadAware` if reports are missing. A pick takes constant time and
+ * one random number. Reports are read once per second while calls arrive, in time proportional to the number of
+ * endpoints.
  *
- * @see gRFC A58 (client-side weighted round robin), whose figures these are; gRFC A51 (load reports)
- * @see promises C2.5
+ * Differs from gRPC in that it draws at random instead of using an earliest-deadline-first queue, so that clients do
+ * not move in step, and in the limits around the median.
+ *
+ * @see [gRFC A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md) for
+ * the figures
+ * @see [gRFC A51](https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md) for the load reports
+ * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function weighted(): Policy {
-  // Outlives preparations; an instance that registers anew is another candidate, and begins anew.
+  // Survives changes of the candidates. An instance that registers again is a new candidate without a history.
   const histories = new WeakMap<Candidate, ReportHistory>();
-  /** What the last table was made of, and read from it when `explain` asks. */
+  /** Input of the last alias table, for `describe`. */
   let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;
   return {
@@ -69,12 +72,12 @@ export function weighted(): Policy {
       const share = shares?.get(candidate);
       return share === undefined ? undefined : `${String(Math.round(share * 100))} % of the calls`;
     },
-    prepare(roster: PickerInput) {
-      const candidates = subsetOf(roster);
+    prepare(input: PickerInput) {
+      const candidates = subsetOf(input);
       const count = candidates.length;
       if (count < 2) {
-        const only = candidates[0];
-        return () => only;
+        const sole = candidates[0];
+        return () => sole;
       }
       const staticWeights = relativeWeights(candidates);
       return expiringPicker((now) => {
@@ -94,16 +97,15 @@ export function weighted(): Policy {
 }
 
 function sharesOf(candidates: readonly Candidate[], weights: Float64Array): ReadonlyMap<Candidate, number> {
-  const totalWeight = weights.reduce((sum, part) => sum + part, 0);
+  const totalWeight = weights.reduce((sum, weight) => sum + weight, 0);
   return new Map(candidates.map((one, i) => [one, (weights[i] as number) / totalWeight]));
 }
 
 /**
- * What one report makes of its endpoint, whenever it came: calls a second that it could answer; 0 when the report
- * cannot be used.
+ * The capacity that a report implies, in calls per second; 0 when the report is invalid.
  */
 export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: LoadReport): number {
-  // Written so that NaN falls through.
+  // NaN fails every comparison.
   const isUsable =
     utilization > 0 &&
     utilization <= maxUtilization &&
@@ -115,11 +117,11 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return callsPerSecond / (utilization + Math.min(1, errorsPerSecond / callsPerSecond) * errorPenalty);
 }
 
-/** Fills in the mean for 0, and draws in what is too far from the median; undefined where fewer than two are known. */
+/** Limits the capacities around their median and replaces 0 by the mean; undefined when fewer than two are known. */
 export function clampToMedian(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
   if (known.length < 2) return undefined;
-  // The lower of two middle ones: between two endpoints the one that claims more is the one to doubt.
+  // The lower of two middle values, so that of two endpoints the one that reports more is limited.
   const median = known[(known.length - 1) >> 1] as number;
   const clamp = (capacity: number): number =>
     Math.min(median * maxDeviationFactor, Math.max(median / maxDeviationFactor, capacity));
@@ -141,7 +143,7 @@ function reportedWeights(
   );
 }
 
-/** What it has reported, the newest included. */
+/** The history of a candidate, including its newest report. */
 function updateHistory(
   candidate: Candidate,
   histories: WeakMap<Candidate, ReportHistory>,

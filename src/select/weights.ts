@@ -1,10 +1,9 @@
-/** Weights as choosing needs them: relative to each other, and absent when they make no difference. */
 import type { Candidate } from '../core/candidate.js';
 
 /**
- * Weights of the candidates, scaled so that their mean is 1; undefined when all are equal, which includes "all 0"
- * (standbys that are used because nothing else is left are equals). Positive weights stay positive: none falls below
- * 1e-9 of the mean. Scaling goes by the largest first, so that no finite weight overflows.
+ * The weights of the candidates scaled to a mean of 1; undefined when all are equal, also when all are 0. A positive
+ * weight is at least 1e-9 of the mean, so it stays positive. Weights are divided by the largest one first, so that
+ * none overflows.
  */
 export function relativeWeights(candidates: readonly Candidate[]): Float64Array | undefined {
   const first = candidates[0]?.endpoint.weight;
