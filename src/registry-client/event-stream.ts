@@ -1,10 +1,3 @@
-/**
- * A stream of server-sent events on a connection of its own, which keeps no process alive. It ends for good at the
- * first thing that goes wrong; whether it lives is for the listener to judge, by the signs it gets. The only door to
- * eventsource-parser.
- *
- * @see promises C1.7
- */
 import { createParser } from 'eventsource-parser';
 import type { Client, Dispatcher } from 'undici';
 import type { Clock, Timer } from '../core/clock.js';
@@ -19,17 +12,23 @@ import {
   type ResponseHead,
 } from './json-response.js';
 
-/** What a stream needs beside its connection. */
+/** What an {@link EventStream} needs besides its connection. */
 export interface EventStreamOptions {
   readonly url: string;
   readonly clock: Clock;
-  /** How long connecting and the head of the answer may take together, in ms. */
+  /** Timeout for connecting and response headers together, in ms. */
   readonly startTimeoutMs: number;
-  /** Makes the error of a connection that failed. */
+  /** Creates the error for a failed connection. */
   readonly connectionError: (error: unknown) => ClerkError;
 }
 
-/** See the file's header. */
+/**
+ * A stream of server-sent events on a connection of its own. Ends at the first error and does not reconnect.
+ * The listener judges liveness by `onActivity`. Does not keep the process alive. The only file that imports
+ * eventsource-parser.
+ *
+ * @see [C1.7](../../docs/guarantees.md#c1-7)
+ */
 export class EventStream implements RequestHandler {
   readonly #client: Client;
   readonly #options: EventStreamOptions;
@@ -55,27 +54,27 @@ export class EventStream implements RequestHandler {
     this.#client = client;
     this.#options = options;
     this.#listener = listener;
-    this.#errorBody = new JsonBodyReader(`The stream of ${options.url}`);
+    this.#errorBody = new JsonBodyReader(`The watch at ${options.url}`);
   }
 
   start(request: Dispatcher.DispatchOptions): void {
     const { clock, startTimeoutMs } = this.#options;
     this.#timer = clock.setTimer(
-      () => this.#end(new Error(`no stream began within ${String(startTimeoutMs)} ms`)),
+      () => this.#end(new Error(`no stream within ${String(startTimeoutMs)} ms`)),
       startTimeoutMs,
     );
     this.#timer.setRef(false);
     this.#client.dispatch(request, this);
   }
 
-  /** Ends it without a word. */
+  /** Ends the stream without calling the listener. */
   stop(): void {
     this.#isStopped = true;
     this.#closeConnection();
   }
 
   onConnect(): void {
-    if (this.#hasEnded) throw new Error('The stream was given up');
+    if (this.#hasEnded) throw new Error('The stream was stopped');
   }
 
   onHeaders(status: number, headers: Buffer[]): boolean {
@@ -87,7 +86,7 @@ export class EventStream implements RequestHandler {
         if (!this.#head.contentType.startsWith('text/event-stream'))
           throw new ClerkError(
             'REGISTRY_INVALID',
-            `${subject} was answered with no stream of events; is that the address of a registry`,
+            `${subject} got no event stream; check that it is the address of a registry`,
           );
         this.#timer?.cancel();
         this.#listener.onActivity();
@@ -111,7 +110,7 @@ export class EventStream implements RequestHandler {
           ? error
           : new ClerkError(
               'REGISTRY_INVALID',
-              `The watch at ${this.#options.url} sent an event that cannot be read: ${errorMessage(error)}`,
+              `The watch at ${this.#options.url} got an invalid event: ${errorMessage(error)}`,
               { cause: error },
             ),
       );
@@ -123,7 +122,7 @@ export class EventStream implements RequestHandler {
     const status = this.#head?.status ?? 0;
     this.#end(
       status === 200
-        ? new Error('it ended the stream')
+        ? new Error('the server ended the stream')
         : decodeError(status, this.#errorBody.parse(), `The watch at ${this.#options.url}`),
     );
   }
@@ -133,7 +132,7 @@ export class EventStream implements RequestHandler {
   }
 
   onUpgrade(): void {
-    this.#end(new Error('it changed the protocol unasked'));
+    this.#end(new Error('unexpected protocol upgrade'));
   }
 
   #end(error: unknown): void {

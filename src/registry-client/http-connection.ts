@@ -1,7 +1,3 @@
-/**
- * A server over HTTP: JSON there, JSON back, each phase within its time. Connections are kept for a while and never
- * keep the process alive. Whatever goes wrong is a `ClerkError`, and a question that was given up is never written late.
- */
 import type { Dispatcher, Pool } from 'undici';
 import { parseAddress, type Address } from '../core/address.js';
 import type { Clock, Timer } from '../core/clock.js';
@@ -10,14 +6,15 @@ import type { TlsOptions, RequestHandler } from '../core/transport.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
 import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
-import { originOf, unrefConnector } from './unref-connector.js';
-import { undici } from '../transport/load-undici.js';
+import { originOf, unrefConnector, type Undici } from './unref-connector.js';
 
-/** What a server over HTTP needs. */
+/** What {@link httpConnection} needs. */
 export interface HttpConnectionOptions {
   readonly clock: Clock;
-  /** Certificates for `https:`. */
+  /** TLS options for `https:`. */
   readonly tls: TlsOptions;
+  /** Returns the undici module; called when the first request or stream starts. */
+  readonly undici: () => Undici;
 }
 
 const connectTimeoutMs = 1_500;
@@ -26,10 +23,12 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * A server at an address.
+ * A connection to one registry server: JSON over HTTP, with a timeout for each phase. Sockets are kept open
+ * for a while and do not keep the process alive. All errors are `ClerkError`s. An aborted request is not sent
+ * later.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
- * @throws a `ClerkError` `CONFIG_INVALID` for an address that is none
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
  */
 export function httpConnection(url: string, options: HttpConnectionOptions): RegistryConnection {
   return new HttpConnection(parseAddress(url), options);
@@ -52,8 +51,7 @@ class HttpConnection implements RegistryConnection {
   request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) reject(signal.reason);
-      else if (this.#isClosed)
-        reject(unreachableError(this.url, new Error('the connections to it were closed')));
+      else if (this.#isClosed) reject(unreachableError(this.url, new Error('the connection is closed')));
       else
         new RegistryRequestHandler(request, this.url, this.#options.clock, signal, resolve, reject).start(
           (this.#pool ??= this.#createPool()),
@@ -63,11 +61,12 @@ class HttpConnection implements RegistryConnection {
 
   stream(request: RegistryRequest, listener: StreamListener): () => void {
     const { clock, tls } = this.#options;
+    const undici = this.#options.undici();
     const stream = new EventStream(
-      new (undici().Client)(originOf(this.#address), {
-        connect: unrefConnector(this.#address, tls, connectTimeoutMs),
+      new undici.Client(originOf(this.#address), {
+        connect: unrefConnector(undici, this.#address, tls, connectTimeoutMs),
         headersTimeout: 0,
-        // A watch may have nothing to say for long; its heartbeat is looked after by whoever listens.
+        // A watch may be silent for long; its listener checks the heartbeat.
         bodyTimeout: 0,
       }),
       {
@@ -96,20 +95,21 @@ class HttpConnection implements RegistryConnection {
     this.#isClosed = true;
     for (const stream of this.#streams) stream.stop();
     this.#streams.clear();
-    await this.#pool?.destroy(unreachableError(this.url, new Error('the connections to it were closed')));
+    await this.#pool?.destroy(unreachableError(this.url, new Error('the connection is closed')));
   }
 
   #createPool(): Pool {
-    return new (undici().Pool)(originOf(this.#address), {
+    const undici = this.#options.undici();
+    return new undici.Pool(originOf(this.#address), {
       connections: maxConnections,
-      connect: unrefConnector(this.#address, this.#options.tls, connectTimeoutMs),
+      connect: unrefConnector(undici, this.#address, this.#options.tls, connectTimeoutMs),
       headersTimeout: 0,
       bodyTimeout: 0,
     });
   }
 }
 
-/** One question and its answer. */
+/** One request and its response. */
 class RegistryRequestHandler implements RequestHandler {
   readonly #subject: string;
   readonly #body: JsonBodyReader;
@@ -123,16 +123,16 @@ class RegistryRequestHandler implements RequestHandler {
     readonly url: string,
     readonly clock: Clock,
     readonly signal: AbortSignal,
-    readonly resolve: (reply: RegistryResponse) => void,
+    readonly resolve: (response: RegistryResponse) => void,
     readonly reject: (error: unknown) => void,
   ) {
-    this.#subject = `The question for ${request.path} at ${url}`;
+    this.#subject = `The request to ${request.path} at ${url}`;
     this.#body = new JsonBodyReader(this.#subject);
   }
 
   start(pool: Dispatcher): void {
     this.signal.addEventListener('abort', this.#onAbort);
-    this.#startTimeout(connectTimeoutMs, 'no connection came about');
+    this.#startTimeout(connectTimeoutMs, 'no connection');
     try {
       pool.dispatch(toDispatchOptions(this.request), this);
     } catch (error) {
@@ -141,17 +141,17 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   onConnect(abort: (reason?: Error) => void): void {
-    // Nobody waits any more: nothing is written.
-    if (this.#isSettled) throw new Error('The question was given up');
+    // The request was aborted: nothing is sent.
+    if (this.#isSettled) throw new Error('The request was aborted');
     this.#abort = abort;
-    this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'it did not begin to answer');
+    this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers');
   }
 
   onHeaders(status: number, headers: Buffer[]): boolean {
     if (this.#isSettled || status < 200) return true;
     try {
       this.#head = readResponseHead(status, headers, this.#subject);
-      this.#startTimeout(bodyTimeoutMs, 'it did not finish its answer');
+      this.#startTimeout(bodyTimeoutMs, 'no complete response body');
     } catch (error) {
       this.#fail(error);
     }
@@ -181,16 +181,16 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   onUpgrade(): void {
-    this.#fail(new Error('it changed the protocol unasked'));
+    this.#fail(new Error('unexpected protocol upgrade'));
   }
 
   readonly #onAbort = (): void => this.#fail(this.signal.reason, true);
 
-  #startTimeout(limitMs: number, problem: string): void {
+  #startTimeout(timeoutMs: number, problem: string): void {
     this.#timer?.cancel();
     this.#timer = this.clock.setTimer(
-      () => this.#fail(new Error(`${problem} within ${String(limitMs)} ms`)),
-      limitMs,
+      () => this.#fail(new Error(`${problem} within ${String(timeoutMs)} ms`)),
+      timeoutMs,
     );
     this.#timer.setRef(false);
   }
@@ -199,7 +199,7 @@ class RegistryRequestHandler implements RequestHandler {
     if (this.#isSettled) return;
     this.#finish();
     this.reject(isVerbatim || isClerkError(error) ? error : unreachableError(this.url, error));
-    this.#abort?.(new Error('The answer is not wanted any more'));
+    this.#abort?.(new Error('The request was aborted'));
   }
 
   #finish(): void {
@@ -209,7 +209,6 @@ class RegistryRequestHandler implements RequestHandler {
   }
 }
 
-/** The request that a question is. */
 function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.DispatchOptions {
   const accept = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity'];
   if (body === undefined)
@@ -234,15 +233,15 @@ function bindListener(listener: StreamListener): StreamListener {
   };
 }
 
-/** What is said of a server that cannot be asked, and what to do about it. */
+/** The error for an unreachable server, with what to do about it. */
 function unreachableError(url: string, error: unknown): ClerkError {
   const { code } = error as { readonly code?: unknown };
   const refused = code === 'ECONNREFUSED' || code === 'ENOENT';
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
     refused
-      ? `No registry listens at ${url}; start one with 'npx clerk serve', or name another one`
-      : `The registry at ${url} cannot be asked: ${errorMessage(error)}`,
+      ? `No registry listens at ${url}; start one with 'npx clerk serve', or set another registry address`
+      : `The registry at ${url} is unreachable: ${errorMessage(error)}`,
     { cause: error },
   );
 }

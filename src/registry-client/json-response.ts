@@ -1,16 +1,16 @@
 /**
- * Reads one answer of a server: its head, and its body within a bound. Encoded bodies are refused, whatever was asked
- * for: what unpacks without a bound cannot be bounded.
+ * Reads the response of a registry server: its headers, and a JSON body of limited size. Encoded bodies are
+ * rejected because their decoded size is unbounded.
  *
- * @see promises C8.3, A8
+ * @see [C8.3](../../docs/guarantees.md#c8-3), [A8](../../docs/guarantees.md#a8)
  */
 import { ClerkError } from '../core/errors.js';
 import type { RegistryResponse } from './connection.js';
 
-/** Most bytes of an answer: a service with 10,000 endpoints of 200 bytes takes two of these four MiB. */
+/** Maximum size of a response, in bytes: twice that of a service with 10,000 endpoints of 200 bytes. */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
-/** The head of an answer, in what matters here. */
+/** The response headers that matter here. */
 export interface ResponseHead {
   readonly status: number;
   readonly revision: string;
@@ -19,9 +19,9 @@ export interface ResponseHead {
 }
 
 /**
- * Reads a head as undici gives it: names and values in turn.
+ * Reads headers in undici's raw form, names and values in turn.
  *
- * @throws a `ClerkError` `REGISTRY_INVALID` for a body that is encoded
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the body is encoded
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
   const headers = new Map<string, string>();
@@ -34,7 +34,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `${subject} was answered in the encoding '${encoding.slice(0, 40)}', which was not asked for; is a proxy in between`,
+      `${subject} got the content encoding '${encoding.slice(0, 40)}', which was not requested; check for a proxy in between`,
     );
   return {
     status,
@@ -44,25 +44,25 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   };
 }
 
-/** Collects a body. */
+/** Collects a JSON body. */
 export class JsonBodyReader {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
   constructor(readonly subject: string) {}
 
-  /** @throws a `ClerkError` `REGISTRY_INVALID` when it gets too long */
+  /** @throws {@link ClerkError} `REGISTRY_INVALID` when the body exceeds {@link maxRegistryResponseBytes} */
   append(chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#bytes > maxRegistryResponseBytes)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `${this.subject} was answered with more than ${String(maxRegistryResponseBytes)} bytes; ask for less at a time`,
+        `${this.subject} got more than ${String(maxRegistryResponseBytes)} bytes; request less at a time`,
       );
     this.#chunks.push(chunk);
   }
 
-  /** The parsed whole; undefined where it is no JSON. */
+  /** Parses the body; undefined when it is not JSON. */
   parse(): unknown {
     try {
       return JSON.parse(Buffer.concat(this.#chunks).toString('utf8')) as unknown;

@@ -1,20 +1,27 @@
-/** Connections that keep no process alive, however much is asked on them: whoever waits holds the process if need be. */
 import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import type { TlsOptions } from '../core/transport.js';
-import { undici, type Undici } from '../transport/load-undici.js';
+import type * as undiciModule from 'undici';
+
+/** The type of the undici module. */
+export type Undici = typeof undiciModule;
 
 type Connector = ReturnType<Undici['buildConnector']>;
-/** What undici's connectors do and their types do not say: they return the socket. */
+/** The actual type of undici's connectors: unlike their declared type, they return the socket. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Makes the connector of one server.
+ * Creates a connector whose sockets never keep the process alive.
  *
- * @param timeoutMs - how long a connection, handshake included, may take to come about; undici's clock is coarse
+ * @param timeoutMs - time for connecting, TLS handshake included, in ms; undici's timer is coarse
  */
-export function unrefConnector(address: Address, tls: TlsOptions, timeoutMs: number): Connector {
-  const dial = undici().buildConnector({
+export function unrefConnector(
+  undici: Undici,
+  address: Address,
+  tls: TlsOptions,
+  timeoutMs: number,
+): Connector {
+  const dial = undici.buildConnector({
     ...tls,
     allowH2: false,
     timeout: timeoutMs,
@@ -24,12 +31,12 @@ export function unrefConnector(address: Address, tls: TlsOptions, timeoutMs: num
     const socket = dial(options, callback);
     if (socket === undefined) return;
     socket.unref();
-    // undici holds the process again with each question on a connection that was idle.
+    // undici refs the socket again for each request on an idle connection.
     socket.ref = () => socket;
   };
 }
 
-/** What a server is called in the `Host` header. */
+/** Origin of an address for undici and the `Host` header. */
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {
   const scheme = protocol === 'https' ? 'https' : 'http';
   if (socketPath !== undefined) return `${scheme}://localhost`;

@@ -1,9 +1,3 @@
-/**
- * One service as the registry knows it, from its first registration to its end. The holder knows before the registry
- * that a lease is lost, and registers again for ever. Somebody newer in its place ends it for good.
- *
- * @see promises C5.3, C5.6
- */
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
@@ -21,7 +15,7 @@ import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
 import { withdraw } from './withdraw.js';
 
-/** What one is made of. */
+/** What an {@link AdvertisedService} is created with. */
 export interface AdvertisedServiceOptions {
   readonly clock: Clock;
   readonly hashing: Hashing;
@@ -31,22 +25,28 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** All but the fencing number and the ticket. */
+  /** The registration without epoch and ticket. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether the instance id was drawn for it, so that nobody else can have it. */
+  /** Whether the instance id was generated here, so that no other instance can have it. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
-  /** It is over, whyever. Called once. */
+  /** Called once, when the advertisement has ended for any reason. */
   readonly onEnded: () => void;
 }
 
-/** Longest pause after a first failure in a row, in ms; doubles from there. */
+/** Upper bound of the first backoff, in ms; doubles with each failure. */
 const initialBackoffMs = 500;
-/** Longest pause of all, in ms. */
+/** Upper bound of every backoff, in ms. */
 const maxBackoffMs = 5_000;
 
-/** See the file's header. */
+/**
+ * One service as the registry knows it, from its first registration to its end. The service notices a lost
+ * lease before the registry does, and registers again until that succeeds. A newer registration of the same
+ * instance ends it.
+ *
+ * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
+ */
 export class AdvertisedService implements Advertisement, RenewedLease {
   readonly #options: AdvertisedServiceOptions;
   readonly #events: AdvertisementEmitter;
@@ -55,7 +55,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   #epoch: number | undefined;
   #leaseMs: number;
   #ticket: string | undefined;
-  /** The ticket was sent and no answer came: it may be used up. */
+  /** The ticket was sent and no response arrived, so the registry may have accepted it. */
   #ticketMayBeUsed = false;
   readonly #leaseTimer: LeaseTimer;
   #hasWarned = false;
@@ -126,7 +126,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this;
   }
 
-  /** Registers it for the first time. Rejects when it is refused, or given up by its caller. */
+  /** Registers the service for the first time. Rejects when the registry refuses it or the caller aborts. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
     if (signal?.aborted === true) onAbort();
@@ -147,7 +147,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
 
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void {
     if (status === 'fenced') this.#fence(`a newer registration of ${this.name} took its place`);
-    else if (status === 'lost') this.#loseLease('the registry knows no such registration any more');
+    else if (status === 'lost') this.#loseLease('the registry has no such registration');
     else {
       this.#hasWarned = false;
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
@@ -175,12 +175,12 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this.close();
   }
 
-  /** Asks until it is registered or refused. */
+  /** Retries until the registry accepts or refuses the registration. */
   async #register(recovered: boolean): Promise<void> {
     const { clock, retry, renewer } = this.#options;
     const { signal } = this.#endController;
     let sentAt = 0;
-    const reply = await retry(
+    const response = await retry(
       () => {
         signal.throwIfAborted();
         sentAt = clock.now();
@@ -190,7 +190,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // Not longer than between two renewals: a healthy one must be back before its lease is over.
+        // The backoff is at most a renewal interval: a service of a healthy registry is back before its lease
+        // ends.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -201,16 +202,16 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
       },
     );
-    this.#verifyProof(reply);
+    this.#verifyProof(response);
     this.#ticket = undefined;
-    this.#epoch = reply.epoch;
-    this.#leaseMs = reply.leaseMs;
+    this.#epoch = response.epoch;
+    this.#leaseMs = response.leaseMs;
     this.#state = 'registered';
     this.#isSuspect = false;
     this.#hasWarned = false;
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     renewer.add(this);
-    this.#events.emit('registered', { name: this.name, id: this.id, epoch: reply.epoch, recovered });
+    this.#events.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
   }
 
   #request(): RegisterRequest {
@@ -228,7 +229,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // It was taken by the registration whose answer was lost; the number that came with it is still good.
+      // The registration whose response was lost used up the ticket; the epoch that came with it stays valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -239,14 +240,19 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // Nobody can have taken its place; it was away for so long that its number was forgotten.
+      // The id was generated here, so no other instance has it: the registry forgot the epoch during a long
+      // absence.
       this.#epoch = undefined;
       return true;
     }
     return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
   }
 
-  /** A launched service believes only the registry that launched it. @see Tcl-DP T9 */
+  /**
+   * A launched service accepts only the registry that launched it.
+   *
+   * @see [T9](../../docs/background.md#t9)
+   */
   #verifyProof({ proof, epoch }: RegisterResponse): void {
     const { hashing, handshake } = this.#options;
     if (handshake === undefined || this.#ticket === undefined) return;
@@ -254,7 +260,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     if (typeof proof === 'string' && hashing.timingSafeEqual(proof, expected)) return;
     throw new ClerkError(
       'TICKET_REFUSED',
-      `The registry could not prove that it is the one that launched ${this.name}; the ticket was not meant for it`,
+      `The registry did not prove that it launched ${this.name}; it is not the one that issued the ticket`,
     );
   }
 
@@ -264,9 +270,9 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#state = 'lost';
     this.#leaseTimer.stop();
     renewer.remove(this);
-    logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; it is registered again`);
+    logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry everybody is here at once.
+    // After a registry restart all services register at the same time, so each one waits for a random time.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -277,7 +283,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
 
   #fence(reason: string): void {
     const { logger } = this.#options;
-    logger.warn(`${this.name} (${this.id}) is not registered any more: ${reason}`);
+    logger.warn(`${this.name} (${this.id}) is no longer registered: ${reason}`);
     this.#end('fenced');
     this.#events.emit('fenced', { name: this.name, id: this.id, reason });
   }
@@ -286,7 +292,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     this.#options.logger.warn(
-      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'} for now, and goes on trying: ${errorMessage(error)}`,
+      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'}; retrying: ${errorMessage(error)}`,
     );
   }
 
@@ -320,15 +326,15 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#end('closed');
   }
 
-  /** It is neither renewed nor registered again from here on. */
+  /** From here on the service is neither renewed nor registered again. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
     this.#options.renewer.remove(this);
-    this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} is over`));
+    this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} has ended`));
   }
 
-  /** How long there may still be clerks who do not know, in ms. */
+  /** Resolves with how long clients may still use a cached lookup that contains this endpoint, in ms. */
   #withdraw(immediately: boolean): Promise<number> {
     if (this.#epoch === undefined) return Promise.resolve(0);
     const { name, id, epoch } = this;
@@ -336,12 +342,10 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 }
 
-/** Waits for something, but not for ever; keeps the process alive meanwhile. */
+/** Waits for a promise, at most `timeoutMs`. Keeps the process alive meanwhile. */
 async function waitAtMost(clock: Clock, limitMs: number, promise: Promise<void>): Promise<void> {
   if (limitMs <= 0) return;
   const keepAlive = clock.setTimer(() => undefined, limitMs);
-  await withTimeout(clock, limitMs, promise, () => new Error('Not waited for any longer')).catch(
-    () => undefined,
-  );
+  await withTimeout(clock, limitMs, promise, () => new Error('Timed out')).catch(() => undefined);
   keepAlive.cancel();
 }

@@ -1,41 +1,43 @@
-/** Events of an advertisement. A listener can neither change nor fail what it hears of. */
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 
-/** Typed events of an advertisement, each with one payload. */
+/** Events of an advertisement, each with one payload. */
 export interface AdvertisementEvents {
-  /** It is in the registry; `again` after it was lost. */
+  /** The service is in the registry. */
   readonly registered: {
     /** Name of the service. */
     readonly name: string;
     /** Instance id. */
     readonly id: string;
-    /** Fencing number that it has now. */
+    /** Current epoch (fencing number) of the registration. */
     readonly epoch: number;
-    /** Whether it had been there before. */
+    /** Whether this follows a lost lease; false for the first registration. */
     readonly recovered: boolean;
   };
-  /** Its lease may have ended: work that only the holder may do must stop. It is being registered again. */
+  /**
+   * The lease may have ended. Work that only the lease holder may do must stop. The service registers again.
+   */
   readonly lost: {
     /** Name of the service. */
     readonly name: string;
     /** Instance id. */
     readonly id: string;
-    /** Why, in words. */
+    /** Cause, for people. */
     readonly reason: string;
   };
-  /** Somebody newer took its place, or the registry will not have it back: it is over. */
+  /** A newer registration took its place, or the registry refuses it: the advertisement has ended. */
   readonly fenced: {
     /** Name of the service. */
     readonly name: string;
     /** Instance id. */
     readonly id: string;
-    /** Why, in words. */
+    /** Cause, for people. */
     readonly reason: string;
   };
   /**
-   * The registry marks it: most of those who call it cannot reach it, or renewals came late. It is called only where there
-   * is nobody else, and says in return that it is well, which the registry believes ever less often if callers disagree.
+   * The registry flagged the endpoint as suspect: most clients cannot reach it, or its renewals came late.
+   * Clients use it only when there is no other endpoint. The service claims to be healthy with its renewals;
+   * the registry accepts that at growing intervals if clients disagree.
    */
   readonly suspected: {
     /** Name of the service. */
@@ -43,14 +45,14 @@ export interface AdvertisementEvents {
     /** Instance id. */
     readonly id: string;
   };
-  /** It is not marked any more. */
+  /** The registry removed the suspect flag. */
   readonly cleared: {
     /** Name of the service. */
     readonly name: string;
     /** Instance id. */
     readonly id: string;
   };
-  /** It was drained: nobody calls it any more. */
+  /** The service was drained: no client calls it. */
   readonly drained: {
     /** Name of the service. */
     readonly name: string;
@@ -70,7 +72,7 @@ const eventNames: readonly (keyof AdvertisementEvents)[] = [
 
 type Listener = (payload: never) => void;
 
-/** See the file's header. */
+/** Emits the events of one advertisement. An error thrown by a listener is logged and has no other effect. */
 export class AdvertisementEmitter {
   readonly #logger: Logger;
   readonly #byEvent = new Map<string, Set<Listener>>(eventNames.map((name) => [name, new Set()]));
@@ -79,7 +81,7 @@ export class AdvertisementEmitter {
     this.#logger = logger;
   }
 
-  /** @throws a `ClerkError` `CONFIG_INVALID` for an event that there is not */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when there is no such event */
   on(event: keyof AdvertisementEvents, listener: Listener): void {
     this.#of(event).add(listener);
   }
@@ -93,7 +95,9 @@ export class AdvertisementEmitter {
       try {
         (listener as (payload: AdvertisementEvents[E]) => void)(payload);
       } catch (error) {
-        this.#logger.error(`A listener for '${event}' of an advertisement threw: ${errorMessage(error)}`);
+        this.#logger.error(
+          `A listener for the event '${event}' of an advertisement threw: ${errorMessage(error)}`,
+        );
       }
     }
   }
@@ -103,7 +107,7 @@ export class AdvertisementEmitter {
     if (listeners) return listeners;
     throw new ClerkError(
       'CONFIG_INVALID',
-      `There is no event '${event}'; there are ${eventNames.join(', ')}`,
+      `The event must be one of ${eventNames.join(', ')}; got '${event}'`,
     );
   }
 }

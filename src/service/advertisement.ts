@@ -1,55 +1,62 @@
-/** What a program holds of a service that it advertises. */
 import type { LoadInit } from '../core/load-report.js';
 import type { AdvertisementEvents } from './advertisement-events.js';
 
 /**
- * - `registering` it was never acknowledged yet
- * - `registered` its lease holds
- * - `lost` its lease may have ended; it is being registered again
- * - `fenced` somebody newer took its place; it will not come back
- * - `draining` it was withdrawn and still serves those who may know of it
- * - `closed` it is over
+ * - `registering` the registry has not yet acknowledged it
+ * - `registered` its lease is valid
+ * - `lost` its lease may have ended; it registers again
+ * - `fenced` a newer registration took its place; it does not return
+ * - `draining` it is withdrawn and still serves clients with a cached lookup
+ * - `closed` it has ended
  */
 export type AdvertisementState = 'registering' | 'registered' | 'lost' | 'fenced' | 'draining' | 'closed';
 
-/** A service that is advertised. Made by {@link advertise}. Keeps no process alive, except while it drains or closes. */
+/**
+ * An advertised service. Created by {@link advertise}. Keeps the process alive only while it drains or
+ * closes.
+ */
 export interface Advertisement extends AsyncDisposable {
   /** Absolute name of the service. */
   readonly name: string;
   /** Instance id. */
   readonly id: string;
-  /** Fencing number of the registration. @see promises C5.6 */
+  /**
+   * Epoch (fencing number) of the registration.
+   *
+   * @see [C5.6](../../docs/guarantees.md#c5-6)
+   */
   readonly epoch: number;
-  /** Where it is, best first. */
+  /** Addresses of the service, best first. */
   readonly addresses: readonly string[];
-  /** Addresses of the registry that it is advertised at: where a clerk of the same program looks up others. */
+  /** Addresses of the registry: a clerk of the same program can look up other services there. */
   readonly registry: readonly string[];
-  /** What has become of it. */
+  /** Current state. */
   readonly state: AdvertisementState;
-  /** Calls `listener` at each event of that kind. What it throws is logged. */
+  /** Calls `listener` at each event of that kind. Errors that it throws are logged. */
   on<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
-  /** Stops calling `listener`. */
+  /** Removes `listener`. */
   off<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Says how loaded the service is, in place of what is measured: with answers of its server, where it is told as of
-   * every 250 ms, and with the next renewals of its lease. Good until it is said again, and for 3 min at most; then it is measured again, or
-   * nothing is said. Rates that are left out are measured. Nothing is said once the advertisement is over.
+   * Reports the load of the service in place of the measured one. The load goes out with responses of the
+   * server, at most every 250 ms per connection, and with the next lease renewals. A report is valid until
+   * the next one, at most 180,000 ms; then the measured load is used, if there is one. Rates that are left
+   * out are measured. Has no effect once the advertisement has ended.
    *
-   * @throws a `ClerkError` `CONFIG_INVALID` for a load that nobody would believe
+   * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
   reportLoad(load: LoadInit): void;
   /**
-   * Stops being chosen: withdraws it, which all who watch hear at once, waits until those who do not have looked again
-   * and no request is in flight at its server, and ends it. Takes 5 to 6 s as a rule and at most `drainMs`. Closes no
-   * server. Never rejects; may be called again.
+   * Withdraws the service, waits until no client uses a cached lookup and no request is in flight, then ends
+   * the advertisement. Clients that watch the name learn of it at once. Takes 5,000 to 6,000 ms as a rule, at
+   * most `drainMs`. Closes no server. Never rejects; may be called again.
    */
   drain(): Promise<void>;
-  /** Withdraws it at once, without waiting for anybody. Never rejects; may be called again. */
+  /** Withdraws the service without waiting for clients. Never rejects; may be called again. */
   close(): Promise<void>;
 }

@@ -1,4 +1,3 @@
-/** Puts an advertisement together: what the program says, what the launcher gave, what the machine knows. */
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
@@ -24,13 +23,15 @@ import { SigtermDrain } from './sigterm-drain.js';
 
 const defaultRegistry = 'http://127.0.0.1:4711';
 
-/** Advertises services of one process. */
+/**
+ * Advertises the services of one process. Combines the options, the launch handshake and what the host knows.
+ */
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
   readonly #launchContext: LaunchContext;
   readonly #sigtermDrain: SigtermDrain;
   readonly #eventLoopMeter: EventLoopMeter;
-  /** One for each set of registry addresses, while somebody uses it. */
+  /** One renewer per set of registry addresses, while a service uses it. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -40,10 +41,10 @@ export class Advertiser {
     this.#eventLoopMeter = new EventLoopMeter(runtime.clock, runtime.eventLoopActiveMs);
   }
 
-  /** See {@link advertise}. */
+  /** Implements {@link advertise}. */
   async advertise(options: AdvertiseOptions): Promise<Advertisement> {
     const config = toAdvertiseConfig(options);
-    // A start may wait for the registry, and a process that waits is not done.
+    // Registering may wait for the registry; the process must stay alive meanwhile.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, 2 ** 31 - 1);
     try {
       return await this.#register(config);
@@ -68,7 +69,7 @@ export class Advertiser {
     const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
-    // From here on calls may come that name this instance.
+    // From here on requests may arrive that name this instance.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
@@ -146,7 +147,7 @@ export class Advertiser {
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 
-  /** The office for these addresses, and what ends its use. */
+  /** Returns the renewer for these addresses and a function that releases it. */
   #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
     const key = urls.join(' ');
     let shared = this.#renewers.get(key);
@@ -174,7 +175,7 @@ export class Advertiser {
   }
 }
 
-/** Random bits in the form of a UUID of version 4. */
+/** Formats random bits as a version 4 UUID. */
 function toUuid(hex: string): string {
   const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -1,26 +1,19 @@
-/**
- * What a service makes of what clerks tell it with a call: work whose caller has stopped waiting is refused before it is
- * begun, and calls made while one is served keep within its time and repeat nothing if it is a repeat itself. A call
- * that tells nothing is handed on untouched.
- *
- * @see promises C2.2, C4.3
- */
 import type { Clock } from '../core/clock.js';
 import { runInbound, type InboundRequest } from '../core/inbound-request.js';
 import { responseHeaders, callHeaders } from '../protocol/call-headers.js';
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** A server's own way to tell of what arrives. */
+/** The method through which a Node server emits its events. */
 interface EmittingServer {
   emit: (this: unknown, event: string, ...details: unknown[]) => boolean;
 }
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** Something that ends. */
+/** The part of a response that says when it ended. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
-  /** Whether all of it was written. */
+  /** Whether the whole response was written. */
   readonly writableEnded?: boolean;
 }
 
@@ -35,7 +28,14 @@ interface Http2Stream extends ClosingResponse {
 
 const patchedServers = new WeakSet<object>();
 
-/** Begins to heed what calls of this server tell; once, however often it is asked to. */
+/**
+ * Enforces the deadlines that requests carry, at one server. A request whose deadline has passed is answered
+ * with 504 before its handler runs. Calls made while serving a request inherit its deadline, and are not
+ * retried when the request is itself a retry. Requests without these headers pass unchanged. Calling it again
+ * for a server has no effect.
+ *
+ * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
+ */
 export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   if (patchedServers.has(server)) return;
   patchedServers.add(server);
@@ -43,13 +43,13 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // HTTP/2 servers tell of streams first, whether or not they are handled as requests.
+  // HTTP/2 servers emit 'stream' first, whether or not they also emit 'request'.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     if (!events.includes(event)) return emit.call(this, event, ...details);
     const [first, second] = details as [unknown, unknown];
     const isStream = event === 'stream';
-    // A request over HTTP/2 was met as a stream before.
+    // An HTTP/2 request was already handled as a stream.
     const wasSeenAsStream =
       !isStream && (first as { readonly httpVersionMajor?: number }).httpVersionMajor === 2;
     const headers = isStream ? (second as Headers) : (first as { readonly headers?: Headers }).headers;
@@ -62,13 +62,13 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // Whoever is gone without an answer waits no more, and the work for it stays bound by its time.
+    // When the client disconnects, the request stays unfinished: its deadline still binds the work.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
 }
 
-/** What a call tells; undefined when it tells nothing that makes sense. */
+/** Reads the call headers; undefined when none of them is valid. */
 function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): InboundRequest | undefined {
   const timeoutMs = parseCount(headers[callHeaders.timeoutMs]);
   const attempt = parseCount(headers[callHeaders.attemptCount]);
@@ -80,14 +80,14 @@ function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): Inbou
   };
 }
 
-/** A whole number from 1, of at most ten digits. */
+/** Parses a positive integer of at most ten digits. */
 function parseCount(value: unknown): number | undefined {
   return typeof value === 'string' && /^[1-9][0-9]{0,9}$/.test(value) ? Number(value) : undefined;
 }
 
 const rejectionBody = JSON.stringify({
   code: 'DEADLINE_EXCEEDED',
-  message: 'The call came too late: its caller waits no more, so it was not run',
+  message: 'The deadline of the request had passed on arrival, so the request was not run',
 });
 const rejectionHeaders = { 'content-type': 'application/json', [responseHeaders.notExecuted]: '1' };
 
@@ -101,8 +101,9 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * When what is handled now arrived, at the latest: all that is handled in one go was there when the first of it was
- * taken up, so what waited behind slow work is known to have waited.
+ * Latest time at which the current event-loop turn's requests can have arrived. All requests handled in one
+ * turn had arrived when its first one was read, so time spent behind slow handlers counts against their
+ * deadlines.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -1,18 +1,12 @@
-/**
- * How busy this process's event loop is, looked at four times a second while anybody wants to know. The share of the time
- * in which it worked says how full it is, up to 1; how late it comes round says how much more it is asked to do.
- *
- * @see Node's `performance.eventLoopUtilization`
- */
 import type { Clock, Timer } from '../core/clock.js';
 
-/** How often it is looked, in ms. */
+/** Interval between two samples, in ms. */
 export const sampleIntervalMs = 250;
-/** What is said is true for the last so many looks: 2 s. */
+/** Samples in the window: 2 s. */
 const windowSamples = 8;
-/** Timers ring as late as that on an idle loop, in ms. */
+/** Delay of a timer on an idle event loop, in ms. */
 const idleTimerDelayMs = 2;
-/** A mean wait for the loop of so many ms counts as much as all of the time. */
+/** Mean event-loop delay that adds 1 to the utilization, in ms. */
 const fullLoadDelayMs = 100;
 
 interface Sample {
@@ -21,7 +15,13 @@ interface Sample {
   readonly delayMs: number;
 }
 
-/** See the file's header. Keeps no process alive. */
+/**
+ * Measures how busy this process's event loop is, four times a second while there are subscribers. The active
+ * share of the time is at most 1; the delay of the sampling timer adds the demand beyond that. Does not keep
+ * the process alive.
+ *
+ * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
+ */
 export class EventLoopMeter {
   readonly #clock: Clock;
   readonly #busyMs: () => number;
@@ -29,13 +29,13 @@ export class EventLoopMeter {
   #samples: Sample[] = [];
   #timer: Timer | undefined;
 
-  /** @param busyMs - for how long this thread's event loop has worked so far, in ms */
+  /** @param activeMs - total active time of this thread's event loop so far, in ms */
   constructor(clock: Clock, busyMs: () => number) {
     this.#clock = clock;
     this.#busyMs = busyMs;
   }
 
-  /** Calls back at each look until the returned function runs. */
+  /** Calls `listener` after each sample until the returned function is called. */
   subscribe(listener: (now: number) => void): () => void {
     this.#listeners.add(listener);
     if (this.#timer === undefined) this.#start();
@@ -48,8 +48,8 @@ export class EventLoopMeter {
   }
 
   /**
-   * The share of the last seconds in which the loop worked, plus how long it kept others waiting on average, in tenths of a
-   * second. Undefined before the second look.
+   * Active share of the event loop during the last 2 s, plus the mean event-loop delay in tenths of a second.
+   * Undefined before the second sample.
    */
   get utilization(): number | undefined {
     const first = this.#samples[0];

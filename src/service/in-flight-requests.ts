@@ -1,34 +1,30 @@
-/**
- * Counts the requests that a server is working on, and those that it has finished or failed, from when it is first asked
- * to. Changes nothing about them.
- */
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** An answer of either protocol, or a stream of HTTP/2. */
+/** A response of HTTP/1.1 or HTTP/2, or an HTTP/2 stream. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   readonly statusCode?: number;
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
-/** See the file's header. */
+/** Counts the requests in flight at a server, and those that ended or failed. Does not change them. */
 export class InFlightRequests {
-  /** Requests that are over. */
+  /** Requests that have ended. */
   finished = 0;
-  /** Those of them that were answered with a failure of the service: 5xx other than 501. */
+  /** Ended requests whose response was a server failure: 5xx other than 501. */
   failed = 0;
   #count = 0;
   #onIdle: (() => void)[] = [];
 
-  /** @param server - of `node:http`, `node:https` or `node:http2`; undefined where there is none to count at */
+  /** @param server - of `node:http`, `node:https` or `node:http2`; undefined counts nothing */
   constructor(server: ServerLike | undefined) {
     if (server === undefined) return;
-    // HTTP/2 servers tell of streams, whether or not they are handled as requests.
+    // HTTP/2 servers emit 'stream' for every request, whether or not they also emit 'request'.
     if (isHttp2(server)) server.on('stream', (stream) => this.#track(stream as ClosingResponse));
     else server.on('request', (_request, response) => this.#track(response as ClosingResponse));
   }
 
-  /** Resolves when there is none. */
+  /** Resolves when no request is in flight. */
   whenIdle(): Promise<void> {
     if (this.#count === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));

@@ -1,6 +1,5 @@
 /**
- * `binding-clerk/service`: what a program does that is called by others. Puts the doors to the real world together;
- * everything else is in the files beside it.
+ * `binding-clerk/service`: what a called program needs, composed with the real clock, process and network.
  */
 import { resolve } from 'node:path';
 import type { IdempotencyStore } from '../core/idempotency-store.js';
@@ -10,6 +9,7 @@ import { eventLoopActiveMs, hostAddresses, currentProcess } from '../runtime/cur
 import { privateFolder } from '../runtime/private-folder.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { httpConnection } from '../registry-client/http-connection.js';
+import { undici } from '../transport/load-undici.js';
 import type { Advertisement } from './advertisement.js';
 import { Advertiser } from './advertiser.js';
 import { DiskCalls } from './at-most-once/store/disk-calls.js';
@@ -49,18 +49,19 @@ const advertiser = new Advertiser({
   hashing: systemHashing,
   retry: retryLoop,
   process: currentProcess,
-  connect: (url) => httpConnection(url, { clock: systemClock, tls: {} }),
+  connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici }),
   eventLoopActiveMs,
   hostAddresses,
 });
 
 /**
- * Tells the registry that this process runs a service, and goes on telling it for as long as the process lives. While
- * the registry cannot be reached it waits, and says so once; after a loss it registers again for ever. A service that a
- * launcher started takes its name, its registry and its ticket from there.
+ * Registers this process as a service and renews its lease until the process ends. While the registry is
+ * unreachable it retries and logs one warning; after a lost lease it registers again until that succeeds. A
+ * service started by a launcher takes name, registry and ticket from the launcher.
  *
- * At SIGTERM the service is drained first; then the process ends by that signal, unless the program listens for it too.
- * A program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()` before that.
+ * At SIGTERM the service is drained; then the process ends by that signal, unless the program listens for it
+ * too. A program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()`
+ * first.
  *
  * @example
  * ```ts
@@ -68,9 +69,11 @@ const advertiser = new Advertiser({
  * await advertise({ name: '/shop/orders', version: '2.1.0', address: server });
  * ```
  * @returns once the registration is durable
- * @throws a `ClerkError`: `CONFIG_INVALID`, `NAME_INVALID` for what cannot work; `NAME_MISMATCH` for another name than
- * the launcher's; `TICKET_REFUSED`, `FORBIDDEN` when the registry will not have it, or is not the one that launched it;
- * `ABORTED`
+ * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
+ * @throws {@link ClerkError} `NAME_MISMATCH` when the name is not the launched one
+ * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service or did not
+ * launch it
+ * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
   return advertiser.advertise(options);
@@ -87,18 +90,24 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 };
 
 /**
- * Puts a guard before a handler, so that a call with an id (`clerk-call-id`) runs at most once, however often it is
- * sent. The call is written down with a fingerprint of its method, target, content-type and body before the handler
- * runs. A repeat gets the answer that was given (`clerk-idempotency: replayed`); 409 while it runs (`running`) and when nobody
- * knows how it ended (`unknown`); 422 when it asks for something else (`mismatch`). An id older than `windowMs`, or more
- * than five minutes ahead, is refused with 410 (`expired`); what is meant for another instance or an earlier life of
- * this one with 421 (`elsewhere`). Where a request certainly did not run, the answer says `clerk-not-executed: 1`.
- * Requests without an id pass untouched.
+ * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at
+ * most once, however often it is sent. The key and a fingerprint of method, target, content-type and body are
+ * stored before the handler runs. The header `clerk-idempotency` of the response says what happened:
  *
- * The body of a call is read before the handler runs, which then reads it as ever. An answer goes to the client as it is
- * written and is kept beside; trailers are not. What runs when the process dies is `unknown` afterwards, if the store
- * outlives that; otherwise the epoch in `clerk-instance` tells what may have run before, and where it is not sent, ids
- * made before this process began to remember are refused.
+ * - `replayed` the stored response of an earlier request
+ * - `running` 409, that request is still running
+ * - `unknown` 409, that request ended without a stored response
+ * - `mismatch` 422, the fingerprint differs
+ * - `expired` 410, the key is older than `windowMs`, or more than 300,000 ms ahead of the clock
+ * - `elsewhere` 421, the request is meant for another instance or for an earlier epoch of this one
+ *
+ * A response to a request that certainly did not run has the header `clerk-not-executed: 1`. Requests without
+ * a key pass unchanged.
+ *
+ * The request body is buffered before the handler runs; the handler reads it as usual. The response is sent
+ * as it is written, and stored without trailers. A request running when the process dies is `unknown`
+ * afterwards, if the store is durable. With a store in memory, the epoch in `clerk-instance` identifies
+ * requests of an earlier process; without that header, keys created before this process started are rejected.
  *
  * @example
  * ```ts
@@ -106,21 +115,22 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * const server = createServer(guarded).listen(0);
  * await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
  * ```
- * @typeParam H - what the handler is
- * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) => Response`;
- * more arguments are passed on
+ * @typeParam H - type of the handler
+ * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or
+ * `(request) => Response`; further arguments are passed on
  * @returns a handler of the same form
- * @throws a `ClerkError` `CONFIG_INVALID`
- * @see promises C3.5, C3.6, C3.7
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
+ * @see [C3.5](../../docs/guarantees.md#c3-5), [C3.6](../../docs/guarantees.md#c3-6),
+ * [C3.7](../../docs/guarantees.md#c3-7)
  */
 export function atMostOnce<H extends NodeHandler | FetchHandler>(
   handler: H,
   options?: AtMostOnceOptions,
 ): WrappedHandler<H>;
 /**
- * The same for handlers with other arguments: those of HTTP/2, of frameworks, with more of them.
+ * Overload for handlers with other argument types, such as those of HTTP/2 and of frameworks.
  *
- * @typeParam H - what the handler is
+ * @typeParam H - type of the handler
  */
 export function atMostOnce<H extends (request: never, ...rest: never) => unknown>(
   handler: H,
@@ -131,16 +141,17 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Remembers calls in a folder, over restarts and crashes: before a call runs it is on the disk, synced, and so is its
- * answer soon after it was given. Needs the package `classic-level`. The folder belongs to this user and one process at
- * a time; it is made where it is not there, and opened when the service is advertised or the first call comes.
+ * Stores idempotency records in a folder, across restarts and crashes. A record is synced to disk before its
+ * request runs; the response is synced soon after it was sent. Requires the package `classic-level`. The
+ * folder belongs to this user and to one process at a time. It is created if missing, and opened when the
+ * service is advertised or at the first request.
  *
- * It is the memory of one instance: advertise the service under an `id` that stays the same over restarts, or nobody
- * sends its repeats there. Records of the folder that are damaged or missing are found when it is opened, which reads
- * all of them: about a second for each 300,000 calls within the window. After a write that failed nothing runs any more
- * until the process is started again.
+ * The store belongs to one instance: advertise the service with an `id` that stays the same across restarts,
+ * or retries are sent elsewhere. Opening the folder reads all records, about 1 s per 300,000 within the
+ * window, and detects damaged or missing ones. After a failed write no request runs until the process is
+ * restarted.
  *
- * @param folder - relative to the working directory
+ * @param folder - path, relative to the working directory
  */
 export function diskCalls(folder: string): IdempotencyStore {
   return new DiskCalls(resolve(folder), {

@@ -1,16 +1,15 @@
-/**
- * What a launcher gave this process: its name, its ticket and the registry that started it, as one line on standard
- * input. Whoever advertises the launched name first presents the ticket; it is worth nothing afterwards.
- *
- * @see Tcl-DP T6, T9
- */
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 import { quote } from '../core/describe-value.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
-/** See the file's header. */
+/**
+ * The launch handshake: name, ticket and registry that a launcher wrote to standard input as one line. The
+ * first advertisement of the launched name presents the ticket, which is valid once.
+ *
+ * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
+ */
 export class LaunchContext {
   readonly #process: ProcessPort;
   #handshake: Promise<LaunchHandshake | undefined> | undefined;
@@ -20,24 +19,26 @@ export class LaunchContext {
     this.#process = process;
   }
 
-  /** What the launcher said; undefined when nobody launched this process. @throws a `ClerkError` `CONFIG_INVALID` */
+  /**
+   * Reads the handshake; undefined when no launcher started this process. @throws {@link ClerkError}
+   * `CONFIG_INVALID` when it is invalid
+   */
   handshake(): Promise<LaunchHandshake | undefined> {
     this.#handshake ??= this.#read();
     return this.#handshake;
   }
 
   /**
-   * The line for whoever advertises a name, once: what is advertised after the launched name is as free as in any
-   * other process.
+   * Returns the handshake for the first advertisement, undefined for later ones, which may have any name.
    *
-   * @throws a `ClerkError` `NAME_MISMATCH` when another name comes before the launched one
+   * @throws {@link ClerkError} `NAME_MISMATCH` when the first name is not the launched one
    */
   claim(handshake: LaunchHandshake, name: string): LaunchHandshake | undefined {
     if (this.#isClaimed) return undefined;
     if (handshake.name !== name)
       throw new ClerkError(
         'NAME_MISMATCH',
-        `This process was launched as ${handshake.name} and advertises ${name}; advertise ${handshake.name} first, or leave the name out`,
+        `The first service advertised by this process must be ${handshake.name}, as which it was launched; got ${name}. Advertise ${handshake.name} first, or omit the name`,
       );
     this.#isClaimed = true;
     return handshake;
@@ -54,23 +55,27 @@ function parseHandshake(text: string): LaunchHandshake {
   try {
     raw = JSON.parse(text);
   } catch {
-    throw handshakeError('it is no JSON');
+    throw handshakeError('it is not valid JSON');
   }
   const fields = (typeof raw === 'object' && raw !== null ? raw : {}) as Partial<Record<string, unknown>>;
-  if (fields.v !== 1) throw handshakeError(`its version is ${quote(fields.v)}, and 1 is known here`);
-  if (!isName(fields.name)) throw handshakeError('it has no name');
+  if (fields.v !== 1) throw handshakeError(`its version must be 1; got ${quote(fields.v)}`);
+  if (!isName(fields.name)) throw handshakeError('its name is missing or invalid');
   if (!Array.isArray(fields.registry) || !fields.registry.every((url) => typeof url === 'string'))
-    throw handshakeError('it has no list of registry addresses');
+    throw handshakeError('its list of registry addresses is missing');
   for (const key of ['instance', 'ticket', 'registryKey'])
-    if (typeof fields[key] !== 'string' || fields[key] === '') throw handshakeError(`it has no ${key}`);
-  if (!Number.isSafeInteger(fields.epoch)) throw handshakeError('it has no epoch');
+    if (typeof fields[key] !== 'string' || fields[key] === '') throw handshakeError(`its ${key} is missing`);
+  if (!Number.isSafeInteger(fields.epoch)) throw handshakeError('its epoch is missing');
   return raw as LaunchHandshake;
 }
 
-/** The line itself is a secret and is not quoted. @see promises C8.4 */
+/**
+ * The line is a secret and is not quoted.
+ *
+ * @see [C8.4](../../docs/guarantees.md#c8-4)
+ */
 function handshakeError(why: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `CLERK_LAUNCHED is set, but the line on standard input cannot be used: ${why}; unset it if no launcher started this process`,
+    `CLERK_LAUNCHED is set, but the line on standard input is not a launch handshake: ${why}; unset it if no launcher started this process`,
   );
 }

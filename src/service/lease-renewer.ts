@@ -1,9 +1,3 @@
-/**
- * One registry as all services of a process use it: their leases are renewed together, a message for all of them every
- * third of a lease. Nothing here keeps the process alive.
- *
- * @see "A Distributed Systems Architecture for the 1990's" C4; promises C5.3
- */
 import type { Clock, Timer } from '../core/clock.js';
 import type { Load } from '../core/load-report.js';
 import { limits } from '../protocol/limits.js';
@@ -21,33 +15,42 @@ import type { RegistryConnection, RegistryResponse } from '../registry-client/co
 import { FailoverClient } from '../registry-client/failover-client.js';
 import { ClerkError } from '../core/errors.js';
 
-/** One registration whose lease is renewed. */
+/** A registration whose lease is renewed. */
 export interface RenewedLease {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
-  /** It was told that it is suspect: with its renewals it says that it is well. */
+  /** The registry flagged it as suspect; its renewals claim that it is healthy. */
   readonly isSuspect: boolean;
-  /** What it says of its load, if it does: sent along. */
+  /** Load to send with the renewal, if there is one. */
   readonly load: Load | undefined;
-  /** The registry's word on a renewal that was sent then, on the monotonic clock, and whether it holds it for suspect. */
+  /**
+   * The registry responded to a renewal that was sent at `sentAt`, on the monotonic clock.
+   *
+   * @param isSuspect - whether the registry flags the endpoint as suspect
+   */
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
-  /** It gave none. */
+  /** No valid response arrived. */
   onRenewalFailed(error: unknown): void;
 }
 
-/** A renewal is sent when a third of the lease is over, give or take a tenth of that. */
+/** Renewals are sent after a third of the lease, with a jitter of 10 %. */
 const renewAfterShare = 1 / 3;
 const jitterShare = 0.1;
-/** Who hears that it is suspect answers after so long, in ms. */
+/** A service that learns it is suspect renews again after this time, in ms. */
 const suspectReplyMs = 1_000;
-/** After silence the next one is sent after about so much of the lease. */
+/** After a failed renewal the next one is sent after about this share of the lease. */
 const retryAfterShare = 1 / 6;
-/** Renewals that fit into one message, each of at most 247 bytes of name and 128 of id. */
+/** Renewals that fit into one request, with names of at most 247 and ids of at most 128 bytes. */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
-/** See the file's header. */
+/**
+ * Renews the leases of all services of a process at one registry, in one request every third of a lease. Does
+ * not keep the process alive.
+ *
+ * @see [DEC C4](../../docs/background.md#arch-c4), [C5.3](../../docs/guarantees.md#c5-3)
+ */
 export class LeaseRenewer {
   readonly #client: FailoverClient;
   readonly #clock: Clock;
@@ -71,16 +74,16 @@ export class LeaseRenewer {
 
   withdraw(request: WithdrawRequest, signal: AbortSignal): Promise<ChangeResponse> {
     return this.#post(paths.withdraw, request, signal, 2_000, (body) =>
-      typeof body.inMs === 'number' ? (body as unknown as ChangeResponse) : undefined,
+      typeof body.appliesInMs === 'number' ? (body as unknown as ChangeResponse) : undefined,
     );
   }
 
-  /** From now on it is renewed. */
+  /** Starts renewing a lease. */
   add(lease: RenewedLease): void {
     this.#schedule(lease, lease.leaseMs * renewAfterShare);
   }
 
-  /** It is not renewed any more. */
+  /** Stops renewing a lease. */
   remove(lease: RenewedLease): void {
     this.#dueAt.delete(lease);
     if (this.#dueAt.size > 0) return;
@@ -108,7 +111,7 @@ export class LeaseRenewer {
   #tick(): void {
     const now = this.#clock.now();
     this.#timerAt = Infinity;
-    // Whoever is due before long goes along: one message for all from then on.
+    // Leases that are due soon are renewed too, so that one request carries all of them from then on.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
@@ -147,7 +150,8 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // Further apart than usual it would be too late; much closer, all services would storm a registry that returns.
+        // Longer intervals would miss the end of the lease; much shorter ones would overload a registry that
+        // returns.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);
@@ -166,16 +170,17 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // Two servers must not both be told: the second would fence what the first has given.
+        // A second server must not get the request too: its registration would fence the first one's.
         hedged: false,
-        parse: (reply: RegistryResponse, peer: RegistryConnection) => {
-          if (reply.status !== 200)
-            throw decodeError(reply.status, reply.body, `The question for ${path} at ${peer.url}`);
-          const parsed = typeof reply.body === 'object' && reply.body !== null ? read(reply.body) : undefined;
+        parse: (response: RegistryResponse, connection: RegistryConnection) => {
+          if (response.status !== 200)
+            throw decodeError(response.status, response.body, `The request to ${path} at ${connection.url}`);
+          const parsed =
+            typeof response.body === 'object' && response.body !== null ? read(response.body) : undefined;
           if (parsed === undefined)
             throw new ClerkError(
               'REGISTRY_INVALID',
-              `The answer of ${peer.url} to ${path} makes no sense; is that the address of a registry`,
+              `${connection.url} sent an invalid response to ${path}; check that it is the address of a registry`,
             );
           return parsed;
         },

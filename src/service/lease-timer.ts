@@ -1,15 +1,14 @@
-/**
- * A lease as its holder counts it: from when the renewal was sent, on both clocks, and less than the registry grants. So
- * the holder is never the last to know.
- *
- * @see promises C1.3, C5.3
- */
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Of a lease, the holder trusts all but this. @see promises C5.3 */
+/** Share of a lease that the service does not rely on. */
 const safetyShare = 0.1;
 
-/** See the file's header. Keeps no process alive. */
+/**
+ * A lease as its holder counts it: from when the renewal was sent, on both clocks, and 10 % shorter than
+ * granted. So the holder notices a lost lease before the registry does. Does not keep the process alive.
+ *
+ * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
+ */
 export class LeaseTimer {
   readonly #clock: Clock;
   readonly #onLost: () => void;
@@ -18,16 +17,16 @@ export class LeaseTimer {
   #wallStartedAt = 0;
   #timer: Timer | undefined;
 
-  /** @param onLost - called when it was not renewed in time; not after {@link stop} */
+  /** @param onLost - called when the lease was not renewed in time; not called after {@link stop} */
   constructor(clock: Clock, onLost: () => void) {
     this.#clock = clock;
     this.#onLost = onLost;
   }
 
   /**
-   * It was granted, or renewed.
+   * Starts the lease, or extends it.
    *
-   * @param sentAt - when that was asked for, on the monotonic clock
+   * @param sentAt - when the request was sent, on the monotonic clock
    */
   renew(sentAt: number, leaseMs: number): void {
     const clock = this.#clock;
@@ -40,7 +39,7 @@ export class LeaseTimer {
     this.#timer.setRef(false);
   }
 
-  /** By either clock: after a machine has slept, the monotonic one may know nothing of it. */
+  /** By either clock: the monotonic one may not have advanced while the machine slept. */
   get isExpired(): boolean {
     const clock = this.#clock;
     return (
@@ -49,7 +48,7 @@ export class LeaseTimer {
     );
   }
 
-  /** Nobody needs to be told of its end any more. */
+  /** Cancels the timer. */
   stop(): void {
     this.#timer?.cancel();
   }

@@ -1,7 +1,3 @@
-/**
- * What one advertised service says of its load: what the program says, for as long as that is good, else what is
- * measured where there is a server to measure at. Of a service elsewhere nothing can be measured from here.
- */
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
 import { loadError, type Load, type LoadInit } from '../core/load-report.js';
@@ -9,19 +5,24 @@ import { formatOrca } from '../protocol/orca.js';
 import type { InFlightRequests } from './in-flight-requests.js';
 import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
 
-/** For how long the program's word is good, in ms. @see gRPC A58 (weight expiration) */
+/**
+ * Lifetime of a load reported by the program, in ms.
+ *
+ * @see https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight
+ * expiration)
+ */
 const reportTtlMs = 180_000;
-/** Rates are taken over the last so many looks: 2 s. */
+/** Samples over which rates are taken: 2 s. */
 const windowSamples = 8;
 
-/** What it is made of. */
+/** What a {@link LoadReporter} is created with. */
 export interface LoadReporterOptions {
   readonly clock: Clock;
   readonly meter: EventLoopMeter;
   readonly inFlight: InFlightRequests;
-  /** Whether there is a server here whose answers carry it. */
+  /** Whether there is a server in this process whose responses carry the load. */
   readonly hasServer: boolean;
-  /** Whether it is measured where the program says nothing. */
+  /** Whether the load is measured while the program reports none. */
   readonly measuresLoad: boolean;
 }
 
@@ -31,11 +32,14 @@ interface Counts {
   readonly failed: number;
 }
 
-/** See the file's header. */
+/**
+ * Load of one advertised service: the load reported by the program while it is valid, else the measured load.
+ * Without a server in this process there is nothing to measure.
+ */
 export class LoadReporter {
-  /** As the head of an answer tells it; undefined while there is nothing to say. Made anew at most every 250 ms. */
+  /** Value of the response header; undefined while there is no load. Updated at most every 250 ms. */
   headerValue: string | undefined = undefined;
-  /** Grows whenever the text is made anew. */
+  /** Increases with each update of the value. */
   version = 0;
   readonly #options: LoadReporterOptions;
   #reported: (LoadInit & { readonly until: number }) | undefined;
@@ -49,13 +53,14 @@ export class LoadReporter {
   }
 
   /**
-   * The program's word.
+   * Takes the load that the program reports.
    *
-   * @throws a `ClerkError` `CONFIG_INVALID` for a load that cannot be believed
+   * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
   report(load: LoadInit): void {
     const problem = loadError(load) ?? unknownKeyError(load);
-    if (problem !== undefined) throw new ClerkError('CONFIG_INVALID', `reportLoad() was refused: ${problem}`);
+    if (problem !== undefined)
+      throw new ClerkError('CONFIG_INVALID', `reportLoad() got an invalid load: ${problem}`);
     const { utilization, callsPerSecond, errorsPerSecond } = load;
     this.#reported = {
       utilization,
@@ -64,13 +69,13 @@ export class LoadReporter {
       until: this.#options.clock.now() + reportTtlMs,
     };
     if (!this.#options.hasServer || this.#isClosed) return;
-    // What is said more often waits for the next look.
+    // More frequent reports wait for the next sample.
     if (this.#unsubscribe !== undefined && this.headerValue !== undefined) return;
     this.#startMeasuring();
     this.#updateHeader();
   }
 
-  /** As of now; undefined while there is nothing to say. */
+  /** Current load; undefined while there is none. */
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =
@@ -85,7 +90,7 @@ export class LoadReporter {
     };
   }
 
-  /** Nothing is measured or told any more. */
+  /** Stops measuring and reporting. */
   close(): void {
     this.#isClosed = true;
     this.#stopMeasuring();
@@ -99,7 +104,7 @@ export class LoadReporter {
       this.#counts.push(this.#countsAt(now));
       if (this.#counts.length > windowSamples + 1) this.#counts.shift();
       this.#updateHeader();
-      // The program's word has run out, and nothing is measured in its place.
+      // The reported load has expired and none is measured.
       if (this.headerValue === undefined && !this.#options.measuresLoad) this.#stopMeasuring();
     });
   }
@@ -139,5 +144,5 @@ function unknownKeyError(load: LoadInit): string | undefined {
   const unknownKey = Object.keys(load).find((key) => !knownKeys.has(key));
   return unknownKey === undefined
     ? undefined
-    : `it has the unknown key '${unknownKey}'; known are ${[...knownKeys].join(', ')}`;
+    : `the key '${unknownKey}' is unknown; known keys are ${[...knownKeys].join(', ')}`;
 }

@@ -1,4 +1,3 @@
-/** What advertising can be told, and what it makes of it: everything is checked once, here, before anything is asked. */
 import { toEndpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -9,59 +8,70 @@ import type { IdempotencyGuard } from './at-most-once/idempotency-guard.js';
 import { guardOf } from './at-most-once/wrap-handler.js';
 import { isServer, type ServerOrAddress } from './server-addresses.js';
 
-/** How a service is advertised. An unknown key is an error. */
+/** Options of {@link advertise}. An unknown key is an error. */
 export interface AdvertiseOptions {
-  /** Absolute name of the service. Needed, unless a launcher started this process and gave it one. */
+  /** Absolute name of the service. Required unless a launcher started this process. */
   readonly name?: string;
   /**
-   * Where it is: an `http.Server`, `https.Server` or HTTP/2 server, which is waited for until it listens, or an address
-   * (`http(s)://host:port`, `tcp://host:port`, `unix:/path`), or up to 16 of them, best first.
+   * Where the service listens: an `http.Server`, `https.Server` or HTTP/2 server, or 1 to 16 addresses, best
+   * first. A server is waited for until it listens. Addresses are `http(s)://host:port`, `tcp://host:port` or
+   * `unix:/path`.
    */
   readonly address: ServerOrAddress;
-  /** Its version, as semver writes it. Default: none. */
+  /** Semver version of the service. Default: none. */
   readonly version?: string;
-  /** Address of the registry, or several. Default: the launcher's, else `$CLERK_REGISTRY`, else `http://127.0.0.1:4711`. */
+  /**
+   * One or more registry addresses. Default: those of the launcher, else `$CLERK_REGISTRY`, else
+   * `http://127.0.0.1:4711`.
+   */
   readonly registry?: string | readonly string[];
-  /** For how long it counts as present without renewing, in ms: 1 s to 7 d. Default 10,000. Renewed every third of it. */
+  /** Lease duration, in ms: 1,000 to 604,800,000 (7 d). Renewed after each third of it. Default 10,000. */
   readonly leaseMs?: number;
-  /** Its share of the calls, ≥ 0; 0 means: only if there is nobody else. Default 1. */
+  /** Relative share of the calls, ≥ 0; 0: used only when there is no other endpoint. Default 1. */
   readonly weight?: number;
-  /** Zone it runs in. Default: none. */
+  /** Zone of the service. Default: none. */
   readonly zone?: string;
-  /** Free labels, to search by. Default: none. */
+  /** Labels that clients can search by. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Host it runs on, by which `local-first` knows what is near. Default: this machine's name. */
+  /** Host of the service; the policy `local-first` compares it. Default: this machine's host name. */
   readonly host?: string;
-  /** Instance id, which nobody else may ever have: 1 to 128 printable characters. Default: the launcher's, else a random one. */
+  /**
+   * Instance id, 1 to 128 printable characters, never used by another instance. Default: the launcher's, else
+   * a random one.
+   */
   readonly id?: string;
   /**
-   * The handler that `atMostOnce` returned, where the server has it: clerks then learn that the service runs calls at
-   * most once, by the attribute `at-most-once`, and the handler learns which calls are meant for this instance. Its
-   * store must be ready, or the service is not advertised. Default: none.
+   * The handler that `atMostOnce` returned, if the server uses it. Clients then see the attribute
+   * `at-most-once`, and the handler learns which requests are meant for this instance. Advertising fails if
+   * its store cannot be opened. Default: none.
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
-   * Whether it is drained at SIGTERM. The process then ends by that signal as soon as all of its services are drained,
-   * unless something else listens for SIGTERM too: whoever does decides when it ends. Default true.
+   * Whether the service is drained at SIGTERM. The process then ends by that signal once all its services are
+   * drained. If the program listens for SIGTERM too, it has to end the process itself. Default true.
    */
   readonly drainOnSignal?: boolean;
-  /** Whether the process exits with code 0 once drained at SIGTERM, whoever else listens for that. Default false. */
+  /**
+   * Whether the process exits with code 0 once drained at SIGTERM, even if the program listens for SIGTERM.
+   * Default false.
+   */
   readonly exitAfterDrain?: boolean;
-  /** Longest time that draining takes, in ms, > 0; requests still in flight are left alone then. Default 25,000. */
+  /** Maximum duration of draining, in ms, > 0; requests still in flight then are not cut. Default 25,000. */
   readonly drainMs?: number;
   /**
-   * Whether its load is measured here, as long as the program says none with {@link Advertisement.reportLoad}: how busy the
-   * event loop of this thread is, and how many requests a second its server answers and fails. Told with answers of the
-   * server and with renewals of the lease. Default true; where `address` is no server nothing is measured.
+   * Whether the load is measured while the program reports none with {@link Advertisement.reportLoad}:
+   * event-loop utilization of this thread, and requests and failures per second of its server. It is sent
+   * with the server's responses and with lease renewals. Has no effect when `address` is not a server.
+   * Default true.
    */
   readonly measureLoad?: boolean;
-  /** Where it says what it cannot throw. Default: process warnings. */
+  /** Receives errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
-  /** Gives up the attempt to advertise; nothing once that has succeeded. */
+  /** Aborts the registration. Has no effect once the service is registered. */
   readonly signal?: AbortSignal;
 }
 
-/** Complete and checked. */
+/** Checked options with defaults applied. */
 export interface AdvertiseConfig {
   readonly name: string | undefined;
   readonly serverOrAddress: ServerOrAddress;
@@ -82,39 +92,43 @@ export interface AdvertiseConfig {
   readonly signal: AbortSignal | undefined;
 }
 
-const keys: readonly (keyof AdvertiseOptions)[] = [
-  'name',
-  'address',
-  'version',
-  'registry',
-  'leaseMs',
-  'weight',
-  'zone',
-  'attributes',
-  'host',
-  'id',
-  'atMostOnce',
-  'drainOnSignal',
-  'exitAfterDrain',
-  'drainMs',
-  'measureLoad',
-  'logger',
-  'signal',
-];
+const keys = Object.keys({
+  name: true,
+  address: true,
+  version: true,
+  registry: true,
+  leaseMs: true,
+  weight: true,
+  zone: true,
+  attributes: true,
+  host: true,
+  id: true,
+  atMostOnce: true,
+  drainOnSignal: true,
+  exitAfterDrain: true,
+  drainMs: true,
+  measureLoad: true,
+  logger: true,
+  signal: true,
+} satisfies Record<keyof AdvertiseOptions, true>);
 
-/** @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID` */
+/**
+ * Checks the options before any request is sent.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` when an option is invalid
+ */
 export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
   const value: unknown = options;
   if (typeof value !== 'object' || value === null)
-    throw advertiseError("needs an object of options such as { name: '/shop/orders', address: server }");
+    throw advertiseError("needs an options object such as { name: '/shop/orders', address: server }");
   for (const key of Object.keys(value))
-    if (!(keys as readonly string[]).includes(key))
-      throw advertiseError(`has the unknown option '${key}'; known are ${keys.join(', ')}`);
+    if (!keys.includes(key))
+      throw advertiseError(`got the unknown option '${key}'; known options are ${keys.join(', ')}`);
   if ((options.address as unknown) === undefined)
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  // The rules are those of every endpoint; a server's address is not known yet.
+  // The checks are those of every endpoint; a server's address is not known yet.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -156,14 +170,14 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
 }
 
 /**
- * Addresses of a registry: one, a list, or several in one text with commas between.
+ * Splits registry addresses: one address, a list, or a comma-separated string.
  *
- * @throws a `ClerkError` `CONFIG_INVALID`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when there is none
  */
 export function parseRegistryUrls(given: string | readonly string[], source: string): readonly string[] {
   const list = (Array.isArray(given) ? given : String(given).split(',')) as readonly unknown[];
   const urls = list.map((url) => String(url).trim()).filter((url) => url !== '');
-  if (urls.length === 0) throw advertiseError(`finds no registry address in ${source}`);
+  if (urls.length === 0) throw advertiseError(`found no registry address in ${source}`);
   return Object.freeze(urls);
 }
 
@@ -171,19 +185,17 @@ function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): Idemp
   if (atMostOnce === undefined) return undefined;
   const guard = guardOf(atMostOnce);
   if (guard === undefined)
-    throw advertiseError("has the option 'atMostOnce', which must be the handler that atMostOnce() returned");
+    throw advertiseError("needs as option 'atMostOnce' the handler that atMostOnce() returned");
   if (attributes !== undefined && Object.hasOwn(attributes, atMostOnceAttribute))
     throw advertiseError(
-      `has the attribute '${atMostOnceAttribute}', which comes from the option 'atMostOnce'`,
+      `must not get the attribute '${atMostOnceAttribute}'; it is set by the option 'atMostOnce'`,
     );
   return guard;
 }
 
 function checkMs(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw advertiseError(
-      `has the ${key} ${String(value)}; it must be a number of ms from ${String(min)} to ${String(max)}`,
-    );
+    throw advertiseError(`needs a ${key} from ${String(min)} to ${String(max)} ms; got ${String(value)}`);
   return value;
 }
 

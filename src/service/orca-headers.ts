@@ -1,17 +1,10 @@
-/**
- * Tells a service's load in the heads of its server's answers: once a connection for each time that the load is looked
- * at, so on four answers a second of a connection at most. Every clerk that calls hears of it with its next call, and the
- * other answers stay as short as they were. A header that the handler sets itself stands.
- *
- * @see gRPC A51 (ORCA)
- */
 import { responseHeaders } from '../protocol/call-headers.js';
 import { isHttp2, type ServerLike } from './server-addresses.js';
 import type { LoadReporter } from './load-reporter.js';
 
 type Listener = (...args: unknown[]) => void;
 
-/** What of a server's event emitter is used beyond {@link ServerLike}, where it is there. */
+/** Members of a server's event emitter beyond {@link ServerLike}, where it has them. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -28,10 +21,17 @@ interface Outgoing {
   setHeader(name: string, value: string): unknown;
 }
 
-/** Tells it from now on. Returns what ends that. */
+/**
+ * Sends the load of a service in response headers, once per connection and load sample: at most four
+ * responses per second and connection carry it. Every client learns the load with its next call. A header set
+ * by the handler is kept.
+ *
+ * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
+ * @returns a function that stops it
+ */
 export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () => void {
   const emitter: Emitter = server;
-  /** Which text each connection was told last. */
+  /** Version of the load that was last sent on each connection. */
   const sentVersions = new WeakMap<object, number>();
   const onRequest: Listener = (request, response) => {
     const { headerValue, version } = load;
@@ -40,7 +40,7 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     if (connection === undefined || sentVersions.get(connection) === version) return;
     if (setLoadHeader(response as Outgoing, headerValue)) sentVersions.set(connection, version);
   };
-  // Before the program's own handler, which may answer at once.
+  // Before the program's own handler, which may respond at once.
   const listen = (): unknown =>
     emitter.prependListener?.('request', onRequest) ?? emitter.on('request', onRequest);
   const onNewListener: Listener = (event) => {
@@ -48,8 +48,8 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     emitter.off('newListener', onNewListener);
     listen();
   };
-  // An HTTP/2 server makes requests of its streams from when somebody asks for them: a program that handles streams
-  // itself must not be given them twice.
+  // An HTTP/2 server creates a request for each stream once there is a 'request' listener. A program that
+  // handles streams itself must not get them twice.
   if (isHttp2(server) && emitter.listenerCount?.('request') === 0) emitter.on('newListener', onNewListener);
   else listen();
   return () => {
@@ -62,14 +62,14 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/** Whether it is told with this answer. */
+/** Returns whether the header was set. */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;
     response.setHeader(responseHeaders.load, value);
     return true;
   } catch {
-    // An HTTP/2 stream that was reset takes no headers any more.
+    // An HTTP/2 stream that was reset accepts no headers.
     return false;
   }
 }

@@ -1,39 +1,33 @@
-/**
- * Where a server listens, read from the server itself: nobody writes down a port twice. A server that listens on all
- * of the host's addresses gets one that others can reach for each, and one for this host, at the end.
- *
- * @see "A Distributed Systems Architecture for the 1990's" C7 (protocol tower)
- */
 import { parseAddress, type AddressString } from '../core/address.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** A server of `node:http`, `node:https` or `node:http2`, or anything that listens as they do. */
+/** A server of `node:http`, `node:https` or `node:http2`, or an object with the same members. */
 export interface ServerLike {
-  /** Whether it listens already. */
+  /** Whether it listens. */
   readonly listening: boolean;
-  /** Where it listens: an object for a port, a path for a unix socket. */
+  /** Bound address: an object for a TCP port, a path for a unix socket. */
   address():
     | string
     | {
-        /** The address it is bound to. */
+        /** IP address. */
         readonly address: string;
-        /** Its port. */
+        /** TCP port. */
         readonly port: number;
       }
     | null;
-  /** As of `node:events`. */
+  /** As in `node:events`. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
-  /** As of `node:events`. */
+  /** As in `node:events`. */
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
-/** Where a service can be: its server, or what is known of it. */
+/** A server, an address, or a list of addresses. */
 export type ServerOrAddress = ServerLike | AddressString | URL | readonly (AddressString | URL)[];
 
-/** Most addresses of one endpoint. */
+/** Maximum number of addresses of an endpoint. */
 const maxAddresses = 16;
 
-/** Whether it is a server rather than an address. */
+/** Whether the value is a server rather than an address. */
 export function isServer(value: unknown): value is ServerLike {
   return (
     typeof value === 'object' &&
@@ -43,16 +37,18 @@ export function isServer(value: unknown): value is ServerLike {
   );
 }
 
-/** Whether a server tells of streams: whatever speaks HTTP/2, over HTTP/1.1 too if it is allowed to. */
+/** Whether a server emits 'stream': every server with HTTP/2, also for its HTTP/1.1 connections. */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
 /**
- * The addresses of a place, best first; of a server once it listens.
+ * Addresses of a server or list, best first. A server is waited for until it listens. A server bound to all
+ * addresses of the host yields each reachable one, and the loopback address last.
  *
- * @param hostAddresses - those of this host that others can reach
- * @throws a `ClerkError` `CONFIG_INVALID` for an address that is none, and a server that fails to listen
+ * @param hostAddresses - addresses of this host that others can reach
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server fails to listen
+ * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
  */
 export async function addressesOf(
   serverOrAddress: ServerOrAddress,
@@ -66,14 +62,14 @@ export async function addressesOf(
     if (addresses.length === 0 || addresses.length > maxAddresses)
       throw new ClerkError(
         'CONFIG_INVALID',
-        `advertise() needs 1 to ${String(maxAddresses)} addresses, not ${String(addresses.length)}`,
+        `advertise() needs 1 to ${String(maxAddresses)} addresses; got ${String(addresses.length)}`,
       );
     return addresses.map((one) => parseAddress(one).text);
   }
   if (!serverOrAddress.listening) await waitUntilListening(serverOrAddress, signal);
   const bound = serverOrAddress.address();
-  if (bound === null) throw new ClerkError('CONFIG_INVALID', 'The server given to advertise() was closed');
-  // Every TLS server of Node has it, HTTP/2's too.
+  if (bound === null) throw new ClerkError('CONFIG_INVALID', 'The server given to advertise() is closed');
+  // Every TLS server of Node has this method, HTTP/2 servers included.
   const secure =
     typeof (serverOrAddress as { readonly setSecureContext?: unknown }).setSecureContext === 'function';
   if (typeof bound === 'string') return [parseAddress(`${secure ? 'unix+https' : 'unix'}:${bound}`).text];
@@ -107,7 +103,7 @@ function waitUntilListening(server: ServerLike, signal: AbortSignal | undefined)
       reject(
         new ClerkError(
           'CONFIG_INVALID',
-          `The server given to advertise() does not listen: ${errorMessage(error)}`,
+          `The server given to advertise() cannot listen: ${errorMessage(error)}`,
           {
             cause: error,
           },
@@ -125,7 +121,7 @@ function waitUntilListening(server: ServerLike, signal: AbortSignal | undefined)
   });
 }
 
-/** What whoever gave up is told. */
+/** The error of a registration that its caller aborted. */
 export function advertiseAborted(signal: AbortSignal): ClerkError {
-  return new ClerkError('ABORTED', 'The advertisement was aborted by its caller', { cause: signal.reason });
+  return new ClerkError('ABORTED', 'advertise() was aborted by its caller', { cause: signal.reason });
 }

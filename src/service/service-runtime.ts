@@ -1,33 +1,43 @@
-/** What advertising needs of the world: handed in, so that it runs in virtual time and in a test's memory. */
 import type { Clock } from '../core/clock.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
-/** This process, as a service sees it. */
+/** The current process, as an advertised service uses it. */
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The first line of standard input; empty when there is none. Asked once. */
+  /**
+   * Reads the first line of standard input; resolves with an empty string when there is none. Called once.
+   */
   readFirstLine(): Promise<string>;
-  /** Calls back once, at the first SIGTERM; until then the process does not end by it. Returns what takes it back. */
+  /**
+   * Calls `callback` at the first SIGTERM, which then does not end the process. Returns a function that
+   * removes it.
+   */
   onSigterm(callback: () => void): () => void;
-  /** Ends the process by SIGTERM, as if nobody had waited for it, unless somebody else still listens for that. */
+  /**
+   * Ends the process by SIGTERM as if it had not been handled, unless the program listens for SIGTERM too.
+   */
   exitBySigterm(): void;
-  /** Ends the process. */
   exit(code: number): void;
-  /** Says something that an operator should see, where the program has given no logger. */
+  /** Prints a warning for operators, where the program set no logger. */
   warn(message: string): void;
 }
 
-/** See the file's header. */
+/**
+ * What the service side needs of the outside world, injected so that it runs in virtual time and in memory.
+ */
 export interface ServiceRuntime {
   readonly clock: Clock;
   readonly hashing: Hashing;
   readonly retry: RetryLoop;
   readonly process: ProcessPort;
-  /** Makes what carries questions to one registry server. @throws a `ClerkError` `CONFIG_INVALID` */
+  /**
+   * Opens a connection to one registry server. @throws {@link ClerkError} `CONFIG_INVALID` when the URL is
+   * invalid
+   */
   readonly connect: (url: string) => RegistryConnection;
-  /** For how long this thread's event loop has worked so far, in ms: all of the time but what it waited. */
+  /** Total active time of this thread's event loop, in ms. */
   readonly eventLoopActiveMs: () => number;
   /** Addresses of this host that others can reach, IPv4 first, as literals without brackets. */
   readonly hostAddresses: () => readonly string[];

@@ -1,14 +1,13 @@
-/**
- * SIGTERM, for all advertisements of a process: they are drained together, and then the process ends by the signal, as
- * it would have at once without them. Where something else listens for SIGTERM, that decides when the process ends; a
- * second SIGTERM ends it at once.
- *
- * @see promises C2.6
- */
 import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
-/** See the file's header. */
+/**
+ * Drains all advertisements of a process at SIGTERM, then ends the process by that signal, as if it had not
+ * been handled. If the program listens for SIGTERM too, it has to end the process itself. A second SIGTERM
+ * ends the process at once.
+ *
+ * @see [C2.6](../../docs/guarantees.md#c2-6)
+ */
 export class SigtermDrain {
   readonly #process: ProcessPort;
   readonly #advertisements = new Map<Advertisement, boolean>();
@@ -18,7 +17,7 @@ export class SigtermDrain {
     this.#process = process;
   }
 
-  /** From now on it is drained at SIGTERM. Returns what takes that back. */
+  /** Drains the advertisement at SIGTERM. Returns a function that undoes this. */
   add(advertisement: Advertisement, exitAfterDrain: boolean): () => void {
     this.#advertisements.set(advertisement, exitAfterDrain);
     this.#removeListener ??= this.#process.onSigterm(() => void this.#drainAll());

@@ -1,4 +1,3 @@
-/** Tells the registry that a service goes, for as long as that is worth trying. Keeps the process alive meanwhile. */
 import { sleep, type Clock } from '../core/clock.js';
 import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -8,7 +7,7 @@ import type { WithdrawRequest } from '../protocol/messages.js';
 import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 
-/** What telling needs. */
+/** What {@link withdraw} needs. */
 export interface WithdrawOptions {
   readonly clock: Clock;
   readonly retry: RetryLoop;
@@ -16,13 +15,14 @@ export interface WithdrawOptions {
   readonly renewer: LeaseRenewer;
 }
 
-/** How long it is tried for, in ms. */
+/** Total time for all attempts, in ms. */
 const timeoutMs = 3_000;
 
 /**
- * Withdraws a registration. Never rejects: what the registry is not told it learns from the lease.
+ * Withdraws a registration, retrying for up to 3,000 ms. Never rejects: without a withdrawal the lease
+ * expires. Keeps the process alive meanwhile.
  *
- * @returns how long there may still be clerks who do not know, in ms
+ * @returns how long clients may still use a cached lookup with this endpoint, in ms
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,
@@ -30,7 +30,7 @@ export async function withdraw(
 ): Promise<number> {
   const { signal, abort } = createAbort();
   const timer = clock.setTimer(
-    () => abort(new Error(`it did not answer within ${String(timeoutMs)} ms`)),
+    () => abort(new Error(`no response within ${String(timeoutMs)} ms`)),
     timeoutMs,
   );
   try {
@@ -46,7 +46,9 @@ export async function withdraw(
     return Math.max(0, appliesInMs);
   } catch (error) {
     if (isClerkError(error) && error.code === 'NAME_NOT_FOUND') return 0;
-    logger.warn(`${request.name} could not be withdrawn, its lease will run out: ${errorMessage(error)}`);
+    logger.warn(
+      `${request.name} could not be withdrawn; it stays registered until its lease expires: ${errorMessage(error)}`,
+    );
     return limits.lookupTtlMs;
   } finally {
     timer.cancel();

@@ -1,10 +1,13 @@
 /**
- * Objects of Node's own copy of undici, made over for this one. A copy knows only its own classes: a form of the other
- * goes out as `[object FormData]`, a request of the other as a URL that is none.
+ * Converts objects of Node's built-in undici to the installed one. Each copy accepts only its own classes: it
+ * sends the other's FormData as `[object FormData]` and treats the other's Request as an invalid URL.
  */
 import { undici } from './load-undici.js';
 
-/** The body, or a form of ours with the same entries if it is one of Node's. Can be read again, as the original can. */
+/**
+ * Converts a built-in FormData; returns other bodies unchanged. The result can be read repeatedly, like the
+ * original.
+ */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
   const copy = new (undici().FormData)();
@@ -12,7 +15,7 @@ export function fromBuiltinBody(body: unknown): unknown {
   return copy;
 }
 
-/** What `fetch` is given, as it can be given to ours: a URL stays, a request of Node's is taken apart. */
+/** Converts the arguments of `fetch`: takes a built-in Request apart and returns other inputs unchanged. */
 export function fromBuiltinRequest(
   input: unknown,
   init: object | undefined,

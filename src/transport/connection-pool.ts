@@ -1,45 +1,48 @@
-/**
- * Connections to one address, each an undici `Client`. A free one is found at once however many there are; a request
- * that finds none waits in line, first come first served, and may leave it. Nothing else is lost: every request given to
- * it is heard of by its handler, and a request that undici refuses leaves its connection as free as it was.
- *
- * undici's own `Pool` looks through all its clients for every request, and never again uses one that refused a request.
- */
 import type { Client, Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
 import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 
-/** What lanes are made with. */
+/** What a {@link ConnectionPool} is created with. */
 export interface ConnectionPoolOptions {
-  /** Most connections, ≥ 1. */
+  /** Maximum number of connections, ≥ 1. */
   readonly connections: number;
-  /** Requests that one connection takes at a time, ≥ 1. */
+  /** Concurrent requests per connection, ≥ 1. */
   readonly pipelining: number;
-  /** How long a connection gets new requests, in ms; 0 for ever. */
+  /** Age up to which a connection gets new requests, in ms; 0: no limit. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Makes a client; it connects by itself when it is first used. */
+  /** Creates a client, which connects at its first request. */
   readonly createClient: () => Client;
 }
 
 interface PooledConnection {
   readonly client: Client;
-  /** In the list of those that can take a request. */
+  /** In the list of connections that can take a request. */
   isFree: boolean;
-  /** When its connection was made; 0 before. */
+  /** When it was connected, on the monotonic clock; 0 before that. */
   connectedAt: number;
 }
 
-/** See the file's header. */
+/**
+ * Connections to one address, each an undici `Client`, and a queue for requests that find none free. Finding
+ * a free connection takes constant time. Queued requests are sent in order and can be cancelled. Every
+ * request reaches its handler, and a request that undici rejects leaves its connection free.
+ *
+ * Replaces undici's `Pool`, which scans all its clients per request and never uses a client again that
+ * rejected one.
+ */
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
-  /** The one that became free last is used next, so no more of them stay warm than are needed. */
+  /**
+   * The connection that became free last is used first, so that no more connections stay open than are
+   * needed.
+   */
   readonly #free: PooledConnection[] = [];
-  /** Too old for new requests, with some that are not finished; each closes after its last. */
+  /** Connections past their age with requests in flight; each closes after its last request. */
   readonly #draining = new Set<Client>();
-  /** Empty whenever a lane is free. */
+  /** Empty whenever a connection is free. */
   readonly #queue = new WaitQueue();
   #closed: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
@@ -48,7 +51,7 @@ export class ConnectionPool {
     this.#options = options;
   }
 
-  /** Sends a request, now or when its turn has come. Never throws. */
+  /** Sends a request, or queues it. Never throws. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const connection = this.#acquire();
     if (connection === undefined) this.#queue.enqueue(request, handler);
@@ -56,9 +59,9 @@ export class ConnectionPool {
   }
 
   /**
-   * Lets a request go that still waits in line: it is not sent, and its handler hears nothing more.
+   * Removes a request from the queue; its handler is not called again.
    *
-   * @returns whether it waited here
+   * @returns whether it was queued here
    */
   cancel(handler: RequestHandler): boolean {
     const wasQueued = this.#queue.cancel(handler);
@@ -66,13 +69,13 @@ export class ConnectionPool {
     return wasQueued;
   }
 
-  /** Lets all that were given to it finish, those in line too, then closes. */
+  /** Finishes all requests, queued ones included, then closes. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** Fails everything that is not finished with `error`. */
+  /** Fails all unfinished requests with `error`. */
   async destroy(error: Error): Promise<void> {
     for (let next = this.#queue.dequeue(); next; next = this.#queue.dequeue()) next.handler.onError(error);
     this.#onQueueEmpty?.();
@@ -81,7 +84,7 @@ export class ConnectionPool {
 
   async #close(): Promise<void> {
     if (!this.#queue.isEmpty) await new Promise<void>((resolve) => (this.#onQueueEmpty = resolve));
-    // Those that were destroyed meanwhile have no more to finish.
+    // Destroyed clients have nothing left to finish.
     const remaining = this.#clients().filter((client) => !client.destroyed);
     await Promise.all(remaining.map((client) => client.close()));
   }
@@ -104,7 +107,7 @@ export class ConnectionPool {
 
   #drain(connection: PooledConnection): void {
     const { client } = connection;
-    // Its mark of being free stays, so it never comes back.
+    // Its `isFree` stays true, so it is never released again.
     this.#connections = this.#connections.filter((other) => other !== connection);
     this.#draining.add(client);
     void client.close().then(() => this.#draining.delete(client));
@@ -127,14 +130,18 @@ export class ConnectionPool {
     return connection;
   }
 
-  /** Hands a request over. @returns whether the lane can take another one at once; else it says so by `drain` */
+  /**
+   * Sends a request.
+   *
+   * @returns whether the connection can take another one now; if not, it emits 'drain' later
+   */
   #send({ client }: PooledConnection, request: Dispatcher.DispatchOptions, handler: RequestHandler): boolean {
     if (client.dispatch(request, handler)) return true;
-    // undici says "no more for now" of a request that it refuses too, and no `drain` would ever follow.
+    // undici also returns false for a request that it rejects, and emits no 'drain' then.
     return handler.hasFailed ?? client.stats.size < this.#options.pipelining;
   }
 
-  /** The lane can take a request: the next in line, or whoever comes. */
+  /** The connection can take a request: the next queued one, or a later one. */
   #release(connection: PooledConnection): void {
     while (!connection.isFree) {
       const next = this.#queue.dequeue();
@@ -149,7 +156,7 @@ export class ConnectionPool {
   }
 }
 
-/** A request as it is to be sent after its wait. */
+/** Lets the handler update the request after its time in the queue. */
 function requestAfterWait({ request, handler }: QueuedRequest): Dispatcher.DispatchOptions {
   return (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
 }

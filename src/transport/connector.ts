@@ -1,19 +1,19 @@
-/** How connections are made: undici is told of a logical host, the connector goes to the endpoint's own address. */
 import type { Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import type { TransportOptions } from '../core/transport.js';
 import { undici, type Undici } from './load-undici.js';
 
-/** What undici connects with. */
+/** An undici connector. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** What undici's connectors do and their types do not say: they return the socket. */
+/** The actual type of undici's connectors: unlike their declared type, they return the socket. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Connects to the address whatever undici believes to talk to, and checks the certificate of that address.
+ * Creates a connector that dials the endpoint's address whatever origin undici uses, and checks the
+ * certificate of that address.
  *
- * @param onDial - gets every socket when its connection is begun
- * @param onConnected - gets every socket whose connection stands
+ * @param onDial - gets each socket when it starts to connect
+ * @param onConnected - gets each connected socket
  */
 export function createConnector(
   address: Address,
@@ -53,7 +53,7 @@ export function createConnector(
   };
 }
 
-/** A certificate names an IP address in its own way: TLS must not be told of it as a server name. */
+/** Certificates hold IP addresses in their own form: an IP address is not a TLS server name. */
 function isIpLiteral(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }

@@ -1,4 +1,3 @@
-/** The transport of the real world: HTTP over undici, and bare sockets that only `call` and `acquire` can use. */
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { TransportFactory, TransportOptions } from '../core/transport.js';
 import { httpChannel } from './http-channel.js';
@@ -6,9 +5,9 @@ import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
 /**
- * Makes channels over real sockets.
+ * The transport over real sockets: HTTP by undici, and TCP connections for `call` and `acquire` only.
  *
- * @throws a `ClerkError` `CONFIG_INVALID` when undici refuses the options meant for it
+ * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects its options
  */
 export const defaultTransport: TransportFactory = (options, clock) => {
   checkUndiciOptions(options);
@@ -20,14 +19,14 @@ export const defaultTransport: TransportFactory = (options, clock) => {
   };
 };
 
-/** undici itself knows best what it takes: better asked now than at the first call. */
+/** Lets undici check its options now rather than at the first call. */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {
     void new (undici().Client)('http://localhost', { ...undiciOptions }).destroy();
   } catch (error) {
     throw new ClerkError(
       'CONFIG_INVALID',
-      `createClerk's undici has an option that undici refuses: ${errorMessage(error)}`,
+      `createClerk() got an undici option that undici rejects: ${errorMessage(error)}`,
       { cause: error },
     );
   }

@@ -1,27 +1,26 @@
-/**
- * An undici dispatcher over any exchange: names under `.clerk` go to whoever is given, everything else passes through
- * untouched.
- */
 import type { Dispatcher } from 'undici';
 import type { RequestHandler } from '../core/transport.js';
 import { toRequestHandler } from './handler-v2-adapter.js';
 import { globalDispatcher, undici } from './load-undici.js';
 
-/** Takes one request for an origin under `.clerk`; whatever goes wrong arrives at the handler. */
+/** Dispatches a request for an origin under `.clerk`. All errors go to the handler. */
 export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: RequestHandler) => void;
 
-/** What the dispatcher stands on. */
+/** What {@link clerkDispatcher} is created with. */
 export interface ClerkDispatcherOptions {
-  /** Whether an origin is one of ours. Called for every request; throws never. */
+  /** Whether an origin is under `.clerk`. Called for each request; must not throw. */
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
-  /** Where everything else goes; the global dispatcher if there is none. Never closed by us. */
+  /** Dispatcher of all other origins. Default: the global dispatcher. Not closed here. */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
   readonly destroy: (error: Error | null) => Promise<void>;
 }
 
-/** Makes the dispatcher. */
+/**
+ * Creates an undici dispatcher that passes origins under `.clerk` to `dispatch`, and all other requests on
+ * unchanged.
+ */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isClerkOrigin, dispatch } = options;
   const base = undici();
@@ -54,7 +53,7 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-/** A promise for those who wait for one, a call for those who gave a callback. */
+/** Returns the promise, or calls the callback when there is one. */
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
   if (callback === undefined) return promise;
   void promise.then(callback);

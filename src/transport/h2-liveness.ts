@@ -1,39 +1,39 @@
-/**
- * Notices that the peer of an HTTP/2 connection has gone silent: a stopped process, a machine that lost its power, a
- * network that drops what it carries. TCP alone would not for minutes. undici asks for a PING at its interval and never
- * looks whether it was answered; every answer to one is read, so a connection on which nothing is read is silent.
- *
- * A PING waits behind what was written before it, and nobody tells how much of that is still on its way: the kernel takes
- * megabytes at once. So what was written lately gets the time that a slow line needs for it; a connection that goes on
- * taking more is not silent.
- *
- * Counted in looks and not in time: a process that stood still itself has looked only once meanwhile.
- */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Looks at half the interval of the pings without anything read: two pings have gone unanswered. */
+/** Checks at half the ping interval without anything read: two pings were not acknowledged. */
 const maxSilentChecks = 5;
-/** Bytes in a ms of the slowest line that is not taken for silence: with the 64 KiB that HTTP/2 lets out at first, 8 s. */
+/**
+ * Lowest line rate that does not count as silence, in bytes per ms: 8 s for HTTP/2's initial 64 KiB window.
+ */
 const minBytesPerMs = 8;
-/** Most that is waited for what was written, in ms. Nothing new should go where it would wait longer. */
+/** Maximum extra wait for written bytes, in ms. New requests should not queue longer than that. */
 const maxExtraWaitMs = 30_000;
 
 /**
- * Watches one connection until it ends; keeps no process alive. HTTP/1.1 has no ping and is not watched.
+ * Detects an HTTP/2 peer that has gone silent: a stopped process, a machine without power, a network that
+ * drops packets. TCP alone needs minutes for that. undici sends a PING at its interval but does not check the
+ * acknowledgement; each one is read from the socket, so a connection on which nothing is read is silent.
  *
- * @param pingMs - interval of the pings, in ms; unless it is > 0 nothing can be told
- * @param onSilent - called once, after 2.5 to 3 intervals of silence, and 1 ms more for each 8 bytes written since
- *   about the last but one time that something was read, 30 s more at most
- * @see promises C2.3
+ * A PING queues behind bytes written before it, of which the kernel may hold megabytes. Recently written
+ * bytes therefore get the time that a slow line needs, and a connection that keeps accepting bytes is not
+ * silent. Silence is counted in checks, not in time: a process whose event loop was blocked made only one
+ * check meanwhile.
+ *
+ * Watches until the socket closes. Does not keep the process alive. HTTP/1.1 has no ping and is not watched.
+ *
+ * @param pingMs - ping interval, in ms; nothing is watched unless it is > 0
+ * @param onSilent - called once, after 2.5 to 3 intervals of silence plus 1 ms per 8 bytes written since
+ * about the second to last read, at most 30,000 ms more
+ * @see [C2.3](../../docs/guarantees.md#c2-3)
  */
 export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // What had been written before each of the last two looks that found something read. The older one counts: what was
-  // read last may be the answer to something that went before all the rest.
+  // Bytes written before each of the last two checks that found data read. The older value counts, because
+  // the data read last may acknowledge something sent before the rest.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

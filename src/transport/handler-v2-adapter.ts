@@ -1,10 +1,12 @@
-/** undici's newer handlers (`onRequestStart` …), made to look like the older ones that transports call. */
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { RequestHandler } from '../core/transport.js';
 import { undici } from './load-undici.js';
 
-/** undici's newer handlers, which Node 26 sends, made to look like the older ones; those pass as they are. */
+/**
+ * Adapts undici's v2 handlers (`onRequestStart` …), as used by Node 26, to the v1 methods that transports
+ * call. Returns v1 handlers unchanged.
+ */
 export function toRequestHandler(handler: Dispatcher.DispatchHandler): RequestHandler {
   return typeof handler.onRequestStart === 'function'
     ? new V2HandlerAdapter(handler)

@@ -1,10 +1,3 @@
-/**
- * HTTP to one endpoint, over undici: HTTP/1.1 and HTTP/2, plain, TLS and unix sockets. Connections live in two sets
- * of lanes, since a call that must run at most once may only use one that is fresh or was idle for less than a second.
- *
- * The clients believe that they talk to the logical host, which gives the right `Host` header for nothing; the connector
- * underneath goes to the endpoint's address and checks the endpoint's own certificate.
- */
 import type { Dispatcher } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
@@ -17,7 +10,14 @@ import { ProbeClient } from './probe.js';
 import { watchLiveness } from './h2-liveness.js';
 import { undici } from './load-undici.js';
 
-/** Makes the channel of one endpoint. */
+/**
+ * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, plain, TLS and unix sockets. It has two
+ * connection pools: calls that must run at most once use only connections that are new or were idle for less
+ * than 1,000 ms.
+ *
+ * undici uses the logical host as origin. The `Host` header is therefore correct without copying requests to
+ * rewrite their origin; the connector dials the endpoint's address and checks its certificate.
+ */
 export function httpChannel(
   addresses: readonly Address[],
   authority: string,
@@ -33,9 +33,9 @@ class HttpChannel implements Channel {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
   readonly #probeClient: ProbeClient;
-  /** Lanes that finish what they have and get nothing new. */
+  /** Pools that finish their requests and get no new ones. */
   readonly #retiredPools = new Set<ConnectionPool>();
-  /** Addresses that were given up since one could be connected to. */
+  /** Addresses that have failed since the last successful connection. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
   /** Every address has failed. */
@@ -56,19 +56,20 @@ class HttpChannel implements Channel {
     return this.#addresses[this.#addressIndex] as Address;
   }
 
-  dispatch(request: TransportRequest, handler: RequestHandler, cautious: boolean): void {
+  dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void {
     if (this.#closed) {
       handler.onError(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
-    // Nobody can be reached anywhere: a new request begins anew with the first.
+    // All addresses have failed: the next request starts over with the first one.
     if (this.#exhausted) this.#resetFailedAddresses();
     try {
-      const pool = cautious
+      const pool = freshOnly
         ? (this.#fresh ??= this.#createPool(true))
         : (this.#shared ??= this.#createPool(false));
       const { address } = this;
-      // The connector checks the endpoint's own name; a name in the request would make undici reconnect for it.
+      // The connector checks the endpoint's own name; with a server name in the request undici would
+      // reconnect for it.
       const addressed =
         address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
       const body = fromBuiltinBody(addressed.body);
@@ -81,12 +82,12 @@ class HttpChannel implements Channel {
 
   cancelQueued(handler: RequestHandler): void {
     if (this.#fresh?.cancel(handler) || this.#shared?.cancel(handler)) return;
-    for (const lanes of this.#retiredPools) if (lanes.cancel(handler)) return;
+    for (const pool of this.#retiredPools) if (pool.cancel(handler)) return;
   }
 
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const connectedSignal = new Error('Connected, and that was all that was wanted');
+      const connectedSignal = new Error('Connected');
       const handler: RequestHandler = {
         onConnect() {
           resolve();
@@ -104,12 +105,12 @@ class HttpChannel implements Channel {
     });
   }
 
-  async probe(limitMs: number): Promise<void> {
+  async probe(timeoutMs: number): Promise<void> {
     const probes = this.#addresses.map(async (address, index) => {
-      await this.#probeClient.probe(address, this.#originOf(address), limitMs);
+      await this.#probeClient.probe(address, this.#originOf(address), timeoutMs);
       return index;
     });
-    // Any of its addresses will do, and the one that answers is the one to use.
+    // The first address that responds is used.
     const index = await Promise.any(probes);
     this.#resetFailedAddresses();
     if (index === this.#addressIndex) return;
@@ -123,14 +124,14 @@ class HttpChannel implements Channel {
   }
 
   resetConnections(): void {
-    for (const lanes of [this.#shared, this.#fresh]) if (lanes) this.#retirePool(lanes);
+    for (const pool of [this.#shared, this.#fresh]) if (pool) this.#retirePool(pool);
     this.#shared = this.#fresh = undefined;
   }
 
   nextAddress(from: Address): boolean {
     this.#failedAddresses.add(from);
     this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    // Another request has been here before and has moved on: what failed was tried on an address that is left already.
+    // Another request has already moved on from this address.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
     this.#addressIndex = Math.max(0, next);
@@ -140,12 +141,12 @@ class HttpChannel implements Channel {
 
   async close(): Promise<void> {
     this.#close(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
-    await Promise.all([...this.#retiredPools].map((lanes) => lanes.close()));
+    await Promise.all([...this.#retiredPools].map((pool) => pool.close()));
   }
 
   async destroy(error: Error): Promise<void> {
     this.#close(error);
-    await Promise.all([...this.#retiredPools].map((lanes) => lanes.destroy(error)));
+    await Promise.all([...this.#retiredPools].map((pool) => pool.destroy(error)));
   }
 
   #close(error: Error): void {
@@ -154,13 +155,13 @@ class HttpChannel implements Channel {
     this.resetConnections();
   }
 
-  /** One can be connected to: what has failed may be tried again. */
+  /** A connection succeeded: failed addresses may be tried again. */
   #resetFailedAddresses(): void {
     this.#failedAddresses.clear();
     this.#exhausted = false;
   }
 
-  /** The peer of one of its connections is silent: nothing new goes there. */
+  /** The peer of one of its connections is silent: the pool gets no new requests. */
   #dropPool(pool: ConnectionPool): void {
     if (this.#shared === pool) this.#shared = undefined;
     else if (this.#fresh === pool) this.#fresh = undefined;
@@ -182,11 +183,11 @@ class HttpChannel implements Channel {
     const { connections, undici: undiciOptions } = this.#options;
     const origin = this.#originOf(address);
     const options = {
-      // The attempt's own limit is finer; what the program sets goes before it.
+      // The attempt timeout is finer; options of the program override this.
       headersTimeout: 0,
       pingInterval: 1_000,
       ...undiciOptions,
-      // undici's clock for idle connections ticks every half second, so this ends within one.
+      // undici's idle timer ticks every 500 ms, so connections close within 1,000 ms.
       ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
       connect: createConnector(
         address,

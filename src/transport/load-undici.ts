@@ -1,29 +1,28 @@
 /**
- * The only door to undici, loaded when the first clerk is made. Loading undici puts its own agent in the place of an
- * unset global dispatcher, so Node's own is brought in first: whatever `fetch` used before, it goes on using.
- *
- * @see design: Hosts ("importing us changes nothing")
+ * Loads undici when the first clerk is created; no other file imports it. Loading undici sets its own agent
+ * as global dispatcher if there is none. So Node's built-in copy is loaded first: the program's `fetch` keeps
+ * using that one.
  */
 import { createRequire } from 'node:module';
 import type * as undiciModule from 'undici';
 import type { Dispatcher } from 'undici';
 
-/** The module, as its types describe it. */
+/** The type of the undici module. */
 export type Undici = typeof undiciModule;
 
 let loaded: Undici | undefined;
 
-/** undici, loaded at the first call. */
+/** Returns undici, loading it at the first call. */
 export function undici(): Undici {
   if (loaded === undefined) {
-    // Reading it makes Node load its built-in copy, which sets the global dispatcher if nobody has.
+    // Reading it loads Node's built-in copy, which sets the global dispatcher if there is none.
     if (isGlobalDispatcherUnset()) Reflect.get(globalThis, 'Headers');
     loaded = createRequire(import.meta.url)('undici') as Undici;
   }
   return loaded;
 }
 
-/** The process's global dispatcher as it is now. */
+/** The current global dispatcher of the process. */
 export function globalDispatcher(): Dispatcher {
   return undici().getGlobalDispatcher();
 }

@@ -1,4 +1,3 @@
-/** One question for a sign of life, on a connection of its own that keeps no process alive and ends with the answer. */
 import type { Client } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
@@ -8,7 +7,10 @@ import { undici } from './load-undici.js';
 
 const headers = { 'user-agent': 'binding-clerk (probe)' };
 
-/** Questions that are out. */
+/**
+ * Sends health probes, each on a connection of its own that closes with the response. Does not keep the
+ * process alive.
+ */
 export class ProbeClient {
   readonly #clock: Clock;
   readonly #options: TransportOptions;
@@ -20,10 +22,10 @@ export class ProbeClient {
   }
 
   /**
-   * Asks `OPTIONS /`. Resolves with any answer but a failure (5xx other than 501); rejects with that, when there is
-   * none within `limitMs`, when there is no connection, and when all questions end.
+   * Sends `OPTIONS /`. Resolves with any response other than a server failure (5xx except 501). Rejects with
+   * a failure, without a response within `timeoutMs`, without a connection, and when all probes are aborted.
    */
-  probe(address: Address, origin: string, limitMs: number): Promise<void> {
+  probe(address: Address, origin: string, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const client: Client = new (undici().Client)(origin, {
         connect: createConnector(
@@ -43,8 +45,10 @@ export class ProbeClient {
         void client.destroy();
       };
       const timer = this.#clock.setTimer(() => {
-        settle(new Error(`No sign of life of ${address.text} within ${String(Math.round(limitMs))} ms`));
-      }, limitMs);
+        settle(
+          new Error(`No response from ${address.text} to a probe within ${String(Math.round(timeoutMs))} ms`),
+        );
+      }, timeoutMs);
       timer.setRef(false);
       this.#pending.add(settle);
       const handler: RequestHandler = {
@@ -53,7 +57,7 @@ export class ProbeClient {
           if (statusCode >= 200)
             settle(
               statusCode >= 500 && statusCode !== 501
-                ? new Error(`${address.text} answers ${String(statusCode)}`)
+                ? new Error(`${address.text} responded to a probe with status ${String(statusCode)}`)
                 : undefined,
             );
           return true;
@@ -63,12 +67,13 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // HTTP's own ping would be `OPTIONS *`, but many a server builds a URL of what it is asked for and dies of that.
+      // HTTP's own ping is `OPTIONS *`, but many servers build a URL from the request target and crash on
+      // '*'.
       client.dispatch({ path: '/', method: 'OPTIONS', headers }, handler);
     });
   }
 
-  /** Ends all that are out with an error; their connections are closed at once. */
+  /** Fails all pending probes with `error` and closes their connections. */
   abortAll(error: Error): void {
     for (const end of this.#pending) end(error);
   }

@@ -1,40 +1,41 @@
-/**
- * The body of a reply: a `Readable` with the methods that undici's bodies have. Pieces wait in a list until the program
- * says how it wants them: whoever asks for the whole gets it without a stream in between, which costs half as much as
- * reading one; whoever reads it as a stream gets one. Bounded: a body that nobody reads stops the connection.
- */
 import { Readable } from 'node:stream';
 import { undici } from './load-undici.js';
 
-/** What a body is made with. */
+/** What a {@link ResponseBody} is created with. */
 export interface ResponseBodyOptions {
-  /** Asks for more pieces after `arrive` has said that it has enough. */
+  /** Requests more chunks after `append` returned false. */
   readonly resume: () => void;
-  /** Nobody wants the rest. */
+  /** Cancels the rest of the response. */
   readonly abort: () => void;
-  /** For `blob()`. */
+  /** Media type for `blob()`. */
   readonly contentType: string;
-  /** As announced, in bytes; undefined when it was not. */
+  /** Value of Content-Length, in bytes; undefined without that header. */
   readonly contentLength: number | undefined;
-  /** Bytes that wait for a reader before the connection is stopped. Default 64 KiB. */
+  /** Bytes buffered before the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
 }
 
-/** Somebody waits for the whole. */
+/** A pending read of the whole body. */
 interface PendingRead {
-  readonly resolve: (pieces: readonly Buffer[]) => void;
+  readonly resolve: (chunks: readonly Buffer[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 const defaultDumpBytes = 128 * 1024;
 const noop = (): void => undefined;
 
-/** See the file's header. */
+/**
+ * The body of a response: a `Readable` with the methods of undici's bodies. Chunks are buffered until the
+ * program reads them as a stream or as a whole. Reading as a whole bypasses the stream, at half the cost. An
+ * unread body pauses the connection.
+ *
+ * Replaces undici's `BodyReadable`.
+ */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
-  /** What has arrived while nobody reads the stream; undefined from when somebody does. */
+  /** Chunks received before the stream is read; undefined from then on. */
   #buffered: Buffer[] | undefined = [];
-  /** Bytes that have arrived. */
+  /** Bytes received. */
   #receivedBytes = 0;
   #isComplete = false;
   #isUsed = false;
@@ -47,52 +48,56 @@ export class ResponseBody extends Readable {
     this.#options = options;
   }
 
-  /** A piece has arrived. @returns whether another one is welcome; else `more` is called when it is */
-  append(piece: Buffer): boolean {
-    this.#receivedBytes += piece.length;
-    if (this.#buffered === undefined) return this.push(piece);
-    this.#buffered.push(piece);
+  /**
+   * Adds a chunk.
+   *
+   * @returns whether another chunk is accepted now; if not, `resume` is called later
+   */
+  append(chunk: Buffer): boolean {
+    this.#receivedBytes += chunk.length;
+    if (this.#buffered === undefined) return this.push(chunk);
+    this.#buffered.push(chunk);
     return this.#pendingRead !== undefined || this.#receivedBytes < this.readableHighWaterMark;
   }
 
-  /** Everything has arrived. */
+  /** The response is complete. */
   complete(): void {
     this.#isComplete = true;
     if (this.#buffered === undefined) this.push(null);
     else if (this.#pendingRead) this.#settleRead(this.#pendingRead);
   }
 
-  /** The rest is lost. */
+  /** The rest of the response will not arrive. */
   fail(error: Error): void {
-    // Whoever holds a reply and does not listen must not be ended by it.
+    // A program that does not listen for errors must not be ended by this one.
     this.on('error', noop);
     this.destroy(error);
   }
 
-  /** The whole as text: UTF-8 unless `setEncoding` said otherwise. A byte order mark is left out. */
+  /** Reads the body as text, UTF-8 unless changed by `setEncoding`. A byte order mark is removed. */
   text(): Promise<string> {
-    return this.#readAll((pieces) => this.#decode(pieces));
+    return this.#readAll((chunks) => this.#decode(chunks));
   }
 
-  /** The whole, parsed. */
+  /** Reads and parses the body. */
   json(): Promise<unknown> {
-    return this.#readAll((pieces) => JSON.parse(this.#decode(pieces)) as unknown);
+    return this.#readAll((chunks) => JSON.parse(this.#decode(chunks)) as unknown);
   }
 
-  /** The whole as bytes of its own. */
+  /** Reads the body into a new Uint8Array. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#readAll((pieces) => new Uint8Array(concat(pieces)));
+    return this.#readAll((chunks) => new Uint8Array(concat(chunks)));
   }
 
-  /** The whole as a buffer of its own. */
+  /** Reads the body into a new ArrayBuffer. */
   arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#readAll((pieces) => new Uint8Array(concat(pieces)).buffer);
+    return this.#readAll((chunks) => new Uint8Array(concat(chunks)).buffer);
   }
 
-  /** The whole as a blob of its content type. */
+  /** Reads the body as a Blob of its media type. */
   blob(): Promise<Blob> {
     return this.#readAll(
-      (pieces) => new Blob([concat(pieces) as Buffer<ArrayBuffer>], { type: this.#options.contentType }),
+      (chunks) => new Blob([concat(chunks) as Buffer<ArrayBuffer>], { type: this.#options.contentType }),
     );
   }
 
@@ -101,12 +106,12 @@ export class ResponseBody extends Readable {
     return Promise.reject(new (undici().errors.NotSupportedError)());
   }
 
-  /** Whether somebody reads it, or has. */
+  /** Whether the body has been read, at least in part. */
   get bodyUsed(): boolean {
     return this.#isUsed || Readable.isDisturbed(this);
   }
 
-  /** The same as a stream of the web's kind; locked when it was read otherwise. */
+  /** The body as a web stream; locked when it was read otherwise. */
   get body(): ReadableStream {
     if (this.#webStream !== undefined) return this.#webStream;
     const wasUsed = this.bodyUsed;
@@ -118,15 +123,15 @@ export class ResponseBody extends Readable {
   }
 
   /**
-   * Reads what is left and throws it away, so that the connection can be used again; beyond `limit` bytes the
-   * connection is cut instead.
+   * Reads and discards the rest, so that the connection can be reused. Beyond `limit` bytes the connection is
+   * closed instead.
    *
-   * @param options - `limit`: bytes, default 128 KiB; `signal`: gives up when it aborts
+   * @param options - `limit`: bytes, default 131,072; `signal`: aborts the read
    */
   dump({ limit = defaultDumpBytes, signal }: { limit?: number; signal?: AbortSignal } = {}): Promise<void> {
     if (signal !== undefined && (typeof signal !== 'object' || !('aborted' in signal)))
       return Promise.reject(
-        new (undici().errors.InvalidArgumentError)('The signal of dump() is no AbortSignal'),
+        new (undici().errors.InvalidArgumentError)('The option signal of dump() must be an AbortSignal'),
       );
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     if (this.closed) return Promise.resolve();
@@ -163,11 +168,11 @@ export class ResponseBody extends Readable {
   override _read(): void {
     const buffered = this.#buffered;
     if (buffered !== undefined) {
-      // Pieces go to whoever asked for the whole; the end reaches the stream after it.
+      // Chunks go to the pending read; the stream ends after it.
       if (this.#pendingRead) return;
       this.#isUsed = true;
       this.#buffered = undefined;
-      for (const piece of buffered) this.push(piece);
+      for (const chunk of buffered) this.push(chunk);
       if (this.#isComplete) this.push(null);
     }
     if (!this.#isComplete) this.#options.resume();
@@ -185,18 +190,18 @@ export class ResponseBody extends Readable {
     callback(error);
   }
 
-  #readAll<T>(convert: (pieces: readonly Buffer[]) => T): Promise<T> {
+  #readAll<T>(convert: (chunks: readonly Buffer[]) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.destroyed || this.#pendingRead || this.bodyUsed || this.#webStream?.locked === true) {
-        reject(this.errored ?? new TypeError('unusable: the body was read already'));
+        reject(this.errored ?? new TypeError('unusable: the body was already read'));
         return;
       }
       this.#isUsed = true;
       const pending: PendingRead = {
         reject,
-        resolve: (pieces) => {
+        resolve: (chunks) => {
           try {
-            resolve(convert(pieces));
+            resolve(convert(chunks));
           } catch (error) {
             reject(error);
           }
@@ -209,12 +214,12 @@ export class ResponseBody extends Readable {
   }
 
   #settleRead(pending: PendingRead): void {
-    const pieces = this.#buffered ?? [];
+    const chunks = this.#buffered ?? [];
     this.#markConsumed();
-    pending.resolve(pieces);
+    pending.resolve(chunks);
   }
 
-  /** All of it was taken: the stream ends as if it had been read. */
+  /** The body was read as a whole: ends the stream as if it had been read. */
   #markConsumed(): void {
     this.#isUsed = true;
     this.#buffered = undefined;
@@ -223,13 +228,13 @@ export class ResponseBody extends Readable {
     this.resume();
   }
 
-  #decode(pieces: readonly Buffer[]): string {
-    const bytes = concat(pieces);
+  #decode(chunks: readonly Buffer[]): string {
+    const bytes = concat(chunks);
     const hasByteOrderMark = bytes.length > 2 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
     return bytes.toString(this.#encoding, hasByteOrderMark ? 3 : 0);
   }
 }
 
-function concat(pieces: readonly Buffer[]): Buffer {
-  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+function concat(chunks: readonly Buffer[]): Buffer {
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 }

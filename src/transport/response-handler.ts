@@ -1,7 +1,3 @@
-/**
- * Turns what a call hears into the reply that the program gets: head and body in undici's form, and who gave it after
- * how many attempts. Carries the caller's context.
- */
 import { AsyncResource } from 'node:async_hooks';
 import type { Endpoint } from '../core/endpoint.js';
 import type { RequestHandler } from '../core/transport.js';
@@ -9,7 +5,7 @@ import { ResponseBody } from './response-body.js';
 import type { Dispatcher } from 'undici';
 import { undici } from './load-undici.js';
 
-/** What a reply is made from besides what is heard. */
+/** What a {@link ResponseHandler} needs besides the events of the response. */
 export interface ResponseContext {
   readonly method: string;
   readonly body: unknown;
@@ -18,34 +14,38 @@ export interface ResponseContext {
   readonly onInfo: ((info: { statusCode: number; headers: HeaderRecord }) => void) | undefined;
   readonly highWaterMark: number | undefined;
   readonly opaque: unknown;
-  /** Who answers. */
+  /** The endpoint that responded. */
   readonly endpoint: Endpoint | undefined;
-  /** Attempts made so far. */
+  /** Number of attempts so far. */
   readonly attempts: number;
 }
 
 type HeaderRecord = Record<string, string | string[]>;
 
-/** undici's reply, and who gave it after how many attempts. */
+/** undici's response data, the endpoint and the number of attempts. */
 export interface ReceivedResponse extends Dispatcher.ResponseData {
   readonly endpoint: Endpoint;
   readonly attempts: number;
 }
 
-/** See the file's header. */
+/**
+ * Builds the program's response from the events of a request. Runs callbacks in the caller's async context.
+ *
+ * Replaces the handler of undici's `request`.
+ */
 export class ResponseHandler extends AsyncResource implements RequestHandler {
   readonly #context: ResponseContext;
-  readonly #resolve: (reply: ReceivedResponse) => void;
+  readonly #resolve: (response: ReceivedResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #trailers: Record<string, string> = {};
   #body: ResponseBody | undefined = undefined;
   #abort: ((reason?: Error) => void) | undefined = undefined;
   #removeAbortListener: (() => void) | undefined = undefined;
 
-  /** @param reject - hears of an error before there is a reply; later ones end its body */
+  /** @param reject - gets an error that comes before the response; later errors end its body */
   constructor(
     context: ResponseContext,
-    resolve: (reply: ReceivedResponse) => void,
+    resolve: (response: ReceivedResponse) => void,
     reject: (error: unknown) => void,
   ) {
     super('CLERK_REQUEST');
@@ -103,8 +103,8 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
     return true;
   }
 
-  onData(piece: Buffer): boolean {
-    return (this.#body as ResponseBody).append(piece);
+  onData(chunk: Buffer): boolean {
+    return (this.#body as ResponseBody).append(chunk);
   }
 
   onComplete(trailers: string[] | null): void {
@@ -114,12 +114,12 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
   }
 
   onUpgrade(): void {
-    this.#reject(new TypeError('The answer switched protocols, which request() does not do'));
+    this.#reject(new TypeError('request() does not support upgrades; use dispatcher.upgrade()'));
   }
 
   onError(error: Error): void {
     const body = this.#body;
-    // Whoever was just given the reply listens before its body breaks.
+    // The caller adds its listeners in the microtask that gets the response.
     if (body) queueMicrotask(() => body.fail(error));
     else {
       this.#removeAbortListener?.();
@@ -142,7 +142,7 @@ function isStream(body: unknown): body is StreamLike {
   return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
 }
 
-/** Names and values in turn, as they came. */
+/** Names and values in turn, as received. */
 function rawHeaderList(rawHeaders: readonly Buffer[]): string[] {
   return rawHeaders.map((header) => header.toString('latin1'));
 }

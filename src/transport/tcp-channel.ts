@@ -1,4 +1,3 @@
-/** The channel of an endpoint that speaks no HTTP: it can be watched, not asked. */
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
@@ -8,13 +7,16 @@ import { undici } from './load-undici.js';
 
 const connectTimeoutMs = 10_000;
 
-/** Makes the channel. A connection is made to see whether one can be made, and ended at once. */
+/**
+ * The channel to an endpoint without HTTP: it can be connected to and probed, but takes no requests. Each
+ * probe opens a connection and closes it.
+ */
 export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel {
   const connector = undici().buildConnector({}) as Dial;
   const pendingDials = new Set<(error: Error) => void>();
   let current = addresses[0] as Address;
 
-  const dial = ({ text, hostname, port }: Address, limitMs: number): Promise<void> =>
+  const dial = ({ text, hostname, port }: Address, timeoutMs: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = connector(
         { hostname, host: hostname, port: String(port), protocol: 'http:' },
@@ -31,8 +33,8 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
         reject(error);
       };
       const timer = clock.setTimer(() => {
-        stop(new Error(`No connection to ${text} within ${String(Math.round(limitMs))} ms`));
-      }, limitMs);
+        stop(new Error(`No connection to ${text} within ${String(Math.round(timeoutMs))} ms`));
+      }, timeoutMs);
       const over = (): void => {
         timer.cancel();
         pendingDials.delete(stop);
@@ -41,11 +43,11 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
       socket?.unref();
       pendingDials.add(stop);
     });
-  /** Any address will do, and the one that answers is the one to use. */
-  const dialAny = async (limitMs: number): Promise<void> => {
+  /** The first address that accepts a connection is used. */
+  const dialAny = async (timeoutMs: number): Promise<void> => {
     current = await Promise.any(
       addresses.map(async (address) => {
-        await dial(address, limitMs);
+        await dial(address, timeoutMs);
         return address;
       }),
     );
@@ -62,7 +64,7 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
       handler.onError(
         new ClerkError(
           'CONFIG_INVALID',
-          `Endpoint ${current.text} speaks no HTTP; use call() or acquire() for it`,
+          `Endpoint ${current.text} does not accept HTTP requests; use call() or acquire()`,
         ),
       );
     },

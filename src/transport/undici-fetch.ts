@@ -1,9 +1,8 @@
-/** undici's own `fetch`, over whatever can dispatch: its checks and bodies are what programs know. */
 import type { Dispatcher } from 'undici';
 import { fromBuiltinRequest } from './builtin-undici.js';
 import { undici } from './load-undici.js';
 
-/** undici's `fetch` over a dispatcher. */
+/** undici's `fetch` over a dispatcher. Accepts objects of Node's built-in undici too. */
 export function fetchOver(
   dispatcher: Dispatcher,
   input: unknown,

@@ -1,11 +1,7 @@
-/**
- * Requests that wait for a connection, first come first served. Any of them may leave at any time, and is let go with
- * its body at once, however long the line is.
- */
 import type { Dispatcher } from 'undici';
 import type { RequestHandler } from '../core/transport.js';
 
-/** One that waits. */
+/** A request in the queue. */
 export interface QueuedRequest {
   readonly request: Dispatcher.DispatchOptions;
   readonly handler: RequestHandler;
@@ -16,7 +12,10 @@ interface QueueNode extends QueuedRequest {
   next: QueueNode | undefined;
 }
 
-/** See the file's header. */
+/**
+ * Requests waiting for a connection, in order of arrival. Cancelling one takes constant time and frees its
+ * body at once.
+ */
 export class WaitQueue {
   #first: QueueNode | undefined;
   #last: QueueNode | undefined;
@@ -26,7 +25,7 @@ export class WaitQueue {
     return this.#first === undefined;
   }
 
-  /** @param handler - whose only request this is */
+  /** @param handler - identifies the request */
   enqueue(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const node: QueueNode = { request, handler, previous: this.#last, next: undefined };
     if (node.previous) node.previous.next = node;
@@ -35,14 +34,14 @@ export class WaitQueue {
     this.#nodes.set(handler, node);
   }
 
-  /** Takes the first out; undefined when nobody waits. */
+  /** Removes the first request; undefined when the queue is empty. */
   dequeue(): QueuedRequest | undefined {
     const node = this.#first;
     if (node) this.#remove(node);
     return node;
   }
 
-  /** @returns whether it waited here */
+  /** @returns whether the request was queued here */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);

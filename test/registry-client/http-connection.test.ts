@@ -6,164 +6,174 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/runtime/system-clock.js';
+import { undici } from '../../src/transport/load-undici.js';
 import { httpConnection } from '../../src/registry-client/http-connection.js';
 import type { RegistryConnection, StreamEvent } from '../../src/registry-client/connection.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A peer and the server that it talks to. */
+/** A connection and its server. */
 async function connectTo(
   handler: Handler,
   on: number | string = 0,
-): Promise<{ peer: RegistryConnection; server: Server }> {
+): Promise<{ connection: RegistryConnection; server: Server }> {
   const server = createServer(handler);
   await new Promise<void>((resolve) =>
     typeof on === 'string' ? server.listen(on, resolve) : server.listen(on, '127.0.0.1', resolve),
   );
   const url =
     typeof on === 'string' ? `unix:${on}` : `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const peer = httpConnection(url, { clock: systemClock, tls: {} });
+  const connection = httpConnection(url, { clock: systemClock, tls: {}, undici });
   onTestFinished(async () => {
-    await peer.close();
+    await connection.close();
     server.closeAllConnections();
     server.close();
   });
-  return { peer, server };
+  return { connection, server };
 }
 
 const neverAborted = new AbortController().signal;
 
-test('asks with JSON and without encodings, and reads the answer with its position', async () => {
-  const asked: unknown[] = [];
-  const { peer } = await connectTo((request, response) => {
+test('sends JSON, requests no content encoding, and reads the response with its position', async () => {
+  const requests: unknown[] = [];
+  const { connection } = await connectTo((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       const { method, url, headers } = request;
-      asked.push([method, url, headers['content-type'], headers['accept-encoding'], body]);
+      requests.push([method, url, headers['content-type'], headers['accept-encoding'], body]);
       response.setHeader('clerk-revision', '7').setHeader('clerk-incarnation', 'i');
       response.writeHead(404).end('{"error":{"code":"NAME_NOT_FOUND"}}');
     });
   });
-  expect(await peer.request({ path: '/v1/resolve', query: { name: '/#a/b c&d' } }, neverAborted)).toEqual({
+  expect(
+    await connection.request({ path: '/v1/resolve', query: { name: '/#a/b c&d' } }, neverAborted),
+  ).toEqual({
     status: 404,
     body: { error: { code: 'NAME_NOT_FOUND' } },
     revision: '7',
     incarnation: 'i',
   });
-  await peer.request({ path: '/v1/renew', body: { renewals: [] } }, neverAborted);
-  expect(asked).toEqual([
+  await connection.request({ path: '/v1/renew', body: { renewals: [] } }, neverAborted);
+  expect(requests).toEqual([
     ['GET', '/v1/resolve?name=%2F%23a%2Fb+c%26d', undefined, 'identity', ''],
     ['POST', '/v1/renew', 'application/json', 'identity', '{"renewals":[]}'],
   ]);
 });
 
-test('speaks over a unix socket too', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'peer-'));
+test('connects over a unix socket', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'connection-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const { peer } = await connectTo((_request, response) => response.end('1'), join(folder, 's'));
-  expect(await peer.request({ path: '/' }, neverAborted)).toMatchObject({ status: 200, body: 1 });
+  const { connection } = await connectTo((_request, response) => response.end('1'), join(folder, 's'));
+  expect(await connection.request({ path: '/' }, neverAborted)).toMatchObject({ status: 200, body: 1 });
 });
 
-test('what is encoded is refused, whatever it would unpack to', async () => {
-  const { peer } = await connectTo((_request, response) => {
+test('rejects an encoded response', async () => {
+  const { connection } = await connectTo((_request, response) => {
     response.setHeader('content-encoding', 'gzip').end(gzipSync('{}'));
   });
-  await expect(peer.request({ path: '/' }, neverAborted)).rejects.toMatchObject({
+  await expect(connection.request({ path: '/' }, neverAborted)).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
-    message: expect.stringContaining("the encoding 'gzip'") as string,
+    message: expect.stringContaining("the content encoding 'gzip'") as string,
   });
 });
 
-test('an answer may have 4 MiB and not a byte more', async () => {
-  const { peer } = await connectTo((request, response) => {
+test('accepts a response of 4 MiB and rejects a larger one', async () => {
+  const { connection } = await connectTo((request, response) => {
     const bytes = Number(new URL(request.url ?? '', 'http://x').searchParams.get('bytes'));
     response.end(`"${'x'.repeat(bytes - 2)}"`);
   });
-  const ask = (bytes: number) => peer.request({ path: '/', query: { bytes: String(bytes) } }, neverAborted);
-  const lengthOf = async (bytes: number) => ((await ask(bytes)).body as string).length;
+  const send = (bytes: number) =>
+    connection.request({ path: '/', query: { bytes: String(bytes) } }, neverAborted);
+  const lengthOf = async (bytes: number) => ((await send(bytes)).body as string).length;
   expect(await lengthOf(4_194_303)).toBe(4_194_301);
   expect(await lengthOf(4_194_304)).toBe(4_194_302);
   await expect(lengthOf(4_194_305)).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
 });
 
-test('what is no JSON has no body', async () => {
-  const { peer } = await connectTo((_request, response) => response.end('<html>'));
-  expect(await peer.request({ path: '/' }, neverAborted)).toMatchObject({ status: 200, body: undefined });
+test('a response that is not JSON has no body', async () => {
+  const { connection } = await connectTo((_request, response) => response.end('<html>'));
+  expect(await connection.request({ path: '/' }, neverAborted)).toMatchObject({
+    status: 200,
+    body: undefined,
+  });
 });
 
-test('nobody there is said as what it is, with what to do', async () => {
-  const { peer, server } = await connectTo(() => {});
+test('an unreachable server is reported with its address and what to do', async () => {
+  const { connection, server } = await connectTo(() => {});
   server.close();
-  await expect(peer.request({ path: '/' }, neverAborted)).rejects.toMatchObject({
+  await expect(connection.request({ path: '/' }, neverAborted)).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: `No registry listens at ${peer.url}; start one with 'npx clerk serve', or name another one`,
+    message: `No registry listens at ${connection.url}; start one with 'npx clerk serve', or set another registry address`,
   });
 });
 
 test.each<[string, Handler]>([
-  ['never begins its answer', () => {}],
-  ['never ends its answer', (_request, response) => void response.writeHead(200).write('{')],
-  ['cuts the connection', (request) => request.socket.destroy()],
-  ['cuts the answer', (request, response) => response.write('{', () => request.socket.destroy())],
-])('a server that %s is an error in time', async (_what, handler) => {
-  const { peer } = await connectTo(handler);
-  const asked = peer.request({ path: '/', headersTimeoutMs: 200 }, neverAborted);
-  await expect(asked).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  ['never sends response headers', () => {}],
+  ['never completes its response', (_request, response) => void response.writeHead(200).write('{')],
+  ['closes the connection', (request) => request.socket.destroy()],
+  [
+    'closes the connection within the response',
+    (request, response) => response.write('{', () => request.socket.destroy()),
+  ],
+])('a server that %s is an error within the timeout', async (_what, handler) => {
+  const { connection } = await connectTo(handler);
+  const response = connection.request({ path: '/', headersTimeoutMs: 200 }, neverAborted);
+  await expect(response).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
-test('giving up ends the question at once, with the reason as it was', async () => {
+test('aborting ends the request at once with the abort reason', async () => {
   let ended: (() => void) | undefined;
   const gone = new Promise<void>((resolve) => (ended = resolve));
-  const { peer } = await connectTo((request) => request.socket.once('close', () => ended?.()));
+  const { connection } = await connectTo((request) => request.socket.once('close', () => ended?.()));
   const controller = new AbortController();
-  const asked = peer.request({ path: '/' }, controller.signal);
+  const response = connection.request({ path: '/' }, controller.signal);
   setTimeout(() => controller.abort(new Error('Enough')), 50);
-  await expect(asked).rejects.toThrow('Enough');
+  await expect(response).rejects.toThrow('Enough');
   await gone;
-  await expect(peer.request({ path: '/' }, controller.signal)).rejects.toThrow('Enough');
+  await expect(connection.request({ path: '/' }, controller.signal)).rejects.toThrow('Enough');
 });
 
-test('a question that was given up before it was sent never is', async () => {
-  const asked: string[] = [];
-  const { peer } = await connectTo((request, response) => {
-    asked.push(request.url ?? '');
+test('a request that is aborted before it is sent is never sent', async () => {
+  const requests: string[] = [];
+  const { connection } = await connectTo((request, response) => {
+    requests.push(request.url ?? '');
     response.end('1');
   });
   const controller = new AbortController();
-  const early = peer.request({ path: '/early' }, controller.signal);
+  const early = connection.request({ path: '/early' }, controller.signal);
   controller.abort(new Error('Enough'));
   await expect(early).rejects.toThrow('Enough');
-  await peer.request({ path: '/later' }, neverAborted);
-  await peer.request({ path: '/last' }, neverAborted);
-  expect(asked).toEqual(['/later', '/last']);
+  await connection.request({ path: '/later' }, neverAborted);
+  await connection.request({ path: '/last' }, neverAborted);
+  expect(requests).toEqual(['/later', '/last']);
 });
 
-/** A stream that was listened to until it ended, with what it said. */
+/** Reads a stream until it ends; resolves with everything the listener got. */
 function readStream(
-  peer: RegistryConnection,
-): Promise<{ events: StreamEvent[]; signs: number; code: string; message: string }> {
+  connection: RegistryConnection,
+): Promise<{ events: StreamEvent[]; activity: number; code: string; message: string }> {
   const events: StreamEvent[] = [];
-  let signs = 0;
+  let activity = 0;
   return new Promise((resolve) => {
-    peer.stream(
+    connection.stream(
       { path: '/v1/watch', body: { globs: ['/**'] } },
       {
         onActivity: () => {
-          signs++;
+          activity++;
         },
         onEvent: (event) => void events.push(event),
-        onEnd: ({ code, message }) => resolve({ events, signs, code, message }),
+        onEnd: ({ code, message }) => resolve({ events, activity, code, message }),
       },
     );
   });
 }
 
-test('a stream is read event by event, wherever its bytes are cut', async () => {
+test('events are parsed however their bytes are split', async () => {
   const text = Buffer.from(
     ': a comment\n\nid: i:1\nevent: put\ndata: {"name":"/x","why":"größer"}\n\nid: i:2\nevent: heartbeat\ndata: {}\n\n',
   );
-  const { peer } = await connectTo((request, response) => {
+  const { connection } = await connectTo((request, response) => {
     expect(request.method).toBe('POST');
     response.setHeader('content-type', 'text/event-stream; charset=utf-8');
     response.flushHeaders();
@@ -175,35 +185,35 @@ test('a stream is read event by event, wherever its bytes are cut', async () => 
       response.end();
     })();
   });
-  const { events, signs, code } = await readStream(peer);
+  const { events, activity, code } = await readStream(connection);
   expect(events).toEqual([
     { type: 'put', id: 'i:1', data: { name: '/x', why: 'größer' } },
     { type: 'heartbeat', id: 'i:2', data: {} },
   ]);
-  expect(signs).toBeGreaterThan(1);
+  expect(activity).toBeGreaterThan(1);
   expect(code).toBe('REGISTRY_UNREACHABLE');
 });
 
 test.each<[string, Handler, string, RegExp]>([
   [
-    'refuses it',
+    'rejects it',
     (_request, response) =>
       void response.writeHead(429).end('{"error":{"code":"LIMIT_EXCEEDED","message":"64 watches are open"}}'),
     'LIMIT_EXCEEDED',
     /^64 watches are open$/,
   ],
   [
-    'gives a page',
+    'sends a page',
     (_request, response) => void response.end('<html>'),
     'REGISTRY_INVALID',
-    /no stream of events/,
+    /no event stream/,
   ],
   [
-    'talks nonsense',
+    'sends an invalid event',
     (_request, response) =>
       void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {\n\n'),
     'REGISTRY_INVALID',
-    /cannot be read/,
+    /got an invalid event/,
   ],
   [
     'never ends an event',
@@ -212,46 +222,46 @@ test.each<[string, Handler, string, RegExp]>([
       response.write(`data: ${'x'.repeat(5 * 1024 * 1024)}`);
     },
     'REGISTRY_INVALID',
-    /cannot be read/,
+    /got an invalid event/,
   ],
   [
-    'cuts it',
+    'closes the connection',
     (request) => {
       request.socket.destroy();
     },
     'REGISTRY_UNREACHABLE',
-    /cannot be asked/,
+    /is unreachable/,
   ],
-])('a stream of a server that %s ends with the reason', async (_what, handler, code, message) => {
-  const { peer } = await connectTo(handler);
-  const ended = await readStream(peer);
+])('a stream from a server that %s ends with the reason', async (_what, handler, code, message) => {
+  const { connection } = await connectTo(handler);
+  const ended = await readStream(connection);
   expect(ended.code).toBe(code);
   expect(ended.message).toMatch(message);
 });
 
-test('a stream that is stopped says nothing more, and lets go of its connection', async () => {
+test('a stopped stream calls its listener no more and closes its connection', async () => {
   let onClosed: (() => void) | undefined;
   const closed = new Promise<void>((resolve) => (onClosed = resolve));
-  const { peer } = await connectTo((request, response) => {
+  const { connection } = await connectTo((request, response) => {
     request.socket.once('close', () => onClosed?.());
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: 1\n\n');
   });
-  const said: string[] = [];
+  const calls: string[] = [];
   await new Promise<void>((resolve) => {
-    const stop = peer.stream(
+    const stop = connection.stream(
       { path: '/', body: {} },
       {
         onActivity: () => {},
         onEvent: () => {
-          said.push('event');
+          calls.push('event');
           stop();
           resolve();
         },
-        onEnd: () => void said.push('end'),
+        onEnd: () => void calls.push('end'),
       },
     );
   });
   await closed;
-  expect(said).toEqual(['event']);
+  expect(calls).toEqual(['event']);
 });

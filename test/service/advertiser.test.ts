@@ -24,7 +24,7 @@ const line = (more: object = {}): string =>
     ...more,
   });
 
-test('a service is registered with all that is known of it, and keeps no process alive', async () => {
+test('registers the service with all its properties and does not keep the process alive', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise({
     ...orders,
@@ -57,7 +57,7 @@ test('a service is registered with all that is known of it, and keeps no process
   expect(runtime.refTimers).toBe(0);
 });
 
-test('leases are renewed every third of them, in one message for all services of the process', async () => {
+test('leases are renewed every third of their duration, in one request for all services of the process', async () => {
   const { runtime, registry, advertiser } = fakeService();
   for (const name of ['/a', '/b', '/c']) {
     await advertiser.advertise({ ...orders, name });
@@ -72,7 +72,7 @@ test('leases are renewed every third of them, in one message for all services of
   for (const name of ['/a', '/b', '/c']) expect(registry.ids(name)).toHaveLength(1);
 });
 
-test('a thousand services are renewed in messages that a server takes', async () => {
+test('a thousand services are renewed in requests within the size limit of the server', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const names = Array.from({ length: 1_000 }, (_, i) => `/${'n'.repeat(60)}/s${i}`);
   await Promise.all(names.map((name) => advertiser.advertise({ ...orders, name })));
@@ -84,28 +84,28 @@ test('a thousand services are renewed in messages that a server takes', async ()
   expect(names.every((name) => registry.ids(name).length === 1)).toBe(true);
 });
 
-test('the holder knows that its lease is lost before the registry does, and comes back', async () => {
+test('the service notices a lost lease before the registry does, and registers again', async () => {
   const { runtime, registry, advertiser, warnings } = fakeService();
   const ad = await advertiser.advertise(orders);
-  const words = recordEvents(ad);
+  const events = recordEvents(ad);
   registry.isDown = true;
   await runtime.advance(8_999);
-  expect([ad.state, words]).toEqual(['registered', []]);
+  expect([ad.state, events]).toEqual(['registered', []]);
   await runtime.advance(1);
-  expect([ad.state, words]).toEqual(['lost', ['lost']]);
+  expect([ad.state, events]).toEqual(['lost', ['lost']]);
   expect(registry.ids('/shop/orders')).toHaveLength(1);
   await runtime.advance(60_000);
-  expect(words).toEqual(['lost']);
+  expect(events).toEqual(['lost']);
   registry.isDown = false;
   await runtime.advance(5_000);
-  expect([ad.state, words]).toEqual(['registered', ['lost', 'registered']]);
+  expect([ad.state, events]).toEqual(['registered', ['lost', 'registered']]);
   const last = registry.requests.filter(({ path }) => path === '/v1/register').at(-1);
   expect(last?.payload).toMatchObject({ id: ad.id, epoch: 1 });
-  // One word for the silence, one for the loss.
+  // One warning for the failed renewal, one for the lost lease.
   expect(warnings).toHaveLength(2);
 });
 
-test('after a long absence of its registry a service with a short lease is back within the time of two renewals', async () => {
+test('after a long registry outage a service with a short lease is back within two renewal intervals', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise({ ...orders, leaseMs: 3_000 });
   for (let round = 0; round < 20; round += 1) {
@@ -128,7 +128,7 @@ test('a renewal counts from when it was sent', async () => {
   registry.hangs = false;
   const renewedAt = registry.requests.find(({ path }) => path === '/v1/renew')!.at;
   expect(renewedAt).toBeGreaterThanOrEqual(sentAt);
-  // The one that hung was never answered: the lease still counts from the registration.
+  // That renewal got no response: the lease still counts from the registration.
   registry.isDown = true;
   await runtime.advance(5_400 - 1_700 - 900 - 1);
   expect(ad.state).toBe('registered');
@@ -136,7 +136,7 @@ test('a renewal counts from when it was sent', async () => {
   expect(ad.state).toBe('lost');
 });
 
-test('a registration counts from when it was sent too', async () => {
+test('a registration counts from when it was sent', async () => {
   const { runtime, registry, advertiser } = fakeService();
   registry.responseDelayMs = 900;
   const registering = advertiser.advertise({ ...orders, leaseMs: 6_000 });
@@ -149,7 +149,7 @@ test('a registration counts from when it was sent too', async () => {
   expect(ad.state).toBe('lost');
 });
 
-test('a renewal that is answered late counts from when it was sent', async () => {
+test('a renewal with a late response counts from when it was sent', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise({ ...orders, leaseMs: 6_000 });
   registry.responseDelayMs = 900;
@@ -163,7 +163,7 @@ test('a renewal that is answered late counts from when it was sent', async () =>
   expect(ad.state).toBe('lost');
 });
 
-test('a wall clock that is set back lengthens no lease', async () => {
+test('setting the wall clock back does not extend a lease', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise(orders);
   registry.isDown = true;
@@ -174,7 +174,7 @@ test('a wall clock that is set back lengthens no lease', async () => {
   expect(ad.state).toBe('lost');
 });
 
-test('a machine that slept does not believe in a lease that may be over', async () => {
+test('after the machine slept, a lease that may have ended counts as lost', async () => {
   const { runtime, advertiser } = fakeService();
   const ad = await advertiser.advertise(orders);
   runtime.shiftWallClock(9_500);
@@ -183,63 +183,63 @@ test('a machine that slept does not believe in a lease that may be over', async 
   expect(ad.state).toBe('registered');
 });
 
-test('a registry that has lost its memory gets the service again within a renewal and a little', async () => {
+test('a registry that lost its data gets the service again within a renewal interval and 2 s', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise(orders);
-  const words = recordEvents(ad);
+  const events = recordEvents(ad);
   registry.restartEmpty();
   await runtime.advance(3_700 + 2_000);
   expect(registry.ids('/shop/orders')).toEqual([ad.id]);
-  expect(words).toEqual(['lost', 'registered']);
+  expect(events).toEqual(['lost', 'registered']);
 });
 
-test('somebody newer in its place ends it for good', async () => {
+test('a newer registration of the instance ends the advertisement', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise({ ...orders, id: 'me' });
-  const words = recordEvents(ad);
+  const events = recordEvents(ad);
   registry.put('/shop/orders', ['me'], { epoch: 9 });
   await runtime.advance(4_000);
-  expect([ad.state, words]).toEqual(['fenced', ['fenced']]);
-  const asked = registry.requests.length;
+  expect([ad.state, events]).toEqual(['fenced', ['fenced']]);
+  const requestCount = registry.requests.length;
   await runtime.advance(60_000);
   await ad.drain();
-  expect(registry.requests).toHaveLength(asked);
+  expect(registry.requests).toHaveLength(requestCount);
 });
 
-test('an instance that was away for so long that its number was forgotten gets a new one', async () => {
+test('an instance whose epoch the registry has forgotten gets a new epoch', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise(orders);
   registry.restartEmpty();
-  const gone = new ClerkError('FORBIDDEN', 'The epoch is too old to be known; register without one');
+  const forgotten = new ClerkError('FORBIDDEN', 'The epoch is too old to be known; register without one');
   Object.defineProperty(registry, 'refuses', {
-    get: () => (registry.requests.at(-1)?.payload.epoch === undefined ? undefined : gone),
+    get: () => (registry.requests.at(-1)?.payload.epoch === undefined ? undefined : forgotten),
   });
   await runtime.advance(8_000);
   expect(ad.state).toBe('registered');
   expect(registry.ids('/shop/orders')).toEqual([ad.id]);
 });
 
-test('a loss whose return is refused ends it too', async () => {
+test('a registration refused after a lost lease ends the advertisement', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise({ ...orders, id: 'me' });
-  const words = recordEvents(ad);
+  const events = recordEvents(ad);
   registry.restartEmpty();
   registry.registrationError = new ClerkError(
     'FORBIDDEN',
     'A newer registration of this instance took its place',
   );
   await runtime.advance(6_000);
-  expect([ad.state, words]).toEqual(['fenced', ['lost', 'fenced']]);
+  expect([ad.state, events]).toEqual(['fenced', ['lost', 'fenced']]);
 });
 
-test('a registry that is away is waited for, and that is said; one that refuses is an error', async () => {
+test('an unreachable registry is retried with one warning; a refusal rejects', async () => {
   const { runtime, registry, advertiser, warnings } = fakeService();
   registry.isDown = true;
   const ad = advertiser.advertise(orders);
   await runtime.advance(30_000);
   expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toMatch(/\/shop\/orders cannot be registered for now.*No registry listens/);
-  // A process that waits for it is not done.
+  expect(warnings[0]).toMatch(/\/shop\/orders cannot be registered; retrying.*No registry listens/);
+  // The process stays alive while it waits for the registry.
   expect(runtime.refTimers).toBeGreaterThan(0);
   registry.isDown = false;
   await runtime.advance(5_000);
@@ -250,7 +250,7 @@ test('a registry that is away is waited for, and that is said; one that refuses 
   expect(runtime.refTimers).toBe(0);
 });
 
-test('waiting for the registry can be given up', async () => {
+test('waiting for the registry can be aborted', async () => {
   const { runtime, registry, advertiser } = fakeService();
   registry.isDown = true;
   const controller = new AbortController();
@@ -263,14 +263,14 @@ test('waiting for the registry can be given up', async () => {
   expect(runtime.refTimers).toBe(0);
 });
 
-test('draining: nobody new, then the time of those who do not know yet, then those in flight', async () => {
+test('draining withdraws, waits for cached lookups to expire, then for requests in flight', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const server = Object.assign(new EventEmitter(), {
     listening: true,
     address: () => ({ address: '127.0.0.1', port: 3001 }),
   });
   const ad = await advertiser.advertise({ ...orders, address: server });
-  const words = recordEvents(ad);
+  const events = recordEvents(ad);
   const responses = [new EventEmitter(), new EventEmitter()];
   for (const response of responses) server.emit('request', { headers: {} }, response);
   const drained = ad.drain();
@@ -280,17 +280,17 @@ test('draining: nobody new, then the time of those who do not know yet, then tho
   expect(runtime.refTimers).toBeGreaterThan(0);
   responses[0]!.emit('close');
   await runtime.advance(6_000);
-  expect(words).toEqual([]);
+  expect(events).toEqual([]);
   responses[1]!.emit('close');
   await drained;
-  expect([ad.state, words]).toEqual(['closed', ['drained']]);
+  expect([ad.state, events]).toEqual(['closed', ['drained']]);
   expect(runtime.refTimers).toBe(0);
-  const asked = registry.requests.length;
+  const requestCount = registry.requests.length;
   await runtime.advance(60_000);
-  expect(registry.requests).toHaveLength(asked);
+  expect(registry.requests).toHaveLength(requestCount);
 });
 
-test('draining ends in time, whatever is still in flight and wherever the registry is', async () => {
+test('draining ends after drainMs whatever is in flight and however the registry responds', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const server = Object.assign(new EventEmitter(), {
     listening: true,
@@ -307,7 +307,7 @@ test('draining ends in time, whatever is still in flight and wherever the regist
   expect(ad.state).toBe('closed');
 });
 
-test('closing withdraws it at once', async () => {
+test('close() withdraws at once', async () => {
   const { registry, advertiser } = fakeService();
   const ad = await advertiser.advertise(orders);
   await ad.close();
@@ -316,7 +316,7 @@ test('closing withdraws it at once', async () => {
   await ad.drain();
 });
 
-test('SIGTERM drains all services, and then ends the process as it would have', async () => {
+test('SIGTERM drains all services, then ends the process by that signal', async () => {
   const { runtime, advertiser, sendSigterm, ended } = fakeService();
   const ads = [
     await advertiser.advertise(orders),
@@ -333,7 +333,7 @@ test('SIGTERM drains all services, and then ends the process as it would have', 
   expect(sendSigterm()).toBe(false);
 });
 
-test('a process may be told to exit once it is drained', async () => {
+test('exitAfterDrain exits the process once it is drained', async () => {
   const { runtime, advertiser, sendSigterm, ended } = fakeService();
   await advertiser.advertise({ ...orders, exitAfterDrain: true });
   sendSigterm();
@@ -341,14 +341,14 @@ test('a process may be told to exit once it is drained', async () => {
   expect(ended).toEqual(['exit 0']);
 });
 
-test('SIGTERM is nobody of ours to wait for once all services were closed', async () => {
+test('SIGTERM is not handled once all services are closed', async () => {
   const { advertiser, sendSigterm } = fakeService();
   const ad = await advertiser.advertise(orders);
   await ad.close();
   expect(sendSigterm()).toBe(false);
 });
 
-test('the registry is the given one, else the one in the environment, else the one on this host', async () => {
+test('the registry is the given one, else that of the environment, else that of this host', async () => {
   const { advertiser, connected, env } = fakeService();
   await advertiser.advertise({ ...orders, registry: ['http://a', 'http://b'] });
   await advertiser.advertise(orders);
@@ -358,7 +358,7 @@ test('the registry is the given one, else the one in the environment, else the o
   expect(connected).toEqual(['http://a', 'http://b', 'http://127.0.0.1:4711', 'http://c', 'http://d']);
 });
 
-test('a launched service takes its name, registry, instance and ticket from its launcher', async () => {
+test('a launched service takes its name, registry, instance and ticket from the launcher', async () => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';
   world.handshakeLine = line();
@@ -373,7 +373,7 @@ test('a launched service takes its name, registry, instance and ticket from its 
   });
   expect(ad).toMatchObject({ name: '/shop/orders', id: 'launched-1', epoch: 7 });
 
-  // What comes after is as free as in any other process.
+  // Later advertisements are independent of the launcher.
   const more = await world.advertiser.advertise({ name: '/more', address: orders.address });
   const same = await world.advertiser.advertise(orders);
   expect([more.id, same.id]).not.toContain('launched-1');
@@ -382,22 +382,24 @@ test('a launched service takes its name, registry, instance and ticket from its 
   expect(world.registry.ids('/shop/orders')).toEqual(['launched-1', same.id]);
 });
 
-test('another name than the launched one is refused before anything is asked', async () => {
+test('a name other than the launched one is rejected before any request', async () => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';
   world.handshakeLine = line();
   await expect(world.advertiser.advertise({ ...orders, name: '/shop/stock' })).rejects.toMatchObject({
     code: 'NAME_MISMATCH',
-    message: expect.stringMatching(/launched as \/shop\/orders and advertises \/shop\/stock/) as string,
+    message: expect.stringMatching(
+      /must be \/shop\/orders, as which it was launched; got \/shop\/stock/,
+    ) as string,
   });
   expect(world.registry.requests).toEqual([]);
 });
 
 test.each([
   ['nothing', undefined],
-  ['a wrong word', 'f'.repeat(64)],
-  ['what another epoch would be proved with', launchProof(systemHashing, 'k', '/shop/orders', 6)],
-])('a registry that proves itself with %s is not the one that launched it', async (_what, proof) => {
+  ['a wrong proof', 'f'.repeat(64)],
+  ['the proof of another epoch', launchProof(systemHashing, 'k', '/shop/orders', 6)],
+])('a registry with %s is not accepted as the one that launched the service', async (_what, proof) => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';
   world.handshakeLine = line();
@@ -406,7 +408,7 @@ test.each([
   expect(world.runtime.refTimers).toBe(0);
 });
 
-test('a ticket whose answer was lost is used up: the number that came with it is not', async () => {
+test('a ticket whose response was lost is used up, its epoch is not', async () => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';
   world.handshakeLine = line();
@@ -426,13 +428,13 @@ test('a ticket whose answer was lost is used up: the number that came with it is
 });
 
 test.each([
-  ['', 'no JSON'],
-  ['{"v":2}', 'its version is number'],
-  [line({ name: 'orders' }), 'it has no name'],
-  [line({ registry: 'http://a' }), 'no list of registry addresses'],
-  [line({ ticket: '' }), 'no ticket'],
-  [line({ epoch: 1.5 }), 'no epoch'],
-])('a line that no launcher writes is refused, and not quoted', async (text, why) => {
+  ['', 'not valid JSON'],
+  ['{"v":2}', 'its version must be 1'],
+  [line({ name: 'orders' }), 'its name is missing'],
+  [line({ registry: 'http://a' }), 'its list of registry addresses is missing'],
+  [line({ ticket: '' }), 'its ticket is missing'],
+  [line({ epoch: 1.5 }), 'its epoch is missing'],
+])('an invalid launch handshake is rejected and not quoted', async (text, why) => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';
   world.handshakeLine = text;
@@ -456,13 +458,13 @@ test.each([
   [{ ...orders, attributes: { a: 1 } }, 'CONFIG_INVALID'],
   [{ ...orders, registry: '' }, 'CONFIG_INVALID'],
   [undefined, 'CONFIG_INVALID'],
-])('what cannot work is refused at once (%#)', async (options, code) => {
+])('invalid options are rejected before any request (%#)', async (options, code) => {
   const { registry, advertiser } = fakeService();
   await expect(advertiser.advertise(options as never)).rejects.toMatchObject({ code });
   expect(registry.requests).toEqual([]);
 });
 
-test('a listener that throws changes nothing, and an event that there is not is an error', async () => {
+test('a listener that throws has no effect, and an unknown event is an error', async () => {
   const { runtime, registry, advertiser, warnings } = fakeService();
   const ad = await advertiser.advertise(orders);
   ad.on('lost', () => {
@@ -471,13 +473,13 @@ test('a listener that throws changes nothing, and an event that there is not is 
   registry.restartEmpty();
   await runtime.advance(6_000);
   expect(ad.state).toBe('registered');
-  expect(warnings).toContain("A listener for 'lost' of an advertisement threw: Oops");
+  expect(warnings).toContain("A listener for the event 'lost' of an advertisement threw: Oops");
   expect(() => ad.on('gone' as 'lost', () => {})).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID' }),
   );
 });
 
-test('the services of one process come back one after the other', async () => {
+test('the services of one process register again one after the other', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const names = Array.from({ length: 100 }, (_, i) => `/s${i}`);
   await Promise.all(names.map((name) => advertiser.advertise({ ...orders, name })));
@@ -492,7 +494,7 @@ test('the services of one process come back one after the other', async () => {
   expect(Math.max(...perTenth.values())).toBeLessThanOrEqual(25);
 });
 
-test('a thousand services whose registry lost its memory do not return in one second', async () => {
+test('a thousand services of a registry that lost its data do not register within the same second', async () => {
   const runtime = createFakeRuntime({ seed: 3 });
   const processes = Array.from({ length: 1_000 }, () => fakeService(runtime));
   await Promise.all(processes.map(({ advertiser }) => advertiser.advertise(orders)));
@@ -509,20 +511,20 @@ test('a thousand services whose registry lost its memory do not return in one se
       const second = Math.floor((at - from) / 1_000);
       perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
     }
-  // A thousand renewals every 3.3 s are 300 a second.
+  // A thousand renewals every 3.3 s are 300 per second.
   expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(900);
   expect(processes.every(({ registry }) => registry.ids('/shop/orders').length === 1)).toBe(true);
 });
 
 const hosts = () => ['10.0.0.7', 'fd00::7'];
-const nobody = undefined;
+const noSignal = undefined;
 
-test('a server that listens everywhere is found on all addresses of the host, this host last', async () => {
+test('a server bound to all addresses is advertised at each address of the host, loopback last', async () => {
   const at = (address: string) =>
     addressesOf(
       Object.assign(new EventEmitter(), { listening: true, address: () => ({ address, port: 80 }) }),
       hosts,
-      nobody,
+      noSignal,
     );
   expect(await at('0.0.0.0')).toEqual(['http://10.0.0.7:80', 'http://127.0.0.1:80']);
   expect(await at('::')).toEqual(['http://10.0.0.7:80', 'http://[fd00::7]:80', 'http://[::1]:80']);
@@ -530,12 +532,12 @@ test('a server that listens everywhere is found on all addresses of the host, th
   expect(await at('::1')).toEqual(['http://[::1]:80']);
 });
 
-test('servers of Node say themselves how they are spoken to, once they listen', async () => {
+test('the scheme of a Node server follows from its type, once it listens', async () => {
   const made = [createServer(), createH2Server(), createTlsServer(), createSecureServer()];
   for (const [i, server] of made.entries()) {
-    const asked = addressesOf(server, hosts, nobody);
+    const addresses = addressesOf(server, hosts, noSignal);
     server.listen(0, '127.0.0.1');
-    const [address] = await asked;
+    const [address] = await addresses;
     expect(address).toMatch(i < 2 ? /^http:\/\/127\.0\.0\.1:\d+$/ : /^https:\/\/127\.0\.0\.1:\d+$/);
     server.close();
   }
@@ -543,14 +545,14 @@ test('servers of Node say themselves how they are spoken to, once they listen', 
 
 test('a server that cannot listen is an error', async () => {
   const server = createServer().listen(1, '203.0.113.1');
-  await expect(addressesOf(server, hosts, nobody)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(addressesOf(server, hosts, noSignal)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });
 
-test('a service is told that it is suspect, objects within a second or so, and hears when that is over', async () => {
+test('a suspect service claims to be healthy within about a second, and is notified when it is cleared', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ads = [];
   for (const name of ['/a', '/b']) ads.push(await advertiser.advertise({ ...orders, name }));
-  const words = ads.map(recordEvents);
+  const events = ads.map(recordEvents);
   await runtime.advance(8_000);
   registry.suspectServices.add('/b');
   const renewals = () => registry.requests.filter(({ path }) => path === '/v1/renew');
@@ -561,34 +563,34 @@ test('a service is told that it is suspect, objects within a second or so, and h
         .map(({ name }) => ({ at, name })),
     );
   await runtime.advance(3_700);
-  expect(words).toEqual([[], ['suspected']]);
+  expect(events).toEqual([[], ['suspected']]);
   const toldAt = renewals().filter(({ at }) => at > 8_000)[0]!.at;
   await runtime.advance(1_200);
   expect(objections()[0]).toMatchObject({ name: '/b' });
   expect(objections()[0]!.at - toldAt).toBeLessThanOrEqual(1_200);
-  // It goes on saying so at the usual pace, and says it once to its program.
+  // It repeats the claim at the usual interval; the program gets one event.
   const before = renewals().length;
   await runtime.advance(33_000);
   expect(renewals().length - before).toBeLessThanOrEqual(24);
-  expect(words).toEqual([[], ['suspected']]);
+  expect(events).toEqual([[], ['suspected']]);
   expect(new Set(objections().map(({ name }) => name))).toEqual(new Set(['/b']));
   registry.suspectServices.clear();
   await runtime.advance(3_700);
-  expect(words).toEqual([[], ['suspected', 'cleared']]);
+  expect(events).toEqual([[], ['suspected', 'cleared']]);
   const last = objections().length;
   await runtime.advance(10_000);
   expect(objections().length).toBeLessThanOrEqual(last + 1);
   expect(ads[1]!.state).toBe('registered');
 });
 
-test('what a registry says of suspects that makes no sense is passed over', async () => {
+test('an invalid list of suspects is ignored', async () => {
   const { runtime, registry, advertiser } = fakeService();
   const ad = await advertiser.advertise(orders);
-  const words = recordEvents(ad);
+  const events = recordEvents(ad);
   for (const suspects of [7, 'all', [null], { length: 1 }, [1], ['0']]) {
     registry.suspectsOverride = suspects;
     await runtime.advance(4_000);
   }
-  expect(words).toEqual([]);
+  expect(events).toEqual([]);
   expect(ad.state).toBe('registered');
 });

@@ -1,4 +1,4 @@
-/** A process that advertises, in virtual time, with its registry in memory and its signals at hand. */
+/** A process that advertises services, in virtual time, with an in-memory registry and simulated signals. */
 import { systemHashing } from '../../src/runtime/hashing.js';
 import { retryLoop } from '../../src/invoke/p-retry-loop.js';
 import { Advertiser } from '../../src/service/advertiser.js';
@@ -14,14 +14,14 @@ export interface FakeService {
   /** Registry addresses that were connected to. */
   readonly connected: string[];
   readonly env: Record<string, string>;
-  /** What the launcher writes. */
+  /** The handshake on standard input. */
   handshakeLine: string;
-  /** For how long its event loop has worked so far. */
+  /** Total active time of the event loop, in ms. */
   busyMs: number;
   readonly warnings: string[];
   /** How the process ended, in order. */
   readonly ended: string[];
-  /** Sends SIGTERM; false when nobody listens and the process is gone. */
+  /** Sends SIGTERM; false when it is not handled, so that the process ends. */
   sendSigterm(): boolean;
 }
 
@@ -72,7 +72,7 @@ export function fakeService(runtime: FakeRuntime = createFakeRuntime({ seed: 5 }
   });
 }
 
-/** Everything that an advertisement says, as words. */
+/** Records the events of an advertisement. */
 export function recordEvents(ad: Advertisement): string[] {
   const events: string[] = [];
   for (const event of ['registered', 'lost', 'fenced', 'suspected', 'cleared', 'drained'] as const)

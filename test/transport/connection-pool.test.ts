@@ -13,7 +13,7 @@ afterEach(() => {
   open.clear();
 });
 
-/** A server that answers when it is told to, and lanes to it. */
+/** A server whose responses are sent on demand, and a pool for it. */
 async function poolTo(more: Partial<ConnectionPoolOptions> = {}) {
   const waiting: { readonly path: string; readonly response: ServerResponse }[] = [];
   const arrived: string[] = [];
@@ -38,7 +38,7 @@ async function poolTo(more: Partial<ConnectionPoolOptions> = {}) {
     ...more,
   });
   return {
-    lanes: pool,
+    pool: pool,
     arrived,
     connections: () => connections,
     waitForRequests: async (count: number) => {
@@ -48,7 +48,7 @@ async function poolTo(more: Partial<ConnectionPoolOptions> = {}) {
   };
 }
 
-/** What a handler has heard, in order. */
+/** Records the calls of a handler in order. */
 function recordingHandler(): RequestHandler & { readonly events: string[] } {
   const events: string[] = [];
   return {
@@ -62,9 +62,12 @@ function recordingHandler(): RequestHandler & { readonly events: string[] } {
   };
 }
 
-/** Sends a request; resolves with what its handler heard last. `counts`: the handler knows whether it has failed. */
+/**
+ * Sends a request; resolves with the last event of its handler. `counts`: the handler has the property
+ * `hasFailed`.
+ */
 function send(
-  lanes: ConnectionPool,
+  pool: ConnectionPool,
   path: string,
   headers: Record<string, string> = {},
   counts = false,
@@ -82,17 +85,17 @@ function send(
         resolve((error as NodeJS.ErrnoException).code ?? error.message);
       },
     };
-    lanes.dispatch({ path, method: 'GET', headers }, handler);
+    pool.dispatch({ path, method: 'GET', headers }, handler);
   });
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The same, and then the turn of the event loop that undici waits before it uses a connection again. */
-async function sendAndSettle(lanes: ConnectionPool): Promise<string> {
-  const heard = await send(lanes, '/now');
+/** Sends a request, then waits for the event-loop turn after which undici reuses the connection. */
+async function sendAndSettle(pool: ConnectionPool): Promise<string> {
+  const outcome = await send(pool, '/now');
   await settleMicrotasks();
-  return heard;
+  return outcome;
 }
 
 test.each([
@@ -100,23 +103,26 @@ test.each([
   [1, false],
   [4, true],
   [4, false],
-])('what undici refuses costs no connection (%d on one, handlers count: %s)', async (pipelining, counts) => {
-  const { lanes } = await poolTo({ pipelining });
-  const refuse = (): Promise<string> => send(lanes, '/now', { 'a b': '1' }, counts);
-  for (let i = 0; i < 10; i++) expect(await refuse()).toBe('UND_ERR_INVALID_ARG');
-  expect(await send(lanes, '/now', {}, counts)).toBe('/now answered');
-  const [refused, ...answered] = await Promise.all([
-    refuse(),
-    ...Array.from({ length: 20 }, () => send(lanes, '/now', {}, counts)),
-  ]);
-  expect(refused).toBe('UND_ERR_INVALID_ARG');
-  expect(new Set(answered)).toEqual(new Set(['/now answered']));
-  await lanes.close();
-});
+])(
+  'a request that undici rejects costs no connection (pipelining %d, handlers with hasFailed: %s)',
+  async (pipelining, counts) => {
+    const { pool } = await poolTo({ pipelining });
+    const refuse = (): Promise<string> => send(pool, '/now', { 'a b': '1' }, counts);
+    for (let i = 0; i < 10; i++) expect(await refuse()).toBe('UND_ERR_INVALID_ARG');
+    expect(await send(pool, '/now', {}, counts)).toBe('/now answered');
+    const [refused, ...answered] = await Promise.all([
+      refuse(),
+      ...Array.from({ length: 20 }, () => send(pool, '/now', {}, counts)),
+    ]);
+    expect(refused).toBe('UND_ERR_INVALID_ARG');
+    expect(new Set(answered)).toEqual(new Set(['/now answered']));
+    await pool.close();
+  },
+);
 
-test('as many connections as are allowed; what finds none free waits its turn', async () => {
-  const { lanes, arrived, connections, waitForRequests, respondNext } = await poolTo();
-  const answers = ['/1', '/2', '/3', '/4', '/5'].map((path) => send(lanes, path));
+test('opens up to the maximum number of connections and queues further requests in order', async () => {
+  const { pool, arrived, connections, waitForRequests, respondNext } = await poolTo();
+  const answers = ['/1', '/2', '/3', '/4', '/5'].map((path) => send(pool, path));
   await waitForRequests(2);
   expect(arrived.toSorted()).toEqual(['/1', '/2']);
   for (const next of ['/3', '/4', '/5']) {
@@ -130,22 +136,22 @@ test('as many connections as are allowed; what finds none free waits its turn', 
     ['/1', '/2', '/3', '/4', '/5'].map((path) => `${path} answered`),
   );
   expect(connections()).toBe(2);
-  await lanes.close();
+  await pool.close();
 });
 
-test('one connection is used again and again while one is enough', async () => {
-  const { lanes, connections } = await poolTo();
-  for (let i = 0; i < 20; i++) await sendAndSettle(lanes);
+test('reuses one connection while one is enough', async () => {
+  const { pool, connections } = await poolTo();
+  for (let i = 0; i < 20; i++) await sendAndSettle(pool);
   expect(connections()).toBe(1);
-  await lanes.close();
+  await pool.close();
 });
 
-test('what waits is sent before the connections close', async () => {
-  const { lanes, waitForRequests, respondNext } = await poolTo({ connections: 1 });
-  const answers = ['/1', '/2', '/3'].map((path) => send(lanes, path));
+test('queued requests are sent before the connections close', async () => {
+  const { pool, waitForRequests, respondNext } = await poolTo({ connections: 1 });
+  const answers = ['/1', '/2', '/3'].map((path) => send(pool, path));
   await waitForRequests(1);
   let closed = false;
-  const closing = lanes.close().then(() => (closed = true));
+  const closing = pool.close().then(() => (closed = true));
   for (const count of [2, 3]) {
     respondNext();
     await waitForRequests(count);
@@ -156,39 +162,39 @@ test('what waits is sent before the connections close', async () => {
   await closing;
 });
 
-test('destroying fails what is under way and what waits, also while closing', async () => {
-  const { lanes, waitForRequests } = await poolTo({ connections: 1 });
-  const answers = ['/1', '/2', '/3'].map((path) => send(lanes, path));
+test('destroy() fails requests in flight and in the queue, also while closing', async () => {
+  const { pool, waitForRequests } = await poolTo({ connections: 1 });
+  const answers = ['/1', '/2', '/3'].map((path) => send(pool, path));
   await waitForRequests(1);
-  const closing = lanes.close();
-  await lanes.destroy(Object.assign(new Error('over'), { code: 'OVER' }));
+  const closing = pool.close();
+  await pool.destroy(Object.assign(new Error('over'), { code: 'OVER' }));
   expect(await Promise.all(answers)).toEqual(['OVER', 'OVER', 'OVER']);
   await closing;
 });
 
-test('a connection that is old enough gets nothing new', async () => {
+test('a connection past its age gets no new request', async () => {
   let now = 1_000;
-  const { lanes, connections } = await poolTo({ ttlMs: 5_000, clock: { ...systemClock, now: () => now } });
-  await sendAndSettle(lanes);
+  const { pool, connections } = await poolTo({ ttlMs: 5_000, clock: { ...systemClock, now: () => now } });
+  await sendAndSettle(pool);
   now += 5_000;
-  await sendAndSettle(lanes);
+  await sendAndSettle(pool);
   expect(connections()).toBe(1);
   now += 1;
-  expect(await sendAndSettle(lanes)).toBe('/now answered');
+  expect(await sendAndSettle(pool)).toBe('/now answered');
   expect(connections()).toBe(2);
-  await lanes.close();
+  await pool.close();
 });
 
-test('who leaves the line is not sent and hears nothing; the others keep their order', async () => {
-  const { lanes, arrived, waitForRequests, respondNext } = await poolTo({ connections: 1 });
-  const first = send(lanes, '/0');
+test('a cancelled request is not sent and its handler not called; the others keep their order', async () => {
+  const { pool, arrived, waitForRequests, respondNext } = await poolTo({ connections: 1 });
+  const first = send(pool, '/0');
   await waitForRequests(1);
   const waiting = Array.from({ length: 8 }, recordingHandler);
-  waiting.forEach((handler, i) => lanes.dispatch({ path: `/${i + 1}`, method: 'GET' }, handler));
+  waiting.forEach((handler, i) => pool.dispatch({ path: `/${i + 1}`, method: 'GET' }, handler));
 
-  for (const gone of [3, 0, 7, 4]) expect(lanes.cancel(waiting[gone] as RequestHandler)).toBe(true);
-  expect(lanes.cancel(waiting[3] as RequestHandler)).toBe(false);
-  const last = send(lanes, '/9');
+  for (const index of [3, 0, 7, 4]) expect(pool.cancel(waiting[index] as RequestHandler)).toBe(true);
+  expect(pool.cancel(waiting[3] as RequestHandler)).toBe(false);
+  const last = send(pool, '/9');
   for (let count = 2; count <= 6; count++) {
     respondNext();
     await waitForRequests(count);
@@ -199,56 +205,56 @@ test('who leaves the line is not sent and hears nothing; the others keep their o
   expect(arrived).toEqual(['/0', '/2', '/3', '/6', '/7', '/9']);
   for (const [i, { events }] of waiting.entries())
     expect(events).toEqual([0, 3, 4, 7].includes(i) ? [] : ['connect', 'complete']);
-  expect(lanes.cancel(waiting[1] as RequestHandler)).toBe(false);
-  await lanes.close();
+  expect(pool.cancel(waiting[1] as RequestHandler)).toBe(false);
+  await pool.close();
 });
 
-test('the line may be left empty while its connections close or are destroyed', async () => {
-  const { lanes, waitForRequests, respondNext } = await poolTo({ connections: 1 });
-  const sent = send(lanes, '/0');
+test('the queue may be emptied by cancelling while the pool closes or is destroyed', async () => {
+  const { pool, waitForRequests, respondNext } = await poolTo({ connections: 1 });
+  const sent = send(pool, '/0');
   await waitForRequests(1);
   const [alone, leaver, left] = [recordingHandler(), recordingHandler(), recordingHandler()];
-  lanes.dispatch({ path: '/1', method: 'GET' }, alone);
-  const closing = lanes.close();
-  lanes.cancel(alone);
+  pool.dispatch({ path: '/1', method: 'GET' }, alone);
+  const closing = pool.close();
+  pool.cancel(alone);
   respondNext();
   expect(await sent).toBe('/0 answered');
   await closing;
   expect(alone.events).toEqual([]);
 
   const others = await poolTo({ connections: 1 });
-  void send(others.lanes, '/0');
+  void send(others.pool, '/0');
   await others.waitForRequests(1);
-  // The first that is failed gives the other one up.
+  // The first failed handler cancels the other request.
   const both: RequestHandler = {
     ...leaver,
     onError: (error) => {
       leaver.events.push(error.message);
-      others.lanes.cancel(left);
+      others.pool.cancel(left);
     },
   };
-  others.lanes.dispatch({ path: '/1', method: 'GET' }, both);
-  others.lanes.dispatch({ path: '/2', method: 'GET' }, left);
-  await others.lanes.destroy(new Error('over'));
+  others.pool.dispatch({ path: '/1', method: 'GET' }, both);
+  others.pool.dispatch({ path: '/2', method: 'GET' }, left);
+  await others.pool.destroy(new Error('over'));
   expect([leaver.events, left.events]).toEqual([['over'], []]);
 });
 
 test.each(['close', 'destroy'] as const)(
-  '%s includes a connection that aged with work on it',
+  '%s includes an expired connection with a request in flight',
   async (how) => {
     let now = 1_000;
-    const { lanes, waitForRequests, respondNext } = await poolTo({
+    const { pool, waitForRequests, respondNext } = await poolTo({
       pipelining: 2,
       ttlMs: 5_000,
       clock: { ...systemClock, now: () => now },
     });
-    const old = send(lanes, '/old');
+    const old = send(pool, '/old');
     await waitForRequests(1);
     now += 5_001;
-    expect(await send(lanes, '/now')).toBe('/now answered');
+    expect(await send(pool, '/now')).toBe('/now answered');
 
     let ended = false;
-    const ending = (how === 'close' ? lanes.close() : lanes.destroy(new Error('over'))).then(
+    const ending = (how === 'close' ? pool.close() : pool.destroy(new Error('over'))).then(
       () => (ended = true),
     );
     if (how === 'close') {

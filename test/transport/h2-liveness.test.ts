@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { watchLiveness } from '../../src/transport/h2-liveness.js';
 import { ManualClock } from '../support/manual-clock.js';
 
-/** A connection over which nothing goes but what the test says, watched with a ping each second. */
+/** A connection whose byte counters are set by the test, with the given ping interval. */
 function watchedConnection(pingMs: unknown) {
   const clock = new ManualClock();
   const socket = { alpnProtocol: 'h2', destroyed: false, bytesRead: 0, bytesWritten: 0, once: () => socket };
@@ -17,7 +17,7 @@ function watchedConnection(pingMs: unknown) {
     socket,
     clock,
     silentAt: () => silentAt,
-    /** Lets `ms` go by, with `step` in each tenth of a second. */
+    /** Advances the clock by `ms`, calling `step` every 100 ms. */
     pass: (ms: number, step: () => void = () => undefined): void => {
       for (let at = 0; at < ms; at += 100) {
         step();
@@ -27,7 +27,7 @@ function watchedConnection(pingMs: unknown) {
   };
 }
 
-test('a connection is silent after two and a half intervals in which nothing was read', () => {
+test('a connection is silent after 2.5 intervals without a read', () => {
   const { socket, pass, silentAt } = watchedConnection(1_000);
   pass(1_000);
   socket.bytesRead += 17;
@@ -35,32 +35,32 @@ test('a connection is silent after two and a half intervals in which nothing was
   expect(silentAt()).toBe(4_000);
 });
 
-test.each([undefined, null, Number.NaN, 0])('nobody looks at pings that come every %s ms', (pingMs) => {
+test.each([undefined, null, Number.NaN, 0])('a ping interval of %s is not watched', (pingMs) => {
   const { pass, silentAt, clock } = watchedConnection(pingMs);
   pass(10_000);
   expect(silentAt()).toBeUndefined();
   expect(clock.pending).toBe(0);
 });
 
-test('what was written since gets its time: the pings wait behind it', () => {
+test('bytes written since extend the wait, since pings queue behind them', () => {
   const { socket, pass, silentAt } = watchedConnection(1_000);
   socket.bytesWritten += 64_000;
   pass(30_000);
   expect(silentAt()).toBe(2_500 + 8_000);
 });
 
-test('what was written about the time that something was read last gets its time too', () => {
+test('bytes written around the last read extend the wait too', () => {
   const { socket, pass, silentAt } = watchedConnection(1_000);
   pass(1_100);
   socket.bytesWritten += 32_000;
   pass(900);
-  // An answer to what went before it.
+  // Acknowledges something sent before.
   socket.bytesRead += 17;
   pass(30_000);
   expect(silentAt()).toBe(2_500 + 2_500 + 4_000);
 });
 
-test('what was written before that is forgotten', () => {
+test('bytes written before the second to last read do not extend the wait', () => {
   const { socket, pass, silentAt } = watchedConnection(1_000);
   pass(5_000, () => {
     socket.bytesRead += 1;
@@ -71,13 +71,13 @@ test('what was written before that is forgotten', () => {
   expect(silentAt()).toBe(6_000 + 2_500);
 });
 
-test('a connection that goes on taking what is written is not silent', () => {
+test('a connection that keeps accepting bytes is not silent', () => {
   const { socket, pass, silentAt } = watchedConnection(1_000);
   pass(20_000, () => (socket.bytesWritten += 1_000));
   expect(silentAt()).toBeUndefined();
 });
 
-test('half a minute is the most that anything gets', () => {
+test('the wait is extended by 30 s at most', () => {
   const { socket, pass, silentAt } = watchedConnection(1_000);
   pass(60_000, () => (socket.bytesWritten += 1_000_000));
   expect(silentAt()).toBe(2_500 + 30_000);

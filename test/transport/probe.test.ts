@@ -17,7 +17,7 @@ afterEach(() => {
   server.close();
 });
 
-test.each(['close', 'destroy'] as const)('a probe that waits for an answer ends with %s', async (end) => {
+test.each(['close', 'destroy'] as const)('a pending probe ends with %s', async (end) => {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const transport = defaultTransport({ connections: 1, tls: {}, undici: {} }, systemClock);

@@ -1,24 +1,23 @@
-/**
- * The calls that this process has in hand: it asks for them at this moment, or runs them, until their end is written or
- * could not be. A store that calls one running which nobody here has in hand is not to be believed: a write of its
- * beginning failed and was done nevertheless, or one of its end was not done.
- */
 import type { IdempotencyStore } from '../../core/idempotency-store.js';
 
 interface ActiveCall {
   readonly createdAt: number;
-  /** Questions to the store that are not answered. */
+  /** Store lookups without a result. */
   lookups: number;
   executions: number;
-  /** Whether it has run since it is held: an answer of the store may be from that time. */
+  /** Whether it has run while it was active: a store lookup may have started before that run ended. */
   hasRun: boolean;
 }
 
-/** See the file's header. */
+/**
+ * The calls that this process is looking up or running, until their end is stored or could not be. A store
+ * may say that a call is running although it is not active here: a failed write of its start took effect, or
+ * a write of its end did not.
+ */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** The store is asked for a call; `told` must follow. */
+  /** A store lookup starts; {@link lookupFinished} must follow. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -26,10 +25,10 @@ export class ActiveCalls {
   }
 
   /**
-   * It has answered, or failed.
+   * A store lookup has a result, or failed.
    *
-   * @param isNew - the call runs from now on; `over` must follow
-   * @returns whether somebody else had the call in hand while the store was asked, as far as is known
+   * @param isNew - whether the call runs from now on; {@link executionEnded} must follow
+   * @returns whether another request had the call active during the lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
     const active = this.#calls.get(id);
@@ -44,7 +43,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** A run of it is over, and what was to be written of that is written or failed. */
+  /** An execution ended, and its end was stored or could not be. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;
@@ -52,7 +51,10 @@ export class ActiveCalls {
     this.#removeIfIdle(id, active);
   }
 
-  /** Lets go of runs that were born before an instant: their ids are refused by age, and some never end. */
+  /**
+   * Forgets executions of calls created before an instant: their keys are rejected by age, and some never
+   * end.
+   */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {
       if (active.createdAt >= createdBefore) continue;
@@ -68,7 +70,7 @@ export class ActiveCalls {
 
 const byStore = new WeakMap<IdempotencyStore, ActiveCalls>();
 
-/** What is in hand of a store, for all who use it in this process. */
+/** The active calls of a store, shared by all handlers of this process that use it. */
 export function activeCallsOf(store: IdempotencyStore): ActiveCalls {
   const known = byStore.get(store);
   if (known !== undefined) return known;

@@ -1,29 +1,26 @@
-/** A body that is kept while it passes, up to a bound; beyond it, only that there was more. */
-
-/** See the file's header. */
+/** Collects a body up to a limit. Beyond the limit it keeps only the fact that there was more. */
 export class BoundedBuffer {
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
   #size = 0;
 
-  /** @param maxBytes - ≥ 0 */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether more passed than is kept. */
+  /** Whether more bytes came than are kept. */
   get isExceeded(): boolean {
     return this.#size > this.#maxBytes;
   }
 
-  /** Keeps a copy: whoever wrote the bytes may use their place again. */
+  /** Copies the bytes: their owner may reuse the memory. */
   append(bytes: Uint8Array): void {
     this.#size += bytes.byteLength;
     if (this.isExceeded) this.#chunks = [];
     else this.#chunks.push(Buffer.from(bytes));
   }
 
-  /** All that passed; undefined where that was too much. */
+  /** All bytes; undefined when the limit was exceeded. */
   toBytes(): Uint8Array | undefined {
     return this.isExceeded ? undefined : Buffer.concat(this.#chunks);
   }

@@ -1,59 +1,59 @@
-/**
- * Reads the body of a Node request before its handler does, and puts it back as if it were just arriving: whatever a
- * handler uses to read it then works as ever. For that, what a connection pushes into the request is held here until it
- * is whole; of the request's own state nothing changes meanwhile.
- */
 import type { Clock } from '../../core/clock.js';
 import type { NodeRequest } from './node-types.js';
 
-/** A whole body. One of the two methods must be called. */
+/** A complete body. Either {@link restore} or {@link discard} must be called. */
 export interface BufferedBody {
   readonly bytes: Uint8Array;
-  /** Hands it over to whoever reads the request from now on. */
+  /** Puts the body back into the request, for its next reader. */
   restore(): void;
-  /** Nobody will read it. */
+  /** Drops the body; the request has no other reader. */
   discard(): void;
 }
 
 /**
- * - `gone` the client went before it was whole
- * - `too-large` it is over the bound; what still comes of it is thrown away
- * - `taken` somebody else has begun to read it
+ * - `aborted` the client closed the connection before the body was complete
+ * - `too-large` the body exceeds the limit; the rest of it is discarded
+ * - `already-read` another reader has started on it
  */
-export type BodyFailure = 'gone' | 'too-large' | 'taken';
+export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/** What is thrown away of a body that is too large, in bytes, before its connection is cut. */
+/** Bytes discarded of a body that is too large before its connection is cut. */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
-/** See the file's header. Never rejects. */
+/**
+ * Reads the body of a Node request before its handler does, and puts it back as if it had just arrived, so
+ * that every way of reading it works. Until the body is complete, the chunks that the connection pushes are
+ * held here; the state of the request does not change meanwhile. Never rejects.
+ */
 export async function bufferBody(
   request: NodeRequest,
   maxBytes: number,
   clock: Clock,
 ): Promise<BufferedBody | BodyFailure> {
   if (!hasBody(request)) return { bytes: Buffer.alloc(0), restore: noop, discard: noop };
-  if (request.readableEnded || request.readableDidRead || request.readableFlowing === true) return 'taken';
-  if (request.destroyed) return 'gone';
+  if (request.readableEnded || request.readableDidRead || request.readableFlowing === true)
+    return 'already-read';
+  if (request.destroyed) return 'aborted';
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too-large';
-  if (request.readableLength > 0 && request.readableEncoding !== null) return 'taken';
+  if (request.readableLength > 0 && request.readableEncoding !== null) return 'already-read';
   if (isFullyReceived(request)) return peekBody(request, maxBytes);
   return new Promise((resolve) => new BodyBuffering(request, maxBytes, clock, resolve).start());
 }
 
-/** Whether a body may come. Of a request without one nothing is touched. */
+/** Whether a body may arrive. A request without one is left untouched. */
 function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Whether its end has arrived at the request already. */
+/** Whether the end of the body has arrived at the request. */
 function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** A body that waits to be read: it is looked at and put back, before the request can find that it was at its end. */
+/** Reads a body that has fully arrived and puts it back, before the request can emit its end. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =
@@ -62,7 +62,7 @@ function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFa
   return { bytes, restore: noop, discard: noop };
 }
 
-/** A body that is on its way. */
+/** A body that is still arriving. */
 class BodyBuffering {
   readonly #request: NodeRequest;
   readonly #maxBytes: number;
@@ -71,7 +71,7 @@ class BodyBuffering {
   readonly #originalPush: PropertyDescriptor | undefined;
   #chunks: Uint8Array[] = [];
   #size = 0;
-  #state: 'reading' | 'whole' | 'refused' = 'reading';
+  #state: 'reading' | 'complete' | 'failed' = 'reading';
 
   constructor(
     request: NodeRequest,
@@ -96,24 +96,24 @@ class BodyBuffering {
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', this.#onClose);
-    // Asks the connection for it, and takes nothing.
+    // Starts the transfer without consuming anything.
     request.read(0);
   }
 
-  readonly #onClose = (): void => this.#settle('gone');
+  readonly #onClose = (): void => this.#settle('aborted');
 
   #append(chunk: Uint8Array): void {
     this.#size += chunk.byteLength;
     if (this.#size <= this.#maxBytes) this.#chunks.push(chunk);
     else this.#settle('too-large');
-    // Its sender gets the refusal, if it listens before it has sent everything.
+    // The client gets the response if it reads before it has sent everything.
     if (this.#size > this.#maxBytes + maxIgnoredBytes) (this.#request.stream ?? this.#request).destroy();
   }
 
   #onEnd(): void {
-    if (this.#state === 'refused') this.#discard();
+    if (this.#state === 'failed') this.#discard();
     if (this.#state !== 'reading') return;
-    // A client of HTTP/2 that gives up may end its stream and reset it right behind that.
+    // An HTTP/2 client that aborts may end its stream and reset it right after.
     if (this.#request.stream === undefined) this.#finish();
     else this.#clock.afterPendingIo(() => this.#finish());
   }
@@ -121,7 +121,7 @@ class BodyBuffering {
   #finish(): void {
     const { stream } = this.#request;
     if (stream !== undefined && (stream.aborted || stream.closed || stream.destroyed)) {
-      this.#settle('gone');
+      this.#settle('aborted');
       return;
     }
     const bytes = Buffer.concat(this.#chunks);
@@ -130,7 +130,7 @@ class BodyBuffering {
 
   #settle(body: BufferedBody | BodyFailure): void {
     if (this.#state !== 'reading') return;
-    this.#state = typeof body === 'string' ? 'refused' : 'whole';
+    this.#state = typeof body === 'string' ? 'failed' : 'complete';
     this.#chunks = [];
     this.#request.off('close', this.#onClose);
     this.#resolve(body);

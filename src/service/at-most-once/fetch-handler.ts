@@ -1,4 +1,3 @@
-/** Calls with an id that come as a `Request` and are answered with a `Response`. */
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import type { Clock } from '../../core/clock.js';
 import type { ValidKey, IdempotencyGuard } from './idempotency-guard.js';
@@ -9,10 +8,10 @@ import { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
 /**
- * Runs the handler, or says why not.
+ * Runs a fetch-style handler for a request with an idempotency key, or rejects the request.
  *
  * @param handle - calls the handler
- * @returns its answer; it rejects with what the handler throws
+ * @returns the handler's response; rejects with what the handler throws
  */
 export async function handleFetchCall(
   guard: IdempotencyGuard,
@@ -34,7 +33,7 @@ export async function handleFetchCall(
   if (!(outcome instanceof HandlerExecution)) return toFetchResponse(outcome);
   if (request.signal.aborted) {
     await outcome.withdraw();
-    return toFetchResponse(bodyRejection('gone', limits.maxBodyBytes));
+    return toFetchResponse(bodyRejection('aborted', limits.maxBodyBytes));
   }
   let response: unknown;
   try {
@@ -46,16 +45,16 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** Reads a copy; the request itself stays as it was. */
+/** Reads a copy of the body; the request itself is not consumed. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
-  if (request.bodyUsed) return 'taken';
+  if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return 'too-large';
   let reader: ReadableStreamDefaultReader<Uint8Array>;
   try {
     reader = (request.clone().body as ReadableStream<Uint8Array>).getReader();
   } catch {
-    return 'taken';
+    return 'already-read';
   }
   const buffer = new BoundedBuffer(maxBytes);
   try {
@@ -64,17 +63,17 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // Only when both copies are given up does its sender hear of it.
+      // The sender is told only when both copies are cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';
     }
   } catch {
-    return 'gone';
+    return 'aborted';
   }
 }
 
-/** A whole answer as a response. */
+/** Converts a complete response. */
 export function toFetchResponse({ status, headers, body }: StoredResponse): Response {
   const list = new Headers();
   for (const [name, value] of headers) list.append(name, value);

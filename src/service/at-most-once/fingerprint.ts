@@ -1,19 +1,24 @@
-/** What a call asks for, as one text that is the same for its repeats and for nothing else. */
-
-/** What goes into it. */
+/** Parts of a request that must be equal in all its retries. */
 export interface FingerprintInput {
   readonly method: string;
-  /** Path and query, as they were sent. */
+  /** Path and query as sent. */
   readonly target: string;
   /** Empty when there is none. */
   readonly contentType: string;
   readonly body: Uint8Array;
 }
 
-/** SHA-256 of several parts, each preceded by its length, hexadecimal: no two lists of parts run into each other. */
+/**
+ * SHA-256 over several parts, hexadecimal. Each part is preceded by its length, so that bytes cannot move
+ * between parts.
+ */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
-/** @see promises C3.6 */
+/**
+ * Digest of a request: equal for retries, different for other requests.
+ *
+ * @see [C3.6](../../../docs/guarantees.md#c3-6)
+ */
 export function fingerprintOf(
   digest: Digest,
   { method, target, contentType, body }: FingerprintInput,

@@ -1,12 +1,11 @@
-/**
- * One run of a handler, from when it was written down to what is written of its end. Writes of one run go one after
- * the other; one that fails is logged and changes nothing for the client, who has the answer already.
- */
 import type { IdempotencyStore, CallResult, StoredResponse } from '../../core/idempotency-store.js';
 import { errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
-/** See the file's header. */
+/**
+ * One execution of a handler, from its stored start to its stored end. Writes are made one after the other. A
+ * failed write is logged and changes nothing for the client, which has the response by then.
+ */
 export class HandlerExecution {
   readonly #id: string;
   readonly #store: IdempotencyStore;
@@ -16,7 +15,7 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /** @param onEnded - called once, when the first that was to be written of its end is written or could not be */
+  /** @param onEnded - called once, when the first write of the end has succeeded or failed */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;
@@ -24,35 +23,37 @@ export class HandlerExecution {
     this.#onEnded = onEnded;
   }
 
-  /** It gave its answer; undefined where that is too large to keep. Nothing that comes later counts. */
-  complete(answer: StoredResponse | undefined): void {
-    if (this.#state !== 'done') this.#end('done', { state: 'done', response: answer });
+  /**
+   * The handler responded; `response` is undefined when it is too large to store. Later calls have no effect.
+   */
+  complete(response: StoredResponse | undefined): void {
+    if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /** It ended without an answer, as far as can be told; an answer may still come. */
+  /** The handler ended without a response, as far as is known; {@link complete} may still follow. */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }
 
-  /** It never began: its client has gone. */
+  /** The handler was never called: the client closed the connection. */
   async withdraw(): Promise<void> {
     try {
       await this.#store.withdraw(this.#id);
     } catch (error) {
       this.#logger.warn(
-        `A call that did not run could not be taken back, so its repeats are not run: ${errorMessage(error)}`,
+        `A call that did not run could not be removed from the store, so its retries are not run: ${errorMessage(error)}`,
       );
     }
     this.#reportEnd();
   }
 
-  #end(state: 'interrupted' | 'done', how: CallResult): void {
+  #end(state: 'interrupted' | 'done', result: CallResult): void {
     this.#state = state;
     this.#lastWrite = this.#lastWrite
-      .then(() => this.#store.end(this.#id, how))
+      .then(() => this.#store.end(this.#id, result))
       .catch((error: unknown) => {
         this.#logger.error(
-          `The end of a call could not be written down, so its repeats get no answer: ${errorMessage(error)}`,
+          `The end of a call could not be stored, so its retries get no response: ${errorMessage(error)}`,
         );
       })
       .then(() => this.#reportEnd());

@@ -1,9 +1,3 @@
-/**
- * Decides of each call with an id whether it runs: once, and never without having been written down before. It knows
- * nothing of how requests are read and answers sent.
- *
- * @see promises C3.5, C3.6, C3.7
- */
 import type { IdempotencyStore, CallLookup, StoredResponse } from '../../core/idempotency-store.js';
 import type { Clock } from '../../core/clock.js';
 import { isClerkError, errorMessage } from '../../core/errors.js';
@@ -16,28 +10,34 @@ import { InstanceEpochs, parseTargetInstance } from './instance-epochs.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** What one is made of. */
+/** What an {@link IdempotencyGuard} is created with. */
 export interface IdempotencyGuardOptions {
   readonly clock: Clock;
   readonly digest: Digest;
   readonly logger: Logger;
   readonly store: IdempotencyStore;
   readonly windowMs: number;
-  /** A text that no other life of any process has. */
+  /** Identifies this run of the process; never used by another one. */
   readonly incarnation: string;
 }
 
-/** A call that may run, as far as its headers tell. */
+/** A key whose form, age and target instance allow the call to run. */
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
 }
 
-/** Between two times of forgetting there are at least so many ms, and at most. */
+/** Minimum interval between two removals of expired calls, in ms. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
-/** See the file's header. */
+/**
+ * Decides for each request with an idempotency key whether its handler runs. A handler runs at most once per
+ * key, and only after the key was stored. Independent of how requests are read and responses sent.
+ *
+ * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
+ * [C3.7](../../../docs/guarantees.md#c3-7)
+ */
 export class IdempotencyGuard {
   readonly instanceEpochs = new InstanceEpochs();
   readonly #options: IdempotencyGuardOptions;
@@ -53,17 +53,19 @@ export class IdempotencyGuard {
     this.#nextCleanupAt = options.clock.now();
   }
 
-  /** Name of the memory where it is shared. */
+  /** Scope of a shared store; undefined when the store is used by this process alone. */
   get scope(): string | undefined {
     return this.#options.store.scope;
   }
 
-  /** Makes the memory ready. @throws what keeps it from being that */
+  /** Opens the store. Rejects with the store's error. */
   async open(): Promise<void> {
     await this.#options.store.open?.();
   }
 
-  /** What the headers of a call tell: it may run, or a refusal, certainly before anything ran. */
+  /**
+   * Checks the headers of a request. Returns the key, or a response that rejects it before anything has run.
+   */
   validateKey(id: string, instance: string | undefined): ValidKey | { readonly rejection: StoredResponse } {
     const digits = callIdPattern.exec(id)?.[1];
     if (digits === undefined) return { rejection: rejections.malformedKey() };
@@ -72,23 +74,24 @@ export class IdempotencyGuard {
     if (instance !== undefined && target === undefined) return { rejection: rejections.malformedInstance() };
 
     const age = this.#retention.classify(createdAt);
-    if (age !== 'good')
-      return { rejection: age === 'old' ? rejections.keyExpired() : rejections.keyFromFuture() };
+    if (age !== 'valid')
+      return { rejection: age === 'expired' ? rejections.keyExpired() : rejections.keyFromFuture() };
 
     const { isDurable, scope } = this.#options.store;
     if (scope !== undefined) return { id, createdAt };
-    const place = target && this.instanceEpochs.locate(target);
-    if (place === 'other' || (place === 'earlier' && !isDurable))
+    const location = target && this.instanceEpochs.locate(target);
+    if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return { rejection: rejections.otherInstance() };
-    if (isDurable || place === 'here') return { id, createdAt };
-    // A memory that began after the call: an earlier one may have known it. Where nobody counts lives, none is earlier.
+    if (isDurable || location === 'current') return { id, createdAt };
+    // The store began after the call, so an earlier store may have known it. With epoch 0 there is no earlier
+    // one.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
       ? { rejection: rejections.keyExpired() }
       : { id, createdAt };
   }
 
-  /** Writes a call down, and lets it run if it is new. Never rejects. */
+  /** Stores the call, and returns an execution if it is new, else the response to send. Never rejects. */
   async begin(
     { id, createdAt }: ValidKey,
     request: FingerprintInput,
@@ -117,12 +120,15 @@ export class IdempotencyGuard {
     return found.response === undefined ? rejections.responseNotStored() : replayedResponse(found.response);
   }
 
-  /** Instance and life. */
+  /** Instance id and incarnation. */
   get #owner(): string {
     return `${this.instanceEpochs.id} ${this.#options.incarnation}`;
   }
 
-  /** What is found running by this very instance is not, where that was another life, or nobody has it in hand. */
+  /**
+   * Whether a call stored as running has no process that runs it: an earlier incarnation of this instance
+   * started it, or it is not active here.
+   */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;
     const [instance = '', ownerIncarnation] = owner.split(' ');
@@ -134,7 +140,7 @@ export class IdempotencyGuard {
     const isFull = isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
     if (!this.#hasWarned)
       this.#options.logger.error(
-        `Calls that must run at most once are not run for now, since they cannot be written down: ${errorMessage(error)}`,
+        `Requests with an idempotency key are rejected, since they cannot be stored: ${errorMessage(error)}`,
       );
     this.#hasWarned = true;
     return isFull ? rejections.storeFull() : rejections.storeUnavailable();
@@ -151,7 +157,9 @@ export class IdempotencyGuard {
     try {
       await store.expire(createdBefore);
     } catch (error) {
-      logger.warn(`Old calls could not be forgotten, and take room until they can: ${errorMessage(error)}`);
+      logger.warn(
+        `Expired calls could not be removed from the store; retrying later: ${errorMessage(error)}`,
+      );
     }
   }
 }

@@ -1,4 +1,3 @@
-/** Calls with an id that come as Node requests and responses. */
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import type { Clock } from '../../core/clock.js';
 import type { ValidKey, IdempotencyGuard } from './idempotency-guard.js';
@@ -9,17 +8,17 @@ import { recordNodeResponse } from './record-node-response.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** What bodies may have, in bytes. */
+/** Size limits of bodies, in bytes. */
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly maxResponseBytes: number;
 }
 
 /**
- * Runs the handler, or says why not.
+ * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
  * @param handle - calls the handler
- * @returns what the handler returns, once it is settled; it rejects with what the handler throws
+ * @returns the handler's result once settled; rejects with what the handler throws
  */
 export async function handleNodeCall(
   guard: IdempotencyGuard,
@@ -31,7 +30,7 @@ export async function handleNodeCall(
 ): Promise<unknown> {
   const buffered = await bufferBody(request, maxBodyBytes, clock);
   if (typeof buffered === 'string') {
-    if (buffered !== 'gone') sendResponse(response, bodyRejection(buffered, maxBodyBytes));
+    if (buffered !== 'aborted') sendResponse(response, bodyRejection(buffered, maxBodyBytes));
     return undefined;
   }
   const outcome = isClientGone(request, response)
@@ -58,7 +57,7 @@ export async function handleNodeCall(
   });
 }
 
-/** Runs the handler, and writes down how that ended. */
+/** Runs the handler and stores how that ended. */
 async function runHandler(
   execution: HandlerExecution,
   request: NodeRequest,
@@ -66,10 +65,13 @@ async function runHandler(
   maxResponseBytes: number,
   handle: () => unknown,
 ): Promise<unknown> {
-  const recording = recordNodeResponse(response, maxResponseBytes, (kept) => execution.complete(kept));
+  const recording = recordNodeResponse(response, maxResponseBytes, (recorded) =>
+    execution.complete(recorded),
+  );
   let isClosed = false;
   let isSettled = false;
-  // Whoever has begun to answer, or has returned, and whose client is gone will hardly go on; if he does, that counts.
+  // The client closed the connection, and the handler has started its response or returned: no response is
+  // expected. If one still comes, it is stored.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -77,7 +79,7 @@ async function runHandler(
     isClosed = true;
     checkInterrupted();
   });
-  // A body that nobody reads is thrown away, as Node does with those it was never asked for.
+  // An unread body is discarded, as Node does.
   response.once('finish', () => {
     if (!request.readableDidRead && request.readableFlowing === null) request.resume();
   });
@@ -94,13 +96,13 @@ async function runHandler(
   }
 }
 
-/** What is said to a request without a body that could be used. */
+/** The response to a request whose body could not be buffered. */
 export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
   if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
-  return failure === 'taken' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
+  return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/** Sends a whole answer. What was set on the response before stays, where the answer has nothing of that name. */
+/** Sends a complete response. Headers that were set before stay, unless the response has the same name. */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

@@ -1,4 +1,4 @@
-/** What is used of the requests and responses of `node:http`, `node:https` and `node:http2`. */
+/** The members used of requests and responses of `node:http`, `node:https` and `node:http2`. */
 import type { Readable } from 'node:stream';
 import type { HeaderValue } from './stored-headers.js';
 
@@ -6,16 +6,16 @@ import type { HeaderValue } from './stored-headers.js';
 export interface NodeRequest extends Readable {
   readonly method?: string;
   readonly url?: string;
-  /** What routers keep of `url` while they change it. */
+  /** The original value of `url`, kept by routers that change it. */
   readonly originalUrl?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** HTTP/1: all of it has been read from the connection. */
+  /** HTTP/1: the request was read completely from the connection. */
   readonly complete?: boolean;
-  /** HTTP/2. */
+  /** HTTP/2 only. */
   readonly stream?: NodeStream;
 }
 
-/** A stream of HTTP/2. */
+/** An HTTP/2 stream. */
 export interface NodeStream {
   readonly endAfterHeaders: boolean;
   readonly readableEnded: boolean;
@@ -25,7 +25,7 @@ export interface NodeStream {
   destroy(): unknown;
 }
 
-/** A response. The methods are those that change what the client gets. */
+/** A response. The methods are those that change what the client receives. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
@@ -41,7 +41,7 @@ export interface NodeResponse {
   once(event: string, listener: () => void): unknown;
 }
 
-/** The client has gone: nobody can be answered any more. */
+/** Whether the client closed the connection, so that no response can be sent. */
 export function isClientGone(request: NodeRequest, response: NodeResponse): boolean {
   return (
     response.destroyed === true ||

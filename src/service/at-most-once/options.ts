@@ -1,26 +1,31 @@
-/** What `atMostOnce` can be told, checked once. */
 import type { IdempotencyStore } from '../../core/idempotency-store.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
-/** How calls are kept from running twice. An unknown key is an error. */
+/** Options of {@link atMostOnce}. An unknown key is an error. */
 export interface AtMostOnceOptions {
-  /** Where calls are remembered. Default: `memoryCalls()`, of its own. */
+  /** Where calls are stored. Default: a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * For how long a call is remembered after its client made it, in ms: 1,000 to 2,592,000,000 (30 days). An older id is
-   * refused with 410, so no duplicate runs late. Default 86,400,000 (24 hours).
+   * Time for which a call is stored after its client created it, in ms: 1,000 to 2,592,000,000 (30 d). Older
+   * keys are rejected with 410, so that no late duplicate runs. Default 86,400,000 (24 h).
    */
   readonly windowMs?: number;
-  /** Most bytes of a call's body, ≥ 0; it is read before the handler runs. Beyond: 413. Default 1,048,576 (1 MiB). */
+  /**
+   * Maximum size of a request body, in bytes, ≥ 0; it is buffered before the handler runs. Larger ones get
+   * 413. Default 1,048,576.
+   */
   readonly maxBodyBytes?: number;
-  /** Most bytes of an answer's body that are kept, ≥ 0. A repeat of a call with a larger one gets 409. Default 1,048,576. */
+  /**
+   * Maximum size of a stored response body, in bytes, ≥ 0. Larger ones are sent but not stored: retries get
+   * 409. Default 1,048,576.
+   */
   readonly maxResponseBytes?: number;
-  /** Where it says what it cannot throw: what the store rejects with. Default: process warnings. */
+  /** Receives errors of the store, which cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
 }
 
-/** Complete and checked. */
+/** Checked options with defaults applied. */
 export interface AtMostOnceConfig {
   readonly store: IdempotencyStore | undefined;
   readonly windowMs: number;
@@ -29,16 +34,26 @@ export interface AtMostOnceConfig {
   readonly logger: Logger | undefined;
 }
 
-const keys = ['store', 'windowMs', 'maxBodyBytes', 'maxResponseBytes', 'logger'];
+const keys = Object.keys({
+  store: true,
+  windowMs: true,
+  maxBodyBytes: true,
+  maxResponseBytes: true,
+  logger: true,
+} satisfies Record<keyof AtMostOnceOptions, true>);
 const mebibyte = 1024 * 1024;
 
-/** @throws a `ClerkError` `CONFIG_INVALID` */
+/**
+ * Checks the options.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
+ */
 export function toAtMostOnceConfig(options: AtMostOnceOptions): AtMostOnceConfig {
   const value: unknown = options;
-  if (typeof value !== 'object' || value === null) throw atMostOnceError('needs an object of options');
+  if (typeof value !== 'object' || value === null) throw atMostOnceError('needs an options object');
   for (const key of Object.keys(value))
     if (!keys.includes(key))
-      throw atMostOnceError(`has the unknown option '${key}'; known are ${keys.join(', ')}`);
+      throw atMostOnceError(`got the unknown option '${key}'; known options are ${keys.join(', ')}`);
   const { store, logger } = options;
   if (store !== undefined) checkStore(store);
   return Object.freeze({
@@ -52,23 +67,21 @@ export function toAtMostOnceConfig(options: AtMostOnceOptions): AtMostOnceConfig
 
 function checkStore(store: unknown): void {
   const fields = (typeof store === 'object' && store !== null ? store : {}) as Record<string, unknown>;
-  const missing = ['begin', 'end', 'withdraw', 'forget'].find((key) => typeof fields[key] !== 'function');
-  if (missing !== undefined) throw atMostOnceError(`has a store without the method '${missing}'`);
-  if (typeof fields.outlives !== 'boolean')
-    throw atMostOnceError("has a store that does not say with 'outlives' whether it outlives the process");
+  const missing = ['begin', 'end', 'withdraw', 'expire'].find((key) => typeof fields[key] !== 'function');
+  if (missing !== undefined) throw atMostOnceError(`needs a store with the method '${missing}'`);
+  if (typeof fields.isDurable !== 'boolean')
+    throw atMostOnceError("needs a store whose 'isDurable' is true or false");
   const { scope } = fields;
   if (scope !== undefined && (typeof scope !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(scope)))
-    throw atMostOnceError('has a store whose scope is not 1 to 128 printable characters without blanks');
+    throw atMostOnceError('needs a store whose scope is 1 to 128 printable characters without spaces');
 }
 
 function checkNumber(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw atMostOnceError(
-      `has the ${key} ${String(value)}; it must be a number from ${String(min)} to ${String(max)}`,
-    );
+    throw atMostOnceError(`needs a ${key} from ${String(min)} to ${String(max)}; got ${String(value)}`);
   return value;
 }
 
-function atMostOnceError(what: string): ClerkError {
-  return new ClerkError('CONFIG_INVALID', `atMostOnce() ${what}`);
+function atMostOnceError(message: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `atMostOnce() ${message}`);
 }

@@ -1,18 +1,17 @@
-/**
- * Keeps the answer of a fetch-style handler while its client reads it. When the client leaves, the rest is read for the
- * memory's sake, for a while.
- */
 import type { Clock } from '../../core/clock.js';
 import { StoredHeaders } from './stored-headers.js';
 import type { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** For how long an answer whose client has left is read on, in ms. */
+/** Maximum time for which a response is read after its client closed the connection, in ms. */
 const maxReadOnMs = 60_000;
 
 /**
- * The response to give instead: the same, and its end is told to `run`. What is no response, or one that cannot be
- * given again (an upgrade, an error), passes as it is, and counts as no answer.
+ * Records the response of a fetch-style handler while its client reads it. When the client closes the
+ * connection, the rest is read for the store, for up to 60,000 ms. Values that are not a response, and
+ * responses that cannot be replayed (upgrade, error), are returned unchanged and count as interrupted.
+ *
+ * @returns the response to send in its place
  */
 export function recordFetchResponse(
   response: unknown,
@@ -59,7 +58,7 @@ class RecordedStream {
   readonly #onComplete: (tape: BoundedBuffer) => void;
   readonly #onInterrupted: () => void;
   readonly #clock: Clock;
-  /** What is given up ends as if it were whole. */
+  /** An abandoned stream ends as if it were complete. */
   #isAbandoned = false;
 
   constructor(
@@ -83,12 +82,12 @@ class RecordedStream {
         },
         cancel: (reason) => void this.#readRemaining(reason),
       },
-      // Nothing is read ahead of the client.
+      // The handler's stream is not read ahead of the client.
       { highWaterMark: 0 },
     );
   }
 
-  /** The next piece; undefined at the end. */
+  /** The next chunk; undefined at the end. */
   async #next(): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await this.#reader.read();
@@ -104,7 +103,7 @@ class RecordedStream {
     }
   }
 
-  /** The client has left. */
+  /** The client closed the connection. */
   async #readRemaining(reason: unknown): Promise<void> {
     const abandon = (): void => {
       this.#isAbandoned = true;
@@ -117,7 +116,7 @@ class RecordedStream {
       while ((await this.#next()) !== undefined && !this.#buffer.isExceeded);
       if (this.#buffer.isExceeded) abandon();
     } catch {
-      // It counts as lost already.
+      // Already counted as interrupted.
     } finally {
       timer.cancel();
     }

@@ -1,24 +1,21 @@
-/**
- * Keeps what a handler writes to a Node response while it goes out, and goes on with that when the client has left. The
- * response does what it did before, at the same time.
- */
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import { StoredHeaders, type HeaderValue } from './stored-headers.js';
 import type { NodeResponse } from './node-types.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** How far an answer has come. */
+/** Progress of a recorded response. */
 export interface ResponseRecording {
   /** Its status and headers are fixed. */
   readonly hasStarted: boolean;
-  /** It is whole. */
+  /** It is complete. */
   readonly hasEnded: boolean;
 }
 
 /**
- * Keeps an answer from now on.
+ * Records what a handler writes to a Node response while it is sent, also after the client closed the
+ * connection. The response behaves as before.
  *
- * @param onEnd - called once the handler has ended it; undefined: it is larger than `mostBytes`
+ * @param onEnd - called once the handler has ended the response; without a value when it exceeds `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -26,7 +23,7 @@ export function recordNodeResponse(
   onEnd: (answer: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
-  // HTTP/2 drops the headers of a response whose client has left, so they are not read from there at the end.
+  // HTTP/2 drops the headers of a response whose client has closed the connection, so they are recorded here.
   headers.assign(response.getHeaders());
   const buffer = new BoundedBuffer(maxBytes);
   let status: number | undefined;
@@ -34,7 +31,10 @@ export function recordNodeResponse(
   // A response may call its own `write` from `end`, and `setHeader` from `appendHeader`.
   const entered = new Set<string>();
 
-  /** Puts a method in the place of another; `note` is told of calls that did not throw, the outermost of each group. */
+  /**
+   * Replaces a method; `onCall` gets the arguments of calls that did not throw, the outermost call of each
+   * group.
+   */
   const intercept = (
     group: 'headers' | 'head' | 'body',
     method: keyof NodeResponse,

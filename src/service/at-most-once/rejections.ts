@@ -1,9 +1,3 @@
-/**
- * What a service says to a call that it does not run. `clerk-not-executed` is set where this request certainly did not
- * run; the other words tell of the call, which may have run before.
- *
- * @see promises C3.5, C3.6, C3.7
- */
 import type { StoredResponse } from '../../core/idempotency-store.js';
 import { ClerkError, type ClerkErrorCode } from '../../core/errors.js';
 import { responseHeaders, type IdempotencyStatus } from '../../protocol/call-headers.js';
@@ -37,14 +31,21 @@ function rejection({
   return { status, headers, body };
 }
 
-/** All of them. No message repeats anything that a client sent. */
+/**
+ * The responses to requests whose handler is not run. `clerk-not-executed` is set where this request
+ * certainly did not run; an idempotency status describes the call, which may have run before. No message
+ * repeats what a client sent.
+ *
+ * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
+ * [C3.7](../../../docs/guarantees.md#c3-7)
+ */
 export const rejections = {
   malformedKey: () =>
     rejection({
       status: 400,
       code: 'CONFIG_INVALID',
       message:
-        'The header clerk-call-id must be the time of the call in ms since 1970, 13 or 14 digits, a hyphen, and 128 random bits as 32 hexadecimal digits in lower case; send it once',
+        'The idempotency key must be the creation time in ms since 1970 as 13 or 14 digits, a hyphen, and 128 random bits as 32 lower-case hexadecimal digits; send one clerk-call-id header',
       isNotExecuted: true,
     }),
   malformedInstance: () =>
@@ -52,21 +53,21 @@ export const rejections = {
       status: 400,
       code: 'CONFIG_INVALID',
       message:
-        'The header clerk-instance must be an instance id, 1 to 128 printable ASCII characters, a blank, and its epoch, a whole number; send it once',
+        'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, and an epoch; send it once',
       isNotExecuted: true,
     }),
   bodyTooLarge: (maxBytes: number) =>
     rejection({
       status: 413,
       code: 'BODY_TOO_LARGE',
-      message: `The body of a call that must run at most once may have ${String(maxBytes)} bytes here; send less at once`,
+      message: `The body of a request with an idempotency key must have at most ${String(maxBytes)} bytes; send less at once`,
       isNotExecuted: true,
     }),
   bodyIncomplete: () =>
     rejection({
       status: 400,
       code: 'CONFIG_INVALID',
-      message: 'The body broke off, and the call did not run; send it again',
+      message: 'The body of the request is incomplete, so the request did not run; send it again',
       isNotExecuted: true,
     }),
   bodyAlreadyRead: () =>
@@ -74,7 +75,7 @@ export const rejections = {
       status: 500,
       code: 'CONFIG_INVALID',
       message:
-        'The body was read before atMostOnce() could, so it cannot tell one call from another; it must come before whatever reads bodies',
+        'The body of the request was read before atMostOnce() could read it; call atMostOnce() before any body parser',
       isNotExecuted: true,
     }),
   keyExpired: () =>
@@ -82,7 +83,7 @@ export const rejections = {
       status: 410,
       code: 'OUTCOME_UNKNOWN',
       message:
-        'The id of the call is older than this service remembers, so it did not run now and may have run before; give a call that certainly never ran a new id',
+        'The idempotency key is older than the retention window; this request did not run, an earlier one may have. Create a new key only for a call that certainly never ran',
       idempotencyStatus: 'expired',
       isNotExecuted: true,
     }),
@@ -90,7 +91,7 @@ export const rejections = {
     rejection({
       status: 410,
       code: 'CONFIG_INVALID',
-      message: `The id of the call is from more than ${String(maxClockSkewMs / 60_000)} minutes ahead of this service's clock; set the clocks right`,
+      message: `The idempotency key was created more than ${String(maxClockSkewMs / 60_000)} minutes ahead of this service's clock; synchronize the clocks`,
       idempotencyStatus: 'expired',
       isNotExecuted: true,
     }),
@@ -99,7 +100,7 @@ export const rejections = {
       status: 421,
       code: 'NO_ENDPOINT',
       message:
-        'The call is meant for another instance, or for an earlier life of this one, and what ran there is not known here; look the service up again',
+        'The request is meant for another instance or an earlier epoch of this one, whose calls are not stored here; look the service up again',
       idempotencyStatus: 'elsewhere',
       isNotExecuted: true,
     }),
@@ -108,14 +109,14 @@ export const rejections = {
       status: 422,
       code: 'CONFIG_INVALID',
       message:
-        'Another call with this id has another method, target, content-type or body; give each call an id of its own',
+        'The idempotency key belongs to a request with another method, target, content-type or body; create a key for each call',
       idempotencyStatus: 'mismatch',
     }),
   running: () =>
     rejection({
       status: 409,
       code: 'LIMIT_EXCEEDED',
-      message: 'The call is running; ask again with the same id for its answer',
+      message: 'The call is still running; retry with the same idempotency key to get its response',
       idempotencyStatus: 'running',
       retryAfterSeconds: 1,
     }),
@@ -123,7 +124,7 @@ export const rejections = {
     rejection({
       status: 409,
       code: 'OUTCOME_UNKNOWN',
-      message: 'The call began and ended without an answer, so nobody knows what it did; it is not run again',
+      message: 'The call ended without a response, so its outcome is unknown; it does not run again',
       idempotencyStatus: 'unknown',
     }),
   responseNotStored: () =>
@@ -131,15 +132,14 @@ export const rejections = {
       status: 409,
       code: 'OUTCOME_UNKNOWN',
       message:
-        'The call ran, and its answer was too large to keep or was kept no longer; it is not run again',
+        'The call ran, but its response was too large to store or is no longer stored; it does not run again',
       idempotencyStatus: 'unknown',
     }),
   storeFull: () =>
     rejection({
       status: 503,
       code: 'LIMIT_EXCEEDED',
-      message:
-        'This service remembers as many calls as it has room for and begins no other until some are old enough to forget',
+      message: 'The idempotency store is full; new calls are accepted when old ones have expired',
       isNotExecuted: true,
       retryAfterSeconds: 10,
     }),
@@ -148,7 +148,7 @@ export const rejections = {
       status: 503,
       code: 'CLERK_CLOSED',
       message:
-        'This service cannot write down calls for now and runs none that must run at most once; its log says why',
+        'The idempotency store is unavailable, so no request with an idempotency key runs; see the log of the service',
       isNotExecuted: true,
       retryAfterSeconds: 1,
     }),

@@ -1,24 +1,24 @@
-/**
- * How old a call may be. An id is judged by the wall clock as it is; what is remembered is forgotten only by an instant
- * that the clock has stood by for a whole window. So a clock that jumps ahead for a while drops no memory, and one that
- * is set back finds that what was dropped stays refused, since the store keeps that in mind.
- *
- * @see promises C3.6
- */
 import type { Clock } from '../../core/clock.js';
 
-/** How far a client's clock may be ahead, in ms. */
+/** Maximum lead of a client's clock, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
-/** See the file's header. */
+/**
+ * Decides by age whether a key is accepted and when its record may be removed. Keys are judged by the current
+ * wall clock. Records are removed only once the wall clock has been past their expiry for a whole window, so
+ * a clock that jumps ahead for a while removes nothing. The store keeps rejecting removed keys, so a clock
+ * that is set back admits none of them.
+ *
+ * @see [C3.6](../../../docs/guarantees.md#c3-6)
+ */
 export class RetentionWindow {
   readonly #clock: Clock;
   readonly #windowMs: number;
-  /** The wall clock's lead over the monotonic one: the least there was in about the last window. */
+  /** Smallest offset of the wall clock from the monotonic one during about the last window, in ms. */
   #wallOffset: number;
-  /** While it is larger than that: since when, on the monotonic clock, and the least of it. */
+  /** While the offset is larger: since when, on the monotonic clock, and its smallest value since. */
   #largerOffset: { readonly since: number; offset: number } | undefined;
-  /** When this memory began, in ms since 1970. */
+  /** When the retention began, in ms since 1970. */
   readonly startedAt: number;
 
   constructor(clock: Clock, windowMs: number) {
@@ -28,14 +28,14 @@ export class RetentionWindow {
     this.#wallOffset = this.startedAt - clock.now();
   }
 
-  /** Whether a call is older than is remembered, or from a future that no honest clock is in. */
-  classify(createdAt: number): 'good' | 'old' | 'ahead' {
+  /** Compares a creation time with the window and the allowed clock skew. */
+  classify(createdAt: number): 'valid' | 'expired' | 'future' {
     const now = this.#clock.wallNow();
-    if (createdAt < now - this.#windowMs) return 'old';
-    return createdAt > now + maxClockSkewMs ? 'ahead' : 'good';
+    if (createdAt < now - this.#windowMs) return 'expired';
+    return createdAt > now + maxClockSkewMs ? 'future' : 'valid';
   }
 
-  /** Calls born before this instant may be forgotten: they are refused by their age, now and in all likelihood later. */
+  /** Calls created before this instant, in ms since 1970, may be removed: their keys are rejected by age. */
   expiredBefore(): number {
     const now = this.#clock.now();
     const offset = this.#clock.wallNow() - now;

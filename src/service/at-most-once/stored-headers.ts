@@ -1,10 +1,6 @@
-/**
- * The headers of an answer as they are kept: without those that belong to one connection or one moment. Written by the
- * same calls as a response's own.
- */
 import { responseHeaders } from '../../protocol/call-headers.js';
 
-/** Belong to one connection (RFC 9110, 7.6.1), or to the moment of the answer. */
+/** Headers of one connection (RFC 9110, section 7.6.1) or of one moment. */
 const notStored = new Set([
   'connection',
   'keep-alive',
@@ -21,10 +17,13 @@ const notStored = new Set([
   responseHeaders.notExecuted,
 ]);
 
-/** A header's value as programs write it. */
+/** A header value as programs pass it. */
 export type HeaderValue = string | number | readonly string[] | undefined;
 
-/** See the file's header. */
+/**
+ * The headers of a stored response, without those of one connection or moment. Has the same methods as a
+ * response.
+ */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
 
@@ -42,23 +41,26 @@ export class StoredHeaders {
     this.#values.delete(name.toLowerCase());
   }
 
-  /** Headers as `writeHead` takes them: an object, a flat list, or a list of pairs. Each replaces what was there. */
-  assign(given: unknown): void {
-    if (typeof given !== 'object' || given === null) return;
-    const pairs = toPairs(given);
+  /**
+   * Takes headers in the forms of `writeHead`: an object, a flat list, or a list of pairs. Replaces earlier
+   * values.
+   */
+  assign(headers: unknown): void {
+    if (typeof headers !== 'object' || headers === null) return;
+    const pairs = toPairs(headers);
     for (const [name] of pairs) this.remove(name);
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /** Those that are kept. */
+  /** The headers to store. */
   entries(): readonly (readonly [string, string])[] {
-    const named = new Set(
+    const connectionHeaders = new Set(
       (this.#values.get('connection') ?? []).flatMap((value) =>
         value.split(',').map((name) => name.trim().toLowerCase()),
       ),
     );
     return [...this.#values].flatMap(([name, values]) =>
-      notStored.has(name) || named.has(name) || name.startsWith(':')
+      notStored.has(name) || connectionHeaders.has(name) || name.startsWith(':')
         ? []
         : values.map((value) => [name, value] as const),
     );
@@ -69,9 +71,9 @@ function toStrings(value: Exclude<HeaderValue, undefined>): string[] {
   return typeof value === 'object' ? value.map(String) : [String(value)];
 }
 
-function toPairs(given: object): (readonly [string, HeaderValue])[] {
-  if (!Array.isArray(given)) return Object.entries(given) as [string, HeaderValue][];
-  const list = given as readonly unknown[];
+function toPairs(headers: object): (readonly [string, HeaderValue])[] {
+  if (!Array.isArray(headers)) return Object.entries(headers) as [string, HeaderValue][];
+  const list = headers as readonly unknown[];
   if (Array.isArray(list[0])) return list as (readonly [string, HeaderValue])[];
   return list.flatMap((name, i) =>
     i % 2 === 0 ? [[String(name), list[i + 1] as HeaderValue] as const] : [],

@@ -1,7 +1,3 @@
-/**
- * Puts a guard before a handler. Which form a call has, Node's or fetch's, is seen from what the handler is given, call
- * by call; a call without an id passes as if nobody stood there.
- */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
@@ -15,18 +11,20 @@ import { handleNodeCall, sendResponse } from './node-handler.js';
 import type { NodeRequest, NodeResponse } from './node-types.js';
 import { toAtMostOnceConfig, type AtMostOnceOptions } from './options.js';
 
-/** A handler of requests and responses as `node:http` has them. */
+/** A handler of `node:http` requests and responses. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** A handler as `fetch` would be answered. */
+/** A fetch-style handler. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
-/** What comes of a handler: one of the same type; a fetch-style one always returns a promise. */
+/**
+ * The type of a wrapped handler: that of the handler, except that a fetch-style one always returns a promise.
+ */
 export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) => Response | Promise<Response>
   ? (request: Request, ...rest: A) => Promise<Response>
   : H;
 
-/** What guarding needs of the world. */
+/** What {@link wrapHandler} needs besides the options. */
 export interface WrapHandlerOptions {
   readonly clock: Clock;
   readonly digest: Digest;
@@ -38,12 +36,17 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** The guard before a handler; undefined where `atMostOnce` did not make it. */
+/** The guard of a wrapped handler; undefined for other functions. */
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
 
-/** See the file's header. @throws a `ClerkError` `CONFIG_INVALID` */
+/**
+ * Wraps a handler with an idempotency guard. The arguments of each call tell whether the handler is Node's or
+ * fetch-style. A request without an idempotency key is passed on unchanged.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the handler or an option is invalid
+ */
 export function wrapHandler(
   handler: Handler,
   options: AtMostOnceOptions,
@@ -105,6 +108,6 @@ function readCallHeaders([request, response]: readonly unknown[]): CallHeaders {
   }
   throw new ClerkError(
     'CONFIG_INVALID',
-    'A handler of atMostOnce() was called with neither a Node request and response nor a Request',
+    'A handler of atMostOnce() needs a Node request and response, or a Request; got neither',
   );
 }

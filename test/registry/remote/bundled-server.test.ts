@@ -12,6 +12,7 @@ import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js'
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { registrySuite } from '../../../src/testing/suites/registry-suite.js';
 import type { RegistryContents, RegistryUnderTest } from '../../../src/testing/suites/registry-harness.js';
+import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
@@ -25,7 +26,7 @@ async function started(data: string | undefined, port: number): Promise<Server> 
 async function underTest(contents: RegistryContents, data: string | undefined): Promise<RegistryUnderTest> {
   let server = await started(data, 0);
   const { port, url } = server;
-  const operator = httpConnection(url, { clock: systemClock, tls: {} });
+  const operator = httpConnection(url, { clock: systemClock, tls: {}, undici });
   const tell = async (path: string, body: object): Promise<void> => {
     const { status, body: reply } = await operator.request({ path, body }, new AbortController().signal);
     if (status !== 200) throw new Error(`${path}: ${JSON.stringify(reply)}`);
@@ -70,7 +71,7 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
     clock: systemClock,
     retry: retryLoop,
     connect: (address) => {
-      const peer = httpConnection(address, { clock: systemClock, tls: {} });
+      const peer = httpConnection(address, { clock: systemClock, tls: {}, undici });
       return {
         url: peer.url,
         request: async (...asked) => {

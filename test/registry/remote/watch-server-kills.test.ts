@@ -13,6 +13,7 @@ import type { BoundResolution, Resolution } from '../../../src/core/registry.js'
 import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
 import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
+import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
@@ -64,7 +65,7 @@ test('a watch survives kill -9 of its server, every second', { timeout: 60_000 }
   const { load, begin } = servers(join(folder, 'data'), port);
   let server = load();
   await begin(server);
-  const connect = (address: string) => httpConnection(address, { clock: systemClock, tls: {} });
+  const connect = (address: string) => httpConnection(address, { clock: systemClock, tls: {}, undici });
   const registry = remoteRegistry({ urls: [url], clock: systemClock, retry: retryLoop, connect });
   const writer = connect(url);
   onTestFinished(async () => {

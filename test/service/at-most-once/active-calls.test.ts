@@ -1,8 +1,7 @@
-/** Which calls a process has in hand. */
 import { expect, test } from 'vitest';
 import { ActiveCalls } from '../../../src/service/at-most-once/active-calls.js';
 
-test('a call is in hand while another question is open, or it runs, and as long as a question from then is open', () => {
+test('a call is active during another lookup, while it runs, and until lookups started before its end have finished', () => {
   const inHand = new ActiveCalls();
   inHand.lookupStarted('a', 1);
   expect(inHand.lookupFinished('a', false)).toBe(false);
@@ -19,7 +18,7 @@ test('a call is in hand while another question is open, or it runs, and as long 
   expect(inHand.lookupFinished('a', false)).toBe(false);
 });
 
-test('a run that never ends is let go with its age', () => {
+test('an execution that never ends is forgotten once its key has expired', () => {
   const inHand = new ActiveCalls();
   for (const [id, bornAt] of [
     ['a', 1],

@@ -1,4 +1,7 @@
-/** Guarded handlers of services that are advertised: what clerks learn of them, and what they learn of themselves. */
+/**
+ * Handlers wrapped by atMostOnce() in advertised services: what clients see, and which instance a request is
+ * meant for.
+ */
 import { expect, test, vi } from 'vitest';
 import { createServer } from 'node:http';
 import { startServer } from 'binding-clerk/server';
@@ -12,35 +15,35 @@ import { callId, recordedLogger } from './guarded-service.js';
 
 const orders = { name: '/shop/orders', address: 'http://10.0.0.7:3001' };
 
-function guardedBy(world: ReturnType<typeof fakeService>, store?: IdempotencyStore) {
+function wrapFor(world: ReturnType<typeof fakeService>, store?: IdempotencyStore) {
   const handler = wrapHandler(() => new Response('ok'), store ? { store } : {}, {
     clock: world.runtime,
     digest: hashParts,
     logger: recordedLogger(),
-    incarnation: 'life-1',
+    incarnation: 'incarnation-1',
   });
   let number = 0;
-  const ask = async (instance: string): Promise<string> => {
+  const send = async (instance: string): Promise<string> => {
     const headers = {
       'clerk-call-id': callId(world.runtime.wallNow(), ++number),
       'clerk-instance': instance,
     };
-    const answer = (await handler(new Request('http://x/', { method: 'POST', headers }))) as Response;
-    return `${answer.status} ${answer.headers.get('clerk-idempotency')}`;
+    const response = (await handler(new Request('http://x/', { method: 'POST', headers }))) as Response;
+    return `${response.status} ${response.headers.get('clerk-idempotency')}`;
   };
-  return { handler, ask };
+  return { handler, send };
 }
 
-test('clerks learn of it by an attribute: the instance id, or the name of a memory that is shared', async () => {
-  const shared = { ...memoryCalls(), outlives: true, scope: 'orders-memory' };
-  for (const method of ['begin', 'end', 'withdraw', 'forget'] as const)
+test('clients see an attribute: the instance id, or the scope of a shared store', async () => {
+  const shared = { ...memoryCalls(), isDurable: true, scope: 'orders-memory' };
+  for (const method of ['begin', 'end', 'withdraw', 'expire'] as const)
     (shared as Record<string, unknown>)[method] = vi.fn(async () => ({ state: 'new' }));
   for (const [store, scope] of [
     [undefined, 'orders-1'],
     [shared, 'orders-memory'],
   ] as const) {
     const world = fakeService();
-    const { handler } = guardedBy(world, store);
+    const { handler } = wrapFor(world, store);
     await world.advertiser.advertise({
       ...orders,
       id: 'orders-1',
@@ -54,35 +57,35 @@ test('clerks learn of it by an attribute: the instance id, or the name of a memo
   }
 });
 
-test('the handler serves the epochs of this life, those after a loss too, and no earlier one', async () => {
+test('the handler serves all epochs since the process started, and rejects earlier ones', async () => {
   const world = fakeService();
-  const { handler, ask } = guardedBy(world);
+  const { handler, send } = wrapFor(world);
   const ad = await world.advertiser.advertise({ ...orders, id: 'orders-1', atMostOnce: handler });
   const first = ad.epoch;
-  expect(await ask(`orders-1 ${first}`)).toBe('200 null');
-  expect(await ask(`orders-1 ${first - 1}`)).toBe('421 elsewhere');
-  expect(await ask(`orders-2 ${first}`)).toBe('421 elsewhere');
-  expect(await ask(`orders-1 ${first + 1}`)).toBe('200 null');
+  expect(await send(`orders-1 ${first}`)).toBe('200 null');
+  expect(await send(`orders-1 ${first - 1}`)).toBe('421 elsewhere');
+  expect(await send(`orders-2 ${first}`)).toBe('421 elsewhere');
+  expect(await send(`orders-1 ${first + 1}`)).toBe('200 null');
   world.registry.services.clear();
   await world.runtime.advance(30_000);
   expect(ad.state).toBe('registered');
   expect(ad.epoch).toBeGreaterThanOrEqual(first);
-  expect(await ask(`orders-1 ${ad.epoch}`)).toBe('200 null');
-  expect(await ask(`orders-1 ${first}`)).toBe('200 null');
-  expect(await ask(`orders-1 ${first - 1}`)).toBe('421 elsewhere');
+  expect(await send(`orders-1 ${ad.epoch}`)).toBe('200 null');
+  expect(await send(`orders-1 ${first}`)).toBe('200 null');
+  expect(await send(`orders-1 ${first - 1}`)).toBe('421 elsewhere');
 });
 
-test('a memory that is not ready keeps the service from being advertised', async () => {
+test('a service whose store cannot be opened is not advertised', async () => {
   const world = fakeService();
   const store = Object.assign(memoryCalls(), { open: () => Promise.reject(new Error('in use')) });
-  const { handler } = guardedBy(world, store);
+  const { handler } = wrapFor(world, store);
   await expect(world.advertiser.advertise({ ...orders, atMostOnce: handler })).rejects.toThrow('in use');
   expect(world.registry.requests).toEqual([]);
 });
 
-test('what is no guarded handler, and the attribute by hand, are refused', async () => {
+test('an unwrapped handler, and the attribute set by hand, are rejected', async () => {
   const { advertiser, runtime, ...rest } = fakeService();
-  const { handler } = guardedBy({ advertiser, runtime, ...rest });
+  const { handler } = wrapFor({ advertiser, runtime, ...rest });
   for (const options of [
     { atMostOnce: () => undefined },
     { atMostOnce: 'yes' as never },
@@ -93,19 +96,19 @@ test('what is no guarded handler, and the attribute by hand, are refused', async
     });
 });
 
-test('with a real registry: a call that was meant for an earlier life is refused, and one for this life runs', async () => {
+test('with a real registry, a request for an earlier epoch is rejected and one for the current epoch runs', async () => {
   await using registry = await startServer({ port: 0 });
   await using clerk = createClerk({ registry: registry.url });
   const start = async () => {
-    const guarded = atMostOnce((_request, response) => response.end('ok'));
-    const server = createServer(guarded);
+    const wrapped = atMostOnce((_request, response) => response.end('ok'));
+    const server = createServer(wrapped);
     const port = await listenOnLoopback(server);
     const ad = await advertise({
       name: '/shop/orders',
       id: 'orders-1',
       address: server,
       registry: registry.url,
-      atMostOnce: guarded,
+      atMostOnce: wrapped,
       drainOnSignal: false,
       logger: recordedLogger(),
     });

@@ -1,4 +1,4 @@
-/** A service killed with SIGKILL while it runs a call, and started again over the same folder. */
+/** A service is killed with SIGKILL while it runs a call, then restarted with the same folder. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -25,20 +25,20 @@ async function started(folder: string): Promise<{ child: ChildProcess; port: num
   return { child, port, ran };
 }
 
-test('what was cut is unknown and does not run again; what was finished is answered again', async () => {
+test('an interrupted call is unknown and does not run again; a finished one is replayed', async () => {
   const folder = temporaryPath('calls');
-  const [finished, cut, together] = [newCallId(), newCallId(), newCallId()];
+  const [finished, interrupted, together] = [newCallId(), newCallId(), newCallId()];
   const call = (port: number, path: string, id: string) =>
     sendRequest(port, { path, headers: { 'clerk-call-id': id }, body: 'order' });
 
   const first = await started(folder);
   expect(await call(first.port, '/finish', finished)).toMatchObject({ status: 201, body: 'finished' });
-  // The answer is on the disk as soon as it is given again.
+  // The response is on disk once it is replayed.
   await vi.waitFor(async () => {
     expect((await call(first.port, '/finish', finished)).headers['clerk-idempotency']).toBe('replayed');
   });
   const lost = Promise.allSettled([
-    call(first.port, '/hang', cut),
+    call(first.port, '/hang', interrupted),
     ...Array.from({ length: 5 }, () => call(first.port, '/hang', together)),
   ]);
   await vi.waitFor(() => expect(first.ran.filter((line) => line === 'ran /hang')).toHaveLength(2));
@@ -49,7 +49,7 @@ test('what was cut is unknown and does not run again; what was finished is answe
 
   const second = await started(folder);
   for (let i = 0; i < 2; i++) {
-    for (const id of [cut, together])
+    for (const id of [interrupted, together])
       expect(await call(second.port, '/hang', id)).toMatchObject({
         status: 409,
         headers: { 'clerk-idempotency': 'unknown' },
@@ -60,7 +60,7 @@ test('what was cut is unknown and does not run again; what was finished is answe
       headers: { 'clerk-idempotency': 'replayed', 'x-order': '7' },
     });
   }
-  expect(await call(second.port, '/finish', cut)).toMatchObject({ status: 422 });
+  expect(await call(second.port, '/finish', interrupted)).toMatchObject({ status: 422 });
   expect(second.ran).toEqual([]);
   expect(await call(second.port, '/finish', newCallId())).toMatchObject({ status: 201 });
 });

@@ -1,9 +1,12 @@
-/** Fetch-style handlers: requests stay what they were, answers stream, and what nobody reads any more is read on. */
+/**
+ * Fetch-style handlers: the request is unchanged, the response is streamed, and an abandoned response is read
+ * to its end.
+ */
 import { expect, test } from 'vitest';
 import { callId, guardedService } from './guarded-service.js';
 
-/** A body that is written piece by piece. */
-function piecemeal() {
+/** A body whose chunks are written by the test. */
+function chunkedBody() {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   let cancelled: unknown;
   const body = new ReadableStream<Uint8Array>({
@@ -21,53 +24,53 @@ function piecemeal() {
   };
 }
 
-test('the handler gets the request itself, with its body unread', async () => {
+test('the handler gets the original request with an unread body', async () => {
   const world = guardedService();
-  const seen: unknown[] = [];
+  const observed: unknown[] = [];
   world.handler = async (request) => {
-    seen.push(request.bodyUsed, request.method, request.headers.get('x'), await request.text());
+    observed.push(request.bodyUsed, request.method, request.headers.get('x'), await request.text());
     return new Response(null, { status: 204 });
   };
   const id = callId(world.now());
   expect(await world.call({ id, body: 'hello' })).toMatchObject({ status: 204, body: '' });
-  expect(await world.call({ id, body: 'hello' })).toMatchObject({ status: 204, once: 'replayed' });
-  expect(seen).toEqual([false, 'POST', null, 'hello']);
+  expect(await world.call({ id, body: 'hello' })).toMatchObject({ status: 204, idempotency: 'replayed' });
+  expect(observed).toEqual([false, 'POST', null, 'hello']);
 });
 
-test('a body that comes in pieces is waited for; one that breaks off has run nothing', async () => {
+test('a chunked body is buffered before the handler runs; an incomplete one runs nothing', async () => {
   const world = guardedService();
   const id = callId(world.now());
-  const whole = piecemeal();
-  const answer = world.call({ id, body: whole.body });
-  whole.write('a');
+  const complete = chunkedBody();
+  const response = world.call({ id, body: complete.body });
+  complete.write('a');
   await world.runtime.advance(0);
   expect(world.runs).toEqual([]);
-  whole.write('b');
-  whole.end();
-  expect(await answer).toMatchObject({ body: 'answer to ab' });
+  complete.write('b');
+  complete.end();
+  expect(await response).toMatchObject({ body: 'response to ab' });
 
-  const cut = piecemeal();
-  const refused = world.call({ id: callId(world.now(), 2), body: cut.body });
-  cut.write('a');
-  cut.fail(new Error('reset'));
-  expect(await refused).toMatchObject({ status: 400, notExecuted: '1' });
+  const incomplete = chunkedBody();
+  const rejected = world.call({ id: callId(world.now(), 2), body: incomplete.body });
+  incomplete.write('a');
+  incomplete.fail(new Error('reset'));
+  expect(await rejected).toMatchObject({ status: 400, notExecuted: '1' });
   expect(world.runs).toEqual(['ab']);
-  expect(await world.call({ id: callId(world.now(), 2), body: 'whole' })).toMatchObject({ status: 201 });
+  expect(await world.call({ id: callId(world.now(), 2), body: 'complete' })).toMatchObject({ status: 201 });
 });
 
-test('a body that is too large is read no further', async () => {
+test('a body that is too large is not read further', async () => {
   const world = guardedService({ maxBodyBytes: 3 });
-  const endless = piecemeal();
-  const refused = world.call({ body: endless.body });
+  const endless = chunkedBody();
+  const rejected = world.call({ body: endless.body });
   endless.write('abcd');
-  expect(await refused).toMatchObject({ status: 413, notExecuted: '1' });
+  expect(await rejected).toMatchObject({ status: 413, notExecuted: '1' });
   await world.runtime.advance(0);
   expect(endless.cancelled).toBeDefined();
 });
 
-test('an answer goes out while it is written, and is known when it is whole', async () => {
+test('a response is streamed, and replayed once complete', async () => {
   const world = guardedService();
-  const source = piecemeal();
+  const source = chunkedBody();
   world.handler = () =>
     new Response(source.body, { status: 200, statusText: 'Fine', headers: { 'x-order': '7' } });
   const id = callId(world.now());
@@ -76,49 +79,49 @@ test('an answer goes out while it is written, and is known when it is whole', as
   const reader = first.body!.getReader();
   source.write('a');
   expect(Buffer.from((await reader.read()).value).toString()).toBe('a');
-  expect(await world.call({ id })).toMatchObject({ status: 409, once: 'running' });
+  expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'running' });
   source.write('b');
   source.end();
   await reader.read();
   expect((await reader.read()).done).toBe(true);
-  expect(await world.call({ id })).toMatchObject({ status: 200, once: 'replayed', body: 'ab' });
+  expect(await world.call({ id })).toMatchObject({ status: 200, idempotency: 'replayed', body: 'ab' });
 });
 
-test('an answer that fails midway is unknown', async () => {
+test('a response that fails midway is unknown', async () => {
   const world = guardedService();
-  const source = piecemeal();
+  const source = chunkedBody();
   world.handler = () => new Response(source.body);
   const id = callId(world.now());
   const first = world.call({ id });
   source.write('a');
   source.fail(new Error('No more paper'));
   await expect(first).rejects.toThrow('No more paper');
-  expect(await world.call({ id })).toMatchObject({ status: 409, once: 'unknown' });
+  expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
 });
 
-test('an answer whose client has left is read to its end', async () => {
+test('a response abandoned by its client is read to its end', async () => {
   const world = guardedService();
-  const source = piecemeal();
+  const source = chunkedBody();
   world.handler = () => new Response(source.body);
   const id = callId(world.now());
   const first = await world.callRaw({ id });
   source.write('a');
   await first.body!.cancel();
-  expect(await world.call({ id })).toMatchObject({ once: 'running' });
+  expect(await world.call({ id })).toMatchObject({ idempotency: 'running' });
   source.write('b');
   source.end();
   await world.runtime.advance(0);
-  expect(await world.call({ id })).toMatchObject({ status: 200, once: 'replayed', body: 'ab' });
+  expect(await world.call({ id })).toMatchObject({ status: 200, idempotency: 'replayed', body: 'ab' });
   expect(world.runtime.pendingTimers).toBe(0);
 });
 
-test('but not for ever, and not beyond what is kept', async () => {
+test('an abandoned response is read for a limited time and up to the stored size', async () => {
   const world = guardedService({ maxResponseBytes: 10 });
   for (const [number, text] of [
     [1, 'short'],
     [2, 'x'.repeat(11)],
   ] as const) {
-    const source = piecemeal();
+    const source = chunkedBody();
     world.handler = () => new Response(source.body);
     const id = callId(world.now(), number);
     const first = await world.callRaw({ id });
@@ -126,20 +129,20 @@ test('but not for ever, and not beyond what is kept', async () => {
     source.write(text);
     await world.runtime.advance(text === 'short' ? 60_000 : 0);
     expect(source.cancelled).toBe('left');
-    expect(await world.call({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
   }
 });
 
-test('what is no answer passes as it is, and is unknown', async () => {
+test('a value that is not a usable response is returned unchanged, and the call is unknown', async () => {
   const world = guardedService();
   const locked = new Response('x');
   locked.body!.getReader();
   const used = new Response('x');
   await used.text();
-  for (const [number, answer] of [undefined, 'text', Response.error(), locked, used].entries()) {
-    world.handler = () => answer;
+  for (const [number, response] of [undefined, 'text', Response.error(), locked, used].entries()) {
+    world.handler = () => response;
     const id = callId(world.now(), number);
-    expect(await world.callRaw({ id })).toBe(answer);
-    expect(await world.call({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(await world.callRaw({ id })).toBe(response);
+    expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
   }
 });

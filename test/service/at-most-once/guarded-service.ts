@@ -1,4 +1,4 @@
-/** A guarded fetch-style service in virtual time, and calls to it. */
+/** A fetch-style service wrapped by atMostOnce(), in virtual time, and requests to it. */
 import type { IdempotencyStore } from '../../../src/core/idempotency-store.js';
 import type { Logger } from '../../../src/core/logger.js';
 import { hashParts } from '../../../src/runtime/hashing.js';
@@ -11,7 +11,7 @@ import type { IdempotencyGuard } from '../../../src/service/at-most-once/idempot
 import type { AtMostOnceOptions } from '../../../src/service/at-most-once/options.js';
 import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
 
-/** Id of a call. */
+/** Creates an idempotency key. */
 export function callId(createdAt: number, number = 1): string {
   return `${String(createdAt).padStart(13, '0')}-${number.toString(16).padStart(32, '0')}`;
 }
@@ -26,7 +26,7 @@ export function recordedLogger(): Recorded {
   return { lines, debug: log, info: log, warn: log, error: log };
 }
 
-/** What a client makes of an answer. */
+/** The parts of a response that tests compare. */
 export interface ParsedResponse {
   readonly status: number;
   readonly idempotency: string | undefined;
@@ -49,10 +49,10 @@ export interface GuardedService {
   readonly runtime: FakeRuntime;
   readonly log: Recorded;
   readonly guard: IdempotencyGuard;
-  /** Bodies that the handler was run with. */
+  /** Bodies of the requests that the handler ran for. */
   readonly runs: string[];
   handler: (request: Request) => unknown;
-  /** Sends a call; with an id of now unless it says otherwise. */
+  /** Sends a request, with a new key unless `id` is given. */
   call(call?: CallInit): Promise<ParsedResponse>;
   callRaw(call?: CallInit): Promise<Response>;
   now(): number;
@@ -65,7 +65,7 @@ export interface GuardedServiceOptions extends AtMostOnceOptions {
 
 export function guardedService({
   runtime = createFakeRuntime({ seed: 3 }),
-  incarnation = 'life-1',
+  incarnation = 'incarnation-1',
   ...options
 }: GuardedServiceOptions = {}): GuardedService {
   const log = recordedLogger();
@@ -73,7 +73,7 @@ export function guardedService({
   const parts: WrapHandlerOptions = { clock: runtime, digest: hashParts, logger: log, incarnation };
   const world = {
     handler: async (request: Request): Promise<unknown> =>
-      new Response(`answer to ${await request.text()}`, { status: 201 }),
+      new Response(`response to ${await request.text()}`, { status: 201 }),
   };
   const wrapped = wrapHandler(
     async (...args) => {
@@ -127,7 +127,7 @@ export async function parseResponse(response: Response): Promise<ParsedResponse>
   };
 }
 
-/** A store that does as it is told: fails, or waits until it is let go. */
+/** A store whose methods fail or wait on demand. */
 export function faultyStore(
   store: IdempotencyStore,
 ): IdempotencyStore & { fail: Set<string>; hold(): () => void } {

@@ -1,4 +1,4 @@
-/** What becomes of a call with an id, rule by rule, in virtual time. */
+/** The outcome of requests with an idempotency key, in virtual time. */
 import { describe, expect, test } from 'vitest';
 import { memoryCalls, type IdempotencyStore } from 'binding-clerk/service';
 import { faultyStore, callId, guardedService, type CallInit } from './guarded-service.js';
@@ -7,7 +7,7 @@ const hour = 3_600_000;
 const day = 24 * hour;
 const notRun = { notExecuted: '1' };
 
-/** A promise, and what settles it. */
+/** A promise and its resolve function. */
 function gate<T = void>(): { readonly opened: Promise<T>; readonly open: (value: T) => void } {
   let open = (_value: T): void => undefined;
   const opened = new Promise<T>((resolve) => (open = resolve));
@@ -37,16 +37,16 @@ function durableMemory(memory = memoryCalls()): IdempotencyStore {
   };
 }
 
-test('a call without an id runs as often as it comes, whatever else it carries', async () => {
+test('requests without a key run each time, whatever other headers they have', async () => {
   const world = guardedService();
   for (let i = 0; i < 3; i++) {
-    const answer = await world.call({ id: '', instance: 'nonsense' });
-    expect(answer).toMatchObject({ status: 201, once: undefined, body: 'answer to one' });
+    const response = await world.call({ id: '', instance: 'nonsense' });
+    expect(response).toMatchObject({ status: 201, idempotency: undefined, body: 'response to one' });
   }
   expect(world.runs).toHaveLength(3);
 });
 
-test('a call runs once; its repeats get its answer, and say that it is one', async () => {
+test('a call runs once; retries get its response, marked as replayed', async () => {
   const world = guardedService();
   world.handler = async () =>
     new Response('made', {
@@ -63,15 +63,20 @@ test('a call runs once; its repeats get its answer, and say that it is one', asy
     });
   const id = callId(world.now());
   const first = await world.call({ id });
-  expect(first).toMatchObject({ status: 202, once: undefined, notExecuted: undefined, body: 'made' });
+  expect(first).toMatchObject({ status: 202, idempotency: undefined, notExecuted: undefined, body: 'made' });
   expect(first.headers.get('x-hop')).toBe('1');
   for (let i = 0; i < 3; i++) {
     const again = await world.call({ id });
-    expect(again).toMatchObject({ status: 202, once: 'replayed', notExecuted: undefined, body: 'made' });
+    expect(again).toMatchObject({
+      status: 202,
+      idempotency: 'replayed',
+      notExecuted: undefined,
+      body: 'made',
+    });
     expect(again.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
     expect(again.headers.get('x-order')).toBe('7');
-    for (const gone of ['connection', 'x-hop', 'date', 'endpoint-load-metrics'])
-      expect(again.headers.has(gone), gone).toBe(false);
+    for (const name of ['connection', 'x-hop', 'date', 'endpoint-load-metrics'])
+      expect(again.headers.has(name), name).toBe(false);
   }
   expect(world.runs).toEqual(['one']);
 });
@@ -88,13 +93,16 @@ test.each([
   `${callId(1_800_000_000_000)}, ${callId(1_800_000_000_000)}`,
   `-180000000000-${'0'.repeat(32)}`,
   `1e12000000000-${'0'.repeat(32)}`,
-])('the id %j is refused, and told what form it must have', async (id) => {
+])('the malformed key %j is rejected with the required form', async (id) => {
   const world = guardedService();
-  const answer = await world.call({ id });
-  expect(answer).toMatchObject({ status: 400, ...notRun, once: undefined });
-  expect(answer.headers.get('content-type')).toBe('application/json');
-  expect(JSON.parse(answer.body)).toMatchObject({
-    error: { code: 'CONFIG_INVALID', message: expect.stringContaining('32 hexadecimal digits') as string },
+  const response = await world.call({ id });
+  expect(response).toMatchObject({ status: 400, ...notRun, idempotency: undefined });
+  expect(response.headers.get('content-type')).toBe('application/json');
+  expect(JSON.parse(response.body)).toMatchObject({
+    error: {
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('32 lower-case hexadecimal digits') as string,
+    },
   });
   expect(world.runs).toEqual([]);
 });
@@ -109,20 +117,20 @@ test.each([
   'a',
   `${'i'.repeat(129)} 1`,
   'a 1, a 1',
-])('the instance %j is refused', async (instance) => {
+])('the malformed instance %j is rejected', async (instance) => {
   const world = guardedService();
   expect(await world.call({ instance })).toMatchObject({ status: 400, ...notRun });
   expect(world.runs).toEqual([]);
 });
 
-describe('another call with the same id', () => {
+describe('another request with the same key', () => {
   test.each<[string, CallInit]>([
     ['method', { method: 'PUT' }],
     ['target', { target: '/orders?a=2' }],
     ['content-type', { type: 'application/json' }],
     ['body', { body: 'two' }],
     ['absence of a body', { body: null }],
-  ])('is known by its %s, while it runs and afterwards', async (_, other) => {
+  ])('is detected by its %s, during and after the call', async (_, other) => {
     const world = guardedService();
     const { opened, open } = gate();
     world.handler = async () => {
@@ -132,16 +140,19 @@ describe('another call with the same id', () => {
     const id = callId(world.now());
     const first = world.call({ id, type: 'text/plain' });
     await world.runtime.advance(0);
-    const mismatch = { status: 422, once: 'mismatch' };
+    const mismatch = { status: 422, idempotency: 'mismatch' };
     expect(await world.call({ type: 'text/plain', ...other, id })).toMatchObject(mismatch);
     open();
     await first;
     expect(await world.call({ type: 'text/plain', ...other, id })).toMatchObject(mismatch);
-    expect(await world.call({ type: 'text/plain', id })).toMatchObject({ status: 200, once: 'replayed' });
+    expect(await world.call({ type: 'text/plain', id })).toMatchObject({
+      status: 200,
+      idempotency: 'replayed',
+    });
     expect(world.runs).toHaveLength(1);
   });
 
-  test('cannot shift bytes between its parts', async () => {
+  test('cannot move bytes between the parts of its fingerprint', async () => {
     const world = guardedService();
     const id = callId(world.now());
     await world.call({ id, target: '/ab', type: 'c', body: 'd' });
@@ -150,7 +161,7 @@ describe('another call with the same id', () => {
   });
 });
 
-test('while it runs a repeat is told so, and when to ask again', async () => {
+test('a retry during the call gets 409 and Retry-After', async () => {
   const world = guardedService();
   const { opened, open } = gate();
   world.handler = async () => {
@@ -161,17 +172,17 @@ test('while it runs a repeat is told so, and when to ask again', async () => {
   const first = world.call({ id });
   for (let i = 0; i < 3; i++) {
     await world.runtime.advance(0);
-    const answer = await world.call({ id });
-    expect(answer).toMatchObject({ status: 409, once: 'running', notExecuted: undefined });
-    expect(answer.headers.get('retry-after')).toBe('1');
+    const response = await world.call({ id });
+    expect(response).toMatchObject({ status: 409, idempotency: 'running', notExecuted: undefined });
+    expect(response.headers.get('retry-after')).toBe('1');
   }
   open();
-  expect(await first).toMatchObject({ status: 200, once: undefined });
-  expect(await world.call({ id })).toMatchObject({ status: 200, once: 'replayed', body: 'done' });
+  expect(await first).toMatchObject({ status: 200, idempotency: undefined });
+  expect(await world.call({ id })).toMatchObject({ status: 200, idempotency: 'replayed', body: 'done' });
   expect(world.runs).toHaveLength(1);
 });
 
-test('a handler that throws is not run again, and its error is its own', async () => {
+test('a handler that throws is not run again, and its error is passed on', async () => {
   const world = guardedService();
   const error = new Error('No more paper');
   world.handler = () => {
@@ -179,15 +190,19 @@ test('a handler that throws is not run again, and its error is its own', async (
   };
   const id = callId(world.now());
   await expect(world.call({ id })).rejects.toBe(error);
-  expect(await world.call({ id })).toMatchObject({ status: 409, once: 'unknown', notExecuted: undefined });
+  expect(await world.call({ id })).toMatchObject({
+    status: 409,
+    idempotency: 'unknown',
+    notExecuted: undefined,
+  });
   expect(world.runs).toHaveLength(1);
 });
 
-describe('the age of an id', () => {
-  test('is bounded by the window', async () => {
+describe('the age of a key', () => {
+  test('is limited by the retention window', async () => {
     const world = guardedService({ windowMs: hour });
     await world.runtime.advance(2 * hour);
-    const expired = { status: 410, once: 'expired', ...notRun };
+    const expired = { status: 410, idempotency: 'expired', ...notRun };
     expect(await world.call({ id: callId(world.now() - hour - 1) })).toMatchObject(expired);
     expect(await world.call({ id: callId(world.now() + 300_001) })).toMatchObject(expired);
     expect(world.runs).toEqual([]);
@@ -197,29 +212,29 @@ describe('the age of an id', () => {
     expect(await world.call({ id: `99999999999999-${'0'.repeat(32)}` })).toMatchObject(expired);
   });
 
-  test('is a day unless said otherwise', async () => {
+  test('is limited to 24 h by default', async () => {
     const world = guardedService();
     const id = callId(world.now());
     await world.call({ id });
     await world.runtime.advance(day);
-    expect(await world.call({ id })).toMatchObject({ once: 'replayed' });
+    expect(await world.call({ id })).toMatchObject({ idempotency: 'replayed' });
     await world.runtime.advance(1);
-    expect(await world.call({ id })).toMatchObject({ status: 410, once: 'expired' });
+    expect(await world.call({ id })).toMatchObject({ status: 410, idempotency: 'expired' });
     expect(world.runs).toHaveLength(1);
   });
 
-  test('what was forgotten stays refused when the clock is set back', async () => {
+  test('an expired key stays rejected when the clock is set back', async () => {
     const world = guardedService({ windowMs: hour });
     const id = callId(world.now());
     await world.call({ id });
     await world.runtime.advance(3 * hour);
-    await world.call(); // forgets
+    await world.call(); // removes expired calls
     world.runtime.shiftWallClock(-3 * hour);
-    expect(await world.call({ id })).toMatchObject({ status: 410, once: 'expired' });
+    expect(await world.call({ id })).toMatchObject({ status: 410, idempotency: 'expired' });
     expect(world.runs).toHaveLength(2);
   });
 
-  test('a clock that jumps ahead for a while costs no memory', async () => {
+  test('a clock that jumps ahead for a while removes nothing', async () => {
     const store = memoryCalls();
     const world = guardedService({ windowMs: hour, store });
     const id = callId(world.now());
@@ -230,10 +245,10 @@ describe('the age of an id', () => {
       await world.call();
     }
     world.runtime.shiftWallClock(-day);
-    expect(await world.call({ id })).toMatchObject({ status: 201, once: 'replayed' });
+    expect(await world.call({ id })).toMatchObject({ status: 201, idempotency: 'replayed' });
   });
 
-  test('a clock that was set right is believed after a window', async () => {
+  test('a corrected clock is trusted after a whole window', async () => {
     const world = guardedService({ windowMs: hour, store: memoryCalls({ maxCalls: 10 }) });
     for (let i = 0; i < 8; i++) await world.call({ id: callId(world.now(), i) });
     world.runtime.shiftWallClock(365 * day);
@@ -246,17 +261,17 @@ describe('the age of an id', () => {
   });
 });
 
-describe('a memory that is full', () => {
-  test('refuses what is new, answers what is known, and has room again after the window', async () => {
+describe('a full store', () => {
+  test('rejects new calls, replays stored ones, and accepts new ones after the window', async () => {
     const world = guardedService({ windowMs: hour, store: memoryCalls({ maxCalls: 2 }) });
     const ids = [1, 2, 3].map((number) => callId(world.now(), number));
     await world.call({ id: ids[0] as string });
     await world.call({ id: ids[1] as string });
     for (let i = 0; i < 2; i++) {
       const refused = await world.call({ id: ids[2] as string });
-      expect(refused).toMatchObject({ status: 503, ...notRun, once: undefined });
+      expect(refused).toMatchObject({ status: 503, ...notRun, idempotency: undefined });
       expect(refused.headers.get('retry-after')).toBe('10');
-      expect(await world.call({ id: ids[0] as string })).toMatchObject({ once: 'replayed' });
+      expect(await world.call({ id: ids[0] as string })).toMatchObject({ idempotency: 'replayed' });
     }
     expect(world.runs).toHaveLength(2);
     await world.runtime.advance(hour + 1);
@@ -264,53 +279,53 @@ describe('a memory that is full', () => {
     expect(await world.call({ id: callId(world.now(), 9) })).toMatchObject({ status: 201 });
   });
 
-  test('drops the oldest answers for new ones, and says of their calls that they ran', async () => {
+  test('drops the oldest responses for new ones; retries of those calls are unknown', async () => {
     const world = guardedService({ store: memoryCalls({ maxBytes: 300 }) });
     world.handler = async () => new Response(Buffer.alloc(100, 'x'));
     const ids = Array.from({ length: 7 }, (_, number) => callId(world.now(), number));
     for (const id of ids) await world.call({ id });
     for (const [i, id] of ids.entries())
       expect(await world.call({ id })).toMatchObject(
-        i < 4 ? { status: 409, once: 'unknown' } : { status: 200, once: 'replayed' },
+        i < 4 ? { status: 409, idempotency: 'unknown' } : { status: 200, idempotency: 'replayed' },
       );
     expect(world.runs).toHaveLength(7);
   });
 });
 
-describe('bodies and answers', () => {
-  test('a body at the bound runs, one beyond it is refused', async () => {
+describe('body size limits', () => {
+  test('a request body at the limit runs, a larger one is rejected', async () => {
     const world = guardedService({ maxBodyBytes: 10 });
     expect(await world.call({ body: 'x'.repeat(10) })).toMatchObject({ status: 201 });
     const id = callId(world.now(), 5);
     expect(await world.call({ id, body: 'x'.repeat(11) })).toMatchObject({ status: 413, ...notRun });
     expect(world.runs).toEqual(['x'.repeat(10)]);
-    // Nothing is known of what was refused.
+    // A rejected request leaves no record.
     expect(await world.call({ id, body: 'y' })).toMatchObject({ status: 201 });
   });
 
-  test('an answer at the bound is kept, one beyond it is known to have been given', async () => {
+  test('a response at the limit is stored, a larger one is not, and retries get 409', async () => {
     const world = guardedService({ maxResponseBytes: 10 });
     world.handler = async (request) => new Response('x'.repeat(Number(await request.text())));
     const [kept, large] = [callId(world.now(), 1), callId(world.now(), 2)];
     await world.call({ id: kept, body: '10' });
     expect((await world.call({ id: large, body: '11' })).body).toHaveLength(11);
     expect(await world.call({ id: kept, body: '10' })).toMatchObject({
-      once: 'replayed',
+      idempotency: 'replayed',
       body: 'x'.repeat(10),
     });
     const refused = await world.call({ id: large, body: '11' });
-    expect(refused).toMatchObject({ status: 409, once: 'unknown', notExecuted: undefined });
+    expect(refused).toMatchObject({ status: 409, idempotency: 'unknown', notExecuted: undefined });
     expect(refused.body).toContain('too large');
     expect(world.runs).toHaveLength(2);
   });
 });
 
-describe('which life and instance a call is meant for', () => {
-  test('a memory of this process serves its own life and refuses earlier ones and others', async () => {
+describe('the target instance', () => {
+  test('a store in memory accepts epochs of this process and rejects earlier ones and other instances', async () => {
     const world = guardedService();
     world.guard.instanceEpochs.add('orders-1', 7);
     world.guard.instanceEpochs.add('orders-1', 9); // registered again
-    const elsewhere = { status: 421, once: 'elsewhere', ...notRun };
+    const elsewhere = { status: 421, idempotency: 'elsewhere', ...notRun };
     let number = 0;
     const id = (): string => callId(world.now(), ++number);
     expect(await world.call({ id: id(), instance: 'orders-1 6' })).toMatchObject(elsewhere);
@@ -320,62 +335,68 @@ describe('which life and instance a call is meant for', () => {
       expect(await world.call({ id: id(), ...(instance && { instance }) })).toMatchObject({ status: 201 });
   });
 
-  test('a memory that outlives the process serves earlier lives of its instance, and no other instance', async () => {
+  test('a durable store accepts earlier epochs of its instance and rejects other instances', async () => {
     const world = guardedService({ store: durableMemory() });
     world.guard.instanceEpochs.add('orders-1', 7);
     expect(await world.call({ instance: 'orders-1 6' })).toMatchObject({ status: 201 });
     expect(await world.call({ id: callId(world.now(), 2), instance: 'orders-2 7' })).toMatchObject({
       status: 421,
-      once: 'elsewhere',
+      idempotency: 'elsewhere',
       ...notRun,
     });
   });
 
-  test('a shared memory serves whoever it is meant for', async () => {
+  test('a shared store accepts every instance', async () => {
     const world = guardedService({ store: sharedMemory() });
     world.guard.instanceEpochs.add('orders-1', 7);
     for (const [i, instance] of ['orders-1 6', 'orders-2 7', 'orders-1 7'].entries())
       expect(await world.call({ id: callId(world.now(), i), instance })).toMatchObject({ status: 201 });
   });
 
-  test('an id made before the memory began may have run in an earlier one, unless it names this life', async () => {
+  test('a key older than the store is rejected unless it names a current epoch', async () => {
     const world = guardedService();
-    const early = (number: number): string => callId(world.now() - 1, number);
-    const expired = { status: 410, once: 'expired', ...notRun };
-    expect(await world.call({ id: early(1) })).toMatchObject(expired);
-    expect(await world.call({ id: early(2), instance: 'orders-1 7' })).toMatchObject(expired);
-    // Nobody counts lives where the epoch is 0.
-    expect(await world.call({ id: early(3), instance: 'orders-1 0' })).toMatchObject({ status: 201 });
+    const earlyKey = (number: number): string => callId(world.now() - 1, number);
+    const expired = { status: 410, idempotency: 'expired', ...notRun };
+    expect(await world.call({ id: earlyKey(1) })).toMatchObject(expired);
+    expect(await world.call({ id: earlyKey(2), instance: 'orders-1 7' })).toMatchObject(expired);
+    // With epoch 0 there is no earlier process.
+    expect(await world.call({ id: earlyKey(3), instance: 'orders-1 0' })).toMatchObject({ status: 201 });
     world.guard.instanceEpochs.add('orders-1');
-    expect(await world.call({ id: early(4), instance: 'orders-1 7' })).toMatchObject(expired);
+    expect(await world.call({ id: earlyKey(4), instance: 'orders-1 7' })).toMatchObject(expired);
     world.guard.instanceEpochs.add('orders-1', 7);
-    expect(await world.call({ id: early(5), instance: 'orders-1 7' })).toMatchObject({ status: 201 });
+    expect(await world.call({ id: earlyKey(5), instance: 'orders-1 7' })).toMatchObject({ status: 201 });
     expect(await world.call({ id: callId(world.now(), 6) })).toMatchObject({ status: 201 });
-    expect(await guardedService({ store: durableMemory() }).call({ id: early(7) })).toMatchObject({
+    expect(await guardedService({ store: durableMemory() }).call({ id: earlyKey(7) })).toMatchObject({
       status: 201,
     });
   });
 });
 
-describe('what is found running', () => {
+describe('a call stored as running', () => {
   const never = (): Promise<Response> => new Promise(() => undefined);
 
-  test('by an earlier life of this process is unknown', async () => {
+  test('by an earlier incarnation of this process is unknown', async () => {
     const memory = memoryCalls();
-    const before = guardedService({ store: durableMemory(memory), incarnation: 'life-1' });
+    const before = guardedService({ store: durableMemory(memory), incarnation: 'incarnation-1' });
     before.handler = never;
     const id = callId(before.now());
     void before.callRaw({ id });
     await before.runtime.advance(0);
-    expect(await before.call({ id })).toMatchObject({ status: 409, once: 'running' });
-    const after = guardedService({ store: durableMemory(memory), incarnation: 'life-2' });
-    expect(await after.call({ id })).toMatchObject({ status: 409, once: 'unknown', notExecuted: undefined });
+    expect(await before.call({ id })).toMatchObject({ status: 409, idempotency: 'running' });
+    const after = guardedService({ store: durableMemory(memory), incarnation: 'incarnation-2' });
+    expect(await after.call({ id })).toMatchObject({
+      status: 409,
+      idempotency: 'unknown',
+      notExecuted: undefined,
+    });
     expect(after.runs).toEqual([]);
   });
 
-  test('in a shared memory is running, unless it was an earlier life of this very instance', async () => {
+  test('in a shared store is running, unless an earlier incarnation of this instance started it', async () => {
     const store = sharedMemory();
-    const worlds = ['life-1', 'life-2', 'life-3'].map((life) => guardedService({ store, incarnation: life }));
+    const worlds = ['incarnation-1', 'incarnation-2', 'incarnation-3'].map((incarnation) =>
+      guardedService({ store, incarnation }),
+    );
     const [first, sibling, successor] = worlds as [
       (typeof worlds)[0],
       (typeof worlds)[0],
@@ -388,14 +409,14 @@ describe('what is found running', () => {
     const id = callId(first.now());
     void first.callRaw({ id });
     await first.runtime.advance(0);
-    expect(await sibling.call({ id })).toMatchObject({ status: 409, once: 'running' });
-    expect(await successor.call({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(await sibling.call({ id })).toMatchObject({ status: 409, idempotency: 'running' });
+    expect(await successor.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
     expect(sibling.runs.concat(successor.runs)).toEqual([]);
   });
 });
 
 describe('a store that fails', () => {
-  test('lets nothing run that it did not write down, and is complained of once', async () => {
+  test('no request runs that could not be stored, and one error is logged', async () => {
     const store = faultyStore(memoryCalls());
     const world = guardedService({ store });
     store.fail.add('begin');
@@ -407,25 +428,25 @@ describe('a store that fails', () => {
     expect(await world.call()).toMatchObject({ status: 201 });
   });
 
-  test('when the end cannot be written the client has its answer, and a repeat runs nothing', async () => {
+  test('when the end cannot be stored the client has its response, and a retry runs nothing', async () => {
     const store = faultyStore(memoryCalls());
     const world = guardedService({ store });
     store.fail.add('end');
     const id = callId(world.now());
-    expect(await world.call({ id })).toMatchObject({ status: 201, body: 'answer to one' });
+    expect(await world.call({ id })).toMatchObject({ status: 201, body: 'response to one' });
     await world.runtime.advance(0);
     for (let i = 0; i < 2; i++)
       expect(await world.call({ id })).toMatchObject({
         status: 409,
-        once: 'unknown',
+        idempotency: 'unknown',
         notExecuted: undefined,
       });
     expect(world.runs).toHaveLength(1);
     expect(world.log.lines).toEqual([expect.stringContaining('end failed')]);
-    expect(world.log.lines.join()).not.toContain('answer to');
+    expect(world.log.lines.join()).not.toContain('response to');
   });
 
-  test('what was lost and could not be called that is unknown all the same', async () => {
+  test('an interrupted call whose end could not be stored is unknown', async () => {
     const store = faultyStore(memoryCalls());
     const world = guardedService({ store });
     world.handler = () => Promise.reject(new Error('No more paper'));
@@ -433,11 +454,11 @@ describe('a store that fails', () => {
     store.fail.add('end');
     await expect(world.call({ id })).rejects.toThrow('No more paper');
     await world.runtime.advance(0);
-    expect(await world.call({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
     expect(world.runs).toHaveLength(1);
   });
 
-  test('a call whose beginning was written and not confirmed is not said to run', async () => {
+  test('a call that was stored without confirmation is not reported as running', async () => {
     const memory = memoryCalls();
     const world = guardedService({
       store: {
@@ -454,13 +475,13 @@ describe('a store that fails', () => {
     for (let i = 0; i < 2; i++)
       expect(await world.call({ id })).toMatchObject({
         status: 409,
-        once: 'unknown',
+        idempotency: 'unknown',
         notExecuted: undefined,
       });
     expect(world.runs).toEqual([]);
   });
 
-  test('a call that could not be taken back is not said to run', async () => {
+  test('a call that could not be withdrawn is not reported as running', async () => {
     const store = faultyStore(memoryCalls());
     const world = guardedService({ store });
     store.fail.add('withdraw');
@@ -472,27 +493,27 @@ describe('a store that fails', () => {
     controller.abort();
     open();
     expect(await first).toMatchObject({ status: 400, ...notRun });
-    expect(await world.call({ id })).toMatchObject({ status: 409, once: 'unknown' });
+    expect(await world.call({ id })).toMatchObject({ status: 409, idempotency: 'unknown' });
     expect(world.runs).toEqual([]);
   });
 
-  test('a late word that a call runs is taken for what it is, and not for a call that nobody has', async () => {
+  test('a late lookup result that a call runs is not mistaken for an abandoned call', async () => {
     const memory = memoryCalls();
     const late = gate();
-    let asked = 0;
+    let lookups = 0;
     const world = guardedService({
       store: {
         ...durableMemory(memory),
         begin: async (call) => {
           const found = await memory.begin(call);
-          if (++asked === 2) await late.opened;
+          if (++lookups === 2) await late.opened;
           return found;
         },
       },
     });
-    const answering = gate();
+    const responding = gate();
     world.handler = async () => {
-      await answering.opened;
+      await responding.opened;
       return new Response('made');
     };
     const id = callId(world.now());
@@ -500,15 +521,15 @@ describe('a store that fails', () => {
     await world.runtime.advance(0);
     const second = world.call({ id });
     await world.runtime.advance(0);
-    answering.open();
+    responding.open();
     expect(await first).toMatchObject({ status: 200 });
     await world.runtime.advance(0);
     late.open();
-    expect(await second).toMatchObject({ once: 'running' });
-    expect(await world.call({ id })).toMatchObject({ once: 'replayed', body: 'made' });
+    expect(await second).toMatchObject({ idempotency: 'running' });
+    expect(await world.call({ id })).toMatchObject({ idempotency: 'replayed', body: 'made' });
   });
 
-  test('a repeat that hears of a call before it is let go is told that it runs', async () => {
+  test('a retry that finds the call before its handler starts gets 409 running', async () => {
     const memory = memoryCalls();
     const confirmed = gate();
     const world = guardedService({
@@ -524,23 +545,23 @@ describe('a store that fails', () => {
     const id = callId(world.now());
     const first = world.call({ id });
     await world.runtime.advance(0);
-    expect(await world.call({ id })).toMatchObject({ once: 'running' });
+    expect(await world.call({ id })).toMatchObject({ idempotency: 'running' });
     confirmed.open();
     expect(await first).toMatchObject({ status: 201 });
   });
 
-  test('what another handler over the same memory runs is running', async () => {
+  test('a call run by another handler with the same store is running', async () => {
     const store = durableMemory();
     const [first, second] = [guardedService({ store }), guardedService({ store })];
     first.handler = () => new Promise(() => undefined);
     const id = callId(first.now());
     void first.callRaw({ id });
     await first.runtime.advance(0);
-    expect(await second.call({ id })).toMatchObject({ once: 'running' });
+    expect(await second.call({ id })).toMatchObject({ idempotency: 'running' });
     expect(second.runs).toEqual([]);
   });
 
-  test('when it cannot forget, that is all', async () => {
+  test('failing to remove expired calls is logged and has no other effect', async () => {
     const store = faultyStore(memoryCalls());
     const world = guardedService({ store });
     store.fail.add('forget');
@@ -549,7 +570,7 @@ describe('a store that fails', () => {
     expect(world.log.lines).toEqual([expect.stringContaining('forget failed')]);
   });
 
-  test('a client that is gone before its call is written down costs a record nothing', async () => {
+  test('a client that disconnects before its call is stored leaves no record', async () => {
     const store = faultyStore(memoryCalls());
     const world = guardedService({ store });
     const open = store.hold();
@@ -561,7 +582,7 @@ describe('a store that fails', () => {
     open();
     expect(await first).toMatchObject({ status: 400, ...notRun });
     expect(world.runs).toEqual([]);
-    expect(await world.call({ id })).toMatchObject({ status: 201, once: undefined });
+    expect(await world.call({ id })).toMatchObject({ status: 201, idempotency: undefined });
   });
 });
 
@@ -572,16 +593,16 @@ test.each<[object, string]>([
   [{ maxAnswerBytes: '1' }, 'maxAnswerBytes'],
   [{ window: 1 }, "'window'"],
   [{ store: {} }, "'begin'"],
-  [{ store: { ...durableMemory(), outlives: 1 } }, 'outlives'],
+  [{ store: { ...durableMemory(), isDurable: 1 } }, 'isDurable'],
   [{ store: { ...durableMemory(), scope: 'a b' } }, 'scope'],
-])('the options %j are refused', (options, message) => {
+])('the options %j are rejected', (options, message) => {
   expect(() => guardedService(options)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) as string }),
   );
 });
 
 test.each([{ maxCalls: 0 }, { maxCalls: 1.5 }, { maxBytes: -1 }, { most: 1 }])(
-  'the memory options %j are refused',
+  'the store options %j are rejected',
   (options) => {
     expect(() => memoryCalls(options)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   },

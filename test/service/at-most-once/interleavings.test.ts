@@ -1,7 +1,4 @@
-/**
- * Whatever order things happen in, whatever fails and whenever the process dies: no id runs twice, and every answer is
- * true.
- */
+/** Random interleavings, store failures and crashes: no key runs twice, and every response is correct. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { memoryCalls, type IdempotencyStore, type CallLookup } from 'binding-clerk/service';
@@ -16,7 +13,7 @@ import {
 
 const hour = 3_600_000;
 
-/** What happens next. */
+/** The next step. */
 const step = fc.oneof(
   {
     weight: 6,
@@ -31,7 +28,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('end' as const),
       run: fc.nat(5),
-      how: fc.constantFrom('answer', 'large', 'throw'),
+      how: fc.constantFrom('respond', 'large', 'throw'),
     }),
   },
   {
@@ -39,7 +36,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('store' as const),
       op: fc.nat(5),
-      // Some fail after they were done: nobody hears of it.
+      // Some writes fail after they took effect.
       fails: fc.nat({ max: 7 }).map((n) => (['before', 'after'] as const)[n]),
     }),
   },
@@ -60,27 +57,27 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
 );
 
-test.each(['process', 'durable'] as const)('over a memory that is %s', async (kind) => {
+test.each(['process', 'durable'] as const)('with a store that is %s', async (kind) => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
       const runtime = createFakeRuntime({ seed: 1 });
       const ids = [0, 1, 2, 3].map((number) => callId(runtime.wallNow() + 1, number));
       await runtime.advance(1);
-      /** What each id ran with, and how it ended. */
+      /** Executions by key, with their response. */
       const executions = new Map<string, { body: string; answer: string | undefined }[]>();
-      const running: { id: string; life: number; end: (how: string) => void }[] = [];
+      const running: { id: string; incarnation: number; end: (how: string) => void }[] = [];
       const answers: Promise<void>[] = [];
       const wrong: string[] = [];
-      let life = 0;
+      let incarnation = 0;
       let pending: ((fails?: 'before' | 'after') => void)[] = [];
 
       const begin = (memory: IdempotencyStore): GuardedService => {
-        const mine = ++life;
-        // Every question to the store waits until it is let go; one of a life that is over never happens.
+        const mine = ++incarnation;
+        // Each store operation waits until a step releases it; those of an earlier incarnation never happen.
         const slow = <T>(go: () => Promise<T>): Promise<T> =>
           new Promise((resolve, reject) => {
             pending.push((fails) => {
-              if (mine !== life) return;
+              if (mine !== incarnation) return;
               const failed = (): void => reject(new Error('failed'));
               if (fails === 'before') failed();
               else go().then(fails === 'after' ? failed : resolve, reject);
@@ -97,7 +94,7 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
           runtime,
           store,
           windowMs: hour,
-          incarnation: `life-${mine}`,
+          incarnation: `incarnation-${mine}`,
           maxResponseBytes: 50,
         });
         world.guard.instanceEpochs.add('orders-1', mine);
@@ -110,10 +107,10 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
               const end = (how: string): void => {
                 if (how === 'throw') return reject(new Error('No more paper'));
                 execution.answer = `${id} ${how} ${how === 'large' ? 'x'.repeat(100) : ''}`.padEnd(49);
-                if (how === 'answer') execution.answer = execution.answer.slice(0, 50);
+                if (how === 'respond') execution.answer = execution.answer.slice(0, 50);
                 resolve(new Response(execution.answer));
               };
-              running.push({ id, life: mine, end });
+              running.push({ id, incarnation: mine, end });
             });
           });
         };
@@ -125,36 +122,36 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
         const say = (what: string): void =>
           void wrong.push(`${what}: ${answer.status} ${answer.idempotency} for ${id}`);
         if (answer.idempotency === 'replayed' && answer.body !== all[0]?.answer)
-          say('replayed what was not answered');
-        if (answer.status === 200 && all[0]?.body !== body) say('answered another call');
+          say('replayed a response that was not given');
+        if (answer.status === 200 && all[0]?.body !== body) say('response of another call');
         if (answer.idempotency === 'mismatch' && body === 'one' && all.length > 0 && all[0]?.body === 'one')
           say('no mismatch');
         if (answer.idempotency === 'running' && answer.notExecuted === '1')
           say('both running and not executed');
-        if (answer.status === 503 && answer.notExecuted !== '1') say('a refusal without its word');
+        if (answer.status === 503 && answer.notExecuted !== '1') say('a rejection without status');
       };
 
       let memory = memoryCalls();
       let world = begin(memory);
-      // As a clerk does, each call names the life it was first meant for.
-      const meant = new Map<string, number>();
+      // Like a client, each retry names the epoch of its first attempt.
+      const targetEpochs = new Map<string, number>();
       for (const next of steps) {
         if (next.kind === 'call') {
           const id = ids[next.id] as string;
-          if (!meant.has(id)) meant.set(id, life);
-          const mine = life;
-          const asked = world.callRaw({ id, body: next.body, instance: `orders-1 ${meant.get(id)}` });
+          if (!targetEpochs.has(id)) targetEpochs.set(id, incarnation);
+          const mine = incarnation;
+          const sent = world.callRaw({ id, body: next.body, instance: `orders-1 ${targetEpochs.get(id)}` });
           answers.push(
-            asked
+            sent
               .then(parseResponse)
               .then((answer) => {
-                if (mine === life) check(id, next.body, answer);
+                if (mine === incarnation) check(id, next.body, answer);
               })
               .catch(() => undefined),
           );
         } else if (next.kind === 'end') {
           const [one] = running.splice(next.run % Math.max(1, running.length), 1);
-          if (one?.life === life) one.end(next.how);
+          if (one?.incarnation === incarnation) one.end(next.how);
         } else if (next.kind === 'store') {
           const [one] = pending.splice(next.op % Math.max(1, pending.length), 1);
           one?.(next.fails);
@@ -168,20 +165,20 @@ test.each(['process', 'durable'] as const)('over a memory that is %s', async (ki
         await runtime.advance(0);
       }
       for (let i = 0; i < 20; i++) {
-        for (const one of running.splice(0)) if (one.life === life) one.end('answer');
+        for (const one of running.splice(0)) if (one.incarnation === incarnation) one.end('respond');
         for (const one of pending.splice(0)) one();
         await runtime.advance(0);
       }
-      // Nothing runs any more, so nobody is told to wait for it, whatever could not be written.
+      // Nothing runs any more, so no call may be reported as running, whatever could not be stored.
       for (const id of ids) {
         const body = executions.get(id)?.[0]?.body ?? 'one';
-        const asked = world.call({ id, body, instance: `orders-1 ${meant.get(id) ?? life}` });
+        const sent = world.call({ id, body, instance: `orders-1 ${targetEpochs.get(id) ?? incarnation}` });
         for (let i = 0; i < 5; i++) {
           await runtime.advance(0);
           for (const one of pending.splice(0)) one();
-          for (const one of running.splice(0)) one.end('answer');
+          for (const one of running.splice(0)) one.end('respond');
         }
-        if ((await asked).idempotency === 'running') wrong.push(`${id} is said to be running`);
+        if ((await sent).idempotency === 'running') wrong.push(`${id} is reported as running`);
       }
       for (const [id, all] of executions) if (all.length > 1) wrong.push(`${id} ran ${all.length} times`);
       expect(wrong).toEqual([]);

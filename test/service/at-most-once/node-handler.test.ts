@@ -1,4 +1,6 @@
-/** Guarded handlers behind real servers of `node:http`: bodies are read as ever, answers go out as ever. */
+/**
+ * Wrapped handlers on real servers of `node:http`: bodies are read and responses sent as without the wrapper.
+ */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, request as tlsRequest } from 'node:https';
@@ -12,7 +14,7 @@ import { readUntil, sendRequest, listenOnLoopback, newCallId, rawConnection, ser
 
 type Reader = (request: IncomingMessage) => Promise<string>;
 
-/** The ways in which handlers and body parsers read. */
+/** Ways in which handlers and body parsers read a body. */
 const readers: Record<string, Reader> = {
   'data and end': (request) =>
     new Promise((resolve, reject) => {
@@ -74,7 +76,9 @@ const bodies: Record<string, { body?: Buffer | Buffer[]; method?: string }> = {
 
 describe.each(Object.entries(readers))('a body read by %s', (_, read) => {
   test.each(Object.entries(bodies))('%s', async (_kind, { body, method = 'POST' }) => {
-    const whole = (Array.isArray(body) ? Buffer.concat(body) : (body ?? Buffer.alloc(0))).toString('latin1');
+    const expected = (Array.isArray(body) ? Buffer.concat(body) : (body ?? Buffer.alloc(0))).toString(
+      'latin1',
+    );
     const seen: string[] = [];
     const port = await serve(
       atMostOnce(async (request, response) => {
@@ -83,24 +87,24 @@ describe.each(Object.entries(readers))('a body read by %s', (_, read) => {
       }),
     );
     const headers = { 'clerk-call-id': newCallId() };
-    const asked = { path: '/a?b=1', method, headers, ...(body && { body }) };
-    const first = await sendRequest(port, asked);
-    expect(first).toMatchObject({ status: 200, body: `${method} /a?b=1 ${whole.length}` });
+    const init = { path: '/a?b=1', method, headers, ...(body && { body }) };
+    const first = await sendRequest(port, init);
+    expect(first).toMatchObject({ status: 200, body: `${method} /a?b=1 ${expected.length}` });
     expect(first.headers['clerk-idempotency']).toBe(undefined);
-    const again = await sendRequest(port, asked);
+    const again = await sendRequest(port, init);
     expect(again).toMatchObject({ status: 200, body: first.body });
     expect(again.headers['clerk-idempotency']).toBe('replayed');
-    expect(seen).toEqual([whole]);
+    expect(seen).toEqual([expected]);
   });
 });
 
-test('a handler that comes late, behind something asynchronous, finds the body too', async () => {
+test('a wrapper called late, after asynchronous middleware, still gets the body', async () => {
   for (const waitMs of [0, 30]) {
-    const guarded = atMostOnce(async (request: IncomingMessage, response: ServerResponse) => {
+    const wrapped = atMostOnce(async (request: IncomingMessage, response: ServerResponse) => {
       response.end(await readers['async iteration']!(request));
     });
     const port = await serve((request, response) => {
-      setTimeout(() => void guarded(request, response), waitMs);
+      setTimeout(() => void wrapped(request, response), waitMs);
     });
     for (const body of ['', 'x', 'y'.repeat(200_000)]) {
       const headers = { 'clerk-call-id': newCallId() };
@@ -111,18 +115,18 @@ test('a handler that comes late, behind something asynchronous, finds the body t
   }
 });
 
-test('a body that somebody has read before is refused, and nothing runs', async () => {
+test('a body that was read before is rejected, and nothing runs', async () => {
   const handler = vi.fn();
-  const guarded = atMostOnce(handler as (request: IncomingMessage, response: ServerResponse) => void);
+  const wrapped = atMostOnce(handler as (request: IncomingMessage, response: ServerResponse) => void);
   const port = await serve((request, response) => {
-    request.resume().once('end', () => guarded(request, response));
+    request.resume().once('end', () => wrapped(request, response));
   });
   const refused = await sendRequest(port, { headers: { 'clerk-call-id': newCallId() }, body: 'x' });
   expect(refused).toMatchObject({ status: 500, headers: { 'clerk-not-executed': '1' } });
   expect(handler).not.toHaveBeenCalled();
 });
 
-test('a handler that reads no body leaves the connection as good as ever', async () => {
+test('a handler that does not read the body leaves the connection usable', async () => {
   const port = await serve(atMostOnce((_request, response) => response.end('ok')));
   const socket = await rawConnection(port);
   const bodies = ['a'.repeat(100_000), '', 'b'];
@@ -138,16 +142,16 @@ test('a handler that reads no body leaves the connection as good as ever', async
   socket.destroy();
 });
 
-test('a request ends, whether its body is read, refused or left alone', async () => {
+test('a request emits its end whether its body is read, rejected or ignored', async () => {
   for (const [options, length, status] of [
     [{}, 100_000, 200],
     [{ maxBodyBytes: 10 }, 100_000, 413],
   ] as const) {
-    const guarded = atMostOnce((_request, response) => response.end('ok'), options);
+    const wrapped = atMostOnce((_request, response) => response.end('ok'), options);
     let ended: Promise<unknown> | undefined;
     const port = await serve((request, response) => {
       ended ??= once(request, 'end');
-      return guarded(request, response);
+      return wrapped(request, response);
     });
     const body = Array.from({ length: 10 }, () => Buffer.alloc(length / 10));
     const headers = { 'clerk-call-id': newCallId(), connection: 'keep-alive' };
@@ -156,16 +160,16 @@ test('a request ends, whether its body is read, refused or left alone', async ()
   }
 });
 
-test('a client that leaves while its call is written down has run nothing, and may come again', async () => {
+test('a client that disconnects while its call is stored has run nothing, and may retry', async () => {
   const store = faultyStore(memoryCalls());
   const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end('ok'));
-  const guarded = atMostOnce(handler, { store });
+  const wrapped = atMostOnce(handler, { store });
   const begin = vi.spyOn(store, 'begin');
   let call: Promise<unknown> | undefined;
   let left: Promise<unknown> | undefined;
   const port = await serve((request, response) => {
     left ??= once(response, 'close');
-    const returned = Promise.resolve(guarded(request, response));
+    const returned = Promise.resolve(wrapped(request, response));
     call ??= returned;
     return returned;
   });
@@ -185,12 +189,12 @@ test('a client that leaves while its call is written down has run nothing, and m
   expect(handler).toHaveBeenCalledTimes(1);
 });
 
-test('headers that were set before the guard are a part of the answer', async () => {
-  const guarded = atMostOnce((_request, response) => response.end('ok'));
+test('headers set before the wrapper are part of the response', async () => {
+  const wrapped = atMostOnce((_request, response) => response.end('ok'));
   let served = 0;
   const port = await serve((request, response) => {
     response.setHeader('x-served', String(++served));
-    return guarded(request, response);
+    return wrapped(request, response);
   });
   const headers = { 'clerk-call-id': newCallId() };
   expect((await sendRequest(port, { headers })).headers).toMatchObject({ 'x-served': '1' });
@@ -200,7 +204,7 @@ test('headers that were set before the guard are a part of the answer', async ()
   });
 });
 
-describe('answers are given again as they were', () => {
+describe('responses are replayed unchanged', () => {
   const answers: Record<string, (request: IncomingMessage, response: ServerResponse) => unknown> = {
     'end alone': (_, response) => response.end('hello'),
     'writeHead with an object': (_, response) =>
@@ -247,7 +251,7 @@ describe('answers are given again as they were', () => {
       };
       response.end('x');
     },
-    'a body whose place is used again': async (_, response) => {
+    'a body whose buffer is reused': async (_, response) => {
       const bytes = Buffer.from('one');
       await new Promise((resolve) => response.write(bytes, resolve));
       bytes.write('two');
@@ -285,26 +289,26 @@ describe('answers are given again as they were', () => {
     expect(runs).toBe(1);
   });
 
-  test('to HEAD too, with its length and no body', async () => {
+  test('to HEAD too, with Content-Length and no body', async () => {
     const port = await serve(
       atMostOnce((_request, response) => response.writeHead(200, { 'content-length': 5 }).end('hello')),
     );
     const headers = { 'clerk-call-id': newCallId() };
-    for (const word of [undefined, 'replayed']) {
+    for (const idempotency of [undefined, 'replayed']) {
       const answer = await sendRequest(port, { method: 'HEAD', headers });
       expect(answer).toMatchObject({ status: 200, body: '' });
       expect(answer.headers).toMatchObject({ 'content-length': '5' });
-      expect(answer.headers['clerk-idempotency']).toBe(word);
+      expect(answer.headers['clerk-idempotency']).toBe(idempotency);
     }
   });
 });
 
-test('an answer is sent while it is written', async () => {
-  let goOn = (): void => undefined;
+test('a response is sent while it is written', async () => {
+  let proceed = (): void => undefined;
   const port = await serve(
     atMostOnce(async (_request, response) => {
       response.write('first,');
-      await new Promise<void>((resolve) => (goOn = resolve));
+      await new Promise<void>((resolve) => (proceed = resolve));
       response.end('second');
     }),
   );
@@ -312,46 +316,48 @@ test('an answer is sent while it is written', async () => {
   socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${newCallId()}\r\ncontent-length: 0\r\n\r\n`);
   const seen = once(socket, 'data');
   expect(String((await seen)[0])).toContain('first,');
-  goOn();
+  proceed();
   expect(await readUntil(socket, (text) => text.includes('second'))).toContain('second');
   socket.destroy();
 });
 
-test('requests of one id that come together run once', async () => {
+test('concurrent requests with one key run once', async () => {
   let runs = 0;
-  let goOn = (): void => undefined;
+  let proceed = (): void => undefined;
   const port = await serve(
     atMostOnce(async (_request, response) => {
       runs++;
-      await new Promise<void>((resolve) => (goOn = resolve));
+      await new Promise<void>((resolve) => (proceed = resolve));
       response.end('done');
     }),
   );
   const headers = { 'clerk-call-id': newCallId() };
-  let told = 0;
+  let conflicts = 0;
   const answers = Promise.all(
     Array.from({ length: 10 }, async () => {
       const answer = await sendRequest(port, { headers, body: ['a', 'b'] });
-      if (answer.status === 409 && ++told === 9) goOn();
+      if (answer.status === 409 && ++conflicts === 9) proceed();
       return answer;
     }),
   );
-  const statuses = (await answers).map(({ status, headers }) => `${status} ${headers['clerk-idempotency']}`).sort();
+  const statuses = (await answers)
+    .map(({ status, headers }) => `${status} ${headers['clerk-idempotency']}`)
+    .sort();
   expect(runs).toBe(1);
   expect(statuses).toEqual(['200 undefined', ...Array.from({ length: 9 }, () => '409 running')]);
   expect((await sendRequest(port, { headers, body: ['ab'] })).headers['clerk-idempotency']).toBe('replayed');
 });
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   test.each([
     ['with a length', 'content-length: 10\r\n\r\nabc'],
     ['in chunks', 'transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
-  ])('while its body is read, %s, has run nothing', async (_, rest) => {
+  ])('within its body, %s, runs nothing', async (_, rest) => {
     const bodies: string[] = [];
     const store = memoryCalls();
     const begin = vi.spyOn(store, 'begin');
     const gone: Promise<unknown>[] = [];
-    const guarded = atMostOnce(
+    const wrapped = atMostOnce(
       async (request: IncomingMessage, response: ServerResponse) => {
         bodies.push(await readers['data and end']!(request));
         response.end('ok');
@@ -359,7 +365,7 @@ describe('a client that leaves', () => {
       { store },
     );
     const server = createServer((request, response) => {
-      gone.push(Promise.resolve(guarded(request, response)));
+      gone.push(Promise.resolve(wrapped(request, response)));
     });
     const port = await listenOnLoopback(server);
     const id = newCallId();
@@ -376,7 +382,7 @@ describe('a client that leaves', () => {
     expect(bodies).toEqual(['whole']);
   });
 
-  test('while its answer is written finds it whole when it comes again', async () => {
+  test('during the response gets all of it when it retries', async () => {
     let runs = 0;
     const port = await serve(
       atMostOnce(async (_request, response) => {
@@ -405,7 +411,7 @@ describe('a client that leaves', () => {
     expect(runs).toBe(1);
   });
 
-  test('before an answer, and the handler answers later', async () => {
+  test('before a response that the handler sends later', async () => {
     const port = await serve(
       atMostOnce(async (_request, response) => {
         await once(response, 'close');
@@ -428,7 +434,7 @@ describe('a client that leaves', () => {
     });
   });
 
-  test('and a handler that stops writing then: nobody knows how it ended', async () => {
+  test('and a handler that stops writing then: the outcome is unknown', async () => {
     const source = new PassThrough();
     const port = await serve(atMostOnce((_request, response) => void source.pipe(response)));
     const id = newCallId();
@@ -444,7 +450,7 @@ describe('a client that leaves', () => {
   });
 });
 
-test('a handler that fails fails as without a guard, and is not run again', async () => {
+test('a handler that fails does so as without the wrapper, and is not run again', async () => {
   const errors: unknown[] = [];
   for (const handler of [
     () => {
@@ -456,14 +462,14 @@ test('a handler that fails fails as without a guard, and is not run again', asyn
     },
   ]) {
     let runs = 0;
-    const guarded = atMostOnce((_request: IncomingMessage, _response: ServerResponse): unknown => {
+    const wrapped = atMostOnce((_request: IncomingMessage, _response: ServerResponse): unknown => {
       runs++;
       return handler();
     });
     const port = await serve((request, response) => {
-      (guarded(request, response) as Promise<void> | undefined)?.catch((error: unknown) => {
+      (wrapped(request, response) as Promise<void> | undefined)?.catch((error: unknown) => {
         errors.push(error);
-        // As without a guard, somebody else may answer; here nobody does.
+        // As without the wrapper, the caller may respond; here it does not.
         response.destroy();
       });
     });
@@ -478,12 +484,12 @@ test('a handler that fails fails as without a guard, and is not run again', asyn
   expect(errors.map(String)).toEqual(['Error: at once', 'Error: later']);
 });
 
-test('when somebody answers for a handler that failed, that is its answer', async () => {
-  const guarded = atMostOnce(async (_request: IncomingMessage, _response: ServerResponse) => {
+test('a response sent in place of a failed handler is its response', async () => {
+  const wrapped = atMostOnce(async (_request: IncomingMessage, _response: ServerResponse) => {
     throw new Error('No more paper');
   });
   const port = await serve((request, response) => {
-    guarded(request, response).catch(() => response.writeHead(500).end('sorry'));
+    wrapped(request, response).catch(() => response.writeHead(500).end('sorry'));
   });
   const headers = { 'clerk-call-id': newCallId() };
   expect(await sendRequest(port, { headers })).toMatchObject({ status: 500, body: 'sorry' });
@@ -497,7 +503,7 @@ describe('bodies that are too large', () => {
   test.each<[string, Buffer | Buffer[]]>([
     ['with a length', Buffer.alloc(2_000_000)],
     ['in chunks', Array.from({ length: 40 }, () => Buffer.alloc(1_000))],
-  ])('%s are refused, and the connection is of use still', async (_, body) => {
+  ])('%s are rejected, and the connection stays usable', async (_, body) => {
     const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end());
     const port = await serve(atMostOnce(handler, { maxBodyBytes: 10_000 }));
     const refused = await sendRequest(port, { headers: { 'clerk-call-id': newCallId() }, body });
@@ -505,7 +511,7 @@ describe('bodies that are too large', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  test('one that never ends is cut', async () => {
+  test('an endless one is cut', async () => {
     const port = await serve(atMostOnce((_request, response) => response.end(), { maxBodyBytes: 10 }));
     const socket = await rawConnection(port);
     socket.resume();
@@ -521,7 +527,7 @@ describe('bodies that are too large', () => {
   });
 });
 
-test('an empty id, and one that comes twice, are refused', async () => {
+test('an empty key and a repeated header are rejected', async () => {
   const handler = vi.fn((_request: IncomingMessage, response: ServerResponse) => response.end());
   const port = await serve(atMostOnce(handler));
   const id = newCallId();
@@ -532,9 +538,9 @@ test('an empty id, and one that comes twice, are refused', async () => {
   expect(handler).not.toHaveBeenCalled();
 });
 
-test('further arguments and this are passed on, with an id and without', async () => {
+test('further arguments and this are passed on, with a key and without', async () => {
   const next = vi.fn();
-  const guarded = atMostOnce(function (
+  const wrapped = atMostOnce(function (
     this: unknown,
     _request: IncomingMessage,
     response: ServerResponse,
@@ -543,21 +549,21 @@ test('further arguments and this are passed on, with an id and without', async (
     given(this);
     response.end();
   });
-  const owner = { guarded };
-  const port = await serve((request, response) => owner.guarded(request, response, next));
+  const owner = { wrapped };
+  const port = await serve((request, response) => owner.wrapped(request, response, next));
   await sendRequest(port, { headers: { 'clerk-call-id': newCallId() } });
   await sendRequest(port, {});
   expect(next.mock.calls).toEqual([[owner], [owner]]);
 });
 
-test('what is neither a Node call nor a Request is a fault of the program', () => {
-  const guarded = atMostOnce((_request: unknown) => undefined);
+test('arguments that are neither a Node request and response nor a Request are an error', () => {
+  const wrapped = atMostOnce((_request: unknown) => undefined);
   for (const given of [undefined, {}, { headers: {} }])
-    expect(() => guarded(given)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(() => wrapped(given)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   expect(() => atMostOnce(undefined as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
 });
 
-test('servers with TLS are no different', async () => {
+test('works the same on servers with TLS', async () => {
   const { private: key, cert } = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }]);
   let runs = 0;
   const server = createTlsServer(

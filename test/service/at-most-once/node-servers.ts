@@ -1,10 +1,10 @@
-/** Real servers before a guarded handler, and raw clients of theirs. */
+/** Real servers with a wrapped handler, and raw clients for them. */
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Listens on a free port of loopback until the test is over. */
+/** Listens on a free loopback port until the test ends. */
 export async function listenOnLoopback(
   server: Server | { listen(port: number, host: string): unknown; address(): unknown; close(): unknown },
 ): Promise<number> {
@@ -25,7 +25,7 @@ export function serve(
 
 let drawn = 0;
 
-/** A new id, made now. */
+/** Creates an idempotency key with the current time. */
 export function newCallId(): string {
   return `${String(Date.now())}-${(++drawn).toString(16).padStart(32, '0')}`;
 }
@@ -44,14 +44,14 @@ export interface PlainRequest {
   readonly body?: string | Buffer | readonly (string | Buffer)[];
 }
 
-/** One request over a connection of its own; a list of pieces goes out in chunks. */
+/** Sends one request on a new connection; a list of chunks is sent with chunked encoding. */
 export async function sendRequest(
   port: number,
   { method = 'POST', path = '/', headers = {}, body }: PlainRequest,
 ): Promise<PlainResponse> {
   const pieces = typeof body === 'object' && !Buffer.isBuffer(body) ? body : undefined;
   const outgoing = request({ port, host: '127.0.0.1', method, path, headers, agent: false });
-  // A server that has answered may be gone before it was sent everything.
+  // A server that has responded may close the connection before the request is sent completely.
   outgoing.on('error', () => undefined);
   const answered = once(outgoing, 'response');
   if (pieces === undefined) outgoing.end(body);
@@ -74,7 +74,7 @@ export async function sendRequest(
   };
 }
 
-/** A connection on which bytes are sent as they are. */
+/** Opens a connection for raw bytes. */
 export async function rawConnection(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
@@ -82,7 +82,7 @@ export async function rawConnection(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Everything that arrives, until `enough` says so or the connection ends. */
+/** Reads until `enough` returns true or the connection ends. */
 export async function readUntil(socket: Socket, enough: (text: string) => boolean): Promise<string> {
   let text = '';
   for await (const chunk of socket) {

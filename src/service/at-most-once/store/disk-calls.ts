@@ -1,7 +1,3 @@
-/**
- * Calls remembered in a folder, by LevelDB: a call is on the disk before it runs, and its answer soon after it was
- * given. One process at a time has the folder; a call found running in it by the next one was cut by a crash.
- */
 import type {
   CallRecord,
   IdempotencyStore,
@@ -24,15 +20,19 @@ import {
 } from './leveldb-records.js';
 import { GroupCommit } from './group-commit.js';
 
-/** Calls forgotten in one write. */
+/** Expired calls removed in one write. */
 const expiryBatchSize = 1_000;
 
-/** A folder that is in use. */
+/** An opened folder with its writer. */
 interface OpenStore extends OpenLevelDb {
   readonly commit: GroupCommit;
 }
 
-/** See the file's header. */
+/**
+ * An idempotency store in a folder, by LevelDB. A call is on disk before it runs; its response follows soon
+ * after it was sent. One process at a time uses the folder. A call stored as running by an earlier process
+ * was cut by its crash.
+ */
 export class DiskCalls implements IdempotencyStore {
   readonly isDurable = true;
   readonly #path: string;
@@ -57,7 +57,8 @@ export class DiskCalls implements IdempotencyStore {
     const key = callKey(id, createdAt);
     const existing = await level.get(key);
     if (createdAt < this.#expiredBefore) return { state: 'expired' };
-    // Nothing that was there is asked for twice; that nothing was there may be long ago, and is asked again in its turn.
+    // A record that was found needs no second read. A missing one may have been written since, so the write
+    // checks again.
     const [before] =
       existing === undefined ? await commit.write({ changes: [beginChange(key, call)] }) : [existing];
     if (before === undefined) return { state: 'new' };
@@ -65,10 +66,10 @@ export class DiskCalls implements IdempotencyStore {
     return this.#toLookup(key, before);
   }
 
-  async end(id: string, how: CallResult): Promise<void> {
+  async end(id: string, result: CallResult): Promise<void> {
     const { commit } = await this.#open();
     const key = callKey(id, createdAtOf(id));
-    const [before] = await commit.write({ changes: [endChange(key, how)] });
+    const [before] = await commit.write({ changes: [endChange(key, result)] });
     if (before !== undefined) this.#decode(key, before);
   }
 
@@ -77,10 +78,10 @@ export class DiskCalls implements IdempotencyStore {
     await commit.write({ changes: [deleteChange(callKey(id, createdAtOf(id)))] });
   }
 
-  expire(bornBefore: number): Promise<void> {
-    const forgotten = this.#expiring.then(() => this.#expire(bornBefore));
-    this.#expiring = forgotten.catch(() => undefined);
-    return forgotten;
+  expire(createdBefore: number): Promise<void> {
+    const expired = this.#expiring.then(() => this.#expire(createdBefore));
+    this.#expiring = expired.catch(() => undefined);
+    return expired;
   }
 
   async close(): Promise<void> {
@@ -93,14 +94,15 @@ export class DiskCalls implements IdempotencyStore {
   }
 
   #open(): Promise<OpenStore> {
-    if (this.#isClosed) return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of calls is closed'));
+    if (this.#isClosed)
+      return Promise.reject(new ClerkError('CLERK_CLOSED', 'The folder of diskCalls() is closed'));
     this.#opening ??= openLevelDb(this.#path, this.#options).then(
       ({ level, tally }) => {
         this.#expiredBefore = tally.expiredBefore;
         return { level, tally, commit: new GroupCommit(level, this.#path, tally) };
       },
       (error: unknown) => {
-        // Whoever has it may let go of it; what is damaged stays that.
+        // Another process may release the folder; a damaged folder stays damaged.
         if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
         throw error;
       },
@@ -111,31 +113,31 @@ export class DiskCalls implements IdempotencyStore {
   async #toLookup(key: string, text: string): Promise<CallLookup> {
     const record = this.#decode(key, text);
     if (record.state !== 'done') return record;
-    const place = responseKey(key);
+    const at = responseKey(key);
     const { level } = await this.#open();
-    return toCallLookup(record, decodeResponse(place, await level.get(place)));
+    return toCallLookup(record, decodeResponse(at, await level.get(at)));
   }
 
   #decode(key: string, text: string): StoredCall {
     const record = decodeCall(key, text);
     if (record === undefined)
-      throw new ClerkError('CONFIG_INVALID', 'The record of a call is damaged; the disk may be failing');
+      throw new ClerkError('CONFIG_INVALID', 'A record of diskCalls() is damaged; check the disk');
     return record;
   }
 
-  async #expire(bornBefore: number): Promise<void> {
+  async #expire(createdBefore: number): Promise<void> {
     const { level, commit } = await this.#open();
     let keys: string[] = [];
     const write = async (): Promise<void> => {
       const [batch, last] = [keys, keys.at(-1)];
       if (last === undefined) return;
       keys = [];
-      // Refused from here on, before they are gone.
-      const forgottenTo = createdAtOfKey(last) + 1;
-      this.#expiredBefore = Math.max(this.#expiredBefore, forgottenTo);
-      await commit.write({ changes: batch.map(deleteChange), expiredBefore: forgottenTo });
+      // Rejected from here on, before they are removed.
+      const expiredBefore = createdAtOfKey(last) + 1;
+      this.#expiredBefore = Math.max(this.#expiredBefore, expiredBefore);
+      await commit.write({ changes: batch.map(deleteChange), expiredBefore });
     };
-    for await (const key of level.keys({ gte: callsStart, lt: callsCreatedFrom(bornBefore) })) {
+    for await (const key of level.keys({ gte: callsStart, lt: callsCreatedFrom(createdBefore) })) {
       keys.push(key);
       if (keys.length === expiryBatchSize) await write();
     }
@@ -143,7 +145,7 @@ export class DiskCalls implements IdempotencyStore {
   }
 }
 
-/** A part of the id. */
+/** Creation time, which is the first part of an id. */
 function createdAtOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }

@@ -1,38 +1,35 @@
-/**
- * Synced writes to LevelDB, one after the other; what is asked for while one is under way goes into the next together.
- * After a write that failed there is no other, since what reached the disk is unknown.
- */
 import type { ClassicLevel } from 'classic-level';
 import { ClerkError, errorMessage } from '../../../core/errors.js';
 import { quote } from '../../../core/describe-value.js';
 import { withChecksum } from '../../../core/checksum.js';
 import { addToTally, tallyKey, removeFromTally, type RecordTally } from './leveldb-records.js';
 
-/** What becomes of a call's record and of what lies beside it. */
+/** The new value of a call's record and of its response. */
 export interface KeyUpdate {
-  /** Its new text; undefined: it goes. */
+  /** New value; undefined deletes the record. */
   readonly text: string | undefined;
-  /** What lies beside it, which the ledger does not count; undefined: it goes. */
+  /** The response, which the tally does not count; undefined deletes it. */
   readonly response?: { readonly key: string; readonly text: string | undefined };
 }
 
-/** A record, and what to do with it. */
+/** A record and its change. */
 export interface KeyChange {
   readonly key: string;
   /**
-   * Says by the record as it is when its turn has come, undefined where there is none, what becomes of it; undefined:
-   * it stays. What was read before that may be old. Called at most once; must not throw, since others share the write.
+   * Returns the update for the value that is current when the change is written; undefined leaves it
+   * unchanged. An earlier read may be outdated by then. Called at most once; must not throw, since other
+   * changes share the write.
    */
-  readonly update: (now: string | undefined) => KeyUpdate | undefined;
+  readonly update: (current: string | undefined) => KeyUpdate | undefined;
 }
 
-/** Changes that are written together or not at all. */
+/** Changes that are written atomically. */
 export interface ChangeSet {
   readonly changes: readonly KeyChange[];
   readonly expiredBefore?: number;
 }
 
-/** The records that were there before, in the order of the changes. */
+/** The values before the changes, in the same order. */
 export type PreviousValues = readonly (string | undefined)[];
 
 interface PendingWrite {
@@ -41,7 +38,10 @@ interface PendingWrite {
   readonly reject: (error: ClerkError) => void;
 }
 
-/** See the file's header. */
+/**
+ * Synced writes to LevelDB, one after the other. Changes requested during a write share the next one. After a
+ * failed write no other is made, since what reached the disk is unknown.
+ */
 export class GroupCommit {
   readonly #level: ClassicLevel;
   readonly #folder: string;
@@ -49,7 +49,7 @@ export class GroupCommit {
   #pending: PendingWrite[] = [];
   #flushing: Promise<void> | undefined;
   #failure: ClerkError | undefined;
-  /** Keys of records that came with the latest write. */
+  /** Keys added by the latest write. */
   readonly #added = new Set<string>();
 
   constructor(level: ClassicLevel, folder: string, tally: RecordTally) {
@@ -58,27 +58,30 @@ export class GroupCommit {
     this.#tally = tally;
   }
 
-  /** Resolves when it is on the disk. @throws a `ClerkError` `CLERK_CLOSED` when it is not, or may not be */
-  write(entry: ChangeSet): Promise<PreviousValues> {
+  /**
+   * Resolves when the changes are on disk. @throws {@link ClerkError} `CLERK_CLOSED` when they are not, or
+   * may not be
+   */
+  write(changeSet: ChangeSet): Promise<PreviousValues> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ changeSet: entry, resolve, reject });
+      this.#pending.push({ changeSet, resolve, reject });
       this.#flushing ??= this.#flush();
     });
   }
 
-  /** @throws why the write failed that a record came with: where it can be read, it may be on the disk or not */
+  /** Throws the write error when the write that added the key failed: the key may be on disk or not. */
   assertDurable(key: string): void {
     if (this.#failure !== undefined && this.#added.has(key)) throw this.#failure;
   }
 
-  /** When nothing is under way any more. */
+  /** Resolves when no write is in progress. */
   async whenIdle(): Promise<void> {
     await this.#flushing;
   }
 
   async #flush(): Promise<void> {
-    // What is asked for in this turn goes with it.
+    // Changes requested in this turn share the write.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0);
@@ -89,7 +92,7 @@ export class GroupCommit {
       } catch (error) {
         this.#failure ??= new ClerkError(
           'CLERK_CLOSED',
-          `Folder of calls ${quote(this.#folder)} could not be written, and nothing more is: ${errorMessage(error)}; make room or mend the disk, and start the service again`,
+          `Folder ${quote(this.#folder)} of diskCalls() could not be written; no more calls are accepted: ${errorMessage(error)}. Free space or repair the disk, then restart the service`,
           { cause: error },
         );
         for (const { reject } of group) reject(this.#failure);
@@ -98,38 +101,43 @@ export class GroupCommit {
     this.#flushing = undefined;
   }
 
-  async #write(entries: readonly ChangeSet[]): Promise<readonly PreviousValues[]> {
+  async #write(changeSets: readonly ChangeSet[]): Promise<readonly PreviousValues[]> {
     this.#added.clear();
-    const texts = await this.#readCurrent(entries.flatMap(({ changes }) => changes.map(({ key }) => key)));
+    const values = await this.#readCurrent(
+      changeSets.flatMap(({ changes }) => changes.map(({ key }) => key)),
+    );
     const batch = this.#level.batch();
     let tally = this.#tally;
     const change = ({ key, update }: KeyChange): string | undefined => {
-      const before = texts.get(key);
+      const before = values.get(key);
       const after = update(before);
       if (after === undefined) return before;
       const { text, response } = after;
       if (before !== undefined) tally = removeFromTally(tally, key, before);
       if (text !== undefined) tally = addToTally(tally, key, text);
       if (before === undefined && text !== undefined) this.#added.add(key);
-      texts.set(key, text);
+      values.set(key, text);
       putOrDelete(batch, key, text);
       if (response !== undefined) putOrDelete(batch, response.key, response.text);
       return before;
     };
-    const before = entries.map(({ changes }) => changes.map(change));
-    const forgottenTo = Math.max(tally.expiredBefore, ...entries.map((entry) => entry.expiredBefore ?? 0));
-    if (batch.length === 0 && forgottenTo === tally.expiredBefore) {
+    const before = changeSets.map(({ changes }) => changes.map(change));
+    const expiredBefore = Math.max(
+      tally.expiredBefore,
+      ...changeSets.map((changeSet) => changeSet.expiredBefore ?? 0),
+    );
+    if (batch.length === 0 && expiredBefore === tally.expiredBefore) {
       await batch.close();
       return before;
     }
-    tally = { ...tally, expiredBefore: forgottenTo };
+    tally = { ...tally, expiredBefore };
     batch.put(tallyKey, withChecksum(tallyKey, JSON.stringify(tally)));
     await batch.write({ sync: true });
     this.#tally = tally;
     return before;
   }
 
-  /** What is on the disk now; nobody else writes. */
+  /** Current values on disk; there is no other writer. */
   async #readCurrent(keys: readonly string[]): Promise<Map<string, string | undefined>> {
     const found = await this.#level.getMany([...keys]);
     return new Map(keys.map((key, i) => [key, found[i]]));

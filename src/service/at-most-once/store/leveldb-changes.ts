@@ -1,38 +1,38 @@
 /**
- * How the record of a call changes in a folder: it comes once, ends with `done` at the latest, and goes. Each change
- * looks at the record as it is when it is written, whatever was there when it was asked for.
+ * Changes of one call's record: it is added, ends at most once with `done`, and is deleted. Each change is
+ * computed from the record that is current when it is written.
  */
 import type { CallRecord, CallResult } from '../../../core/idempotency-store.js';
 import { responseKey, decodeCall, encodeResponse, encodeCall } from './leveldb-records.js';
 import type { KeyChange } from './group-commit.js';
 
-/** It is running from now on, unless it is known. */
+/** The call is running, unless it is already stored. */
 export function beginChange(key: string, { fingerprint, owner }: CallRecord): KeyChange {
   const text = encodeCall(key, { state: 'running', fingerprint, owner });
-  return { key, update: (now) => (now === undefined ? { text } : undefined) };
+  return { key, update: (current) => (current === undefined ? { text } : undefined) };
 }
 
-/** It has ended, unless it was forgotten, has an answer already, or is damaged. */
-export function endChange(key: string, how: CallResult): KeyChange {
-  const answer = how.state === 'done' ? how.response : undefined;
+/** The call ended; has no effect if it has expired, has a response, or is damaged. */
+export function endChange(key: string, result: CallResult): KeyChange {
+  const response = result.state === 'done' ? result.response : undefined;
   const responseAt = responseKey(key);
-  const responseUpdate = { key: responseAt, text: answer && encodeResponse(responseAt, answer) };
+  const responseUpdate = { key: responseAt, text: response && encodeResponse(responseAt, response) };
   return {
     key,
-    update: (now) => {
-      const record = now === undefined ? undefined : decodeCall(key, now);
+    update: (current) => {
+      const record = current === undefined ? undefined : decodeCall(key, current);
       if (record === undefined || record.state === 'done') return undefined;
       const { fingerprint } = record;
       const after =
-        how.state === 'done'
-          ? ({ state: 'done', fingerprint, hasResponse: answer !== undefined } as const)
+        result.state === 'done'
+          ? ({ state: 'done', fingerprint, hasResponse: response !== undefined } as const)
           : ({ state: 'interrupted', fingerprint } as const);
       return { text: encodeCall(key, after), response: responseUpdate };
     },
   };
 }
 
-/** It goes, and its answer with it. */
+/** The record and its response are deleted. */
 export function deleteChange(key: string): KeyChange {
   return { key, update: () => ({ text: undefined, response: { key: responseKey(key), text: undefined } }) };
 }

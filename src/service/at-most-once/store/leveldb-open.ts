@@ -1,4 +1,3 @@
-/** Opens a folder of calls, and finds what is damaged or missing in it before anything is believed. */
 import type { ClassicLevel } from 'classic-level';
 import { ClerkError, errorMessage } from '../../../core/errors.js';
 import { quote } from '../../../core/describe-value.js';
@@ -12,16 +11,16 @@ import {
   type RecordTally,
 } from './leveldb-records.js';
 
-/** What a folder needs of the world. */
+/** What {@link openLevelDb} needs of the outside world. */
 export interface LevelDbOptions {
-  /** Brings in the package, which is optional. */
+  /** Imports the optional package. */
   readonly load: () => Promise<{ readonly ClassicLevel: new (folder: string) => ClassicLevel }>;
   /**
-   * Makes a folder for this user alone, or looks whether the one that is there can be trusted.
+   * Creates a folder for this user alone, or checks that an existing one is safe.
    *
-   * @throws a `ClerkError` `CONFIG_INVALID`, `FORBIDDEN`
+   * @throws {@link ClerkError} `CONFIG_INVALID`, `FORBIDDEN` when it is not
    */
-  readonly prepareFolder: (folder: string, what: string) => Promise<void>;
+  readonly prepareFolder: (folder: string, description: string) => Promise<void>;
 }
 
 /** An open folder. */
@@ -31,9 +30,10 @@ export interface OpenLevelDb {
 }
 
 /**
- * Opens it. Reads all records once, which takes about a second for each 300,000 calls within the window.
+ * Opens the folder and detects damaged or missing records. Reads all records, about 1 s per 300,000.
  *
- * @throws a `ClerkError` `CONFIG_INVALID`, `FORBIDDEN`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when it is damaged or cannot be opened
+ * @throws {@link ClerkError} `FORBIDDEN` when another process or user has it
  */
 export async function openLevelDb(
   path: string,
@@ -42,11 +42,11 @@ export async function openLevelDb(
   const { ClassicLevel } = await load().catch((error: unknown) => {
     throw new ClerkError(
       'CONFIG_INVALID',
-      "diskCalls() needs the package 'classic-level', which could not be loaded; npm install classic-level",
+      "diskCalls() needs the package 'classic-level'; npm install classic-level",
       { cause: error },
     );
   });
-  await prepareFolder(path, 'Folder of calls');
+  await prepareFolder(path, 'Folder of diskCalls()');
   const level = new ClassicLevel(path);
   try {
     await level.open();
@@ -56,7 +56,7 @@ export async function openLevelDb(
       throw damagedError(path, `cannot be opened: ${errorMessage(cause)}`, cause);
     throw new ClerkError(
       'FORBIDDEN',
-      `Folder of calls ${quote(path)} is in use by another process; give each process a folder of its own`,
+      `Folder ${quote(path)} of diskCalls() is in use by another process; use one folder per process`,
       { cause },
     );
   }
@@ -68,7 +68,7 @@ export async function openLevelDb(
   }
 }
 
-/** The ledger, compared with what is there. */
+/** Compares the stored tally with the records. */
 async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTally> {
   let counted: RecordTally = { calls: 0, sum: 0, expiredBefore: 0 };
   let stored: string | undefined;
@@ -84,19 +84,16 @@ async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTal
   }
   if (stored === undefined && counted.calls === 0) return counted;
   const text = stored === undefined ? undefined : verifyChecksum(tallyKey, stored);
-  if (text === undefined) throw damagedError(path, 'has no ledger that can be read');
+  if (text === undefined) throw damagedError(path, 'has no readable tally');
   const tally = JSON.parse(text) as RecordTally;
   if (tally.calls === counted.calls && tally.sum === counted.sum) return tally;
-  throw damagedError(
-    path,
-    `has lost records: ${String(counted.calls)} calls are there and ${String(tally.calls)} were written`,
-  );
+  throw damagedError(path, `has lost records: ${String(counted.calls)} of ${String(tally.calls)} are there`);
 }
 
-function damagedError(path: string, what: string, cause?: unknown): ClerkError {
+function damagedError(path: string, problem: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `Folder of calls ${quote(path)} ${what}; calls that it knew could run twice, so begin with an empty folder only when no repeat of them can come any more`,
+    `Folder ${quote(path)} of diskCalls() ${problem}; its calls could run twice. Start with an empty folder only when no retry of them can arrive`,
     cause === undefined ? {} : { cause },
   );
 }

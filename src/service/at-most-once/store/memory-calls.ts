@@ -1,7 +1,3 @@
-/**
- * Calls remembered in the memory of this process: gone with it, which is why a call meant for an earlier life of the
- * process is refused. When it is full, new calls are refused; what is known is never dropped for them.
- */
 import type {
   CallRecord,
   IdempotencyStore,
@@ -11,34 +7,36 @@ import type {
 } from '../../../core/idempotency-store.js';
 import { ClerkError } from '../../../core/errors.js';
 
-/** How much is remembered. */
+/** Options of {@link memoryCalls}. */
 export interface MemoryCallsOptions {
   /**
-   * Calls remembered at once: 1 to 10,000,000. Where there are more within `windowMs`, new ones are refused with 503
-   * and have certainly not run. Default 100,000: a little more than one a second for a day; each takes about 300 bytes.
+   * Maximum number of stored calls: 1 to 10,000,000. When more arrive within `windowMs`, new ones get 503 and
+   * certainly do not run. Each takes about 300 bytes. Default 100,000, a little more than one per second for
+   * 24 h.
    */
   readonly maxCalls?: number;
   /**
-   * Bytes of answers kept for all calls together, ≥ 0. The oldest answers make room for new ones, and a repeat of their
-   * calls is told that they ran. Default 67,108,864 (64 MiB).
+   * Maximum size of all stored responses, in bytes, ≥ 0. New responses displace the oldest ones; retries of
+   * those calls get 409. Default 67,108,864 (64 MiB).
    */
   readonly maxBytes?: number;
 }
 
 /**
- * Remembers calls in memory.
+ * Stores idempotency records in memory. They are lost with the process, so requests for an earlier epoch are
+ * rejected. When the store is full, new calls are rejected; no record is dropped early.
  *
- * @throws a `ClerkError` `CONFIG_INVALID`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
 export function memoryCalls(options: MemoryCallsOptions = {}): IdempotencyStore {
   const { maxCalls = 100_000, maxBytes = 64 * 1024 * 1024, ...unknown } = options;
   const [key] = Object.keys(unknown);
   if (key !== undefined)
-    throw memoryCallsError(`has the unknown option '${key}'; known are maxCalls, maxBytes`);
+    throw memoryCallsError(`got the unknown option '${key}'; known options are maxCalls, maxBytes`);
   if (!Number.isInteger(maxCalls) || maxCalls < 1 || maxCalls > 10_000_000)
-    throw memoryCallsError(`has the maxCalls ${String(maxCalls)}; it must be an integer from 1 to 10000000`);
+    throw memoryCallsError(`needs an integer maxCalls from 1 to 10000000; got ${String(maxCalls)}`);
   if (typeof maxBytes !== 'number' || !(maxBytes >= 0))
-    throw memoryCallsError(`has the maxBytes ${String(maxBytes)}; it must be a number ≥ 0`);
+    throw memoryCallsError(`needs a number maxBytes ≥ 0; got ${String(maxBytes)}`);
   return new MemoryCalls(maxCalls, maxBytes);
 }
 
@@ -52,10 +50,10 @@ class MemoryCalls implements IdempotencyStore {
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   readonly #entries = new Map<string, StoredEntry>();
-  /** Sizes of kept answers by id, the oldest first. */
+  /** Sizes of stored responses by id, the oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
-  /** Nothing born before this is begun any more. */
+  /** Calls created before this instant are rejected. */
   #expiredBefore = -Infinity;
   #isClosed = false;
 
@@ -73,21 +71,21 @@ class MemoryCalls implements IdempotencyStore {
     if (this.#entries.size >= this.#maxCalls)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `${String(this.#maxCalls)} calls are remembered, and none is old enough to forget; raise maxCalls, or shorten windowMs`,
+        `${String(this.#maxCalls)} calls are stored and none has expired; raise maxCalls or shorten windowMs`,
       );
     this.#entries.set(id, { call, lookup: { state: 'running', fingerprint, owner } });
     return { state: 'new' };
   }
 
-  async end(id: string, how: CallResult): Promise<void> {
+  async end(id: string, result: CallResult): Promise<void> {
     this.#checkOpen();
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.lookup.state === 'done') return;
     const { fingerprint } = entry.call;
     entry.lookup =
-      how.state === 'interrupted'
+      result.state === 'interrupted'
         ? { state: 'interrupted', fingerprint }
-        : { state: 'done', fingerprint, response: this.#store(id, how.response) };
+        : { state: 'done', fingerprint, response: this.#store(id, result.response) };
   }
 
   async withdraw(id: string): Promise<void> {
@@ -95,10 +93,10 @@ class MemoryCalls implements IdempotencyStore {
     this.#entries.delete(id);
   }
 
-  async expire(bornBefore: number): Promise<void> {
+  async expire(createdBefore: number): Promise<void> {
     this.#checkOpen();
     for (const [id, { call }] of this.#entries) {
-      if (call.createdAt >= bornBefore) continue;
+      if (call.createdAt >= createdBefore) continue;
       this.#expiredBefore = Math.max(this.#expiredBefore, call.createdAt + 1);
       this.#entries.delete(id);
       this.#dropResponse(id);
@@ -111,10 +109,10 @@ class MemoryCalls implements IdempotencyStore {
     this.#sizes.clear();
   }
 
-  /** The answer as it is kept, if there is room for it at all. */
-  #store(id: string, answer: StoredResponse | undefined): StoredResponse | undefined {
-    if (answer === undefined) return undefined;
-    const size = responseBytes(answer);
+  /** Stores the response if there is room for it. */
+  #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
+    if (response === undefined) return undefined;
+    const size = responseBytes(response);
     if (size > this.#maxBytes) return undefined;
     for (const oldest of this.#sizes.keys()) {
       if (this.#bytes + size <= this.#maxBytes) break;
@@ -125,7 +123,7 @@ class MemoryCalls implements IdempotencyStore {
     }
     this.#sizes.set(id, size);
     this.#bytes += size;
-    return answer;
+    return response;
   }
 
   #dropResponse(id: string): void {
@@ -134,7 +132,7 @@ class MemoryCalls implements IdempotencyStore {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new ClerkError('CLERK_CLOSED', 'The memory of calls is closed');
+    if (this.#isClosed) throw new ClerkError('CLERK_CLOSED', 'The memoryCalls() store is closed');
   }
 }
 
@@ -142,6 +140,6 @@ function responseBytes({ headers, body }: StoredResponse): number {
   return headers.reduce((size, [name, value]) => size + name.length + value.length, body.byteLength);
 }
 
-function memoryCallsError(what: string): ClerkError {
-  return new ClerkError('CONFIG_INVALID', `memoryCalls() ${what}`);
+function memoryCallsError(message: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `memoryCalls() ${message}`);
 }

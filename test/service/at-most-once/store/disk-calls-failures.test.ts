@@ -1,6 +1,6 @@
 /**
- * A folder of calls that cannot be written any more. Whether the write that failed reached the disk, nobody knows: both
- * are tried. No call of it runs, now or after a restart, and nobody is told that it is running.
+ * A folder that cannot be written any more, whether or not the failed write reached the disk. No call runs
+ * from then on, and none is reported as running.
  */
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -9,11 +9,11 @@ import { DiskCalls } from '../../../../src/service/at-most-once/store/disk-calls
 import { temporaryPath } from '../../../server/temporary-path.js';
 import { callId, guardedService } from '../guarded-service.js';
 
-function call(number: number, bornAt = 1_800_000_000_000 + number): CallRecord {
-  return { id: callId(bornAt, number), createdAt: bornAt, fingerprint: 'f', owner: 'o 1' };
+function call(number: number, createdAt = 1_800_000_000_000 + number): CallRecord {
+  return { id: callId(createdAt, number), createdAt: createdAt, fingerprint: 'f', owner: 'o 1' };
 }
 
-const answer = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
+const response = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
 const closed = {
   code: 'CLERK_CLOSED',
   message: expect.stringContaining('No space left on device') as string,
@@ -21,7 +21,7 @@ const closed = {
 
 type Failure = 'before it is written' | 'after it was written';
 
-/** A folder whose writes fail as long as it is told so. */
+/** A folder whose writes fail on demand. */
 function failingFolder(): { readonly folder: string; readonly store: DiskCalls; fail: Failure | undefined } {
   const folder = temporaryPath('calls');
   class Failing extends ClassicLevel {
@@ -46,7 +46,7 @@ function failingFolder(): { readonly folder: string; readonly store: DiskCalls; 
 }
 
 describe.each<Failure>(['before it is written', 'after it was written'])('a write fails %s', (failure) => {
-  test('nothing is begun with it or after it, however often it is asked for', async () => {
+  test('no call is accepted with the failed write or after it', async () => {
     const failing = failingFolder();
     const { store } = failing;
     await store.begin(call(1));
@@ -62,40 +62,40 @@ describe.each<Failure>(['before it is written', 'after it was written'])('a writ
     const next = diskCalls(failing.folder);
     onTestFinished(() => next.close?.());
     expect((await next.begin(call(1))).state).toBe('running');
-    // By an owner that is gone, so it counts as unknown.
+    // Its owner is another process, so it counts as unknown.
     expect((await next.begin(call(2))).state).toBe(failure === 'after it was written' ? 'running' : 'new');
     expect((await next.begin(call(4))).state).toBe('new');
   });
 
-  test('what was known is known, and no end can be written', async () => {
+  test('stored calls are still found, and no end can be stored', async () => {
     const failing = failingFolder();
     const { store } = failing;
     for (const number of [1, 2, 3, 4]) await store.begin(call(number));
-    await store.end(call(1).id, { state: 'done', response: answer });
+    await store.end(call(1).id, { state: 'done', response });
     await store.end(call(2).id, { state: 'interrupted' });
     failing.fail = failure;
-    const asked = [store.end(call(3).id, { state: 'done', response: answer }), store.begin(call(5))];
-    for (const one of await Promise.allSettled(asked)) expect(one).toMatchObject({ reason: closed });
+    const operations = [store.end(call(3).id, { state: 'done', response }), store.begin(call(5))];
+    for (const one of await Promise.allSettled(operations)) expect(one).toMatchObject({ reason: closed });
     await expect(store.end(call(4).id, { state: 'interrupted' })).rejects.toMatchObject(closed);
     await expect(store.withdraw(call(4).id)).rejects.toMatchObject(closed);
-    expect(await store.begin(call(1))).toEqual({ state: 'done', fingerprint: 'f', answer });
+    expect(await store.begin(call(1))).toEqual({ state: 'done', fingerprint: 'f', response });
     expect((await store.begin(call(2))).state).toBe('interrupted');
     expect((await store.begin(call(3))).state).toBe(failure === 'after it was written' ? 'done' : 'running');
     expect((await store.begin(call(4))).state).toBe('running');
   });
 
-  test('a repeat of what could not be begun hears that nothing ran, and runs nothing', async () => {
+  test('a retry of a call that could not be stored learns that nothing ran, and runs nothing', async () => {
     const failing = failingFolder();
     const world = guardedService({ store: failing.store });
     failing.fail = failure;
-    const notRun = { status: 503, notExecuted: '1', once: undefined };
+    const notRun = { status: 503, notExecuted: '1', idempotency: undefined };
     const first = await Promise.all([world.call(), world.call()]);
     failing.fail = undefined;
     for (const one of [...first, await world.call(), await world.call()]) expect(one).toMatchObject(notRun);
     expect(world.runs).toEqual([]);
   });
 
-  test('a repeat of what has ended is not told that it is running', async () => {
+  test('a retry of an ended call is not reported as running', async () => {
     const failing = failingFolder();
     const world = guardedService({ store: failing.store });
     world.handler = () => {
@@ -103,14 +103,14 @@ describe.each<Failure>(['before it is written', 'after it was written'])('a writ
       return new Response('made');
     };
     expect(await world.call()).toMatchObject({ status: 200, body: 'made' });
-    const told = failure === 'after it was written' ? 'replayed' : 'unknown';
-    await expect.poll(async () => (await world.call()).idempotency).toBe(told);
+    const expected = failure === 'after it was written' ? 'replayed' : 'unknown';
+    await expect.poll(async () => (await world.call()).idempotency).toBe(expected);
     expect(world.runs).toHaveLength(1);
     await failing.store.close();
     const next = diskCalls(failing.folder);
     onTestFinished(() => next.close?.());
-    const after = guardedService({ store: next, incarnation: 'life-2' });
-    expect((await after.call({ id: callId(world.now()) })).idempotency).toBe(told);
+    const after = guardedService({ store: next, incarnation: 'incarnation-2' });
+    expect((await after.call({ id: callId(world.now()) })).idempotency).toBe(expected);
     expect(after.runs).toEqual([]);
   });
 });

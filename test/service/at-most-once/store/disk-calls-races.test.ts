@@ -1,4 +1,4 @@
-/** What a folder of calls makes of reads that are slow: whatever happens meanwhile, what was read before is not believed. */
+/** Slow reads from the folder: an outdated read never decides. */
 import { ClassicLevel } from 'classic-level';
 import { expect, onTestFinished, test } from 'vitest';
 import type { CallRecord } from 'binding-clerk/service';
@@ -6,22 +6,22 @@ import { DiskCalls } from '../../../../src/service/at-most-once/store/disk-calls
 import { temporaryPath } from '../../../server/temporary-path.js';
 import { callId } from '../guarded-service.js';
 
-const bornAt = 1_800_000_000_000;
-const call: CallRecord = { id: callId(bornAt), createdAt: bornAt, fingerprint: 'f', owner: 'o 1' };
-const answer = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
+const createdAt = 1_800_000_000_000;
+const call: CallRecord = { id: callId(createdAt), createdAt: createdAt, fingerprint: 'f', owner: 'o 1' };
+const response = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
 
 interface Slow {
   readonly store: DiskCalls;
-  /** The next read of one record has its value at once, and tells it only when the returned function was called. */
-  holdNext(): () => void;
+  /** Delays the result of the next read until the returned function is called. */
+  delayNext(): () => void;
 }
 
 async function slowFolder(): Promise<Slow> {
-  let held: Promise<void> | undefined;
+  let delayed: Promise<void> | undefined;
   class SlowLevel extends ClassicLevel {
     override async get(...args: any[]): Promise<any> {
-      const wait = held;
-      held = undefined;
+      const wait = delayed;
+      delayed = undefined;
       const value = await (super.get as any)(...args);
       await wait;
       return value;
@@ -35,52 +35,52 @@ async function slowFolder(): Promise<Slow> {
   await store.open();
   return {
     store,
-    holdNext: () => {
+    delayNext: () => {
       let go = (): void => undefined;
-      held = new Promise((resolve) => (go = resolve));
+      delayed = new Promise((resolve) => (go = resolve));
       return go;
     },
   };
 }
 
-/** Long enough for a read of a few bytes, which has no other sign. */
-const aRead = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+/** Enough for a read of a few bytes, which has no event. */
+const afterRead = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 test('a slow read never begins a call twice', async () => {
-  const { store, holdNext } = await slowFolder();
-  const go = holdNext();
+  const { store, delayNext } = await slowFolder();
+  const go = delayNext();
   const second = store.begin(call);
-  await aRead();
+  await afterRead();
   expect((await store.begin(call)).state).toBe('new');
-  await store.end(call.id, { state: 'done', response: answer });
+  await store.end(call.id, { state: 'done', response });
   go();
-  expect(await second).toEqual({ state: 'done', fingerprint: 'f', answer });
+  expect(await second).toEqual({ state: 'done', fingerprint: 'f', response });
 });
 
-test('a slow read never begins what was lost or forgotten meanwhile', async () => {
-  const { store, holdNext } = await slowFolder();
-  let go = holdNext();
+test('a slow read never begins a call that was interrupted or has expired meanwhile', async () => {
+  const { store, delayNext } = await slowFolder();
+  let go = delayNext();
   const second = store.begin(call);
-  await aRead();
+  await afterRead();
   await store.begin(call);
   await store.end(call.id, { state: 'interrupted' });
   go();
   expect((await second).state).toBe('interrupted');
-  const other = { ...call, id: callId(bornAt, 2) };
-  go = holdNext();
+  const other = { ...call, id: callId(createdAt, 2) };
+  go = delayNext();
   const late = store.begin(other);
-  await aRead();
+  await afterRead();
   await store.begin(other);
-  await store.expire(bornAt + 1);
+  await store.expire(createdAt + 1);
   go();
   expect((await late).state).toBe('expired');
 });
 
-test('a slow read begins what was withdrawn meanwhile, once', async () => {
-  const { store, holdNext } = await slowFolder();
-  const go = holdNext();
+test('a slow read begins a call that was withdrawn meanwhile, once', async () => {
+  const { store, delayNext } = await slowFolder();
+  const go = delayNext();
   const second = store.begin(call);
-  await aRead();
+  await afterRead();
   await store.begin(call);
   await store.withdraw(call.id);
   go();
@@ -88,28 +88,30 @@ test('a slow read begins what was withdrawn meanwhile, once', async () => {
   expect(states.map(({ state }) => state).sort()).toEqual(['new', 'running', 'running']);
 });
 
-test('of ends that come together an answer stays', async () => {
-  const { store, holdNext } = await slowFolder();
+test('of concurrent ends, the one with a response wins', async () => {
+  const { store, delayNext } = await slowFolder();
   for (let number = 1; number <= 4; number++) {
-    const one = { ...call, id: callId(bornAt, number) };
+    const one = { ...call, id: callId(createdAt, number) };
     await store.begin(one);
-    const go = number > 2 ? holdNext() : () => undefined;
-    const [lost, done] = [{ state: 'interrupted' as const }, { state: 'done' as const, response: answer }];
+    const go = number > 2 ? delayNext() : () => undefined;
+    const [lost, done] = [{ state: 'interrupted' as const }, { state: 'done' as const, response }];
     const ends = (number % 2 ? [lost, done] : [done, lost]).map((how) => store.end(one.id, how));
-    await aRead();
+    await afterRead();
     go();
     await Promise.all(ends);
-    expect(await store.begin(one)).toEqual({ state: 'done', fingerprint: 'f', answer });
+    expect(await store.begin(one)).toEqual({ state: 'done', fingerprint: 'f', response });
   }
 });
 
-test('a slow read of one call holds up no other', async () => {
-  const { store, holdNext } = await slowFolder();
-  const go = holdNext();
-  const held = store.begin(call);
-  await aRead();
-  const others = Array.from({ length: 100 }, (_, i) => store.begin({ ...call, id: callId(bornAt, i + 2) }));
+test('a slow read of one call delays no other', async () => {
+  const { store, delayNext } = await slowFolder();
+  const go = delayNext();
+  const delayed = store.begin(call);
+  await afterRead();
+  const others = Array.from({ length: 100 }, (_, i) =>
+    store.begin({ ...call, id: callId(createdAt, i + 2) }),
+  );
   expect((await Promise.all(others)).every(({ state }) => state === 'new')).toBe(true);
   go();
-  expect((await held).state).toBe('new');
+  expect((await delayed).state).toBe('new');
 });

@@ -1,4 +1,4 @@
-/** Calls in a folder: whose folder it is, what it does when its files are damaged, and how much is written at once. */
+/** The folder of diskCalls(): ownership, damaged files and batched writes. */
 import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, test } from 'vitest';
@@ -8,8 +8,8 @@ import { withChecksum } from '../../../../src/core/checksum.js';
 import { temporaryPath } from '../../../server/temporary-path.js';
 import { callId } from '../guarded-service.js';
 
-function call(number: number, bornAt = 1_800_000_000_000 + number): CallRecord {
-  return { id: callId(bornAt, number), createdAt: bornAt, fingerprint: 'f', owner: 'o 1' };
+function call(number: number, createdAt = 1_800_000_000_000 + number): CallRecord {
+  return { id: callId(createdAt, number), createdAt: createdAt, fingerprint: 'f', owner: 'o 1' };
 }
 
 const done = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
@@ -20,7 +20,7 @@ async function edited(folder: string, edit: (level: ClassicLevel) => Promise<unk
   await level.close();
 }
 
-test('the folder is made when it is first needed, for this user alone', async () => {
+test('the folder is created when first needed, for this user alone', async () => {
   const folder = temporaryPath('deep/calls');
   const store = diskCalls(folder);
   expect(existsSync(folder)).toBe(false);
@@ -29,7 +29,7 @@ test('the folder is made when it is first needed, for this user alone', async ()
   await store.close?.();
 });
 
-test('a folder of others, a link and a file are refused', async () => {
+test('a folder of another user, a link and a file are rejected', async () => {
   const folder = temporaryPath('calls');
   mkdirSync(folder);
   chmodSync(folder, 0o777);
@@ -45,7 +45,7 @@ test('a folder of others, a link and a file are refused', async () => {
   await store.close?.();
 });
 
-test('one process has the folder at a time, and the next when it lets go', async () => {
+test('one process at a time has the folder; the next one gets it after close()', async () => {
   const folder = temporaryPath('calls');
   const [first, second] = [diskCalls(folder), diskCalls(folder)];
   await first.begin(call(1));
@@ -55,7 +55,7 @@ test('one process has the folder at a time, and the next when it lets go', async
   await second.close?.();
 });
 
-test('without its package it says what to install', async () => {
+test('without its package the error says what to install', async () => {
   const store = new DiskCalls(temporaryPath('calls'), {
     load: () => Promise.reject(new Error('Not found')),
     prepareFolder: async () => undefined,
@@ -66,15 +66,15 @@ test('without its package it says what to install', async () => {
   });
 });
 
-describe('a folder where something is wrong is not believed', () => {
+describe('a damaged folder is rejected', () => {
   const keyOf = (number: number): string => `call/0${call(number).createdAt}/${call(number).id}`;
   test.each<[string, (level: ClassicLevel) => Promise<unknown>]>([
-    ['a record lost', (level) => level.del(keyOf(1))],
-    ['a record more', (level) => level.put(keyOf(9), withChecksum(keyOf(9), '{"state":"running"}'))],
-    ['a record changed', (level) => level.put(keyOf(1), withChecksum(keyOf(1), '{"state":"lost"}'))],
-    ['a bit flipped', async (level) => level.put(keyOf(1), `${(await level.get(keyOf(1)))!.slice(0, -1)} `)],
-    ['no ledger', (level) => level.del('ledger')],
-    ['a ledger damaged', (level) => level.put('ledger', 'x')],
+    ['a missing record', (level) => level.del(keyOf(1))],
+    ['an extra record', (level) => level.put(keyOf(9), withChecksum(keyOf(9), '{"state":"running"}'))],
+    ['a changed record', (level) => level.put(keyOf(1), withChecksum(keyOf(1), '{"state":"lost"}'))],
+    ['a flipped bit', async (level) => level.put(keyOf(1), `${(await level.get(keyOf(1)))!.slice(0, -1)} `)],
+    ['a missing tally', (level) => level.del('tally')],
+    ['a damaged tally', (level) => level.put('tally', 'x')],
   ])('%s', async (_, edit) => {
     const folder = temporaryPath('calls');
     const store = diskCalls(folder);
@@ -91,7 +91,7 @@ describe('a folder where something is wrong is not believed', () => {
     await next.close?.();
   });
 
-  test('but for an answer, which counts as not kept', async () => {
+  test('a damaged response counts as not stored', async () => {
     const folder = temporaryPath('calls');
     const store = diskCalls(folder);
     for (const number of [1, 2]) {
@@ -100,7 +100,7 @@ describe('a folder where something is wrong is not believed', () => {
     }
     await store.close?.();
     await edited(folder, async (level) => {
-      const [first, second] = await level.keys({ gte: 'answer/', lt: 'answer0' }).all();
+      const [first, second] = await level.keys({ gte: 'response/', lt: 'response0' }).all();
       await level.put(first!, 'x');
       await level.del(second!);
     });
@@ -111,7 +111,7 @@ describe('a folder where something is wrong is not believed', () => {
   });
 });
 
-test('what ends, is withdrawn and is forgotten at the same time leaves a folder in order', async () => {
+test('concurrent ends, withdrawals and expiry leave a consistent folder', async () => {
   const folder = temporaryPath('calls');
   for (let round = 0; round < 20; round++) {
     const store = diskCalls(folder);
@@ -139,7 +139,7 @@ test('what ends, is withdrawn and is forgotten at the same time leaves a folder 
   }
 });
 
-test('many calls at once are forgotten in slices, and none of their answers stays', async () => {
+test('many calls expire in batches, and none of their responses stays', async () => {
   const folder = temporaryPath('calls');
   const store = diskCalls(folder);
   const calls = Array.from({ length: 2_500 }, (_, i) => call(i));
@@ -149,7 +149,7 @@ test('many calls at once are forgotten in slices, and none of their answers stay
   await store.close?.();
   await edited(folder, async (level) => {
     expect(await level.keys({ gte: 'call/', lt: 'call0' }).all()).toHaveLength(100);
-    expect(await level.keys({ gte: 'answer/', lt: 'answer0' }).all()).toHaveLength(100);
+    expect(await level.keys({ gte: 'response/', lt: 'response0' }).all()).toHaveLength(100);
   });
   const next = diskCalls(folder);
   expect(await next.begin(call(2_399))).toEqual({ state: 'expired' });
@@ -157,7 +157,7 @@ test('many calls at once are forgotten in slices, and none of their answers stay
   await next.close?.();
 });
 
-test('each write is synced before it counts', async () => {
+test('each write is synced before it resolves', async () => {
   const synced: unknown[] = [];
   class Watched extends ClassicLevel {
     override batch(): any {
@@ -177,7 +177,7 @@ test('each write is synced before it counts', async () => {
   await Promise.all(Array.from({ length: 50 }, (_, number) => store.begin(call(number))));
   const begun = synced.length;
   await store.end(call(1).id, { state: 'done', response: done });
-  // Those that came together were written together, or nearly so.
+  // Concurrent calls share writes.
   expect(begun).toBeLessThan(10);
   expect(synced).toEqual(Array.from({ length: begun + 1 }, () => ({ sync: true })));
   await store.close();

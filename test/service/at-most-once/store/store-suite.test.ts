@@ -1,4 +1,4 @@
-/** The contract of memories of calls, over the one in memory, the one in a folder, and one that is shared. */
+/** The idempotency store suite, run on the store in memory, the one in a folder and a shared one. */
 import { describe, expect, test } from 'vitest';
 import { idempotencyStoreSuite, type IdempotencyStoreLocation } from 'binding-clerk/testing';
 import {
@@ -10,7 +10,7 @@ import {
 } from 'binding-clerk/service';
 import { temporaryPath } from '../../../server/temporary-path.js';
 
-/** One memory that several hold. */
+/** A store shared by several handles. */
 function shared(): IdempotencyStoreLocation {
   const memory = memoryCalls();
   return {
@@ -26,7 +26,7 @@ function shared(): IdempotencyStoreLocation {
         isDurable: true,
         scope: 'shared-1',
         begin: open((call) => memory.begin(call)),
-        end: open((id, how) => memory.end(id, how)),
+        end: open((id, result) => memory.end(id, result)),
         withdraw: open((id) => memory.withdraw(id)),
         expire: open((bornBefore) => memory.expire(bornBefore)),
         close: async () => void (isClosed = true),
@@ -49,9 +49,9 @@ describe.each(Object.entries(places))('%s', (_, create) => {
 });
 
 test.each<[string, (store: IdempotencyStore) => IdempotencyStore]>([
-  ['begins everything', (store) => ({ ...methods(store), begin: async () => ({ state: 'new' }) })],
+  ['reports every call as new', (store) => ({ ...methods(store), begin: async () => ({ state: 'new' }) })],
   [
-    'begins what it forgot',
+    'reports expired calls as new',
     (store) => ({
       ...methods(store),
       begin: async (call) =>
@@ -59,12 +59,15 @@ test.each<[string, (store: IdempotencyStore) => IdempotencyStore]>([
     }),
   ],
   [
-    'forgets too much',
+    'expires too much',
     (store) => ({ ...methods(store), expire: (bornBefore) => store.expire(bornBefore + 1) }),
   ],
-  ['keeps no answers', (store) => ({ ...methods(store), end: (id) => store.end(id, { state: 'interrupted' }) })],
   [
-    'withdraws more than it was asked for',
+    'stores no responses',
+    (store) => ({ ...methods(store), end: (id) => store.end(id, { state: 'interrupted' }) }),
+  ],
+  [
+    'withdraws more than requested',
     (store) => ({
       ...methods(store),
       withdraw: async (id) => {
@@ -81,29 +84,29 @@ test.each<[string, (store: IdempotencyStore) => IdempotencyStore]>([
   expect(results.some(({ status }) => status === 'rejected')).toBe(true);
 });
 
-/** Reads, takes a while, and writes what follows from that. Only what is running it keeps in mind besides. */
+/** Reads, waits, then writes what follows from the earlier read. Remembers only running calls besides. */
 function stale(slow: 'begin' | 'end'): IdempotencyStore {
   const [records, running] = [new Map<string, CallLookup>(), new Set<string>()];
-  let asked = 0;
-  const aWhile = async (method: string): Promise<void> => {
-    if (method === slow) for (let i = (++asked * 7) % 50; i > 0; i--) await Promise.resolve();
+  let operations = 0;
+  const delay = async (method: string): Promise<void> => {
+    if (method === slow) for (let i = (++operations * 7) % 50; i > 0; i--) await Promise.resolve();
   };
   return {
     isDurable: false,
     begin: async ({ id, fingerprint, owner }) => {
-      const seen = records.get(id);
-      await aWhile('begin');
-      if (seen !== undefined) return seen;
+      const found = records.get(id);
+      await delay('begin');
+      if (found !== undefined) return found;
       if (running.has(id)) return { state: 'running', fingerprint, owner };
       running.add(id);
       records.set(id, { state: 'running', fingerprint, owner });
       return { state: 'new' };
     },
-    end: async (id, how) => {
-      const seen = records.get(id) as RunningCall;
-      await aWhile('end');
-      if ((seen as CallLookup).state === 'done') return;
-      records.set(id, { ...how, fingerprint: seen.fingerprint });
+    end: async (id, result) => {
+      const found = records.get(id) as RunningCall;
+      await delay('end');
+      if ((found as CallLookup).state === 'done') return;
+      records.set(id, { ...result, fingerprint: found.fingerprint });
       running.delete(id);
     },
     withdraw: async () => undefined,
@@ -114,7 +117,7 @@ function stale(slow: 'begin' | 'end'): IdempotencyStore {
 test.each<['begin' | 'end', string]>([
   ['begin', 'however long a question takes'],
   ['end', 'of an answer and a loss that are told together'],
-])('the suite notices a store whose %s believes what it read before', async (slow, name) => {
+])('the suite notices a store whose %s trusts an outdated read', async (slow, name) => {
   const found = idempotencyStoreSuite({ create: () => ({ open: () => stale(slow) }) });
   await expect(found.find((one) => one.name.startsWith(name))?.run()).rejects.toThrow();
 });
@@ -123,7 +126,7 @@ function methods(store: IdempotencyStore): IdempotencyStore {
   return {
     isDurable: false,
     begin: (call) => store.begin(call),
-    end: (id, how) => store.end(id, how),
+    end: (id, result) => store.end(id, result),
     withdraw: (id) => store.withdraw(id),
     expire: (bornBefore) => store.expire(bornBefore),
   };
