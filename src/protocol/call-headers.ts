@@ -1,47 +1,53 @@
 /**
- * What a clerk and a service tell each other in the headers of a call. All are optional: a service that knows none of
- * them serves a clerk as well as before, and a client that sends none is served like any other.
+ * Headers that clients and services add to calls and responses. All are optional: either side may be one that does not know
+ * them.
  */
 import type { TransportRequest } from '../core/transport.js';
 
-/** Headers of a request, lower case. */
+/** Request headers, in lower case. */
 export const callHeaders = Object.freeze({
-  /** Time left for the call when it was sent, in whole ms ≥ 1. @see promises C2.2 */
+  /** Time to the deadline when the request was sent, in whole ms ≥ 1. @see [C2.2](../../docs/guarantees.md#c2-2) */
   timeoutMs: 'clerk-timeout-ms',
-  /** Which attempt of its call this is, where it is not the first: 2, 3 … @see promises C4.3 */
+  /** Number of the attempt within its call, from 2 on. @see [C4.3](../../docs/guarantees.md#c4-3) */
   attemptCount: 'clerk-attempt-count',
-  /** Id of a call that must run at most once: see {@link callIdPattern}. The same over all attempts. @see promises C3.6 */
+  /**
+   * Idempotency key of an at-most-once call, in the form of {@link callIdPattern}. The same over all attempts.
+   *
+   * @see [C3.6](../../docs/guarantees.md#c3-6)
+   */
   callId: 'clerk-call-id',
-  /** The instance the call is meant for, `<instance id> <epoch>`. @see promises C3.7 */
+  /** Instance that the call is intended for: `<instance id> <epoch>`. @see [C3.7](../../docs/guarantees.md#c3-7) */
   instance: 'clerk-instance',
 } as const);
 
-/** Headers of an answer, lower case. */
+/** Response headers, in lower case. */
 export const responseHeaders = Object.freeze({
-  /** `1`: the service certainly did not run the call. @see promises C3.5 */
+  /** `1`: the service did not run the call. @see [C3.5](../../docs/guarantees.md#c3-5) */
   notExecuted: 'clerk-not-executed',
-  /** What a service that runs calls at most once has to say of this one: an {@link IdempotencyStatus}. */
+  /** {@link IdempotencyStatus} of an at-most-once call. */
   idempotency: 'clerk-idempotency',
-  /** How loaded the service is, in the text form of ORCA: `TEXT application_utilization=0.4, rps_fractional=120`. */
+  /** Load of the service as ORCA text: `TEXT application_utilization=0.4, rps_fractional=120`. */
   load: 'endpoint-load-metrics',
 } as const);
 
-/** Form of a call's id: when it was made, in ms since 1970, and 128 random bits as hex. */
+/** Form of a call id: creation time in ms since 1970, and 128 random bits in hexadecimal. */
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 
 /**
- * - `replayed` it ran before, and this is the answer it gave then
- * - `running` it is running now: ask again later
- * - `unknown` it began once and nobody knows how it ended
- * - `mismatch` another call has this id
- * - `expired` its id is older than the service remembers, or lies in the future
- * - `elsewhere` it is meant for another instance, or an earlier life of this one
+ * What a service knows of an at-most-once call.
+ *
+ * - `replayed` it ran before, and this is the stored response
+ * - `running` it is running; retry later
+ * - `unknown` it began, and its result is unknown
+ * - `mismatch` the id belongs to a different request
+ * - `expired` the id is older than the stored records, or lies in the future
+ * - `elsewhere` it is intended for another instance, or for an earlier registration of this one
  */
 export type IdempotencyStatus = 'replayed' | 'running' | 'unknown' | 'mismatch' | 'expired' | 'elsewhere';
 
 /**
- * The attribute by which an endpoint says that it runs calls at most once, and where it remembers them: its own
- * instance id, or a name that all who share one memory have in common.
+ * Endpoint attribute of a service that runs calls at most once. Its value is the scope of the records: the instance id, or
+ * the name of a store that several instances share.
  */
 export const atMostOnceAttribute = 'at-most-once';
 

@@ -1,4 +1,3 @@
-/** Refusals on the wire: one envelope, one status a code, and back into the error that the program sees. */
 import { ClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { ErrorEnvelope } from './messages.js';
 
@@ -19,12 +18,12 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   DEADLINE_EXCEEDED: 504,
 });
 
-/** The status that a code is answered with. Anything that is not the caller's doing is 500. */
+/** HTTP status of an error code; 500 for codes that are not the client's fault. */
 export function httpStatusOf(code: ClerkErrorCode): number {
   return statuses[code] ?? 500;
 }
 
-/** A refusal as it is sent. Causes stay at home. */
+/** The JSON form of an error. Its cause is not sent. */
 export function encodeError(error: ClerkError): ErrorEnvelope {
   return {
     error: {
@@ -36,11 +35,10 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
 }
 
 /**
- * The error that an answer means.
+ * The error that an HTTP error response stands for.
  *
- * @param status - of the answer
- * @param body - what was read of it: a {@link ErrorEnvelope}, or anything else from something that is no such server
- * @param requestName - for the message: what was asked, and where
+ * @param body - parsed body: an {@link ErrorEnvelope}, or anything else when the server is not a registry
+ * @param requestName - subject of the message
  */
 export function decodeError(status: number, body: unknown, requestName: string): ClerkError {
   const envelope = (body as Partial<ErrorEnvelope> | null | undefined)?.error as
@@ -51,12 +49,12 @@ export function decodeError(status: number, body: unknown, requestName: string):
       envelope.code as ClerkErrorCode,
       typeof envelope.message === 'string' && envelope.message !== ''
         ? envelope.message
-        : `${requestName} was refused`,
+        : `${requestName} was rejected`,
       typeof remainingMs === 'number' && Number.isFinite(remainingMs) ? { remainingMs } : {},
     );
   }
   return new ClerkError(
     status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_INVALID',
-    `${requestName} was answered with status ${String(status)} and no reason; is that the address of a registry?`,
+    `${requestName} failed with status ${String(status)} and no error message; check that this is the address of a registry`,
   );
 }

@@ -1,21 +1,20 @@
-/**
- * The pair of one-time tickets of a launched service: one half shows the service to the server, the other the server to
- * the service. Both are 32 random bytes, hexadecimal; the server stores only what it needs to check.
- *
- * @see Tcl-DP T9
- */
-
-/** What hashing needs of the runtime. */
+/** Port to hashing and random bytes. */
 export interface Hashing {
-  /** SHA-256 of a text in UTF-8, hexadecimal. */
+  /** SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256(text: string): string;
-  /** Compares in a time that does not tell where two texts differ. */
+  /** Compares in a time that does not depend on where the strings differ. */
   timingSafeEqual(a: string, b: string): boolean;
-  /** Random bytes, hexadecimal. */
+  /** Random bytes, in hexadecimal. */
   randomHex(bytes: number): string;
 }
 
-/** What the server answers a ticket with: nobody can make it who was not given the other half. */
+/**
+ * The proof by which a registry shows a launched service that it is the one that launched it. Launcher and registry share
+ * a pair of one-time secrets of 32 random bytes. The service presents the ticket, and only the holder of `registryKey` can
+ * compute the proof. The registry stores only the ticket's hash.
+ *
+ * @see [T9](../../docs/background.md#t9)
+ */
 export function launchProof(hashing: Hashing, registryKey: string, name: string, epoch: number): string {
   return hashing.sha256(`binding-clerk proof v1\n${registryKey}\n${name}\n${String(epoch)}`);
 }

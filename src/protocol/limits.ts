@@ -1,45 +1,43 @@
-/** Bounds of the server's interface; each is tested below, at and above. @see promises C8.2 */
-
-/** What both sides of the interface hold to. */
+/** Limits of the registry's HTTP interface, for clients and servers. @see [C8.2](../../docs/guarantees.md#c8-2) */
 export const limits = Object.freeze({
-  /** Most bytes of a request's head. */
+  /** Size of a request's head, in bytes. */
   maxHeaderBytes: 16 * 1024,
-  /** Most bytes of a request's body; an import is streamed and bounded line by line. */
+  /** Size of a request body, in bytes. An import is streamed; the limit applies to each line. */
   maxBodyBytes: 64 * 1024,
-  /** Most levels of objects and lists in a body. */
+  /** Nesting of objects and lists in a body. */
   maxJsonDepth: 16,
   /** Shortest lease, in ms. */
   minLeaseMs: 1_000,
-  /** Longest lease and longest promise, in ms: 7 days. */
+  /** Longest lease and longest guarantee: 7 days, in ms. */
   maxLeaseMs: 7 * 24 * 3_600_000,
-  /** Lease of an endpoint that asks for none, in ms. */
+  /** Default lease of an endpoint, in ms. */
   defaultLeaseMs: 10_000,
-  /** Promise on structure where the entry sets none, in ms. */
+  /** Default guaranteed time of an entry, in ms. */
   defaultGuaranteedMs: 5_000,
-  /** For how long an answer may be used without asking again where the watch is silent, in ms. */
+  /** How long a lookup result may be used without a watch, in ms. */
   lookupTtlMs: 5_000,
-  /** Endpoints of one service. */
+  /** Endpoints per service. */
   maxEndpoints: 10_000,
-  /** Endpoints that one principal may have registered; without principals, all from one address. */
+  /** Registrations per principal; without authentication, per client address. */
   maxRegistrations: 1_000,
-  /** Open watches of one principal; without principals, of one address. */
+  /** Open watches per principal; without authentication, per client address. */
   maxWatches: 64,
-  /** Globs and names of one watch. */
+  /** Globs and names per watch. */
   maxGlobs: 10_000,
-  /** Events that wait for a slow watcher; beyond, it is told to begin anew. */
+  /** Events queued for a slow client; beyond that it receives `resync` and a new snapshot. */
   maxQueuedEvents: 256,
-  /** A watch without an event says that it lives this often, in ms. */
+  /** Interval of heartbeats on an idle watch, in ms. */
   heartbeatMs: 5_000,
   /** Connections of the server. */
   maxConnections: 4_096,
-  /** Renewals, or lines of a listing, in one message. */
+  /** Renewals, or lines of a listing, per message. */
   maxBatch: 1_000,
-  /** Opinions in one report: as many as fit into a body, however long their names. */
+  /** Endpoint reports per health report, so that it fits into a body with names of any length. */
   maxReports: 100,
-  /** Opinions of one principal that are kept at a time; what comes beyond is not heard. */
+  /** Endpoint reports stored per principal; further ones are ignored. */
   maxStoredReports: 10_000,
-  /** An opinion that is not repeated is forgotten after so long, in ms. */
+  /** How long an endpoint report is stored unless it is repeated, in ms. */
   reportTtlMs: 10_000,
-  /** Links followed in one look-up. */
+  /** Links followed in one lookup. */
   maxLinks: 16,
 });

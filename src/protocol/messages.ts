@@ -1,15 +1,15 @@
 /**
- * What goes over the wire between clerks, services, the command line and the reference server: plain data, JSON.
- * Instants never travel, only durations, since no two clocks agree. Revisions are decimal texts, since they outgrow
- * numbers; they grow with every durable change and are compared only within one incarnation.
+ * JSON messages between clerks, services, the command line and the registry. They contain durations and never instants,
+ * since clocks differ. Revisions are decimal strings, since they exceed the range of numbers. A revision grows with every
+ * durable change and is comparable only within one incarnation.
  *
- * @see promises C1.7, C5.2
+ * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
 import type { AddressString } from '../core/address.js';
 import type { Load } from '../core/load-report.js';
 import type { ResolutionStep, ListEntry, HealthReport } from '../core/registry.js';
 
-/** An endpoint as the server shows it. */
+/** A registered endpoint. */
 export interface EndpointMessage {
   readonly id: string;
   readonly epoch: number;
@@ -21,67 +21,67 @@ export interface EndpointMessage {
   readonly attributes: Readonly<Record<string, string>>;
   readonly leaseMs: number;
   readonly state: 'up' | 'draining' | 'suspect';
-  /** What it said with a renewal of its lease, in look-ups alone: the last time that it was anything new. */
+  /** The last load that it reported with a renewal. In lookups only. */
   readonly load?: Load;
 }
 
-/** How a service is started when nobody runs it. */
+/** How the launcher starts a service that has no endpoint. */
 export interface LaunchRule {
-  /** Name of a manifest that the operator wrote. */
+  /** Name of a manifest on the launcher's host. */
   readonly manifest: string;
   /** Values for the manifest's parameters. */
   readonly params?: Readonly<Record<string, string | number>>;
 }
 
-/** What a look-up answers. A defined service with no endpoint is an answer. */
+/** Result of a lookup. The endpoints of a defined service may be empty. */
 export interface ResolveResponse {
-  /** The name that was asked for. */
+  /** The requested name. */
   readonly name: string;
-  /** The name behind all links. */
+  /** The name after all links. */
   readonly canonical: string;
-  /** `directory`: there are names below it and nothing that can be called. */
+  /** `directory`: the name has only names below it and cannot be called. */
   readonly kind: 'service' | 'directory';
-  /** The arcs followed. */
+  /** The names passed on the way to the canonical name. */
   readonly path: readonly ResolutionStep[];
   /** The complete set. */
   readonly endpoints: readonly EndpointMessage[];
   readonly policy: string | null;
-  /** How long a call may take where its caller says nothing, in ms. Left out where the service does not say. */
+  /** Call timeout of the service config, in ms. Absent when it has none. */
   readonly timeoutMs?: number;
-  /** Whether the server can have it started. */
+  /** Whether a launcher can start the service. */
   readonly launchable: boolean;
-  /** Instance ids of whom somebody cannot reach: those who call them are asked how they fare. Left out where there are none. */
+  /** Instance ids that a client reported unreachable: other clients should report on them. Absent when there are none. */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
   readonly incarnation: string;
-  /** Shortest promise of the trail, in ms from when the question was sent. */
+  /** Shortest guarantee on the path, in ms from when the request was sent. */
   readonly guaranteedMs: number;
-  /** For how long the endpoints may be used without asking again, in ms. */
+  /** How long the endpoints may be used without another lookup, in ms. */
   readonly ttlMs: number;
 }
 
-/** One page of a listing, in order of names. */
+/** One page of a listing, ordered by name. */
 export interface ListResponse {
   readonly entries: readonly ListEntry[];
-  /** Give it as `after` for the next page; null on the last. */
+  /** Value of `after` for the next page; null on the last page. */
   readonly next: string | null;
   readonly revision: string;
   readonly incarnation: string;
 }
 
-/** What a search answers. @see Naming N7 */
+/** Result of a search. @see [N7](../../docs/background.md#n7) */
 export interface SearchResponse {
   readonly entries: readonly { readonly name: string; readonly endpoints: readonly EndpointMessage[] }[];
   readonly revision: string;
   readonly incarnation: string;
 }
 
-/** Whose address it is. @see "A Distributed Systems Architecture for the 1990's" C12 (back-map) */
+/** The registrations with an address. @see [DEC C12](../../docs/background.md#arch-c12) (back-map) */
 export interface WhoisResponse {
   readonly owners: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
 }
 
-/** What the server says of itself. */
+/** Status of the server. */
 export interface StatusResponse {
   readonly version: string;
   readonly incarnation: string;
@@ -90,77 +90,77 @@ export interface StatusResponse {
   readonly endpoints: number;
   readonly links: number;
   readonly watches: number;
-  /** True while a brake on mass expiry is on, or the store cannot be written. */
+  /** True while mass expiry is slowed down, or the store cannot be written. */
   readonly degraded: boolean;
 }
 
-/** Of every change of structure. */
+/** Common to all changes of entries. */
 interface ChangeScheduling {
-  /** Freeze the entry and make the change once every promise given has run out, in place of refusing it. */
+  /** When a guarantee forbids the change now: freeze the entry and apply the change when the guarantee has expired. */
   readonly whenExpired?: boolean;
 }
 
-/** Defines a service, or changes how it is chosen and started. What is left out keeps its value, or gets its default. */
+/** Defines a service, or changes its service config. An absent field keeps its value, or gets its default. */
 export interface DefineRequest extends ChangeScheduling {
   readonly name: string;
-  /** A policy word, or null for none. */
+  /** Name of a policy, or null for none. */
   readonly policy?: string | null;
-  /** How long a call may take where its caller says nothing, in ms from 1 to 7 days, or null for the caller's default. */
+  /** Call timeout, from 1 ms to 7 days, in ms; or null for the client's default. */
   readonly timeoutMs?: number | null;
-  /** Length of the promise on this entry, in ms; 0 for none, at most 7 days. Default 5,000. */
+  /** How long a lookup of this entry is guaranteed, in ms; 0 for none, at most 7 days. Default 5,000. */
   readonly guaranteedMs?: number;
-  /** How it is started, or null for not at all. */
+  /** How a launcher starts it, or null for not at all. */
   readonly launch?: LaunchRule | null;
 }
 
-/** Makes a name stand for another. The target need not exist. @see GNS G2 */
+/** Makes a name stand for another. The target need not exist. @see [G2](../../docs/background.md#g2) */
 export interface LinkRequest extends ChangeScheduling {
   readonly name: string;
   readonly target: string;
   readonly guaranteedMs?: number;
 }
 
-/** Makes a directory with an identifier that never changes. @see GNS G1 */
+/** Creates a directory with a permanent identifier. @see [G1](../../docs/background.md#g1) */
 export interface DirectoryRequest {
   readonly name: string;
 }
 
-/** A directory's identifier: `#` and what follows can stand in place of its name. */
+/** Identifier of a directory: `#<id>` can be used instead of its name. */
 export interface DirectoryResponse extends ChangeResponse {
   readonly id: string;
 }
 
-/** Moves an entry, and all below it, leaving a link at the old place: nobody has to wait. @see GNS G5 */
+/** Moves an entry and all entries below it, and leaves a link at the old name. @see [G5](../../docs/background.md#g5) */
 export interface MoveRequest {
   readonly from: string;
   readonly to: string;
 }
 
-/** Removes an entry. A service with endpoints, or a name with others below it, only with `recursive`. */
+/** Removes an entry. A service with endpoints, or a name with names below it, needs `recursive`. */
 export interface RemoveRequest extends ChangeScheduling {
   readonly name: string;
   readonly recursive?: boolean;
-  /** Break the promise: an operator's word, logged as such. */
+  /** Ignore guarantees. The registry logs it. */
   readonly force?: boolean;
 }
 
-/** A change was made, or will be. */
+/** A change was made or scheduled. */
 export interface ChangeResponse {
   readonly revision: string;
   readonly incarnation: string;
-  /** The change comes about so many ms from now; 0 when it is made. */
+  /** When the change applies, in ms from now; 0 when it already does. */
   readonly appliesInMs: number;
 }
 
-/** Registers one endpoint, or changes what it said of itself. Defines the service if nobody has. */
+/** Registers one endpoint, or changes its registration. Defines the service when it does not exist. */
 export interface RegisterRequest {
   readonly name: string;
-  /** Instance id, never reused by another; 1–128 printable characters without blanks. */
+  /** Instance id, never reused by another; 1–128 printable ASCII characters without spaces. */
   readonly id: string;
-  /** Fencing number of an earlier registration of this id, or of a launch; left out, the server gives the next. */
+  /** Fencing number of an earlier registration of this id, or of a launch. Default: the server assigns the next one. */
   readonly epoch?: number;
   readonly addresses: readonly AddressString[];
-  /** 1 s to 7 d. Default 10 s. */
+  /** From 1 second to 7 days, in ms. Default 10,000. */
   readonly leaseMs?: number;
   readonly host?: string | null;
   readonly zone?: string | null;
@@ -171,17 +171,17 @@ export interface RegisterRequest {
   readonly ticket?: string;
 }
 
-/** A registration that is durable. */
+/** The registration is durable. */
 export interface RegisterResponse {
   readonly epoch: number;
   readonly leaseMs: number;
   readonly revision: string;
   readonly incarnation: string;
-  /** What only the launcher's own registry can know, when a ticket was given: see `proofOf`. @see Tcl-DP T9 */
+  /** Result of `launchProof` when a ticket was given: proves that this is the launcher's registry. @see [T9](../../docs/background.md#t9) */
   readonly proof?: string;
 }
 
-/** Renews leases, all of a process in one message. @see "A Distributed Systems Architecture for the 1990's" C4 */
+/** Renews all leases of a process in one message. @see [DEC C4](../../docs/background.md#arch-c4) */
 export interface RenewRequest {
   readonly renewals: readonly Renewal[];
 }
@@ -191,29 +191,29 @@ export interface Renewal {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** How loaded it is; left out, it says nothing (any more). */
+  /** Present load. Absent: it reports none. */
   readonly load?: Load;
-  /** It was told that it is suspect, and says that it is well: what was held against it before is forgotten. */
+  /** The endpoint knows that it is suspect and reports that it is healthy: earlier unreachable reports are discarded. */
   readonly claimsHealthy?: boolean;
 }
 
-/** One word for each renewal, in order: `lost` means register again, `fenced` that somebody newer took the place. */
+/** One result per renewal, in order. `lost`: register again. `fenced`: a newer registration has taken its place. */
 export interface RenewResponse {
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
-  /** Which of them are marked suspect, by their places from 0; left out where there are none. */
+  /** Indexes of the suspect ones, from 0. Absent when there are none. */
   readonly suspects?: readonly number[];
   readonly incarnation: string;
 }
 
 /**
- * What one clerk has to say of endpoints: 1 to 100 opinions, each kept for 10 s. What is not known here is passed over
- * in silence, so that a report asks nothing.
+ * Endpoint reports of one clerk: 1 to 100, each stored for 10 s. Unknown endpoints are ignored without an error, so a report
+ * reveals nothing.
  */
 export type ReportRequest = HealthReport;
 
 /**
- * Withdraws an endpoint: marked draining and pushed at once, gone once all who may still hold it have looked again,
- * or at once with `now`.
+ * Withdraws an endpoint. It becomes `draining` at once, and is removed when no client can still use an earlier lookup; with
+ * `now` it is removed at once.
  */
 export interface WithdrawRequest {
   readonly name: string;
@@ -222,26 +222,25 @@ export interface WithdrawRequest {
   readonly now?: boolean;
 }
 
-/** Opens a watch over names and globs. */
+/** Opens a watch on names and globs. */
 export interface WatchRequest {
   readonly globs: readonly string[];
-  /** Go on from here; left out, or too long ago, all that is there comes first. */
+  /** Position to resume from. Absent or too old: the watch begins with a snapshot. */
   readonly since?: { readonly incarnation: string; readonly revision: string };
 }
 
-/** Changes what a watch is over; its stream goes on with what is there of the new ones. */
+/** Changes the globs of a watch. Its stream continues with a snapshot of the added ones. */
 export interface WatchEditRequest {
-  /** From the stream's `open` event. */
+  /** Id from the stream's `open` event. */
   readonly watch: string;
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
 }
 
 /**
- * What a watch tells, as server-sent events: `event` is the type, `id` is `<incarnation>:<revision>`. Between a
- * `resync` (or the `open` of a watch that did not go on from `since`) and the next `current`, every name that is there
- * comes as a `put`, and what does not come is not there. Names behind links come resolved, under the name that was
- * asked for where the watch names it without wildcards.
+ * Events of a watch, as server-sent events: `event` is the type, `id` is `<incarnation>:<revision>`. A snapshot lasts from
+ * `resync`, or from an `open` that is not resumed, to the next `current`. It has a `put` for every existing name; all other
+ * names do not exist. A link that the watch names without wildcards is sent resolved, under the watched name.
  */
 export type WatchEvent =
   | {
@@ -254,12 +253,12 @@ export type WatchEvent =
   | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
-  /** All that was there has been told; `globs` are those that were added last, all at the opening. */
+  /** The snapshot is complete. `globs` are the added ones, or all after the opening. */
   | { readonly type: 'current'; readonly globs: readonly string[] }
-  /** Nothing happened; the position moves on. */
+  /** Nothing has changed up to the revision in `id`. */
   | { readonly type: 'heartbeat' };
 
-/** A name in a watch. */
+/** An entry in a watch. */
 export type WatchEntry =
   | ResolveResponse
   | {
@@ -271,56 +270,56 @@ export type WatchEntry =
       readonly incarnation: string;
     };
 
-/** Has a service started, if nobody runs it; answers when it can be called, or why not. @see promises C6.1 */
+/** Starts a service that has no endpoint; the response comes when it can be called. @see [C6.1](../../docs/guarantees.md#c6-1) */
 export interface LaunchRequest {
   readonly name: string;
-  /** How long the caller waits, in ms; the start itself goes on. */
+  /** How long the client waits, in ms. The start itself continues. */
   readonly waitMs?: number;
 }
 
-/** It runs. */
+/** The service has endpoints. */
 export interface LaunchResponse {
   readonly name: string;
   readonly endpoints: readonly EndpointMessage[];
-  /** Whether this call started it, rather than finding it running or joining another's start. */
+  /** Whether this request started it. False: it was running, or another request was starting it. */
   readonly started: boolean;
 }
 
-/** Ends what the launcher has started of a service. @see Tcl-DP T7 */
+/** Stops all processes that the launcher has started for a service. @see [T7](../../docs/background.md#t7) */
 export interface StopRequest {
   readonly name: string;
 }
 
-/** How many process groups were ended. */
+/** Number of process groups that were stopped. */
 export interface StopResponse {
   readonly stopped: number;
 }
 
-/** One entry as `export` writes and `import` reads it. Endpoints live by their leases and are not exported. */
+/** One entry as `export` writes and `import` reads it. Endpoints are not exported, since leases keep them. */
 export type ExportLine =
   | ({ readonly kind: 'service' } & Omit<DefineRequest, 'whenExpired'>)
   | ({ readonly kind: 'link' } & Omit<LinkRequest, 'whenExpired'>)
   | { readonly kind: 'directory'; readonly name: string; readonly id: string };
 
-/** How many lines were taken; all or none are. */
+/** Number of imported lines. An import applies all lines or none. */
 export interface ImportResponse {
   readonly entries: number;
   readonly revision: string;
 }
 
-/** What every refusal looks like. */
+/** Body of every error response. */
 export interface ErrorEnvelope {
   readonly error: {
     /** A `ClerkErrorCode`. */
     readonly code: string;
-    /** Sentence case, with what to do. */
+    /** Sentence case, with what to do about it. */
     readonly message: string;
-    /** With `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`: when it is worth trying again, in ms. */
+    /** With `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`: when a retry can succeed, in ms from now. */
     readonly remainingMs?: number;
   };
 }
 
-/** What a launched service reads from standard input: one line. @see Tcl-DP T6, T9 */
+/** The line that a launched service reads from standard input. @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9) */
 export interface LaunchHandshake {
   readonly v: 1;
   /** Addresses of the registry. */
@@ -328,8 +327,8 @@ export interface LaunchHandshake {
   readonly name: string;
   readonly instance: string;
   readonly epoch: number;
-  /** The service's half of the pair: presented once, when it registers. */
+  /** One-time ticket of the service, presented when it registers. */
   readonly ticket: string;
-  /** The server's half: what it proves itself with. */
+  /** Key with which the registry proves its identity. */
   readonly registryKey: string;
 }

@@ -1,21 +1,20 @@
 /**
- * How a service tells its load in the head of an answer, and how a clerk reads it: the forms `TEXT` and `JSON` of ORCA's
- * header, written by this library or by anybody else. What cannot be read, or cannot be believed, is as if it had not been
- * said; nothing here throws, whatever a peer sends.
+ * Load reports in response headers: the `TEXT` and `JSON` forms of ORCA. Unreadable or out-of-range values are ignored;
+ * nothing here throws for any header.
  *
- * @see gRPC A51; Envoy's ORCA parser
+ * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}; Envoy's ORCA parser
  */
 import { isRate, isUtilization, type Load } from '../core/load-report.js';
 import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
-/** `e` in either case: most of the other names of this length begin otherwise. */
+/** First letter in either case. Most other header names of this length differ in it, so few are compared in full. */
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/** Longer ones are not read: whoever names hundreds of metrics of its own does not mean a clerk. */
+/** Longer headers are ignored, since they carry hundreds of named metrics that the clerk does not use. */
 const maxBytes = 2_048;
 
-/** A load in the text form of ORCA. What is 0, and could as well be unknown, is left out. */
+/** A load in the text form of ORCA. Rates of 0 are left out, since 0 means unknown. */
 export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Load): string {
   let text = `TEXT application_utilization=${rounded(utilization, 1_000)}`;
   if (callsPerSecond >= 0.05) text += `, rps_fractional=${rounded(callsPerSecond, 10)}`;
@@ -23,15 +22,15 @@ export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return text;
 }
 
-/** Never with an exponent, since the range admits none. */
+/** Within the ranges of a load, the result never has an exponent. */
 function rounded(value: number, parts: number): string {
   return String(Math.round(value * parts) / parts);
 }
 
 /**
- * The load that the head of an answer tells of, or undefined.
+ * The load in the headers of a response, or undefined.
  *
- * @param headers - names and values in turn, as they came
+ * @param headers - alternating names and values, as received
  */
 export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   for (let i = 0; i < headers.length; i += 2) {
@@ -44,7 +43,7 @@ export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   return undefined;
 }
 
-/** The load that a header's value tells of, or undefined. */
+/** The load in a header value, or undefined. */
 export function parseOrca(value: string): Load | undefined {
   const form = value.slice(0, 5);
   if (form === 'TEXT ') return loadFromMetrics(parsePairs(value.slice(5)));
@@ -74,7 +73,7 @@ function parseJsonFields(text: string): Metrics {
   }
 }
 
-/** What is not said is 0 in ORCA, so the application's own word counts only above that. */
+/** ORCA sends 0 for unknown values, so the application's utilization takes precedence only above 0. */
 function loadFromMetrics(metrics: Metrics): Load | undefined {
   const application = firstValid(metrics, isUtilization, 'application_utilization', 'applicationUtilization');
   const cpu = firstValid(metrics, isUtilization, 'cpu_utilization', 'cpuUtilization');
@@ -87,7 +86,7 @@ function loadFromMetrics(metrics: Metrics): Load | undefined {
   };
 }
 
-/** The first that is there and can be believed. */
+/** The first metric that exists and is valid. */
 function firstValid(
   metrics: Metrics,
   isValid: (value: unknown) => value is number,
