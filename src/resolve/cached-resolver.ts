@@ -1,27 +1,26 @@
-/**
- * Remembers answers until their time runs out. An answer is a hint: handed out unchecked, dropped by the first caller
- * that finds it wrong. Concurrent look-ups of one name share a flight, and a caller that gives up leaves it running.
- * Errors are never remembered.
- *
- * @see promises C1.1, C1.5
- */
 import type { ResolvedService, Resolver } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
 import { createResolutionCache, type ResolutionCache } from './lru-cache.js';
 
-/** What remembering needs. */
+/** Options of a {@link CachedResolver}. */
 export interface CachedResolverOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
-  /** Most names that are remembered. */
+  /** Maximum number of cached names. */
   readonly maxNames: number;
 }
 
-/** Shortest time between two look-ups of a name that were forced by failures, in ms. */
+/** Minimum interval between two lookups of a name forced by failures, in ms. */
 const minForcedIntervalMs = 100;
 
-/** See the file's header. */
+/**
+ * Caches lookup results until their `ttlMs` has passed. A result is a hint: it is returned without validation, and a
+ * caller that finds it wrong forces a new lookup. Concurrent lookups of one name share one request, which continues when
+ * a caller gives up. Errors are not cached.
+ *
+ * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
+ */
 export class CachedResolver implements Resolver {
   readonly #inner: Resolver;
   readonly #options: CachedResolverOptions;
@@ -35,7 +34,7 @@ export class CachedResolver implements Resolver {
     this.#cache = createResolutionCache(options.clock, options.maxNames);
   }
 
-  /** What is remembered, at once. */
+  /** The cached result, without a lookup. */
   peek(name: string): ResolvedService | undefined {
     return this.#cache.get(name);
   }
@@ -48,7 +47,12 @@ export class CachedResolver implements Resolver {
     return cached === undefined ? this.#lookup(name, context) : Promise.resolve(cached);
   }
 
-  /** Asks the registry although the answer's time has not run out; joins a look-up that is under way. */
+  /**
+   * Looks a name up although its cached result has not expired, or joins the lookup in flight.
+   *
+   * @param suspects - instance ids that just failed. If there are any, at most one lookup starts per 100 ms; in between
+   * the cached result is returned.
+   */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
     const cached = this.#cache.get(name);
@@ -60,18 +64,18 @@ export class CachedResolver implements Resolver {
     return this.#lookup(name, { suspects });
   }
 
-  /** Takes over an answer that came by another way. */
+  /** Stores a result that came from elsewhere: a watch or a snapshot file. */
   put(resolved: ResolvedService): void {
     this.#cache.set(resolved);
   }
 
-  /** Forgets a name. */
+  /** Removes a name. */
   forget(name: string): void {
     this.#cache.delete(name);
     this.#lastForcedAt.delete(name);
   }
 
-  /** Number of names remembered. */
+  /** Number of cached names. */
   get size(): number {
     return this.#cache.size;
   }
@@ -90,19 +94,19 @@ export class CachedResolver implements Resolver {
       const { clock, reporter } = this.#options;
       const sentAt = clock.now();
       lookup = this.#inner.resolve(name, context).then(
-        (answer) => {
+        (resolved) => {
           this.#inFlight.delete(name);
-          // The same as before is no answer to this question: the registry could not be asked.
-          const isNew = !answer.stale && answer !== this.#cache.get(name);
-          this.#cache.set(answer);
+          // The inner resolver returns the cached object itself when the registry did not respond.
+          const isNew = !resolved.stale && resolved !== this.#cache.get(name);
+          this.#cache.set(resolved);
           if (isNew && reporter.hasListeners('resolved'))
             reporter.emit('resolved', {
               name,
-              endpoints: answer.endpoints.map(({ id }) => id),
-              revision: answer.revision,
+              endpoints: resolved.endpoints.map(({ id }) => id),
+              revision: resolved.revision,
               durationMs: clock.now() - sentAt,
             });
-          return answer;
+          return resolved;
         },
         (error: unknown) => {
           this.#inFlight.delete(name);

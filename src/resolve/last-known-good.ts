@@ -1,17 +1,3 @@
-/**
- * Keeps what a registry last said, and goes on using it while the registry is down, hangs, lies or answers with something
- * older. Calls do not wait for a registry that is known to be in trouble: it is asked again in the background, further and
- * further apart, until it answers.
- *
- * The flag `stale` says one thing: this answer is used beyond its own time, because there was no newer one within 100 ms.
- * While its time lasts it is an answer like any other, whatever becomes of the registry. So a registry that is only far
- * away makes nothing stale that is asked for ahead of time.
- *
- * A real empty answer is believed for its own time. An error is never an empty answer: when nobody is known, there is
- * nothing to fall back to, and the error is the answer.
- *
- * @see promises C1.1, C1.4, C1.6
- */
 import { isFresh, type ResolvedService, type Resolver } from '../core/resolution-result.js';
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
@@ -20,45 +6,57 @@ import type { RetryLoop } from '../core/retry-loop.js';
 import { RegistryIncarnations } from './registry-incarnations.js';
 import { createLruMap, type LruMap } from './lru-cache.js';
 
-/** What keeping needs. */
+/** Options of {@link LastKnownGood}. */
 export interface LastKnownGoodOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** For how long after its time an answer goes on being used, in ms. */
+  /** How long after its expiry a result may be used, in ms. */
   readonly maxStaleMs: number;
-  /** An answer came in after a time of trouble. */
-  readonly onRecovered: (answer: ResolvedService) => void;
-  /** Something newer was said of a name. */
-  readonly onNewer?: (answer: ResolvedService) => void;
-  /** Whether a program holds a binding of that name: what is known of it is never pushed out. */
+  /** A background retry succeeded. */
+  readonly onRecovered: (resolved: ResolvedService) => void;
+  /** A newer result of a name was accepted. */
+  readonly onNewer?: (resolved: ResolvedService) => void;
+  /** Whether the program has a binding of this name. Results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
 }
 
-/** How long a call waits for a registry that was well the last time, when there is an old answer to fall back to. */
+/** How long a call waits for a lookup before it falls back to the previous result, in ms. */
 const maxLookupWaitMs = 100;
-/** For how long a stale answer is used before this is asked again. */
+/** Lifetime of a stale result, in ms. */
 const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
-/** How long a registry in trouble goes on being asked for a name that nobody wants, in ms; longer than a stale answer is used. */
+/** Background retries of a name end when it was not requested for this long, in ms. Longer than `staleTtlMs`. */
 const retryWhileWantedMs = 10_000;
-/** Most names of each kind that are remembered. @see promises C8.3 */
+/** Maximum number of bound names, and of absent names. @see [C8.3](../../docs/guarantees.md#c8-3) */
 const maxNames = 10_000;
 
-/** See the file's header. */
+/**
+ * Keeps the last result of each name and returns it while the registry is down, hangs, or sends invalid or outdated
+ * responses. Once a lookup has failed, calls no longer wait for it. It is retried in the background with exponential
+ * backoff until it succeeds.
+ *
+ * A result is `stale` when it is used after its `ttlMs`, because no newer one arrived within 100 ms. Before that it is
+ * an ordinary result, whatever the state of the registry.
+ *
+ * An empty response of the registry is accepted for its own `ttlMs`. An error is never turned into an empty result: if no
+ * endpoints are known, the lookup rejects with the error.
+ *
+ * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4), [C1.6](../../docs/guarantees.md#c1-6)
+ */
 export class LastKnownGood implements Resolver {
   readonly #inner: Resolver;
   readonly #options: LastKnownGoodOptions;
   readonly #lastGood: LruMap<ResolvedService>;
-  /** What others have pushed out of there although it is held. */
+  /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /** Names that were absent the last time; apart, so that however many are tried, none of the others is forgotten. */
+  /** Names that were absent. Kept apart, so that lookups of many absent names evict no present ones. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
-  /** Names that the registry could not answer the last time: they are asked for in the background. */
-  readonly #failing = new Map<string, { error: ClerkError; wantedAt: number }>();
-  /** Who waits for the first answer of a name. */
-  readonly #firstLookupWaiters = new Map<string, Set<(answer: ResolvedService) => void>>();
+  /** Names whose last lookup failed. They are retried in the background. */
+  readonly #failing = new Map<string, { error: ClerkError; lastWantedAt: number }>();
+  /** Callers that wait for the first result of a name. */
+  readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
   readonly #backoffTimers = new Map<Timer, () => void>();
   readonly #incarnations: RegistryIncarnations;
   #stopped = false;
@@ -67,8 +65,8 @@ export class LastKnownGood implements Resolver {
     this.#inner = inner;
     this.#options = options;
     this.#incarnations = new RegistryIncarnations(options.clock);
-    this.#lastGood = createLruMap<ResolvedService>(maxNames, (answer) => {
-      if (options.isBound(answer.name)) this.#evictedButBound.set(answer.name, answer);
+    this.#lastGood = createLruMap<ResolvedService>(maxNames, (resolved) => {
+      if (options.isBound(resolved.name)) this.#evictedButBound.set(resolved.name, resolved);
     });
   }
 
@@ -77,7 +75,7 @@ export class LastKnownGood implements Resolver {
     if (good === undefined) return this.#resolveFirst(name, context);
     const failing = this.#failing.get(name);
     if (failing) {
-      failing.wantedAt = this.#options.clock.now();
+      failing.lastWantedAt = this.#options.clock.now();
       return this.#fallback(good, failing.error);
     }
     const lookup = this.#lookup(name, context);
@@ -90,7 +88,7 @@ export class LastKnownGood implements Resolver {
         () =>
           new ClerkError(
             'REGISTRY_UNREACHABLE',
-            `The registry did not answer for ${name} within ${String(maxLookupWaitMs)} ms`,
+            `The registry did not respond to the lookup of ${name} within ${String(maxLookupWaitMs)} ms`,
           ),
       );
     } catch (error) {
@@ -98,34 +96,39 @@ export class LastKnownGood implements Resolver {
         ? error
         : new ClerkError('REGISTRY_UNREACHABLE', errorMessage(error), { cause: error });
       this.#retryInBackground(name, reason, lookup);
-      const known = this.#lastUsable(name);
-      // A watch may have been faster than the look-up.
-      return known !== undefined && known !== good ? known : this.#fallback(good, reason);
+      const latest = this.#lastUsable(name);
+      // A watch may have delivered a newer result during the lookup.
+      return latest !== undefined && latest !== good ? latest : this.#fallback(good, reason);
     }
   }
 
-  /** An answer that came by another way, a watch or a snapshot. @returns whether it is newer than what is known */
-  applyIfNewer(answer: ResolvedService): boolean {
-    const known = this.#lastKnown(answer.name);
-    if (this.#incarnations.isRebuilding(answer, known) || (known && isOlder(answer, known))) return false;
+  /**
+   * Accepts a result of a lookup, a watch or the snapshot file, unless the known one is newer.
+   *
+   * @returns whether it was accepted
+   */
+  applyIfNewer(resolved: ResolvedService): boolean {
+    const { name } = resolved;
+    const known = this.#lastKnown(name);
+    if (this.#incarnations.isRebuilding(resolved, known) || (known && isOlder(resolved, known))) return false;
     const [target, other] =
-      answer.kind === 'absent' ? [this.#lastAbsent, this.#lastGood] : [this.#lastGood, this.#lastAbsent];
-    other.delete(answer.name);
-    this.#evictedButBound.delete(answer.name);
-    target.set(answer.name, answer);
-    for (const resolve of this.#firstLookupWaiters.get(answer.name) ?? []) resolve(answer);
-    this.#options.onNewer?.(answer);
+      resolved.kind === 'absent' ? [this.#lastAbsent, this.#lastGood] : [this.#lastGood, this.#lastAbsent];
+    other.delete(name);
+    this.#evictedButBound.delete(name);
+    target.set(name, resolved);
+    for (const resolve of this.#firstLookupWaiters.get(name) ?? []) resolve(resolved);
+    this.#options.onNewer?.(resolved);
     return true;
   }
 
-  /** Forgets a name that nobody is interested in any more. */
+  /** Removes the last result of a name. */
   forget(name: string): void {
     this.#lastGood.delete(name);
     this.#evictedButBound.delete(name);
     this.#lastAbsent.delete(name);
   }
 
-  /** Asks nobody any more. */
+  /** Ends all background retries. Later failures reject, without a fallback. */
   stop(): void {
     this.#stopped = true;
     this.#failing.clear();
@@ -136,7 +139,7 @@ export class LastKnownGood implements Resolver {
     this.#backoffTimers.clear();
   }
 
-  /** Waits for the registry's first answer, or for one that comes by another way meanwhile. */
+  /** Waits for the first result of a name, from its lookup or from a watch. */
   #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
       let waiters = this.#firstLookupWaiters.get(name);
@@ -148,9 +151,9 @@ export class LastKnownGood implements Resolver {
           this.#firstLookupWaiters.delete(name);
       };
       this.#lookup(name, context).then(
-        (answer) => {
+        (resolved) => {
           done();
-          resolve(answer);
+          resolve(resolved);
         },
         (error: unknown) => {
           done();
@@ -163,23 +166,23 @@ export class LastKnownGood implements Resolver {
   }
 
   async #lookup(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
-    const answer = await this.#inner.resolve(name, context);
-    if (this.applyIfNewer(answer)) return answer;
+    const resolved = await this.#inner.resolve(name, context);
+    if (this.applyIfNewer(resolved)) return resolved;
     const known = this.#lastKnown(name);
-    // What came by another way while this question was out is newer, and no reason to distrust the registry.
-    if (known && known.requestedAt > answer.requestedAt) return known;
-    if (known !== undefined && known.incarnation !== answer.incarnation)
+    // A result that a watch delivered during the lookup is newer. The registry is not at fault.
+    if (known && known.requestedAt > resolved.requestedAt) return known;
+    if (known !== undefined && known.incarnation !== resolved.incarnation)
       throw new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `The registry has lost its memory, and knows nobody yet who runs ${name}; what it said before is used meanwhile`,
+        `The registry restarted without data and has no endpoints of ${name} yet; the previous ones stay in use`,
       );
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `The registry's answer for ${name} has revision '${answer.revision}', older than '${known?.revision ?? ''}' which it gave before`,
+      `The registry's response for ${name} is outdated: its revision must be at least '${known?.revision ?? ''}'; got '${resolved.revision}'`,
     );
   }
 
-  /** Waits without keeping the process alive, and not longer than until `stop`. */
+  /** Sleeps until the time has passed or {@link LastKnownGood.stop} was called. Does not keep the process alive. */
   #backOff(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(() => {
@@ -191,7 +194,7 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** What was last said of a name, as long as that means anything. */
+  /** The last result of a name, until `maxStaleMs` after its expiry. */
   #lastKnown(name: string): ResolvedService | undefined {
     const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
     if (known === undefined) return undefined;
@@ -204,24 +207,24 @@ export class LastKnownGood implements Resolver {
     return undefined;
   }
 
-  /** What may be used in place of an answer: somebody who can be called. */
+  /** The last result of a name if it has endpoints. */
   #lastUsable(name: string): ResolvedService | undefined {
     const known = this.#lastKnown(name);
     return known !== undefined && known.endpoints.length > 0 ? known : undefined;
   }
 
-  /** Why there is no answer, and what there was before, which is none. */
+  /** Adds to a lookup error that the last known result was empty too. */
   #withLastKnown(name: string, error: ClerkError): ClerkError {
     const known = this.#lastKnown(name);
     if (known === undefined || this.#stopped) return error;
     const agoMs = Math.round(this.#options.clock.now() - known.requestedAt);
-    const what = known.kind === 'absent' ? 'there was no such name' : 'nobody ran it';
-    return new ClerkError(error.code, `${error.message}; when asked ${String(agoMs)} ms ago, ${what}`, {
+    const state = known.kind === 'absent' ? 'was not registered' : 'had no endpoints';
+    return new ClerkError(error.code, `${error.message}; ${String(agoMs)} ms ago ${name} ${state}`, {
       cause: error,
     });
   }
 
-  /** What is known, in place of an answer that does not come: as it is while its time lasts, and flagged from then on. */
+  /** The previous result, in place of a failed lookup: unchanged until it expires, then flagged stale. */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
     if (this.#stopped) throw error;
@@ -233,35 +236,35 @@ export class LastKnownGood implements Resolver {
       ...good,
       stale: true,
       ttlMs: now - good.requestedAt + staleTtlMs,
-      askedWallAt: clock.wallNow() - (now - good.requestedAt),
+      requestedWallAt: clock.wallNow() - (now - good.requestedAt),
     });
   }
 
-  /** Asks in the background until there is an answer, or nobody has wanted one for a while. */
+  /** Retries a failed lookup until it succeeds or the name has not been requested for a while. */
   #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
     const { clock, retry, onRecovered } = this.#options;
-    const failing = { error, wantedAt: clock.now() };
+    const failing = { error, lastWantedAt: clock.now() };
     this.#failing.set(name, failing);
     retry(
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // Full jitter on the upper half, so that clerks which lost the registry together do not return together.
+        // Jitter over the upper half, so that clerks that lost the registry at the same time retry at different times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);
         if (
           this.#stopped ||
-          clock.now() - failing.wantedAt > retryWhileWantedMs ||
+          clock.now() - failing.lastWantedAt > retryWhileWantedMs ||
           this.#lastUsable(name) === undefined
         )
           throw failing.error;
       },
     ).then(
-      (answer) => {
+      (resolved) => {
         this.#failing.delete(name);
-        if (!this.#stopped) onRecovered(answer);
+        if (!this.#stopped) onRecovered(resolved);
       },
       () => this.#failing.delete(name),
     );
@@ -269,15 +272,17 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether an answer is from before the one that is known, by their revisions if both are numbers, else by when they
- * were asked for. They are compared within one incarnation and for one name only: a link that leads elsewhere now has
- * the revision of what it leads to.
+ * Whether a result is older than the known one: by revision if both are numeric, otherwise by request time. Results of
+ * different incarnations or canonical names are not compared: after a link has changed, its revision is that of the new
+ * target.
+ *
+ * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */
-function isOlder(answer: ResolvedService, known: ResolvedService): boolean {
-  if (answer.incarnation !== known.incarnation || answer.canonical !== known.canonical) return false;
-  if (isNumeric(answer.revision) && isNumeric(known.revision))
-    return BigInt(answer.revision) < BigInt(known.revision);
-  return answer.requestedAt < known.requestedAt;
+function isOlder(resolved: ResolvedService, known: ResolvedService): boolean {
+  if (resolved.incarnation !== known.incarnation || resolved.canonical !== known.canonical) return false;
+  if (isNumeric(resolved.revision) && isNumeric(known.revision))
+    return BigInt(resolved.revision) < BigInt(known.revision);
+  return resolved.requestedAt < known.requestedAt;
 }
 
 function isNumeric(revision: string): boolean {

@@ -1,25 +1,25 @@
-/** The only door to lru-cache: answers by name, each kept until its own time runs out. */
+/** The only file that uses the package lru-cache. */
 import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** A bound on the number of entries, told as one on size: lru-cache sets aside memory for all of `max` at once. */
+/** Limits the number of entries through `maxSize`: with `max`, lru-cache would allocate memory for all entries at once. */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
 });
 
-/** Answers by name. */
+/** Lookup results by name. Each expires after its `ttlMs`. */
 export interface ResolutionCache {
-  /** The answer, while it may be used. */
+  /** The unexpired result of a name. */
   get(name: string): ResolvedService | undefined;
-  /** Keeps an answer for what is left of its time. */
-  set(answer: ResolvedService): void;
+  /** Stores a result for the rest of its `ttlMs`. Removes the entry of the name if the result has expired already. */
+  set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;
 }
 
-/** Keeps at most `maxNames` answers, those least recently asked for go first. */
+/** Creates a cache of at most `maxNames` results. It evicts the least recently used. */
 export function createResolutionCache(clock: Clock, maxNames: number): ResolutionCache {
   const cache = new LRUCache<string, ResolvedService>({
     ...entryLimit(maxNames),
@@ -29,19 +29,20 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   });
   return {
     get(name) {
-      const answer = cache.get(name);
-      // lru-cache has looked at the monotonic clock.
-      return answer && (answer.ttlMs === Infinity || clock.wallNow() - answer.requestedWallAt < answer.ttlMs)
-        ? answer
+      const resolved = cache.get(name);
+      // lru-cache has checked the monotonic clock only.
+      return resolved &&
+        (resolved.ttlMs === Infinity || clock.wallNow() - resolved.requestedWallAt < resolved.ttlMs)
+        ? resolved
         : undefined;
     },
-    set(answer) {
-      const { name, ttlMs, requestedAt } = answer;
-      // 0 means for ever to lru-cache, and to nobody else here.
-      if (ttlMs === Infinity) cache.set(name, answer, { ttl: 0 });
-      // What ends now has ended; lru-cache would keep it for this instant still, hence one step less.
+    set(resolved) {
+      const { name, ttlMs, requestedAt } = resolved;
+      // In lru-cache a ttl of 0 means no expiry; here it means expired.
+      if (ttlMs === Infinity) cache.set(name, resolved, { ttl: 0 });
+      // lru-cache returns an entry at the very instant of its expiry, hence a ttl smaller by one epsilon.
       else if (clock.now() - requestedAt < ttlMs)
-        cache.set(name, answer, { ttl: ttlMs * (1 - Number.EPSILON), start: requestedAt });
+        cache.set(name, resolved, { ttl: ttlMs * (1 - Number.EPSILON), start: requestedAt });
       else cache.delete(name);
     },
     delete: (name) => void cache.delete(name),
@@ -51,7 +52,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   };
 }
 
-/** A map that forgets the least recently used. */
+/** A map that evicts the least recently used entry. */
 export interface LruMap<V> {
   get(key: string): V | undefined;
   set(key: string, value: V): void;
@@ -60,13 +61,13 @@ export interface LruMap<V> {
 }
 
 /**
- * Makes a map that forgets the least recently used, and says what it forgot.
+ * Creates an {@link LruMap}.
  *
- * @param max - most entries
+ * @param onEvicted - called with each evicted value; not for deleted or replaced values
  */
-export function createLruMap<V extends object>(max: number, onEvicted: (value: V) => void): LruMap<V> {
+export function createLruMap<V extends object>(maxEntries: number, onEvicted: (value: V) => void): LruMap<V> {
   const cache = new LRUCache<string, V>({
-    ...entryLimit(max),
+    ...entryLimit(maxEntries),
     dispose: (value, _key, reason) => {
       if (reason === 'evict') onEvicted(value);
     },

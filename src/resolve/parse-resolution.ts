@@ -1,24 +1,20 @@
-/**
- * Reads what a registry returned. Everything in it is checked, and nothing is repaired: what cannot be used is an error,
- * never an empty list.
- */
 import type { ResolvedService } from '../core/resolution-result.js';
+import { describeValue, quote } from '../core/describe-value.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import type { AgedLoad, LoadInit } from '../core/load-report.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import type { ResolutionStep } from '../core/registry.js';
-import { quote } from '../core/describe-value.js';
 
 const defaultTtlMs = 5_000;
 const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
 const maxEndpoints = 100_000;
 const maxPathSteps = 1_024;
-/** As long as a timer can be. */
+/** The longest delay of a Node timer, in ms. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
-/** What a checked resolution comes down to. */
+/** A validated response of a registry, of one name. */
 export type ParsedResolution = Omit<
   ResolvedService,
   'kind' | 'name' | 'requestedAt' | 'requestedWallAt' | 'stale'
@@ -26,18 +22,18 @@ export type ParsedResolution = Omit<
   readonly kind: 'bound' | 'absent' | 'link';
 };
 
+type RawObject = Partial<Record<string, unknown>>;
+
 /**
- * Checks what a registry returned.
+ * Validates what a registry returned. Every field is checked and nothing is repaired: an unusable response is an error,
+ * never an empty list of endpoints.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID`, saying what is wrong with it
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a field is missing or has the wrong type
  */
 export function parseResolution(resolution: unknown, name: string): ParsedResolution {
   if (typeof resolution !== 'object' || resolution === null)
-    throw invalidResolutionError(
-      name,
-      `is ${resolution === null ? 'null' : typeof resolution}, not an object with a kind`,
-    );
-  const raw = resolution as Partial<Record<string, unknown>>;
+    throw invalidResolutionError(name, `it must be an object; got ${describeValue(resolution)}`);
+  const raw = resolution as RawObject;
   const revision = parseStringField(raw, 'revision', name);
   const incarnation = parseStringField(raw, 'incarnation', name);
   switch (raw.kind) {
@@ -78,7 +74,7 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
         parseMsField(raw, 'ttlMs', name) ?? (guaranteedMs === undefined ? defaultTtlMs : Infinity),
         guaranteedMs ?? Infinity,
       );
-      // Nobody there is believed for as long as nothing there would be. @see promises C1.5
+      // An empty list is cached no longer than an absent name.
       const ttlMs = endpoints.length === 0 ? Math.min(statedTtlMs, defaultNegativeTtlMs) : statedTtlMs;
       const canonical =
         raw.canonical === undefined ? name : parseNameField(raw.canonical, name, 'canonical name');
@@ -99,42 +95,41 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
       };
     }
     default:
-      throw invalidResolutionError(
-        name,
-        `has the kind ${quote(raw.kind)}; 'bound', 'link' and 'absent' are known`,
-      );
+      throw invalidResolutionError(name, `kind must be 'bound', 'link' or 'absent'; got ${quote(raw.kind)}`);
   }
 }
 
-/** How long a call may take, where the service's record says so. */
-function parseTimeout(raw: Partial<Record<string, unknown>>, name: string): { readonly timeoutMs?: number } {
+/** The call timeout of the service config, if it has one. */
+function parseTimeout(raw: RawObject, name: string): Pick<ResolvedService, 'timeoutMs'> {
   const timeoutMs = parseMsField(raw, 'timeoutMs', name);
   if (timeoutMs === undefined) return {};
   if (timeoutMs === 0 || timeoutMs > maxTimeoutMs)
     throw invalidResolutionError(
       name,
-      `has the timeoutMs ${String(timeoutMs)}; it must be above 0 and at most ${String(maxTimeoutMs)}`,
+      `timeoutMs must be above 0 and at most ${String(maxTimeoutMs)}; got ${String(timeoutMs)}`,
     );
   return { timeoutMs };
 }
 
-/** Whom the registry asks about; nobody, as a rule. */
-function parseHealthQueried(value: unknown, name: string): { readonly doubted?: readonly string[] } {
+function parseHealthQueried(value: unknown, name: string): Pick<ResolvedService, 'healthQueried'> {
   if (value === undefined) return {};
   if (!Array.isArray(value) || !value.every((id) => typeof id === 'string'))
-    throw invalidResolutionError(name, 'has doubted endpoints that are no list of ids');
-  return value.length === 0 ? {} : { doubted: Object.freeze([...value]) };
+    throw invalidResolutionError(
+      name,
+      `healthQueried must be a list of instance ids; got ${describeValue(value)}`,
+    );
+  return value.length === 0 ? {} : { healthQueried: Object.freeze([...value]) };
 }
 
-/** The longest lease, where the registry says any. The endpoints were checked before. */
-function longestLease(endpoints: readonly unknown[]): { readonly leaseMs?: number } {
+/** The longest lease, if the registry sent any. The endpoints are validated already. */
+function longestLease(endpoints: readonly unknown[]): Pick<ResolvedService, 'leaseMs'> {
   let leaseMs = 0;
   for (const endpoint of endpoints)
     leaseMs = Math.max(leaseMs, (endpoint as { readonly leaseMs?: number }).leaseMs ?? 0);
   return leaseMs > 0 ? { leaseMs } : {};
 }
 
-/** What they say of their loads, where the registry tells any. The endpoints were checked before. */
+/** Load reports by instance id, if the registry sent any. The endpoints are validated already. */
 function parseLoads(
   raw: readonly unknown[],
   endpoints: readonly Endpoint[],
@@ -152,79 +147,87 @@ function parseLoads(
 
 function parseEndpoints(list: unknown, name: string): readonly Endpoint[] {
   if (!Array.isArray(list))
-    throw invalidResolutionError(name, 'has no list of endpoints; an empty list says that nobody runs it');
+    throw invalidResolutionError(
+      name,
+      `endpoints must be a list; got ${describeValue(list)}; a service without endpoints needs an empty list`,
+    );
   if (list.length > maxEndpoints)
     throw invalidResolutionError(
       name,
-      `has ${String(list.length)} endpoints; ${String(maxEndpoints)} is the most`,
+      `endpoints must have at most ${String(maxEndpoints)} entries; got ${String(list.length)}`,
     );
   const ids = new Set<string>();
   try {
     return Object.freeze(
-      // Unlike map, this sees holes.
+      // Array.from visits holes; map would skip them.
       Array.from(list, (item: unknown) => {
         const endpoint = toEndpoint(item, name);
         if (ids.has(endpoint.id))
-          throw invalidResolutionError(name, `names the instance '${endpoint.id}' twice`);
+          throw invalidResolutionError(name, `instance ids must be unique; got '${endpoint.id}' twice`);
         ids.add(endpoint.id);
         return endpoint;
       }),
     );
   } catch (error) {
     if (isClerkError(error) && error.code === 'REGISTRY_INVALID') throw error;
-    throw invalidResolutionError(name, `has an endpoint that cannot be used: ${errorMessage(error)}`, error);
+    throw invalidResolutionError(name, errorMessage(error), error);
   }
 }
 
 function parsePath(value: unknown, name: string, guaranteedMs: number): readonly ResolutionStep[] {
   if (value === undefined) return [{ name, kind: 'service', guaranteedMs }];
-  if (!Array.isArray(value)) throw invalidResolutionError(name, 'has a trail that is no list');
+  if (!Array.isArray(value))
+    throw invalidResolutionError(name, `path must be a list; got ${describeValue(value)}`);
   if (value.length > maxPathSteps)
     throw invalidResolutionError(
       name,
-      `has ${String(value.length)} arcs in its trail; ${String(maxPathSteps)} is the most`,
+      `path must have at most ${String(maxPathSteps)} steps; got ${String(value.length)}`,
     );
   return Array.from(value, (item: unknown) => {
-    const arc = (typeof item === 'object' && item !== null ? item : {}) as Partial<Record<string, unknown>>;
-    const kind = arc.kind;
+    const step = (typeof item === 'object' && item !== null ? item : {}) as RawObject;
+    const kind = step.kind;
     if (kind !== 'service' && kind !== 'link' && kind !== 'mount' && kind !== 'directory')
-      throw invalidResolutionError(name, 'has an arc of unknown kind in its trail');
+      throw invalidResolutionError(
+        name,
+        `the kind of a path step must be 'service', 'link', 'mount' or 'directory'; got ${quote(kind)}`,
+      );
     return {
-      name: parseNameField(arc.name, name, 'name in its trail'),
+      name: parseNameField(step.name, name, 'name of a path step'),
       kind,
-      guaranteedMs: parseMsField(arc, 'guaranteedMs', name) ?? guaranteedMs,
+      guaranteedMs: parseMsField(step, 'guaranteedMs', name) ?? guaranteedMs,
     };
   });
 }
 
-function parseNameField(value: unknown, name: string, what: string): string {
+function parseNameField(value: unknown, name: string, field: string): string {
   try {
     return parseName(value);
   } catch (error) {
-    throw invalidResolutionError(name, `has a ${what} that is no name: ${errorMessage(error)}`, error);
+    throw invalidResolutionError(name, `${field}: ${errorMessage(error)}`, error);
   }
 }
 
-function parseMsField(raw: Partial<Record<string, unknown>>, key: string, name: string): number | undefined {
+function parseMsField(raw: RawObject, key: string, name: string): number | undefined {
   const value = raw[key];
   if (value === undefined) return undefined;
   if (typeof value !== 'number' || Number.isNaN(value) || value < 0)
-    throw invalidResolutionError(name, `has a ${key} that is no number of ms ≥ 0`);
+    throw invalidResolutionError(name, `${key} must be a number of ms ≥ 0; got ${describeValue(value)}`);
   return value;
 }
 
-function parseStringField(raw: Partial<Record<string, unknown>>, key: string, name: string): string {
+function parseStringField(raw: RawObject, key: string, name: string): string {
   const value = raw[key];
   if (value === undefined) return '';
-  if (typeof value !== 'string') throw invalidResolutionError(name, `has a ${key} that is no string`);
+  if (typeof value !== 'string')
+    throw invalidResolutionError(name, `${key} must be a string; got ${describeValue(value)}`);
   return value;
 }
 
-/** The error of an answer that cannot be used, and what is wrong with it. */
-export function invalidResolutionError(name: string, what: string, cause?: unknown): ClerkError {
+/** A `REGISTRY_INVALID` error for the response to the lookup of `name`. */
+export function invalidResolutionError(name: string, problem: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
-    `The registry's answer for ${name} ${what}`,
+    `The registry's response for ${name} is invalid: ${problem}`,
     cause === undefined ? {} : { cause },
   );
 }

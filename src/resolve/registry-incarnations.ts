@@ -1,18 +1,17 @@
-/**
- * How far the empty answers of a registry that has lost its memory are believed: not before its services had the time
- * to come back. Until then what was known stands, and is old.
- *
- * @see promises C1.4
- */
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Not even for the longest lease it is doubted for longer, in ms. */
+/** Upper bound of the rebuild time, however long the leases are, in ms. */
 const maxRebuildMs = 300_000;
-/** Incarnations that are remembered; a registry that has more of them is believed. */
+/** Number of incarnations to keep. With more of them the oldest are dropped, and their empty results accepted. */
 const maxIncarnations = 16;
 
-/** See the file's header. */
+/**
+ * Recognizes a registry that restarted without data and has not been rebuilt by re-registrations yet. Its empty results
+ * are rejected for the longest lease of the last known endpoints. Until then the previous result is used, as stale.
+ *
+ * @see [C1.4](../../docs/guarantees.md#c1-4)
+ */
 export class RegistryIncarnations {
   readonly #clock: Clock;
   readonly #firstSeenAt = new Map<string, number>();
@@ -21,9 +20,9 @@ export class RegistryIncarnations {
     this.#clock = clock;
   }
 
-  /** Whether an answer says that nobody is there only because the registry does not know yet. */
-  isRebuilding(answer: ResolvedService, previous: ResolvedService | undefined): boolean {
-    const { incarnation } = answer;
+  /** Whether a result is empty only because the registry's new incarnation is still being rebuilt. */
+  isRebuilding(resolved: ResolvedService, previous: ResolvedService | undefined): boolean {
+    const { incarnation } = resolved;
     if (incarnation === '') return false;
     const now = this.#clock.now();
     const firstSeenAt = this.#firstSeenAt.get(incarnation) ?? now;
@@ -32,7 +31,7 @@ export class RegistryIncarnations {
       if (this.#firstSeenAt.size <= maxIncarnations) break;
       this.#firstSeenAt.delete(oldest);
     }
-    if (previous === undefined || previous.endpoints.length === 0 || answer.endpoints.length > 0)
+    if (previous === undefined || previous.endpoints.length === 0 || resolved.endpoints.length > 0)
       return false;
     if (previous.incarnation === '' || previous.incarnation === incarnation) return false;
     return now - firstSeenAt < Math.min(previous.leaseMs ?? 0, maxRebuildMs);

@@ -1,10 +1,3 @@
-/**
- * What a clerk last knew, kept in a file, so that a program can start while the registry is away. What is read from it
- * is old by definition and is used only in place of an answer, flagged stale, and never beyond an hour by the wall
- * clock. A file that is damaged, or that others may write to, is left aside with a warning: never a reason to fail.
- *
- * @see promises C1.4
- */
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock, Timer } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
@@ -14,25 +7,25 @@ import type { Logger } from '../core/logger.js';
 import { isName } from '../core/name.js';
 import { parseResolution } from './parse-resolution.js';
 
-/** What keeping a file needs. */
+/** Options of a {@link SnapshotFile}. */
 export interface SnapshotFileOptions {
   readonly path: string;
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Nothing that was asked for longer ago is used, in ms. */
+  /** Maximum age of an entry by the wall clock, in ms. Older ones are ignored. */
   readonly maxStaleMs: number;
 }
 
-/** Something new is written after so many ms, together with what comes meanwhile. */
+/** Delay of a write after a changed result, in ms. Changes within it are written together. */
 const changeWriteDelayMs = 1_000;
-/** Where only the times have moved on, there is no hurry. */
+/** Delay of a write after a result that changed nothing but its time, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
 const formatVersion = 1;
 
-/** One name in the file. */
+/** One name of the file. */
 interface SnapshotEntry {
   readonly name: string;
   readonly canonical: string;
@@ -44,7 +37,13 @@ interface SnapshotEntry {
   readonly requestedWallAt: number;
 }
 
-/** See the file's header. */
+/**
+ * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results read
+ * from the file have expired: they are used as stale results only, until they are `maxStaleMs` old by the wall clock. A file
+ * that is damaged, or writable by other users, is ignored with a warning.
+ *
+ * @see [C1.4](../../docs/guarantees.md#c1-4)
+ */
 export class SnapshotFile {
   readonly #options: SnapshotFileOptions;
   readonly #services = new Map<string, ResolvedService>();
@@ -58,63 +57,64 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /** What the file says, as answers that have run out. Read once, at the beginning. Never throws. */
+  /** Reads the file, as expired results. Called once, before `record`. Never throws. */
   load(): readonly ResolvedService[] {
     const { files, path, logger } = this.#options;
     try {
       const text = files.read(path, maxBytes);
       if (text === undefined) return [];
       const raw = JSON.parse(text) as { readonly v?: unknown; readonly names?: unknown } | null;
-      if (raw?.v !== formatVersion || !Array.isArray(raw.names)) throw new Error('it has another form');
-      for (const line of raw.names.slice(0, maxNames) as readonly SnapshotEntry[]) {
-        const answer = this.#parseEntry(line);
-        if (answer) this.#services.set(answer.name, answer);
+      if (raw?.v !== formatVersion || !Array.isArray(raw.names))
+        throw new Error(`it must be of format version ${String(formatVersion)}`);
+      for (const entry of raw.names.slice(0, maxNames) as readonly SnapshotEntry[]) {
+        const resolved = this.#parseEntry(entry);
+        if (resolved) this.#services.set(resolved.name, resolved);
       }
       return [...this.#services.values()];
     } catch (error) {
       this.#services.clear();
-      logger.warn(`The snapshot ${path} cannot be used and is left aside: ${errorMessage(error)}`);
+      logger.warn(`Snapshot file ${path} is ignored: ${errorMessage(error)}`);
       return [];
     }
   }
 
-  /** Takes note of what the registry said. */
-  record(answer: ResolvedService): void {
-    const before = this.#services.get(answer.name);
-    this.#services.delete(answer.name);
-    if (answer.kind === 'bound') this.#services.set(answer.name, answer);
-    else if (before === undefined) return;
+  /** Records a result, and schedules a write. Names that are absent now are removed. */
+  record(resolved: ResolvedService): void {
+    const previous = this.#services.get(resolved.name);
+    this.#services.delete(resolved.name);
+    if (resolved.kind === 'bound') this.#services.set(resolved.name, resolved);
+    else if (previous === undefined) return;
     for (const name of this.#services.keys()) {
       if (this.#services.size <= maxNames) break;
       this.#services.delete(name);
     }
     const isSame =
-      answer.kind === 'bound' && before !== undefined && fingerprint(before) === fingerprint(answer);
+      resolved.kind === 'bound' && previous !== undefined && fingerprint(previous) === fingerprint(resolved);
     this.#scheduleWrite(isSame ? refreshWriteDelayMs : changeWriteDelayMs);
   }
 
-  /** Writes what was not written yet. Never rejects. */
+  /** Writes unsaved changes. Never rejects. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     await this.#writing;
     if (this.#isDirty) await this.#write();
   }
 
-  #scheduleWrite(afterMs: number): void {
+  #scheduleWrite(delayMs: number): void {
     const { clock } = this.#options;
     this.#isDirty = true;
-    const writeAt = clock.now() + afterMs;
+    const writeAt = clock.now() + delayMs;
     if (writeAt >= this.#writeAt) return;
     this.#writeAt = writeAt;
     this.#timer?.cancel();
     this.#timer = clock.setTimer(() => {
       this.#writeAt = Infinity;
       void this.#write();
-    }, afterMs);
+    }, delayMs);
     this.#timer.setRef(false);
   }
 
-  /** One at a time. */
+  /** Writes the file. One write at a time. */
   async #write(): Promise<void> {
     if (this.#writing) {
       this.#scheduleWrite(changeWriteDelayMs);
@@ -132,7 +132,8 @@ export class SnapshotFile {
           this.#warned = false;
         },
         (error: unknown) => {
-          if (!this.#warned) logger.warn(`The snapshot ${path} could not be written: ${errorMessage(error)}`);
+          if (!this.#warned)
+            logger.warn(`Snapshot file ${path} could not be written: ${errorMessage(error)}`);
           this.#warned = true;
         },
       );
@@ -140,27 +141,28 @@ export class SnapshotFile {
     this.#writing = undefined;
   }
 
-  /** @throws a `ClerkError` when it is no answer */
+  /** An entry as a result; undefined when it is too old. @throws when it is malformed */
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
     const { clock, maxStaleMs } = this.#options;
-    if (!isName(name) || typeof requestedWallAt !== 'number') throw new Error('it has a line without a name');
+    if (!isName(name) || typeof requestedWallAt !== 'number')
+      throw new Error('each entry must have a name and requestedWallAt');
     const ageMs = clock.wallNow() - requestedWallAt;
-    // What comes from the future was written by a clock that was wrong, then or now.
+    // A negative age means that the wall clock was wrong, then or now.
     if (!(ageMs >= 0 && ageMs < maxStaleMs)) return undefined;
-    const checked = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);
+    const parsed = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);
     return Object.freeze({
-      ...checked,
+      ...parsed,
       kind: 'bound',
       name,
       requestedAt: clock.now() - ageMs,
-      requestedWallAt: requestedWallAt,
+      requestedWallAt,
       stale: false,
     });
   }
 }
 
-function toSnapshotEntry(answer: ResolvedService): SnapshotEntry {
-  const { name, canonical, endpoints, policy, timeoutMs, revision, incarnation, requestedWallAt } = answer;
+function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
+  const { name, canonical, endpoints, policy, timeoutMs, revision, incarnation, requestedWallAt } = resolved;
   return {
     name,
     canonical,
@@ -173,13 +175,13 @@ function toSnapshotEntry(answer: ResolvedService): SnapshotEntry {
   };
 }
 
-/** An endpoint as it can be read again. */
+/** An endpoint as `toEndpoint` accepts it: with `addresses` only. */
 function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/** All of an answer but its times. */
-function fingerprint(answer: ResolvedService): string {
-  const { requestedWallAt: _at, ...rest } = toSnapshotEntry(answer);
+/** The fields of a result without its time, for comparison. */
+function fingerprint(resolved: ResolvedService): string {
+  const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);
 }

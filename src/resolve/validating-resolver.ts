@@ -1,11 +1,3 @@
-/**
- * Asks a registry and believes nothing unseen: the answer's form is checked, links are walked, and the time it may be
- * used is the shortest of all arcs. A registry that is late, fails or talks nonsense is an error, never an empty list; it
- * is late when the whole look-up is.
- *
- * Look-ups that come to the same name share a question, and the answer is as old as that question. What was asked before
- * a look-up began, and has run out when it arrives, is asked again for it. @see promises C1.1
- */
 import type { ResolvedService, Resolver } from '../core/resolution-result.js';
 import { withTimeout, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
@@ -14,29 +6,37 @@ import { parseResolution, invalidResolutionError, type ParsedResolution } from '
 
 const maxLinks = 16;
 
-/** What asking needs. */
+/** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** How long a look-up may take, over all links, and so each of its questions, in ms. */
+  /** Timeout of a lookup including all links, and of each single request, in ms. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
 }
 
-/** A resolver over a registry of any kind. */
+/**
+ * A resolver over any registry. It validates each response and follows links. A result's `ttlMs` is the shortest of all
+ * names on the path. A registry that fails, times out or sends an invalid response is an error, never an empty list.
+ *
+ * Concurrent lookups that reach the same name share one request, and the result is as old as that request. If a shared
+ * request was sent before a lookup began, and its result has expired on arrival, the lookup sends another one.
+ *
+ * @see [C1.1](../../docs/guarantees.md#c1-1)
+ */
 export function validatingResolver(registry: Registry, options: ValidatingResolverOptions): Resolver {
   const { clock } = options;
   const pendingLookups = new Map<string, PendingLookup>();
-  /** One question a name at a time, whoever asks and whichever link led there. */
+  /** Sends a request for one name, or joins the one in flight. */
   const lookupOnce = (name: string, suspects: ReadonlySet<string>): PendingLookup => {
     let lookup = pendingLookups.get(name);
     if (lookup === undefined) {
       const requestedAt = clock.now();
       const requestedWallAt = clock.wallNow();
-      const checked = queryRegistry(registry, name, suspects, options)
+      const result = queryRegistry(registry, name, suspects, options)
         .then((resolution) => parseOrReject(resolution, name))
         .finally(() => pendingLookups.delete(name));
-      lookup = { requestedAt, requestedWallAt, result: checked };
+      lookup = { requestedAt, requestedWallAt, result };
       pendingLookups.set(name, lookup);
     }
     return lookup;
@@ -44,24 +44,24 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /** Follows links to the end, for as long as anybody waits. */
+  /** Follows links from name to name, until the lookup has timed out. */
   const followLinks = async (
     name: string,
     suspects: ReadonlySet<string>,
     progress: LookupProgress,
   ): Promise<ResolvedService> => {
     const startedAt = clock.now();
-    // Of a question that was under way already, the answer is as old as that question.
+    // The result is as old as the oldest request behind it.
     let requestedAt = startedAt;
     let requestedWallAt = clock.wallNow();
-    const steps: ResolutionStep[] = [];
+    const path: ResolutionStep[] = [];
     let canonical = name;
     let minTtlMs = Infinity;
     for (let hops = 0; hops <= maxLinks; hops++) {
       progress.currentName = canonical;
       let lookup = lookupOnce(canonical, suspects);
       let result = await lookup.result;
-      // It was sent before anybody asked here, and what it brought has run out: that was an answer for others.
+      // The shared request is older than this lookup, and its result has expired.
       if (lookup.requestedAt < startedAt && hasExpired(lookup, result.ttlMs) && !progress.isAbandoned) {
         lookup = lookupOnce(canonical, suspects);
         result = await lookup.result;
@@ -69,39 +69,40 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       requestedAt = Math.min(requestedAt, lookup.requestedAt);
       requestedWallAt = Math.min(requestedWallAt, lookup.requestedWallAt);
       minTtlMs = Math.min(minTtlMs, result.ttlMs);
-      steps.push(...result.path);
+      path.push(...result.path);
       if (result.kind !== 'link') {
-        // An arc that is not promised at all is a hint, and lasts as long as the answer says.
-        const guaranteed = steps.map((arc) => arc.guaranteedMs).filter((ms) => ms > 0);
+        // A step without a guarantee does not shorten the time: `ttlMs` alone counts.
+        const guaranteed = path.map((step) => step.guaranteedMs).filter((ms) => ms > 0);
         const ttlMs = Math.min(minTtlMs, ...guaranteed);
         return Object.freeze({
           ...result,
           kind: result.kind,
           name,
           ttlMs,
-          steps: Object.freeze(steps),
+          path: Object.freeze(path),
           requestedAt,
           requestedWallAt,
           stale: false,
         });
       }
       canonical = result.canonical;
-      if (steps.some((arc) => arc.name === canonical))
+      if (path.some((step) => step.name === canonical))
         throw invalidResolutionError(
           name,
-          `links in a circle: ${[...steps.map((arc) => arc.name), canonical].join(' → ')}`,
+          `links must not form a loop; got ${[...path.map((step) => step.name), canonical].join(' → ')}`,
         );
       if (progress.isAbandoned) break;
     }
-    throw invalidResolutionError(name, `follows more than ${String(maxLinks)} links`);
+    throw invalidResolutionError(name, `it must lead to a service within ${String(maxLinks)} links`);
   };
   return {
     resolve(name, { suspects }) {
-      const path: LookupProgress = { currentName: name, isAbandoned: false };
-      return withTimeout(clock, options.timeoutMs, followLinks(name, suspects, path), () => {
-        path.isAbandoned = true;
+      const progress: LookupProgress = { currentName: name, isAbandoned: false };
+      return withTimeout(clock, options.timeoutMs, followLinks(name, suspects, progress), () => {
+        progress.isAbandoned = true;
+        const { currentName } = progress;
         return lookupTimeoutError(
-          path.currentName === name ? name : `${path.currentName}, to which ${name} leads,`,
+          currentName === name ? name : `${currentName} (linked from ${name})`,
           options.timeoutMs,
         );
       });
@@ -109,33 +110,30 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   };
 }
 
-/** How far a look-up has come. */
 interface LookupProgress {
-  /** The name that is asked for now. */
+  /** The name requested last. */
   currentName: string;
-  /** Nobody waits for it any more. */
+  /** The lookup has timed out. */
   isAbandoned: boolean;
 }
 
-/** A question that is under way, and when it was sent. */
+/** A request in flight, and when it was sent. */
 interface PendingLookup {
   readonly requestedAt: number;
   readonly requestedWallAt: number;
   readonly result: Promise<ParsedResolution>;
 }
 
-/** Whatever goes wrong in reading an answer is the fault of whoever gave it. */
+/** Parses a response. Any error, also one thrown by a getter, is a `REGISTRY_INVALID`. */
 function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   try {
     return parseResolution(resolution, name);
   } catch (error) {
-    throw isClerkError(error)
-      ? error
-      : invalidResolutionError(name, `cannot be read: ${errorMessage(error)}`, error);
+    throw isClerkError(error) ? error : invalidResolutionError(name, errorMessage(error), error);
   }
 }
 
-/** Asks once, within the time that a question may take. */
+/** Sends one request, with its timeout. */
 async function queryRegistry(
   registry: Registry,
   name: string,
@@ -143,19 +141,19 @@ async function queryRegistry(
   options: ValidatingResolverOptions,
 ): Promise<Resolution> {
   const controller = new AbortController();
-  const closed = new Promise<never>((_resolve, reject) => {
+  const aborted = new Promise<never>((_resolve, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error));
   });
-  closed.catch(() => undefined);
-  const stop = (): void =>
-    controller.abort(new ClerkError('CLERK_CLOSED', `The clerk was closed while ${name} was looked up`));
-  if (options.signal.aborted) stop();
-  else options.signal.addEventListener('abort', stop);
+  aborted.catch(() => undefined);
+  const onClose = (): void =>
+    controller.abort(new ClerkError('CLERK_CLOSED', `The clerk was closed during the lookup of ${name}`));
+  if (options.signal.aborted) onClose();
+  else options.signal.addEventListener('abort', onClose);
   try {
     const response = Promise.resolve().then(() =>
       registry.resolve(name, { signal: controller.signal, suspects, clock: options.clock }),
     );
-    return await withTimeout(options.clock, options.timeoutMs, Promise.race([response, closed]), () => {
+    return await withTimeout(options.clock, options.timeoutMs, Promise.race([response, aborted]), () => {
       const error = lookupTimeoutError(name, options.timeoutMs);
       controller.abort(error);
       return error;
@@ -164,17 +162,17 @@ async function queryRegistry(
     if (isClerkError(error)) throw error;
     throw new ClerkError(
       'REGISTRY_UNREACHABLE',
-      `The registry failed to answer for ${name}: ${errorMessage(error)}`,
+      `The registry lookup of ${name} failed: ${errorMessage(error)}`,
       { cause: error },
     );
   } finally {
-    options.signal.removeEventListener('abort', stop);
+    options.signal.removeEventListener('abort', onClose);
   }
 }
 
 function lookupTimeoutError(name: string, timeoutMs: number): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The registry did not answer for ${name} within ${String(timeoutMs)} ms`,
+    `The registry did not respond to the lookup of ${name} within ${String(timeoutMs)} ms`,
   );
 }

@@ -20,27 +20,27 @@ function cache(maxNames = 100) {
 const none: ReadonlySet<string> = new Set();
 const suspects: ReadonlySet<string> = new Set(['a']);
 
-test('an answer is remembered until its time runs out, to the millisecond', async () => {
+test('a result is cached until its ttlMs has passed, to the millisecond', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond({ ttlMs: 700 });
-  const answer = await first;
+  const resolved = await first;
   clock.advance(699);
-  expect(await cached.resolve('/x')).toBe(answer);
-  expect(cached.peek('/x')).toBe(answer);
+  expect(await cached.resolve('/x')).toBe(resolved);
+  expect(cached.peek('/x')).toBe(resolved);
   clock.advance(1);
   expect(cached.peek('/x')).toBeUndefined();
   void cached.resolve('/x');
   expect(inner.lookups).toHaveLength(2);
 });
 
-test('its age counts from when the question was sent, not from when it was answered', async () => {
+test('the age counts from the request, not from the response', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   clock.advance(600);
   await inner.last.respond({ ttlMs: 700 });
   await first;
-  // Whatever the wall clock says meanwhile.
+  // A jump back of the wall clock changes nothing.
   clock.shiftWallClock(-3_600_000);
   clock.advance(99);
   expect(cached.peek('/x')).toBeDefined();
@@ -48,7 +48,7 @@ test('its age counts from when the question was sent, not from when it was answe
   expect(cached.peek('/x')).toBeUndefined();
 });
 
-test('an answer that took longer than it holds is given to who asked, and not remembered', async () => {
+test('a result that has expired on arrival is returned to the caller and not cached', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   clock.advance(700);
@@ -57,7 +57,7 @@ test('an answer that took longer than it holds is given to who asked, and not re
   expect(cached.size).toBe(0);
 });
 
-test('an answer of no time is never remembered, one for ever always is', async () => {
+test('a ttlMs of 0 is never cached, Infinity never expires', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond({ ttlMs: 0 });
@@ -69,13 +69,13 @@ test('an answer of no time is never remembered, one for ever always is', async (
   clock.advance(2 ** 45);
   clock.shiftWallClock(2 ** 45);
   expect(cached.peek('/x')).toBe(await second);
-  // What held for ever does so no longer, once somebody says otherwise.
+  // A newer result with an expiry replaces one without.
   cached.put(resolvedService(clock, { ttlMs: 10 }));
   clock.advance(10);
   expect(cached.peek('/x')).toBeUndefined();
 });
 
-test('a jump of the wall clock shortens trust, and never lengthens it', async () => {
+test('a jump of the wall clock can shorten the lifetime, never extend it', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond({ ttlMs: 5_000 });
@@ -95,7 +95,7 @@ test('a jump of the wall clock shortens trust, and never lengthens it', async ()
   expect(cached.peek('/x')).toBeUndefined();
 });
 
-test('any number of callers share one look-up, and its answer', async () => {
+test('concurrent callers share one lookup and its result', async () => {
   const { cached, inner } = cache();
   const callers = Array.from({ length: 100 }, () => cached.resolve('/x'));
   expect(inner.lookups).toHaveLength(1);
@@ -105,7 +105,7 @@ test('any number of callers share one look-up, and its answer', async () => {
   expect(inner.lookups.map(({ name }) => name)).toEqual(['/x', '/y']);
 });
 
-test('a caller that gives up leaves the look-up to the others', async () => {
+test('a lookup continues when one of its callers gives up', async () => {
   const { cached, inner } = cache();
   const controller = new AbortController();
   const gone = Promise.race([
@@ -122,7 +122,7 @@ test('a caller that gives up leaves the look-up to the others', async () => {
   expect(inner.lookups).toHaveLength(1);
 });
 
-test('an error is for those who asked, and is never remembered', async () => {
+test('an error rejects the waiting callers and is not cached', async () => {
   const { cached, inner } = cache();
   const callers = [cached.resolve('/x'), cached.resolve('/x')];
   await Promise.all([
@@ -135,7 +135,7 @@ test('an error is for those who asked, and is never remembered', async () => {
   expect(await again).toMatchObject({ name: '/x' });
 });
 
-test('an error does not push out what is remembered', async () => {
+test('an error does not replace a cached result', async () => {
   const { cached, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond();
@@ -145,7 +145,7 @@ test('an error does not push out what is remembered', async () => {
   expect(cached.peek('/x')).toBe(await first);
 });
 
-test('failures force a look-up although the answer holds, ten times a second at most', async () => {
+test('failures force a lookup of a cached name, at most ten times a second', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond();
@@ -163,7 +163,7 @@ test('failures force a look-up although the answer holds, ten times a second at 
   expect(inner.lookups).toHaveLength(3);
 });
 
-test('who forces a look-up joins the one that is under way', async () => {
+test('a forced lookup joins the one in flight', async () => {
   const { cached, clock, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond();
@@ -177,7 +177,7 @@ test('who forces a look-up joins the one that is under way', async () => {
   expect(await joined).toBe(await forced);
 });
 
-test('a failure forces a look-up at once where nothing is known any more', async () => {
+test('a failure forces a lookup at once when nothing is cached', async () => {
   const { cached, clock, inner } = cache();
   const forced = cached.refresh('/x', suspects);
   await inner.last.respond({ ttlMs: 10 });
@@ -188,7 +188,7 @@ test('a failure forces a look-up at once where nothing is known any more', async
   expect(await stateOf(again)).toBe('pending');
 });
 
-test('a look-up ahead of time is not held back, and does not hold back one that failures force', async () => {
+test('an early refresh is not rate limited, and does not delay a forced lookup', async () => {
   const { cached, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond();
@@ -203,25 +203,25 @@ test('a look-up ahead of time is not held back, and does not hold back one that 
   expect(inner.lookups).toHaveLength(5);
 });
 
-test('at most so many names are remembered, the least recently asked for go first', async () => {
+test('at most maxNames names are cached, the least recently used are evicted first', async () => {
   const { cached, inner } = cache(3);
-  const ask = async (name: string): Promise<void> => {
-    const asked = cached.resolve(name);
-    if ((await stateOf(asked)) === 'pending') await inner.last.respond();
-    await asked;
+  const lookUp = async (name: string): Promise<void> => {
+    const lookup = cached.resolve(name);
+    if ((await stateOf(lookup)) === 'pending') await inner.last.respond();
+    await lookup;
   };
-  for (const name of ['/a', '/b', '/c', '/a', '/d']) await ask(name);
+  for (const name of ['/a', '/b', '/c', '/a', '/d']) await lookUp(name);
   expect(cached.size).toBe(3);
   expect(['/a', '/b', '/c', '/d'].filter((name) => cached.peek(name) !== undefined)).toEqual([
     '/a',
     '/c',
     '/d',
   ]);
-  for (let i = 0; i < 1_000; i++) await ask(`/n${i}`);
+  for (let i = 0; i < 1_000; i++) await lookUp(`/n${i}`);
   expect(cached.size).toBe(3);
 });
 
-test('forgetting is at once', async () => {
+test('forget removes a name at once', async () => {
   const { cached, inner } = cache();
   const first = cached.resolve('/x');
   await inner.last.respond();
@@ -230,31 +230,33 @@ test('forgetting is at once', async () => {
   expect(cached.peek('/x')).toBeUndefined();
 });
 
-test('names are names, whatever an object would make of them', async () => {
+test('names like __proto__ are ordinary keys', async () => {
   const { cached, inner } = cache();
   for (const name of ['/__proto__', '/constructor', '__proto__', 'constructor', 'toString']) {
     expect(cached.peek(name)).toBeUndefined();
-    const asked = cached.resolve(name);
+    const lookup = cached.resolve(name);
     expect(inner.last.name).toBe(name);
     await inner.last.respond({ name });
-    expect(cached.peek(name)).toBe(await asked);
+    expect(cached.peek(name)).toBe(await lookup);
   }
 });
 
-test('a look-up that answered is told of once, a stale answer is not', async () => {
+test('a lookup emits one resolved event, a stale result emits none', async () => {
   const { cached, clock, inner, recorder } = cache();
   const callers = [cached.resolve('/x'), cached.resolve('/x')];
   clock.advance(12);
   await inner.last.respond({ ids: ['a', 'b'], revision: '7' });
   await Promise.all(callers);
-  expect(recorder.of('resolved')).toEqual([{ name: '/x', endpoints: ['a', 'b'], revision: '7', ms: 12 }]);
+  expect(recorder.of('resolved')).toEqual([
+    { name: '/x', endpoints: ['a', 'b'], revision: '7', durationMs: 12 },
+  ]);
   const stale = cached.refresh('/x', none);
   await inner.last.respond({ stale: true });
   await stale;
   expect(recorder.events).toHaveLength(1);
 });
 
-test('what is handed back for want of an answer is not told of as one', async () => {
+test('an unchanged previous result emits no resolved event', async () => {
   const clock = new ManualClock();
   const recorder = new EventRecorder();
   const known = resolvedService(clock, { ttlMs: 5_000 });
@@ -267,43 +269,46 @@ test('what is handed back for want of an answer is not told of as one', async ()
   expect(recorder.of('resolved')).toHaveLength(1);
 });
 
-// ---- against a model
+// ---- Model-based test
 
 interface CachedEntry {
   readonly id: number;
-  readonly goneAt: number;
-  readonly goneWallAt: number;
+  readonly expiresAt: number;
+  readonly expiresWallAt: number;
 }
 
-/** What is kept, what is asked, and when a look-up was last forced: nothing else decides. */
+/** The cached results, the lookups in flight, and the last forced lookups. */
 class Model {
   now = 1_000;
   wall = 1_800_000_000_000;
-  questions = 0;
+  lookupCount = 0;
   readonly cached = new Map<string, CachedEntry>();
   readonly lookups = new Map<string, { readonly at: number; readonly wallAt: number }>();
   readonly forced = new Map<string, number>();
 
   fresh(name: string): CachedEntry | undefined {
-    const kept = this.cached.get(name);
-    return kept !== undefined && this.now < kept.goneAt && this.wall < kept.goneWallAt ? kept : undefined;
+    const entry = this.cached.get(name);
+    return entry !== undefined && this.now < entry.expiresAt && this.wall < entry.expiresWallAt
+      ? entry
+      : undefined;
   }
 
   ask(name: string): void {
     if (this.lookups.has(name)) return;
     this.lookups.set(name, { at: this.now, wallAt: this.wall });
-    this.questions++;
+    this.lookupCount++;
   }
 
   put(name: string, id: number, ttlMs: number, at: number, wallAt: number): void {
-    if (at + ttlMs > this.now) this.cached.set(name, { id, goneAt: at + ttlMs, goneWallAt: wallAt + ttlMs });
+    if (at + ttlMs > this.now)
+      this.cached.set(name, { id, expiresAt: at + ttlMs, expiresWallAt: wallAt + ttlMs });
     else this.cached.delete(name);
   }
 }
 
 class Real {
   readonly world = cache();
-  /** Revision that each caller in turn was given. */
+  /** The revision returned to each caller, in order. */
   readonly given: (string | undefined)[] = [];
   readonly open = new Map<string, PendingLookup>();
 }
@@ -315,25 +320,25 @@ function lookupStep(name: string, how: 'resolve' | 'refresh' | 'force'): Step {
     check: () => true,
     async run(model, real) {
       const { cached, inner } = real.world;
-      const kept = model.fresh(name);
+      const entry = model.fresh(name);
       const paced =
         how === 'force' &&
-        kept !== undefined &&
+        entry !== undefined &&
         !model.lookups.has(name) &&
         model.now - (model.forced.get(name) ?? -Infinity) < 100;
-      const known = (how === 'resolve' && kept !== undefined) || paced;
+      const known = (how === 'resolve' && entry !== undefined) || paced;
       if (how === 'force' && !paced && !model.lookups.has(name)) model.forced.set(name, model.now);
       if (!known) model.ask(name);
-      const asked =
+      const lookup =
         how === 'resolve' ? cached.resolve(name) : cached.refresh(name, how === 'force' ? suspects : none);
-      expect(inner.lookups).toHaveLength(model.questions);
+      expect(inner.lookups).toHaveLength(model.lookupCount);
       if (!known)
         real.open.set(
           name,
-          inner.lookups.findLast((question) => question.name === name)!,
+          inner.lookups.findLast((lookup) => lookup.name === name)!,
         );
-      const state = await stateOf(asked);
-      if (known) expect(state).toMatchObject({ revision: String(kept?.id) });
+      const state = await stateOf(lookup);
+      if (known) expect(state).toMatchObject({ revision: String(entry?.id) });
       else expect(state).toBe('pending');
     },
     toString: () => `${how} ${name}`,
@@ -353,7 +358,7 @@ function respondStep(name: string, ttlMs: number): Step {
       await real.open.get(name)?.respond({ ttlMs, revision: String(id) });
       expect(real.world.cached.peek(name)?.revision).toBe(model.fresh(name)?.id.toString());
     },
-    toString: () => `answer ${name} for ${ttlMs}`,
+    toString: () => `respond to ${name} with ttlMs ${ttlMs}`,
   };
 }
 
@@ -377,7 +382,7 @@ function putStep(name: string, ttlMs: number): Step {
       model.put(name, id, ttlMs, model.now, model.wall);
       cached.put(resolvedService(clock, { name, ttlMs, revision: String(id) }));
     },
-    toString: () => `learn ${name} for ${ttlMs}`,
+    toString: () => `put ${name} with ttlMs ${ttlMs}`,
   };
 }
 
@@ -400,7 +405,7 @@ const names = ['/x', '/constructor'];
 const aName = fc.constantFrom(...names);
 const aTime = fc.oneof(fc.constantFrom(0, 1, 60, 99.5, 100, 200), fc.constantFrom(5_000, Infinity));
 
-test('against a model: remembered as long as it holds, asked once at a time', async () => {
+test('model-based: results are cached until they expire, with one lookup at a time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.commands(

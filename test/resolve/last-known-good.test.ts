@@ -16,7 +16,7 @@ class Harness {
   readonly inner: ManualResolver;
   readonly recorder = new EventRecorder();
   readonly recovered: ResolvedService[] = [];
-  /** Names that a program holds. */
+  /** Names with a binding. */
   readonly bound = new Set<string>();
   readonly lastKnownGood: LastKnownGood;
 
@@ -28,7 +28,7 @@ class Harness {
       reporter: this.recorder,
       retry: retryLoop,
       maxStaleMs: hour,
-      onRecovered: (answer) => this.recovered.push(answer),
+      onRecovered: (resolved) => this.recovered.push(resolved),
       isBound: (name) => this.bound.has(name),
     });
   }
@@ -37,26 +37,26 @@ class Harness {
     return this.lastKnownGood.resolve(name, none);
   }
 
-  /** Asks, and is answered at once; unless it says otherwise with what is true for the moment only. */
+  /** Resolves the name, with a response at once. Its ttlMs is 0 unless overridden. */
   async resolveWith(more?: Parameters<typeof resolvedService>[1]): Promise<ResolvedService> {
-    const asked = this.resolve();
+    const lookup = this.resolve();
     await this.inner.last.respond({ ttlMs: 0, ...more });
-    return asked;
+    return lookup;
   }
 
-  /** Asks, and the registry fails at once. */
+  /** Resolves the name; the registry fails at once. */
   async resolveFailing(name = '/x'): Promise<ResolvedService> {
-    const asked = this.resolve(name);
+    const lookup = this.resolve(name);
     await this.inner.last.fail(down());
-    return asked;
+    return lookup;
   }
 
-  /** Fails every question that comes up while time passes. */
+  /** Fails every lookup while time passes. */
   async failFor(ms: number, onStep: () => void = () => {}): Promise<void> {
     for (let passed = 0; passed < ms; passed += 50) {
       onStep();
       await this.runtime.advance(50);
-      for (const question of this.inner.lookups) void question.fail(down());
+      for (const lookup of this.inner.lookups) void lookup.fail(down());
     }
   }
 
@@ -65,10 +65,10 @@ class Harness {
   }
 }
 
-const idsOf = (answer: ResolvedService): string[] => answer.endpoints.map(({ id }) => id);
+const idsOf = (resolved: ResolvedService): string[] => resolved.endpoints.map(({ id }) => id);
 
-test('while the registry is well its answers are handed on', async () => {
-  const world = new Harness();
+test('responses of a working registry are returned unchanged', async () => {
+  const harness = new Harness();
   for (const more of [
     { ids: ['a'] },
     { ids: ['b'] },
@@ -76,86 +76,86 @@ test('while the registry is well its answers are handed on', async () => {
     { kind: 'absent' as const, ids: [] },
     { ids: ['c'] },
   ]) {
-    const answer = await world.resolveWith(more);
-    expect(idsOf(answer)).toEqual(more.ids);
-    expect(answer.stale).toBe(false);
+    const resolved = await harness.resolveWith(more);
+    expect(idsOf(resolved)).toEqual(more.ids);
+    expect(resolved.stale).toBe(false);
   }
-  expect(world.recorder.events).toEqual([]);
-  expect(world.runtime.pendingTimers).toBe(0);
+  expect(harness.recorder.events).toEqual([]);
+  expect(harness.runtime.pendingTimers).toBe(0);
 });
 
-test('an error with nothing known is the error', async () => {
-  const world = new Harness();
-  await expect(world.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
-  // Nothing to fall back to: nothing to keep asking for.
-  expect(world.runtime.pendingTimers).toBe(0);
+test('a failed lookup without a previous result rejects', async () => {
+  const harness = new Harness();
+  await expect(harness.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  // Without a fallback there is no background retry.
+  expect(harness.runtime.pendingTimers).toBe(0);
 });
 
-test('an error keeps the old answer, flagged', async () => {
-  const world = new Harness();
-  const good = await world.resolveWith({ ids: ['a', 'b'], ttlMs: 5_000 });
-  await world.runtime.advance(6_000);
-  const stale = await world.resolveFailing();
-  expect(stale).toMatchObject({ stale: true, endpoints: good.endpoints, askedAt: good.requestedAt });
+test('a failed lookup returns the previous result, flagged stale', async () => {
+  const harness = new Harness();
+  const good = await harness.resolveWith({ ids: ['a', 'b'], ttlMs: 5_000 });
+  await harness.runtime.advance(6_000);
+  const stale = await harness.resolveFailing();
+  expect(stale).toMatchObject({ stale: true, endpoints: good.endpoints, requestedAt: good.requestedAt });
   expect(Object.isFrozen(stale)).toBe(true);
-  expect(world.recorder.of('stale')).toEqual([
+  expect(harness.recorder.of('stale')).toEqual([
     { name: '/x', ageMs: 6_000, error: expect.objectContaining({ message: 'The registry is down' }) },
   ]);
 });
 
-test('a stale answer is used for a second before this is asked again', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ttlMs: 5_000 });
-  await world.runtime.advance(6_000);
-  const stale = await world.resolveFailing();
-  expect(stale.requestedAt + stale.ttlMs - world.runtime.now()).toBe(1_000);
-  // Also where the wall clock has jumped since the question.
-  world.runtime.shiftWallClock(hour);
-  const again = await world.resolve();
-  expect(again.requestedWallAt + again.ttlMs - world.runtime.wallNow()).toBe(1_000);
+test('a stale result lives for one second', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ttlMs: 5_000 });
+  await harness.runtime.advance(6_000);
+  const stale = await harness.resolveFailing();
+  expect(stale.requestedAt + stale.ttlMs - harness.runtime.now()).toBe(1_000);
+  // Also when the wall clock has jumped since the request.
+  harness.runtime.shiftWallClock(hour);
+  const again = await harness.resolve();
+  expect(again.requestedWallAt + again.ttlMs - harness.runtime.wallNow()).toBe(1_000);
   expect(again.ttlMs).toBeLessThan(10_000);
 });
 
-test('a registry that hangs is waited for 100 ms, once', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  const first = world.resolve();
-  await world.runtime.advance(99);
+test('a registry that hangs delays one call by 100 ms', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  const first = harness.resolve();
+  await harness.runtime.advance(99);
   expect(await stateOf(first)).toBe('pending');
-  await world.runtime.advance(1);
+  await harness.runtime.advance(1);
   expect(await stateOf(first)).toMatchObject({ stale: true });
   for (let i = 0; i < 20; i++) {
-    await world.runtime.advance(500);
-    expect(await stateOf(world.resolve())).toMatchObject({ stale: true });
+    await harness.runtime.advance(500);
+    expect(await stateOf(harness.resolve())).toMatchObject({ stale: true });
   }
-  // The one question is still out, and no other.
-  expect(world.lookupCount).toBe(2);
+  // Only the one lookup is in flight.
+  expect(harness.lookupCount).toBe(2);
 });
 
-test('a late answer is an answer: it ends the trouble', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['old'] });
-  const slow = world.resolve();
-  await world.runtime.advance(150);
+test('a late response ends the background retry', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['old'] });
+  const slow = harness.resolve();
+  await harness.runtime.advance(150);
   expect(idsOf(await slow)).toEqual(['old']);
-  await world.inner.last.respond({ ids: ['new'] });
-  expect(world.recovered.map(idsOf)).toEqual([['new']]);
-  expect(world.recovered[0]).toMatchObject({ stale: false, askedAt: 1_000 });
-  expect(idsOf(await world.resolveWith({ ids: ['newer'] }))).toEqual(['newer']);
-  expect(world.lookupCount).toBe(3);
+  await harness.inner.last.respond({ ids: ['new'] });
+  expect(harness.recovered.map(idsOf)).toEqual([['new']]);
+  expect(harness.recovered[0]).toMatchObject({ stale: false, requestedAt: 1_000 });
+  expect(idsOf(await harness.resolveWith({ ids: ['newer'] }))).toEqual(['newer']);
+  expect(harness.lookupCount).toBe(3);
 });
 
-test('while it is down it is asked in the background, further and further apart, and calls wait for nothing', async () => {
-  const world = new Harness(3);
-  await world.resolveWith();
-  await world.resolveFailing();
-  const before = world.lookupCount;
+test('while the registry is down, retries run in the background with growing backoff and calls do not wait', async () => {
+  const harness = new Harness(3);
+  await harness.resolveWith();
+  await harness.resolveFailing();
+  const before = harness.lookupCount;
   const at: number[] = [];
   let seen = before;
-  await world.failFor(60_000, () => {
-    void world.resolve().then(({ stale }) => expect(stale).toBe(true));
-    if (world.lookupCount > seen) at.push(world.runtime.now());
-    seen = world.lookupCount;
+  await harness.failFor(60_000, () => {
+    void harness.resolve().then(({ stale }) => expect(stale).toBe(true));
+    if (harness.lookupCount > seen) at.push(harness.runtime.now());
+    seen = harness.lookupCount;
   });
   const gaps = at.slice(1).map((now, i) => now - at[i]!);
   expect(gaps[0]).toBeLessThanOrEqual(450);
@@ -163,17 +163,17 @@ test('while it is down it is asked in the background, further and further apart,
   expect(Math.min(...gaps.slice(-5))).toBeGreaterThanOrEqual(2_500);
   expect(at.length).toBeGreaterThan(12);
   expect(at.length).toBeLessThan(30);
-  expect(world.runtime.refTimers).toBe(0);
+  expect(harness.runtime.refTimers).toBe(0);
 });
 
-test('pauses are spread by chance, so that clerks that lost the registry together do not return together', async () => {
+test('backoff has jitter, so that clerks that lost the registry together retry at different times', async () => {
   const firstGaps = new Set<number>();
   for (let seed = 1; seed <= 10; seed++) {
-    const world = new Harness(seed);
-    await world.resolveWith();
-    await world.resolveFailing();
-    while (world.lookupCount < 3) await world.runtime.advance(1);
-    firstGaps.add(world.runtime.now());
+    const harness = new Harness(seed);
+    await harness.resolveWith();
+    await harness.resolveFailing();
+    while (harness.lookupCount < 3) await harness.runtime.advance(1);
+    firstGaps.add(harness.runtime.now());
   }
   expect(firstGaps.size).toBeGreaterThan(5);
   for (const at of firstGaps) {
@@ -182,346 +182,354 @@ test('pauses are spread by chance, so that clerks that lost the registry togethe
   }
 });
 
-test('once it answers again, whoever holds the name is told, and the next look-up is fresh', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['old'] });
-  await world.resolveFailing();
-  await world.runtime.advance(200);
-  await world.inner.last.respond({ ids: ['new'] });
-  expect(world.recovered.map(idsOf)).toEqual([['new']]);
-  expect(world.runtime.pendingTimers).toBe(0);
-  const fresh = await world.resolveWith({ ids: ['newer'] });
+test('a successful retry is reported, and the next lookup is fresh', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['old'] });
+  await harness.resolveFailing();
+  await harness.runtime.advance(200);
+  await harness.inner.last.respond({ ids: ['new'] });
+  expect(harness.recovered.map(idsOf)).toEqual([['new']]);
+  expect(harness.runtime.pendingTimers).toBe(0);
+  const fresh = await harness.resolveWith({ ids: ['newer'] });
   expect(fresh).toMatchObject({ stale: false });
   expect(idsOf(fresh)).toEqual(['newer']);
 });
 
-test('a name that nobody wants any more is asked for a little longer, and then no more', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  await world.resolveFailing();
-  await world.failFor(30_000);
-  const { lookupCount } = world;
+test('background retries end for a name that is no longer requested', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  await harness.resolveFailing();
+  await harness.failFor(30_000);
+  const { lookupCount } = harness;
   expect(lookupCount).toBeGreaterThan(5);
-  expect(world.runtime.pendingTimers).toBe(0);
-  await world.failFor(60_000);
-  expect(world.lookupCount).toBe(lookupCount);
-  // Who wants it again asks again, and does not wait for a registry that fails at once.
-  expect(await world.resolveFailing()).toMatchObject({ stale: true });
-  expect(world.lookupCount).toBe(lookupCount + 1);
+  expect(harness.runtime.pendingTimers).toBe(0);
+  await harness.failFor(60_000);
+  expect(harness.lookupCount).toBe(lookupCount);
+  // A later request sends a lookup again, and does not wait for a registry that fails at once.
+  expect(await harness.resolveFailing()).toMatchObject({ stale: true });
+  expect(harness.lookupCount).toBe(lookupCount + 1);
 });
 
-test('a name that is wanted once a second goes on being asked for, and nobody waits', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  const first = world.resolve();
-  await world.runtime.advance(100);
+test('background retries continue for a name requested once a second, and no call waits', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  const first = harness.resolve();
+  await harness.runtime.advance(100);
   await first;
   for (let second = 0; second < 60; second++) {
-    expect(await stateOf(world.resolve())).toMatchObject({ stale: true });
-    // Each question hangs for a while, and fails.
-    await world.runtime.advance(500);
-    await world.inner.last.fail(down());
-    await world.runtime.advance(500);
+    expect(await stateOf(harness.resolve())).toMatchObject({ stale: true });
+    // Each lookup hangs for a while, then fails.
+    await harness.runtime.advance(500);
+    await harness.inner.last.fail(down());
+    await harness.runtime.advance(500);
   }
-  expect(world.lookupCount).toBeGreaterThan(10);
+  expect(harness.lookupCount).toBeGreaterThan(10);
 });
 
-test('an answer is used for an hour after its time, and not longer', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ttlMs: 5_000 });
-  await world.runtime.advance(5_000 + hour);
-  expect(await world.resolveFailing()).toMatchObject({ stale: true });
-  await world.runtime.advance(1);
-  await expect(world.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+test('a result is used for one hour after its expiry, not longer', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ttlMs: 5_000 });
+  await harness.runtime.advance(5_000 + hour);
+  expect(await harness.resolveFailing()).toMatchObject({ stale: true });
+  await harness.runtime.advance(1);
+  await expect(harness.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
-test('an answer that held for ever is used for ever', async () => {
-  const world = new Harness();
-  const good = await world.resolveWith({ ttlMs: Infinity });
-  await world.runtime.advance(1_000 * hour);
-  expect(await world.resolveFailing()).toBe(good);
+test('a result without expiry is used without limit', async () => {
+  const harness = new Harness();
+  const good = await harness.resolveWith({ ttlMs: Infinity });
+  await harness.runtime.advance(1_000 * hour);
+  expect(await harness.resolveFailing()).toBe(good);
 });
 
-test('while its time lasts an answer is no stale one, whatever becomes of the registry', async () => {
-  const world = new Harness();
-  const good = await world.resolveWith({ ttlMs: 5_000 });
-  await world.runtime.advance(1_000);
-  // Far away: not heard of within 100 ms, and then it is.
-  const early = world.resolve();
-  await world.runtime.advance(150);
+test('a result is not stale before its expiry, whatever the state of the registry', async () => {
+  const harness = new Harness();
+  const good = await harness.resolveWith({ ttlMs: 5_000 });
+  await harness.runtime.advance(1_000);
+  // Slow: the response takes more than 100 ms.
+  const early = harness.resolve();
+  await harness.runtime.advance(150);
   expect(await early).toBe(good);
-  await world.inner.last.respond({ ids: ['new'], ttlMs: 5_000 });
-  expect(world.recovered.map(idsOf)).toEqual([['new']]);
-  // Down: the same, until its time is over on either clock.
-  await world.runtime.advance(4_849);
-  const failed = await world.resolveFailing();
+  await harness.inner.last.respond({ ids: ['new'], ttlMs: 5_000 });
+  expect(harness.recovered.map(idsOf)).toEqual([['new']]);
+  // Down: the same, until the result expires on either clock.
+  await harness.runtime.advance(4_849);
+  const failed = await harness.resolveFailing();
   expect(idsOf(failed)).toEqual(['new']);
   expect(failed.stale).toBe(false);
-  expect(await stateOf(world.resolve())).toBe(failed);
-  expect(world.recorder.events).toEqual([]);
-  await world.runtime.advance(1);
-  expect(await stateOf(world.resolve())).toMatchObject({ stale: true });
-  expect(world.recorder.of('stale')).toHaveLength(1);
+  expect(await stateOf(harness.resolve())).toBe(failed);
+  expect(harness.recorder.events).toEqual([]);
+  await harness.runtime.advance(1);
+  expect(await stateOf(harness.resolve())).toMatchObject({ stale: true });
+  expect(harness.recorder.of('stale')).toHaveLength(1);
 });
 
-test('a wall clock that jumped makes stale what cannot be renewed', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ttlMs: 5_000 });
-  world.runtime.shiftWallClock(hour);
-  expect(await world.resolveFailing()).toMatchObject({ stale: true });
+test('a jump of the wall clock makes a result stale that cannot be refreshed', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ttlMs: 5_000 });
+  harness.runtime.shiftWallClock(hour);
+  expect(await harness.resolveFailing()).toMatchObject({ stale: true });
 });
 
-test('that nobody was there is no answer while the registry cannot be asked, and the error says it', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: [] });
-  await world.runtime.advance(3_000);
-  const empty = world.resolve();
-  await world.runtime.advance(1_000);
-  // Nothing to fall back to: worth waiting for.
+test('a previous empty result is not used as a fallback, but is named in the error', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: [] });
+  await harness.runtime.advance(3_000);
+  const empty = harness.resolve();
+  await harness.runtime.advance(1_000);
+  // Without a fallback the call waits.
   expect(await stateOf(empty)).toBe('pending');
-  await world.inner.last.fail(down());
+  await harness.inner.last.fail(down());
   await expect(empty).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: 'The registry is down; when asked 4000 ms ago, nobody ran it',
+    message: 'The registry is down; 4000 ms ago /x had no endpoints',
   });
-  await world.resolveWith({ kind: 'absent', ids: [] });
-  await expect(world.resolveFailing()).rejects.toMatchObject({
+  await harness.resolveWith({ kind: 'absent', ids: [] });
+  await expect(harness.resolveFailing()).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: 'The registry is down; when asked 0 ms ago, there was no such name',
+    message: 'The registry is down; 0 ms ago /x was not registered',
   });
-  expect(world.recorder.events).toEqual([]);
+  expect(harness.recorder.events).toEqual([]);
 });
 
-test('what the registry empties is empty, and what it forgets is absent', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['a'] });
-  expect(await world.resolveWith({ ids: [] })).toMatchObject({ kind: 'bound', endpoints: [], stale: false });
-  await world.resolveWith({ ids: ['a'] });
-  expect(await world.resolveWith({ kind: 'absent', ids: [] })).toMatchObject({
+test('an empty list and an absent name are accepted from the registry', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['a'] });
+  expect(await harness.resolveWith({ ids: [] })).toMatchObject({
+    kind: 'bound',
+    endpoints: [],
+    stale: false,
+  });
+  await harness.resolveWith({ ids: ['a'] });
+  expect(await harness.resolveWith({ kind: 'absent', ids: [] })).toMatchObject({
     kind: 'absent',
     stale: false,
   });
-  // What is absent is nothing to fall back to, and an error is not the absence that was known before.
-  await expect(world.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  // An absent name is no fallback: the error is not turned into the previous absence.
+  await expect(harness.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
-test('an older revision is not believed, however it is written', async () => {
+test('an older revision is rejected, whatever its number format', async () => {
   for (const [newer, older] of [
     ['10', '9'],
     ['18446744073709551617', '18446744073709551616'],
     ['2', '01'],
   ] as const) {
-    const world = new Harness();
-    await world.resolveWith({ ids: ['a'], revision: newer, incarnation: 'i' });
-    const answer = await world.resolveWith({ ids: [], revision: older, incarnation: 'i' });
-    expect(answer).toMatchObject({ stale: true, revision: newer });
-    expect(world.recorder.of('stale')[0]?.error).toMatchObject({
+    const harness = new Harness();
+    await harness.resolveWith({ ids: ['a'], revision: newer, incarnation: 'i' });
+    const resolved = await harness.resolveWith({ ids: [], revision: older, incarnation: 'i' });
+    expect(resolved).toMatchObject({ stale: true, revision: newer });
+    expect(harness.recorder.of('stale')[0]?.error).toMatchObject({
       code: 'REGISTRY_INVALID',
-      message: `The registry's answer for /x has revision '${older}', older than '${newer}' which it gave before`,
+      message: `The registry's response for /x is outdated: its revision must be at least '${newer}'; got '${older}'`,
     });
   }
 });
 
-test('the same revision again is believed, and so is one of another incarnation', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['a'], revision: '10', incarnation: 'i' });
-  expect(await world.resolveWith({ ids: ['b'], revision: '10', incarnation: 'i' })).toMatchObject({
+test('the same revision is accepted, and so is one of another incarnation', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['a'], revision: '10', incarnation: 'i' });
+  expect(await harness.resolveWith({ ids: ['b'], revision: '10', incarnation: 'i' })).toMatchObject({
     stale: false,
   });
-  const other = await world.resolveWith({ ids: ['c'], revision: '1', incarnation: 'j' });
+  const other = await harness.resolveWith({ ids: ['c'], revision: '1', incarnation: 'j' });
   expect(other).toMatchObject({ stale: false });
   expect(idsOf(other)).toEqual(['c']);
 });
 
-test('a link that leads elsewhere is believed, whatever the revision of what is there', async () => {
-  const world = new Harness();
-  await world.resolveWith({ canonical: '/old', revision: '10' });
-  expect(await world.resolveWith({ canonical: '/new', revision: '2' })).toMatchObject({
+test('a changed link is accepted, whatever the revision of its new target', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ canonical: '/old', revision: '10' });
+  expect(await harness.resolveWith({ canonical: '/new', revision: '2' })).toMatchObject({
     stale: false,
     canonical: '/new',
   });
 });
 
-test('revisions that are no numbers are not compared', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['a'], revision: 'beta' });
-  expect(await world.resolveWith({ ids: ['b'], revision: 'alpha' })).toMatchObject({
+test('revisions that are not numeric are not compared', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['a'], revision: 'beta' });
+  expect(await harness.resolveWith({ ids: ['b'], revision: 'alpha' })).toMatchObject({
     stale: false,
     revision: 'alpha',
   });
-  expect(await world.resolveWith({ ids: ['c'], revision: '' })).toMatchObject({ stale: false });
+  expect(await harness.resolveWith({ ids: ['c'], revision: '' })).toMatchObject({ stale: false });
 });
 
-test('an older absence does not take away what is there, and an older presence does not bring it back', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['a'], revision: '10' });
-  expect(await world.resolveWith({ kind: 'absent', ids: [], revision: '9' })).toMatchObject({
+test('an older absence does not replace a service, nor an older service an absence', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['a'], revision: '10' });
+  expect(await harness.resolveWith({ kind: 'absent', ids: [], revision: '9' })).toMatchObject({
     stale: true,
     kind: 'bound',
   });
-  await world.inner.last.fail(down());
+  await harness.inner.last.fail(down());
   const gone = new Harness();
   await gone.resolveWith({ kind: 'absent', ids: [], revision: '10' });
   await expect(gone.resolveWith({ ids: ['a'], revision: '9' })).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
   });
-  // But not for ever: a registry that begins anew without saying so is believed in time.
+  // A registry that restarts within one incarnation is accepted after the stale time.
   await gone.runtime.advance(1 + 5_000 + hour);
   expect(await gone.resolveWith({ ids: ['a'], revision: '1' })).toMatchObject({ stale: false });
 });
 
-test('what a watch brings is what is known', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['a'], revision: '1' });
+test('results of a watch replace older ones', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['a'], revision: '1' });
   expect(
-    world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['b'], revision: '3' })),
+    harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { ids: ['b'], revision: '3' })),
   ).toBe(true);
   expect(
-    world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['c'], revision: '2' })),
+    harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { ids: ['c'], revision: '2' })),
   ).toBe(false);
-  expect(idsOf(await world.resolveFailing())).toEqual(['b']);
+  expect(idsOf(await harness.resolveFailing())).toEqual(['b']);
 });
 
-test('a look-up that a watch has overtaken gives what the watch brought, and no trouble', async () => {
+test('a lookup overtaken by a watch returns the result of the watch, without an error', async () => {
   for (const [before, slower, pushed] of [
     ['1', '2', '3'],
     ['', '', ''],
   ] as const) {
-    const world = new Harness();
-    await world.resolveWith({ ids: ['first'], revision: before });
-    const asked = world.resolve();
-    await world.runtime.advance(20);
-    world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['pushed'], revision: pushed }));
-    await world.inner.last.respond({ ids: ['slower'], revision: slower });
-    const answer = await asked;
-    expect(idsOf(answer)).toEqual(['pushed']);
-    expect(answer.stale).toBe(false);
-    expect(world.recorder.events).toEqual([]);
-    expect(world.runtime.pendingTimers).toBe(0);
+    const harness = new Harness();
+    await harness.resolveWith({ ids: ['first'], revision: before });
+    const lookup = harness.resolve();
+    await harness.runtime.advance(20);
+    harness.lastKnownGood.applyIfNewer(
+      resolvedService(harness.runtime, { ids: ['pushed'], revision: pushed }),
+    );
+    await harness.inner.last.respond({ ids: ['slower'], revision: slower });
+    const resolved = await lookup;
+    expect(idsOf(resolved)).toEqual(['pushed']);
+    expect(resolved.stale).toBe(false);
+    expect(harness.recorder.events).toEqual([]);
+    expect(harness.runtime.pendingTimers).toBe(0);
   }
 });
 
-test('what a watch brings while the registry hangs on a look-up is better than the old', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['old'] });
-  const asked = world.resolve();
-  await world.runtime.advance(50);
-  world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['pushed'] }));
-  await world.runtime.advance(50);
-  const answer = await asked;
-  expect(idsOf(answer)).toEqual(['pushed']);
-  expect(answer.stale).toBe(false);
+test('a result of a watch during a lookup that hangs is preferred to the previous one', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['old'] });
+  const lookup = harness.resolve();
+  await harness.runtime.advance(50);
+  harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { ids: ['pushed'] }));
+  await harness.runtime.advance(50);
+  const resolved = await lookup;
+  expect(idsOf(resolved)).toEqual(['pushed']);
+  expect(resolved.stale).toBe(false);
 });
 
-test('the first answer of a name may come by a watch', async () => {
-  const world = new Harness();
-  const asked = [world.resolve(), world.resolve()];
-  expect(await stateOf(asked[0]!)).toBe('pending');
-  world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['pushed'] }));
-  expect((await Promise.all(asked)).map(idsOf)).toEqual([['pushed'], ['pushed']]);
-  await world.inner.last.fail(down());
+test('the first result of a name may come from a watch', async () => {
+  const harness = new Harness();
+  const lookups = [harness.resolve(), harness.resolve()];
+  expect(await stateOf(lookups[0]!)).toBe('pending');
+  harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { ids: ['pushed'] }));
+  expect((await Promise.all(lookups)).map(idsOf)).toEqual([['pushed'], ['pushed']]);
+  await harness.inner.last.fail(down());
 });
 
-test('names are troubled one by one', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  const other = world.resolve('/y');
-  await world.inner.last.respond({ ids: ['y'] });
+test('a failed lookup of one name does not affect other names', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  const other = harness.resolve('/y');
+  await harness.inner.last.respond({ ids: ['y'] });
   await other;
-  await world.resolveFailing('/x');
-  const { lookupCount } = world;
-  const fine = world.resolve('/y');
-  expect(world.lookupCount).toBe(lookupCount + 1);
-  await world.inner.last.respond({ ids: ['y2'] });
+  await harness.resolveFailing('/x');
+  const { lookupCount } = harness;
+  const fine = harness.resolve('/y');
+  expect(harness.lookupCount).toBe(lookupCount + 1);
+  await harness.inner.last.respond({ ids: ['y2'] });
   expect(await fine).toMatchObject({ stale: false });
 });
 
-test('forgetting a name ends the asking for it', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  await world.resolveFailing();
-  world.lastKnownGood.forget('/x');
-  await world.runtime.advance(10_000);
-  expect(world.lookupCount).toBe(2);
-  expect(world.runtime.pendingTimers).toBe(0);
-  await expect(world.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+test('forgetting a name ends its background retry', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  await harness.resolveFailing();
+  harness.lastKnownGood.forget('/x');
+  await harness.runtime.advance(10_000);
+  expect(harness.lookupCount).toBe(2);
+  expect(harness.runtime.pendingTimers).toBe(0);
+  await expect(harness.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
-test('however many names are absent, those that are there are not forgotten', async () => {
-  const world = new Harness();
-  await world.resolveWith({ ids: ['a'] });
+test('absent names do not evict present ones', async () => {
+  const harness = new Harness();
+  await harness.resolveWith({ ids: ['a'] });
   for (let i = 0; i < 20_000; i++)
-    world.lastKnownGood.applyIfNewer(
-      resolvedService(world.runtime, { name: `/n${i}`, kind: 'absent', ids: [] }),
+    harness.lastKnownGood.applyIfNewer(
+      resolvedService(harness.runtime, { name: `/n${i}`, kind: 'absent', ids: [] }),
     );
-  expect(idsOf(await world.resolveFailing())).toEqual(['a']);
+  expect(idsOf(await harness.resolveFailing())).toEqual(['a']);
 });
 
-test('of names that are there the 10,000 last asked for are kept', async () => {
-  const world = new Harness();
+test('the 10,000 most recently used present names are kept', async () => {
+  const harness = new Harness();
   const name = (i: number): string => `/n${i}`;
   for (let i = 0; i <= 10_000; i++)
-    world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { name: name(i) }));
-  await expect(world.resolveFailing(name(0))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
-  expect(idsOf(await world.resolveFailing(name(1)))).toEqual(['a']);
+    harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { name: name(i) }));
+  await expect(harness.resolveFailing(name(0))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  expect(idsOf(await harness.resolveFailing(name(1)))).toEqual(['a']);
 });
 
-test('a name that a program holds is kept, however many others there are', async () => {
-  const world = new Harness();
+test('a bound name is never evicted', async () => {
+  const harness = new Harness();
   const others = (from: number): void => {
     for (let i = from; i < from + 10_001; i++)
-      world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { name: `/n${i}`, ttlMs: 0 }));
+      harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { name: `/n${i}`, ttlMs: 0 }));
   };
-  world.bound.add('/x');
-  await world.resolveWith({ ids: ['a'], revision: '2' });
+  harness.bound.add('/x');
+  await harness.resolveWith({ ids: ['a'], revision: '2' });
   others(0);
-  expect(idsOf(await world.resolveFailing())).toEqual(['a']);
-  // It is compared with as any other, and renewed as any other.
+  expect(idsOf(await harness.resolveFailing())).toEqual(['a']);
+  // It is compared and replaced like any other.
   expect(
-    world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['old'], revision: '1' })),
+    harness.lastKnownGood.applyIfNewer(resolvedService(harness.runtime, { ids: ['old'], revision: '1' })),
   ).toBe(false);
   expect(
-    world.lastKnownGood.applyIfNewer(resolvedService(world.runtime, { ids: ['b'], revision: '3', ttlMs: 0 })),
+    harness.lastKnownGood.applyIfNewer(
+      resolvedService(harness.runtime, { ids: ['b'], revision: '3', ttlMs: 0 }),
+    ),
   ).toBe(true);
-  expect(idsOf(await world.resolve())).toEqual(['b']);
+  expect(idsOf(await harness.resolve())).toEqual(['b']);
   others(20_000);
-  expect(idsOf(await world.resolve())).toEqual(['b']);
-  world.lastKnownGood.forget('/x');
-  await world.inner.last.fail(down());
-  await expect(world.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  expect(idsOf(await harness.resolve())).toEqual(['b']);
+  harness.lastKnownGood.forget('/x');
+  await harness.inner.last.fail(down());
+  await expect(harness.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 
-test('stopping ends all asking, also what waits', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  await world.resolveFailing();
-  expect(world.runtime.pendingTimers).toBe(1);
-  world.lastKnownGood.stop();
-  await world.runtime.advance(60_000);
-  expect(world.lookupCount).toBe(2);
-  expect(world.runtime.pendingTimers).toBe(0);
-  expect(world.recovered).toEqual([]);
+test('stop ends all background retries', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  await harness.resolveFailing();
+  expect(harness.runtime.pendingTimers).toBe(1);
+  harness.lastKnownGood.stop();
+  await harness.runtime.advance(60_000);
+  expect(harness.lookupCount).toBe(2);
+  expect(harness.runtime.pendingTimers).toBe(0);
+  expect(harness.recovered).toEqual([]);
 });
 
-test('after the stop nothing old is handed out: who waits is told why', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  const asked = [world.resolve(), world.resolve('/y')];
-  world.lastKnownGood.stop();
-  for (const question of world.inner.lookups)
-    await question.fail(new ClerkError('CLERK_CLOSED', 'The clerk is closed'));
-  for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'CLERK_CLOSED' });
-  expect(world.recorder.events).toEqual([]);
+test('after stop no previous result is returned: waiting callers get the error', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  const lookups = [harness.resolve(), harness.resolve('/y')];
+  harness.lastKnownGood.stop();
+  for (const lookup of harness.inner.lookups)
+    await lookup.fail(new ClerkError('CLERK_CLOSED', 'The clerk is closed'));
+  for (const lookup of lookups) await expect(lookup).rejects.toMatchObject({ code: 'CLERK_CLOSED' });
+  expect(harness.recorder.events).toEqual([]);
 });
 
-test('what comes in after the stop is nobody’s business any more', async () => {
-  const world = new Harness();
-  await world.resolveWith();
-  const slow = world.resolve();
-  await world.runtime.advance(100);
+test('a response after stop is not reported', async () => {
+  const harness = new Harness();
+  await harness.resolveWith();
+  const slow = harness.resolve();
+  await harness.runtime.advance(100);
   await slow;
-  world.lastKnownGood.stop();
-  await world.inner.last.respond({ ids: ['late'] });
-  await world.runtime.advance(10_000);
-  expect(world.recovered).toEqual([]);
+  harness.lastKnownGood.stop();
+  await harness.inner.last.respond({ ids: ['late'] });
+  await harness.runtime.advance(10_000);
+  expect(harness.recovered).toEqual([]);
 });

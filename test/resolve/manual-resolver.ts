@@ -1,15 +1,15 @@
-/** Answers, and a resolver that answers when it is told to. */
+/** Lookup results, and a resolver that the test completes by hand. */
 import type { ResolvedService, Resolver } from '../../src/core/resolution-result.js';
 import type { Clock } from '../../src/core/clock.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import { flushPromises } from '../support/manual-clock.js';
 
-/** An answer to a question that is asked now. */
+/** The result of a lookup sent now. */
 export function resolvedService(
   clock: Clock,
-  more: Partial<ResolvedService> & { readonly ids?: readonly string[] } = {},
+  overrides: Partial<ResolvedService> & { readonly ids?: readonly string[] } = {},
 ): ResolvedService {
-  const { ids = ['a'], ...rest } = more;
+  const { ids = ['a'], ...rest } = overrides;
   const name = rest.name ?? '/x';
   return Object.freeze({
     kind: 'bound',
@@ -28,38 +28,31 @@ export function resolvedService(
   });
 }
 
-/** A question that waits for its answer. */
+/** A lookup in flight. */
 export interface PendingLookup {
   readonly name: string;
   readonly suspects: readonly string[];
   readonly requestedAt: number;
-  /** Answers, as of when it was asked. */
-  respond(more?: Parameters<typeof resolvedService>[1]): Promise<void>;
+  /** Resolves the lookup, as of when it was sent. */
+  respond(overrides?: Parameters<typeof resolvedService>[1]): Promise<void>;
   fail(error: Error): Promise<void>;
 }
 
-/** A resolver whose questions are answered by hand. */
+/** A resolver whose lookups the test completes by hand. */
 export class ManualResolver implements Resolver {
   readonly lookups: PendingLookup[] = [];
 
   constructor(readonly clock: Clock) {}
 
   resolve(name: string, { suspects }: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
-    const [askedAt, askedWallAt] = [this.clock.now(), this.clock.wallNow()];
+    const [requestedAt, requestedWallAt] = [this.clock.now(), this.clock.wallNow()];
     return new Promise((resolve, reject) => {
       this.lookups.push({
         name,
         suspects: [...suspects],
-        requestedAt: askedAt,
-        respond: async (more) => {
-          resolve(
-            resolvedService(this.clock, {
-              name,
-              requestedAt: askedAt,
-              requestedWallAt: askedWallAt,
-              ...more,
-            }),
-          );
+        requestedAt,
+        respond: async (overrides) => {
+          resolve(resolvedService(this.clock, { name, requestedAt, requestedWallAt, ...overrides }));
           await flushPromises();
         },
         fail: async (error) => {
@@ -70,15 +63,15 @@ export class ManualResolver implements Resolver {
     });
   }
 
-  /** The newest question. */
+  /** The latest lookup. */
   get last(): PendingLookup {
     const last = this.lookups.at(-1);
-    if (last === undefined) throw new Error('Nothing was asked');
+    if (last === undefined) throw new Error('No lookup was sent');
     return last;
   }
 }
 
-/** What became of a promise so far. */
+/** The value or error of a promise, or `pending`. */
 export async function stateOf<T>(promise: Promise<T>): Promise<T | Error | 'pending'> {
   return Promise.race([
     promise.catch((error: unknown) => error as Error),

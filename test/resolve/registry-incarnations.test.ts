@@ -8,94 +8,96 @@ import { resolvedService } from './manual-resolver.js';
 
 const none = { suspects: new Set<string>() };
 
-/** A registry that says what it is told to, and what is remembered of it. */
-function world() {
+/** A registry with given responses, behind a `LastKnownGood`. */
+function setup() {
   const runtime = createFakeRuntime({ seed: 1, startAt: 1_000 });
-  const learned: ResolvedService[] = [];
-  const state: { says: Partial<ResolvedService> & { ids?: readonly string[] } } = { says: {} };
-  const kept = new LastKnownGood(
-    { resolve: async (name) => resolvedService(runtime, { name, ttlMs: 0, ...state.says }) },
+  const accepted: ResolvedService[] = [];
+  const state: { response: Partial<ResolvedService> & { ids?: readonly string[] } } = { response: {} };
+  const lastKnownGood = new LastKnownGood(
+    { resolve: async (name) => resolvedService(runtime, { name, ttlMs: 0, ...state.response }) },
     {
       clock: runtime,
       reporter: new EventRecorder(),
       retry: retryLoop,
       maxStaleMs: 3_600_000,
       onRecovered: () => {},
-      onNewer: (answer) => learned.push(answer),
+      onNewer: (resolved) => accepted.push(resolved),
       isBound: () => false,
     },
   );
-  const ask = async (
-    says: Partial<ResolvedService> & { ids?: readonly string[] },
+  const resolveWith = async (
+    response: Partial<ResolvedService> & { ids?: readonly string[] },
   ): Promise<ResolvedService> => {
-    state.says = says;
-    const asked = kept.resolve('/x', none);
+    state.response = response;
+    const lookup = lastKnownGood.resolve('/x', none);
     await runtime.advance(0);
-    return asked;
+    return lookup;
   };
-  return { runtime, kept, learned, ask };
+  return { runtime, lastKnownGood, accepted, resolveWith };
 }
 
 const before = { ids: ['a'], incarnation: 'one', revision: '70', leaseMs: 10_000 };
 
 test.each([
-  ['nobody', { ids: [], incarnation: 'two', revision: '1' }],
-  ['no such name', { kind: 'absent' as const, ids: [], incarnation: 'two', revision: '1' }],
+  ['an empty list', { ids: [], incarnation: 'two', revision: '1' }],
+  ['an absent name', { kind: 'absent' as const, ids: [], incarnation: 'two', revision: '1' }],
 ])(
-  'of a registry that has lost its memory, %s is believed when a lease is over and not before',
+  '%s of a registry that restarted without data is accepted after one lease, not before',
   async (_what, empty) => {
-    const { runtime, ask } = world();
-    await ask(before);
-    expect(await ask(empty)).toMatchObject({ stale: true, endpoints: [{ id: 'a' }] });
+    const { runtime, resolveWith } = setup();
+    await resolveWith(before);
+    expect(await resolveWith(empty)).toMatchObject({ stale: true, endpoints: [{ id: 'a' }] });
     await runtime.advance(9_999);
-    expect((await ask(empty)).endpoints).toHaveLength(1);
+    expect((await resolveWith(empty)).endpoints).toHaveLength(1);
     await runtime.advance(10_000);
-    expect(await ask(empty)).toMatchObject({ stale: false, endpoints: [], incarnation: 'two' });
+    expect(await resolveWith(empty)).toMatchObject({ stale: false, endpoints: [], incarnation: 'two' });
   },
 );
 
-test('somebody is believed at once, whoever says it', async () => {
-  const { ask } = world();
-  await ask(before);
-  expect(await ask({ ids: ['b'], incarnation: 'two', revision: '1' })).toMatchObject({
+test('endpoints of a restarted registry are accepted at once', async () => {
+  const { resolveWith } = setup();
+  await resolveWith(before);
+  expect(await resolveWith({ ids: ['b'], incarnation: 'two', revision: '1' })).toMatchObject({
     stale: false,
     endpoints: [{ id: 'b' }],
   });
 });
 
-test('the same registry is believed at once: nobody is an answer', async () => {
-  const { ask } = world();
-  await ask(before);
-  expect(await ask({ ids: [], incarnation: 'one', revision: '71' })).toMatchObject({
+test('an empty list of the same incarnation is accepted at once', async () => {
+  const { resolveWith } = setup();
+  await resolveWith(before);
+  expect(await resolveWith({ ids: [], incarnation: 'one', revision: '71' })).toMatchObject({
     stale: false,
     endpoints: [],
   });
 });
 
-test('a new registry that is known for long enough is believed', async () => {
-  const { runtime, kept, ask } = world();
-  await ask(before);
-  // Another name has shown that it is there.
-  kept.applyIfNewer(resolvedService(runtime, { name: '/y', ids: ['y'], incarnation: 'two', revision: '1' }));
+test('an empty list of an incarnation first seen long ago is accepted', async () => {
+  const { runtime, lastKnownGood, resolveWith } = setup();
+  await resolveWith(before);
+  // A result of another name has shown the incarnation.
+  lastKnownGood.applyIfNewer(
+    resolvedService(runtime, { name: '/y', ids: ['y'], incarnation: 'two', revision: '1' }),
+  );
   await runtime.advance(10_000);
-  expect(await ask({ ids: [], incarnation: 'two', revision: '2' })).toMatchObject({ stale: false });
+  expect(await resolveWith({ ids: [], incarnation: 'two', revision: '2' })).toMatchObject({ stale: false });
 });
 
-test('nobody is doubted for more than five minutes, however long the lease', async () => {
-  const { runtime, ask } = world();
-  await ask({ ...before, leaseMs: 86_400_000 });
+test('empty results are rejected for at most five minutes, however long the lease', async () => {
+  const { runtime, resolveWith } = setup();
+  await resolveWith({ ...before, leaseMs: 86_400_000 });
   const empty = { ids: [], incarnation: 'two', revision: '1' };
-  expect((await ask(empty)).stale).toBe(true);
+  expect((await resolveWith(empty)).stale).toBe(true);
   await runtime.advance(310_000);
-  expect(await ask(empty)).toMatchObject({ stale: false, endpoints: [] });
+  expect(await resolveWith(empty)).toMatchObject({ stale: false, endpoints: [] });
 });
 
-test('what a watch says is doubted in the same way, and told to nobody', async () => {
-  const { runtime, kept, learned, ask } = world();
-  await ask(before);
+test('empty results of a watch are rejected in the same way, without notification', async () => {
+  const { runtime, lastKnownGood, accepted, resolveWith } = setup();
+  await resolveWith(before);
   const empty = resolvedService(runtime, { name: '/x', kind: 'absent', ids: [], incarnation: 'two' });
-  expect(kept.applyIfNewer(empty)).toBe(false);
-  expect(learned.map(({ incarnation }) => incarnation)).toEqual(['one']);
+  expect(lastKnownGood.applyIfNewer(empty)).toBe(false);
+  expect(accepted.map(({ incarnation }) => incarnation)).toEqual(['one']);
   await runtime.advance(10_000);
-  expect(kept.applyIfNewer(empty)).toBe(true);
+  expect(lastKnownGood.applyIfNewer(empty)).toBe(true);
 });

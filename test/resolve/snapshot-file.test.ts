@@ -10,7 +10,7 @@ import { resolvedService } from './manual-resolver.js';
 
 const hour = 3_600_000;
 
-/** A disk with one file, and programs that start one after the other. */
+/** A file, and programs that open it one after the other. */
 function disk(text?: string) {
   const clock = new ManualClock();
   const warnings: string[] = [];
@@ -34,7 +34,7 @@ function disk(text?: string) {
   return { clock, warnings, state, open };
 }
 
-test('what one program knew, the next one knows: old from the beginning', async () => {
+test('results are read back by the next program, as expired', async () => {
   const { clock, state, open } = disk();
   const snapshot = open();
   expect(snapshot.load()).toEqual([]);
@@ -46,22 +46,22 @@ test('what one program knew, the next one knows: old from the beginning', async 
   expect(state.writes).toBe(1);
 
   clock.advance(hour / 2);
-  const [answer] = open().load();
-  expect(answer).toMatchObject({
+  const [resolved] = open().load();
+  expect(resolved).toMatchObject({
     kind: 'bound',
     name: '/x',
     policy: 'random',
     revision: '7',
     ttlMs: 0,
-    askedAt: clock.now() - hour / 2 - 1_000,
+    requestedAt: clock.now() - hour / 2 - 1_000,
   });
-  expect(answer?.endpoints.map(({ id, address }) => [id, address])).toEqual([
+  expect(resolved?.endpoints.map(({ id, address }) => [id, address])).toEqual([
     ['a', 'http://a:80'],
     ['b', 'http://b:80'],
   ]);
 });
 
-test('changes are written together, and times alone at leisure', async () => {
+test('changes are written together after 1 s, unchanged results after 60 s', async () => {
   const { clock, state, open } = disk();
   const snapshot = open();
   for (let i = 0; i < 100; i++) {
@@ -82,7 +82,7 @@ test('changes are written together, and times alone at leisure', async () => {
   expect(state.writes).toBe(2);
 });
 
-test('a name that the registry says is gone is gone from the file', async () => {
+test('an absent name is removed from the file', async () => {
   const { clock, open } = disk();
   const snapshot = open();
   snapshot.record(resolvedService(clock, { name: '/x' }));
@@ -96,7 +96,7 @@ test('a name that the registry says is gone is gone from the file', async () => 
   ).toEqual(['/y']);
 });
 
-test('nothing older than an hour is used, nor what comes from the future', async () => {
+test('entries older than an hour or from the future are ignored', async () => {
   const { clock, open } = disk();
   const snapshot = open();
   snapshot.record(resolvedService(clock, { name: '/x' }));
@@ -111,21 +111,21 @@ test('nothing older than an hour is used, nor what comes from the future', async
 
 test.each([
   '',
-  'no json',
+  'not json',
   'null',
   '{"v":2,"names":[]}',
   '{"v":1,"names":{}}',
   '{"v":1,"names":[null]}',
-  '{"v":1,"names":[{"name":"x","askedWallAt":1}]}',
-  '{"v":1,"names":[{"name":"/x","askedWallAt":1800000000000,"endpoints":[{"address":"ftp://x"}]}]}',
-])('a damaged file is left aside with a warning: %s', (text) => {
+  '{"v":1,"names":[{"name":"x","requestedWallAt":1}]}',
+  '{"v":1,"names":[{"name":"/x","requestedWallAt":1800000000000,"endpoints":[{"address":"ftp://x"}]}]}',
+])('a damaged file is ignored with a warning: %s', (text) => {
   const { warnings, open } = disk(text);
   expect(open().load()).toEqual([]);
   expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toMatch(/^The snapshot known\.json cannot be used and is left aside: /);
+  expect(warnings[0]).toMatch(/^Snapshot file known\.json is ignored: /);
 });
 
-test('a disk that is full is said once, and tried again', async () => {
+test('a full disk is reported once, and the write is retried', async () => {
   const { clock, warnings, state, open } = disk();
   const snapshot = open();
   state.failing = true;
@@ -134,7 +134,7 @@ test('a disk that is full is said once, and tried again', async () => {
     clock.advance(1_000);
     await flushPromises();
   }
-  expect(warnings).toEqual(['The snapshot known.json could not be written: No space left']);
+  expect(warnings).toEqual(['Snapshot file known.json could not be written: No space left']);
   state.failing = false;
   snapshot.record(resolvedService(clock, { name: '/n9' }));
   clock.advance(1_000);
@@ -142,13 +142,13 @@ test('a disk that is full is said once, and tried again', async () => {
   expect(open().load()).toHaveLength(4);
 });
 
-test('keeps no process alive', async () => {
+test('a pending write does not keep the process alive', async () => {
   const { clock, open } = disk();
   open().record(resolvedService(clock, { name: '/x' }));
   expect(clock.hasRefTimers).toBe(false);
 });
 
-test('on a real disk it is replaced whole, for its owner alone', async () => {
+test('on a real disk the file is replaced atomically and readable by its owner only', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'snapshot-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, 'known.json');
