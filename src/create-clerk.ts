@@ -8,7 +8,8 @@ import type { Registry } from './core/registry.js';
 import { RegistryQueries } from './client/registry-queries.js';
 import { HostRouter, isClerkOrigin } from './client/fetch.js';
 import { ClerkEvents } from './client/events.js';
-import { Clerk } from './client/clerk.js';
+import type { Clerk } from './client/clerk.js';
+import { DefaultClerk } from './client/default-clerk.js';
 import { InFlightCalls } from './client/call-tracker.js';
 import { retryLoop } from './invoke/p-retry-loop.js';
 import { TimerWheel } from './invoke/timer-wheel.js';
@@ -23,6 +24,7 @@ import type { ClerkContext } from './client/clerk-context.js';
 import { resolveClock, defaultLogger } from './client/runtime-defaults.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
 import { httpConnection } from './registry-client/http-connection.js';
+import { undici } from './transport/load-undici.js';
 import { fetchOver } from './transport/undici-fetch.js';
 import { defaultTransport } from './transport/default-transport.js';
 import { HealthReporter } from './health/health-reporter.js';
@@ -56,7 +58,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
         urls: config.registry,
         clock,
         retry: retryLoop,
-        connect: (url) => httpConnection(url, { clock, tls: config.tls }),
+        connect: (url) => httpConnection(url, { clock, tls: config.tls, undici }),
       })
     : toRegistry(config.registry);
   const { maxStaleMs } = defaults;
@@ -122,7 +124,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     close: () => clerk.close(),
     destroy: (error) => clerk.destroy(error),
   });
-  const clerk = new Clerk({
+  const clerk: Clerk = new DefaultClerk({
     config,
     events,
     callTracker,

@@ -1,16 +1,14 @@
-/**
- * How one binding, or one call, is set up: loose options in, a frozen and complete configuration or a clear error out.
- */
-import { callKinds, type CallKind } from '../core/idempotency.js';
+import { describeValue } from '../core/describe-value.js';
 import type { Factory } from '../core/factory.js';
+import { callKinds, type CallKind } from '../core/idempotency.js';
 import { absoluteName } from '../core/name.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
-import { checkObject, configError, rejectUnknownKeys, describeValue } from '../client/option-checks.js';
 import { defaults } from '../client/config.js';
+import { checkObject, configError, rejectUnknownKeys } from '../client/option-checks.js';
+import type { BindOptions, HedgeOptions } from '../client/options.js';
 import type { HedgeConfig } from '../invoke/hedging-policy.js';
-import type { BindOptions } from '../client/options.js';
 
-/** A complete binding configuration. */
+/** The validated and complete configuration of a binding. Frozen. */
 export interface BindConfig {
   readonly name: string;
   readonly version: string | undefined;
@@ -18,84 +16,110 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subsetSize: number;
   readonly timeoutMs: number;
-  /** Whether the program has set that; else the service's record may. */
+  /** Whether the program set `timeoutMs`. If not, the service config may replace it. */
   readonly hasOwnTimeout: boolean;
   readonly kind: CallKind | undefined;
   readonly hedge: HedgeConfig | undefined;
   readonly factory: Factory | undefined;
 }
 
+/** Longest delay of a Node timer, in ms. */
 const maxTimeoutMs = 2 ** 31 - 1;
-const bindKeys = ['version', 'policy', 'affinity', 'subset', 'timeoutMs', 'kind', 'hedge', 'factory'];
-/** A smaller part could fail as a whole. */
-const minSubset = 12;
+const bindKeys = Object.keys({
+  version: true,
+  policy: true,
+  affinity: true,
+  subsetSize: true,
+  timeoutMs: true,
+  kind: true,
+  hedge: true,
+  factory: true,
+} satisfies Record<keyof BindOptions, true>);
+const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Record<
+  keyof HedgeOptions,
+  true
+>);
 const unsupportedBindKeys = ['tickets'];
+/** All endpoints of a smaller subset could fail at once. */
+const minSubset = 12;
 
 /**
- * Checks a name and the options of a binding.
+ * Validates the name and the options of a binding.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
+ * @throws {@link ClerkError} `NAME_INVALID` when the name breaks the naming rules
  */
 export function toBindConfig(name: string, options: BindOptions, root: string): BindConfig {
-  const given = checkObject(options, `bind('${name}')`);
-  rejectUnknownKeys(given, bindKeys, unsupportedBindKeys, `bind('${name}')`);
-  if (given.factory !== undefined && typeof given.factory !== 'function')
-    throw configError(`bind('${name}') has a factory that is no function`);
-  if (
-    given.affinity !== undefined &&
-    typeof given.affinity !== 'string' &&
-    typeof given.affinity !== 'function'
-  )
-    throw configError(`bind('${name}') has an affinity that is neither a string nor a function`);
-  if (given.version !== undefined && typeof given.version !== 'string')
-    throw configError(`bind('${name}') has a version that is no string`);
+  const subject = `bind('${name}')`;
+  const given = checkObject(options, `Options of ${subject}`);
+  rejectUnknownKeys(given, bindKeys, unsupportedBindKeys, subject);
+  const { factory, affinity, version } = given;
+  if (factory !== undefined && typeof factory !== 'function')
+    throw configError(`${subject}: factory must be a function; got ${describeValue(factory)}`);
+  if (affinity !== undefined && typeof affinity !== 'string' && typeof affinity !== 'function')
+    throw configError(`${subject}: affinity must be a string or a function; got ${describeValue(affinity)}`);
+  if (version !== undefined && typeof version !== 'string')
+    throw configError(`${subject}: version must be a string; got ${describeValue(version)}`);
   return Object.freeze({
     name: absoluteName(name, root),
     version: options.version,
     policy: options.policy,
     affinity: options.affinity,
-    subsetSize: checkSubsetSize(given.subset ?? defaults.subsetSize, `bind('${name}')`),
-    timeoutMs: checkTimeout(given.timeoutMs ?? defaults.timeoutMs, `bind('${name}')`),
+    subsetSize: checkSubsetSize(given.subsetSize ?? defaults.subsetSize, subject),
+    timeoutMs: checkTimeout(given.timeoutMs ?? defaults.timeoutMs, subject),
     hasOwnTimeout: given.timeoutMs !== undefined,
-    kind: checkKind(given.kind, `bind('${name}')`),
-    hedge: toHedgeConfig(given.hedge, `bind('${name}')`),
+    kind: checkKind(given.kind, subject),
+    hedge: toHedgeConfig(given.hedge, subject),
     factory: options.factory,
   });
 }
 
-/** Checks how a binding is hedged. @throws {@link ClerkError} `CONFIG_INVALID` */
+/** Validates the option `hedge`. @throws {@link ClerkError} `CONFIG_INVALID` when it is invalid */
 function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined {
   if (value === undefined || value === false) return undefined;
-  const given =
-    value === true ? {} : checkObject(value, `${subject}: hedge, if it is neither true nor false,`);
-  rejectUnknownKeys(given, ['afterMs', 'share'], [], `${subject}, hedge,`);
+  if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value)))
+    throw configError(
+      `${subject}: hedge must be a boolean or an object of options; got ${describeValue(value)}`,
+    );
+  const given: Record<string, unknown> = value === true ? {} : { ...value };
+  rejectUnknownKeys(given, hedgeKeys, [], `${subject}: hedge`);
   const { afterMs, budgetRatio = defaults.hedgeBudgetRatio } = given;
   if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= maxTimeoutMs))
     throw configError(
-      `${subject}: hedge.afterMs is ${describeValue(afterMs)}; it must be a number of ms from 0`,
+      `${subject}: hedge.afterMs must be a number of ms from 0 to ${String(maxTimeoutMs)}; got ${describeValue(afterMs)}`,
     );
   if (typeof budgetRatio !== 'number' || !(budgetRatio > 0 && budgetRatio <= 1))
     throw configError(
-      `${subject}: hedge.share is ${describeValue(budgetRatio)}; it must be above 0 and at most 1: second attempts per call`,
+      `${subject}: hedge.budgetRatio must be a number above 0 and at most 1; got ${describeValue(budgetRatio)}`,
     );
   return Object.freeze({ afterMs, budgetRatio });
 }
 
-/** Checks a time for a call. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */
+/**
+ * Validates the timeout of a call.
+ *
+ * @param subject - prefix of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when it is not above 0 and at most 2^31 − 1 ms
+ */
 export function checkTimeout(value: unknown, subject?: string): number {
   if (typeof value !== 'number' || !(value > 0) || value > maxTimeoutMs)
     throw configError(
-      `${subject === undefined ? '' : `${subject}: `}timeoutMs is ${describeValue(value)}; it must be a number of ms above 0 and at most ${String(maxTimeoutMs)}`,
+      `${subject === undefined ? '' : `${subject}: `}timeoutMs must be a number above 0 and at most ${String(maxTimeoutMs)}; got ${describeValue(value)}`,
     );
   return value;
 }
 
-/** Checks a kind. `where`: who has it. @throws {@link ClerkError} `CONFIG_INVALID` */
+/**
+ * Validates the kind of a call.
+ *
+ * @param subject - prefix of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when it is not a {@link CallKind}
+ */
 export function checkKind(value: unknown, subject?: string): CallKind | undefined {
   if (value === undefined) return undefined;
   if (!(callKinds as readonly unknown[]).includes(value))
     throw configError(
-      `${subject === undefined ? '' : `${subject}: `}kind is ${describeValue(value)}; it must be one of ${callKinds.join(', ')}`,
+      `${subject === undefined ? '' : `${subject}: `}kind must be one of ${callKinds.join(', ')}; got ${describeValue(value)}`,
     );
   return value as CallKind;
 }
@@ -104,6 +128,6 @@ function checkSubsetSize(value: unknown, subject: string): number {
   if (value === Infinity || (Number.isInteger(value) && (value as number) >= minSubset))
     return value as number;
   throw configError(
-    `${subject} has the subset ${describeValue(value)}; it must be an integer from ${String(minSubset)} on, or Infinity for the whole fleet`,
+    `${subject}: subsetSize must be an integer ≥ ${String(minSubset)}, or Infinity for all endpoints; got ${describeValue(value)}`,
   );
 }

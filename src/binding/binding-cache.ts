@@ -3,7 +3,7 @@
  * binding holds is never let go; the others are forgotten least recently used first, and then closed.
  */
 import type { ResolvedService } from '../core/resolution-result.js';
-import { Binding } from './binding.js';
+import { ServiceBinding } from './service-binding.js';
 import { toBindConfig } from './bind-config.js';
 import { defaults } from '../client/config.js';
 import type { BindOptions } from '../client/options.js';
@@ -19,7 +19,7 @@ export class BindingCache {
   /** Targets that the cache has let go and a binding still holds. */
   readonly #evictedButBound = new Map<string, ServiceState>();
   /** Bindings made for hosts and longer paths, by name. */
-  readonly #implicitBindings: LruMap<Binding>;
+  readonly #implicitBindings: LruMap<ServiceBinding>;
   readonly #collectedBindings = new FinalizationRegistry<ServiceState>((target) =>
     this.#onBindingCollected(target),
   );
@@ -27,22 +27,22 @@ export class BindingCache {
   constructor(clerk: ClerkContext) {
     this.#clerk = clerk;
     this.#services = createLruMap<ServiceState>(defaults.maxNames, (target) => this.#onEvicted(target));
-    this.#implicitBindings = createLruMap<Binding>(defaults.maxNames, () => undefined);
+    this.#implicitBindings = createLruMap<ServiceBinding>(defaults.maxNames, () => undefined);
   }
 
   /** A new binding. @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED` */
-  bind(name: string, options: BindOptions): Binding {
+  bind(name: string, options: BindOptions): ServiceBinding {
     this.#clerk.callTracker.assertOpen();
     const config = toBindConfig(name, options, this.#clerk.config.root);
     const service = this.#serviceFor(config.name);
-    const binding = new Binding(new ServiceCallContext(service, config), config);
+    const binding = new ServiceBinding(new ServiceCallContext(service, config), config);
     service.bindingCount++;
     this.#collectedBindings.register(binding, service);
     return binding;
   }
 
   /** The binding that nobody has made: of a host, or of the beginning of a path. */
-  forName(name: string): Binding {
+  forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {
       binding = this.bind(name, {});

@@ -1,29 +1,19 @@
-/**
- * Every default with its unit and range. What a program writes is loose and friendly; it is turned once into a frozen,
- * complete configuration, or refused with an error that says what to write instead. Nothing below checks again.
- */
-import {
-  checkInteger,
-  checkObject,
-  configError,
-  rejectUnknownKeys,
-  describeValue,
-  checkString,
-} from './option-checks.js';
+import type { Dispatcher } from 'undici';
 import { parseAddress, type Address } from '../core/address.js';
+import { describeValue } from '../core/describe-value.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
 import type { Registry } from '../core/registry.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
-import type { Dispatcher } from 'undici';
-import type { ClerkOptions } from './options.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
+import { checkInteger, checkObject, checkString, configError, rejectUnknownKeys } from './option-checks.js';
+import type { ClerkOptions } from './options.js';
 
-/** A complete clerk configuration. */
+/** The validated and complete configuration of a clerk. Frozen. */
 export interface ClerkConfig {
-  /** A port, static addresses, or the addresses of servers that stand in for one another. */
+  /** A registry port, static addresses, or the URLs of equivalent registry servers. */
   readonly registry: Registry | StaticAddresses | readonly string[];
   readonly snapshotFile: string | undefined;
   readonly root: string;
@@ -38,46 +28,52 @@ export interface ClerkConfig {
   readonly logger: Logger | undefined;
 }
 
-/** Defaults that no option changes, each with its unit. */
+/** Default values and fixed limits, each with its unit. */
 export const defaults = Object.freeze({
-  /** The registry on this host. */
+  /** Registry server on this host. */
   registry: 'http://127.0.0.1:4711',
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
   /**
-   * Endpoints of a large fleet that one clerk uses. With twelve, one that fails is noticed by one call in twelve at most;
-   * weights and load even out with many more, and a hundred connections are no burden yet. @see Finagle, aperture; gRFC A68
+   * Endpoints of a large service that one clerk uses. Weights and load even out well with 100 endpoints, and 100
+   * connections cost little.
+   *
+   * @see [Decision 014](../../docs/decisions/014-random-subset.md)
+   * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
    */
   subsetSize: 100,
-  /** Names remembered. @see promises C8.3 */
+  /** Names kept in each cache. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
-  /** Longest look-up, in ms. */
+  /** Timeout of a lookup, in ms. */
   lookupTimeoutMs: 5_000,
-  /** How long an old answer is used while the registry cannot be asked, in ms. @see promises C1.4 */
+  /** Longest use of an expired resolution while the registry is unreachable, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /** Repeats per first attempt in any 10 s, and repeats that need no traffic. @see promises C4.1 */
+  /** Retries per call in any 10 s. @see [C4.1](../../docs/guarantees.md#c4-1) */
   retryRatio: 0.1,
+  /** Retries in any 10 s that are allowed without any call. @see [C4.1](../../docs/guarantees.md#c4-1) */
   retryReserve: 30,
-  /** Second attempts per call of a binding that is hedged. */
+  /** Hedged attempts per call of a hedged binding, in any 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 
-const clerkKeys = [
-  'registry',
-  'snapshotFile',
-  'root',
-  'tls',
-  'connections',
-  'maxPending',
-  'host',
-  'zone',
-  'dispatcher',
-  'undici',
-  'runtime',
-  'logger',
-];
-/** What undici's pools take; a misspelt limit would be no limit. `connections` and certificates have options of their own. */
+const clerkKeys = Object.keys({
+  registry: true,
+  snapshotFile: true,
+  root: true,
+  tls: true,
+  connections: true,
+  maxPending: true,
+  host: true,
+  zone: true,
+  dispatcher: true,
+  undici: true,
+  runtime: true,
+  logger: true,
+} satisfies Record<keyof ClerkOptions, true>);
+const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
+const logMethods = ['debug', 'info', 'warn', 'error'];
+/** Options of undici's pools. Unknown ones are rejected, since a misspelt limit would be ignored. `connections` and TLS are separate options. */
 const undiciKeys = [
   'allowH2',
   'autoSelectFamily',
@@ -102,29 +98,28 @@ const undiciKeys = [
   'webSocket',
 ];
 const unsupportedClerkKeys = ['key', 'tickets'];
-/** Registries by address that are still to come. */
+/** Registry URL schemes of a later version. */
 const unsupportedSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
+
 /**
- * Checks the options of a clerk.
+ * Validates the options of a clerk and fills in defaults.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID` (root)
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
+ * @throws {@link ClerkError} `NAME_INVALID` when `root` breaks the naming rules
  */
 export function toClerkConfig(options: ClerkOptions): ClerkConfig {
-  const given = checkObject(options, 'createClerk');
+  const given = checkObject(options, 'Options of createClerk');
   rejectUnknownKeys(given, clerkKeys, unsupportedClerkKeys, 'createClerk');
   for (const key of ['undici', 'runtime', 'tls'] as const)
-    if (given[key] !== undefined) checkObject(given[key], `createClerk's ${key}`);
-  rejectUnknownKeys(given.undici ?? {}, undiciKeys, [], "createClerk's undici");
-  rejectUnknownKeys(given.tls ?? {}, ['ca', 'cert', 'key'], [], "createClerk's tls");
+    if (given[key] !== undefined) checkObject(given[key], `createClerk: ${key}`);
+  rejectUnknownKeys(given.undici ?? {}, undiciKeys, [], 'createClerk: undici');
+  rejectUnknownKeys(given.tls ?? {}, tlsKeys, [], 'createClerk: tls');
   const logger = given.logger as Record<string, unknown> | undefined;
-  if (
-    logger !== undefined &&
-    ['debug', 'info', 'warn', 'error'].some((method) => typeof logger[method] !== 'function')
-  )
-    throw configError('createClerk has a logger without the methods debug, info, warn and error');
+  if (logger !== undefined && logMethods.some((method) => typeof logger[method] !== 'function'))
+    throw configError(`createClerk: logger must have the methods ${logMethods.join(', ')}`);
   const dispatcher = given.dispatcher as Dispatcher | undefined;
   if (dispatcher !== undefined && typeof dispatcher.dispatch !== 'function')
-    throw configError('createClerk has a dispatcher without a dispatch method');
+    throw configError('createClerk: dispatcher must have a dispatch method');
   return Object.freeze({
     registry: toRegistryConfig(options.registry),
     snapshotFile: checkString(given.snapshotFile, 'snapshotFile'),
@@ -144,18 +139,18 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
   });
 }
 
-/** Without the options that are given as undefined: those are not given, and would hide a default. */
+/** Removes keys whose value is undefined, since they would override a default. */
 function definedEntries(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** What stands behind the option `registry`, or in its place. */
+/** The registry option, else the URLs in `$CLERK_REGISTRY`, else the default. */
 function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given))
     return given as Registry | StaticAddresses;
   const environmentValue = process.env.CLERK_REGISTRY;
   const isFromEnvironment = given === undefined && environmentValue !== undefined && environmentValue !== '';
-  const subject = isFromEnvironment ? '$CLERK_REGISTRY' : "createClerk's registry";
+  const subject = isFromEnvironment ? '$CLERK_REGISTRY' : 'createClerk: registry';
   const list: unknown = isFromEnvironment
     ? environmentValue.split(',')
     : given === undefined
@@ -163,23 +158,22 @@ function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
       : given;
   const urls = (Array.isArray(list) ? list : [list]) as readonly unknown[];
   if (urls.length === 0)
-    throw configError(`${subject} is an empty list; give it an address, or leave it out`);
+    throw configError(`${subject} must contain a URL; got an empty list; add one, or remove the option`);
   return Object.freeze(urls.map((url) => checkServerUrl(url, subject)));
 }
 
 function checkServerUrl(url: unknown, subject: string): string {
   if (typeof url !== 'string')
     throw configError(
-      `${subject} has ${describeValue(url)} where an address should be; give addresses such as 'http://127.0.0.1:4711', an object of static addresses, or an object with a resolve method`,
+      `${subject} must be a URL such as 'http://127.0.0.1:4711', a list of URLs, an object of static addresses, or an object with a resolve method; got ${describeValue(url)}`,
     );
   const scheme = /^([a-z0-9+]+):/i.exec(url.trim())?.[1]?.toLowerCase() ?? '';
   if (unsupportedSchemes.includes(scheme))
     throw configError(
-      `${subject} has an address of the form '${scheme}:', which this version does not support yet; give the address of a registry server`,
+      `${subject}: scheme '${scheme}:' is not supported by this version; use the URL of a registry server`,
     );
   const { protocol, text } = parseServerAddress(url.trim(), subject);
-  if (protocol === 'tcp')
-    throw configError(`${subject} has the address '${text}'; it must begin with http: or https:`);
+  if (protocol === 'tcp') throw configError(`${subject} must begin with http: or https:; got '${text}'`);
   return text;
 }
 

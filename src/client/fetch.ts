@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
-import type { Binding } from '../binding/binding.js';
+import type { ServiceBinding } from '../binding/service-binding.js';
 import type { BindingCache } from '../binding/binding-cache.js';
 import { checkKind, checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
@@ -103,7 +103,7 @@ export function isClerkOrigin(origin: string): boolean {
 }
 
 interface HostBinding {
-  readonly binding: Binding;
+  readonly binding: ServiceBinding;
   readonly secure: boolean;
 }
 

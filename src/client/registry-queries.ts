@@ -13,7 +13,7 @@ import { defaults } from './config.js';
 import type { RequestOptions } from '../binding/request-options.js';
 import { toResolved, type Resolved } from './resolved.js';
 import type { ClerkContext } from './clerk-context.js';
-import { checkSignal } from './check-signal.js';
+import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /** See the file's header. */

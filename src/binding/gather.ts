@@ -1,0 +1,68 @@
+import type { ConnectedCandidate } from '../core/candidate.js';
+import type { Endpoint } from '../core/endpoint.js';
+import type { ClerkError } from '../core/errors.js';
+import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import { reserveEndpoint, type CustomCallOptions } from '../invoke/custom-call.js';
+import { afterDelay, type CallDeadline } from '../invoke/deadline.js';
+import { fixedTo, overrideContext } from '../invoke/fixed-endpoint.js';
+import { mapConcurrently } from './map-concurrently.js';
+import type { ClerkResponse } from './request-options.js';
+import type { ServiceCallContext } from './service-call-context.js';
+
+/** The response of one endpoint to {@link Binding.gather}. */
+export interface EndpointSuccess {
+  /** The endpoint responded, with whatever status. */
+  readonly ok: true;
+  /** The endpoint. */
+  readonly endpoint: Endpoint;
+  /** Its response. The body must be read or dumped. */
+  readonly response: ClerkResponse;
+}
+
+/** The failure of one endpoint in {@link Binding.gather}. */
+export interface EndpointFailure {
+  /** The endpoint did not respond. */
+  readonly ok: false;
+  /** The endpoint. */
+  readonly endpoint: Endpoint;
+  /** Why there is no response. */
+  readonly error: ClerkError;
+}
+
+/** Result of one endpoint in {@link Binding.gather}. */
+export type EndpointResult = EndpointSuccess | EndpointFailure;
+
+/**
+ * Sends a request to every endpoint that matches the version of the binding. Endpoints that are backing off are included,
+ * so `prepare` waits only for a lookup or a start, never for a backoff.
+ *
+ * @param settings - of the whole operation; the time until endpoints are known counts against each request
+ * @param send - sends the request in a context that is fixed to one endpoint
+ */
+export async function gatherResponses(
+  context: ServiceCallContext,
+  settings: CustomCallOptions,
+  send: (context: CallContext, deadline: CallDeadline) => Promise<ClerkResponse>,
+): Promise<EndpointResult[]> {
+  const firstMatching = (): ConnectedCandidate | undefined => context.candidates().matching[0];
+  const unfilteredContext = overrideContext(context, {
+    policyName: 'gather',
+    pickCached: (now) => (context.isFresh(now) ? firstMatching() : undefined),
+    pick: firstMatching,
+    prepare: async (constraints: PickConstraints, onServiceConfig: () => void) => {
+      await context.resolve(constraints, onServiceConfig);
+    },
+  });
+  const startedAt = context.clock.now();
+  await reserveEndpoint(unfilteredContext, settings);
+  const elapsedMs = context.clock.now() - startedAt;
+  const deadline = afterDelay(settings.deadline, elapsedMs, context.serviceTimeoutMs, context.name);
+  return mapConcurrently(context.candidates().matching, context.maxPending, async (candidate) => {
+    const { endpoint } = candidate;
+    try {
+      return { ok: true, endpoint, response: await send(fixedTo(context, candidate), deadline) };
+    } catch (error) {
+      return { ok: false, endpoint, error: error as ClerkError };
+    }
+  });
+}

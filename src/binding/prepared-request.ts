@@ -1,0 +1,100 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Endpoint } from '../core/endpoint.js';
+import type { CallKind } from '../core/idempotency.js';
+import type { RequestHandler, TransportRequest } from '../core/transport.js';
+import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import type { CallDeadline } from '../invoke/deadline.js';
+import { HttpCall } from '../invoke/http-call.js';
+import { toUndiciBody } from '../invoke/request-body.js';
+import type { RequestOptions } from './request-options.js';
+
+/**
+ * A request in the form undici reads. It always has the same fields in the same order, because undici destructures the
+ * options of every request. A copy made by spreading would be ten times slower to read.
+ */
+export class PreparedRequest implements TransportRequest {
+  readonly path: string;
+  readonly method: string;
+  readonly headers: RequestOptions['headers'];
+  readonly body: unknown;
+  readonly query: RequestOptions['query'];
+  readonly idempotent: boolean | undefined;
+  readonly opaque: unknown;
+  readonly responseHeaders: RequestOptions['responseHeaders'];
+  readonly onInfo: RequestOptions['onInfo'];
+  readonly highWaterMark: number | undefined;
+  readonly bodyTimeout: number | null | undefined;
+  readonly headersTimeout: number | null | undefined;
+  readonly reset: boolean | undefined;
+  readonly expectContinue: boolean | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly kind: CallKind | undefined;
+  #call: HttpCall | undefined;
+  readonly #context: CallContext;
+  readonly #callKind: CallKind;
+  readonly #constraints: PickConstraints;
+  readonly #deadline: CallDeadline;
+
+  constructor(
+    options: RequestOptions,
+    context: CallContext,
+    kind: CallKind,
+    constraints: PickConstraints,
+    deadline: CallDeadline,
+  ) {
+    const isForm = options.body instanceof URLSearchParams;
+    this.path = options.path;
+    this.method = options.method ?? 'GET';
+    this.headers = isForm ? withFormContentType(options.headers) : options.headers;
+    this.body = toUndiciBody(options.body);
+    this.query = options.query;
+    this.idempotent = options.idempotent;
+    this.opaque = options.opaque;
+    this.responseHeaders = options.responseHeaders;
+    this.onInfo = options.onInfo;
+    this.highWaterMark = options.highWaterMark;
+    this.bodyTimeout = options.bodyTimeout;
+    this.headersTimeout = options.headersTimeout;
+    this.reset = options.reset;
+    this.expectContinue = options.expectContinue;
+    this.signal = options.signal;
+    this.kind = options.kind;
+    this.#context = context;
+    this.#callKind = kind;
+    this.#constraints = constraints;
+    this.#deadline = deadline;
+  }
+
+  /** Starts the call. The handler receives the response, or the error. */
+  start(handler: RequestHandler, scope: AsyncResource): void {
+    this.#call = new HttpCall(
+      this.#context,
+      this,
+      handler,
+      this.#callKind,
+      this.#constraints,
+      this.#deadline,
+      scope,
+    );
+    this.#call.start();
+  }
+
+  /** The endpoint of the current attempt; undefined before the first pick. */
+  get endpoint(): Endpoint | undefined {
+    return this.#call?.endpoint;
+  }
+
+  /** Number of attempts so far. */
+  get attempts(): number {
+    return this.#call?.attemptCount ?? 0;
+  }
+}
+
+/** Adds the `content-type` of `URLSearchParams` where the program set none, as `fetch` does. */
+function withFormContentType(headers: RequestOptions['headers']): RequestOptions['headers'] {
+  if (headers === undefined || headers === null)
+    return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+  if (Array.isArray(headers) || Symbol.iterator in headers) return headers;
+  if (Object.keys(headers).some((key) => key.toLowerCase() === 'content-type')) return headers;
+  return { ...headers, 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };
+}

@@ -1,0 +1,312 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Dispatcher } from 'undici';
+import { describeValue } from '../core/describe-value.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
+import { kindOfMethod, type CallKind } from '../core/idempotency.js';
+import { currentInbound } from '../core/inbound-request.js';
+import type { RequestHandler } from '../core/transport.js';
+import { checkSignal, rejectUnknownKeys } from '../client/option-checks.js';
+import { BodyCollector } from '../invoke/body-collector.js';
+import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import { callerErrorCode, wrapCallerError } from '../invoke/classify-error.js';
+import { reserveEndpoint, runCustomCall, type CallFunction } from '../invoke/custom-call.js';
+import { afterDelay, capToInbound, type CallDeadline } from '../invoke/deadline.js';
+import { HttpCall } from '../invoke/http-call.js';
+import { toUndiciBody } from '../invoke/request-body.js';
+import { ResponseHandler } from '../transport/response-handler.js';
+import { acquireEndpoint, type AcquiredEndpoint } from './acquire.js';
+import { checkKind, checkTimeout, type BindConfig } from './bind-config.js';
+import type { Binding } from './binding.js';
+import { explainBinding } from './explain-binding.js';
+import type { Explanation } from './explanation.js';
+import { gatherResponses, type EndpointResult } from './gather.js';
+import { asBytes, asText, parseJson } from './parse-body.js';
+import { PreparedRequest } from './prepared-request.js';
+import {
+  checkRequest,
+  normalizeRequest,
+  type CallOptions,
+  type ClerkResponse,
+  type RequestOptions,
+} from './request-options.js';
+import type { ServiceCallContext } from './service-call-context.js';
+
+const callKeys = Object.keys({
+  timeoutMs: true,
+  kind: true,
+  affinity: true,
+  signal: true,
+} satisfies Record<keyof CallOptions, true>);
+
+/** The implementation of {@link Binding}: turns each kind of call into a prepared request or a custom call. */
+export class ServiceBinding implements Binding {
+  readonly name: string;
+  readonly #context: ServiceCallContext;
+  readonly #config: BindConfig;
+  readonly #noConstraints: PickConstraints;
+  readonly #defaultDeadline: CallDeadline;
+  /** Subject of error messages about a request. */
+  readonly #subject: string;
+
+  constructor(context: ServiceCallContext, config: BindConfig) {
+    this.name = config.name;
+    this.#context = context;
+    this.#config = config;
+    this.#subject = `Request to ${config.name}`;
+    this.#defaultDeadline = Object.freeze({
+      timeoutMs: config.timeoutMs,
+      isExplicit: config.hasOwnTimeout,
+      elapsedMs: 0,
+      inboundLeftMs: Infinity,
+      allowsRetries: true,
+    });
+    this.#noConstraints = Object.freeze({
+      affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
+      tlsOnly: false,
+    });
+  }
+
+  request(options: RequestOptions): Promise<ClerkResponse> {
+    return this.#request(this.#context, options);
+  }
+
+  json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T> {
+    return this.#readBody(path, options, (body, statusCode) => parseJson(this.name, body, statusCode) as T);
+  }
+
+  text(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<string> {
+    return this.#readBody(path, options, asText);
+  }
+
+  bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array> {
+    return this.#readBody(path, options, asBytes);
+  }
+
+  call<T>(run: CallFunction<T>, options: CallOptions = {}): Promise<T> {
+    try {
+      if (typeof run !== 'function')
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          `The first argument of call() of ${this.name} must be a function; got ${describeValue(run)}`,
+        );
+      const subject = `call() of ${this.name}`;
+      rejectUnknownKeys(options, callKeys, [], subject);
+      return runCustomCall(this.#context, run, {
+        ...this.#callSettings(subject, options),
+        kind: checkKind(options.kind, subject) ?? this.#config.kind ?? 'once',
+        constraints: this.#constraints(options.affinity, ''),
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async acquire(options: Omit<CallOptions, 'kind'> = {}): Promise<AcquiredEndpoint> {
+    const context = this.#context;
+    const subject = `acquire() of ${this.name}`;
+    rejectUnknownKeys(options, callKeys, [], subject);
+    const constraints = this.#constraints(options.affinity, '');
+    return acquireEndpoint(
+      context,
+      await reserveEndpoint(context, { ...this.#callSettings(subject, options), constraints }),
+    );
+  }
+
+  async gather(options: RequestOptions): Promise<EndpointResult[]> {
+    checkRequest(options, this.name);
+    this.#kind(options);
+    const settings = { ...this.#callSettings(this.#subject, options), constraints: this.#noConstraints };
+    return gatherResponses(this.#context, settings, (context, deadline) =>
+      this.#request(context, options, deadline),
+    );
+  }
+
+  async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
+    const subject = `ready() of ${this.name}`;
+    rejectUnknownKeys(options, callKeys, [], subject);
+    const context = this.#context;
+    await runCustomCall(
+      context,
+      (endpoint) =>
+        context
+          .candidates()
+          .matching.find((candidate) => candidate.endpoint.id === endpoint.id)
+          ?.channel.connect(),
+      {
+        ...this.#callSettings(subject, options),
+        kind: 'safe',
+        constraints: this.#noConstraints,
+        connectOnly: true,
+      },
+    );
+  }
+
+  explain(): Explanation {
+    return explainBinding(this.#context, this.#config);
+  }
+
+  /**
+   * As {@link Binding.request}, after a lookup for the same call.
+   *
+   * @param elapsedMs - duration of the lookup in ms; it counts against the timeout of the call
+   */
+  requestAfterLookup(elapsedMs: number, options: RequestOptions): Promise<ClerkResponse> {
+    try {
+      const context = this.#context;
+      const deadline = this.#deadline(this.#subject, options.timeoutMs);
+      return this.#request(
+        context,
+        options,
+        afterDelay(deadline, elapsedMs, context.serviceTimeoutMs, this.name),
+      );
+    } catch (error) {
+      return Promise.reject(this.#asClerkError(error));
+    }
+  }
+
+  /**
+   * Makes a call with undici's options and handler.
+   *
+   * @param tlsOnly - whether the origin is `https:`, so that only endpoints with a TLS address qualify
+   */
+  dispatch(
+    options: Dispatcher.DispatchOptions & CallOptions,
+    handler: RequestHandler,
+    tlsOnly: boolean,
+  ): void {
+    try {
+      const affinity = this.#affinityKey(options.affinity, options.path);
+      const constraints = tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#noConstraints;
+      const body = toUndiciBody(options.body);
+      const request = body === options.body ? options : { ...options, body };
+      // undici's own handlers carry the async context of their caller; those of fetch do not.
+      const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
+      new HttpCall(
+        this.#context,
+        request,
+        handler,
+        this.#kind(options),
+        constraints,
+        this.#deadline(this.#subject, options.timeoutMs),
+        scope,
+      ).start();
+    } catch (error) {
+      handler.onError(error as Error);
+    }
+  }
+
+  #request(context: CallContext, options: RequestOptions, deadline?: CallDeadline): Promise<ClerkResponse> {
+    return new Promise((resolve, reject) => {
+      try {
+        const request = this.#prepare(context, options, deadline);
+        const handler = new ResponseHandler(request, resolve, (error) => reject(this.#asClerkError(error)));
+        request.start(handler, handler);
+      } catch (error) {
+        reject(this.#asClerkError(error));
+      }
+    });
+  }
+
+  #readBody<T>(
+    path: string | RequestOptions,
+    otherOptions: Omit<RequestOptions, 'path'> | undefined,
+    read: (body: Buffer, statusCode: number) => T,
+  ): Promise<T> {
+    try {
+      const options = normalizeRequest(path, otherOptions, this.#subject);
+      const request = this.#prepare(this.#context, options);
+      const handler = new BodyCollector(
+        `${request.method} ${request.path} of ${this.name}`,
+        read,
+        checkSignal(options.signal),
+      );
+      request.start(handler, handler);
+      return handler.promise;
+    } catch (error) {
+      return Promise.reject(this.#asClerkError(error));
+    }
+  }
+
+  #prepare(context: CallContext, options: RequestOptions, givenDeadline?: CallDeadline): PreparedRequest {
+    checkRequest(options, this.name);
+    const deadline = givenDeadline ?? this.#deadline(this.#subject, options.timeoutMs);
+    const constraints =
+      this.#config.affinity === undefined && options.affinity === undefined
+        ? this.#noConstraints
+        : this.#constraints(options.affinity, options.path);
+    return new PreparedRequest(options, context, this.#kind(options), constraints, deadline);
+  }
+
+  #kind(options: {
+    readonly method?: string;
+    readonly kind?: unknown;
+    readonly idempotent?: unknown;
+  }): CallKind {
+    const { kind } = options;
+    if (kind !== undefined) return checkKind(kind, this.#subject) as CallKind;
+    if (options.idempotent === true) return 'idempotent';
+    return this.#config.kind ?? kindOfMethod(options.method ?? 'GET');
+  }
+
+  #constraints(affinity: string | undefined, path: string): PickConstraints {
+    const key = this.#affinityKey(affinity, path);
+    return key === undefined ? this.#noConstraints : { affinity: key, tlsOnly: false };
+  }
+
+  #affinityKey(given: unknown, path: string): string | undefined {
+    if (given !== undefined && typeof given !== 'string')
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `affinity of a call to ${this.name} must be a string; got ${describeValue(given)}`,
+      );
+    if (given !== undefined) return given;
+    const { affinity } = this.#config;
+    if (typeof affinity !== 'function') return affinity;
+    try {
+      const key: unknown = affinity(path);
+      if (key !== undefined && typeof key !== 'string')
+        throw new TypeError(
+          `it must return a string or undefined; got ${key instanceof Promise ? 'a promise' : describeValue(key)}`,
+        );
+      return key;
+    } catch (error) {
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `The affinity function of ${this.name} failed: ${errorMessage(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  #callSettings(
+    subject: string,
+    options: CallOptions,
+  ): { kind: CallKind; deadline: CallDeadline; signal: AbortSignal | undefined } {
+    return {
+      kind: 'once',
+      deadline: this.#deadline(subject, options.timeoutMs),
+      signal: checkSignal(options.signal, subject),
+    };
+  }
+
+  /** @throws {@link ClerkError} `CONFIG_INVALID`; `DEADLINE_EXCEEDED` when the call being served has no time left */
+  #deadline(subject: string, timeoutMs: unknown): CallDeadline {
+    const own =
+      timeoutMs === undefined
+        ? this.#defaultDeadline
+        : {
+            timeoutMs: checkTimeout(timeoutMs, subject),
+            isExplicit: true,
+            elapsedMs: 0,
+            inboundLeftMs: Infinity,
+            allowsRetries: true,
+          };
+    const inbound = currentInbound();
+    return inbound === undefined ? own : capToInbound(own, inbound, this.#context.clock.now(), this.name);
+  }
+
+  #asClerkError(error: unknown): ClerkError {
+    if (isClerkError(error)) return error;
+    return wrapCallerError(callerErrorCode(error) ?? 'CONFIG_INVALID', this.name, error);
+  }
+}

@@ -1,0 +1,169 @@
+import type { Dispatcher } from 'undici';
+import type { BindingCache } from '../binding/binding-cache.js';
+import type { Binding } from '../binding/binding.js';
+import type { ClerkResponse, RequestOptions } from '../binding/request-options.js';
+import { describeValue } from '../core/describe-value.js';
+import { ClerkError, isClerkError } from '../core/errors.js';
+import type { ClerkEvent } from '../core/events.js';
+import type { ListEntry, SearchEntry } from '../core/registry.js';
+import type { TimerWheel } from '../invoke/timer-wheel.js';
+import type { LastKnownGood } from '../resolve/last-known-good.js';
+import { clerkClosedError, type InFlightCalls } from './call-tracker.js';
+import type { Clerk } from './clerk.js';
+import type { ClerkConfig } from './config.js';
+import { ClerkEvents, type ClerkListener } from './events.js';
+import type { ClerkFetch } from './fetch.js';
+import type { NameChange } from './name-watch.js';
+import { configError } from './option-checks.js';
+import type { BindOptions } from './options.js';
+import { splitPath } from './path-prefixes.js';
+import type { RegistryQueries } from './registry-queries.js';
+import type { Resolved } from './resolved.js';
+
+/** The parts a clerk delegates to. */
+export interface ClerkDependencies {
+  readonly config: ClerkConfig;
+  readonly events: ClerkEvents;
+  readonly callTracker: InFlightCalls;
+  readonly timerWheel: TimerWheel;
+  readonly bindings: BindingCache;
+  readonly queries: RegistryQueries;
+  readonly lastKnownGood: LastKnownGood;
+  readonly dispatcher: Dispatcher;
+  readonly fetch: ClerkFetch;
+  /** Aborts lookups, watches and reports in progress. */
+  readonly controller: AbortController;
+  /** Closes the registry and everything else that was opened for this clerk. Called once. */
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * The implementation of {@link Clerk}. Delegates to its dependencies and closes them in order. `close` waits for calls in
+ * flight, `destroy` fails them; both may be called repeatedly.
+ */
+export class DefaultClerk implements Clerk {
+  readonly dispatcher: Dispatcher;
+  readonly fetch: ClerkFetch;
+  readonly #dependencies: ClerkDependencies;
+  #closing: Promise<void> | undefined;
+  #released: Promise<void> | undefined;
+
+  constructor(dependencies: ClerkDependencies) {
+    this.#dependencies = dependencies;
+    this.dispatcher = dependencies.dispatcher;
+    this.fetch = dependencies.fetch;
+  }
+
+  bind(name: string, options: BindOptions = {}): Binding {
+    return this.#dependencies.bindings.bind(name, options);
+  }
+
+  async request(path: string, options: Omit<RequestOptions, 'path'> = {}): Promise<ClerkResponse> {
+    const { names, remainder } = splitPath(path, this.#dependencies.config.root);
+    const { queries, bindings } = this.#dependencies;
+    const { resolutions, durationMs } = await queries.lookupWithin(path, names, options);
+    const boundIndex = resolutions.findIndex((answer) => answer.kind === 'bound');
+    if (boundIndex < 0)
+      throw new ClerkError('NAME_NOT_FOUND', `No service is registered for '${path}' or any of its prefixes`);
+    return bindings
+      .forName(names[boundIndex] as string)
+      .requestAfterLookup(durationMs, { ...options, path: remainder(boundIndex) });
+  }
+
+  resolve(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<Resolved> {
+    return this.#dependencies.queries.resolve(name, options.signal);
+  }
+
+  list(glob: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly ListEntry[]> {
+    return this.#dependencies.queries.list(glob, options.signal);
+  }
+
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly SearchEntry[]> {
+    return this.#dependencies.queries.search(glob, filter, options.signal);
+  }
+
+  watch(glob: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<NameChange> {
+    this.#dependencies.callTracker.assertOpen();
+    return this.#dependencies.queries.watch(glob, options.signal);
+  }
+
+  on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this {
+    this.#dependencies.events.on(checkListener(event, listener), listener, false);
+    return this;
+  }
+
+  once<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this {
+    this.#dependencies.events.on(checkListener(event, listener), listener, true);
+    return this;
+  }
+
+  off<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this {
+    this.#dependencies.events.off(event, listener);
+    return this;
+  }
+
+  removeListener<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this {
+    return this.off(event, listener);
+  }
+
+  close(): Promise<void> {
+    this.#dependencies.callTracker.close();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async destroy(error?: Error | null): Promise<void> {
+    const { bindings, callTracker, timerWheel } = this.#dependencies;
+    const reason =
+      error ?? new ClerkError('CLERK_CLOSED', 'The clerk was destroyed while the call was in flight');
+    callTracker.close();
+    this.#closing ??= Promise.resolve();
+    timerWheel.abortAll(
+      isClerkError(reason)
+        ? reason
+        : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason }),
+    );
+    this.#abortPending();
+    await bindings.destroy(reason);
+    callTracker.stopWaiting();
+    await this.#release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const { bindings, controller, callTracker } = this.#dependencies;
+    if (callTracker.isBusy) await callTracker.whenIdle();
+    if (controller.signal.aborted) return;
+    this.#abortPending();
+    await bindings.close();
+    await this.#release();
+  }
+
+  /** Releases resources at the first call; later calls get the same promise. */
+  #release(): Promise<void> {
+    this.#released ??= this.#dependencies.release();
+    return this.#released;
+  }
+
+  #abortPending(): void {
+    const { controller, lastKnownGood, timerWheel } = this.#dependencies;
+    controller.abort(clerkClosedError());
+    lastKnownGood.stop();
+    timerWheel.abortAll(clerkClosedError());
+  }
+}
+
+function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
+  if (typeof listener !== 'function')
+    throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
+  // events.on() of node:events adds a listener for 'error' besides its own.
+  if (ClerkEvents.has(event) || (event as string) === 'error') return event;
+  throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
+}
