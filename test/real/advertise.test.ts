@@ -1,4 +1,4 @@
-/** Services in processes of their own: what keeps them alive, and how they end. */
+/** Advertised services in processes of their own: what keeps them alive, and how they end. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
@@ -20,8 +20,8 @@ async function endpoints(url: string): Promise<{ id: string; state: string }[]> 
   return found ?? [];
 }
 
-/** An answer that can be used for a moment only. */
-function brief(port: number): object {
+/** A lookup response that is valid for 200 ms. */
+function shortLivedLookup(port: number): object {
   return {
     name: '/shop/orders',
     canonical: '/shop/orders',
@@ -51,39 +51,40 @@ function brief(port: number): object {
 }
 
 describe('what keeps a process alive', () => {
-  test('advertising alone does not', async () => {
+  test('an advertisement does not', async () => {
     const { url } = await registry();
-    const { code, stdout, stderr } = await spawnProgram('advertising.ts', ['address-only', url]).result;
+    const { code, stdout, stderr } = await spawnProgram('advertised-service.ts', ['address-only', url])
+      .result;
     expect([code, stdout, stderr]).toEqual([0, 'registered\n', '']);
   });
 
-  test('waiting to be registered does, and is said', async () => {
+  test('waiting for the registration does, with a warning', async () => {
     const first = await startServer({ port: 0 });
     await first.close();
-    const waiting = spawnProgram('advertising.ts', ['address-only', first.url]);
+    const waiting = spawnProgram('advertised-service.ts', ['address-only', first.url]);
     await setTimeout(3_000);
     expect(waiting.child.exitCode).toBeNull();
     const second = await startServer({ port: first.port });
     onTestFinished(() => second.close());
     const { code, stdout, stderr } = await waiting.result;
     expect([code, stdout]).toEqual([0, 'registered\n']);
-    expect(stderr).toMatch(/ClerkWarning: \/shop\/orders cannot be registered for now/);
+    expect(stderr).toMatch(/ClerkWarning: \/shop\/orders cannot be registered; retrying/);
   });
 
-  test('a question that the registry does not answer does not, once nobody waits', async () => {
+  test('a registry request without response does not, once no caller waits for it', async () => {
     const http = createServer((_request, response) => response.end('"done"')).listen(0, '127.0.0.1');
-    const said: string[] = [];
-    let questions = 0;
+    const order: string[] = [];
+    let lookups = 0;
     const hanging = createServer((request, response) => {
       if (request.url?.startsWith('/v1/resolve') !== true) return;
       const { port } = http.address() as AddressInfo;
-      if (questions++ === 0) {
-        response.end(JSON.stringify(brief(port)));
+      if (lookups++ === 0) {
+        response.end(JSON.stringify(shortLivedLookup(port)));
         return;
       }
-      // The program has a connection of before, and ends with its question on it.
-      request.socket.once('close', () => said.push('gone'));
-      void setTimeout(2_000).then(() => said.push('answered'));
+      // The program still has a connection, and ends with its request on it.
+      request.socket.once('close', () => order.push('gone'));
+      void setTimeout(2_000).then(() => order.push('responded'));
     }).listen(0, '127.0.0.1');
     onTestFinished(() => {
       for (const server of [http, hanging]) {
@@ -93,9 +94,9 @@ describe('what keeps a process alive', () => {
     });
     await vi.waitFor(() => expect(http.listening && hanging.listening).toBe(true));
     const url = `http://127.0.0.1:${(hanging.address() as AddressInfo).port}`;
-    const { code, stdout } = await spawnProgram('advertising.ts', ['hanging-registry', url]).result;
+    const { code, stdout } = await spawnProgram('advertised-service.ts', ['hanging-registry', url]).result;
     expect([code, stdout]).toEqual([0, 'done\ndone\n']);
-    await vi.waitFor(() => expect(said[0]).toBe('gone'));
+    await vi.waitFor(() => expect(order[0]).toBe('gone'));
   });
 
   test('a clerk with a registry and open watches does not', async () => {
@@ -106,15 +107,15 @@ describe('what keeps a process alive', () => {
       await ad.close();
       http.close();
     });
-    const { code, stdout, stderr } = await spawnProgram('advertising.ts', ['clerk', url]).result;
+    const { code, stdout, stderr } = await spawnProgram('advertised-service.ts', ['clerk', url]).result;
     expect([code, stdout, stderr]).toEqual([0, 'done\n', '']);
   });
 });
 
 describe('SIGTERM', { timeout: 30_000 }, () => {
-  test('drains, answers what is in flight, and ends the process by that signal', async () => {
+  test('drains, completes requests in flight, and ends the process by that signal', async () => {
     const { url } = await registry();
-    const service = spawnProgram('advertising.ts', ['server', url]);
+    const service = spawnProgram('advertised-service.ts', ['server', url]);
     const address = await service.waitForLine('at');
     const clerk = createClerk({ registry: url });
     onTestFinished(() => clerk.destroy());
@@ -124,7 +125,7 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
     await working;
     service.child.kill('SIGTERM');
     await vi.waitFor(async () => expect(await endpoints(url)).toMatchObject([{ state: 'draining' }]));
-    // Who does not know yet is served.
+    // A client with a cached lookup is still served.
     expect(await (await fetch(address)).text()).toBe('quick');
     expect(await slow).toBe('slow');
     const { stdout, code } = await service.result;
@@ -133,9 +134,9 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
     await vi.waitFor(async () => expect(await endpoints(url)).toEqual([]), { timeout: 2_000 });
   });
 
-  test('a second one ends it at once', async () => {
+  test('a second one ends the process at once', async () => {
     const { url } = await registry();
-    const service = spawnProgram('advertising.ts', ['server', url]);
+    const service = spawnProgram('advertised-service.ts', ['server', url]);
     await service.waitForLine('at');
     service.child.kill('SIGTERM');
     await vi.waitFor(async () => expect(await endpoints(url)).toMatchObject([{ state: 'draining' }]));
@@ -144,18 +145,18 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
     expect([service.child.signalCode, stdout.includes('drained')]).toEqual(['SIGTERM', false]);
   });
 
-  test('whoever else listens for it decides when the process ends', async () => {
+  test('the process stays alive if the program listens for SIGTERM too', async () => {
     const { url } = await registry();
-    const service = spawnProgram('advertising.ts', ['listener-of-its-own', url]);
+    const service = spawnProgram('advertised-service.ts', ['listener-of-its-own', url]);
     await service.waitForLine('at');
     service.child.kill('SIGTERM');
     const { code, stdout } = await service.result;
     expect([code, stdout.includes('drained')]).toEqual([7, true]);
   });
 
-  test('killed outright, it is gone when its lease is over', async () => {
+  test('a killed service disappears when its lease expires', async () => {
     const { url } = await registry();
-    const service = spawnProgram('advertising.ts', ['server', url]);
+    const service = spawnProgram('advertised-service.ts', ['server', url]);
     await service.waitForLine('at');
     service.child.kill('SIGKILL');
     expect(await endpoints(url)).toHaveLength(1);
@@ -166,7 +167,7 @@ describe('SIGTERM', { timeout: 30_000 }, () => {
   });
 });
 
-test('where a server listens is read from it', async () => {
+test('the address of a server is read from it', async () => {
   const { url } = await registry();
   const http = createServer().listen(0, '127.0.0.1');
   const ad = await advertise({ name: '/shop/orders', address: http, registry: url, drainOnSignal: false });

@@ -1,4 +1,4 @@
-/** An authority of our own and what it certifies, made anew for each test file. */
+/** A certificate authority for tests, created for each test file. */
 import { generate } from 'selfsigned';
 
 /** Certificate and key in PEM. */
@@ -7,15 +7,15 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** Somebody whose signature others can be told to trust. */
+/** A certificate authority. */
 export interface Authority extends Certificate {
-  /** A certificate for DNS names and IP addresses. */
+  /** Issues a certificate for DNS names and IP addresses. */
   issue(...hosts: readonly string[]): Promise<Certificate>;
 }
 
 const elliptic = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
-/** Makes an authority. */
+/** Creates an authority. */
 export async function authority(name: string): Promise<Authority> {
   const root = await generate([{ name: 'commonName', value: name }], {
     ...elliptic,

@@ -1,4 +1,7 @@
-/** Which connection a request travels on: calls that must run at most once trust only fresh ones, and silent ones are trusted by nobody. */
+/**
+ * Which connection a request uses: calls that must run at most once get only fresh ones, and silent ones are
+ * not reused.
+ */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -9,19 +12,19 @@ import { webServer } from './web-server.js';
 
 const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
 
-test('a connection that was idle for a second carries a GET, and no call that must run at most once', async () => {
+test('a connection idle for a second is used for a GET, but not for a call that must run at most once', async () => {
   const peer = await rawPeer('answer');
   const { orders } = testClerk([peer.address]);
-  const ask = async (method: string, idleMs: number): Promise<void> => {
+  const send = async (method: string, idleMs: number): Promise<void> => {
     await orders.json('/orders', { method });
     await sleep(idleMs);
   };
 
-  await ask('GET', 20);
-  await ask('POST', 20);
-  await ask('POST', 1_050);
-  await ask('GET', 20);
-  await ask('POST', 20);
+  await send('GET', 20);
+  await send('POST', 20);
+  await send('POST', 1_050);
+  await send('GET', 20);
+  await send('POST', 20);
 
   const on = (wanted: string): number[] =>
     peer.executed.filter(({ method }) => method === wanted).map(({ connection }) => connection);
@@ -30,11 +33,11 @@ test('a connection that was idle for a second carries a GET, and no call that mu
   expect(on('POST').slice(0, 2)).not.toContain(on('POST')[2]);
 });
 
-test('calls that must run at most once are not pipelined, whatever undici is told', async () => {
+test('calls that must run at most once are not pipelined, whatever the undici option says', async () => {
   const peer = await rawPeer('silence');
   const { orders } = testClerk([peer.address], { connections: 1, undici: { pipelining: 10 } });
 
-  // The first one has longer than those that wait behind it.
+  // The first call has a longer timeout than those queued behind it.
   const calls = [1_000, 300, 300].map((timeoutMs) =>
     orders
       .json('/orders', { method: 'POST', timeoutMs })
@@ -45,7 +48,7 @@ test('calls that must run at most once are not pipelined, whatever undici is tol
   expect(peer.executed).toHaveLength(1);
 });
 
-test('a connection that has gone silent is not used again', async () => {
+test('a silent connection is not used again', async () => {
   const peer = await rawPeer('silence');
   const other = await hello();
   const { orders, clerk } = testClerk([peer.address, other.address]);
@@ -64,7 +67,7 @@ test('a connection that has gone silent is not used again', async () => {
   expect(later.filter(({ connection }) => connection === 1)).toEqual([]);
 });
 
-test('an endpoint whose connections are lost between two calls is connected to anew, and nobody notices', async () => {
+test('an endpoint whose connections are lost between calls is reconnected without an event', async () => {
   const server = await hello();
   const sockets: Socket[] = [];
   server.server.on('connection', (socket) => sockets.push(socket));
@@ -82,7 +85,7 @@ test('an endpoint whose connections are lost between two calls is connected to a
   expect(trouble).toEqual([]);
 });
 
-test('a connector of the program’s own is used for everything, probes included', async () => {
+test('a custom connector is used for all connections, probes included', async () => {
   const server = await hello();
   const dialled: string[] = [];
   const connector = (

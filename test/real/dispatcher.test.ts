@@ -1,4 +1,4 @@
-/** The clerk as an undici dispatcher: names under `.clerk` are calls, everything else passes through untouched. */
+/** The clerk as an undici dispatcher: names under `.clerk` are calls, all other requests pass unchanged. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,7 +16,7 @@ import { bodyOf, unusedAddress, webServer } from './web-server.js';
 
 const origin = 'http://orders.shop.clerk';
 
-/** A server that echoes bodies, and whatever comes after an upgrade. */
+/** A server that echoes request bodies, and all bytes after an upgrade. */
 async function echo() {
   const server = await webServer(
     (request, response) =>
@@ -51,18 +51,18 @@ describe('undici’s own methods over the dispatcher', () => {
     });
     expect(await body.text()).toBe('one pizza');
 
-    const pieces: Buffer[] = [];
+    const chunks: Buffer[] = [];
     await dispatcher.stream(
       { origin, path: '/orders', method: 'POST', body: 'two pizzas' },
       () =>
         new Writable({
           write: (chunk: Buffer, _encoding, done) => {
-            pieces.push(chunk);
+            chunks.push(chunk);
             done();
           },
         }),
     );
-    expect(Buffer.concat(pieces).toString()).toBe('two pizzas');
+    expect(Buffer.concat(chunks).toString()).toBe('two pizzas');
 
     const pipeline = dispatcher.pipeline(
       { origin, path: '/orders', method: 'POST' },
@@ -73,26 +73,26 @@ describe('undici’s own methods over the dispatcher', () => {
     expect(new Set(server.hosts)).toEqual(new Set(['orders.shop.clerk']));
   });
 
-  test('a handler that wants to know what was sent is told', async () => {
+  test('a handler is events what was sent', async () => {
     const server = await echo();
     const { clerk } = testClerk([await unusedAddress(), server.address]);
-    const told: string[] = [];
+    const events: string[] = [];
     await new Promise<void>((resolve, reject) => {
       const handler = {
-        onConnect: () => told.push('connect'),
-        onBodySent: () => told.push('body'),
-        onRequestSent: () => told.push('request'),
-        onHeaders: () => told.push('headers') > 0,
+        onConnect: () => events.push('connect'),
+        onBodySent: () => events.push('body'),
+        onRequestSent: () => events.push('request'),
+        onHeaders: () => events.push('headers') > 0,
         onData: () => true,
         onComplete: () => resolve(),
         onError: reject,
       };
       clerk.dispatcher.dispatch({ origin, path: '/orders', method: 'POST', body: 'one pizza' }, handler);
     });
-    expect(told).toEqual(['connect', 'body', 'request', 'headers']);
+    expect(events).toEqual(['connect', 'body', 'request', 'headers']);
   });
 
-  test('connect hands over the connection', async () => {
+  test('connect returns the connection', async () => {
     const server = await echo();
     const { clerk } = testClerk([await unusedAddress(), server.address]);
 
@@ -103,7 +103,7 @@ describe('undici’s own methods over the dispatcher', () => {
     socket.destroy();
   });
 
-  test('takes the origin as a URL too', async () => {
+  test('accepts the origin as a URL too', async () => {
     const server = await echo();
     const { clerk } = testClerk([server.address]);
 
@@ -115,7 +115,7 @@ describe('undici’s own methods over the dispatcher', () => {
     expect(await body.json()).toEqual({ ok: true });
   });
 
-  test('an error is a ClerkError as it is', async () => {
+  test('an error is the ClerkError itself', async () => {
     const { clerk } = testClerk([await unusedAddress()]);
     const error: unknown = await undici
       .request(`${origin}/orders`, { dispatcher: clerk.dispatcher })
@@ -124,7 +124,7 @@ describe('undici’s own methods over the dispatcher', () => {
     expect(isClerkError(error) && [error.code, error.execution]).toEqual(['ENDPOINTS_EXHAUSTED', 'none']);
   });
 
-  test('undici’s word idempotent is believed', async () => {
+  test('undici’s option idempotent is respected', async () => {
     const peer = await rawPeer('reset');
     const server = await echo();
     const { clerk } = testClerk([{ address: peer.address }, { address: server.address, weight: 0 }]);
@@ -141,7 +141,7 @@ describe('undici’s own methods over the dispatcher', () => {
 });
 
 describe('upgrades', () => {
-  test('the deadline is for the handshake only', async () => {
+  test('the deadline applies to the handshake only', async () => {
     const server = await echo();
     const { clerk, orders } = testClerk([await unusedAddress(), server.address]);
 
@@ -165,7 +165,7 @@ describe('upgrades', () => {
     expect(pending()).toBe(0);
   });
 
-  test('a handshake that is not answered ends by the deadline', async () => {
+  test('a handshake without response ends at the deadline', async () => {
     const server = await echo();
     const { clerk } = testClerk([server.address]);
 
@@ -176,7 +176,7 @@ describe('upgrades', () => {
     expect(isClerkError(error) && [error.code, error.execution]).toEqual(['DEADLINE_EXCEEDED', 'unknown']);
   });
 
-  test('a WebSocket goes to an endpoint that lives, says what it has to say, and outlives the deadline', async () => {
+  test('a WebSocket reaches a live endpoint, and outlives the deadline', async () => {
     const server = await webServer(() => undefined);
     const sockets = new WebSocketServer({ server: server.server });
     sockets.on('connection', (socket) =>
@@ -202,13 +202,13 @@ describe('upgrades', () => {
 });
 
 describe('fetch', () => {
-  /** Node's types know no dispatcher of another undici; the option is the same. */
+  /** Node's types do not know the dispatcher of another undici; the option is the same. */
   const by = (dispatcher: Dispatcher, init: RequestInit = {}): RequestInit => ({
     ...init,
     dispatcher: dispatcher as never,
   });
 
-  test('Node’s own takes it', async () => {
+  test('Node’s own fetch accepts it', async () => {
     const server = await echo();
     const { clerk } = testClerk([await unusedAddress(), server.address]);
 
@@ -219,7 +219,7 @@ describe('fetch', () => {
     expect([response.status, await response.text()]).toEqual([200, 'one pizza']);
   });
 
-  test('Node’s own fails as fetch does, and the cause is a ClerkError', async () => {
+  test('Node’s own fetch rejects with a TypeError whose cause is a ClerkError', async () => {
     const { clerk } = testClerk([await unusedAddress()]);
 
     const error = (await fetch(`${origin}/orders`, by(clerk.dispatcher)).catch(
@@ -229,7 +229,7 @@ describe('fetch', () => {
     expect(isClerkError(error.cause) && error.cause.code).toBe('ENDPOINTS_EXHAUSTED');
   });
 
-  test('the whole program’s, once it is the global dispatcher', async () => {
+  test('as the global dispatcher it serves all fetches of the program', async () => {
     const server = await echo();
     const elsewhere = await webServer((_request, response) => void response.end('elsewhere'));
     const before = undici.getGlobalDispatcher();
@@ -243,7 +243,7 @@ describe('fetch', () => {
     expect(await (await undici.request(`${elsewhere.address}/page`)).body.text()).toBe('elsewhere');
   });
 
-  test('a redirect to another name is bound anew, one to elsewhere passes through; only fetch follows', async () => {
+  test('a redirect to another name is bound again, one elsewhere passes through; only fetch follows redirects', async () => {
     const stock = await webServer((_request, response) => void response.end('stock'));
     const outside = await webServer((_request, response) => void response.end('outside'));
     const server = await webServer(
@@ -263,7 +263,7 @@ describe('fetch', () => {
     expect(stock.hosts).toEqual(['stock.shop.clerk']);
   });
 
-  test('takes a Request, Node’s or undici’s, with all that is in it', async () => {
+  test('accepts a complete Request of Node or undici', async () => {
     const server = await webServer(
       (request, response) =>
         void bodyOf(request).then((body) =>
@@ -298,7 +298,7 @@ describe('fetch', () => {
     ['a Blob', () => new Blob(['pizza']), 'pizza'],
     ['URLSearchParams', () => new URLSearchParams({ what: 'pizza' }), 'what=pizza'],
     ['a ReadableStream', () => new Blob(['pizza']).stream(), 'pizza'],
-  ])('takes %s as a body', async (_what, make, expected) => {
+  ])('accepts %s as a body', async (_what, make, expected) => {
     const server = await echo();
     const { clerk } = testClerk([await unusedAddress(), server.address]);
 
@@ -310,7 +310,7 @@ describe('fetch', () => {
     expect(await response.text()).toContain(expected);
   });
 
-  test('gives a Response that the rest of the program knows as one', async () => {
+  test('returns a Response of the program’s own class', async () => {
     const server = await echo();
     const { clerk } = testClerk([server.address]);
     const response = await clerk.fetch(`${origin}/orders`, { headers: new Headers({ 'x-who': 'me' }) });
@@ -323,7 +323,7 @@ describe('fetch', () => {
     expect(await response.clone().json()).toEqual({ ok: true });
   });
 
-  test('may be given what any call may be given', async () => {
+  test('accepts the options of any call', async () => {
     const peer = await rawPeer('reset');
     const server = await echo();
     const { clerk } = testClerk([{ address: peer.address }, { address: server.address, weight: 0 }]);
@@ -341,7 +341,7 @@ describe('fetch', () => {
     'http://orders.shop.clerk./',
     'http://UPPER_CASE.clerk/',
     'http://mañana.clerk/',
-  ])('%s is no name', async (url) => {
+  ])('%s is not a name', async (url) => {
     const server = await echo();
     const { clerk } = testClerk([server.address]);
     const error = (await clerk.fetch(url).catch((reason: unknown) => reason)) as TypeError;
@@ -352,7 +352,7 @@ describe('fetch', () => {
   });
 });
 
-describe('what is not ours', () => {
+describe('other origins', () => {
   function recorder() {
     const calls: unknown[][] = [];
     let closes = 0;
@@ -375,7 +375,7 @@ describe('what is not ours', () => {
     'http://orders.clerk.com',
     'http://127.0.0.1:80',
     new URL('http://example.com'),
-  ])('%s arrives at the given dispatcher: same options, same handler, same answer', async (elsewhere) => {
+  ])('%s reaches the given dispatcher with the same options, handler and result', async (elsewhere) => {
     const { calls, clerk } = recorder();
     const options = Object.freeze({ origin: elsewhere, path: '/', method: 'GET' as const });
     const handler = Object.freeze({ onRequestStart: () => undefined });
@@ -388,14 +388,14 @@ describe('what is not ours', () => {
     await clerk.close();
   });
 
-  test('never closes what it passes to', async () => {
+  test('the given dispatcher is never closed', async () => {
     const { clerk, closes } = recorder();
     await clerk.close();
     await clerk.destroy();
     expect(closes()).toBe(0);
   });
 
-  test('goes to what was the global dispatcher when the clerk was made', async () => {
+  test('the default is the global dispatcher at the clerk’s creation', async () => {
     const before = undici.getGlobalDispatcher();
     onTestFinished(() => undici.setGlobalDispatcher(before));
     const origins: unknown[] = [];

@@ -1,12 +1,8 @@
-/**
- * A proxy in front of a server that breaks things on the way, by chance from a seed: connections cut when accepted,
- * requests lost, answers lost, cut in the middle, or held back for good. Knows nothing of what goes through it.
- */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { seededRandom } from 'binding-clerk/testing';
 import { onTestFinished } from 'vitest';
 
-/** What it has done. */
+/** Number of injected faults. */
 export interface FaultCounts {
   refused: number;
   requestsLost: number;
@@ -15,15 +11,18 @@ export interface FaultCounts {
   responsesStalled: number;
 }
 
-/** See the file's header. */
+/**
+ * A TCP proxy that injects random faults from a seed: resets new connections, loses requests, and loses, cuts
+ * or stalls responses. It does not parse what passes.
+ */
 export interface FaultyProxy {
   readonly port: number;
   readonly counts: FaultCounts;
-  /** From now on everything goes through. */
+  /** Stops injecting faults. */
   heal(): void;
 }
 
-/** Starts one in front of a port of 127.0.0.1; ends with the test. */
+/** Starts a proxy in front of a loopback port; it ends with the test. */
 export async function faultyProxy(target: number, seed: number): Promise<FaultyProxy> {
   const random = seededRandom(seed, 1);
   const counts: FaultCounts = {
@@ -59,18 +58,18 @@ export async function faultyProxy(target: number, seed: number): Promise<FaultyP
         cut();
       });
     }
-    socket.on('data', (piece) => {
+    socket.on('data', (chunk) => {
       if (injects(0.02, 'requestsLost')) cut();
-      else upstream.write(piece);
+      else upstream.write(chunk);
     });
-    upstream.on('data', (piece) => {
+    upstream.on('data', (chunk) => {
       if (isStalled) return;
       if (injects(0.03, 'responsesLost')) cut();
       else if (injects(0.02, 'responsesCut')) {
-        socket.write(piece.subarray(0, Math.floor(piece.length * random())), cut);
+        socket.write(chunk.subarray(0, Math.floor(chunk.length * random())), cut);
         isStalled = true;
       } else if (injects(0.001, 'responsesStalled')) isStalled = true;
-      else socket.write(piece);
+      else socket.write(chunk);
     });
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));

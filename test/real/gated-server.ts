@@ -1,21 +1,23 @@
-/** A TLS server whose handshakes wait until a test lets them go on: what was connecting at a certain moment can be held there. */
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Certificate } from './certificates.js';
 
-/** See the file's header. */
+/** A TLS server whose handshakes wait until the test calls `open`. */
 export interface GatedServer {
   readonly address: string;
   /** Requests that arrived. */
   readonly requests: readonly string[];
-  /** Resolves when somebody waits at the gate. */
+  /** Resolves when a handshake waits. */
   readonly handshakeWaiting: Promise<void>;
-  /** Lets everybody in; resolves when the connections that waited have shaken hands or have ended. */
+  /**
+   * Lets all handshakes proceed; resolves when those that waited have succeeded or their connections have
+   * ended.
+   */
   open(): Promise<void>;
 }
 
-/** Starts one on a free port of 127.0.0.1 that ends with the test. */
+/** Starts a server on a free loopback port; it ends with the test. */
 export async function gatedServer(identity: Certificate): Promise<GatedServer> {
   const requests: string[] = [];
   const waiting = new Set<Socket>();

@@ -1,14 +1,14 @@
-/** Using this library changes nothing for those who do not call it: neither the global dispatcher nor fetch. */
+/** The library changes neither the global dispatcher nor fetch for other code. */
 import { test } from 'vitest';
 import { spawnProgram } from './spawn-program.js';
 
-const befores = [
-  { what: 'nobody has set a global dispatcher', before: 'nothing', dispatched: '0' },
-  { what: 'the program has fetched before', before: 'fetched', dispatched: '0' },
-  { what: 'the program has set one of its own', before: 'own', dispatched: '5' },
+const cases = [
+  { what: 'without a global dispatcher', before: 'nothing', dispatched: '0' },
+  { what: 'after a fetch of the program', before: 'fetched', dispatched: '0' },
+  { what: 'with a global dispatcher of the program', before: 'own', dispatched: '5' },
 ];
 
-test.concurrent.for(befores)('$what', async ({ before, dispatched }, { expect, onTestFinished }) => {
+test.concurrent.for(cases)('$what', async ({ before, dispatched }, { expect, onTestFinished }) => {
   const { code, stdout, stderr } = await spawnProgram('global-dispatcher.ts', [before], onTestFinished)
     .result;
 

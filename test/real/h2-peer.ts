@@ -1,11 +1,13 @@
-/** An HTTP/2 server over TLS that does to each stream, or to its session, exactly what its fate says. */
 import { constants, createSecureServer, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { Certificate } from './certificates.js';
 import { probeUserAgent } from './raw-peer.js';
 
-/** What becomes of each stream. `goaway-below` claims not to have seen it, `goaway-above` to have. */
+/**
+ * What the peer does with each stream. `goaway-below` claims not to have processed it, `goaway-above` claims
+ * it has.
+ */
 export type StreamBehavior =
   | 'answer'
   | 'refused-stream'
@@ -16,18 +18,18 @@ export type StreamBehavior =
   | 'session-lost'
   | 'silence';
 
-/** See the file's header. */
+/** An HTTP/2 server over TLS that treats streams and their session as its behavior says. */
 export interface H2Peer {
   readonly address: string;
   behavior: StreamBehavior;
-  /** Paths of the streams that were begun, questions for a sign of life left out. */
+  /** Paths of all streams except health probes. */
   readonly streams: readonly string[];
-  /** Those that this peer has executed, whatever it said then. */
+  /** Paths of the streams that were executed, whatever the peer claimed. */
   readonly executed: readonly string[];
   readonly authorities: readonly string[];
 }
 
-/** Starts one on a free port of 127.0.0.1 that ends with the test. */
+/** Starts a peer on a free loopback port; it ends with the test. */
 export async function h2Peer(identity: Certificate, behavior: StreamBehavior): Promise<H2Peer> {
   const streams: string[] = [];
   const executed: string[] = [];

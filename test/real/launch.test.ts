@@ -1,8 +1,9 @@
 /**
- * Starts on demand between real processes: one start whoever asks, tickets that are worth something once, and a service
- * that goes on without the server that started it.
+ * Starts on demand between real processes: one start for all callers, tickets that are valid once, and a
+ * service that outlives the server that started it.
  *
- * @see promises C6.1, C6.2; Tcl-DP T6, T7, T9
+ * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.2](../../docs/guarantees.md#c6-2),
+ * [T6](../../docs/background.md#t6), [T7](../../docs/background.md#t7), [T9](../../docs/background.md#t9)
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
 import { scratchFolder } from './scratch-folder.js';
 
-interface Told {
+interface ReportedStart {
   readonly pid: number;
   readonly child: number;
   readonly line: { name: string; instance: string; epoch: number; ticket: string };
@@ -29,8 +30,8 @@ class Host {
 
   constructor() {
     writeFileSync(this.#report, '');
-    const file = fileURLToPath(new URL('programs/launched.ts', import.meta.url));
-    // The tool `env` belongs to root wherever Node itself is kept.
+    const file = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
+    // The tool `env` belongs to root wherever Node is installed.
     const args = [process.execPath, '--import', 'tsx', file, this.#report, this.#gate];
     const manifest = [
       'version: 1',
@@ -42,17 +43,17 @@ class Host {
     ];
     writeFileSync(join(this.folder, 'orders.yaml'), manifest.join('\n'), { mode: 0o600 });
     onTestFinished(() => {
-      for (const { pid, child } of this.told) for (const each of [pid, child]) endNow(each);
+      for (const { pid, child } of this.starts) for (const each of [pid, child]) killNow(each);
     });
   }
 
-  /** Each start of the service, in order. */
-  get told(): readonly Told[] {
+  /** The starts of the service, in order. */
+  get starts(): readonly ReportedStart[] {
     const lines = readFileSync(this.#report, 'utf8').split('\n');
-    return lines.filter(Boolean).map((line) => JSON.parse(line) as Told);
+    return lines.filter(Boolean).map((line) => JSON.parse(line) as ReportedStart);
   }
 
-  /** What is started may register. */
+  /** Lets started processes register. */
   openGate(): void {
     writeFileSync(this.#gate, '');
   }
@@ -82,39 +83,39 @@ class Host {
   }
 }
 
-/** The process ids that so many callers of one process were answered by. */
-async function answers(url: string, count: number): Promise<readonly string[]> {
+/** The process ids that responded to the callers of one process. */
+async function respondersOf(url: string, count: number): Promise<readonly string[]> {
   return JSON.parse(
-    await spawnProgram('calling.ts', [url, String(count)]).waitForLine('answers'),
+    await spawnProgram('concurrent-callers.ts', [url, String(count)]).waitForLine('answers'),
   ) as string[];
 }
 
-function lives(pid: number): boolean {
+function isAlive(pid: number): boolean {
   if (!existsSync(`/proc/${pid}/stat`)) return false;
   return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
-function endNow(pid: number): void {
+function killNow(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    // Already ended.
   }
 }
 
 test(
-  '200 callers cause one start, which outlives the server and is known to the next',
+  '200 callers cause one start, which outlives the registry and is known to the next one',
   { timeout: 60_000 },
   async () => {
     const host = new Host();
     host.openGate();
     await host.serve();
     await host.defined();
-    const answered = (await Promise.all([1, 2, 3, 4].map(() => answers(host.url, 50)))).flat();
-    expect(answered).toHaveLength(200);
-    const [{ pid, child }] = host.told as [Told];
-    expect(new Set(answered)).toEqual(new Set([String(pid)]));
-    expect(host.told).toHaveLength(1);
+    const responders = (await Promise.all([1, 2, 3, 4].map(() => respondersOf(host.url, 50)))).flat();
+    expect(responders).toHaveLength(200);
+    const [{ pid, child }] = host.starts as [ReportedStart];
+    expect(new Set(responders)).toEqual(new Set([String(pid)]));
+    expect(host.starts).toHaveLength(1);
 
     const [endpoint] = await host.endpoints();
     host.server.child.kill('SIGKILL');
@@ -126,22 +127,22 @@ test(
       started: false,
       endpoints: [{ id: endpoint!.id }],
     });
-    expect(await answers(host.url, 1)).toEqual([String(pid)]);
-    expect(host.told).toHaveLength(1);
+    expect(await respondersOf(host.url, 1)).toEqual([String(pid)]);
+    expect(host.starts).toHaveLength(1);
 
     expect((await host.post('stop', { name })).body).toEqual({ stopped: 1 });
-    expect([pid, child].map(lives)).toEqual([false, false]);
+    expect([pid, child].map(isAlive)).toEqual([false, false]);
     expect(await host.endpoints()).toEqual([]);
   },
 );
 
-test('a ticket is worth something once, for one instance of one name', { timeout: 60_000 }, async () => {
+test('a ticket is valid once, for one instance of one name', { timeout: 60_000 }, async () => {
   const host = new Host();
   await host.serve();
   await host.defined();
   const launching = host.post('launch', { name });
-  await vi.waitFor(() => expect(host.told).toHaveLength(1), { timeout: 20_000, interval: 50 });
-  const { instance: id, epoch, ticket } = host.told[0]!.line;
+  await vi.waitFor(() => expect(host.starts).toHaveLength(1), { timeout: 20_000, interval: 50 });
+  const { instance: id, epoch, ticket } = host.starts[0]!.line;
   const register = async (more: object): Promise<unknown> => {
     const addresses = ['http://127.0.0.1:9'];
     const { status, body } = await host.post('register', { name, id, epoch, ticket, addresses, ...more });
@@ -149,12 +150,12 @@ test('a ticket is worth something once, for one instance of one name', { timeout
   };
   const refused = [403, 'TICKET_REFUSED'];
   expect(await register({ ticket: '0'.repeat(64) })).toEqual(refused);
-  expect(await register({ id: 'somebody-else' })).toEqual(refused);
+  expect(await register({ id: 'another-instance' })).toEqual(refused);
   expect(await register({ epoch: epoch + 1 })).toEqual(refused);
   expect(await register({ name: '/shop/returns' })).toEqual([409, 'NAME_MISMATCH']);
   expect(await host.endpoints()).toEqual([]);
 
-  // Nothing of that has cost the service its ticket.
+  // None of these attempts used up the ticket.
   host.openGate();
   expect((await launching).body).toMatchObject({ started: true, endpoints: [{ id, epoch }] });
   const before = await host.endpoints();

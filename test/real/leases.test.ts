@@ -1,4 +1,8 @@
-/** Leases of a second between real processes that are stopped and killed. @see promises C5.1, C5.2, C5.3, C5.5 */
+/**
+ * Leases of 1 s between real processes that are stopped and killed. @see
+ * [C5.1](../../docs/guarantees.md#c5-1), [C5.2](../../docs/guarantees.md#c5-2),
+ * [C5.3](../../docs/guarantees.md#c5-3), [C5.5](../../docs/guarantees.md#c5-5)
+ */
 import { setTimeout } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
@@ -28,14 +32,14 @@ async function registry(
 }
 
 async function service(url: string, id: string): Promise<SpawnedProgram> {
-  const started = spawnProgram('leased.ts', [url, id]);
+  const started = spawnProgram('leased-service.ts', [url, id]);
   await started.waitForLine('registered');
   return started;
 }
 
 const soon = { timeout: 10_000, interval: 50 };
 
-test('a service that is stopped for longer than its lease is gone, and comes back by itself', async () => {
+test('a service stopped for longer than its lease disappears, and registers again by itself', async () => {
   const { url } = await registry(scratchFolder());
   const [a] = [await service(url, 'a'), await service(url, 'b')];
   expect(await ids(url)).toBe('a b');
@@ -45,12 +49,12 @@ test('a service that is stopped for longer than its lease is gone, and comes bac
 
   const back = a.waitForLine('back');
   a.child.kill('SIGCONT');
-  // It knew that it was lost before it registered again.
+  // It noticed the lost lease before it registered again.
   expect(Number(await back)).toBeGreaterThan(0);
   expect(await ids(url)).toBe('a b');
 });
 
-test('a server that is stopped for longer than all leases evicts nobody', async () => {
+test('a registry stopped for longer than all leases expires none of them', async () => {
   const { server, url } = await registry(scratchFolder());
   await service(url, 'a');
   await service(url, 'b');
@@ -66,7 +70,7 @@ test('a server that is stopped for longer than all leases evicts nobody', async 
   }
 });
 
-test('a server that is killed has lost nothing, and every lease begins anew', async () => {
+test('a killed registry loses no data, and every lease restarts', async () => {
   const data = scratchFolder();
   const first = await registry(data);
   const { port } = new URL(first.url);
@@ -75,7 +79,7 @@ test('a server that is killed has lost nothing, and every lease begins anew', as
   const before = await listed(first.url);
   expect(before).toHaveLength(2);
 
-  // Nobody renews b any more, and its lease is over before the next server begins.
+  // b is not renewed any more, and its lease has ended before the next registry starts.
   b.child.kill('SIGKILL');
   first.server.child.kill('SIGKILL');
   await first.server.result;

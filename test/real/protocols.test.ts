@@ -1,4 +1,7 @@
-/** What endpoints are reached over: TLS, HTTP/2, unix sockets, several addresses each, bare TCP. The `Host` header is the logical host in all of them. */
+/**
+ * Protocols to endpoints: TLS, HTTP/2, unix sockets, several addresses, TCP. The `Host` header is always the
+ * logical host.
+ */
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -26,7 +29,7 @@ describe('TLS', () => {
   test.each([
     ['an IP address', '127.0.0.1'],
     ['a host name', 'localhost'],
-  ])('with an authority of our own, by %s', async (_what, name) => {
+  ])('with a private authority, by %s', async (_what, name) => {
     const server = await webServer(hello, { tls: identity });
     const { orders } = testClerk([server.address.replace('127.0.0.1', name)], { tls: { ca: ca.cert } });
 
@@ -35,7 +38,7 @@ describe('TLS', () => {
     expect(server.hosts).toEqual([host, host]);
   });
 
-  test('a certificate for another name is refused before a byte is sent, and the next endpoint is asked', async () => {
+  test('a certificate for another name is rejected before a byte is sent, and the next endpoint is tried', async () => {
     const impostor = await rawPeer('answer', await ca.issue('invoices.example'));
     const server = await webServer(hello, { tls: identity });
     const { orders, outcomes } = testClerk([impostor.address, server.address], { tls: { ca: ca.cert } });
@@ -48,7 +51,7 @@ describe('TLS', () => {
     expect([impostor.requestBytes, impostor.connections]).toEqual([0, 1]);
   });
 
-  test('a certificate for the logical name does not help an endpoint with another one', async () => {
+  test('a certificate for the logical host does not make up for one of the endpoint', async () => {
     const impostor = await rawPeer('answer', await ca.issue(host));
     const { orders } = testClerk([impostor.address], { tls: { ca: ca.cert } });
 
@@ -56,7 +59,7 @@ describe('TLS', () => {
     expect([error.code, error.execution, impostor.requestBytes]).toEqual(['ENDPOINTS_EXHAUSTED', 'none', 0]);
   });
 
-  test('hosts of https: admit only endpoints with TLS, those of http: all', async () => {
+  test('https: hosts accept only endpoints with TLS, http: hosts all', async () => {
     const plain = await webServer(hello);
     const secure = await webServer(hello, { tls: identity });
     const both = testClerk([plain.address, secure.address], { tls: { ca: ca.cert } });
@@ -75,7 +78,7 @@ describe('TLS', () => {
     expect(plain.requests).toHaveLength(1);
   });
 
-  test('shows a certificate of its own where the server asks for one', async () => {
+  test('presents a client certificate to a server that requests one', async () => {
     const guest = await ca.issue('guest.example');
     const names: unknown[] = [];
     const server = await webServer(
@@ -103,18 +106,18 @@ describe('HTTP/2', () => {
     const peer = await h2Peer(identity, 'answer');
     const { orders, clerk } = testClerk([peer.address], { tls: { ca: ca.cert }, ...allowH2 });
 
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       ...Array.from({ length: 10 }, (_, i) => orders.json(`/orders/${i}`)),
       ...Array.from({ length: 10 }, () => orders.json('/orders', { method: 'POST', body: 'one pizza' })),
       clerk.fetch(`https://${host}/orders`).then((response) => response.json()),
     ]);
 
-    expect(answers).toEqual(Array(21).fill({ ok: true }));
+    expect(responses).toEqual(Array(21).fill({ ok: true }));
     expect(peer.executed).toHaveLength(21);
     expect(new Set(peer.authorities)).toEqual(new Set([host]));
   });
 
-  test('is not spoken unless it is asked for', async () => {
+  test('is not used unless allowed', async () => {
     const peer = await h2Peer(identity, 'answer');
     const { orders } = testClerk([peer.address], { tls: { ca: ca.cert } });
 
@@ -122,7 +125,7 @@ describe('HTTP/2', () => {
     expect(peer.streams).toEqual([]);
   });
 
-  test('an endpoint that was set aside is found well again by its probe', async () => {
+  test('an ejected endpoint is revived by its probe', async () => {
     const peer = await h2Peer(identity, 'internal-error');
     const other = await webServer(hello);
     const { orders, clerk } = testClerk([peer.address, other.address], { tls: { ca: ca.cert }, ...allowH2 });
@@ -166,7 +169,7 @@ describe('unix sockets', () => {
     expect([refused.execution, impostor.requests.length]).toEqual(['none', 0]);
   });
 
-  test('of another host are left out', async () => {
+  test('on another host are excluded', async () => {
     const server = await webServer(hello, { unix: true });
     const far = testClerk([{ address: server.address, host: 'elsewhere' }], { host: 'here' });
     const near = testClerk([{ address: server.address, host: 'here' }], { host: 'here' });
@@ -178,7 +181,7 @@ describe('unix sockets', () => {
 
 describe('several addresses of one endpoint', () => {
   test.each(['GET', 'POST'])(
-    'the next one is dialled when the first one refuses: one attempt, nobody set aside (%s)',
+    'the next one is dialled when the first one refuses: one attempt, no ejection (%s)',
     async (method) => {
       const server = await webServer(hello);
       const dead = await unusedAddress();
@@ -201,21 +204,21 @@ describe('several addresses of one endpoint', () => {
     },
   );
 
-  test('many calls at once find the living one, and none fails', async () => {
+  test('concurrent calls find the reachable address, and none fails', async () => {
     const server = await webServer(hello);
     const { orders } = testClerk([
       { id: 'a', addresses: [await unusedAddress(), await unusedAddress(), server.address] },
     ]);
 
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 50 }, (_, i) => orders.json(`/orders/${i}`, { method: i % 2 ? 'GET' : 'POST' })),
     );
 
-    expect(answers).toHaveLength(50);
+    expect(responses).toHaveLength(50);
     expect(server.requests).toHaveLength(50);
   });
 
-  test('only when all of them refuse is the next endpoint asked', async () => {
+  test('the next endpoint is tried only when all of them refuse', async () => {
     const server = await webServer(hello);
     const { orders, outcomes } = testClerk([
       { id: 'a', addresses: [await unusedAddress(), await unusedAddress()] },
@@ -229,7 +232,7 @@ describe('several addresses of one endpoint', () => {
     ]);
   });
 
-  test('an address that is lost later gives way to the next one', async () => {
+  test('an address that is lost later is replaced by the next one', async () => {
     const first = await rawPeer('answer');
     const second = await webServer(hello);
     const { orders, outcomes } = testClerk([{ id: 'a', addresses: [first.address, second.address] }]);
@@ -242,8 +245,8 @@ describe('several addresses of one endpoint', () => {
   });
 });
 
-describe('several addresses of one endpoint, some of them bad', () => {
-  test('a first address that only stalls gives way to the next one', async () => {
+describe('several addresses of one endpoint, some of them failing', () => {
+  test('a first address that stalls is replaced by the next one', async () => {
     const stalling = await rawPeer('silence-in-handshake');
     const server = await webServer(hello, { tls: identity });
     const { orders, clerk } = testClerk([{ id: 'a', addresses: [stalling.address, server.address] }], {
@@ -257,7 +260,7 @@ describe('several addresses of one endpoint, some of them bad', () => {
     expect(trouble).toEqual([]);
   });
 
-  test('a first address that is dead for good does not keep the endpoint away when the second one heals', async () => {
+  test('a first address that stays unreachable does not keep the endpoint ejected when the second one recovers', async () => {
     const second = await rawPeer('reset');
     const other = await webServer(hello);
     const { orders, clerk } = testClerk([
@@ -276,7 +279,7 @@ describe('several addresses of one endpoint, some of them bad', () => {
     clearInterval(calls);
   });
 
-  test('a call for https: is never sent in the clear, whatever the other addresses are', async () => {
+  test('an https: call is never sent unencrypted, whatever the other addresses are', async () => {
     const plain = await webServer(hello);
     const secure = await webServer(hello, { tls: identity });
     const { clerk } = testClerk([{ id: 'a', addresses: [await unusedAddress('https'), plain.address] }], {
@@ -313,7 +316,7 @@ describe('bare TCP', () => {
     return { address: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets };
   }
 
-  async function ask(address: string, signal?: AbortSignal): Promise<string> {
+  async function exchange(address: string, signal?: AbortSignal): Promise<string> {
     const { hostname, port } = new URL(address.replace('tcp:', 'http:'));
     const socket = connect({ host: hostname, port: Number(port), ...(signal && { signal }) });
     try {
@@ -326,38 +329,38 @@ describe('bare TCP', () => {
     }
   }
 
-  test('is for call and acquire; a request there is refused', async () => {
+  test('is for call and acquire; a request is rejected', async () => {
     const { address } = await echo();
     const { orders } = testClerk([address]);
 
-    expect(await orders.call((endpoint, { signal }) => ask(endpoint.address, signal))).toBe('hello');
-    const held = await orders.acquire();
-    expect(await ask(held.endpoint.address)).toBe('hello');
-    held.release('success');
+    expect(await orders.call((endpoint, { signal }) => exchange(endpoint.address, signal))).toBe('hello');
+    const acquired = await orders.acquire();
+    expect(await exchange(acquired.endpoint.address)).toBe('hello');
+    acquired.release('success');
     await orders.ready();
 
     const error = await clerkErrorOf(orders.json('/orders'));
     expect([error.code, error.execution]).toEqual(['CONFIG_INVALID', 'none']);
   });
 
-  test('idempotent talk goes on at the next endpoint, talk that must run once does not', async () => {
+  test('an idempotent call() retries at the next endpoint, one that must run once does not', async () => {
     const { address } = await echo();
     const dead = (await unusedAddress()).replace('http:', 'tcp:');
     const tried: string[] = [];
-    const talk = ({ address: to }: { readonly address: string }): Promise<string> => {
+    const converse = ({ address: to }: { readonly address: string }): Promise<string> => {
       tried.push(to);
-      return ask(to);
+      return exchange(to);
     };
 
-    expect(await testClerk([dead, address]).orders.call(talk, { kind: 'idempotent' })).toBe('hello');
+    expect(await testClerk([dead, address]).orders.call(converse, { kind: 'idempotent' })).toBe('hello');
     expect(tried.splice(0)).toEqual([dead, address]);
-    const error = await clerkErrorOf(testClerk([dead, address]).orders.call(talk));
+    const error = await clerkErrorOf(testClerk([dead, address]).orders.call(converse));
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
     expect(tried).toEqual([dead]);
   });
 });
 
-test('IPv6 literals are addresses like any other', async () => {
+test('IPv6 literals work like other addresses', async () => {
   const server = createServer(
     (socket) =>
       void socket.once('data', () =>
@@ -375,7 +378,7 @@ test('IPv6 literals are addresses like any other', async () => {
   ).toEqual({});
 });
 
-test('ready connects without sending anything, and says when nobody can be reached', async () => {
+test('ready() connects without sending anything, and rejects when no endpoint is reachable', async () => {
   const peer = await rawPeer('answer');
   const { orders } = testClerk([await unusedAddress(), peer.address]);
 

@@ -1,13 +1,8 @@
-/**
- * A peer on a real TCP socket that does to a connection, or to a request, exactly what its fate says. It reads HTTP/1.1
- * by hand, counts every byte that is not part of a TLS handshake, and counts a request as executed when it has read
- * all of it. Questions for a sign of life are answered while its fate is `answer`, and never counted.
- */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { onTestFinished } from 'vitest';
 
-/** What becomes of a connection (the first three) or of each request on it. */
+/** What the peer does with a connection (the first three) or with each request on it. */
 export type PeerBehavior =
   | 'reset-on-accept'
   | 'reset-in-handshake'
@@ -26,27 +21,31 @@ export interface RawRequest {
   readonly path: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Chunks put together. */
+  /** Without chunked encoding. */
   readonly body: Buffer;
-  /** Which of the peer's connections it came on; the first is 1. */
+  /** Number of the connection it came on; the first is 1. */
   readonly connection: number;
 }
 
-/** See the file's header. */
+/**
+ * A peer on a real TCP socket that treats connections and requests as its behavior says. It parses HTTP/1.1
+ * itself and counts every byte that is not part of a TLS handshake. A request counts as executed once it was
+ * read completely. Health probes get a response while the behavior is `answer`, and are never counted.
+ */
 export interface RawPeer {
   readonly address: string;
-  /** May be changed at any time; holds for what is read from then on. */
+  /** May be changed at any time; applies to what is read from then on. */
   behavior: PeerBehavior;
-  /** Requests read in full, in order. */
+  /** Requests read completely, in order. */
   readonly executed: readonly RawRequest[];
-  /** Bytes read beyond any TLS handshake, questions for a sign of life left out. */
+  /** Bytes read, without TLS handshakes and health probes. */
   readonly requestBytes: number;
   readonly connections: number;
-  /** Refuses new connections from now on; those that stand are reset. */
+  /** Refuses new connections from now on and resets open ones. */
   refuse(): Promise<void>;
 }
 
-/** What the clerk's questions for a sign of life carry, and no request does. */
+/** The user agent of health probes. */
 export const probeUserAgent = 'binding-clerk (probe)';
 
 /** Certificate and key in PEM. */
@@ -55,9 +54,9 @@ export interface PeerCertificate {
   readonly key: string;
 }
 
-/** Starts a peer on a free port of 127.0.0.1 that ends with the test. With `identity`, over TLS. */
-export async function rawPeer(fate: PeerBehavior, identity?: PeerCertificate): Promise<RawPeer> {
-  const peer = new Peer(fate, identity);
+/** Starts a peer on a free loopback port; it ends with the test. With `identity`, over TLS. */
+export async function rawPeer(behavior: PeerBehavior, identity?: PeerCertificate): Promise<RawPeer> {
+  const peer = new Peer(behavior, identity);
   onTestFinished(() => peer.refuse());
   await peer.listen();
   return peer;
@@ -73,9 +72,9 @@ class Peer implements RawPeer {
   readonly #secure: boolean;
   #port = 0;
 
-  constructor(fate: PeerBehavior, identity: PeerCertificate | undefined) {
-    this.behavior = fate;
-    const inHandshake = fate === 'reset-in-handshake' || fate === 'silence-in-handshake';
+  constructor(behavior: PeerBehavior, identity: PeerCertificate | undefined) {
+    this.behavior = behavior;
+    const inHandshake = behavior === 'reset-in-handshake' || behavior === 'silence-in-handshake';
     this.#secure = identity !== undefined || inHandshake;
     this.#server =
       identity && !inHandshake
@@ -117,7 +116,7 @@ class Peer implements RawPeer {
     socket.on('data', (bytes: Buffer) => {
       if (this.behavior === 'reset-in-handshake') socket.resetAndDestroy();
       if (this.behavior === 'reset-in-handshake' || this.behavior === 'silence-in-handshake') return;
-      // The clerk asks for a sign of life on a connection of its own.
+      // Health probes come on connections of their own.
       if (unread.length === 0 && bytes.includes(probeUserAgent)) {
         if (this.behavior === 'answer') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
         return;
@@ -157,19 +156,19 @@ class Peer implements RawPeer {
         );
         break;
       default:
-        // Silence: nothing is ever written.
+        // Never responds.
         break;
     }
   }
 }
 
-/** A reset as the other side sees it, below TLS if there is any. */
+/** Resets the TCP connection, below TLS if there is any. */
 function reset(socket: Socket): void {
   const below = (socket as Socket & { _parent?: Socket })._parent;
   (below ?? socket).resetAndDestroy();
 }
 
-/** Reads one whole request off the front, or nothing while it is incomplete. */
+/** Parses one complete request; undefined while it is incomplete. */
 function readRequest(
   bytes: Buffer,
 ): { readonly request: Omit<RawRequest, 'connection'>; readonly length: number } | undefined {

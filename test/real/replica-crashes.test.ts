@@ -1,4 +1,4 @@
-/** Three replicas in processes of their own, steady calls, and everything that happens to processes: nobody who calls notices. */
+/** Three replicas in processes of their own under steady calls: kills, stops and restarts fail no call. */
 import { expect, onTestFinished, test } from 'vitest';
 import { createClerk, type Clerk } from 'binding-clerk';
 import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
@@ -11,10 +11,10 @@ async function replica(
   return { process, port: await process.waitForLine('port') };
 }
 
-/** Calls two hundred times a second until the test ends, and keeps count of who answered and what failed. */
+/** Calls 200 times per second until the test ends; counts responses by replica, and failures. */
 function steadyCalls(clerk: Clerk) {
   const orders = clerk.bind('/shop/orders', { policy: 'random' });
-  const answers = new Map<string, number>();
+  const responses = new Map<string, number>();
   const failures: unknown[] = [];
   const pending = new Set<Promise<void>>();
   let waiting: {
@@ -26,9 +26,9 @@ function steadyCalls(clerk: Clerk) {
     const call = orders
       .json<{ name: string }>('/orders/7', { timeoutMs: 10_000 })
       .then(({ name }) => {
-        answers.set(name, (answers.get(name) ?? 0) + 1);
+        responses.set(name, (responses.get(name) ?? 0) + 1);
         for (const { counts, names, resolve } of waiting)
-          if (names.every((one) => (answers.get(one) ?? 0) >= (counts.get(one) ?? 0) + 20)) resolve();
+          if (names.every((one) => (responses.get(one) ?? 0) >= (counts.get(one) ?? 0) + 20)) resolve();
       })
       .catch((error: unknown) => void failures.push(error))
       .finally(() => pending.delete(call));
@@ -37,10 +37,10 @@ function steadyCalls(clerk: Clerk) {
   onTestFinished(() => clearInterval(timer));
   return {
     failures,
-    /** Resolves when each of these has answered twenty calls more. */
-    answeredBy: (...names: readonly string[]) =>
+    /** Resolves when each of these replicas has responded twenty more times. */
+    respondedBy: (...names: readonly string[]) =>
       new Promise<void>((resolve) => {
-        waiting = [...waiting, { counts: new Map(answers), names, resolve }];
+        waiting = [...waiting, { counts: new Map(responses), names, resolve }];
       }),
     async stop() {
       clearInterval(timer);
@@ -49,7 +49,7 @@ function steadyCalls(clerk: Clerk) {
   };
 }
 
-test('killed, stopped, continued, restarted: no call fails, and traffic comes back', async () => {
+test('replicas are killed, stopped, continued and restarted: no call fails, and traffic returns', async () => {
   const [a, b, c] = [await replica('a'), await replica('b'), await replica('c')];
   const clerk = createClerk({
     registry: {
@@ -61,34 +61,34 @@ test('killed, stopped, continued, restarted: no call fails, and traffic comes ba
   });
   onTestFinished(() => clerk.destroy());
   const events: string[] = [];
-  let heard = (): void => undefined;
-  clerk.on('ejected', ({ endpoint }) => (events.push(`${endpoint} ejected`), heard()));
-  clerk.on('revived', ({ endpoint }) => (events.push(`${endpoint} revived`), heard()));
-  const happens = (event: string): Promise<void> =>
+  let onEvent = (): void => undefined;
+  clerk.on('ejected', ({ endpoint }) => (events.push(`${endpoint} ejected`), onEvent()));
+  clerk.on('revived', ({ endpoint }) => (events.push(`${endpoint} revived`), onEvent()));
+  const waitForEvent = (event: string): Promise<void> =>
     new Promise((resolve) => {
-      heard = () => {
+      onEvent = () => {
         if (events.includes(event)) resolve();
       };
-      heard();
+      onEvent();
     });
   const calls = steadyCalls(clerk);
-  await calls.answeredBy('a', 'b', 'c');
+  await calls.respondedBy('a', 'b', 'c');
 
   a.process.child.kill('SIGKILL');
-  await happens('a ejected');
-  await calls.answeredBy('b', 'c');
+  await waitForEvent('a ejected');
+  await calls.respondedBy('b', 'c');
 
   b.process.child.kill('SIGSTOP');
-  await happens('b ejected');
-  await calls.answeredBy('c');
+  await waitForEvent('b ejected');
+  await calls.respondedBy('c');
 
   b.process.child.kill('SIGCONT');
-  await happens('b revived');
-  await calls.answeredBy('b', 'c');
+  await waitForEvent('b revived');
+  await calls.respondedBy('b', 'c');
 
   await replica('a', a.port);
-  await happens('a revived');
-  await calls.answeredBy('a', 'b', 'c');
+  await waitForEvent('a revived');
+  await calls.respondedBy('a', 'b', 'c');
 
   await calls.stop();
   expect(calls.failures).toEqual([]);

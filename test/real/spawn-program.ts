@@ -1,29 +1,28 @@
-/** Runs a small program from `programs/` in a process of its own, and tells what it printed and how it ended. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-/** How a program ended. */
+/** Exit code and output of a program. */
 export interface ProgramResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A program that runs. */
+/** A running program. */
 export interface SpawnedProgram {
   readonly child: ChildProcess;
-  /** Resolves with the first line it prints from now on that begins with `word`, without that word. */
+  /** Resolves with the rest of the next line that starts with `prefix`. */
   waitForLine(prefix: string): Promise<string>;
   readonly result: Promise<ProgramResult>;
 }
 
 /**
- * Starts one. It ends with the test, whatever it thinks of that.
+ * Runs a program from `programs/` in a child process, which is killed when the test ends.
  *
  * @param name - file in `programs/`
  * @param args - its arguments
- * @param finished - calls back when the test is over; a test that runs beside others must give its own
+ * @param finished - registers cleanup; a concurrent test must pass its own
  */
 export function spawnProgram(
   name: string,
@@ -59,7 +58,7 @@ export function spawnProgram(
         const from = stdout.length;
         void result.then(({ code }) =>
           reject(
-            new Error(`${name} ended with ${String(code)} and never said '${prefix}': ${stdout}${stderr}`),
+            new Error(`${name} ended with ${String(code)} before it printed '${prefix}': ${stdout}${stderr}`),
           ),
         );
         onOutput = () => {

@@ -1,4 +1,3 @@
-/** A clerk over real sockets for one test, and its binding of `/shop/orders`, which asks its endpoints in the order given. */
 import { onTestFinished } from 'vitest';
 import {
   createClerk,
@@ -10,15 +9,17 @@ import {
   type Outcome,
 } from 'binding-clerk';
 
-/** See the file's header. */
+/**
+ * A clerk over real sockets and its binding of `/shop/orders`, which tries its endpoints in the given order.
+ */
 export interface TestClerk {
   readonly clerk: Clerk;
   readonly orders: Binding;
-  /** What became of every attempt, in order. */
+  /** Outcomes of all attempts, in order. */
   readonly outcomes: readonly Outcome[];
 }
 
-/** Makes one; destroyed with the test. */
+/** Creates one; it is destroyed with the test. */
 export function testClerk(
   endpoints: readonly (string | EndpointInit)[],
   options: Omit<ClerkOptions, 'registry'> = {},

@@ -1,4 +1,3 @@
-/** An ordinary HTTP server for one test: counts the requests that its handler was given, and ends with the test. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,26 +8,26 @@ import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { probeUserAgent } from './raw-peer.js';
 
-/** See the file's header. */
+/** An ordinary HTTP server for one test; records the requests of its handler. */
 export interface WebServer {
   readonly address: string;
   readonly server: Server;
-  /** Method and path of every request but questions for a sign of life, in order of arrival. */
+  /** Method and path of every request except health probes, in order of arrival. */
   readonly requests: readonly string[];
-  /** The `Host` headers that came with them. */
+  /** Their `Host` headers. */
   readonly hosts: readonly string[];
   /** Resolves when `count` requests have arrived. */
   waitForRequests(count: number): Promise<void>;
 }
 
-/** How to listen. */
+/** Where to listen. */
 export interface ListenOptions {
   readonly tls?: TlsOptions;
   /** On a unix socket in a folder of its own. */
   readonly unix?: boolean;
 }
 
-/** Starts one on a free port of 127.0.0.1, or on a unix socket. */
+/** Starts a server on a free loopback port or on a unix socket; it ends with the test. */
 export async function webServer(
   handle: RequestListener,
   { tls, unix = false }: ListenOptions = {},
@@ -48,7 +47,7 @@ export async function webServer(
     handle(request, response);
   };
   const server = tls ? (createSecureServer(tls, listener) as unknown as Server) : createServer(listener);
-  // No connection may end because a test takes its time.
+  // Connections must not close while a test waits.
   server.keepAliveTimeout = 60_000;
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
@@ -62,7 +61,7 @@ export async function webServer(
     else server.listen(path, resolve);
   });
   onTestFinished(async () => {
-    // Those that were upgraded are the server's no more.
+    // The server does not track upgraded connections.
     for (const socket of sockets) socket.destroy();
     await stop(server);
     if (folder !== undefined) rmSync(folder, { recursive: true });
@@ -87,7 +86,7 @@ export async function webServer(
   };
 }
 
-/** An address of 127.0.0.1 where nobody listens. */
+/** A loopback address that refuses connections. */
 export async function unusedAddress(scheme: 'http' | 'https' = 'http'): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -96,7 +95,7 @@ export async function unusedAddress(scheme: 'http' | 'https' = 'http'): Promise<
   return `${scheme}://127.0.0.1:${port}`;
 }
 
-/** Takes no new connections and cuts those that stand; ready when it has ended. */
+/** Stops accepting connections and closes open ones; resolves when done. */
 export async function stop(server: Server): Promise<void> {
   if (!server.listening) return;
   await new Promise<void>((resolve) => {
@@ -105,7 +104,7 @@ export async function stop(server: Server): Promise<void> {
   });
 }
 
-/** All of a request's body. */
+/** Reads the body of a request. */
 export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

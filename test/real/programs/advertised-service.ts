@@ -1,4 +1,4 @@
-/** A service in a process of its own: advertises itself in the way that its first argument names, at a registry that its second one does. */
+/** Advertises a service in the way of the first argument, at the registry of the second. */
 import { createServer } from 'node:http';
 import { createClerk } from 'binding-clerk';
 import { advertise } from 'binding-clerk/service';
@@ -13,20 +13,20 @@ const server = createServer((request, response) => {
 });
 
 switch (scene) {
-  // A socket that is somebody else's: nothing here keeps the process alive.
+  // The address belongs to another process: nothing here keeps this one alive.
   case 'address-only': {
     const ad = await advertise({ name: '/shop/orders', address: 'http://127.0.0.1:9', registry });
     printLine(ad.state);
     break;
   }
-  // A clerk that was used, with its watches open.
+  // A clerk that was used, with open watches.
   case 'clerk': {
     const clerk = createClerk({ registry });
     void clerk.watch('/**').next();
     printLine(await clerk.bind('/shop/orders').json('/'));
     break;
   }
-  // A clerk whose registry has the next question, and does not answer it.
+  // The registry does not respond to the second request of the clerk.
   case 'hanging-registry': {
     const orders = createClerk({ registry }).bind('/shop/orders');
     printLine(await orders.json('/'));
@@ -50,5 +50,5 @@ switch (scene) {
     break;
   }
   default:
-    throw new Error(`There is no scene '${String(scene)}'`);
+    throw new Error(`Unknown scene '${String(scene)}'`);
 }

@@ -1,4 +1,6 @@
-/** Fifty callers at once of a service that nobody may run yet: says who answered them. */
+/**
+ * Calls a service that may not be running, from 50 callers at once; prints which process responded to each.
+ */
 import { createClerk } from 'binding-clerk';
 import { printLine } from './print-line.js';
 

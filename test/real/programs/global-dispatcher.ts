@@ -1,4 +1,4 @@
-/** Imports the library and makes a clerk, and says after each step whether the program's own world has changed. */
+/** Imports the library, creates a clerk and prints after each step whether any global has changed. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Dispatcher } from 'undici';
@@ -28,7 +28,7 @@ if (setBefore === 'own') {
 const before = current();
 const namesBefore = Object.getOwnPropertyNames(globalThis).sort().join();
 const { fetch: fetchBefore } = globalThis;
-// Reading these makes Node load its own undici, so nobody reads them where that is what is looked at.
+// Reading these makes Node load its undici, so they are read only when a dispatcher was set before.
 const classes = (): unknown[] =>
   before === undefined ? [] : [Request, Response, FormData, Headers].map((value: unknown) => value);
 const classesBefore = classes();
@@ -38,7 +38,7 @@ printLine('after-import', current() === before);
 
 const clerk = createClerk({ registry: { '/shop/orders': address } });
 const after = current();
-// Whoever was there stays; where nobody was, Node's own agent comes, as it would with the first fetch.
+// An existing dispatcher stays. Without one Node's own agent is set, as at the first fetch.
 printLine(
   'after-create',
   before === undefined

@@ -1,6 +1,6 @@
 /**
- * A service as the launcher starts it: says in a file who it is and what it was told, brings up a child, waits until it
- * may go on, and advertises itself with what the launcher gave it.
+ * A service started by the launcher: reports its process and handshake in a file, spawns a child, waits for
+ * the gate file and advertises itself.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ let line = '';
 process.stdin.on('data', (chunk) => (line += String(chunk)));
 const server = createServer((_request, response) => response.end(JSON.stringify({ pid: process.pid })));
 server.listen(0, '127.0.0.1');
-// Whoever listens to standard input besides is told the same.
+// Every reader of standard input gets the handshake.
 const slow = {
   listening: false,
   address: () => server.address(),
@@ -35,5 +35,5 @@ async function opened(): Promise<void> {
 
 const ad = await advertise({ address: slow, leaseMs: 2_000 });
 ad.on('drained', () => server.close());
-// Tests end what they start; should one be killed, nothing stays for long.
+// Ends by itself if the test was killed.
 setInterval(() => existsSync(report) || process.exit(9), 500).unref();

@@ -1,4 +1,4 @@
-/** A service under a lease of a second, which says what it thinks of its registration. */
+/** A service with a lease of 1 s that prints the state of its registration. */
 import { createServer } from 'node:http';
 import { advertise } from 'binding-clerk/service';
 import { printLine } from './print-line.js';

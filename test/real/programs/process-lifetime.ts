@@ -1,4 +1,4 @@
-/** A program whose life hangs on a clerk: does one thing, named by its first argument, and then has nothing else to do. */
+/** Runs the scene named by the first argument, after which nothing should keep the process alive. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createClerk } from 'binding-clerk';
 import { printLine } from './print-line.js';
 
-/** A server in a process of its own, so that it is no reason for this one to live. It answers after a while. */
+/** A server in a child process, which does not keep this process alive. It responds after a delay. */
 async function slowServer(delayMs: number): Promise<string> {
   const source = `
     const server = require('node:http').createServer((request, response) => setTimeout(() => response.end('done'), ${String(delayMs)}));
@@ -20,19 +20,19 @@ async function slowServer(delayMs: number): Promise<string> {
   return `http://127.0.0.1:${String(line).trim()}`;
 }
 
-/** A promise that nothing but itself keeps waiting for. */
-function later<T>(value: T, delayMs = 300): Promise<T> {
+/** A promise whose timer does not keep the process alive. */
+function afterDelay<T>(value: T, delayMs = 300): Promise<T> {
   return new Promise((resolve) => setTimeout(() => resolve(value), delayMs).unref());
 }
 
-/** What the event loop would wait for. */
-const reasonsToLive = (): string =>
+/** The resources that keep the event loop alive. */
+const activeResources = (): string =>
   process
     .getActiveResourcesInfo()
     .filter(
       (resource) =>
         !resource.includes('Pipe') &&
-        // A connect under way, which cannot be told to wait for nobody, and ends within a probe's second.
+        // A pending connect cannot be unref'ed; a probe ends it within a second.
         resource !== 'ConnectWrap' &&
         resource !== 'TTYWrap' &&
         !resource.startsWith('ProcessWrap'),
@@ -48,7 +48,7 @@ const scenes: Record<string, () => Promise<void>> = {
     const address = await slowServer(0);
     const clerk = createClerk({ registry: { '/shop/orders': [address, 'http://127.0.0.1:1'] } });
     const orders = clerk.bind('/shop/orders');
-    // Both pools, a refusal that is probed, an answer that is refreshed, and a watch.
+    // Both pools, a refused endpoint with its probe, a refreshed lookup and a watch.
     for (let i = 0; i < 4; i++) {
       await Promise.allSettled([
         orders.text('/orders', { method: 'GET' }),
@@ -59,7 +59,7 @@ const scenes: Record<string, () => Promise<void>> = {
     void clerk.watch('/shop/*').next();
   },
   async 'idle-while-probing'() {
-    // The first refuses, the second accepts and stays silent: both are set aside, and asked for a sign of life.
+    // The first refuses, the second accepts and never responds: both are ejected and probed.
     const [silent, well] = [await slowServer(60_000), await slowServer(0)];
     const clerk = createClerk({ registry: { '/shop/orders': ['http://127.0.0.1:1', silent, well] } });
     const orders = clerk.bind('/shop/orders', { policy: ([first]) => first });
@@ -70,7 +70,7 @@ const scenes: Record<string, () => Promise<void>> = {
     for (let i = 0; i < 40; i++) {
       await orders.text('/orders');
       await new Promise((resolve) => setTimeout(resolve, 10));
-      reasons.add(reasonsToLive());
+      reasons.add(activeResources());
     }
     printLine([...reasons].join() || 'done');
   },
@@ -95,26 +95,26 @@ const scenes: Record<string, () => Promise<void>> = {
   async 'slow-look-up'() {
     const address = await slowServer(0);
     const clerk = createClerk({
-      registry: { resolve: () => later({ kind: 'bound', endpoints: [address] } as const) },
+      registry: { resolve: () => afterDelay({ kind: 'bound', endpoints: [address] } as const) },
     });
     printLine(await clerk.bind('/shop/orders').text('/orders'));
   },
   async 'slow-resolve'() {
     const clerk = createClerk({
-      registry: { resolve: () => later({ kind: 'bound', endpoints: ['http://127.0.0.1:1'] } as const) },
+      registry: { resolve: () => afterDelay({ kind: 'bound', endpoints: ['http://127.0.0.1:1'] } as const) },
     });
     printLine((await clerk.resolve('/shop/orders')).endpoints.length === 1 ? 'done' : 'wrong');
   },
   async 'slow-factory'() {
     const address = await slowServer(0);
     const clerk = createClerk({ registry: {} });
-    printLine(await clerk.bind('/shop/orders', { factory: () => later(address) }).text('/orders'));
+    printLine(await clerk.bind('/shop/orders', { factory: () => afterDelay(address) }).text('/orders'));
   },
   async 'slow-talk'() {
     const orders = createClerk({ registry: { '/shop/orders': 'tcp://127.0.0.1:1' } }).bind('/shop/orders');
-    // Leaves a timer behind that keeps nothing alive; the second call must not lean on it.
+    // Leaves a timer that does not keep the process alive; the second call must set its own.
     await orders.call(() => 'quick');
-    printLine(await orders.call(() => later('done')));
+    printLine(await orders.call(() => afterDelay('done')));
   },
   async 'slow-close'() {
     const address = await slowServer(300);
@@ -124,7 +124,7 @@ const scenes: Record<string, () => Promise<void>> = {
     printLine(await call);
   },
   async 'waiting-for-a-pause'() {
-    // Nobody listens: the call waits for a dial that is paced, with nothing but the clerk to keep the process.
+    // Connections are refused: the call waits in dial backoff, and only the clerk keeps the process alive.
     const clerk = createClerk({ registry: { '/shop/orders': 'http://127.0.0.1:1' } });
     const orders = clerk.bind('/shop/orders');
     for (let i = 0; i < 3; i++) await orders.text('/orders', { timeoutMs: 400 }).catch(() => undefined);
@@ -134,7 +134,7 @@ const scenes: Record<string, () => Promise<void>> = {
     const server = createServer((_request, response) => void response.end('done'));
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
     const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const before = reasonsToLive();
+    const before = activeResources();
     const clerk = createClerk({ registry: { '/shop/orders': [address, 'http://127.0.0.1:1'] } });
     const orders = clerk.bind('/shop/orders');
     await Promise.allSettled(
@@ -143,20 +143,20 @@ const scenes: Record<string, () => Promise<void>> = {
     await (await clerk.fetch('http://orders.shop.clerk/orders')).text();
     const watching = clerk.watch('/shop/*').next();
     await watching;
-    const during = reasonsToLive();
+    const during = activeResources();
     await clerk.close();
     server.closeAllConnections();
     for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
     printLine('before', before);
     printLine('during', during !== before);
-    printLine('after', reasonsToLive());
+    printLine('after', activeResources());
     server.close();
   },
 };
 
 await scenes[String(process.argv[2])]?.();
-// Keeps nothing alive, and tells of those who do: whatever is left now should be nothing.
+// Does not keep the process alive itself; prints what does.
 setTimeout(() => {
-  printLine('still alive:', reasonsToLive());
+  printLine('still alive:', activeResources());
   process.exit(1);
 }, 2_500).unref();

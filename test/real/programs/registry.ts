@@ -1,4 +1,4 @@
-/** A reference server in a process of its own: keeps its names in a folder, and starts services where it has manifests. */
+/** A registry server with its data in a folder; launches services if there are manifests. */
 import { startServer } from 'binding-clerk/server';
 import { printLine } from './print-line.js';
 

@@ -1,4 +1,7 @@
-/** One replica of a service: answers every request with its own name, a little later. Arguments: name, port (0 for a free one), how late in ms (default 3). */
+/**
+ * One replica of a service: responds to every request with its name after a delay. Arguments: name, port (0:
+ * a free one), delay in ms (default 3).
+ */
 import { createServer } from 'node:http';
 
 const [, , name, port, lateMs = '3'] = process.argv;
