@@ -1,62 +1,62 @@
-/**
- * One server of the interface, as whoever asks it sees it. What carries the questions is handed in, so that the same
- * client runs over sockets and in a test's memory.
- */
 import type { ClerkError } from '../core/errors.js';
 
-/** One question. With a body it is a POST of JSON, without one a GET. */
+/** One request: a POST with a JSON body, or a GET without one. */
 export interface RegistryRequest {
   /** One of `paths`. */
   readonly path: string;
-  /** Of a GET. */
+  /** Query of a GET. */
   readonly query?: Readonly<Record<string, string>>;
-  /** What a POST sends, at most 64 KiB as JSON. */
+  /** Body of a POST, at most 64 KiB as JSON. */
   readonly body?: unknown;
-  /** How long the server may take to begin its answer once it has the question, in ms. Default 3,000. */
+  /** Time from the end of the request to the head of the response, in ms. Default 3,000. */
   readonly headersTimeoutMs?: number;
 }
 
-/** An answer, whatever its status. */
+/** A response with any status. */
 export interface RegistryResponse {
   readonly status: number;
-  /** Parsed; undefined where it was no JSON. */
+  /** The parsed body; undefined when it is not JSON. */
   readonly body: unknown;
-  /** As the head of the answer says; empty when it says none. */
+  /** From the headers; empty when there is none. */
   readonly revision: string;
-  /** As {@link RegistryResponse.revision}. */
+  /** From the headers; empty when there is none. */
   readonly incarnation: string;
 }
 
-/** One event of a stream. */
+/** One server-sent event. */
 export interface StreamEvent {
   readonly type: string;
   readonly id: string;
-  /** Parsed. */
+  /** The parsed data. */
   readonly data: unknown;
 }
 
-/** Hears a stream. */
+/** Callbacks of an event stream. */
 export interface StreamListener {
-  /** Something arrived, if only a comment: the server lives. */
+  /** Any bytes arrived, including comments: the server is alive. */
   onActivity(): void;
   /** One event, in order. Not called after `onEnd`. */
   onEvent(event: StreamEvent): void;
-  /** The stream ended, or never began; the last call. Not called synchronously from `follow`, nor after `stop`. */
+  /** The stream ended or could not be opened. Not called synchronously from `stream`, nor after the stream was stopped. */
   onEnd(error: ClerkError): void;
 }
 
-/** One server. No connection to it ever keeps the process alive: whoever waits holds the process if need be. */
+/**
+ * Port to one registry server. The transport behind it is injected, so the same client runs over sockets and in memory.
+ * Connections never keep the process alive.
+ */
 export interface RegistryConnection {
-  /** Its address, for messages. */
+  /** Address of the server, for messages. */
   readonly url: string;
   /**
-   * Asks. Resolves with the whole answer, a refusal included; rejects with `REGISTRY_UNREACHABLE` when none came in
-   * time, with `REGISTRY_INVALID` when what came is none that this interface gives, and with the signal's reason when
-   * that aborts.
+   * Sends a request. Resolves to the complete response, including error responses.
+   *
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when none came in time; `REGISTRY_INVALID` when it is not a response of
+   * this interface. Rejects with the reason of the signal when that aborts.
    */
   request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>;
-  /** Opens a stream of events on a connection of its own. Returns what ends it. */
+  /** Opens an event stream on a separate connection. Returns a function that stops it. */
   stream(request: RegistryRequest, listener: StreamListener): () => void;
-  /** Lets go of all connections. Questions that are open fail. */
+  /** Closes all connections. Requests in flight fail. */
   close(): Promise<void>;
 }

@@ -1,28 +1,26 @@
-/**
- * Several servers as one. The one that answered last is asked first; one that refuses is passed over at once, and one
- * that hangs does not keep a reader waiting for long. An answer is always one server's whole answer. A refusal that a
- * server gave reasons for is an answer; silence, nonsense and a server that says it cannot serve are not.
- *
- * @see design: Availability of the registry
- */
 import type { Clock, Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest } from './connection.js';
 
-/** A server that has not answered a reader for so long is not waited for alone, in ms. */
+/** With `hedged`, the next server is tried as well when there is no response after this time, in ms. */
 const hedgeDelayMs = 500;
 
-/** How a question is asked. */
+/** Options of {@link FailoverClient.request}. */
 export interface FailoverOptions<T> {
-  /** Aborted when nobody waits any more. */
+  /** Aborts the request. */
   readonly signal: AbortSignal;
-  /** Whether another server is asked too when one takes long: right for what changes nothing. */
+  /** Whether a slow request is also sent to the next server. Only for requests that change nothing. */
   readonly hedged: boolean;
-  /** What the answer means; throws `REGISTRY_INVALID` if it is none, which has the next server asked. */
-  readonly parse: (reply: RegistryResponse, peer: RegistryConnection) => T;
+  /** Parses the response. Throws `REGISTRY_INVALID` when it is invalid; the next server is tried then. */
+  readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 
-/** See the file's header. */
+/**
+ * Sends requests to several registry servers as if they were one. The server that responded last is tried first. A server
+ * that refuses connections is skipped at once, and one that does not respond delays reads only briefly. A response always
+ * comes from one server. An error response with a reason is a response. No response, an invalid response, and a server that
+ * reports itself unavailable cause failover.
+ */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
   readonly #clock: Clock;
@@ -34,21 +32,22 @@ export class FailoverClient {
     this.#clock = clock;
   }
 
-  /** All of them, the one that answered last in front. */
+  /** All servers, the one that responded last first. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
 
-  /** A server has answered: it is asked first from now on. */
+  /** Tries this server first from now on. */
   prefer(connection: RegistryConnection): void {
     this.#preferred = Math.max(0, this.#connections.indexOf(connection));
   }
 
   /**
-   * Asks one after the other until one answers.
+   * Tries one server after the other until one responds.
    *
-   * @returns what `read` made of the answer
-   * @throws a `ClerkError`: the refusal of the server that answered, or `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID` when none did
+   * @returns the result of `parse`
+   * @throws {@link ClerkError} the error of the server that responded; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when
+   * none did.
    */
   request<T>(request: RegistryRequest, options: FailoverOptions<T>): Promise<T> {
     return new Promise((resolve, reject) =>
@@ -57,11 +56,11 @@ export class FailoverClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#connections.map((peer) => peer.close()));
+    await Promise.all(this.#connections.map((connection) => connection.close()));
   }
 }
 
-/** One question on its way through the servers. */
+/** One request on its way through the servers. */
 class FailoverRequest<T> {
   readonly #connections: readonly RegistryConnection[];
   readonly #controller = new AbortController();
@@ -107,7 +106,7 @@ class FailoverRequest<T> {
     }
     connection
       .request(this.request, this.#controller.signal)
-      .then((reply) => this.options.parse(reply, connection))
+      .then((response) => this.options.parse(response, connection))
       .then(
         (value) => {
           if (this.#controller.signal.aborted) return;
@@ -120,7 +119,7 @@ class FailoverRequest<T> {
 
   #settleWith(connection: RegistryConnection): void {
     this.client.prefer(connection);
-    this.#finish(new Error('Another server has answered'));
+    this.#finish(new Error('Another server has responded'));
   }
 
   #failed(connection: RegistryConnection, error: unknown): void {
@@ -146,7 +145,7 @@ class FailoverRequest<T> {
   }
 }
 
-/** Whether another server may know better. */
+/** Whether another server should be tried after this error. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||
@@ -156,17 +155,16 @@ export function isUnavailable(error: unknown): boolean {
   );
 }
 
-/** One error for all that went wrong. */
 function combineErrors(errors: readonly unknown[]): ClerkError {
   const [first] = errors;
   if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
-  // Of a server that closes, only that it cannot be asked matters here.
+  // A server that is closing counts as unreachable.
   const isInvalid = errors.every((error) => isClerkError(error) && error.code === 'REGISTRY_INVALID');
   return new ClerkError(
     isInvalid ? 'REGISTRY_INVALID' : 'REGISTRY_UNREACHABLE',
     errors.length === 1
       ? errorMessage(first)
-      : `None of ${String(errors.length)} registry servers answered: ${errors.map(errorMessage).join('; ')}`,
+      : `None of ${String(errors.length)} registry servers responded: ${errors.map(errorMessage).join('; ')}`,
     { cause: errors.length === 1 ? first : new AggregateError(errors, 'All servers failed') },
   );
 }

@@ -1,52 +1,51 @@
-/** This process: its environment, its standard input, the signal that asks it to end, and the host that it runs on. */
-import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 
-/** Most characters of a line on standard input. */
 const maxLineLength = 65_536;
-/** Whoever starts a process with a line for it writes that at once; not waited for longer, in ms. */
+/** A launcher writes the line at once, so a longer wait is useless; in ms. */
 const lineTimeoutMs = 5_000;
 
-/** Who else listened for SIGTERM when it came. */
+/** Other SIGTERM listeners that existed when the signal arrived. */
 let otherListeners = 0;
 
-/** See the file's header. */
+/** This process: its environment, standard input, SIGTERM and exit. */
 export const currentProcess = {
   env: process.env,
 
-  /** The first line of standard input; what came of it, if it ends or is late. */
+  /** The first line of standard input; what was read of it when the input ends or takes longer than 5 s. */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
     return new Promise((resolve) => {
       let text = '';
-      const done = (): void => {
+      const finish = (): void => {
         clearTimeout(timer);
-        stdin.off('data', take).off('end', done).off('error', done).off('close', done);
+        stdin.off('data', append).off('end', finish).off('error', finish).off('close', finish);
         stdin.pause();
         // A pipe that its writer never closes must not keep this process alive.
         (stdin as { unref?: () => void }).unref?.();
         resolve(text.split('\n')[0] as string);
       };
-      const take = (chunk: Buffer | string): void => {
+      const append = (chunk: Buffer | string): void => {
         text += chunk.toString();
-        if (text.includes('\n') || text.length > maxLineLength) done();
+        if (text.includes('\n') || text.length > maxLineLength) finish();
       };
-      const timer = setTimeout(done, lineTimeoutMs);
-      stdin.on('data', take).on('end', done).on('error', done).on('close', done);
+      const timer = setTimeout(finish, lineTimeoutMs);
+      stdin.on('data', append).on('end', finish).on('error', finish).on('close', finish);
     });
   },
 
+  /** Calls back at the first SIGTERM. Returns a function that removes the listener. */
   onSigterm(callback: () => void): () => void {
     const listener = (): void => {
-      // Others may listen for one signal only, and be gone when it is asked who decides.
+      // Counted now, since one-time listeners are gone when `exitBySigterm` runs.
       otherListeners = process.listenerCount('SIGTERM');
       callback();
     };
-    // In front, so that nobody has gone yet.
+    // Prepended, so that no other one-time listener has been removed yet.
     process.prependOnceListener('SIGTERM', listener);
     return () => void process.off('SIGTERM', listener);
   },
 
+  /** Ends the process by SIGTERM, unless the program has a SIGTERM listener of its own. */
   exitBySigterm(): void {
     if (otherListeners + process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
   },
@@ -60,18 +59,7 @@ export const currentProcess = {
   },
 };
 
-/** Addresses of this host that others can reach, IPv4 first; those that need a zone are of no use to others. */
-export function hostAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
-  return [
-    ...all.filter(({ family }) => family === 'IPv4'),
-    ...all.filter(({ family }) => family !== 'IPv4'),
-  ].map(({ address }) => address);
-}
-
-/** For how long this thread's event loop has worked so far, in ms: all of the time but what it waited. */
+/** Time for which the event loop of this thread has been active so far, in ms. */
 export function eventLoopActiveMs(): number {
   return performance.eventLoopUtilization().active;
 }

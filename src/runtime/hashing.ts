@@ -1,17 +1,16 @@
-/** Hashing and unguessable numbers, from Node's own OpenSSL. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** SHA-256, comparison in constant time, and random bytes. */
+/** Hashing, constant-time comparison and random bytes, from Node's OpenSSL. */
 export const systemHashing = {
-  /** SHA-256 of a text in UTF-8, hexadecimal. */
+  /** SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256: (text: string): string => sha256Bytes(text).toString('hex'),
-  /** Compares in a time that tells nothing of where two texts differ, nor of which lengths they have. */
+  /** Compares in a time that does not depend on the strings or their lengths. */
   timingSafeEqual: (a: string, b: string): boolean => timingSafeEqual(sha256Bytes(a), sha256Bytes(b)),
-  /** Random bytes, hexadecimal. */
+  /** Random bytes, in hexadecimal. */
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),
 };
 
-/** SHA-256 of several parts, each preceded by its length, so that no two lists of parts run into each other; hexadecimal. */
+/** SHA-256 of several parts, in hexadecimal. Each part is prefixed with its length, so no two lists have the same input. */
 export function hashParts(parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) {

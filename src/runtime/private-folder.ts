@@ -1,17 +1,15 @@
-/** Folders that hold what only their owner may see and change. */
 import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 
 /**
- * Makes a folder for this user alone, with what is missing above it, or looks whether the one that is there can be
- * trusted.
+ * Creates a folder for this user only, with missing parents, or checks an existing one.
  *
- * @param what - what messages call it
- * @throws a `ClerkError`: `CONFIG_INVALID` where no folder can be made; `FORBIDDEN` where it is a symbolic link,
- * somebody else's, or can be written by others
- * @see promises A23
+ * @param what - subject of the messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when it is a symbolic link,
+ * belongs to another user, or is writable by others.
+ * @see [A23](../../docs/guarantees.md#a23)
  */
 export async function privateFolder(folder: string, what: string): Promise<void> {
   try {
@@ -19,7 +17,7 @@ export async function privateFolder(folder: string, what: string): Promise<void>
   } catch (error) {
     throw new ClerkError(
       'CONFIG_INVALID',
-      `${what} ${quote(folder)} cannot be made: ${errorMessage(error)}`,
+      `${what} ${quote(folder)} cannot be created: ${errorMessage(error)}`,
       {
         cause: error,
       },
@@ -29,16 +27,16 @@ export async function privateFolder(folder: string, what: string): Promise<void>
     throw new ClerkError('FORBIDDEN', `${what} ${quote(folder)} ${problem}`);
   };
   const found = await lstat(folder);
-  if (found.isSymbolicLink()) reject('is a symbolic link; give the folder itself');
-  // There are no owners and modes to look at on Windows.
+  if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder it points to');
+  // Windows has no owners and modes.
   if (process.getuid === undefined) return;
-  if (found.uid !== process.getuid()) reject('belongs to another user; give a folder of its own');
+  if (found.uid !== process.getuid()) reject('must belong to the current user; use another folder');
   if ((found.mode & 0o022) !== 0)
-    reject('can be written by others, who may have put anything into it; look into it, then chmod 700 it');
+    reject('must not be writable by others; check its contents, then run chmod 700');
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/** Node's own way of making what is above it goes round for ever where nothing can be made, as in `/proc`. */
+/** Unlike `mkdir` with `recursive`, which loops for ever where nothing can be created, as in `/proc`. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

@@ -1,7 +1,7 @@
 /**
- * The processes of this host, read from `/proc`. Where there is none (other systems than Linux) there is nothing to
- * read: no identities, no marks, and a group lives as long as a signal finds it. A process that ends while it is being
- * read is gone.
+ * The processes of this host, read from `/proc`. Without `/proc` (systems other than Linux) there are no identities and no
+ * environment markers, and a group is alive as long as it can be signalled. A process that ends while it is read counts as
+ * ended.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -13,25 +13,25 @@ interface ProcessStat {
   readonly startedTicks: string;
 }
 
-/** What tells a process from a later one with its id, after a reboot too; undefined when it does not live. */
+/** Start time and boot id, which tell a process from a later one with its id; undefined when it is not alive. */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
   return line && `${line.startedTicks}@${bootId()}`;
 }
 
-/** Whether a process group has a member that lives. */
+/** Whether any process of a group is alive. */
 export async function isGroupAlive(group: number): Promise<boolean> {
   try {
     process.kill(-group, 0);
   } catch (error) {
-    // Not allowed is not absent.
+    // EPERM means that the group exists and belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   const pids = await allPids();
   return pids === undefined || pids.some((pid) => readStat(pid)?.group === group);
 }
 
-/** Live processes that were started with this entry in their environment, or by one that was. */
+/** Live processes with this entry in their environment, except this process. */
 export async function processesWithMarker(
   envMarker: string,
 ): Promise<readonly { pid: number; group: number }[]> {
@@ -55,7 +55,7 @@ async function allPids(): Promise<readonly number[] | undefined> {
 
 function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
-  // The program's name is in brackets and may hold anything; what follows the last one are numbers from field 3 on.
+  // The program name is in parentheses and may contain any character. Field 3 follows the last parenthesis.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;

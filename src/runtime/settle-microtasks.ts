@@ -1,8 +1,6 @@
-/** One turn of the real event loop: how virtual time knows that the program has done all it could at this instant. */
-
 /**
- * Resolves when every promise job and every `process.nextTick` that is ready, and all that they bring about, has run.
- * Uses no virtual clock; meant for a fake runtime, which moves its clock on only then.
+ * Resolves when all promise jobs and `process.nextTick` callbacks that are ready, and all that these cause, have run. A fake
+ * runtime advances its clock only then. It needs one turn of the real event loop, so it is here and not in the test kit.
  */
 export function settleMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -1,12 +1,11 @@
-/** The real clock, chance and machine. */
 import { hostname } from 'node:os';
-// Imported, since the global of that name is a getter, and every call reads the clock.
+// Imported, since the global `performance` is a getter, and every call reads the clock.
 import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Node's own clock, timers and randomness. */
+/** Node's clock, timers and randomness. */
 export const systemClock: Clock = {
-  // Plus one, since lru-cache takes an entry made at 0 for one that never expires.
+  // Plus one, since lru-cache never expires an entry created at 0.
   now: () => performance.now() + 1,
   wallNow: () => Date.now(),
   random: () => Math.random(),
@@ -15,7 +14,7 @@ export const systemClock: Clock = {
   hostname: () => hostname(),
 };
 
-// Above this Node fires at once.
+// Node fires timers with a longer delay at once.
 const maxDelayMs = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {

@@ -1,11 +1,10 @@
-/** Small files on the real disk. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import type { PrivateFiles } from '../core/files.js';
 
 let writeCount = 0;
 
-/** @see promises A23 */
+/** Small private files on the disk. @see [A23](../../docs/guarantees.md#a23) */
 export const systemFiles: PrivateFiles = {
   read(path, maxBytes) {
     let descriptor: number;
@@ -17,11 +16,11 @@ export const systemFiles: PrivateFiles = {
     }
     try {
       const { mode, uid, size, isPlain } = fileStatus(descriptor);
-      if (!isPlain) throw new Error('it is no plain file');
+      if (!isPlain) throw new Error('it is not a regular file');
       if (uid !== process.getuid?.()) throw new Error('it belongs to another user');
-      if ((mode & 0o022) !== 0) throw new Error('others may write to it');
+      if ((mode & 0o022) !== 0) throw new Error('it is writable by others');
       if (size > maxBytes)
-        throw new Error(`it has ${String(size)} bytes, and ${String(maxBytes)} are the most`);
+        throw new Error(`it must have at most ${String(maxBytes)} bytes; got ${String(size)}`);
       return readFileSync(descriptor, 'utf8');
     } finally {
       closeSync(descriptor);

@@ -1,7 +1,3 @@
-/**
- * Real programs. Each leads a session and a process group of its own, holds no pipe of ours once its input was written,
- * and is not waited for: it goes on when this process ends.
- */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -17,7 +13,10 @@ import { identityOf, isGroupAlive, processesWithMarker } from './process-table.j
 
 const logTailBytes = 4_096;
 
-/** Programs of this host. */
+/**
+ * Processes of this host. Each started program leads its own session and process group, shares no pipe with this process once
+ * its input is written, and outlives this process.
+ */
 export const systemProcesses: Processes = {
   spawn: spawnProcess,
   identityOf,
@@ -34,12 +33,12 @@ export const systemProcesses: Processes = {
 };
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
-  // 0 and -1 mean our own group and everybody.
+  // 0 and -1 mean the group of this process and all processes.
   if (pid === 0 || pid === -1) return;
   try {
     process.kill(pid, signal);
   } catch {
-    // Gone in the meantime, or not ours to end.
+    // The process has ended, or belongs to another user.
   }
 }
 
@@ -69,12 +68,12 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
       child.unref();
       resolve({ pid, identity: identityOf(pid), exited, logTail: () => readLogTail(options.logFile) });
     });
-    // A program need not read what it is told.
+    // A program need not read its input.
     child.stdin?.on('error', () => undefined).end(options.stdin);
   });
 }
 
-/** A new file for one run, in a folder that is made if need be; that of the run before is kept beside it. */
+/** Creates a log file, and its folder when missing. The log of the previous run is renamed to `<path>.1`. */
 function openLog(path: string): number {
   ignoreError('EEXIST', () => mkdirSync(dirname(path), 0o700));
   ignoreError('ENOENT', () => renameSync(path, `${path}.1`));
