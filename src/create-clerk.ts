@@ -1,4 +1,4 @@
-/** The composition root: makes a clerk out of its parts, and is the only file that sees all of them. */
+/** The composition root: the only file that imports all parts of a clerk. */
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
 import { toClerkConfig, defaults } from './client/config.js';
@@ -33,21 +33,23 @@ export type { Clerk } from './client/clerk.js';
 export type { ClerkFetch } from './client/fetch.js';
 
 /**
- * Makes a clerk: what a program calls other programs through, by name. Without options it asks the registry that
- * `$CLERK_REGISTRY` names, else the one on this host.
+ * Creates a clerk, the client through which a program calls services by name. Without options it uses the registry in
+ * `$CLERK_REGISTRY`, else the one at `http://127.0.0.1:4711`. Synchronous and without I/O, except for reading the snapshot
+ * file.
  *
  * @example
  * ```ts
  * const clerk = createClerk({ registry: { '/shop/orders': ['http://127.0.0.1:3001', 'http://127.0.0.1:3002'] } });
  * const order = await clerk.bind('/shop/orders').json('/orders/7');
  * ```
- * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
+ * @throws {@link ClerkError} `NAME_INVALID` when `root` or a static name breaks the naming rules
  */
 export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
   const controller = new AbortController();
   const { signal } = controller;
-  // Everything that is under way listens to it: that is no leak.
+  // Every lookup, watch and report in progress listens to it, so disable the leak warning.
   setMaxListeners(0, signal);
   const clock = resolveClock(config.runtime);
   const logger = config.logger ?? defaultLogger();
@@ -67,9 +69,9 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       ? undefined
       : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
 
-  /** An answer came in after a time of trouble: whoever holds the name gets it. */
+  /** Passes a resolution obtained after an outage of the registry to the bindings of the name. */
   const onRecovered = (resolution: ResolvedService): void => {
-    // From a registry slower than its own promise it has run out on its way: asked again when somebody calls.
+    // A lookup slower than its own `ttlMs` has expired already. The next call looks up again.
     if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
     resolver.put(resolution);
     bindings.update(resolution);
@@ -110,7 +112,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     retry: retryLoop,
     locality: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
     healthReporter: new HealthReporter({ clock, registry, signal }),
-    // Drawn when it is needed: a small fleet never needs it.
+    // Drawn on first use; a small service does not need it.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
     closeSignal: signal,

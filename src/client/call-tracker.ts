@@ -1,8 +1,16 @@
-/** Counts the calls of a clerk that are under way, and lets no more in once it is shut. */
 import { ClerkError } from '../core/errors.js';
-import type { CallTracker } from './clerk-context.js';
 
-/** See the file's header. */
+/** Admits the calls of a clerk and counts those in flight. */
+export interface CallTracker {
+  /** @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
+  assertOpen(): void;
+  /** Counts a call as started. @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
+  start(): void;
+  /** Counts a call as finished. */
+  finish(): void;
+}
+
+/** The calls in flight of one clerk. Admits none once it is closed. */
 export class InFlightCalls implements CallTracker {
   #count = 0;
   #isClosed = false;
@@ -21,28 +29,28 @@ export class InFlightCalls implements CallTracker {
     if (--this.#count === 0) this.#onIdle?.();
   }
 
-  /** Lets nobody in any more. */
+  /** Rejects new calls from now on. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** Whether calls are under way. */
+  /** Whether calls are in flight. */
   get isBusy(): boolean {
     return this.#count > 0;
   }
 
-  /** Resolves when the last call is over, or when nobody is waited for any more. Asked once, while busy. */
+  /** Resolves when the last call has finished, or after {@link InFlightCalls.stopWaiting}. Call once, while busy. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
 
-  /** Those inside are not waited for any more. */
+  /** Resolves {@link InFlightCalls.whenIdle} although calls are in flight. */
   stopWaiting(): void {
     this.#onIdle?.();
   }
 }
 
-/** What whoever comes too late is told. */
+/** The error of a call that starts after the clerk was closed. */
 export function clerkClosedError(): ClerkError {
-  return new ClerkError('CLERK_CLOSED', 'The clerk is closed; make a new one with createClerk()');
+  return new ClerkError('CLERK_CLOSED', 'The clerk is closed; create a new one with createClerk()');
 }

@@ -1,4 +1,3 @@
-/** What all services of one clerk share: made once by the composition root, handed to everything below it. */
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
@@ -6,23 +5,14 @@ import type { Locality } from '../core/policy.js';
 import type { Registry } from '../core/registry.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { Transport } from '../core/transport.js';
+import type { CallTracker } from './call-tracker.js';
 import type { ClerkConfig } from './config.js';
 import type { CachedResolver } from '../resolve/cached-resolver.js';
 import type { LastKnownGood } from '../resolve/last-known-good.js';
 import type { HealthReporter } from '../health/health-reporter.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 
-/** Who may call now, and when the last call is over. */
-export interface CallTracker {
-  /** Whether anything may begin. @throws a `ClerkError` `CLERK_CLOSED` */
-  assertOpen(): void;
-  /** A call begins. @throws a `ClerkError` `CLERK_CLOSED` */
-  start(): void;
-  /** A call is over. */
-  finish(): void;
-}
-
-/** See the file's header. */
+/** What all services of one clerk share. Built once by `createClerk`. */
 export interface ClerkContext {
   readonly config: ClerkConfig;
   readonly clock: Clock;
@@ -35,11 +25,11 @@ export interface ClerkContext {
   readonly logger: Logger;
   readonly retry: RetryLoop;
   readonly locality: Locality;
-  /** Tells the registry of endpoints. */
+  /** Reports the health of endpoints to the registry. */
   readonly healthReporter: HealthReporter;
-  /** 32 bits that set this clerk apart from all others: which part of a large fleet it uses. */
+  /** Random 32-bit seed of this clerk; determines its subset of a large service. */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
-  /** Aborted when the clerk closes. */
+  /** Aborts when the clerk closes. */
   readonly closeSignal: AbortSignal;
 }

@@ -1,7 +1,3 @@
-/**
- * The only door to eventemitter3, and where every event leaves the clerk: to its listeners and to the diagnostics
- * channels `binding-clerk:<event>`. A listener that throws is logged and harms nobody.
- */
 import { channel, type Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'eventemitter3';
 import { errorMessage } from '../core/errors.js';
@@ -20,16 +16,19 @@ const eventNames: readonly ClerkEvent[] = [
   'suspect',
 ];
 
-/** What a listener for an event is called with. */
+/** A listener of one kind of event. Receives the payload. */
 export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) => void;
 
 type AnyListener = (payload: unknown) => void;
 
-/** The events of one clerk. */
+/**
+ * Emits the events of one clerk to its listeners and to the diagnostics channels `binding-clerk:<event>`. An error thrown by
+ * a listener is logged and reaches neither the clerk nor the other listeners.
+ */
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
-  /** Whether anybody listens to anything: asked several times a call. */
+  /** Whether there is any listener. Read several times per call, so kept as a flag. */
   #hasListeners = false;
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();
@@ -42,10 +41,10 @@ export class ClerkEvents implements EventSink {
     ) as Record<ClerkEvent, Channel>;
   }
 
-  /** All events. */
+  /** Names of all events. */
   static readonly names: readonly ClerkEvent[] = eventNames;
 
-  /** Whether an event exists. */
+  /** Whether an event of this name exists. */
   static has(event: string): event is ClerkEvent {
     return (eventNames as readonly string[]).includes(event);
   }
@@ -76,14 +75,14 @@ export class ClerkEvents implements EventSink {
     this.#updateListenedEvents(event);
   }
 
-  /** Forgets all listeners. */
+  /** Removes all listeners. */
   clear(): void {
     this.#emitter.removeAllListeners();
     this.#listenedEvents.clear();
     this.#hasListeners = false;
   }
 
-  /** eventemitter3 lets a throw through to the emitter and skips the listeners after it. */
+  /** Wraps a listener: eventemitter3 passes an error to the emitter and skips the remaining listeners. */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);
     if (guarded === undefined) {
@@ -91,7 +90,7 @@ export class ClerkEvents implements EventSink {
         try {
           listener(payload);
         } catch (error) {
-          this.#logger.error(`A listener of the clerk threw: ${errorMessage(error)}`);
+          this.#logger.error(`Event listener threw: ${errorMessage(error)}`);
         }
       };
       this.#guardedListeners.set(listener, guarded);

@@ -1,7 +1,3 @@
-/**
- * The doors for requests that name a host: a clerk's `fetch`, and what its dispatcher does with hosts under `.clerk`.
- * Whatever goes wrong arrives where undici's own failures do.
- */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import type { ServiceBinding } from '../binding/service-binding.js';
@@ -15,16 +11,19 @@ import { isInMemoryBody } from '../invoke/request-body.js';
 import type { CallOptions } from '../binding/request-options.js';
 import { createLruMap } from '../resolve/lru-cache.js';
 
-/** A call of {@link Clerk.fetch}: what `fetch` takes, and what any call may be given. */
+/** The signature of {@link Clerk.fetch}: that of `fetch`, plus `kind`, `timeoutMs` and `affinity`. */
 export type ClerkFetch = (
   input: string | URL | Request,
   init?: RequestInit & Omit<CallOptions, 'signal'>,
 ) => Promise<Response>;
 
-/** undici's `fetch`, over the clerk's dispatcher. */
+/** undici's `fetch` over the dispatcher of the clerk. */
 export type UndiciFetch = (input: string | URL | Request, init: RequestInit | undefined) => Promise<Response>;
 
-/** See the file's header. */
+/**
+ * Routes requests whose host is under `.clerk` to the binding of that name. Every failure is reported as undici would
+ * report it: to the handler, or as the cause of the `TypeError` of `fetch`.
+ */
 export class HostRouter {
   readonly #bindings: BindingCache;
   readonly #undiciFetch: UndiciFetch;
@@ -35,7 +34,7 @@ export class HostRouter {
     this.#undiciFetch = undiciFetch;
   }
 
-  /** One request for a host under `.clerk`. Never throws: failures go to the handler. */
+  /** Dispatches a request to a host under `.clerk`. Never throws; failures go to the handler. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const origin = String(request.origin);
     let host = this.#hosts.get(origin);
@@ -61,7 +60,7 @@ export class HostRouter {
     );
   }
 
-  /** Rejects as fetch does, a `TypeError` whose cause is the `ClerkError`. */
+  /** Rejects as `fetch` does: with a `TypeError` whose cause is a `ClerkError`. */
   fetch(
     input: string | URL | Request,
     init: (RequestInit & Omit<CallOptions, 'signal'>) | undefined,
@@ -70,7 +69,7 @@ export class HostRouter {
       init === undefined ||
       (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)
     ) {
-      // A fetch within another call's factory or policy is a call of its own.
+      // A fetch inside a factory or policy of another call must not inherit that call's options.
       if (callOptions.getStore() === undefined) return this.#undiciFetch(input, init);
       return callOptions.run(undefined, () => this.#undiciFetch(input, init));
     }
@@ -80,14 +79,14 @@ export class HostRouter {
         ...(kind && { kind: checkKind(kind) }),
         ...(timeoutMs !== undefined && { timeoutMs: checkTimeout(timeoutMs) }),
         ...(affinity !== undefined && { affinity }),
-        // fetch hands its body on as something that can be read once; what it was made of can be read again.
+        // fetch converts its body into a stream, which can be sent once. The original can be sent again.
         ...(isInMemoryBody(requestInit.body) && { body: requestInit.body }),
       };
       const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
       if (!isClerkOrigin(origin)) {
         throw new ClerkError(
           'CONFIG_INVALID',
-          `fetch has ${Object.keys(checked).join(', ')} for ${origin}, which is no .clerk host; use a signal there`,
+          `fetch option ${Object.keys(checked).join(', ')} requires a host under .clerk; got ${origin}; for other hosts, use a signal`,
         );
       }
       return callOptions.run(checked, () => this.#undiciFetch(input, requestInit));
@@ -97,7 +96,7 @@ export class HostRouter {
   }
 }
 
-/** Whether an origin's host is under `.clerk`, without making a URL of it. */
+/** Whether the host of an origin is under `.clerk`. Avoids parsing a URL. */
 export function isClerkOrigin(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
@@ -107,11 +106,11 @@ interface HostBinding {
   readonly secure: boolean;
 }
 
-/** Options of one `clerk.fetch`, and the body it was given, on their way through undici to our dispatcher. */
+/** Options and original body of one `clerk.fetch`. They reach the dispatcher through the async context, past undici. */
 type FetchOptions = Omit<CallOptions, 'signal'> & { readonly body?: unknown };
 const callOptions = new AsyncLocalStorage<FetchOptions | undefined>();
 
-/** A request as fetch makes it, with what fetch does not know of. A redirect may have taken the body away. */
+/** Adds the clerk's options to a request of fetch, and the original body unless a redirect removed the body. */
 function withOptions(
   request: Dispatcher.DispatchOptions,
   { body, ...options }: FetchOptions,

@@ -1,52 +1,51 @@
-/**
- * Changes of names as an async iterator. Registries give whole snapshots; the differences are found here. A registry
- * that cannot push is asked again and again instead, and a round of questions that hangs is given up for the next.
- */
 import type { Endpoint } from '../core/endpoint.js';
 import { sleep, withTimeout } from '../core/clock.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Snapshot } from '../core/registry.js';
 import { defaults } from './config.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import type { ClerkContext } from './clerk-context.js';
 
-/** A name has come, or is not what it was. */
+/** A name was added or changed. */
 export interface NamePut {
-  /** What kind of change it is. */
+  /** Kind of change. */
   readonly type: 'put';
   /** The name. */
   readonly name: string;
-  /** All its endpoints as they are now; none for a link. */
+  /** All endpoints of the service; empty for a link. */
   readonly endpoints: readonly Endpoint[];
-  /** As the registry wrote it. */
+  /** Revision, as the registry wrote it. */
   readonly revision: string;
-  /** The other name, if it is a link. */
+  /** Target of a link; undefined for a service. */
   readonly target: string | undefined;
 }
 
-/** A name is gone. */
+/** A name was removed. */
 export interface NameDelete {
-  /** What kind of change it is. */
+  /** Kind of change. */
   readonly type: 'delete';
   /** The name. */
   readonly name: string;
 }
 
-/** One change of one name. */
+/** One change of one name. Yielded by {@link Clerk.watch}. */
 export type NameChange = NamePut | NameDelete;
 
-/** How often a registry that cannot push is asked, in ms. */
+/** Interval of lookups where the registry has no `watch` method, in ms. */
 const pollIntervalMs = 2_000;
-/** A reader that waits for the next change. */
+/** A `next()` call that waits for a change. */
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
-/** Follows a glob until the loop is left, the signal aborts or the clerk is closed. */
+/**
+ * Watches the names that match a glob, until the loop is left, the signal aborts or the clerk closes. The registry sends
+ * complete snapshots; this function computes the differences. A registry without a `watch` method is polled.
+ */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // One entry a name: a reader that is late misses steps between, never where a name has come to.
+  // One entry per name: a slow reader may miss intermediate changes, never the latest state.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -103,7 +102,9 @@ export function watchNames(
     clerk.closeSignal.addEventListener('abort', onClosed);
     if (registry.watch) {
       unwatch = registry.watch(glob, onSnapshot, (error) =>
-        clerk.logger.warn(`The watch of ${glob} broke off: ${errorMessage(error)}`),
+        clerk.logger.warn(
+          `The watch of ${glob} was interrupted and continues when the registry is back: ${errorMessage(error)}`,
+        ),
       );
     } else {
       pollRegistry(clerk, glob, () => done, onSnapshot).catch((error: unknown) =>
@@ -132,7 +133,7 @@ export function watchNames(
   };
 }
 
-/** What was last seen of a name. */
+/** The last known state of a name. */
 interface KnownName {
   readonly resolution: unknown;
   readonly fingerprint: string;
@@ -142,13 +143,13 @@ function isFrozen(resolution: unknown): boolean {
   return Object.isFrozen(resolution) && Object.isFrozen((resolution as { endpoints?: unknown }).endpoints);
 }
 
-/** What is new in a snapshot, and takes it over. */
+/** Returns the changes from `knownNames` to a snapshot, and updates `knownNames`. */
 function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): NameChange[] {
   const entries: Iterable<[string, unknown]> = snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   const changes: NameChange[] = [];
   const present = new Set<string>();
   for (const [name, resolution] of entries) {
-    // What cannot have changed need not be read again.
+    // The same frozen object cannot have changed.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;
@@ -194,7 +195,7 @@ async function pollRegistry(
   if (isPattern && registry.list === undefined)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `This registry can neither watch nor list, so ${glob} cannot be followed; give the port a watch or a list method`,
+      `clerk.watch('${glob}') requires a registry with a watch or a list method`,
     );
   while (!isDone()) {
     try {
@@ -208,13 +209,13 @@ async function pollRegistry(
       });
       onSnapshot(snapshot);
     } catch (error) {
-      clerk.logger.warn(`The registry could not be asked for ${glob}: ${errorMessage(error)}`);
+      clerk.logger.warn(`Lookup of ${glob} failed: ${errorMessage(error)}`);
     }
     await sleep(clock, pollIntervalMs, false);
   }
 }
 
-/** One round of questions: given up when it takes too long, and when the clerk is closed. */
+/** Runs one poll with the lookup timeout. Aborts it when the clerk closes. */
 async function withLookupTimeout<T>(
   clerk: ClerkContext,
   run: (signal: AbortSignal) => Promise<T>,
@@ -227,7 +228,7 @@ async function withLookupTimeout<T>(
     return await withTimeout(clock, defaults.lookupTimeoutMs, run(controller.signal), () => {
       const error = new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `it did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+        `the registry did not respond within ${String(defaults.lookupTimeoutMs)} ms`,
       );
       controller.abort(error);
       return error;

@@ -1,7 +1,6 @@
-/** What a program writes to make a clerk or a binding: loose and friendly. Checked and completed by config.ts. */
 import type { Dispatcher } from 'undici';
-import type { CallKind } from '../core/idempotency.js';
 import type { Factory } from '../core/factory.js';
+import type { CallKind } from '../core/idempotency.js';
 import type { Logger } from '../core/logger.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
 import type { Registry } from '../core/registry.js';
@@ -9,76 +8,95 @@ import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
 
-/** What a clerk can be made with. Everything is optional; an unknown key is an error. */
+/** Options of {@link createClerk}. All are optional; an unknown option is an error. */
 export interface ClerkOptions {
   /**
-   * Where names are looked up: the address of a registry server (`http(s)://host:port`), or several of them that stand
-   * in for one another; an object whose keys are absolute names (static addresses); or any object with a `resolve`
-   * method (a registry of your own, `firstOf(…)`, `union(…)`, `mount(…)`). Default: `$CLERK_REGISTRY`, with commas
-   * between addresses, else `http://127.0.0.1:4711`.
+   * Where names are looked up. One of:
+   *
+   * - the URL of a registry server (`http(s)://host:port`), or a list of URLs of equivalent servers
+   * - static addresses: an object whose keys are absolute names
+   * - an object with a `resolve` method: a {@link Registry}, `firstOf(…)`, `union(…)` or `mount(…)`
+   *
+   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas, else `http://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses;
   /**
-   * A file in which the last known good answers are kept, so that this program can start while the registry is away;
-   * what is read from it is used for an hour at most, flagged stale. Default: none. @see promises C1.4
+   * File that stores the last known good resolutions, so that the program can start while the registry is unreachable.
+   * A resolution from the file is used for at most an hour and marked stale. Default: none.
+   *
+   * @see [C1.4](../../docs/guarantees.md#c1-4)
    */
   readonly snapshotFile?: string;
-  /** Put in front of names that do not begin with `/`. Default: none. @see GNS G1 (working root) */
+  /** Prefix of names that do not begin with `/`. Default: none. @see [G1](../../docs/background.md#g1) */
   readonly root?: string;
-  /** Certificates for TLS. Default: what Node trusts, and no certificate of our own. */
+  /** TLS certificates. Default: the authorities Node trusts, and no client certificate. */
   readonly tls?: TlsOptions;
-  /** Connections per endpoint, 1 … 10,000. Default 64. Calls that must run at most once have as many of their own. */
+  /** Connections per endpoint, 1 … 10,000. At-most-once calls use a separate pool of the same size. Default 64. */
   readonly connections?: number;
-  /** Calls that may wait to be sent, per binding, 1 … 1,000,000. One more fails at once with `LIMIT_EXCEEDED`. Default 1,024. */
+  /**
+   * Calls of one binding that may wait to be sent, 1 … 1,000,000. A further call fails at once with `LIMIT_EXCEEDED`.
+   * Default 1,024.
+   */
   readonly maxPending?: number;
-  /** Name of this host, for `local-first`. Default: the machine's. */
+  /** Name of this host, for the policy `local-first`. Default: the hostname of the machine. */
   readonly host?: string;
-  /** Zone of this host, for `local-first`. Default: none. */
+  /** Zone of this host, for the policy `local-first`. Default: none. */
   readonly zone?: string;
-  /** Where requests go that are not for a `.clerk` host. Default: the global dispatcher as it is now. Never closed by us. */
+  /**
+   * Dispatcher of requests to hosts outside `.clerk`. The clerk never closes it. Default: the global dispatcher at the time
+   * of `createClerk`.
+   */
   readonly dispatcher?: Dispatcher;
-  /** Options handed to undici's pools: `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`, `connect` … */
+  /** Options of undici's pools, such as `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`, `connect`. */
   readonly undici?: Readonly<Record<string, unknown>>;
-  /** Time, chance and sockets. Default: the real ones. Missing parts are the real ones too. */
+  /** Replaces the clock, the source of randomness or the transport. Default: the real ones, for each missing member. */
   readonly runtime?: Partial<Runtime>;
-  /** Where the clerk says what it cannot throw. Default: `NODE_DEBUG=binding-clerk`. */
+  /** Receives background errors, which no caller can receive. Default: prints them with `NODE_DEBUG=binding-clerk`. */
   readonly logger?: Logger;
 }
 
-/** What a binding can be made with. */
+/** Options of {@link Clerk.bind}. All are optional; an unknown option is an error. */
 export interface BindOptions {
-  /** Only endpoints whose version satisfies this semver range. Default: any. @see "Building Secure and Reliable Network Applications" B2 */
+  /** Semver range that the version of an endpoint must satisfy. Default: any. @see [B2](../../docs/background.md#b2) */
   readonly version?: string;
-  /** How to choose. Default: the service's own rule, else `local-first` over `load-aware`. */
+  /** How an endpoint is picked. Default: the policy of the service config, else `local-first` over `load-aware`. */
   readonly policy?: PolicyName | Policy | PolicyFunction;
-  /** Key that keeps calls together under the policy `affinity`; a function gets the call's path. Default: none. */
+  /**
+   * Affinity key: under the policy `affinity`, calls with one key go to one endpoint. A function receives the path of the
+   * call. Default: none.
+   */
   readonly affinity?: string | ((path: string) => string | undefined);
   /**
-   * Endpoints of a large fleet that this clerk uses, so that it need not keep connections to all: an integer ≥ 12, or
-   * Infinity for all. Each clerk has another part, and all parts together load the fleet evenly; one that is set aside or
-   * leaves is replaced by the next; `local-first` takes so many on this host, in its zone and elsewhere each. Grows while
-   * its endpoints are busy. Nobody is left out by `affinity`, `primary` and a policy of the program. Default 100.
+   * Number of endpoints of a large service that this clerk uses: an integer ≥ 12, or Infinity for all. Limits the number
+   * of connections. Default 100.
+   *
+   * Each clerk uses its own random subset; all subsets together load the endpoints evenly. An ejected or removed endpoint
+   * is replaced. `local-first` takes a subset on the same host, in the same zone, and elsewhere. The subset grows while
+   * its endpoints are busy. The policies `affinity` and `primary` and custom policies use all endpoints.
+   *
+   * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
   readonly subsetSize?: number;
-  /** Time for a call, in ms, > 0 … 2^31 − 1. Default: what the service's record says, else 10,000. */
+  /** Timeout of a call in ms, above 0 … 2^31 − 1. Default: the timeout of the service config, else 10,000. */
   readonly timeoutMs?: number;
-  /** What a repeat would do. Default: by the method. */
+  /** Whether calls may be retried. Default: by the method of each request. */
   readonly kind?: CallKind;
   /**
-   * Whether a second endpoint is asked while the first has not answered; whoever answers first wins, the other is cut off.
-   * Only calls that may be repeated, within a budget of its own and that of all repeats. `true`: once the first takes
-   * longer than 95 % of the answers of its method; an object says otherwise: `afterMs`, the wait in ms, ≥ 0; `share`,
-   * second attempts per call, above 0 … 1, default 0.05, which also sets the wait that is learned. Default `false`.
+   * Sends a second attempt to another endpoint while the first has no response. The first response wins; the other attempt
+   * is cancelled. Applies to calls that may be retried, and draws on its own budget and the retry budget. `true`: the
+   * second attempt starts after the 95th percentile of the latency of the method. Default `false`.
+   *
+   * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
   readonly hedge?: boolean | HedgeOptions;
-  /** Starts the service when nobody runs it. Default: none. */
+  /** Starts the service when it has no endpoint. Default: none. */
   readonly factory?: Factory;
 }
 
-/** When a second endpoint is asked beside the first, and how often. */
+/** When a hedged attempt starts, and how many there may be. */
 export interface HedgeOptions {
-  /** How long the first is waited for, in ms, ≥ 0. Default: as long as all but `share` of the answers of the method take. */
+  /** Delay of the second attempt in ms, ≥ 0. Default: the latency quantile 1 − `budgetRatio` of the method. */
   readonly afterMs?: number;
-  /** Second attempts per call in any 10 s, above 0 … 1. Default 0.05. */
+  /** Hedged attempts per call in any 10 s, above 0 … 1. Default 0.05. */
   readonly budgetRatio?: number;
 }

@@ -1,10 +1,6 @@
-/**
- * What a program asks of the registry itself: to resolve, list, search and watch. Every question is bounded in time, can
- * be aborted, and keeps the process alive while it is open; watches never do.
- */
 import type { ResolvedService } from '../core/resolution-result.js';
 import { withTimeout } from '../core/clock.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import { parseGlob } from '../core/glob.js';
 import { absoluteName } from '../core/name.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
@@ -16,7 +12,10 @@ import type { ClerkContext } from './clerk-context.js';
 import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
-/** See the file's header. */
+/**
+ * The queries that a program makes to the registry: resolve, list, search and watch. Every query has a timeout, can be
+ * aborted, and keeps the process alive while it is in progress. A watch does not keep the process alive.
+ */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
 
@@ -28,21 +27,24 @@ export class RegistryQueries {
     const absolute = absoluteName(name, this.#clerk.config.root);
     const [resolution] = (await this.lookup([absolute], signal)) as [ResolvedService];
     if (resolution.kind === 'absent')
-      throw new ClerkError('NAME_NOT_FOUND', `The registry knows no ${absolute}`);
+      throw new ClerkError(
+        'NAME_NOT_FOUND',
+        `No service is registered as ${absolute}; check the name, or list names with clerk.list()`,
+      );
     return toResolved(resolution, this.#clerk.clock.now());
   }
 
-  /** The answers for several names, from memory where that is fresh. */
+  /** Looks several names up at once. Fresh cached results are used. */
   lookup(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly ResolvedService[]> {
     return this.#query(() => this.#resolveAll(names), signal);
   }
 
   /**
-   * The same before a call, within the time that it may take.
+   * Looks several names up on behalf of a call, within its timeout.
    *
-   * @param path - what is called, for the message
-   * @returns the answers, and how long they took in ms
-   * @throws a `ClerkError` `DEADLINE_EXCEEDED` when the call's time is over before they are in
+   * @param path - path of the call, for the message
+   * @returns the results, and the duration in ms
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends first
    */
   async lookupWithin(
     path: string,
@@ -50,14 +52,14 @@ export class RegistryQueries {
     { signal, timeoutMs = defaults.timeoutMs }: Pick<RequestOptions, 'signal' | 'timeoutMs'>,
   ): Promise<{ readonly resolutions: readonly ResolvedService[]; readonly durationMs: number }> {
     const { clock } = this.#clerk;
-    const limitMs = checkTimeout(timeoutMs, `A request of ${path}`);
+    const limitMs = checkTimeout(timeoutMs, `Request to ${path}`);
     const startedAt = clock.now();
     const resolutions = await this.#query(
       () => this.#resolveAll(names),
       signal,
       limitMs,
       () => {
-        const text = `Call of '${path}' did not end within its ${String(limitMs)} ms: the registry has not answered yet`;
+        const text = `Call to '${path}' exceeded its deadline of ${String(limitMs)} ms before the registry responded`;
         return new ClerkError('DEADLINE_EXCEEDED', text);
       },
     );
@@ -69,7 +71,7 @@ export class RegistryQueries {
       const pattern = this.#absoluteGlob(glob);
       const { registry } = this.#clerk;
       if (registry.list === undefined)
-        throw new ClerkError('CONFIG_INVALID', 'This registry cannot list names: it has no list method');
+        throw new ClerkError('CONFIG_INVALID', 'clerk.list() requires a registry with a list method');
       return registry.list(pattern, { signal: aborted });
     }, signal);
   }
@@ -89,11 +91,11 @@ export class RegistryQueries {
       if (values.some((value) => typeof value !== 'string')) {
         throw new ClerkError(
           'CONFIG_INVALID',
-          "search() needs a filter: an object of strings such as { zone: 'a' }, or {} for all",
+          "Filter of clerk.search() must be an object of strings such as { zone: 'a' }, or {} for all endpoints",
         );
       }
       if (registry.search === undefined)
-        throw new ClerkError('CONFIG_INVALID', 'This registry cannot search: it has no search method');
+        throw new ClerkError('CONFIG_INVALID', 'clerk.search() requires a registry with a search method');
       return registry.search(pattern, filter, { signal: aborted });
     }, signal);
   }
@@ -113,7 +115,12 @@ export class RegistryQueries {
     return pattern;
   }
 
-  /** A question to the registry by the program itself: bounded in time, keeps the process alive, can be aborted. */
+  /**
+   * Runs a query with a timeout and the caller's signal. The timer wheel entry keeps the process alive meanwhile.
+   *
+   * @param callTimeoutMs - remaining time of the call that needs the result
+   * @param callTimeoutError - creates the error for the case that this time is the shorter one
+   */
   async #query<T>(
     run: (signal: AbortSignal) => Promise<T>,
     callerSignal: AbortSignal | undefined,
@@ -152,7 +159,7 @@ export class RegistryQueries {
       );
     } catch (error) {
       if (isClerkError(error)) throw error;
-      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry failed to answer: ${errorMessage(error)}`, {
+      throw new ClerkError('REGISTRY_UNREACHABLE', `The registry query failed: ${errorMessage(error)}`, {
         cause: error,
       });
     } finally {
@@ -165,12 +172,12 @@ export class RegistryQueries {
 function registryTimeoutError(): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The registry did not answer within ${String(defaults.lookupTimeoutMs)} ms`,
+    `The registry did not respond within ${String(defaults.lookupTimeoutMs)} ms`,
   );
 }
 
 function abortedError(signal: AbortSignal): ClerkError {
-  return new ClerkError('ABORTED', 'The question to the registry was aborted by its caller', {
+  return new ClerkError('ABORTED', 'The registry query was aborted by its caller', {
     cause: signal.reason,
   });
 }

@@ -1,35 +1,34 @@
-/** What `clerk.resolve` returns: an answer as programs and people read it. */
-import type { ResolvedService } from '../core/resolution-result.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
+import type { ResolvedService } from '../core/resolution-result.js';
 
-/** A look-up's answer. */
+/** The result of {@link Clerk.resolve}. Plain data. */
 export interface Resolved {
-  /** The name that was asked for. */
+  /** The name that was looked up. */
   readonly name: string;
-  /** The name behind all links. */
+  /** The name after following all links. */
   readonly canonical: string;
-  /** What it is. */
+  /** The kind of entry behind the name. */
   readonly kind: 'service';
-  /** The arcs that were followed. */
+  /** The names passed on the way to the service, each with the time it is guaranteed for. */
   readonly path: readonly ResolutionStep[];
-  /** All endpoints; empty when nobody runs the service. */
+  /** All endpoints; empty when the service has none. */
   readonly endpoints: readonly Endpoint[];
-  /** The service's own rule for choosing. */
+  /** Policy of the service config. */
   readonly policy: string | undefined;
-  /** How long a call may take, in ms, where the program says nothing; left out where the service does not either. */
+  /** Timeout of the service config in ms; absent when it sets none. Applies where the program sets no timeout. */
   readonly timeoutMs?: number;
-  /** As the registry wrote it. */
+  /** Revision, as the registry wrote it. */
   readonly revision: string;
-  /** How long the answer may be used, in ms from when the question was sent. */
+  /** Time for which the result may be used, in ms from the start of the lookup. */
   readonly guaranteedMs: number;
-  /** How old it is, in ms since the question was sent. */
+  /** Age in ms, from the start of the lookup. */
   readonly ageMs: number;
-  /** Whether the registry could not be asked and this is what it last said. */
+  /** Whether the registry was unreachable and this is its previous result. */
   readonly stale: boolean;
 }
 
-/** Reads an answer. */
+/** Converts a cached resolution into the public form. */
 export function toResolved(resolution: ResolvedService, now: number): Resolved {
   return {
     name: resolution.name,

@@ -1,11 +1,11 @@
-/** What a clerk takes for granted where the program gives it nothing: the real clock, and a logger that is off. */
+/** Defaults of the options `runtime` and `logger`. */
 import { debuglog } from 'node:util';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** The clock of a runtime; what is missing of it is the real one. */
+/** The clock of a runtime. Missing members are those of the system clock. */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;
@@ -21,7 +21,7 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
   };
 }
 
-/** Prints with `NODE_DEBUG=binding-clerk`, and else nothing. */
+/** A logger that prints to stderr with `NODE_DEBUG=binding-clerk`, and nothing otherwise. */
 export function defaultLogger(): Logger {
   const log = debuglog('binding-clerk');
   const line = (level: string) => (message: string) => log('%s %s', level, message);
