@@ -21,7 +21,7 @@ const pending = [
 test.concurrent.for(idle)(
   'a program with an idle clerk ends by itself: $scene',
   async ({ scene, printed }, { expect, onTestFinished }) => {
-    const { code, stdout, stderr } = await spawnProgram('life.ts', [scene], onTestFinished).result;
+    const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', [scene], onTestFinished).result;
     expect([code, stdout, stderr]).toEqual([0, printed, '']);
   },
 );
@@ -29,14 +29,14 @@ test.concurrent.for(idle)(
 test.concurrent.for(pending)(
   'a program whose call is pending lives until it is answered: %s',
   async (scene, { expect, onTestFinished }) => {
-    const { code, stdout, stderr } = await spawnProgram('life.ts', [scene], onTestFinished).result;
+    const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', [scene], onTestFinished).result;
     // 13 is how Node ends when the promise it awaits has nobody left to settle it.
     expect([code, stdout, stderr]).toEqual([0, 'done\n', '']);
   },
 );
 
 test.concurrent('a clerk that was closed has left no handle', async ({ expect, onTestFinished }) => {
-  const { code, stdout, stderr } = await spawnProgram('life.ts', ['closed'], onTestFinished).result;
+  const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', ['closed'], onTestFinished).result;
   const said = Object.fromEntries(
     stdout
       .trim()
