@@ -3,7 +3,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Verdict } from '../core/outcome.js';
-import { withActiveAddress } from '../invoke/custom-call.js';
+import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { ServiceCallContext } from './service-call-context.js';
 
 /** An endpoint that was chosen and is counted as busy until it is released. */

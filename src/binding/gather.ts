@@ -2,7 +2,7 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { ClerkError } from '../core/errors.js';
 import type { CallContext, PickConstraints } from '../invoke/call-context.js';
-import { reserveEndpoint, type CustomCallOptions } from '../invoke/custom-call.js';
+import { reserveEndpoint, type TimedCallOptions } from '../invoke/reserve-endpoint.js';
 import { afterDelay, type CallDeadline } from '../invoke/deadline.js';
 import { fixedTo, overrideContext } from '../invoke/fixed-endpoint.js';
 import { mapConcurrently } from './map-concurrently.js';
@@ -41,7 +41,7 @@ export type EndpointResult = EndpointSuccess | EndpointFailure;
  */
 export async function gatherResponses(
   context: ServiceCallContext,
-  settings: CustomCallOptions,
+  settings: TimedCallOptions,
   send: (context: CallContext, deadline: CallDeadline) => Promise<ClerkResponse>,
 ): Promise<EndpointResult[]> {
   const firstMatching = (): ConnectedCandidate | undefined => context.candidates().matching[0];

@@ -1,172 +1,108 @@
-/**
- * A call in any protocol: the program does the talking, on the endpoint it is given, and is asked again on another one
- * where its kind allows that. Nothing is known of how far its talk got, so everything counts as sent.
- */
-import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
 import type { AttemptRecord } from './attempt-log.js';
+import type { CallContext } from './call-context.js';
+import { deadlineError, outcomeUnknownError } from './call-errors.js';
 import { codeOf } from './classify-error.js';
-import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
-import { effectiveTimeoutMs, type CallDeadline } from './deadline.js';
-import { RetryState } from './retry-state.js';
-import type { TimerEntry } from './timer-wheel.js';
-import { abortedError, deadlineError, outcomeUnknownError, withCallDetails } from './call-errors.js';
+import { TimedCall, withActiveAddress, type TimedCallOptions } from './reserve-endpoint.js';
 
-/** What a program's talk is told. */
+/** Second argument of a {@link CallFunction}. */
 export interface CallFunctionContext {
-  /** Aborted when the attempt is given up or the call is over; stop talking then. */
+  /** Aborted when the attempt is abandoned or the call has ended. The function should stop then. */
   readonly signal: AbortSignal;
   /** Number of the attempt; the first is 1. */
   readonly attempt: number;
 }
 
-/** The program's talk with one endpoint. */
+/** The application's function for `call()`: communicates with one endpoint in any protocol. */
 export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext) => Promise<T> | T;
 
-/** What a conversation is made with. */
-export interface CustomCallOptions {
-  readonly kind: CallKind;
-  readonly constraints: PickConstraints;
-  readonly deadline: CallDeadline;
-  readonly signal: AbortSignal | undefined;
-  /** The talk sends nothing, so a failure of it leaves nothing unknown. */
+/** Options of {@link runCustomCall}. */
+export interface CustomCallOptions extends TimedCallOptions {
+  /** Whether the function only connects, so that a failed attempt was certainly not executed. */
   readonly connectOnly?: boolean;
 }
 
+/** The key for attempt timeouts, where HTTP calls use their method. */
 const customMethod = '(call)';
 
-/** The attempt that is under way. */
+/** The attempt in flight. */
 interface ActiveAttempt extends AttemptRecord {
   readonly startedAt: number;
   readonly abortController: AbortController;
   readonly reject: (error: unknown) => void;
 }
 
-/** Talks to an endpoint of the service, and to another one if that failed and may be repeated. */
+/**
+ * Runs a function of the application on an endpoint of the service, and on another one if it fails and its kind
+ * allows retries. The stage that a function reached is unknown, so every attempt counts as sent.
+ */
 export function runCustomCall<T>(
   context: CallContext,
   run: CallFunction<T>,
   options: CustomCallOptions,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    new CustomCall(context, run, options, resolve as (value: unknown) => void, reject).start();
+    new CustomCall(context, run, options, resolve, reject).start();
   });
 }
 
-/** Chooses an endpoint and nothing more: looks up, starts and waits if that must come first, within the call's time. */
-export function reserveEndpoint(
-  context: CallContext,
-  options: CustomCallOptions,
-): Promise<ConnectedCandidate> {
-  return new Promise((resolve, reject) => {
-    new CustomCall(context, undefined, options, resolve as (value: unknown) => void, reject).start();
-  });
-}
-
-/** The endpoint with the address that is in use. */
-export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
-  const address = candidate.channel.address.text;
-  return address === candidate.endpoint.address
-    ? candidate.endpoint
-    : Object.freeze({ ...candidate.endpoint, address });
-}
-
-class CustomCall<T> implements TimerEntry {
-  expiresAt = 0;
-  previous: TimerEntry | undefined = undefined;
-  next: TimerEntry | undefined = undefined;
-  readonly #state: RetryState;
+class CustomCall<T> extends TimedCall<T> {
   #attemptCount = 0;
-  /** How far a talk has got that is under way: nobody knows, so as far as it can. */
+  /** The stage of an attempt in flight: unknown, so the furthest that is possible. */
   readonly #stage: Stage;
   #active: ActiveAttempt | undefined;
 
   constructor(
-    readonly context: CallContext,
-    readonly run: CallFunction<T> | undefined,
-    readonly options: CustomCallOptions,
-    /** With what the talk returned, or with the candidate where there is no talk. */
-    readonly resolve: (value: unknown) => void,
-    readonly reject: (error: unknown) => void,
+    context: CallContext,
+    readonly run: CallFunction<T>,
+    options: CustomCallOptions,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
   ) {
-    const startedAt = context.clock.now();
+    super(context, options, resolve, reject);
     this.#stage = options.connectOnly === true ? 'waiting' : 'sent';
-    this.#state = new RetryState(context, {
-      kind: options.kind,
-      constraints: options.constraints,
-      isReplayable: true,
-      allowsRetries: options.deadline.allowsRetries,
-      startedAt,
-      deadlineAt: startedAt + effectiveTimeoutMs(options.deadline, context.serviceTimeoutMs),
-    });
   }
 
-  start(): void {
-    const { context, options } = this;
-    if (options.signal?.aborted === true) {
-      this.reject(abortedError(this.#state, options.signal.reason));
-      return;
-    }
-    try {
-      context.startCall();
-    } catch (error) {
-      this.reject(error);
-      return;
-    }
-    options.signal?.addEventListener('abort', this.#onAbort);
-    context.wheel.set(this, this.#state.options.deadlineAt);
-    void this.#execute();
-  }
-
-  expire(now: number): void {
+  override expire(now: number): void {
     const active = this.#active;
-    const { context } = this;
-    if (now >= this.#state.options.deadlineAt) {
-      if (active) this.#failAttempt(active, 'DEADLINE_EXCEEDED', new Error('The call ran out of time'), now);
-      this.#fail(deadlineError(this.#state));
+    const { context, state } = this;
+    if (now >= state.options.deadlineAt) {
+      if (active)
+        this.#failAttempt(active, 'DEADLINE_EXCEEDED', new Error('The call exceeded its deadline'), now);
+      this.fail(deadlineError(state));
     } else if (active && this.#graceUntil(active, now) > 0) {
-      context.wheel.set(this, Math.min(this.#graceUntil(active, now), this.#state.options.deadlineAt));
-    } else if (active && this.#state.canFailOver(this.#stage, active.candidate, now)) {
+      context.wheel.set(this, Math.min(this.#graceUntil(active, now), state.options.deadlineAt));
+    } else if (active && state.canFailOver(this.#stage, active.candidate, now)) {
       const error = new ClerkError(
         'DEADLINE_EXCEEDED',
-        `${active.candidate.endpoint.id} did not answer within ${String(Math.round(now - active.startedAt))} ms`,
+        `${active.candidate.endpoint.id} did not respond within ${String(Math.round(now - active.startedAt))} ms`,
       );
       this.#failAttempt(active, 'ATTEMPT_TIMEOUT', error, now);
       active.reject(error);
     } else {
-      context.wheel.set(this, this.#state.recheckAt(this.#stage, now));
+      context.wheel.set(this, state.recheckAt(this.#stage, now));
     }
   }
 
-  abort(error: Error): void {
-    this.#abandonAttempt(error);
-    this.#fail(withCallDetails(this.#state, error));
+  protected proceed(candidate: ConnectedCandidate): void {
+    void this.#execute(candidate);
   }
 
-  async #execute(): Promise<void> {
-    const { context } = this;
-    const state = this.#state;
+  async #execute(first: ConnectedCandidate): Promise<void> {
+    const { context, state } = this;
     try {
-      const { run } = this;
-      let candidate = await this.#pick();
-      if (candidate === undefined) return;
-      state.assertActive();
-      if (run === undefined) {
-        this.#finish();
-        this.resolve(candidate);
-        return;
-      }
+      let candidate = first;
       context.budget.deposit(context.clock.now());
       let pickReason = context.policyName;
       const value = await context.retry(
         () =>
-          // Whoever watches, or this loop's own steps, may have let the program end the call.
+          // An event listener may have aborted the call.
           state.settled
             ? Promise.reject(outcomeUnknownError(state))
-            : this.#runAttempt(run, candidate as ConnectedCandidate, pickReason),
+            : this.#runAttempt(candidate, pickReason),
         async () => {
           state.assertActive();
           context.wheel.set(this, state.options.deadlineAt);
@@ -183,50 +119,18 @@ class CustomCall<T> implements TimerEntry {
             });
         },
       );
-      if (state.settled) return;
-      this.#finish();
-      this.resolve(value);
+      if (!state.settled) this.succeed(value);
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
-  /** Undefined when the call was settled meanwhile. */
-  async #pick(): Promise<ConnectedCandidate | undefined> {
-    const { context, options } = this;
-    let candidate = context.pickCached(context.clock.now(), options.constraints);
-    if (candidate) return candidate;
-    if (context.pendingCalls >= context.maxPending) throw tooManyPendingError(context);
-    context.pendingCalls++;
-    try {
-      while (candidate === undefined) {
-        await context.prepare(options.constraints, () => this.#updateDeadline());
-        const now = context.clock.now();
-        if (this.#state.settled) return undefined;
-        if (this.#state.isTooLate(now)) throw deadlineError(this.#state);
-        candidate = context.pick(now, options.constraints);
-      }
-      return candidate;
-    } finally {
-      context.pendingCalls--;
-    }
-  }
-
-  /** The service's record is known now, and may say how long a call may take. */
-  #updateDeadline(): void {
-    const { options, settled } = this.#state;
-    if (settled) return;
-    options.deadlineAt =
-      options.startedAt + effectiveTimeoutMs(this.options.deadline, this.context.serviceTimeoutMs);
-    this.context.wheel.set(this, options.deadlineAt);
-  }
-
-  #runAttempt(run: CallFunction<T>, candidate: ConnectedCandidate, pickReason: string): Promise<T> {
-    const { context } = this;
+  #runAttempt(candidate: ConnectedCandidate, pickReason: string): Promise<T> {
+    const { context, run } = this;
     const number = ++this.#attemptCount;
     const startedAt = context.clock.now();
     const abortController = new AbortController();
-    if (this.#state.takeReservedRetry()) context.budget.spent(startedAt);
+    if (this.state.takeReservedRetry()) context.budget.spent(startedAt);
     context.health.attemptStarted(candidate);
     if (context.reporter.hasListeners('picked'))
       context.reporter.emit('picked', {
@@ -236,9 +140,9 @@ class CustomCall<T> implements TimerEntry {
         attempt: number,
       });
     return new Promise<T>((resolve, reject) => {
-      if (this.#state.settled) {
+      if (this.state.settled) {
         context.health.attemptEnded(candidate);
-        reject(outcomeUnknownError(this.#state));
+        reject(outcomeUnknownError(this.state));
         return;
       }
       const { address } = candidate.channel;
@@ -254,18 +158,20 @@ class CustomCall<T> implements TimerEntry {
         reject,
       };
       this.#active = active;
-      // A call that must run at most once cannot be given up for another try: only the deadline ends it.
+      // A 'once' attempt is never replaced by another one: only the deadline ends it.
       if (this.options.kind !== 'once')
         context.wheel.set(
           this,
           Math.min(
-            this.#state.options.deadlineAt,
+            this.state.options.deadlineAt,
             startedAt + context.timeouts.forMethod(customMethod).timeoutAt(startedAt),
           ),
         );
-      // At once: a call that is given up in this tick knows whether it ran.
+      // Synchronously, so that a call aborted in this tick knows whether the function ran.
       new Promise<T>((resolveRun) => {
-        resolveRun(run(withActiveAddress(candidate), { signal: abortController.signal, attempt: number }));
+        resolveRun(
+          this.run(withActiveAddress(candidate), { signal: abortController.signal, attempt: number }),
+        );
       }).then(
         (value) => {
           if (this.#active !== active) return;
@@ -276,7 +182,7 @@ class CustomCall<T> implements TimerEntry {
           context.health.responseReceived(candidate, latencyMs, now);
           context.health.attemptEnded(candidate);
           if (context.reporter.hasListeners('attempt'))
-            this.#state.record({ ...active, stage: 'answered' }, 'success', 'ok', now - startedAt);
+            this.state.record({ ...active, stage: 'answered' }, 'success', 'ok', now - startedAt);
           resolve(value);
         },
         (error: unknown) => {
@@ -288,13 +194,13 @@ class CustomCall<T> implements TimerEntry {
     });
   }
 
-  /** An attempt is over without a value. */
+  /** Ends an attempt that failed or timed out. */
   #failAttempt(active: ActiveAttempt, code: string, error: unknown, now: number): void {
     const { context } = this;
     this.#active = undefined;
     const { candidate, startedAt } = active;
     const timedOut = code === 'ATTEMPT_TIMEOUT' || code === 'DEADLINE_EXCEEDED';
-    // A deadline that this process slept through says nothing of the endpoint.
+    // A timeout caused by a stall of this process does not count against the endpoint.
     const isOwnStall = timedOut && this.#graceUntil(active, now) > 0;
     if (timedOut && !isOwnStall)
       context.timeouts
@@ -303,47 +209,30 @@ class CustomCall<T> implements TimerEntry {
     const evidence = timedOut ? 'timeout' : isSystemError(error) ? 'reset' : 'status';
     if (!isOwnStall) context.health.attemptFailed(candidate, evidence, startedAt, now);
     context.health.attemptEnded(candidate);
-    this.#state.record(active, isOwnStall ? 'ignored' : 'failure', code, now - startedAt, error);
+    this.state.record(active, isOwnStall ? 'ignored' : 'failure', code, now - startedAt, error);
     active.abortController.abort(error);
   }
 
-  /** See {@link OwnLag.graceUntil}. */
+  /** See {@link StallTracker.graceUntil}. */
   #graceUntil({ startedAt }: ActiveAttempt, now: number): number {
     const { wheel, timeouts } = this.context;
     return wheel.stalls.graceUntil(startedAt, timeouts.forMethod(customMethod).timeoutAt(now), now);
   }
 
-  readonly #onAbort = (): void => {
-    const reason: unknown = this.options.signal?.reason;
-    this.#abandonAttempt(reason);
-    this.#fail(abortedError(this.#state, reason));
-  };
-
-  /** Ends the attempt that is under way through no fault of the endpoint. */
-  #abandonAttempt(reason: unknown): void {
+  protected abandonAttempt(reason: unknown): void {
     const active = this.#active;
     if (active === undefined) return;
     this.#active = undefined;
     this.context.health.attemptEnded(active.candidate);
-    this.#state.record(active, 'ignored', 'ABORTED', this.context.clock.now() - active.startedAt, reason);
+    this.state.record(active, 'ignored', 'ABORTED', this.context.clock.now() - active.startedAt, reason);
     active.abortController.abort(reason);
-  }
-
-  #fail(error: unknown): void {
-    if (this.#state.settled) return;
-    this.#finish();
-    this.reject(error);
-  }
-
-  #finish(): void {
-    this.#state.finish();
-    this.options.signal?.removeEventListener('abort', this.#onAbort);
-    this.context.wheel.clear(this);
-    this.context.finishCall();
   }
 }
 
-/** For health only: an error of the operating system is hard evidence, one of the program's own is a failed answer. */
+/**
+ * Evidence for health: an error of the operating system counts as a broken connection, any other as a failed
+ * response.
+ */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }
