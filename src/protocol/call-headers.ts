@@ -16,6 +16,12 @@ export const callHeaders = Object.freeze({
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   callId: 'clerk-call-id',
+  /**
+   * Standard header for an idempotency key. Used where {@link callHeaders.callId} is missing and the value has its form.
+   *
+   * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+   */
+  idempotencyKey: 'idempotency-key',
   /** Instance that the call is intended for: `<instance id> <epoch>`. @see [C3.7](../../docs/guarantees.md#c3-7) */
   instance: 'clerk-instance',
 } as const);

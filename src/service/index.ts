@@ -103,7 +103,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * - `elsewhere` 421, the request is meant for another instance or for an earlier epoch of this one
  *
  * A response to a request that certainly did not run has the header `clerk-not-executed: 1`. Requests without
- * a key pass unchanged.
+ * a key pass unchanged. `Idempotency-Key` counts as key only in the form of `clerk-call-id`; other values are
+ * left to the handler.
  *
  * The request body is buffered before the handler runs; the handler reads it as usual. The response is sent
  * as it is written, and stored without trailers. A request running when the process dies is `unknown`

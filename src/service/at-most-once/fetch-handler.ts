@@ -63,7 +63,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // The sender is told only when both copies are cancelled.
+      // The cancellation reaches the sender only when both copies are cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';

@@ -30,7 +30,7 @@ export class HandlerExecution {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /** The handler ended without a response, as far as is known; {@link complete} may still follow. */
+  /** The handler has not responded and is not expected to; {@link complete} may still follow. */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }

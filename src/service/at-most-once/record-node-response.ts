@@ -20,7 +20,7 @@ export interface ResponseRecording {
 export function recordNodeResponse(
   response: NodeResponse,
   maxBytes: number,
-  onEnd: (answer: StoredResponse | undefined) => void,
+  onEnd: (recorded: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
   // HTTP/2 drops the headers of a response whose client has closed the connection, so they are recorded here.

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClerkError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Clock } from '../../core/clock.js';
-import { callHeaders } from '../../protocol/call-headers.js';
+import { callHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { handleFetchCall, toFetchResponse } from './fetch-handler.js';
 import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard } from './idempotency-guard.js';
@@ -42,7 +42,7 @@ export function guardOf(handler: unknown): IdempotencyGuard | undefined {
 }
 
 /**
- * Wraps a handler with an idempotency guard. The arguments of each call tell whether the handler is Node's or
+ * Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is Node's or
  * fetch-style. A request without an idempotency key is passed on unchanged.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the handler or an option is invalid
@@ -99,15 +99,23 @@ function readCallHeaders([request, response]: readonly unknown[]): CallHeaders {
   if (typeof headers === 'object' && headers !== null) {
     if (typeof (headers as Headers).get === 'function') {
       const get = (name: string): string | undefined => (headers as Headers).get(name) ?? undefined;
-      return { isFetch: true, id: get(callHeaders.callId), instance: get(callHeaders.instance) };
+      return { isFetch: true, id: readKey(get), instance: get(callHeaders.instance) };
     }
     if (typeof (response as NodeResponse | null | undefined)?.setHeader === 'function') {
       const get = (name: string): string | undefined => joinValues((headers as NodeRequest['headers'])[name]);
-      return { isFetch: false, id: get(callHeaders.callId), instance: get(callHeaders.instance) };
+      return { isFetch: false, id: readKey(get), instance: get(callHeaders.instance) };
     }
   }
   throw new ClerkError(
     'CONFIG_INVALID',
     'A handler of atMostOnce() needs a Node request and response, or a Request; got neither',
   );
+}
+
+/** Reads the idempotency key. An `Idempotency-Key` of another form is left to the handler. */
+function readKey(get: (name: string) => string | undefined): string | undefined {
+  const id = get(callHeaders.callId);
+  if (id !== undefined) return id;
+  const key = get(callHeaders.idempotencyKey)?.replace(/^"(.*)"$/, '$1');
+  return key !== undefined && callIdPattern.test(key) ? key : undefined;
 }

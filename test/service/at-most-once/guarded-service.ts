@@ -38,6 +38,8 @@ export interface ParsedResponse {
 export interface CallInit {
   readonly id?: string;
   readonly instance?: string;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly method?: string;
   readonly target?: string;
   readonly type?: string;
@@ -88,13 +90,14 @@ export function guardedService({
   const callRaw = async ({
     id,
     instance,
+    headers: more = {},
     method = 'POST',
     target = '/orders?a=1',
     type,
     body = 'one',
     signal,
   }: CallInit = {}): Promise<Response> => {
-    const headers = new Headers();
+    const headers = new Headers(more);
     if (type !== undefined) headers.set('content-type', type);
     if (id !== '') headers.set('clerk-call-id', id ?? callId(runtime.wallNow()));
     if (instance !== undefined) headers.set('clerk-instance', instance);

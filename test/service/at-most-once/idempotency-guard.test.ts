@@ -81,6 +81,26 @@ test('a call runs once; retries get its response, marked as replayed', async () 
   expect(world.runs).toEqual(['one']);
 });
 
+test('an Idempotency-Key in the form of a call id counts as key, other values are left to the handler', async () => {
+  const world = guardedService();
+  const key = callId(world.now());
+  for (const headers of [
+    { 'idempotency-key': key },
+    { 'idempotency-key': `"${key}"` },
+    { 'clerk-call-id': key },
+  ])
+    await world.call({ id: '', headers });
+  expect(world.runs).toHaveLength(1);
+  for (let i = 0; i < 2; i++)
+    expect(await world.call({ id: '', headers: { 'idempotency-key': '"8e03978e"' } })).toMatchObject({
+      status: 201,
+      idempotency: undefined,
+    });
+  expect(world.runs).toHaveLength(3);
+  const both = { 'clerk-call-id': callId(world.now(), 2), 'idempotency-key': key };
+  expect(await world.call({ id: '', headers: both })).toMatchObject({ status: 201, idempotency: undefined });
+});
+
 test.each([
   '\t',
   'x',
@@ -590,7 +610,7 @@ test.each<[object, string]>([
   [{ windowMs: 999 }, 'windowMs'],
   [{ windowMs: Infinity }, 'windowMs'],
   [{ maxBodyBytes: -1 }, 'maxBodyBytes'],
-  [{ maxAnswerBytes: '1' }, 'maxAnswerBytes'],
+  [{ maxResponseBytes: '1' }, 'maxResponseBytes'],
   [{ window: 1 }, "'window'"],
   [{ store: {} }, "'begin'"],
   [{ store: { ...durableMemory(), isDurable: 1 } }, 'isDurable'],
