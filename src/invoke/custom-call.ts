@@ -169,9 +169,7 @@ class CustomCall<T> extends TimedCall<T> {
         );
       // Synchronously, so that a call aborted in this tick knows whether the function ran.
       new Promise<T>((resolveRun) => {
-        resolveRun(
-          this.run(withActiveAddress(candidate), { signal: abortController.signal, attempt: number }),
-        );
+        resolveRun(run(withActiveAddress(candidate), { signal: abortController.signal, attempt: number }));
       }).then(
         (value) => {
           if (this.#active !== active) return;

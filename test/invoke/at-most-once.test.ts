@@ -6,7 +6,7 @@ import { callIdPattern } from '../../src/protocol/call-headers.js';
 
 const headers = (...texts: string[]): Buffer[] => texts.map((text) => Buffer.from(text));
 
-describe('"not executed" is believed', () => {
+describe('clerk-not-executed is trusted', () => {
   test.each([
     ['http://127.0.0.1:1', true],
     ['http://localhost:1', true],
@@ -15,12 +15,12 @@ describe('"not executed" is believed', () => {
     ['https://10.0.0.7:1', true],
     ['http://10.0.0.7:1', false],
     ['http://localhost.example:1', false],
-  ])('of %s: %s', (address, believed) => {
+  ])('from %s: %s', (address, isTrusted) => {
     const raw = headers('Date', 'now', 'Clerk-Not-Executed', '1');
-    expect(parseExecutionHeaders(raw, parseAddress(address)).isNotExecuted).toBe(believed);
+    expect(parseExecutionHeaders(raw, parseAddress(address)).isNotExecuted).toBe(isTrusted);
   });
 
-  test.each(['0', '', 'yes', '1, 1'])('not as %j', (value) => {
+  test.each(['0', '', 'yes', '1, 1'])('never with the value %j', (value) => {
     const raw = headers('clerk-not-executed', value);
     expect(parseExecutionHeaders(raw, parseAddress('http://127.0.0.1:1')).isNotExecuted).toBe(false);
   });
@@ -31,12 +31,12 @@ test.each([
   [' running ', 'running'],
   ['done', undefined],
   ['', undefined],
-])('the word %j is %s', (value, word) => {
+])('the idempotency status %j is parsed as %s', (value, status) => {
   const raw = headers('clerk-idempotency', value);
-  expect(parseExecutionHeaders(raw, parseAddress('http://10.0.0.7:1')).status).toBe(word);
+  expect(parseExecutionHeaders(raw, parseAddress('http://10.0.0.7:1')).status).toBe(status);
 });
 
-test('an id says when it was made, and no two are alike', () => {
+test('a call id contains its creation time and is unique', () => {
   const runtime = createFakeRuntime({ seed: 3 });
   const ids = Array.from({ length: 1_000 }, () => createCallId(runtime));
   expect(new Set(ids).size).toBe(1_000);

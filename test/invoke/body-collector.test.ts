@@ -7,23 +7,23 @@ const text = (signal?: AbortSignal): BodyCollector<string> =>
   new BodyCollector('/shop/orders', (body) => body.toString(), signal);
 const never = (): void => {};
 
-test('a body in pieces is read as one, when it is complete', async () => {
-  for (const pieces of [[], ['one'], ['one ', 'two ', 'three']]) {
+test('a body in chunks is concatenated once it is complete', async () => {
+  for (const chunks of [[], ['one'], ['one ', 'two ', 'three']]) {
     const collector = text();
     collector.onConnect(never);
     collector.onHeaders(103);
     collector.onHeaders(200);
-    for (const piece of pieces) collector.onData(Buffer.from(piece));
+    for (const chunk of chunks) collector.onData(Buffer.from(chunk));
     let settled = false;
     void collector.promise.then(() => (settled = true));
     await Promise.resolve();
     expect(settled).toBe(false);
     collector.onComplete();
-    await expect(collector.promise).resolves.toBe(pieces.join(''));
+    await expect(collector.promise).resolves.toBe(chunks.join(''));
   }
 });
 
-test('a character that is split between two pieces stays one', async () => {
+test('a character split between two chunks stays intact', async () => {
   const collector = text();
   collector.onHeaders(200);
   const bytes = Buffer.from('größe');
@@ -33,8 +33,8 @@ test('a character that is split between two pieces stays one', async () => {
   await expect(collector.promise).resolves.toBe('größe');
 });
 
-test('a status of 400 or above rejects, with the beginning of the body', async () => {
-  for (const [status, refused] of [
+test('a status ≥ 400 rejects with the start of the body', async () => {
+  for (const [status, rejects] of [
     [200, false],
     [204, false],
     [304, false],
@@ -47,7 +47,7 @@ test('a status of 400 or above rejects, with the beginning of the body', async (
     collector.onHeaders(status);
     collector.onData(Buffer.from('x'.repeat(5_000)));
     collector.onComplete();
-    if (!refused) {
+    if (!rejects) {
       await expect(collector.promise).resolves.toHaveLength(5_000);
       continue;
     }
@@ -56,12 +56,12 @@ test('a status of 400 or above rejects, with the beginning of the body', async (
       execution: 'done',
       statusCode: status,
       bodyText: 'x'.repeat(4_096),
-      message: expect.stringMatching(`^/shop/orders .*answered with status ${status}$`),
+      message: expect.stringMatching(`^/shop/orders .*received status ${status}$`),
     });
   }
 });
 
-test('the quoted beginning is counted in characters', async () => {
+test('the start of the body is limited in characters, not bytes', async () => {
   const collector = text();
   collector.onHeaders(500);
   collector.onData(Buffer.from('€'.repeat(5_000)));
@@ -69,7 +69,7 @@ test('the quoted beginning is counted in characters', async () => {
   await expect(collector.promise).rejects.toMatchObject({ bodyText: '€'.repeat(4_096) });
 });
 
-test('what reading throws rejects', async () => {
+test('an error of the parser rejects', async () => {
   const collector = new BodyCollector(
     '/shop/orders',
     (body) => JSON.parse(body.toString()) as unknown,
@@ -81,7 +81,7 @@ test('what reading throws rejects', async () => {
   await expect(collector.promise).rejects.toThrow(SyntaxError);
 });
 
-test('after a restart only the second answer counts', async () => {
+test('after a restart only the second response counts', async () => {
   const collector = text();
   collector.onHeaders(500);
   collector.onData(Buffer.from('first'));
@@ -93,7 +93,7 @@ test('after a restart only the second answer counts', async () => {
   await expect(collector.promise).resolves.toBe('second');
 });
 
-test('the signal gives the call up, with its reason, and is let go of in the end', async () => {
+test('the signal aborts the call with its reason, and its listener is removed at the end', async () => {
   const reason = new Error('no longer needed');
   const controller = new AbortController();
   const aborts: unknown[] = [];
@@ -122,13 +122,13 @@ test('the signal gives the call up, with its reason, and is let go of in the end
   expect(aborts).toHaveLength(1);
 });
 
-test('a signal that has aborted already gives the call up at once', () => {
+test('an already aborted signal aborts the call at once', () => {
   const aborts: unknown[] = [];
   text(AbortSignal.abort('gone')).onConnect((error) => aborts.push(error));
   expect(aborts).toEqual(['gone']);
 });
 
-test('an upgrade where a body was expected is a fault of the caller', async () => {
+test('an upgrade instead of a body is a CONFIG_INVALID error', async () => {
   const collector = text();
   collector.onUpgrade();
   const error: unknown = await collector.promise.catch((thrown: unknown) => thrown);

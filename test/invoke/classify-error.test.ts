@@ -10,7 +10,7 @@ import {
 
 const coded = (code: string): Error => Object.assign(new Error(`${code} happened`), { code });
 
-test('the code of anything thrown is its own code, else its name', () => {
+test('the code of a thrown value is its code, else its name', () => {
   expect(codeOf(coded('ECONNRESET'))).toBe('ECONNRESET');
   expect(codeOf(new TypeError('x'))).toBe('TypeError');
   expect(codeOf(new ClerkError('LIMIT_EXCEEDED', 'x'))).toBe('LIMIT_EXCEEDED');
@@ -21,7 +21,7 @@ test('the code of anything thrown is its own code, else its name', () => {
   for (const thrown of [undefined, null, 'text', 7]) expect(codeOf(thrown)).toBe(typeof thrown);
 });
 
-test('faults of the request are the caller’s, faults of the network are not', () => {
+test('request errors are classified as caller errors, network errors are not', () => {
   for (const code of [
     'UND_ERR_INVALID_ARG',
     'UND_ERR_NOT_SUPPORTED',
@@ -44,7 +44,7 @@ test('faults of the request are the caller’s, faults of the network are not', 
   expect(callerErrorCode('text')).toBeUndefined();
 });
 
-test('a caller’s fault keeps its cause, and says what ran', () => {
+test('a wrapped caller error keeps its cause and the execution', () => {
   const cause = coded('UND_ERR_RES_EXCEEDED_MAX_SIZE');
   expect(wrapCallerError('BODY_TOO_LARGE', '/shop/orders', cause)).toMatchObject({
     code: 'BODY_TOO_LARGE',
@@ -54,19 +54,19 @@ test('a caller’s fault keeps its cause, and says what ran', () => {
   expect(wrapCallerError('CONFIG_INVALID', '/shop/orders', coded('UND_ERR_INVALID_ARG'))).toMatchObject({
     code: 'CONFIG_INVALID',
     execution: 'none',
-    message: 'The request to /shop/orders cannot be sent as it is: UND_ERR_INVALID_ARG happened',
+    message: 'Request to /shop/orders is invalid: UND_ERR_INVALID_ARG happened',
   });
   const own = new ClerkError('CLERK_CLOSED', 'x');
   expect(wrapCallerError('CONFIG_INVALID', '/shop/orders', own)).toBe(own);
 });
 
-test('the stage alone says what a broken attempt shows', () => {
+test('the evidence of a failed attempt depends on its stage alone', () => {
   expect(evidenceOf('waiting')).toBe('refused');
   expect(evidenceOf('sent')).toBe('reset');
   expect(evidenceOf('answered')).toBe('reset');
 });
 
-test('5xx but 501 counts against an endpoint', () => {
+test('every 5xx except 501 counts as a failure', () => {
   expect([199, 200, 404, 429, 499, 501].some(isFailureStatus)).toBe(false);
   expect([500, 502, 503, 504, 511, 599].every(isFailureStatus)).toBe(true);
 });

@@ -2,23 +2,23 @@ import { expect, test } from 'vitest';
 import { BufferedResponse } from '../../src/invoke/deferred-response.js';
 import { recordingHandler } from './recording-handler.js';
 
-const answer = (): BufferedResponse =>
+const response = (): BufferedResponse =>
   new BufferedResponse(503, [Buffer.from('retry-after'), Buffer.from('1')], 'Busy');
 
-test('an answer is delivered as it came', async () => {
-  const kept = answer();
-  expect(kept.isComplete).toBe(false);
+test('a response is delivered unchanged', async () => {
+  const buffered = response();
+  expect(buffered.isComplete).toBe(false);
   const chunk = Buffer.from('one ');
-  expect(kept.append(chunk)).toBe(true);
-  // What belongs to the connection may be written over afterwards.
+  expect(buffered.append(chunk)).toBe(true);
+  // The connection may reuse its buffer.
   chunk.fill('x');
-  kept.append(Buffer.from('two'));
-  kept.complete(['x-trailer', '1']);
-  expect(kept.isComplete).toBe(true);
-  await expect(kept.completed).resolves.toBe(true);
+  buffered.append(Buffer.from('two'));
+  buffered.complete(['x-trailer', '1']);
+  expect(buffered.isComplete).toBe(true);
+  await expect(buffered.completed).resolves.toBe(true);
   const handler = recordingHandler();
-  kept.deliver(handler, () => undefined);
-  expect(handler.heard).toEqual([
+  buffered.deliver(handler, () => undefined);
+  expect(handler.log).toEqual([
     'head 503 Busy retry-after=1',
     'data one ',
     'data two',
@@ -26,17 +26,17 @@ test('an answer is delivered as it came', async () => {
   ]);
 });
 
-test('an answer without a body is whole at its end', async () => {
-  const kept = answer();
-  kept.complete(null);
-  await expect(kept.completed).resolves.toBe(true);
+test('a response without a body is complete at its end', async () => {
+  const buffered = response();
+  buffered.complete(null);
+  await expect(buffered.completed).resolves.toBe(true);
   const handler = recordingHandler();
-  kept.deliver(handler, () => undefined);
-  expect(handler.heard).toEqual(['head 503 Busy retry-after=1', 'complete null']);
+  buffered.deliver(handler, () => undefined);
+  expect(handler.log).toEqual(['head 503 Busy retry-after=1', 'complete null']);
 });
 
-test('a body of 64 KiB is kept, one byte more is not', async () => {
-  const [fits, over] = [answer(), answer()];
+test('a body of 64 KiB is buffered, one byte more is not', async () => {
+  const [fits, over] = [response(), response()];
   expect(fits.append(Buffer.alloc(65_536))).toBe(true);
   fits.complete(null);
   expect(fits.isComplete).toBe(true);
@@ -47,10 +47,10 @@ test('a body of 64 KiB is kept, one byte more is not', async () => {
   expect(over.isComplete).toBe(false);
 });
 
-test('an answer that breaks off is not kept', async () => {
-  const kept = answer();
-  kept.append(Buffer.from('half'));
-  kept.discard();
-  await expect(kept.completed).resolves.toBe(false);
-  expect(kept.isComplete).toBe(false);
+test('a truncated response is not delivered', async () => {
+  const buffered = response();
+  buffered.append(Buffer.from('half'));
+  buffered.discard();
+  await expect(buffered.completed).resolves.toBe(false);
+  expect(buffered.isComplete).toBe(false);
 });

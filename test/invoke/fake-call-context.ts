@@ -1,4 +1,4 @@
-/** One service as a trip sees it: endpoints by id, who refuses until when, and what look-ups and starts bring. */
+/** The call context of one service: endpoints by id, their connection backoff, and the effects of lookups and starts. */
 import type { ConnectedCandidate } from '../../src/core/candidate.js';
 import type { Health } from '../../src/core/health.js';
 import { AttemptTimeouts } from '../../src/invoke/attempt-timeout.js';
@@ -25,7 +25,7 @@ export class FakeCallContext implements CallContext {
   canStart = false;
   fresh = true;
   candidates: ConnectedCandidate[];
-  /** Who refuses, and until when no dial is allowed. */
+  /** When an endpoint in connection backoff may be dialed again, by id. */
   readonly nextDialAt = new Map<string, number>();
   readonly refreshes: (readonly string[])[] = [];
   readonly starts: number[] = [];
@@ -48,7 +48,7 @@ export class FakeCallContext implements CallContext {
   };
 
   retry(): never {
-    throw new Error('A trip loops nowhere');
+    throw new Error('RetryState must not run the retry loop');
   }
 
   pick(): undefined {
@@ -63,14 +63,14 @@ export class FakeCallContext implements CallContext {
 
   pickAlternative(
     now: number,
-    _wish: PickConstraints,
+    _constraints: PickConstraints,
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined {
     const others = this.candidates.filter(({ endpoint }) => !tried.has(endpoint.id));
     return others.find((one) => this.health.canDial(one, now)) ?? others[0];
   }
 
-  hasAlternative(_wish: PickConstraints, tried: ReadonlySet<string>): boolean {
+  hasAlternative(_constraints: PickConstraints, tried: ReadonlySet<string>): boolean {
     return this.candidates.some(({ endpoint }) => !tried.has(endpoint.id));
   }
 
@@ -84,8 +84,8 @@ export class FakeCallContext implements CallContext {
     await this.onRefresh();
   }
 
-  async startService(triedAt: number): Promise<void> {
-    this.starts.push(triedAt);
+  async startService(attemptedAt: number): Promise<void> {
+    this.starts.push(attemptedAt);
     await this.onStart();
   }
 

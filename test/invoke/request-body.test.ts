@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { isReplayable, toUndiciBody } from '../../src/invoke/request-body.js';
 
-test('what lies in memory can be sent twice', () => {
+test('a body in memory is replayable', () => {
   const form = new FormData();
   form.set('a', new Blob(['b']));
   for (const body of [
@@ -21,7 +21,7 @@ test('what lies in memory can be sent twice', () => {
     expect(isReplayable(body)).toBe(true);
 });
 
-test('what is read once cannot', () => {
+test('a stream or an iterable is not replayable', () => {
   function* pieces(): Generator<string> {
     yield 'x';
   }
@@ -38,7 +38,7 @@ test('what is read once cannot', () => {
     expect(isReplayable(body)).toBe(false);
 });
 
-test('parameters become their text, everything else stays what it is', () => {
+test('URLSearchParams become a string, other bodies stay unchanged', () => {
   expect(toUndiciBody(new URLSearchParams({ a: '1', b: 'ü' }))).toBe('a=1&b=%C3%BC');
   for (const body of [undefined, null, 'text', Buffer.from('x')]) expect(toUndiciBody(body)).toBe(body);
 });

@@ -2,28 +2,28 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { retryBudget, type RetryBudget } from '../../src/invoke/retry-budget.js';
 
-/** Takes a repeat and sends it at once. */
-function repeat(budget: RetryBudget, now: number): boolean {
+/** Reserves a retry and spends it at once. */
+function retry(budget: RetryBudget, now: number): boolean {
   if (!budget.tryWithdraw(now)) return false;
   budget.spent(now);
   return true;
 }
 
-/** Repeats until it is refused. */
+/** Retries until the budget refuses. */
 function drain(budget: RetryBudget, now: number): number {
   let taken = 0;
-  while (taken < 1_000 && repeat(budget, now)) taken++;
+  while (taken < 1_000 && retry(budget, now)) taken++;
   return taken;
 }
 
-test('without traffic there is the reserve, and no more', () => {
+test('without first attempts only the reserve is available', () => {
   const budget = retryBudget(0.1, 30);
   expect(budget.available(1_000)).toBe(30);
   expect(drain(budget, 1_000)).toBe(30);
   expect(budget.available(1_000)).toBe(0);
 });
 
-test('traffic adds its share, in whole repeats', () => {
+test('first attempts add their ratio, in whole retries', () => {
   const budget = retryBudget(0.1, 30);
   for (let i = 0; i < 109; i++) budget.deposit(1_000);
   expect(drain(budget, 1_500)).toBe(40);
@@ -31,7 +31,7 @@ test('traffic adds its share, in whole repeats', () => {
   expect(drain(budget, 1_500)).toBe(1);
 });
 
-test('it refills with time alone, after eleven seconds at the latest', () => {
+test('the budget refills with time alone, within eleven seconds', () => {
   const budget = retryBudget(0.1, 30);
   expect(drain(budget, 1_999)).toBe(30);
   expect(budget.tryWithdraw(11_998)).toBe(false);
@@ -39,24 +39,24 @@ test('it refills with time alone, after eleven seconds at the latest', () => {
   expect(drain(budget, 12_000)).toBe(30);
 });
 
-test('a repeat that is set aside counts for nobody else, and counts in time from when it is sent', () => {
+test('a reserved retry is unavailable to others, and counts from the time it is sent', () => {
   const budget = retryBudget(0, 1);
   expect(budget.tryWithdraw(1_000)).toBe(true);
   expect(budget.tryWithdraw(1_000)).toBe(false);
-  expect(budget.available(60_000)).toBe(0); // it waits, for as long as it likes
+  expect(budget.available(60_000)).toBe(0); // still reserved, however long it waits
   budget.spent(60_000);
   expect(budget.available(69_999)).toBe(0);
   expect(budget.available(71_000)).toBe(1);
 });
 
-test('a repeat that was never sent costs nothing', () => {
+test('a refunded retry costs nothing', () => {
   const budget = retryBudget(0, 1);
   expect(budget.tryWithdraw(1_000)).toBe(true);
   budget.refund();
   expect(budget.available(1_000)).toBe(1);
 });
 
-test('traffic of long ago pays for nothing', () => {
+test('first attempts expire', () => {
   const budget = retryBudget(0.1, 0);
   for (let i = 0; i < 1_000; i++) budget.deposit(1_000);
   expect(budget.available(1_000)).toBe(100);
@@ -64,7 +64,7 @@ test('traffic of long ago pays for nothing', () => {
   expect(budget.available(1_000_000_000)).toBe(0);
 });
 
-test('without a share and a reserve nothing is repeated', () => {
+test('with ratio 0 and reserve 0 every retry is refused', () => {
   const budget = retryBudget(0, 0);
   for (let i = 0; i < 1_000; i++) budget.deposit(1_000);
   expect(budget.tryWithdraw(1_000)).toBe(false);
@@ -73,7 +73,7 @@ test('without a share and a reserve nothing is repeated', () => {
 interface Event {
   readonly afterMs: number;
   readonly firsts: number;
-  readonly repeats: number;
+  readonly retries: number;
 }
 
 const trace = fc.array(
@@ -84,22 +84,22 @@ const trace = fc.array(
       fc.constantFrom(999, 1_000, 9_999, 10_000, 10_001, 60_000),
     ),
     firsts: fc.nat(60),
-    repeats: fc.nat(30),
+    retries: fc.nat(30),
   }),
   { maxLength: 60 },
 );
 
-test('against a list of all that happened: never more than a sliding window of ten seconds allows, hardly ever less', () => {
+test('property: never more retries than a sliding window of 10 s allows, and rarely fewer', () => {
   fc.assert(
     fc.property(
       trace,
       fc.constantFrom(0, 0.1, 0.5, 1),
       fc.constantFrom(0, 3, 30),
       fc.double({ min: 1, max: 1e9, noNaN: true }),
-      (events, share, reserve, startAt) => {
-        const budget = retryBudget(share, reserve);
+      (events, ratio, reserve, startAt) => {
+        const budget = retryBudget(ratio, reserve);
         const firsts: number[] = [];
-        const repeats: number[] = [];
+        const retries: number[] = [];
         const since = (list: readonly number[], from: number): number =>
           list.filter((at) => at > from).length;
         let now = startAt;
@@ -109,16 +109,16 @@ test('against a list of all that happened: never more than a sliding window of t
             budget.deposit(now);
             firsts.push(now);
           }
-          for (let i = 0; i < event.repeats; i++) {
-            if (repeat(budget, now)) {
-              repeats.push(now);
-              expect(since(repeats, now - 10_000)).toBeLessThanOrEqual(
-                share * since(firsts, now - 10_000) + reserve,
+          for (let i = 0; i < event.retries; i++) {
+            if (retry(budget, now)) {
+              retries.push(now);
+              expect(since(retries, now - 10_000)).toBeLessThanOrEqual(
+                ratio * since(firsts, now - 10_000) + reserve,
               );
             } else {
-              // Refused only if the shortest window of traffic cannot pay for the longest one of repeats.
-              const paidFor = share * since(firsts, now - 9_000) + reserve;
-              expect(since(repeats, now - 11_000) + 1).toBeGreaterThan(paidFor - 1e-9);
+              // Refused only if the first attempts of the shortest window do not cover the retries of the longest.
+              const allowed = ratio * since(firsts, now - 9_000) + reserve;
+              expect(since(retries, now - 11_000) + 1).toBeGreaterThan(allowed - 1e-9);
             }
           }
         }

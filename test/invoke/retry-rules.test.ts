@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
 import { callKinds } from '../../src/core/idempotency.js';
-import { retryAfterMs } from '../../src/invoke/retry-after.js';
 import { isRetryableStatus, retryability } from '../../src/invoke/retry-rules.js';
 
-test('what certainly was not sent may be sent again for nothing, whatever it is', () => {
+test('a request that was not sent is retried for free, whatever its kind', () => {
   for (const kind of callKinds)
     for (const replayable of [true, false]) expect(retryability(kind, 'waiting', replayable)).toBe('free');
 });
 
-test('what may have run costs budget if it does no harm twice, and is never repeated if it might', () => {
+test('a request that may have run is retried within the budget if it may run twice, else never', () => {
   for (const stage of ['sent', 'answered'] as const) {
     expect(retryability('safe', stage, true)).toBe('budget');
     expect(retryability('idempotent', stage, true)).toBe('budget');
@@ -17,63 +16,7 @@ test('what may have run costs budget if it does no harm twice, and is never repe
   }
 });
 
-test('429, 502, 503 and 504 are worth asking somebody else, and no other status is', () => {
+test('429, 502, 503 and 504 are the only retryable statuses', () => {
   const worth = Array.from({ length: 600 }, (_, status) => status).filter(isRetryableStatus);
   expect(worth).toEqual([429, 502, 503, 504]);
-});
-
-const wallNow = Date.parse('2026-03-01T12:00:00Z');
-const after = (value: string, header = 'retry-after'): number | undefined =>
-  retryAfterMs([Buffer.from('date'), Buffer.from('now'), Buffer.from(header), Buffer.from(value)], wallNow);
-
-test('Retry-After is seconds or a date, in any of the forms of HTTP', () => {
-  expect(after('0')).toBe(0);
-  expect(after('7')).toBe(7_000);
-  expect(after(' 120 ')).toBe(120_000);
-  expect(after('Sun, 01 Mar 2026 12:00:30 GMT')).toBe(30_000);
-  expect(after('Sunday, 01-Mar-26 12:00:30 GMT')).toBe(30_000);
-  expect(after('Sun Mar  1 12:00:30 2026')).toBe(30_000);
-  expect(after('Sun, 01 Mar 2026 11:00:00 GMT')).toBe(0);
-  expect(after('5', 'Retry-After')).toBe(5_000);
-});
-
-test('dates of HTTP are in GMT, wherever this runs', () => {
-  const zone = process.env.TZ;
-  process.env.TZ = 'America/New_York';
-  try {
-    expect(after('Sun Mar  1 12:00:30 2026')).toBe(30_000);
-    expect(after('Sun, 01 Mar 2026 12:00:30 GMT')).toBe(30_000);
-  } finally {
-    if (zone === undefined) delete process.env.TZ;
-    else process.env.TZ = zone;
-  }
-});
-
-test('a Retry-After that makes no sense is none', () => {
-  for (const value of [
-    '',
-    'soon',
-    '-1',
-    '1.5',
-    '1e3',
-    '0x10',
-    '+5',
-    '12345678901',
-    '2026-03-01',
-    '∞',
-    'Mon',
-    'NaN',
-    'Infinity',
-    '5, 7',
-  ])
-    expect(after(value), value).toBeUndefined();
-  expect(after('5', 'x-retry-after')).toBeUndefined();
-  expect(retryAfterMs(null, wallNow)).toBeUndefined();
-  expect(retryAfterMs([], wallNow)).toBeUndefined();
-  expect(retryAfterMs(['retry-after'], wallNow)).toBeUndefined();
-});
-
-test('the first Retry-After counts, and a value of another header is not taken for a name', () => {
-  expect(retryAfterMs(['Retry-After', '1', 'retry-after', '2'], wallNow)).toBe(1_000);
-  expect(retryAfterMs(['x', 'retry-after', '3', '4'], wallNow)).toBeUndefined();
 });

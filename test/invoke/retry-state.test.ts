@@ -7,361 +7,368 @@ import { RetryState } from '../../src/invoke/retry-state.js';
 import { flushPromises } from '../support/manual-clock.js';
 import { candidate, FakeCallContext } from './fake-call-context.js';
 
-const wish = { affinity: undefined, tlsOnly: false };
+const constraints = { affinity: undefined, tlsOnly: false };
 
-function tripOver(
-  site: FakeCallContext,
+function createState(
+  context: FakeCallContext,
   kind: CallKind = 'safe',
-  replayable = true,
+  isReplayable = true,
   timeoutMs = 10_000,
 ): RetryState {
-  const startedAt = site.clock.now();
-  return new RetryState(site, {
+  const startedAt = context.clock.now();
+  return new RetryState(context, {
     kind,
-    constraints: wish,
-    isReplayable: replayable,
+    constraints,
+    isReplayable,
     allowsRetries: true,
     startedAt,
     deadlineAt: startedAt + timeoutMs,
   });
 }
 
-/** Notes a failed attempt on an endpoint. */
-function fails(trip: RetryState, id: string, stage: Stage = 'waiting', code = 'ECONNREFUSED'): void {
+/** Records a failed attempt at an endpoint. */
+function recordFailure(state: RetryState, id: string, stage: Stage = 'waiting', code = 'ECONNREFUSED'): void {
   const address = { text: `http://${id}:80` };
-  const number = trip.outcomes.length + 1;
-  trip.record(
+  const number = state.outcomes.length + 1;
+  state.record(
     { candidate: candidate(id), address, number, pickReason: 'random', stage },
     'failure',
     code,
     3,
-    refused,
+    connectError,
   );
 }
 
-const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const connectError = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
-/** Goes on to the next endpoint, and pays for it as whoever sends does. */
-async function nextId(trip: RetryState): Promise<string> {
-  const { endpoint } = await trip.nextCandidate();
-  if (trip.takeReservedRetry()) trip.context.budget.spent(trip.context.clock.now());
+/** Id of the next endpoint; spends the reserved retry as a sent attempt does. */
+async function nextId(state: RetryState): Promise<string> {
+  const { endpoint } = await state.nextCandidate();
+  if (state.takeReservedRetry()) state.context.budget.spent(state.context.clock.now());
   return endpoint.id;
 }
 
-/** What became of a promise, once everything that waits for no timer has run. */
-async function stateOf(promise: Promise<unknown>): Promise<string> {
-  const state = Promise.race([
+/** `pending`, `resolved` or the error code of a promise, after all microtasks have run. */
+async function settlementOf(promise: Promise<unknown>): Promise<string> {
+  return Promise.race([
     promise.then(
       () => 'resolved',
       (error: unknown) => (isClerkError(error) ? error.code : String(error)),
     ),
     flushPromises().then(() => 'pending'),
   ]);
-  return state;
 }
 
-test('of the budget one is left to a start, where the service can be started', async () => {
+test('one retry of the budget is reserved for starts, if the service can be started', async () => {
   for (const [canStart, repeats] of [
     [false, 2],
     [true, 1],
   ] as const) {
-    const site = new FakeCallContext('a', 'b', 'c', 'd');
-    site.canStart = canStart;
-    const trip = tripOver(site, 'idempotent');
-    fails(trip, 'a', 'sent');
+    const context = new FakeCallContext('a', 'b', 'c', 'd');
+    context.canStart = canStart;
+    const state = createState(context, 'idempotent');
+    recordFailure(state, 'a', 'sent');
     for (const id of ['b', 'c'].slice(0, repeats)) {
-      expect(await nextId(trip)).toBe(id);
-      fails(trip, id, 'sent');
+      expect(await nextId(state)).toBe(id);
+      recordFailure(state, id, 'sent');
     }
-    expect(await stateOf(nextId(trip))).toBe('BUDGET_EXHAUSTED');
+    expect(await settlementOf(nextId(state))).toBe('BUDGET_EXHAUSTED');
   }
 });
 
-test('each attempt goes to an endpoint that was not tried, until there is none', async () => {
-  const site = new FakeCallContext('a', 'b', 'c');
-  const trip = tripOver(site);
-  fails(trip, 'a');
-  expect(await nextId(trip)).toBe('b');
-  fails(trip, 'b');
-  expect(await nextId(trip)).toBe('c');
-  fails(trip, 'c');
-  expect(site.refreshes).toEqual([]);
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+test('each attempt goes to an untried endpoint, until none is left', async () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context);
+  recordFailure(state, 'a');
+  expect(await nextId(state)).toBe('b');
+  recordFailure(state, 'b');
+  expect(await nextId(state)).toBe('c');
+  recordFailure(state, 'c');
+  expect(context.refreshes).toEqual([]);
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'ENDPOINTS_EXHAUSTED',
     execution: 'none',
-    message: 'No endpoint of /shop/orders answered: 3 attempts in 0 ms, the last one ended with ECONNREFUSED',
-    cause: refused,
+    message:
+      'No endpoint of /shop/orders responded: 3 attempts in 0 ms, the last one failed with ECONNREFUSED',
+    cause: connectError,
   });
-  expect(site.refreshes).toEqual([['a', 'b', 'c']]);
+  expect(context.refreshes).toEqual([['a', 'b', 'c']]);
 });
 
-test('a look-up that brings a new endpoint is worth one more attempt', async () => {
-  const site = new FakeCallContext('a');
-  const trip = tripOver(site);
-  site.onRefresh = () => {
-    site.candidates.push(candidate('new'));
+test('a new endpoint in a refreshed resolution gets one more attempt', async () => {
+  const context = new FakeCallContext('a');
+  const state = createState(context);
+  context.onRefresh = () => {
+    context.candidates.push(candidate('new'));
   };
-  fails(trip, 'a');
-  expect(await nextId(trip)).toBe('new');
-  fails(trip, 'new');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
-  expect(site.refreshes).toHaveLength(1);
+  recordFailure(state, 'a');
+  expect(await nextId(state)).toBe('new');
+  recordFailure(state, 'new');
+  await expect(state.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+  expect(context.refreshes).toHaveLength(1);
 });
 
-test('nobody is tried a sixth time', async () => {
-  const site = new FakeCallContext('a', 'b', 'c', 'd', 'e', 'f', 'g');
-  const trip = tripOver(site);
+test('a call has at most five attempts', async () => {
+  const context = new FakeCallContext('a', 'b', 'c', 'd', 'e', 'f', 'g');
+  const state = createState(context);
   for (const id of ['a', 'b', 'c', 'd']) {
-    fails(trip, id);
-    await trip.nextCandidate();
+    recordFailure(state, id);
+    await state.nextCandidate();
   }
-  expect(trip.canFailOver('waiting', candidate('e'), site.clock.now())).toBe(false);
-  fails(trip, 'e');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+  expect(state.canFailOver('waiting', candidate('e'), context.clock.now())).toBe(false);
+  recordFailure(state, 'e');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'ENDPOINTS_EXHAUSTED',
     outcomes: { length: 5 },
   });
 });
 
 test('no attempt starts with less than 10 ms left', async () => {
-  const site = new FakeCallContext('a', 'b');
-  const trip = tripOver(site, 'safe', true, 100);
-  fails(trip, 'a');
-  site.clock.advance(90);
-  expect(trip.canFailOver('waiting', candidate('a'), site.clock.now())).toBe(true);
-  expect(await nextId(trip)).toBe('b');
-  site.clock.advance(0.1);
-  expect(trip.canFailOver('waiting', candidate('a'), site.clock.now())).toBe(false);
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+  const context = new FakeCallContext('a', 'b');
+  const state = createState(context, 'safe', true, 100);
+  recordFailure(state, 'a');
+  context.clock.advance(90);
+  expect(state.canFailOver('waiting', candidate('a'), context.clock.now())).toBe(true);
+  expect(await nextId(state)).toBe('b');
+  context.clock.advance(0.1);
+  expect(state.canFailOver('waiting', candidate('a'), context.clock.now())).toBe(false);
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'DEADLINE_EXCEEDED',
-    message: 'Call of /shop/orders did not end within its 100 ms: time ran out after 1 attempt',
+    message: 'Call to /shop/orders exceeded its deadline of 100 ms after 1 attempt',
   });
 });
 
-test('what certainly was not sent costs no budget, what may have run does, from then on', async () => {
-  const site = new FakeCallContext('a', 'b', 'c', 'd', 'e');
-  const now = site.clock.now();
-  const trip = tripOver(site, 'idempotent');
-  fails(trip, 'a', 'waiting');
-  await nextId(trip);
-  expect(site.budget.available(now)).toBe(2);
-  fails(trip, 'b', 'sent');
-  await nextId(trip);
-  expect(site.budget.available(now)).toBe(1);
-  // Not sent itself, but the next one may be the second to run.
-  fails(trip, 'c', 'waiting');
-  await nextId(trip);
-  expect(site.budget.available(now)).toBe(0);
-  fails(trip, 'd', 'answered');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+test('retries are free until an attempt may have run, and draw on the budget from then on', async () => {
+  const context = new FakeCallContext('a', 'b', 'c', 'd', 'e');
+  const now = context.clock.now();
+  const state = createState(context, 'idempotent');
+  recordFailure(state, 'a', 'waiting');
+  await nextId(state);
+  expect(context.budget.available(now)).toBe(2);
+  recordFailure(state, 'b', 'sent');
+  await nextId(state);
+  expect(context.budget.available(now)).toBe(1);
+  // Not sent itself, but the next attempt may be the second one to run.
+  recordFailure(state, 'c', 'waiting');
+  await nextId(state);
+  expect(context.budget.available(now)).toBe(0);
+  recordFailure(state, 'd', 'answered');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'BUDGET_EXHAUSTED',
     execution: 'unknown',
   });
 });
 
-test('a repeat is paid for once, also when the running attempt was given up for it', async () => {
-  const site = new FakeCallContext('a', 'b', 'c');
-  const trip = tripOver(site);
-  const now = site.clock.now();
-  expect(trip.canFailOver('sent', candidate('a'), now)).toBe(true);
-  expect(site.budget.available(now)).toBe(1);
-  fails(trip, 'a', 'sent');
-  await nextId(trip);
-  expect(site.budget.available(now)).toBe(1);
-  // The next one is not paid for by the last.
-  fails(trip, 'b', 'sent');
-  await nextId(trip);
-  expect(site.budget.available(now)).toBe(0);
-  expect(trip.canFailOver('sent', candidate('c'), now)).toBe(false);
+test('a retry is reserved once, also when an attempt in flight was abandoned for it', async () => {
+  const context = new FakeCallContext('a', 'b', 'c');
+  const state = createState(context);
+  const now = context.clock.now();
+  expect(state.canFailOver('sent', candidate('a'), now)).toBe(true);
+  expect(context.budget.available(now)).toBe(1);
+  recordFailure(state, 'a', 'sent');
+  await nextId(state);
+  expect(context.budget.available(now)).toBe(1);
+  // The next retry needs a reservation of its own.
+  recordFailure(state, 'b', 'sent');
+  await nextId(state);
+  expect(context.budget.available(now)).toBe(0);
+  expect(state.canFailOver('sent', candidate('c'), now)).toBe(false);
 });
 
-test('a running attempt is not given up where nobody else is left', () => {
-  const site = new FakeCallContext('a', 'b');
-  const trip = tripOver(site);
-  fails(trip, 'a');
-  expect(trip.canFailOver('sent', candidate('b'), site.clock.now())).toBe(false);
-  expect(site.budget.available(site.clock.now())).toBe(2);
+test('an attempt in flight is not abandoned when no other endpoint is left', () => {
+  const context = new FakeCallContext('a', 'b');
+  const state = createState(context);
+  recordFailure(state, 'a');
+  expect(state.canFailOver('sent', candidate('b'), context.clock.now())).toBe(false);
+  expect(context.budget.available(context.clock.now())).toBe(2);
 });
 
-test('a call that must run at most once moves on only while it certainly was not sent', async () => {
-  const site = new FakeCallContext('a', 'b');
-  const unsent = tripOver(site, 'once');
-  expect(unsent.canFailOver('sent', candidate('a'), site.clock.now())).toBe(false);
-  fails(unsent, 'a', 'waiting');
+test('a once call fails over only while nothing was sent', async () => {
+  const context = new FakeCallContext('a', 'b');
+  const unsent = createState(context, 'once');
+  expect(unsent.canFailOver('sent', candidate('a'), context.clock.now())).toBe(false);
+  recordFailure(unsent, 'a', 'waiting');
   expect(await nextId(unsent)).toBe('b');
-  fails(unsent, 'b', 'sent');
+  recordFailure(unsent, 'b', 'sent');
   await expect(unsent.nextCandidate()).rejects.toMatchObject({
     code: 'OUTCOME_UNKNOWN',
     execution: 'unknown',
     message:
-      "Call of /shop/orders was sent, its answer was lost (ECONNREFUSED), and it was not repeated, since its kind is 'once'; give it kind: 'idempotent' if running it twice does no harm",
+      "Call to /shop/orders was sent, its response was lost (ECONNREFUSED), and it was not retried because its kind is 'once'; set kind: 'idempotent' if running it twice does no harm",
   });
 });
 
-test('a call that must run at most once is not repeated after a later attempt that was not sent either', async () => {
-  const trip = tripOver(new FakeCallContext('a', 'b', 'c'), 'once');
-  fails(trip, 'a', 'sent');
-  fails(trip, 'b', 'waiting');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', execution: 'unknown' });
+test('a once call that may have run is not retried, even if a later attempt was not sent', async () => {
+  const state = createState(new FakeCallContext('a', 'b', 'c'), 'once');
+  recordFailure(state, 'a', 'sent');
+  recordFailure(state, 'b', 'waiting');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
+    code: 'OUTCOME_UNKNOWN',
+    execution: 'unknown',
+  });
 });
 
 test('a body that can be read once is not sent twice', async () => {
-  const site = new FakeCallContext('a', 'b');
-  const trip = tripOver(site, 'safe', false);
-  fails(trip, 'a', 'sent');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+  const context = new FakeCallContext('a', 'b');
+  const state = createState(context, 'safe', false);
+  recordFailure(state, 'a', 'sent');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'OUTCOME_UNKNOWN',
-    message: expect.stringMatching(/since its body can be read only once$/),
+    message: expect.stringMatching(/because its body can be read only once$/),
   });
 });
 
-test('over several attempts the most cautious word wins', () => {
-  const site = new FakeCallContext('a', 'b');
-  const trip = tripOver(site);
-  expect(trip.execution).toBe('none');
-  fails(trip, 'a', 'waiting');
-  expect(trip.execution).toBe('none');
-  fails(trip, 'b', 'sent');
-  expect(trip.execution).toBe('unknown');
-  fails(trip, 'a', 'waiting');
-  expect(trip.execution).toBe('unknown');
-  expect(deadlineError(trip)).toMatchObject({ execution: 'unknown', outcomes: { length: 3 } });
-  expect(abortedError(trip, 'bored')).toMatchObject({ code: 'ABORTED', execution: 'unknown', cause: 'bored' });
+test('execution stays unknown once any attempt may have run', () => {
+  const context = new FakeCallContext('a', 'b');
+  const state = createState(context);
+  expect(state.execution).toBe('none');
+  recordFailure(state, 'a', 'waiting');
+  expect(state.execution).toBe('none');
+  recordFailure(state, 'b', 'sent');
+  expect(state.execution).toBe('unknown');
+  recordFailure(state, 'a', 'waiting');
+  expect(state.execution).toBe('unknown');
+  expect(deadlineError(state)).toMatchObject({ execution: 'unknown', outcomes: { length: 3 } });
+  expect(abortedError(state, 'bored')).toMatchObject({
+    code: 'ABORTED',
+    execution: 'unknown',
+    cause: 'bored',
+  });
 });
 
-test('an endpoint that refuses is waited for if its next dial is soon, and not otherwise', async () => {
-  const site = new FakeCallContext('a', 'b');
-  const start = site.clock.now();
-  site.nextDialAt.set('b', start + 200);
-  const patient = tripOver(site);
-  fails(patient, 'a');
+test('an endpoint in connection backoff is awaited only if its next dial is within 250 ms and the deadline', async () => {
+  const context = new FakeCallContext('a', 'b');
+  const start = context.clock.now();
+  context.nextDialAt.set('b', start + 200);
+  const patient = createState(context);
+  recordFailure(patient, 'a');
   const next = patient.nextCandidate();
-  expect(await stateOf(next)).toBe('pending');
-  site.clock.advance(199);
-  expect(await stateOf(next)).toBe('pending');
-  site.clock.advance(5);
+  expect(await settlementOf(next)).toBe('pending');
+  context.clock.advance(199);
+  expect(await settlementOf(next)).toBe('pending');
+  context.clock.advance(5);
   expect((await next).endpoint.id).toBe('b');
 
-  site.nextDialAt.set('b', site.clock.now() + 251);
-  const impatient = tripOver(site);
-  fails(impatient, 'a');
+  context.nextDialAt.set('b', context.clock.now() + 251);
+  const impatient = createState(context);
+  recordFailure(impatient, 'a');
   await expect(impatient.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
 
-  site.nextDialAt.set('b', site.clock.now() + 200);
-  const short = tripOver(site, 'safe', true, 150);
-  fails(short, 'a');
+  context.nextDialAt.set('b', context.clock.now() + 200);
+  const short = createState(context, 'safe', true, 150);
+  recordFailure(short, 'a');
   await expect(short.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
 });
 
-test('an answer that asks to be left alone is waited for if that fits, and anybody may be asked then', async () => {
-  const site = new FakeCallContext('a');
-  const trip = tripOver(site);
-  expect(trip.canWait('answered', 1_000, site.clock.now())).toBe(true);
-  expect(site.budget.available(site.clock.now())).toBe(1);
-  fails(trip, 'a', 'answered');
-  const next = trip.nextCandidate();
-  site.clock.advance(999);
-  expect(await stateOf(next)).toBe('pending');
-  site.clock.advance(5);
+test('Retry-After is awaited if it fits the deadline, and every endpoint may be tried then', async () => {
+  const context = new FakeCallContext('a');
+  const state = createState(context);
+  expect(state.canWait('answered', 1_000, context.clock.now())).toBe(true);
+  expect(context.budget.available(context.clock.now())).toBe(1);
+  recordFailure(state, 'a', 'answered');
+  const next = state.nextCandidate();
+  context.clock.advance(999);
+  expect(await settlementOf(next)).toBe('pending');
+  context.clock.advance(5);
   expect((await next).endpoint.id).toBe('a');
-  expect(trip.takeReservedRetry()).toBe(true);
-  expect(trip.takeReservedRetry()).toBe(false);
-  site.budget.spent(site.clock.now());
-  expect(site.budget.available(site.clock.now())).toBe(1);
-  expect(trip.canWait('answered', 8_996, site.clock.now())).toBe(false);
-  expect(tripOver(site, 'once').canWait('answered', 0, site.clock.now())).toBe(false);
-  expect(tripOver(site, 'safe', false).canWait('answered', 0, site.clock.now())).toBe(false);
+  expect(state.takeReservedRetry()).toBe(true);
+  expect(state.takeReservedRetry()).toBe(false);
+  context.budget.spent(context.clock.now());
+  expect(context.budget.available(context.clock.now())).toBe(1);
+  expect(state.canWait('answered', 8_996, context.clock.now())).toBe(false);
+  expect(createState(context, 'once').canWait('answered', 0, context.clock.now())).toBe(false);
+  expect(createState(context, 'safe', false).canWait('answered', 0, context.clock.now())).toBe(false);
 });
 
-test('where nobody else is left, one whose connection was cut is asked once more, and pays for it', async () => {
-  const site = new FakeCallContext('a');
-  const trip = tripOver(site);
-  fails(trip, 'a', 'sent', 'ECONNRESET');
-  expect(await nextId(trip)).toBe('a');
-  expect(site.refreshes).toEqual([['a']]);
-  expect(site.budget.available(site.clock.now())).toBe(1);
-  fails(trip, 'a', 'sent', 'ECONNRESET');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+test('when no other endpoint is left, one whose connection broke is retried once, within the budget', async () => {
+  const context = new FakeCallContext('a');
+  const state = createState(context);
+  recordFailure(state, 'a', 'sent', 'ECONNRESET');
+  expect(await nextId(state)).toBe('a');
+  expect(context.refreshes).toEqual([['a']]);
+  expect(context.budget.available(context.clock.now())).toBe(1);
+  recordFailure(state, 'a', 'sent', 'ECONNRESET');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'ENDPOINTS_EXHAUSTED',
     execution: 'unknown',
   });
 
-  // The same for one that may only have been slow.
-  const slow = tripOver(new FakeCallContext('a'));
-  fails(slow, 'a', 'sent', 'ATTEMPT_TIMEOUT');
+  // The same for an endpoint that timed out.
+  const slow = createState(new FakeCallContext('a'));
+  recordFailure(slow, 'a', 'sent', 'ATTEMPT_TIMEOUT');
   expect(await nextId(slow)).toBe('a');
-  fails(slow, 'a', 'sent', 'ATTEMPT_TIMEOUT');
+  recordFailure(slow, 'a', 'sent', 'ATTEMPT_TIMEOUT');
   await expect(slow.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
 });
 
-test('what is known is looked up anew before a repeat if it has run out', async () => {
-  const site = new FakeCallContext('a', 'b');
-  site.fresh = false;
-  site.onRefresh = () => {
-    site.candidates = [candidate('new')];
+test('an expired resolution is refreshed before a retry', async () => {
+  const context = new FakeCallContext('a', 'b');
+  context.fresh = false;
+  context.onRefresh = () => {
+    context.candidates = [candidate('new')];
   };
-  const trip = tripOver(site);
-  fails(trip, 'a');
-  expect(await nextId(trip)).toBe('new');
-  expect(site.refreshes).toEqual([['a']]);
+  const state = createState(context);
+  recordFailure(state, 'a');
+  expect(await nextId(state)).toBe('new');
+  expect(context.refreshes).toEqual([['a']]);
 });
 
-test('where nobody was reached the service is started, once, and everybody is asked anew', async () => {
-  const site = new FakeCallContext('a');
-  site.canStart = true;
-  const trip = tripOver(site);
-  site.clock.advance(50);
-  fails(trip, 'a');
-  expect(await nextId(trip)).toBe('a');
-  expect(site.starts).toEqual([site.clock.now() - 3]);
-  fails(trip, 'a');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
-  expect(site.starts).toHaveLength(1);
+test('when no endpoint was reachable the service is started once, and every endpoint may be tried again', async () => {
+  const context = new FakeCallContext('a');
+  context.canStart = true;
+  const state = createState(context);
+  context.clock.advance(50);
+  recordFailure(state, 'a');
+  expect(await nextId(state)).toBe('a');
+  expect(context.starts).toEqual([context.clock.now() - 3]);
+  recordFailure(state, 'a');
+  await expect(state.nextCandidate()).rejects.toMatchObject({ code: 'ENDPOINTS_EXHAUSTED' });
+  expect(context.starts).toHaveLength(1);
 });
 
-test('a service that may have run the call is not started for it', async () => {
-  const site = new FakeCallContext('a');
-  site.canStart = true;
-  const trip = tripOver(site);
-  fails(trip, 'a', 'sent', 'ATTEMPT_TIMEOUT');
-  expect(await nextId(trip)).toBe('a');
-  fails(trip, 'a', 'sent', 'ATTEMPT_TIMEOUT');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+test('the service is not started if the call may have run', async () => {
+  const context = new FakeCallContext('a');
+  context.canStart = true;
+  const state = createState(context);
+  recordFailure(state, 'a', 'sent', 'ATTEMPT_TIMEOUT');
+  expect(await nextId(state)).toBe('a');
+  recordFailure(state, 'a', 'sent', 'ATTEMPT_TIMEOUT');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'ENDPOINTS_EXHAUSTED',
     execution: 'unknown',
   });
-  expect(site.starts).toEqual([]);
+  expect(context.starts).toEqual([]);
 });
 
-test('a start that fails is the error of the call', async () => {
-  const site = new FakeCallContext('a');
-  site.canStart = true;
-  site.onStart = () => Promise.reject(new ClerkError('FACTORY_FAILED', 'no such program'));
-  const trip = tripOver(site);
-  fails(trip, 'a');
-  await expect(trip.nextCandidate()).rejects.toMatchObject({
+test('a failed start becomes the error of the call', async () => {
+  const context = new FakeCallContext('a');
+  context.canStart = true;
+  context.onStart = () => Promise.reject(new ClerkError('FACTORY_FAILED', 'no such program'));
+  const state = createState(context);
+  recordFailure(state, 'a');
+  await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'FACTORY_FAILED',
     message: 'no such program',
     outcomes: { length: 1 },
   });
 });
 
-test('a call that was settled meanwhile goes nowhere', async () => {
-  const site = new FakeCallContext('a', 'b');
-  const trip = tripOver(site);
-  site.onRefresh = () => {
-    trip.settled = true;
-    site.candidates.push(candidate('new'));
+test('a call that was settled meanwhile gets no further attempt', async () => {
+  const context = new FakeCallContext('a', 'b');
+  const state = createState(context);
+  context.onRefresh = () => {
+    state.settled = true;
+    context.candidates.push(candidate('new'));
   };
-  fails(trip, 'a');
-  fails(trip, 'b');
-  await expect(trip.nextCandidate()).rejects.toThrow();
+  recordFailure(state, 'a');
+  recordFailure(state, 'b');
+  await expect(state.nextCandidate()).rejects.toThrow();
 });
 
-test('an outcome is told once, as an immutable record', () => {
-  const site = new FakeCallContext('a');
-  const trip = tripOver(site);
-  const outcome = trip.record(
+test('an outcome is recorded and emitted once, as a frozen object', () => {
+  const context = new FakeCallContext('a');
+  const state = createState(context);
+  const outcome = state.record(
     {
       candidate: candidate('a'),
       address: { text: 'http://a:81' },
@@ -372,20 +379,20 @@ test('an outcome is told once, as an immutable record', () => {
     'failure',
     'ECONNRESET',
     12.3456,
-    refused,
+    connectError,
   );
   expect(outcome).toEqual({
-    number: 1,
+    attempt: 1,
     endpoint: 'a',
     address: 'http://a:81',
-    chosen: 'random',
+    pickReason: 'random',
     stage: 'sent',
     verdict: 'failure',
     code: 'ECONNRESET',
-    ms: 12.35,
-    error: refused,
+    durationMs: 12.35,
+    error: connectError,
   });
   expect(Object.isFrozen(outcome)).toBe(true);
-  expect(site.reporter.of('attempt')).toEqual([{ name: '/shop/orders', outcome }]);
-  expect(trip.outcomes).toEqual([outcome]);
+  expect(context.reporter.of('attempt')).toEqual([{ name: '/shop/orders', outcome }]);
+  expect(state.outcomes).toEqual([outcome]);
 });

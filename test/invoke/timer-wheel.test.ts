@@ -5,7 +5,7 @@ import { ManualClock } from '../support/manual-clock.js';
 
 const tickMs = 4;
 
-/** An entry that notes when it expired and with what it was cut. */
+/** An entry that records when it expired and with which error it was aborted. */
 class Probe implements TimerEntry {
   expiresAt = 0;
   previous: TimerEntry | undefined;
@@ -30,7 +30,7 @@ function wheelAt(startAt = 1_000): { clock: ManualClock; wheel: TimerWheel } {
   return { clock, wheel: new TimerWheel(clock) };
 }
 
-test('an entry expires once, at its instant or within a tick after it', () => {
+test('an entry expires once, at most one tick after it is due', () => {
   const { clock, wheel } = wheelAt();
   const entry = new Probe();
   wheel.set(entry, 1_250.5);
@@ -43,7 +43,7 @@ test('an entry expires once, at its instant or within a tick after it', () => {
   expect(entry.expiresAt).toBe(0);
 });
 
-test('an instant that has passed expires with the next turn, never synchronously', () => {
+test('an overdue entry expires with the next tick, never synchronously', () => {
   for (const at of [999, 500, 0, -1, -Infinity]) {
     const { clock, wheel } = wheelAt();
     const entry = new Probe();
@@ -57,7 +57,7 @@ test('an instant that has passed expires with the next turn, never synchronously
   }
 });
 
-test('an entry that is set anew expires at its new instant only', () => {
+test('a reset entry expires only at its new time', () => {
   const { clock, wheel } = wheelAt();
   const entry = new Probe();
   wheel.set(entry, 1_100);
@@ -71,7 +71,7 @@ test('an entry that is set anew expires at its new instant only', () => {
   expect(entry.fired).toEqual([1_500]);
 });
 
-test('deadlines further away than a turn, than a day and than 2^31 ms are kept', () => {
+test('deadlines more than a turn, a day or 2^31 ms away are kept', () => {
   for (const far of [2_047, 2_048, 2_049, 4_096, 60_000, 86_400_000, 2 ** 31, 2 ** 31 + 1, 2 ** 40]) {
     const { clock, wheel } = wheelAt();
     const entry = new Probe();
@@ -83,14 +83,14 @@ test('deadlines further away than a turn, than a day and than 2^31 ms are kept',
   }
 });
 
-test('nothing expires before what has arrived was handled', () => {
+test('nothing expires before received I/O was processed', () => {
   const { clock, wheel } = wheelAt();
   clock.runsPendingIoAtOnce = false;
   const answered = new Probe();
   const silent = new Probe();
   wheel.set(answered, 1_100);
   wheel.set(silent, 1_100);
-  // The process was busy for a second; the answer of the first lies in its socket.
+  // The process was busy for a second; the response of the first call is already in its socket.
   clock.stall(1_000);
   clock.advance(0);
   expect([answered.fired, silent.fired]).toEqual([[], []]);
@@ -99,7 +99,7 @@ test('nothing expires before what has arrived was handled', () => {
   expect([answered.fired, silent.fired]).toEqual([[], [2_000]]);
 });
 
-test('what is due after a long block all expires, and nothing else', () => {
+test('after a long stall all due entries expire, and no others', () => {
   const { clock, wheel } = wheelAt();
   const soon = Array.from({ length: 50 }, () => new Probe());
   soon.forEach((entry, i) => wheel.set(entry, 1_010 + 97 * i));
@@ -113,7 +113,7 @@ test('what is due after a long block all expires, and nothing else', () => {
   expect(later.fired).toEqual([61_100]);
 });
 
-test('a wheel that stood idle for long works as if it were new', () => {
+test('a wheel works after a long idle period', () => {
   const { clock, wheel } = wheelAt();
   clock.advance(1_000_003);
   const [soon, later] = [new Probe(), new Probe()];
@@ -126,7 +126,7 @@ test('a wheel that stood idle for long works as if it were new', () => {
   expect(later.fired).toHaveLength(1);
 });
 
-test('expiring one may set and clear others, in the same slot too', () => {
+test('an expiring entry may set and clear others, also in its slot', () => {
   const { clock, wheel } = wheelAt();
   const cleared = new Probe();
   const again: Probe = new Probe((now) => {
@@ -144,7 +144,7 @@ test('expiring one may set and clear others, in the same slot too', () => {
   expect(moved.fired).toEqual([1_200]);
 });
 
-test('one that throws does not keep the others waiting', () => {
+test('an entry that throws does not delay the others', () => {
   const { clock, wheel } = wheelAt();
   const others = [1_100, 1_100, 1_108, 9_000].map((at) => ({ at, entry: new Probe() }));
   const broken = new Probe(() => {
@@ -159,7 +159,7 @@ test('one that throws does not keep the others waiting', () => {
   expect(others[3]?.entry.fired).toEqual([9_000]);
 });
 
-test('stopping cuts everything that is set, once, and leaves nothing behind', () => {
+test('abortAll aborts every entry once and leaves no timer', () => {
   const { clock, wheel } = wheelAt();
   const error = new Error('The clerk was destroyed');
   const entries = [1_100, 1_100, 5_000, 500].map((at) => {
@@ -178,7 +178,7 @@ test('stopping cuts everything that is set, once, and leaves nothing behind', ()
   expect(late.fired).toHaveLength(1);
 });
 
-test('clearing what is not set does no harm', () => {
+test('clearing an entry that is not set has no effect', () => {
   const { clock, wheel } = wheelAt();
   const [never, once] = [new Probe(), new Probe()];
   wheel.clear(never);
@@ -212,14 +212,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-test('against a list of deadlines: nothing early, nothing late, and alive exactly while something is set', () => {
+test('property: no entry expires early or late, and the process is kept alive exactly while one is set', () => {
   fc.assert(
     fc.property(
       fc.double({ min: 1, max: 100_000, noNaN: true }),
       fc.array(step, { maxLength: 60 }),
       (startAt, steps) => {
         const { clock, wheel } = wheelAt(startAt);
-        /** By id: not before, and not after. */
+        /** Earliest and latest expiry of each entry, by id. */
         const model = new Map<number, { readonly from: number; until: number }>();
         const order: number[] = [];
         let blocked = false;
@@ -255,7 +255,7 @@ test('against a list of deadlines: nothing early, nothing late, and alive exactl
           expect(wheel.size).toBe(model.size);
           expect(clock.hasRefTimers).toBe(model.size > 0);
         }
-        // Ticks go by in order; within one tick it is the order of setting.
+        // Ticks are processed in order; entries of one tick expire in the order they were set.
         if (!blocked)
           for (let i = 1; i < order.length; i++) expect(order[i]).toBeGreaterThan(order[i - 1]! - 2 * tickMs);
       },
