@@ -1,4 +1,4 @@
-/** An endpoint in the program's hands: chosen, counted as busy, and given back with a word on how it went. */
+import { describeValue } from '../core/describe-value.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
@@ -6,13 +6,18 @@ import type { Verdict } from '../core/outcome.js';
 import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { ServiceCallContext } from './service-call-context.js';
 
-/** An endpoint that was chosen and is counted as busy until it is released. */
+/** An endpoint that counts as busy until it is released. Returned by {@link Binding.acquire}. */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
-  /** Whom to talk to. */
+  /** The endpoint, with the address that is in use. */
   readonly endpoint: Endpoint;
-  /** Aborted when the endpoint is set aside, is gone, or the clerk is closed. */
+  /** Aborts when the endpoint is ejected or removed, or the clerk closes. */
   readonly signal: AbortSignal;
-  /** Gives it back and says how it went. Only the first call counts; disposing without it is `ignored`. */
+  /**
+   * Releases the endpoint and reports the result to its health record. Only the first call counts. Disposing without it
+   * reports `ignored`.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
+   */
   release(verdict: Verdict): void;
 }
 
@@ -33,7 +38,10 @@ export function acquireEndpoint(
     const members = service.table.members as readonly ConnectedCandidate[];
     if (candidate.status === 'closed' || !members.includes(candidate))
       abort(
-        new ClerkError('NO_ENDPOINT', `${candidate.endpoint.id} of ${context.name} was set aside or is gone`),
+        new ClerkError(
+          'NO_ENDPOINT',
+          `Endpoint ${candidate.endpoint.id} of ${context.name} was ejected or removed`,
+        ),
       );
   };
   const abort = (reason: unknown): void => controller.abort(reason);
@@ -44,7 +52,7 @@ export function acquireEndpoint(
     if (!verdicts.includes(verdict)) {
       throw new ClerkError(
         'CONFIG_INVALID',
-        `release() of ${context.name} needs one of ${verdicts.join(', ')}`,
+        `release() of ${context.name} must be given one of ${verdicts.join(', ')}; got ${describeValue(verdict)}`,
       );
     }
     if (released) return;

@@ -1,9 +1,6 @@
-/**
- * Who is chosen from, and how: the endpoints that fit the binding, and a picker of its policy over them. Prepared when
- * the endpoints or their health change, not per call.
- */
 import type { Candidate, ConnectedCandidate } from '../core/candidate.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { describeValue } from '../core/describe-value.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Picker, Policy, PolicyFunction, PolicyName, PickerInput } from '../core/policy.js';
 import type { BindConfig } from './bind-config.js';
 import { EndpointState } from '../health/endpoint-state.js';
@@ -14,36 +11,39 @@ import { filterByVersion } from '../select/version-filter.js';
 import type { ServiceState } from './service-state.js';
 import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
-/** Candidates prepared for choosing. */
+/** The endpoints of a binding, and a picker over them. Immutable; rebuilt when the endpoint table changes. */
 export interface CandidateSet {
-  /** All that fit the version and the scheme. */
+  /** All endpoints that match the version and the scheme. */
   readonly matching: readonly ConnectedCandidate[];
-  /** Those that are chosen from. */
+  /** The endpoints that are picked from. */
   readonly eligible: readonly ConnectedCandidate[];
-  /** Those that could be as well and are left to other clerks, the fleet being large. */
+  /** Eligible endpoints outside the subset of this clerk; they serve other clerks. */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
 }
 
-/** See the file's header. */
+/**
+ * Picks endpoints for one binding: filters them by version, subset and status, and runs the policy over the rest. The
+ * candidates are rebuilt when the endpoints or their health change, not per call.
+ */
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
-  /** How outcomes call the policy. */
+  /** Name of the policy, used as the pick reason in outcomes. */
   policyName = 'none';
   /** See {@link Policy.hedges}. */
   hedges = false;
   readonly #pickContext: { now: number; random: () => number; affinity: string | undefined };
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
-  /** Another of the same word, where only some have TLS: what one remembers of everybody is no use for some. */
-  #securePolicy: Policy | undefined;
+  /** A second instance of a named policy for TLS endpoints only, since policies keep state about the endpoints they saw. */
+  #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
   #builtForVersion = -1;
   #candidates: CandidateSet = noCandidates;
-  #secureCandidates: CandidateSet | undefined;
+  #tlsCandidates: CandidateSet | undefined;
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` for a policy or a range that cannot work, or an affinity without use */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or the affinity has no effect */
   constructor(service: ServiceState, config: BindConfig) {
     const { clock } = service.clerk;
     this.#service = service;
@@ -56,44 +56,44 @@ export class Balancer {
     if (affinity !== undefined && typeof policy === 'string' && policy !== 'affinity')
       throw new ClerkError(
         'CONFIG_INVALID',
-        `bind('${name}') has an affinity and the policy '${policy}', which has no use for it; leave one of them out, or use the policy 'affinity'`,
+        `bind('${name}'): affinity requires the policy 'affinity'; got '${policy}'; remove one of them, or use the policy 'affinity'`,
       );
   }
 
-  /** The candidates as they are now. `secure`: only those with TLS. */
-  candidates(secure: boolean): CandidateSet {
+  /** The current candidates. @param tlsOnly - only endpoints with a TLS address */
+  candidates(tlsOnly: boolean): CandidateSet {
     const { table } = this.#service;
     if (this.#builtForVersion !== table.version) {
       this.#builtForVersion = table.version;
       this.#candidates = this.#buildCandidates(table.members, false);
-      this.#secureCandidates = undefined;
+      this.#tlsCandidates = undefined;
     }
-    if (!secure) return this.#candidates;
-    if (this.#secureCandidates === undefined) {
+    if (!tlsOnly) return this.#candidates;
+    if (this.#tlsCandidates === undefined) {
       const withTls = table.members.filter((member) => member.tlsChannel !== undefined);
-      this.#secureCandidates =
+      this.#tlsCandidates =
         withTls.length === table.members.length ? this.#candidates : this.#buildCandidates(withTls, true);
     }
-    return this.#secureCandidates;
+    return this.#tlsCandidates;
   }
 
-  /** A picker among some of all. */
+  /** A picker over part of the matching endpoints. */
   pickerAmong(
     all: readonly ConnectedCandidate[],
     candidates: readonly ConnectedCandidate[],
-    secure: boolean,
+    tlsOnly: boolean,
   ): Picker {
     const { locality } = this.#service.clerk;
     return this.#preparePicker(
       { candidates, all, locality },
-      secure && this.#secureCandidates !== this.#candidates,
+      tlsOnly && this.#tlsCandidates !== this.#candidates,
     );
   }
 
   /**
-   * Lets a picker choose.
+   * Runs a picker.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or chooses what is no endpoint of the service
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate
    */
   pick(pick: Picker, now: number, affinity: string | undefined): ConnectedCandidate | undefined {
     const context = this.#pickContext;
@@ -108,7 +108,7 @@ export class Balancer {
     if (chosen === undefined) return undefined;
     if (!(chosen instanceof EndpointState) || !chosen.isListed)
       throw this.#policyError(
-        new TypeError('it chose what is none of its candidates; choose one of them, or undefined for none'),
+        new TypeError('the picker must return one of its candidates or undefined; got another value'),
       );
     if (chosen.pending >= busyPending && this.#subsetSize.isLimiting) this.#growSubset(now);
     return chosen;
@@ -123,23 +123,26 @@ export class Balancer {
     });
   }
 
-  #preparePicker(roster: PickerInput, secure: boolean): Picker {
-    const policy = this.#currentPolicy(secure);
+  #preparePicker(input: PickerInput, tlsOnly: boolean): Picker {
+    const policy = this.#currentPolicy(tlsOnly);
+    let picker: unknown;
     try {
-      const picker: unknown = policy.prepare(roster);
-      if (typeof picker === 'function') return picker as Picker;
+      picker = policy.prepare(input);
     } catch (error) {
       throw this.#policyError(error);
     }
-    throw this.#policyError(new TypeError(`the prepare of ${policy.name} returned no function`));
+    if (typeof picker === 'function') return picker as Picker;
+    throw this.#policyError(
+      new TypeError(`prepare() of ${policy.name} must return a function; got ${describeValue(picker)}`),
+    );
   }
 
-  #buildCandidates(members: readonly ConnectedCandidate[], secure: boolean): CandidateSet {
+  #buildCandidates(members: readonly ConnectedCandidate[], tlsOnly: boolean): CandidateSet {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
     const open = matching.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : matching;
-    // Each step leaves out what is used only if there is nothing else.
+    // Each step removes endpoints that are a last resort, unless no others remain.
     const eligible = preferMatching(
       preferMatching(usable, ({ endpoint }) => endpoint.state === 'up'),
       ({ endpoint }) => endpoint.weight > 0,
@@ -152,15 +155,15 @@ export class Balancer {
       for (const candidate of candidates) if (!used.has(candidate)) outsideSubset.add(candidate);
       return chosen;
     };
-    const roster: PickerInput = { candidates: eligible, all: matching, locality: clerk.locality };
-    const pick = this.#preparePicker(eligible.length > subsetSize ? { ...roster, subset } : roster, secure);
+    const input: PickerInput = { candidates: eligible, all: matching, locality: clerk.locality };
+    const pick = this.#preparePicker(eligible.length > subsetSize ? { ...input, subset } : input, tlsOnly);
     this.#subsetSize.isLimiting = outsideSubset.size > 0;
     const used =
       outsideSubset.size === 0 ? eligible : eligible.filter((candidate) => !outsideSubset.has(candidate));
     return { matching, eligible: used, outsideSubset, pick };
   }
 
-  /** Its part of the fleet has more to do than it should: it takes a larger one from the next call on. */
+  /** Grows a subset whose endpoints are too busy; effective from the next call. */
   #growSubset(now: number): void {
     if (this.#subsetSize.tryDouble(now)) this.#builtForVersion = -1;
   }
@@ -173,25 +176,25 @@ export class Balancer {
     return members.filter(({ endpoint }) => ids.has(endpoint.id));
   }
 
-  /** What the policy has to say of a candidate. */
+  /** The policy's note on a candidate, for `explain()`. */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#policy?.describe?.(candidate);
   }
 
-  /** The program's policy, else the service's own, else the default. */
-  #currentPolicy(secure: boolean): Policy {
+  /** The policy of the binding, else that of the service config, else the default. */
+  #currentPolicy(tlsOnly: boolean): Policy {
     const configured = this.#config.policy;
-    const serviceName =
+    const servicePolicy =
       configured === undefined ? (this.#service.resolution?.policy ?? 'local-first') : undefined;
     let policy = this.#policy;
-    if (policy === undefined || (serviceName !== undefined && serviceName !== this.#servicePolicyName)) {
-      policy = this.#toPolicyOrDefault(configured ?? (serviceName as PolicyName));
-      this.#servicePolicyName = serviceName;
+    if (policy === undefined || (servicePolicy !== undefined && servicePolicy !== this.#servicePolicyName)) {
+      policy = this.#toPolicyOrDefault(configured ?? (servicePolicy as PolicyName));
+      this.#servicePolicyName = servicePolicy;
       this.#setPolicy(policy);
-      this.#securePolicy = undefined;
+      this.#tlsPolicy = undefined;
     }
-    if (!secure || (configured !== undefined && typeof configured !== 'string')) return policy;
-    return (this.#securePolicy ??= this.#toPolicyOrDefault(configured ?? (serviceName as PolicyName)));
+    if (!tlsOnly || (configured !== undefined && typeof configured !== 'string')) return policy;
+    return (this.#tlsPolicy ??= this.#toPolicyOrDefault(configured ?? (servicePolicy as PolicyName)));
   }
 
   #setPolicy(policy: Policy): void {
@@ -205,14 +208,14 @@ export class Balancer {
       return toPolicy(rule);
     } catch (error) {
       this.#service.clerk.logger.warn(
-        `${this.#config.name} asks for a policy that is not known here: ${errorMessage(error)}`,
+        `The service config of ${this.#config.name} names an unknown policy, using local-first: ${errorMessage(error)}`,
       );
       return toPolicy('local-first');
     }
   }
 }
 
-/** Those that fit, or all where none does. */
+/** The candidates that match, or all when none does. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

@@ -1,7 +1,3 @@
-/**
- * All bindings of one clerk and what they stand on: bindings of one name share a target. A target that a program's
- * binding holds is never let go; the others are forgotten least recently used first, and then closed.
- */
 import type { ResolvedService } from '../core/resolution-result.js';
 import { ServiceBinding } from './service-binding.js';
 import { toBindConfig } from './bind-config.js';
@@ -12,13 +8,16 @@ import type { ClerkContext } from '../client/clerk-context.js';
 import { ServiceCallContext } from './service-call-context.js';
 import { ServiceState } from './service-state.js';
 
-/** See the file's header. */
+/**
+ * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. States without a binding
+ * of the program are evicted and closed, least recently used first; a state in use is never closed.
+ */
 export class BindingCache {
   readonly #clerk: ClerkContext;
   readonly #services: LruMap<ServiceState>;
-  /** Targets that the cache has let go and a binding still holds. */
+  /** Service states that the cache evicted while a binding of the program uses them. */
   readonly #evictedButBound = new Map<string, ServiceState>();
-  /** Bindings made for hosts and longer paths, by name. */
+  /** Bindings created for `.clerk` hosts and for `clerk.request()`, by name. */
   readonly #implicitBindings: LruMap<ServiceBinding>;
   readonly #collectedBindings = new FinalizationRegistry<ServiceState>((target) =>
     this.#onBindingCollected(target),
@@ -30,7 +29,7 @@ export class BindingCache {
     this.#implicitBindings = createLruMap<ServiceBinding>(defaults.maxNames, () => undefined);
   }
 
-  /** A new binding. @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED` */
+  /** Creates a binding. @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED` */
   bind(name: string, options: BindOptions): ServiceBinding {
     this.#clerk.callTracker.assertOpen();
     const config = toBindConfig(name, options, this.#clerk.config.root);
@@ -41,7 +40,7 @@ export class BindingCache {
     return binding;
   }
 
-  /** The binding that nobody has made: of a host, or of the beginning of a path. */
+  /** The binding without options of a name that a `.clerk` host or a path contains. */
   forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {
@@ -51,22 +50,22 @@ export class BindingCache {
     return binding;
   }
 
-  /** Whether a program holds a binding of that name. */
+  /** Whether the program has a binding of that name. */
   isBound(name: string): boolean {
     return (this.#find(name)?.bindingCount ?? 0) > 0;
   }
 
-  /** Gives an answer to whoever holds its name. */
+  /** Applies a resolution to the service state of its name. */
   update(resolution: ResolvedService): void {
     this.#find(resolution.name)?.applyResolution(resolution);
   }
 
-  /** Finishes what is in flight and forgets the rest. */
+  /** Closes all connections after the calls in flight. */
   async close(): Promise<void> {
     await Promise.all(this.#allServices().map((target) => target.close()));
   }
 
-  /** Cuts everything. */
+  /** Closes all connections at once; calls in flight fail with the error. */
   async destroy(error: Error): Promise<void> {
     await Promise.all(this.#allServices().map((target) => target.destroy(error)));
   }

@@ -1,4 +1,3 @@
-/** Reads why a call would go where it would go off a site. */
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { BindConfig } from './bind-config.js';
@@ -6,7 +5,7 @@ import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './format-explanation.js';
 import type { ServiceCallContext } from './service-call-context.js';
 
-/** Reads everything, changes nothing. */
+/** Builds the result of {@link Binding.explain}. Changes no state. */
 export function explainBinding(context: ServiceCallContext, config: BindConfig): Explanation {
   const { service } = context;
   const now = context.clock.now();
@@ -17,7 +16,7 @@ export function explainBinding(context: ServiceCallContext, config: BindConfig):
   for (const member of service.table.members) {
     if (eligibleSet.has(member)) continue;
     const reason = outsideSubset.has(member)
-      ? `left to other clerks: this one uses ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)}`
+      ? `outside the subset of this clerk, which uses ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints`
       : exclusionReason(member, matchingSet.has(member), config);
     const policyNote = context.describe(member);
     leftOut.push({
@@ -49,7 +48,7 @@ export function explainBinding(context: ServiceCallContext, config: BindConfig):
     attemptTimeoutMs: context.timeouts.forMethod('GET').timeoutAt(now),
   };
   const text = (): string => formatExplanation(explanation);
-  // Hidden, so that it is all data to whoever copies, compares or serialises it.
+  // Not enumerable, so that copies, comparisons and JSON contain data only.
   return Object.defineProperties(explanation, {
     toString: { value: text },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: text },
@@ -71,10 +70,10 @@ function exclusionReason(
   if (member.status === 'closed') {
     const { consecutiveFailures: failures } = member;
     const failureCount = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
-    return `set aside after ${failureCount} (${member.ejectionReason}); probed until it gives a sign of life`;
+    return `ejected after ${failureCount} (${member.ejectionReason}); probed until it responds`;
   }
   const { state } = member.endpoint;
   const note =
-    state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect, says the registry to all clerks' : state;
-  return `${note}: used only if there is nothing else`;
+    state === 'up' ? 'weight 0' : state === 'suspect' ? 'suspect according to the registry' : state;
+  return `${note}: used only as a last resort`;
 }

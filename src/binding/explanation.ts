@@ -1,61 +1,60 @@
-/** Why a call would go where it would go: a plain record that prints well and serialises as it is. */
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
 
-/** One candidate as it stands. */
+/** The state of one candidate. */
 export interface ExplainedCandidate {
-  /** Who. */
+  /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** `open`: may be chosen. `closed`: set aside. */
+  /** `open`: may be picked. `closed`: ejected. */
   readonly status: 'open' | 'closed';
   /** Attempts in flight. */
   readonly pending: number;
-  /** Smoothed latency, in ms; 0 while nothing is known. */
+  /** Smoothed latency in ms; 0 while unknown. */
   readonly latencyMs: number;
-  /** What it last said of its own load, 0 idle to 1 full and above; undefined when it did not. */
+  /** Last utilization the endpoint reported: 0 idle, 1 full, above 1 overloaded; undefined when it reported none. */
   readonly utilization: number | undefined;
-  /** What `load-aware` compares: lower is better. */
+  /** The score that `load-aware` compares; lower is better. */
   readonly score: number;
-  /** What the policy says of it: `weighted` its share of the calls, `primary` who it is. Undefined where it says nothing. */
+  /** Note of the policy, such as the share of calls under `weighted`; undefined when the policy adds none. */
   readonly policyNote: string | undefined;
 }
 
-/** One endpoint that cannot be chosen. */
+/** An endpoint that is not picked. */
 export interface ExcludedEndpoint {
-  /** Who. */
+  /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** In words. */
+  /** Why it is not picked, in words. */
   readonly reason: string;
 }
 
-/** What {@link Binding.explain} returns. */
+/** The result of {@link Binding.explain}. Plain data that serialises as it is. */
 export interface Explanation {
   /** The name that was bound. */
   readonly name: string;
-  /** The name behind all links; undefined before the first look-up. */
+  /** The name after following all links; undefined before the first lookup. */
   readonly canonical: string | undefined;
-  /** How endpoints are chosen. */
+  /** Name of the policy. */
   readonly policy: string;
-  /** Those that a call would be chosen from. */
+  /** The endpoints a call is picked from. */
   readonly candidates: readonly ExplainedCandidate[];
-  /** The others, and why. */
+  /** The other endpoints, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
-  /** Revision of the answer. */
+  /** Revision of the resolution. */
   readonly revision: string | undefined;
-  /** The arcs that were followed. */
+  /** The names passed on the way to the service. */
   readonly path: readonly ResolutionStep[];
-  /** Age of the look-up, in ms; undefined before the first one. */
+  /** Age of the resolution in ms; undefined before the first lookup. */
   readonly ageMs: number | undefined;
-  /** How long it may be used without asking, in ms from when it was sent. */
+  /** Time for which the resolution may be used, in ms from the start of the lookup. */
   readonly guaranteedMs: number | undefined;
-  /** Whether the registry could not be asked again in time. */
+  /** Whether the registry was unreachable and this is its previous result. */
   readonly stale: boolean;
-  /** Repeats that the retry budget would allow now. */
+  /** Retries that the retry budget would allow now. */
   readonly retriesLeft: number;
-  /** How long a call may take of which the program says nothing more, in ms. */
+  /** Timeout in ms of a call that sets none itself. */
   readonly timeoutMs: number;
-  /** How long a `GET` may take before another endpoint is asked, in ms. */
+  /** Time after which a `GET` attempt fails over to another endpoint, in ms. */
   readonly attemptTimeoutMs: number;
-  /** All of that as a person reads it at one glance, a line an endpoint; Node prints an explanation so. */
+  /** The explanation as text, one line per endpoint. Node's `inspect` prints it too. */
   toString(): string;
 }

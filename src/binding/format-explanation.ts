@@ -1,10 +1,9 @@
-/** An explanation as a person reads it: one line of what holds for all, one for each endpoint. */
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Longer lists are cut off here: nobody reads a hundred lines at a glance. */
+/** Longer lists are truncated to this number of rows. */
 const maxRows = 20;
 
-/** The text; no line break at its end. */
+/** Formats an explanation as text: a summary line, then one line per endpoint. No line break at the end. */
 export function formatExplanation(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [
@@ -13,9 +12,9 @@ export function formatExplanation(explanation: Explanation): string {
   ];
   const more = [
     ...(candidates.length > maxRows ? [`${candidates.length - maxRows} more candidates`] : []),
-    ...(leftOut.length > maxRows ? [`${leftOut.length - maxRows} more that are left out`] : []),
+    ...(leftOut.length > maxRows ? [`${leftOut.length - maxRows} more excluded endpoints`] : []),
   ];
-  const lines = rows.length === 0 ? ['  nobody is known'] : alignColumns(rows);
+  const lines = rows.length === 0 ? ['  no known endpoint'] : alignColumns(rows);
   return [summaryLine(explanation), ...lines, ...(more.length > 0 ? [`  and ${more.join(', ')}`] : [])].join(
     '\n',
   );
@@ -27,13 +26,13 @@ function summaryLine(explanation: Explanation): string {
   const isLink = canonical !== undefined && canonical !== name;
   return [
     `${isLink ? `${name} → ${canonical}` : name} by ${policy}`,
-    ageMs === undefined
-      ? 'not looked up yet'
-      : `looked up ${formatMs(ageMs)} ago${stale ? ' and out of date' : ''}`,
-    ...(guaranteedMs === undefined ? [] : [`good for ${formatMs(guaranteedMs)}`]),
-    `a call has ${formatMs(timeoutMs)}`,
-    `goes elsewhere after ${formatMs(attemptTimeoutMs)}`,
-    `${retriesLeft} repeat${retriesLeft === 1 ? '' : 's'} left`,
+    ageMs === undefined ? 'not looked up yet' : `looked up ${formatMs(ageMs)} ago${stale ? ', stale' : ''}`,
+    ...(guaranteedMs === undefined
+      ? []
+      : [guaranteedMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(guaranteedMs)}`]),
+    `call timeout ${formatMs(timeoutMs)}`,
+    `attempt timeout ${formatMs(attemptTimeoutMs)}`,
+    `${retriesLeft} ${retriesLeft === 1 ? 'retry' : 'retries'} left`,
   ].join(', ');
 }
 
@@ -69,10 +68,10 @@ function alignColumns(rows: readonly (readonly string[])[]): string[] {
 }
 
 function formatMs(ms: number): string {
-  return ms === Infinity ? 'ever' : `${round(ms)} ms`;
+  return ms === Infinity ? 'none' : `${round(ms)} ms`;
 }
 
-/** One digit behind the point where that says something. */
+/** Rounds to one decimal below 10, else to an integer. */
 function round(value: number): string {
   return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 }

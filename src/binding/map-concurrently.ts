@@ -1,9 +1,7 @@
-/** Many things of one kind, some at a time. */
-
 /**
- * Does `act` for every item; the results are in the items' order.
+ * Calls `mapper` for every item with limited concurrency. Results are in the order of the items.
  *
- * @param concurrency - how many are under way at a time, ≥ 1
+ * @param concurrency - maximum number of calls in progress, ≥ 1
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],

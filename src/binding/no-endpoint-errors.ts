@@ -1,32 +1,31 @@
-/** Why a call finds nobody to go to, in words that say what to do about it. */
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/call-context.js';
 import type { ServiceState } from './service-state.js';
 
-/** The registry has answered, no endpoint of the answer can be used, and there is nothing that could start one. */
+/** The lookup succeeded, no endpoint is reachable from this host, and there is no factory. */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
     return new ClerkError(
       'NO_ENDPOINT',
-      `No endpoint of ${name} can be used from here: ${String(excluded[0]?.reason)}`,
+      `No endpoint of ${name} is reachable from this host: ${String(excluded[0]?.reason)}`,
     );
   if (resolution.kind === 'absent')
     return new ClerkError(
       'NAME_NOT_FOUND',
-      `The registry knows no ${name}; check the name, or give bind() a factory that can start it`,
+      `No service is registered as ${name}; check the name, or give bind() a factory that starts it`,
     );
   return new ClerkError(
     'NO_ENDPOINT',
-    `Nobody runs ${name}: the registry has the service and no endpoint; start one, or give bind() a factory that can`,
+    `Service ${name} has no endpoint; start one, or give bind() a factory that starts it`,
   );
 }
 
 /**
- * There are endpoints, and none fits the binding.
+ * There are endpoints, and none matches the binding.
  *
- * @param version - the range that was asked for, if it is what none of them fits
+ * @param version - the version range, if no endpoint satisfies it
  */
 export function noMatchError(
   { name, table }: ServiceState,
@@ -34,32 +33,32 @@ export function noMatchError(
   constraints: PickConstraints,
 ): ClerkError {
   if (version !== undefined) {
-    const offered = new Set(table.members.map(({ endpoint }) => endpoint.version ?? 'none'));
+    const available = new Set(table.members.map(({ endpoint }) => endpoint.version ?? 'none'));
     return new ClerkError(
       'VERSION_MISMATCH',
-      `Nobody runs ${name} in version ${version}; what runs is ${[...offered].join(', ')}`,
+      `No endpoint of ${name} satisfies version ${version}; available: ${[...available].join(', ')}`,
     );
   }
   return new ClerkError(
     'NO_ENDPOINT',
     constraints.tlsOnly
-      ? `No endpoint of ${name} speaks TLS; use http:// to admit the others`
-      : `Nobody runs ${name}`,
+      ? `No endpoint of ${name} has a TLS address; use http:// to allow the others`
+      : `Service ${name} has no endpoint`,
   );
 }
 
-/** The policy returned nobody although somebody could be called. */
+/** The policy picked none although an endpoint is available. */
 export function policyChoseNoneError(name: string, eligible: readonly ConnectedCandidate[]): ClerkError {
   return new ClerkError(
     'NO_ENDPOINT',
-    `The policy of ${name} chose nobody among ${String(eligible.length)}; it must return one of the candidates, or undefined if the call shall fail`,
+    `The policy of ${name} picked none of ${String(eligible.length)} candidates; it must return one of them, or undefined to fail the call`,
   );
 }
 
-/** Everybody refuses, and the next dial is too far away to wait for. */
+/** All endpoints are backing off, and the next dial is too far away to wait for. */
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',
-    `No endpoint of ${name} could be reached lately; the next one is tried in ${String(Math.round(nextDialInMs))} ms`,
+    `All endpoints of ${name} refused connections and are backing off; the next one is dialed in ${String(Math.round(nextDialInMs))} ms`,
   );
 }

@@ -1,14 +1,13 @@
-/** How a whole body becomes what the program asked for. */
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** @throws {@link ClerkError} `BAD_STATUS` for a body that is no JSON */
+/** Parses a body as JSON. @throws {@link ClerkError} `BAD_STATUS` when the body is not valid JSON */
 export function parseJson(name: string, body: Buffer, statusCode: number): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ClerkError(
       'BAD_STATUS',
-      `${name} answered with status ${String(statusCode)} and a body that is no JSON: ${errorMessage(error)}`,
+      `Response of ${name} with status ${String(statusCode)} must have a JSON body; got invalid JSON: ${errorMessage(error)}`,
       {
         execution: 'done',
         statusCode,
@@ -18,12 +17,12 @@ export function parseJson(name: string, body: Buffer, statusCode: number): unkno
   }
 }
 
-/** As UTF-8. */
+/** Decodes a body as UTF-8. */
 export function asText(body: Buffer): string {
   return body.toString('utf8');
 }
 
-/** The same bytes, without what a `Buffer` adds. */
+/** Returns the bytes as a plain `Uint8Array`, sharing the memory of the buffer. */
 export function asBytes(body: Buffer): Uint8Array {
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
 }

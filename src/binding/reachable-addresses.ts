@@ -1,11 +1,10 @@
-/** Which addresses of an endpoint lead to it from here. */
 import { isLocal, parseAddress, type Address } from '../core/address.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Locality } from '../core/policy.js';
 
 /**
- * Addresses that can be used from here: a unix socket only on its own host, and so a loopback address, unless it is
- * all there is, since from elsewhere it leads to somebody else.
+ * The addresses of an endpoint that lead to it from this host. A unix socket is reachable only on its own host. A loopback
+ * address of another host is used only when there is no other address, since here it leads to another process.
  */
 export function reachableAddresses({ host }: Locality, endpoint: Endpoint): readonly Address[] {
   const all = endpoint.addresses.map(parseAddress);

@@ -1,6 +1,3 @@
-/**
- * One service as one binding calls it: the shared target, seen through the binding's version, policy and factory.
- */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
@@ -24,7 +21,10 @@ import {
 } from './no-endpoint-errors.js';
 import type { ServiceState } from './service-state.js';
 
-/** See the file's header. */
+/**
+ * One binding's view of one service: the shared {@link ServiceState} with the version, policy, hedging and factory of the
+ * binding.
+ */
 export class ServiceCallContext implements CallContext {
   readonly name: string;
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export class ServiceCallContext implements CallContext {
   readonly #hedging: HedgingPolicy | undefined;
   #policyHedging: HedgingPolicy | undefined;
 
-  /** @throws a `ClerkError` `CONFIG_INVALID` when what the program asks for cannot work */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy, version or affinity of the binding is invalid */
   constructor(
     readonly service: ServiceState,
     config: BindConfig,
@@ -73,7 +73,7 @@ export class ServiceCallContext implements CallContext {
     return this.#balancer.policyName;
   }
 
-  /** What the policy has to say of a candidate, in words. */
+  /** The policy's note on a candidate, for `explain()`. */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#balancer.describe(candidate);
   }
@@ -86,7 +86,7 @@ export class ServiceCallContext implements CallContext {
     return this.#factory !== undefined;
   }
 
-  /** The program's own, else the registry, if that says that it can start the service. */
+  /** The factory of the binding, else the registry where it can start the service. */
   get #factory(): Factory | undefined {
     return this.#config.factory ?? this.service.registryFactory;
   }
@@ -103,7 +103,7 @@ export class ServiceCallContext implements CallContext {
     const { eligible } = candidates;
     const chosen = this.#balancer.pick(candidates.pick, now, constraints.affinity);
     if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
-    // It refuses and its next dial is paced; somebody else may be free.
+    // The pick is backing off. Another eligible endpoint may be available.
     const available = eligible.find((candidate) => service.table.canDial(candidate, now));
     if (chosen === undefined && available !== undefined) throw policyChoseNoneError(this.name, eligible);
     return available;
@@ -126,7 +126,7 @@ export class ServiceCallContext implements CallContext {
         return this.#balancer.pick(pick, now, constraints.affinity) ?? ready[0];
       }
     }
-    // All of them refuse and rest: the one that is up first.
+    // All untried endpoints are backing off: take the one that is dialed next.
     return untried.reduce<ConnectedCandidate | undefined>(
       (best, candidate) =>
         best === undefined || this.health.nextDialAt(candidate) < this.health.nextDialAt(best)
@@ -152,22 +152,22 @@ export class ServiceCallContext implements CallContext {
     const { service, name } = this;
     const now = this.clock.now();
     if (eligible.some((candidate) => this.health.canDial(candidate, now))) return;
-    // Everybody refuses and rests: worth waiting for only if that ends soon.
+    // All endpoints are backing off: wait for the next dial if it is soon.
     const nextDialInMs = Math.min(...eligible.map((candidate) => this.health.nextDialAt(candidate))) - now;
     const factory = this.#factory;
     if (nextDialInMs <= maxDialWaitMs) await this.wheel.sleep(Math.max(nextDialInMs, 1));
     else if (factory) await service.restartService(factory, now);
     else throw allBackingOffError(name, nextDialInMs);
-    // What is known may have run out meanwhile.
+    // The resolution may have expired during the wait.
     if (!service.isFresh(this.clock.now())) await service.resolve();
   }
 
   /**
-   * Looks up, and starts, if that must come first.
+   * Looks the service up, and starts it when it has no endpoint.
    *
-   * @param onResolved - called when the service's record is known
-   * @returns those who fit, at least one
-   * @throws a `ClerkError` when there is nobody
+   * @param onResolved - called when the service config is known, before any start
+   * @returns the candidates, at least one
+   * @throws {@link ClerkError} when no endpoint matches
    */
   async resolve(constraints: PickConstraints, onResolved: () => void): Promise<CandidateSet> {
     const { service } = this;
@@ -209,13 +209,13 @@ export class ServiceCallContext implements CallContext {
     this.service.clerk.callTracker.finish();
   }
 
-  /** All that fit the version, for `gather` and `explain`; those to choose from among them. */
+  /** The current candidates with and without TLS, for `gather` and `explain`. */
   candidates(): CandidateSet {
     return this.#balancer.candidates(false);
   }
 }
 
-/** Whether the call is remembered there, if that matters. */
+/** Whether an endpoint shares the idempotency store that the call requires, if any. */
 function isInScope({ endpoint }: ConnectedCandidate, { idempotencyScope }: PickConstraints): boolean {
   return idempotencyScope === undefined || idempotencyScopeOf(endpoint) === idempotencyScope;
 }

@@ -1,7 +1,3 @@
-/**
- * One name as one clerk knows it: the last answer, the endpoints and their health, what calls have taken, the retry
- * budget, and who is starting it. All bindings of the name share it.
- */
 import { isFresh, type ResolvedService } from '../core/resolution-result.js';
 import { isLocal, parseAddress } from '../core/address.js';
 import type { EndpointChannels } from '../core/candidate.js';
@@ -23,26 +19,29 @@ import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
 import { reachableAddresses } from './reachable-addresses.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
-/** While the registry is in trouble, a name in use is asked for this often, in ms. */
+/** Interval of lookups for a name in use while its resolution is stale, in ms. */
 const staleRefreshMs = 750;
 
-/** See the file's header. */
+/**
+ * What one clerk knows of one service: the resolution, the endpoints and their health, latencies, the retry budget and the
+ * start in progress. Shared by all bindings of the name.
+ */
 export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
   readonly budget = retryBudget(defaults.retryRatio, defaults.retryReserve);
-  /** Called after endpoints or their health have changed. */
+  /** Called after the endpoints or their health have changed. */
   readonly changeListeners = new Set<() => void>();
-  /** Bindings that programs hold. */
+  /** Number of bindings the program has not discarded. */
   bindingCount = 0;
-  /** Endpoints that cannot be used from here, and why. */
+  /** Endpoints without an address that is reachable from this host. */
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
   #startedEndpoints: readonly Endpoint[] = [];
   #lastStartResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** They advertise, so the registry knows of their end too. */
+  /** Whether the registry started the current endpoints. They are advertised, so it also knows when they end. */
   #startedByRegistry = false;
   #startCount = 0;
   #startVerified = false;
@@ -73,27 +72,27 @@ export class ServiceState implements HealthSource {
     });
   }
 
-  /** The last answer, fresh or not. */
+  /** The last resolution, fresh or not. */
   get resolution(): ResolvedService | undefined {
     return this.#resolution;
   }
 
-  /** Endpoints that a factory of this program has started. */
+  /** Endpoints that a factory has started. */
   get started(): readonly Endpoint[] {
     return this.#startedEndpoints;
   }
 
-  /** What can start it where the program has no factory: the registry, if it says so. */
+  /** Starts the service through the registry; undefined when the registry cannot. */
   get registryFactory(): Factory | undefined {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
   }
 
-  /** Whether a call may use what is known, at once. Asks ahead of time when an answer that is in use grows old. */
+  /** Whether a call may use the cached resolution. Refreshes it in the background before it expires. */
   isFresh(now: number): boolean {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
     if (resolution.ttlMs === Infinity) return true;
-    // What this program started itself needs no registry to be called.
+    // Endpoints that a factory of the program started need no lookup.
     const isSelfStarted =
       resolution.endpoints.length === 0 && this.#startedEndpoints.length > 0 && !this.#startedByRegistry;
     if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
@@ -101,7 +100,7 @@ export class ServiceState implements HealthSource {
     return true;
   }
 
-  /** Looks the name up, from memory if that is fresh. Rejects with a `ClerkError`. */
+  /** Looks the name up; a fresh cached result is used. @throws {@link ClerkError} when the lookup fails */
   async resolve(): Promise<ResolvedService> {
     this.#startWatching();
     const resolution = await this.clerk.resolver.resolve(this.name);
@@ -109,28 +108,28 @@ export class ServiceState implements HealthSource {
     return resolution;
   }
 
-  /** Looks it up again because endpoints failed; never rejects. */
+  /** Looks the name up again because endpoints failed. Never rejects. */
   async refresh(suspects: ReadonlySet<string>): Promise<void> {
     try {
       this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
     } catch {
-      // Whoever needs the answer asks for it and is told why there is none.
+      // A call that needs the resolution looks up itself and reports the failure.
     }
   }
 
-  /** Takes over an answer. */
+  /** Replaces the resolution, and updates endpoints, loads and health queries. */
   applyResolution(resolution: ResolvedService): void {
     if (this.#isClosed) return;
     if (resolution === this.#resolution) {
-      // Nothing newer came of a look-up ahead of time.
+      // The background refresh returned the same resolution.
       if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
       return;
     }
     const previous = this.#resolution;
     this.#resolution = resolution;
-    // Asked again when four fifths are over, a little spread, so that no call ever waits for it.
+    // Refresh after 75 to 85 % of the TTL, so that no call waits for the lookup.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
-    // A stale one is old already: the next try is counted from now.
+    // A stale resolution is past its TTL already, so count from now.
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
@@ -152,7 +151,7 @@ export class ServiceState implements HealthSource {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
   }
 
-  /** Takes one start out of the budget, if there is one to take. */
+  /** Reserves one start in the retry budget. */
   #reserveStart(): boolean {
     const now = this.clerk.clock.now();
     if (!this.budget.tryWithdraw(now)) return false;
@@ -160,36 +159,36 @@ export class ServiceState implements HealthSource {
     return true;
   }
 
-  /** Has the service started, unless somebody was started already; resolves when there is somebody to call. */
+  /** Starts the service unless it was started already. Resolves when there is an endpoint. */
   async startService(factory: Factory): Promise<void> {
     if (this.#startedEndpoints.length === 0) this.#useStarted(await this.#starter.start(factory), factory);
   }
 
   /**
-   * Has it started again, because what was started cannot be reached.
+   * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the attempt that found nobody began: a start since then is what it wanted
+   * @param triedAt - start of the attempt that failed to connect; a later start suffices
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     if (this.#startedAt > triedAt) return;
-    // Each start is judged once, by whether anybody that it brought up has ever answered.
+    // Each start is verified once: it succeeded if any of its endpoints has ever responded.
     if (this.#startedEndpoints.length > 0 && !this.#startVerified) {
       this.#startVerified = true;
       if (this.table.members.every((member) => member.lastHeardAt === 0)) this.#starter.markUnreachable();
       else this.#starter.markHealthy();
     }
     this.#useStarted(await this.#starter.start(factory), factory);
-    // Whom the registry knows goes before who was started: it may know others by now.
+    // Registered endpoints take precedence over started ones, and the registry may have others by now.
     if (factory === this.#registryFactory) await this.refresh(new Set());
   }
 
-  /** Finishes what is in flight and forgets the rest. */
+  /** Closes all connections after the calls in flight. */
   async close(): Promise<void> {
     this.#release();
     await Promise.all(this.#channels().map((channel) => channel.close()));
   }
 
-  /** Cuts everything. */
+  /** Closes all connections at once; calls in flight fail with the error. */
   async destroy(error: Error): Promise<void> {
     this.#release();
     await Promise.all(this.#channels().map((channel) => channel.destroy(error)));
@@ -214,13 +213,13 @@ export class ServiceState implements HealthSource {
   }
 
   #useStarted(started: readonly Endpoint[], factory: Factory): void {
-    // Callers that shared the flight bring the same list.
+    // Callers that shared one start receive the same list.
     if (this.#isClosed || this.#lastStartResult === started) return;
     this.#lastStartResult = started;
     this.#startedAt = this.clerk.clock.now();
     this.#startedByRegistry = factory === this.#registryFactory;
     this.#startVerified = false;
-    // A new number each time, so that nothing learned of the one before is held against it.
+    // A new epoch per start, so that the health of the previous process does not count.
     this.#startCount++;
     this.#startedEndpoints = started.map((endpoint) =>
       Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
@@ -241,7 +240,7 @@ export class ServiceState implements HealthSource {
       if (reachableAddresses(this.clerk.locality, endpoint).length === 0)
         excluded.push({
           endpoint,
-          reason: `its only addresses are unix sockets of host ${String(endpoint.host)}`,
+          reason: `its only addresses are unix sockets on host ${String(endpoint.host)}`,
         });
       else endpoints.push(Object.freeze(endpoint));
     }
@@ -266,7 +265,7 @@ export class ServiceState implements HealthSource {
     };
   }
 
-  /** Whom the registry asks about, and whom it marks. */
+  /** Handles the health queries of the registry, and reports endpoints it newly marks as suspect. */
   #handleHealthQueries(
     previous: ResolvedService | undefined,
     { healthQueried, endpoints }: ResolvedService,
@@ -285,7 +284,7 @@ export class ServiceState implements HealthSource {
     void this.refresh(new Set([endpoint]));
   }
 
-  /** Has the registry push changes of this name, if it can. */
+  /** Watches the name, if the registry has a `watch` method. */
   #startWatching(): void {
     const { registry, logger } = this.clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
@@ -294,10 +293,13 @@ export class ServiceState implements HealthSource {
       this.#unwatch = registry.watch(
         this.name,
         (snapshot) => this.#onSnapshot(snapshot),
-        (error) => logger.warn(`The watch of ${this.name} broke off: ${errorMessage(error)}`),
+        (error) =>
+          logger.warn(
+            `The watch of ${this.name} was interrupted and continues when the registry is back: ${errorMessage(error)}`,
+          ),
       );
     } catch (error) {
-      logger.warn(`The registry cannot watch ${this.name}: ${errorMessage(error)}`);
+      logger.warn(`The watch of ${this.name} could not be started: ${errorMessage(error)}`);
     }
   }
 
@@ -310,7 +312,7 @@ export class ServiceState implements HealthSource {
         byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
         this.name,
       );
-      // What stands behind a link is not watched: the next look-up walks there.
+      // The target of a link is not watched; the next lookup follows the link.
       if (parsed.kind === 'link') return;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,

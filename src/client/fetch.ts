@@ -43,7 +43,7 @@ export class HostRouter {
         const url = new URL(origin);
         host = {
           binding: this.#bindings.forName(nameFromHostname(url.hostname, url.port) as string),
-          secure: url.protocol === 'https:',
+          tlsOnly: url.protocol === 'https:',
         };
         this.#hosts.set(origin, host);
       }
@@ -56,7 +56,7 @@ export class HostRouter {
     host.binding.dispatch(
       perCall === undefined ? request : withOptions(request, perCall),
       handler,
-      host.secure,
+      host.tlsOnly,
     );
   }
 
@@ -103,7 +103,7 @@ export function isClerkOrigin(origin: string): boolean {
 
 interface HostBinding {
   readonly binding: ServiceBinding;
-  readonly secure: boolean;
+  readonly tlsOnly: boolean;
 }
 
 /** Options and original body of one `clerk.fetch`. They reach the dispatcher through the async context, past undici. */

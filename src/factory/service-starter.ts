@@ -1,12 +1,6 @@
-/**
- * Starts a missing service, once for any number of callers. A factory that fails is not called again at once, and every
- * caller learns why it failed; a service that was started, has answered and then died is started again.
- *
- * @see "Building Secure and Reliable Network Applications" B3; promises C6.1, C6.3
- */
 import type { Clock } from '../core/clock.js';
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Factory, StartedEndpoint } from '../core/factory.js';
 
@@ -16,7 +10,13 @@ const maxBackoffMs = 30_000;
 const failureWindowMs = 60_000;
 const maxFailuresInWindow = 3;
 
-/** Starts one service. */
+/**
+ * Starts one service through its factory. Concurrent callers share one start, and all receive the reason of a failure.
+ * After a failure the next start waits for a backoff of 1 s doubling to 30 s, with at most 3 failed starts in 60 s.
+ *
+ * @see [B3](../../docs/background.md#b3)
+ * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
+ */
 export class ServiceStarter {
   readonly #name: string;
   readonly #clock: Clock;
@@ -26,13 +26,13 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** Whoever starts it has said that it is too early before this. */
+  /** The registry rejects starts before this time. */
   #notBefore = 0;
 
   /**
    * @param name - of the service
-   * @param signal - aborted when the clerk is closed
-   * @param reserveBudget - takes one start out of the budget that repeats draw on too, or says that there is none to take
+   * @param signal - aborts when the clerk closes
+   * @param reserveBudget - reserves one start in the retry budget; false when the budget is exhausted
    */
   constructor(
     name: string,
@@ -48,7 +48,11 @@ export class ServiceStarter {
     this.#reserveBudget = reserveBudget;
   }
 
-  /** Has the service started, or joins a start that is under way. Rejects with `FACTORY_FAILED`, `BUDGET_EXHAUSTED` or `CLERK_CLOSED`. */
+  /**
+   * Starts the service, or joins the start in progress.
+   *
+   * @throws {@link ClerkError} `FACTORY_FAILED`, `START_FAILED`, `BUDGET_EXHAUSTED`, `CLERK_CLOSED`
+   */
   start(factory: Factory): Promise<readonly Endpoint[]> {
     this.#inFlight ??= this.#start(factory).finally(() => {
       this.#inFlight = undefined;
@@ -56,17 +60,17 @@ export class ServiceStarter {
     return this.#inFlight;
   }
 
-  /** What was started has answered: it works. */
+  /** Records that a started endpoint responded: clears the failures. */
   markHealthy(): void {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** What was started could not be reached, without ever having answered: that start has failed after all. */
+  /** Records that no started endpoint ever responded: the start counts as failed. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
         'FACTORY_FAILED',
-        `The factory of ${this.#name} said it had started the service, and nobody could be reached there`,
+        `The factory of ${this.#name} resolved, but none of the endpoints it returned accepted a connection`,
       ),
     );
   }
@@ -78,30 +82,31 @@ export class ServiceStarter {
       const seconds = (backoffMs / 1_000).toFixed(1);
       throw new ClerkError(
         this.#lastFailure.code,
-        `${this.#lastFailure.message}; it is asked again in ${seconds} s at the earliest`,
+        `${this.#lastFailure.message}; the next start is possible in ${seconds} s`,
         { cause: this.#lastFailure.cause },
       );
     }
-    // No failure of the factory: it was not asked.
+    // Not a failure of the factory, since it was not called.
     if (!this.#reserveBudget())
       throw new ClerkError(
         'BUDGET_EXHAUSTED',
-        `${this.#name} is not started now: the budget that starts share with repeats is spent for the last 10 s`,
+        `${this.#name} was not started because the retry budget of the last 10 s is exhausted; starts and retries share it`,
       );
     try {
       const started = await this.#runFactory(factory);
       const list = (Array.isArray(started) ? started : [started]) as readonly StartedEndpoint[];
-      if (list.length === 0) throw new Error('it returned an empty list of addresses');
+      if (list.length === 0) throw new Error('it must return at least one address; got an empty list');
       const endpoints = list.map((item) => toEndpoint(item, `the factory of ${this.#name}`));
       const ids = endpoints.map(({ id }) => id);
-      if (new Set(ids).size < ids.length) throw new Error(`it returned an instance twice: ${ids.join(', ')}`);
+      if (new Set(ids).size < ids.length)
+        throw new Error(`the ids of its endpoints must differ; got ${ids.join(', ')}`);
       const ms = this.#clock.now() - startedAt;
       if (this.#reporter.hasListeners('started'))
         this.#reporter.emit('started', { name: this.#name, endpoints: ids, durationMs: ms });
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // A launcher's reason is the reason, and that it does not try yet is no other failure.
+      // The registry gives its own reason. A start that was rejected as too early is not another failure.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)
@@ -127,7 +132,7 @@ export class ServiceStarter {
     return error;
   }
 
-  /** When the factory may be asked again: a pause that doubles, and never more than three failed starts a minute. */
+  /** The earliest time of the next start. */
   #nextStartAt(): number {
     const last = this.#failureTimes.at(-1);
     if (last === undefined) return this.#notBefore;
@@ -150,10 +155,10 @@ export class ServiceStarter {
       };
       const onClosed = (): void => fail(this.#closedError());
       const timer = this.#clock.setTimer(
-        () => fail(new Error(`it did not finish within ${String(startTimeoutMs / 1_000)} s`)),
+        () => fail(new Error(`it did not resolve within ${String(startTimeoutMs / 1_000)} s`)),
         startTimeoutMs,
       );
-      // Callers that wait keep the process alive themselves.
+      // The calls that wait for the start keep the process alive.
       timer.setRef(false);
       this.#signal.addEventListener('abort', onClosed);
       Promise.resolve()
@@ -167,6 +172,6 @@ export class ServiceStarter {
   }
 
   #closedError(): ClerkError {
-    return new ClerkError('CLERK_CLOSED', `The clerk was closed while ${this.#name} was being started`);
+    return new ClerkError('CLERK_CLOSED', `The clerk was closed while it started ${this.#name}`);
   }
 }

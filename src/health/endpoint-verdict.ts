@@ -1,26 +1,30 @@
-/** What a clerk knows of endpoints from its own calls and probes, in the words in which registries are told. */
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointReport } from '../core/registry.js';
 
-/** What is read of a member of an endpoint table. */
+/** The fields of an endpoint's state that a verdict is derived from. Instants are on the monotonic clock, in ms. */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
-  /** When it was set aside, or began to refuse; 0 while it is well. */
+  /** When the endpoint was ejected or began to refuse connections; 0 while healthy. */
   readonly unhealthySince: number;
-  /** How late the newest hard evidence is. */
+  /** Time of the latest refused, reset or timed-out attempt. */
   readonly lastHardFailureAt: number;
-  /** When a call or a probe last found it unreachable. */
+  /** When a call or probe last failed to reach the endpoint. */
   readonly lastUnreachableAt: number;
-  /** When anything was last heard of it. */
+  /** When the endpoint last responded. */
   readonly lastHeardAt: number;
 }
 
-/** An answer that is older says nothing of now, in ms. */
+/** A response counts as evidence for this long, in ms. */
 const reachableForMs = 10_000;
-/** Probes are at most some 7 s apart while calls arrive: where none was missed for so long, nobody calls; in ms. */
+/** A failure counts as evidence for this long, in ms. Probes are at most 7 s apart while the service is called. */
 const unreachableForMs = 15_000;
 
-/** What is known lately of those members of a service that somebody wants to know of. */
+/**
+ * Reports on the endpoints that are tracked, where there is recent evidence.
+ *
+ * @param ids - of the tracked endpoints
+ * @param name - of the service after following all links
+ */
 export function collectReports(
   members: readonly EndpointEvidence[],
   ids: ReadonlyMap<string, unknown>,
@@ -36,7 +40,7 @@ export function collectReports(
   return reports;
 }
 
-/** What is known of one; undefined where nothing lately, or only that it answers badly. */
+/** The verdict on one endpoint; undefined without recent evidence, or when it responds but with failures. */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,
   now: number,
@@ -48,7 +52,7 @@ export function verdictOf(
   return lastHeardAt !== 0 && now - lastHeardAt <= reachableForMs ? 'reachable' : undefined;
 }
 
-/** Instance ids of those that a registry marks now and did not before. */
+/** Ids of the endpoints that are suspect in `current` and were not in `previous`. */
 export function newlySuspect(
   previous: readonly Endpoint[] | undefined,
   current: readonly Endpoint[],

@@ -1,64 +1,66 @@
-/**
- * What this clerk tells the registry of endpoints: whom it cannot reach, that it can again, and, when the registry asks,
- * whom it reaches. Behind the calls and never on one's path: at most one message a second for all names, repeated every
- * few seconds while it holds. A report that fails is forgotten; the next one says how things are then.
- *
- * @see "A Distributed Systems Architecture for the 1990's" B8; promises C4.4
- */
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
 
-/** Shortest time between two reports, in ms. */
+/** Minimum time between two messages, in ms. */
 const minReportIntervalMs = 1_000;
-/** What is new waits for so long, spread over a second so that clerks that saw the same do not speak at once. */
+/** Delay of a new report, in ms. */
 const reportDelayMs = 250;
+/** Random addition to the delay, in ms; spreads the reports of clerks that observed the same failure. */
 const reportJitterMs = 1_000;
-/** An opinion is repeated after about so long, in ms: well within the ten seconds that the server keeps it. */
+/** Mean interval of repeated reports, in ms; the registry keeps a report for 10 s. */
 const repeatIntervalMs = 4_000;
-/** What is due that soon goes along, in ms. */
+/** Reports due within this time are sent together, in ms. */
 const coalesceMs = 500;
-/** Opinions in one report. */
+/** Limit of endpoint reports in one message. */
 const maxReportsPerMessage = 100;
-/** Endpoints that are spoken of at a time; the rest is not. */
+/** Limit of tracked endpoints; further ones are not reported. */
 const maxTrackedEndpoints = 1_000;
-/** For how long a report may be under way, in ms. */
+/** Timeout of a message, in ms. */
 const reportTimeoutMs = 3_000;
 
-/** Who knows endpoints of a service. */
+/** Knows the health of the endpoints of one service. */
 export interface HealthSource {
-  /** What is known lately of these, by their ids; nothing of the others. */
+  /** Reports on the endpoints with these ids for which there is recent evidence. */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
 }
 
-/** What witnessing needs. */
+/** Dependencies of a {@link HealthReporter}. */
 export interface HealthReporterOptions {
   readonly clock: Clock;
   readonly registry: Registry;
-  /** Aborted when the clerk closes. */
+  /** Aborts when the clerk closes. */
   readonly signal: AbortSignal;
 }
 
-/** An endpoint that is spoken of. */
-interface TrackedReport {
-  /** The registry wants to know. */
+/** The reporting state of one endpoint. */
+interface TrackedEndpoint {
+  /** Whether the registry queries the health of the endpoint. */
   isQueried: boolean;
   lastVerdict: EndpointReport['verdict'] | undefined;
   dueAt: number;
 }
 
-/** Endpoints of one service that are spoken of. */
-interface TrackedReports {
-  readonly byId: Map<string, TrackedReport>;
-  /** Something may have changed: looked at then. */
+/** The tracked endpoints of one service. */
+interface TrackedService {
+  readonly byId: Map<string, TrackedEndpoint>;
+  /** When to look for changed verdicts; Infinity when nothing changed. */
   checkAt: number;
 }
 
-/** See the file's header. Keeps no process alive. */
+/**
+ * Reports the health of endpoints to the registry: the unreachable ones, those that recovered, and those the registry
+ * queries. Works in the background, never on the path of a call. Sends at most one message a second for all services, and
+ * repeats a report while it holds. A failed message is not retried; the next one carries the current state. Does not keep
+ * the process alive.
+ *
+ * @see [B8](../../docs/background.md#b8)
+ * @see [C4.4](../../docs/guarantees.md#c4-4)
+ */
 export class HealthReporter {
   readonly #options: HealthReporterOptions;
-  readonly #tracked = new Map<HealthSource, TrackedReports>();
+  readonly #tracked = new Map<HealthSource, TrackedService>();
   #count = 0;
-  /** Drawn when it is first needed: a clerk that never reports draws nothing. */
+  /** Drawn with the first report, so that a clerk without reports uses no randomness. */
   #clerkId = '';
   #sentAt = -Infinity;
   #isSending = false;
@@ -70,39 +72,39 @@ export class HealthReporter {
     options.signal.addEventListener('abort', () => this.#timer?.cancel());
   }
 
-  /** Hard evidence was seen against an endpoint. */
+  /** A call or probe failed to reach an endpoint. */
   onUnreachable(source: HealthSource, id: string): void {
     if (this.#isIdle) return;
-    const report = this.#track(source, id);
-    if (report === undefined || report.lastVerdict === 'unreachable') return;
-    report.dueAt = Math.min(report.dueAt, this.#nextDueAt());
+    const endpoint = this.#track(source, id);
+    if (endpoint === undefined || endpoint.lastVerdict === 'unreachable') return;
+    endpoint.dueAt = Math.min(endpoint.dueAt, this.#nextDueAt());
     this.#schedule();
   }
 
-  /** The registry asks about these endpoints of a service, and about no others. */
+  /** The registry queries the health of exactly these endpoints of a service. */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;
     const queried = new Set(ids);
-    for (const [id, report] of this.#tracked.get(source)?.byId ?? [])
-      if (!queried.has(id)) report.isQueried = false;
+    for (const [id, endpoint] of this.#tracked.get(source)?.byId ?? [])
+      if (!queried.has(id)) endpoint.isQueried = false;
     for (const id of queried) {
-      const report = this.#track(source, id);
-      if (report === undefined || report.isQueried) continue;
-      report.isQueried = true;
-      report.dueAt = Math.min(report.dueAt, this.#nextDueAt());
+      const endpoint = this.#track(source, id);
+      if (endpoint === undefined || endpoint.isQueried) continue;
+      endpoint.isQueried = true;
+      endpoint.dueAt = Math.min(endpoint.dueAt, this.#nextDueAt());
     }
     this.#schedule();
   }
 
-  /** Endpoints of a service, or their health, have changed. */
+  /** The endpoints of a service, or their health, changed. */
   onHealthChanged(source: HealthSource): void {
-    const reports = this.#tracked.get(source);
-    if (reports === undefined || reports.checkAt !== Infinity) return;
-    reports.checkAt = this.#nextDueAt();
+    const service = this.#tracked.get(source);
+    if (service === undefined || service.checkAt !== Infinity) return;
+    service.checkAt = this.#nextDueAt();
     this.#schedule();
   }
 
-  /** Nobody is interested in a service any more. */
+  /** Stops tracking a service. */
   remove(source: HealthSource): void {
     this.#count -= this.#tracked.get(source)?.byId.size ?? 0;
     this.#tracked.delete(source);
@@ -117,15 +119,15 @@ export class HealthReporter {
     return clock.now() + reportDelayMs + reportJitterMs * clock.random();
   }
 
-  #track(source: HealthSource, id: string): TrackedReport | undefined {
-    let reports = this.#tracked.get(source);
-    let report = reports?.byId.get(id);
-    if (report !== undefined || this.#count >= maxTrackedEndpoints) return report;
-    report = { isQueried: false, lastVerdict: undefined, dueAt: Infinity };
-    if (reports === undefined) this.#tracked.set(source, (reports = { byId: new Map(), checkAt: Infinity }));
-    reports.byId.set(id, report);
+  #track(source: HealthSource, id: string): TrackedEndpoint | undefined {
+    let service = this.#tracked.get(source);
+    let endpoint = service?.byId.get(id);
+    if (endpoint !== undefined || this.#count >= maxTrackedEndpoints) return endpoint;
+    endpoint = { isQueried: false, lastVerdict: undefined, dueAt: Infinity };
+    if (service === undefined) this.#tracked.set(source, (service = { byId: new Map(), checkAt: Infinity }));
+    service.byId.set(id, endpoint);
     this.#count++;
-    return report;
+    return endpoint;
   }
 
   #schedule(): void {
@@ -153,51 +155,51 @@ export class HealthReporter {
     else this.#schedule();
   }
 
-  /** What is to be said now; who needs not be spoken of any more is forgotten. */
+  /** Collects the reports that are due, and stops tracking endpoints that need no further report. */
   #collectDue(now: number): readonly EndpointReport[] {
     const found = new Map<string, EndpointReport>();
-    for (const [source, tracked] of [...this.#tracked]) {
+    for (const [source, service] of [...this.#tracked]) {
       if (found.size >= maxReportsPerMessage) break;
-      const { byId } = tracked;
-      const isChecked = tracked.checkAt <= now;
+      const { byId } = service;
+      const isChecked = service.checkAt <= now;
       if (!isChecked && ![...byId.values()].some(({ dueAt }) => dueAt <= now + coalesceMs)) continue;
-      tracked.checkAt = Infinity;
-      const known = new Map(source.endpointReports(byId, now).map((opinion) => [opinion.id, opinion]));
-      for (const [id, report] of [...byId]) {
-        const opinion = known.get(id);
-        if (report.dueAt > now + coalesceMs && (!isChecked || report.lastVerdict === opinion?.verdict))
+      service.checkAt = Infinity;
+      const reportsById = new Map(source.endpointReports(byId, now).map((report) => [report.id, report]));
+      for (const [id, endpoint] of [...byId]) {
+        const report = reportsById.get(id);
+        if (endpoint.dueAt > now + coalesceMs && (!isChecked || endpoint.lastVerdict === report?.verdict))
           continue;
         if (found.size >= maxReportsPerMessage) {
-          report.dueAt = now;
+          endpoint.dueAt = now;
           continue;
         }
-        if (opinion !== undefined && isWorthReporting(opinion, report))
-          found.set(`${opinion.name} ${id}`, opinion);
-        this.#scheduleNext(byId, id, opinion, now);
+        if (report !== undefined && isWorthReporting(report, endpoint))
+          found.set(`${report.name} ${id}`, report);
+        this.#scheduleNext(byId, id, report, now);
       }
       if (byId.size === 0) this.#tracked.delete(source);
       else if (found.size > 0) {
         this.#tracked.delete(source);
-        this.#tracked.set(source, tracked);
+        this.#tracked.set(source, service);
       }
     }
     return [...found.values()];
   }
 
-  /** Whether and when it is spoken of again. */
+  /** Schedules the next report of an endpoint, or stops tracking it. */
   #scheduleNext(
-    byId: Map<string, TrackedReport>,
+    byId: Map<string, TrackedEndpoint>,
     id: string,
-    opinion: EndpointReport | undefined,
+    report: EndpointReport | undefined,
     now: number,
   ): void {
-    const report = byId.get(id) as TrackedReport;
+    const endpoint = byId.get(id) as TrackedEndpoint;
     byId.delete(id);
-    report.lastVerdict = opinion?.verdict;
-    if (report.isQueried || opinion?.verdict === 'unreachable') {
-      report.dueAt = now + repeatIntervalMs * (0.75 + 0.5 * this.#options.clock.random());
-      // Who was spoken of last is the last to be spoken of again.
-      byId.set(id, report);
+    endpoint.lastVerdict = report?.verdict;
+    if (endpoint.isQueried || report?.verdict === 'unreachable') {
+      endpoint.dueAt = now + repeatIntervalMs * (0.75 + 0.5 * this.#options.clock.random());
+      // Moves to the end of the map, so that endpoints are reported in turn.
+      byId.set(id, endpoint);
     } else this.#count--;
   }
 
@@ -216,10 +218,10 @@ export class HealthReporter {
         clock,
         reportTimeoutMs,
         sent,
-        () => new Error('The registry took too long over a report'),
+        () => new Error(`The registry did not accept a health report within ${String(reportTimeoutMs)} ms`),
       );
     } catch (error) {
-      // Nobody waits for it, and how things are then is said next time.
+      // The next message carries the current state.
       controller.abort(error);
     } finally {
       signal.removeEventListener('abort', stop);
@@ -229,12 +231,12 @@ export class HealthReporter {
   }
 }
 
-/** That one can be reached says only who is asked, or had said that it cannot. */
-function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict }: TrackedReport): boolean {
+/** `reachable` is reported only when the registry queried it, or the last report was `unreachable`. */
+function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict }: TrackedEndpoint): boolean {
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }
 
-/** 100 random bits and more, in letters and digits. */
+/** 124 random bits, as 24 letters and digits. */
 function randomId(random: () => number): string {
   return Array.from({ length: 4 }, () =>
     Math.floor(random() * 36 ** 6)
