@@ -151,7 +151,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/(client|binding)/',
-        pathNot: '^src/(binding/binding|client/runtime-defaults)[.]ts$',
+        pathNot: '^src/(binding/service-binding|client/runtime-defaults)[.]ts$',
       },
       to: { path: '^src/(transport|runtime|registry-client)/' },
     },
