@@ -21,7 +21,7 @@ export interface Clock {
    * Lets a response that waits in a busy event loop count as received before a timeout is declared.
    */
   afterPendingIo(callback: () => void): void;
-  /** Name of this host, to tell local endpoints from others. */
+  /** Name of this host, to recognize local endpoints. */
   hostname(): string;
 }
 

@@ -25,7 +25,7 @@ export interface Health {
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number): void;
   /** The head of a response, successful or not, carried a load. Called after the method for the response itself. */
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
-  /** The attempt failed. `startedAt` tells an unresponsive endpoint from a slow response. */
+  /** The attempt failed. `startedAt` distinguishes an unresponsive endpoint from a slow response. */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /** The attempt ended, with whatever result. Called exactly once per `attemptStarted`. */
   attemptEnded(candidate: ConnectedCandidate): void;

@@ -1,6 +1,6 @@
 /**
- * Port to the processes of this host, for the launcher. It starts programs that outlive this process, tells a process from
- * a later one with the same process id, and ends all processes that a program has started. A fake lets the launcher run in
+ * Port to the processes of this host, for the launcher. It starts programs that outlive this process, distinguishes a
+ * process from a later one with the same process id, and ends all processes that a program has started. A fake lets the launcher run in
  * virtual time.
  */
 
@@ -18,7 +18,7 @@ export interface SpawnOptions {
   readonly user?: { readonly uid: number; readonly gid: number };
   /** Written to its standard input, which is then closed. */
   readonly stdin: string;
-  /** File for standard output and standard error, created anew, for its owner only; undefined discards both. */
+  /** File for standard output and standard error, newly created, for its owner only; undefined discards both. */
   readonly logFile: string | undefined;
 }
 
@@ -52,14 +52,14 @@ export interface Processes {
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /**
    * A string that no other process of this host has or will ever have; undefined when no such process is alive, or when
-   * the host cannot tell.
+   * the host provides no identity.
    */
   identityOf(pid: number): string | undefined;
   /** Id of the process with this marker that leads its process group. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether any process of the group, or with the marker, is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;
-  /** Signals all processes of the group, then all others with the marker. Processes that have ended are no error. */
+  /** Signals all processes of the group, then all others with the marker. Processes that have ended are ignored. */
   signal(group: number | undefined, envMarker: string, signal: TerminationSignal): Promise<void>;
   /** A variable of the environment of this process. */
   env(name: string): string | undefined;

@@ -13,7 +13,7 @@ interface ProcessStat {
   readonly startedTicks: string;
 }
 
-/** Start time and boot id, which tell a process from a later one with its id; undefined when it is not alive. */
+/** Start time and boot id, unlike those of any later process with this id; undefined when it is not alive. */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
   return line && `${line.startedTicks}@${bootId()}`;

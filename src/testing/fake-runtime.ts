@@ -1,10 +1,3 @@
-/**
- * A runtime in virtual time: the clock moves only when it is told to, and jumps from timer to timer; chance comes from
- * a seed. Two runs of one program with one seed do the same things in the same order.
- *
- * Between two timers everything that is ready runs: promise jobs, `process.nextTick` and what they bring about.
- * What a program does with real timers or real sockets is outside virtual time and is not waited for.
- */
 import type { Timer } from '../core/clock.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TransportFactory } from '../core/transport.js';
@@ -12,56 +5,62 @@ import { settleMicrotasks } from '../runtime/settle-microtasks.js';
 import { seededRandom } from './seeded-random.js';
 import { TimerQueue, type QueuedTimer } from './timer-queue.js';
 
-/** What a fake runtime is made with. */
+/** Options of {@link createFakeRuntime}. */
 export interface FakeRuntimeOptions {
-  /** Seed of all chance: an integer from 0 to 2^53 − 1. @see {@link seededRandom} (sfc32) */
+  /** Seed of all randomness: an integer from 0 to 2^53 − 1. */
   readonly seed: number;
-  /** What `now()` says at first, in ms; ≥ 1. Default 1. */
+  /** Initial value of `now()`, in ms; ≥ 1. Default 1. */
   readonly startAt?: number;
-  /** What `wallNow()` says at first, in ms since 1970. Default 1,800,000,000,000 (January 2027). */
+  /** Initial value of `wallNow()`, in ms since 1970. Default 1,800,000,000,000 (January 2027). */
   readonly wallStartAt?: number;
-  /** What `hostname()` says. Default `fake-host`. */
+  /** Value of `hostname()`. Default `fake-host`. */
   readonly hostname?: string;
-  /** What opens connections. Default: nothing can be reached. */
+  /** Opens connections. Default: one that throws. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time flows by itself, as fast as it can, while a timer is pending that keeps a process alive: a test may
-   * then simply await a call. Default false: time stands still between {@link FakeRuntime.advance} and the next.
+   * Whether time advances by itself, as fast as possible, while a timer is pending that keeps a process alive. A test can then
+   * simply await a call. Default false: time advances only in {@link FakeRuntime.advance}.
    */
   readonly autoAdvance?: boolean;
 }
 
-/** A runtime in virtual time. */
+/**
+ * A runtime in virtual time. The clock advances only on request and jumps from timer to timer; randomness comes from a seed.
+ * Two runs of one program with one seed do the same things in the same order.
+ *
+ * Between two timers, all promise jobs and `process.nextTick` callbacks run, with all that these cause. Real timers and
+ * sockets of a program are outside virtual time and are not waited for.
+ */
 export interface FakeRuntime extends Runtime {
-  /** What opens connections; may be replaced before a clerk is made. */
+  /** Opens connections; may be replaced before a clerk is created. */
   transport: TransportFactory;
-  /** Timers that are set and have not fired. */
+  /** Number of pending timers. */
   readonly pendingTimers: number;
-  /** Those of them that keep a process alive. */
+  /** Number of pending timers that keep a process alive. */
   readonly refTimers: number;
   /**
-   * Moves the clock on, and runs what becomes due on the way, in order. Must be awaited before the next one.
+   * Advances the clock and runs the timers that become due, in order. Must be awaited before the next call.
    *
    * @param ms - finite, ≥ 0; 0 runs what is due now
-   * @throws what a timer's callback throws; the clock stays at that instant
+   * @throws the error that a timer's callback throws; the clock stops at that instant
    */
   advance(ms: number): Promise<void>;
   /**
-   * Moves the clock on until no timer is pending that would keep a process alive.
+   * Advances the clock until no timer is pending that keeps a process alive.
    *
-   * @param limitMs - gives up after that much virtual time. Default 3,600,000 (an hour).
+   * @param limitMs - maximum virtual time, in ms. Default 3,600,000 (an hour).
    * @throws Error when the limit is reached first
    */
   runUntilIdle(limitMs?: number): Promise<void>;
   /**
-   * Moves the clock on without running anything, as when the process is busy: what became due runs late, in order, with
-   * the next advance.
+   * Advances the clock without running timers, like a blocked event loop. The timers that became due run with the next
+   * advance, late and in order.
    *
    * @param ms - finite, ≥ 0
    */
   stall(ms: number): void;
   /**
-   * Moves the wall clock alone, as an operator or a time server does.
+   * Shifts only the wall clock, like an operator or a time server.
    *
    * @param ms - finite; may be negative
    */
@@ -69,7 +68,7 @@ export interface FakeRuntime extends Runtime {
 }
 
 /**
- * Makes a fake runtime.
+ * Makes a runtime in virtual time.
  *
  * @example
  * ```ts
@@ -77,7 +76,7 @@ export interface FakeRuntime extends Runtime {
  * runtime.setTimer(() => console.log('a minute is over'), 60_000);
  * await runtime.advance(60_000);
  * ```
- * @throws RangeError for a seed or a start that it cannot use
+ * @throws RangeError when the seed or the start is out of range.
  */
 export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   return new VirtualTimeRuntime(options);
@@ -100,9 +99,9 @@ class VirtualTimeRuntime implements FakeRuntime {
   constructor(options: FakeRuntimeOptions) {
     this.random = seededRandom(options.seed);
     this.#now = options.startAt ?? 1;
-    // 0 is "for ever" to caches that take a clock from outside.
+    // Caches that take a clock never expire an entry created at 0.
     if (!(this.#now >= 1 && this.#now < Infinity)) {
-      throw new RangeError(`startAt is ${String(this.#now)}; it must be a finite number of ms ≥ 1`);
+      throw new RangeError(`startAt must be a finite number of ms ≥ 1; got ${String(this.#now)}`);
     }
     this.#wallOffset = (options.wallStartAt ?? 1_800_000_000_000) - this.#now;
     this.#hostname = options.hostname ?? 'fake-host';
@@ -142,7 +141,7 @@ class VirtualTimeRuntime implements FakeRuntime {
       count(-1, isRef ? -1 : 0);
     };
     const timer: QueuedTimer = {
-      // A delay that is no number fires at once, as Node's does.
+      // Like Node, a delay that is not a number fires at once.
       at: this.#now + (delayMs > 0 ? delayMs : 0),
       sequence: ++this.#sequence,
       cancelled: false,
@@ -170,13 +169,13 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   afterPendingIo(callback: () => void): void {
-    // Whatever is due at this instant was set before, and so comes before.
+    // Timers due at this instant were set earlier, so they run first.
     this.setTimer(callback, 0);
   }
 
   advance(ms: number): Promise<void> {
     if (!(ms >= 0 && ms < Infinity)) {
-      return Promise.reject(new RangeError(`advance needs a finite number of ms ≥ 0, not ${String(ms)}`));
+      return Promise.reject(new RangeError(`ms of advance must be finite and ≥ 0; got ${String(ms)}`));
     }
     return this.#runUntil(this.#now + ms, () => true);
   }
@@ -187,24 +186,24 @@ class VirtualTimeRuntime implements FakeRuntime {
     if (this.#refCount === 0) return;
     const timers = `${String(this.#refCount)} timers are still pending`;
     throw new Error(
-      `${timers} after ${String(limitMs)} ms of virtual time; cancel or unref what repeats for ever`,
+      `${timers} after ${String(limitMs)} ms of virtual time; cancel or unref repeating timers`,
     );
   }
 
   stall(ms: number): void {
     if (!(ms >= 0 && ms < Infinity))
-      throw new RangeError(`stall needs a finite number of ms ≥ 0, not ${String(ms)}`);
+      throw new RangeError(`ms of stall must be finite and ≥ 0; got ${String(ms)}`);
     this.#now += ms;
   }
 
   shiftWallClock(ms: number): void {
-    if (!Number.isFinite(ms)) throw new RangeError(`jumpWall needs a finite number of ms, not ${String(ms)}`);
+    if (!Number.isFinite(ms)) throw new RangeError(`ms of jumpWall must be finite; got ${String(ms)}`);
     this.#wallOffset += ms;
   }
 
-  /** Runs timers up to an instant, and arrives there, unless there was no reason to go on. */
+  /** Runs timers up to an instant and advances to it. Stops earlier when `shouldContinue` returns false. */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
-    if (this.#advancing) throw new Error('Time is moving already; await the advance before the next one');
+    if (this.#advancing) throw new Error('Virtual time is already advancing; await the previous advance');
     this.#advancing = true;
     try {
       await settleMicrotasks();
@@ -228,7 +227,7 @@ class VirtualTimeRuntime implements FakeRuntime {
     await settleMicrotasks();
   }
 
-  /** Lets time flow by itself, if it is to, from when the program has nothing else to do. */
+  /** With `autoAdvance`, starts to advance time once the program waits for timers only. */
   #startAutoAdvance(): void {
     if (!this.#autoAdvance || this.#advancing || this.#autoAdvancing || this.#refCount === 0) return;
     this.#autoAdvancing = true;
@@ -238,7 +237,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // An advance that began in the meantime does the work, and calls for this again when it is done.
+      // An explicit advance takes over, and starts this again when it has finished.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;
@@ -248,6 +247,6 @@ class VirtualTimeRuntime implements FakeRuntime {
 
 const noTransport: TransportFactory = () => ({
   open(endpoint) {
-    throw new Error(`The fake runtime has no transport to reach ${endpoint.id}; give it one`);
+    throw new Error(`The fake runtime needs a transport to reach ${endpoint.id}; set its transport option`);
   },
 });

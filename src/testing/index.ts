@@ -1,9 +1,9 @@
 /**
- * The test kit: virtual time, a network and servers in memory that break on demand, and the contracts that a registry,
- * a transport or a policy of your own must hold. Every name by hand.
+ * The test kit: virtual time, a network and servers in memory that fail on demand, and conformance suites for registries,
+ * transports, policies and idempotency stores. All exports are listed by name.
  */
 
-// For programs that test how they use a clerk
+// For tests of programs that use a clerk
 export {
   memoryCluster,
   type MemoryCluster,
@@ -15,7 +15,7 @@ export {
 export { createFakeRuntime, type FakeRuntime, type FakeRuntimeOptions } from './fake-runtime.js';
 export { seededRandom } from './seeded-random.js';
 
-// For those who build a world of their own
+// For custom simulations
 export {
   createMemoryNetwork,
   type MemoryNetwork,
@@ -30,7 +30,7 @@ export type {
   ServerReply,
 } from './memory/memory-request.js';
 
-// Contracts, for any test runner
+// Conformance suites, for any test runner
 export type { SuiteCase } from './suites/suite-case.js';
 export {
   idempotencyStoreSuite,

@@ -1,17 +1,16 @@
-/** Chance that can be repeated: the same seed gives the same numbers, on every machine and every version of Node. */
-
 /**
- * Makes a generator: sfc32 ("small fast counter"), 128 bits of state, the first 15 numbers thrown away.
+ * Makes a random number generator that returns the same numbers for a seed on every machine and Node version: sfc32 ("small
+ * fast counter") of PractRand, with 128 bits of state. The first 15 numbers are discarded.
  *
  * @param seed - integer from 0 to 2^53 − 1
  * @param stream - integer from 0 to 2^32 − 1; generators of one seed with different streams are independent. Default 0.
  * @returns a function that returns numbers uniform in [0, 1)
- * @throws RangeError when the seed is no such integer
- * @see PractRand by Chris Doty-Humphrey (sfc)
+ * @throws RangeError when the seed is out of range.
+ * @see {@link https://pracrand.sourceforge.net/RNG_engines.txt | PractRand, RNG engines}
  */
 export function seededRandom(seed: number, stream = 0): () => number {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new RangeError(`A seed is an integer from 0 to 2^53 − 1, not ${String(seed)}`);
+    throw new RangeError(`seed must be an integer from 0 to 2^53 − 1; got ${String(seed)}`);
   }
   let a = seed | 0;
   let b = Math.floor(seed / 2 ** 32) | 0;

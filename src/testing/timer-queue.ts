@@ -1,6 +1,4 @@
-/** Timers in the order in which they are due: by instant, and at the same instant by when they were set. */
-
-/** A timer that waits for its instant. */
+/** A pending timer. */
 export interface QueuedTimer {
   readonly at: number;
   readonly sequence: number;
@@ -8,7 +6,10 @@ export interface QueuedTimer {
   cancelled: boolean;
 }
 
-/** A binary heap. Cancelled timers stay until they surface, or until they are the greater part. */
+/**
+ * Binary heap of timers, ordered by time and then by sequence number. Cancelled timers are removed when they reach the top, or
+ * when they are more than half of the heap.
+ */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];
   #cancelled = 0;
@@ -30,13 +31,13 @@ export class TimerQueue {
     timer.cancelled = true;
     this.#cancelled++;
     if (this.#cancelled > 64 && this.#cancelled * 2 > this.#heap.length) {
-      // Sorted is a heap too.
-      this.#heap = this.#heap.filter((kept) => !kept.cancelled).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+      // A sorted array is a valid heap.
+      this.#heap = this.#heap.filter((each) => !each.cancelled).sort((a, b) => (isBefore(a, b) ? -1 : 1));
       this.#cancelled = 0;
     }
   }
 
-  /** The timer that is due first, left where it is. */
+  /** The next timer, without removing it. */
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
@@ -47,7 +48,7 @@ export class TimerQueue {
     return first;
   }
 
-  /** Takes out the timer that is due first. */
+  /** Removes and returns the next timer. */
   pop(): QueuedTimer | undefined {
     return this.peek() === undefined ? undefined : this.#removeFirst();
   }

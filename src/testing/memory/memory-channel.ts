@@ -1,4 +1,3 @@
-/** Connections to one endpoint in memory: the twin of the channel over real sockets. */
 import type { Address } from '../../core/address.js';
 import type { Clock } from '../../core/clock.js';
 import { ClerkError } from '../../core/errors.js';
@@ -10,32 +9,32 @@ import { MemoryPool } from './memory-pool.js';
 import type { MemoryRequest } from './memory-request.js';
 import { lowerCaseHeaders } from './request-headers.js';
 
-/** What a channel needs of the network. */
+/** Options of {@link MemoryChannel}. */
 export interface MemoryChannelOptions {
-  /** Instance id, for the record of attempts. */
+  /** Instance id, for the records of attempts. */
   readonly endpoint: string;
   readonly addresses: readonly Address[];
   readonly connections: number;
   readonly clock: Clock;
-  /** Name of the header with the call id, in lower case. */
+  /** Name of the call id header, in lower case. */
   readonly callIdHeader: string;
-  /** Dials; `done` is called once, later, or never. `ref`: whether the way there keeps the process alive. */
+  /** Connects; `done` is called once, later, or never. `ref`: whether connecting keeps the process alive. */
   dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void;
-  /** An attempt begins. */
+  /** Called for each attempt. */
   onAttempt(attempt: MemoryAttempt): void;
 }
 
 const keepAliveMs = 4_000;
 const freshMs = 1_000;
 
-/** See the file's header. */
+/** Connections to one endpoint in memory: the counterpart of the HTTP channel over sockets. */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
-  /** Pools that finish what they have. */
+  /** Pools that only finish their requests. */
   readonly #retired = new Set<MemoryPool>();
-  /** Ends of probes that are out. */
+  /** Cancels the probes in flight. */
   readonly #probes = new Set<(error: Error) => void>();
-  /** Addresses that could not be reached since one could. */
+  /** Addresses that have failed since the last successful connection. */
   readonly #failed = new Set<Address>();
   #index = 0;
   #shared: MemoryPool | undefined;
@@ -61,7 +60,7 @@ export class MemoryChannel implements Channel {
 
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const connected = new Error('Connected, and that was all that was wanted');
+      const connected = new Error('Connected; no request is to be sent');
       const handler = partialHandler({
         onConnect() {
           resolve();
@@ -76,7 +75,7 @@ export class MemoryChannel implements Channel {
   }
 
   async probe(timeoutMs: number): Promise<void> {
-    // Any of its addresses will do, and the one that answers is the one to use.
+    // Probes all addresses; the first one that responds becomes the address in use.
     const index = await Promise.any(
       this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs).then(() => i)),
     );
@@ -101,7 +100,7 @@ export class MemoryChannel implements Channel {
         else resolve();
       };
       const timer = clock.setTimer(() => {
-        end(new Error(`No sign of life of ${text} within ${String(Math.round(timeoutMs))} ms`));
+        end(new Error(`${text} did not respond within ${String(Math.round(timeoutMs))} ms`));
       }, timeoutMs);
       timer.setRef(false);
       this.#probes.add(end);
@@ -120,7 +119,7 @@ export class MemoryChannel implements Channel {
         const handler = partialHandler({
           onHeaders(statusCode) {
             const failed = statusCode >= 500 && statusCode !== 501;
-            end(failed ? new Error(`${text} answers ${String(statusCode)}`) : undefined);
+            end(failed ? new Error(`${text} responded with status ${String(statusCode)}`) : undefined);
             return true;
           },
           onError: end,
@@ -147,7 +146,7 @@ export class MemoryChannel implements Channel {
   nextAddress(from: Address): boolean {
     const { addresses } = this.#options;
     this.#failed.add(from);
-    // Another request has moved on already: its address is still to be tried.
+    // Another request has already switched to an address that has not failed.
     if (!this.#failed.has(this.address)) return addresses.length > 1;
     const next = addresses.findIndex((address) => !this.#failed.has(address));
     this.#index = Math.max(0, next);
@@ -210,7 +209,7 @@ export class MemoryChannel implements Channel {
   }
 }
 
-/** A handler that hears only what it is interested in. */
+/** A request handler with defaults for the missing callbacks. */
 function partialHandler(callbacks: Partial<RequestHandler>): RequestHandler {
   return {
     onConnect: () => undefined,

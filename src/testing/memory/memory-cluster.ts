@@ -1,74 +1,71 @@
-/**
- * A clerk and the servers that it calls, all in memory and in virtual time: what a program needs to test how it copes
- * when its servers do not. Time flows by itself while a call is waiting, so a test just awaits its calls; a slow
- * server costs no real time, and the same seed gives the same trace.
- */
 import { createClerk, type Clerk, type ClerkOptions } from '../../index.js';
 import type { EndpointInit } from '../../core/endpoint.js';
 import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
 import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.js';
 import { createMemoryNetwork } from './memory-network.js';
 
-/** Who runs what: the instance ids of each service, or endpoints with labels. An id is used once in a cluster. */
+/** Services and their instances, given as ids or as endpoints with labels. An id must be unique in a cluster. */
 export type MemoryServices = Readonly<Record<string, readonly (string | MemoryInstance)[]>>;
 
-/** An endpoint of a memory cluster; its address is made of its id. */
+/** An endpoint of a memory cluster; its address is derived from its id. */
 export type MemoryInstance = Omit<EndpointInit, 'address' | 'addresses' | 'id'> & {
   /** A host name: letters, digits, `.`, `_` and `-`. */
   readonly id: string;
 };
 
-/** What a memory cluster is made with. */
+/** Options of {@link memoryCluster}. */
 export interface MemoryClusterOptions {
-  /** Seed of all chance: an integer from 0 to 2^53 − 1. */
+  /** Seed of all randomness: an integer from 0 to 2^53 − 1. */
   readonly seed: number;
-  /** How long a message takes one way, in ms, ≥ 0. Default 0.5. */
+  /** One-way latency of a message, in ms, ≥ 0. Default 0.5. */
   readonly latencyMs?: number;
   /** Further options of the clerk. */
   readonly clerk?: Omit<ClerkOptions, 'registry' | 'runtime'>;
-  /** Whether time flows by itself while a call is waiting. Default true. @see {@link FakeRuntime} */
+  /** Whether time advances by itself while a call is waiting. Default true. @see {@link FakeRuntimeOptions.autoAdvance} */
   readonly autoAdvance?: boolean;
 }
 
-/** The servers of a memory cluster, by instance id. Every method throws a RangeError for an unknown id. */
+/** Controls the servers of a memory cluster, by instance id. Every method throws a RangeError for an unknown id. */
 export interface MemoryCluster {
-  /** Refuses new connections; those that stand go on. */
+  /** Refuses new connections; established ones continue. */
   refuse(id: string): void;
-  /** Leaves new connections without an answer. */
+  /** Neither accepts nor refuses new connections. */
   stall(id: string): void;
-  /** Accepts connections again; also starts what was killed. */
+  /** Accepts connections again; also restarts a killed server. */
   accept(id: string): void;
-  /** Accepts connections and answers nothing, as after SIGSTOP. */
+  /** Accepts connections and handles no request, as after SIGSTOP. */
   pause(id: string): void;
-  /** Goes on after a pause, with all that has arrived. */
+  /** Continues after a pause, with all requests that have arrived. */
   resume(id: string): void;
   /** Resets all connections and refuses new ones, as after SIGKILL. */
   kill(id: string): void;
-  /** Answers from now on with this status, or by this function. */
+  /** Responds with this status, or as this handler decides. */
   respond(id: string, reply: number | ServerHandler): void;
-  /** Answers as late as that from now on, in ms after the request was read. */
+  /** Delays responses by this time, in ms. */
   delay(id: string, delayMs: number): void;
-  /** Requests that it has read. */
+  /** Number of requests received. */
   requests(id: string): number;
   /**
-   * What was asked so far, in the order in which it was asked: `a:refused b:200`. After the colon comes the status, or
-   * `refused`, `reset`, `truncated`, `stream-refused`, `no-response` (no answer so far), `connecting` or `unsent`.
+   * All attempts so far, in order of their start: `a:refused b:200`. After the colon comes the status, or `refused`, `reset`,
+   * `truncated`, `stream-refused`, `no-response` (so far), `connecting` or `unsent`.
    */
   trace(): string;
 }
 
-/** A clerk, its servers and their time. */
+/** A clerk, its servers and their virtual time. */
 export interface MemoryWorld {
-  /** Calls the servers. */
+  /** A clerk whose registry names the servers. */
   readonly clerk: Clerk;
-  /** Makes trouble for them. */
+  /** Controls the servers. */
   readonly cluster: MemoryCluster;
-  /** Their time. */
+  /** Virtual time. */
   readonly runtime: FakeRuntime;
 }
 
 /**
- * Makes a clerk with a cluster of servers that answer every request with 200 and `{"endpoint":"<id>"}`.
+ * Makes a clerk and its servers, all in memory and in virtual time, to test how a program behaves when servers fail. The
+ * servers respond to every request with 200 and `{"endpoint":"<id>"}`. Time advances by itself while a call is waiting, so a
+ * slow server costs no real time. The same seed gives the same trace.
  *
  * @example
  * ```ts
@@ -77,7 +74,8 @@ export interface MemoryWorld {
  * await clerk.bind('/shop/orders').json('/orders/7');
  * cluster.trace(); // 'a:refused b:200', or 'b:200'
  * ```
- * @throws a ClerkError `CONFIG_INVALID`, `NAME_INVALID`; RangeError for an id that is used twice
+ * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid.
+ * @throws RangeError when an id is used twice.
  */
 export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions): MemoryWorld {
   const { seed, latencyMs = 0.5, autoAdvance = true } = options;
@@ -90,7 +88,7 @@ export function memoryCluster(services: MemoryServices, options: MemoryClusterOp
     registry[name] = instances.map((instance) => {
       const init = typeof instance === 'string' ? { id: instance } : instance;
       const address = `http://${init.id}`;
-      if (servers.has(init.id)) throw new RangeError(`The instance '${init.id}' is named twice`);
+      if (servers.has(init.id)) throw new RangeError(`Instance ids must be unique; got '${init.id}' twice`);
       const entry = { server: network.server(address), delayMs: 0, reply: replyWithStatus(200) };
       entry.server.handler = (request) => ({
         delayMs: entry.delayMs,
@@ -105,7 +103,7 @@ export function memoryCluster(services: MemoryServices, options: MemoryClusterOp
   const find = (id: string) => {
     const entry = servers.get(id);
     if (entry) return entry;
-    throw new RangeError(`There is no instance '${id}'; there are ${[...servers.keys()].join(', ')}`);
+    throw new RangeError(`No instance has the id '${id}'; the ids are ${[...servers.keys()].join(', ')}`);
   };
   const cluster: MemoryCluster = {
     refuse: (id) => find(id).server.refuse(),

@@ -1,18 +1,17 @@
-/** One connection to a memory server, as its client holds it. Carries one request at a time. */
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Runs something after a message's way over the network. */
+/** Runs a function after the network latency of one message. */
 export type Deliver = (arrive: () => void) => void;
 
-/** See the file's header. */
+/** The client's side of one connection to a memory server. Carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
   /** Whether its client may still use it. */
   isOpen = true;
   /** When it last became idle, on the clock's scale. */
   idleSince = 0;
-  /** The request that is on it. */
+  /** The request in flight. */
   exchange: { onConnectionLost(error: Error): void } | undefined;
-  /** Called once, when it is lost while it is idle. */
+  /** Called once, when the idle connection is reset. */
   onLost: (() => void) | undefined;
   #isServerOpen = true;
 
@@ -23,15 +22,15 @@ export class MemoryConnection implements ServerConnection {
     server.connected(this);
   }
 
-  /** Its client writes a request. */
+  /** The client writes a request. */
   write(delivery: DeliveredRequest): void {
     this.deliver(() => {
-      // What was written arrives also when its client has hung up since.
+      // A written request also arrives when the client has closed the connection since.
       if (this.#isServerOpen) this.server.receive(delivery);
     });
   }
 
-  /** Its client hangs up. */
+  /** The client closes the connection. */
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -40,7 +39,7 @@ export class MemoryConnection implements ServerConnection {
     });
   }
 
-  /** Its server cuts it; the client hears of it a little later. */
+  /** The server resets the connection; the client notices after the latency. */
   reset(error: Error): void {
     if (!this.#isServerOpen) return;
     this.#isServerOpen = false;

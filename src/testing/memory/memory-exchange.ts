@@ -1,28 +1,27 @@
-/**
- * One request on a memory connection, told to a handler in the order that the transport port promises. Whatever the
- * handler throws ends the request, and nothing is called after `onError` or `onComplete`.
- */
 import type { RequestHandler } from '../../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { connectionReset, streamRefused } from './socket-errors.js';
 import type { MemoryRequest, ServerReply } from './memory-request.js';
 
-/** What became of one attempt to send a request, as its client saw it. */
+/** One attempt to send a request, as its client observed it. */
 export interface MemoryAttempt {
   /** Instance id of the endpoint. */
   readonly endpoint: string;
-  /** Its address that was used. */
+  /** The address used. */
   readonly address: string;
-  /** Value of the call id's header, when the request had one. */
+  /** Value of the call id header, if the request had one. */
   readonly callId: string | undefined;
   /**
-   * The status of a complete answer, or `refused`, `reset`, `truncated`, `stream-refused`; `connecting` while no connection stands,
-   * `no-response` while nothing was heard since it was sent, `unsent` when its sender lost interest before it was sent.
+   * The status of a complete response, or `refused`, `reset`, `truncated` or `stream-refused`. `connecting` before a
+   * connection exists; `no-response` after the request was sent; `unsent` when it was cancelled before it was sent.
    */
   result: string;
 }
 
-/** See the file's header. */
+/**
+ * One request on a memory connection. Calls the handler in the order that {@link RequestHandler} promises. An exception of the
+ * handler aborts the request, and nothing is called after `onError` or `onComplete`.
+ */
 export class MemoryExchange {
   #isEnded = false;
   #flowing = true;
@@ -34,7 +33,7 @@ export class MemoryExchange {
     readonly handler: RequestHandler,
     readonly attempt: MemoryAttempt | undefined,
     readonly callId: string | undefined,
-    /** Called once, when the connection is free again or was lost. */
+    /** Called once, when the connection is free again or closed. */
     readonly onEnd: () => void,
   ) {}
 
@@ -48,7 +47,7 @@ export class MemoryExchange {
       });
     } catch (error) {
       if (this.#isEnded) return;
-      // Nothing was written: the connection stays as it was.
+      // Nothing was written, so the connection stays usable.
       this.#record('unsent');
       this.#end();
       handler.onError(error as Error);
@@ -75,14 +74,14 @@ export class MemoryExchange {
     handler.onRequestSent?.();
   }
 
-  /** Its sender gives it up: the connection goes with it. */
+  /** Aborts the request and closes the connection. */
   abort(reason: Error): void {
     if (this.#isEnded) return;
     if (this.attempt?.result === 'connecting') this.#record('unsent');
     this.#fail(reason);
   }
 
-  /** The connection was cut by the other side. */
+  /** The server has reset the connection. */
   onConnectionLost(error: Error): void {
     if (this.#isEnded) return;
     this.#record('reset');
@@ -148,7 +147,7 @@ export class MemoryExchange {
     });
   }
 
-  /** Runs now, or when the handler lets the answer flow again; never, when it is over by then. */
+  /** Runs a step now, or when the handler resumes; never when the request has ended by then. */
   #whenFlowing(step: () => void): void {
     if (this.#isEnded) return;
     if (this.#flowing) step();
@@ -157,9 +156,9 @@ export class MemoryExchange {
 
   #resume(): void {
     this.#flowing = true;
-    const held = this.#pausedStep;
+    const step = this.#pausedStep;
     this.#pausedStep = undefined;
-    if (held) this.#whenFlowing(held);
+    if (step) this.#whenFlowing(step);
   }
 
   #callHandler(call: () => void): void {

@@ -1,7 +1,3 @@
-/**
- * A network that exists in memory only: servers by address, and a transport that reaches them through a clock's
- * timers. Everything that the transport port promises holds here too; what goes wrong is what a test asks for.
- */
 import type { Clock } from '../../core/clock.js';
 import type { TransportFactory } from '../../core/transport.js';
 import { MemoryChannel } from './memory-channel.js';
@@ -11,35 +7,38 @@ import { connectionRefused } from './socket-errors.js';
 import type { MemoryServer, ServerHandler } from './memory-request.js';
 import { InMemoryServer } from './memory-server.js';
 
-/** What a network is made with. */
+/** Options of {@link createMemoryNetwork}. */
 export interface MemoryNetworkOptions {
   /**
-   * How long a message takes one way, in ms, ≥ 0; a function is asked for each message, with the address of the server
-   * that it goes to or comes from. Default 0.5.
+   * One-way latency of a message, in ms, ≥ 0. A function is called for each message, with the address of the server it goes
+   * to or comes from. Default 0.5.
    */
   readonly latencyMs?: number | ((address: string) => number);
-  /** Name of the header that carries the id of a call. Default `x-call-id`. */
+  /** Name of the header with the call id. Default `x-call-id`. */
   readonly callIdHeader?: string;
 }
 
-/** A network in memory. */
+/**
+ * A network in memory: servers by address, and a transport that reaches them in virtual time. It fulfils the contract of the
+ * transport port.
+ */
 export interface MemoryNetwork {
-  /** Reaches the servers of this network; to be used as a runtime's `transport`. */
+  /** Reaches the servers of this network. Use it as the `transport` of a runtime. */
   readonly transport: TransportFactory;
-  /** Every attempt to send a request, in the order in which they began. Grows with each. */
+  /** All attempts to send a request, in order of their start. Grows with each one. */
   readonly attempts: readonly MemoryAttempt[];
-  /** Executions by call id, all servers together. */
+  /** Number of executions by call id, over all servers. */
   readonly executions: ReadonlyMap<string, number>;
   /**
-   * Puts a server at an address, or returns the one that is there. An address without a server refuses.
+   * The server at an address, created on first use. An address without a server refuses connections.
    *
-   * @param treat - what becomes of requests; by default each is executed and answered with 200
+   * @param handler - decides how requests are handled. Default: each is executed and gets status 200.
    */
-  server(address: string, treat?: ServerHandler): MemoryServer;
+  server(address: string, handler?: ServerHandler): MemoryServer;
 }
 
 /**
- * Makes a network.
+ * Makes a network in memory.
  *
  * @example
  * ```ts
@@ -93,10 +92,10 @@ export function createMemoryNetwork(clock: Clock, options: MemoryNetworkOptions 
           onAttempt: (attempt) => attempts.push(attempt),
         }),
     }),
-    server(address, treat = () => ({})) {
+    server(address, handler = () => ({})) {
       let server = servers.get(address);
       if (server === undefined) {
-        server = new InMemoryServer(address, clock, treat, (callId) => {
+        server = new InMemoryServer(address, clock, handler, (callId) => {
           executions.set(callId, (executions.get(callId) ?? 0) + 1);
         });
         servers.set(address, server);

@@ -1,38 +1,37 @@
-/**
- * Connections to one address in memory, with the limits and the keep-alive of a real pool. A request that finds no
- * idle connection gets one of its own while there may be more, and waits for its turn otherwise.
- */
 import type { RequestHandler } from '../../core/transport.js';
 import type { MemoryConnection } from './memory-connection.js';
 import { MemoryExchange, type MemoryAttempt } from './memory-exchange.js';
 import type { MemoryRequest } from './memory-request.js';
 
-/** A request that waits to be sent. */
-export interface QueuedRequest {
+/** A request that waits for a connection. */
+export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /** Where to note what becomes of it; undefined for what is no request of the program's. */
+  /** Record to update; undefined for requests that the program did not make. */
   readonly attempt: MemoryAttempt | undefined;
 }
 
-/** What a pool needs of the network. */
+/** Options of {@link MemoryPool}. */
 export interface MemoryPoolOptions {
-  /** Most connections at a time. */
+  /** Maximum number of connections. */
   readonly connections: number;
-  /** Connections that were idle for as long are not used again, in ms. */
+  /** Connections that were idle for longer are not reused, in ms. */
   readonly keepAliveMs: number;
   readonly now: () => number;
-  /** Dials; `done` is called once, later, with a connection or the reason why there is none; perhaps never. */
+  /** Connects; `done` is called once, later, with a connection or an error, or never. */
   readonly dial: (done: (result: MemoryConnection | Error) => void) => void;
 }
 
-/** See the file's header. */
+/**
+ * Connections to one address, with the limits and keep-alive of a real pool. A request uses an idle connection, or opens one
+ * while there are fewer than the maximum, and is queued otherwise.
+ */
 export class MemoryPool {
   readonly #options: MemoryPoolOptions;
   readonly #idle: MemoryConnection[] = [];
-  readonly #queue: QueuedRequest[] = [];
-  readonly #dialing = new Set<QueuedRequest>();
+  readonly #queue: MemoryPoolRequest[] = [];
+  readonly #dialing = new Set<MemoryPoolRequest>();
   readonly #running = new Set<MemoryExchange>();
   #connections = 0;
   #retired = false;
@@ -43,19 +42,19 @@ export class MemoryPool {
     this.#options = options;
   }
 
-  /** Sends a request when it can. */
-  enqueue(pending: QueuedRequest): void {
+  /** Sends a request now or when a connection is free. */
+  enqueue(pending: MemoryPoolRequest): void {
     this.#queue.push(pending);
     this.#dispatchQueued();
   }
 
-  /** Finishes what it has, and lets its connections go. */
+  /** Finishes the requests, and closes connections as they become idle. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
   }
 
-  /** As {@link MemoryPool.retire}; resolves when nothing is left. */
+  /** Like {@link MemoryPool.retire}; resolves when no request is left. */
   close(): Promise<void> {
     this.retire();
     this.#drained ??= new Promise((resolve) => (this.#onDrained = resolve));
@@ -63,7 +62,7 @@ export class MemoryPool {
     return this.#drained;
   }
 
-  /** Fails all that it has. */
+  /** Fails all requests. */
   destroy(error: Error): void {
     this.retire();
     const queued = [...this.#queue.splice(0), ...this.#dialing];
@@ -93,7 +92,7 @@ export class MemoryPool {
     return undefined;
   }
 
-  #dialFor(pending: QueuedRequest): void {
+  #dialFor(pending: MemoryPoolRequest): void {
     this.#connections++;
     this.#dialing.add(pending);
     this.#options.dial((result) => {
@@ -117,7 +116,7 @@ export class MemoryPool {
     });
   }
 
-  #run(connection: MemoryConnection, { request, handler, attempt, callId }: QueuedRequest): void {
+  #run(connection: MemoryConnection, { request, handler, attempt, callId }: MemoryPoolRequest): void {
     const exchange = new MemoryExchange(connection, request, handler, attempt, callId, () => {
       this.#running.delete(exchange);
       this.#release(connection);
@@ -126,7 +125,7 @@ export class MemoryPool {
     exchange.start();
   }
 
-  /** Nothing is on the connection any more. */
+  /** The connection carries no request any more. */
   #release(connection: MemoryConnection): void {
     if (!connection.isOpen) {
       this.#connections--;

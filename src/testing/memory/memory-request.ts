@@ -1,74 +1,72 @@
-/** What a memory server reads, what it can do with it, and how a test tells it what to do. */
-
-/** A request as a memory server reads it. */
+/** A request as a memory server receives it. */
 export interface MemoryRequest {
-  /** Where it was read: the server's address. */
+  /** Address of the server. */
   readonly address: string;
-  /** Where in the endpoint. */
+  /** Path within the endpoint. */
   readonly path: string;
   /** Upper case. */
   readonly method: string;
-  /** Names in lower case; of several with one name the last. */
+  /** Names in lower case; of several headers with one name, the last. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As the caller gave it. */
+  /** As the caller passed it. */
   readonly body: unknown;
-  /** Whether it only asks for a sign of life. Such a request is never executed. */
+  /** Whether it is a health probe. A probe is never executed. */
   readonly isProbe: boolean;
 }
 
 /**
- * What becomes of a request that was read.
+ * What the server does with a request.
  *
- * - `respond` it is executed and answered
- * - `hang` it is not executed, and nothing is heard of it (also: it was lost on the way)
- * - `drop-response` it is executed, and nothing is heard of it
- * - `reset-before` the connection is reset, and it is not executed
- * - `reset-after` it is executed, and the connection is reset instead of an answer
- * - `refuse-stream` it is not executed, and its sender is told so, as by HTTP/2's REFUSED_STREAM
- * - `truncate` it is executed, and the connection is reset in the middle of the answer's body
+ * - `respond` executes it and responds
+ * - `hang` neither executes it nor responds (also stands for a request lost on the way)
+ * - `drop-response` executes it and does not respond
+ * - `reset-before` resets the connection without executing it
+ * - `reset-after` executes it and resets the connection instead of responding
+ * - `refuse-stream` rejects it unexecuted, like HTTP/2's REFUSED_STREAM
+ * - `truncate` executes it and resets the connection in the middle of the response body
  */
 export type Behavior =
   'respond' | 'hang' | 'drop-response' | 'reset-before' | 'reset-after' | 'refuse-stream' | 'truncate';
 
-/** How a server treats one request. */
+/** How a server handles one request. */
 export interface ServerReply {
-  /** Default `answer`. */
+  /** Default `respond`. */
   readonly behavior?: Behavior;
-  /** From when it was read to the head of the answer (or the reset), in ms. Default 0. */
+  /** Time from the request to the head of the response, or to the reset, in ms. Default 0. */
   readonly delayMs?: number;
-  /** From the head to the end of the body, in ms. Default 0. */
+  /** Time from the head to the end of the body, in ms. Default 0. */
   readonly bodyDelayMs?: number;
   /** Default 200. */
   readonly statusCode?: number;
-  /** Default none but `content-type` and `content-length`. */
+  /** Added to `content-type` and `content-length`. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default empty. */
   readonly body?: string | Buffer;
 }
 
-/** Decides what becomes of a request. Called once for each, when it is read. */
+/** Decides how a request is handled. Called once per request, when it is received. */
 export type ServerHandler = (request: MemoryRequest) => ServerReply;
 
-/** A server in memory. It accepts connections from the beginning. */
+/** A server in memory. It accepts connections initially. */
 export interface MemoryServer {
-  /** The address, as endpoints write it. */
+  /** The address. */
   readonly address: string;
-  /** Requests read so far, probes left out. */
+  /** Number of requests received, without probes. */
   readonly requests: number;
-  /** Decides what becomes of each request; may be replaced at any time. */
+  /** Decides how each request is handled; may be replaced at any time. */
   handler: ServerHandler;
-  /** Refuses new connections; those that stand go on. */
+  /** Refuses new connections; established ones continue. */
   refuse(): void;
-  /** Leaves new connections without an answer; those that stand go on. */
+  /** Neither accepts nor refuses new connections; established ones continue. */
   stall(): void;
-  /** Accepts connections, those that wait too. Also what starts a killed server. */
+  /** Accepts connections, including waiting ones. Also restarts a killed server. */
   accept(): void;
-  /** Accepts connections and reads, executes and answers nothing, as a process does after SIGSTOP. */
+  /** Accepts connections and handles no request, like a process after SIGSTOP. */
   pause(): void;
-  /** Goes on after a pause, with all that has arrived. */
+  /** Continues after a pause, with all requests that have arrived. */
   resume(): void;
-  /** Resets all connections, forgets what it was doing, and refuses new ones, as after SIGKILL. */
+  /** Resets all connections, drops all requests and refuses new connections, as after SIGKILL. */
   kill(): void;
-  /** How often requests with this call id were executed, over the server's whole life. */
+  /** How often requests with this call id were executed, including before restarts. */
   executions(callId: string): number;
 }

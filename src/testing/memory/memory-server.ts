@@ -1,16 +1,15 @@
-/**
- * A server that exists in memory only, and breaks in every way that a test asks for. It reads whole requests, decides
- * by a function what becomes of each, and counts what it has executed, so that a test knows the truth.
- */
 import type { Clock } from '../../core/clock.js';
 import { connectionReset } from './socket-errors.js';
 import type { MemoryServer, ServerHandler } from './memory-request.js';
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Someone waits for a connection to be accepted or refused. */
+/** Called when a connection is accepted or refused. */
 type DialCallback = (accepted: boolean) => void;
 
-/** See {@link MemoryServer} and {@link ServerSide}. */
+/**
+ * A server in memory that fails in every way that a test needs. It receives complete requests, asks its handler what to do
+ * with each, and counts executions.
+ */
 export class InMemoryServer implements MemoryServer, ServerSide {
   requests = 0;
   handler: ServerHandler;
@@ -18,13 +17,13 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #onExecuted: (callId: string, address: string) => void;
   readonly #executions = new Map<string, number>();
   readonly #connections = new Set<ServerConnection>();
-  #acceptMode: 'open' | 'shut' | 'stalling' = 'open';
+  #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /** Grows with each kill: what the process before was doing comes to nothing. */
+  /** Grows with each kill; actions of earlier incarnations are dropped. */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];
-  /** What a paused process would have done by now. */
+  /** Actions that became due while paused. */
   #deferred: (() => void)[] = [];
 
   constructor(
@@ -39,16 +38,16 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   }
 
   refuse(): void {
-    this.#acceptMode = 'shut';
+    this.#acceptMode = 'refuse';
     this.#settleDials();
   }
 
   stall(): void {
-    this.#acceptMode = 'stalling';
+    this.#acceptMode = 'stall';
   }
 
   accept(): void {
-    this.#acceptMode = 'open';
+    this.#acceptMode = 'accept';
     this.#settleDials();
   }
 
@@ -80,18 +79,18 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     return this.#executions.get(callId) ?? 0;
   }
 
-  /** A connection is asked for; `dial` hears of it once, perhaps at once, perhaps never. */
+  /** A client connects; the callback is called once, possibly synchronously, or never. */
   dial(callback: DialCallback): void {
     this.#dials.push(callback);
     this.#settleDials();
   }
 
-  /** The connection now stands. */
+  /** A connection is established. */
   connected(connection: ServerConnection): void {
     this.#connections.add(connection);
   }
 
-  /** The connection is gone. */
+  /** A connection is closed. */
   disconnected(connection: ServerConnection): void {
     this.#connections.delete(connection);
   }
@@ -111,13 +110,14 @@ export class InMemoryServer implements MemoryServer, ServerSide {
       this.#execute(delivered);
     if (behavior === 'drop-response') return;
     this.schedule(reply.delayMs ?? 0, () => {
-      if (behavior === 'respond' || behavior === 'truncate') delivered.respond(reply, behavior === 'truncate');
+      if (behavior === 'respond' || behavior === 'truncate')
+        delivered.respond(reply, behavior === 'truncate');
       else if (behavior === 'refuse-stream') delivered.refuseStream();
       else connection.reset(connectionReset());
     });
   }
 
-  /** Acts when the time has come, unless the process was killed; a paused one acts when it goes on. */
+  /** Runs an action after a delay, unless the server was killed; when paused, after it resumes. */
   schedule(delayMs: number, action: () => void): void {
     const incarnation = this.#incarnation;
     const due = (): void => {
@@ -136,9 +136,9 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   }
 
   #settleDials(): void {
-    if (this.#acceptMode === 'stalling') return;
+    if (this.#acceptMode === 'stall') return;
     const dials = this.#dials;
     this.#dials = [];
-    for (const dial of dials) dial(this.#acceptMode === 'open');
+    for (const dial of dials) dial(this.#acceptMode === 'accept');
   }
 }

@@ -1,8 +1,8 @@
-/** Reads the headers of a request in any of the forms that undici takes. */
-
 /**
+ * The headers of a request, in any form that undici accepts, as a record.
+ *
  * @param headers - a flat list of names and values, a list or another iterable of pairs, or an object
- * @returns names in lower case; of several with one name the last; several values of one name joined by a comma
+ * @returns names in lower case; of several headers with one name, the last; a list of values is joined with commas
  */
 export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
   const result = Object.create(null) as Record<string, string>;

@@ -1,31 +1,30 @@
-/** How a connection in memory and the server at its other end see each other. */
 import type { MemoryRequest, ServerReply } from './memory-request.js';
 
-/** A connection as its server sees it. */
+/** The server's view of a connection. */
 export interface ServerConnection {
-  /** Cuts it; the client hears of it a little later. */
+  /** Resets the connection; the client notices after the latency. */
   reset(error: Error): void;
 }
 
-/** What a connection brings to a server. */
+/** A request that has arrived at a server. */
 export interface DeliveredRequest {
   readonly request: MemoryRequest;
   readonly callId: string | undefined;
   readonly connection: ServerConnection;
-  /** Sends the answer, or as much of it as there will be. */
+  /** Sends the response, complete or truncated. */
   respond(reply: ServerReply, isTruncated: boolean): void;
-  /** Gives it back unprocessed; the connection goes on. */
+  /** Rejects the request unprocessed; the connection stays usable. */
   refuseStream(): void;
 }
 
-/** A server as its connections see it. */
+/** A connection's view of its server. */
 export interface ServerSide {
-  /** The connection now stands. */
+  /** A connection is established. */
   connected(connection: ServerConnection): void;
-  /** The connection is gone. */
+  /** A connection is closed. */
   disconnected(connection: ServerConnection): void;
   /** A request has arrived. */
   receive(delivery: DeliveredRequest): void;
-  /** Acts when the time has come, unless the process was killed; a paused one acts when it goes on. */
+  /** Runs an action after a delay, unless the server was killed; when paused, after it resumes. */
   schedule(delayMs: number, action: () => void): void;
 }

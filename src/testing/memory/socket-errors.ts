@@ -1,6 +1,4 @@
-/** The errors of connections, as Node's sockets have them. */
-
-/** The error of a connection that nobody accepts. */
+/** The error that Node reports for a refused connection. */
 export function connectionRefused(address: string): Error {
   return Object.assign(new Error(`connect ECONNREFUSED ${address}`), {
     code: 'ECONNREFUSED',
@@ -8,14 +6,14 @@ export function connectionRefused(address: string): Error {
   });
 }
 
-/** The error of a connection that was cut. */
+/** The error that Node reports for a reset connection. */
 export function connectionReset(): Error {
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 }
 
 const refusedStreams = new WeakSet<Error>();
 
-/** The error of a request that was given back unprocessed. */
+/** The error of a request that was rejected with REFUSED_STREAM. */
 export function streamRefused(): Error {
   const error = Object.assign(new Error('Stream closed with error code NGHTTP2_REFUSED_STREAM'), {
     code: 'ERR_HTTP2_STREAM_ERROR',
@@ -24,7 +22,7 @@ export function streamRefused(): Error {
   return error;
 }
 
-/** Whether an error says that a request was given back unprocessed. */
+/** Whether an error was made by {@link streamRefused}. */
 export function isStreamRefused(error: Error): boolean {
   return refusedStreams.has(error);
 }

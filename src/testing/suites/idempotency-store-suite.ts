@@ -1,7 +1,3 @@
-/**
- * What every memory of calls must hold, one of your own too: an id begins once, whoever asks and however many at once;
- * what was begun is known until it is forgotten, and what is forgotten is refused for ever.
- */
 import { strict as assert } from 'node:assert';
 import type {
   CallRecord,
@@ -11,22 +7,22 @@ import type {
 } from '../../core/idempotency-store.js';
 import type { SuiteCase } from './suite-case.js';
 
-/** Where a store keeps what it knows. */
+/** Where a store keeps its records. */
 export interface IdempotencyStoreLocation {
   /**
-   * Opens a store there. Called again after the one before was closed, where the store outlives its process: it then
-   * knows what that one knew; and while the one before is open, where it has a `scope`.
+   * Opens a store at this location. For a durable store it is called again after `close`, and the new store must have the
+   * records of the old one. For a store with a `scope` it is called again while the first store is open.
    */
   open(): IdempotencyStore | Promise<IdempotencyStore>;
 }
 
-/** What the suite needs of a store. */
+/** Options of {@link idempotencyStoreSuite}. */
 export interface IdempotencyStoreSuiteOptions {
-  /** Makes a place where nothing is known; called anew for each case. */
+  /** Makes an empty location; called for each case. */
   readonly create: () => IdempotencyStoreLocation | Promise<IdempotencyStoreLocation>;
 }
 
-/** A call that the suite makes up. */
+/** A call record with unique values. */
 function call(number: number, overrides: Partial<CallRecord> = {}): CallRecord {
   const createdAt = overrides.createdAt ?? 1_800_000_000_000 + number;
   return {
@@ -50,20 +46,21 @@ const response: StoredResponse = {
 
 interface StoreCase {
   readonly name: string;
-  /** Left out where the store says that it cannot. */
+  /** The case is skipped for a store without this property. */
   readonly requires?: 'outlives' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
 
 /**
- * The contract of a {@link IdempotencyStore}, to be run in any test runner.
+ * Conformance suite of an {@link IdempotencyStore}, for any test runner. It checks that an id is `new` exactly once, that a
+ * record is kept until it expires, and that an expired id is never `new` again.
  *
  * @example
  * ```ts
  * const create = () => ({ open: () => memoryCalls() });
  * for (const { name, run } of callStoreSuite({ create })) test(name, run);
  * ```
- * @see promises C3.6
+ * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
 export function idempotencyStoreSuite({ create }: IdempotencyStoreSuiteOptions): readonly SuiteCase[] {
   return cases.map(({ name, requires, run }) => ({
@@ -84,7 +81,7 @@ export function idempotencyStoreSuite({ create }: IdempotencyStoreSuiteOptions):
 
 const cases: readonly StoreCase[] = [
   {
-    name: 'an id is new once, and running from then on, with the words of whoever began it',
+    name: 'an id is new once and then running, with the fingerprint and owner of the first call',
     run: async (store) => {
       assert.equal((await store.begin(call(1))).state, 'new');
       assert.deepEqual(await store.begin(call(1, { fingerprint: 'another', owner: 'suite-2 life-2' })), {
@@ -96,7 +93,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'of many questions at once exactly one is answered with new',
+    name: 'exactly one of many concurrent begins is new',
     run: async (store) => {
       const numbers = Array.from({ length: 200 }, (_, i) => i % 10);
       const found = await Promise.all(numbers.map((number) => store.begin(call(number))));
@@ -105,24 +102,24 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'however long a question takes, what began and ended meanwhile is not new',
+    name: 'a call that began and ended during a slow begin is not new',
     run: async (store) => {
-      const states = async (number: number, place: number): Promise<string> => {
-        // Questions of each id come one after the other, as fast as the store is, while others are not answered yet.
-        for (let i = 0; i < place; i++) await store.begin(call(1_000 + number * 100 + place * 10 + i));
+      const states = async (number: number, delay: number): Promise<string> => {
+        // Begins of other ids run in between, so those of this id overlap in every way.
+        for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await store.end(call(number).id, { state: 'done', response });
         return state;
       };
       for (const number of [1, 2, 3, 4]) {
-        const asked = Array.from({ length: 32 }, (_, i) => states(number, i % 8));
-        assert.equal((await Promise.all(asked)).filter((state) => state === 'new').length, 1);
+        const begins = Array.from({ length: 32 }, (_, i) => states(number, i % 8));
+        assert.equal((await Promise.all(begins)).filter((state) => state === 'new').length, 1);
         assertDone(await store.begin(call(number)), `fingerprint ${String(number)}`, response);
       }
     },
   },
   {
-    name: 'is ready after open, which may be called again, and without it',
+    name: 'works after open, after a repeated open, and without it',
     run: async (store) => {
       await Promise.all([store.open?.(), store.open?.()]);
       assert.equal((await store.begin(call(1))).state, 'new');
@@ -131,7 +128,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'an answer is given again as it was, byte by byte, as often as it is asked for',
+    name: 'a response is returned unchanged, any number of times',
     run: async (store) => {
       await store.begin(call(1));
       await store.end(call(1).id, { state: 'done', response });
@@ -139,7 +136,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'an answer without headers and body, and one that was not kept',
+    name: 'a response may have no headers and no body, or may not be stored at all',
     run: async (store) => {
       const empty: StoredResponse = { status: 204, headers: [], body: new Uint8Array(0) };
       await store.begin(call(1));
@@ -151,7 +148,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what was lost stays lost, unless an answer comes after all; after an answer nothing comes',
+    name: 'a response replaces interrupted, and nothing replaces a response',
     run: async (store) => {
       await store.begin(call(1));
       await store.end(call(1).id, { state: 'interrupted' });
@@ -163,7 +160,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'of an answer and a loss that are told together the answer stays, in either order',
+    name: 'a response wins over a concurrent interrupted, in either order',
     run: async (store) => {
       const [lost, done] = [{ state: 'interrupted' }, { state: 'done', response }] as const;
       for (const [number, ends] of [
@@ -178,7 +175,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what is withdrawn while others ask for it is new to one of them',
+    name: 'a call withdrawn during concurrent begins is new to exactly one of them',
     run: async (store) => {
       await store.begin(call(1));
       const before = [1, 2, 3].map(() => store.begin(call(1)));
@@ -191,7 +188,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what is withdrawn is as unknown as before',
+    name: 'a withdrawn call is unknown again',
     run: async (store) => {
       await store.begin(call(1));
       await store.withdraw(call(1).id);
@@ -199,7 +196,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'forgets what was born before, whatever its state, and nothing else; the forgotten is never new again',
+    name: 'expire removes exactly the calls created before an instant, and they are never new again',
     run: async (store) => {
       const born = (number: number) => call(number, { createdAt: 1_800_000_000_000 + number * 1_000 });
       for (let number = 1; number <= 6; number++) await store.begin(born(number));
@@ -211,13 +208,13 @@ const cases: readonly StoreCase[] = [
         assert.equal((await store.begin(born(number))).state, 'expired', String(number));
       assert.equal((await store.begin(born(4))).state, 'running');
       assertDone(await store.begin(born(5)), 'fingerprint 5', response);
-      // An id that was never seen may be one that was forgotten.
+      // An unknown id of that age may be one that has expired.
       assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'expired');
       assert.equal((await store.begin(call(8, { createdAt: born(4).createdAt }))).state, 'new');
     },
   },
   {
-    name: 'forgetting less than before brings nothing back, and forgetting where nothing is refuses nothing',
+    name: 'expiring up to an earlier instant restores nothing, and expiring an empty store affects no newer id',
     run: async (store) => {
       await store.expire(call(1).createdAt - 5_000_000);
       assert.equal((await store.begin(call(1))).state, 'new');
@@ -227,7 +224,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'the end of a call that was forgotten brings it back in no form',
+    name: 'end does not restore an expired call',
     run: async (store) => {
       await store.begin(call(1));
       const ends = [store.expire(call(1).createdAt + 1), store.end(call(1).id, { state: 'done', response })];
@@ -237,7 +234,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what begins while calls are forgotten is not new a second time',
+    name: 'a call that begins during expire is not new a second time',
     run: async (store) => {
       for (const number of [1, 3]) await store.begin(call(number));
       const [first] = await Promise.all([store.begin(call(2)), store.expire(call(4).createdAt)]);
@@ -248,7 +245,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what is done to an answer afterwards changes nothing that is known',
+    name: 'modifying a response does not change the stored one',
     run: async (store) => {
       const body = Uint8Array.from([1, 2, 3]);
       await store.begin(call(1));
@@ -259,7 +256,7 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'rejects once it is closed',
+    name: 'rejects after close',
     run: async (store) => {
       if (store.close === undefined) return;
       await store.begin(call(1));
@@ -269,16 +266,16 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'what was begun, ended and forgotten is so for the next that opens the place',
+    name: 'running, ended and expired calls are so after a reopen',
     requires: 'outlives',
-    run: async (store, place) => {
+    run: async (store, location) => {
       for (const number of [1, 2, 3, 4, 5]) await store.begin(call(number));
       await store.expire(call(2).createdAt);
       await store.end(call(2).id, { state: 'done', response });
       await store.end(call(3).id, { state: 'interrupted' });
       await store.withdraw(call(5).id);
       await store.close?.();
-      const next = await place.open();
+      const next = await location.open();
       try {
         assert.equal((await next.begin(call(1))).state, 'expired');
         assertDone(await next.begin(call(2)), 'fingerprint 2', response);
@@ -295,10 +292,10 @@ const cases: readonly StoreCase[] = [
     },
   },
   {
-    name: 'those who share it see each begin of the other, and one of them is told new',
+    name: 'stores that share a scope see each other’s calls, and exactly one begin is new',
     requires: 'scope',
-    run: async (store, place) => {
-      const other = await place.open();
+    run: async (store, location) => {
+      const other = await location.open();
       try {
         assert.equal(other.scope, store.scope);
         const found = await Promise.all([store, other, store, other].map((either) => either.begin(call(1))));
@@ -315,12 +312,12 @@ const cases: readonly StoreCase[] = [
 ];
 
 function assertDone(found: CallLookup, fingerprint: string, expected: StoredResponse | undefined): void {
-  if (found.state !== 'done') assert.fail(`it is ${found.state} and should be done`);
+  if (found.state !== 'done') assert.fail(`the state is ${found.state}; expected done`);
   assert.equal(found.fingerprint, fingerprint);
   assert.deepEqual(comparable(found.response), comparable(expected));
 }
 
-/** An answer with its body as numbers: a Buffer is as good as any other bytes. */
+/** A response with its body as numbers, so that a Buffer equals any other byte array. */
 function comparable(response: StoredResponse | undefined): unknown {
   return response && { status: response.status, headers: response.headers, body: [...response.body] };
 }

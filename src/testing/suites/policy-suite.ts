@@ -1,7 +1,3 @@
-/**
- * What every policy must hold, whatever its rule: it stays among the candidates it was prepared with, it can be
- * repeated by its seed, and it outlives changes of the set.
- */
 import { strict as assert } from 'node:assert';
 import type { Candidate } from '../../core/candidate.js';
 import { toEndpoint, type EndpointInit } from '../../core/endpoint.js';
@@ -9,33 +5,34 @@ import type { PickContext, Picker, Policy } from '../../core/policy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { SuiteCase } from './suite-case.js';
 
-/** What the suite needs of a policy. */
+/** Options of {@link policySuite}. */
 export interface PolicySuiteOptions {
-  /** Makes a policy as `bind` would be given it; called anew for each case. */
+  /** Makes a policy as `bind` takes it; called for each case. */
   readonly create: () => Policy;
 }
 
 const picksPerCase = 200;
 
 /**
- * The contract of a policy, to be run in any test runner.
+ * Conformance suite of a policy, for any test runner. It checks that a policy picks only from its candidates, is deterministic
+ * for a seed, and follows changes of the candidates.
  *
  * @example
  * ```ts
  * for (const { name, run } of policySuite({ create: () => roundRobin() })) test(name, run);
  * ```
- * @see promises C2.5
+ * @see [C2.5](../../../docs/guarantees.md#c2-5)
  */
 export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[] {
   return [
     {
-      name: 'has a name for outcomes and explanations',
+      name: 'has a name without spaces',
       run: async () => {
         assert.match(create().name, /^\S+$/);
       },
     },
     {
-      name: 'picks only among the candidates that it was prepared with',
+      name: 'picks only candidates that it was prepared with',
       run: async () => {
         for (const count of [1, 2, 3, 10]) {
           const all = candidateList(count + 2);
@@ -47,7 +44,7 @@ export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[
       },
     },
     {
-      name: 'picks nobody when there is nobody',
+      name: 'picks undefined when there is no candidate',
       run: async () => {
         const policy = create();
         assert.deepEqual(new Set(pickMany(preparePicker(policy, []), seededRandom(1))), new Set([undefined]));
@@ -58,7 +55,7 @@ export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[
       },
     },
     {
-      name: 'picks the only candidate, however loaded it is',
+      name: 'picks the only candidate at any load',
       run: async () => {
         const only = candidateList(1, { weight: 0 });
         const busy = only.map((candidate) => ({ ...candidate, pending: 1_000, load: () => 2 ** 31 }));
@@ -74,7 +71,7 @@ export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[
       },
     },
     {
-      name: 'follows a changed set, and forgets who is gone',
+      name: 'picks only from the new candidates after a change',
       run: async () => {
         const policy = create();
         const all = candidateList(6);
@@ -88,7 +85,7 @@ export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[
       },
     },
     {
-      name: 'goes on when it is prepared again and again with the same set',
+      name: 'still picks after it was prepared many times with the same candidates',
       run: async () => {
         const policy = create();
         const all = candidateList(3);
@@ -100,7 +97,7 @@ export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[
       },
     },
     {
-      name: 'copes with weights, zones, hosts, versions and keys of all kinds',
+      name: 'accepts weights, zones, hosts, versions and affinity keys of all kinds',
       run: async () => {
         const all = [
           ...candidateList(2, { weight: 0.001, zone: 'here', host: 'host' }, 'near'),
@@ -116,7 +113,7 @@ export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[
       },
     },
     {
-      name: 'answers synchronously, with a candidate and not with a promise',
+      name: 'returns a candidate synchronously, not a promise',
       run: async () => {
         const [picked] = pickMany(preparePicker(create(), candidateList(2)), seededRandom(6), 1);
         assert.equal(typeof (picked as { then?: unknown } | undefined)?.then, 'undefined');
@@ -159,5 +156,5 @@ function candidateList(count: number, labels: Omit<EndpointInit, 'address'> = {}
 }
 
 function idOf(candidate: Candidate | undefined): string {
-  return candidate === undefined ? 'nobody' : candidate.endpoint.id;
+  return candidate === undefined ? 'undefined' : candidate.endpoint.id;
 }

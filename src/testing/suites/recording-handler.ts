@@ -1,8 +1,7 @@
-/** A handler that writes down what it hears, and complains of what must not be heard any more. */
 import { strict as assert } from 'node:assert';
 import type { RequestHandler } from '../../core/transport.js';
 
-/** What a recording handler does besides recording. */
+/** Options of {@link RecordingHandler}. */
 export interface RecordingOptions {
   readonly throwInConnect?: Error;
   readonly abortInConnect?: Error;
@@ -10,13 +9,13 @@ export interface RecordingOptions {
   readonly pauseInHeaders?: boolean;
 }
 
-/** See the file's header. */
+/** A request handler that records its calls, and fails when it is called after the end of the request. */
 export class RecordingHandler implements RequestHandler {
-  /** Names of what was called, in order; several `onData` in a row are one. */
+  /** Names of the called methods, in order; consecutive `onData` calls are recorded once. */
   readonly calls: string[] = [];
   /** Resolves after `onComplete` or `onError`. */
   readonly ended: Promise<void>;
-  /** Resolves after the final head. */
+  /** Resolves after the final response head. */
   readonly headReceived: Promise<void>;
   body = '';
   error: Error | undefined;
@@ -44,7 +43,7 @@ export class RecordingHandler implements RequestHandler {
     this.#record(`onHeaders ${String(statusCode)}`);
     assert.ok(
       headers.every((header) => Buffer.isBuffer(header)) && headers.length % 2 === 0,
-      'Headers are pairs of buffers',
+      'headers must be pairs of buffers',
     );
     this.resume = resume;
     const { abortInHeaders, pauseInHeaders } = this.#options;

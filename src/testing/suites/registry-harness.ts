@@ -1,42 +1,41 @@
-/** What the contract of a registry is tried on: the contents it is given, how to wait for it, and how to read it. */
 import { strict as assert } from 'node:assert';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../../core/endpoint.js';
 import type { Registry, Resolution, Snapshot } from '../../core/registry.js';
 
-/** Services by name with their endpoints; an empty list is a service that nobody runs. */
+/** Services by name with their endpoints; the list may be empty. */
 export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/** A registry with the levers that its world has beside the port. */
+/** A registry, and functions that change its contents from outside the port. */
 export interface RegistryUnderTest {
   /** The port. */
   readonly registry: Registry;
-  /** Makes a service have exactly these endpoints. Resolves when the registry has been told. */
+  /** Sets the endpoints of a service. Resolves when the change was requested. */
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
-  /** Makes a service unknown. Resolves when the registry has been told. */
+  /** Removes a service. Resolves when the change was requested. */
   readonly remove?: (name: string) => Promise<void> | void;
-  /** Makes whatever the registry stands on fail, or work again. */
+  /** Makes the backend of the registry fail, or work again. */
   readonly fail?: (failing: boolean) => Promise<void> | void;
-  /** Takes everything down at the end of a case. Default: the port's own `close`, if it has one. */
+  /** Releases all resources at the end of a case. Default: the port's `close`, if it has one. */
   readonly close?: () => Promise<void> | void;
 }
 
-/** Something that not every registry can do. */
+/** An optional capability of a registry. */
 export type RegistryCapability = 'list' | 'search' | 'watch' | 'put' | 'remove' | 'fail';
 
-/** What the suite needs of a registry. */
+/** Options of the registry suite. */
 export interface RegistrySuiteOptions {
-  /** Makes a registry that knows these services and no others, with all that is said of them; called anew for each case. */
+  /** Makes a registry with exactly these services; called for each case. */
   readonly create: (contents: RegistryContents) => Promise<RegistryUnderTest> | RegistryUnderTest;
-  /** What it cannot do: the cases about that are left out. Whatever else is missing fails them. Default: none. */
+  /** Capabilities that the registry lacks; their cases are skipped. Any other missing capability fails. Default: none. */
   readonly without?: readonly RegistryCapability[];
   /**
-   * Waits. A registry that does I/O needs `setTimeout` of `node:timers/promises`, one in virtual time its clock's
-   * `advance`. Default: lets only those go on who wait for nothing but promises.
+   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`; one in virtual time needs its
+   * clock's `advance`. Default: runs promise jobs only.
    */
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
-/** What every registry under test knows at first. */
+/** Initial contents of every registry under test. */
 export const sampleContents: RegistryContents = {
   '/suite/orders': [
     {
@@ -61,17 +60,17 @@ export const sampleContents: RegistryContents = {
   '/other/stock': [{ id: 'stock-1', address: 'https://stock.example:8443', weight: 0 }],
 };
 
-/** One case of the suite, and what a registry must be able to do for it to be run. */
+/** One case of the suite, with the capabilities that it requires. */
 export interface RegistryCase {
   readonly name: string;
   readonly requires: readonly RegistryCapability[];
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** How long something may take that should happen soon, in ms. */
+/** How long a result or a change may take, in ms. */
 const settleLimitMs = 1_000;
 
-/** One registry under test, with the means to read it. */
+/** Calls the registry under test, and waits for its results. */
 export class RegistryHarness {
   readonly #subject: RegistryUnderTest;
   readonly #wait: (ms: number) => Promise<unknown>;
@@ -85,22 +84,22 @@ export class RegistryHarness {
     return this.#subject.registry;
   }
 
-  /** A method or lever that this case needs. */
+  /** A method of the port that the case requires. */
   method<K extends 'list' | 'search' | 'watch'>(capability: K): NonNullable<Registry[K]> {
     const method = this.registry[capability];
     assert.ok(
       method,
-      `the registry has no ${capability} method; if it cannot, name '${capability}' in 'without'`,
+      `the registry has no ${capability} method; list '${capability}' in 'without' if that is intended`,
     );
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
 
-  /** A lever that this case needs. */
+  /** A function of `create()` that the case requires. */
   control<K extends 'put' | 'remove' | 'fail'>(capability: K): NonNullable<RegistryUnderTest[K]> {
     const control = this.#subject[capability];
     assert.ok(
       control,
-      `create() gave no '${capability}'; if there is no such thing, name '${capability}' in 'without'`,
+      `create() returned no '${capability}'; list '${capability}' in 'without' if that is intended`,
     );
     return control;
   }
@@ -111,28 +110,31 @@ export class RegistryHarness {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<Resolution> {
     const { registry } = this;
-    // As a clerk does: what the port throws is a rejection.
+    // Like a clerk, treats an exception of the port as a rejection.
     const requested = Promise.resolve().then(() =>
       registry.resolve(name, { signal, suspects: new Set(suspects) }),
     );
-    const response = requested.then((answer: unknown) => {
-      assert.ok(typeof answer === 'object' && answer !== null, `${name} is answered by no object`);
-      return answer as Resolution;
+    const response = requested.then((resolution: unknown) => {
+      assert.ok(
+        typeof resolution === 'object' && resolution !== null,
+        `the resolution of ${name} must be an object`,
+      );
+      return resolution as Resolution;
     });
     return this.settlesSoon(response, `resolve('${name}')`);
   }
 
-  /** Waits for what must settle soon. */
+  /** Waits for a promise; fails when it does not settle in time. */
   async settlesSoon<T>(promise: Promise<T>, what: string): Promise<T> {
     const late = this.#wait(settleLimitMs).then(() =>
       assert.fail(
-        `${what} did not settle within ${String(settleLimitMs)} ms; if it does I/O, give the suite a 'pause'`,
+        `${what} did not settle within ${String(settleLimitMs)} ms; a registry with I/O needs the option 'wait'`,
       ),
     );
     return Promise.race([promise, late]);
   }
 
-  /** Waits until an assertion holds; fails as it fails if it does not soon. */
+  /** Repeats an assertion until it holds; fails with its error when the time is over. */
   async eventually(assertion: () => Promise<void> | void): Promise<void> {
     for (let round = 0; round < 20; round++) {
       try {
@@ -145,7 +147,7 @@ export class RegistryHarness {
     await assertion();
   }
 
-  /** Lets pass the time in which something that must not happen would happen. */
+  /** Waits long enough for an event that must not occur. */
   async quietPeriod(): Promise<void> {
     await this.#wait(100);
   }
@@ -155,31 +157,31 @@ export class RegistryHarness {
   }
 }
 
-/** Lets go on, again and again, who waits for nothing but promises. */
+/** Runs promise jobs, several times. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }
 
-/** Asserts that an answer is `bound` with exactly these endpoints, in any order. */
+/** Asserts that a resolution is `bound` with exactly these endpoints, in any order. */
 export function assertBound(
   name: string,
   resolution: Resolution | undefined,
   expected: readonly EndpointInit[],
 ): void {
-  assert.ok(resolution, `the snapshot lacks ${name}`);
+  assert.ok(resolution, `the snapshot does not contain ${name}`);
   if (resolution.kind !== 'bound') assert.fail(`${name} is ${resolution.kind}`);
-  assert.ok(Array.isArray(resolution.endpoints), `${name} has no list of endpoints`);
+  assert.ok(Array.isArray(resolution.endpoints), `endpoints of ${name} must be a list`);
   assert.deepEqual(normalizedEndpoints(resolution.endpoints, name), normalizedEndpoints(expected, name));
   assertTimes(name, resolution);
 }
 
-/** Asserts that an answer is `absent`. */
+/** Asserts that a resolution is `absent`. */
 export function assertAbsent(name: string, resolution: Resolution): void {
   assert.equal(resolution.kind, 'absent', `${name} is ${resolution.kind}`);
   assertTimes(name, resolution);
 }
 
-/** Endpoints in full, in the order of their ids. */
+/** Endpoints with all defaults, sorted by id. */
 export function normalizedEndpoints(endpoints: readonly unknown[], name: string): readonly Endpoint[] {
   const all = endpoints.map((endpoint) => toEndpoint(endpoint, name));
   return all
@@ -187,7 +189,7 @@ export function normalizedEndpoints(endpoints: readonly unknown[], name: string)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** A snapshot as a map, without the names that it says are absent. */
+/** A snapshot as a map, without absent names. */
 export function presentEntries(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);
@@ -198,12 +200,9 @@ function assertTimes(name: string, resolution: Resolution): void {
   const { ttlMs } = resolution;
   assert.ok(
     ttlMs === undefined || (typeof ttlMs === 'number' && ttlMs >= 0),
-    `${name} has the ttlMs ${String(ttlMs)}`,
+    `ttlMs of ${name} must be a number ≥ 0; got ${String(ttlMs)}`,
   );
   if (resolution.kind === 'link') return;
   const { revision } = resolution;
-  assert.ok(
-    revision === undefined || typeof revision === 'string',
-    `${name} has a revision that is no string`,
-  );
+  assert.ok(revision === undefined || typeof revision === 'string', `revision of ${name} must be a string`);
 }

@@ -1,8 +1,3 @@
-/**
- * What every registry must hold, one of your own too: whole answers, absent as an answer and failure as a rejection,
- * an end soon after an abort, lists and searches of exactly what fits, and watches that tell everything and then keep
- * their word.
- */
 import { strict as assert } from 'node:assert';
 import { errorMessage } from '../../core/errors.js';
 import { matches, parseGlob } from '../../core/glob.js';
@@ -20,14 +15,15 @@ import { watchCases } from './registry-watch-suite.js';
 import type { SuiteCase } from './suite-case.js';
 
 /**
- * The contract of a registry, to be run in any test runner.
+ * Conformance suite of a registry, for any test runner. It checks complete results, absent names, rejections on failure, aborts,
+ * listings, searches and watches.
  *
  * @example
  * ```ts
  * const create = (contents) => ({ registry: myRegistry(contents) });
  * for (const { name, run } of registrySuite({ create, without: ['put', 'remove', 'fail'] })) test(name, run);
  * ```
- * @see promises C1.4, C1.5, C1.7
+ * @see [C1.4](../../../docs/guarantees.md#c1-4), [C1.5](../../../docs/guarantees.md#c1-5), [C1.7](../../../docs/guarantees.md#c1-7)
  */
 export function registrySuite({
   create,
@@ -39,20 +35,20 @@ export function registrySuite({
     .map(({ name, run }) => ({
       name,
       run: async () => {
-        const trial = new RegistryHarness(await create(sampleContents), wait);
+        const harness = new RegistryHarness(await create(sampleContents), wait);
         try {
-          await run(trial);
+          await run(harness);
         } catch (error) {
           if (error instanceof assert.AssertionError) throw error;
-          assert.fail(`the registry failed where it should not: ${errorMessage(error)}`);
+          assert.fail(`the registry must not fail here: ${errorMessage(error)}`);
         } finally {
-          await trial.close();
+          await harness.close();
         }
       },
     }));
 }
 
-/** Names that are not there, though something like them is. */
+/** Names that do not exist and resemble existing ones. */
 const unknownNames = [
   '/suite',
   '/suite/order',
@@ -67,84 +63,84 @@ const unknownNames = [
 
 const resolveCases: readonly RegistryCase[] = [
   {
-    name: 'knows each service with all of its endpoints, in full',
+    name: 'resolves each service to all of its endpoints, with all fields',
     requires: [],
-    run: async (trial) => {
+    run: async (harness) => {
       for (const [name, endpoints] of Object.entries(sampleContents))
-        assertBound(name, await trial.resolve(name), endpoints);
+        assertBound(name, await harness.resolve(name), endpoints);
     },
   },
   {
-    name: 'says absent of a name that is not there, and does not fail',
+    name: 'resolves an unknown name to absent',
     requires: [],
-    run: async (trial) => {
-      for (const name of unknownNames) assertAbsent(name, await trial.resolve(name));
+    run: async (harness) => {
+      for (const name of unknownNames) assertAbsent(name, await harness.resolve(name));
     },
   },
   {
-    name: 'answers many questions at once, each with its own answer',
+    name: 'resolves many names concurrently',
     requires: [],
-    run: async (trial) => {
+    run: async (harness) => {
       const names = [...Object.keys(sampleContents), ...unknownNames, ...Object.keys(sampleContents)];
-      const answers = await Promise.all(
-        names.map(async (name) => [name, await trial.resolve(name)] as const),
+      const resolutions = await Promise.all(
+        names.map(async (name) => [name, await harness.resolve(name)] as const),
       );
-      for (const [name, answer] of answers) {
+      for (const [name, resolution] of resolutions) {
         const endpoints = sampleContents[name];
-        if (endpoints === undefined) assertAbsent(name, answer);
-        else assertBound(name, answer, endpoints);
+        if (endpoints === undefined) assertAbsent(name, resolution);
+        else assertBound(name, resolution, endpoints);
       }
     },
   },
   {
-    name: 'takes suspects for a hint: the set stays whole',
+    name: 'takes suspects as a hint and returns the complete set',
     requires: [],
-    run: async (trial) => {
-      for (const suspects of [['orders-1'], ['orders-1', 'orders-2'], ['nobody']]) {
+    run: async (harness) => {
+      for (const suspects of [['orders-1'], ['orders-1', 'orders-2'], ['unknown']]) {
         assertBound(
           '/suite/orders',
-          await trial.resolve('/suite/orders', suspects),
+          await harness.resolve('/suite/orders', suspects),
           sampleContents['/suite/orders'] ?? [],
         );
       }
     },
   },
   {
-    name: 'is not changed by what is done to its answers',
+    name: 'does not change when a result is modified',
     requires: [],
-    run: async (trial) => {
-      const answer = await trial.resolve('/suite/orders');
-      if (answer.kind === 'bound') {
-        // A frozen answer refuses, which is as good.
-        Reflect.set(answer.endpoints, 0, 'http://127.0.0.1:1');
-        Reflect.set(answer.endpoints, 'length', 1);
-        Reflect.set(answer, 'kind', 'absent');
+    run: async (harness) => {
+      const resolution = await harness.resolve('/suite/orders');
+      if (resolution.kind === 'bound') {
+        // A frozen result cannot be modified, which is fine.
+        Reflect.set(resolution.endpoints, 0, 'http://127.0.0.1:1');
+        Reflect.set(resolution.endpoints, 'length', 1);
+        Reflect.set(resolution, 'kind', 'absent');
       }
       assertBound(
         '/suite/orders',
-        await trial.resolve('/suite/orders'),
+        await harness.resolve('/suite/orders'),
         sampleContents['/suite/orders'] ?? [],
       );
     },
   },
   {
-    name: 'settles soon after a question was aborted, and goes on answering others',
+    name: 'settles soon after an abort, and still resolves other names',
     requires: [],
-    run: async (trial) => {
+    run: async (harness) => {
       const [before, during] = [new AbortController(), new AbortController()];
-      before.abort(new Error('Nobody waits any more'));
+      before.abort(new Error('Aborted by the suite'));
       const settled = Promise.allSettled([
-        trial.resolve('/suite/orders', [], before.signal),
-        trial.resolve('/suite/nobody', [], during.signal),
+        harness.resolve('/suite/orders', [], before.signal),
+        harness.resolve('/suite/unknown', [], during.signal),
       ]);
-      during.abort(new Error('Nobody waits any more'));
+      during.abort(new Error('Aborted by the suite'));
       for (const result of await settled) {
         if (result.status === 'rejected' && result.reason instanceof assert.AssertionError)
           throw result.reason;
       }
       assertBound(
         '/suite/orders',
-        await trial.resolve('/suite/orders'),
+        await harness.resolve('/suite/orders'),
         sampleContents['/suite/orders'] ?? [],
       );
     },
@@ -159,18 +155,18 @@ const globs = [
   '/**/eu',
   '/suite/or*',
   '/suite/orders',
-  '/nobody/**',
+  '/unknown/**',
 ];
 
 const queryCases: readonly RegistryCase[] = [
   {
-    name: 'lists exactly the names that a glob fits',
+    name: 'lists exactly the names that match a glob',
     requires: ['list'],
-    run: async (trial) => {
-      const list = trial.method('list');
+    run: async (harness) => {
+      const list = harness.method('list');
       for (const glob of globs) {
-        const entries = await trial.settlesSoon(list(glob, openContext()), `list('${glob}')`);
-        // Directories on the way may be listed beside what is in them.
+        const entries = await harness.settlesSoon(list(glob, openContext()), `list('${glob}')`);
+        // Directories and mounts may be listed as well.
         const services = entries.filter(({ kind }) => kind !== 'directory' && kind !== 'mount');
         assert.deepEqual(services.map(({ name }) => name).sort(), namesMatching(glob), `list('${glob}')`);
         for (const { name, endpoints } of services) {
@@ -184,15 +180,15 @@ const queryCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'searches by zone, host, version and attributes, and gives the endpoints that fit all of it',
+    name: 'finds the endpoints that match all of zone, host, version and attributes',
     requires: ['search'],
-    run: async (trial) => {
-      const search = trial.method('search');
+    run: async (harness) => {
+      const search = harness.method('search');
       const found = async (
         glob: string,
         filter: Readonly<Record<string, string>>,
       ): Promise<Record<string, string[]>> => {
-        const entries = await trial.settlesSoon(search(glob, filter, openContext()), `search('${glob}')`);
+        const entries = await harness.settlesSoon(search(glob, filter, openContext()), `search('${glob}')`);
         return Object.fromEntries(
           entries.map(({ name, endpoints }) => [
             name,
@@ -215,17 +211,17 @@ const queryCases: readonly RegistryCase[] = [
     },
   },
   ...(['list', 'search'] as const).map((ability) => ({
-    name: `does not ${ability} by a glob that breaks the rules, but rejects`,
+    name: `rejects ${ability} with an invalid glob`,
     requires: [ability],
-    run: async (trial: RegistryHarness) => {
+    run: async (harness: RegistryHarness) => {
       for (const glob of ['', 'suite/*', '/suite/', '/suite/***', '/Suite/*', '/a*b*c*d*e*f*g*h*i*']) {
-        const asked = Promise.resolve().then<unknown>(() =>
+        const promise = Promise.resolve().then<unknown>(() =>
           ability === 'list'
-            ? trial.method('list')(glob, openContext())
-            : trial.method('search')(glob, { zone: 'a' }, openContext()),
+            ? harness.method('list')(glob, openContext())
+            : harness.method('search')(glob, { zone: 'a' }, openContext()),
         );
         await assert.rejects(
-          trial.settlesSoon(asked, `${ability}('${glob}')`),
+          harness.settlesSoon(promise, `${ability}('${glob}')`),
           (error) => !(error instanceof assert.AssertionError),
           glob,
         );
@@ -236,89 +232,95 @@ const queryCases: readonly RegistryCase[] = [
 
 const changeCases: readonly RegistryCase[] = [
   {
-    name: 'answers with the new set after a change, and with nothing of the old one',
+    name: 'resolves to the new set after a change, without old endpoints',
     requires: ['put'],
-    run: async (trial) => {
-      const put = trial.control('put');
-      await trial.resolve('/suite/orders');
+    run: async (harness) => {
+      const put = harness.control('put');
+      await harness.resolve('/suite/orders');
       await put('/suite/orders', [{ id: 'orders-9', address: 'http://127.0.0.1:3009' }]);
       await put('/suite/orders/eu', []);
       await put('/suite/new', [{ id: 'new-1', address: 'http://127.0.0.1:3010' }]);
-      await trial.eventually(async () => {
-        assertBound('/suite/orders', await trial.resolve('/suite/orders'), [
+      await harness.eventually(async () => {
+        assertBound('/suite/orders', await harness.resolve('/suite/orders'), [
           { id: 'orders-9', address: 'http://127.0.0.1:3009' },
         ]);
-        assertBound('/suite/orders/eu', await trial.resolve('/suite/orders/eu'), []);
-        assertBound('/suite/new', await trial.resolve('/suite/new'), [
+        assertBound('/suite/orders/eu', await harness.resolve('/suite/orders/eu'), []);
+        assertBound('/suite/new', await harness.resolve('/suite/new'), [
           { id: 'new-1', address: 'http://127.0.0.1:3010' },
         ]);
       });
-      assertBound('/other/stock', await trial.resolve('/other/stock'), sampleContents['/other/stock'] ?? []);
+      assertBound(
+        '/other/stock',
+        await harness.resolve('/other/stock'),
+        sampleContents['/other/stock'] ?? [],
+      );
     },
   },
   {
-    name: 'says absent of a service that was removed',
+    name: 'resolves a removed service to absent',
     requires: ['remove'],
-    run: async (trial) => {
-      await trial.control('remove')('/suite/orders');
-      await trial.eventually(async () => assertAbsent('/suite/orders', await trial.resolve('/suite/orders')));
+    run: async (harness) => {
+      await harness.control('remove')('/suite/orders');
+      await harness.eventually(async () =>
+        assertAbsent('/suite/orders', await harness.resolve('/suite/orders')),
+      );
       assertBound(
         '/suite/orders/eu',
-        await trial.resolve('/suite/orders/eu'),
+        await harness.resolve('/suite/orders/eu'),
         sampleContents['/suite/orders/eu'] ?? [],
       );
     },
   },
   {
-    name: 'hears what is said of endpoints, known or not, if it hears it at all, and goes on naming all of them',
+    name: 'accepts health reports of known and unknown endpoints, and still returns all endpoints',
     requires: [],
-    run: async (trial) => {
-      const { registry } = trial;
+    run: async (harness) => {
+      const { registry } = harness;
       if (registry.report === undefined) return;
       const verdict = 'unreachable';
       const opinions = [
         { name: '/suite/orders', id: 'orders-1', epoch: 3, verdict },
         { name: '/suite/orders', id: 'orders-2', epoch: 77, verdict },
-        { name: '/suite/orders', id: 'nobody', epoch: 1, verdict },
-        { name: '/suite/nobody', id: 'orders-1', epoch: 3, verdict },
+        { name: '/suite/orders', id: 'unknown', epoch: 1, verdict },
+        { name: '/suite/unknown', id: 'orders-1', epoch: 3, verdict },
       ] as const;
       const report = registry.report.bind(registry);
-      await trial.settlesSoon(
+      await harness.settlesSoon(
         Promise.resolve().then(() => report({ clerk: 'suite', reports: opinions }, openContext())),
         'report()',
       );
-      const answer = await trial.resolve('/suite/orders');
+      const resolution = await harness.resolve('/suite/orders');
       const ids =
-        answer.kind === 'bound'
-          ? normalizedEndpoints(answer.endpoints, '/suite/orders').map(({ id }) => id)
+        resolution.kind === 'bound'
+          ? normalizedEndpoints(resolution.endpoints, '/suite/orders').map(({ id }) => id)
           : [];
       assert.deepEqual(ids, ['orders-1', 'orders-2']);
-      assertAbsent('/suite/nobody', await trial.resolve('/suite/nobody'));
+      assertAbsent('/suite/unknown', await harness.resolve('/suite/unknown'));
     },
   },
   {
-    name: 'rejects while it cannot tell, never says absent or less than it knows, and answers again afterwards',
+    name: 'rejects while the backend fails, never returns absent or an incomplete set, and recovers',
     requires: ['fail'],
-    run: async (trial) => {
-      const fail = trial.control('fail');
+    run: async (harness) => {
+      const fail = harness.control('fail');
       await fail(true);
       for (const [name, endpoints] of [
         ...Object.entries(sampleContents),
-        ['/suite/nobody', undefined] as const,
+        ['/suite/unknown', undefined] as const,
       ]) {
-        const answer = await trial.resolve(name).catch((error: unknown) => {
+        const resolution = await harness.resolve(name).catch((error: unknown) => {
           if (error instanceof assert.AssertionError) throw error;
         });
-        if (answer === undefined) continue;
-        assert.ok(endpoints, `${name} is ${answer.kind}, says a registry that cannot tell`);
-        // What it remembers in full it may say.
-        assertBound(name, answer, endpoints);
+        if (resolution === undefined) continue;
+        assert.ok(endpoints, `${name} must not be ${resolution.kind} while the backend fails`);
+        // It may return a complete cached result.
+        assertBound(name, resolution, endpoints);
       }
       await fail(false);
-      await trial.eventually(async () =>
+      await harness.eventually(async () =>
         assertBound(
           '/suite/orders',
-          await trial.resolve('/suite/orders'),
+          await harness.resolve('/suite/orders'),
           sampleContents['/suite/orders'] ?? [],
         ),
       );

@@ -1,4 +1,3 @@
-/** The part of a registry's contract that is about watches. */
 import { strict as assert } from 'node:assert';
 import type { EndpointInit } from '../../core/endpoint.js';
 import type { Resolution } from '../../core/registry.js';
@@ -12,100 +11,100 @@ import {
 
 type ExpectedContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/** A watch, with what it has said. */
+/** A watch and its snapshots. */
 interface WatchRecord {
   readonly snapshots: ReadonlyMap<string, Resolution>[];
   readonly stop: () => void;
 }
 
-/** Cases that need a watch. */
+/** Cases of the registry suite that require `watch`. */
 export const watchCases: readonly RegistryCase[] = [
   {
-    name: 'first gives the whole snapshot of a watch, not from within the call',
+    name: 'delivers the complete snapshot first, not synchronously',
     requires: ['watch'],
-    run: async (trial) => {
+    run: async (harness) => {
       for (const [glob, names] of Object.entries(globs)) {
-        const watched = startWatch(trial, glob);
+        const watched = startWatch(harness, glob);
         assert.equal(watched.snapshots.length, 0, `watch('${glob}') called back before it returned`);
-        await trial.eventually(() => assertLast(watched, sampleOf(names)));
+        await harness.eventually(() => assertLast(watched, sampleOf(names)));
         assertEvery(watched, names);
         watched.stop();
       }
     },
   },
   {
-    name: 'gives nothing more once a watch was ended, however often and soon',
+    name: 'delivers nothing after a watch was stopped, also when stopped at once or repeatedly',
     requires: ['watch'],
-    run: async (trial) => {
-      const [early, late] = [startWatch(trial, '/suite/**'), startWatch(trial, '/suite/**')];
+    run: async (harness) => {
+      const [early, late] = [startWatch(harness, '/suite/**'), startWatch(harness, '/suite/**')];
       early.stop();
-      await trial.eventually(() => assert.ok(late.snapshots.length > 0, 'no snapshot came'));
+      await harness.eventually(() => assert.ok(late.snapshots.length > 0, 'no snapshot arrived'));
       late.stop();
       late.stop();
       early.stop();
       const count = late.snapshots.length;
-      await trial.quietPeriod();
-      assert.equal(early.snapshots.length, 0, 'a snapshot came although the watch had been ended at once');
-      assert.equal(late.snapshots.length, count, 'a snapshot came after the watch had been ended');
+      await harness.quietPeriod();
+      assert.equal(early.snapshots.length, 0, 'a snapshot arrived although the watch was stopped at once');
+      assert.equal(late.snapshots.length, count, 'a snapshot arrived after the watch was stopped');
     },
   },
   {
-    name: 'gives the whole snapshot after a change, also of what did not change, to every watch',
+    name: 'delivers the complete snapshot after a change, to every watch',
     requires: ['watch', 'put'],
-    run: async (trial) => {
+    run: async (harness) => {
       const [all, one, ended] = [
-        startWatch(trial, '/suite/**'),
-        startWatch(trial, '/suite/orders'),
-        startWatch(trial, '/suite/**'),
+        startWatch(harness, '/suite/**'),
+        startWatch(harness, '/suite/orders'),
+        startWatch(harness, '/suite/**'),
       ];
-      await trial.eventually(() => {
-        for (const { snapshots } of [all, one, ended]) assert.ok(snapshots.length > 0, 'no snapshot came');
+      await harness.eventually(() => {
+        for (const { snapshots } of [all, one, ended]) assert.ok(snapshots.length > 0, 'no snapshot arrived');
       });
       ended.stop();
       const count = ended.snapshots.length;
       const fresh = [{ id: 'orders-9', address: 'http://127.0.0.1:3009' }];
-      await trial.control('put')('/suite/orders', fresh);
-      await trial.eventually(() => {
+      await harness.control('put')('/suite/orders', fresh);
+      await harness.eventually(() => {
         assertLast(all, { ...sampleOf(['/suite/idle', '/suite/orders/eu']), '/suite/orders': fresh });
         assertLast(one, { '/suite/orders': fresh });
       });
-      await trial.quietPeriod();
-      assert.equal(ended.snapshots.length, count, 'a change was told to a watch that had been ended');
+      await harness.quietPeriod();
+      assert.equal(ended.snapshots.length, count, 'a change was delivered to a stopped watch');
       all.stop();
       one.stop();
     },
   },
   {
-    name: 'tells of a service that came, and leaves out one that went',
+    name: 'adds a new service and leaves out a removed one',
     requires: ['watch', 'put', 'remove'],
-    run: async (trial) => {
-      const watched = startWatch(trial, '/suite/*');
+    run: async (harness) => {
+      const watched = startWatch(harness, '/suite/*');
       const fresh = [{ id: 'new-1', address: 'http://127.0.0.1:3010' }];
-      await trial.eventually(() => assertLast(watched, sampleOf(['/suite/idle', '/suite/orders'])));
-      await trial.control('put')('/suite/new', fresh);
-      await trial.eventually(() =>
+      await harness.eventually(() => assertLast(watched, sampleOf(['/suite/idle', '/suite/orders'])));
+      await harness.control('put')('/suite/new', fresh);
+      await harness.eventually(() =>
         assertLast(watched, { ...sampleOf(['/suite/idle', '/suite/orders']), '/suite/new': fresh }),
       );
-      await trial.control('remove')('/suite/orders');
-      await trial.eventually(() =>
+      await harness.control('remove')('/suite/orders');
+      await harness.eventually(() =>
         assertLast(watched, { ...sampleOf(['/suite/idle']), '/suite/new': fresh }),
       );
       watched.stop();
     },
   },
   {
-    name: 'shows no watch an empty world while it cannot tell',
+    name: 'never delivers an empty snapshot while the backend fails',
     requires: ['watch', 'fail'],
-    run: async (trial) => {
-      const before = startWatch(trial, '/suite/**');
-      await trial.eventually(() => assert.ok(before.snapshots.length > 0, 'no snapshot came'));
-      await trial.control('fail')(true);
-      const during = startWatch(trial, '/suite/**');
-      await trial.quietPeriod();
+    run: async (harness) => {
+      const before = startWatch(harness, '/suite/**');
+      await harness.eventually(() => assert.ok(before.snapshots.length > 0, 'no snapshot arrived'));
+      await harness.control('fail')(true);
+      const during = startWatch(harness, '/suite/**');
+      await harness.quietPeriod();
       const names = ['/suite/idle', '/suite/orders', '/suite/orders/eu'];
       for (const watched of [before, during]) assertEvery(watched, names);
-      await trial.control('fail')(false);
-      await trial.eventually(() => assertLast(during, sampleOf(names)));
+      await harness.control('fail')(false);
+      await harness.eventually(() => assertLast(during, sampleOf(names)));
       before.stop();
       during.stop();
     },
@@ -117,7 +116,7 @@ const globs: Readonly<Record<string, readonly string[]>> = {
   '/suite/*': ['/suite/idle', '/suite/orders'],
   '/suite/orders': ['/suite/orders'],
   '/**/eu': ['/suite/orders/eu'],
-  '/suite/nobody': [],
+  '/suite/unknown': [],
 };
 
 function startWatch(harness: RegistryHarness, glob: string): WatchRecord {
@@ -127,19 +126,19 @@ function startWatch(harness: RegistryHarness, glob: string): WatchRecord {
     (snapshot) => snapshots.push(presentEntries(snapshot)),
     () => undefined,
   );
-  assert.equal(typeof stop, 'function', `watch('${glob}') gave no function to end it`);
+  assert.equal(typeof stop, 'function', `watch('${glob}') must return a function`);
   return { snapshots, stop };
 }
 
-/** The last snapshot is exactly this. */
+/** Asserts that the last snapshot has exactly these services. */
 function assertLast({ snapshots }: WatchRecord, expected: ExpectedContents): void {
   const last = snapshots.at(-1);
-  assert.ok(last, 'no snapshot came');
+  assert.ok(last, 'no snapshot arrived');
   assert.deepEqual([...last.keys()].sort(), Object.keys(expected).sort());
   for (const [name, endpoints] of Object.entries(expected)) assertBound(name, last.get(name), endpoints);
 }
 
-/** Every snapshot, not only the last, has all of these services as they were at first. */
+/** Asserts that every snapshot has these services with their initial endpoints. */
 function assertEvery({ snapshots }: WatchRecord, names: readonly string[]): void {
   for (const snapshot of snapshots)
     assertLast({ snapshots: [snapshot], stop: () => undefined }, sampleOf(names));

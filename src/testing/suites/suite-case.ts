@@ -1,9 +1,7 @@
-/** The form of a contract suite: cases that any test runner can run. */
-
-/** One case of a contract suite. */
+/** One case of a conformance suite, for any test runner. */
 export interface SuiteCase {
-  /** What must hold, as a sentence. */
+  /** The requirement, as a sentence. */
   readonly name: string;
-  /** Resolves when it holds; rejects with an AssertionError that says what does not. */
+  /** Resolves when the requirement holds; rejects with an AssertionError otherwise. */
   readonly run: () => Promise<void>;
 }

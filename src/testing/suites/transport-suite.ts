@@ -1,7 +1,3 @@
-/**
- * What every transport must hold: the order in which a handler hears of things, that nothing is sent against a
- * handler's will, and that a channel lets go when it is told to.
- */
 import { strict as assert } from 'node:assert';
 import { parseAddress } from '../../core/address.js';
 import { toEndpoint } from '../../core/endpoint.js';
@@ -9,39 +5,42 @@ import type { Channel, Transport } from '../../core/transport.js';
 import { RecordingHandler } from './recording-handler.js';
 import type { SuiteCase } from './suite-case.js';
 
-/** How an endpoint of the suite behaves: `hangs` accepts, reads requests and answers none, `refuses` accepts nobody. */
+/**
+ * Behavior of a server of the suite. `hangs`: it reads requests and does not respond. `refuses`: it refuses connections.
+ */
 export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 
-/** A server that the suite talks to. */
+/** A server that the suite sends requests to. */
 export interface SuiteEndpoint {
-  /** Where it is. */
+  /** Its address. */
   readonly address: string;
   /**
-   * Paths of the requests that it has read so far. One that answers does so with status 200, or with the status that
-   * is the path's last part (`/status/503`), and the body `hello`; a probe may count or not.
+   * Paths of the requests received so far; probes may be included. A responding server sends the body `hello` and status 200,
+   * or the status in the last segment of the path (`/status/503`).
    */
   paths(): readonly string[];
-  /** Resolves when it has read that many requests. */
+  /** Resolves when this many requests were received. */
   whenRead(count: number): Promise<void>;
-  /** Ends it. */
+  /** Stops the server. */
   close(): Promise<void>;
 }
 
-/** What the suite needs. */
+/** Options of {@link transportSuite}. */
 export interface TransportSuiteOptions {
-  /** Makes a transport; called anew for each case. */
+  /** Makes a transport; called for each case. */
   create(): Transport;
-  /** Starts a server at an address of its own. */
+  /** Starts a server at a new address. */
   start(behaviour: SuiteBehavior): Promise<SuiteEndpoint>;
 }
 
 const get = (path: string) => ({ path, method: 'GET' });
 
 /**
- * The contract of a transport, to be run in any test runner. A case takes as long as the transport needs; none waits
- * for a limit of more than a second.
+ * Conformance suite of a transport, for any test runner. It checks the order of the {@link RequestHandler} calls, that nothing
+ * is sent after an abort, and that channels close. A case takes as long as the transport needs; no case waits for a timeout
+ * above 1 s.
  *
- * @see `WireHandler`; promises C3.3
+ * @see [C3.3](../../../docs/guarantees.md#c3-3)
  */
 export function transportSuite(options: TransportSuiteOptions): readonly SuiteCase[] {
   const suiteCase = (
@@ -51,7 +50,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
   ): SuiteCase => ({ name, run: () => withChannel(options, behaviours, body) });
 
   return [
-    suiteCase('tells of an answer in the order of the port', ['responds'], async (channel, endpoint) => {
+    suiteCase('reports a response in the documented order', ['responds'], async (channel, endpoint) => {
       const handler = new RecordingHandler();
       channel.dispatch(get('/status/404'), handler, false);
       await handler.ended;
@@ -59,7 +58,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.equal(handler.body, 'hello');
       assert.deepEqual(endpoint.paths(), ['/status/404']);
     }),
-    suiteCase('tells of a refused connection without a connect before', ['refuses'], async (channel) => {
+    suiteCase('reports a refused connection without onConnect', ['refuses'], async (channel) => {
       for (const cautious of [false, true]) {
         const handler = new RecordingHandler();
         channel.dispatch(get('/'), handler, cautious);
@@ -69,13 +68,13 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     }),
     suiteCase('sends nothing when onConnect throws', ['responds'], async (channel, endpoint) => {
       for (const cautious of [false, true]) {
-        const reason = new Error('Not wanted any more');
+        const reason = new Error('Aborted by the suite');
         const unwanted = new RecordingHandler({ throwInConnect: reason });
         channel.dispatch(get('/unwanted'), unwanted, cautious);
         await unwanted.ended;
         assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
         assert.equal(unwanted.error, reason);
-        // The connection was not harmed, and whatever was written before would be read before this.
+        // The connection is still usable. A request written before would have been read before this one.
         const wanted = new RecordingHandler();
         channel.dispatch(get('/wanted'), wanted, cautious);
         await wanted.ended;
@@ -84,7 +83,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.deepEqual(endpoint.paths(), ['/wanted', '/wanted']);
     }),
     suiteCase('sends nothing when it is aborted in onConnect', ['responds'], async (channel, endpoint) => {
-      const reason = new Error('Not wanted any more');
+      const reason = new Error('Aborted by the suite');
       const unwanted = new RecordingHandler({ abortInConnect: reason });
       channel.dispatch(get('/unwanted'), unwanted, false);
       await unwanted.ended;
@@ -95,19 +94,19 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await wanted.ended;
       assert.deepEqual(endpoint.paths(), ['/wanted']);
     }),
-    suiteCase('gives a request up when it is aborted, once', ['hangs'], async (channel, endpoint) => {
+    suiteCase('reports an abort once', ['hangs'], async (channel, endpoint) => {
       const handler = new RecordingHandler();
       channel.dispatch(get('/'), handler, false);
       await endpoint.whenRead(1);
-      const reason = new Error('Not wanted any more');
+      const reason = new Error('Aborted by the suite');
       handler.abort(reason);
       handler.abort(new Error('A second time'));
       await handler.ended;
       assert.deepEqual(handler.calls, ['onConnect', 'onError']);
       assert.equal(handler.error, reason);
     }),
-    suiteCase('says nothing more after an abort in the head', ['responds'], async (channel) => {
-      const reason = new Error('Not wanted any more');
+    suiteCase('calls nothing but onError after an abort in onHeaders', ['responds'], async (channel) => {
+      const reason = new Error('Aborted by the suite');
       const handler = new RecordingHandler({ abortInHeaders: reason });
       channel.dispatch(get('/'), handler, false);
       await handler.ended;
@@ -115,7 +114,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 200', 'onError']);
       assert.equal(handler.error, reason);
     }),
-    suiteCase('holds the body back until it is resumed', ['responds'], async (channel) => {
+    suiteCase('pauses the body until it is resumed', ['responds'], async (channel) => {
       const handler = new RecordingHandler({ pauseInHeaders: true });
       channel.dispatch(get('/'), handler, false);
       await handler.headReceived;
@@ -133,44 +132,48 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
     suiteCase('rejects a connect that is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.connect());
     }),
-    suiteCase('probes: a sign of life', ['responds'], async (channel) => {
+    suiteCase('resolves a probe when the server responds', ['responds'], async (channel) => {
       await channel.probe(1_000);
     }),
-    suiteCase('probes: no sign of life within the limit', ['hangs'], async (channel) => {
+    suiteCase('rejects a probe when the server does not respond in time', ['hangs'], async (channel) => {
       await assert.rejects(channel.probe(50));
     }),
-    suiteCase('probes: refused', ['refuses'], async (channel) => {
+    suiteCase('rejects a probe when the connection is refused', ['refuses'], async (channel) => {
       await assert.rejects(channel.probe(1_000));
     }),
-    suiteCase('goes on after a renewal, and finishes what was under way', ['responds'], async (channel) => {
-      const before = new RecordingHandler({ pauseInHeaders: true });
-      channel.dispatch(get('/'), before, false);
-      await before.headReceived;
-      channel.resetConnections();
+    suiteCase(
+      'uses new connections after a reset and finishes the requests in flight',
+      ['responds'],
+      async (channel) => {
+        const before = new RecordingHandler({ pauseInHeaders: true });
+        channel.dispatch(get('/'), before, false);
+        await before.headReceived;
+        channel.resetConnections();
+        await completeRequest(channel);
+        before.resume();
+        await before.ended;
+        assert.equal(before.body, 'hello');
+      },
+    ),
+    suiteCase('switches to the next address', ['refuses', 'responds'], async (channel) => {
+      const first = channel.address.text;
+      await assert.rejects(channel.connect());
+      assert.equal(channel.nextAddress(channel.address), true);
+      assert.notEqual(channel.address.text, first);
       await completeRequest(channel);
-      before.resume();
-      await before.ended;
-      assert.equal(before.body, 'hello');
     }),
     suiteCase(
-      'moves to the next address, and says when there is none',
+      'switches once for all requests that failed at an address',
       ['refuses', 'responds'],
       async (channel) => {
-        const first = channel.address.text;
-        await assert.rejects(channel.connect());
-        assert.equal(channel.nextAddress(channel.address), true);
-        assert.notEqual(channel.address.text, first);
+        const { address } = channel;
+        assert.equal(channel.nextAddress(address), true);
+        const next = channel.address.text;
+        assert.equal(channel.nextAddress(address), true);
+        assert.equal(channel.address.text, next);
         await completeRequest(channel);
       },
     ),
-    suiteCase('moves on once for all that failed on an address', ['refuses', 'responds'], async (channel) => {
-      const { address } = channel;
-      assert.equal(channel.nextAddress(address), true);
-      const next = channel.address.text;
-      assert.equal(channel.nextAddress(address), true);
-      assert.equal(channel.address.text, next);
-      await completeRequest(channel);
-    }),
     suiteCase('has no next address when all have failed', ['refuses', 'refuses'], async (channel) => {
       const first = channel.address.text;
       await assert.rejects(channel.connect());
@@ -179,10 +182,10 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.equal(channel.nextAddress(channel.address), false);
       assert.equal(channel.address.text, first);
     }),
-    suiteCase('has no next address when there is only one', ['refuses'], async (channel) => {
+    suiteCase('has no next address when it has only one', ['refuses'], async (channel) => {
       assert.equal(channel.nextAddress(channel.address), false);
     }),
-    suiteCase('closes after what is under way', ['responds'], async (channel) => {
+    suiteCase('closes after the requests in flight', ['responds'], async (channel) => {
       const handler = new RecordingHandler({ pauseInHeaders: true });
       channel.dispatch(get('/'), handler, false);
       await handler.headReceived;
@@ -197,7 +200,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await closing;
       await assertRefused(channel);
     }),
-    suiteCase('is destroyed with what is under way', ['hangs'], async (channel, endpoint) => {
+    suiteCase('fails the requests in flight when it is destroyed', ['hangs'], async (channel, endpoint) => {
       const handlers = [new RecordingHandler(), new RecordingHandler()];
       channel.dispatch(get('/'), handlers[0] as RecordingHandler, false);
       channel.dispatch(get('/'), handlers[1] as RecordingHandler, true);
@@ -224,12 +227,12 @@ async function withChannel(
   try {
     await body(channel, endpoints[0] as SuiteEndpoint);
   } finally {
-    await channel.destroy(new Error('The case is over'));
+    await channel.destroy(new Error('The case has ended'));
     await Promise.all(endpoints.map((started) => started.close()));
   }
 }
 
-/** A request that is answered: it takes at least as long as whatever was on its way before. */
+/** Completes a request, so that everything sent before it has arrived as well. */
 async function completeRequest(channel: Channel): Promise<void> {
   const handler = new RecordingHandler();
   channel.dispatch(get('/'), handler, false);
