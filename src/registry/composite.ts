@@ -1,28 +1,31 @@
 /**
- * What `firstOf` and `union` have in common. A question that needs all parts fails when one of them fails, and cannot
- * be asked when one of them cannot answer it: part of a list is not a list.
+ * Helpers of registries made of several others (`firstOf`, `union`, `mount`). An operation over all parts rejects when one
+ * part rejects. It is not offered when one part does not have it: a partial list is never returned.
  */
+import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** For how long is believed that a name is absent from a registry that does not say it, in ms; also of one that failed. */
+/** Lifetime of an absent name whose registry sent no `ttlMs`, and of the result of a failed part, in ms. */
 export const defaultAbsentTtlMs = 1_000;
 
 /**
- * The registries that several are made of.
+ * The parts of a composite registry.
  *
- * @throws a `ClerkError` `CONFIG_INVALID` when there is none
+ * @param functionName - subject of the message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when there is none
  */
 export function toRegistries(
   given: readonly (Registry | StaticAddresses)[],
-  what: string,
+  functionName: string,
 ): readonly Registry[] {
-  if (given.length === 0) throw new ClerkError('CONFIG_INVALID', `${what} needs at least one registry`);
+  if (given.length === 0)
+    throw new ClerkError('CONFIG_INVALID', `${functionName} must be called with at least one registry`);
   return Object.freeze(given.map((one) => toRegistry(one)));
 }
 
-/** Asks one part, and rejects if what comes back is no answer at all. */
+/** Looks a name up in one part. @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a kind */
 export async function resolveFrom(
   part: Registry,
   name: string,
@@ -33,18 +36,18 @@ export async function resolveFrom(
     return resolution as Resolution;
   throw new ClerkError(
     'REGISTRY_INVALID',
-    `A registry's answer for ${name} is ${resolution === null ? 'null' : typeof resolution}, not an object with a kind`,
+    `The registry's response for ${name} must be an object with a kind; got ${describeValue(resolution)}`,
   );
 }
 
-/** For how long an answer may be used, in ms. */
+/** How long a result may be used, in ms. */
 export function ttlOf(resolution: Resolution): number {
   if (resolution.kind === 'absent') return resolution.ttlMs ?? defaultAbsentTtlMs;
   const { ttlMs, guaranteedMs } = resolution;
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Something of every part, or undefined if one part has nothing. */
+/** A selection of every part, or undefined if one part has none. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -54,14 +57,15 @@ export function fromAll<T>(
 }
 
 /**
- * Watching all parts: a snapshot goes out once all have given theirs, and after every change of one.
+ * The `watch` of a composite registry. It reports the first snapshot when all parts have reported theirs, and another one
+ * after each change of a part.
  *
- * @param merge - what stands behind a name, from what each part says of it, undefined being absent; called for names
- * that at least one part knows
+ * @param merge - merges the resolutions of one name, in the order of the parts; undefined where the name is absent. Called
+ * for names that at least one part has.
  */
 export function mergedWatch(
   parts: readonly Registry[],
-  merge: (name: string, found: readonly (Resolution | undefined)[]) => Resolution,
+  merge: (name: string, resolutions: readonly (Resolution | undefined)[]) => Resolution,
 ): Pick<Registry, 'watch'> {
   const watches = fromAll(parts, (part) => part.watch?.bind(part));
   if (watches === undefined) return {};
@@ -104,7 +108,7 @@ export function mergedWatch(
   };
 }
 
-/** What is said of endpoints is said to all parts that hear it: who does not know one passes it over. */
+/** The `report` of a composite registry: forwards reports to all parts that accept them. A part ignores unknown endpoints. */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   const reporting = [...new Set(parts)].filter((part) => part.report !== undefined);
   if (reporting.length === 0) return {};
@@ -117,19 +121,19 @@ export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'repo
   };
 }
 
-/** Entries in the order of their names. */
+/** Entries sorted by name. */
 export function sortByName<T extends { readonly name: string }>(entries: Iterable<T>): T[] {
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** A snapshot as a map, without the names that it says are absent. */
+/** A snapshot as a map, without absent names. */
 export function toMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   return new Map([...entries].filter(([, resolution]) => resolution.kind !== 'absent'));
 }
 
-/** Closes all parts, also when one of them fails to; each once, though it may be several parts. */
+/** Closes all parts, each once, even if one of them fails to close. Rejects with the first failure. */
 export async function closeAll(parts: readonly Registry[]): Promise<void> {
   const closed = await Promise.allSettled([...new Set(parts)].map(async (part) => part.close?.()));
   const failed = closed.find((result) => result.status === 'rejected');

@@ -1,10 +1,3 @@
-/**
- * Several registries, asked in order: the first that knows a name answers for it. One that fails, or has not answered
- * within half a second, is passed over as long as a later one knows the name; but if nobody does, its failure is the
- * answer, since an error is never "no such name".
- *
- * An answer holds no longer than it is sure that no registry before it has come to know the name, or has come back.
- */
 import { ClerkError } from '../core/errors.js';
 import type { Registry, Resolution } from '../core/registry.js';
 import { OrderedLookup } from './ordered-lookup.js';
@@ -21,13 +14,19 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * Puts registries in an order of precedence.
+ * A registry that asks several registries in order of precedence. The first that has a name decides it. One that fails, or
+ * has not responded after 500 ms, is skipped if a later one has the name. If none has it, the failure is the result: an
+ * error never becomes `absent`.
  *
- * It lists, searches and watches if all of them can; a search needs lists too, since a name that an earlier one knows
- * hides a later one's even where none of its endpoints fits. A service is started by the one that answers for it.
+ * The `ttlMs` of a result is limited by those of all earlier registries, since one of them may get the name.
  *
- * @param registries - ports or static addresses, the most important first; at least one. They are closed with this one.
- * @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`
+ * It has `list`, `search` and `watch` if all registries have them. `search` also needs `list`: a name of an earlier
+ * registry hides that of a later one even if none of its endpoints matches. The registry that decides a name also starts
+ * its service.
+ *
+ * @param registries - at least one, highest precedence first: ports or static addresses. They are closed with this one.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when there is none or one is invalid
+ * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
 export function firstOf(...registries: readonly (Registry | StaticAddresses)[]): Registry {
   const parts = toRegistries(registries, 'firstOf()');
@@ -71,7 +70,7 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
         const part = parts[earlier.length];
         if (resolution.kind === 'bound' && resolution.startable === true && part?.start)
           return part.start(name, context);
-        throw new ClerkError('START_FAILED', `The registry that knows ${name} does not start it any more`);
+        throw new ClerkError('START_FAILED', `The registry of ${name} can no longer start it`);
       },
     }),
     ...forwardReports(parts),
@@ -79,14 +78,14 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
   };
 }
 
-/** The answer of one part, given that those in `passed`, before it, do not know the name or cannot tell. */
+/** Limits the `ttlMs` of a resolution by those of the earlier parts, which failed or do not have the name. */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
     earlier.length === 0
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // Revisions of different registries must not be compared.
+  // A different incarnation per part, because revisions of different registries must not be compared.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
@@ -94,9 +93,9 @@ function earlierTtlMs(resolution: Resolution | undefined): number {
   return resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution);
 }
 
-/** Every name once, in the words of the first that has it. */
+/** Each name once, with the entry of the first part that has it. */
 function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
-  // Of entries with one key a Map keeps the last.
+  // A Map keeps the last entry of a key.
   const byName = new Map(
     found.toReversed().flatMap((entries) => entries.map((entry) => [entry.name, entry] as const)),
   );

@@ -1,10 +1,3 @@
-/**
- * A whole registry below a prefix of the name space: `/k8s/default/web` is the other registry's `/default/web`. Names
- * of the other registry that cannot be spelled below the prefix, being too long or beginning with a directory
- * identifier, are not there.
- *
- * @see Naming N6 (merging by a mount)
- */
 import { matches, parseGlob } from '../core/glob.js';
 import { isName, parseName } from '../core/name.js';
 import type { Registry, Resolution } from '../core/registry.js';
@@ -12,19 +5,24 @@ import { resolveFrom, toMap } from './composite.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
- * Mounts a registry. Names outside the prefix are absent, and so is the prefix itself; `firstOf(mount('/k8s', k), rest)`
- * makes one name space of two. What the mounted registry says of its own names (links, trails) is translated too. It
- * lists, searches, watches and starts services if the mounted one can.
+ * A registry that places another one below a prefix: `/k8s/default/web` is its `/default/web`. Names outside the prefix
+ * are absent, and so is the prefix itself. `firstOf(mount('/k8s', k), rest)` combines two name spaces.
+ *
+ * Links and paths in the results are translated. Names that are invalid below the prefix, because they would be too long
+ * or begin with a directory identifier, are absent. It has `list`, `search`, `watch` and `start` if the mounted registry
+ * has them.
  *
  * @param prefix - an absolute name
- * @param registry - a port or static addresses, with names of its own. It is closed with this one.
- * @throws a `ClerkError` `NAME_INVALID`, `CONFIG_INVALID`
+ * @param registry - a port or static addresses, with its own names. It is closed with this one.
+ * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
+ * @see [Naming N6](../../docs/background.md#n6)
  */
 export function mount(prefix: string, registry: Registry | StaticAddresses): Registry {
-  parseName(prefix, 'Prefix of a mount');
+  parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** What the mounted registry gave for `inwardGlob(prefix, glob)`, cut down to the glob and translated. */
+  /** The entries returned for `toInnerGlob(prefix, glob)`, translated and filtered by the glob. */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
@@ -43,8 +41,8 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
     },
     ...(list && {
       async list(glob, context) {
-        const inside = toInnerGlob(prefix, glob);
-        const entries = inside === undefined ? [] : await list(inside, context);
+        const innerGlob = toInnerGlob(prefix, glob);
+        const entries = innerGlob === undefined ? [] : await list(innerGlob, context);
         return toOuterEntries(glob, entries).map(({ target, ...entry }) => ({
           ...entry,
           ...(target !== undefined && { target: toOuterName(target) }),
@@ -53,16 +51,16 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
     }),
     ...(search && {
       async search(glob, filter, context) {
-        const inside = toInnerGlob(prefix, glob);
-        return inside === undefined ? [] : toOuterEntries(glob, await search(inside, filter, context));
+        const innerGlob = toInnerGlob(prefix, glob);
+        return innerGlob === undefined ? [] : toOuterEntries(glob, await search(innerGlob, filter, context));
       },
     }),
     ...(watch && {
       watch(glob, onSnapshot, onError) {
-        const inside = toInnerGlob(prefix, glob);
-        if (inside === undefined) return emptyWatch(onSnapshot);
+        const innerGlob = toInnerGlob(prefix, glob);
+        if (innerGlob === undefined) return emptyWatch(onSnapshot);
         return watch(
-          inside,
+          innerGlob,
           (snapshot) => {
             const entries = [...toMap(snapshot)].map(([name, resolution]) => ({ name, resolution }));
             onSnapshot(
@@ -83,10 +81,10 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
     }),
     ...(report && {
       report({ clerk, reports }, context) {
-        const inside = reports
+        const innerReports = reports
           .filter(({ name }) => name.startsWith(`${prefix}/`))
           .map((opinion) => ({ ...opinion, name: opinion.name.slice(prefix.length) }));
-        return inside.length === 0 ? undefined : report({ clerk, reports: inside }, context);
+        return innerReports.length === 0 ? undefined : report({ clerk, reports: innerReports }, context);
       },
     }),
     close: () => inner.close?.(),
@@ -100,29 +98,28 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
   return {
     ...resolution,
     ...(canonical !== undefined && { canonical: toOuterName(canonical) }),
-    ...(path !== undefined && { path: path.map((arc) => ({ ...arc, name: toOuterName(arc.name) })) }),
+    ...(path !== undefined && { path: path.map((step) => ({ ...step, name: toOuterName(step.name) })) }),
   };
 }
 
 /**
- * A glob for the mounted registry that fits at least what `glob` fits below the prefix, or undefined if that is nothing.
- * Where no single glob fits just that, because a `**` may end within the prefix or reach beyond it, everything is asked
- * for.
+ * A glob of the mounted registry that matches at least what `glob` matches below the prefix; undefined if that is nothing.
+ * If no single glob does, because a `**` may end within the prefix or reach beyond it, the result is `/**`.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);
-  const found = new Set<string>();
-  for (let taken = 1; taken <= segments.length; taken++) {
-    const head = segments.slice(0, taken);
+  const innerGlobs = new Set<string>();
+  for (let headLength = 1; headLength <= segments.length; headLength++) {
+    const head = segments.slice(0, headLength);
     if (!matches(parseGlob(`/${head.join('/')}`), prefix)) continue;
-    // A `**` that fits the end of the prefix goes on behind it.
-    const rest = [...(head.at(-1) === '**' ? ['**'] : []), ...segments.slice(taken)];
-    if (rest.length > 0) found.add(`/${rest.join('/')}`);
+    // A `**` that matches the end of the prefix may also match segments below it.
+    const rest = [...(head.at(-1) === '**' ? ['**'] : []), ...segments.slice(headLength)];
+    if (rest.length > 0) innerGlobs.add(`/${rest.join('/')}`);
   }
-  return found.size > 1 ? '/**' : [...found][0];
+  return innerGlobs.size > 1 ? '/**' : [...innerGlobs][0];
 }
 
-/** A watch of what can never be: one empty snapshot. */
+/** A watch of names that cannot exist: one empty snapshot. */
 function emptyWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
   let stopped = false;
   queueMicrotask(() => {

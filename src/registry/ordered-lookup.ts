@@ -1,30 +1,28 @@
-/**
- * Asks several registries one after the other, and waits for none longer than it takes to see that it hangs: then the
- * next is asked beside it. An answer that comes once another was given is nobody's any more; whoever is still being asked
- * then is told to stop. What hangs is not waited for again for a while.
- */
 import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** How long one is waited for before the next is asked too, in ms. */
+/** How long a part may take before the next one is asked as well, in ms. */
 const hedgeDelayMs = 500;
-/** For how long one that hung is asked and not waited for, in ms. */
+/** How long a part that was slow is not waited for again, in ms. */
 const slowPartMs = 5_000;
 
-/** What was found, and what those before it said: undefined for one that failed or hangs. */
+/** A resolution and those of the parts before it; undefined for a part that failed or was slow. */
 export interface OrderedResult {
   readonly resolution: Resolution;
   readonly earlier: readonly (Resolution | undefined)[];
 }
 
-/** What one of them has said. */
 type PartResult = { readonly resolution: Resolution } | { readonly error: unknown };
 
-/** See the file's header. */
+/**
+ * Looks names up in several registries in order. If a part has not responded after 500 ms, the next one is asked
+ * concurrently. The first part in order that has the name wins; lookups still in flight are aborted. A slow part is asked
+ * but not waited for during the next 5 s.
+ */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
-  /** Until when each is not waited for, on the clock of whoever asks. */
+  /** Per part: until when it is not waited for, on the clock of the caller. */
   readonly #slowUntil: number[];
 
   constructor(parts: readonly Registry[]) {
@@ -33,8 +31,10 @@ export class OrderedLookup {
   }
 
   /**
-   * The first that knows the name, or the last that is sure not to. Rejects with the first failure when nobody knows it
-   * and not all are sure; waits for those that hang when only they could know.
+   * The resolution of the first part that has the name; that of the last part when all respond that it is absent. Waits for
+   * slow parts when no other part has the name.
+   *
+   * @throws the first failure when no part has the name and at least one has failed
    */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
@@ -70,7 +70,7 @@ export class OrderedLookup {
         if (found !== undefined) return found;
         const next = results.length;
         const part = this.#parts[next];
-        const waiting = results.some((what, i) => what === undefined && !slow.has(i));
+        const waiting = results.some((result, i) => result === undefined && !slow.has(i));
         if (part !== undefined && !waiting) start(next, part);
         else await new Promise<void>((resolve) => (wake = resolve));
       }
@@ -78,11 +78,11 @@ export class OrderedLookup {
       settled = true;
       signal.removeEventListener('abort', onAbort);
       for (const timer of timers) timer.cancel();
-      if (results.includes(undefined)) controller.abort(new Error(`Nobody waits for ${name} any more`));
+      if (results.includes(undefined)) controller.abort(new Error(`The lookup of ${name} has ended`));
     }
   }
 
-  /** Says when one is late. */
+  /** Marks a part as slow after `hedgeDelayMs`, or at once if it was slow recently. */
   #startHedgeTimer(i: number, clock: Clock, slow: Set<number>, timers: Timer[], onSlow: () => void): void {
     if (clock.now() < (this.#slowUntil[i] ?? 0)) {
       slow.add(i);
@@ -97,23 +97,23 @@ export class OrderedLookup {
     timers.push(timer);
   }
 
-  /** What can be said so far; undefined while nothing can. */
+  /** The result, once it is known. */
   #decide(
     results: readonly (PartResult | undefined)[],
     slow: ReadonlySet<number>,
   ): OrderedResult | undefined {
     const earlier: (Resolution | undefined)[] = [];
     let failure: { readonly error: unknown } | undefined;
-    for (const [i, what] of results.entries()) {
-      if (what === undefined) {
+    for (const [i, result] of results.entries()) {
+      if (result === undefined) {
         if (!slow.has(i)) return undefined;
         earlier.push(undefined);
-      } else if ('error' in what) {
-        failure ??= what;
+      } else if ('error' in result) {
+        failure ??= result;
         earlier.push(undefined);
       } else {
-        if (what.resolution.kind !== 'absent') return { resolution: what.resolution, earlier };
-        earlier.push(what.resolution);
+        if (result.resolution.kind !== 'absent') return { resolution: result.resolution, earlier };
+        earlier.push(result.resolution);
       }
     }
     if (results.length < this.#parts.length || results.includes(undefined)) return undefined;

@@ -1,47 +1,44 @@
-/**
- * A registry of addresses written down in the program. Checked whole when it is made; nothing changes afterwards,
- * whatever becomes of the object it was made from.
- */
 import type { AddressString } from '../core/address.js';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import { matches, parseGlob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
 import type { AbsentResolution, BoundResolution, Registry } from '../core/registry.js';
-import { quote } from '../core/describe-value.js';
-import { matchesFilter } from './filter.js';
+import { describeValue, quote } from '../core/describe-value.js';
 
-/** What stands behind one name. */
+/** An endpoint of a static registry: its address, or an object with further fields. */
 export type StaticEntry = AddressString | URL | EndpointInit;
 
-/** Addresses by absolute name: one, or a list; an empty list is a service that nobody runs. */
+/** Addresses by absolute name: one, or a list. An empty list is a service without endpoints. */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
-/** Whether an object is a registry port; any other object is taken for static addresses. */
+/** Whether an object is a registry port. Any other object is treated as static addresses. */
 export function isRegistry(value: Registry | StaticAddresses): value is Registry {
   return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
 }
 
 /**
- * A registry port as it is, or one over static addresses.
+ * Returns a registry port unchanged, or creates one for static addresses.
  *
- * @throws {@link ClerkError} `NAME_INVALID`, `CONFIG_INVALID`
+ * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when the addresses are invalid
  */
 export function toRegistry(value: Registry | StaticAddresses): Registry {
   const given: unknown = value;
   if (typeof given !== 'object' || given === null)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `A registry is of type ${given === null ? 'null' : typeof given}; give an object with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
+      `A registry must be an object; got ${describeValue(given)}; give one with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
     );
   return isRegistry(value) ? value : staticRegistry(value);
 }
 
 /**
- * A registry over static addresses. Its answers hold for ever; of any other name it says `absent`.
+ * A registry of addresses written in the program. The addresses are validated and copied once; later changes of the object
+ * have no effect. Results never expire. All other names are `absent`.
  *
- * @throws {@link ClerkError} `NAME_INVALID` for a key that is no absolute name, `CONFIG_INVALID` for an endpoint that
- * cannot be used, an instance that is named twice, and anything that is not a plain object
+ * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service, or the
+ * argument is not a plain object
  */
 export function staticRegistry(addresses: StaticAddresses): Registry {
   const services = toServices(addresses);
@@ -79,28 +76,43 @@ export function staticRegistry(addresses: StaticAddresses): Registry {
   };
 }
 
-/** An answer of this registry: its endpoints are all written out. */
+/** A resolution whose endpoints are all objects. */
 interface StaticResolution extends BoundResolution {
   readonly endpoints: readonly EndpointInit[];
 }
 
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
-/** Everything, in the order of names. */
+/**
+ * Whether the zone, host, version, id and attributes of an endpoint equal those of a search filter.
+ *
+ * @see [Naming N7](../../docs/background.md#n7)
+ */
+function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, string>>): boolean {
+  return Object.entries(filter).every(([key, expected]) => {
+    const actual =
+      key === 'zone' || key === 'host' || key === 'version' || key === 'id'
+        ? endpoint[key]
+        : endpoint.attributes?.[key];
+    return actual === expected;
+  });
+}
+
+/** The services by name, sorted. */
 function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResolution> {
   if (!isPlainObject(addresses))
     throw new ClerkError(
       'CONFIG_INVALID',
-      'The registry is neither a plain object of static addresses nor an object with a resolve method; of a Map make one with Object.fromEntries()',
+      'The registry must be a plain object of static addresses or an object with a resolve method; convert a Map with Object.fromEntries()',
     );
   const services = new Map<string, StaticResolution>();
   for (const [key, value] of Object.entries(addresses).sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!key.startsWith('/'))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `The registry has the key ${quote(key)}; static addresses need keys that are absolute names such as '/shop/orders', a registry of your own needs a resolve method`,
+        `Keys of static addresses must be absolute names such as '/shop/orders'; got ${quote(key)}; a custom registry must have a resolve method`,
       );
-    const name = parseName(key, 'Key of the registry');
+    const name = parseName(key, 'Registry key');
     services.set(
       name,
       Object.freeze({ kind: 'bound', endpoints: toEndpointInits(name, value), ttlMs: Infinity }),
@@ -117,14 +129,14 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
     if (byId.has(endpoint.id))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `The registry names the instance ${quote(endpoint.id)} of ${name} twice; leave one out, or give each an id of its own`,
+        `Instance ids of ${name} must be unique; got ${quote(endpoint.id)} twice; remove one endpoint, or give each its own id`,
       );
     byId.set(endpoint.id, toEndpointInit(endpoint));
   }
   return Object.freeze([...byId.values()]);
 }
 
-/** An endpoint in the words of a registry, which leave out what is not known. */
+/** An endpoint without the fields that are undefined. */
 function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpoint): EndpointInit {
   return Object.freeze({
     ...rest,
@@ -134,7 +146,7 @@ function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpo
   });
 }
 
-/** Whether an object was written with braces, here or in another realm. Others may keep their contents elsewhere. */
+/** Whether an object is an object literal, of this or another realm. Other objects may not keep their entries as properties. */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

@@ -1,7 +1,3 @@
-/**
- * Several registries as one: a service's endpoints are those that any of them names. All must answer: with one missing
- * the set would not be whole, so the failure of one is the failure of all, and the clerk goes on with what it last knew.
- */
 import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import type { BoundResolution, ListEntry, Registry, Resolution, SearchEntry } from '../core/registry.js';
@@ -19,15 +15,19 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * Merges registries. An instance that several of them name is taken where its epoch is highest, from the first of those;
- * the shortest time that an answer may be used counts, and the first rule for choosing. A link cannot be merged with
- * anything: if the first that knows the name has a link there, the link is the answer; a later one's is left out.
+ * A registry that merges the endpoints of several registries. All of them must respond: a missing one would make the set
+ * incomplete, so its failure rejects the lookup, and the clerk continues with the previous result.
  *
- * It lists, searches and watches if all of them can. Its answers bear no revision, since those of different registries
- * cannot be compared.
+ * Of an instance that several registries list, the one with the highest epoch is used. The shortest `ttlMs` counts, and the
+ * first `policy` and `timeoutMs`. Links are not merged: if the first registry that has the name has a link, the link is the
+ * result; links of later registries are ignored.
  *
- * @param registries - ports or static addresses; at least one. They are closed with this one.
- * @throws a `ClerkError` `CONFIG_INVALID`, `NAME_INVALID`
+ * It has `list`, `search` and `watch` if all registries have them. Its results have no revision, because revisions of
+ * different registries cannot be compared.
+ *
+ * @param registries - at least one: ports or static addresses. They are closed with this one.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when there is none or one is invalid
+ * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
 export function union(...registries: readonly (Registry | StaticAddresses)[]): Registry {
   const parts = toRegistries(registries, 'union()');
@@ -42,7 +42,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // How many endpoints two have together is not the sum of how many each has.
+          // Counts of two registries cannot be added: they may list the same instances.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
@@ -67,7 +67,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/** One answer of those of all parts, undefined being absent. */
+/** Merges the resolutions of all parts; undefined where the name is absent. */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
     ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),
@@ -96,7 +96,7 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   };
 }
 
-/** Every instance once, where its epoch is highest. */
+/** Each instance once, with its highest epoch. */
 function newestInstances<T extends BoundResolution['endpoints'][number]>(
   name: string,
   endpoints: readonly T[],
@@ -115,7 +115,7 @@ function parseEndpoint(name: string, endpoint: unknown): Endpoint {
   } catch (error) {
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `A registry's answer for ${name} has an endpoint that cannot be used: ${errorMessage(error)}`,
+      `The registry's response for ${name} is invalid: ${errorMessage(error)}`,
       { cause: error },
     );
   }

@@ -14,7 +14,7 @@ import type {
 } from '../../src/testing/suites/registry-harness.js';
 import { mutableRegistry } from './mutable-registry.js';
 
-/** Contents in two: what `isFirst` says, and the rest. */
+/** Contents in two parts: those for which `isFirst` is true, and the others. */
 function split(
   contents: RegistryContents,
   isFirst: (name: string) => boolean,
@@ -26,7 +26,7 @@ function split(
   ];
 }
 
-/** Contents of the names below a prefix, without it. */
+/** Contents below a prefix, with names without the prefix. */
 function below(prefix: string, contents: RegistryContents): RegistryContents {
   return Object.fromEntries(
     Object.entries(contents)
@@ -124,7 +124,7 @@ for (const [what, options] of Object.entries(registries)) {
   });
 }
 
-/** Names of the cases that a registry does not hold. */
+/** Names of the cases that a registry fails. */
 async function failures(options: RegistrySuiteOptions): Promise<string[]> {
   const failed: string[] = [];
   for (const { name, run } of registrySuite(options)) {
@@ -136,7 +136,7 @@ async function failures(options: RegistrySuiteOptions): Promise<string[]> {
   return failed;
 }
 
-/** A good registry with something wrong done to it. */
+/** A correct registry with one defect. */
 function broken(
   spoil: (
     good: Required<Omit<Registry, 'start' | 'report'>>,
@@ -151,8 +151,8 @@ function broken(
   };
 }
 
-/** A good registry whose answers are changed on their way out. */
-function answering(
+/** A correct registry whose responses are altered. */
+function withResponses(
   change: (resolution: Resolution, name: string, suspects: ReadonlySet<string>) => unknown,
 ): RegistrySuiteOptions {
   return broken((good) => ({
@@ -164,63 +164,65 @@ function answering(
   }));
 }
 
-/** A good registry whose watches are changed. */
+/** A correct registry whose watches are altered. */
 function watching(
   change: (good: Required<Omit<Registry, 'start' | 'report'>>) => Registry['watch'],
 ): RegistrySuiteOptions {
   return broken((good) => ({ registry: { ...good, watch: change(good) as NonNullable<Registry['watch']> } }));
 }
 
-const bound = (resolution: Resolution, change: (answer: BoundResolution) => unknown): unknown =>
+const bound = (resolution: Resolution, change: (resolution: BoundResolution) => unknown): unknown =>
   resolution.kind === 'bound' ? change(resolution) : resolution;
 
-const whole = 'knows each service with all of its endpoints, in full';
-const stranger = 'says absent of a name that is not there, and does not fail';
-const cannotTell =
-  'rejects while it cannot tell, never says absent or less than it knows, and answers again afterwards';
-const firstSnapshot = 'first gives the whole snapshot of a watch, not from within the call';
-const ended = 'gives nothing more once a watch was ended, however often and soon';
-const afterChange = 'gives the whole snapshot after a change, also of what did not change, to every watch';
+const complete = 'resolves each service to all of its endpoints, with all fields';
+const unknownName = 'resolves an unknown name to absent';
+const backendFails =
+  'rejects while the backend fails, never returns absent or an incomplete set, and recovers';
+const firstSnapshot = 'delivers the complete snapshot first, not synchronously';
+const ended = 'delivers nothing after a watch was stopped, also when stopped at once or repeatedly';
+const afterChange = 'delivers the complete snapshot after a change, to every watch';
 
-const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly notices: string }> = {
+const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly failsCase: string }> = {
   'forgets an endpoint': {
-    options: answering((r) => bound(r, (b) => ({ ...b, endpoints: b.endpoints.slice(0, 1) }))),
-    notices: whole,
+    options: withResponses((r) => bound(r, (b) => ({ ...b, endpoints: b.endpoints.slice(0, 1) }))),
+    failsCase: complete,
   },
   'forgets a zone': {
-    options: answering((r) =>
+    options: withResponses((r) =>
       bound(r, (b) => ({ ...b, endpoints: b.endpoints.map((e) => ({ ...(e as object), zone: 'x' })) })),
     ),
-    notices: whole,
+    failsCase: complete,
   },
-  'takes nobody there for no such name': {
-    options: answering((r) => bound(r, (b) => (b.endpoints.length === 0 ? { kind: 'absent' } : b))),
-    notices: whole,
+  'reports an empty service as absent': {
+    options: withResponses((r) => bound(r, (b) => (b.endpoints.length === 0 ? { kind: 'absent' } : b))),
+    failsCase: complete,
   },
-  'gives a time that is no number': { options: answering((r) => ({ ...r, ttlMs: NaN })), notices: whole },
-  'gives a revision that is a number': {
-    options: answering((r) => bound(r, (b) => ({ ...b, revision: 7 }))),
-    notices: whole,
+  'returns a ttlMs of NaN': { options: withResponses((r) => ({ ...r, ttlMs: NaN })), failsCase: complete },
+  'returns a revision that is a number': {
+    options: withResponses((r) => bound(r, (b) => ({ ...b, revision: 7 }))),
+    failsCase: complete,
   },
-  'gives nothing at all': { options: answering(() => undefined), notices: whole },
-  'answers a prefix': {
-    options: answering((r, name) =>
+  'returns undefined': { options: withResponses(() => undefined), failsCase: complete },
+  'resolves prefixes': {
+    options: withResponses((r, name) =>
       r.kind === 'absent' && name === '/suite/orders/us' ? { kind: 'bound', endpoints: [] } : r,
     ),
-    notices: stranger,
+    failsCase: unknownName,
   },
   'rejects unknown names': {
-    options: answering((r, name) => {
+    options: withResponses((r, name) => {
       if (r.kind === 'absent') throw new AssertionError({ message: `No ${name}` });
       return r;
     }),
-    notices: stranger,
+    failsCase: unknownName,
   },
-  'finds its own constructor': {
-    options: answering((r, name) => (name.endsWith('/constructor') ? { kind: 'bound', endpoints: [] } : r)),
-    notices: stranger,
+  'finds names like constructor': {
+    options: withResponses((r, name) =>
+      name.endsWith('/constructor') ? { kind: 'bound', endpoints: [] } : r,
+    ),
+    failsCase: unknownName,
   },
-  'mixes up concurrent questions': {
+  'mixes up concurrent lookups': {
     options: broken((good) => {
       let last = '';
       return {
@@ -234,18 +236,18 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         },
       };
     }),
-    notices: 'answers many questions at once, each with its own answer',
+    failsCase: 'resolves many names concurrently',
   },
   'leaves out suspects': {
-    options: answering((r, _name, suspects) =>
+    options: withResponses((r, _name, suspects) =>
       bound(r, (b) => ({
         ...b,
         endpoints: b.endpoints.filter((e) => !suspects.has((e as { id: string }).id)),
       })),
     ),
-    notices: 'takes suspects for a hint: the set stays whole',
+    failsCase: 'takes suspects as a hint and returns the complete set',
   },
-  'hands out its own state': {
+  'returns its own state': {
     options: broken((good) => {
       const kept = new Map<string, Resolution>();
       return {
@@ -254,14 +256,14 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           resolve: async (name, context) => {
             const fresh = await good.resolve(name, context);
             if (fresh.kind !== 'bound') return fresh;
-            const answer = kept.get(name) ?? { ...fresh, endpoints: [...fresh.endpoints] };
-            kept.set(name, answer);
-            return answer;
+            const resolution = kept.get(name) ?? { ...fresh, endpoints: [...fresh.endpoints] };
+            kept.set(name, resolution);
+            return resolution;
           },
         },
       };
     }),
-    notices: 'is not changed by what is done to its answers',
+    failsCase: 'does not change when a result is modified',
   },
   'hangs when it is aborted': {
     options: broken((good) => ({
@@ -273,15 +275,15 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         },
       },
     })),
-    notices: 'settles soon after a question was aborted, and goes on answering others',
+    failsCase: 'settles soon after an abort, and still resolves other names',
   },
-  'lists too much': {
+  'lists too many names': {
     options: broken((good) => ({
       registry: { ...good, list: (_glob, context) => good.list('/**', context) },
     })),
-    notices: 'lists exactly the names that a glob fits',
+    failsCase: 'lists exactly the names that match a glob',
   },
-  'counts wrongly': {
+  'counts endpoints wrongly': {
     options: broken((good) => ({
       registry: {
         ...good,
@@ -289,28 +291,28 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           (await good.list(glob, context)).map((entry) => ({ ...entry, endpoints: 9 })),
       },
     })),
-    notices: 'lists exactly the names that a glob fits',
+    failsCase: 'lists exactly the names that match a glob',
   },
   'cannot list': {
     options: broken(({ list: _list, ...good }) => ({ registry: good })),
-    notices: 'lists exactly the names that a glob fits',
+    failsCase: 'lists exactly the names that match a glob',
   },
-  'lists nothing for a bad glob': {
+  'accepts an invalid glob in list': {
     options: broken((good) => ({
       registry: { ...good, list: (glob, context) => good.list(glob, context).catch(() => []) },
     })),
-    notices: 'does not list by a glob that breaks the rules, but rejects',
+    failsCase: 'rejects list with an invalid glob',
   },
-  'searches nothing for a bad glob': {
+  'accepts an invalid glob in search': {
     options: broken((good) => ({
       registry: {
         ...good,
         search: (glob, filter, context) => good.search(glob, filter, context).catch(() => []),
       },
     })),
-    notices: 'does not search by a glob that breaks the rules, but rejects',
+    failsCase: 'rejects search with an invalid glob',
   },
-  'searches by one word only': {
+  'uses one filter attribute only': {
     options: broken((good) => ({
       registry: {
         ...good,
@@ -318,29 +320,29 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           good.search(glob, Object.fromEntries(Object.entries(filter).slice(0, 1)), context),
       },
     })),
-    notices: 'searches by zone, host, version and attributes, and gives the endpoints that fit all of it',
+    failsCase: 'finds the endpoints that match all of zone, host, version and attributes',
   },
-  'remembers the first answer': {
+  'never updates a resolution': {
     options: broken((good) => {
       const kept = new Map<string, Resolution>();
       return {
         registry: {
           ...good,
           resolve: async (name, context) => {
-            const answer = kept.get(name) ?? (await good.resolve(name, context));
-            kept.set(name, answer);
-            return answer;
+            const resolution = kept.get(name) ?? (await good.resolve(name, context));
+            kept.set(name, resolution);
+            return resolution;
           },
         },
       };
     }),
-    notices: 'answers with the new set after a change, and with nothing of the old one',
+    failsCase: 'resolves to the new set after a change, without old endpoints',
   },
   'does not remove': {
     options: broken(() => ({ remove: () => {} }) as never),
-    notices: 'says absent of a service that was removed',
+    failsCase: 'resolves a removed service to absent',
   },
-  'says absent when it is down': {
+  'reports absent when it is down': {
     options: broken((good) => ({
       registry: {
         ...good,
@@ -348,9 +350,9 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           Promise.resolve(good.resolve(name, context)).catch(() => ({ kind: 'absent' })),
       },
     })),
-    notices: cannotTell,
+    failsCase: backendFails,
   },
-  'says nobody is there when it is down': {
+  'reports no endpoints when it is down': {
     options: broken((good) => ({
       registry: {
         ...good,
@@ -358,7 +360,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           Promise.resolve(good.resolve(name, context)).catch(() => ({ kind: 'bound', endpoints: [] })),
       },
     })),
-    notices: cannotTell,
+    failsCase: backendFails,
   },
   'stays down': {
     options: broken((good, under) => {
@@ -371,20 +373,20 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         },
       };
     }),
-    notices: cannotTell,
+    failsCase: backendFails,
   },
   'calls back from within watch': {
     options: watching((good) => (glob, onSnapshot, onError) => {
       onSnapshot({});
       return good.watch(glob, onSnapshot, onError);
     }),
-    notices: firstSnapshot,
+    failsCase: firstSnapshot,
   },
   'watches everything': {
     options: watching((good) => (_glob, onSnapshot, onError) => good.watch('/**', onSnapshot, onError)),
-    notices: firstSnapshot,
+    failsCase: firstSnapshot,
   },
-  'begins with part of the snapshot': {
+  'starts with a partial snapshot': {
     options: watching(
       (good) => (glob, onSnapshot, onError) =>
         good.watch(
@@ -396,23 +398,23 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
           onError,
         ),
     ),
-    notices: firstSnapshot,
+    failsCase: firstSnapshot,
   },
-  'never tells': { options: watching(() => () => () => {}), notices: firstSnapshot },
-  'gives no way to end a watch': {
+  'never reports a snapshot': { options: watching(() => () => () => {}), failsCase: firstSnapshot },
+  'returns no function that ends a watch': {
     options: watching(
       (good) =>
         ((glob: string, onSnapshot: (snapshot: Snapshot) => void) =>
           void good.watch(glob, onSnapshot)) as never,
     ),
-    notices: firstSnapshot,
+    failsCase: firstSnapshot,
   },
-  'tells after the end': {
+  'reports after the end': {
     options: watching((good) => (glob, onSnapshot, onError) => {
       good.watch(glob, onSnapshot, onError);
       return () => {};
     }),
-    notices: ended,
+    failsCase: ended,
   },
   'cannot be ended twice': {
     options: watching((good) => (glob, onSnapshot, onError) => {
@@ -424,9 +426,9 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         stop();
       };
     }),
-    notices: ended,
+    failsCase: ended,
   },
-  'tells only the first snapshot': {
+  'reports only the first snapshot': {
     options: watching((good) => (glob, onSnapshot, onError) => {
       const stop = good.watch(
         glob,
@@ -438,9 +440,9 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
       );
       return stop;
     }),
-    notices: afterChange,
+    failsCase: afterChange,
   },
-  'tells differences': {
+  'reports differences': {
     options: watching((good) => (glob, onSnapshot, onError) => {
       let before = new Map<string, string>();
       return good.watch(
@@ -455,9 +457,9 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         onError,
       );
     }),
-    notices: afterChange,
+    failsCase: afterChange,
   },
-  'keeps what is gone': {
+  'keeps removed names': {
     options: watching((good) => (glob, onSnapshot, onError) => {
       const all = new Map<string, Resolution>();
       return good.watch(
@@ -470,37 +472,37 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         onError,
       );
     }),
-    notices: 'tells of a service that came, and leaves out one that went',
+    failsCase: 'adds a new service and leaves out a removed one',
   },
-  'shows an empty world when it is down': {
+  'reports an empty snapshot when it is down': {
     options: watching((good) => (glob, onSnapshot) => good.watch(glob, onSnapshot, () => onSnapshot({}))),
-    notices: 'shows no watch an empty world while it cannot tell',
+    failsCase: 'never delivers an empty snapshot while the backend fails',
   },
 };
 
-for (const [fault, { options, notices }] of Object.entries(faults)) {
-  test(`a registry that ${fault} is noticed`, async () => {
-    expect(await failures(options)).toContain(notices);
+for (const [fault, { options, failsCase }] of Object.entries(faults)) {
+  test(`the suite detects a registry that ${fault}`, async () => {
+    expect(await failures(options)).toContain(failsCase);
   });
 }
 
-test('what a registry cannot do is left out, and nothing else', () => {
+test('cases of operations that a registry lacks are left out, and no others', () => {
   const names = (without: RegistrySuiteOptions['without'] = []): string[] =>
     registrySuite({ create: mutableRegistry, without }).map(({ name }) => name);
   const few = names(['watch', 'list']);
   expect(names().filter((name) => !few.includes(name))).toEqual([
-    'lists exactly the names that a glob fits',
-    'does not list by a glob that breaks the rules, but rejects',
+    'lists exactly the names that match a glob',
+    'rejects list with an invalid glob',
     firstSnapshot,
     ended,
     afterChange,
-    'tells of a service that came, and leaves out one that went',
-    'shows no watch an empty world while it cannot tell',
+    'adds a new service and leaves out a removed one',
+    'never delivers an empty snapshot while the backend fails',
   ]);
   expect(new Set(names()).size).toBe(names().length);
 });
 
-test('every case takes down what it made, also when it fails', async () => {
+test('every case closes its registry, also when it fails', async () => {
   const made: ReturnType<typeof mutableRegistry>[] = [];
   await failures({
     create: (contents) => {

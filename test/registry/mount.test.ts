@@ -5,16 +5,16 @@ import type { Registry, Resolution } from '../../src/core/registry.js';
 import { firstOf } from '../../src/registry/first-of.js';
 import { mount } from '../../src/registry/mount.js';
 import { smallName } from '../core/name-arbitraries.js';
-import { anyContext, lookup, mutableRegistry, settled, recordWatch } from './mutable-registry.js';
+import { anyContext, lookup, mutableRegistry, flushPromises, recordWatch } from './mutable-registry.js';
 
 const seed = 20_244;
 const web = { id: 'web-1', address: 'http://10.0.0.1:80', zone: 'a' };
 
-function saying(resolution: Resolution): Registry {
+function registryOf(resolution: Resolution): Registry {
   return { resolve: async () => resolution };
 }
 
-test('names below the prefix are answered by the other registry, with the prefix taken off', async () => {
+test('names below the prefix are looked up in the mounted registry, without the prefix', async () => {
   const inner = mutableRegistry({ '/default/web': [web], '/k8s/web': [] });
   const mounted = mount('/k8s', inner.registry);
   expect(await lookup(mounted, '/k8s/default/web')).toMatchObject({
@@ -22,11 +22,11 @@ test('names below the prefix are answered by the other registry, with the prefix
     endpoints: [{ id: 'web-1' }],
   });
   expect(await lookup(mounted, '/k8s/k8s/web')).toMatchObject({ kind: 'bound', endpoints: [] });
-  expect(await lookup(mounted, '/k8s/nobody')).toMatchObject({ kind: 'absent' });
-  expect(inner.lookups).toEqual(['/default/web', '/k8s/web', '/nobody']);
+  expect(await lookup(mounted, '/k8s/none')).toMatchObject({ kind: 'absent' });
+  expect(inner.lookups).toEqual(['/default/web', '/k8s/web', '/none']);
 });
 
-test('all other names are absent without a question', async () => {
+test('all other names are absent without a lookup', async () => {
   const inner = mutableRegistry({ '/default/web': [web] });
   const mounted = mount('/k8s', inner.registry);
   for (const name of ['/k8s', '/k8sx/default/web', '/default/web', '/a/k8s/default/web']) {
@@ -35,14 +35,14 @@ test('all other names are absent without a question', async () => {
   expect(inner.lookups).toEqual([]);
 });
 
-test('what is said of names inside is said of names outside', async () => {
-  expect(await lookup(mount('/k8s', saying({ kind: 'link', target: '/web', ttlMs: 7 })), '/k8s/old')).toEqual(
-    {
-      kind: 'link',
-      target: '/k8s/web',
-      ttlMs: 7,
-    },
-  );
+test('names in the results are translated', async () => {
+  expect(
+    await lookup(mount('/k8s', registryOf({ kind: 'link', target: '/web', ttlMs: 7 })), '/k8s/old'),
+  ).toEqual({
+    kind: 'link',
+    target: '/k8s/web',
+    ttlMs: 7,
+  });
   const bound: Resolution = {
     kind: 'bound',
     endpoints: [web],
@@ -50,23 +50,23 @@ test('what is said of names inside is said of names outside', async () => {
     revision: '7',
     path: [{ name: '/old', kind: 'link', guaranteedMs: 9 }],
   };
-  expect(await lookup(mount('/far/k8s', saying(bound)), '/far/k8s/old')).toEqual({
+  expect(await lookup(mount('/far/k8s', registryOf(bound)), '/far/k8s/old')).toEqual({
     ...bound,
     canonical: '/far/k8s/web',
     path: [{ name: '/far/k8s/old', kind: 'link', guaranteedMs: 9 }],
   });
 });
 
-test('a failure inside is a failure', async () => {
+test('a failure of the mounted registry rejects', async () => {
   const inner = mutableRegistry({});
   inner.fail(true);
   await expect(lookup(mount('/k8s', inner.registry), '/k8s/web')).rejects.toThrow('The registry is down');
-  await expect(lookup(mount('/k8s', saying(undefined as never)), '/k8s/web')).rejects.toThrow(
-    'is undefined, not an object with a kind',
+  await expect(lookup(mount('/k8s', registryOf(undefined as never)), '/k8s/web')).rejects.toThrow(
+    'must be an object with a kind; got undefined',
   );
 });
 
-test('two registries make one name space', async () => {
+test('firstOf combines two registries into one name space', async () => {
   const both = firstOf(mount('/k8s', { '/web': web }), {
     '/shop/orders': 'http://127.0.0.1:3001',
     '/k8s/own': [],
@@ -81,15 +81,15 @@ test('two registries make one name space', async () => {
   ]);
   expect(await lookup(both, '/k8s/own')).toMatchObject({ kind: 'bound' });
   const { snapshots } = recordWatch(both, '/**');
-  await settled();
+  await flushPromises();
   expect(snapshots).toEqual([
     { '/k8s/web': ['web-1'], '/shop/orders': ['http://127.0.0.1:3001'], '/k8s/own': [] },
   ]);
 });
 
-test('the other registry is asked for no more than is needed, where one glob can say it', async () => {
+test('the mounted registry gets the narrowest possible glob', async () => {
   const globs: string[] = [];
-  const inner: Registry = { ...saying({ kind: 'absent' }), list: async (glob) => (globs.push(glob), []) };
+  const inner: Registry = { ...registryOf({ kind: 'absent' }), list: async (glob) => (globs.push(glob), []) };
   const mounted = mount('/k8s/east', inner);
   const inside: Record<string, string[]> = {
     '/k8s/east/web': ['/web'],
@@ -116,7 +116,7 @@ const smallGlob = fc
   .array(fc.constantFrom('**', '*', 'a', 'b', 'a*'), { minLength: 1, maxLength: 6 })
   .map((segments) => `/${segments.join('/')}`);
 
-test('whatever the glob, exactly the names that it fits are listed and watched', async () => {
+test('for any glob exactly the matching names are listed and watched', async () => {
   await fc.assert(
     fc.asyncProperty(
       smallName,
@@ -130,7 +130,7 @@ test('whatever the glob, exactly the names that it fits are listed and watched',
           .sort();
         expect((await mounted.list?.(glob, anyContext))?.map(({ name }) => name).sort()).toEqual(expected);
         const { snapshots } = recordWatch(mounted, glob);
-        await settled();
+        await flushPromises();
         expect(snapshots.map((snapshot) => Object.keys(snapshot as object).sort())).toEqual([expected]);
       },
     ),
@@ -138,9 +138,9 @@ test('whatever the glob, exactly the names that it fits are listed and watched',
   );
 });
 
-test('a link in a list points to a name outside', async () => {
+test('targets of links in a list are translated', async () => {
   const inner: Registry = {
-    ...saying({ kind: 'absent' }),
+    ...registryOf({ kind: 'absent' }),
     list: async () => [{ name: '/old', kind: 'link', target: '/web' }],
   };
   expect(await mount('/k8s', inner).list?.('/**', anyContext)).toEqual([
@@ -148,7 +148,7 @@ test('a link in a list points to a name outside', async () => {
   ]);
 });
 
-test('names that cannot be spelled below the prefix are not there', async () => {
+test('names that are invalid below the prefix are absent', async () => {
   const long = `/${'a'.repeat(63)}`.repeat(3);
   const inner = { '/ok': [], '/#d7/orders': [], [`${long}/${'b'.repeat(50)}`]: [], ['/a'.repeat(16)]: [] };
   const mounted = mount('/far/away', inner);
@@ -157,30 +157,30 @@ test('names that cannot be spelled below the prefix are not there', async () => 
   ]);
 });
 
-test('a watch that can see nothing says so once, in its turn', async () => {
+test('a watch that matches no mounted name reports one empty snapshot, asynchronously', async () => {
   const inner = mutableRegistry({ '/web': [web] });
   const mounted = mount('/k8s', inner.registry);
   const [one, ended] = [recordWatch(mounted, '/shop/**'), recordWatch(mounted, '/shop/**')];
   ended.stop();
   expect([one.snapshots, inner.watchCount()]).toEqual([[], 0]);
-  await settled();
+  await flushPromises();
   expect([one.snapshots, ended.snapshots]).toEqual([[{}], []]);
 });
 
-test('it can do what the other registry can, and closes it', async () => {
-  expect(Object.keys(mount('/k8s', saying({ kind: 'absent' }))).sort()).toEqual(['close', 'resolve']);
+test('it has the operations of the mounted registry, and closes it', async () => {
+  expect(Object.keys(mount('/k8s', registryOf({ kind: 'absent' }))).sort()).toEqual(['close', 'resolve']);
   const inner = mutableRegistry({});
   await mount('/k8s', inner.registry).close?.();
   expect(inner.closeCount()).toBe(1);
 });
 
-test('the prefix is a name', () => {
-  expect(() => mount('k8s', {})).toThrow("Prefix of a mount 'k8s' must begin with '/'");
+test('the prefix must be a valid name', () => {
+  expect(() => mount('k8s', {})).toThrow("Mount prefix 'k8s' must begin with '/'");
   expect(() => mount('/', {})).toThrow('must have at least one segment');
-  expect(() => mount('/k8s', null as never)).toThrow('A registry is of type null');
+  expect(() => mount('/k8s', null as never)).toThrow('A registry must be an object; got null');
 });
 
-test('what is mounted is started under its own name', async () => {
+test('start passes the name without the prefix', async () => {
   const started: string[] = [];
   const inner: Registry = {
     resolve: async () => ({ kind: 'bound', endpoints: [], startable: true }),

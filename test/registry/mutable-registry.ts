@@ -1,16 +1,16 @@
-/** A registry in memory that can be changed and broken: what several registries are tried on. */
+/** A registry in memory that tests can change and break, for tests of composite registries. */
 import type { EndpointInit } from '../../src/core/endpoint.js';
 import type { Registry, Snapshot } from '../../src/core/registry.js';
 import { staticRegistry } from '../../src/registry/static-registry.js';
 
-/** The registry, with the levers of {@link RegistryUnderTest}. */
+/** The registry, with the controls of {@link RegistryUnderTest}. */
 export interface MutableRegistry {
   readonly registry: Required<Omit<Registry, 'start' | 'report'>>;
-  /** Names that were asked for, in order. */
+  /** Names that were looked up, in order. */
   readonly lookups: string[];
-  /** How often it was closed. */
+  /** Number of `close` calls. */
   readonly closeCount: () => number;
-  /** Watches that have not been ended. */
+  /** Number of active watches. */
   readonly watchCount: () => number;
   put(name: string, endpoints: readonly EndpointInit[]): void;
   remove(name: string): void;
@@ -25,7 +25,7 @@ export function mutableRegistry(
   const watches = new Set<() => void>();
   let failing = false;
   let closed = 0;
-  const now = (): Required<Omit<Registry, 'start' | 'report'>> => {
+  const current = (): Required<Omit<Registry, 'start' | 'report'>> => {
     if (failing) throw new Error('The registry is down');
     return staticRegistry(Object.fromEntries(services)) as Required<Omit<Registry, 'start' | 'report'>>;
   };
@@ -51,17 +51,17 @@ export function mutableRegistry(
     registry: {
       async resolve(name, context) {
         lookups.push(name);
-        const resolution = await now().resolve(name, context);
+        const resolution = await current().resolve(name, context);
         return resolution.kind === 'bound' ? { ...resolution, ttlMs: 5_000 } : resolution;
       },
-      list: async (glob, context) => now().list(glob, context),
-      search: async (glob, filter, context) => now().search(glob, filter, context),
+      list: async (glob, context) => current().list(glob, context),
+      search: async (glob, filter, context) => current().search(glob, filter, context),
       watch(glob, onSnapshot: (snapshot: Snapshot) => void, onError) {
         let stopInner = (): void => {};
         const watch = (): void => {
           stopInner();
           try {
-            stopInner = now().watch(glob, onSnapshot);
+            stopInner = current().watch(glob, onSnapshot);
           } catch (error) {
             stopInner = () => {};
             queueMicrotask(() => onError?.(error));
@@ -81,7 +81,7 @@ export function mutableRegistry(
   };
 }
 
-/** Asks a registry as a clerk does. */
+/** Looks a name up as a clerk does, without a clock. */
 export function lookup(registry: Registry, name: string): Promise<unknown> {
   return Promise.resolve().then(() =>
     registry.resolve(name, { signal: new AbortController().signal, suspects: new Set() }),
@@ -90,7 +90,7 @@ export function lookup(registry: Registry, name: string): Promise<unknown> {
 
 export const anyContext = { signal: new AbortController().signal };
 
-/** Snapshots of a watch so far, as plain objects of ids, and its end. */
+/** Starts a watch. Returns its snapshots, as plain objects of ids, its errors, and the function that ends it. */
 export function recordWatch(
   registry: Registry,
   glob: string,
@@ -117,7 +117,7 @@ export function recordWatch(
   return { snapshots, errors, stop: stop ?? (() => {}) };
 }
 
-/** Lets everything go on that waits for nothing but promises. */
-export async function settled(): Promise<void> {
+/** Runs all pending promise callbacks. */
+export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 import { toRegistry, staticRegistry } from '../../src/registry/static-registry.js';
-import { anyContext, lookup, settled, recordWatch } from './mutable-registry.js';
+import { anyContext, lookup, flushPromises, recordWatch } from './mutable-registry.js';
 
-function refusal(input: unknown, make: (input: any) => unknown = staticRegistry): string {
+function creationError(input: unknown, make: (input: any) => unknown = staticRegistry): string {
   try {
     make(input);
   } catch (error) {
@@ -15,7 +15,7 @@ function refusal(input: unknown, make: (input: any) => unknown = staticRegistry)
 
 const address = 'http://127.0.0.1:3001';
 
-test('one address, one endpoint and a list of both are all lists', async () => {
+test('an address, an endpoint and a list of both all become lists', async () => {
   const registry = staticRegistry({
     '/shop/orders': address,
     '/shop/stock': { address, zone: 'a' },
@@ -33,14 +33,14 @@ test('one address, one endpoint and a list of both are all lists', async () => {
   });
 });
 
-test('an empty list is a service that nobody runs; any other name is absent', async () => {
+test('an empty list is a service without endpoints; other names are absent', async () => {
   const registry = staticRegistry({ '/shop/orders': [] });
   expect(await lookup(registry, '/shop/orders')).toEqual({ kind: 'bound', endpoints: [], ttlMs: Infinity });
   expect(await lookup(registry, '/shop')).toEqual({ kind: 'absent', ttlMs: 1_000 });
   expect(await lookup(staticRegistry({}), '/shop/orders')).toEqual({ kind: 'absent', ttlMs: 1_000 });
 });
 
-test('what it was made from may change afterwards, and its answers may not', async () => {
+test('later changes of the given object have no effect, and results are frozen', async () => {
   const attributes = { tier: 'gold' };
   const list = [{ id: 'a', address, attributes }];
   const addresses: Record<string, (typeof list)[number][]> = { '/shop/orders': list };
@@ -49,51 +49,53 @@ test('what it was made from may change afterwards, and its answers may not', asy
   list.length = 0;
   delete addresses['/shop/orders'];
   addresses['/shop/late'] = [];
-  const answer = (await lookup(registry, '/shop/orders')) as { endpoints: { attributes: unknown }[] };
-  expect(answer).toMatchObject({ endpoints: [{ id: 'a', attributes: { tier: 'gold' } }] });
+  const resolution = (await lookup(registry, '/shop/orders')) as { endpoints: { attributes: unknown }[] };
+  expect(resolution).toMatchObject({ endpoints: [{ id: 'a', attributes: { tier: 'gold' } }] });
   expect(await lookup(registry, '/shop/late')).toMatchObject({ kind: 'absent' });
-  expect(() => answer.endpoints.pop()).toThrow(TypeError);
-  for (const part of [answer, answer.endpoints[0], answer.endpoints[0]?.attributes])
+  expect(() => resolution.endpoints.pop()).toThrow(TypeError);
+  for (const part of [resolution, resolution.endpoints[0], resolution.endpoints[0]?.attributes])
     expect(Object.isFrozen(part)).toBe(true);
 });
 
-test('keys that are no absolute names are refused with what to write', () => {
-  expect(refusal({ 'shop/orders': address })).toBe(
-    "CONFIG_INVALID: The registry has the key 'shop/orders'; static addresses need keys that are absolute names such as '/shop/orders', a registry of your own needs a resolve method",
+test('a key that is not an absolute name is rejected with a hint', () => {
+  expect(creationError({ 'shop/orders': address })).toBe(
+    "CONFIG_INVALID: Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop/orders'; a custom registry must have a resolve method",
   );
-  expect(refusal({ '/Shop': address })).toBe(
-    "NAME_INVALID: Key of the registry '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",
+  expect(creationError({ '/Shop': address })).toBe(
+    "NAME_INVALID: Registry key '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",
   );
-  expect(refusal({ '/shop/': address })).toMatch(/^NAME_INVALID: /);
-  expect(refusal({ '/shop/*': address })).toMatch(/^NAME_INVALID: /);
-  expect(refusal({ resolv: () => undefined })).toMatch(
-    /^CONFIG_INVALID: The registry has the key 'resolv'; /,
+  expect(creationError({ '/shop/': address })).toMatch(/^NAME_INVALID: /);
+  expect(creationError({ '/shop/*': address })).toMatch(/^NAME_INVALID: /);
+  expect(creationError({ resolv: () => undefined })).toMatch(
+    /^CONFIG_INVALID: Keys of static addresses must be .*; got 'resolv'; /,
   );
-  expect(refusal(JSON.parse(`{"__proto__":["${address}"]}`))).toMatch(
-    /^CONFIG_INVALID: The registry has the key '__proto__'; /,
+  expect(creationError(JSON.parse(`{"__proto__":["${address}"]}`))).toMatch(
+    /^CONFIG_INVALID: Keys of static addresses must be .*; got '__proto__'; /,
   );
 });
 
-test('every endpoint is checked at once', () => {
-  const of = (value: unknown): string => refusal({ '/shop/ok': address, '/shop/orders': value });
+test('all endpoints are validated at creation', () => {
+  const of = (value: unknown): string => creationError({ '/shop/ok': address, '/shop/orders': value });
   expect(of('127.0.0.1:3001')).toMatch(
     /^CONFIG_INVALID: Endpoint of \/shop\/orders has an invalid address: Address '127.0.0.1:3001' must have the form/,
   );
   expect(of([address, { address, wait: 1 }])).toMatch(
     /^CONFIG_INVALID: Endpoint of \/shop\/orders must not have the key 'wait'/,
   );
-  expect(of(undefined)).toMatch(/^CONFIG_INVALID: Endpoint of \/shop\/orders must be an address or an object with one; got undefined/);
+  expect(of(undefined)).toMatch(
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders must be an address or an object with one; got undefined/,
+  );
   expect(of([address, , address])).toMatch(/got undefined/); // eslint-disable-line no-sparse-arrays
   expect(of([[address]])).toMatch(/got a list/);
   expect(of([address, `${address}/`])).toBe(
-    `CONFIG_INVALID: The registry names the instance '${address}' of /shop/orders twice; leave one out, or give each an id of its own`,
+    `CONFIG_INVALID: Instance ids of /shop/orders must be unique; got '${address}' twice; remove one endpoint, or give each its own id`,
   );
   expect(
     of([
       { id: 'a', address },
       { id: 'a', address: 'http://127.0.0.1:3002' },
     ]),
-  ).toMatch(/names the instance 'a'/);
+  ).toMatch(/Instance ids of \/shop\/orders must be unique; got 'a' twice/);
   expect(
     of([
       { id: 'a', address },
@@ -102,7 +104,7 @@ test('every endpoint is checked at once', () => {
   ).toBe('accepted');
 });
 
-test('only what was written with braces is taken for addresses', () => {
+test('only a plain object is accepted as addresses', () => {
   for (const input of [
     new Map([['/shop/orders', address]]),
     [address],
@@ -110,15 +112,17 @@ test('only what was written with braces is taken for addresses', () => {
     new Date(0),
     new (class {})(),
   ]) {
-    expect(refusal(input)).toMatch(/^CONFIG_INVALID: The registry is neither a plain object/);
+    expect(creationError(input)).toMatch(/^CONFIG_INVALID: The registry must be a plain object/);
   }
-  expect(refusal(Object.assign(Object.create(null), { '/shop/orders': address }))).toBe('accepted');
+  expect(creationError(Object.assign(Object.create(null), { '/shop/orders': address }))).toBe('accepted');
   for (const input of [undefined, null, 7, 'http://127.0.0.1:4711', () => undefined]) {
-    expect(refusal(input, toRegistry)).toMatch(/^CONFIG_INVALID: A registry is of type \w+; give an object/);
+    expect(creationError(input, toRegistry)).toMatch(
+      /^CONFIG_INVALID: A registry must be an object; got .+; give one with a resolve method/,
+    );
   }
 });
 
-test('a port is a port, also one whose resolve is inherited', () => {
+test('an object with resolve is a port, also an inherited one', () => {
   class Port {
     resolve(): { kind: 'absent' } {
       return { kind: 'absent' };
@@ -128,7 +132,7 @@ test('a port is a port, also one whose resolve is inherited', () => {
   expect(toRegistry(port)).toBe(port);
 });
 
-test('lists and searches come in the order of names', async () => {
+test('lists and searches are sorted by name', async () => {
   const registry = staticRegistry({
     '/b/x': address,
     '/a': [],
@@ -153,12 +157,12 @@ test('lists and searches come in the order of names', async () => {
   await expect(registry.list?.('/b/', anyContext)).rejects.toThrow("must not end with '/'");
 });
 
-test('a watch tells everything once, and nothing when it was ended before', async () => {
+test('a watch reports one snapshot, and none after it was ended', async () => {
   const registry = staticRegistry({ '/a': [{ id: 'a1', address }], '/b': [] });
   const [all, none] = [recordWatch(registry, '/**'), recordWatch(registry, '/**')];
   none.stop();
   expect(all.snapshots).toEqual([]);
-  await settled();
+  await flushPromises();
   expect(all.snapshots).toEqual([{ '/a': ['a1'], '/b': [] }]);
   expect(none.snapshots).toEqual([]);
 });

@@ -2,19 +2,19 @@ import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
 import type { Registry, Resolution } from '../../src/core/registry.js';
 import { union } from '../../src/registry/union.js';
-import { anyContext, lookup, mutableRegistry, settled, recordWatch } from './mutable-registry.js';
+import { anyContext, lookup, mutableRegistry, flushPromises, recordWatch } from './mutable-registry.js';
 
 const at = (port: number): { id: string; address: string } => ({
   id: `p${String(port)}`,
   address: `http://127.0.0.1:${String(port)}`,
 });
 
-/** A registry that says one thing of every name. */
-function saying(resolution: unknown): Registry {
+/** A registry with the same response for every name. */
+function registryOf(resolution: unknown): Registry {
   return { resolve: async () => resolution as Resolution };
 }
 
-test('the endpoints are those that any of them names', async () => {
+test('the endpoints of all registries are merged', async () => {
   const all = union({ '/x': [at(1), at(2)], '/idle': [] }, { '/x': [at(3)], '/idle': [], '/y': at(4) });
   expect(await lookup(all, '/x')).toMatchObject({
     kind: 'bound',
@@ -26,7 +26,7 @@ test('the endpoints are those that any of them names', async () => {
   expect(await lookup(all, '/z')).toEqual({ kind: 'absent', ttlMs: 1_000 });
 });
 
-test('an instance that several name counts once: where its epoch is highest, else from the first', async () => {
+test('an instance listed several times appears once: with the highest epoch, else from the first', async () => {
   const all = union(
     { '/x': [{ ...at(1), zone: 'a' }, { ...at(2), epoch: 1 }, 'http://127.0.0.1:3'] },
     { '/x': [{ ...at(1), zone: 'b' }, { ...at(2), epoch: 2, zone: 'new' }, 'http://127.0.0.1:3/'] },
@@ -34,13 +34,13 @@ test('an instance that several name counts once: where its epoch is highest, els
   expect(await lookup(all, '/x')).toMatchObject({
     endpoints: [{ id: 'p1', zone: 'a' }, { id: 'p2', epoch: 2, zone: 'new' }, { id: 'http://127.0.0.1:3' }],
   });
-  // Ports may write one endpoint in several ways.
+  // An endpoint may be written in several ways.
   const ways = [new URL('http://127.0.0.1:3'), 'http://127.0.0.1:3', { addresses: ['http://127.0.0.1:3/'] }];
-  const many = union(...ways.map((endpoint) => saying({ kind: 'bound', endpoints: [endpoint] })));
+  const many = union(...ways.map((endpoint) => registryOf({ kind: 'bound', endpoints: [endpoint] })));
   expect(((await lookup(many, '/x')) as { endpoints: unknown[] }).endpoints).toHaveLength(1);
 });
 
-test('one failure is the failure of all: a part of the set is not the set', async () => {
+test('a failure of one registry rejects: the set would be incomplete', async () => {
   const [a, b] = [mutableRegistry({ '/x': [at(1)] }), mutableRegistry({ '/x': [at(2)] })];
   const all = union(a.registry, b.registry);
   b.fail(true);
@@ -50,25 +50,25 @@ test('one failure is the failure of all: a part of the set is not the set', asyn
   expect(await lookup(all, '/x')).toMatchObject({ endpoints: [{ id: 'p1' }, { id: 'p2' }] });
 });
 
-test('the shortest time counts, also that of an absence', async () => {
-  const bound = (times: object): Registry => saying({ kind: 'bound', endpoints: [], ...times });
+test('the shortest ttlMs counts, also that of an absent name', async () => {
+  const bound = (times: object): Registry => registryOf({ kind: 'bound', endpoints: [], ...times });
   const ttlOf = async (...parts: Registry[]): Promise<unknown> =>
     ((await lookup(union(...parts), '/x')) as { ttlMs: unknown }).ttlMs;
   expect(await ttlOf(bound({ ttlMs: 9_000 }), bound({ ttlMs: 700 }))).toBe(700);
   expect(await ttlOf(bound({ ttlMs: Infinity }), bound({}))).toBe(5_000);
   expect(await ttlOf(bound({ ttlMs: Infinity }), bound({ guaranteedMs: 40_000 }))).toBe(40_000);
   expect(await ttlOf(bound({ ttlMs: 9_000, guaranteedMs: 200 }), bound({}))).toBe(200);
-  expect(await ttlOf(bound({ ttlMs: 9_000 }), saying({ kind: 'absent' }))).toBe(1_000);
-  expect(await ttlOf(saying({ kind: 'absent', ttlMs: 50 }), saying({ kind: 'absent' }))).toBe(50);
+  expect(await ttlOf(bound({ ttlMs: 9_000 }), registryOf({ kind: 'absent' }))).toBe(1_000);
+  expect(await ttlOf(registryOf({ kind: 'absent', ttlMs: 50 }), registryOf({ kind: 'absent' }))).toBe(50);
 });
 
-test('the first rules count, and revisions do not', async () => {
+test('the first policy and timeout count, revisions are dropped', async () => {
   const merged = await lookup(
     union(
-      saying({ kind: 'bound', endpoints: [], revision: '7' }),
-      saying({ kind: 'bound', endpoints: [], revision: '3', policy: 'round-robin' }),
-      saying({ kind: 'bound', endpoints: [], timeoutMs: 700 }),
-      saying({ kind: 'bound', endpoints: [], policy: 'random', timeoutMs: 900 }),
+      registryOf({ kind: 'bound', endpoints: [], revision: '7' }),
+      registryOf({ kind: 'bound', endpoints: [], revision: '3', policy: 'round-robin' }),
+      registryOf({ kind: 'bound', endpoints: [], timeoutMs: 700 }),
+      registryOf({ kind: 'bound', endpoints: [], policy: 'random', timeoutMs: 900 }),
     ),
     '/x',
   );
@@ -81,8 +81,8 @@ test('the first rules count, and revisions do not', async () => {
   });
 });
 
-test('a link stands alone: the first that knows the name decides', async () => {
-  const link = saying({ kind: 'link', target: '/y' });
+test('links are not merged: the first registry that has the name decides', async () => {
+  const link = registryOf({ kind: 'link', target: '/y' });
   expect(await lookup(union({}, link, { '/x': [at(1)] }), '/x')).toEqual({
     kind: 'link',
     target: '/y',
@@ -94,15 +94,15 @@ test('a link stands alone: the first that knows the name decides', async () => {
   });
 });
 
-test('an endpoint that cannot be used is an error of the registry', async () => {
-  const asked = lookup(union({}, saying({ kind: 'bound', endpoints: ['nowhere'] })), '/x');
-  await expect(asked).rejects.toSatisfy(
+test('an invalid endpoint is REGISTRY_INVALID', async () => {
+  const resolving = lookup(union({}, registryOf({ kind: 'bound', endpoints: ['nowhere'] })), '/x');
+  await expect(resolving).rejects.toSatisfy(
     (error) =>
       isClerkError(error) && error.code === 'REGISTRY_INVALID' && error.message.includes("Address 'nowhere'"),
   );
 });
 
-test('lists say how many endpoints there are only where that is known', async () => {
+test('a list has a count of endpoints only for names of one registry', async () => {
   const all = union({ '/x': [at(1)], '/a': [at(2)] }, { '/x': [at(1), at(3)], '/b': [] }, { '/x': [] });
   expect(await all.list?.('/**', anyContext)).toEqual([
     { name: '/a', kind: 'service', endpoints: 1 },
@@ -111,7 +111,7 @@ test('lists say how many endpoints there are only where that is known', async ()
   ]);
 });
 
-test('a search finds what fits anywhere, each instance once', async () => {
+test('a search finds matches of all registries, each instance once', async () => {
   const gold = { attributes: { tier: 'gold' } };
   const all = union(
     { '/x': [{ ...at(1), ...gold }, at(2)] },
@@ -128,14 +128,14 @@ test('a search finds what fits anywhere, each instance once', async () => {
   ]);
 });
 
-test('a watch tells of every change anywhere, once all have told everything', async () => {
+test('a watch reports every change of a part, once all have reported', async () => {
   const [a, b] = [mutableRegistry({ '/x': [at(1)] }), mutableRegistry({ '/x': [at(2)], '/y': [at(3)] })];
   const { snapshots, stop } = recordWatch(union(a.registry, b.registry), '/**');
-  await settled();
+  await flushPromises();
   b.remove('/x');
-  await settled();
+  await flushPromises();
   a.put('/y', [at(3), at(4)]);
-  await settled();
+  await flushPromises();
   expect(snapshots).toEqual([
     { '/x': ['p1', 'p2'], '/y': ['p3'] },
     { '/x': ['p1'], '/y': ['p3'] },
@@ -143,11 +143,11 @@ test('a watch tells of every change anywhere, once all have told everything', as
   ]);
   stop();
   a.put('/x', []);
-  await settled();
+  await flushPromises();
   expect(snapshots).toHaveLength(3);
   expect([a.watchCount(), b.watchCount()]).toEqual([0, 0]);
 });
 
 test('it needs at least one registry', () => {
-  expect(() => union()).toThrow('union() needs at least one registry');
+  expect(() => union()).toThrow('union() must be called with at least one registry');
 });

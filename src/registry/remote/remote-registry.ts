@@ -1,9 +1,3 @@
-/**
- * The reference server, or several of them, as a registry. Every answer is one server's whole answer; while one of them
- * answers, there are answers. All watches of a clerk share one stream.
- *
- * @see design: Availability of the registry
- */
 import type { Clock } from '../../core/clock.js';
 import type { EndpointInit } from '../../core/endpoint.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
@@ -18,40 +12,45 @@ import { isUnavailable, FailoverClient } from '../../registry-client/failover-cl
 import {
   expectBody,
   toEndpointInits,
-  parseSearchReply,
-  parseListReply,
-  parseResolveReply,
+  parseSearchResponse,
+  parseListResponse,
+  parseResolveResponse,
   expectObject,
-} from './parse-replies.js';
+} from './parse-responses.js';
 import { SharedWatch } from './shared-watch.js';
 
-/** What a registry over reference servers needs. */
+/** Options of {@link remoteRegistry}. */
 export interface RemoteRegistryOptions {
-  /** Their addresses, at least one. */
+  /** Addresses of the registry servers, at least one. */
   readonly urls: readonly string[];
   readonly clock: Clock;
   readonly retry: RetryLoop;
-  /** Makes what carries questions to one of them. @throws a `ClerkError` `CONFIG_INVALID` */
+  /** Creates the connection to one server. @throws {@link ClerkError} `CONFIG_INVALID` when the address is invalid */
   readonly connect: (url: string) => RegistryConnection;
 }
 
-/** How long a start may take, in ms; the caller's own deadline is shorter as a rule. */
+/** Timeout of a start, in ms. The deadline of the caller is usually shorter. */
 const maxStartMs = 60_000;
-/** How long one question for a start waits for its end, in ms: one that is lost costs no more than that. */
+/**
+ * How long one request for a start waits for its end, in ms. A lost request delays the start by no more than that.
+ *
+ * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
+ */
 const startPollMs = 5_000;
 
 /**
- * A registry over reference servers.
+ * The bundled registry server, or several equivalent ones, as a registry. Each response comes from one server; it works
+ * while one of them responds. All watches of a clerk share one stream.
  *
- * @throws a `ClerkError` `CONFIG_INVALID` for an address that is none
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
  */
 export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): Required<Registry> {
   const client = new FailoverClient(urls.map(connect), clock);
   const watch = new SharedWatch(client, clock, retry);
 
-  /** All pages by one server: what two of them say is not mixed. */
+  /** All pages of a list, from one server. */
   const listPages = async (
-    peer: RegistryConnection,
+    connection: RegistryConnection,
     glob: string,
     signal: AbortSignal,
   ): Promise<readonly ListEntry[]> => {
@@ -60,13 +59,17 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     let first: ListResponse | undefined;
     do {
       const query: Record<string, string> = after === null ? { glob } : { glob, after };
-      const page = parseListReply(await peer.request({ path: paths.list, query }, signal), peer, paths.list);
+      const page = parseListResponse(
+        await connection.request({ path: paths.list, query }, signal),
+        connection,
+        paths.list,
+      );
       first ??= page;
       const goesBack = page.next !== null && after !== null && compareNames(page.next, after) <= 0;
       if (page.incarnation !== first.incarnation || goesBack)
         throw new ClerkError(
           'REGISTRY_INVALID',
-          `The listing of ${glob} by ${peer.url} broke off; ask again`,
+          `The list of ${glob} at ${connection.url} changed between two pages; try again`,
         );
       entries.push(...page.entries);
       after = page.next;
@@ -84,13 +87,13 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       {
         signal,
         hedged: false,
-        parse: (reply, peer) => {
-          const launched = expectObject(
-            expectBody(reply, peer, paths.launch),
-            peer,
+        parse: (response, connection) => {
+          const launch = expectObject(
+            expectBody(response, connection, paths.launch),
+            connection,
             'endpoints',
           ) as LaunchResponse;
-          return toEndpointInits(launched.endpoints, peer);
+          return toEndpointInits(launch.endpoints, connection);
         },
       },
     );
@@ -99,16 +102,20 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     resolve: (name, { signal }) =>
       client.request(
         { path: paths.resolve, query: { name } },
-        { signal, hedged: true, parse: (reply, peer) => parseResolveReply(reply, peer, paths.resolve) },
+        {
+          signal,
+          hedged: true,
+          parse: (response, connection) => parseResolveResponse(response, connection, paths.resolve),
+        },
       ),
 
     async list(glob, { signal }) {
       parseGlob(glob);
       let failure: unknown;
-      for (const peer of client.connections) {
+      for (const connection of client.connections) {
         try {
-          const entries = await listPages(peer, glob, signal);
-          client.prefer(peer);
+          const entries = await listPages(connection, glob, signal);
+          client.prefer(connection);
           return entries;
         } catch (error) {
           signal.throwIfAborted();
@@ -122,10 +129,17 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     async search(glob, filter, { signal }) {
       parseGlob(glob);
       if (Object.hasOwn(filter, 'glob'))
-        throw new ClerkError('CONFIG_INVALID', "The registry cannot search by an attribute named 'glob'");
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          "A search filter must not contain the attribute 'glob'; the registry reserves that name",
+        );
       return client.request(
         { path: paths.search, query: { ...filter, glob } },
-        { signal, hedged: true, parse: (reply, peer) => parseSearchReply(reply, peer, paths.search) },
+        {
+          signal,
+          hedged: true,
+          parse: (response, connection) => parseSearchResponse(response, connection, paths.search),
+        },
       );
     },
 
@@ -134,15 +148,15 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     async start(name, { signal }) {
       const until = clock.now() + maxStartMs;
       for (;;) {
-        const askedAt = clock.now();
-        const waitMs = Math.ceil(Math.min(startPollMs, until - askedAt));
+        const sentAt = clock.now();
+        const waitMs = Math.ceil(Math.min(startPollMs, until - sentAt));
         try {
           return await requestStart(name, waitMs, signal);
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // It goes on, or nobody has heard of it. However often it is asked for, there is one start.
-          const isLate = clock.now() - askedAt >= waitMs;
+          // The start is in progress, or the request was lost. Repeating the request never starts a second instance.
+          const isLate = clock.now() - sentAt >= waitMs;
           if (!isLate || signal.aborted || clock.now() >= until) throw error;
         }
       }
@@ -151,7 +165,11 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     async report(report, { signal }) {
       await client.request(
         { path: paths.report, body: report },
-        { signal, hedged: false, parse: (reply, peer) => void expectBody(reply, peer, paths.report) },
+        {
+          signal,
+          hedged: false,
+          parse: (response, connection) => void expectBody(response, connection, paths.report),
+        },
       );
     },
 

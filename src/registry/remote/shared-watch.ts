@@ -1,10 +1,3 @@
-/**
- * One stream for all watches of a clerk. It goes on where it broke off if the server can, is told anew if not, and is
- * opened again for ever, further and further apart and never all clerks at once. Snapshots stand while it is away, and
- * are never made of two servers' words. Keeps no process alive.
- *
- * @see promises C1.7, C4.4
- */
 import { sleep, type Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { Snapshot } from '../../core/registry.js';
@@ -13,27 +6,33 @@ import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
 
-/** From the first watch to the opening of the stream, in ms. */
+/** Delay from the first watch to the opening of the stream, in ms. */
 const openDelayMs = 20;
-/** First pause after a stream that had been in order broke off, in ms; uniform from 0. */
+/** Upper bound of the first backoff after a stream has ended, in ms. Backoff has full jitter. */
 const firstBackoffMs = 500;
-/** Pause after the second failure in a row; doubles from there. */
+/** Upper bound of the backoff after a second round of failures, in ms. Doubles with each further round. */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
-/** See the file's header. */
+/**
+ * One stream for all watches of a clerk. After a break it is reopened at any of the servers, without limit, with exponential
+ * backoff and jitter. It resumes where it ended if the server can, and is synchronized from scratch otherwise. Meanwhile
+ * the last snapshots stay valid. A snapshot never mixes data of two servers. Never keeps the process alive.
+ *
+ * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
+ */
 export class SharedWatch {
   readonly #state = new WatchState();
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
-  /** Where the last stream has come to. */
+  /** Position at the end of the last stream. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Streams in a row that ended before they had told everything. */
+  /** Streams in a row that ended before they were current. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 
@@ -43,7 +42,7 @@ export class SharedWatch {
     this.#retry = retry;
   }
 
-  /** Adds a watch. @throws a `ClerkError` `NAME_INVALID`. Returns what ends it. */
+  /** Adds a watch. Returns the function that ends it. @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid */
   add(
     glob: string,
     onSnapshot: (snapshot: Snapshot) => void,
@@ -62,7 +61,7 @@ export class SharedWatch {
     this.#stream?.stop();
   }
 
-  /** What is added and removed in one turn is said at once. */
+  /** Applies added and removed watches together, in one later turn. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;
@@ -72,7 +71,7 @@ export class SharedWatch {
       else if (this.#isRunning) this.#stream?.updateGlobs();
       else this.#run();
     };
-    // A first look-up is under way as a rule, and what comes after it has more of a hurry than a stream.
+    // The stream opens a little later, so that it does not delay the first lookup and call.
     if (this.#isRunning) this.#clock.afterPendingIo(update);
     else this.#clock.setTimer(update, openDelayMs).setRef(false);
   }
@@ -87,7 +86,7 @@ export class SharedWatch {
       () => this.#runStream(),
       (error) => this.#backOff(error),
     )
-      // Nobody watches any more.
+      // Rejects when no watch is left.
       .catch(() => undefined)
       .finally(() => {
         this.#isRunning = false;
@@ -95,7 +94,7 @@ export class SharedWatch {
       });
   }
 
-  /** One stream, to its end. Resolves when it is not wanted any more. */
+  /** Runs one stream to its end. Resolves when no watch is left, rejects when the stream has failed. */
   #runStream(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     const { connections } = this.#client;
@@ -129,7 +128,7 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // A stream that broke and is had again at the first try, from whichever server, is nothing to speak of.
+    // A current stream that can be reopened with the first attempt per server is not reported as an outage.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -1,20 +1,16 @@
-/**
- * What a clerk watches, and what is there of it: whole pictures, put together from the changes that a stream tells. A
- * picture is handed out only once all of it was told; while it is told anew, the one before stands.
- */
 import { matches, parseGlob, type Glob } from '../../core/glob.js';
 import type { Resolution, Snapshot } from '../../core/registry.js';
-import { absentResolution } from './parse-replies.js';
+import { absentResolution } from './parse-responses.js';
 
-/** Who wants to know. */
+/** Callbacks of one watch. */
 interface Listener {
   readonly onSnapshot: (snapshot: Snapshot) => void;
   readonly onError: ((error: unknown) => void) | undefined;
-  /** Was told of the outage that is on. */
+  /** `onError` was called for the current outage. */
   outageReported: boolean;
 }
 
-/** A place in the history of one server's names. */
+/** A point in the change history of one server. */
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
@@ -22,17 +18,20 @@ export interface WatchPosition {
 
 type GlobSnapshot = Map<string, Resolution>;
 
-/** One glob. */
+/** A glob, with its watches and its snapshot. */
 interface WatchedGlob {
   readonly glob: Glob;
   readonly listeners: Set<Listener>;
-  /** As it was last complete. */
+  /** The last complete snapshot. */
   snapshot: GlobSnapshot | undefined;
-  /** What was told of it since it began to be told anew; undefined while the picture is kept up to date. */
+  /** The snapshot under construction; undefined while `snapshot` is current. */
   pending: GlobSnapshot | undefined;
 }
 
-/** See the file's header. */
+/**
+ * The watched globs of a clerk and their snapshots, built from the events of a stream. A snapshot is reported only when it
+ * is complete. During a resync the previous one stays valid.
+ */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
   readonly #wildcards = new Set<WatchedGlob>();
@@ -44,23 +43,23 @@ export class WatchState {
     return this.#globs.size;
   }
 
-  /** All globs, as they were written. */
+  /** All globs, as strings. */
   get globs(): Iterable<string> {
     return this.#globs.keys();
   }
 
-  /** Tells one watch of a glob from a later one of the same glob. */
+  /** An identity that changes when a glob is removed and added again. */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }
 
-  /** Whether the picture of a glob is complete and kept up to date. */
+  /** Whether the snapshot of a glob is complete and up to date. */
   isCurrent(text: string): boolean {
     const watched = this.#globs.get(text);
     return watched?.snapshot !== undefined && watched.pending === undefined;
   }
 
-  /** @throws a `ClerkError` `NAME_INVALID`. Returns what ends it. */
+  /** Adds a watch. Returns the function that ends it. @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid */
   add(text: string, onSnapshot: Listener['onSnapshot'], onError: Listener['onError']): () => void {
     const glob = parseGlob(text);
     let watched = this.#globs.get(text);
@@ -85,7 +84,7 @@ export class WatchState {
     };
   }
 
-  /** These are told anew from here on. */
+  /** Starts new snapshots of these globs. */
   resync(texts: Iterable<string>): void {
     for (const text of texts) {
       const watched = this.#globs.get(text);
@@ -112,7 +111,7 @@ export class WatchState {
     }
   }
 
-  /** All of these was told. */
+  /** The new snapshots of these globs are complete. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -125,12 +124,12 @@ export class WatchState {
     }
   }
 
-  /** What is told now is as of here. */
+  /** Sets the position of the events that follow. */
   setPosition(position: WatchPosition): void {
     this.#position = position;
   }
 
-  /** Nothing can be told for now: everybody who was not told yet is. */
+  /** Calls `onError` of each watch, once per outage. */
   reportOutage(error: unknown): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of [...listeners]) {
@@ -140,7 +139,7 @@ export class WatchState {
       }
   }
 
-  /** It goes on: the next outage is told of again. */
+  /** The stream is current again. The next outage is reported anew. */
   endOutage(): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of listeners) listener.outageReported = false;
@@ -151,7 +150,7 @@ export class WatchState {
     if (watched.pending === undefined) this.#scheduleNotify(watched);
   }
 
-  /** The pictures that a name belongs in. */
+  /** The globs that a name matches. */
   *#matching(name: string): Iterable<WatchedGlob> {
     const exact = this.#globs.get(name);
     if (exact) yield exact;
@@ -162,7 +161,7 @@ export class WatchState {
     this.#changed.add(watched);
     if (this.#flushing) return;
     this.#flushing = true;
-    // What one piece of the stream brings is one change.
+    // All events of one chunk of the stream are one change.
     queueMicrotask(() => {
       this.#flushing = false;
       const changed = [...this.#changed];
@@ -172,23 +171,23 @@ export class WatchState {
   }
 
   #notify(watched: WatchedGlob, listeners: readonly Listener[]): void {
-    const { glob, snapshot: picture } = watched;
-    if (picture === undefined) return;
-    const snapshot = new Map(picture);
-    // Of one name it is told that it is not there, with the position, so that it can be told from older answers.
+    const { glob } = watched;
+    if (watched.snapshot === undefined) return;
+    const snapshot = new Map(watched.snapshot);
+    // The absence of a single name is reported with its revision, so that it can be compared with lookup results.
     if (glob.isExact && snapshot.size === 0) snapshot.set(glob.text, absentResolution(this.#position));
     for (const listener of listeners) if (watched.listeners.has(listener)) listener.onSnapshot(snapshot);
   }
 }
 
 /**
- * A name as a picture with wildcards shows it: links as links. A link that is watched by its own name too is told once,
- * as what is behind it; a name that is reached only through a link further up is no entry at all.
+ * The entry of a name in the snapshot of a glob with wildcards, where a link appears as a link. If a link is watched by its
+ * own name too, the server sends it once, resolved. A name reached only through a link of a prefix has no entry.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;
   const { canonical = name, path = [] } = resolution;
   if (canonical === name) return resolution;
-  const link = path.find((each) => each.name === name && each.kind === 'link');
+  const link = path.find((step) => step.name === name && step.kind === 'link');
   return link && { kind: 'link', target: canonical, guaranteedMs: link.guaranteedMs };
 }

@@ -1,42 +1,41 @@
-/**
- * One stream of a watch, from its opening to its end: what it is over is kept in step with what is wanted, and its
- * events become pictures. It ends at the first sign that something may have been missed.
- *
- * @see promises C1.7
- */
 import type { Clock, Timer } from '../../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
 import type { WatchEvent, WatchRequest } from '../../protocol/messages.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import type { RegistryConnection, StreamEvent } from '../../registry-client/connection.js';
-import { expectBody, parseWatchEntry, expectObject } from './parse-replies.js';
+import { expectBody, parseWatchEntry, expectObject } from './parse-responses.js';
 import type { WatchPosition, WatchState } from './watch-state.js';
 
-/** What a stream needs. */
+/** Options of a {@link WatchStream}. */
 export interface WatchStreamOptions {
   readonly connection: RegistryConnection;
   readonly clock: Clock;
   readonly state: WatchState;
-  /** Where the stream before this one had come to. */
+  /** Position at the end of the previous stream. */
   readonly resumeFrom: WatchPosition | undefined;
-  /** Everything that is watched was told. */
+  /** The snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
-  /** The last call: without an error it was stopped. */
+  /** The stream has ended; without an error when it was stopped. Called once, last. */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
 
-/** Beats that may be missed before a silent stream is taken for dead. @see promises C1.7 */
+/** Heartbeat intervals without any bytes after which a stream counts as broken. @see [C1.7](../../../docs/guarantees.md#c1-7) */
 const missedHeartbeats = 2.5;
-/** Bytes of globs in one message; the rest of what a body may have is its frame. */
+/** Maximum bytes of globs in one request. The rest of the body limit is for the JSON around them. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
-/** See the file's header. */
+/**
+ * One event stream of a watch, from open to end. It keeps the server's list of globs in step with the {@link WatchState}
+ * and applies events to it. It ends at the first sign that an event may have been missed.
+ *
+ * @see [C1.7](../../../docs/guarantees.md#c1-7)
+ */
 export class WatchStream {
   readonly #options: WatchStreamOptions;
-  /** What the server knows to be watched, and for which watch of it. */
+  /** The globs that the server watches, with their identity in the state. */
   readonly #subscribed = new Map<string, object | undefined>();
-  /** Those of them that were not told completely yet. */
+  /** Those of them whose snapshots are incomplete. */
   readonly #syncing = new Set<string>();
   readonly #controller = new AbortController();
   #stopStream: () => void = () => undefined;
@@ -58,7 +57,7 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only what is complete can go on from somewhere; the rest is added as soon as the stream is open.
+    // Only complete snapshots can be resumed. The other globs are added once the stream is open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };
@@ -85,12 +84,12 @@ export class WatchStream {
     this.#startIdleTimer();
   }
 
-  /** What is watched has changed. */
+  /** The set of watched globs has changed. */
   updateGlobs(): void {
     if (this.#watchId !== '' && !this.#isEditing && !this.#ended) void this.#sendEdits();
   }
 
-  /** It is not wanted any more. */
+  /** Ends the stream without an error. */
   stop(): void {
     this.#end(undefined);
   }
@@ -104,7 +103,7 @@ export class WatchStream {
       this.#setPosition(id);
       return;
     }
-    // Only what is told anew may begin further back.
+    // Only a resync may go back to an earlier position.
     if (event.type === 'resync') this.#position = undefined;
     this.#setPosition(id);
     switch (event.type) {
@@ -123,7 +122,7 @@ export class WatchStream {
       case 'heartbeat':
         return;
       default:
-      // A later server may have more to say.
+      // Event types of later servers are ignored.
     }
   }
 
@@ -153,7 +152,7 @@ export class WatchStream {
   #onCurrent(texts: readonly string[]): void {
     const { state } = this.#options;
     for (const text of texts) this.#syncing.delete(text);
-    // What was ended and begun again meanwhile is told again.
+    // A glob that was removed and added again meanwhile will be sent again.
     const current = texts.filter(
       (text) => this.#subscribed.has(text) && this.#subscribed.get(text) === state.identityOf(text),
     );
@@ -162,7 +161,7 @@ export class WatchStream {
     this.#notifyIfCurrent();
   }
 
-  /** @throws a `ClerkError` `REGISTRY_INVALID` when the server has gone back, which ends the stream */
+  /** Advances the position. @throws {@link ClerkError} `REGISTRY_INVALID` when it goes back, which ends the stream */
   #setPosition(id: string): void {
     const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
     if (match === null) return;
@@ -174,7 +173,7 @@ export class WatchStream {
     )
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The watch at ${this.#options.connection.url} went back from ${last.incarnation}:${last.revision} to ${id}`,
+        `The position of the watch at ${this.#options.connection.url} must not go back; got ${id} after ${last.incarnation}:${last.revision}`,
       );
     this.#position = { incarnation, revision };
     this.#options.state.setPosition(this.#position);
@@ -186,13 +185,14 @@ export class WatchStream {
     onCurrent();
   }
 
-  /** Tells the server what is wanted beyond what it knows of, and what is not wanted any more. */
+  /** Sends added and removed globs to the server, until it has the current set. */
   async #sendEdits(): Promise<void> {
     const { state, connection } = this.#options;
     this.#isEditing = true;
     try {
       for (;;) {
-        // What is still being told would be taken for what is told after it was added again.
+        // A glob is removed only after its snapshot is complete. Otherwise its remaining events could not be told apart
+        // from those after it was added again.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
@@ -203,15 +203,15 @@ export class WatchStream {
         if (add.length + remove.length === 0) return;
         for (const text of remove) this.#subscribed.delete(text);
         for (const text of add) this.#subscribe(text);
-        // Told from nothing: what is there of them comes whole.
+        // The server sends a complete snapshot of each added glob.
         state.resync(add);
         const body = {
           watch: this.#watchId,
           ...(add.length > 0 && { add }),
           ...(remove.length > 0 && { remove }),
         };
-        const reply = await connection.request({ path: paths.watchEdit, body }, this.#controller.signal);
-        expectBody(reply, connection, paths.watchEdit);
+        const response = await connection.request({ path: paths.watchEdit, body }, this.#controller.signal);
+        expectBody(response, connection, paths.watchEdit);
       }
     } catch (error) {
       this.#end(error);
@@ -220,13 +220,13 @@ export class WatchStream {
     }
   }
 
-  /** Sees to it that the stream does not go silent unnoticed. */
+  /** Ends the stream when nothing has arrived for the idle timeout. */
   #startIdleTimer(): void {
     const { clock, connection } = this.#options;
     const leftMs = (): number => this.#lastActivityAt + this.#idleTimeoutMs - clock.now();
     this.#idleTimer = clock.setTimer(
       () => {
-        // What has arrived while this process was busy counts as heard.
+        // Bytes that arrived while this process was busy are read first.
         clock.afterPendingIo(() => {
           if (this.#ended) return;
           if (leftMs() > 0) this.#startIdleTimer();
@@ -234,7 +234,7 @@ export class WatchStream {
             this.#end(
               new ClerkError(
                 'REGISTRY_UNREACHABLE',
-                `The watch at ${connection.url} was silent for ${String(this.#idleTimeoutMs)} ms`,
+                `The watch at ${connection.url} received nothing for ${String(this.#idleTimeoutMs)} ms`,
               ),
             );
         });
@@ -259,7 +259,7 @@ export class WatchStream {
   }
 }
 
-/** As many globs as fit into one message, and one at least. */
+/** The first globs that fit in one request; at least one. */
 function firstChunk(texts: readonly string[]): readonly string[] {
   let bytes = 0;
   let count = 0;

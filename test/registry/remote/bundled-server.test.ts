@@ -1,4 +1,4 @@
-/** The registry's contract over real servers: names in memory, and on disk. */
+/** The registry conformance suite over real bundled servers, in memory and on disk. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,27 +17,27 @@ import { httpConnection } from '../../../src/registry-client/http-connection.js'
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
 
-/** Starts a server, again and again on one port. */
+/** Starts a server; restarts use the same port. */
 async function started(data: string | undefined, port: number): Promise<Server> {
   return startServer({ port, ...(data !== undefined && { data }) });
 }
 
-/** A server with these contents, and a clerk's registry over it. */
+/** A server with these contents, and a remote registry over it. */
 async function underTest(contents: RegistryContents, data: string | undefined): Promise<RegistryUnderTest> {
   let server = await started(data, 0);
   const { port, url } = server;
   const operator = httpConnection(url, { clock: systemClock, tls: {}, undici });
-  const tell = async (path: string, body: object): Promise<void> => {
+  const send = async (path: string, body: object): Promise<void> => {
     const { status, body: reply } = await operator.request({ path, body }, new AbortController().signal);
     if (status !== 200) throw new Error(`${path}: ${JSON.stringify(reply)}`);
   };
   const epochs = new Map<string, number | undefined>();
   const known = new Map<string, readonly EndpointInit[]>();
   const put = async (name: string, endpoints: readonly EndpointInit[]): Promise<void> => {
-    if (!known.has(name)) await tell(paths.define, { name });
+    if (!known.has(name)) await send(paths.define, { name });
     for (const { id } of known.get(name) ?? [])
       if (!endpoints.some((endpoint) => endpoint.id === id))
-        await tell(paths.withdraw, { name, id, epoch: epochs.get(id ?? ''), now: true });
+        await send(paths.withdraw, { name, id, epoch: epochs.get(id ?? ''), now: true });
     for (const { address, addresses, id, epoch, ...more } of endpoints) {
       const body = {
         ...more,
@@ -50,17 +50,17 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
       const reply = await operator.request({ path: paths.register, body }, new AbortController().signal);
       if (reply.status !== 200) throw new Error(JSON.stringify(reply.body));
       epochs.set(id ?? '', (reply.body as { epoch: number }).epoch);
-      if (epoch === undefined) unnumbered.add(id ?? '');
+      if (epoch === undefined) withoutEpoch.add(id ?? '');
     }
     known.set(name, endpoints);
   };
-  /** Instances whose number the server gave: the contents say nothing of it. */
-  const unnumbered = new Set<string>();
+  /** Instances whose epoch was assigned by the server, because the contents have none. */
+  const withoutEpoch = new Set<string>();
   const asWritten = <T>(found: T): T => {
     const bound = found as { endpoints?: readonly EndpointInit[] };
     if (bound.endpoints === undefined) return found;
     const endpoints = bound.endpoints.map(({ epoch, ...rest }) =>
-      unnumbered.has(rest.id ?? '') ? rest : { ...rest, epoch: epoch ?? 0 },
+      withoutEpoch.has(rest.id ?? '') ? rest : { ...rest, epoch: epoch ?? 0 },
     );
     return { ...found, endpoints };
   };
@@ -74,11 +74,11 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
       const peer = httpConnection(address, { clock: systemClock, tls: {}, undici });
       return {
         url: peer.url,
-        request: async (...asked) => {
+        request: async (...args) => {
           if (failing) throw new Error('It cannot be reached');
-          return peer.request(...asked);
+          return peer.request(...args);
         },
-        stream: (...asked) => peer.stream(...asked),
+        stream: (...args) => peer.stream(...args),
         close: () => peer.close(),
       };
     },
@@ -106,14 +106,14 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
   return {
     registry,
     put,
-    // What is below goes too, and comes back.
+    // Names below are removed too, and restored.
     remove: async (name) => {
       const below = [...known].filter(([other]) => other.startsWith(`${name}/`));
-      await tell(paths.remove, { name, recursive: true, force: true });
+      await send(paths.remove, { name, recursive: true, force: true });
       for (const [other] of [...below, [name] as const]) known.delete(other);
       for (const [other, endpoints] of below) await put(other, endpoints);
     },
-    // A server with a disk is really stopped; one without would forget.
+    // Only a server with a data folder is stopped: one in memory would lose its names.
     fail: async (value) => {
       if (data === undefined) failing = value;
       else if (value) await server.close();

@@ -1,4 +1,4 @@
-/** A watch over a server that is killed again and again: nothing is missed, nothing is made up, nothing goes back. */
+/** A watch of a server that is killed repeatedly: no event is lost, invented or reverted. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -30,7 +30,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts servers on one folder and port, each loaded before the one before it is killed. */
+/** Starts servers on one folder and port. Each is loaded before its predecessor is killed. */
 function servers(
   data: string,
   port: number,
@@ -44,10 +44,10 @@ function servers(
       return child;
     },
     async begin(child) {
-      const said: string[] = [];
-      const lines = createInterface(child.stdout!).on('line', (line) => said.push(line));
+      const output: string[] = [];
+      const lines = createInterface(child.stdout!).on('line', (line) => output.push(line));
       child.stdin!.write('begin\n');
-      await vi.waitFor(() => expect(said.some((line) => line.startsWith('http'))).toBe(true), {
+      await vi.waitFor(() => expect(output.some((line) => line.startsWith('http'))).toBe(true), {
         timeout: 10_000,
         interval: 10,
       });
@@ -57,7 +57,7 @@ function servers(
   };
 }
 
-test('a watch survives kill -9 of its server, every second', { timeout: 60_000 }, async () => {
+test('a watch survives kill -9 of its server every second', { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'clerk-kills-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const port = await freePort();
@@ -73,9 +73,9 @@ test('a watch survives kill -9 of its server, every second', { timeout: 60_000 }
     await writer.close();
   });
 
-  /** Highest version that was acknowledged, and highest that was asked for, of each service. */
+  /** Highest acknowledged and highest written version of each service. */
   const acknowledged = new Map<string, number>();
-  const asked = new Map<string, number>();
+  const written = new Map<string, number>();
   const faults: string[] = [];
   const seen = new Map<string, number>();
   let snapshots = 0;
@@ -87,7 +87,7 @@ test('a watch survives kill -9 of its server, every second', { timeout: 60_000 }
       const [endpoint] = (resolution as BoundResolution).endpoints as { attributes: { version: string } }[];
       const version = Number(endpoint?.attributes.version ?? 0);
       if (version < (seen.get(name) ?? 0)) faults.push(`${name} went back to ${version}`);
-      if (version > (asked.get(name) ?? 0)) faults.push(`${name} has ${version}, which nobody wrote`);
+      if (version > (written.get(name) ?? 0)) faults.push(`${name} has ${version}, which was never written`);
       seen.set(name, version);
     }
   });
@@ -95,7 +95,7 @@ test('a watch survives kill -9 of its server, every second', { timeout: 60_000 }
   let writing = true;
   const write = async (name: string): Promise<void> => {
     for (let version = 1; writing; version++) {
-      asked.set(name, version);
+      written.set(name, version);
       const body = {
         name,
         id: 'one',
@@ -120,7 +120,7 @@ test('a watch survives kill -9 of its server, every second', { timeout: 60_000 }
     await once(server, 'exit');
     await begin(next);
     server = next;
-    // The watch is back and goes on.
+    // The watch has reconnected and reports changes.
     const before = snapshots;
     await vi.waitFor(() => expect(snapshots).toBeGreaterThan(before), { timeout: 10_000 });
   }
