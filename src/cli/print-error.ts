@@ -60,7 +60,8 @@ function hintFor(
     return hints.length > 0 ? hints.join('; ') : undefined;
   }
   if (code === 'NO_ENDPOINT') return 'Start one with `clerk launch`, if the service has a manifest';
-  if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined) return `Retry in ${formatDuration(remainingMs)}`;
+  if (code === 'LIMIT_EXCEEDED' && remainingMs !== undefined)
+    return `Retry in ${formatDuration(remainingMs)}`;
   if (code === 'REGISTRY_UNREACHABLE' && !message.includes('--registry') && hasOption('--registry'))
     return 'Start a registry with `clerk serve`, or set --registry or $CLERK_REGISTRY';
   return undefined;

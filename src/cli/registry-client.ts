@@ -116,7 +116,8 @@ export class RegistryClient {
       } catch (error) {
         const reason = isClerkError(error) ? error.message : describeError(error);
         const isLast = index === urls.length - 1;
-        const isUnavailable = isClerkError(error) && ['REGISTRY_UNREACHABLE', 'CLERK_CLOSED'].includes(error.code);
+        const isUnavailable =
+          isClerkError(error) && ['REGISTRY_UNREACHABLE', 'CLERK_CLOSED'].includes(error.code);
         if (isClerkError(error) && !(isUnavailable && !isLast && request.method === 'GET')) throw error;
         if (request.method !== 'GET' && !notSentCodes.test(codeOf(error)))
           throw new ClerkError(

@@ -1,30 +1,33 @@
-/** Every command against a reference server in this process, as somebody at a terminal would use them. */
+/** Every command against a bundled server in this process. */
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startServer } from '../../src/server/index.js';
 import type { RegisterRequest } from '../../src/protocol/messages.js';
 import { paths } from '../../src/protocol/paths.js';
 import { runCli } from './support/run-cli.js';
 
-const open: (() => Promise<unknown>)[] = [];
+const closers: (() => Promise<unknown>)[] = [];
 let registry: string;
 
-async function server(): Promise<string> {
+async function startRegistry(): Promise<string> {
   const started = await startServer({ port: 0 });
-  open.push(() => started.close());
+  closers.push(() => started.close());
   return started.url;
 }
 
 beforeEach(async () => {
-  registry = await server();
+  registry = await startRegistry();
 });
 afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
+  for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A command line, and what came of it: `0 Defined /a  revision 1`. */
-async function type(line: string): Promise<string> {
+/** Runs a command line. Resolves with exit code and output: `0 Defined /a  revision N`. */
+async function runLine(line: string): Promise<string> {
   const { code, out, err } = await runCli(line.split(' '), { registry });
   return `${code} ${out}${err}`.replace(/revision \d+/g, 'revision N').trimEnd();
 }
@@ -38,13 +41,13 @@ async function register(endpoint: RegisterRequest): Promise<void> {
   expect(await response.json()).toMatchObject({ epoch: expect.any(Number) });
 }
 
-/** A service over HTTP, not yet registered. */
-async function service(
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+/** Starts an HTTP service that is not registered yet. */
+async function startService(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<string> {
-  const http = createServer(answer);
+  const http = createServer(handler);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  open.push(async () => {
+  closers.push(async () => {
     http.closeAllConnections();
     http.close();
   });
@@ -52,60 +55,60 @@ async function service(
 }
 
 test('names are defined, listed, linked, moved and removed', async () => {
-  expect(await type('ls')).toBe('0 No name fits /**');
-  expect(await type('define /shop/orders --policy load-aware --promise 0')).toBe(
+  expect(await runLine('ls')).toBe('0 No name matches /**');
+  expect(await runLine('define /shop/orders --policy load-aware --guarantee 0')).toBe(
     '0 Defined /shop/orders  revision N',
   );
-  expect(await type('link /shop/old /shop/orders --promise 0')).toBe(
+  expect(await runLine('link /shop/old /shop/orders --guarantee 0')).toBe(
     '0 Linked /shop/old → /shop/orders  revision N',
   );
-  expect(await type('ls /shop/*')).toBe(
+  expect(await runLine('ls /shop/*')).toBe(
     '0 /shop/old     link     → /shop/orders\n/shop/orders  service  0 endpoints',
   );
-  expect(await type('resolve /shop/old')).toMatch(
-    /^0 \/shop\/old → \/shop\/orders {2}service\n.*by load-aware/,
+  expect(await runLine('resolve /shop/old')).toMatch(
+    /^0 \/shop\/old → \/shop\/orders {2}service\n.*policy load-aware/,
   );
-  await type('define /shop/orders --call-timeout 2000');
-  expect(await type('resolve /shop/old')).toMatch(/by load-aware, a call may take 2 s/);
-  expect(await type('resolve /shop/old --json')).toMatch(/"policy":"load-aware","timeoutMs":2000/);
-  await type('define /shop/orders --no-call-timeout');
-  expect(await type('resolve /shop/old --json')).not.toMatch(/timeoutMs/);
-  expect(await type('mv /shop/orders /shop/sales')).toBe(
-    '0 Moved /shop/orders to /shop/sales; /shop/orders is a link now  revision N',
+  await runLine('define /shop/orders --call-timeout 2000');
+  expect(await runLine('resolve /shop/old')).toMatch(/policy load-aware, call timeout 2 s/);
+  expect(await runLine('resolve /shop/old --json')).toMatch(/"policy":"load-aware","timeoutMs":2000/);
+  await runLine('define /shop/orders --no-call-timeout');
+  expect(await runLine('resolve /shop/old --json')).not.toMatch(/timeoutMs/);
+  expect(await runLine('mv /shop/orders /shop/sales')).toBe(
+    '0 Moved /shop/orders to /shop/sales; /shop/orders is now a link  revision N',
   );
-  expect(await type('resolve /shop/old')).toMatch(
+  expect(await runLine('resolve /shop/old')).toMatch(
     /^0 \/shop\/old → \/shop\/orders → \/shop\/sales {2}service/,
   );
-  expect(await type('rm /shop/old')).toBe('0 Removed /shop/old  revision N');
-  expect(await type('resolve /shop/old')).toMatch(/^3 clerk: /);
-  expect(await type('rm /nowhere')).toMatch(/^3 clerk: /);
+  expect(await runLine('rm /shop/old')).toBe('0 Removed /shop/old  revision N');
+  expect(await runLine('resolve /shop/old')).toMatch(/^3 clerk: /);
+  expect(await runLine('rm /nowhere')).toMatch(/^3 clerk: /);
 });
 
-test('what was promised stays, unless the change waits or the promise is broken', async () => {
-  await type('define /a --promise 60000');
-  await type('resolve /a');
-  expect(await type('define /a --policy random')).toMatch(
-    /^5 clerk: .*\n {2}--when-expired has it done then$/,
+test('a guaranteed setting is kept, unless the change is scheduled or forced', async () => {
+  await runLine('define /a --guarantee 60000');
+  await runLine('resolve /a');
+  expect(await runLine('define /a --policy random')).toMatch(
+    /^5 clerk: .*\n {2}--when-expired schedules the change for then$/,
   );
-  expect(await type('define /a --policy random --when-expired')).toMatch(
-    /^0 \/a is frozen and changes in (1 min|[0-9]+ s), when the last promise is over {2}revision N$/,
+  expect(await runLine('define /a --policy random --when-expired')).toMatch(
+    /^0 \/a is frozen and will change in (1 min|[0-9]+ s), when its guaranteed time has passed {2}revision N$/,
   );
   const { out } = await runCli(['resolve', '/a', '--json'], { registry });
   expect(JSON.parse(out)).toMatchObject({ policy: null, stale: false });
   expect(JSON.parse(out).guaranteedMs).toBeLessThanOrEqual(60_250);
-  expect(await type('rm /a --force')).toBe('0 Removed /a  revision N');
+  expect(await runLine('rm /a --force')).toBe('0 Removed /a  revision N');
 });
 
-test('an export is an import somewhere else', async () => {
-  await type('define /a --policy random --promise 60000');
-  await type('link /b/c /a');
+test('an export can be imported into another registry', async () => {
+  await runLine('define /a --policy random --guarantee 60000');
+  await runLine('link /b/c /a');
   const exported = await runCli(['export'], { registry });
   expect(exported).toMatchObject({ code: 0, err: '' });
-  const other = await server();
+  const other = await startRegistry();
   const imported = await runCli(['import', '--json'], { registry: other, stdin: exported.out });
   expect(JSON.parse(imported.out)).toMatchObject({ entries: exported.out.trim().split('\n').length });
   expect((await runCli(['export'], { registry: other })).out).toBe(exported.out);
-  // All or none.
+  // All lines or none.
   const broken = await runCli(['import'], {
     registry: other,
     stdin: '{"kind":"service","name":"/x"}\n{"kind":"service","name":"x"}\n',
@@ -114,8 +117,8 @@ test('an export is an import somewhere else', async () => {
   expect((await runCli(['export'], { registry: other })).out).toBe(exported.out);
 });
 
-test('call sends a request to whoever runs the service and prints the body', async () => {
-  const address = await service((request, response) => {
+test('call sends a request to a service and prints the response body', async () => {
+  const address = await startService((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
     request.on('end', () => {
@@ -144,7 +147,7 @@ test('call sends a request to whoever runs the service and prints the body', asy
   expect(JSON.parse(piped.out)).toMatchObject({ method: 'POST', body: 'from a pipe' });
 
   const missing = await call('/shop/orders', '/missing');
-  expect(missing).toMatchObject({ code: 1, err: 'clerk: /shop/orders answered with status 404\n' });
+  expect(missing).toMatchObject({ code: 1, err: 'clerk: /shop/orders responded with status 404\n' });
   expect(missing.out).toContain('"/missing"');
 
   const json = JSON.parse((await call('/shop/orders', '/x', '--json')).out);
@@ -155,8 +158,8 @@ test('call sends a request to whoever runs the service and prints the body', asy
   });
 });
 
-test('call on a terminal: who answered, and nothing that could harm it', async () => {
-  const address = await service((_, response) => response.end('\u001b]0;owned\u0007line 1\nline 2'));
+test('call on a terminal prints the endpoint and sanitizes the body', async () => {
+  const address = await startService((_, response) => response.end('\u001b]0;owned\u0007line 1\nline 2'));
   await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
   const { out, err } = await runCli(['call', '/shop/orders'], {
     registry,
@@ -164,29 +167,30 @@ test('call on a terminal: who answered, and nothing that could harm it', async (
     env: { NO_COLOR: '1' },
   });
   expect(out).toBe(']0;ownedline 1\nline 2\n');
-  expect(err).toMatch(/^200 by orders-1 at http:\/\/127\.0\.0\.1:\d+, 1 attempt, /);
+  expect(err).toMatch(/^200 from orders-1 at http:\/\/127\.0\.0\.1:\d+, 1 attempt, /);
 });
 
-test('call without anybody to call', async () => {
-  await type('define /shop/orders');
-  expect(await type('call /shop/orders')).toMatch(/^3 clerk: Nobody runs \/shop\/orders/);
-  expect(await type('call /nowhere')).toMatch(/^3 clerk: The registry knows no \/nowhere/);
-  await register({ name: '/shop/dead', id: 'd', addresses: ['http://127.0.0.1:9'] });
-  const dead = await type('call /shop/dead --timeout 1000');
-  expect(dead).toMatch(/^1 clerk: /);
-  expect(dead).toMatch(/\n {2}attempt 1: http:\/\/127\.0\.0\.1:9 /);
+test('call of a service without a reachable endpoint fails', async () => {
+  await runLine('define /shop/orders');
+  expect(await runLine('call /shop/orders')).toMatch(/^3 clerk: .*\/shop\/orders/);
+  expect(await runLine('call /nowhere')).toMatch(/^3 clerk: .*\/nowhere/);
+  const socket = join(tmpdir(), `clerk-${randomUUID()}`);
+  await register({ name: '/shop/down', id: 'd', addresses: [`unix:${socket}`] });
+  const down = await runLine('call /shop/down --timeout 1000');
+  expect(down).toMatch(/^1 clerk: /);
+  expect(down).toContain(`\n  attempt 1: unix:${socket} `);
 });
 
-test('watch tells what is there and every change, until it is interrupted', async () => {
-  await type('define /shop/orders --promise 0');
-  await type('link /shop/old /shop/orders --promise 0');
+test('watch prints the matching names, then every change until it is interrupted', async () => {
+  await runLine('define /shop/orders --guarantee 0');
+  await runLine('link /shop/old /shop/orders --guarantee 0');
   const interruption = new AbortController();
   const steps: [RegExp, () => Promise<unknown>][] = [
     [
       /\/shop\/orders[^]*\/shop\/old|\/shop\/old[^]*\/shop\/orders/,
       () => register({ name: '/shop/orders', id: 'orders-1', addresses: ['http://10.0.0.7:3001'] }),
     ],
-    [/^~ /m, () => type('rm /shop/old --force')],
+    [/^~ /m, () => runLine('rm /shop/old --force')],
     [/^- /m, async () => interruption.abort()],
   ];
   const { code, out, err } = await runCli(['watch', '/shop/**'], {
@@ -208,8 +212,8 @@ test('watch tells what is there and every change, until it is interrupted', asyn
   ]);
 });
 
-test('watch --json prints one value a line', async () => {
-  await type('link /shop/old /shop/orders --promise 0');
+test('watch --json prints one value per line', async () => {
+  await runLine('link /shop/old /shop/orders --guarantee 0');
   await register({ name: '/shop/orders', id: 'orders-1', addresses: ['http://10.0.0.7:3001'], zone: 'a' });
   const interruption = new AbortController();
   const { out } = await runCli(['watch', '/shop/**', '--json'], {
@@ -241,7 +245,7 @@ test('watch --json prints one value a line', async () => {
   ]);
 });
 
-test('advertise registers a service while it runs, and withdraws it when it is interrupted', async () => {
+test('advertise registers an endpoint while it runs, and withdraws it when it is interrupted', async () => {
   const interruption = new AbortController();
   const line =
     '/shop/orders http://127.0.0.1:3001 --version 2.1.0 --zone a --weight 0.5 --attribute rack=7 --id o1';
@@ -250,27 +254,27 @@ test('advertise registers a service while it runs, and withdraws it when it is i
     interruptSignal: interruption.signal,
     onOut: (soFar) => {
       if (soFar.startsWith('Registered') && !interruption.signal.aborted)
-        void look().finally(() => interruption.abort());
+        void lookUp().finally(() => interruption.abort());
     },
   });
-  let seen: { readonly state: string }[] = [];
-  const look = async (): Promise<void> => {
-    seen = JSON.parse((await runCli(['resolve', '/shop/orders', '--json'], { registry })).out).endpoints;
+  let endpoints: { readonly state: string }[] = [];
+  const lookUp = async (): Promise<void> => {
+    endpoints = JSON.parse((await runCli(['resolve', '/shop/orders', '--json'], { registry })).out).endpoints;
   };
   const { code, out, err } = await running;
   expect({ code, err }).toEqual({ code: 0, err: '' });
-  expect(seen).toMatchObject([
+  expect(endpoints).toMatchObject([
     { id: 'o1', version: '2.1.0', zone: 'a', weight: 0.5, attributes: { rack: '7' }, state: 'up' },
   ]);
   expect(out).toMatch(
     /^Registered \/shop\/orders at http:\/\/127\.0\.0\.1:3001 {2}instance o1, epoch \d+\nWithdrawn \/shop\/orders at .*\n$/,
   );
-  // Nobody is sent there any more, whether or not the registry has forgotten it yet.
-  await look();
-  expect(seen.filter(({ state }) => state === 'up')).toEqual([]);
+  // It is no longer chosen, whether or not the registry has removed it yet.
+  await lookUp();
+  expect(endpoints.filter(({ state }) => state === 'up')).toEqual([]);
 });
 
-test('advertise ends when somebody newer takes its place', async () => {
+test('advertise ends when a newer registration replaces it', async () => {
   const { code, err } = await runCli('advertise /a http://127.0.0.1:3001 --id same --lease 1000'.split(' '), {
     registry,
     onOut: (soFar) => {
@@ -279,44 +283,47 @@ test('advertise ends when somebody newer takes its place', async () => {
     },
   });
   expect(code).toBe(5);
-  expect(err).toContain('/a (same) is not registered any more');
+  expect(err).toContain('clerk: Endpoint same of /a is no longer registered: ');
 });
 
-test('watch, call, explain and advertise of a registry that is not there say so', async () => {
-  for (const close of open.splice(0).reverse()) await close();
+test('watch, call, explain and advertise fail when the registry is unavailable', async () => {
+  for (const close of closers.splice(0).reverse()) await close();
   for (const line of ['watch /a', 'call /a', 'explain /a', 'advertise /a http://127.0.0.1:3001']) {
-    const said = await type(line);
-    expect(said).toMatch(/^4 clerk: /);
-    expect(said.replaceAll('`', '')).toMatch(/[Ss]tart (one|a registry) with clerk serve/);
+    const output = await runLine(line);
+    expect(output).toMatch(/^4 clerk: /);
+    expect(output.replaceAll('`', '')).toMatch(/[Ss]tart (one|a registry) with clerk serve/);
   }
 });
 
-test('a manifest that the registry does not have is told at once, and only to people', async () => {
-  const said = await runCli(['define', '/a', '--launch', 'orders'], { registry });
-  expect(said).toMatchObject({ code: 0, err: expect.stringContaining('has no manifest orders now') });
+test('define warns about an unknown manifest, except with --json', async () => {
+  const result = await runCli(['define', '/a', '--launch', 'orders'], { registry });
+  expect(result).toMatchObject({
+    code: 0,
+    err: expect.stringContaining('Warning: the registry has no manifest orders'),
+  });
   expect(await runCli(['define', '/a', '--launch', 'orders', '--json'], { registry })).toMatchObject({
     code: 0,
     err: '',
   });
 });
 
-test('hints name what can be typed', async () => {
+test('hints name options of the command', async () => {
   await register({ name: '/a', id: 'one', addresses: ['http://127.0.0.1:3001'] });
-  expect(await type('rm /a')).toBe(
-    '5 clerk: /a has 1 endpoint; pass --recursive to remove them too',
+  expect(await runLine('rm /a')).toBe('5 clerk: /a has 1 endpoint; pass --recursive to remove them too');
+  await runLine('define /b --guarantee 60000');
+  await runLine('resolve /b');
+  expect(await runLine('rm /b')).toMatch(
+    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry then\n {2}--when-expired schedules the change for then; --force makes the change now$/,
   );
-  await type('define /b --promise 60000');
-  await type('resolve /b');
-  expect(await type('rm /b')).toMatch(
-    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry then\n {2}--when-expired has it done then; --force breaks the promise$/,
-  );
-  await type('rm /b --when-expired');
-  expect(await type('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force breaks the promise$/);
-  expect(await type('define /c --promise 99999999999')).toContain('It must be at most 2147483647.');
+  await runLine('rm /b --when-expired');
+  expect(await runLine('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force makes the change now$/);
+  expect(await runLine('define /c --guarantee 99999999999')).toContain('It must be at most 2147483647.');
 });
 
-test('without a launcher nothing is started, and it is said why', async () => {
-  await type('define /a --promise 0');
+test('launch, stop and reset fail with the reason when the registry has no launcher', async () => {
+  await runLine('define /a --guarantee 0');
   for (const command of ['launch', 'stop', 'reset'])
-    expect(await type(`${command} /a`)).toMatch(/^5 clerk: This server starts nothing: it has no manifests/);
+    expect(await runLine(`${command} /a`)).toMatch(
+      /^5 clerk: This server has no manifests and cannot start services/,
+    );
 });

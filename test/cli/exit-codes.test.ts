@@ -4,17 +4,17 @@ import type { ClerkErrorCode } from '../../src/core/errors.js';
 import { runCli } from './support/run-cli.js';
 import { fakeRegistry, sendFailure } from './support/fake-registry.js';
 
-const open: { close(): Promise<void> }[] = [];
+const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {
-  for (const server of open.splice(0)) await server.close();
+  for (const server of servers.splice(0)) await server.close();
 });
 
-/** A registry that refuses every definition. */
-async function refusing(status: number, code: string, more: object = {}): Promise<string> {
+/** Starts a registry that rejects every definition. */
+async function rejectingRegistry(status: number, code: string, more: object = {}): Promise<string> {
   const registry = await fakeRegistry({
-    define: (_, response) => sendFailure(response, status, code, `No, says ${code}`, more),
+    define: (_, response) => sendFailure(response, status, code, `Rejected with ${code}`, more),
   });
-  open.push(registry);
+  servers.push(registry);
   return registry.url;
 }
 
@@ -33,11 +33,16 @@ test.each([
   [429, 'LIMIT_EXCEEDED', 5],
   [502, 'START_FAILED', 1],
   [504, 'DEADLINE_EXCEEDED', 1],
-])('a refusal %i %s ends with %i, and says why on standard error', async (status, code, expected) => {
-  const ran = await runCli(['define', '/shop/orders'], { registry: await refusing(status, code) });
-  expect(ran).toMatchObject({ code: expected, out: '' });
-  expect(ran.err).toContain(`clerk: No, says ${code}`);
-});
+])(
+  'a response %i %s exits with %i and prints the message to standard error',
+  async (status, code, expected) => {
+    const result = await runCli(['define', '/shop/orders'], {
+      registry: await rejectingRegistry(status, code),
+    });
+    expect(result).toMatchObject({ code: expected, out: '' });
+    expect(result.err).toContain(`clerk: Rejected with ${code}`);
+  },
+);
 
 test.each<[ClerkErrorCode, number]>([
   ['VERSION_MISMATCH', 3],
@@ -48,54 +53,54 @@ test.each<[ClerkErrorCode, number]>([
   ['BAD_STATUS', 1],
   ['ABORTED', 1],
   ['FACTORY_FAILED', 1],
-])('%s ends with %i', (code, expected) => expect(exitCodeOf(code)).toBe(expected));
+])('%s exits with %i', (code, expected) => expect(exitCodeOf(code)).toBe(expected));
 
-test('with --json a refusal is one JSON value on standard error', async () => {
-  const registry = await refusing(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
+test('with --json an error is one JSON value on standard error', async () => {
+  const registry = await rejectingRegistry(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
   const { code, out, err } = await runCli(['define', '/shop/orders', '--json'], { registry });
   expect({ code, out }).toEqual({ code: 5, out: '' });
   expect(JSON.parse(err)).toEqual({
-    error: { code: 'CHANGE_TOO_EARLY', message: 'No, says CHANGE_TOO_EARLY', remainingMs: 4_200 },
+    error: { code: 'CHANGE_TOO_EARLY', message: 'Rejected with CHANGE_TOO_EARLY', remainingMs: 4_200 },
   });
 });
 
-test('a promise that is held comes with what can be done', async () => {
-  const registry = await refusing(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
+test('a change before the guaranteed time gets a hint', async () => {
+  const registry = await rejectingRegistry(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
   const { err } = await runCli(['define', '/shop/orders'], { registry });
-  expect(err).toBe('clerk: No, says CHANGE_TOO_EARLY\n  --when-expired has it done then\n');
-  const waits = await runCli(['define', '/shop/orders', '--when-expired'], { registry });
-  expect(waits.err).toBe('clerk: No, says CHANGE_TOO_EARLY\n');
+  expect(err).toBe('clerk: Rejected with CHANGE_TOO_EARLY\n  --when-expired schedules the change for then\n');
+  const scheduled = await runCli(['define', '/shop/orders', '--when-expired'], { registry });
+  expect(scheduled.err).toBe('clerk: Rejected with CHANGE_TOO_EARLY\n');
 });
 
-test('nobody there: where was asked, why not, and what to do', async () => {
+test('an unavailable registry is reported with its URL, the reason and a hint', async () => {
   const { url, close } = await fakeRegistry({});
   await close();
   const { code, out, err } = await runCli(['ls'], { registry: url });
   expect({ code, out }).toEqual({ code: 4, out: '' });
   expect(err).toBe(
-    `clerk: No registry answers at ${url} (connection refused); start one with \`clerk serve\`, or name another with --registry or $CLERK_REGISTRY\n`,
+    `clerk: No registry is available; tried ${url} (connection refused). Start one with \`clerk serve\`, or set --registry or $CLERK_REGISTRY\n`,
   );
 });
 
-test('without a word on it, the usual registry is asked, and a silent one is given up', async () => {
+test('a silent registry times out', async () => {
   const silent = await fakeRegistry({ list: () => undefined });
-  open.push(silent);
+  servers.push(silent);
   const { code, err } = await runCli(['ls', '--registry', silent.url, '--timeout', '50']);
   expect(code).toBe(4);
-  expect(err).toContain(`${silent.url} (no answer within 50 ms)`);
+  expect(err).toContain(`${silent.url} (no response within 50 ms)`);
 });
 
-test('a web server that is no registry is told as such', async () => {
+test('a web server that is not a registry is reported', async () => {
   const other = await fakeRegistry({ list: (_, response) => response.end('<html>hello</html>') });
-  open.push(other);
+  servers.push(other);
   const page = await runCli(['ls'], { registry: other.url });
   expect(page).toMatchObject({ code: 4, out: '' });
-  expect(page.err).toContain('is no JSON; is that the address of a registry?');
-  const odd = await fakeRegistry({ list: { entries: [{ name: 7 }], next: null } });
-  open.push(odd);
-  const nonsense = await runCli(['ls'], { registry: odd.url });
-  expect(nonsense).toMatchObject({ code: 4, out: '' });
-  expect(nonsense.err).toContain("The registry's answer makes no sense: name is not a text");
+  expect(page.err).toContain('must be JSON; check that the URL is that of a registry');
+  const invalid = await fakeRegistry({ list: { entries: [{ name: 7 }], next: null } });
+  servers.push(invalid);
+  const invalidResult = await runCli(['ls'], { registry: invalid.url });
+  expect(invalidResult).toMatchObject({ code: 4, out: '' });
+  expect(invalidResult.err).toContain('Response of the registry is invalid: name must be a string');
 });
 
 test('a redirect is not followed', async () => {
@@ -103,8 +108,8 @@ test('a redirect is not followed', async () => {
     list: (_, response) => response.writeHead(302, { location: '/v1/status' }).end(),
     status: { entries: [], next: null, incarnation: 'i' },
   });
-  open.push(other);
-  const ran = await runCli(['ls'], { registry: other.url });
-  expect(ran.code).toBe(4);
-  expect(other.asked.map(({ path }) => path)).toEqual(['/v1/list']);
+  servers.push(other);
+  const result = await runCli(['ls'], { registry: other.url });
+  expect(result.code).toBe(4);
+  expect(other.requests.map(({ path }) => path)).toEqual(['/v1/list']);
 });

@@ -1,22 +1,22 @@
-/** What only a process of its own shows: exit codes, pipes that close, signals. */
+/** The command line as a process: exit codes, closed pipes and signals. */
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { fakeRegistry } from './support/fake-registry.js';
 import { spawnCli } from './support/spawn-cli.js';
 
-const open: { close(): Promise<void> }[] = [];
+const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {
-  for (const server of open.splice(0)) await server.close();
+  for (const server of servers.splice(0)) await server.close();
 });
 
-async function registry(answers: Parameters<typeof fakeRegistry>[0]) {
-  const server = await fakeRegistry(answers);
-  open.push(server);
+async function startFakeRegistry(responses: Parameters<typeof fakeRegistry>[0]) {
+  const server = await fakeRegistry(responses);
+  servers.push(server);
   return server;
 }
 
-test('a command is done, and the process ends by itself', async () => {
-  const { url } = await registry({
+test('the process ends after the command', async () => {
+  const { url } = await startFakeRegistry({
     list: { entries: [{ name: '/a', kind: 'directory' }], next: null, incarnation: 'i' },
   });
   expect(await spawnCli(['ls'], { CLERK_REGISTRY: url }).ended).toEqual({
@@ -27,15 +27,15 @@ test('a command is done, and the process ends by itself', async () => {
   });
 });
 
-test('the exit code is that of the failure', async () => {
-  const { url } = await registry({});
+test('the exit code is that of the error', async () => {
+  const { url } = await startFakeRegistry({});
   expect(await spawnCli(['resolve', '/a', '--registry', url]).ended).toMatchObject({ code: 3, out: '' });
   expect(await spawnCli(['nonsense']).ended).toMatchObject({ code: 2, out: '' });
 });
 
-test('a reader that has seen enough ends it quietly, in the middle of an endless list', async () => {
+test('a closed output pipe ends an endless list without an error', async () => {
   let page = 0;
-  const { url } = await registry({
+  const { url } = await startFakeRegistry({
     list: (_, response) => {
       page++;
       const next = `/p${String(page).padStart(9, '0')}`;
@@ -52,15 +52,15 @@ test('a reader that has seen enough ends it quietly, in the middle of an endless
   expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
 });
 
-test('a signal ends what waits for an answer', async () => {
-  const silent = await registry({ list: () => undefined });
+test('a signal ends a command that waits for a response', async () => {
+  const silent = await startFakeRegistry({ list: () => undefined });
   const { child, ended } = spawnCli(['ls'], { CLERK_REGISTRY: silent.url });
-  while (silent.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (silent.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   child.kill('SIGTERM');
   expect(await ended).toMatchObject({ code: null, signal: 'SIGTERM', out: '' });
 });
 
-test('a registry, a service and a watch of three processes; each ends well by a signal', async () => {
+test('serve, advertise and watch as processes, each ended by a signal', async () => {
   const serve = spawnCli(['serve', '--port', '0']);
   const url = (await serve.until(/^http.*\n/)).trim();
   const watch = spawnCli(['watch', '/shop/*'], { CLERK_REGISTRY: url });

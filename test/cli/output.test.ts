@@ -4,13 +4,13 @@ import { sanitizeLine, sanitizedJson, sanitizeText } from '../../src/cli/sanitiz
 import { Output, styled } from '../../src/cli/output.js';
 import { formatCount, formatDuration } from '../../src/cli/format.js';
 
-function outlet(isTTY: boolean, env: Record<string, string> = {}) {
+function createOutput(isTTY: boolean, env: Record<string, string> = {}) {
   const stream = Object.assign(new PassThrough(), { isTTY });
-  return { out: new Output(stream, env), said: () => String(stream.read() ?? '') };
+  return { out: new Output(stream, env), text: () => String(stream.read() ?? '') };
 }
 
-test('columns line up over the parts of a table, and no line ends with blanks', async () => {
-  const { out, said } = outlet(false);
+test('columns are aligned over all parts of a table, without trailing blanks', async () => {
+  const { out, text } = createOutput(false);
   const print = out.table('  ');
   await print([
     ['a', 'long', ''],
@@ -20,7 +20,7 @@ test('columns line up over the parts of a table, and no line ends with blanks', 
     ['x', '', 'y'],
     ['', 'z', ''],
   ]);
-  expect(said()).toBe(
+  expect(text()).toBe(
     '  a          long\n' + //
       '  long name  b     c\n' +
       '  x                y\n' +
@@ -28,7 +28,7 @@ test('columns line up over the parts of a table, and no line ends with blanks', 
   );
 });
 
-test('colours are for terminals, and not for those that want none', async () => {
+test('output is colored only on terminals, and not with NO_COLOR or TERM=dumb', async () => {
   const red = '\u001b[31mno\u001b[39m\n';
   for (const [isTTY, env, expected] of [
     [true, {}, red],
@@ -37,19 +37,19 @@ test('colours are for terminals, and not for those that want none', async () => 
     [true, { TERM: 'dumb' }, 'no\n'],
     [false, {}, 'no\n'],
   ] as const) {
-    const { out, said } = outlet(isTTY, env);
+    const { out, text } = createOutput(isTTY, env);
     await out.line(styled('bad', 'no'));
-    expect(said()).toBe(expected);
+    expect(text()).toBe(expected);
   }
 });
 
-test('colours take no room in a column', async () => {
-  const { out, said } = outlet(true);
+test('colors do not count for the width of a column', async () => {
+  const { out, text } = createOutput(true);
   await out.table()([
     [styled('good', 'up'), 'x'],
     ['draining', 'y'],
   ]);
-  expect(said()).toBe('\u001b[32mup\u001b[39m        x\ndraining  y\n');
+  expect(text()).toBe('\u001b[32mup\u001b[39m        x\ndraining  y\n');
 });
 
 test.each([
@@ -59,12 +59,12 @@ test.each([
   ['\u202egnp.exe\u2066', 'gnp.exe'],
   ['a\u200bb\ufeffc\ud800d', 'abcd'],
   ['grün → 日本 👍', 'grün → 日本 👍'],
-])('%j becomes harmless', (text, expected) => expect(sanitizeLine(text)).toBe(expected));
+])('sanitizes %j', (text, expected) => expect(sanitizeLine(text)).toBe(expected));
 
-test('a text of many lines keeps its lines', () =>
+test('sanitizeText keeps line breaks', () =>
   expect(sanitizeText('a\r\n\tb\u001b[1m\rc\n')).toBe('a\n\tb[1mc\n'));
 
-test('JSON stays the same value and shows what it is', () => {
+test('sanitizedJson parses to the same value', () => {
   const value = { '\u009b': '\u202e\u001b[2J\u{e0001}', ok: 'grün 👍' };
   const text = sanitizedJson(value);
   expect(text).toBe('{"\\u009b":"\\u202e\\u001b[2J\\udb40\\udc01","ok":"grün 👍"}');
@@ -81,26 +81,26 @@ test.each([
   [59_990, '1 min'],
   [90_000, '1.5 min'],
   [604_800_000, '7 d'],
-  [Infinity, 'for ever'],
-])('%f ms reads as %s', (ms, expected) => expect(formatDuration(ms)).toBe(expected));
+  [Infinity, 'unlimited'],
+])('formats %f ms as %s', (ms, expected) => expect(formatDuration(ms)).toBe(expected));
 
-test('one is one', () =>
+test('formatCount uses the singular for 1', () =>
   expect([0, 1, 2].map((n) => formatCount(n, 'endpoint'))).toEqual([
     '0 endpoints',
     '1 endpoint',
     '2 endpoints',
   ]));
 
-test('a slow reader is waited for', async () => {
+test('a write waits for a slow reader', async () => {
   const stream = Object.assign(new PassThrough({ highWaterMark: 4 }), { isTTY: false });
   const out = new Output(stream, {});
-  let written = false;
+  let isWritten = false;
   const writing = out.line('more than four').then(() => {
-    written = true;
+    isWritten = true;
   });
   await new Promise(setImmediate);
-  expect(written).toBe(false);
+  expect(isWritten).toBe(false);
   stream.resume();
   await writing;
-  expect(written).toBe(true);
+  expect(isWritten).toBe(true);
 });

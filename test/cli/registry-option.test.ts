@@ -2,80 +2,84 @@ import { afterEach, expect, test } from 'vitest';
 import { runCli } from './support/run-cli.js';
 import { fakeRegistry, sendFailure } from './support/fake-registry.js';
 
-const open: { close(): Promise<void> }[] = [];
+const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {
-  for (const server of open.splice(0)) await server.close();
+  for (const server of servers.splice(0)) await server.close();
 });
 
-async function registry(answers: Parameters<typeof fakeRegistry>[0]) {
-  const server = await fakeRegistry(answers);
-  open.push(server);
+async function startFakeRegistry(responses: Parameters<typeof fakeRegistry>[0]) {
+  const server = await fakeRegistry(responses);
+  servers.push(server);
   return server;
 }
 
 const done = { revision: '1', appliesInMs: 0 };
 const names = { entries: [{ name: '/a', kind: 'directory' }], next: null, incarnation: 'i' };
 
-async function gone(): Promise<string> {
+/** URL of a registry that has been closed. */
+async function closedRegistry(): Promise<string> {
   const { url, close } = await fakeRegistry({});
   await close();
   return url;
 }
 
-test('a registry that is not there is passed over, for questions and for changes', async () => {
-  const second = await registry({ list: names, define: done });
-  const list = `${await gone()}, ${second.url}`;
+test('an unavailable registry is skipped, for lookups and for changes', async () => {
+  const second = await startFakeRegistry({ list: names, define: done });
+  const list = `${await closedRegistry()}, ${second.url}`;
   expect(await runCli(['ls', '--registry', list])).toMatchObject({ code: 0, err: '' });
   expect(await runCli(['define', '/a'], { registry: list })).toMatchObject({ code: 0, err: '' });
-  expect(second.asked).toHaveLength(2);
+  expect(second.requests).toHaveLength(2);
 });
 
-test('when none is there, each is told', async () => {
-  const [a, b] = [await gone(), await gone()];
+test('when no registry is available, all are listed', async () => {
+  const [a, b] = [await closedRegistry(), await closedRegistry()];
   const { code, err } = await runCli(['ls', '--registry', `${a},${b}`]);
   expect(code).toBe(4);
   expect(err).toContain(
-    `No registry answers at ${a} (connection refused), nor at ${b} (connection refused); start one`,
+    `No registry is available; tried ${a} (connection refused), ${b} (connection refused). Start one`,
   );
 });
 
-test('a change that may have been made is not made twice', async () => {
-  const first = await registry({ define: (_, response) => response.destroy(), list: (_, r) => r.destroy() });
-  const second = await registry({ define: done, list: names });
+test('a change that may have been made is not sent again', async () => {
+  const first = await startFakeRegistry({
+    define: (_, response) => response.destroy(),
+    list: (_, r) => r.destroy(),
+  });
+  const second = await startFakeRegistry({ define: done, list: names });
   const list = `${first.url},${second.url}`;
   const change = await runCli(['define', '/a'], { registry: list });
   expect(change).toMatchObject({ code: 4, out: '' });
-  expect(change.err).toContain('whether the change was made is not known, so look before you try again');
-  expect(second.asked).toEqual([]);
-  // A question may be asked as often as one likes.
+  expect(change.err).toContain('the change may have been made, so check before you retry');
+  expect(second.requests).toEqual([]);
+  // Lookups are sent again.
   expect((await runCli(['ls'], { registry: list })).code).toBe(0);
 });
 
-test('a registry that goes down or cannot write is passed over for questions, a refusal is an answer', async () => {
-  const first = await registry({
-    list: (_, response) => sendFailure(response, 503, 'CLERK_CLOSED', 'The server is closing'),
-    resolve: (_, response) => sendFailure(response, 404, 'NAME_NOT_FOUND', 'There is no /a'),
+test('lookups skip a registry that is shutting down; other errors are final', async () => {
+  const first = await startFakeRegistry({
+    list: (_, response) => sendFailure(response, 503, 'CLERK_CLOSED', 'The server is shutting down'),
+    resolve: (_, response) => sendFailure(response, 404, 'NAME_NOT_FOUND', '/a does not exist'),
   });
-  const second = await registry({ list: names });
+  const second = await startFakeRegistry({ list: names });
   const list = `${first.url},${second.url}`;
   expect((await runCli(['ls'], { registry: list })).code).toBe(0);
   expect((await runCli(['resolve', '/a'], { registry: list })).code).toBe(3);
-  expect(second.asked.map(({ path }) => path)).toEqual(['/v1/list']);
+  expect(second.requests.map(({ path }) => path)).toEqual(['/v1/list']);
 });
 
-test('a silent registry takes only its share of the time', async () => {
-  const silent = await registry({ list: () => undefined });
-  const second = await registry({ list: names });
+test('a silent registry uses only its share of the timeout', async () => {
+  const silent = await startFakeRegistry({ list: () => undefined });
+  const second = await startFakeRegistry({ list: names });
   expect((await runCli(['ls', '--registry', `${silent.url},${second.url}`, '--timeout', '2000'])).code).toBe(
     0,
   );
 });
 
-test('options count before the command and behind it, and there they count more', async () => {
-  const one = await registry({ list: names });
-  const two = await registry({ list: names });
+test('options may come before or after the command; the latter take precedence', async () => {
+  const one = await startFakeRegistry({ list: names });
+  const two = await startFakeRegistry({ list: names });
   const before = await runCli(['--json', '--registry', one.url, 'ls']);
   expect(before.out).toBe('{"name":"/a","kind":"directory"}\n');
-  await runCli(['--registry', one.url, 'ls', '--registry', two.url], { registry: await gone() });
-  expect([one.asked.length, two.asked.length]).toEqual([1, 1]);
+  await runCli(['--registry', one.url, 'ls', '--registry', two.url], { registry: await closedRegistry() });
+  expect([one.requests.length, two.requests.length]).toEqual([1, 1]);
 });

@@ -1,53 +1,53 @@
-/** What a registry or a service sends moves no cursor and forges no line. @see promises A26 */
+/** Text of a registry or a service cannot move the cursor or fake lines. @see [A26](../../docs/guarantees.md#a26) */
 import type { ServerResponse } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { runCli } from './support/run-cli.js';
 import { fakeRegistry, sendFailure } from './support/fake-registry.js';
 
-const open: { close(): Promise<void> }[] = [];
+const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {
-  for (const server of open.splice(0)) await server.close();
+  for (const server of servers.splice(0)) await server.close();
 });
 
-const evil = '\u001b]0;title\u0007\u001b[2J\u009b1A\r\nclerk: fine\u202e';
-const hostile = {
-  list: { entries: [{ name: `/a${evil}`, kind: evil, target: evil }], next: null, incarnation: 'i' },
+const unsafe = '\u001b]0;title\u0007\u001b[2J\u009b1A\r\nclerk: fine\u202e';
+const unsafeResponses = {
+  list: { entries: [{ name: `/a${unsafe}`, kind: unsafe, target: unsafe }], next: null, incarnation: 'i' },
   resolve: {
-    name: `/a${evil}`,
-    canonical: evil,
+    name: `/a${unsafe}`,
+    canonical: unsafe,
     kind: 'service',
-    path: [{ name: evil, kind: 'link', guaranteedMs: 1 }],
+    path: [{ name: unsafe, kind: 'link', guaranteedMs: 1 }],
     endpoints: [
       {
-        id: evil,
+        id: unsafe,
         epoch: 1,
-        addresses: [evil],
-        host: evil,
-        zone: evil,
-        version: evil,
+        addresses: [unsafe],
+        host: unsafe,
+        zone: unsafe,
+        version: unsafe,
         weight: 1,
-        attributes: { [evil]: evil },
+        attributes: { [unsafe]: unsafe },
         leaseMs: 1,
-        state: evil,
+        state: unsafe,
       },
     ],
-    policy: evil,
+    policy: unsafe,
     launchable: true,
-    revision: evil,
+    revision: unsafe,
     incarnation: 'i',
     guaranteedMs: 1,
     ttlMs: 1,
   },
-  whois: { owners: [{ name: evil, id: evil, epoch: 1 }] },
-  define: { revision: evil, appliesInMs: 0 },
-  link: { revision: evil, appliesInMs: 5 },
-  launch: { name: evil, endpoints: [], started: true },
-  import: { entries: 1, revision: evil },
+  whois: { owners: [{ name: unsafe, id: unsafe, epoch: 1 }] },
+  define: { revision: unsafe, appliesInMs: 0 },
+  link: { revision: unsafe, appliesInMs: 5 },
+  launch: { name: unsafe, endpoints: [], started: true },
+  import: { entries: 1, revision: unsafe },
 };
 
-/** Only what this program itself uses: colours and line breaks. */
-function dangerous(text: string): RegExpMatchArray | null {
-  // eslint-disable-next-line no-control-regex -- what is looked for
+/** Unsafe characters in an output, apart from the colors and line breaks of the command line itself. */
+function unsafeCharactersIn(text: string): RegExpMatchArray | null {
+  // eslint-disable-next-line no-control-regex -- removes the colors of the command line
   return text.replace(/\u001b\[[0-9]{1,2}m/g, '').match(/[^\P{C}\n]/u);
 }
 
@@ -69,44 +69,44 @@ test.each(
     'import',
     'import --json',
   ),
-)('clerk %s shows it harmless', async (line) => {
-  const registry = await fakeRegistry(hostile);
-  open.push(registry);
-  const ran = await runCli(line.split(' '), { registry: registry.url, terminal: true, stdin: '{}' });
-  expect(ran.out + ran.err).not.toBe('');
-  expect(dangerous(ran.out)).toBeNull();
-  expect(dangerous(ran.err)).toBeNull();
-  expect(`${ran.out}\n${ran.err}`).not.toMatch(/^clerk: fine/m);
+)('clerk %s sanitizes the response', async (line) => {
+  const registry = await fakeRegistry(unsafeResponses);
+  servers.push(registry);
+  const result = await runCli(line.split(' '), { registry: registry.url, terminal: true, stdin: '{}' });
+  expect(result.out + result.err).not.toBe('');
+  expect(unsafeCharactersIn(result.out)).toBeNull();
+  expect(unsafeCharactersIn(result.err)).toBeNull();
+  expect(`${result.out}\n${result.err}`).not.toMatch(/^clerk: fine/m);
 });
 
-test.each(['', ' --json'])('a refusal in evil words%s', async (json) => {
+test.each(['', ' --json'])('an error message is sanitized%s', async (json) => {
   const registry = await fakeRegistry({
-    remove: (_, response) => sendFailure(response, 403, 'FORBIDDEN', evil),
+    remove: (_, response) => sendFailure(response, 403, 'FORBIDDEN', unsafe),
   });
-  open.push(registry);
-  const ran = await runCli(`rm /a${json}`.split(' '), { registry: registry.url, terminal: true });
-  expect(ran.code).toBe(5);
-  expect(ran.err).toContain('title');
-  expect(dangerous(ran.err)).toBeNull();
-  expect(ran.err.trim().split('\n')).toHaveLength(1);
+  servers.push(registry);
+  const result = await runCli(`rm /a${json}`.split(' '), { registry: registry.url, terminal: true });
+  expect(result.code).toBe(5);
+  expect(result.err).toContain('title');
+  expect(unsafeCharactersIn(result.err)).toBeNull();
+  expect(result.err.trim().split('\n')).toHaveLength(1);
 });
 
-test('an export of evil lines reads back as what it was', async () => {
-  const line = { kind: 'service', name: evil };
+test('a sanitized export parses to the original value', async () => {
+  const line = { kind: 'service', name: unsafe };
   const registry = await fakeRegistry({ export: (_, response) => response.end(`${JSON.stringify(line)}\n`) });
-  open.push(registry);
+  servers.push(registry);
   const { out } = await runCli(['export'], { registry: registry.url });
-  expect(dangerous(out)).toBeNull();
+  expect(unsafeCharactersIn(out)).toBeNull();
   expect(JSON.parse(out)).toEqual(line);
 });
 
-test('what is typed wrong is not echoed as it is', async () => {
-  const { code, err } = await runCli([`l${evil}s`], { terminal: true });
+test('an invalid command line is sanitized in the error', async () => {
+  const { code, err } = await runCli([`l${unsafe}s`], { terminal: true });
   expect(code).toBe(2);
-  expect(dangerous(err)).toBeNull();
+  expect(unsafeCharactersIn(err)).toBeNull();
 });
 
-test('an answer, or a line, without end is not taken', async () => {
+test('the sizes of a response and of a line are limited', async () => {
   const flood = async (path: 'list' | 'export', argv: string[]) => {
     const registry = await fakeRegistry({
       [path]: (_: unknown, response: ServerResponse) => {
@@ -117,13 +117,13 @@ test('an answer, or a line, without end is not taken', async () => {
         more();
       },
     });
-    open.push(registry);
+    servers.push(registry);
     return runCli(argv, { registry: registry.url });
   };
   const list = await flood('list', ['ls']);
   expect(list).toMatchObject({ code: 4, out: '' });
-  expect(list.err).toContain('is longer than 16777216 bytes');
+  expect(list.err).toContain('must be at most 16777216 bytes');
   const line = await flood('export', ['export']);
   expect(line).toMatchObject({ code: 4, out: '' });
-  expect(line.err).toContain('sent a line longer than 1048576 characters');
+  expect(line.err).toContain('must be at most 1048576 characters');
 });

@@ -5,7 +5,7 @@ import { runCli } from './support/run-cli.js';
 const commands =
   'serve ls resolve whois explain watch call define link mv rm export import advertise launch stop reset';
 
-test('alone, it shows what it can do, and that is no failure', async () => {
+test('without arguments it prints its help and exits with 0', async () => {
   const { code, out, err } = await runCli([]);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   for (const command of commands.split(' ')) expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
@@ -14,7 +14,7 @@ test('alone, it shows what it can do, and that is no failure', async () => {
   );
 });
 
-test.each(commands.split(' '))('%s --help shows an example that begins as one types it', async (command) => {
+test.each(commands.split(' '))('%s --help shows an example command line', async (command) => {
   const { code, out, err } = await runCli([command, '--help']);
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out).toContain('Examples:');
@@ -22,7 +22,7 @@ test.each(commands.split(' '))('%s --help shows an example that begins as one ty
   expect((await runCli(['help', command])).out).toBe(out);
 });
 
-test('--version says the version', async () => {
+test('--version prints the version', async () => {
   expect(await runCli(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' });
 });
 
@@ -34,38 +34,40 @@ test.each([
   ['mv /a', "clerk: missing required argument 'new'"],
   ['ls /a /b', "clerk: too many arguments for 'ls'"],
   ['ls --timeout 0', "option '--timeout <ms>' argument '0' is invalid. It must be above 0."],
-  ['ls --timeout 5s', "argument '5s' is invalid. Write a whole number such as 5000."],
-  ['define /a --promise -1', "argument '-1' is invalid"],
-  ['define /a --launch m --param x', "argument 'x' is invalid. Write it as key=value."],
-  ['define /a --param x=1', 'clerk: A --param is of a manifest; say which with --launch'],
-  ['call /a / -H x', 'argument \'x\' is invalid. Write it as "name: value".'],
-  ['call /a b', "clerk: The path 'b' does not begin with '/'; write '/b'"],
-  ['resolve shop/orders', "clerk: Name 'shop/orders' does not begin with '/'; write '/shop/orders'"],
-  ['link /a shop/orders', "clerk: Target 'shop/orders' does not begin with '/'; write '/shop/orders'"],
-  ['ls shop/**', "clerk: Glob 'shop/**' does not begin with '/'; write '/shop/**'"],
-  ['watch *', "clerk: Glob '*' does not begin with '/'; write '/*'"],
+  ['ls --timeout 5s', "argument '5s' is invalid. It must be an integer such as 5000."],
+  ['define /a --guarantee -1', "argument '-1' is invalid"],
+  ['define /a --launch m --param x', "argument 'x' is invalid. It must have the form key=value."],
+  ['define /a --param x=1', 'clerk: Option --param requires --launch with the name of a manifest'],
+  ['call /a / -H x', 'argument \'x\' is invalid. It must have the form "name: value".'],
+  ['call /a b', "clerk: Path must begin with '/'; got 'b', use '/b'"],
+  ['resolve shop/orders', "clerk: Name must begin with '/'; got 'shop/orders', use '/shop/orders'"],
+  ['link /a shop/orders', "clerk: Target must begin with '/'; got 'shop/orders', use '/shop/orders'"],
+  ['ls shop/**', "clerk: Glob must begin with '/'; got 'shop/**', use '/shop/**'"],
+  ['watch *', "clerk: Glob must begin with '/'; got '*', use '/*'"],
   ['rm /Shop', "is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'"],
   ['whois 127.0.0.1', "clerk: Address '127.0.0.1' must have the form http(s)://host:port"],
   [
     'ls --registry etcd://a',
-    "--registry has 'etcd://a', which is no address of a registry; write one such as http://127.0.0.1:4711",
+    "--registry must be a list of registry URLs such as http://127.0.0.1:4711; got 'etcd://a'",
   ],
   ['ls --registry http://a/path', "Address 'http://a/path' must have the form"],
-  ['import /nowhere/names.ndjson', 'clerk: The file /nowhere/names.ndjson cannot be read: ENOENT'],
-])('clerk %s: what is wrong, on standard error, and 2', async (line, said) => {
+  ['import /nowhere/names.ndjson', 'clerk: File /nowhere/names.ndjson cannot be read: ENOENT'],
+])('clerk %s exits with 2 and prints the reason to standard error', async (line, message) => {
   const { code, out, err } = await runCli(line.split(' '));
   expect({ code, out }).toEqual({ code: 2, out: '' });
-  expect(err).toContain(said);
+  expect(err).toContain(message);
 });
 
-test('$CLERK_REGISTRY is named when it is at fault', async () => {
+test('an invalid $CLERK_REGISTRY is named in the error', async () => {
   const { code, err } = await runCli(['ls'], { registry: 'localhost:4711' });
   expect(code).toBe(2);
-  expect(err).toContain("$CLERK_REGISTRY has 'localhost:4711', which is no address of a registry");
+  expect(err).toContain(
+    "$CLERK_REGISTRY must be a list of registry URLs such as http://127.0.0.1:4711; got 'localhost:4711'",
+  );
 });
 
-test('a person who types clerk import is told what it waits for', async () => {
+test('clerk import without input on a terminal says what it needs', async () => {
   const { code, err } = await runCli(['import'], { terminal: true });
   expect(code).toBe(2);
-  expect(err).toContain('Nothing to import: name a file, or send lines to standard input');
+  expect(err).toContain('Nothing to import; give a file name, or pipe lines to standard input');
 });

@@ -118,12 +118,7 @@ function untilInterrupted(
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve());
     advertisement.on('fenced', ({ name, id, reason }) =>
-      reject(
-        new ClerkError(
-          'FORBIDDEN',
-          `Endpoint ${id} of ${name} was replaced by a newer registration: ${reason}`,
-        ),
-      ),
+      reject(new ClerkError('FORBIDDEN', `Endpoint ${id} of ${name} is no longer registered: ${reason}`)),
     );
   }).finally(() => keepAlive.cancel());
 }

@@ -124,7 +124,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     const titles = [
       'CANDIDATE',
       'ADDRESS',
-      'BAD_STATUS',
+      'STATUS',
       'PENDING',
       'LATENCY',
       ...(hasLoad ? ['LOAD'] : []),

@@ -40,7 +40,7 @@ export class HostCheck {
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
       throw crossOriginError('origin', origin);
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
-      throw crossOriginError('sec-fetch-site', String(site));
+      throw crossOriginError('sec-fetch-site', site);
   }
 
   #isOwnHost(name: string, localAddress: string | undefined): boolean {

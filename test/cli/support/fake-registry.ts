@@ -1,9 +1,8 @@
-/** A registry that answers what a test tells it to, for answers that no real one gives. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { paths } from '../../../src/protocol/paths.js';
 
-/** What was asked. */
+/** A received request. */
 export interface FakeRequest {
   readonly method: string;
   readonly path: string;
@@ -11,30 +10,33 @@ export interface FakeRequest {
   readonly body: any;
 }
 
-/** An answer: a value sent as JSON with status 200, or whatever the function makes of the response. */
-export type FakeResponse = object | ((asked: FakeRequest, response: ServerResponse) => void);
+/** A response: a value that is sent as JSON with status 200, or a function that handles the request. */
+export type FakeResponse = object | ((request: FakeRequest, response: ServerResponse) => void);
 
-/** A registry with answers by path; what has none is refused as unknown. */
+/** Starts a registry with fixed responses by path, for responses that the bundled server never sends. */
 export async function fakeRegistry(responses: Partial<Record<keyof typeof paths, FakeResponse>>) {
   const requests: FakeRequest[] = [];
   const byPath = new Map(
-    Object.entries(responses).map(([key, answer]) => [paths[key as keyof typeof paths] as string, answer]),
+    Object.entries(responses).map(([key, response]) => [
+      paths[key as keyof typeof paths] as string,
+      response,
+    ]),
   );
-  const server = createServer((request, response) => {
-    void read(request).then((question) => {
-      requests.push(question);
-      const answer = byPath.get(question.path);
-      if (typeof answer === 'function') answer(question, response);
-      else if (answer === undefined)
-        sendFailure(response, 404, 'NAME_NOT_FOUND', `Nothing is at ${question.path}`);
-      else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+  const server = createServer((incoming, outgoing) => {
+    void read(incoming).then((request) => {
+      requests.push(request);
+      const response = byPath.get(request.path);
+      if (typeof response === 'function') response(request, outgoing);
+      else if (response === undefined)
+        sendFailure(outgoing, 404, 'NAME_NOT_FOUND', `No response is set for ${request.path}`);
+      else outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(response));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
-    asked: requests,
+    requests,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -42,7 +44,7 @@ export async function fakeRegistry(responses: Partial<Record<keyof typeof paths,
   };
 }
 
-/** Refuses as the reference server does. */
+/** Sends an error response as the bundled server does. */
 export function sendFailure(
   response: ServerResponse,
   status: number,

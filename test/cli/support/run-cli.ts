@@ -1,30 +1,29 @@
-/** Runs a command line in this process and says what came out. */
 import { PassThrough, Readable } from 'node:stream';
 import { run } from '../../../src/cli/program.js';
 import { packageVersion } from '../../../src/runtime/package-version.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 
-/** What a command line left behind. */
+/** Exit code and output of a command line. */
 export interface CliResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** What is around a command line. */
+/** Environment of a command line. */
 export interface CliEnvironment {
-  /** Given as `$CLERK_REGISTRY`. */
+  /** Value of `$CLERK_REGISTRY`. */
   readonly registry?: string;
   readonly env?: Record<string, string>;
   readonly stdin?: string;
-  /** Whether both outputs, and an input that was not given, are terminals. */
+  /** Whether the outputs, and the input unless `stdin` is given, are terminals. */
   readonly terminal?: boolean;
   readonly interruptSignal?: AbortSignal;
-  /** Called with everything that comes out, as it comes. */
+  /** Called with all standard output so far, whenever there is more. */
   readonly onOut?: (soFar: string) => void;
 }
 
-/** Runs `clerk` with these arguments. */
+/** Runs `clerk` with these arguments in this process. */
 export async function runCli(argv: readonly string[], environment: CliEnvironment = {}): Promise<CliResult> {
   const { registry, env = {}, stdin, terminal = false, interruptSignal, onOut } = environment;
   const output = { out: '', err: '' };

@@ -1,14 +1,13 @@
-/** The program itself, as a shell starts it. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
-/** Starts `clerk`; it is killed when the test process ends. */
+/** Starts `clerk` as a process, without colors and without a registry from the environment. */
 export function spawnCli(argv: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...argv], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, CLERK_REGISTRY: '', NO_COLOR: '1', ...env },
+    env: { ...process.env, CLERK_REGISTRY: '', NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
   });
   const output = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (output.out += String(chunk)));
@@ -19,7 +18,7 @@ export function spawnCli(argv: readonly string[], env: Record<string, string> = 
   return {
     child,
     ended,
-    /** Resolves with all that came out once it fits. */
+    /** Resolves with the output so far once it matches. */
     until: (pattern: RegExp, stream: 'out' | 'err' = 'out') =>
       new Promise<string>((resolve, reject) => {
         const check = (): void => {

@@ -157,7 +157,6 @@ test('the process of a recorded intent is found by its environment marker', asyn
 });
 
 test('a service keeps running when the process that started it is killed', async () => {
-  const { host } = createHost();
   const program = fileURLToPath(new URL('programs/starts-and-waits.ts', import.meta.url));
   const instance = `starts-and-waits-${randomUUID()}`;
   const starter = spawn(process.execPath, ['--import', 'tsx', program, instance], {
