@@ -6,9 +6,9 @@ import { chiSquareP } from './chi-square.js';
 
 const keys = Array.from({ length: 10_000 }, (_, i) => `customer-${String(i)}`);
 
-/** Where each key lives. */
-function homes(choosing: PolicyHarness): string[] {
-  return keys.map((key) => choosing.pick(key)!.endpoint.id);
+/** The endpoint of each key. */
+function homes(harness: PolicyHarness): string[] {
+  return keys.map((key) => harness.pick(key)!.endpoint.id);
 }
 
 function tally(ids: readonly string[]): Record<string, number> {
@@ -17,29 +17,29 @@ function tally(ids: readonly string[]): Record<string, number> {
   return counts;
 }
 
-test('losing one of n moves at most 1.25/n of 10,000 keys, only its own, and gaining it again moves them back', () => {
+test('removing one of n endpoints moves only its own keys, at most 1.25/n of 10,000, and adding it again moves them back', () => {
   for (const count of [2, 3, 10, 50]) {
-    const choosing = new PolicyHarness(affinity(), fleet(count), { seed: 1 });
-    const before = homes(choosing);
-    const after = homes(choosing.excluding('a1'));
+    const harness = new PolicyHarness(affinity(), fleet(count), { seed: 1 });
+    const before = homes(harness);
+    const after = homes(harness.excluding('a1'));
     const moved = before.filter((id, i) => id !== after[i]);
     expect(new Set(moved)).toEqual(new Set(['a1']));
     expect(moved.length).toBeLessThanOrEqual((1.25 / count) * keys.length);
     expect(moved.length).toBeGreaterThan((0.75 / count) * keys.length);
-    expect(homes(choosing.excluding())).toEqual(before);
+    expect(homes(harness.excluding())).toEqual(before);
   }
 });
 
-test('neither the order of the endpoints nor the seed nor the clerk decides', () => {
+test('the endpoint of a key depends neither on the order nor on the seed', () => {
   const given = fleet(10);
   const here = homes(new PolicyHarness(affinity(), given, { seed: 1 }));
   const there = homes(
-    new PolicyHarness(affinity(), given.toReversed(), { seed: 2, standpoint: { host: 'other' } }),
+    new PolicyHarness(affinity(), given.toReversed(), { seed: 2, locality: { host: 'other' } }),
   );
   expect(there).toEqual(here);
 });
 
-test('keys are spread evenly, or by weight', () => {
+test('keys are distributed evenly, or by weight', () => {
   const even = tally(homes(new PolicyHarness(affinity(), fleet(10), { seed: 1 })));
   expect(chiSquareP(even, Object.fromEntries(fleet(10).map(({ id }) => [id, 1])))).toBeGreaterThan(0.001);
   const given: CandidateSpec[] = [
@@ -52,52 +52,52 @@ test('keys are spread evenly, or by weight', () => {
   expect(chiSquareP(weighted, { a: 4, b: 2, c: 1, d: 0.5 }), JSON.stringify(weighted)).toBeGreaterThan(0.001);
 });
 
-test('a higher weight draws keys from the others and moves none between them', () => {
+test('a higher weight takes keys from the others and moves none between them', () => {
   const before = homes(new PolicyHarness(affinity(), ['a', 'b', 'c', 'd'], { seed: 1 }));
   const after = homes(new PolicyHarness(affinity(), ['a', 'b', 'c', { id: 'd', weight: 2 }], { seed: 1 }));
   const moved = after.filter((id, i) => id !== before[i]);
   expect(new Set(moved)).toEqual(new Set(['d']));
 });
 
-test('a hot key overflows to the next in its own order, and every time to the same one', () => {
-  const choosing = new PolicyHarness(affinity(), fleet(5), { seed: 1 });
-  const [home] = choosing.picks(1, 'hot');
-  const next = choosing.excluding(home!).pick('hot')!.endpoint.id;
-  choosing.excluding();
-  choosing.at(home!).pending = 7;
-  expect(choosing.picks(1, 'hot')).toEqual([home]);
-  choosing.at(home!).pending = 8;
-  expect(choosing.picks(3, 'hot')).toEqual([next, next, next]);
-  choosing.at(next).pending = 7;
-  expect(choosing.picks(1, 'hot')).toEqual([next]);
-  choosing.at(home!).pending = 0;
-  expect(choosing.picks(1, 'hot')).toEqual([home]);
+test('a hot key always overflows to the same next endpoint', () => {
+  const harness = new PolicyHarness(affinity(), fleet(5), { seed: 1 });
+  const [home] = harness.picks(1, 'hot');
+  const next = harness.excluding(home!).pick('hot')!.endpoint.id;
+  harness.excluding();
+  harness.at(home!).pending = 7;
+  expect(harness.picks(1, 'hot')).toEqual([home]);
+  harness.at(home!).pending = 8;
+  expect(harness.picks(3, 'hot')).toEqual([next, next, next]);
+  harness.at(next).pending = 7;
+  expect(harness.picks(1, 'hot')).toEqual([next]);
+  harness.at(home!).pending = 0;
+  expect(harness.picks(1, 'hot')).toEqual([home]);
 });
 
-test('the bound: one key alone never gets any endpoint over 1.25 times its fair part', () => {
+test('a single key never puts more than 1.25 times the fair share on any endpoint', () => {
   for (const given of [fleet(2), fleet(7), [...fleet(2, { weight: 3 }, 'big'), ...fleet(2)]]) {
-    const choosing = new PolicyHarness(affinity(), given, { seed: 1 });
-    const whole = choosing.all.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
+    const harness = new PolicyHarness(affinity(), given, { seed: 1 });
+    const whole = harness.all.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
     for (let call = 1; call <= 2_000; call++) {
-      const picked = choosing.pick('hot')!;
+      const picked = harness.pick('hot')!;
       picked.pending++;
       const cap = Math.ceil((1.25 * call * picked.endpoint.weight) / whole);
       expect(picked.pending).toBeLessThanOrEqual(Math.max(8, cap));
     }
-    const shares = choosing.all.map(({ pending, endpoint }) => (pending * whole) / (2_000 * endpoint.weight));
+    const shares = harness.all.map(({ pending, endpoint }) => (pending * whole) / (2_000 * endpoint.weight));
     expect(Math.max(...shares)).toBeGreaterThan(1.2);
   }
 });
 
-test('long, empty and foreign keys are keys', () => {
-  const choosing = new PolicyHarness(affinity(), fleet(3), { seed: 1 });
+test('long, empty and non-ASCII keys work', () => {
+  const harness = new PolicyHarness(affinity(), fleet(3), { seed: 1 });
   for (const key of ['', 'ключ', '鍵', '\u0000', 'x'.repeat(100_000)]) {
-    expect(new Set(choosing.picks(5, key)).size).toBe(1);
+    expect(new Set(harness.picks(5, key)).size).toBe(1);
   }
-  expect(choosing.draws).toBe(0);
+  expect(harness.draws).toBe(0);
 });
 
-test('the hash is spread over 53 bits, and one changed letter changes half of them', () => {
+test('the hash uses 53 bits, and one changed letter changes half of them', () => {
   const seen = new Set(keys.map(hashText));
   expect(seen.size).toBe(keys.length);
   for (const hash of seen) expect(Number.isSafeInteger(hash) && hash >= 0).toBe(true);

@@ -4,7 +4,7 @@ import { relativeWeights } from '../../src/select/weights.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 import { fleet, fakeCandidate } from './candidates.js';
 
-/** The probability of each index, read off the table. */
+/** The probability of each index according to the table. */
 function shares(weights: readonly number[]): number[] {
   const { probability, alias } = aliasTable(Float64Array.from(weights));
   const result = weights.map(() => 0);
@@ -15,7 +15,7 @@ function shares(weights: readonly number[]): number[] {
   return result;
 }
 
-test('a table holds exactly the shares of its weights', () => {
+test('a table represents the shares of its weights exactly', () => {
   const random = seededRandom(1);
   for (const count of [1, 2, 3, 7, 100, 10_000]) {
     const weights = Array.from({ length: count }, () => (random() < 0.2 ? 0 : random() ** 4));
@@ -25,7 +25,7 @@ test('a table holds exactly the shares of its weights', () => {
   }
 });
 
-test('a weight of 0 is never drawn, not by rounding either', () => {
+test('an index of weight 0 is never drawn, despite rounding', () => {
   const weights = Float64Array.from({ length: 999 }, (_, i) => (i % 3 === 0 ? 0 : 0.1 + i / 7));
   const table = aliasTable(weights);
   for (let slot = 0; slot < weights.length; slot++) {
@@ -35,13 +35,13 @@ test('a weight of 0 is never drawn, not by rounding either', () => {
   }
 });
 
-test('the largest unit below 1 is still an index', () => {
+test('the largest unit below 1 gives a valid index', () => {
   for (const count of [1, 2, 3, 8, 1_000]) {
     expect(drawIndex(aliasTable(new Float64Array(count).fill(1)), 1 - 2 ** -53)).toBe(count - 1);
   }
 });
 
-test('weights are relative to their mean, and equal ones make no difference', () => {
+test('weights are scaled to a mean of 1, and are undefined when equal', () => {
   const weigh = (...weights: number[]): number[] | undefined => {
     const relative = relativeWeights(
       weights.map((weight, i) => fakeCandidate({ id: `e${String(i)}`, weight })),
@@ -55,7 +55,7 @@ test('weights are relative to their mean, and equal ones make no difference', ()
   expect(weigh(0, 2)).toEqual([0, 2]);
 });
 
-test('the largest and the smallest weights that exist neither overflow nor vanish', () => {
+test('the largest and the smallest numbers as weights neither overflow nor vanish', () => {
   const all = [
     fakeCandidate({ id: 'huge', weight: Number.MAX_VALUE }),
     fakeCandidate({ id: 'tiny', weight: Number.MIN_VALUE }),

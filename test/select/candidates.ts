@@ -1,11 +1,11 @@
-/** Candidates as a test writes them, and a policy at work on them with a seed. */
+/** Candidates in short form, and a harness that runs a policy on them with a seed. */
 import type { Candidate, SlowStart } from '../../src/core/candidate.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import type { LoadReport } from '../../src/core/load-report.js';
 import type { Picker, Policy, Locality } from '../../src/core/policy.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
-/** One candidate: an id alone is an open, idle endpoint of weight 1 that nothing is known of. */
+/** A candidate in short form. An id alone is an open, idle endpoint of weight 1 without history. */
 export interface CandidateSpec {
   readonly id: string;
   readonly weight?: number;
@@ -13,21 +13,21 @@ export interface CandidateSpec {
   readonly zone?: string;
   readonly pending?: number;
   readonly load?: number;
-  /** Set aside: not on the roster, still part of the whole. */
+  /** Ejected: in `all`, but not in `candidates`. */
   readonly closed?: boolean;
   readonly epoch?: number;
   readonly state?: 'up' | 'draining' | 'suspect';
-  /** What it reports: utilization, calls a second, errors a second; `agoMs` before the picks. Default 60 s. */
+  /** Load report: utilization, calls per second, errors per second; received `agoMs` before the picks, default 60 s. */
   readonly report?: readonly [number, number, number?];
   readonly agoMs?: number;
-  /** A slow start: how long it has lasted and lasts, in ms. */
-  readonly warming?: readonly [number, number];
+  /** Slow start: time since its start and its window, in ms. */
+  readonly slowStart?: readonly [number, number];
 }
 
-/** When picks are made, unless a test says otherwise. */
+/** Time of the picks, unless a test sets another. */
 export const pickTime = 1_000_000;
 
-/** A candidate whose state a test may change. */
+/** A candidate with state that a test can change. */
 export interface FakeCandidate extends Candidate {
   endpoint: Candidate['endpoint'];
   status: Candidate['status'];
@@ -37,7 +37,7 @@ export interface FakeCandidate extends Candidate {
   slowStart: SlowStart | undefined;
 }
 
-/** A report as it arrives. */
+/** A load report as received. */
 export function report(
   [utilization, callsPerSecond, errorsPerSecond = 0]: readonly [number, number, number?],
   receivedAt: number,
@@ -53,7 +53,7 @@ export function fakeCandidate(given: string | CandidateSpec): FakeCandidate {
     closed = false,
     report: reported,
     agoMs = 60_000,
-    warming,
+    slowStart,
     ...labels
   } = typeof given === 'string' ? { id: given } : given;
   return {
@@ -64,7 +64,7 @@ export function fakeCandidate(given: string | CandidateSpec): FakeCandidate {
     status: closed ? 'closed' : 'open',
     latencyMs: 0,
     loadReport: reported && report(reported, pickTime - agoMs),
-    slowStart: warming && { startedAt: pickTime - warming[0], windowMs: warming[1] },
+    slowStart: slowStart && { startedAt: pickTime - slowStart[0], windowMs: slowStart[1] },
     pending,
     loadNow: load,
     load() {
@@ -73,31 +73,31 @@ export function fakeCandidate(given: string | CandidateSpec): FakeCandidate {
   };
 }
 
-/** `count` candidates called `a0`, `a1` …, all with the same labels. */
+/** `count` candidates with the ids `a0`, `a1` … and the same labels. */
 export function fleet(count: number, labels: Omit<CandidateSpec, 'id'> = {}, prefix = 'a'): CandidateSpec[] {
   return Array.from({ length: count }, (_, i) => ({ ...labels, id: `${prefix}${String(i)}` }));
 }
 
 export interface HarnessOptions {
   readonly seed: number;
-  readonly standpoint?: Partial<Locality>;
+  readonly locality?: Partial<Locality>;
 }
 
-/** A policy prepared for one fleet. */
+/** Runs a policy on a set of candidates. */
 export class PolicyHarness {
   readonly all: FakeCandidate[];
   draws = 0;
-  /** When picks are made. */
+  /** Time of the picks. */
   now = pickTime;
   readonly #policy: Policy;
-  readonly #standpoint: Locality;
+  readonly #locality: Locality;
   readonly #random: () => number;
   #picker: Picker;
 
   constructor(
     policy: Policy,
     given: readonly (string | CandidateSpec)[],
-    { seed, standpoint }: HarnessOptions,
+    { seed, locality }: HarnessOptions,
   ) {
     const random = seededRandom(seed);
     this.#random = () => {
@@ -105,19 +105,19 @@ export class PolicyHarness {
       return random();
     };
     this.#policy = policy;
-    this.#standpoint = { host: standpoint?.host ?? 'here', zone: standpoint?.zone };
+    this.#locality = { host: locality?.host ?? 'here', zone: locality?.zone };
     this.all = given.map(fakeCandidate);
     this.#picker = this.#prepare();
   }
 
-  /** The candidate of that id, to be changed. */
+  /** The candidate with an id, to be changed. */
   at(id: string): FakeCandidate {
     const found = this.all.find(({ endpoint }) => endpoint.id === id);
     if (found === undefined) throw new Error(`No candidate ${id}`);
     return found;
   }
 
-  /** Prepares anew without those ids; they stay part of the whole. */
+  /** Prepares the policy again without these ids in `candidates`; they stay in `all`. */
   excluding(...ids: string[]): this {
     this.#picker = this.#prepare(ids);
     return this;
@@ -127,23 +127,25 @@ export class PolicyHarness {
     return this.#picker({ now: this.now, random: this.#random, affinity }) as FakeCandidate | undefined;
   }
 
-  /** Ids of so many picks; `nobody` for none. */
+  /** The ids of `count` picks; `none` where the policy picked no candidate. */
   picks(count: number, affinity?: string): string[] {
-    return Array.from({ length: count }, () => this.pick(affinity)?.endpoint.id ?? 'nobody');
+    return Array.from({ length: count }, () => this.pick(affinity)?.endpoint.id ?? 'none');
   }
 
-  /** How often each was picked, by id; those never picked are absent. */
+  /** Number of picks by id, without ids that were never picked. */
   counts(count: number, affinity?: string): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const id of this.picks(count, affinity)) counts[id] = (counts[id] ?? 0) + 1;
     return counts;
   }
 
-  #prepare(left: readonly string[] = []): Picker {
-    const open = this.all.filter(({ status, endpoint }) => status === 'open' && !left.includes(endpoint.id));
+  #prepare(excluded: readonly string[] = []): Picker {
+    const open = this.all.filter(
+      ({ status, endpoint }) => status === 'open' && !excluded.includes(endpoint.id),
+    );
     const candidates = open.some(({ endpoint }) => endpoint.weight > 0)
       ? open.filter(({ endpoint }) => endpoint.weight > 0)
       : open;
-    return this.#policy.prepare({ candidates, all: this.all, locality: this.#standpoint });
+    return this.#policy.prepare({ candidates, all: this.all, locality: this.#locality });
   }
 }

@@ -1,8 +1,8 @@
-/** Pearson's test: how likely counts at least this uneven are, if the shares are as expected. */
-
 /**
- * @param counts - how often each was seen; nothing but those in `weights` may occur
- * @param weights - what each should get, in proportion
+ * Pearson's chi-square test: the probability of counts at least this uneven if the shares are as expected.
+ *
+ * @param counts - number of occurrences by id; an id without a positive weight gives p = 0
+ * @param weights - expected shares, in proportion
  * @returns p in [0, 1]
  */
 export function chiSquareP(
@@ -10,9 +10,11 @@ export function chiSquareP(
   weights: Readonly<Record<string, number>>,
 ): number {
   const total = sum(Object.values(counts));
-  const whole = sum(Object.values(weights));
+  const totalWeight = sum(Object.values(weights));
   if (Object.keys(counts).some((id) => !((weights[id] ?? 0) > 0))) return 0;
-  const expected = Object.entries(weights).map(([id, weight]) => [id, (total * weight) / whole] as const);
+  const expected = Object.entries(weights).map(
+    ([id, weight]) => [id, (total * weight) / totalWeight] as const,
+  );
   const statistic = sum(expected.map(([id, share]) => ((counts[id] ?? 0) - share) ** 2 / share));
   return upperGamma((expected.length - 1) / 2, statistic / 2);
 }

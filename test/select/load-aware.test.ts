@@ -11,40 +11,36 @@ test.each([
 ] as [string, () => Policy][])(
   '%s: the two drawn always differ, and every pair is as likely',
   (_, policy) => {
-    // Of a pair the one with the lower number wins: e0 beats 4 others, e1 3, and e4, in no pair the better, nobody.
+    // Of a pair the lower number wins: e0 beats 4 others, e1 beats 3, and e4 beats none.
     const given = Array.from({ length: 5 }, (__, i) => ({ id: `e${String(i)}`, load: i, pending: i }));
     const counts = new PolicyHarness(policy(), given, { seed: 1 }).counts(100_000);
     expect(chiSquareP(counts, { e0: 4, e1: 3, e2: 2, e3: 1 }), JSON.stringify(counts)).toBeGreaterThan(0.001);
   },
 );
 
-test('calls in flight level out: no queue is longer than another by more than a few', () => {
-  const choosing = new PolicyHarness(loadAware(), fleet(100), { seed: 2 });
+test('calls in flight level out: all queues are about equally long', () => {
+  const harness = new PolicyHarness(loadAware(), fleet(100), { seed: 2 });
   for (let call = 0; call < 10_000; call++) {
-    const picked = choosing.pick()!;
+    const picked = harness.pick()!;
     picked.pending++;
     picked.loadNow = picked.pending;
   }
-  const pending = choosing.all.map((candidate) => candidate.pending);
-  // Random choice would spread them by some ±30 around 100.
+  const pending = harness.all.map((candidate) => candidate.pending);
+  // A random pick would spread them by about ±30 around 100.
   expect(Math.max(...pending)).toBeLessThanOrEqual(104);
 });
 
 test('queues grow in proportion to the weights', () => {
   for (const policy of [loadAware(), leastPending()]) {
-    const choosing = new PolicyHarness(
-      policy,
-      [...fleet(2, { weight: 3 }, 'big'), ...fleet(2, {}, 'small')],
-      {
-        seed: 3,
-      },
-    );
+    const harness = new PolicyHarness(policy, [...fleet(2, { weight: 3 }, 'big'), ...fleet(2, {}, 'small')], {
+      seed: 3,
+    });
     for (let call = 0; call < 4_000; call++) {
-      const picked = choosing.pick()!;
+      const picked = harness.pick()!;
       picked.pending++;
       picked.loadNow = picked.pending + 1;
     }
-    for (const { endpoint, pending } of choosing.all) {
+    for (const { endpoint, pending } of harness.all) {
       const fair = (4_000 * endpoint.weight) / 8;
       expect(
         Math.abs(pending - fair) / fair,
@@ -54,8 +50,8 @@ test('queues grow in proportion to the weights', () => {
   }
 });
 
-test('of two, the slow one comes back when its load has fallen, without any other change', () => {
-  const choosing = new PolicyHarness(
+test('of two endpoints the slow one gets calls again when its load has decayed', () => {
+  const harness = new PolicyHarness(
     loadAware(),
     [
       { id: 'a', load: 200 },
@@ -63,16 +59,16 @@ test('of two, the slow one comes back when its load has fallen, without any othe
     ],
     { seed: 4 },
   );
-  expect(new Set(choosing.picks(50))).toEqual(new Set(['b']));
-  choosing.at('a').loadNow = 3;
-  expect(new Set(choosing.picks(50))).toEqual(new Set(['a']));
+  expect(new Set(harness.picks(50))).toEqual(new Set(['b']));
+  harness.at('a').loadNow = 3;
+  expect(new Set(harness.picks(50))).toEqual(new Set(['a']));
 });
 
-test('a newcomer nothing is known of is tried once, and not again before it has answered', () => {
-  const choosing = new PolicyHarness(loadAware(), [{ id: 'old', load: 5 }, 'new'], { seed: 5 });
-  expect(choosing.picks(1)).toEqual(['new']);
-  choosing.at('new').loadNow = 2 ** 30;
-  expect(new Set(choosing.picks(50))).toEqual(new Set(['old']));
+test('a new endpoint gets one call, and no other before it has responded', () => {
+  const harness = new PolicyHarness(loadAware(), [{ id: 'old', load: 5 }, 'new'], { seed: 5 });
+  expect(harness.picks(1)).toEqual(['new']);
+  harness.at('new').loadNow = 2 ** 30;
+  expect(new Set(harness.picks(50))).toEqual(new Set(['old']));
 });
 
 test('a tie goes to the first drawn', () => {

@@ -6,12 +6,12 @@ import { random } from '../../src/select/random.js';
 import { PolicyHarness, fleet } from './candidates.js';
 import { chiSquareP } from './chi-square.js';
 
-test('its name tells the inner rule, but for the usual one', () => {
+test('its name contains the inner policy, unless that is the default', () => {
   expect(localFirst().name).toBe('local-first');
   expect(localFirst(random()).name).toBe('local-first(random)');
 });
 
-test('one draw decides the tier, and none is spent while the nearest bears everything', () => {
+test('one random number picks the tier, and none is drawn while the nearest takes all calls', () => {
   const inner: Policy = {
     name: 'first',
     prepare:
@@ -20,14 +20,14 @@ test('one draw decides the tier, and none is spent while the nearest bears every
         candidates[0],
   };
   const given = [...fleet(4, { host: 'here' }, 'h'), 'far'];
-  const choosing = new PolicyHarness(localFirst(inner), given, { seed: 1 });
-  choosing.picks(100);
-  expect(choosing.draws).toBe(0);
-  choosing.excluding('h0', 'h1').picks(100);
-  expect(choosing.draws).toBe(100);
+  const harness = new PolicyHarness(localFirst(inner), given, { seed: 1 });
+  harness.picks(100);
+  expect(harness.draws).toBe(0);
+  harness.excluding('h0', 'h1').picks(100);
+  expect(harness.draws).toBe(100);
 });
 
-test('the inner policy sees each tier with its own whole', () => {
+test('the inner policy gets the candidates and all endpoints of one tier', () => {
   const seen: string[] = [];
   const inner: Policy = {
     name: 'noting',
@@ -40,17 +40,17 @@ test('the inner policy sees each tier with its own whole', () => {
   new PolicyHarness(
     localFirst(inner),
     ['f', { id: 'h', host: 'here' }, { id: 'i', host: 'here', closed: true }, { id: 'z', zone: 'z' }],
-    { seed: 1, standpoint: { zone: 'z' } },
+    { seed: 1, locality: { zone: 'z' } },
   );
   expect(seen).toEqual(['h of h,i', 'z of z', 'f of f']);
 });
 
-test('the share that stays follows the local weight left, by 1.4 up to all', () => {
+test('the local share is 1.4 times the remaining local weight, up to all calls', () => {
   const given = [...fleet(10, { host: 'here' }, 'h'), 'far'];
   for (let gone = 1; gone < 10; gone++) {
-    const choosing = new PolicyHarness(localFirst(random()), given, { seed: gone });
-    choosing.excluding(...fleet(gone, {}, 'h').map(({ id }) => id));
-    const { far = 0 } = choosing.counts(100_000);
+    const harness = new PolicyHarness(localFirst(random()), given, { seed: gone });
+    harness.excluding(...fleet(gone, {}, 'h').map(({ id }) => id));
+    const { far = 0 } = harness.counts(100_000);
     const stays = Math.min(1, (1.4 * (10 - gone)) / 10);
     if (stays === 1) expect(far).toBe(0);
     else
@@ -60,28 +60,28 @@ test('the share that stays follows the local weight left, by 1.4 up to all', () 
   }
 });
 
-test('a queue on this host grows to four times that of an equal elsewhere, and no calls leave before eight', () => {
-  const choosing = new PolicyHarness(localFirst(), [{ id: 'near', host: 'here' }, 'far'], { seed: 2 });
+test('a local queue grows to four times that of an equal endpoint elsewhere, and to at least eight calls', () => {
+  const harness = new PolicyHarness(localFirst(), [{ id: 'near', host: 'here' }, 'far'], { seed: 2 });
   for (let call = 0; call < 500; call++) {
-    const picked = choosing.pick()!;
+    const picked = harness.pick()!;
     picked.pending++;
     picked.loadNow = picked.pending + 1;
     if (call < 8) expect(picked.endpoint.id).toBe('near');
   }
-  expect(choosing.at('near').pending / choosing.at('far').pending).toBeCloseTo(4, 1);
+  expect(harness.at('near').pending / harness.at('far').pending).toBeCloseTo(4, 1);
 });
 
-test('a tier whose inner rule wants nobody passes the call on', () => {
+test('a tier whose inner policy picks no endpoint passes the call on', () => {
   const notHere = toPolicy((candidates) => candidates.find(({ endpoint }) => endpoint.host !== 'here'));
   const given = [...fleet(2, { host: 'here' }, 'h'), 'far'];
   expect(new PolicyHarness(localFirst(notHere), given, { seed: 1 }).picks(2)).toEqual(['far', 'far']);
   const notNear = toPolicy((candidates) => candidates.find(({ endpoint }) => endpoint.zone !== 'z'));
   const busy = [{ id: 'here', host: 'here', pending: 9, load: 9 }, { id: 'near', zone: 'z' }, 'far'];
-  const choosing = new PolicyHarness(localFirst(notNear), busy, { seed: 1, standpoint: { zone: 'z' } });
-  expect(choosing.picks(2)).toEqual(['far', 'far']);
+  const harness = new PolicyHarness(localFirst(notNear), busy, { seed: 1, locality: { zone: 'z' } });
+  expect(harness.picks(2)).toEqual(['far', 'far']);
 });
 
-test('all closed but declared candidates again: they are shared out like any others', () => {
+test('ejected endpoints that are candidates again get calls like any others', () => {
   const panic = [...fleet(1, { host: 'here', closed: true }, 'h'), ...fleet(1, { closed: true }, 'f')];
   const { all } = new PolicyHarness(random(), panic, { seed: 1 });
   const picker = localFirst().prepare({
@@ -92,7 +92,7 @@ test('all closed but declared candidates again: they are shared out like any oth
   expect(picker({ now: 0, random: () => 0.999, affinity: undefined })?.endpoint.id).toBe('h0');
 });
 
-test('a standby of weight 0 that was left on the roster gets nothing while others have weight', () => {
+test('an endpoint of weight 0 among the candidates gets no calls while others have a weight', () => {
   const { all } = new PolicyHarness(random(), [{ id: 'standby', host: 'here', weight: 0 }, 'far'], {
     seed: 1,
   });

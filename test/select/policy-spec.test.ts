@@ -10,7 +10,7 @@ interface Case {
   readonly source: string;
   readonly policy: PolicyName;
   readonly endpoints: readonly (string | CandidateSpec)[];
-  readonly standpoint?: Partial<Locality>;
+  readonly locality?: Partial<Locality>;
   readonly seed: number;
   readonly picks: number;
   readonly key?: string;
@@ -26,11 +26,11 @@ const spec = JSON.parse(readFileSync(new URL('../spec/select.json', import.meta.
   readonly cases: readonly Case[];
 };
 
-for (const { name, policy, endpoints, standpoint = {}, seed, picks, key, expect: expected } of spec.cases) {
+for (const { name, policy, endpoints, locality = {}, seed, picks, key, expect: expected } of spec.cases) {
   test(name, () => {
-    const choosing = new PolicyHarness(toPolicy(policy), endpoints, { seed, standpoint });
-    const ids = choosing.picks(picks, key);
-    const seen = [...new Set(ids)].sort();
+    const harness = new PolicyHarness(toPolicy(policy), endpoints, { seed, locality });
+    const ids = harness.picks(picks, key);
+    const picked = [...new Set(ids)].sort();
     if ('trace' in expected) {
       expect(ids.join(' ')).toBe(expected.trace);
     } else if ('shares' in expected) {
@@ -41,20 +41,20 @@ for (const { name, policy, endpoints, standpoint = {}, seed, picks, key, expect:
       const begin = expected.turn.indexOf(ids[0] ?? '');
       expect(ids).toEqual(ids.map((_, i) => expected.turn[(begin + i) % expected.turn.length]));
     } else if ('only' in expected) {
-      expect(seen).toEqual([...expected.only].sort());
+      expect(picked).toEqual([...expected.only].sort());
     } else {
-      expect(seen).toHaveLength(1);
+      expect(picked).toHaveLength(1);
     }
   });
 }
 
-test('every case says where it is from, and no two have a name', () => {
+test('every case has a source and a unique name', () => {
   expect(spec.cases.filter(({ source }) => source === undefined || source === '')).toEqual([]);
   expect(new Set(spec.cases.map(({ name }) => name)).size).toBe(spec.cases.length);
 });
 
-test('the same seed makes the same picks, whatever the policy', () => {
-  const words = [
+test('the same seed gives the same picks with every policy', () => {
+  const names = [
     'random',
     'round-robin',
     'least-pending',
@@ -70,10 +70,10 @@ test('the same seed makes the same picks, whatever the policy', () => {
     { id: 'c', host: 'here' },
     { id: 'd', host: 'here', closed: true },
   ];
-  for (const word of words) {
+  for (const name of names) {
     const run = (seed: number): string =>
-      new PolicyHarness(toPolicy(word), given, { seed }).picks(60).join('');
-    expect(run(5), word).toBe(run(5));
-    if (word !== 'round-robin' && word !== 'primary') expect(run(5), word).not.toBe(run(6));
+      new PolicyHarness(toPolicy(name), given, { seed }).picks(60).join('');
+    expect(run(5), name).toBe(run(5));
+    if (name !== 'round-robin' && name !== 'primary') expect(run(5), name).not.toBe(run(6));
   }
 });

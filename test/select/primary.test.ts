@@ -2,159 +2,163 @@ import { expect, test } from 'vitest';
 import { primary } from '../../src/select/primary.js';
 import { PolicyHarness, fleet, type CandidateSpec } from './candidates.js';
 
-/** A primary at work: whom the calls go to after each thing that happens, and who it is for `explain`. */
-class Story {
+/** A `primary` policy under a sequence of changes: the endpoint that gets the calls, and the primary in `explain`. */
+class PrimaryScenario {
   readonly policy = primary();
-  readonly choosing: PolicyHarness;
+  readonly harness: PolicyHarness;
 
   constructor(given: readonly (string | CandidateSpec)[]) {
-    this.choosing = new PolicyHarness(this.policy, given, { seed: 1 });
+    this.harness = new PolicyHarness(this.policy, given, { seed: 1 });
   }
 
   get calls(): string {
-    const [id = ''] = this.choosing.excluding().picks(1);
-    expect(new Set(this.choosing.picks(20))).toEqual(new Set([id]));
-    expect(this.choosing.draws).toBe(0);
+    const [id = ''] = this.harness.excluding().picks(1);
+    expect(new Set(this.harness.picks(20))).toEqual(new Set([id]));
+    expect(this.harness.draws).toBe(0);
     return id;
   }
 
-  /** The same, where nobody goes round anybody. */
-  get holds(): string {
+  /** The primary, after checking that it gets the calls itself. */
+  get primary(): string {
     const { calls } = this;
-    expect(this.named).toEqual([calls]);
+    expect(this.described).toEqual([calls]);
     return calls;
   }
 
-  get named(): readonly string[] {
-    const { all } = this.choosing;
+  get described(): readonly string[] {
+    const { all } = this.harness;
     return all
       .filter((one) => this.policy.describe?.(one) === 'the primary')
       .map(({ endpoint }) => endpoint.id);
   }
 
-  fails(...ids: string[]): this {
-    for (const id of ids) this.choosing.at(id).status = 'closed';
+  eject(...ids: string[]): this {
+    for (const id of ids) this.harness.at(id).status = 'closed';
     return this;
   }
 
-  recovers(...ids: string[]): this {
-    for (const id of ids) this.choosing.at(id).status = 'open';
+  recover(...ids: string[]): this {
+    for (const id of ids) this.harness.at(id).status = 'open';
     return this;
   }
 
-  /** The registry changes what it says of one. */
-  says(
+  /** The registry changes an endpoint. */
+  update(
     id: string,
     labels: Partial<{ epoch: number; state: 'up' | 'draining' | 'suspect'; weight: number }>,
   ): this {
-    const one = this.choosing.at(id);
+    const one = this.harness.at(id);
     one.endpoint = { ...one.endpoint, ...labels };
     return this;
   }
 
-  /** The registry gives another list. */
-  names(...ids: string[]): this {
-    const { all } = this.choosing;
-    const now = ids.map((id) => all.find(({ endpoint }) => endpoint.id === id) ?? newcomer(id));
+  /** The registry changes the list of endpoints. */
+  list(...ids: string[]): this {
+    const { all } = this.harness;
+    const now = ids.map((id) => all.find(({ endpoint }) => endpoint.id === id) ?? newCandidate(id));
     all.splice(0, all.length, ...now);
     return this;
   }
 }
 
-function newcomer(id: string): PolicyHarness['all'][number] {
+function newCandidate(id: string): PolicyHarness['all'][number] {
   return new PolicyHarness(primary(), [id], { seed: 1 }).all[0]!;
 }
 
-test('the first in the order of the registry, whatever its load, weight or nearness', () => {
-  const story = new Story([
+test('the primary is the first endpoint of the registry, whatever its load, weight or locality', () => {
+  const scenario = new PrimaryScenario([
     { id: 'a', weight: 0.1, load: 1e6, pending: 500 },
     { id: 'b', host: 'here' },
     'c',
   ]);
-  expect(story.holds).toBe('a');
+  expect(scenario.primary).toBe('a');
 });
 
-test('it is gone round while it is set aside, and stays the primary', () => {
-  const story = new Story(['a', 'b', 'c']);
-  expect(story.holds).toBe('a');
-  expect(story.fails('a').calls).toBe('b');
-  expect(story.named).toEqual(['a']);
-  expect(story.fails('b').calls).toBe('c');
-  expect(story.recovers('b').calls).toBe('b');
-  expect(story.recovers('a').holds).toBe('a');
+test('calls bypass an ejected primary, which stays the primary', () => {
+  const scenario = new PrimaryScenario(['a', 'b', 'c']);
+  expect(scenario.primary).toBe('a');
+  expect(scenario.eject('a').calls).toBe('b');
+  expect(scenario.described).toEqual(['a']);
+  expect(scenario.eject('b').calls).toBe('c');
+  expect(scenario.recover('b').calls).toBe('b');
+  expect(scenario.recover('a').primary).toBe('a');
 });
 
-test('whoever begins while it is set aside comes to it like everybody', () => {
-  const story = new Story([{ id: 'a', closed: true }, 'b']);
-  expect(story.calls).toBe('b');
-  expect(story.recovers('a').holds).toBe('a');
+test('a client that starts while the primary is ejected uses it after its recovery', () => {
+  const scenario = new PrimaryScenario([{ id: 'a', closed: true }, 'b']);
+  expect(scenario.calls).toBe('b');
+  expect(scenario.recover('a').primary).toBe('a');
 });
 
-test('who comes to stand before it changes nothing, nor does its own new epoch', () => {
-  const story = new Story(['b']);
-  expect(story.holds).toBe('b');
-  expect(story.names('a', 'b').holds).toBe('b');
-  expect(story.says('b', { epoch: 3 }).holds).toBe('b');
+test('neither a new first endpoint nor a new epoch changes the primary', () => {
+  const scenario = new PrimaryScenario(['b']);
+  expect(scenario.primary).toBe('b');
+  expect(scenario.list('a', 'b').primary).toBe('b');
+  expect(scenario.update('b', { epoch: 3 }).primary).toBe('b');
 });
 
 test.each([
-  ['gone', (story: Story) => story.names('b', 'c'), (story: Story) => story.names('a', 'b', 'c')],
+  [
+    'gone',
+    (scenario: PrimaryScenario) => scenario.list('b', 'c'),
+    (scenario: PrimaryScenario) => scenario.list('a', 'b', 'c'),
+  ],
   [
     'draining',
-    (story: Story) => story.says('a', { state: 'draining' }),
-    (story: Story) => story.says('a', { state: 'up' }),
+    (scenario: PrimaryScenario) => scenario.update('a', { state: 'draining' }),
+    (scenario: PrimaryScenario) => scenario.update('a', { state: 'up' }),
   ],
   [
     'suspect',
-    (story: Story) => story.says('a', { state: 'suspect' }),
-    (story: Story) => story.says('a', { state: 'up' }),
+    (scenario: PrimaryScenario) => scenario.update('a', { state: 'suspect' }),
+    (scenario: PrimaryScenario) => scenario.update('a', { state: 'up' }),
   ],
   [
     'weight 0',
-    (story: Story) => story.says('a', { weight: 0 }),
-    (story: Story) => story.says('a', { weight: 1 }),
+    (scenario: PrimaryScenario) => scenario.update('a', { weight: 0 }),
+    (scenario: PrimaryScenario) => scenario.update('a', { weight: 1 }),
   ],
 ] as const)(
-  'it moves when the registry says that it is %s, and not back when it takes that back',
-  (_, says, unsays) => {
-    const story = new Story(['a', 'b', 'c']);
-    expect(story.holds).toBe('a');
-    expect(says(story).holds).toBe('b');
-    expect(unsays(story).holds).toBe('b');
+  'the primary changes when the registry reports it as %s, and does not change back',
+  (_, change, revert) => {
+    const scenario = new PrimaryScenario(['a', 'b', 'c']);
+    expect(scenario.primary).toBe('a');
+    expect(change(scenario).primary).toBe('b');
+    expect(revert(scenario).primary).toBe('b');
   },
 );
 
-test('it moves to one that is set aside, since others may reach it, and goes round that', () => {
-  const story = new Story(['a', 'b', 'c']);
-  expect(story.holds).toBe('a');
-  expect(story.fails('b').names('b', 'c').calls).toBe('c');
-  expect(story.named).toEqual(['b']);
-  expect(story.recovers('b').holds).toBe('b');
+test('an ejected endpoint can become the primary, and is bypassed', () => {
+  const scenario = new PrimaryScenario(['a', 'b', 'c']);
+  expect(scenario.primary).toBe('a');
+  expect(scenario.eject('b').list('b', 'c').calls).toBe('c');
+  expect(scenario.described).toEqual(['b']);
+  expect(scenario.recover('b').primary).toBe('b');
 });
 
-test('it moves past whom the registry marks', () => {
-  const story = new Story(['a', { id: 'b', state: 'suspect' }, { id: 'c', weight: 0 }, 'd']);
-  expect(story.holds).toBe('a');
-  expect(story.says('a', { state: 'draining' }).holds).toBe('d');
+test('draining, suspect and weightless endpoints are skipped', () => {
+  const scenario = new PrimaryScenario(['a', { id: 'b', state: 'suspect' }, { id: 'c', weight: 0 }, 'd']);
+  expect(scenario.primary).toBe('a');
+  expect(scenario.update('a', { state: 'draining' }).primary).toBe('d');
 });
 
-test('a mark on all of them moves nothing', () => {
-  const story = new Story(['a', 'b']);
-  expect(story.holds).toBe('a');
-  expect(story.says('a', { state: 'draining' }).holds).toBe('b');
-  story.says('a', { state: 'suspect' }).says('b', { state: 'suspect' });
-  expect(story.holds).toBe('b');
+test('the primary stays when all endpoints are suspect', () => {
+  const scenario = new PrimaryScenario(['a', 'b']);
+  expect(scenario.primary).toBe('a');
+  expect(scenario.update('a', { state: 'draining' }).primary).toBe('b');
+  scenario.update('a', { state: 'suspect' }).update('b', { state: 'suspect' });
+  expect(scenario.primary).toBe('b');
 });
 
-test('a call that failed goes to another, and the next one to the same as before', () => {
-  const { choosing } = new Story(['a', 'b', 'c']);
-  expect(choosing.picks(1)).toEqual(['a']);
-  expect(choosing.excluding('a').picks(2)).toEqual(['b', 'b']);
-  expect(choosing.excluding('a', 'b').picks(1)).toEqual(['c']);
-  expect(choosing.excluding().picks(2)).toEqual(['a', 'a']);
+test('a retry goes to another endpoint and does not change the primary', () => {
+  const { harness } = new PrimaryScenario(['a', 'b', 'c']);
+  expect(harness.picks(1)).toEqual(['a']);
+  expect(harness.excluding('a').picks(2)).toEqual(['b', 'b']);
+  expect(harness.excluding('a', 'b').picks(1)).toEqual(['c']);
+  expect(harness.excluding().picks(2)).toEqual(['a', 'a']);
 });
 
-test('nobody open: the one it has goes on being tried, and nothing is forgotten', () => {
+test('with no open endpoint the primary is still tried, and stays the primary', () => {
   const { all } = new PolicyHarness(primary(), fleet(3), { seed: 1 });
   const policy = primary();
   const pick = (...candidates: typeof all): unknown =>

@@ -11,7 +11,7 @@ const seeds = (count: number): number[] => {
 const ids = (list: readonly FakeCandidate[]): string[] => list.map(({ endpoint }) => endpoint.id);
 const servers = (count: number): FakeCandidate[] => fleet(count, {}, 'server-').map(fakeCandidate);
 
-test('as many as asked for, in their order, always the same for a seed', () => {
+test('the subset has the given size, keeps the order and depends on the seed alone', () => {
   const all = servers(500);
   for (const size of [1, 12, 100, 499]) {
     const part = rendezvousSubset(all, 7, size);
@@ -24,7 +24,7 @@ test('as many as asked for, in their order, always the same for a seed', () => {
   expect(ids(rendezvousSubset(all, 7, 100))).not.toEqual(ids(rendezvousSubset(all, 8, 100)));
 });
 
-test('one server that leaves or comes changes one entry of a part at most', () => {
+test('adding or removing one server changes at most one entry of a subset', () => {
   const all = servers(300);
   let changed = 0;
   for (const seed of seeds(30)) {
@@ -41,38 +41,38 @@ test('one server that leaves or comes changes one entry of a part at most', () =
   expect(changed).toBeGreaterThan(15);
 });
 
-test('a larger part holds the smaller one', () => {
+test('a larger subset contains the smaller one', () => {
   const all = servers(400);
   const small = rendezvousSubset(all, 3, 100);
   expect(rendezvousSubset(all, 3, 200)).toEqual(expect.arrayContaining([...small]));
 });
 
-test('over a thousand clerks every server is in as many parts, as far as chance goes', () => {
+test('over 1,000 clients every server is in equally many subsets, within statistical limits', () => {
   for (const [count, size] of [
     [150, 100],
     [1_000, 100],
     [1_000, 12],
   ] as const) {
     const all = servers(count);
-    const parts: Record<string, number> = {};
+    const counts: Record<string, number> = {};
     for (const seed of seeds(1_000))
-      for (const id of ids(rendezvousSubset(all, seed, size))) parts[id] = (parts[id] ?? 0) + 1;
+      for (const id of ids(rendezvousSubset(all, seed, size))) counts[id] = (counts[id] ?? 0) + 1;
     const even = Object.fromEntries(ids(all).map((id) => [id, 1]));
-    expect(chiSquareP(parts, even), `${String(size)} of ${String(count)}`).toBeGreaterThan(0.001);
-    // Drawn without putting back, each is in a binomial number of them: five deviations.
+    expect(chiSquareP(counts, even), `${String(size)} of ${String(count)}`).toBeGreaterThan(0.001);
+    // The number of subsets per server is binomial: 5 standard deviations.
     const mean = (1_000 * size) / count;
     const deviation = Math.sqrt(mean * (1 - size / count));
-    for (const times of Object.values(parts)) expect(Math.abs(times - mean)).toBeLessThan(5 * deviation);
+    for (const times of Object.values(counts)) expect(Math.abs(times - mean)).toBeLessThan(5 * deviation);
   }
 });
 
-test('seeds that are near one another choose parts that are not', () => {
+test('similar seeds give dissimilar subsets', () => {
   const all = servers(1_000);
   const common: number[] = [];
   for (let seed = 0; seed < 200; seed++) {
     const next = new Set(rendezvousSubset(all, seed + 1, 100));
     common.push(rendezvousSubset(all, seed, 100).filter((one) => next.has(one)).length);
   }
-  // 100 of 1,000 twice: ten in common, ± 2.85; the mean of 200 is within 0.2 of that.
+  // Two subsets of 100 of 1,000 have 10 ± 2.85 in common; the mean of 200 pairs is within 0.2 of that.
   expect(common.reduce((sum, value) => sum + value, 0) / common.length).toBeCloseTo(10, 0);
 });

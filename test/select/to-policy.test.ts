@@ -5,18 +5,18 @@ import type { Policy } from '../../src/core/policy.js';
 import { toPolicy } from '../../src/select/to-policy.js';
 import { PolicyHarness, fakeCandidate, pickTime } from './candidates.js';
 
-function refusal(run: () => unknown): { code: string; message: string; cause: unknown } {
+function thrownBy(run: () => unknown): { code: string; message: string; cause: unknown } {
   try {
     run();
   } catch (error) {
     if (isClerkError(error)) return { code: error.code, message: error.message, cause: error.cause };
     throw error;
   }
-  throw new Error('Nothing was refused');
+  throw new Error('No error was thrown');
 }
 
-test('every word is the policy of that name', () => {
-  const words = [
+test('every name gives the policy of that name', () => {
+  const names = [
     'local-first',
     'random',
     'round-robin',
@@ -26,22 +26,22 @@ test('every word is the policy of that name', () => {
     'affinity',
     'primary',
   ] as const;
-  for (const word of words) expect(toPolicy(word).name).toBe(word);
+  for (const name of names) expect(toPolicy(name).name).toBe(name);
 });
 
-test('a word gives a fresh policy: no two bindings share a turn', () => {
+test('a name gives a new policy each time, so that bindings do not share its state', () => {
   expect(toPolicy('round-robin')).not.toBe(toPolicy('round-robin'));
 });
 
-test('a policy is used as it is', () => {
+test('a policy object is used as it is', () => {
   const mine: Policy = { name: 'mine', prepare: () => () => undefined };
   expect(toPolicy(mine)).toBe(mine);
 });
 
-test.each(['fastest', 'toString', '__proto__', ''])("there is no policy '%s'", (word) => {
-  const { code, message } = refusal(() => toPolicy(word as 'random'));
+test.each(['fastest', 'toString', '__proto__', ''])("'%s' is not a policy name", (name) => {
+  const { code, message } = thrownBy(() => toPolicy(name as 'random'));
   expect(code).toBe('CONFIG_INVALID');
-  expect(message).toContain(`'${word}'`);
+  expect(message).toContain(`'${name}'`);
   expect(message).toContain(
     'local-first, random, round-robin, load-aware, least-pending, weighted, affinity, primary',
   );
@@ -50,36 +50,36 @@ test.each(['fastest', 'toString', '__proto__', ''])("there is no policy '%s'", (
 test.each([
   [undefined, 'undefined'],
   [null, 'null'],
-  [7, 'a number'],
+  [7, '7'],
   [{}, 'an object'],
   [{ name: 'x' }, 'an object'],
   [{ name: '', prepare: () => undefined }, 'an object'],
-])('%o is no policy', (value, what) => {
-  const { code, message } = refusal(() => toPolicy(value as never));
+])('%o is not a policy', (value, what) => {
+  const { code, message } = thrownBy(() => toPolicy(value as never));
   expect(code).toBe('CONFIG_INVALID');
-  expect(message).toContain(`A policy cannot be ${what};`);
+  expect(message).toContain(`; got ${what}`);
 });
 
-test('a function gets the candidates and chooses, with the name it has', () => {
+test('a function picks from the candidates, and the policy has its name', () => {
   const lastOne = (candidates: readonly Candidate[]): Candidate | undefined => candidates.at(-1);
   const policy = toPolicy(lastOne);
   expect(policy.name).toBe('lastOne');
   expect(toPolicy(() => undefined).name).toBe('function');
-  const choosing = new PolicyHarness(policy, ['a', 'b', 'c'], { seed: 1 });
-  expect(choosing.picks(2)).toEqual(['c', 'c']);
-  expect(choosing.excluding('c').picks(1)).toEqual(['b']);
-  expect(choosing.excluding('a', 'b', 'c').picks(1)).toEqual(['nobody']);
+  const harness = new PolicyHarness(policy, ['a', 'b', 'c'], { seed: 1 });
+  expect(harness.picks(2)).toEqual(['c', 'c']);
+  expect(harness.excluding('c').picks(1)).toEqual(['b']);
+  expect(harness.excluding('a', 'b', 'c').picks(1)).toEqual(['none']);
 });
 
-test('a function is given the call: its time, chance and key', () => {
+test('a function gets the time, the random numbers and the affinity key of the call', () => {
   const byKey = toPolicy((candidates, { now, random, affinity }) => {
     expect(now).toBe(pickTime);
     expect(random()).toBeLessThan(1);
     return candidates.find(({ endpoint }) => endpoint.id === affinity);
   });
-  const choosing = new PolicyHarness(byKey, ['a', 'b'], { seed: 1 });
-  expect(choosing.picks(1, 'b')).toEqual(['b']);
-  expect(choosing.picks(1, 'c')).toEqual(['nobody']);
+  const harness = new PolicyHarness(byKey, ['a', 'b'], { seed: 1 });
+  expect(harness.picks(1, 'b')).toEqual(['b']);
+  expect(harness.picks(1, 'c')).toEqual(['none']);
 });
 
 test.each([
@@ -88,44 +88,44 @@ test.each([
   ['a promise', async ([first]: readonly Candidate[]): Promise<unknown> => first, 'a promise'],
   ['an id', (): unknown => 'a', "'a'"],
   ['null', (): unknown => null, 'null'],
-])('a function that returns %s fails the call', (_, rule, what) => {
-  const choosing = new PolicyHarness(toPolicy(rule as never), ['a', 'b'], { seed: 1 });
-  const { code, message } = refusal(() => choosing.pick());
+])('a function that returns %s fails the call', (_, pick, what) => {
+  const harness = new PolicyHarness(toPolicy(pick as never), ['a', 'b'], { seed: 1 });
+  const { code, message } = thrownBy(() => harness.pick());
   expect(code).toBe('CONFIG_INVALID');
-  expect(message).toContain(`returned ${what}, which is none of its 2 candidates`);
+  expect(message).toContain(`must return one of its 2 candidates, or undefined for none; got ${what}`);
 });
 
-test('one that was a candidate before is a stranger now', () => {
+test('a former candidate is rejected', () => {
   const { all } = new PolicyHarness(toPolicy('random'), ['a', 'b'], { seed: 1 });
   const first = all[0]!;
   const policy = toPolicy(() => first);
-  const standpoint = { host: 'here', zone: undefined };
+  const locality = { host: 'here', zone: undefined };
   const context = { now: 1, random: () => 0, affinity: undefined };
-  expect(policy.prepare({ candidates: all, all, locality: standpoint })(context)).toBe(first);
-  expect(
-    refusal(() => policy.prepare({ candidates: all.slice(1), all, locality: standpoint })(context)).code,
-  ).toBe('CONFIG_INVALID');
+  expect(policy.prepare({ candidates: all, all, locality })(context)).toBe(first);
+  expect(thrownBy(() => policy.prepare({ candidates: all.slice(1), all, locality })(context)).code).toBe(
+    'CONFIG_INVALID',
+  );
 });
 
-test('a function that throws fails the call, its error kept', () => {
+test('a function that throws fails the call with its error as the cause', () => {
   const cause = new Error('No shard for this key');
-  const choosing = new PolicyHarness(
+  const harness = new PolicyHarness(
     toPolicy(function byShard() {
       throw cause;
     }),
     ['a'],
     { seed: 1 },
   );
-  expect(refusal(() => choosing.pick())).toEqual({
+  expect(thrownBy(() => harness.pick())).toEqual({
     code: 'CONFIG_INVALID',
     message: 'The policy byShard threw: No shard for this key',
     cause,
   });
 });
 
-test('a function cannot change the list for those after it', () => {
+test('a function cannot modify the list of candidates', () => {
   const greedy = toPolicy((candidates) => (candidates as Candidate[]).pop());
-  const choosing = new PolicyHarness(greedy, ['a', 'b'], { seed: 1 });
-  expect(refusal(() => choosing.pick()).code).toBe('CONFIG_INVALID');
-  expect(choosing.all).toHaveLength(2);
+  const harness = new PolicyHarness(greedy, ['a', 'b'], { seed: 1 });
+  expect(thrownBy(() => harness.pick()).code).toBe('CONFIG_INVALID');
+  expect(harness.all).toHaveLength(2);
 });

@@ -19,7 +19,7 @@ const fleet: readonly Endpoint[] = [
   ),
 );
 
-const fits = (range: string | undefined): string =>
+const matching = (range: string | undefined): string =>
   filterByVersion(fleet, range)
     .map(({ id }) => id)
     .join(' ');
@@ -34,25 +34,24 @@ test.each([
   ['*', '1.9.0 2.0.0 2.1.0 2.1.3 3.0.0'],
   ['^9', ''],
 ])('%s: %s', (range, expected) => {
-  expect(fits(range)).toBe(expected);
+  expect(matching(range)).toBe(expected);
 });
 
-test('without a range all fit, the unversioned too', () => {
+test('without a range all endpoints match, also those without a version', () => {
   expect(filterByVersion(fleet, undefined)).toBe(fleet);
 });
 
-test.each(['newest', '^2.1 beta', '>', 7, null])(
-  '%o is no range, whether or not there are endpoints',
-  (range) => {
-    for (const endpoints of [fleet, []]) {
-      let thrown: unknown;
-      try {
-        filterByVersion(endpoints, range as string);
-      } catch (error) {
-        thrown = error;
-      }
-      expect(isClerkError(thrown) && thrown.code).toBe('CONFIG_INVALID');
-      expect((thrown as Error).message).toContain(`'${String(range)}'`);
+test.each(['newest', '^2.1 beta', '>', 7, null])('%o is not a range, with or without endpoints', (range) => {
+  for (const endpoints of [fleet, []]) {
+    let thrown: unknown;
+    try {
+      filterByVersion(endpoints, range as string);
+    } catch (error) {
+      thrown = error;
     }
-  },
-);
+    expect(isClerkError(thrown) && thrown.code).toBe('CONFIG_INVALID');
+    expect((thrown as Error).message).toContain(
+      `; got ${typeof range === 'string' ? `'${range}'` : String(range)}`,
+    );
+  }
+});
