@@ -39,7 +39,7 @@ test('the policy is asked in the context of the call, cold, warm and after a fai
 });
 
 test('also when the connection that broke was opened by another call', async () => {
-  const peer = await rawPeer('answer');
+  const peer = await rawPeer('respond');
   const server = await hello();
   const { clerk } = testClerk([peer.address, server.address], { connections: 1 });
   const seen: string[] = [];

@@ -71,18 +71,18 @@ const neverSent: readonly Row[] = [
   ['a reset in the TLS handshake', raw('reset-in-handshake'), 'ECONNRESET'],
   [
     'a certificate of somebody we do not trust',
-    raw('answer', () => stranger),
+    raw('respond', () => stranger),
     'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   ],
   ['a TCP handshake that stalls', unheard(async () => deaf.address), 'ATTEMPT_TIMEOUT'],
-  ['a TLS handshake that stalls', raw('silence-in-handshake'), 'ATTEMPT_TIMEOUT'],
+  ['a TLS handshake that stalls', raw('stall-in-handshake'), 'ATTEMPT_TIMEOUT'],
 ];
 
 const sent: readonly Row[] = [
   ['a reset after the request was read', raw('reset'), 'ECONNRESET'],
   ['a reset after the request was read, over TLS', raw('reset', () => identity), 'ECONNRESET'],
   ['an end after the request was read', raw('close'), 'UND_ERR_SOCKET'],
-  ['silence after the request was read', raw('silence'), 'ATTEMPT_TIMEOUT'],
+  ['silence after the request was read', raw('no-response'), 'ATTEMPT_TIMEOUT'],
   ['garbage in place of an answer', raw('garbage'), 'HTTPParserError'],
   // The same fault by another name on newer Node: one more reason to look at the stage and not at the name.
   [

@@ -31,7 +31,7 @@ export async function authority(name: string): Promise<Authority> {
       const altNames = hosts.map((host) =>
         /^[0-9.]+$/.test(host) ? { type: 7 as const, ip: host } : { type: 2 as const, value: host },
       );
-      const leaf = await generate([{ name: 'commonName', value: hosts[0] ?? 'nobody' }], {
+      const leaf = await generate([{ name: 'commonName', value: hosts[0] ?? 'localhost' }], {
         ...elliptic,
         ca,
         extensions: [

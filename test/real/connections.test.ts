@@ -13,7 +13,7 @@ import { webServer } from './web-server.js';
 const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
 
 test('a connection idle for a second is used for a GET, but not for a call that must run at most once', async () => {
-  const peer = await rawPeer('answer');
+  const peer = await rawPeer('respond');
   const { orders } = testClerk([peer.address]);
   const send = async (method: string, idleMs: number): Promise<void> => {
     await orders.json('/orders', { method });
@@ -34,7 +34,7 @@ test('a connection idle for a second is used for a GET, but not for a call that 
 });
 
 test('calls that must run at most once are not pipelined, whatever the undici option says', async () => {
-  const peer = await rawPeer('silence');
+  const peer = await rawPeer('no-response');
   const { orders } = testClerk([peer.address], { connections: 1, undici: { pipelining: 10 } });
 
   // The first call has a longer timeout than those queued behind it.
@@ -49,13 +49,13 @@ test('calls that must run at most once are not pipelined, whatever the undici op
 });
 
 test('a silent connection is not used again', async () => {
-  const peer = await rawPeer('silence');
+  const peer = await rawPeer('no-response');
   const other = await hello();
   const { orders, clerk } = testClerk([peer.address, other.address]);
   const revived = new Promise((resolve) => clerk.on('revived', resolve));
 
   await orders.json('/silent');
-  peer.behavior = 'answer';
+  peer.behavior = 'respond';
   const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
   await revived;
   clearInterval(calls);

@@ -258,8 +258,8 @@ describe('after it was sent', () => {
 });
 
 test('gather is late only where an endpoint is', async () => {
-  const silent = await rawPeer('silence');
-  const well = await rawPeer('answer');
+  const silent = await rawPeer('no-response');
+  const well = await rawPeer('respond');
   const { orders } = testClerk([silent.address, well.address]);
 
   const gathered = await orders.gather({ path: '/stats', timeoutMs: 300 });

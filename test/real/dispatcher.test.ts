@@ -191,10 +191,10 @@ describe('upgrades', () => {
       socket.addEventListener('open', resolve);
       socket.addEventListener('error', reject);
     });
-    const answer = new Promise((resolve) => socket.addEventListener('message', ({ data }) => resolve(data)));
+    const reply = new Promise((resolve) => socket.addEventListener('message', ({ data }) => resolve(data)));
     socket.send('hello');
 
-    expect(await answer).toBe('you said hello');
+    expect(await reply).toBe('you said hello');
     const closed = new Promise((resolve) => socket.addEventListener('close', resolve));
     socket.close();
     await closed;

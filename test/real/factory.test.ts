@@ -203,7 +203,7 @@ describe('what was started and has died', () => {
   test.each(['GET', 'POST'])('is started again within a call (%s)', async (method) => {
     const peers: RawPeer[] = [];
     const { orders } = starting(async () => {
-      const peer = await rawPeer('answer');
+      const peer = await rawPeer('respond');
       peers.push(peer);
       return peer.address;
     });
@@ -218,7 +218,7 @@ describe('what was started and has died', () => {
   test('is started once for all who miss it', async () => {
     const peers: RawPeer[] = [];
     const { orders } = starting(async () => {
-      const peer = await rawPeer('answer');
+      const peer = await rawPeer('respond');
       peers.push(peer);
       return peer.address;
     });
@@ -237,7 +237,7 @@ describe('what was started and has died', () => {
   test('with the request on the way is not asked twice by a call that must run at most once', async () => {
     const peers: RawPeer[] = [];
     const { orders } = starting(async () => {
-      const peer = await rawPeer(peers.length === 0 ? 'reset' : 'answer');
+      const peer = await rawPeer(peers.length === 0 ? 'reset' : 'respond');
       peers.push(peer);
       return peer.address;
     });

@@ -23,7 +23,7 @@ test.concurrent.for(cases)('$what', async ({ before, dispatched }, { expect, onT
   ).toEqual({
     'after-import': 'true',
     'after-create': 'true',
-    answer: '{"ok":true}',
+    response: '{"ok":true}',
     'same-globals': 'true',
     'after-call': 'true',
     'own-request': '{"ok":true}',

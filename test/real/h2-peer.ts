@@ -9,14 +9,14 @@ import { probeUserAgent } from './raw-peer.js';
  * it has.
  */
 export type StreamBehavior =
-  | 'answer'
+  | 'respond'
   | 'refused-stream'
   | 'internal-error'
   | 'cancel'
   | 'goaway-below'
   | 'goaway-above'
   | 'session-lost'
-  | 'silence';
+  | 'no-response';
 
 /** An HTTP/2 server over TLS that treats streams and their session as its behavior says. */
 export interface H2Peer {
@@ -90,11 +90,11 @@ function respond(stream: ServerHttp2Stream, behavior: StreamBehavior): void {
     case 'session-lost':
       session.destroy();
       break;
-    case 'answer':
+    case 'respond':
       stream.respond({ ':status': 200, 'content-type': 'application/json' });
       stream.end('{"ok":true}');
       break;
-    case 'silence':
+    case 'no-response':
       break;
   }
 }

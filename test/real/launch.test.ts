@@ -86,7 +86,7 @@ class Host {
 /** The process ids that responded to the callers of one process. */
 async function respondersOf(url: string, count: number): Promise<readonly string[]> {
   return JSON.parse(
-    await spawnProgram('concurrent-callers.ts', [url, String(count)]).waitForLine('answers'),
+    await spawnProgram('concurrent-callers.ts', [url, String(count)]).waitForLine('responses'),
   ) as string[];
 }
 

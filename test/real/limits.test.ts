@@ -95,7 +95,7 @@ describe('maxPending', () => {
   });
 
   test('is counted for each binding', async () => {
-    const peer = await rawPeer('silence');
+    const peer = await rawPeer('no-response');
     const { clerk, orders } = testClerk([peer.address], {
       connections: 1,
       maxPending: 1,
@@ -280,7 +280,9 @@ describe('closing', () => {
     expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(
       new Set(['CLERK_CLOSED none']),
     );
-    expect(() => clerk.bind('/shop/orders')).toThrow(expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error);
+    expect(() => clerk.bind('/shop/orders')).toThrow(
+      expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error,
+    );
     expect(() => clerk.watch('/**')).toThrow(expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error);
     const fetched: unknown = await clerk
       .fetch('http://orders.shop.clerk/orders')
@@ -330,7 +332,7 @@ describe('closing', () => {
   });
 
   test('destroy cuts calls in flight wherever they are, and bodies', async () => {
-    const peer = await rawPeer('silence');
+    const peer = await rawPeer('no-response');
     const server = await webServer((_request, response) => void response.write('half'));
     const { orders, clerk } = testClerk([peer.address], { connections: 1, undici: { pipelining: 1 } });
     const other = testClerk([server.address]);
@@ -365,11 +367,13 @@ describe('closing', () => {
 
     await clerk.destroy();
 
-    expect(await Promise.race([clerkErrorOf(body.text()), sleep(1_000)])).toMatchObject({ code: 'CLERK_CLOSED' });
+    expect(await Promise.race([clerkErrorOf(body.text()), sleep(1_000)])).toMatchObject({
+      code: 'CLERK_CLOSED',
+    });
   });
 
   test('destroy ends a close that waits', async () => {
-    const { orders, clerk } = testClerk([(await rawPeer('silence')).address]);
+    const { orders, clerk } = testClerk([(await rawPeer('no-response')).address]);
     const call = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
     await settled();
     const closing = clerk.close();

@@ -39,7 +39,7 @@ describe('TLS', () => {
   });
 
   test('a certificate for another name is rejected before a byte is sent, and the next endpoint is tried', async () => {
-    const impostor = await rawPeer('answer', await ca.issue('invoices.example'));
+    const impostor = await rawPeer('respond', await ca.issue('invoices.example'));
     const server = await webServer(hello, { tls: identity });
     const { orders, outcomes } = testClerk([impostor.address, server.address], { tls: { ca: ca.cert } });
 
@@ -52,7 +52,7 @@ describe('TLS', () => {
   });
 
   test('a certificate for the logical host does not make up for one of the endpoint', async () => {
-    const impostor = await rawPeer('answer', await ca.issue(host));
+    const impostor = await rawPeer('respond', await ca.issue(host));
     const { orders } = testClerk([impostor.address], { tls: { ca: ca.cert } });
 
     const error = await clerkErrorOf(orders.json('/orders'));
@@ -103,7 +103,7 @@ describe('HTTP/2', () => {
   const allowH2 = { undici: { allowH2: true } };
 
   test('carries calls of all kinds on few connections', async () => {
-    const peer = await h2Peer(identity, 'answer');
+    const peer = await h2Peer(identity, 'respond');
     const { orders, clerk } = testClerk([peer.address], { tls: { ca: ca.cert }, ...allowH2 });
 
     const responses = await Promise.all([
@@ -118,7 +118,7 @@ describe('HTTP/2', () => {
   });
 
   test('is not used unless allowed', async () => {
-    const peer = await h2Peer(identity, 'answer');
+    const peer = await h2Peer(identity, 'respond');
     const { orders } = testClerk([peer.address], { tls: { ca: ca.cert } });
 
     expect((await clerkErrorOf(orders.json('/orders'))).execution).not.toBe('done');
@@ -133,7 +133,7 @@ describe('HTTP/2', () => {
 
     await orders.json('/orders');
     expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
-    peer.behavior = 'answer';
+    peer.behavior = 'respond';
     const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
     onTestFinished(() => clearInterval(calls));
 
@@ -233,7 +233,7 @@ describe('several addresses of one endpoint', () => {
   });
 
   test('an address that is lost later is replaced by the next one', async () => {
-    const first = await rawPeer('answer');
+    const first = await rawPeer('respond');
     const second = await webServer(hello);
     const { orders, outcomes } = testClerk([{ id: 'a', addresses: [first.address, second.address] }]);
 
@@ -247,7 +247,7 @@ describe('several addresses of one endpoint', () => {
 
 describe('several addresses of one endpoint, some of them failing', () => {
   test('a first address that stalls is replaced by the next one', async () => {
-    const stalling = await rawPeer('silence-in-handshake');
+    const stalling = await rawPeer('stall-in-handshake');
     const server = await webServer(hello, { tls: identity });
     const { orders, clerk } = testClerk([{ id: 'a', addresses: [stalling.address, server.address] }], {
       tls: { ca: ca.cert },
@@ -271,7 +271,7 @@ describe('several addresses of one endpoint, some of them failing', () => {
     await orders.json('/orders');
     expect(orders.explain().candidates.map(({ endpoint }) => endpoint.id)).toEqual([other.address]);
 
-    second.behavior = 'answer';
+    second.behavior = 'respond';
     const calls = setInterval(() => void orders.json('/orders').catch(() => undefined), 20);
     onTestFinished(() => clearInterval(calls));
 
@@ -322,8 +322,8 @@ describe('bare TCP', () => {
     try {
       await once(socket, 'connect');
       socket.write('hello');
-      const [answer] = (await once(socket, 'data')) as [Buffer];
-      return answer.toString();
+      const [reply] = (await once(socket, 'data')) as [Buffer];
+      return reply.toString();
     } finally {
       socket.destroy();
     }
@@ -379,7 +379,7 @@ test('IPv6 literals work like other addresses', async () => {
 });
 
 test('ready() connects without sending anything, and rejects when no endpoint is reachable', async () => {
-  const peer = await rawPeer('answer');
+  const peer = await rawPeer('respond');
   const { orders } = testClerk([await unusedAddress(), peer.address]);
 
   await orders.ready();

@@ -6,11 +6,11 @@ import { onTestFinished } from 'vitest';
 export type PeerBehavior =
   | 'reset-on-accept'
   | 'reset-in-handshake'
-  | 'silence-in-handshake'
-  | 'answer'
+  | 'stall-in-handshake'
+  | 'respond'
   | 'reset'
   | 'close'
-  | 'silence'
+  | 'no-response'
   | 'garbage'
   | 'reset-in-body'
   | 'reset-in-head';
@@ -30,7 +30,7 @@ export interface RawRequest {
 /**
  * A peer on a real TCP socket that treats connections and requests as its behavior says. It parses HTTP/1.1
  * itself and counts every byte that is not part of a TLS handshake. A request counts as executed once it was
- * read completely. Health probes get a response while the behavior is `answer`, and are never counted.
+ * read completely. Health probes get a response while the behavior is `respond`, and are never counted.
  */
 export interface RawPeer {
   readonly address: string;
@@ -74,7 +74,7 @@ class Peer implements RawPeer {
 
   constructor(behavior: PeerBehavior, identity: PeerCertificate | undefined) {
     this.behavior = behavior;
-    const inHandshake = behavior === 'reset-in-handshake' || behavior === 'silence-in-handshake';
+    const inHandshake = behavior === 'reset-in-handshake' || behavior === 'stall-in-handshake';
     this.#secure = identity !== undefined || inHandshake;
     this.#server =
       identity && !inHandshake
@@ -115,10 +115,10 @@ class Peer implements RawPeer {
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => {
       if (this.behavior === 'reset-in-handshake') socket.resetAndDestroy();
-      if (this.behavior === 'reset-in-handshake' || this.behavior === 'silence-in-handshake') return;
+      if (this.behavior === 'reset-in-handshake' || this.behavior === 'stall-in-handshake') return;
       // Health probes come on connections of their own.
       if (unread.length === 0 && bytes.includes(probeUserAgent)) {
-        if (this.behavior === 'answer') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+        if (this.behavior === 'respond') socket.write('HTTP/1.1 204 No Content\r\n\r\n');
         return;
       }
       this.requestBytes += bytes.length;
@@ -150,7 +150,7 @@ class Peer implements RawPeer {
       case 'reset-in-head':
         socket.write('HTTP/1.1 200 OK\r\ncontent-le', () => setImmediate(() => reset(socket)));
         break;
-      case 'answer':
+      case 'respond':
         socket.write(
           'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"ok":true}',
         );

@@ -78,7 +78,7 @@ function send(
       onConnect: () => undefined,
       onHeaders: () => true,
       onData: () => true,
-      onComplete: () => resolve(`${path} answered`),
+      onComplete: () => resolve(`${path} responded`),
       onUpgrade: () => undefined,
       onError: (error) => {
         if (counts) handler.hasFailed = true;
@@ -109,20 +109,20 @@ test.each([
     const { pool } = await poolTo({ pipelining });
     const refuse = (): Promise<string> => send(pool, '/now', { 'a b': '1' }, counts);
     for (let i = 0; i < 10; i++) expect(await refuse()).toBe('UND_ERR_INVALID_ARG');
-    expect(await send(pool, '/now', {}, counts)).toBe('/now answered');
-    const [refused, ...answered] = await Promise.all([
+    expect(await send(pool, '/now', {}, counts)).toBe('/now responded');
+    const [refused, ...responded] = await Promise.all([
       refuse(),
       ...Array.from({ length: 20 }, () => send(pool, '/now', {}, counts)),
     ]);
     expect(refused).toBe('UND_ERR_INVALID_ARG');
-    expect(new Set(answered)).toEqual(new Set(['/now answered']));
+    expect(new Set(responded)).toEqual(new Set(['/now responded']));
     await pool.close();
   },
 );
 
 test('opens up to the maximum number of connections and queues further requests in order', async () => {
   const { pool, arrived, connections, waitForRequests, respondNext } = await poolTo();
-  const answers = ['/1', '/2', '/3', '/4', '/5'].map((path) => send(pool, path));
+  const responses = ['/1', '/2', '/3', '/4', '/5'].map((path) => send(pool, path));
   await waitForRequests(2);
   expect(arrived.toSorted()).toEqual(['/1', '/2']);
   for (const next of ['/3', '/4', '/5']) {
@@ -132,8 +132,8 @@ test('opens up to the maximum number of connections and queues further requests 
   }
   respondNext();
   respondNext();
-  expect(await Promise.all(answers)).toEqual(
-    ['/1', '/2', '/3', '/4', '/5'].map((path) => `${path} answered`),
+  expect(await Promise.all(responses)).toEqual(
+    ['/1', '/2', '/3', '/4', '/5'].map((path) => `${path} responded`),
   );
   expect(connections()).toBe(2);
   await pool.close();
@@ -148,7 +148,7 @@ test('reuses one connection while one is enough', async () => {
 
 test('queued requests are sent before the connections close', async () => {
   const { pool, waitForRequests, respondNext } = await poolTo({ connections: 1 });
-  const answers = ['/1', '/2', '/3'].map((path) => send(pool, path));
+  const responses = ['/1', '/2', '/3'].map((path) => send(pool, path));
   await waitForRequests(1);
   let closed = false;
   const closing = pool.close().then(() => (closed = true));
@@ -158,17 +158,17 @@ test('queued requests are sent before the connections close', async () => {
     expect(closed).toBe(false);
   }
   respondNext();
-  expect(await Promise.all(answers)).toEqual(['/1 answered', '/2 answered', '/3 answered']);
+  expect(await Promise.all(responses)).toEqual(['/1 responded', '/2 responded', '/3 responded']);
   await closing;
 });
 
 test('destroy() fails requests in flight and in the queue, also while closing', async () => {
   const { pool, waitForRequests } = await poolTo({ connections: 1 });
-  const answers = ['/1', '/2', '/3'].map((path) => send(pool, path));
+  const responses = ['/1', '/2', '/3'].map((path) => send(pool, path));
   await waitForRequests(1);
   const closing = pool.close();
   await pool.destroy(Object.assign(new Error('over'), { code: 'OVER' }));
-  expect(await Promise.all(answers)).toEqual(['OVER', 'OVER', 'OVER']);
+  expect(await Promise.all(responses)).toEqual(['OVER', 'OVER', 'OVER']);
   await closing;
 });
 
@@ -180,7 +180,7 @@ test('a connection past its age gets no new request', async () => {
   await sendAndSettle(pool);
   expect(connections()).toBe(1);
   now += 1;
-  expect(await sendAndSettle(pool)).toBe('/now answered');
+  expect(await sendAndSettle(pool)).toBe('/now responded');
   expect(connections()).toBe(2);
   await pool.close();
 });
@@ -201,7 +201,7 @@ test('a cancelled request is not sent and its handler not called; the others kee
   }
   respondNext();
 
-  expect(await Promise.all([first, last])).toEqual(['/0 answered', '/9 answered']);
+  expect(await Promise.all([first, last])).toEqual(['/0 responded', '/9 responded']);
   expect(arrived).toEqual(['/0', '/2', '/3', '/6', '/7', '/9']);
   for (const [i, { events }] of waiting.entries())
     expect(events).toEqual([0, 3, 4, 7].includes(i) ? [] : ['connect', 'complete']);
@@ -218,7 +218,7 @@ test('the queue may be emptied by cancelling while the pool closes or is destroy
   const closing = pool.close();
   pool.cancel(alone);
   respondNext();
-  expect(await sent).toBe('/0 answered');
+  expect(await sent).toBe('/0 responded');
   await closing;
   expect(alone.events).toEqual([]);
 
@@ -251,7 +251,7 @@ test.each(['close', 'destroy'] as const)(
     const old = send(pool, '/old');
     await waitForRequests(1);
     now += 5_001;
-    expect(await send(pool, '/now')).toBe('/now answered');
+    expect(await send(pool, '/now')).toBe('/now responded');
 
     let ended = false;
     const ending = (how === 'close' ? pool.close() : pool.destroy(new Error('over'))).then(
@@ -262,7 +262,7 @@ test.each(['close', 'destroy'] as const)(
       expect(ended).toBe(false);
       respondNext();
     }
-    expect(await old).toBe(how === 'close' ? '/old answered' : 'over');
+    expect(await old).toBe(how === 'close' ? '/old responded' : 'over');
     await ending;
   },
 );

@@ -13,5 +13,5 @@ const calls = Array.from({ length: Number(count) }, () =>
     (error: unknown) => String(error),
   ),
 );
-printLine('answers', JSON.stringify(await Promise.all(calls)));
+printLine('responses', JSON.stringify(await Promise.all(calls)));
 await clerk.close();

@@ -47,7 +47,7 @@ printLine(
     : after === before,
 );
 
-printLine('answer', await clerk.bind('/shop/orders').text('/orders'));
+printLine('response', await clerk.bind('/shop/orders').text('/orders'));
 printLine(
   'same-globals',
   fetch === fetchBefore &&

@@ -1,4 +1,4 @@
 /** Prints a line on standard output for the test. */
-export function printLine(...words: readonly unknown[]): void {
-  process.stdout.write(`${words.map(String).join(' ')}\n`);
+export function printLine(...parts: readonly unknown[]): void {
+  process.stdout.write(`${parts.map(String).join(' ')}\n`);
 }

@@ -74,7 +74,7 @@ const scenes: Record<string, () => Promise<void>> = {
     }
     printLine([...reasons].join() || 'done');
   },
-  async 'idle-short-lived-answers'() {
+  async 'idle-short-lived-lookups'() {
     const address = await slowServer(0);
     const clerk = createClerk({
       registry: {
@@ -92,7 +92,7 @@ const scenes: Record<string, () => Promise<void>> = {
         .text('/orders'),
     );
   },
-  async 'slow-look-up'() {
+  async 'slow-lookup'() {
     const address = await slowServer(0);
     const clerk = createClerk({
       registry: { resolve: () => afterDelay({ kind: 'bound', endpoints: [address] } as const) },
@@ -110,7 +110,7 @@ const scenes: Record<string, () => Promise<void>> = {
     const clerk = createClerk({ registry: {} });
     printLine(await clerk.bind('/shop/orders', { factory: () => afterDelay(address) }).text('/orders'));
   },
-  async 'slow-talk'() {
+  async 'slow-custom-call'() {
     const orders = createClerk({ registry: { '/shop/orders': 'tcp://127.0.0.1:1' } }).bind('/shop/orders');
     // Leaves a timer that does not keep the process alive; the second call must set its own.
     await orders.call(() => 'quick');
@@ -123,7 +123,7 @@ const scenes: Record<string, () => Promise<void>> = {
     await clerk.close();
     printLine(await call);
   },
-  async 'waiting-for-a-pause'() {
+  async 'waiting-for-dial-backoff'() {
     // Connections are refused: the call waits in dial backoff, and only the clerk keeps the process alive.
     const clerk = createClerk({ registry: { '/shop/orders': 'http://127.0.0.1:1' } });
     const orders = clerk.bind('/shop/orders');

@@ -64,9 +64,9 @@ test.each(['process', 'durable'] as const)('with a store that is %s', async (kin
       const ids = [0, 1, 2, 3].map((number) => callId(runtime.wallNow() + 1, number));
       await runtime.advance(1);
       /** Executions by key, with their response. */
-      const executions = new Map<string, { body: string; answer: string | undefined }[]>();
+      const executions = new Map<string, { body: string; response: string | undefined }[]>();
       const running: { id: string; incarnation: number; end: (how: string) => void }[] = [];
-      const answers: Promise<void>[] = [];
+      const responses: Promise<void>[] = [];
       const wrong: string[] = [];
       let incarnation = 0;
       let pending: ((fails?: 'before' | 'after') => void)[] = [];
@@ -102,13 +102,13 @@ test.each(['process', 'durable'] as const)('with a store that is %s', async (kin
           const id = request.headers.get('clerk-call-id') as string;
           return new Promise((resolve, reject) => {
             void request.text().then((body) => {
-              const execution = { body, answer: undefined as string | undefined };
+              const execution = { body, response: undefined as string | undefined };
               executions.set(id, [...(executions.get(id) ?? []), execution]);
               const end = (how: string): void => {
                 if (how === 'throw') return reject(new Error('No more paper'));
-                execution.answer = `${id} ${how} ${how === 'large' ? 'x'.repeat(100) : ''}`.padEnd(49);
-                if (how === 'respond') execution.answer = execution.answer.slice(0, 50);
-                resolve(new Response(execution.answer));
+                execution.response = `${id} ${how} ${how === 'large' ? 'x'.repeat(100) : ''}`.padEnd(49);
+                if (how === 'respond') execution.response = execution.response.slice(0, 50);
+                resolve(new Response(execution.response));
               };
               running.push({ id, incarnation: mine, end });
             });
@@ -117,18 +117,18 @@ test.each(['process', 'durable'] as const)('with a store that is %s', async (kin
         return world;
       };
 
-      const check = (id: string, body: string, answer: ParsedResponse): void => {
+      const check = (id: string, body: string, response: ParsedResponse): void => {
         const all = executions.get(id) ?? [];
-        const say = (what: string): void =>
-          void wrong.push(`${what}: ${answer.status} ${answer.idempotency} for ${id}`);
-        if (answer.idempotency === 'replayed' && answer.body !== all[0]?.answer)
-          say('replayed a response that was not given');
-        if (answer.status === 200 && all[0]?.body !== body) say('response of another call');
-        if (answer.idempotency === 'mismatch' && body === 'one' && all.length > 0 && all[0]?.body === 'one')
-          say('no mismatch');
-        if (answer.idempotency === 'running' && answer.notExecuted === '1')
-          say('both running and not executed');
-        if (answer.status === 503 && answer.notExecuted !== '1') say('a rejection without status');
+        const report = (what: string): void =>
+          void wrong.push(`${what}: ${response.status} ${response.idempotency} for ${id}`);
+        if (response.idempotency === 'replayed' && response.body !== all[0]?.response)
+          report('replayed a response that was not given');
+        if (response.status === 200 && all[0]?.body !== body) report('response of another call');
+        if (response.idempotency === 'mismatch' && body === 'one' && all.length > 0 && all[0]?.body === 'one')
+          report('no mismatch');
+        if (response.idempotency === 'running' && response.notExecuted === '1')
+          report('both running and not executed');
+        if (response.status === 503 && response.notExecuted !== '1') report('a rejection without status');
       };
 
       let memory = memoryCalls();
@@ -141,11 +141,11 @@ test.each(['process', 'durable'] as const)('with a store that is %s', async (kin
           if (!targetEpochs.has(id)) targetEpochs.set(id, incarnation);
           const mine = incarnation;
           const sent = world.callRaw({ id, body: next.body, instance: `orders-1 ${targetEpochs.get(id)}` });
-          answers.push(
+          responses.push(
             sent
               .then(parseResponse)
-              .then((answer) => {
-                if (mine === incarnation) check(id, next.body, answer);
+              .then((response) => {
+                if (mine === incarnation) check(id, next.body, response);
               })
               .catch(() => undefined),
           );

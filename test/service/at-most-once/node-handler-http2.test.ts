@@ -56,9 +56,9 @@ test.each([0, 1, 70_000, 500_000])(
     for (const idempotency of [undefined, 'replayed', 'replayed']) {
       const stream = post(session, id);
       stream.end(Buffer.alloc(size));
-      const answer = await responseOf(stream);
-      expect(answer).toMatchObject({ status: 201, idempotency, body: `got ${size}` });
-      expect(answer.headers).toMatchObject({ 'x-order': '7', 'set-cookie': ['a=1', 'b=2'] });
+      const response = await responseOf(stream);
+      expect(response).toMatchObject({ status: 201, idempotency, body: `got ${size}` });
+      expect(response.headers).toMatchObject({ 'x-order': '7', 'set-cookie': ['a=1', 'b=2'] });
     }
     expect(handler).toHaveBeenCalledTimes(1);
   },
@@ -68,13 +68,13 @@ test('a request without a body, and one in chunks', async () => {
   const session = await serve(echo);
   const none = session.request({ ':path': '/', 'clerk-call-id': newCallId() });
   expect(await responseOf(none)).toMatchObject({ status: 201, body: 'got 0' });
-  const pieces = post(session, newCallId());
+  const chunks = post(session, newCallId());
   for (let i = 0; i < 20; i++) {
-    pieces.write('x'.repeat(5_000));
+    chunks.write('x'.repeat(5_000));
     await new Promise((resolve) => setImmediate(resolve));
   }
-  pieces.end();
-  expect(await responseOf(pieces)).toMatchObject({ status: 201, body: 'got 100000' });
+  chunks.end();
+  expect(await responseOf(chunks)).toMatchObject({ status: 201, body: 'got 100000' });
 });
 
 test.each([constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_INTERNAL_ERROR])(
@@ -124,9 +124,9 @@ test('a response abandoned by its client is stored completely, with headers set 
   await vi.waitFor(async () => {
     const again = post(session, id);
     again.end();
-    const answer = await responseOf(again);
-    expect(answer).toMatchObject({ status: 202, idempotency: 'replayed', body: 'first,second' });
-    expect(answer.headers['x-order']).toBe('7');
+    const response = await responseOf(again);
+    expect(response).toMatchObject({ status: 202, idempotency: 'replayed', body: 'first,second' });
+    expect(response.headers['x-order']).toBe('7');
   });
   expect(handler).toHaveBeenCalledTimes(1);
 });

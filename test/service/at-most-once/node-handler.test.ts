@@ -205,7 +205,7 @@ test('headers set before the wrapper are part of the response', async () => {
 });
 
 describe('responses are replayed unchanged', () => {
-  const answers: Record<string, (request: IncomingMessage, response: ServerResponse) => unknown> = {
+  const handlers: Record<string, (request: IncomingMessage, response: ServerResponse) => unknown> = {
     'end alone': (_, response) => response.end('hello'),
     'writeHead with an object': (_, response) =>
       response.writeHead(201, { 'X-Order': '7', 'set-cookie': ['a=1', 'b=2'] }).end('made'),
@@ -269,7 +269,7 @@ describe('responses are replayed unchanged', () => {
   const lasting = (headers: Record<string, unknown>) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => !ofTheMoment.has(name)));
 
-  test.each(Object.entries(answers))('%s', async (_, handler) => {
+  test.each(Object.entries(handlers))('%s', async (_, handler) => {
     let runs = 0;
     const port = await serve(
       atMostOnce((request, response) => {
@@ -295,10 +295,10 @@ describe('responses are replayed unchanged', () => {
     );
     const headers = { 'clerk-call-id': newCallId() };
     for (const idempotency of [undefined, 'replayed']) {
-      const answer = await sendRequest(port, { method: 'HEAD', headers });
-      expect(answer).toMatchObject({ status: 200, body: '' });
-      expect(answer.headers).toMatchObject({ 'content-length': '5' });
-      expect(answer.headers['clerk-idempotency']).toBe(idempotency);
+      const reply = await sendRequest(port, { method: 'HEAD', headers });
+      expect(reply).toMatchObject({ status: 200, body: '' });
+      expect(reply.headers).toMatchObject({ 'content-length': '5' });
+      expect(reply.headers['clerk-idempotency']).toBe(idempotency);
     }
   });
 });
@@ -333,14 +333,14 @@ test('concurrent requests with one key run once', async () => {
   );
   const headers = { 'clerk-call-id': newCallId() };
   let conflicts = 0;
-  const answers = Promise.all(
+  const responses = Promise.all(
     Array.from({ length: 10 }, async () => {
-      const answer = await sendRequest(port, { headers, body: ['a', 'b'] });
-      if (answer.status === 409 && ++conflicts === 9) proceed();
-      return answer;
+      const reply = await sendRequest(port, { headers, body: ['a', 'b'] });
+      if (reply.status === 409 && ++conflicts === 9) proceed();
+      return reply;
     }),
   );
-  const statuses = (await answers)
+  const statuses = (await responses)
     .map(({ status, headers }) => `${status} ${headers['clerk-idempotency']}`)
     .sort();
   expect(runs).toBe(1);
@@ -400,9 +400,9 @@ describe('a client that disconnects', () => {
     await once(socket, 'data');
     socket.destroy();
     const again = await vi.waitFor(async () => {
-      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id } });
-      expect(answer.status).toBe(200);
-      return answer;
+      const reply = await sendRequest(port, { headers: { 'clerk-call-id': id } });
+      expect(reply.status).toBe(200);
+      return reply;
     });
     expect(again).toMatchObject({
       body: 'first,second,third',
@@ -422,15 +422,15 @@ describe('a client that disconnects', () => {
     const socket = await rawConnection(port);
     socket.write(`POST / HTTP/1.1\r\nhost: x\r\nclerk-call-id: ${id}\r\ncontent-length: 1\r\n\r\nx`);
     const running = await vi.waitFor(async () => {
-      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
-      expect(answer.status).toBe(409);
-      return answer;
+      const reply = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
+      expect(reply.status).toBe(409);
+      return reply;
     });
     expect(running.headers).toMatchObject({ 'clerk-idempotency': 'running', 'retry-after': '1' });
     socket.destroy();
     await vi.waitFor(async () => {
-      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
-      expect(answer).toMatchObject({ status: 200, body: 'done', headers: { 'x-order': '7' } });
+      const reply = await sendRequest(port, { headers: { 'clerk-call-id': id }, body: 'x' });
+      expect(reply).toMatchObject({ status: 200, body: 'done', headers: { 'x-order': '7' } });
     });
   });
 
@@ -444,8 +444,8 @@ describe('a client that disconnects', () => {
     await once(socket, 'data');
     socket.destroy();
     await vi.waitFor(async () => {
-      const answer = await sendRequest(port, { headers: { 'clerk-call-id': id } });
-      expect(answer).toMatchObject({ status: 409, headers: { 'clerk-idempotency': 'unknown' } });
+      const reply = await sendRequest(port, { headers: { 'clerk-call-id': id } });
+      expect(reply).toMatchObject({ status: 409, headers: { 'clerk-idempotency': 'unknown' } });
     });
   });
 });

@@ -49,21 +49,21 @@ export async function sendRequest(
   port: number,
   { method = 'POST', path = '/', headers = {}, body }: PlainRequest,
 ): Promise<PlainResponse> {
-  const pieces = typeof body === 'object' && !Buffer.isBuffer(body) ? body : undefined;
+  const parts = typeof body === 'object' && !Buffer.isBuffer(body) ? body : undefined;
   const outgoing = request({ port, host: '127.0.0.1', method, path, headers, agent: false });
   // A server that has responded may close the connection before the request is sent completely.
   outgoing.on('error', () => undefined);
-  const answered = once(outgoing, 'response');
-  if (pieces === undefined) outgoing.end(body);
+  const responded = once(outgoing, 'response');
+  if (parts === undefined) outgoing.end(body);
   else {
-    answered.catch(() => undefined);
-    for (const piece of pieces) {
-      outgoing.write(piece);
+    responded.catch(() => undefined);
+    for (const chunk of parts) {
+      outgoing.write(chunk);
       await new Promise((resolve) => setImmediate(resolve));
     }
     outgoing.end();
   }
-  const [incoming] = (await answered) as [IncomingMessage];
+  const [incoming] = (await responded) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   return {

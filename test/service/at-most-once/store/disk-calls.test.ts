@@ -106,7 +106,11 @@ describe('a damaged folder is rejected', () => {
     });
     const next = diskCalls(folder);
     for (const number of [1, 2])
-      expect(await next.begin(call(number))).toEqual({ state: 'done', fingerprint: 'f', answer: undefined });
+      expect(await next.begin(call(number))).toEqual({
+        state: 'done',
+        fingerprint: 'f',
+        response: undefined,
+      });
     await next.close?.();
   });
 });

@@ -115,8 +115,8 @@ function stale(slow: 'begin' | 'end'): IdempotencyStore {
 }
 
 test.each<['begin' | 'end', string]>([
-  ['begin', 'however long a question takes'],
-  ['end', 'of an answer and a loss that are told together'],
+  ['begin', 'a call that began and ended during a slow begin'],
+  ['end', 'a response wins over a concurrent interrupted'],
 ])('the suite notices a store whose %s trusts an outdated read', async (slow, name) => {
   const found = idempotencyStoreSuite({ create: () => ({ open: () => stale(slow) }) });
   await expect(found.find((one) => one.name.startsWith(name))?.run()).rejects.toThrow();
