@@ -109,7 +109,7 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * The request body is buffered before the handler runs; the handler reads it as usual. The response is sent
  * as it is written, and stored without trailers. A request running when the process dies is `unknown`
  * afterwards, if the store is durable. With a store in memory, the epoch in `clerk-instance` identifies
- * requests of an earlier process; without that header, keys created before this process started are rejected.
+ * requests of an earlier process. Without that header, keys created before this process started are rejected.
  *
  * @example
  * ```ts

@@ -14,7 +14,7 @@ const maxExtraWaitMs = 30_000;
 /**
  * Detects an HTTP/2 peer that has gone silent: a stopped process, a machine without power, a network that
  * drops packets. TCP alone needs minutes for that. undici sends a PING at its interval but does not check the
- * acknowledgement; each one is read from the socket, so a connection on which nothing is read is silent.
+ * acknowledgement. Each one is read from the socket, so a connection on which nothing is read is silent.
  *
  * A PING queues behind bytes written before it, of which the kernel may hold megabytes. Recently written
  * bytes therefore get the time that a slow line needs, and a connection that keeps accepting bytes is not
@@ -24,8 +24,8 @@ const maxExtraWaitMs = 30_000;
  * Watches until the socket closes. Does not keep the process alive. HTTP/1.1 has no ping and is not watched.
  *
  * @param pingMs - ping interval, in ms; nothing is watched unless it is > 0
- * @param onSilent - called once, after 2.5 to 3 intervals of silence plus 1 ms per 8 bytes written since
- * about the second to last read, at most 30,000 ms more
+ * @param onSilent - called once, after 2.5 to 3 intervals of silence. Each 8 bytes written since about the
+ * second to last read add 1 ms, at most 30,000 ms
  * @see [C2.3](../../docs/guarantees.md#c2-3)
  */
 export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {

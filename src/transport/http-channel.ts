@@ -12,7 +12,7 @@ import { undici } from './load-undici.js';
 
 /**
  * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, plain, TLS and unix sockets. It has two
- * connection pools: calls that must run at most once use only connections that are new or were idle for less
+ * connection pools. Calls that must run at most once use only connections that are new or were idle for less
  * than 1,000 ms.
  *
  * undici uses the logical host as origin. The `Host` header is therefore correct without copying requests to

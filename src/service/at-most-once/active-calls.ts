@@ -11,8 +11,8 @@ interface ActiveCall {
 
 /**
  * The calls that this process is looking up or running, until their end is stored or could not be. A store
- * may say that a call is running although it is not active here: a failed write of its start took effect, or
- * a write of its end did not.
+ * may report a call as running although it is not active here. Then a failed write of its start took effect,
+ * or a write of its end did not.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();

@@ -23,9 +23,9 @@ const maxIgnoredBytes = 1024 * 1024;
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before its handler does, and puts it back as if it had just arrived, so
- * that every way of reading it works. Until the body is complete, the chunks that the connection pushes are
- * held here; the state of the request does not change meanwhile. Never rejects.
+ * Reads the body of a Node request before its handler does, and puts it back as if it had just arrived. Every
+ * way of reading it then works. Until the body is complete, the chunks that the connection pushes are held
+ * here; the state of the request does not change meanwhile. Never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,

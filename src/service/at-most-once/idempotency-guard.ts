@@ -126,8 +126,8 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Whether a call stored as running has no process that runs it: an earlier incarnation of this instance
-   * started it, or it is not active here.
+   * Whether no process runs a call that is stored as running. An earlier incarnation of this instance started
+   * it, or it is not active here.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;

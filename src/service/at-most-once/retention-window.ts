@@ -5,9 +5,9 @@ export const maxClockSkewMs = 5 * 60_000;
 
 /**
  * Decides by age whether a key is accepted and when its record may be removed. Keys are judged by the current
- * wall clock. Records are removed only once the wall clock has been past their expiry for a whole window, so
- * a clock that jumps ahead for a while removes nothing. The store keeps rejecting removed keys, so a clock
- * that is set back admits none of them.
+ * wall clock. Records are removed only once the wall clock has been past their expiry for a whole window. A
+ * clock that jumps ahead for a while therefore removes nothing. The store keeps rejecting removed keys, so a
+ * clock that is set back admits none of them.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
