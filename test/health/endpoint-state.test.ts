@@ -19,14 +19,14 @@ test('a latency above the average replaces it at once, one below is blended in',
   expect(one.latencyMs).toBeCloseTo(10 * (1 - 1 / Math.E) + 80 / Math.E, 2);
 });
 
-test('a latency above what is left of an old one replaces it', () => {
+test('a latency above the decayed average replaces it', () => {
   const one = member();
   one.observe(100, 1_000);
   one.observe(40, 11_000);
   expect(one.latencyMs).toBe(40);
 });
 
-test('an answer that is late already counts for as long as it is late, and never for less than the average', () => {
+test('observeAtLeast raises the average and never lowers it', () => {
   const one = member();
   one.observeAtLeast(100, 1_000);
   expect(one.latencyMs).toBe(0);
@@ -37,7 +37,7 @@ test('an answer that is late already counts for as long as it is late, and never
   expect(one.latencyMs).toBe(100);
 });
 
-test('load is latency times calls in flight and one', () => {
+test('load is latency times calls in flight plus one', () => {
   const one = member();
   one.observe(10, 1_000);
   expect(one.load(1_000)).toBe(10);
@@ -45,7 +45,7 @@ test('load is latency times calls in flight and one', () => {
   expect(one.load(1_000)).toBe(40);
 });
 
-test('latencies under 2 ms weigh the same', () => {
+test('latencies below 2 ms count as 2 ms', () => {
   const [fast, faster] = [member(), member()];
   fast.observe(1.5, 1_000);
   faster.observe(0.1, 1_000);
@@ -53,7 +53,7 @@ test('latencies under 2 ms weigh the same', () => {
   expect(faster.load(1_000)).toBe(2);
 });
 
-test('load falls while nothing is sent, so a slow one is tried again', () => {
+test('load decays without calls, so that a slow endpoint is tried again', () => {
   const [slow, fast] = [member(), member()];
   slow.observe(200, 1_000);
   fast.observe(20, 1_000);
@@ -64,7 +64,7 @@ test('load falls while nothing is sent, so a slow one is tried again', () => {
   expect((at - 1_000) / 1_500).toBeCloseTo(Math.log(10), 1);
 });
 
-test('a newcomer gets one call, and the next when it has answered', () => {
+test('an unmeasured endpoint gets one call, and the next after its response', () => {
   const [known, unknown] = [member(), member()];
   known.observe(900, 1_000);
   known.pending = 500;
@@ -73,7 +73,7 @@ test('a newcomer gets one call, and the next when it has answered', () => {
   expect(unknown.load(1_000)).toBeGreaterThan(known.load(1_000));
 });
 
-test('a failure weighs as twenty times the latency, and is forgotten within seconds', () => {
+test('a failure counts as twenty times the latency, and decays within seconds', () => {
   const one = member();
   one.observe(10, 1_000);
   one.penalize(1_000);
@@ -84,7 +84,7 @@ test('a failure weighs as twenty times the latency, and is forgotten within seco
   expect(one.load(15_000)).toBeLessThan(10);
 });
 
-test('whatever was measured, load is a finite number that grows with calls in flight', () => {
+test('load is finite and grows with calls in flight, after any measurements', () => {
   const event = fc.record({
     afterMs: fc.nat(20_000),
     latencyMs: fc.double({ min: 0.001, max: 60_000, noNaN: true }),
@@ -106,14 +106,14 @@ test('whatever was measured, load is a finite number that grows with calls in fl
         expect(one.load(now)).toBeLessThan(Infinity);
         expect(one.load(now + 1_000)).toBeLessThanOrEqual(one.load(now));
       }
-      const most = Math.max(0, ...events.filter(({ fails }) => !fails).map(({ latencyMs }) => latencyMs));
-      expect(one.latencyMs).toBeLessThanOrEqual(most + 0.001); // kept in whole µs
+      const max = Math.max(0, ...events.filter(({ fails }) => !fails).map(({ latencyMs }) => latencyMs));
+      expect(one.latencyMs).toBeLessThanOrEqual(max + 0.001); // stored in whole µs
     }),
     { seed: 41, numRuns: 300 },
   );
 });
 
-test('results are counted for 25 to 30 s', () => {
+test('responses count for 25 to 30 s', () => {
   const one = member();
   one.count(true, 2_000);
   for (let i = 0; i < 3; i++) one.count(false, 3_000);
@@ -126,11 +126,11 @@ test('results are counted for 25 to 30 s', () => {
   expect(one.rate(3_000_000)).toEqual({ total: 1, successRate: 0 });
 });
 
-test('what nobody has asked is as good as can be', () => {
+test('the success rate without responses is 1', () => {
   expect(member().rate(1_000)).toEqual({ total: 0, successRate: 1 });
 });
 
-test('recovering forgets failures, and starts from the latency given', () => {
+test('recover clears failures and sets the given latency', () => {
   const one = member();
   one.observe(5_000, 1_000);
   one.penalize(1_000);

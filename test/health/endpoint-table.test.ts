@@ -4,20 +4,20 @@ import { TableHarness, ids } from './table-harness.js';
 
 const hard = ['refused', 'reset', 'timeout'] as const satisfies readonly Evidence[];
 
-test.each([1, 2, 3, 10])('of %i endpoints hard evidence sets aside all but one, at once', async (count) => {
+test.each([1, 2, 3, 10])('hard evidence ejects all but one of %i endpoints, at once', async (count) => {
   for (const evidence of hard) {
-    const fleet = new TableHarness(ids(count));
-    for (const id of ids(count)) await fleet.fail(id, evidence, 1);
-    expect(fleet.ejected).toEqual(ids(count - 1));
-    expect(fleet.table.ejectedCount).toBe(count - 1);
-    expect(fleet.suspects).toEqual(ids(count));
-    expect(fleet.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual(
+    const harness = new TableHarness(ids(count));
+    for (const id of ids(count)) await harness.fail(id, evidence, 1);
+    expect(harness.ejected).toEqual(ids(count - 1));
+    expect(harness.table.ejectedCount).toBe(count - 1);
+    expect(harness.suspects).toEqual(ids(count));
+    expect(harness.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual(
       ids(count - 1).map((id) => [id, evidence]),
     );
-    expect(fleet.recorder.of('suspect')).toHaveLength(count);
-    // The last goes on being used however often it fails.
-    for (let i = 0; i < 20; i++) await fleet.fail(`e${count - 1}`, evidence, 1);
-    expect(fleet.table.ejectedCount).toBe(count - 1);
+    expect(harness.recorder.of('suspect')).toHaveLength(count);
+    // The last one stays open however often it fails.
+    for (let i = 0; i < 20; i++) await harness.fail(`e${count - 1}`, evidence, 1);
+    expect(harness.table.ejectedCount).toBe(count - 1);
   }
 });
 
@@ -26,141 +26,143 @@ test.each([
   [2, 1],
   [3, 1],
   [10, 5],
-])('of %i endpoints failing answers set aside %i at most', async (count, most) => {
-  const fleet = new TableHarness(ids(count));
-  for (const id of ids(count)) for (let i = 0; i < 20; i++) await fleet.fail(id, 'status');
-  expect(fleet.ejected).toEqual(ids(most));
-  // An answer is an answer: nobody is suspected of being gone.
-  expect(fleet.suspects).toEqual([]);
-  expect(fleet.recorder.of('suspect')).toEqual([]);
+])('of %i endpoints failure responses eject at most %i', async (count, most) => {
+  const harness = new TableHarness(ids(count));
+  for (const id of ids(count)) for (let i = 0; i < 20; i++) await harness.fail(id, 'status');
+  expect(harness.ejected).toEqual(ids(most));
+  // A failure response is a sign of life: no endpoint is suspected of being unreachable.
+  expect(harness.suspects).toEqual([]);
+  expect(harness.recorder.of('suspect')).toEqual([]);
 });
 
-test('hard evidence sets aside the rest, where rates have set aside half', async () => {
-  const fleet = new TableHarness(ids(4));
-  for (const id of ['e0', 'e1', 'e2']) for (let i = 0; i < 5; i++) await fleet.fail(id, 'status');
-  expect(fleet.ejected).toEqual(['e0', 'e1']);
-  await fleet.fail('e2', 'reset');
-  await fleet.fail('e3', 'reset');
-  expect(fleet.ejected).toEqual(['e0', 'e1', 'e2']);
+test('hard evidence ejects further endpoints after success rates have ejected half', async () => {
+  const harness = new TableHarness(ids(4));
+  for (const id of ['e0', 'e1', 'e2']) for (let i = 0; i < 5; i++) await harness.fail(id, 'status');
+  expect(harness.ejected).toEqual(['e0', 'e1']);
+  await harness.fail('e2', 'reset');
+  await harness.fail('e3', 'reset');
+  expect(harness.ejected).toEqual(['e0', 'e1', 'e2']);
 });
 
-test('five failing answers in a row set aside, four and a good one do not', async () => {
-  const fleet = new TableHarness(ids(2));
-  for (let i = 0; i < 100; i++) await fleet.respond('e0');
+test('five failure responses in a row eject, four and a success do not', async () => {
+  const harness = new TableHarness(ids(2));
+  for (let i = 0; i < 100; i++) await harness.respond('e0');
   for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < 4; i++) await fleet.fail('e0', 'status');
-    await fleet.respond('e0');
+    for (let i = 0; i < 4; i++) await harness.fail('e0', 'status');
+    await harness.respond('e0');
   }
-  expect(fleet.ejected).toEqual([]);
-  for (let i = 0; i < 5; i++) await fleet.fail('e0', 'status');
-  expect(fleet.ejected).toEqual(['e0']);
+  expect(harness.ejected).toEqual([]);
+  for (let i = 0; i < 5; i++) await harness.fail('e0', 'status');
+  expect(harness.ejected).toEqual(['e0']);
 });
 
-test('fewer than four good answers in five set aside', async () => {
-  const fleet = new TableHarness(ids(2));
+test('a success rate below 0.8 over five responses ejects', async () => {
+  const harness = new TableHarness(ids(2));
   for (const good of [true, true, false, true])
-    await (good ? fleet.respond('e0') : fleet.fail('e0', 'status'));
-  expect(fleet.ejected).toEqual([]);
-  await fleet.fail('e0', 'status');
-  expect(fleet.ejected).toEqual(['e0']);
+    await (good ? harness.respond('e0') : harness.fail('e0', 'status'));
+  expect(harness.ejected).toEqual([]);
+  await harness.fail('e0', 'status');
+  expect(harness.ejected).toEqual(['e0']);
 });
 
-test('silence is hard evidence only if nothing was heard since the attempt began', async () => {
-  const fleet = new TableHarness(ids(2));
-  const slow = fleet.call('e0');
-  await fleet.runtime.advance(10);
-  await fleet.respond('e0');
-  await fleet.runtime.advance(250);
+test('a timeout is hard evidence only without a sign of life since the attempt started', async () => {
+  const harness = new TableHarness(ids(2));
+  const slow = harness.call('e0');
+  await harness.runtime.advance(10);
+  await harness.respond('e0');
+  await harness.runtime.advance(250);
   slow.fail('timeout');
-  expect(fleet.ejected).toEqual([]);
-  expect(fleet.channel('e0').resets).toBe(0);
+  expect(harness.ejected).toEqual([]);
+  expect(harness.channel('e0').resets).toBe(0);
 
-  const late = fleet.call('e0');
-  await fleet.runtime.advance(250);
+  const late = harness.call('e0');
+  await harness.runtime.advance(250);
   late.fail('timeout');
-  expect(fleet.ejected).toEqual(['e0']);
-  expect(fleet.channel('e0').resets).toBe(1);
+  expect(harness.ejected).toEqual(['e0']);
+  expect(harness.channel('e0').resets).toBe(1);
 });
 
-test('a failing answer is a sign of life too', async () => {
-  const fleet = new TableHarness(ids(2));
-  const slow = fleet.call('e0');
-  await fleet.fail('e0', 'status', 10);
+test('a failure response is a sign of life', async () => {
+  const harness = new TableHarness(ids(2));
+  const slow = harness.call('e0');
+  await harness.fail('e0', 'status', 10);
   slow.fail('timeout');
-  expect(fleet.ejected).toEqual([]);
+  expect(harness.ejected).toEqual([]);
 });
 
-test('one that was not waited for is not set aside', async () => {
-  const fleet = new TableHarness(ids(2));
-  for (let i = 0; i < 50; i++) await fleet.fail('e0', 'slow', 1);
-  expect(fleet.ejected).toEqual([]);
-  expect(fleet.suspects).toEqual([]);
+test('slow attempts do not eject', async () => {
+  const harness = new TableHarness(ids(2));
+  for (let i = 0; i < 50; i++) await harness.fail('e0', 'slow', 1);
+  expect(harness.ejected).toEqual([]);
+  expect(harness.suspects).toEqual([]);
 });
 
-test('many attempts that fell silent together give up one set of connections, not the next one too', async () => {
-  const fleet = new TableHarness(['only']);
-  const calls = Array.from({ length: 10 }, () => fleet.call('only'));
-  await fleet.runtime.advance(250);
+test('concurrent timeouts reset the connections once, not the new ones too', async () => {
+  const harness = new TableHarness(['only']);
+  const calls = Array.from({ length: 10 }, () => harness.call('only'));
+  await harness.runtime.advance(250);
   for (const call of calls) call.fail('timeout');
-  expect(fleet.channel('only').resets).toBe(1);
-  // The new connections are silent as well.
-  await fleet.fail('only', 'timeout', 250);
-  expect(fleet.channel('only').resets).toBe(2);
+  expect(harness.channel('only').resets).toBe(1);
+  // The new connections time out as well.
+  await harness.fail('only', 'timeout', 250);
+  expect(harness.channel('only').resets).toBe(2);
 });
 
-test('a probe goes out within 500 ms, and brings the endpoint back', async () => {
+test('a probe is sent within 500 ms, and its success revives the endpoint', async () => {
   for (let seed = 1; seed <= 20; seed++) {
     for (const evidence of hard) {
-      const fleet = new TableHarness(ids(2), seed);
-      await fleet.respond('e1', 8);
-      await fleet.fail('e0', evidence, 1);
-      const { version } = fleet.table;
-      await fleet.runtime.advance(500);
-      const [probe] = fleet.channel('e0').probes;
+      const harness = new TableHarness(ids(2), seed);
+      await harness.respond('e1', 8);
+      await harness.fail('e0', evidence, 1);
+      const { version } = harness.table;
+      await harness.runtime.advance(500);
+      const [probe] = harness.channel('e0').probes;
       expect(probe?.timeoutMs).toBe(250);
-      expect(fleet.ejected).toEqual(['e0']);
+      expect(harness.ejected).toEqual(['e0']);
       probe?.succeed();
-      await fleet.runtime.advance(0);
-      expect(fleet.ejected).toEqual([]);
-      expect(fleet.table.ejectedCount).toBe(0);
-      expect(fleet.table.version).toBeGreaterThan(version);
-      expect(fleet.recorder.of('revived')).toEqual([{ name: '/shop/orders', endpoint: 'e0', afterMs: 500 }]);
-      // What it was before counts no more, and how fast it is now nobody knows.
-      expect(fleet.member('e0').latencyMs).toBe(0);
-      await fleet.advanceWithCalls(20_000);
-      expect(fleet.channel('e0').probes).toHaveLength(1);
+      await harness.runtime.advance(0);
+      expect(harness.ejected).toEqual([]);
+      expect(harness.table.ejectedCount).toBe(0);
+      expect(harness.table.version).toBeGreaterThan(version);
+      expect(harness.recorder.of('revived')).toEqual([
+        { name: '/shop/orders', endpoint: 'e0', afterMs: 500 },
+      ]);
+      // The latency average is cleared.
+      expect(harness.member('e0').latencyMs).toBe(0);
+      await harness.advanceWithCalls(20_000);
+      expect(harness.channel('e0').probes).toHaveLength(1);
     }
   }
 });
 
-test('the last endpoint is probed too, and one that answers is well again', async () => {
-  const fleet = new TableHarness(['only']);
-  await fleet.fail('only', 'refused');
-  expect(fleet.ejected).toEqual([]);
-  await fleet.runtime.advance(500);
-  expect(fleet.table.canDial(fleet.member('only'), fleet.now)).toBe(true);
-  fleet.channel('only').probes[0]?.succeed();
-  await fleet.runtime.advance(0);
-  expect(fleet.member('only')).toMatchObject({ consecutiveDialFailures: 0, unhealthySince: 0 });
-  expect(fleet.recorder.of('revived')).toEqual([]);
+test('the last endpoint is probed too, and healthy again after a successful probe', async () => {
+  const harness = new TableHarness(['only']);
+  await harness.fail('only', 'refused');
+  expect(harness.ejected).toEqual([]);
+  await harness.runtime.advance(500);
+  expect(harness.table.canDial(harness.member('only'), harness.now)).toBe(true);
+  harness.channel('only').probes[0]?.succeed();
+  await harness.runtime.advance(0);
+  expect(harness.member('only')).toMatchObject({ consecutiveDialFailures: 0, unhealthySince: 0 });
+  expect(harness.recorder.of('revived')).toEqual([]);
 });
 
-test('probes that fail grow further apart, up to 5 s, and one is out at a time', async () => {
-  const fleet = new TableHarness(ids(2));
-  await fleet.fail('e0', 'refused');
-  const { probes } = fleet.channel('e0');
+test('the delay between failing probes grows up to 5 s, with one probe at a time', async () => {
+  const harness = new TableHarness(ids(2));
+  await harness.fail('e0', 'refused');
+  const { probes } = harness.channel('e0');
   const at: number[] = [];
   let answered = 0;
   for (let passed = 0; passed < 120_000; passed += 50) {
-    await fleet.advanceWithCalls(50);
+    await harness.advanceWithCalls(50);
     expect(probes.length).toBeLessThanOrEqual(answered + 1);
     if (probes.length > answered) {
-      at.push(fleet.now);
+      at.push(harness.now);
       probes[answered++]?.fail();
     }
   }
   const gaps = at.map((now, i) => now - (at[i - 1] ?? now)).slice(1);
-  // 250 ms ± a fifth, and what the steps of 50 ms add.
+  // 250 ms ± 20 %, plus up to 50 ms of the step.
   expect(gaps[0]).toBeLessThanOrEqual(350);
   expect(Math.max(...gaps)).toBeGreaterThan(4_000);
   expect(Math.max(...gaps)).toBeLessThanOrEqual(6_050);
@@ -168,109 +170,109 @@ test('probes that fail grow further apart, up to 5 s, and one is out at a time',
   expect(probes.length).toBeLessThan(70);
 });
 
-test('while a probe is out no second one goes, however often the endpoint fails', async () => {
-  const fleet = new TableHarness(['only']);
-  await fleet.fail('only', 'reset');
+test('no second probe is sent while one is in flight, however often the endpoint fails', async () => {
+  const harness = new TableHarness(['only']);
+  await harness.fail('only', 'reset');
   for (let i = 0; i < 100; i++) {
-    await fleet.advanceWithCalls(50);
-    await fleet.fail('only', 'reset');
+    await harness.advanceWithCalls(50);
+    await harness.fail('only', 'reset');
   }
-  expect(fleet.channel('only').probes).toHaveLength(1);
+  expect(harness.channel('only').probes).toHaveLength(1);
 });
 
-test('without calls there are no probes, and the next call sends one', async () => {
-  const fleet = new TableHarness(ids(2));
-  await fleet.fail('e0', 'refused');
-  await fleet.runtime.advance(500);
-  const { probes } = fleet.channel('e0');
+test('without calls no probes are sent, and the next call sends one', async () => {
+  const harness = new TableHarness(ids(2));
+  await harness.fail('e0', 'refused');
+  await harness.runtime.advance(500);
+  const { probes } = harness.channel('e0');
   expect(probes).toHaveLength(1);
   probes[0]?.fail();
-  await fleet.runtime.advance(3_600_000);
+  await harness.runtime.advance(3_600_000);
   expect(probes).toHaveLength(1);
-  expect(fleet.runtime.pendingTimers).toBe(0);
-  fleet.table.callStarted();
+  expect(harness.runtime.pendingTimers).toBe(0);
+  harness.table.callStarted();
   expect(probes).toHaveLength(2);
   probes[1]?.succeed();
-  await fleet.runtime.advance(0);
-  expect(fleet.ejected).toEqual([]);
+  await harness.runtime.advance(0);
+  expect(harness.ejected).toEqual([]);
 });
 
-test('probing never keeps a process alive', async () => {
-  const fleet = new TableHarness(ids(3));
-  await fleet.fail('e0', 'refused');
-  await fleet.fail('e1', 'timeout', 100);
-  expect(fleet.runtime.pendingTimers).toBe(2);
-  expect(fleet.runtime.refTimers).toBe(0);
+test('probing does not keep the process alive', async () => {
+  const harness = new TableHarness(ids(3));
+  await harness.fail('e0', 'refused');
+  await harness.fail('e1', 'timeout', 100);
+  expect(harness.runtime.pendingTimers).toBe(2);
+  expect(harness.runtime.refTimers).toBe(0);
 });
 
-test('a good answer brings back one that was set aside for being out of reach', async () => {
-  const fleet = new TableHarness(ids(2));
-  const other = fleet.call('e0');
-  await fleet.runtime.advance(5);
-  await fleet.fail('e0', 'reset');
-  expect(fleet.ejected).toEqual(['e0']);
+test('a success revives an endpoint that was ejected as unreachable', async () => {
+  const harness = new TableHarness(ids(2));
+  const other = harness.call('e0');
+  await harness.runtime.advance(5);
+  await harness.fail('e0', 'reset');
+  expect(harness.ejected).toEqual(['e0']);
   other.respond();
-  expect(fleet.ejected).toEqual([]);
-  expect(fleet.runtime.pendingTimers).toBe(0);
+  expect(harness.ejected).toEqual([]);
+  expect(harness.runtime.pendingTimers).toBe(0);
 });
 
-test('an answer that was under way does not bring back one that fails every other call', async () => {
-  const fleet = new TableHarness(ids(2));
-  const older = fleet.call('e0');
-  await fleet.runtime.advance(5);
-  for (let i = 0; i < 5; i++) await fleet.fail('e0', 'status');
-  expect(fleet.ejected).toEqual(['e0']);
+test('a success of a request sent before the ejection does not revive an endpoint ejected for failure responses', async () => {
+  const harness = new TableHarness(ids(2));
+  const older = harness.call('e0');
+  await harness.runtime.advance(5);
+  for (let i = 0; i < 5; i++) await harness.fail('e0', 'status');
+  expect(harness.ejected).toEqual(['e0']);
   older.respond();
-  expect(fleet.ejected).toEqual(['e0']);
-  // What was asked afterwards, where nobody else was left, speaks for it.
-  await fleet.runtime.advance(5);
-  await fleet.respond('e0');
-  expect(fleet.ejected).toEqual([]);
+  expect(harness.ejected).toEqual(['e0']);
+  // A request sent after the ejection does.
+  await harness.runtime.advance(5);
+  await harness.respond('e0');
+  expect(harness.ejected).toEqual([]);
 });
 
-test('an answer to a probe is not believed over a failure that was seen after the probe was sent', async () => {
+test('a successful probe does not outweigh a failure seen after it was sent', async () => {
   for (const count of [1, 2]) {
-    const fleet = new TableHarness(ids(count));
-    await fleet.fail('e0', 'reset');
-    await fleet.runtime.advance(500);
-    const { probes } = fleet.channel('e0');
-    await fleet.runtime.advance(10);
-    await fleet.fail('e0', 'reset');
+    const harness = new TableHarness(ids(count));
+    await harness.fail('e0', 'reset');
+    await harness.runtime.advance(500);
+    const { probes } = harness.channel('e0');
+    await harness.runtime.advance(10);
+    await harness.fail('e0', 'reset');
     probes[0]?.succeed();
-    await fleet.runtime.advance(0);
-    expect(fleet.member('e0').unhealthySince).not.toBe(0);
-    await fleet.advanceWithCalls(500);
+    await harness.runtime.advance(0);
+    expect(harness.member('e0').unhealthySince).not.toBe(0);
+    await harness.advanceWithCalls(500);
     expect(probes).toHaveLength(2);
     probes[1]?.succeed();
-    await fleet.runtime.advance(0);
-    expect(fleet.member('e0').unhealthySince).toBe(0);
+    await harness.runtime.advance(0);
+    expect(harness.member('e0').unhealthySince).toBe(0);
   }
 });
 
-test('attempts that began before a probe do not outweigh its answer by having been silent', async () => {
-  const fleet = new TableHarness(['only']);
-  await fleet.fail('only', 'timeout', 250);
-  const older = fleet.call('only');
-  await fleet.runtime.advance(500);
-  const { probes } = fleet.channel('only');
-  await fleet.runtime.advance(5);
+test('timeouts of attempts started before a probe do not outweigh its success', async () => {
+  const harness = new TableHarness(['only']);
+  await harness.fail('only', 'timeout', 250);
+  const older = harness.call('only');
+  await harness.runtime.advance(500);
+  const { probes } = harness.channel('only');
+  await harness.runtime.advance(5);
   older.fail('timeout');
   probes[0]?.succeed();
-  await fleet.runtime.advance(0);
-  expect(fleet.member('only').unhealthySince).toBe(0);
+  await harness.runtime.advance(0);
+  expect(harness.member('only').unhealthySince).toBe(0);
 });
 
-test('an endpoint that keeps coming and going is probed later and later, and forgiven in time', async () => {
-  const fleet = new TableHarness(ids(2));
+test('the probe delay grows for a flapping endpoint, and shrinks again with time', async () => {
+  const harness = new TableHarness(ids(2));
   const firstProbeAfter = async (): Promise<number> => {
-    const { probes } = fleet.channel('e0');
-    const [before, from] = [probes.length, fleet.now];
-    await fleet.fail('e0', 'reset');
-    while (probes.length === before) await fleet.advanceWithCalls(50);
-    const after = fleet.now - from;
+    const { probes } = harness.channel('e0');
+    const [before, from] = [probes.length, harness.now];
+    await harness.fail('e0', 'reset');
+    while (probes.length === before) await harness.advanceWithCalls(50);
+    const after = harness.now - from;
     probes.at(-1)?.succeed();
-    await fleet.runtime.advance(0);
-    expect(fleet.ejected).toEqual([]);
+    await harness.runtime.advance(0);
+    expect(harness.ejected).toEqual([]);
     return after;
   };
   const flapping: number[] = [];
@@ -279,332 +281,341 @@ test('an endpoint that keeps coming and going is probed later and later, and for
   expect(flapping[1]).toBeGreaterThanOrEqual(400);
   expect(flapping[2]).toBeGreaterThanOrEqual(800);
   expect(flapping[4]).toBeGreaterThanOrEqual(3_200);
-  await fleet.advanceWithCalls(5 * 60_000);
+  await harness.advanceWithCalls(5 * 60_000);
   expect(await firstProbeAfter()).toBeLessThanOrEqual(500);
 });
 
-test('what fails fast does not look fast', async () => {
+test('an endpoint that fails fast does not look fast', async () => {
   for (const known of [true, false]) {
-    const fleet = new TableHarness(ids(2));
-    await fleet.respond('e1', 100);
-    if (known) await fleet.respond('e0', 100);
-    await fleet.fail('e0', 'status');
-    const [failing, good] = [fleet.member('e0'), fleet.member('e1')];
-    expect(failing.load(fleet.now)).toBeGreaterThan(10 * good.load(fleet.now));
-    await fleet.runtime.advance(15_000);
-    expect(failing.load(fleet.now)).toBeLessThan(1.1 * good.load(fleet.now));
+    const harness = new TableHarness(ids(2));
+    await harness.respond('e1', 100);
+    if (known) await harness.respond('e0', 100);
+    await harness.fail('e0', 'status');
+    const [failing, good] = [harness.member('e0'), harness.member('e1')];
+    expect(failing.load(harness.now)).toBeGreaterThan(10 * good.load(harness.now));
+    await harness.runtime.advance(15_000);
+    expect(failing.load(harness.now)).toBeLessThan(1.1 * good.load(harness.now));
   }
 });
 
-test('one that was not waited for is known to be slow', async () => {
+test('a slow or timed-out attempt raises the latency', async () => {
   for (const evidence of ['slow', 'timeout'] as const) {
-    const fleet = new TableHarness(ids(2));
-    await fleet.respond('e0', 5);
-    await fleet.fail('e0', evidence, 300);
-    expect(fleet.member('e0').latencyMs).toBe(300);
+    const harness = new TableHarness(ids(2));
+    await harness.respond('e0', 5);
+    await harness.fail('e0', evidence, 300);
+    expect(harness.member('e0').latencyMs).toBe(300);
   }
 });
 
-test('a slow one is tried again when its slowness has faded', async () => {
-  const fleet = new TableHarness(ids(2));
-  await fleet.respond('e0', 200);
+test('a slow endpoint is tried again when its latency has decayed', async () => {
+  const harness = new TableHarness(ids(2));
+  await harness.respond('e0', 200);
   let until = 0;
-  for (; until < 200 && fleet.member('e0').load(fleet.now) >= fleet.member('e1').load(fleet.now); until++) {
-    await fleet.runtime.advance(90);
-    await fleet.respond('e1', 5);
+  for (
+    ;
+    until < 200 && harness.member('e0').load(harness.now) >= harness.member('e1').load(harness.now);
+    until++
+  ) {
+    await harness.runtime.advance(90);
+    await harness.respond('e1', 5);
   }
   // ln(200 / 5) lifetimes of 1.5 s, 95 ms a round.
   expect(until).toBeGreaterThan(50);
   expect(until).toBeLessThan(65);
 });
 
-test('one that refuses is dialled by one attempt at a time, further and further apart', async () => {
-  const fleet = new TableHarness(['only']);
-  const one = fleet.member('only');
-  const rests: number[] = [];
+test('an endpoint that refuses is dialled by one attempt at a time, with growing backoff', async () => {
+  const harness = new TableHarness(['only']);
+  const one = harness.member('only');
+  const backoffs: number[] = [];
   for (let round = 0; round < 12; round++) {
-    await fleet.runtime.advance(Math.max(0, fleet.table.nextDialAt(one) - fleet.now));
-    expect(fleet.table.canDial(one, fleet.now)).toBe(true);
-    const dial = fleet.call('only');
-    if (round > 0) expect(fleet.table.canDial(one, fleet.now)).toBe(false);
+    await harness.runtime.advance(Math.max(0, harness.table.nextDialAt(one) - harness.now));
+    expect(harness.table.canDial(one, harness.now)).toBe(true);
+    const dial = harness.call('only');
+    if (round > 0) expect(harness.table.canDial(one, harness.now)).toBe(false);
     dial.fail('refused');
-    rests.push(fleet.table.nextDialAt(one) - fleet.now);
-    if (rests.at(-1)! > 0) expect(fleet.table.canDial(one, fleet.now)).toBe(false);
+    backoffs.push(harness.table.nextDialAt(one) - harness.now);
+    if (backoffs.at(-1)! > 0) expect(harness.table.canDial(one, harness.now)).toBe(false);
   }
-  for (const [i, rest] of rests.entries()) {
-    expect(rest).toBeGreaterThanOrEqual(0);
-    expect(rest).toBeLessThanOrEqual(Math.min(5_000, 100 * 2 ** i));
+  for (const [i, backoff] of backoffs.entries()) {
+    expect(backoff).toBeGreaterThanOrEqual(0);
+    expect(backoff).toBeLessThanOrEqual(Math.min(5_000, 100 * 2 ** i));
   }
-  expect(Math.max(...rests)).toBeGreaterThan(1_000);
+  expect(Math.max(...backoffs)).toBeGreaterThan(1_000);
   expect(one.consecutiveDialFailures).toBe(12);
 });
 
-test('one that lets nobody in is dialled by one attempt at a time too, further and further apart', async () => {
-  const fleet = new TableHarness(['only'], 5);
-  const one = fleet.member('only');
-  const rests: number[] = [];
+test('an endpoint whose dials time out is dialled by one attempt at a time, with growing backoff', async () => {
+  const harness = new TableHarness(['only'], 5);
+  const one = harness.member('only');
+  const backoffs: number[] = [];
   for (let round = 0; round < 8; round++) {
-    await fleet.runtime.advance(Math.max(0, fleet.table.nextDialAt(one) - fleet.now));
-    expect(fleet.table.canDial(one, fleet.now)).toBe(true);
-    // Until it is known, any number; from then on one.
-    const dials = Array.from({ length: round === 0 ? 10 : 1 }, () => fleet.call('only'));
-    if (round > 0) expect(fleet.table.canDial(one, fleet.now)).toBe(false);
-    await fleet.runtime.advance(250);
+    await harness.runtime.advance(Math.max(0, harness.table.nextDialAt(one) - harness.now));
+    expect(harness.table.canDial(one, harness.now)).toBe(true);
+    // Any number before the first failure, one afterwards.
+    const dials = Array.from({ length: round === 0 ? 10 : 1 }, () => harness.call('only'));
+    if (round > 0) expect(harness.table.canDial(one, harness.now)).toBe(false);
+    await harness.runtime.advance(250);
     for (const dial of dials) dial.fail('connect-timeout');
     expect(one.consecutiveDialFailures).toBe(round + 1);
-    rests.push(fleet.table.nextDialAt(one) - fleet.now);
+    backoffs.push(harness.table.nextDialAt(one) - harness.now);
   }
-  for (const [i, rest] of rests.entries()) expect(rest).toBeLessThanOrEqual(Math.min(5_000, 100 * 2 ** i));
-  expect(Math.max(...rests)).toBeGreaterThan(500);
-  expect(fleet.recorder.of('suspect')).toMatchObject([{ reason: 'timeout' }]);
-  // Somebody was let in: it is well.
-  await fleet.respond('only');
+  for (const [i, backoff] of backoffs.entries())
+    expect(backoff).toBeLessThanOrEqual(Math.min(5_000, 100 * 2 ** i));
+  expect(Math.max(...backoffs)).toBeGreaterThan(500);
+  expect(harness.recorder.of('suspect')).toMatchObject([{ reason: 'timeout' }]);
+  // A success clears the backoff.
+  await harness.respond('only');
   expect(one.consecutiveDialFailures).toBe(0);
 });
 
-test('dials that end in the rest, or began before it, belong to the round that led to it', async () => {
-  const fleet = new TableHarness(['only']);
-  const one = fleet.member('only');
-  const early = fleet.call('only');
-  await fleet.runtime.advance(240);
-  const late = fleet.call('only');
-  await fleet.runtime.advance(10);
+test('dials that end during the backoff, or started before it, count as the same failure', async () => {
+  const harness = new TableHarness(['only']);
+  const one = harness.member('only');
+  const early = harness.call('only');
+  await harness.runtime.advance(240);
+  const late = harness.call('only');
+  await harness.runtime.advance(10);
   early.fail('connect-timeout');
-  await fleet.runtime.advance(250);
-  expect(fleet.now).toBeGreaterThan(fleet.table.nextDialAt(one));
+  await harness.runtime.advance(250);
+  expect(harness.now).toBeGreaterThan(harness.table.nextDialAt(one));
   late.fail('connect-timeout');
   expect(one.consecutiveDialFailures).toBe(1);
-  expect(fleet.table.canDial(one, fleet.now)).toBe(true);
+  expect(harness.table.canDial(one, harness.now)).toBe(true);
 });
 
-test('a dial that nobody waited for says little, and one that others have overtaken says nothing', async () => {
-  const fleet = new TableHarness(['a', 'b']);
-  await fleet.fail('a', 'connect-timeout', 249);
-  expect(fleet.ejected).toEqual(['a']);
-  expect(fleet.table.canDial(fleet.member('a'), fleet.now)).toBe(true);
-  const slow = fleet.call('b');
-  await fleet.respond('b', 300);
+test('a dial with a short timeout starts no backoff, and one overtaken by a success counts for nothing', async () => {
+  const harness = new TableHarness(['a', 'b']);
+  await harness.fail('a', 'connect-timeout', 249);
+  expect(harness.ejected).toEqual(['a']);
+  expect(harness.table.canDial(harness.member('a'), harness.now)).toBe(true);
+  const slow = harness.call('b');
+  await harness.respond('b', 300);
   slow.fail('connect-timeout');
-  expect(fleet.ejected).toEqual(['a']);
-  expect(fleet.member('b').consecutiveDialFailures).toBe(0);
+  expect(harness.ejected).toEqual(['a']);
+  expect(harness.member('b').consecutiveDialFailures).toBe(0);
 });
 
-test('attempts that were under way when it began to refuse count as one refusal, and are not the dial', async () => {
-  const fleet = new TableHarness(['only'], 3);
-  const one = fleet.member('only');
-  const older = Array.from({ length: 20 }, () => fleet.call('only'));
-  await fleet.runtime.advance(1);
+test('attempts in flight at the first refusal count as one failed dial, and are not the next dial', async () => {
+  const harness = new TableHarness(['only'], 3);
+  const one = harness.member('only');
+  const older = Array.from({ length: 20 }, () => harness.call('only'));
+  await harness.runtime.advance(1);
   for (const call of older.slice(0, 10)) call.fail('refused');
   expect(one.consecutiveDialFailures).toBe(1);
-  const rest = fleet.table.nextDialAt(one) - fleet.now;
-  expect(rest).toBeGreaterThan(0);
-  await fleet.runtime.advance(rest);
-  expect(fleet.table.canDial(one, fleet.now)).toBe(true);
-  const dial = fleet.call('only');
-  expect(fleet.table.canDial(one, fleet.now)).toBe(false);
-  // Older ones end meanwhile: the dial is still out.
+  const backoffMs = harness.table.nextDialAt(one) - harness.now;
+  expect(backoffMs).toBeGreaterThan(0);
+  await harness.runtime.advance(backoffMs);
+  expect(harness.table.canDial(one, harness.now)).toBe(true);
+  const dial = harness.call('only');
+  expect(harness.table.canDial(one, harness.now)).toBe(false);
+  // Older attempts end: the dial is still in flight.
   older[10]?.abort();
-  expect(fleet.table.canDial(one, fleet.now)).toBe(false);
-  // The dial fails: the next one follows after its rest, though others are still under way.
+  expect(harness.table.canDial(one, harness.now)).toBe(false);
+  // The dial fails: the next one follows after the backoff, although older attempts are in flight.
   dial.fail('refused');
   expect(one.consecutiveDialFailures).toBe(2);
-  await fleet.runtime.advance(200);
-  expect(fleet.table.canDial(one, fleet.now)).toBe(true);
-  fleet.call('only').respond();
-  expect(fleet.table.canDial(one, fleet.now)).toBe(true);
-  expect(fleet.table.nextDialAt(one)).toBe(0);
+  await harness.runtime.advance(200);
+  expect(harness.table.canDial(one, harness.now)).toBe(true);
+  harness.call('only').respond();
+  expect(harness.table.canDial(one, harness.now)).toBe(true);
+  expect(harness.table.nextDialAt(one)).toBe(0);
 });
 
-test('a dial that its caller gave up does not bar the next one for ever', async () => {
-  const fleet = new TableHarness(['only']);
-  const one = fleet.member('only');
-  await fleet.fail('only', 'refused');
-  await fleet.runtime.advance(100);
-  fleet.call('only').abort();
-  expect(fleet.table.canDial(one, fleet.now)).toBe(true);
-  // Also where the end cannot be told from that of another attempt.
-  fleet.call('only');
-  fleet.call('only').abort();
-  expect(fleet.table.canDial(one, fleet.now)).toBe(false);
-  await fleet.runtime.advance(5_000);
-  expect(fleet.table.canDial(one, fleet.now)).toBe(true);
+test('a dial aborted by its caller does not block the next one', async () => {
+  const harness = new TableHarness(['only']);
+  const one = harness.member('only');
+  await harness.fail('only', 'refused');
+  await harness.runtime.advance(100);
+  harness.call('only').abort();
+  expect(harness.table.canDial(one, harness.now)).toBe(true);
+  // Nor if its end cannot be told from that of another attempt.
+  harness.call('only');
+  harness.call('only').abort();
+  expect(harness.table.canDial(one, harness.now)).toBe(false);
+  await harness.runtime.advance(5_000);
+  expect(harness.table.canDial(one, harness.now)).toBe(true);
 });
 
-test('a new set keeps what stays, and lets go of what is gone', async () => {
-  const fleet = new TableHarness(['a', 'b', 'c']);
-  await fleet.respond('a', 7);
-  await fleet.fail('b', 'refused');
-  const [a, b, c] = ['a', 'b', 'c'].map((id) => fleet.member(id));
-  const { changes } = fleet;
-  fleet.update('c', { id: 'a', weight: 3 }, 'new');
-  expect(fleet.table.members.map(({ endpoint }) => endpoint.id)).toEqual(['c', 'a', 'new']);
-  expect(fleet.member('a')).toBe(a);
+test('update keeps listed instances and removes the others', async () => {
+  const harness = new TableHarness(['a', 'b', 'c']);
+  await harness.respond('a', 7);
+  await harness.fail('b', 'refused');
+  const [a, b, c] = ['a', 'b', 'c'].map((id) => harness.member(id));
+  const { changes } = harness;
+  harness.update('c', { id: 'a', weight: 3 }, 'new');
+  expect(harness.table.members.map(({ endpoint }) => endpoint.id)).toEqual(['c', 'a', 'new']);
+  expect(harness.member('a')).toBe(a);
   expect(a).toMatchObject({ latencyMs: 7, endpoint: { weight: 3 } });
-  expect(fleet.member('c')).toBe(c);
+  expect(harness.member('c')).toBe(c);
   expect(b).toMatchObject({ isListed: false, channel: { closed: true } });
-  expect(fleet.changes).toBeGreaterThan(changes);
-  expect(fleet.table.ejectedCount).toBe(0);
-  expect(fleet.runtime.pendingTimers).toBe(0);
+  expect(harness.changes).toBeGreaterThan(changes);
+  expect(harness.table.ejectedCount).toBe(0);
+  expect(harness.runtime.pendingTimers).toBe(0);
 });
 
-test('what is gone teaches nothing any more', async () => {
-  const fleet = new TableHarness(['a', 'b']);
-  const gone = fleet.member('a');
-  const call = fleet.call('a');
-  fleet.update('b');
+test('results of a removed endpoint are ignored', async () => {
+  const harness = new TableHarness(['a', 'b']);
+  const gone = harness.member('a');
+  const call = harness.call('a');
+  harness.update('b');
   call.fail('reset');
-  fleet.table.responseReceived(gone, 3, fleet.now);
-  expect(fleet.suspects).toEqual([]);
-  expect(fleet.runtime.pendingTimers).toBe(0);
-  expect(fleet.recorder.events).toEqual([]);
+  harness.table.responseReceived(gone, 3, harness.now);
+  expect(harness.suspects).toEqual([]);
+  expect(harness.runtime.pendingTimers).toBe(0);
+  expect(harness.recorder.events).toEqual([]);
 });
 
-test('an answer of one that was set aside and is gone is not counted for anybody else', async () => {
-  const fleet = new TableHarness(ids(4));
-  const gone = fleet.member('e0');
-  const older = fleet.call('e0');
-  await fleet.fail('e0', 'reset');
-  await fleet.fail('e1', 'reset');
-  fleet.update('e1', 'e2', 'e3');
+test('a success of a removed, ejected endpoint does not change the count of ejected ones', async () => {
+  const harness = new TableHarness(ids(4));
+  const gone = harness.member('e0');
+  const older = harness.call('e0');
+  await harness.fail('e0', 'reset');
+  await harness.fail('e1', 'reset');
+  harness.update('e1', 'e2', 'e3');
   older.respond();
-  expect(fleet.table.ejectedCount).toBe(1);
+  expect(harness.table.ejectedCount).toBe(1);
   expect(gone.status).toBe('closed');
 });
 
-test('the answer to a probe of one that is gone brings nobody back', async () => {
-  const fleet = new TableHarness(ids(3));
-  await fleet.fail('e0', 'refused');
-  await fleet.runtime.advance(500);
-  const [probe] = fleet.channel('e0').probes;
-  fleet.update('e1', 'e2');
+test('a successful probe of a removed endpoint revives none', async () => {
+  const harness = new TableHarness(ids(3));
+  await harness.fail('e0', 'refused');
+  await harness.runtime.advance(500);
+  const [probe] = harness.channel('e0').probes;
+  harness.update('e1', 'e2');
   probe?.succeed();
-  await fleet.runtime.advance(0);
-  expect(fleet.recorder.of('revived')).toEqual([]);
-  expect(fleet.table.ejectedCount).toBe(0);
+  await harness.runtime.advance(0);
+  expect(harness.recorder.of('revived')).toEqual([]);
+  expect(harness.table.ejectedCount).toBe(0);
 });
 
-test('the same id with a new epoch or new addresses is somebody else, and starts fresh', async () => {
+test('the same id with a new epoch or new addresses is a new endpoint', async () => {
   for (const other of [
     { id: 'a', epoch: 2 },
     { id: 'a', address: 'http://a:81' },
     { id: 'a', addresses: ['http://a:80', 'http://a:81'] },
   ]) {
-    const fleet = new TableHarness(['a', 'b']);
-    await fleet.fail('a', 'refused');
-    const before = fleet.member('a');
-    fleet.update(other, 'b');
-    expect(fleet.member('a')).not.toBe(before);
-    expect(fleet.member('a')).toMatchObject({ status: 'open', consecutiveDialFailures: 0, unhealthySince: 0 });
+    const harness = new TableHarness(['a', 'b']);
+    await harness.fail('a', 'refused');
+    const before = harness.member('a');
+    harness.update(other, 'b');
+    expect(harness.member('a')).not.toBe(before);
+    expect(harness.member('a')).toMatchObject({
+      status: 'open',
+      consecutiveDialFailures: 0,
+      unhealthySince: 0,
+    });
     expect(before).toMatchObject({ isListed: false, channel: { closed: true } });
   }
 });
 
-test('one that left and came back is not held to what it was', async () => {
-  const fleet = new TableHarness(['a', 'b']);
-  await fleet.fail('a', 'refused');
-  fleet.update('b');
-  fleet.update('a', 'b');
-  expect(fleet.ejected).toEqual([]);
-  expect(fleet.channel('a').closed).toBe(false);
+test('an endpoint that was removed and added again starts healthy', async () => {
+  const harness = new TableHarness(['a', 'b']);
+  await harness.fail('a', 'refused');
+  harness.update('b');
+  harness.update('a', 'b');
+  expect(harness.ejected).toEqual([]);
+  expect(harness.channel('a').closed).toBe(false);
 });
 
-test('where all that are left are set aside, none is', async () => {
-  const fleet = new TableHarness(ids(3));
-  await fleet.fail('e0', 'refused');
-  await fleet.fail('e1', 'refused');
-  expect(fleet.ejected).toEqual(['e0', 'e1']);
-  fleet.update('e0', 'e1');
-  expect(fleet.ejected).toEqual([]);
-  expect(fleet.table.ejectedCount).toBe(0);
-  // They are still asked for a sign of life, and still set aside by what calls see.
-  await fleet.runtime.advance(500);
-  expect(fleet.channel('e0').probes).toHaveLength(1);
-  await fleet.fail('e0', 'refused');
-  expect(fleet.ejected).toEqual(['e0']);
+test('when only ejected endpoints are left, all are reopened', async () => {
+  const harness = new TableHarness(ids(3));
+  await harness.fail('e0', 'refused');
+  await harness.fail('e1', 'refused');
+  expect(harness.ejected).toEqual(['e0', 'e1']);
+  harness.update('e0', 'e1');
+  expect(harness.ejected).toEqual([]);
+  expect(harness.table.ejectedCount).toBe(0);
+  // They are still probed, and can be ejected again.
+  await harness.runtime.advance(500);
+  expect(harness.channel('e0').probes).toHaveLength(1);
+  await harness.fail('e0', 'refused');
+  expect(harness.ejected).toEqual(['e0']);
 });
 
-test('the count of those set aside is right whatever happens', async () => {
+test('the count of ejected endpoints is right after any sequence of events', async () => {
   for (let seed = 1; seed <= 5; seed++) {
-    const fleet = new TableHarness(ids(5), seed);
-    const pick = <T>(list: readonly T[]): T => list[Math.floor(fleet.runtime.random() * list.length)]!;
+    const harness = new TableHarness(ids(5), seed);
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(harness.runtime.random() * list.length)]!;
     for (let i = 0; i < 300; i++) {
-      const id = pick(fleet.table.members).endpoint.id;
-      const what = pick([
+      const id = pick(harness.table.members).endpoint.id;
+      const action = pick([
         'refused',
         'reset',
         'timeout',
         'slow',
         'status',
         'status',
-        'answer',
-        'answer',
+        'success',
+        'success',
         'probe',
         'update',
         'pass',
       ] as const);
-      if (what === 'answer') await fleet.respond(id);
-      else if (what === 'update')
-        fleet.update(...ids(6).filter(() => fleet.runtime.random() < 0.8), 'always');
-      else if (what === 'pass') await fleet.advanceWithCalls(400);
-      else if (what === 'probe') pick([...fleet.channel(id).probes, { succeed: () => {} }]).succeed();
-      else await fleet.fail(id, what);
-      expect(fleet.table.ejectedCount).toBe(fleet.ejected.length);
-      expect(fleet.ejected.length).toBeLessThan(fleet.table.members.length);
-      for (const member of fleet.table.members) expect(member.pending).toBe(0);
+      if (action === 'success') await harness.respond(id);
+      else if (action === 'update')
+        harness.update(...ids(6).filter(() => harness.runtime.random() < 0.8), 'always');
+      else if (action === 'pass') await harness.advanceWithCalls(400);
+      else if (action === 'probe') pick([...harness.channel(id).probes, { succeed: () => {} }]).succeed();
+      else await harness.fail(id, action);
+      expect(harness.table.ejectedCount).toBe(harness.ejected.length);
+      expect(harness.ejected.length).toBeLessThan(harness.table.members.length);
+      for (const member of harness.table.members) expect(member.pending).toBe(0);
     }
   }
 });
 
-test('a table that was stopped probes nobody any more', async () => {
-  const fleet = new TableHarness(ids(3));
-  await fleet.fail('e0', 'refused');
-  await fleet.fail('e1', 'refused');
-  await fleet.runtime.advance(500);
-  const [probe] = fleet.channel('e0').probes;
-  fleet.table.stop();
-  expect(fleet.runtime.pendingTimers).toBe(0);
+test('a stopped table sends no probes', async () => {
+  const harness = new TableHarness(ids(3));
+  await harness.fail('e0', 'refused');
+  await harness.fail('e1', 'refused');
+  await harness.runtime.advance(500);
+  const [probe] = harness.channel('e0').probes;
+  harness.table.stop();
+  expect(harness.runtime.pendingTimers).toBe(0);
   probe?.succeed();
-  fleet.channel('e1').probes[0]?.fail();
-  await fleet.advanceWithCalls(10_000);
-  expect(fleet.ejected).toEqual(['e0', 'e1']);
-  expect(fleet.channel('e1').probes).toHaveLength(1);
-  await fleet.fail('e2', 'refused');
-  expect(fleet.runtime.pendingTimers).toBe(0);
+  harness.channel('e1').probes[0]?.fail();
+  await harness.advanceWithCalls(10_000);
+  expect(harness.ejected).toEqual(['e0', 'e1']);
+  expect(harness.channel('e1').probes).toHaveLength(1);
+  await harness.fail('e2', 'refused');
+  expect(harness.runtime.pendingTimers).toBe(0);
 });
 
-test('an empty set is a set', () => {
-  const fleet = new TableHarness([]);
-  expect(fleet.table.members).toEqual([]);
-  fleet.update('a');
-  fleet.update();
-  expect(fleet.table.ejectedCount).toBe(0);
-  fleet.table.callStarted();
+test('an empty set is valid', () => {
+  const harness = new TableHarness([]);
+  expect(harness.table.members).toEqual([]);
+  harness.update('a');
+  harness.update();
+  expect(harness.table.ejectedCount).toBe(0);
+  harness.table.callStarted();
 });
 
-test('whoever the registry names is warming up since then; the same instance goes on', async () => {
-  const fleet = new TableHarness(ids(2));
-  const { slowStart } = fleet.member('e0');
+test('added endpoints are in slow start; a listed instance keeps its slow start', async () => {
+  const harness = new TableHarness(ids(2));
+  const { slowStart } = harness.member('e0');
   expect(slowStart).toEqual({ startedAt: 1_000, windowMs: 30_000 });
-  expect(fleet.member('e1').slowStart).toBe(slowStart);
-  await fleet.runtime.advance(5_000);
-  fleet.update('e0', { id: 'e1', epoch: 2 }, 'e2');
-  expect(fleet.member('e0').slowStart).toBe(slowStart);
-  expect(fleet.member('e1').slowStart).toEqual({ startedAt: 6_000, windowMs: 30_000 });
-  expect(fleet.member('e2').slowStart).toEqual({ startedAt: 6_000, windowMs: 30_000 });
+  expect(harness.member('e1').slowStart).toBe(slowStart);
+  await harness.runtime.advance(5_000);
+  harness.update('e0', { id: 'e1', epoch: 2 }, 'e2');
+  expect(harness.member('e0').slowStart).toBe(slowStart);
+  expect(harness.member('e1').slowStart).toEqual({ startedAt: 6_000, windowMs: 30_000 });
+  expect(harness.member('e2').slowStart).toEqual({ startedAt: 6_000, windowMs: 30_000 });
 });
 
-test('one that is back warms up in a second, unless it is new anyway', async () => {
-  const fleet = new TableHarness(ids(2));
-  const { slowStart } = fleet.member('e0');
-  await fleet.fail('e0', 'reset');
-  await fleet.respond('e0');
-  expect(fleet.member('e0').slowStart).toBe(slowStart);
-  await fleet.runtime.advance(60_000);
-  await fleet.fail('e0', 'reset');
-  expect(fleet.member('e0').slowStart).toBe(slowStart);
-  await fleet.respond('e0');
-  expect(fleet.member('e0').slowStart).toEqual({ startedAt: fleet.now, windowMs: 1_000 });
-  // It was in trouble, and never set aside: the last one.
+test('a revived endpoint has a slow start of one second, unless its first one is still running', async () => {
+  const harness = new TableHarness(ids(2));
+  const { slowStart } = harness.member('e0');
+  await harness.fail('e0', 'reset');
+  await harness.respond('e0');
+  expect(harness.member('e0').slowStart).toBe(slowStart);
+  await harness.runtime.advance(60_000);
+  await harness.fail('e0', 'reset');
+  expect(harness.member('e0').slowStart).toBe(slowStart);
+  await harness.respond('e0');
+  expect(harness.member('e0').slowStart).toEqual({ startedAt: harness.now, windowMs: 1_000 });
+  // The last endpoint was unhealthy but never ejected.
   const only = new TableHarness(['only']);
   const before = only.member('only').slowStart;
   await only.runtime.advance(60_000);
@@ -613,57 +624,57 @@ test('one that is back warms up in a second, unless it is new anyway', async () 
   expect(only.member('only').slowStart).toBe(before);
 });
 
-/** So many answers of each, spread over ten seconds, of which some fail: never five in a row, never one in five. */
-async function asked(fleet: TableHarness, failsOf: (i: number) => number, each = 120): Promise<void> {
-  const count = fleet.table.members.length;
+/** Sends calls to each endpoint over ten seconds. Some fail: never five in a row, and at most one in eight. */
+async function callAll(harness: TableHarness, failsOf: (i: number) => number, each = 120): Promise<void> {
+  const count = harness.table.members.length;
   for (let call = 0; call < each; call++) {
     for (let i = 0; i < count; i++) {
-      if (fleet.ejected.includes(`e${String(i)}`)) continue;
+      if (harness.ejected.includes(`e${String(i)}`)) continue;
       const every = failsOf(i);
       const fails = every > 0 && call % every === every - 1;
-      await (fails ? fleet.fail(`e${String(i)}`, 'status') : fleet.respond(`e${String(i)}`, 0));
+      await (fails ? harness.fail(`e${String(i)}`, 'status') : harness.respond(`e${String(i)}`, 0));
     }
-    await fleet.runtime.advance(10_000 / each);
+    await harness.runtime.advance(10_000 / each);
   }
 }
 
 test.each([5, 20, 200])(
-  'of %i the one that fails more than the rest is set aside, though it mostly answers',
+  'of %i endpoints the one that fails more often than the others is ejected, although it mostly succeeds',
   async (count) => {
-    const fleet = new TableHarness(ids(count));
-    await asked(fleet, (i) => (i === 3 ? 8 : 0));
-    expect(fleet.ejected).toEqual(['e3']);
-    expect(fleet.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual([
+    const harness = new TableHarness(ids(count));
+    await callAll(harness, (i) => (i === 3 ? 8 : 0));
+    expect(harness.ejected).toEqual(['e3']);
+    expect(harness.recorder.of('ejected').map(({ endpoint, reason }) => [endpoint, reason])).toEqual([
       ['e3', 'failures'],
     ]);
   },
 );
 
-test('of four it is not: who is unusual among so few', async () => {
-  const fleet = new TableHarness(ids(4));
-  await asked(fleet, (i) => (i === 3 ? 8 : 0));
-  expect(fleet.ejected).toEqual([]);
+test('of four endpoints none is an outlier', async () => {
+  const harness = new TableHarness(ids(4));
+  await callAll(harness, (i) => (i === 3 ? 8 : 0));
+  expect(harness.ejected).toEqual([]);
 });
 
-test('where all fail as often, nobody is set aside for it', async () => {
-  const fleet = new TableHarness(ids(20));
-  await asked(fleet, () => 8);
-  expect(fleet.ejected).toEqual([]);
+test('no endpoint is ejected when all fail equally often', async () => {
+  const harness = new TableHarness(ids(20));
+  await callAll(harness, () => 8);
+  expect(harness.ejected).toEqual([]);
 });
 
-test('what was answered more than half a minute ago is past for those who were not asked since, too', async () => {
-  const fleet = new TableHarness(ids(6));
-  // All of them were well once, and nobody has asked but one of them since: it is compared with nobody.
-  await asked(fleet, () => 0);
-  await fleet.runtime.advance(40_000);
+test('responses older than 30 s do not count, also for endpoints without calls since', async () => {
+  const harness = new TableHarness(ids(6));
+  // All succeeded long ago, and only one has had calls since: there are no others to compare it with.
+  await callAll(harness, () => 0);
+  await harness.runtime.advance(40_000);
   for (let call = 0; call < 200; call++)
-    await (call % 8 === 7 ? fleet.fail('e0', 'status') : fleet.respond('e0', 0));
-  expect(fleet.recorder.of('ejected')).toEqual([]);
+    await (call % 8 === 7 ? harness.fail('e0', 'status') : harness.respond('e0', 0));
+  expect(harness.recorder.of('ejected')).toEqual([]);
 });
 
-test('two hundred: those that fail are set aside one by one, and never more than half', async () => {
-  const fleet = new TableHarness(ids(200));
+test('of 200 failing endpoints at most half are ejected', async () => {
+  const harness = new TableHarness(ids(200));
   for (let i = 0; i < 200; i++)
-    for (let fails = 0; fails < 5; fails++) await fleet.fail(`e${String(i)}`, 'status');
-  expect(fleet.ejected).toEqual(ids(100));
+    for (let fails = 0; fails < 5; fails++) await harness.fail(`e${String(i)}`, 'status');
+  expect(harness.ejected).toEqual(ids(100));
 });

@@ -4,9 +4,9 @@ import { TableHarness } from './table-harness.js';
 
 const load = (utilization: number) => ({ utilization, callsPerSecond: 0, errorsPerSecond: 0 });
 
-test('a report weighs little as long as there is room, much near the limit, and never more than so much', () => {
+test('the utilization penalty is small below 0.7, steep near 1, and bounded', () => {
   expect(utilizationPenalty(0)).toBe(1);
-  // Under 1.5 is the same load to load-aware.
+  // load-aware treats loads within a factor of 1.5 as equal.
   expect(utilizationPenalty(0.7)).toBeLessThan(1.5);
   expect(utilizationPenalty(0.8)).toBeGreaterThan(1.5);
   expect(utilizationPenalty(1)).toBe(5);
@@ -15,96 +15,96 @@ test('a report weighs little as long as there is room, much near the limit, and 
     expect(utilizationPenalty(u + 0.05)).toBeGreaterThan(utilizationPenalty(u));
 });
 
-/** Loads of an endpoint whose latency is 10 ms and that said so, over a second. */
-function loads(utilization: number, seed = 3): number[] {
-  const fleet = new TableHarness(['a'], seed);
-  const member = fleet.member('a');
-  fleet.table.responseReceived(member, 10, fleet.now);
-  fleet.table.loadReported(member, load(utilization), fleet.now);
+/** Loads over one second of an endpoint with a latency of 10 ms and this reported utilization. */
+function loadsOverTime(utilization: number, seed = 3): number[] {
+  const harness = new TableHarness(['a'], seed);
+  const member = harness.member('a');
+  harness.table.responseReceived(member, 10, harness.now);
+  harness.table.loadReported(member, load(utilization), harness.now);
   return Array.from({ length: 100 }, (_, i) => {
-    member.observe(10, fleet.now + 10 * i);
-    return member.load(fleet.now + 10 * i);
+    member.observe(10, harness.now + 10 * i);
+    return member.load(harness.now + 10 * i);
   });
 }
 
-test('a part of it weighs at a time, another for each clerk, so that they do not turn away all at once', () => {
-  const all = loads(0.95);
-  const most = 10 * utilizationPenalty(0.95);
+test('the penalty varies by slot and by clerk, so that clerks do not all avoid the endpoint at once', () => {
+  const all = loadsOverTime(0.95);
+  const max = 10 * utilizationPenalty(0.95);
   expect(Math.min(...all)).toBeGreaterThanOrEqual(10);
-  expect(Math.max(...all)).toBeLessThanOrEqual(most);
-  expect(all.filter((one) => one > (10 + most) / 2).length).toBeGreaterThan(30);
-  expect(all.filter((one) => one < (10 + most) / 2).length).toBeGreaterThan(30);
-  const first = Array.from({ length: 20 }, (_, seed) => loads(0.95, seed)[0] ?? NaN);
+  expect(Math.max(...all)).toBeLessThanOrEqual(max);
+  expect(all.filter((one) => one > (10 + max) / 2).length).toBeGreaterThan(30);
+  expect(all.filter((one) => one < (10 + max) / 2).length).toBeGreaterThan(30);
+  const first = Array.from({ length: 20 }, (_, seed) => loadsOverTime(0.95, seed)[0] ?? NaN);
   expect(new Set(first).size).toBe(20);
-  expect(Math.max(...first) - Math.min(...first)).toBeGreaterThan((most - 10) / 2);
+  expect(Math.max(...first) - Math.min(...first)).toBeGreaterThan((max - 10) / 2);
 });
 
-test('nobody draws calls by calling itself idle', () => {
-  expect(new Set(loads(0))).toEqual(new Set([10]));
+test('a low utilization does not lower the load', () => {
+  expect(new Set(loadsOverTime(0))).toEqual(new Set([10]));
 });
 
-test('a report is kept as it came, and weighs for 10 s', async () => {
-  const fleet = new TableHarness(['a']);
-  const member = fleet.member('a');
-  fleet.table.loadReported(member, { utilization: 1, callsPerSecond: 20, errorsPerSecond: 3 }, fleet.now);
-  const receivedAt = fleet.now;
+test('a report is stored unchanged, and counts for 10 s', async () => {
+  const harness = new TableHarness(['a']);
+  const member = harness.member('a');
+  harness.table.loadReported(member, { utilization: 1, callsPerSecond: 20, errorsPerSecond: 3 }, harness.now);
+  const receivedAt = harness.now;
   const report = { utilization: 1, callsPerSecond: 20, errorsPerSecond: 3, receivedAt };
   expect(member.loadReport).toEqual(report);
-  fleet.table.responseReceived(member, 10, fleet.now);
-  await fleet.runtime.advance(9_999);
-  fleet.table.responseReceived(member, 10, fleet.now);
-  expect(member.load(fleet.now)).toBeGreaterThan(10);
-  await fleet.runtime.advance(1);
-  fleet.table.responseReceived(member, 10, fleet.now);
-  expect(member.load(fleet.now)).toBe(10);
+  harness.table.responseReceived(member, 10, harness.now);
+  await harness.runtime.advance(9_999);
+  harness.table.responseReceived(member, 10, harness.now);
+  expect(member.load(harness.now)).toBeGreaterThan(10);
+  await harness.runtime.advance(1);
+  harness.table.responseReceived(member, 10, harness.now);
+  expect(member.load(harness.now)).toBe(10);
   expect(member.loadReport).toEqual(report);
 });
 
-test('what a registry tells weighs by its age, and less than what was heard since', async () => {
-  const fleet = new TableHarness(['a', 'b', 'c']);
-  const told = new Map(['a', 'b', 'gone'].map((id) => [id, { ...load(0.9), ageMs: 5_000 }]));
-  await fleet.runtime.advance(20_000);
-  const [a, b] = [fleet.member('a'), fleet.member('b')];
-  fleet.table.loadReported(a, load(0.3), fleet.now - 4_000);
-  fleet.table.loadReported(b, load(0.3), fleet.now - 6_000);
-  fleet.table.applyLoads(told, fleet.now);
+test('a report from the registry counts by its age, and does not replace a newer one', async () => {
+  const harness = new TableHarness(['a', 'b', 'c']);
+  const loads = new Map(['a', 'b', 'gone'].map((id) => [id, { ...load(0.9), ageMs: 5_000 }]));
+  await harness.runtime.advance(20_000);
+  const [a, b] = [harness.member('a'), harness.member('b')];
+  harness.table.loadReported(a, load(0.3), harness.now - 4_000);
+  harness.table.loadReported(b, load(0.3), harness.now - 6_000);
+  harness.table.applyLoads(loads, harness.now);
   expect([a.loadReport?.utilization, b.loadReport?.utilization]).toEqual([0.3, 0.9]);
-  expect(b.loadReport?.receivedAt).toBe(fleet.now - 5_000);
-  expect(fleet.member('c').loadReport).toBeUndefined();
-  await fleet.runtime.advance(4_000);
-  fleet.table.applyLoads(told, fleet.now);
+  expect(b.loadReport?.receivedAt).toBe(harness.now - 5_000);
+  expect(harness.member('c').loadReport).toBeUndefined();
+  await harness.runtime.advance(4_000);
+  harness.table.applyLoads(loads, harness.now);
   expect(a.loadReport?.utilization).toBe(0.9);
 });
 
-test('what it said before it was in trouble is forgotten when it is well again, and what it says then is not', async () => {
-  const fleet = new TableHarness(['a', 'b']);
-  const member = fleet.member('a');
-  fleet.table.loadReported(member, load(1), fleet.now);
-  await fleet.fail('a', 'reset');
+test('reports from before a recovery are dropped, later ones are kept', async () => {
+  const harness = new TableHarness(['a', 'b']);
+  const member = harness.member('a');
+  harness.table.loadReported(member, load(1), harness.now);
+  await harness.fail('a', 'reset');
   expect(member.loadReport).toBeDefined();
-  await fleet.respond('a');
+  await harness.respond('a');
   expect(member.loadReport).toBeUndefined();
-  fleet.table.loadReported(member, load(0.5), fleet.now);
+  harness.table.loadReported(member, load(0.5), harness.now);
   expect(member.loadReport?.utilization).toBe(0.5);
 });
 
-test('a new instance at the same address has said nothing', () => {
-  const fleet = new TableHarness(['a']);
-  fleet.table.loadReported(fleet.member('a'), load(1), fleet.now);
-  fleet.update({ id: 'a', epoch: 2 });
-  expect(fleet.member('a').loadReport).toBeUndefined();
+test('a new instance at the same address has no report', () => {
+  const harness = new TableHarness(['a']);
+  harness.table.loadReported(harness.member('a'), load(1), harness.now);
+  harness.update({ id: 'a', epoch: 2 });
+  expect(harness.member('a').loadReport).toBeUndefined();
 });
 
-test('a newcomer that calls itself full waits most of the time until the others have calls in flight', () => {
-  const fleet = new TableHarness(['known', 'new']);
-  const [known, newcomer] = [fleet.member('known'), fleet.member('new')];
-  fleet.table.responseReceived(known, 1, fleet.now);
-  expect(newcomer.load(fleet.now)).toBeLessThan(known.load(fleet.now));
-  fleet.table.applyLoads(new Map([['new', { ...load(1.25), ageMs: 0 }]]), fleet.now);
+test('an unmeasured endpoint with a high utilization is mostly avoided until the others have calls in flight', () => {
+  const harness = new TableHarness(['known', 'new']);
+  const [known, newcomer] = [harness.member('known'), harness.member('new')];
+  harness.table.responseReceived(known, 1, harness.now);
+  expect(newcomer.load(harness.now)).toBeLessThan(known.load(harness.now));
+  harness.table.applyLoads(new Map([['new', { ...load(1.25), ageMs: 0 }]]), harness.now);
   let waits = 0;
-  for (let i = 0; i < 100; i++) if (newcomer.load(fleet.now + 64 * i) > known.load(fleet.now)) waits++;
+  for (let i = 0; i < 100; i++) if (newcomer.load(harness.now + 64 * i) > known.load(harness.now)) waits++;
   expect(waits).toBeGreaterThan(60);
   expect(waits).toBeLessThan(100);
   known.pending = 15;
-  expect(newcomer.load(fleet.now)).toBeLessThan(known.load(fleet.now));
+  expect(newcomer.load(harness.now)).toBeLessThan(known.load(harness.now));
 });

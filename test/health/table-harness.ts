@@ -1,4 +1,4 @@
-/** An endpoint table in virtual time, with everything it says written down. */
+/** An endpoint table on a fake clock. Its events and callbacks are recorded. */
 import type { EndpointInit } from '../../src/core/endpoint.js';
 import type { Evidence } from '../../src/core/health.js';
 import type { EndpointState } from '../../src/health/endpoint-state.js';
@@ -28,7 +28,7 @@ export class TableHarness {
     this.update(...ids);
   }
 
-  /** Takes over a new set: ids, or endpoints. */
+  /** Replaces the set of endpoints: ids, or endpoints with further fields. */
   update(...set: readonly (string | EndpointInit)[]): void {
     this.table.update(
       set.map((one) => (typeof one === 'string' ? endpoint(one) : endpoint(one.id ?? '', one))),
@@ -41,53 +41,54 @@ export class TableHarness {
 
   member(id: string): EndpointState {
     const found = this.table.members.find((one) => one.endpoint.id === id);
-    if (found === undefined) throw new Error(`There is no ${id}`);
+    if (found === undefined) throw new Error(`No member has the id ${id}`);
     return found;
   }
 
   channel(id: string): FakeChannel {
     const { channel } = this.member(id);
-    if (!(channel instanceof FakeChannel)) throw new Error(`${id} has a channel of another kind`);
+    if (!(channel instanceof FakeChannel)) throw new Error(`The channel of ${id} is not a FakeChannel`);
     return channel;
   }
 
-  /** Ids of those that are set aside. */
+  /** Ids of the ejected endpoints. */
   get ejected(): string[] {
     return this.table.members.filter(({ status }) => status === 'closed').map((one) => one.endpoint.id);
   }
 
-  /** One call of the service, that fails or is answered after some time. */
+  /** One call of the service, which fails after some time. */
   async fail(id: string, evidence: Evidence, tookMs = 0): Promise<void> {
-    const [member, beganAt] = this.#startAttempt(id);
+    const [member, startedAt] = this.#startAttempt(id);
     if (tookMs > 0) await this.runtime.advance(tookMs);
-    this.table.attemptFailed(member, evidence, beganAt, this.now);
+    this.table.attemptFailed(member, evidence, startedAt, this.now);
     this.table.attemptEnded(member);
   }
 
+  /** One call of the service, which gets a response after some time. */
   async respond(id: string, tookMs = 1): Promise<void> {
-    const [member, beganAt] = this.#startAttempt(id);
+    const [member, startedAt] = this.#startAttempt(id);
     await this.runtime.advance(tookMs);
-    this.table.responseReceived(member, this.now - beganAt, this.now);
+    this.table.responseReceived(member, this.now - startedAt, this.now);
     this.table.attemptEnded(member);
   }
 
-  /** A call begins; returns what ends it. */
+  /** Starts a call; returns the functions that end it. */
   call(id: string): { fail(evidence: Evidence): void; respond(): void; abort(): void } {
-    const [member, beganAt] = this.#startAttempt(id);
+    const [member, startedAt] = this.#startAttempt(id);
     return {
       fail: (evidence) => {
-        this.table.attemptFailed(member, evidence, beganAt, this.now);
+        this.table.attemptFailed(member, evidence, startedAt, this.now);
         this.table.attemptEnded(member);
       },
       respond: () => {
-        this.table.responseReceived(member, this.now - beganAt, this.now);
+        this.table.responseReceived(member, this.now - startedAt, this.now);
         this.table.attemptEnded(member);
       },
       abort: () => this.table.attemptEnded(member),
     };
   }
 
-  /** Lets time pass with a call of some other endpoint each 50 ms. */
+  /** Advances the clock, with a call of the service every 50 ms. */
   async advanceWithCalls(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += 50) {
       this.table.callStarted();
