@@ -5,7 +5,7 @@ import { isClerkError } from '../../src/core/errors.js';
 
 const seed = 20_243;
 
-function refusal(input: unknown): string {
+function rejection(input: unknown): string {
   try {
     return JSON.stringify(parseAddress(input));
   } catch (error) {
@@ -14,7 +14,7 @@ function refusal(input: unknown): string {
   }
 }
 
-test('an address of every form is read', () => {
+test('parses an address of every form', () => {
   const read = (input: unknown): unknown[] => {
     const { text, protocol, hostname, port, socketPath } = parseAddress(input);
     return [text, protocol, hostname, port, socketPath];
@@ -67,14 +67,14 @@ test('an address of every form is read', () => {
   ]);
 });
 
-test('an address has one spelling, so that it is one instance however it came', () => {
+test('an address has one spelling in all input forms', () => {
   const spellings = ['http://127.0.0.1:3001', 'http://127.0.0.1:3001/', new URL('http://127.0.0.1:3001')];
   expect(new Set(spellings.map((input) => parseAddress(input).text))).toEqual(
     new Set(['http://127.0.0.1:3001']),
   );
 });
 
-test('what could mean something else is refused, not repaired', () => {
+test('rejects ambiguous addresses instead of repairing them', () => {
   for (const text of [
     '',
     'orders:3001',
@@ -108,7 +108,7 @@ test('what could mean something else is refused, not repaired', () => {
     'unix:',
     'unix:/a\0b',
     'unix+http:/run/orders.sock',
-    // Others would read these as 127.0.0.1, 8.0.0.1 and 0.0.0.1.
+    // Other programs read these as 127.0.0.1, 8.0.0.1 and 0.0.0.1.
     'http://127.1',
     'http://0x7f.1',
     'http://0x7f000001',
@@ -124,46 +124,46 @@ test('what could mean something else is refused, not repaired', () => {
     'http://[.]',
     'http://[fe80::1%eth0]',
   ]) {
-    expect(refusal(text), text).toMatch(/^Address '/);
+    expect(rejection(text), text).toMatch(/^Address '/);
   }
 });
 
-test('the message says what to write', () => {
-  expect(refusal('tcp://orders')).toBe("Address 'tcp://orders' must have a port");
-  expect(refusal('http://orders:0')).toBe(
+test('the message says what the address must be', () => {
+  expect(rejection('tcp://orders')).toBe("Address 'tcp://orders' must have a port");
+  expect(rejection('http://orders:0')).toBe(
     "Address 'http://orders:0' must have a port from 1 to 65535, without leading zeros",
   );
-  expect(refusal('http://orders:65536')).toMatch(/must have a port from 1 to 65535/);
-  expect(refusal('http://orders:080')).toMatch(/without leading zeros$/);
-  expect(refusal('http://127.1:80')).toMatch(/must have a host name or a complete IP address$/);
-  expect(refusal('orders:3001')).toMatch(
+  expect(rejection('http://orders:65536')).toMatch(/must have a port from 1 to 65535/);
+  expect(rejection('http://orders:080')).toMatch(/without leading zeros$/);
+  expect(rejection('http://127.1:80')).toMatch(/must have a host name or a complete IP address$/);
+  expect(rejection('orders:3001')).toMatch(
     /must have the form http\(s\):\/\/host:port, .* without path, query or user$/,
   );
-  expect(refusal(`unix:/${'s'.repeat(107)}`)).toMatch(/must have a socket path of at most 107 bytes/);
-  expect(refusal(`unix:/${'s'.repeat(106)}`)).toContain('"socketPath"');
-  expect(refusal(`unix:/${'ß'.repeat(54)}`)).toMatch(/must have a socket path of at most 107 bytes/);
-  expect(refusal(new URL('unix:/run/my sock'))).toBe(
+  expect(rejection(`unix:/${'s'.repeat(107)}`)).toMatch(/must have a socket path of at most 107 bytes/);
+  expect(rejection(`unix:/${'s'.repeat(106)}`)).toContain('"socketPath"');
+  expect(rejection(`unix:/${'ß'.repeat(54)}`)).toMatch(/must have a socket path of at most 107 bytes/);
+  expect(rejection(new URL('unix:/run/my sock'))).toBe(
     "Address 'unix:/run/my%20sock' must be given as a string, since a URL percent-encodes its path",
   );
   for (const value of [undefined, null, 7, {}, [], Object.create(null), Symbol('s')]) {
-    expect(refusal(value)).toMatch(
+    expect(rejection(value)).toMatch(
       /^Address (undefined|null|number|object|symbol) must be a string or a URL$/,
     );
   }
 });
 
-test('a password in an address is in no message', () => {
+test('messages do not contain the password of an address', () => {
   for (const input of [
     'http://me:secret@orders:3001',
     new URL('http://me:secret@orders:3001'),
     'tcp://me:secret@@orders',
   ]) {
-    expect(refusal(input)).toMatch(/^Address 'http:|^Address 'tcp:/);
-    expect(refusal(input)).not.toContain('secret');
+    expect(rejection(input)).toMatch(/^Address 'http:|^Address 'tcp:/);
+    expect(rejection(input)).not.toContain('secret');
   }
 });
 
-test('what is read can be read again, and URL understands it in the same way', () => {
+test('a parsed address can be parsed again, and URL agrees with it', () => {
   const address = fc.tuple(
     fc.constantFrom('http', 'https', 'tcp'),
     fc.oneof(
@@ -186,7 +186,7 @@ test('what is read can be read again, and URL understands it in the same way', (
   );
 });
 
-test('whatever the input, it is read or refused, and nothing else', () => {
+test('any input is either parsed or rejected', () => {
   const near = fc
     .array(
       fc.constantFrom(
@@ -216,13 +216,13 @@ test('whatever the input, it is read or refused, and nothing else', () => {
     .map((parts) => parts.join(''));
   fc.assert(
     fc.property(fc.oneof(near, fc.string({ unit: 'binary', maxLength: 200 }), fc.webUrl()), (text) => {
-      expect(refusal(text)).toMatch(/^(Address '|\{"text")/);
+      expect(rejection(text)).toMatch(/^(Address '|\{"text")/);
     }),
     { seed, numRuns: 2_000 },
   );
 });
 
-test('only sockets and loopback are certainly on this host', () => {
+test('only Unix sockets and loopback addresses are local', () => {
   const local = (text: string): boolean => isLocal(parseAddress(text));
   for (const text of [
     'unix:/run/orders.sock',

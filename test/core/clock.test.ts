@@ -4,7 +4,7 @@ import { ManualClock, flushPromises } from '../support/manual-clock.js';
 
 const late = (): Error => new Error('late');
 
-test('what comes in time is handed on, and nothing is left of the wait', async () => {
+test('passes on a result in time and leaves no timer', async () => {
   const clock = new ManualClock();
   await expect(withTimeout(clock, 100, Promise.resolve(7), late)).resolves.toBe(7);
   await expect(withTimeout(clock, 100, Promise.reject(new Error('broken')), late)).rejects.toThrow('broken');
@@ -12,7 +12,7 @@ test('what comes in time is handed on, and nothing is left of the wait', async (
   expect(clock.pending).toBe(0);
 });
 
-test('what does not come in time is given up, and may fail later without anybody being told', async () => {
+test('rejects after the timeout and ignores a later rejection', async () => {
   const clock = new ManualClock();
   let fail: (error: Error) => void = () => {};
   const waiting = withTimeout(clock, 100, new Promise((_resolve, reject) => (fail = reject)), late);

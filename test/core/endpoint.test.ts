@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { toEndpoint } from '../../src/core/endpoint.js';
 import { isClerkError } from '../../src/core/errors.js';
 
-function refusal(input: unknown): string {
+function rejection(input: unknown): string {
   try {
     return JSON.stringify(toEndpoint(input, '/shop/orders'));
   } catch (error) {
@@ -13,7 +13,7 @@ function refusal(input: unknown): string {
 
 const address = 'http://127.0.0.1:3001';
 
-test('an address alone is an endpoint, with everything else as when nothing is known', () => {
+test('an address alone is an endpoint with default values', () => {
   const bare = {
     id: address,
     epoch: 0,
@@ -37,7 +37,7 @@ test('an address alone is an endpoint, with everything else as when nothing is k
   }
 });
 
-test('everything that is written is kept', () => {
+test('keeps all given values', () => {
   const endpoint = toEndpoint(
     {
       id: 'orders-1',
@@ -67,7 +67,7 @@ test('everything that is written is kept', () => {
   });
 });
 
-test('an endpoint cannot be changed, neither directly nor through what it was made of', () => {
+test('an endpoint is immutable, also through its input', () => {
   const init = { addresses: [address], attributes: { tier: 'gold' } };
   const endpoint = toEndpoint(init, '/shop/orders');
   init.addresses[0] = 'http://10.0.0.1:1';
@@ -77,7 +77,7 @@ test('an endpoint cannot be changed, neither directly nor through what it was ma
     expect(Object.isFrozen(part)).toBe(true);
 });
 
-test('attributes with dangerous names are only attributes', () => {
+test('attributes may be named like members of Object.prototype', () => {
   const { attributes } = toEndpoint(
     { address, attributes: JSON.parse('{"__proto__":"x","constructor":"y"}') },
     '/shop/orders',
@@ -90,7 +90,7 @@ test('attributes with dangerous names are only attributes', () => {
   expect(toEndpoint({ address, attributes: {} }, '/shop/orders').attributes.tier).toBeUndefined();
 });
 
-test('what cannot be used is refused, with whose it is and what is wrong', () => {
+test('rejects invalid input and names the service and the problem', () => {
   const idRule = 'must have an id of 1 to 128 printable ASCII characters without spaces; got';
   const wrong: [unknown, string][] = [
     [undefined, 'must be an address or an object with one; got undefined'],
@@ -131,10 +131,10 @@ test('what cannot be used is refused, with whose it is and what is wrong', () =>
     ['unix:/run/my sock', `${idRule} 'unix:/run/my sock'`],
   ];
   for (const [input, message] of wrong)
-    expect(refusal(input)).toContain(`Endpoint of /shop/orders ${message}`);
+    expect(rejection(input)).toContain(`Endpoint of /shop/orders ${message}`);
 });
 
-test('limits are inclusive', () => {
+test('accepts values at the limits', () => {
   const endpoint = toEndpoint(
     {
       addresses: Array<string>(16).fill(address),

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, test, vi } from 'vitest';
 import { ClerkError, isClerkError, errorMessage } from '../../src/core/errors.js';
 
-test('an error says what, whether it ran, and why', () => {
+test('an error has a code, an execution and a cause', () => {
   const cause = new Error('reset');
   const error = new ClerkError('OUTCOME_UNKNOWN', 'The answer was lost', { execution: 'unknown', cause });
   expect(error).toMatchObject({
@@ -17,14 +17,21 @@ test('an error says what, whether it ran, and why', () => {
   expect(String(error)).toBe('ClerkError: The answer was lost');
 });
 
-test('what is not said is the harmless word', () => {
+test('an aborted call has the name of fetch’s AbortError', () => {
+  const reason = new Error('Cancelled');
+  const error = new ClerkError('ABORTED', 'The call was aborted', { cause: reason });
+  expect(error).toMatchObject({ name: 'AbortError', code: 'ABORTED', cause: reason });
+  expect(isClerkError(error)).toBe(true);
+});
+
+test('execution defaults to none', () => {
   const error = new ClerkError('LIMIT_EXCEEDED', 'Too many');
   expect(error.execution).toBe('none');
   expect('cause' in error).toBe(false);
   expect(error.statusCode).toBeUndefined();
 });
 
-test('an error is known again, also from another copy of this library, and nothing else is', async () => {
+test('isClerkError recognizes errors of another copy of this library, and nothing else', async () => {
   expect(isClerkError(new ClerkError('LIMIT_EXCEEDED', 'x'))).toBe(true);
   vi.resetModules();
   const copy = await import('../../src/core/errors.js');
@@ -41,7 +48,7 @@ test('an error is known again, also from another copy of this library, and nothi
     expect(isClerkError(other)).toBe(false);
 });
 
-test('the mark that makes it known is in nobody’s way', () => {
+test('the brand of isClerkError is neither enumerable nor serialized', () => {
   const error = new ClerkError('LIMIT_EXCEEDED', 'x');
   expect(Object.keys(error).sort()).toEqual([
     'bodyText',
@@ -55,7 +62,7 @@ test('the mark that makes it known is in nobody’s way', () => {
   expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'LIMIT_EXCEEDED', execution: 'none' });
 });
 
-test('anything thrown has a reason, never an empty one', () => {
+test('errorMessage of any thrown value is not empty', () => {
   expect(errorMessage(new Error('connect ECONNREFUSED'))).toBe('connect ECONNREFUSED');
   expect(errorMessage(new TypeError(''))).toBe('TypeError');
   expect(errorMessage(new AggregateError([new Error('a'), new AggregateError([new Error('b')])]))).toBe(

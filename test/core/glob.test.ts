@@ -6,11 +6,11 @@ import { anyName, smallName } from './name-arbitraries.js';
 
 const seed = 20_242;
 
-function fits(glob: string, name: string): boolean {
+function matching(glob: string, name: string): boolean {
   return matches(parseGlob(glob), name);
 }
 
-function refusal(text: unknown): string {
+function rejection(text: unknown): string {
   try {
     parseGlob(text);
   } catch (error) {
@@ -20,51 +20,54 @@ function refusal(text: unknown): string {
   return 'accepted';
 }
 
-const cases: Record<string, { readonly fits: readonly string[]; readonly not: readonly string[] }> = {
+const cases: Record<string, { readonly matching: readonly string[]; readonly not: readonly string[] }> = {
   '/shop/orders': {
-    fits: ['/shop/orders'],
+    matching: ['/shop/orders'],
     not: ['/shop', '/shop/orders/eu', '/shop/order', '/shop/orders2'],
   },
   '/shop/*': {
-    fits: ['/shop/orders', '/shop/a'],
+    matching: ['/shop/orders', '/shop/a'],
     not: ['/shop', '/shop/orders/eu', '/shopping/a', '/a/shop/b'],
   },
-  '/shop/**': { fits: ['/shop', '/shop/a', '/shop/a/b/c'], not: ['/shopping', '/a/shop', '/sho'] },
-  '/**': { fits: ['/a', '/a/b/c', '/#d7', '/#d7/a'], not: [] },
-  '/*': { fits: ['/a', '/shop', '/#d7'], not: ['/a/b'] },
-  '/shop/or*': { fits: ['/shop/or', '/shop/orders'], not: ['/shop/o', '/shop/xor', '/shop/or/a'] },
-  '/shop/*rs': { fits: ['/shop/rs', '/shop/orders', '/shop/rsrs'], not: ['/shop/orders2', '/shop/r'] },
-  '/shop/o*e*s': { fits: ['/shop/oes', '/shop/orders'], not: ['/shop/os', '/shop/ordre', '/shop/oses-x'] },
+  '/shop/**': { matching: ['/shop', '/shop/a', '/shop/a/b/c'], not: ['/shopping', '/a/shop', '/sho'] },
+  '/**': { matching: ['/a', '/a/b/c', '/#d7', '/#d7/a'], not: [] },
+  '/*': { matching: ['/a', '/shop', '/#d7'], not: ['/a/b'] },
+  '/shop/or*': { matching: ['/shop/or', '/shop/orders'], not: ['/shop/o', '/shop/xor', '/shop/or/a'] },
+  '/shop/*rs': { matching: ['/shop/rs', '/shop/orders', '/shop/rsrs'], not: ['/shop/orders2', '/shop/r'] },
+  '/shop/o*e*s': {
+    matching: ['/shop/oes', '/shop/orders'],
+    not: ['/shop/os', '/shop/ordre', '/shop/oses-x'],
+  },
   '/**/orders': {
-    fits: ['/orders', '/a/orders', '/a/b/orders', '/orders/orders'],
+    matching: ['/orders', '/a/orders', '/a/b/orders', '/orders/orders'],
     not: ['/orders/a', '/orders2'],
   },
   '/a/**/b/**/c': {
-    fits: ['/a/b/c', '/a/x/b/y/z/c', '/a/b/b/c', '/a/b/c/c'],
+    matching: ['/a/b/c', '/a/x/b/y/z/c', '/a/b/b/c', '/a/b/c/c'],
     not: ['/a/c', '/a/c/b', '/b/c'],
   },
-  '/a/**/**': { fits: ['/a', '/a/b', '/a/b/c'], not: ['/b'] },
-  '/*/*/c': { fits: ['/a/b/c'], not: ['/a/c', '/a/b/c/c', '/a/b/d'] },
-  '/#d*/orders': { fits: ['/#d7/orders', '/#d/orders'], not: ['/d7/orders', '/#e/orders'] },
+  '/a/**/**': { matching: ['/a', '/a/b', '/a/b/c'], not: ['/b'] },
+  '/*/*/c': { matching: ['/a/b/c'], not: ['/a/c', '/a/b/c/c', '/a/b/d'] },
+  '/#d*/orders': { matching: ['/#d7/orders', '/#d/orders'], not: ['/d7/orders', '/#e/orders'] },
 };
 
-for (const [glob, { fits: good, not }] of Object.entries(cases)) {
-  test(`${glob} fits ${good.join(', ')} and not ${not.join(', ')}`, () => {
-    expect(good.filter((name) => !fits(glob, name))).toEqual([]);
-    expect(not.filter((name) => fits(glob, name))).toEqual([]);
+for (const [glob, { matching: good, not }] of Object.entries(cases)) {
+  test(`${glob} matches ${good.join(', ')} and not ${not.join(', ')}`, () => {
+    expect(good.filter((name) => !matching(glob, name))).toEqual([]);
+    expect(not.filter((name) => matching(glob, name))).toEqual([]);
   });
 }
 
-test('a glob that breaks the grammar is refused with what to do', () => {
-  expect(refusal('shop/*')).toBe("Glob 'shop/*' must begin with '/'; write the absolute name");
-  expect(refusal('/shop/a**')).toBe(
+test('rejects an invalid glob with what it must be', () => {
+  expect(rejection('shop/*')).toBe("Glob 'shop/*' must begin with '/'; write the absolute name");
+  expect(rejection('/shop/a**')).toBe(
     "Glob '/shop/a**' is invalid at segment 2: 'a**' must not combine '**' with other characters; make '**' a segment",
   );
-  expect(refusal('/shop/Or*')).toBe(
+  expect(rejection('/shop/Or*')).toBe(
     "Glob '/shop/Or*' is invalid at segment 2: 'Or*' must be lower case; got the capital 'O'",
   );
-  expect(refusal('/**'.repeat(9))).toMatch(/ must have at most 8 wildcards; got 9$/);
-  expect(refusal('/a*b*c*d*e*f*g*h*i*')).toBe(
+  expect(rejection('/**'.repeat(9))).toMatch(/ must have at most 8 wildcards; got 9$/);
+  expect(rejection('/a*b*c*d*e*f*g*h*i*')).toBe(
     "Glob '/a*b*c*d*e*f*g*h*i*' must have at most 8 wildcards; got 9",
   );
   for (const glob of [
@@ -94,11 +97,11 @@ test('a glob that breaks the grammar is refused with what to do', () => {
     {},
     /a/,
   ]) {
-    expect(refusal(glob)).toMatch(/^Glob /);
+    expect(rejection(glob)).toMatch(/^Glob /);
   }
 });
 
-test('eight wildcards and the longest of everything are accepted', () => {
+test('accepts eight wildcards and segments of maximum length', () => {
   for (const glob of [
     '/a*b*c*d*e*f*g*h*',
     '/**/*/**/*/**/*/**/*',
@@ -107,23 +110,23 @@ test('eight wildcards and the longest of everything are accepted', () => {
     `/${'a'.repeat(63)}*`,
     '/a*-*b',
   ]) {
-    expect(refusal(glob)).toBe('accepted');
+    expect(rejection(glob)).toBe('accepted');
   }
 });
 
-test('a name is a glob that fits only itself', () => {
+test('a name is a glob that matches only itself', () => {
   fc.assert(
     fc.property(anyName, anyName, (name, other) => {
       expect(parseGlob(name)).toMatchObject({ text: name, isExact: true });
-      expect(fits(name, name)).toBe(true);
-      expect(fits(name, other)).toBe(name === other);
-      expect(fits('/**', name)).toBe(true);
+      expect(matching(name, name)).toBe(true);
+      expect(matching(name, other)).toBe(name === other);
+      expect(matching('/**', name)).toBe(true);
     }),
     { seed, numRuns: 500 },
   );
 });
 
-/** The same, as slow and as plain as it can be said. */
+/** A slow and simple reference implementation. */
 function naive(glob: readonly string[], name: readonly string[]): boolean {
   const [first, ...rest] = glob;
   if (first === undefined) return name.length === 0;
@@ -150,22 +153,22 @@ const smallGlob = fc
     { minLength: 1, maxLength: 5 },
   )
   .map((segments) => `/${segments.join('/')}`)
-  .filter((glob) => refusal(glob) === 'accepted');
+  .filter((glob) => rejection(glob) === 'accepted');
 
-test('it agrees with a naive matcher, whose answers are of both kinds', () => {
+test('agrees with a naive matcher, for matches and mismatches', () => {
   let good = 0;
   fc.assert(
     fc.property(smallGlob, smallName, (glob, name) => {
       const expected = naive(glob.slice(1).split('/'), name.slice(1).split('/'));
       if (expected) good++;
-      expect(fits(glob, name)).toBe(expected);
+      expect(matching(glob, name)).toBe(expected);
     }),
     { seed, numRuns: 10_000 },
   );
   expect(good).toBeGreaterThan(500);
 });
 
-test('hostile patterns take no more steps than glob times name', () => {
+test('hostile patterns take at most glob length × name length steps', () => {
   const steps = { count: 0 };
   for (const method of ['charCodeAt', 'charAt'] as const) {
     const real = String.prototype[method] as (this: string, at: number) => never;
@@ -174,20 +177,20 @@ test('hostile patterns take no more steps than glob times name', () => {
       return real.call(this, at);
     });
   }
-  const word = 'a'.repeat(61);
+  const segment = 'a'.repeat(61);
   for (const [glob, name] of [
-    ['/*a*a*a*a*a*b', `/${word}`],
-    ['/*a*a*a*a*a*a', `/${word}`],
-    [`/*${'a'.repeat(40)}b`, `/${word}`],
+    ['/*a*a*a*a*a*b', `/${segment}`],
+    ['/*a*a*a*a*a*a', `/${segment}`],
+    [`/*${'a'.repeat(40)}b`, `/${segment}`],
     ['/**/a/**/a/**/a/**/b', '/a'.repeat(16)],
-    ['/**/*a*b/**/*a*b', `/${word}/${word}/${word}/${word}`],
+    ['/**/*a*b/**/*a*b', `/${segment}/${segment}/${segment}/${segment}`],
     ['/**/*/**/*/**/*/**/b', '/a'.repeat(16)],
   ] as const) {
     const parsed = parseGlob(glob);
     steps.count = 0;
     matches(parsed, name);
     expect(steps.count, glob).toBeGreaterThan(0);
-    // Two looks at each pair: is it a wildcard, is it the same.
+    // Two comparisons per pair: with the wildcard and with the character.
     expect(steps.count, glob).toBeLessThanOrEqual(2 * (glob.length + 1) * (name.length + 1));
   }
 });

@@ -6,13 +6,13 @@ import { anyName, brokenName, plainName } from './name-arbitraries.js';
 
 const seed = 20_241;
 
-/** The name of a URL as a program writes it: what the URL class does to it first is part of the question. */
+/** The name of a URL as a program writes it, after the normalization of the URL class. */
 function nameOf(url: string): string | undefined {
   const { hostname, port } = new URL(url);
   return nameFromHostname(hostname, port);
 }
 
-function refusal(hostname: string, port = ''): string {
+function rejection(hostname: string, port = ''): string {
   try {
     return String(nameFromHostname(hostname, port));
   } catch (error) {
@@ -21,21 +21,21 @@ function refusal(hostname: string, port = ''): string {
   }
 }
 
-test('a host under .clerk is a name read backwards', () => {
+test('a host under .clerk is a name in reverse order', () => {
   expect(nameOf('http://orders.shop.clerk/orders/7')).toBe('/shop/orders');
   expect(nameOf('https://orders.clerk')).toBe('/orders');
   expect(nameOf('http://clerk.clerk')).toBe('/clerk');
   expect(nameOf('http://7.clerk')).toBe('/7');
 });
 
-test('what the URL class tidies up has been tidied up', () => {
+test('accepts what the URL class normalizes', () => {
   expect(nameOf('http://ORDERS.Shop.CLERK:80/')).toBe('/shop/orders');
   expect(nameOf('https://orders.shop.clerk:443/')).toBe('/shop/orders');
   expect(nameOf('http://orders%2eshop.clerk/')).toBe('/shop/orders');
   expect(nameOf('http://orders．shop.clerk/')).toBe('/shop/orders');
 });
 
-test('every other host is nobody of ours', () => {
+test('other hosts have no name', () => {
   for (const host of [
     'example.com',
     'clerk.com',
@@ -55,13 +55,13 @@ test('every other host is nobody of ours', () => {
   }
 });
 
-test('a host that looks like one of ours and is none is refused, never passed on', () => {
-  expect(refusal('orders.shop.clerk', '8080')).toBe(
+test('rejects an invalid host under .clerk', () => {
+  expect(rejection('orders.shop.clerk', '8080')).toBe(
     "Host 'orders.shop.clerk:8080' must not have a port; remove it, the port of the endpoint is used",
   );
-  expect(refusal('orders.clerk.')).toBe("Host 'orders.clerk.' must not end with a dot; remove it");
-  expect(refusal('clerk')).toBe("Host 'clerk' must have a name before 'clerk', such as orders.shop.clerk");
-  expect(refusal('orders..clerk')).toBe(
+  expect(rejection('orders.clerk.')).toBe("Host 'orders.clerk.' must not end with a dot; remove it");
+  expect(rejection('clerk')).toBe("Host 'clerk' must have a name before 'clerk', such as orders.shop.clerk");
+  expect(rejection('orders..clerk')).toBe(
     "Host 'orders..clerk' means the name '//orders', which is invalid at segment 1: '' must not be empty; write a single '/' between segments",
   );
   for (const host of [
@@ -82,7 +82,7 @@ test('a host that looks like one of ours and is none is refused, never passed on
     `${'a.'.repeat(17)}clerk`,
     `${'abcdefg.'.repeat(32)}clerk`,
   ]) {
-    expect(refusal(host)).toMatch(/^Host '/);
+    expect(rejection(host)).toMatch(/^Host '/);
   }
   for (const url of [
     'http://orders.clerk:8080',
@@ -94,7 +94,7 @@ test('a host that looks like one of ours and is none is refused, never passed on
   }
 });
 
-test('every name without a directory identifier comes back from its host, which DNS could hold', () => {
+test('every name without a directory identifier maps to a valid DNS name and back', () => {
   fc.assert(
     fc.property(plainName, (name) => {
       const host = hostnameOf(name);
@@ -106,7 +106,7 @@ test('every name without a directory identifier comes back from its host, which 
   );
 });
 
-test('a directory identifier gives a Host header of its own that leads nowhere', () => {
+test('a directory identifier gives a unique Host header that maps to no name', () => {
   expect(hostnameOf('/#d7/shop/orders')).toBe('orders.shop._d7.clerk');
   fc.assert(
     fc.property(
@@ -123,12 +123,12 @@ test('a directory identifier gives a Host header of its own that leads nowhere',
   );
 });
 
-test('no host made of a broken name is taken for a name', () => {
+test('no host made of an invalid name maps to a name', () => {
   fc.assert(
     fc.property(brokenName, (name) => {
-      // A dot in a label is a border between two.
+      // A dot in a label separates two labels.
       fc.pre(!name.includes('.'));
-      expect(refusal(`${name.slice(1).split('/').reverse().join('.')}.clerk`)).toMatch(/^Host '/);
+      expect(rejection(`${name.slice(1).split('/').reverse().join('.')}.clerk`)).toMatch(/^Host '/);
     }),
     { seed, numRuns: 1_000 },
   );

@@ -1,10 +1,10 @@
-/** Names, made at random: such as must be accepted, and such as break one rule. */
+/** Random names: valid ones, and ones that break one rule. */
 import fc from 'fast-check';
 
 const inner = 'abcdefghijklmnopqrstuvwxyz0123456789-'.split('');
 const outer = inner.slice(0, -1);
 
-/** Segments, short ones and the longest. */
+/** Segments of all lengths. */
 export const segment = fc
   .tuple(
     fc.constantFrom(...outer),
@@ -32,7 +32,7 @@ export const anyName = fc.oneof(
   fc.tuple(directory, plainName).map(([id, name]) => `/${id}${name.split('/').slice(0, 3).join('/')}`),
 );
 
-/** Small names over two letters, for which small globs are likely to fit. */
+/** Small names over two letters, which small globs are likely to match. */
 export const smallName = fc
   .array(fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 4 }), {
     minLength: 1,
@@ -40,7 +40,7 @@ export const smallName = fc
   })
   .map((segments) => `/${segments.join('/')}`);
 
-/** One thing put into a name that no name may have. */
+/** Names with one invalid character. */
 export const brokenName = fc
   .tuple(
     plainName,

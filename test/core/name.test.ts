@@ -6,8 +6,8 @@ import { anyName, brokenName, plainName, segment } from './name-arbitraries.js';
 
 const seed = 20_240;
 
-/** What is said of a name that is refused. */
-function refusal(text: unknown, what?: string): string {
+/** The message for an invalid name, or `accepted`. */
+function rejection(text: unknown, what?: string): string {
   try {
     parseName(text, what);
   } catch (error) {
@@ -20,7 +20,7 @@ function refusal(text: unknown, what?: string): string {
 const long = 'a'.repeat(63);
 const longest = `/${Array.from({ length: 3 }, () => long).join('/')}/${'b'.repeat(54)}`;
 
-test('names of every form are accepted as they are', () => {
+test('accepts names of every form unchanged', () => {
   expect(longest).toHaveLength(247);
   for (const name of [
     '/a',
@@ -40,8 +40,8 @@ test('names of every form are accepted as they are', () => {
   }
 });
 
-test('a name that breaks a rule is refused with the segment, the reason and what to do', () => {
-  const said: Record<string, string> = {
+test('rejects an invalid name with the segment and what it must be', () => {
+  const messages: Record<string, string> = {
     '': "Name '' must not be empty; write a name such as '/shop/orders'",
     '/': "Name '/' must have at least one segment; write a name such as '/shop/orders'",
     'shop/orders': "Name 'shop/orders' must begin with '/'; write the absolute name",
@@ -71,28 +71,28 @@ test('a name that breaks a rule is refused with the segment, the reason and what
     '/\u0430':
       "Name '/\\u0430' is invalid at segment 1: '\\u0430' must contain only a–z, 0–9 and '-'; got '\\u0430'",
   };
-  for (const [name, message] of Object.entries(said)) expect(refusal(name)).toBe(message);
+  for (const [name, message] of Object.entries(messages)) expect(rejection(name)).toBe(message);
 });
 
-test('limits hold to the character', () => {
-  expect(refusal(`${longest}b`)).toMatch(/ must have at most 247 characters; got 248$/);
-  expect(refusal(`/${long}a`)).toMatch(
+test('the limits are exact', () => {
+  expect(rejection(`${longest}b`)).toMatch(/ must have at most 247 characters; got 248$/);
+  expect(rejection(`/${long}a`)).toMatch(
     /^Name '.*' is invalid at segment 1: '.*' must have at most 63 characters; got 64$/,
   );
-  expect(refusal('/a'.repeat(17))).toMatch(/ must have at most 16 segments; got 17$/);
-  expect(refusal(`/#${'7'.repeat(33)}`)).toMatch(/must have 1 to 32 characters after '#'; got 33$/);
+  expect(rejection('/a'.repeat(17))).toMatch(/ must have at most 16 segments; got 17$/);
+  expect(rejection(`/#${'7'.repeat(33)}`)).toMatch(/must have 1 to 32 characters after '#'; got 33$/);
 });
 
-test('what is no string at all is refused, and named as the caller calls it', () => {
-  expect(refusal(undefined)).toBe("Name undefined must be a string such as '/shop/orders'");
-  expect(refusal(null, 'Root')).toBe("Root null must be a string such as '/shop/orders'");
+test('rejects values that are not strings, with the given subject', () => {
+  expect(rejection(undefined)).toBe("Name undefined must be a string such as '/shop/orders'");
+  expect(rejection(null, 'Root')).toBe("Root null must be a string such as '/shop/orders'");
   for (const value of [7, {}, ['/a'], Object.create(null), Symbol('s'), new String('/a'), () => '/a']) {
-    expect(refusal(value)).toMatch(/must be a string/);
+    expect(rejection(value)).toMatch(/must be a string/);
     expect(isName(value)).toBe(false);
   }
 });
 
-test('every generated name is accepted and is its own only spelling', () => {
+test('accepts every generated name, and no other spelling of it', () => {
   fc.assert(
     fc.property(anyName, (name) => {
       expect(parseName(name)).toBe(name);
@@ -111,17 +111,17 @@ test('every generated name is accepted and is its own only spelling', () => {
   );
 });
 
-test('every name with something foreign in it is refused, in printable words', () => {
+test('rejects every name with an invalid character, with a printable message', () => {
   fc.assert(
     fc.property(brokenName, (name) => {
       expect(isName(name)).toBe(false);
-      expect(refusal(name)).toMatch(/^Name '[\x20-\x7e…]*' [\x20-\x7e–…]+$/);
+      expect(rejection(name)).toMatch(/^Name '[\x20-\x7e…]*' [\x20-\x7e–…]+$/);
     }),
     { seed, numRuns: 2_000 },
   );
 });
 
-test('whatever the input, it is accepted or refused, and nothing else', () => {
+test('any input is either accepted or rejected', () => {
   const grammar = /^(\/#[a-z0-9-]{1,32})?(\/(?!xn--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
   const isGood = (text: string): boolean =>
     text !== '' && text.length <= 247 && text.split('/').length <= 17 && grammar.test(text);
@@ -134,13 +134,13 @@ test('whatever the input, it is accepted or refused, and nothing else', () => {
   fc.assert(
     fc.property(input, (text) => {
       expect(isName(text)).toBe(isGood(text));
-      expect(refusal(text) === 'accepted').toBe(isGood(text));
+      expect(rejection(text) === 'accepted').toBe(isGood(text));
     }),
     { seed, numRuns: 5_000 },
   );
 });
 
-test('a relative name goes behind the root, an absolute one stays', () => {
+test('appends a relative name to the root and keeps an absolute one', () => {
   expect(absoluteName('orders', '/shop')).toBe('/shop/orders');
   expect(absoluteName('orders/eu', '/shop')).toBe('/shop/orders/eu');
   expect(absoluteName('/orders', '/shop')).toBe('/orders');
@@ -161,12 +161,12 @@ test('a relative name goes behind the root, an absolute one stays', () => {
   );
 });
 
-test('a segment alone follows the same rules', () => {
+test('isSegment follows the same rules', () => {
   expect(['orders', '0', long, 'a--b'].every(isSegment)).toBe(true);
   expect(['', '-', 'a-', '#d7', 'xn--a', 'A', 'a/b', 'a.b', `${long}a`, '*'].some(isSegment)).toBe(false);
 });
 
-test('a message never grows with its input', () => {
-  expect(refusal(`/${'A'.repeat(200)}`).length).toBeLessThan(400);
-  expect(refusal('/'.repeat(1_000_000)).length).toBeLessThan(400);
+test('the length of a message is limited', () => {
+  expect(rejection(`/${'A'.repeat(200)}`).length).toBeLessThan(400);
+  expect(rejection('/'.repeat(1_000_000)).length).toBeLessThan(400);
 });

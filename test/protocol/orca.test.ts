@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { orcaFromHeaders, parseOrca, formatOrca } from '../../src/protocol/orca.js';
 
-const quiet = { callsPerSecond: 0, errorsPerSecond: 0 };
+const noRates = { callsPerSecond: 0, errorsPerSecond: 0 };
 
 test.each([
   ['TEXT application_utilization=0.4, rps_fractional=120, eps=2', 0.4, 120, 2],
@@ -20,7 +20,7 @@ test.each([
   expect(parseOrca(value)).toEqual({ utilization, callsPerSecond, errorsPerSecond });
 });
 
-describe('what cannot be read or believed is as if it had not been said', () => {
+describe('ignores unreadable and out-of-range headers', () => {
   test.each([
     '',
     'TEXT',
@@ -51,29 +51,29 @@ describe('what cannot be read or believed is as if it had not been said', () => 
     expect(parseOrca(value)).toBeUndefined();
   });
 
-  test('each number for itself', () => {
+  test('each value separately', () => {
     expect(
       parseOrca('TEXT application_utilization=x,cpu_utilization=0.3,rps_fractional=-1,eps=1e10'),
     ).toEqual({
       utilization: 0.3,
-      ...quiet,
+      ...noRates,
     });
   });
 
-  test('whatever a peer sends, nothing is thrown and what is believed is in its range', () => {
+  test('never throws, and returns only values in range', () => {
     const piece = fc.constantFrom(
       ...['TEXT ', 'JSON ', 'application_utilization', 'cpu_utilization', 'rps_fractional', 'eps', '"'],
       ...['=', ',', ':', '{', '}', ' ', '-', '0', '0.4', '9', 'e', '1e999', 'NaN', '\u0000', 'ÿ'],
     );
     const forms = fc.array(piece, { maxLength: 20 }).map((pieces) => pieces.join(''));
-    let believed = 0;
+    let accepted = 0;
     fc.assert(
       fc.property(fc.oneof(forms, fc.string()), (value) => {
         const text = value.startsWith('TEXT') ? value : `TEXT application_utilization=0.5,${value}`;
         for (const one of [value, text]) {
           const load = orcaFromHeaders([Buffer.from('endpoint-load-metrics'), Buffer.from(one, 'latin1')]);
           if (load === undefined) continue;
-          believed++;
+          accepted++;
           expect(load.utilization >= 0 && load.utilization <= 100).toBe(true);
           expect(load.callsPerSecond >= 0 && load.callsPerSecond <= 1e9).toBe(true);
           expect(load.errorsPerSecond >= 0 && load.errorsPerSecond <= 1e9).toBe(true);
@@ -81,16 +81,16 @@ describe('what cannot be read or believed is as if it had not been said', () => 
       }),
       { seed: 51, numRuns: 2_000 },
     );
-    expect(believed).toBeGreaterThan(500);
+    expect(accepted).toBeGreaterThan(500);
   });
 });
 
-describe('in the head of an answer', () => {
+describe('in response headers', () => {
   const head = (...lines: string[]): Buffer[] => lines.map((line) => Buffer.from(line, 'latin1'));
   const value = 'TEXT application_utilization=0.4';
 
-  test('wherever it stands, however it is spelt', () => {
-    const expected = { utilization: 0.4, ...quiet };
+  test('at any position and in any case', () => {
+    const expected = { utilization: 0.4, ...noRates };
     expect(orcaFromHeaders(head('date', 'now', 'endpoint-load-metrics', value))).toEqual(expected);
     expect(orcaFromHeaders(head('Endpoint-Load-Metrics', value, 'date', 'now'))).toEqual(expected);
     expect(orcaFromHeaders(head('endpoint-load-metricz', 'x', 'ENDPOINT-LOAD-METRICS', value))).toEqual(
@@ -98,14 +98,14 @@ describe('in the head of an answer', () => {
     );
   });
 
-  test('not in the value of another, nor under a name as long', () => {
+  test('not in other headers of the same length or in values', () => {
     expect(orcaFromHeaders([])).toBeUndefined();
     expect(orcaFromHeaders(head('x-note', 'endpoint-load-metrics', value, 'x'))).toBeUndefined();
     expect(orcaFromHeaders(head('x-ratelimit-remaining', value))).toBeUndefined();
     expect(orcaFromHeaders(head('endpoint-load-metrics'))).toBeUndefined();
   });
 
-  test('what is too long is not read', () => {
+  test('not above 2,048 bytes', () => {
     const long = (bytes: number): Buffer[] =>
       head('endpoint-load-metrics', value.padEnd(bytes, ',named_metrics.a=1'));
     expect(orcaFromHeaders(long(2_048))).toBeDefined();
@@ -113,7 +113,7 @@ describe('in the head of an answer', () => {
   });
 });
 
-test('what is written is short, and read as it was meant', () => {
+test('a formatted load is short and can be parsed', () => {
   expect(formatOrca({ utilization: 0.4, callsPerSecond: 120, errorsPerSecond: 2 })).toBe(
     'TEXT application_utilization=0.4, rps_fractional=120, eps=2',
   );

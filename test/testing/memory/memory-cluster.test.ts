@@ -10,11 +10,11 @@ async function calls(orders: Binding, count: number): Promise<string[]> {
   return endpoints;
 }
 
-const taking = (clerk: Clerk) => clerk.bind('/shop/orders', { policy: 'round-robin' });
+const bindOrders = (clerk: Clerk) => clerk.bind('/shop/orders', { policy: 'round-robin' });
 
-test('a refused endpoint rests, then is tried again', async () => {
+test('an endpoint that refuses is avoided, and used again later', async () => {
   const { clerk, cluster, runtime } = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 7 });
-  const orders = taking(clerk);
+  const orders = bindOrders(clerk);
   cluster.refuse('a');
   await calls(orders, 3);
   expect(cluster.trace()).toMatch(/^(b:200 )?a:refused( b:200)+$/);
@@ -25,7 +25,7 @@ test('a refused endpoint rests, then is tried again', async () => {
   await clerk.close();
 });
 
-test('one seed, one trace', async () => {
+test('a seed gives one trace', async () => {
   const trace = async (seed: number) => {
     const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a', 'b', 'c'] }, { seed });
     cluster.refuse('b');
@@ -38,9 +38,9 @@ test('one seed, one trace', async () => {
   expect(await trace(1)).not.toBe(await trace(2));
 });
 
-test('a stalled, a paused and a killed endpoint cost no call', async () => {
+test('no call fails while one endpoint is stalled, paused or killed', async () => {
   const { clerk, cluster, runtime } = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 7 });
-  const orders = taking(clerk);
+  const orders = bindOrders(clerk);
   for (const [harm, heal] of [
     ['stall', 'accept'],
     ['pause', 'resume'],
@@ -49,7 +49,7 @@ test('a stalled, a paused and a killed endpoint cost no call', async () => {
     cluster[harm]('a');
     expect(new Set(await calls(orders, 4))).toEqual(new Set(['b']));
     cluster[heal]('a');
-    // Its next probe waits for a call, the one after that finds it well.
+    // Probes run only while calls arrive, so calls are made until one succeeds.
     for (let i = 0; i < 3; i++) {
       await runtime.advance(5_000);
       await calls(orders, 1);
@@ -60,7 +60,7 @@ test('a stalled, a paused and a killed endpoint cost no call', async () => {
   await clerk.close();
 });
 
-test('an answer can be anything, and as late as one likes', async () => {
+test('a response can have any content and any delay', async () => {
   const { clerk, cluster, runtime } = memoryCluster(
     { '/shop/orders': [{ id: 'a', zone: 'x' }] },
     { seed: 7 },
@@ -71,7 +71,7 @@ test('an answer can be anything, and as late as one likes', async () => {
   }));
   cluster.delay('a', 700);
   const before = runtime.now();
-  const { statusCode, body, endpoint } = await taking(clerk).request({
+  const { statusCode, body, endpoint } = await bindOrders(clerk).request({
     path: '/x',
     headers: ['Accept', 'text/plain'],
   });
@@ -81,7 +81,7 @@ test('an answer can be anything, and as late as one likes', async () => {
   await clerk.close();
 });
 
-test('a call to a cluster that is all gone fails, and says who was asked', async () => {
+test('a call fails when all endpoints are down, and the trace names them', async () => {
   const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 7 });
   cluster.kill('a');
   cluster.kill('b');
@@ -94,8 +94,10 @@ test('a call to a cluster that is all gone fails, and says who was asked', async
   await clerk.close();
 });
 
-test('an unknown or repeated instance is refused by name', () => {
+test('an unknown or repeated instance id is an error', () => {
   const { cluster } = memoryCluster({ '/shop/orders': ['a'] }, { seed: 7 });
-  expect(() => cluster.kill('z')).toThrow("There is no instance 'z'; there are a");
-  expect(() => memoryCluster({ '/x': ['a'], '/y': ['a'] }, { seed: 7 })).toThrow("'a' is named twice");
+  expect(() => cluster.kill('z')).toThrow("No instance has the id 'z'; the ids are a");
+  expect(() => memoryCluster({ '/x': ['a'], '/y': ['a'] }, { seed: 7 })).toThrow(
+    "Instance ids must be unique; got 'a' twice",
+  );
 });

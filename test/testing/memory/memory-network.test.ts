@@ -11,10 +11,10 @@ import { toEndpoint } from '../../../src/core/endpoint.js';
 
 const address = 'http://a';
 
-function network(treat?: ServerHandler) {
+function network(handler?: ServerHandler) {
   const runtime = createFakeRuntime({ seed: 1 });
   const memory = createMemoryNetwork(runtime, { latencyMs: 1 });
-  const server = memory.server(address, treat);
+  const server = memory.server(address, handler);
   const transport = memory.transport({ connections: 2, tls: {}, undici: {} }, runtime);
   const channel = transport.open(
     toEndpoint({ id: 'a', address }, 'the test'),
@@ -25,50 +25,50 @@ function network(treat?: ServerHandler) {
   return { runtime, memory, server, channel, results };
 }
 
-/** Sends one request and writes down what is heard of it. */
-function send(channel: Channel, id: string, cautious = false): string[] {
-  const heard: string[] = [];
+/** Sends one request and records the calls of its handler. */
+function send(channel: Channel, id: string, freshOnly = false): string[] {
+  const calls: string[] = [];
   const handler = {
-    onConnect: () => void heard.push('connect'),
-    onHeaders: (status: number) => heard.push(String(status)) > 0,
-    onData: (chunk: Buffer) => heard.push(chunk.toString()) > 0,
-    onComplete: () => void heard.push('complete'),
-    onError: (error: Error) => void heard.push((error as NodeJS.ErrnoException).code ?? error.message),
+    onConnect: () => void calls.push('connect'),
+    onHeaders: (status: number) => calls.push(String(status)) > 0,
+    onData: (chunk: Buffer) => calls.push(chunk.toString()) > 0,
+    onComplete: () => void calls.push('complete'),
+    onError: (error: Error) => void calls.push((error as NodeJS.ErrnoException).code ?? error.message),
     onUpgrade: () => {},
   };
-  channel.dispatch({ path: '/', method: 'POST', headers: { 'X-Call-Id': id } }, handler, cautious);
-  return heard;
+  channel.dispatch({ path: '/', method: 'POST', headers: { 'X-Call-Id': id } }, handler, freshOnly);
+  return calls;
 }
 
-const fates: Record<Behavior, { heard: string; result: string; runs: number }> = {
-  respond: { heard: 'connect 200 body complete', result: '200', runs: 1 },
-  hang: { heard: 'connect', result: 'no-response', runs: 0 },
-  'drop-response': { heard: 'connect', result: 'no-response', runs: 1 },
-  'reset-before': { heard: 'connect ECONNRESET', result: 'reset', runs: 0 },
-  'reset-after': { heard: 'connect ECONNRESET', result: 'reset', runs: 1 },
-  'refuse-stream': { heard: 'connect ERR_HTTP2_STREAM_ERROR', result: 'stream-refused', runs: 0 },
-  truncate: { heard: 'connect 200 bo ECONNRESET', result: 'truncated', runs: 1 },
+const behaviors: Record<Behavior, { expected: string; result: string; runs: number }> = {
+  respond: { expected: 'connect 200 body complete', result: '200', runs: 1 },
+  hang: { expected: 'connect', result: 'no-response', runs: 0 },
+  'drop-response': { expected: 'connect', result: 'no-response', runs: 1 },
+  'reset-before': { expected: 'connect ECONNRESET', result: 'reset', runs: 0 },
+  'reset-after': { expected: 'connect ECONNRESET', result: 'reset', runs: 1 },
+  'refuse-stream': { expected: 'connect ERR_HTTP2_STREAM_ERROR', result: 'stream-refused', runs: 0 },
+  truncate: { expected: 'connect 200 bo ECONNRESET', result: 'truncated', runs: 1 },
 };
 
-for (const [fate, { heard, result, runs }] of Object.entries(fates)) {
-  test(`${fate}: the truth and what is heard of it`, async () => {
+for (const [behavior, { expected, result, runs }] of Object.entries(behaviors)) {
+  test(`${behavior} gives the documented executions, result and handler calls`, async () => {
     const { runtime, memory, server, channel, results } = network(() => ({
-      behavior: fate as Behavior,
+      behavior: behavior as Behavior,
       body: 'body',
     }));
-    const words = send(channel, '1');
+    const calls = send(channel, '1');
     await runtime.advance(100);
-    expect(words.join(' ')).toBe(heard);
+    expect(calls.join(' ')).toBe(expected);
     expect(results()).toBe(result);
     expect([memory.executions.get('1') ?? 0, server.executions('1')]).toEqual([runs, runs]);
   });
 }
 
-test('a message takes its time each way, and so does the server', async () => {
+test('adds the latency in both directions and the delays of the server', async () => {
   const { runtime, channel } = network(() => ({ delayMs: 10, bodyDelayMs: 5, body: 'x' }));
-  const words = send(channel, '1');
-  // There and back to connect, there with the request, ten to serve, back with the head.
-  for (const [ms, heard] of [
+  const calls = send(channel, '1');
+  // 2 × 1 ms to connect, 1 ms for the request, 10 ms in the server, 1 ms for the head.
+  for (const [ms, expected] of [
     [1.9, ''],
     [0.2, 'connect'],
     [11.8, 'connect'],
@@ -77,19 +77,19 @@ test('a message takes its time each way, and so does the server', async () => {
     [0.2, 'connect 200 x complete'],
   ] as const) {
     await runtime.advance(ms);
-    expect(words.join(' ')).toBe(heard);
+    expect(calls.join(' ')).toBe(expected);
   }
 });
 
-test('a stalled server lets nobody in until it accepts, and an unknown address refuses', async () => {
+test('a stalled server accepts no connection until it accepts again, and then can refuse', async () => {
   const { runtime, server, channel, results } = network();
   server.stall();
-  const words = send(channel, '1');
+  const calls = send(channel, '1');
   await runtime.advance(60_000);
-  expect(words).toEqual([]);
+  expect(calls).toEqual([]);
   server.accept();
   await runtime.advance(10);
-  expect(words.at(-1)).toBe('complete');
+  expect(calls.at(-1)).toBe('complete');
   server.refuse();
   channel.resetConnections();
   send(channel, '2');
@@ -97,22 +97,22 @@ test('a stalled server lets nobody in until it accepts, and an unknown address r
   expect(results()).toBe('200 refused');
 });
 
-test('a paused server runs all that has arrived when it goes on, also what nobody waits for', async () => {
+test('a paused server executes the requests that have arrived when it resumes, also aborted ones', async () => {
   const { runtime, memory, server, channel } = network();
   send(channel, 'before');
   await runtime.advance(10);
   server.pause();
-  const words = send(channel, '1');
+  const calls = send(channel, '1');
   await runtime.advance(1_000);
-  expect(words).toEqual(['connect']);
+  expect(calls).toEqual(['connect']);
   await channel.destroy(new Error('gone'));
-  expect(words).toEqual(['connect', 'gone']);
+  expect(calls).toEqual(['connect', 'gone']);
   server.resume();
   await runtime.advance(10);
   expect(memory.executions.get('1')).toBe(1);
 });
 
-test('a killed server forgets what it was doing, and its connections are gone', async () => {
+test('a killed server drops its requests and resets its connections', async () => {
   const { runtime, memory, server, channel, results } = network(() => ({ delayMs: 50 }));
   const running = send(channel, 'running');
   await runtime.advance(20);
@@ -130,17 +130,17 @@ test('a killed server forgets what it was doing, and its connections are gone', 
   expect(results()).toBe('reset reset 200');
 });
 
-test('a channel has as many connections as it may, and the next request waits its turn', async () => {
+test('a channel queues requests above its maximum of connections', async () => {
   const { runtime, server, channel } = network(() => ({ delayMs: 10 }));
-  const words = [1, 2, 3].map((id) => send(channel, String(id)));
+  const calls = [1, 2, 3].map((id) => send(channel, String(id)));
   await runtime.advance(5);
-  expect(words.map((heard) => heard.join(' '))).toEqual(['connect', 'connect', '']);
+  expect(calls.map((each) => each.join(' '))).toEqual(['connect', 'connect', '']);
   await runtime.advance(30);
-  expect(words.map((heard) => heard.at(-1))).toEqual(['complete', 'complete', 'complete']);
+  expect(calls.map((each) => each.at(-1))).toEqual(['complete', 'complete', 'complete']);
   expect(server.requests).toBe(3);
 });
 
-test('an idle connection is used at once, a cautious request only within a second', async () => {
+test('reuses an idle connection at once, and for freshOnly only within a second', async () => {
   const { runtime, channel } = network();
   send(channel, '1', true);
   await runtime.advance(10);

@@ -15,19 +15,19 @@ const create = (): Transport => network.transport({ connections: 4, tls: {}, und
 
 const options: TransportSuiteOptions = {
   create,
-  async start(behaviour) {
+  async start(serverBehavior) {
     const address = `http://server-${String(++started)}`;
     const paths: string[] = [];
     const server = network.server(address, ({ path, isProbe }) => {
       if (!isProbe) paths.push(path);
       const status = /[0-9]+$/.exec(path)?.[0];
       return {
-        behavior: behaviour === 'hangs' ? 'hang' : 'respond',
+        behavior: serverBehavior === 'hangs' ? 'hang' : 'respond',
         statusCode: Number(status ?? 200),
         body: 'hello',
       };
     });
-    if (behaviour === 'refuses') server.refuse();
+    if (serverBehavior === 'refuses') server.refuse();
     return {
       address,
       paths: () => paths,
@@ -41,16 +41,16 @@ const options: TransportSuiteOptions = {
   },
 };
 
-// A probe keeps no process alive, so time would not flow by itself for it.
-async function inTime(run: () => Promise<void>): Promise<void> {
-  let over = false;
-  const running = run().finally(() => (over = true));
+// Probe timers do not keep a process alive, so `autoAdvance` would not run them.
+async function inVirtualTime(run: () => Promise<void>): Promise<void> {
+  let isSettled = false;
+  const running = run().finally(() => (isSettled = true));
   running.catch(() => undefined);
-  while (!over) await runtime.advance(1);
+  while (!isSettled) await runtime.advance(1);
   await running;
 }
 
-for (const { name, run } of transportSuite(options)) test(name, () => inTime(run));
+for (const { name, run } of transportSuite(options)) test(name, () => inVirtualTime(run));
 
 /** A transport with one method of its channels replaced. */
 function broken(change: (channel: Channel) => Partial<Channel>): Transport {
@@ -73,7 +73,7 @@ function broken(change: (channel: Channel) => Partial<Channel>): Transport {
 
 const faults: Record<string, (channel: Channel) => Partial<Channel>> = {
   'sends although onConnect throws': (channel) => ({
-    dispatch(request, handler, cautious) {
+    dispatch(request, handler, freshOnly) {
       const eager: RequestHandler = Object.assign(Object.create(handler) as RequestHandler, {
         onConnect(abort: (reason?: Error) => void) {
           try {
@@ -87,14 +87,14 @@ const faults: Record<string, (channel: Channel) => Partial<Channel>> = {
         onComplete: handler.onComplete.bind(handler),
         onError: handler.onError.bind(handler),
       });
-      channel.dispatch(request, eager, cautious);
+      channel.dispatch(request, eager, freshOnly);
     },
   }),
-  'probes nobody': () => ({ probe: () => Promise.resolve() }),
-  'never moves on': () => ({ nextAddress: () => false }),
-  'asks for more when it connects': (channel) => ({
+  'does not probe': () => ({ probe: () => Promise.resolve() }),
+  'never switches its address': () => ({ nextAddress: () => false }),
+  'sends a request when it connects': (channel) => ({
     async connect() {
-      const nobody = {
+      const ignoringHandler = {
         onConnect() {},
         onHeaders: () => true,
         onData: () => true,
@@ -102,23 +102,23 @@ const faults: Record<string, (channel: Channel) => Partial<Channel>> = {
         onError() {},
         onUpgrade() {},
       };
-      channel.dispatch({ path: '/extra', method: 'GET' }, nobody, false);
+      channel.dispatch({ path: '/extra', method: 'GET' }, ignoringHandler, false);
       await channel.connect();
     },
   }),
-  'takes requests when it is closed': (channel) => ({
+  'sends requests after close': (channel) => ({
     close: () => Promise.resolve(channel.resetConnections()),
   }),
 };
 
 for (const [what, change] of Object.entries(faults)) {
-  test(`a transport that ${what} does not pass`, async () => {
+  test(`the suite rejects a transport that ${what}`, async () => {
     const suite = transportSuite({ ...options, create: () => broken(change) });
     const failed: string[] = [];
     for (const { name, run } of suite) {
       const limit = new Promise<void>((resolve) => void runtime.setTimer(resolve, 5_000));
-      await inTime(() =>
-        Promise.race([run(), limit.then(() => Promise.reject(new Error('It hangs')))]),
+      await inVirtualTime(() =>
+        Promise.race([run(), limit.then(() => Promise.reject(new Error('The case does not settle')))]),
       ).catch(() => failed.push(name));
     }
     expect(failed).not.toEqual([]);

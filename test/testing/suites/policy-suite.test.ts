@@ -24,21 +24,21 @@ const policies: Record<string, () => Policy> = {
   primary,
 };
 
-for (const [word, create] of Object.entries(policies)) {
-  describe(word, () => {
+for (const [policyName, create] of Object.entries(policies)) {
+  describe(policyName, () => {
     for (const { name, run } of policySuite({ create })) test(name, run);
   });
 }
 
 const broken: Record<string, Policy> = {
-  'a policy that looks beyond its candidates': {
-    name: 'beyond',
+  'a policy that picks endpoints outside its candidates': {
+    name: 'outside',
     prepare:
       ({ all }) =>
       () =>
         all.at(-1),
   },
-  'a policy that keeps its first set': (() => {
+  'a policy that keeps its first candidates': (() => {
     let first: readonly unknown[] | undefined;
     return {
       name: 'first',
@@ -48,8 +48,8 @@ const broken: Record<string, Policy> = {
           (first ??= candidates)[0] as never,
     };
   })(),
-  'a policy with dice of its own': {
-    name: 'dice',
+  'a policy with its own randomness': {
+    name: 'own-random',
     prepare: ({ candidates }) => {
       let count = Number(process.hrtime.bigint() % 1_000n);
       return () => candidates[(count = (count * 7 + 3) % 1_009) % Math.max(candidates.length, 1)];
@@ -58,7 +58,7 @@ const broken: Record<string, Policy> = {
 };
 
 for (const [what, policy] of Object.entries(broken)) {
-  test(`${what} does not pass`, async () => {
+  test(`the suite rejects ${what}`, async () => {
     const results = await Promise.allSettled(policySuite({ create: () => policy }).map(({ run }) => run()));
     expect(results.some(({ status }) => status === 'rejected')).toBe(true);
   });

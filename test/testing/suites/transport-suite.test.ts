@@ -10,17 +10,17 @@ afterAll(() => {
   for (const server of open) server.close().closeAllConnections();
 });
 
-async function start(behaviour: SuiteBehavior) {
+async function start(behavior: SuiteBehavior) {
   const paths: string[] = [];
   const waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
     if (request.url !== '*') paths.push(String(request.url));
     for (const check of waiting) check();
-    if (behaviour === 'hangs') return;
+    if (behavior === 'hangs') return;
     response.statusCode = Number(/[0-9]+$/.exec(String(request.url))?.[0] ?? 200);
     response.end('hello');
   });
-  const address = `http://127.0.0.1:${String(await listening(server, behaviour === 'refuses'))}`;
+  const address = `http://127.0.0.1:${String(await listening(server, behavior === 'refuses'))}`;
   return {
     address,
     paths: () => paths,
@@ -39,7 +39,7 @@ async function start(behaviour: SuiteBehavior) {
   };
 }
 
-/** The port; of one that refuses, a port that was free a moment ago. */
+/** Listens and returns the port. For a refusing server, returns a port that was just closed. */
 async function listening(server: Server, refuses: boolean): Promise<number> {
   const listener = refuses ? createNetServer() : server;
   await new Promise<void>((resolve) => void listener.listen(0, '127.0.0.1', resolve));
