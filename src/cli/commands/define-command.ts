@@ -70,8 +70,8 @@ async function define(context: CommandContext, text: string, options: Options): 
     }),
     ...(whenExpired && { whenExpired }),
   };
-  const reply = await context.client.post(paths.define, request);
-  await printChange(context, reply, { name }, `Defined ${name}`, `${name} is frozen and will change`);
+  const response = await context.client.post(paths.define, request);
+  await printChange(context, response, { name }, `Defined ${name}`, `${name} is frozen and will change`);
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 

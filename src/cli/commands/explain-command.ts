@@ -59,7 +59,7 @@ const explainableCodes = new Set([
   'BUDGET_EXHAUSTED',
 ]);
 
-function toResolution(reply: ResolveResponse): BoundResolution {
+function toResolution(response: ResolveResponse): BoundResolution {
   const {
     name,
     kind,
@@ -72,7 +72,7 @@ function toResolution(reply: ResolveResponse): BoundResolution {
     incarnation,
     ttlMs,
     guaranteedMs,
-  } = reply;
+  } = response;
   if (kind === 'directory')
     throw new ClerkError(
       'NAME_NOT_FOUND',

@@ -33,10 +33,10 @@ async function importFile({ io, client, stdout, json }: CommandContext, file = '
       'Nothing to import; give a file name, or pipe lines to standard input',
     );
   const lines = await readInput(io, file);
-  const reply = decodeImport(await client.postLines(paths.import, lines), '');
-  if (json) return stdout.json(reply);
+  const response = decodeImport(await client.postLines(paths.import, lines), '');
+  if (json) return stdout.json(response);
   return stdout.line(
-    `Imported ${reply.entries === 1 ? '1 entry' : `${reply.entries} entries`}`,
-    styled('faint', `  revision ${reply.revision}`),
+    `Imported ${response.entries === 1 ? '1 entry' : `${response.entries} entries`}`,
+    styled('faint', `  revision ${response.revision}`),
   );
 }

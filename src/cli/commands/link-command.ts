@@ -47,11 +47,11 @@ async function link(context: CommandContext, from: string, to: string, options: 
     ...(guarantee !== undefined && { guaranteedMs: guarantee }),
     ...(whenExpired && { whenExpired }),
   };
-  const reply = await context.client.post(paths.link, request);
+  const response = await context.client.post(paths.link, request);
 
   await printChange(
     context,
-    reply,
+    response,
     { name, target },
     `Linked ${name} → ${target}`,
     `${name} is frozen and will become a link to ${target}`,

@@ -21,7 +21,7 @@ export function addMvCommand(program: Command, io: Io): void {
 async function move(context: CommandContext, old: string, target: string): Promise<void> {
   const request: MoveRequest = { from: parseNameArgument(old), to: parseNameArgument(target) };
   const { from, to } = request;
-  const reply = await context.client.post(paths.move, request);
+  const response = await context.client.post(paths.move, request);
   const message = `Moved ${from} to ${to}; ${from} is now a link`;
-  await printChange(context, reply, { from, to }, message, `${from} will move to ${to}`);
+  await printChange(context, response, { from, to }, message, `${from} will move to ${to}`);
 }

@@ -42,6 +42,6 @@ async function remove(context: CommandContext, text: string, options: Options): 
     ...(whenExpired && { whenExpired }),
     ...(force && { force }),
   };
-  const reply = await context.client.post(paths.remove, request);
-  await printChange(context, reply, { name }, `Removed ${name}`, `${name} is frozen and will be removed`);
+  const response = await context.client.post(paths.remove, request);
+  await printChange(context, response, { name }, `Removed ${name}`, `${name} is frozen and will be removed`);
 }

@@ -73,14 +73,14 @@ function nameFromTarget(target: string): string | undefined {
 function postHandler(http: HttpContext, route: Route): FastPathHandler {
   return (incoming, outgoing) => {
     const sendFailure = (error: unknown): void => sendError(http, incoming, outgoing, error);
-    const sendResult = (reply: unknown): void => sendJson(http, outgoing, JSON.stringify(reply));
+    const sendResult = (result: unknown): void => sendJson(http, outgoing, JSON.stringify(result));
     readInput(
       route,
       incoming,
       (input) => {
-        const reply = route.run(input, createRouteContext(http, incoming, outgoing));
-        if (reply instanceof Promise) reply.then(sendResult, sendFailure);
-        else sendResult(reply);
+        const result = route.run(input, createRouteContext(http, incoming, outgoing));
+        if (result instanceof Promise) result.then(sendResult, sendFailure);
+        else sendResult(result);
       },
       sendFailure,
     );

@@ -34,7 +34,7 @@ export class FakeNameService implements NameService {
   gate: Promise<void> = Promise.resolve();
 
   put(name: string): void {
-    const reply: ResolveResponse = {
+    const response: ResolveResponse = {
       name,
       canonical: name,
       kind: 'service',
@@ -47,8 +47,8 @@ export class FakeNameService implements NameService {
       guaranteedMs: 5_000,
       ttlMs: 5_000,
     };
-    this.services.set(name, reply);
-    this.texts.set(name, JSON.stringify(reply));
+    this.services.set(name, response);
+    this.texts.set(name, JSON.stringify(response));
   }
 
   resolve(name: string): ResolveResponse {
@@ -61,9 +61,9 @@ export class FakeNameService implements NameService {
     return this.texts.get(name);
   }
 
-  list(glob: string, after: string | undefined, most: number) {
+  list(glob: string, after: string | undefined, maxEntries: number) {
     parseGlob(glob);
-    this.requests.push({ what: 'list', request: { glob, after, most } });
+    this.requests.push({ what: 'list', request: { glob, after, maxEntries } });
     return { entries: [], next: null, ...this.#at() };
   }
 
