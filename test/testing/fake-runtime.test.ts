@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { createFakeRuntime, seededRandom } from 'binding-clerk/testing';
 
-const at = (runtime: { now(): number }, log: string[], log: string) => () => {
-  log.push(`${log}@${String(runtime.now())}`);
+const at = (runtime: { now(): number }, log: string[], label: string) => () => {
+  log.push(`${label}@${String(runtime.now())}`);
 };
 
 test('timers fire in order of time, and in order of creation at the same time', async () => {
