@@ -1,4 +1,4 @@
-/** A clerk whose own process stands still: nobody else is blamed for that. */
+/** Stalls of the clerk's own event loop: endpoints get no health penalty for them. */
 import { expect, onTestFinished, test } from 'vitest';
 import type { Binding, BindOptions, Outcome } from 'binding-clerk';
 import { memoryCluster, type MemoryWorld } from 'binding-clerk/testing';
@@ -9,7 +9,7 @@ interface Watched extends MemoryWorld {
   readonly ejected: string[];
 }
 
-/** Two servers that answer after some time, both known well. */
+/** Two servers with a response delay, after enough calls that their latency is known. */
 async function warm(delayMs: number, policy: BindOptions['policy'] = 'round-robin'): Promise<Watched> {
   const world = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 3, autoAdvance: false });
   const { clerk, cluster, runtime } = world;
@@ -33,7 +33,7 @@ async function warm(delayMs: number, policy: BindOptions['policy'] = 'round-robi
 const latencies = (orders: Binding): number[] =>
   orders.explain().candidates.map(({ latencyMs }) => latencyMs);
 
-test('answers that waited while the process stood still are good ones, and as fast as they were', async () => {
+test('responses received after a stall count as successes, with the latency before the stall', async () => {
   const { orders, runtime, outcomes, ejected, cluster } = await warm(30);
   const before = orders.explain().attemptTimeoutMs;
   const asked = cluster.requests('a') + cluster.requests('b');
@@ -48,8 +48,8 @@ test('answers that waited while the process stood still are good ones, and as fa
   expect(orders.explain().attemptTimeoutMs).toBeLessThan(2 * before);
 });
 
-test('what was only just sent when the process stands still gets the time that others get', async () => {
-  // Nothing reaches a server while this process stands still before it has written it.
+test('a request sent just before a stall still has its full attempt timeout', async () => {
+  // During a stall the process writes nothing, so the server receives nothing.
   const { orders, runtime, outcomes, ejected } = await warm(30);
   const call = orders.json('/');
   runtime.stall(600);
@@ -59,7 +59,7 @@ test('what was only just sent when the process stands still gets the time that o
   expect(ejected).toEqual([]);
 });
 
-test('a server that hangs is found out all the same, as much later as the process stood still', async () => {
+test('a hanging server still times out, later by the duration of the stall', async () => {
   const { orders, runtime, outcomes, ejected, cluster } = await warm(30, ([first]) => first);
   cluster.pause('a');
   const limitMs = orders.explain().attemptTimeoutMs;
@@ -73,7 +73,7 @@ test('a server that hangs is found out all the same, as much later as the proces
   expect(ejected).toEqual(['a']);
 });
 
-test('a deadline that the process slept through fails the call, and says nothing of the server', async () => {
+test('a deadline that passes during a stall fails the call without a health penalty', async () => {
   const { orders, runtime, outcomes, ejected, cluster } = await warm(30);
   cluster.delay('a', 2_000);
   cluster.delay('b', 2_000);
@@ -89,7 +89,7 @@ test('a deadline that the process slept through fails the call, and says nothing
   for (const latencyMs of latencies(orders)) expect(latencyMs).toBeLessThan(60);
 });
 
-test('so do talks of the program', async () => {
+test('the same holds for attempts of call()', async () => {
   const { orders, runtime, outcomes, ejected } = await warm(30);
   const talk = (): Promise<string> => new Promise((resolve) => runtime.setTimer(() => resolve('said'), 30));
   for (let i = 0; i < 40; i++) {

@@ -1,4 +1,4 @@
-/** What a person reads of an explanation, and what a program does. In virtual time. */
+/** The text and the data of an explanation, in virtual time. */
 import { inspect } from 'node:util';
 import { createClerk } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
@@ -31,30 +31,30 @@ function world() {
   };
 }
 
-test('before the first look-up it says so', () => {
+test('before the first lookup the text says so', () => {
   expect(String(world().orders.explain())).toBe(
-    '/shop/old by round-robin, not looked up yet, a call has 2000 ms, goes elsewhere after 250 ms, 30 repeats left\n  nobody is known',
+    '/shop/old by round-robin, not looked up yet, call timeout 2000 ms, attempt timeout 250 ms, 30 retries left\n  no known endpoint',
   );
 });
 
-test('one line of what holds for all, one for each endpoint and why not', async () => {
+test('the text has a summary line, and a line for each endpoint with its score or the reason it is excluded', async () => {
   const { orders, runtime } = world();
   for (let i = 0; i < 4; i++) await orders.json('/');
   await runtime.advance(10);
   const explanation = orders.explain();
   const [head, ...lines] = String(explanation).split('\n');
   expect(head).toMatch(
-    /^\/shop\/old → \/shop\/orders by round-robin, looked up [\d.]+ ms ago, good for 5000 ms, a call has 2000 ms, goes elsewhere after [\d.]+ ms, \d+ repeats? left$/,
+    /^\/shop\/old → \/shop\/orders by round-robin, looked up [\d.]+ ms ago, valid for 5000 ms, call timeout 2000 ms, attempt timeout [\d.]+ ms, \d+ retr(y|ies) left$/,
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),
-    '  silent  http://silent    set aside after a failure (refused); probed until it gives a sign of life',
+    '  silent  http://silent    ejected after a failure (refused); probed until it responds',
     '  old     http://old:8080  version 1.4.0 does not satisfy ^2',
   ]);
   expect(inspect(explanation)).toBe(String(explanation));
 });
 
-test('a program gets all of it as data', async () => {
+test('an explanation is plain data', async () => {
   const { orders } = world();
   for (let i = 0; i < 4; i++) await orders.json('/');
   const explanation = orders.explain();

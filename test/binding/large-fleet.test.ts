@@ -1,4 +1,4 @@
-/** Fleets of hundreds: which part of one a clerk uses, and that nobody is the worse for it. */
+/** Services with hundreds of endpoints: which subset a clerk uses, and that calls are unaffected. */
 import { affinity, random, type EndpointInit, type PolicyName } from 'binding-clerk';
 import type { Candidate } from 'binding-clerk/extend';
 import { memoryCluster, type MemoryInstance } from 'binding-clerk/testing';
@@ -7,10 +7,13 @@ import { expect, test } from 'vitest';
 const fleet = (count: number, labels: Omit<EndpointInit, 'id'> = {}, prefix = 's'): MemoryInstance[] =>
   Array.from({ length: count }, (_, i) => ({ ...labels, id: `${prefix}${String(i)}` }));
 
-/** A clerk and its binding, asked once. */
+/** A clerk and its binding, after one call. */
 async function used(
   instances: readonly MemoryInstance[],
-  { seed = 1, ...options }: { seed?: number; policy?: PolicyName; subset?: number; affinity?: string } = {},
+  {
+    seed = 1,
+    ...options
+  }: { seed?: number; policy?: PolicyName; subsetSize?: number; affinity?: string } = {},
 ) {
   const world = memoryCluster({ '/s': instances }, { seed, clerk: { host: 'here', zone: 'z' } });
   const binding = world.clerk.bind('/s', options);
@@ -19,13 +22,13 @@ async function used(
   return { ...world, binding, ids };
 }
 
-test('of three hundred a clerk uses a hundred, and says of the others why not', async () => {
+test('of 300 endpoints a clerk uses 100, and explains why it does not use the others', async () => {
   const { binding, cluster, ids } = await used(fleet(300), { policy: 'random' });
   expect(ids()).toHaveLength(100);
   const { leftOut } = binding.explain();
   expect(leftOut).toHaveLength(200);
   expect(new Set(leftOut.map(({ reason }) => reason))).toEqual(
-    new Set(['left to other clerks: this one uses 100 of 300']),
+    new Set(['outside the subset of this clerk, which uses 100 of 300 endpoints']),
   );
   for (let i = 0; i < 500; i++) await binding.json('/');
   const asked = fleet(300).filter(({ id }) => cluster.requests(id) > 0);
@@ -33,14 +36,14 @@ test('of three hundred a clerk uses a hundred, and says of the others why not', 
   expect(ids()).toEqual(expect.arrayContaining(asked.map(({ id }) => id)));
 });
 
-test('a hundred are used all, and more if the program says so', async () => {
+test('all of 100 endpoints are used, and more with a larger subsetSize', async () => {
   expect((await used(fleet(100))).ids()).toHaveLength(100);
-  expect((await used(fleet(300), { subset: 12 })).ids()).toHaveLength(12);
-  expect((await used(fleet(300), { subset: 250 })).ids()).toHaveLength(250);
-  expect((await used(fleet(300), { subset: Infinity })).ids()).toHaveLength(300);
+  expect((await used(fleet(300), { subsetSize: 12 })).ids()).toHaveLength(12);
+  expect((await used(fleet(300), { subsetSize: 250 })).ids()).toHaveLength(250);
+  expect((await used(fleet(300), { subsetSize: Infinity })).ids()).toHaveLength(300);
 });
 
-test('clerks differ in what they use; bindings of one clerk do not, whatever the policy', async () => {
+test('clerks use different subsets; bindings of one clerk use the same, under every policy', async () => {
   const one = await used(fleet(300), { seed: 1, policy: 'random' });
   const other = await used(fleet(300), { seed: 2, policy: 'random' });
   const common = one.ids().filter((id) => other.ids().includes(id));
@@ -53,20 +56,20 @@ test('clerks differ in what they use; bindings of one clerk do not, whatever the
   }
 });
 
-test('one that is set aside is replaced by the next, and the others stay', async () => {
-  const { binding, cluster, ids } = await used(fleet(300), { policy: 'round-robin', subset: 20 });
+test('an ejected endpoint is replaced by the next one, and the others stay', async () => {
+  const { binding, cluster, ids } = await used(fleet(300), { policy: 'round-robin', subsetSize: 20 });
   const before = ids();
   for (const id of before.slice(0, 3)) cluster.kill(id);
   for (let i = 0; i < 40; i++) await binding.json('/');
   const after = ids();
   expect(after).toHaveLength(20);
   expect(after.filter((id) => before.includes(id))).toEqual(before.slice(3));
-  const why = Object.fromEntries(binding.explain().leftOut.map((one) => [one.endpoint.id, one.reason]));
-  for (const id of before.slice(0, 3)) expect(why[id]).toMatch(/^set aside/);
+  const reasons = Object.fromEntries(binding.explain().leftOut.map((one) => [one.endpoint.id, one.reason]));
+  for (const id of before.slice(0, 3)) expect(reasons[id]).toMatch(/^ejected after/);
 });
 
-test('a call that fails goes on within the part, while there is somebody', async () => {
-  const { binding, cluster, ids } = await used(fleet(200), { policy: 'random', subset: 12 });
+test('a failed call fails over within the subset while it has open endpoints', async () => {
+  const { binding, cluster, ids } = await used(fleet(200), { policy: 'random', subsetSize: 12 });
   const part = ids();
   for (const id of part) cluster.respond(id, 503);
   await binding.json('/').catch(() => undefined);
@@ -79,12 +82,12 @@ test('a call that fails goes on within the part, while there is somebody', async
   expect(part).toEqual(expect.arrayContaining(asked));
 });
 
-test('local-first sees who is near: a part of each, and near ones first', async () => {
+test('local-first takes a subset on the host, in the zone and elsewhere, and prefers near endpoints', async () => {
   const near = fleet(3, { host: 'here' }, 'h');
   const zone = fleet(40, { zone: 'z' }, 'z');
   const { binding, cluster, ids } = await used([...fleet(400), ...near, ...zone], {
     policy: 'local-first',
-    subset: 30,
+    subsetSize: 30,
   });
   const [hosts, zones, others] = ['h', 'z', 's'].map((tier) => ids().filter((id) => id.startsWith(tier)));
   expect([hosts!.length, zones!.length, others!.length]).toEqual([3, 30, 30]);
@@ -92,13 +95,13 @@ test('local-first sees who is near: a part of each, and near ones first', async 
   expect(near.reduce((sum, { id }) => sum + cluster.requests(id), 0)).toBe(51);
 });
 
-test('a part of a zone is not taken for what is left of it: nothing spills', async () => {
+test('a zone of which a subset is used does not count as depleted, so no call spills over', async () => {
   const { binding, cluster } = await used([...fleet(20, {}, 'far'), ...fleet(300, { zone: 'z' }, 'z')]);
   for (let i = 0; i < 300; i++) await binding.json('/');
   expect(fleet(20, {}, 'far').reduce((sum, { id }) => sum + cluster.requests(id), 0)).toBe(0);
 });
 
-test('a key has its home in the whole fleet, a primary is the first of all, and a function sees everybody', async () => {
+test('affinity, primary and policy functions use all endpoints', async () => {
   const homes = new Set<string>();
   for (const seed of [1, 2, 3]) {
     const { binding, ids, clerk } = await used(fleet(300), { seed, policy: 'affinity', affinity: 'me' });
@@ -119,11 +122,11 @@ test('a key has its home in the whole fleet, a primary is the first of all, and 
   expect(homes.size).toBe(1);
 });
 
-test('one clerk with much to do takes a larger part, twice as many at a time, and gives it back when it is quiet', async () => {
-  const { binding, cluster, runtime, ids } = await used(fleet(100), { policy: 'random', subset: 12 });
+test('a busy clerk doubles its subset step by step, and shrinks it when idle', async () => {
+  const { binding, cluster, runtime, ids } = await used(fleet(100), { policy: 'random', subsetSize: 12 });
   for (const { id } of fleet(100)) cluster.delay(id, 500);
   const burst = async (): Promise<void> => {
-    // Nobody is waited for in vain: at most once has a whole deadline.
+    // 'safe' lets a call fail over; an at-most-once call would wait for its deadline.
     const calls = Array.from({ length: 150 }, () => binding.json('/', { kind: 'once' }));
     await Promise.all(calls);
   };
@@ -131,7 +134,7 @@ test('one clerk with much to do takes a larger part, twice as many at a time, an
   expect(ids()).toHaveLength(24);
   await runtime.advance(1_000);
   await burst();
-  // Not a second after the last change, however busy.
+  // No second growth within a second of the last one, however busy.
   await burst();
   await runtime.advance(1_000);
   const wide = ids().length;
@@ -143,7 +146,7 @@ test('one clerk with much to do takes a larger part, twice as many at a time, an
   expect(ids()).toHaveLength(12);
 });
 
-test('a fleet that grows large, and small again', async () => {
+test('a service grows beyond the subset size and shrinks again', async () => {
   const { clerk } = memoryCluster({ '/s': fleet(101) }, { seed: 1 });
   const s = clerk.bind('/s', { policy: random() });
   await s.json('/');

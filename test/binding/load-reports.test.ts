@@ -1,10 +1,10 @@
-/** Load reports in a clerk: from the heads of answers and from its registry, to whom its calls go. */
+/** Load reports in response headers and from the registry, and how they shift calls. */
 import { expect, onTestFinished, test } from 'vitest';
 import { createClerk, type Binding, type Clerk } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 
-/** Utilizations by instance, as the clerk knows them. */
+/** Utilizations by instance id, from explain(). */
 const known = (orders: Binding): Record<string, number | undefined> =>
   Object.fromEntries(
     orders.explain().candidates.map(({ endpoint, utilization }) => [endpoint.id, utilization]),
@@ -12,7 +12,7 @@ const known = (orders: Binding): Record<string, number | undefined> =>
 
 const full = 'TEXT application_utilization=0.95, rps_fractional=100';
 
-/** Shares of 2,000 calls of one clerk or several, some at a time, with servers that say so. */
+/** Share of 2,000 concurrent calls that reach one server, which sends these headers. */
 async function share(says: Record<string, string>, clerks = 1): Promise<number> {
   const counts = { a: 0, b: 0 };
   for (let i = 0; i < clerks; i++) {
@@ -31,7 +31,7 @@ async function share(says: Record<string, string>, clerks = 1): Promise<number> 
   return counts.a / (counts.a + counts.b);
 }
 
-test('who says that it is nearly full gets clearly less than its share, and is not left out', async () => {
+test('an endpoint that reports high utilization gets clearly less than its share, and still some calls', async () => {
   const shareOfA = await share({ a: full, b: 'TEXT application_utilization=0.3' });
   expect(shareOfA).toBeLessThan(0.4);
   expect(shareOfA).toBeGreaterThan(0.01);
@@ -40,11 +40,11 @@ test('who says that it is nearly full gets clearly less than its share, and is n
   expect(ofMany).toBeGreaterThan(0.01);
 });
 
-test('as do others who say so in other words', async () => {
+test('as does one that reports it in another ORCA format', async () => {
   expect(await share({ a: 'JSON {"cpu_utilization":1.2}' })).toBeLessThan(0.4);
 });
 
-test('who calls itself idle, or says nonsense, gets no more than one who says nothing', async () => {
+test('an endpoint that reports idleness, or an invalid value, gets no more than one without reports', async () => {
   for (const value of [
     'TEXT application_utilization=0',
     'TEXT application_utilization=-7',
@@ -57,7 +57,7 @@ test('who calls itself idle, or says nonsense, gets no more than one who says no
   }
 });
 
-test('what is said with an answer is known at once, with that of a failure too', async () => {
+test('a report in a response takes effect at once, also in a failure response', async () => {
   const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a'] }, { seed: 1 });
   onTestFinished(() => clerk.destroy());
   const orders = clerk.bind('/shop/orders');
@@ -76,7 +76,7 @@ test('what is said with an answer is known at once, with that of a failure too',
   expect(known(orders)).toEqual({ a: 0.8 });
 });
 
-/** A clerk of a registry that tells loads. */
+/** A clerk of a registry that publishes loads. */
 function registered(answer: () => object): {
   clerk: Clerk;
   orders: Binding;
@@ -94,7 +94,7 @@ function registered(answer: () => object): {
 const nothing = (): void => undefined;
 const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-test('what a registry tells of loads is known before anybody was called, and anew with each look-up', async () => {
+test('loads from the registry are known before the first call, and updated with each lookup', async () => {
   let utilization = 0.6;
   const { clerk, orders, runtime } = registered(() => ({
     kind: 'bound',

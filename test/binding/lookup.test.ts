@@ -1,4 +1,4 @@
-/** Look-ups of a whole clerk over a registry port that is slow, fails, lies, empties and returns. In virtual time. */
+/** Lookups of a clerk through a registry port that is slow, fails, or returns invalid or empty results. In virtual time. */
 import { createClerk, firstOf, union, type ClerkOptions } from 'binding-clerk';
 import type { Registry, Resolution } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
@@ -12,7 +12,7 @@ const bound = (...ids: string[]): Resolution => ({
   ttlMs,
 });
 
-/** A clerk over one port whose answer a test changes; servers a and b exist. */
+/** A clerk with a registry port whose result the test changes; servers a and b exist. */
 function world(first: () => Resolution | Promise<Resolution>, options: Partial<ClerkOptions> = {}) {
   const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
@@ -33,14 +33,14 @@ function world(first: () => Resolution | Promise<Resolution>, options: Partial<C
   return { clerk, runtime, network, asked, port, stale, orders: clerk.bind('/shop/orders') };
 }
 
-test('binding asks nobody; the first call asks once, for any number of callers', async () => {
+test('bind() makes no lookup; concurrent first calls share one', async () => {
   const { orders, asked } = world(() => bound('a'));
   expect(asked).toEqual([]);
   await Promise.all(Array.from({ length: 50 }, () => orders.json('/')));
   expect(asked).toHaveLength(1);
 });
 
-test('an answer is used for its time, counted from when the question was sent, and asked again before it is over', async () => {
+test('a resolution is used for its TTL, counted from the start of the lookup, and refreshed before it expires', async () => {
   const { orders, asked, runtime, clerk } = world(async () => {
     await new Promise<void>((resolve) => runtime.setTimer(resolve, 500));
     return bound('a');
@@ -56,7 +56,7 @@ test('an answer is used for its time, counted from when the question was sent, a
   expect(asked).toHaveLength(2);
 });
 
-test('one caller that gives up leaves the look-up to the others', async () => {
+test('a lookup continues for the other callers when one is aborted', async () => {
   let release: (resolution: Resolution) => void = () => undefined;
   const { orders, asked } = world(() => new Promise((resolve) => (release = resolve)));
   const impatient = new AbortController();
@@ -70,7 +70,7 @@ test('one caller that gives up leaves the look-up to the others', async () => {
   expect(asked).toHaveLength(1);
 });
 
-test('a registry that fails at first is an error with its cause, and is not remembered', async () => {
+test('a failed first lookup is an error with its cause, and is not cached', async () => {
   const { orders, port } = world(() => Promise.reject(new Error('disk on fire')));
   const error = await clerkErrorOf(orders.json('/'));
   expect(error.code).toBe('REGISTRY_UNREACHABLE');
@@ -80,7 +80,7 @@ test('a registry that fails at first is an error with its cause, and is not reme
   expect(await orders.json('/')).toBe('b');
 });
 
-test('a registry that hangs at first costs the deadline at most', async () => {
+test('a first lookup that hangs ends with the deadline of the call', async () => {
   const { orders } = world(() => new Promise(() => undefined));
   expect((await clerkErrorOf(orders.json('/', { timeoutMs: 300 }))).code).toBe('DEADLINE_EXCEEDED');
 });
@@ -98,7 +98,7 @@ test.each([
   ['returns nothing', () => undefined as unknown as Resolution],
   ['names a bad address', () => bound('a b')],
 ] as [string, () => Resolution | Promise<Resolution>][])(
-  'a registry that %s later leaves calls alone: the last good answer is used, flagged stale',
+  'when a registry %s later, calls continue with the last good resolution, marked stale',
   async (_how, trouble) => {
     const { orders, port, stale, runtime, clerk } = world(() => bound('a'));
     await orders.json('/');
@@ -119,7 +119,7 @@ test.each([
   },
 );
 
-test('an old answer is used for an hour and no longer', async () => {
+test('a stale resolution is used for at most an hour', async () => {
   const { orders, port, runtime } = world(() => bound('a'));
   await orders.json('/');
   port.answer = () => Promise.reject(new Error('down'));
@@ -129,7 +129,7 @@ test('an old answer is used for an hour and no longer', async () => {
   expect((await clerkErrorOf(orders.json('/'))).code).toBe('REGISTRY_UNREACHABLE');
 });
 
-test('an empty list that the registry means is believed; an older revision is not', async () => {
+test('an empty list of endpoints is accepted; an older revision is not', async () => {
   const numbered = (revision: string, ...ids: string[]): Resolution =>
     ({ ...bound(...ids), revision }) as Resolution;
   const { orders, port, runtime } = world(() => numbered('10', 'a'));
@@ -147,7 +147,7 @@ test('an empty list that the registry means is believed; an older revision is no
   expect(await orders.json('/')).toBe('b');
 });
 
-test('an absent name is believed for a second', async () => {
+test('an absent name is cached for 1 s', async () => {
   const { orders, asked, port, runtime } = world(() => ({ kind: 'absent', ttlMs: 60_000 }));
   for (let i = 0; i < 5; i++) expect((await clerkErrorOf(orders.json('/'))).code).toBe('NAME_NOT_FOUND');
   expect(asked).toHaveLength(1);
@@ -156,7 +156,7 @@ test('an absent name is believed for a second', async () => {
   expect(await orders.json('/')).toBe('a');
 });
 
-test('a failure seen by a call looks again at once and says who failed', async () => {
+test('a failed call triggers a lookup that names the suspect endpoint', async () => {
   const { orders, asked, port, network } = world(() => ({ ...bound('a'), ttlMs: 60_000 }));
   await orders.json('/');
   network.server('http://a').kill();
@@ -165,7 +165,7 @@ test('a failure seen by a call looks again at once and says who failed', async (
   expect(asked[1]).toEqual({ name: '/shop/orders', suspects: ['a'] });
 });
 
-test('links are walked, and a circle is an error that shows it', async () => {
+test('links are followed, and a cycle is an error that shows it', async () => {
   const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -187,7 +187,7 @@ test('links are walked, and a circle is an error that shows it', async () => {
   expect(error.message).toContain('/x → /y → /x');
 });
 
-test('a wall clock that jumps ahead shortens trust', async () => {
+test('a wall clock that jumps ahead expires resolutions earlier', async () => {
   const { orders, asked, runtime } = world(() => bound('a'));
   await orders.json('/');
   runtime.shiftWallClock(3_600_000);
@@ -198,7 +198,7 @@ test('a wall clock that jumps ahead shortens trust', async () => {
   expect(asked).toHaveLength(2);
 });
 
-test('a wall clock that is set back makes nothing younger', async () => {
+test('a wall clock that is set back does not extend a resolution', async () => {
   const { orders, port, runtime, stale } = world(() => bound('a'));
   await orders.json('/');
   runtime.shiftWallClock(-3_600_000);
@@ -208,7 +208,7 @@ test('a wall clock that is set back makes nothing younger', async () => {
   expect(stale).toEqual(['/shop/orders']); // its time is over, and it is said to be
 });
 
-test('a registry that can watch pushes what changed', async () => {
+test('a registry with a watch method pushes changes', async () => {
   const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -235,14 +235,14 @@ test('a registry that can watch pushes what changed', async () => {
   push(bound('a'));
 });
 
-test('an answer that is true for the moment only serves the calls that waited for it', async () => {
+test('a resolution with a TTL of 0 serves the calls that waited for it', async () => {
   const { orders, asked } = world(() => ({ ...bound('a'), ttlMs: 0 }));
   expect(await orders.json('/')).toBe('a');
   expect(await orders.json('/')).toBe('a');
   expect(asked).toHaveLength(2);
 });
 
-test('a call that waited for a rest to end does not use an answer that has run out meanwhile', async () => {
+test('a call that waited for a backoff does not use a resolution that expired meanwhile', async () => {
   const { orders, port, network, runtime } = world(() => ({ ...bound('a'), ttlMs: 0 }));
   await orders.json('/');
   network.server('http://a').kill();
@@ -253,14 +253,14 @@ test('a call that waited for a rest to end does not use an answer that has run o
     asked.push('a');
     return { statusCode: 200, body: '"a"' };
   };
-  // It refused a moment ago: the next dial is paced, and before it is due everybody has moved to b.
+  // It refused a moment ago and is backing off. Before the next dial the service moves to b.
   const call = orders.json('/');
   runtime.setTimer(() => (port.answer = () => ({ ...bound('b'), ttlMs: 0 })), 1);
   expect(await call).toBe('b');
   expect(asked).toEqual([]);
 });
 
-test('an answer that holds is used unflagged while the registry is away, and asked for again all the time', async () => {
+test('a fresh resolution is not marked stale while the registry is unreachable, and is looked up repeatedly', async () => {
   const { orders, port, runtime, stale, clerk } = world(() => bound('a'));
   await orders.json('/');
   port.answer = () => Promise.reject(new Error('down'));
@@ -282,7 +282,7 @@ test('an answer that holds is used unflagged while the registry is away, and ask
   await clerk.close();
 });
 
-test('a name in use goes on being asked for while its answer holds', async () => {
+test('a name in use is looked up repeatedly while its resolution is fresh', async () => {
   const { orders, port, runtime } = world(() => ({ ...bound('a'), ttlMs: 200_000 }));
   await orders.json('/');
   port.answer = () => Promise.reject(new Error('down'));
@@ -298,7 +298,7 @@ test('a name in use goes on being asked for while its answer holds', async () =>
   expect(await orders.json('/')).toBe('b');
 });
 
-test('a registry that cannot be asked after it said that nobody is there is unreachable, not empty', async () => {
+test('a failed lookup after an empty result is REGISTRY_UNREACHABLE, not NO_ENDPOINT', async () => {
   const { orders, port, runtime } = world(() => bound());
   expect((await clerkErrorOf(orders.json('/'))).code).toBe('NO_ENDPOINT');
   port.answer = () => Promise.reject(new Error('down'));
@@ -308,7 +308,7 @@ test('a registry that cannot be asked after it said that nobody is there is unre
   expect(error.message).toMatch(/down; \d+ ms ago \S+ had no endpoints$/);
 });
 
-test('a name that the program holds survives ten thousand others', async () => {
+test('a bound name stays cached while ten thousand others are looked up', async () => {
   const { orders, port, runtime, clerk } = world(() => bound('a'));
   expect(await orders.json('/')).toBe('a');
   for (let i = 0; i < 10_001; i++) await clerk.resolve(`/other/n${String(i)}`);
@@ -318,7 +318,7 @@ test('a name that the program holds survives ten thousand others', async () => {
   expect(orders.explain().stale).toBe(true);
 });
 
-test('of two registries in order the second answers for one that hangs; of a union nobody can', async () => {
+test('firstOf uses the second registry when the first hangs; union waits for both', async () => {
   const runtime = createFakeRuntime({ seed: 4, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -333,7 +333,7 @@ test('of two registries in order the second answers for one that hangs; of a uni
   expect((await clerkErrorOf(together.bind('/shop/orders').json('/'))).code).toBe('REGISTRY_UNREACHABLE');
 });
 
-test('a union goes on with what it knew while one of its parts hangs', async () => {
+test('a union continues with the previous result while one of its registries hangs', async () => {
   const runtime = createFakeRuntime({ seed: 4, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -350,7 +350,7 @@ test('a union goes on with what it knew while one of its parts hangs', async () 
   expect(orders.explain()).toMatchObject({ stale: true, candidates: [{ endpoint: { id: 'a' } }] });
 });
 
-test('following a registry that cannot push outlasts a time in which it hangs', async () => {
+test('a polling watch continues after the registry hung', async () => {
   const { clerk, port, runtime } = world(() => bound('a'));
   const changes = clerk.watch('/shop/orders');
   const idsOfNext = async (): Promise<string[]> => {
@@ -368,7 +368,7 @@ test('following a registry that cannot push outlasts a time in which it hangs', 
   expect(runtime.pendingTimers).toBeLessThanOrEqual(1); // the pause between two rounds
 });
 
-test('an attempt is not given up for an endpoint that is set aside', async () => {
+test('an attempt is not aborted when the only alternative is ejected', async () => {
   const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
   network.server('http://a').kill();
   for (let i = 0; i < 5; i++) expect(await orders.json('/')).toBe('b');
@@ -376,7 +376,7 @@ test('an attempt is not given up for an endpoint that is set aside', async () =>
   expect(await orders.json('/')).toBe('b'); // late, and there was nobody better
 });
 
-test('a call that must run at most once and was sent is waited for until its deadline', async () => {
+test('a once call that was sent is awaited until its deadline', async () => {
   const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
   for (const id of ['a', 'b'])
     network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"`, delayMs: 4_000 });
@@ -384,7 +384,7 @@ test('a call that must run at most once and was sent is waited for until its dea
   expect(network.attempts).toHaveLength(1);
 });
 
-test('calls pay for repeats whether or not they succeed', async () => {
+test('failed calls deposit into the retry budget too', async () => {
   const { orders, network, runtime } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
   for (const id of ['a', 'b']) network.server(`http://${id}`).handler = () => ({ behavior: 'reset-after' });
   const count = 900;
@@ -392,7 +392,7 @@ test('calls pay for repeats whether or not they succeed', async () => {
     expect((await clerkErrorOf(orders.json('/'))).code).toMatch(/BUDGET_EXHAUSTED|ENDPOINTS_EXHAUSTED/);
     await runtime.advance(10);
   }
-  // Ten in a hundred, besides the thirty that cost nothing.
+  // 10 % of 100 calls, plus the reserve of 30.
   expect(network.attempts.length - count).toBeGreaterThan(90);
   expect(network.attempts.length - count).toBeLessThanOrEqual(0.1 * count + 30);
 });

@@ -1,11 +1,11 @@
-/** How long calls may take by the service's own record: the program's word comes first. In virtual time. */
+/** The timeout in the service config, and the timeouts of the program that override it. In virtual time. */
 import { createClerk } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, type FakeRuntime } from 'binding-clerk/testing';
 import { describe, expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';
 
-/** A server that answers after a while, and a record that says how long a call may take. */
+/** A server with a response delay, and a service config with a timeout. */
 function world(record: { timeoutMs: number | undefined }, answersInMs: number, looksUpInMs = 0) {
   const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
@@ -27,7 +27,7 @@ function world(record: { timeoutMs: number | undefined }, answersInMs: number, l
     },
   };
   const clerk = createClerk({ registry, runtime });
-  /** How long a call took, as exactly as a deadline is kept, and how it ended. */
+  /** Duration of a call, rounded to the precision of deadlines, and its result. */
   const timed = async (call: () => Promise<unknown>): Promise<{ ms: number; code: string }> => {
     const beganAt = runtime.now();
     const code = await call().then(
@@ -42,7 +42,7 @@ function world(record: { timeoutMs: number | undefined }, answersInMs: number, l
 const pause = (runtime: FakeRuntime, ms: number): Promise<void> =>
   new Promise((resolve) => runtime.setTimer(resolve, ms));
 
-describe('a call of which the program says nothing', () => {
+describe('a call without a timeout of its own', () => {
   test.each([
     ['request', (orders: ReturnType<typeof world>['orders']) => orders.request({ path: '/' })],
     ['json', (orders: ReturnType<typeof world>['orders']) => orders.json('/')],
@@ -58,20 +58,20 @@ describe('a call of which the program says nothing', () => {
     }
   });
 
-  test('may take longer than the default where the record gives more', async () => {
+  test('may take longer than the default when the service config allows more', async () => {
     const { orders, timed } = world({ timeoutMs: 30_000 }, 20_000, 400);
     expect(await timed(() => orders.json('/'))).toMatchObject({ code: 'ok' });
     expect(await timed(() => orders.json('/'))).toMatchObject({ code: 'ok' });
   });
 
-  test('ends at once when the look-up took longer than the record gives, and nothing is sent', async () => {
+  test('ends without a request when the lookup took longer than the service timeout', async () => {
     const { orders, timed, told } = world({ timeoutMs: 300 }, 0, 400);
     const { ms, code } = await timed(() => orders.json('/'));
     expect({ ms, code }).toEqual({ ms: 400, code: 'DEADLINE_EXCEEDED' });
     expect(told).toEqual([]);
   });
 
-  test('ends in time while the service is started', async () => {
+  test('ends at the service timeout while the service starts', async () => {
     const empty: Registry = {
       resolve: () => ({ kind: 'bound', endpoints: [], ttlMs: 60_000, timeoutMs: 1_000 }),
     };
@@ -85,21 +85,21 @@ describe('a call of which the program says nothing', () => {
     expect(runtime.now() - beganAt).toBeLessThanOrEqual(1_020);
   });
 
-  test('tells the service how much is left', async () => {
+  test('sends the remaining time to the service', async () => {
     const { orders, told } = world({ timeoutMs: 1_500 }, 0, 400);
     await orders.json('/');
     await orders.json('/');
     expect(told).toEqual(['1100', '1500']);
   });
 
-  test('has the default, and tells nothing, where the record says nothing', async () => {
+  test('has the default timeout and sends no remaining time when the service config sets none', async () => {
     const { orders, timed, told } = world({ timeoutMs: undefined }, 60_000);
     expect(await timed(() => orders.json('/'))).toMatchObject({ ms: 10_000, code: 'DEADLINE_EXCEEDED' });
     expect(told).toEqual([undefined]);
   });
 });
 
-test("the program's time comes first, in a binding and in a call", async () => {
+test('timeouts of the binding and of the call override the service config', async () => {
   const { clerk, orders, timed } = world({ timeoutMs: 5_000 }, 60_000);
   const hasty = clerk.bind('/shop/orders', { timeoutMs: 700 });
   expect(await timed(() => hasty.json('/'))).toMatchObject({ code: 'DEADLINE_EXCEEDED', ms: 700 });
@@ -107,7 +107,7 @@ test("the program's time comes first, in a binding and in a call", async () => {
   expect(await timed(() => orders.json('/', { timeoutMs: 6_000 }))).toMatchObject({ ms: 6_000 });
 });
 
-test('is seen in resolve and in explain', async () => {
+test('the service timeout appears in resolve and explain', async () => {
   const { clerk, orders } = world({ timeoutMs: 1_500 }, 0);
   expect(await clerk.resolve('/shop/orders')).toMatchObject({ timeoutMs: 1_500 });
   expect(orders.explain().timeoutMs).toBe(10_000);
@@ -116,7 +116,7 @@ test('is seen in resolve and in explain', async () => {
 });
 
 test.each([0, -1, Number.NaN, Infinity, 2 ** 31, '5' as unknown as number])(
-  'a record that says %s is refused',
+  'a service config with timeoutMs %s is rejected',
   async (timeoutMs) => {
     const { orders } = world({ timeoutMs }, 0);
     expect(await clerkErrorOf(orders.json('/'))).toMatchObject({

@@ -1,4 +1,4 @@
-/** New and healed endpoints at work: how soon they bear their share, and that nobody is hurt by it. */
+/** Slow start of new and recovered endpoints: how soon they get their share of the calls. */
 import { createClerk, type PolicyName } from 'binding-clerk';
 import type { Resolution } from 'binding-clerk/extend';
 import {
@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 
 const policies = [undefined, 'load-aware', 'random', 'weighted', 'round-robin', 'least-pending'] as const;
 
-/** Calls one after another at a fixed rate; how many of them reached whom. */
+/** Makes calls at a fixed rate and counts them by endpoint. */
 async function asked(
   { clerk, runtime }: Pick<MemoryWorld, 'clerk' | 'runtime'>,
   policy: PolicyName | undefined,
@@ -36,11 +36,11 @@ const share = (counts: Record<string, number>, id: string): number =>
   (counts[id] ?? 0) / Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 test.each(policies)(
-  '%s: one of three that was dead has its fair share again within three seconds',
+  '%s: a recovered endpoint of three has its fair share again within 3 s',
   async (policy) => {
     for (const fault of ['kill', 'pause'] as const) {
       const world = memoryCluster({ '/s': ['a', 'b', 'c'] }, { seed: 3, autoAdvance: false });
-      // One binding that is kept would do as well: what is known of the endpoints is the clerk's.
+      // One binding would do as well, since bindings of one name share the state of endpoints.
       await asked(world, policy, 40_000);
       world.cluster[fault]('c');
       expect(share(await asked(world, policy, 3_000), 'c')).toBeLessThan(0.02);
@@ -55,7 +55,7 @@ test.each(policies)(
 );
 
 test.each(policies)(
-  '%s: one that joins gets a little first, and its whole share in half a minute',
+  '%s: a new endpoint gets a small share first, and its full share after 30 s',
   async (policy) => {
     const runtime = createFakeRuntime({ seed: 5 });
     const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
@@ -90,7 +90,7 @@ test.each(policies)(
   },
 );
 
-test.each(policies)('%s: two that were there from the start share from the first call on', async (policy) => {
+test.each(policies)('%s: the endpoints of the first resolution have no slow start', async (policy) => {
   const world = memoryCluster({ '/s': ['a', 'b'] }, { seed: 7, autoAdvance: false });
   const counts = await asked(world, policy, 2_000);
   expect(share(counts, 'a'), JSON.stringify(counts)).toBeGreaterThan(0.35);

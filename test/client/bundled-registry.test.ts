@@ -1,4 +1,4 @@
-/** A clerk and services around a real server: the whole way from advertising to a call. */
+/** A clerk and advertised services with a real registry server, from registration to call. */
 import { createServer, type Server as HttpServer } from 'node:http';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ async function folder(): Promise<string> {
   return path;
 }
 
-/** A service that answers with its name, advertised. */
+/** An advertised service that responds with its name. */
 async function running(
   registry: string | readonly string[],
   name: string,
@@ -53,7 +53,7 @@ async function running(
   return made;
 }
 
-test('a service that is advertised is called by name, and so is one that comes later', async () => {
+test('advertised services are called by name, also those advertised later', async () => {
   const { url } = await serverOf();
   const { ad } = await running(url, '/shop/orders', 'one');
   expect(ad).toMatchObject({ state: 'registered', epoch: 1 });
@@ -67,63 +67,55 @@ test('a service that is advertised is called by name, and so is one that comes l
   expect(await clerk.list('/**')).toMatchObject([{ name: '/shop/orders', endpoints: 2 }]);
 });
 
-test(
-  'what is drained is not chosen any more, and not one call fails meanwhile',
-  { timeout: 20_000 },
-  async () => {
-    const { url } = await serverOf();
-    const one = await running(url, '/shop/orders', 'one');
-    await running(url, '/shop/orders', 'two');
-    const clerk = clerkOf({ registry: url });
-    const orders = clerk.bind('/shop/orders', { policy: 'random', kind: 'once' });
-    await orders.json('/');
-    const drained = one.ad.drain();
-    let over = false;
-    void drained.then(() => (over = true));
-    await vi.waitFor(async () => {
-      for (let i = 0; i < 20; i++) expect(await orders.json('/')).toBe('two');
-    });
-    while (!over) {
-      expect(await orders.json('/')).toBe('two');
-      await setTimeout(20);
-    }
-    expect(one.ad.state).toBe('closed');
-  },
-);
+test('a drained endpoint is no longer picked, and no call fails meanwhile', { timeout: 20_000 }, async () => {
+  const { url } = await serverOf();
+  const one = await running(url, '/shop/orders', 'one');
+  await running(url, '/shop/orders', 'two');
+  const clerk = clerkOf({ registry: url });
+  const orders = clerk.bind('/shop/orders', { policy: 'random', kind: 'once' });
+  await orders.json('/');
+  const drained = one.ad.drain();
+  let over = false;
+  void drained.then(() => (over = true));
+  await vi.waitFor(async () => {
+    for (let i = 0; i < 20; i++) expect(await orders.json('/')).toBe('two');
+  });
+  while (!over) {
+    expect(await orders.json('/')).toBe('two');
+    await setTimeout(20);
+  }
+  expect(one.ad.state).toBe('closed');
+});
 
-test(
-  'a registry that is killed and comes back is noticed by nobody who calls',
-  { timeout: 20_000 },
-  async () => {
-    const data = join(await folder(), 'data');
-    const first = await startServer({ port: 0, data });
-    const { url, port } = first;
-    const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 2_000 });
-    const clerk = clerkOf({ registry: url });
-    const changes = clerk.watch('/**');
-    expect(await changes.next()).toMatchObject({ value: { name: '/shop/orders' } });
-    const orders = clerk.bind('/shop/orders');
-    const until = Date.now() + 6_000;
-    const cut = setTimeout(1_000)
-      .then(() => first.close())
-      .then(() => setTimeout(1_000))
-      .then(() => startServer({ port, data }));
-    while (Date.now() < until) {
-      expect(await orders.json('/')).toBe('one');
-      await setTimeout(10);
-    }
-    const second = await cut;
-    onTestFinished(() => second.close());
-    expect(ad.state).toBe('registered');
-    // The watch of the clerk goes on at the second one.
-    await running(url, '/shop/stock', 'stock');
-    await vi.waitFor(async () =>
-      expect(await changes.next()).toMatchObject({ value: { name: '/shop/stock' } }),
-    );
-  },
-);
+test('no call fails while the registry is killed and restarted', { timeout: 20_000 }, async () => {
+  const data = join(await folder(), 'data');
+  const first = await startServer({ port: 0, data });
+  const { url, port } = first;
+  const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 2_000 });
+  const clerk = clerkOf({ registry: url });
+  const changes = clerk.watch('/**');
+  expect(await changes.next()).toMatchObject({ value: { name: '/shop/orders' } });
+  const orders = clerk.bind('/shop/orders');
+  const until = Date.now() + 6_000;
+  const cut = setTimeout(1_000)
+    .then(() => first.close())
+    .then(() => setTimeout(1_000))
+    .then(() => startServer({ port, data }));
+  while (Date.now() < until) {
+    expect(await orders.json('/')).toBe('one');
+    await setTimeout(10);
+  }
+  const second = await cut;
+  onTestFinished(() => second.close());
+  expect(ad.state).toBe('registered');
+  // The watch of the clerk continues at the restarted server.
+  await running(url, '/shop/stock', 'stock');
+  await vi.waitFor(async () =>
+    expect(await changes.next()).toMatchObject({ value: { name: '/shop/stock' } }),
+  );
+});
 
-test('a registry that forgets everything is told everything again', { timeout: 20_000 }, async () => {
+test('services register again after the registry restarts without data', { timeout: 20_000 }, async () => {
   const first = await startServer({ port: 0 });
   const { url, port } = first;
   const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 1_500 });
@@ -140,7 +132,7 @@ test('a registry that forgets everything is told everything again', { timeout: 2
   expect(ad.state).toBe('registered');
 });
 
-test('with several servers one is enough', { timeout: 20_000 }, async () => {
+test('with several registry servers, one suffices', { timeout: 20_000 }, async () => {
   const a = await startServer({ port: 0 });
   const b = await serverOf();
   await running(a.url, '/shop/orders', 'of a');
@@ -148,7 +140,7 @@ test('with several servers one is enough', { timeout: 20_000 }, async () => {
   const clerk = clerkOf({ registry: [a.url, b.url] });
   expect(await clerk.bind('/shop/orders').json('/')).toBe('of a');
   await a.close();
-  // Another server, another history: what it knows counts at once, since it knows somebody.
+  // The other server has another incarnation. Its result is used at once, since it has endpoints.
   await vi.waitFor(
     async () => {
       const { endpoints } = await clerk.resolve('/shop/orders');
@@ -158,7 +150,7 @@ test('with several servers one is enough', { timeout: 20_000 }, async () => {
   );
 });
 
-test('the registry of the environment is asked by whoever names none', async () => {
+test('a clerk without a registry option uses $CLERK_REGISTRY', async () => {
   const { url } = await serverOf();
   await running(url, '/shop/orders', 'one');
   vi.stubEnv('CLERK_REGISTRY', ` http://127.0.0.1:9 , ${url}`);
@@ -168,7 +160,7 @@ test('the registry of the environment is asked by whoever names none', async () 
   expect(() => createClerk()).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
 });
 
-test('nobody there says what to do', async () => {
+test('an unreachable registry is an error that says what to do', async () => {
   const server = await startServer({ port: 0 });
   await server.close();
   await expect(clerkOf({ registry: server.url }).bind('/x').json('/')).rejects.toMatchObject({
@@ -177,7 +169,7 @@ test('nobody there says what to do', async () => {
   });
 });
 
-test('a program with a snapshot starts while the registry is away, and says that it is old', async () => {
+test('a program with a snapshot file starts while the registry is unreachable, with stale resolutions', async () => {
   const snapshotFile = join(await folder(), 'known.json');
   const server = await startServer({ port: 0 });
   await running(server.url, '/shop/orders', 'one');
@@ -198,10 +190,10 @@ test('a program with a snapshot starts while the registry is away, and says that
   await expect(damaged.bind('/shop/orders').json('/')).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
   });
-  expect(warnings[0]).toMatch(/left aside/);
+  expect(warnings[0]).toMatch(/Snapshot file .* is ignored/);
 });
 
-/** A server that may start `program` as `/shop/orders`. */
+/** A registry server that can launch `program` as `/shop/orders`. */
 async function launchingServer(program: string): Promise<Server> {
   const home = await folder();
   const [manifests, file] = [join(home, 'manifests'), join(home, 'program.mts')];
@@ -236,7 +228,7 @@ async function launchingServer(program: string): Promise<Server> {
 const service = new URL('../../src/service/index.ts', import.meta.url).href;
 
 test(
-  'a service that nobody runs is started by the first call, once for all',
+  'a service without endpoints is launched once by concurrent first calls',
   { timeout: 60_000 },
   async () => {
     const { url } = await launchingServer(`
@@ -253,7 +245,7 @@ test(
       ),
     );
     expect(new Set(pids).size).toBe(1);
-    // What was killed is started by the next call.
+    // The next call launches the killed service again.
     process.kill(pids[0] as number, 'SIGKILL');
     const [clerk] = clerks as [Clerk];
     await vi.waitFor(
@@ -263,7 +255,7 @@ test(
   },
 );
 
-test('why a service could not be started reaches whoever calls it', { timeout: 60_000 }, async () => {
+test('callers receive the reason why a service could not be launched', { timeout: 60_000 }, async () => {
   const { url } = await launchingServer(`
     console.error('The database is not there');
     process.exit(3);

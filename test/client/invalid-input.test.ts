@@ -1,4 +1,4 @@
-/** What a program can get wrong: each with its own code, and a message that says where and what to do. */
+/** Invalid input: each kind has its code, and a message that names the option and the valid values. */
 import {
   createClerk,
   localFirst,
@@ -15,28 +15,28 @@ const registry = { '/s': 'http://127.0.0.1:9' };
 const cluster = () => memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
 
 test.each([
-  [{ registry: 4711 }, /has 4711 where an address should be/],
+  [{ registry: 4711 }, /registry must be a URL .*; got 4711/],
   [{ registry: null }, /null/],
   [{ registry: [] }, /empty list/],
-  [{ registry: ['http://127.0.0.1:4711', {}] }, /an object where an address should be/],
-  [{ registry: 'etcd://127.0.0.1:2379/clerk' }, /'etcd:', which this version does not support yet/],
-  [{ registry: 'kubernetes://' }, /'kubernetes:', which this version does not support yet/],
-  [{ registry: 'http://127.0.0.1:4711/v1' }, /with no path/],
+  [{ registry: ['http://127.0.0.1:4711', {}] }, /registry must be a URL .*; got an object/],
+  [{ registry: 'etcd://127.0.0.1:2379/clerk' }, /scheme 'etcd:' is not supported by this version/],
+  [{ registry: 'kubernetes://' }, /scheme 'kubernetes:' is not supported by this version/],
+  [{ registry: 'http://127.0.0.1:4711/v1' }, /without path/],
   [{ registry: 'tcp://127.0.0.1:4711' }, /must begin with http/],
   [{ registry: { orders: 'http://127.0.0.1:9' } }, /orders/],
   [{ registry: { '/s': 'ftp://127.0.0.1' } }, /ftp/],
   [{ registry, retries: 3 }, /unknown option 'retries'/],
-  [{ registry, key: 'x' }, /does not support yet/],
-  [{ registry, snapshotFile: '' }, /snapshotFile is ''/],
-  [{ registry, connections: 0 }, /connections is 0/],
-  [{ registry, maxPending: 1.5 }, /maxPending is 1.5/],
-  [{ registry, undici: { maxResponsSize: 1 } }, /undici has the unknown option 'maxResponsSize'/],
-  [{ registry, undici: { headersTimeout: 'x' } }, /undici refuses.*headersTimeout/i],
-  [{ registry, tls: { certificate: 'x' } }, /tls has the unknown option/],
+  [{ registry, key: 'x' }, /option 'key' is not supported by this version/],
+  [{ registry, snapshotFile: '' }, /snapshotFile must be a string that is not empty; got ''/],
+  [{ registry, connections: 0 }, /connections must be an integer from 1 to 10000; got 0/],
+  [{ registry, maxPending: 1.5 }, /maxPending must be an integer from 1 to 1000000; got 1.5/],
+  [{ registry, undici: { maxResponsSize: 1 } }, /undici: unknown option 'maxResponsSize'/],
+  [{ registry, undici: { headersTimeout: 'x' } }, /undici rejects.*headersTimeout/],
+  [{ registry, tls: { certificate: 'x' } }, /tls: unknown option/],
   [{ registry, logger: {} }, /logger/],
   [{ registry, dispatcher: {} }, /dispatcher/],
   [{ registry, host: '' }, /host/],
-] as [object, RegExp][])('createClerk(%j) is refused', (options, message) => {
+] as [object, RegExp][])('createClerk(%j) is rejected', (options, message) => {
   expect(() => createClerk(options as ClerkOptions)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error,
   );
@@ -50,47 +50,57 @@ test.each([
   ['/s', { verson: '1' }, 'CONFIG_INVALID', /unknown option 'verson'/],
   ['/s', { version: 'one' }, 'CONFIG_INVALID', /one/],
   ['/s', { policy: 'fastest' }, 'CONFIG_INVALID', /fastest/],
-  ['/s', { timeoutMs: 0 }, 'CONFIG_INVALID', /timeoutMs is 0/],
-  ['/s', { kind: 'twice' }, 'CONFIG_INVALID', /kind is 'twice'/],
+  ['/s', { timeoutMs: 0 }, 'CONFIG_INVALID', /timeoutMs must be a number above 0 .*; got 0/],
+  ['/s', { kind: 'twice' }, 'CONFIG_INVALID', /kind must be one of .*; got 'twice'/],
   ['/s', { factory: 'npm start' }, 'CONFIG_INVALID', /factory/],
   ['/s', { affinity: 7 }, 'CONFIG_INVALID', /affinity/],
   ['/s', { affinity: { id: 7 } }, 'CONFIG_INVALID', /affinity/],
   ['/s', { affinity: null }, 'CONFIG_INVALID', /affinity/],
-  ['/s', { affinity: 'me', policy: 'primary' }, 'CONFIG_INVALID', /'primary', which has no use for it/],
-  ['/s', { affinity: 'me', policy: 'weighted' }, 'CONFIG_INVALID', /'weighted', which has no use for it/],
-  ['/s', { subset: 11 }, 'CONFIG_INVALID', /the subset 11; it must be an integer from 12 on, or Infinity/],
-  ['/s', { subset: 0 }, 'CONFIG_INVALID', /the subset 0/],
-  ['/s', { subset: -1 }, 'CONFIG_INVALID', /the subset -1/],
-  ['/s', { subset: 20.5 }, 'CONFIG_INVALID', /the subset 20.5/],
-  ['/s', { subset: NaN }, 'CONFIG_INVALID', /the subset NaN/],
-  ['/s', { subset: '100' }, 'CONFIG_INVALID', /the subset '100'/],
+  [
+    '/s',
+    { affinity: 'me', policy: 'primary' },
+    'CONFIG_INVALID',
+    /affinity requires the policy 'affinity'; got 'primary'/,
+  ],
+  [
+    '/s',
+    { affinity: 'me', policy: 'weighted' },
+    'CONFIG_INVALID',
+    /affinity requires the policy 'affinity'; got 'weighted'/,
+  ],
+  [
+    '/s',
+    { subsetSize: 11 },
+    'CONFIG_INVALID',
+    /subsetSize must be an integer ≥ 12, or Infinity for all endpoints; got 11/,
+  ],
+  ['/s', { subsetSize: 0 }, 'CONFIG_INVALID', /subsetSize must be .*; got 0/],
+  ['/s', { subsetSize: -1 }, 'CONFIG_INVALID', /subsetSize must be .*; got -1/],
+  ['/s', { subsetSize: 20.5 }, 'CONFIG_INVALID', /subsetSize must be .*; got 20.5/],
+  ['/s', { subsetSize: NaN }, 'CONFIG_INVALID', /subsetSize must be .*; got NaN/],
+  ['/s', { subsetSize: '100' }, 'CONFIG_INVALID', /subsetSize must be .*; got '100'/],
   [
     '/s',
     { affinity: 'me', policy: 'random' },
     'CONFIG_INVALID',
-    /'random', which has no use for it; .*'affinity'/,
+    /affinity requires the policy 'affinity'; got 'random'/,
   ],
-  [
-    '/s',
-    { hedge: 'yes' },
-    'CONFIG_INVALID',
-    /hedge, if it is neither true nor false, needs an object of options/,
-  ],
-  ['/s', { hedge: { afterMs: -1 } }, 'CONFIG_INVALID', /hedge\.afterMs is -1/],
-  ['/s', { hedge: { share: 0 } }, 'CONFIG_INVALID', /hedge\.share is 0/],
-  ['/s', { hedge: { share: NaN } }, 'CONFIG_INVALID', /hedge\.share is NaN/],
+  ['/s', { hedge: 'yes' }, 'CONFIG_INVALID', /hedge must be a boolean or an object of options; got 'yes'/],
+  ['/s', { hedge: { afterMs: -1 } }, 'CONFIG_INVALID', /hedge\.afterMs must be .*; got -1/],
+  ['/s', { hedge: { budgetRatio: 0 } }, 'CONFIG_INVALID', /hedge\.budgetRatio must be .*; got 0/],
+  ['/s', { hedge: { budgetRatio: NaN } }, 'CONFIG_INVALID', /hedge\.budgetRatio must be .*; got NaN/],
   ['/s', { hedge: { delay: 5 } }, 'CONFIG_INVALID', /unknown option 'delay'/],
-] as [string, object, string, RegExp][])('bind(%j, %j) is refused', (name, options, code, message) => {
+] as [string, object, string, RegExp][])('bind(%j, %j) is rejected', (name, options, code, message) => {
   const { clerk } = cluster();
   expect(() => clerk.bind(name, options)).toThrow(expect.objectContaining({ code }) as Error);
   expect(() => clerk.bind(name, options)).toThrow(message);
 });
 
-test('a policy that chooses nobody, throws or returns a stranger fails the call at once', async () => {
+test('a policy function that picks none, throws or returns a foreign endpoint fails the call at once', async () => {
   const { clerk } = cluster();
-  const nobody = await clerkErrorOf(clerk.bind('/s', { policy: () => undefined }).json('/'));
-  expect(nobody).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
-  expect(nobody.message).toContain('chose nobody among 2');
+  const noPick = await clerkErrorOf(clerk.bind('/s', { policy: () => undefined }).json('/'));
+  expect(noPick).toMatchObject({ code: 'NO_ENDPOINT', execution: 'none' });
+  expect(noPick.message).toContain('picked none of 2 candidates');
   const threw = await clerkErrorOf(
     clerk
       .bind('/s', {
@@ -102,11 +112,11 @@ test('a policy that chooses nobody, throws or returns a stranger fails the call 
   );
   expect(threw).toMatchObject({ code: 'CONFIG_INVALID' });
   expect(threw.message).toMatch(/\/s.*no idea/);
-  const stranger = clerk.bind('/s', { policy: (candidates) => ({ ...candidates[0] }) as never });
-  expect((await clerkErrorOf(stranger.json('/'))).code).toBe('CONFIG_INVALID');
+  const foreign = clerk.bind('/s', { policy: (candidates) => ({ ...candidates[0] }) as never });
+  expect((await clerkErrorOf(foreign.json('/'))).code).toBe('CONFIG_INVALID');
 });
 
-test('a policy object that fails at either step, or chooses a stranger, fails the call with its own code', async () => {
+test('a policy object that fails in prepare or pick, or picks a foreign endpoint, fails the call with its own code', async () => {
   const { clerk } = cluster();
   const none = (): undefined => undefined;
   const broken = (policy: Policy): Promise<ClerkError> =>
@@ -117,12 +127,12 @@ test('a policy object that fails at either step, or chooses a stranger, fails th
   for (const [policy, message] of [
     [{ name: 'p', prepare: raises }, /policy of \/s failed: no idea/],
     [{ name: 'p', prepare: () => raises }, /policy of \/s failed: no idea/],
-    [{ name: 'p', prepare: () => undefined as never }, /prepare of p returned no function/],
-    [{ name: 'p', prepare: async () => none }, /prepare of p returned no function/],
-    [{ name: 'p', prepare: () => () => ({}) }, /none of its candidates/],
-    [{ name: 'p', prepare: () => () => null }, /none of its candidates/],
-    [{ name: 'p', prepare: () => () => 'a' }, /none of its candidates/],
-    [{ name: 'p', prepare: () => async () => undefined }, /none of its candidates/],
+    [{ name: 'p', prepare: () => undefined as never }, /prepare\(\) of p must return a function/],
+    [{ name: 'p', prepare: async () => none }, /prepare\(\) of p must return a function/],
+    [{ name: 'p', prepare: () => () => ({}) }, /must return one of its/],
+    [{ name: 'p', prepare: () => () => null }, /must return one of its/],
+    [{ name: 'p', prepare: () => () => 'a' }, /must return one of its/],
+    [{ name: 'p', prepare: () => async () => undefined }, /must return one of its/],
     [
       {
         name: 'p',
@@ -130,7 +140,7 @@ test('a policy object that fails at either step, or chooses a stranger, fails th
           ({ candidates }: PickerInput) =>
           () => ({ ...candidates[0] }),
       },
-      /none of its candidates/,
+      /must return one of its/,
     ],
   ] as unknown as [Policy, RegExp][]) {
     const error = await broken(policy);
@@ -140,7 +150,7 @@ test('a policy object that fails at either step, or chooses a stranger, fails th
   expect(await broken({ name: 'p', prepare: () => none })).toMatchObject({ code: 'NO_ENDPOINT' });
 });
 
-test('a policy object that goes on choosing who is gone fails the call', async () => {
+test('a policy object that picks a removed endpoint fails the call', async () => {
   const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
   const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
   runtime.transport = network.transport;
@@ -166,11 +176,11 @@ test('a policy object that goes on choosing who is gone fails the call', async (
   await runtime.advance(1_000);
   const error = await clerkErrorOf(s.request({ path: '/' }));
   expect(error.code).toBe('CONFIG_INVALID');
-  expect(error.message).toContain('none of its candidates');
+  expect(error.message).toContain('must return one of its');
   await clerk.destroy();
 });
 
-test('keys of calls are strings; an empty one is a key like others', async () => {
+test('affinity keys must be strings; the empty string is a valid key', async () => {
   const { clerk } = cluster();
   const s = clerk.bind('/s', { policy: 'affinity' });
   for (const affinity of [123, {}, null, true, ['a']] as unknown as string[])
@@ -188,7 +198,7 @@ test('keys of calls are strings; an empty one is a key like others', async () =>
 });
 
 test.each([-1, NaN, Infinity, -Infinity, '1'])(
-  'a weight of %j is refused, by address or by a registry',
+  'a weight of %j is rejected, for a static address and from a registry',
   async (weight) => {
     const endpoint = { address: 'http://127.0.0.1:9', weight } as never;
     expect(() => createClerk({ registry: { '/s': [endpoint] } })).toThrow(
@@ -207,14 +217,14 @@ test.each([-1, NaN, Infinity, -Infinity, '1'])(
   },
 );
 
-test('a question to the registry is checked', async () => {
+test('the arguments of registry queries are validated', async () => {
   const { clerk } = cluster();
   expect((await clerkErrorOf(clerk.search('/**', undefined as never))).code).toBe('CONFIG_INVALID');
   expect((await clerkErrorOf(clerk.search('/**', { zone: 5 } as never))).code).toBe('CONFIG_INVALID');
-  expect(() => clerk.on('picked', undefined as never)).toThrow(/no function/);
+  expect(() => clerk.on('picked', undefined as never)).toThrow(/must be a function; got undefined/);
 });
 
-test('a request is checked before anybody is asked', async () => {
+test('a request is validated before any lookup', async () => {
   const { clerk, cluster: servers } = cluster();
   const s = clerk.bind('/s');
   for (const options of [
@@ -232,7 +242,7 @@ test('a request is checked before anybody is asked', async () => {
   expect(servers.trace()).toBe('');
 });
 
-test('what undici refuses is the request’s own fault: nobody is blamed for it', async () => {
+test('a request that undici rejects fails without a health penalty for the endpoint', async () => {
   const clerk = createClerk({ registry: { '/s': ['http://127.0.0.1:1', 'http://127.0.0.1:2'] } });
   const suspects: string[] = [];
   clerk.on('suspect', ({ endpoint }) => suspects.push(endpoint));
@@ -249,7 +259,7 @@ test('what undici refuses is the request’s own fault: nobody is blamed for it'
   await clerk.close();
 });
 
-test('fetch refuses a time limit that it could not keep', async () => {
+test('fetch rejects an invalid timeout, and call options for a host outside .clerk', async () => {
   const { clerk } = cluster();
   const error: unknown = await clerk
     .fetch('http://127.0.0.1:9/', { timeoutMs: 5 })
@@ -258,16 +268,16 @@ test('fetch refuses a time limit that it could not keep', async () => {
   expect((error as Error).cause).toMatchObject({ code: 'CONFIG_INVALID' });
 });
 
-test('a held endpoint is released with a verdict', async () => {
+test('release() of an acquired endpoint requires a valid verdict', async () => {
   const { clerk } = cluster();
-  const held = await clerk.bind('/s').acquire();
+  const acquired = await clerk.bind('/s').acquire();
   expect(() => {
-    held.release('great' as never);
+    acquired.release('great' as never);
   }).toThrow(/success, failure, ignored/);
-  held.release('success');
+  acquired.release('success');
 });
 
-test('a status and a body that is no JSON are told with the request', async () => {
+test('BAD_STATUS names the request, the status and the body', async () => {
   const { clerk, cluster: servers } = memoryCluster({ '/s': ['a'] }, { seed: 1 });
   servers.respond('a', () => ({ statusCode: 404, body: 'nothing here' }));
   expect(await clerkErrorOf(clerk.bind('/s').json('/orders/7'))).toMatchObject({
@@ -275,7 +285,7 @@ test('a status and a body that is no JSON are told with the request', async () =
     statusCode: 404,
     bodyText: 'nothing here',
     execution: 'done',
-    message: 'GET /orders/7 of /s was answered with status 404',
+    message: 'GET /orders/7 of /s received status 404',
   });
   servers.respond('a', () => ({ statusCode: 204, body: '' }));
   expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({
@@ -290,31 +300,38 @@ test.each([
   [{ path: '/x', query: new URLSearchParams('a=1') }, /query .* plain object/],
   [{ path: '/x', method: 'CONNECT' }, /CONNECT/],
   [{ path: '/x', method: 'connect' }, /CONNECT/],
-  [{ path: '/x', timeoutMs: 0 }, /timeoutMs is 0/],
-  [{ path: '/x', kind: 'twice' }, /kind is 'twice'/],
+  [{ path: '/x', timeoutMs: 0 }, /timeoutMs must be a number above 0 .*; got 0/],
+  [{ path: '/x', kind: 'twice' }, /kind must be one of .*; got 'twice'/],
   [{ path: '/x', signal: {} }, /signal must be an AbortSignal/],
-] as [object, RegExp][])('a request %j is refused before it is sent, by name', async (options, message) => {
-  const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
-  const s = clerk.bind('/s');
-  for (const method of ['request', 'json', 'text', 'bytes', 'gather'] as const) {
-    const error = await clerkErrorOf(s[method](options as RequestOptions));
-    expect(error).toMatchObject({ code: 'CONFIG_INVALID', execution: 'none' });
-    expect(error.message).toMatch(message);
-    expect(error.message).toMatch(/\/s\b/);
-  }
-  expect(cluster.requests('a') + cluster.requests('b')).toBe(0);
-  await clerk.close();
-});
+] as [object, RegExp][])(
+  'a request %j is rejected before it is sent; the message names the service',
+  async (options, message) => {
+    const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+    const s = clerk.bind('/s');
+    for (const method of ['request', 'json', 'text', 'bytes', 'gather'] as const) {
+      const error = await clerkErrorOf(s[method](options as RequestOptions));
+      expect(error).toMatchObject({ code: 'CONFIG_INVALID', execution: 'none' });
+      expect(error.message).toMatch(message);
+      expect(error.message).toMatch(/\/s\b/);
+    }
+    expect(cluster.requests('a') + cluster.requests('b')).toBe(0);
+    await clerk.close();
+  },
+);
 
-test('a path has one place', async () => {
+test('a path must be given once', async () => {
   const { clerk } = cluster();
   const s = clerk.bind('/s');
-  expect((await clerkErrorOf(s.json('/x', { path: '/y' } as never))).message).toMatch(/a path twice: '\/x'/);
-  expect((await clerkErrorOf(s.json({ path: '/x' }, { method: 'GET' }))).message).toMatch(/options twice/);
+  expect((await clerkErrorOf(s.json('/x', { path: '/y' } as never))).message).toMatch(
+    /path is given twice, as '\/x'/,
+  );
+  expect((await clerkErrorOf(s.json({ path: '/x' }, { method: 'GET' }))).message).toMatch(
+    /options are given twice/,
+  );
   await clerk.close();
 });
 
-test('an affinity may meet whatever policy the service or a composition has', async () => {
+test('an affinity is allowed with the policy of the service config and with a composed policy', async () => {
   const { clerk } = cluster();
   expect(await clerk.bind('/s', { affinity: 'me' }).json('/')).toBeDefined();
   expect(await clerk.bind('/s', { affinity: 'me', policy: localFirst() }).json('/')).toBeDefined();

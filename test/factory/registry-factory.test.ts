@@ -1,11 +1,11 @@
-/** A registry that can start what nobody runs, as a clerk uses it; in virtual time. */
+/** A clerk with a registry that can start services, in virtual time. */
 import { createClerk, type Clerk } from 'binding-clerk';
 import type { Registry, Resolution } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
 
-/** A clerk, and a registry that has one service, which nobody runs at first. */
+/** A clerk, and a registry with one service that has no endpoint at first. */
 function world(start: (() => Promise<readonly string[]>) | undefined, first: Partial<Resolution> = {}) {
   const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
   const network = createMemoryNetwork(runtime, { latencyMs: 1 });
@@ -26,7 +26,7 @@ function world(start: (() => Promise<readonly string[]>) | undefined, first: Par
   return { clerk, started, network, runtime };
 }
 
-test('what nobody runs is started by the registry, once for all callers', async () => {
+test('the registry starts a service without endpoints, once for all callers', async () => {
   const { clerk, started, runtime } = world(async () => {
     await new Promise<void>((resolve) => runtime.setTimer(resolve, 300));
     return ['http://fresh'];
@@ -37,7 +37,7 @@ test('what nobody runs is started by the registry, once for all callers', async 
   expect(started).toEqual(['/shop/orders']);
 });
 
-test('a start draws on the budget of the repeats', async () => {
+test('a start draws on the retry budget', async () => {
   const { clerk } = world(async () => ['http://fresh']);
   const orders = clerk.bind('/shop/orders');
   const before = orders.explain().retriesLeft;
@@ -45,7 +45,7 @@ test('a start draws on the budget of the repeats', async () => {
   expect(orders.explain().retriesLeft).toBe(before - 1);
 });
 
-test('why it could not be started reaches the caller, in one code', async () => {
+test('callers receive START_FAILED with the reason', async () => {
   const failing = world(async () => {
     throw new ClerkError('START_FAILED', 'It exited with code 3');
   });
@@ -58,11 +58,11 @@ test('why it could not be started reaches the caller, in one code', async () => 
   });
   await expect(away.clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({
     code: 'START_FAILED',
-    message: '/shop/orders could not be started: No registry listens',
+    message: 'The registry could not start /shop/orders: No registry listens',
   });
 });
 
-test('what the registry started and does not name any more is not called; it is started again', async () => {
+test('an endpoint started by the registry and no longer listed is not called; the service is started again', async () => {
   const { clerk, started, network, runtime } = world(async () => [
     started.length === 1 ? 'http://fresh' : 'http://newer',
   ]);
@@ -70,13 +70,13 @@ test('what the registry started and does not name any more is not called; it is 
   const orders = clerk.bind('/shop/orders');
   const called = async () => (await orders.request({ path: '/' })).endpoint.address;
   expect(await called()).toBe('http://fresh');
-  // Its address may be somebody else's by now.
+  // Another process may use its address by now.
   await new Promise<void>((resolve) => runtime.setTimer(resolve, 30_000));
   expect(await called()).toBe('http://newer');
   expect(started).toHaveLength(2);
 });
 
-test('what a factory of the program started needs no registry that names it', async () => {
+test('endpoints started by a factory of the program need no listing', async () => {
   const { clerk, runtime } = world(undefined);
   let starts = 0;
   const factory = () => {
@@ -91,23 +91,23 @@ test('what a factory of the program started needs no registry that names it', as
 });
 
 test.each<[string, Parameters<typeof world>]>([
-  ['says that it cannot', [async () => ['http://fresh'], { startable: false }]],
-  ['says nothing of it', [async () => ['http://fresh'], { startable: undefined } as Partial<Resolution>]],
-  ['has no way to', [undefined]],
+  ['declares that it cannot', [async () => ['http://fresh'], { startable: false }]],
+  ['declares nothing', [async () => ['http://fresh'], { startable: undefined } as Partial<Resolution>]],
+  ['has no start method', [undefined]],
 ])('a registry that %s is not asked to', async (_what, given) => {
   const { clerk, started } = world(...given);
   await expect(clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({ code: 'NO_ENDPOINT' });
   expect(started).toEqual([]);
 });
 
-test('a factory of the program goes before the registry', async () => {
+test('a factory of the program takes precedence over the registry', async () => {
   const { clerk, started } = world(async () => ['http://elsewhere']);
   const orders = clerk.bind('/shop/orders', { factory: () => 'http://fresh' });
   expect((await orders.request({ path: '/' })).statusCode).toBe(200);
   expect(started).toEqual([]);
 });
 
-test('a loopback address of another host leads to somebody else, and is left out where there is another', async () => {
+test('a loopback address of another host is ignored when the endpoint has another address', async () => {
   const runtime = createFakeRuntime({ seed: 3, hostname: 'here' });
   const seen: string[][] = [];
   runtime.transport = () => ({

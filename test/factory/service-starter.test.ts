@@ -19,11 +19,11 @@ class World {
     this.controller.signal,
     () => this.starts-- > 0,
   );
-  /** When the factory was called. */
+  /** Instants of the factory calls, in ms. */
   readonly calls: number[] = [];
   readonly contexts: FactoryContext[] = [];
 
-  /** A factory that does this, and is counted. */
+  /** A counted factory with this behavior. */
   factory(does: () => unknown): Factory {
     return (context) => {
       this.calls.push(this.runtime.now());
@@ -35,7 +35,7 @@ class World {
   readonly failing = this.factory(() => Promise.reject(new Error('no such program')));
   readonly working = this.factory(() => 'http://127.0.0.1:3001');
 
-  /** Code and message of what a start fails with, or `started`. */
+  /** Code and message of the error of a start, or `started`. */
   async outcome(factory: Factory): Promise<string> {
     return this.starter.start(factory).then(
       () => 'started',
@@ -44,7 +44,7 @@ class World {
   }
 }
 
-test('any number of callers cause one start, and get its endpoints', async () => {
+test('concurrent callers share one start and its endpoints', async () => {
   const world = new World();
   let finish: (address: string) => void = () => {};
   const factory = world.factory(() => new Promise((resolve) => (finish = resolve)));
@@ -57,26 +57,26 @@ test('any number of callers cause one start, and get its endpoints', async () =>
   expect(new Set(started).size).toBe(1);
   expect(started[0]).toMatchObject([{ id: 'http://127.0.0.1:3001', address: 'http://127.0.0.1:3001' }]);
   expect(world.recorder.of('started')).toEqual([
-    { name: '/shop/orders', endpoints: ['http://127.0.0.1:3001'], ms: 1_500 },
+    { name: '/shop/orders', endpoints: ['http://127.0.0.1:3001'], durationMs: 1_500 },
   ]);
   expect(world.runtime.pendingTimers).toBe(0);
 });
 
-test('a start that is over is not joined', async () => {
+test('a finished start is not shared', async () => {
   const world = new World();
   await world.starter.start(world.working);
   await world.starter.start(world.working);
   expect(world.calls).toHaveLength(2);
 });
 
-test('the factory is told whom to start', async () => {
+test('the factory receives the name of the service', async () => {
   const world = new World();
   await world.starter.start(world.working);
   expect(world.contexts[0]?.name).toBe('/shop/orders');
   expect(world.contexts[0]?.signal.aborted).toBe(false);
 });
 
-test('a factory may return an address, a URL, an endpoint, or a list of them, now or later', async () => {
+test('a factory may return an address, a URL, an endpoint or a list of them, or a promise of it', async () => {
   for (const [returns, ids] of [
     ['http://a', ['http://a']],
     [new URL('http://a:81'), ['http://a:81']],
@@ -94,7 +94,7 @@ test('a factory may return an address, a URL, an endpoint, or a list of them, no
   }
 });
 
-test('every caller learns why a start failed', async () => {
+test('every caller receives the reason of a failed start', async () => {
   const world = new World();
   const outcomes = await Promise.all(Array.from({ length: 5 }, () => world.outcome(world.failing)));
   expect(new Set(outcomes)).toEqual(
@@ -110,7 +110,7 @@ test('every caller learns why a start failed', async () => {
   expect(error).toMatchObject({ code: 'FACTORY_FAILED', cause: { message: 'at once' }, execution: 'none' });
 });
 
-test('what makes no sense is a failed start', async () => {
+test('an invalid result is a failed start', async () => {
   for (const nonsense of [
     undefined,
     null,
@@ -137,25 +137,25 @@ test('what makes no sense is a failed start', async () => {
   }
 });
 
-test('a factory that failed rests for a second, then for two, and callers are told', async () => {
+test('a failed factory backs off for 1 s, then for 2 s, and the error says so', async () => {
   const world = new World();
   await world.outcome(world.failing);
   await world.runtime.advance(400);
   expect(await world.outcome(world.working)).toBe(
-    'FACTORY_FAILED: The factory of /shop/orders failed: no such program; it is asked again in 0.6 s at the earliest',
+    'FACTORY_FAILED: The factory of /shop/orders failed: no such program; the next start is possible in 0.6 s',
   );
   await world.runtime.advance(599);
-  expect(await world.outcome(world.failing)).toMatch(/it is asked again/);
+  expect(await world.outcome(world.failing)).toMatch(/the next start is possible/);
   await world.runtime.advance(1);
   await world.outcome(world.failing);
   await world.runtime.advance(1_999);
-  expect(await world.outcome(world.failing)).toMatch(/it is asked again/);
+  expect(await world.outcome(world.failing)).toMatch(/the next start is possible/);
   await world.runtime.advance(1);
   await world.outcome(world.failing);
   expect(world.calls).toEqual([1_000, 2_000, 4_000]);
 });
 
-test('there are never more than three failed starts in 60 s, however long they take', async () => {
+test('there are at most 3 failed starts in 60 s, however long they take', async () => {
   for (const takesMs of [0, 700, 5_000]) {
     const world = new World();
     const factory = world.factory(
@@ -175,14 +175,14 @@ test('there are never more than three failed starts in 60 s, however long they t
   }
 });
 
-test('a start that succeeds does not make up for failed ones; being reached does', async () => {
+test('a successful start does not clear failures; a response of its endpoint does', async () => {
   const world = new World();
   await world.outcome(world.failing);
   await world.runtime.advance(1_000);
   expect(await world.outcome(world.working)).toBe('started');
   await world.outcome(world.failing);
   await world.runtime.advance(1_999);
-  expect(await world.outcome(world.working)).toMatch(/it is asked again in 0.0 s/);
+  expect(await world.outcome(world.working)).toMatch(/the next start is possible in 0.0 s/);
   world.starter.markHealthy();
   expect(await world.outcome(world.failing)).toBe(
     'FACTORY_FAILED: The factory of /shop/orders failed: no such program',
@@ -191,18 +191,18 @@ test('a start that succeeds does not make up for failed ones; being reached does
   expect(await world.outcome(world.working)).toBe('started');
 });
 
-test('a start of what nobody could reach was a failed one', async () => {
+test('a start whose endpoints never responded counts as failed', async () => {
   const world = new World();
   await world.outcome(world.working);
   world.starter.markUnreachable();
   expect(await world.outcome(world.working)).toBe(
-    'FACTORY_FAILED: The factory of /shop/orders said it had started the service, and nobody could be reached there; it is asked again in 1.0 s at the earliest',
+    'FACTORY_FAILED: The factory of /shop/orders resolved, but none of the endpoints it returned accepted a connection; the next start is possible in 1.0 s',
   );
   await world.runtime.advance(1_000);
   expect(await world.outcome(world.working)).toBe('started');
 });
 
-test('a start may take 60 s, then it is aborted and has failed', async () => {
+test('a start is aborted after 60 s and counts as failed', async () => {
   const world = new World();
   const hanging = world.factory(() => new Promise(() => {}));
   const outcome = world.outcome(hanging);
@@ -211,13 +211,13 @@ test('a start may take 60 s, then it is aborted and has failed', async () => {
   expect(world.runtime.refTimers).toBe(0);
   await world.runtime.advance(1);
   expect(await outcome).toBe(
-    'FACTORY_FAILED: The factory of /shop/orders failed: it did not finish within 60 s',
+    'FACTORY_FAILED: The factory of /shop/orders failed: it did not resolve within 60 s',
   );
   expect(world.contexts[0]?.signal.aborted).toBe(true);
   expect(getEventListeners(world.controller.signal, 'abort')).toEqual([]);
 });
 
-test('what a factory says after its time is nobody’s business', async () => {
+test('a result after the timeout is ignored', async () => {
   const world = new World();
   for (const late of [() => Promise.reject(new Error('late')), () => 'http://a']) {
     const outcome = world.outcome(
@@ -226,26 +226,26 @@ test('what a factory says after its time is nobody’s business', async () => {
       ),
     );
     await world.runtime.advance(60_000);
-    expect(await outcome).toMatch(/it did not finish within 60 s/);
+    expect(await outcome).toMatch(/it did not resolve within 60 s/);
     await world.runtime.advance(60_000);
   }
   expect(world.recorder.events).toEqual([]);
 });
 
-test('a start ends with its clerk, and the factory is told', async () => {
+test('closing the clerk aborts the signal of the factory', async () => {
   const world = new World();
   const outcome = world.outcome(world.factory(() => new Promise(() => {})));
   await flushPromises();
   world.controller.abort(new Error('closed'));
-  expect(await outcome).toBe('CLERK_CLOSED: The clerk was closed while /shop/orders was being started');
+  expect(await outcome).toBe('CLERK_CLOSED: The clerk was closed while it started /shop/orders');
   expect(world.contexts[0]?.signal.aborted).toBe(true);
   expect(world.runtime.pendingTimers).toBe(0);
-  // A closed clerk starts nothing.
+  // A closed clerk does not call the factory.
   expect(await world.outcome(world.working)).toMatch(/^CLERK_CLOSED: /);
   expect(world.calls).toHaveLength(1);
 });
 
-test('nothing is left of a start that is over', async () => {
+test('a finished start leaves no listener and no timer', async () => {
   const world = new World();
   await world.outcome(world.working);
   await world.outcome(world.failing);
@@ -253,18 +253,18 @@ test('nothing is left of a start that is over', async () => {
   expect(world.runtime.pendingTimers).toBe(0);
 });
 
-test('a launcher says itself why it did not start the service, and is not asked again at once', async () => {
+test('START_FAILED of the registry is passed on, followed by a backoff', async () => {
   const world = new World();
   const reason = new ClerkError('START_FAILED', 'It exited with code 3');
   const launcher = world.factory(() => Promise.reject(reason));
   await expect(world.starter.start(launcher)).rejects.toBe(reason);
   expect(await world.outcome(launcher)).toBe(
-    'START_FAILED: It exited with code 3; it is asked again in 1.0 s at the earliest',
+    'START_FAILED: It exited with code 3; the next start is possible in 1.0 s',
   );
   expect(world.calls).toHaveLength(1);
 });
 
-test('a launcher that says it is too early is asked again when it is not, and that is no failed start', async () => {
+test('a start that the registry rejects as too early is retried after remainingMs, and is not a failure', async () => {
   const world = new World();
   const early = world.factory(() =>
     Promise.reject(new ClerkError('START_FAILED', 'It crashed three times', { remainingMs: 700 })),
@@ -272,17 +272,19 @@ test('a launcher that says it is too early is asked again when it is not, and th
   for (let round = 0; round < 5; round++) {
     expect(await world.outcome(early)).toBe('START_FAILED: It crashed three times');
     await world.runtime.advance(699);
-    expect(await world.outcome(world.working)).toMatch(/^START_FAILED: .* asked again in 0.0 s/);
+    expect(await world.outcome(world.working)).toMatch(
+      /^START_FAILED: .* the next start is possible in 0.0 s/,
+    );
     await world.runtime.advance(1);
   }
   expect(world.calls).toEqual([1_000, 1_700, 2_400, 3_100, 3_800]);
   expect(await world.outcome(world.working)).toBe('started');
 });
 
-test('a start that the budget refuses asks nobody, and is no failure of the factory', async () => {
+test('a start without retry budget does not call the factory, and is not a failure', async () => {
   const world = new World();
   world.starts = 0;
-  expect(await world.outcome(world.working)).toMatch(/^BUDGET_EXHAUSTED: \/shop\/orders is not started now/);
+  expect(await world.outcome(world.working)).toMatch(/^BUDGET_EXHAUSTED: \/shop\/orders was not started/);
   expect(world.calls).toEqual([]);
   world.starts = 1;
   expect(await world.outcome(world.working)).toBe('started');

@@ -1,4 +1,4 @@
-/** What a clerk makes of what it has seen, as tables. */
+/** Verdicts from the evidence on an endpoint, as tables. */
 import { expect, test } from 'vitest';
 import { newlySuspect, collectReports, verdictOf } from '../../src/health/endpoint-verdict.js';
 import { toEndpoint } from '../../src/core/endpoint.js';
@@ -7,17 +7,17 @@ const now = 100_000;
 const member = { unhealthySince: 0, lastHardFailureAt: 0, lastUnreachableAt: 0, lastHeardAt: 0 };
 
 test.each([
-  ['nothing is known of it', {}, undefined],
-  ['it has just answered', { lastHeardAt: 99_999 }, 'reachable'],
-  ['it answered ten seconds ago', { lastHeardAt: 90_000 }, 'reachable'],
-  ['it answered longer ago', { lastHeardAt: 89_999 }, undefined],
+  ['there is no evidence', {}, undefined],
+  ['it has just responded', { lastHeardAt: 99_999 }, 'reachable'],
+  ['it responded 10 s ago', { lastHeardAt: 90_000 }, 'reachable'],
+  ['it responded more than 10 s ago', { lastHeardAt: 89_999 }, undefined],
   [
     'it refused',
     { unhealthySince: 99_000, lastHardFailureAt: 99_000, lastUnreachableAt: 99_000 },
     'unreachable',
   ],
   [
-    'it answered once, and refused then',
+    'it responded, and refused later',
     { lastHeardAt: 98_000, unhealthySince: 99_000, lastHardFailureAt: 99_000, lastUnreachableAt: 99_000 },
     'unreachable',
   ],
@@ -27,16 +27,16 @@ test.each([
     'unreachable',
   ],
   [
-    'nobody calls or probes it any more',
+    'it is no longer called or probed',
     { unhealthySince: 1, lastHardFailureAt: 1, lastUnreachableAt: 84_999 },
     undefined,
   ],
   [
-    'it answered since, and is on trial',
+    'it responded since, and is on trial',
     { lastHeardAt: 99_500, unhealthySince: 99_000, lastHardFailureAt: 99_000, lastUnreachableAt: 99_000 },
     undefined,
   ],
-  ['it answers, badly', { lastHeardAt: 99_900, unhealthySince: 99_900 }, undefined],
+  ['it responds with failures', { lastHeardAt: 99_900, unhealthySince: 99_900 }, undefined],
   [
     'it refused and has recovered',
     { lastHeardAt: 99_500, lastHardFailureAt: 99_000, lastUnreachableAt: 99_000 },
@@ -49,7 +49,7 @@ test.each([
 const endpointOf = (id: string, epoch: number, state: 'up' | 'suspect' = 'up') =>
   toEndpoint({ id, epoch, address: 'http://127.0.0.1:1', state }, '/a');
 
-test('it speaks of those that somebody wants to know of, by the name behind all links', () => {
+test('only tracked endpoints are reported, under the canonical name', () => {
   const members = ['a', 'b', 'c'].map((id, i) => ({
     ...member,
     lastHeardAt: now,
@@ -64,7 +64,7 @@ test('it speaks of those that somebody wants to know of, by the name behind all 
   ]);
 });
 
-test('a mark is news once', () => {
+test('an endpoint is newly suspect only once', () => {
   const before = [endpointOf('a', 1), endpointOf('b', 1, 'suspect')];
   const after = [endpointOf('a', 1, 'suspect'), endpointOf('b', 1, 'suspect')];
   expect(newlySuspect(before, after)).toEqual(['a']);

@@ -1,10 +1,10 @@
-/** What a clerk tells its registry and when, in virtual time. */
+/** What a clerk reports to its registry, and when. In virtual time. */
 import { expect, test } from 'vitest';
 import type { EndpointReport, Registry, HealthReport } from '../../src/core/registry.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { HealthReporter, type HealthSource } from '../../src/health/health-reporter.js';
 
-/** One clerk that calls `/a`, and sees its endpoints as it is told to. */
+/** One reporter for the service `/a`, whose verdicts the test sets. */
 function world({ answers = async () => {} }: { answers?: (report: HealthReport) => Promise<void> } = {}) {
   const runtime = createFakeRuntime({ seed: 3, startAt: 1_000 });
   const told: { readonly at: number; readonly words: string; readonly clerk: string }[] = [];
@@ -38,7 +38,7 @@ function world({ answers = async () => {} }: { answers?: (report: HealthReport) 
   };
 }
 
-test('who cannot be reached is reported soon, again and again, and no timer holds the process', async () => {
+test('an unreachable endpoint is reported soon and repeatedly, without keeping the process alive', async () => {
   const { runtime, told, views, party, witness } = world();
   views.set('b', 'unreachable');
   witness.onUnreachable(party, 'b');
@@ -57,7 +57,7 @@ test('who cannot be reached is reported soon, again and again, and no timer hold
   expect(runtime.refTimers).toBe(0);
 });
 
-test('what was over before it could be said is never said', async () => {
+test('a failure that ends before the report is not reported', async () => {
   const { runtime, told, views, party, witness } = world();
   views.set('b', 'unreachable');
   witness.onUnreachable(party, 'b');
@@ -67,7 +67,7 @@ test('what was over before it could be said is never said', async () => {
   expect(runtime.pendingTimers).toBe(0);
 });
 
-test('what is over is taken back soon, once', async () => {
+test('a recovery is reported soon, once', async () => {
   const { runtime, views, party, witness, words } = world();
   views.set('b', 'unreachable');
   witness.onUnreachable(party, 'b');
@@ -81,7 +81,7 @@ test('what is over is taken back soon, once', async () => {
   expect(words()).toEqual([]);
 });
 
-test('a change that changes nothing is not said', async () => {
+test('a health change without a new verdict is not reported', async () => {
   const { runtime, views, party, witness, words } = world();
   views.set('b', 'unreachable');
   witness.onUnreachable(party, 'b');
@@ -94,7 +94,7 @@ test('a change that changes nothing is not said', async () => {
   expect(words().length).toBeLessThanOrEqual(4);
 });
 
-test('of what it calls no more it says no more', async () => {
+test('an endpoint without recent evidence is no longer reported', async () => {
   const { runtime, views, party, witness, words } = world();
   views.set('b', 'unreachable');
   witness.onUnreachable(party, 'b');
@@ -105,7 +105,7 @@ test('of what it calls no more it says no more', async () => {
   expect(runtime.pendingTimers).toBe(0);
 });
 
-test('who is asked says whom it reaches for as long as it is asked', async () => {
+test('a queried endpoint is reported reachable for as long as it is queried', async () => {
   const { runtime, views, party, witness, words } = world();
   views.set('b', 'reachable');
   witness.onQueried(party, ['b', 'c']);
@@ -114,7 +114,7 @@ test('who is asked says whom it reaches for as long as it is asked', async () =>
   witness.onQueried(party, ['b', 'c']);
   await runtime.advance(6_000);
   expect(words()).toEqual(['b+']);
-  // It is called now, and nobody has to ask again.
+  // It is called now, without a further query.
   views.set('c', 'reachable');
   await runtime.advance(6_000);
   expect(words().join(' ')).toContain('c+');
@@ -124,7 +124,7 @@ test('who is asked says whom it reaches for as long as it is asked', async () =>
   expect(runtime.pendingTimers).toBe(0);
 });
 
-test('all names go in one message, a hundred endpoints at most, and the rest goes next', async () => {
+test('one message covers all services, at most 100 endpoints; the others follow in the next', async () => {
   const { runtime, told, views, party, witness } = world();
   const ids = Array.from({ length: 250 }, (_, i) => `i${i}`);
   for (const id of ids) {
@@ -137,7 +137,7 @@ test('all names go in one message, a hundred endpoints at most, and the rest goe
   for (const [i, { at }] of told.slice(1).entries()) expect(at - told[i]!.at).toBeGreaterThanOrEqual(1_000);
 });
 
-test('of several services all are spoken of, though one has too much to say', async () => {
+test('all services are reported although one exceeds the limit of a message', async () => {
   const { runtime, told, views, party, witness } = world();
   const other: HealthSource = {
     endpointReports: () => [{ name: '/b', id: 'other', epoch: 1, verdict: 'unreachable' }],
@@ -163,7 +163,7 @@ test.each([
   }
   await runtime.advance(30_000);
   expect(new Set(told.flatMap(({ words }) => words.split(' '))).size).toBe(expected);
-  // Whoever is forgotten makes room.
+  // A removed service makes room.
   witness.remove(party);
   witness.onUnreachable(party, 'late');
   views.set('late', 'unreachable');
@@ -172,7 +172,7 @@ test.each([
   expect(told[0]!.words).toBe('late-');
 });
 
-test('a registry that refuses, throws or hangs is told how things are next time, one report at a time', async () => {
+test('after a failed message the next one carries the current state, one at a time', async () => {
   let underWay = 0;
   let most = 0;
   let round = 0;
@@ -201,7 +201,7 @@ test('a registry that refuses, throws or hangs is told how things are next time,
   expect(most).toBe(1);
 });
 
-test('a port that throws on the spot harms nobody', async () => {
+test('a registry port that throws synchronously is tolerated', async () => {
   const { runtime, views, party, witness, registry } = world();
   let asked = 0;
   registry.report = () => {
@@ -214,7 +214,7 @@ test('a port that throws on the spot harms nobody', async () => {
   expect(asked).toBeGreaterThan(3);
 });
 
-test('a closed clerk says nothing, and what it was saying is called off', async () => {
+test('closing the clerk aborts the message in progress and stops reporting', async () => {
   const signals: AbortSignal[] = [];
   const { runtime, told, views, party, witness, controller, registry } = world();
   const report = registry.report!.bind(registry);
@@ -235,7 +235,7 @@ test('a closed clerk says nothing, and what it was saying is called off', async 
   expect(told).toHaveLength(1);
 });
 
-test('to a registry that hears nothing nothing is said, and no chance is drawn', async () => {
+test('a registry without a report method gets no reports, and no randomness is drawn', async () => {
   const { runtime, views, party, witness, registry } = world();
   delete registry.report;
   const { random } = runtime;
@@ -253,7 +253,7 @@ test('to a registry that hears nothing nothing is said, and no chance is drawn',
   expect([drawn, runtime.pendingTimers]).toEqual([0, 0]);
 });
 
-test('those that are well again make room for others', async () => {
+test('recovered endpoints make room for others', async () => {
   const { runtime, views, party, witness, words } = world();
   for (let i = 0; i < 1_000; i++) {
     views.set(`i${i}`, i % 2 ? 'unreachable' : 'reachable');

@@ -1,4 +1,4 @@
-/** A thousand clerks with views of their own, the registry's names and time itself, in memory: they come to one view. */
+/** A thousand clerks that reach different endpoints, with the naming of the registry, in virtual time: they reach consensus. */
 import { expect, test } from 'vitest';
 import type { EndpointReport, Registry } from '../../src/core/registry.js';
 import type { ResolveResponse } from '../../src/protocol/messages.js';
@@ -14,17 +14,17 @@ const clerks = 1_000;
 const name = '/shop/orders';
 
 interface Crowd extends NameServerHarness {
-  /** Whom clerk `i` reaches of `a`, `b`, `c`. */
+  /** Whether clerk `i` reaches endpoint `id`: `a`, `b` or `c`. */
   views: (i: number, id: string) => boolean;
-  /** How each clerk sees the endpoints: `a b!` means that b is marked. */
+  /** The endpoints as each clerk resolved them; `a b!` means that b is suspect. */
   readonly seen: string[];
-  /** Reports a second. */
+  /** Number of messages in each second. */
   readonly rate: Map<number, number>;
-  /** The registry is away. */
+  /** Whether the registry is unreachable. */
   isAway: boolean;
-  /** Watches anew, as after a registry that was restarted; each clerk within a second. */
+  /** Opens all watches again within a second, as after a restart of the registry. */
   reconnect(): void;
-  /** Every clerk calls everybody. */
+  /** Every clerk calls every endpoint. */
   call(): void;
 }
 
@@ -93,7 +93,7 @@ async function crowd(): Promise<Crowd> {
 const distinct = (made: Crowd): string[] => [...new Set(made.seen)];
 const most = (made: Crowd): number => Math.max(0, ...made.rate.values());
 
-test('as long as all is well, nobody says anything', async () => {
+test('clerks that reach all endpoints send no reports', async () => {
   const made = await crowd();
   made.call();
   await made.runtime.advance(30_000);
@@ -107,7 +107,7 @@ test.each([
   ['a large minority', 490, 'a b c'],
   ['one', 1, 'a b c'],
 ])(
-  '%s cannot reach it: all clerks see the same within seconds, and go on to',
+  '%s cannot reach an endpoint: all clerks agree within seconds, and stay so',
   async (_who, cut, expected) => {
     const made = await crowd();
     made.views = (i, id) => id !== 'b' || i >= cut;
@@ -119,7 +119,7 @@ test.each([
       expect(distinct(made)).toEqual([expected]);
     }
     expect(made.names.healthStats.suspectTransitions).toBe(expected.includes('!') ? 1 : 0);
-    // And back again.
+    // The endpoint recovers.
     made.views = () => true;
     made.call();
     await made.runtime.advance(6_000);
@@ -129,7 +129,7 @@ test.each([
   },
 );
 
-test('a registry that was restarted comes to the same view, and nobody storms it', async () => {
+test('a restarted registry reaches the same consensus without a burst of reports', async () => {
   const made = await crowd();
   made.views = (i, id) => id !== 'b' || i >= 600;
   made.call();
@@ -149,6 +149,6 @@ test('a registry that was restarted comes to the same view, and nobody storms it
   await made.runtime.advance(20_000);
   expect(distinct(made)).toEqual(['a b! c']);
   expect(steady).toBeGreaterThan(100);
-  // C4.4
+  // Contract clause C4.4.
   expect(most(made)).toBeLessThanOrEqual(3 * steady);
 });

@@ -1,4 +1,4 @@
-/** A real registry, real services and clerks of which some cannot reach one of them. */
+/** A real registry, real services, and clerks of which some cannot reach one endpoint. */
 import { createServer } from 'node:http';
 import { createClerk, type Clerk } from 'binding-clerk';
 import { startServer } from 'binding-clerk/server';
@@ -12,7 +12,7 @@ const name = '/shop/orders';
 async function world() {
   const server = await startServer({ port: 0 });
   onTestFinished(() => server.close());
-  const heard: string[] = [];
+  const notified: string[] = [];
   for (const id of ['a', 'b']) {
     const http = createServer((_request, response) => response.end(JSON.stringify(id)));
     http.listen(0, '127.0.0.1');
@@ -24,18 +24,19 @@ async function world() {
       drainOnSignal: false,
       leaseMs: 3_000,
     });
-    for (const event of ['suspected', 'cleared'] as const) ad.on(event, () => heard.push(`${id} ${event}`));
+    for (const event of ['suspected', 'cleared'] as const)
+      ad.on(event, () => notified.push(`${id} ${event}`));
     onTestFinished(async () => {
       await ad.close();
       http.closeAllConnections();
       http.close();
     });
   }
-  return { server, heard };
+  return { server, notified };
 }
 
-/** A clerk that calls all the time; to it the endpoint `b` may lead nowhere. */
-function calling(registry: string, isCut: boolean): { readonly clerk: Clerk; readonly marked: string[] } {
+/** A clerk that calls continuously; `isCut` makes endpoint `b` unreachable for it. */
+function calling(registry: string, isCut: boolean): { readonly clerk: Clerk; readonly suspects: string[] } {
   const nowhere = [parseAddress('http://127.0.0.1:1')];
   const clerk = createClerk({
     registry,
@@ -49,9 +50,9 @@ function calling(registry: string, isCut: boolean): { readonly clerk: Clerk; rea
       },
     },
   });
-  const marked: string[] = [];
+  const suspects: string[] = [];
   clerk.on('suspect', ({ endpoint, reason }) => {
-    if (reason === 'registry') marked.push(endpoint);
+    if (reason === 'registry') suspects.push(endpoint);
   });
   const orders = clerk.bind(name, { policy: 'round-robin' });
   const timer = setInterval(() => void orders.json('/').catch(() => {}), 25);
@@ -59,40 +60,40 @@ function calling(registry: string, isCut: boolean): { readonly clerk: Clerk; rea
     clearInterval(timer);
     await clerk.destroy();
   });
-  return { clerk, marked };
+  return { clerk, suspects };
 }
 
 const states = async (clerk: Clerk): Promise<string> =>
   (await clerk.resolve(name)).endpoints.map(({ id, state }) => `${id} ${state}`).join();
 
-test('one of two that cannot reach an endpoint marks nobody; two of three mark it for all, and it hears of it', async () => {
-  const { server, heard } = await world();
+test('an endpoint becomes suspect when two of three clerks cannot reach it, not one of two, and is notified', async () => {
+  const { server, notified } = await world();
   const cut = calling(server.url, true);
   const whole = calling(server.url, false);
   const metrics = async (line: string) => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     return Number(new RegExp(`^${line} ([0-9]+)$`, 'm').exec(text)?.[1]);
   };
-  // Both have spoken, and the time to be heard is over.
+  // Both have reported, and the review period is over.
   await vi.waitFor(
-    async () => expect(await metrics('clerk_opinions_total')).toBeGreaterThanOrEqual(3),
+    async () => expect(await metrics('clerk_endpoint_reports_total')).toBeGreaterThanOrEqual(3),
     9_000,
   );
   expect(await states(whole.clerk)).toBe('a up,b up');
-  expect(await metrics('clerk_marks_total')).toBe(0);
+  expect(await metrics('clerk_suspect_transitions_total')).toBe(0);
 
   const third = calling(server.url, true);
   for (const { clerk } of [cut, whole, third])
     await vi.waitFor(async () => expect(await states(clerk)).toBe('a up,b suspect'), 9_000);
-  expect(whole.marked).toContain('b');
+  expect(whole.suspects).toContain('b');
   expect(whole.clerk.bind(name).explain().leftOut).toMatchObject([
-    { endpoint: { id: 'b' }, why: expect.stringContaining('suspect') as string },
+    { endpoint: { id: 'b' }, reason: expect.stringContaining('suspect') as string },
   ]);
-  await vi.waitFor(() => expect(heard[0]).toBe('b suspected'), 4_000);
-  expect(heard.filter((word) => word.startsWith('a'))).toEqual([]);
+  await vi.waitFor(() => expect(notified[0]).toBe('b suspected'), 4_000);
+  expect(notified.filter((event) => event.startsWith('a'))).toEqual([]);
 }, 30_000);
 
-test('the only one who calls it is believed alone', async () => {
+test('the report of the only calling clerk suffices', async () => {
   const { server } = await world();
   const { clerk } = calling(server.url, true);
   await vi.waitFor(async () => expect(await states(clerk)).toBe('a up,b suspect'), 9_000);

@@ -1,4 +1,4 @@
-/** A whole clerk in virtual time: what its calls and probes have it say, and what marks do to its choice. */
+/** The reports of a clerk from its calls and probes, and the effect of suspect flags on its picks. In virtual time. */
 import { createClerk } from 'binding-clerk';
 import type { Registry, HealthReport } from 'binding-clerk/extend';
 import { createFakeRuntime } from 'binding-clerk/testing';
@@ -12,8 +12,8 @@ function world() {
   const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
   runtime.transport = network.transport;
   const servers = { a: network.server('http://a'), b: network.server('http://b') };
-  const said: { readonly at: number; readonly words: string }[] = [];
-  const state = { marked: [] as readonly string[], healthQueried: [] as readonly string[], fails: false };
+  const sent: { readonly at: number; readonly text: string }[] = [];
+  const state = { suspects: [] as readonly string[], healthQueried: [] as readonly string[], fails: false };
   const registry: Registry = {
     resolve: () => ({
       kind: 'bound',
@@ -22,20 +22,20 @@ function world() {
         id,
         epoch: 3,
         address: `http://${id}`,
-        state: state.marked.includes(id) ? 'suspect' : 'up',
+        state: state.suspects.includes(id) ? 'suspect' : 'up',
       })),
       healthQueried: state.healthQueried,
     }),
     report({ reports }: HealthReport) {
-      const words = reports.map(({ id, epoch, verdict }) => `${id}${String(epoch)} ${verdict}`);
-      said.push({ at: runtime.now(), words: words.join() });
+      const text = reports.map(({ id, epoch, verdict }) => `${id}${String(epoch)} ${verdict}`);
+      sent.push({ at: runtime.now(), text: text.join() });
       if (state.fails) throw new Error('away');
     },
   };
   const clerk = createClerk({ registry, runtime });
   onTestFinished(() => clerk.destroy());
   const orders = clerk.bind(name, { policy: 'round-robin' });
-  /** Calls ten times a second. */
+  /** Makes ten calls a second. */
   const call = async (ms: number): Promise<number> => {
     let failed = 0;
     for (let passed = 0; passed < ms; passed += 100) {
@@ -47,35 +47,35 @@ function world() {
     }
     return failed;
   };
-  return { runtime, servers, said, state, clerk, orders, call };
+  return { runtime, servers, sent, state, clerk, orders, call };
 }
 
-test('who refuses is reported for as long as it does, though only probes still ask it, and taken back soon', async () => {
-  const { servers, said, call, runtime } = world();
+test('a refusing endpoint is reported while probes fail, and its recovery soon after', async () => {
+  const { servers, sent, call, runtime } = world();
   await call(3_000);
-  expect(said).toEqual([]);
+  expect(sent).toEqual([]);
   servers.b.kill();
   const from = runtime.now();
   expect(await call(40_000)).toBe(0);
-  expect(new Set(said.map(({ words }) => words))).toEqual(new Set(['b3 unreachable']));
-  expect(said[0]!.at - from).toBeLessThanOrEqual(2_500);
-  expect(runtime.now() - said.at(-1)!.at).toBeLessThanOrEqual(5_500);
-  said.length = 0;
+  expect(new Set(sent.map(({ text }) => text))).toEqual(new Set(['b3 unreachable']));
+  expect(sent[0]!.at - from).toBeLessThanOrEqual(2_500);
+  expect(runtime.now() - sent.at(-1)!.at).toBeLessThanOrEqual(5_500);
+  sent.length = 0;
   servers.b.accept();
-  // The next probe, and a second.
+  // The next probe, and one second.
   await call(8_000);
-  expect(said.map(({ words }) => words).filter((words) => words.includes(' reachable'))).toEqual([
+  expect(sent.map(({ text }) => text).filter((text) => text.includes(' reachable'))).toEqual([
     'b3 reachable',
   ]);
-  said.length = 0;
+  sent.length = 0;
   await call(10_000);
-  expect(said).toEqual([]);
+  expect(sent).toEqual([]);
 });
 
-test('it is taken back before it would be repeated', async () => {
+test('a recovery is reported earlier than the next repetition', async () => {
   const delays: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const { servers, said, call, clerk, runtime } = world();
+    const { servers, sent, call, clerk, runtime } = world();
     await call(1_000 + 130 * round);
     servers.b.kill();
     await call(2_500);
@@ -83,53 +83,53 @@ test('it is taken back before it would be repeated', async () => {
     clerk.on('revived', () => (revivedAt = runtime.now()));
     servers.b.accept();
     await call(8_000);
-    const back = said.find(({ words }) => words === 'b3 reachable');
+    const back = sent.find(({ text }) => text === 'b3 reachable');
     delays.push(back!.at - revivedAt);
   }
   expect(Math.max(...delays)).toBeLessThanOrEqual(1_400);
 });
 
-test('a clerk that does not call any more has nothing to say', async () => {
-  const { servers, said, call, runtime } = world();
+test('a clerk without calls stops reporting', async () => {
+  const { servers, sent, call, runtime } = world();
   await call(2_000);
   servers.b.kill();
   await call(2_000);
   await runtime.advance(30_000);
-  said.length = 0;
+  sent.length = 0;
   await runtime.advance(60_000);
-  expect(said).toEqual([]);
+  expect(sent).toEqual([]);
 });
 
-test('who is asked about is spoken of, without a word about the others', async () => {
-  const { said, call, state } = world();
+test('only queried endpoints are reported', async () => {
+  const { sent, call, state } = world();
   await call(2_000);
   state.healthQueried = ['b'];
   await call(10_000);
-  expect(said.length).toBeGreaterThanOrEqual(2);
-  expect(new Set(said.map(({ words }) => words))).toEqual(new Set(['b3 reachable']));
+  expect(sent.length).toBeGreaterThanOrEqual(2);
+  expect(new Set(sent.map(({ text }) => text))).toEqual(new Set(['b3 reachable']));
   state.healthQueried = [];
   await call(2_000);
-  said.length = 0;
+  sent.length = 0;
   await call(10_000);
-  expect(said).toEqual([]);
+  expect(sent).toEqual([]);
 });
 
-test('a mark is honoured also by a clerk that reaches whom it is on, which says so; with nobody else it is called', async () => {
-  const { servers, said, call, state, orders, clerk } = world();
-  const heard: string[] = [];
-  clerk.on('suspect', ({ endpoint, reason }) => heard.push(`${endpoint} ${reason}`));
+test('a clerk that reaches a suspect endpoint avoids it, reports it reachable, and uses it as a last resort', async () => {
+  const { servers, sent, call, state, orders, clerk } = world();
+  const events: string[] = [];
+  clerk.on('suspect', ({ endpoint, reason }) => events.push(`${endpoint} ${reason}`));
   await call(2_000);
-  state.marked = state.healthQueried = ['b'];
+  state.suspects = state.healthQueried = ['b'];
   await call(2_000);
   const before = servers.b.requests;
   await call(5_000);
   expect(servers.b.requests).toBe(before);
-  expect(said[0]!.words).toBe('b3 reachable');
-  expect(heard).toEqual(['b marked']);
+  expect(sent[0]!.text).toBe('b3 reachable');
+  expect(events).toEqual(['b registry']);
   expect(orders.explain().leftOut).toMatchObject([
     {
       endpoint: { id: 'b' },
-      why: 'suspect, says the registry to all clerks: used only if there is nothing else',
+      reason: 'suspect according to the registry: used only as a last resort',
     },
   ]);
   servers.a.kill();
@@ -137,11 +137,11 @@ test('a mark is honoured also by a clerk that reaches whom it is on, which says 
   expect(servers.b.requests).toBeGreaterThan(before);
 });
 
-test('a registry that fails at reports fails no call', async () => {
-  const { servers, said, call, state } = world();
+test('a registry that rejects reports fails no call', async () => {
+  const { servers, sent, call, state } = world();
   state.fails = true;
   await call(1_000);
   servers.b.kill();
   expect(await call(20_000)).toBe(0);
-  expect(said.length).toBeGreaterThan(2);
+  expect(sent.length).toBeGreaterThan(2);
 });
