@@ -1,4 +1,3 @@
-/** Endpoints and connections of no substance: what is asked of a connection is noted, what a probe finds is decided. */
 import { parseAddress } from '../../src/core/address.js';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../../src/core/endpoint.js';
 import type { Channel } from '../../src/core/transport.js';
@@ -10,9 +9,10 @@ export function endpoint(id: string, overrides: EndpointInit = {}): Endpoint {
   );
 }
 
+/** A channel that records its calls; the test decides the results of probes. */
 export class FakeChannel implements Channel {
   readonly address;
-  /** When it was probed, and what became of that. */
+  /** Probes in order; the test settles each one. */
   readonly probes: { readonly timeoutMs: number; succeed(): void; fail(): void }[] = [];
   resets = 0;
   closed = false;
@@ -26,7 +26,7 @@ export class FakeChannel implements Channel {
       this.probes.push({
         timeoutMs: limitMs,
         succeed: resolve,
-        fail: () => reject(new Error('no sign of life')),
+        fail: () => reject(new Error('no response')),
       });
     });
   }

@@ -1,6 +1,6 @@
-/** A reporter that keeps what it is told. */
 import type { ClerkEvent, ClerkEventMap, EventSink } from '../../src/core/events.js';
 
+/** An event sink that records all events. */
 export class EventRecorder implements EventSink {
   readonly events: { readonly event: ClerkEvent; readonly payload: ClerkEventMap[ClerkEvent] }[] = [];
 
@@ -12,7 +12,7 @@ export class EventRecorder implements EventSink {
     this.events.push({ event, payload });
   }
 
-  /** The payloads of one kind, in order. */
+  /** The payloads of one event, in order. */
   of<E extends ClerkEvent>(event: E): ClerkEventMap[E][] {
     return this.events.filter((one) => one.event === event).map((one) => one.payload as ClerkEventMap[E]);
   }

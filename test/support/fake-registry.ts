@@ -1,7 +1,3 @@
-/**
- * A registry server in memory, as small as the interface admits: services with endpoints, leases, watches and starts.
- * Speaks what goes over the wire, through peers, and can be switched off, made to hang, and robbed of its memory.
- */
 import { sleep, type Clock, type Timer } from '../../src/core/clock.js';
 import { ClerkError, isClerkError } from '../../src/core/errors.js';
 import { matches, parseGlob } from '../../src/core/glob.js';
@@ -36,31 +32,35 @@ interface Stream {
   readonly listener: StreamListener;
 }
 
+/**
+ * A minimal registry server in memory: services with endpoints, leases, watches and starts. It speaks the HTTP interface
+ * through {@link RegistryConnection}, and can be stopped, made to hang, and restarted without data.
+ */
 export class FakeRegistry {
-  /** Nobody listens. */
+  /** It refuses connections. */
   isDown = false;
-  /** Takes questions and never answers. */
+  /** It receives requests and never responds. */
   hangs = false;
-  /** Does what it is asked at once, and its answers take so long, in ms. */
+  /** It executes requests at once and responds after this time, in ms. */
   responseDelayMs = 0;
-  /** Does what it is asked, and the answer is lost, so many times. */
+  /** It executes this many requests without responding. */
   lostResponses = 0;
-  /** What a start answers. */
+  /** Makes the endpoints of a start. */
   onLaunch: (name: string) => EndpointMessage[] = () => {
     throw new ClerkError('START_FAILED', 'Nothing can be started here');
   };
-  /** What a registration is refused with. */
+  /** Error of every registration. */
   registrationError: ClerkError | undefined;
   proof: string | undefined;
   incarnation = 'first';
   heartbeatMs = 5_000;
-  /** Questions that arrived: when, path and body or query. */
+  /** Received requests: time, path, and body or query. */
   readonly requests: { at: number; path: string; payload: any }[] = [];
   readonly services = new Map<string, Map<string, Registered>>();
   readonly launchable = new Set<string>();
-  /** What is said of suspects in place of the truth. */
+  /** Replaces `suspects` in renewal responses. */
   suspectsOverride: unknown;
-  /** Names of services whose endpoints are told that they are suspect. */
+  /** Names of services whose endpoints are suspect in renewal responses. */
   readonly suspectServices = new Set<string>();
   readonly streams = new Set<Stream>();
   #revision = 0;
@@ -69,7 +69,7 @@ export class FakeRegistry {
 
   constructor(readonly clock: Clock) {}
 
-  /** As one program sees it. */
+  /** A connection of one program. */
   connection(url: string): RegistryConnection {
     const streams = new Set<Stream>();
     return {
@@ -98,7 +98,7 @@ export class FakeRegistry {
     };
   }
 
-  /** Sets the endpoints of a service, by ids. */
+  /** Sets the endpoints of a service by their ids. */
   put(name: string, ids: readonly string[], more: Partial<EndpointMessage> = {}): void {
     this.services.set(
       name,
@@ -112,13 +112,13 @@ export class FakeRegistry {
     this.#changed(name);
   }
 
-  /** All connections break; it can be had again at once unless it is down. */
+  /** Closes all streams; a new connection works at once unless it is down. */
   dropStreams(): void {
     for (const { listener } of [...this.streams]) listener.onEnd(this.#connectionRefused('it'));
     this.streams.clear();
   }
 
-  /** It is restarted with nothing in its memory. */
+  /** Restarts without data, as a new incarnation. */
   restartEmpty(): void {
     this.services.clear();
     this.#epochs.clear();
@@ -300,7 +300,7 @@ export class FakeRegistry {
   #openStream({ globs, since }: WatchRequest, listener: StreamListener): Stream {
     const stream: Stream = { id: `watch-${++this.#watches}`, globs: new Set(globs), listener };
     this.streams.add(stream);
-    // No history is kept: only who missed nothing goes on.
+    // There is no history, so only a watch that has missed nothing resumes.
     const resumed = since?.incarnation === this.incarnation && since.revision === String(this.#revision);
     const { heartbeatMs, incarnation } = this;
     this.#send(stream, { type: 'open', watch: stream.id, resumed, heartbeatMs, incarnation });

@@ -1,8 +1,3 @@
-/**
- * A clock that is cranked by hand and does nothing by itself: timers run inside `advance`, synchronously and in order,
- * arrivals when they are told to. For code whose steps are to be seen one by one; where promises must run between two
- * timers, the fake runtime of `binding-clerk/testing` is the better clock.
- */
 import type { Clock, Timer } from '../../src/core/clock.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
@@ -13,9 +8,13 @@ interface PendingTimer {
   ref: boolean;
 }
 
+/**
+ * A clock that advances only by hand: timers run synchronously inside `advance`, in order. For code whose steps are checked one
+ * by one. Where promises must run between two timers, use the fake runtime of `binding-clerk/testing`.
+ */
 export class ManualClock implements Clock {
   readonly random: () => number;
-  /** Whether what waits for arrivals runs as soon as the timers of an instant have. */
+  /** Whether `afterPendingIo` callbacks run as soon as the timers of an instant have run. */
   runsPendingIoAtOnce = true;
   #now: number;
   #wall = 1_800_000_000_000;
@@ -55,12 +54,12 @@ export class ManualClock implements Clock {
     this.#pendingIo.push(callback);
   }
 
-  /** Runs what waits for arrivals. */
+  /** Runs the `afterPendingIo` callbacks. */
   runPendingIo(): void {
     for (const callback of this.#pendingIo.splice(0)) callback();
   }
 
-  /** Moves both clocks on, running what becomes due at its instant. */
+  /** Advances both clocks and runs the timers that become due. */
   advance(ms: number): void {
     const until = this.#now + ms;
     for (;;) {
@@ -74,22 +73,22 @@ export class ManualClock implements Clock {
     this.#move(until);
   }
 
-  /** Moves both clocks on without running anything, as when the process is busy. */
+  /** Advances both clocks without running timers, like a blocked event loop. */
   stall(ms: number): void {
     this.#move(this.#now + ms);
   }
 
-  /** Moves the wall clock alone. */
+  /** Shifts only the wall clock. */
   shiftWallClock(ms: number): void {
     this.#wall += ms;
   }
 
-  /** How many timers, or arrivals, are waited for. */
+  /** Number of pending timers and `afterPendingIo` callbacks. */
   get pending(): number {
     return this.#timers.size + this.#pendingIo.length;
   }
 
-  /** Whether any of them keeps a process alive. */
+  /** Whether any of them keeps the process alive. */
   get hasRefTimers(): boolean {
     return this.#pendingIo.length > 0 || [...this.#timers].some(({ ref }) => ref);
   }
@@ -113,7 +112,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets everything run that waits for nothing but promises. */
+/** Runs promise jobs, several times. */
 export async function flushPromises(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
