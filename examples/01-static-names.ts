@@ -1,8 +1,7 @@
 /**
- * Static names: the program says what it wants, and one place says where that is.
- *
- * `json` (also `text` and `bytes`) reads the whole body and throws on a status of 400 or above. `request`
- * answers with any status and a stream, and says how many attempts it took.
+ * Static names: the program uses names, and one table maps them to addresses.
+ * `json` (also `text` and `bytes`) reads the whole body and throws on a status of 400 or above. `request` returns any
+ * status with a stream, and the number of attempts.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer } from './lib/serve.js';
@@ -19,11 +18,12 @@ export async function main(): Promise<void> {
 
   const orders = clerk.bind('/shop/orders'); // no I/O yet
   const order = await orders.json<Answer>('/orders/7');
-  console.log(`one of the two answered ${order.asked}`);
+  console.log(`one of the two served ${order.request}`);
 
-  const reply = await clerk.bind('/shop/stock').request({ path: '/pens', method: 'POST', body: '{"add":3}' });
-  const { server, asked } = (await reply.body.json()) as Answer;
-  console.log(`${server} answered ${asked} with ${reply.statusCode}, attempts: ${reply.attempts}`);
+  const pens = { path: '/pens', method: 'POST', body: '{"add":3}' };
+  const response = await clerk.bind('/shop/stock').request(pens);
+  const { server, request } = (await response.body.json()) as Answer;
+  console.log(`${server} answered ${request} with ${response.statusCode}, attempts: ${response.attempts}`);
 
   const names = await clerk.list('/shop/*');
   console.log(`the shop has ${names.map(({ name }) => name).join(' and ')}`);
@@ -33,6 +33,6 @@ export async function main(): Promise<void> {
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> one of the two answered GET /orders/7
+//=> one of the two served GET /orders/7
 //=> stock answered POST /pens with 200, attempts: 1
 //=> the shop has /shop/orders and /shop/stock

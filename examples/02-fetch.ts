@@ -1,6 +1,6 @@
 /**
- * Fetch: the host is the name read backwards, `.clerk` at its end. Everything else about fetch stays as it is,
- * and hosts that are not under `.clerk` go where they always went.
+ * Fetch: the host is the name read backwards, followed by `.clerk`. Everything else about fetch is unchanged. Requests to
+ * other hosts pass through.
  */
 import { createClerk, isClerkError } from 'binding-clerk';
 import { serve } from './lib/serve.js';
@@ -13,7 +13,7 @@ export async function main(): Promise<void> {
   const response = await clerk.fetch('http://orders.shop.clerk/orders/7');
   console.log(response.status, await response.text());
 
-  // 2. Any other fetch, and any library that takes an undici dispatcher. (Node's own types want the cast.)
+  // 2. Any other fetch, and any library that takes an undici dispatcher. (Node's types need the cast.)
   const { dispatcher } = clerk;
   const again = await fetch('http://orders.shop.clerk/orders/8', { dispatcher } as unknown as RequestInit);
   console.log(again.status, await again.text());
@@ -22,7 +22,7 @@ export async function main(): Promise<void> {
   const plain = await clerk.fetch(`${orders.address}/health`);
   console.log(plain.status, await plain.text());
 
-  // 4. Failures look like those of fetch; the cause says more.
+  // 4. Failures are the TypeError of fetch; its cause is the ClerkError.
   const error = await clerk.fetch('http://order.shop.clerk/').catch((error: unknown) => error as TypeError);
   if (error instanceof TypeError && isClerkError(error.cause)) console.log(error.message, error.cause.code);
 
@@ -31,7 +31,7 @@ export async function main(): Promise<void> {
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> 200 {"server":"orders","asked":"GET /orders/7"}
-//=> 200 {"server":"orders","asked":"GET /orders/8"}
-//=> 200 {"server":"orders","asked":"GET /health"}
+//=> 200 {"server":"orders","request":"GET /orders/7"}
+//=> 200 {"server":"orders","request":"GET /orders/8"}
+//=> 200 {"server":"orders","request":"GET /health"}
 //=> fetch failed NAME_NOT_FOUND

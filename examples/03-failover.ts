@@ -1,16 +1,16 @@
 /**
- * Failover: a server hangs, cuts connections or is gone, and another one answers. What may be sent twice is
- * not guessed: a POST whose answer was lost is reported, not repeated, unless the caller says that it may be.
+ * Failover: a server hangs, resets connections or is gone, and another one answers. A POST whose response was lost is
+ * reported, not retried, unless the caller declares it idempotent.
  */
 import { createClerk, type ClerkError, type RequestOptions } from 'binding-clerk';
 import { serve, type Answer } from './lib/serve.js';
 
 async function callAfter(fault: 'freeze' | 'cut' | 'stop', request: RequestOptions): Promise<string> {
   const [first, second] = [await serve('first'), await serve('second')];
-  const standby = { ...second.endpoint, weight: 0 }; // called only if there is nobody else
+  const standby = { ...second.endpoint, weight: 0 }; // used only if no other endpoint is left
   const clerk = createClerk({ registry: { '/shop/orders': [first.endpoint, standby] } });
   const orders = clerk.bind('/shop/orders', { timeoutMs: 1_000 });
-  await orders.text('/orders/7'); // the first answers
+  await orders.text('/orders/7'); // the first serves it
   await first[fault]();
   try {
     return (await orders.json<Answer>(request)).server;

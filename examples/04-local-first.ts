@@ -1,6 +1,6 @@
 /**
- * Local first, the default: calls stay on this host, then in this zone, and go further only when those who are
- * near are gone or busy. Loopback addresses and unix sockets count as this host unless they say otherwise.
+ * Local first, the default: calls stay on this host, then in this zone. They leave it only when the local endpoints are
+ * gone or busy. Loopback addresses and unix sockets count as this host unless the endpoint names another.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer } from './lib/serve.js';
@@ -19,15 +19,15 @@ export async function main(): Promise<void> {
     },
   });
   const orders = clerk.bind('/shop/orders');
-  const whoAnswers = async (): Promise<string> => {
-    const answers = await Promise.all([1, 2, 3, 4, 5].map((id) => orders.json<Answer>(`/orders/${id}`)));
-    return answers.map(({ server }) => server).join(' ');
+  const callFive = async (): Promise<string> => {
+    const responses = await Promise.all([1, 2, 3, 4, 5].map((id) => orders.json<Answer>(`/orders/${id}`)));
+    return responses.map(({ server }) => server).join(' ');
   };
-  console.log('all are up:', await whoAnswers());
+  console.log('all are up:', await callFive());
   await here.stop();
-  console.log('none is left on this host:', await whoAnswers());
+  console.log('none is left on this host:', await callFive());
   await near.stop();
-  console.log('none is left in this zone:', await whoAnswers());
+  console.log('none is left in this zone:', await callFive());
 
   await clerk.close();
   await far.stop();

@@ -1,6 +1,6 @@
 /**
- * Load-aware choice: two servers are drawn at random, and the one with the lower latency times calls in flight
- * gets the call. Nobody says that a server is slow: the clerk sees it at the first call and asks the others.
+ * Load-aware choice: two endpoints are drawn at random, and the one with the lower latency times calls in flight gets the
+ * call. The clerk measures the latency itself, so a slow server loses its share after its first call.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerk } from 'binding-clerk';

@@ -1,6 +1,6 @@
 /**
- * Affinity: calls with the same key meet the same server, in every process, and nobody keeps a table. When a
- * server goes, only its keys move.
+ * Affinity: calls with the same key go to the same endpoint, from every process, without a shared table. When an endpoint
+ * goes, only its keys move.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer } from './lib/serve.js';
@@ -13,19 +13,19 @@ export async function main(): Promise<void> {
     affinity: (path) => path.split('/')[2], // /carts/anna/items → anna
   });
 
-  const whoServes = async (...customers: string[]): Promise<string> => {
-    const found: string[] = [];
+  const serversOf = async (...customers: string[]): Promise<string> => {
+    const servers: string[] = [];
     for (const customer of customers) {
       const { server } = await carts.json<Answer>(`/carts/${customer}/items`);
-      found.push(`${customer}: ${server}`);
+      servers.push(`${customer}: ${server}`);
     }
-    return found.join(', ');
+    return servers.join(', ');
   };
 
-  console.log(await whoServes('anna', 'dora', 'emma', 'finn', 'kim'));
-  console.log(await whoServes('anna', 'dora', 'emma', 'finn', 'kim'));
+  console.log(await serversOf('anna', 'dora', 'emma', 'finn', 'kim'));
+  console.log(await serversOf('anna', 'dora', 'emma', 'finn', 'kim'));
   await b.stop();
-  console.log(await whoServes('anna', 'dora', 'emma', 'finn', 'kim'), '(b is gone)');
+  console.log(await serversOf('anna', 'dora', 'emma', 'finn', 'kim'), '(b is gone)');
 
   await clerk.close();
   await Promise.all([a.stop(), c.stop()]);

@@ -1,7 +1,7 @@
 /**
- * Any protocol: you do the talking, the clerk does the rest. Here a line over TCP and a line back, and a server
- * that is gone. The clerk cannot see how far a talk got, so say what a repeat would do: `once`, the default, is
- * never repeated; `idempotent` and `safe` go on at another server.
+ * Any protocol: your function exchanges the messages, the clerk does the rest. This one sends a line over TCP and reads a
+ * line. The clerk cannot see how far the exchange got, so declare its kind. `once`, the default, is never retried.
+ * `idempotent` and `safe` calls fail over to another endpoint.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -14,7 +14,7 @@ export async function main(): Promise<void> {
   const counter = clerk.bind('/shop/counter');
 
   const say = (line: string) =>
-    counter.call((endpoint, { signal }) => talk(endpoint, line, signal), { kind: 'idempotent' });
+    counter.call((endpoint, { signal }) => exchangeLine(endpoint, line, signal), { kind: 'idempotent' });
 
   console.log(await say('hello'));
   await a.stop();
@@ -24,14 +24,14 @@ export async function main(): Promise<void> {
   await b.stop();
 }
 
-/** One line there, one line back. Throwing tells the clerk that it failed; the signal says when to give up. */
-async function talk({ address }: Endpoint, line: string, signal: AbortSignal): Promise<string> {
+/** Sends one line and reads one. A throw marks the attempt as failed; the signal aborts when its time is over. */
+async function exchangeLine({ address }: Endpoint, line: string, signal: AbortSignal): Promise<string> {
   const { hostname, port } = new URL(address); // tcp://127.0.0.1:4000
   const socket = connect({ host: hostname, port: Number(port), signal });
   socket.end(`${line}\n`);
-  const [answer] = (await once(socket, 'data', { signal })) as [Buffer];
+  const [response] = (await once(socket, 'data', { signal })) as [Buffer];
   socket.destroy();
-  return answer.toString().trim();
+  return response.toString().trim();
 }
 
 if (process.argv[1] === import.meta.filename) await main();

@@ -1,6 +1,6 @@
 /**
- * Start on demand: nobody runs the service, so the first call has it started, and all who call meanwhile wait for
- * the same start. A factory is any function that resolves to an address; `examples/demo` starts a process.
+ * Start on demand: the service is not running, so the first call starts it. Concurrent callers share that start. A factory
+ * is any function that resolves to an address; `examples/demo` starts a process.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer, type Server } from './lib/serve.js';
@@ -20,7 +20,7 @@ export async function main(): Promise<void> {
   const servers = new Set((await Promise.all(fifty)).map(({ server }) => server));
   console.log(`${fifty.length} callers, starts: ${running.length}, answered by ${[...servers].join()}`);
 
-  await running[0]?.stop(); // it dies, and the next call finds out
+  await running[0]?.stop(); // the service dies, and the next call notices
   const { server } = await reports.json<Answer>('/reports/50');
   console.log(`1 caller, starts: ${running.length}, answered by ${server}`);
 

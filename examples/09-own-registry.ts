@@ -1,7 +1,6 @@
 /**
- * A registry of your own: one method that answers one name. Here it asks a Consul agent; a database or a file
- * look the same. The clerk does the rest: it remembers answers for as long as they say, asks once for any
- * number of callers, and goes on with the last good answer when the registry cannot be asked.
+ * A registry of your own: one method that resolves a name, here at a Consul agent. The clerk caches each result for its
+ * `ttlMs`, shares one lookup among all callers, and continues with the last good result while the registry fails.
  */
 import { createClerk } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
@@ -13,7 +12,7 @@ function consul(agent: string): Registry {
     async resolve(name, { signal }) {
       const service = name.slice(1).replaceAll('/', '-'); // /shop/orders → shop-orders
       const response = await fetch(`${agent}/v1/health/service/${service}?passing=true`, { signal });
-      if (!response.ok) throw new Error(`Consul answered ${response.status}`); // cannot tell, so not "absent"
+      if (!response.ok) throw new Error(`Consul answered ${response.status}`); // unknown is an error, not "absent"
       const instances = (await response.json()) as Instance[];
       if (instances.length === 0) return { kind: 'absent' };
       const endpoints = instances.map(({ Service: at }) => {
@@ -30,11 +29,11 @@ export async function main(): Promise<void> {
   const clerk = createClerk({ registry: consul(agent.url) });
   const orders = clerk.bind('/shop/orders');
   await Promise.all(Array.from({ length: 100 }, (_, i) => orders.text(`/orders/${i}`)));
-  console.log(`answers: ${server.answered}, look-ups: ${agent.asked}`);
+  console.log(`responses: ${server.answered}, lookups: ${agent.requests}`);
 
   await clerk.close();
   await Promise.all([server.stop(), agent.stop()]);
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> answers: 100, look-ups: 1
+//=> responses: 100, lookups: 1

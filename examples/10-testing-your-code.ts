@@ -1,11 +1,11 @@
 /**
- * Testing your own code: a clerk whose servers are in memory, break on demand and live in virtual time. No port
- * is opened, a second of waiting costs nothing, and the same seed gives the same run.
+ * Testing your own code: the servers of this clerk are in memory, fail on demand and run in virtual time. No port is
+ * opened, waiting costs no real time, and the same seed gives the same run.
  */
 import type { Clerk } from 'binding-clerk';
 import { memoryCluster } from 'binding-clerk/testing';
 
-/** The code under test: it asks for an order, and can live without one. */
+/** The code under test: it fetches an order, and works without one. */
 async function orderOrNothing(clerk: Clerk): Promise<string> {
   const orders = clerk.bind('/shop/orders', { timeoutMs: 2_000 });
   return orders.text('/orders/7').catch(() => 'nothing');
@@ -17,13 +17,13 @@ export async function main(): Promise<void> {
   cluster.kill('a'); // as after SIGKILL: connections are cut, new ones refused
   console.log('a is dead:', await orderOrNothing(clerk));
 
-  cluster.pause('b'); // as after SIGSTOP: it accepts, and answers nothing
-  const askedAt = runtime.now();
+  cluster.pause('b'); // as after SIGSTOP: it accepts connections and does not respond
+  const startedAt = runtime.now();
   console.log('b hangs:', await orderOrNothing(clerk));
-  console.log(`that took ${Math.round((runtime.now() - askedAt) / 1_000)} s of virtual time`);
+  console.log(`that took ${Math.round((runtime.now() - startedAt) / 1_000)} s of virtual time`);
 
   cluster.resume('b');
-  console.log('b goes on:', await orderOrNothing(clerk));
+  console.log('b continues:', await orderOrNothing(clerk));
 
   await clerk.close();
 }
@@ -32,4 +32,4 @@ if (process.argv[1] === import.meta.filename) await main();
 //=> a is dead: {"endpoint":"b"}
 //=> b hangs: nothing
 //=> that took 2 s of virtual time
-//=> b goes on: {"endpoint":"b"}
+//=> b continues: {"endpoint":"b"}

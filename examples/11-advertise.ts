@@ -1,6 +1,6 @@
 /**
- * Advertise and look up: services tell the registry where they listen, clerks ask it by name, and nobody writes an
- * address down. A service that drains is not chosen any more before it stops.
+ * Advertise and look up: services register where they listen, and clerks look names up, so no address is hard-coded. A
+ * service that drains receives no new calls before it stops.
  */
 import { createServer } from 'node:http';
 import { createClerk } from 'binding-clerk';
@@ -21,10 +21,10 @@ export async function main(): Promise<void> {
   const { endpoints } = await clerk.resolve('/shop/orders');
   console.log(endpoints.map(({ id, version }) => `${id} ${version}`));
 
-  await first.ad.drain(); // what it was working on is finished, and all who knew it have looked again
+  await first.ad.drain(); // requests in flight are finished, and all clerks have refreshed their lookup
   first.server.close();
-  const answers = await Promise.all(Array.from({ length: 20 }, () => orders.text('/orders/7')));
-  console.log(`after the first was drained: ${[...new Set(answers)].join()}`);
+  const responses = await Promise.all(Array.from({ length: 20 }, () => orders.text('/orders/7')));
+  console.log(`after the first was drained: ${[...new Set(responses)].join()}`);
 
   await second.ad.close();
   second.server.close();

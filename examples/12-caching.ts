@@ -1,6 +1,6 @@
 /**
- * Caching until expiry: an answer is used for as long as the registry promised it. When the registry is gone by then,
- * what it last said goes on being used, and says that it is stale.
+ * Caching until expiry: a lookup result is used for the time that the registry guarantees. If the registry is down by
+ * then, the last good result stays in use and is flagged `stale`.
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,25 +15,25 @@ export async function main(): Promise<void> {
   const ad = await advertise({ name, address: server, registry: registry.url });
   await using clerk = createClerk({ registry: registry.url });
   const orders = clerk.bind(name);
-  let asked = 0;
-  clerk.on('resolved', () => asked++);
+  let lookups = 0;
+  clerk.on('resolved', () => lookups++);
   for (let i = 0; i < 100; i++) await orders.text('/orders/7');
-  console.log(`100 calls, look-ups: ${asked}`);
+  console.log(`100 calls, lookups: ${lookups}`);
 
   const fresh = await clerk.resolve(name);
-  console.log(`promised for ${Math.round(fresh.guaranteedMs / 1_000)} s, stale: ${fresh.stale}`);
+  console.log(`guaranteed for ${Math.round(fresh.guaranteedMs / 1_000)} s, stale: ${fresh.stale}`);
 
   await registry.close();
-  await sleep(fresh.guaranteedMs); // longer than was promised
-  console.log(`the registry is gone, and the call is answered: ${await orders.text('/orders/7')}`);
+  await sleep(fresh.guaranteedMs); // longer than guaranteed
+  console.log(`the registry is down, and the call succeeds: ${await orders.text('/orders/7')}`);
   console.log(`stale: ${(await clerk.resolve(name)).stale}`);
 
-  await ad.close(); // it tries for a while to tell somebody
+  await ad.close(); // it tries for a while to reach a registry
   server.close();
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> 100 calls, look-ups: 1
-//=> promised for 5 s, stale: false
-//=> the registry is gone, and the call is answered: ok
+//=> 100 calls, lookups: 1
+//=> guaranteed for 5 s, stale: false
+//=> the registry is down, and the call succeeds: ok
 //=> stale: true

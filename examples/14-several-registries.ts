@@ -1,6 +1,6 @@
 /**
- * Several registry addresses: a clerk treats them as it treats any service. One that refuses or hangs costs no call,
- * and a service advertises with whichever is there.
+ * Several registry addresses: a clerk fails over between them as between endpoints. A registry that refuses or hangs fails
+ * no call, and a service advertises at one that responds.
  */
 import { createServer } from 'node:http';
 import { createClerk } from 'binding-clerk';
@@ -8,10 +8,10 @@ import { startServer } from 'binding-clerk/server';
 import { advertise } from 'binding-clerk/service';
 
 export async function main(): Promise<void> {
-  const gone = await startServer({ port: 0 });
-  await gone.close();
+  const stopped = await startServer({ port: 0 });
+  await stopped.close();
   await using present = await startServer({ port: 0 });
-  const registry = [gone.url, present.url];
+  const registry = [stopped.url, present.url];
 
   const server = createServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1');
   const ad = await advertise({ name: '/shop/orders', address: server, registry });

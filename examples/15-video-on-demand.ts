@@ -1,9 +1,9 @@
 /**
- * A video-on-demand system. A browser asks /bvods/qs, which the registry starts on demand; that asks /bvods/vmgr, which
- * asks the file servers /bvods/vfs1/cms and /bvods/vfs2/cms, links to /cms/host1 and /cms/host2. A video server is
- * killed midway, then the registry: the films go on.
+ * A video-on-demand system. A browser calls /bvods/qs, which the registry starts on demand. That calls /bvods/vmgr, which
+ * calls the file servers /bvods/vfs1/cms and /bvods/vfs2/cms, links to /cms/host1 and /cms/host2. A video server is killed,
+ * then the registry, and every film still plays.
  *
- * @see Tcl-DP T17
+ * @see [T17](../docs/background.md#t17)
  */
 import { system } from './video/system.js';
 

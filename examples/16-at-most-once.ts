@@ -1,6 +1,6 @@
 /**
- * At most once: a call keeps one id however often it is sent, and the service remembers what it ran. An answer that got
- * lost on its way is given again, and nothing runs a second time.
+ * At most once: all attempts of a call carry one idempotency key, and the service stores the response under it. A lost
+ * response is replayed, and the handler runs once.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ export async function main(): Promise<void> {
   const handler = atMostOnce(
     (request, response) => {
       charged++;
-      if (charged === 1) request.socket.destroy(); // it ran, and its client will never hear of it
+      if (charged === 1) request.socket.destroy(); // the handler ran, and its client gets no response
       response.writeHead(201, { 'content-type': 'text/plain' }).end(`charge ${charged}`);
     },
     { store: memoryCalls() }, // or diskCalls('/var/lib/shop'), which outlives the process
@@ -24,8 +24,8 @@ export async function main(): Promise<void> {
 
   const send = async (id: string, body: string) => {
     const request = { method: 'POST', headers: { 'clerk-call-id': id, connection: 'close' }, body };
-    const answer = await fetch(url, request).catch(() => undefined);
-    return answer ? `${answer.status} ${answer.headers.get('clerk-idempotency')}` : 'no answer';
+    const response = await fetch(url, request).catch(() => undefined);
+    return response ? `${response.status} ${response.headers.get('clerk-idempotency')}` : 'no response';
   };
   const id = `${Date.now()}-${randomBytes(16).toString('hex')}`;
   console.log(await send(id, '7 euros'), '|', await send(id, '7 euros'), '|', await send(id, '9 euros'));
@@ -34,5 +34,5 @@ export async function main(): Promise<void> {
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> no answer | 201 replayed | 422 mismatch
+//=> no response | 201 replayed | 422 mismatch
 //=> charged: 1

@@ -1,5 +1,5 @@
 /**
- * Hedging: a call that takes long asks a second server as well, within a budget, if it may run twice. The first wins.
+ * Hedging: a late safe or idempotent call is sent to a second endpoint too, within a budget. The first response wins.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerk, type Binding } from 'binding-clerk';
 
 export async function main(): Promise<void> {
-  let asked = 0; // of both servers, each of which takes 200 ms over every twentieth request
+  let requests = 0; // at both servers; every twentieth request takes 200 ms
   const servers = Array.from({ length: 2 }, () =>
-    createServer((_request, response) => void setTimeout(() => response.end(), ++asked % 20 ? 0 : 200)),
+    createServer((_request, response) => void setTimeout(() => response.end(), ++requests % 20 ? 0 : 200)),
   );
   for (const server of servers) await new Promise<void>((up) => void server.listen(0, '127.0.0.1', up));
   const addresses = servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -25,14 +25,14 @@ export async function main(): Promise<void> {
     return (await Promise.all(times)).filter(Boolean).length;
   };
   const before = await slowCalls(clerk.bind('/shop/orders'));
-  asked = 0;
+  requests = 0;
   const hedged = clerk.bind('/shop/orders', { hedge: { afterMs: 30, budgetRatio: 0.1 } });
   const after = await slowCalls(hedged);
-  console.log(`as it is, some are slow: ${before > 5}`);
-  console.log(`hedged, less than half of those: ${after < before / 2}; few requests more: ${asked <= 222}`);
+  console.log(`without hedging, some calls are slow: ${before > 5}`);
+  console.log(`hedged, less than half as many: ${after < before / 2}; few more requests: ${requests <= 222}`);
   for (const server of servers) server.close().closeAllConnections();
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> as it is, some are slow: true
-//=> hedged, less than half of those: true; few requests more: true
+//=> without hedging, some calls are slow: true
+//=> hedged, less than half as many: true; few more requests: true

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { plain, Row } from '../examples/demo/paint.js';
 import { count, type Call, type Incident, type Recording, type Rush } from '../examples/demo/recording.js';
-import { bars, conclusion, figures, story, wentWell } from '../examples/demo/story.js';
+import { bars, conclusion, figures, story, succeeded } from '../examples/demo/story.js';
 import { timeline } from '../examples/demo/timeline.js';
 
 /** Answered within 5 ms: a call every 50 ms from `from` to `to`, by the named in turn; undefined fails. */
@@ -80,7 +80,7 @@ test('a call counts when it was answered; what comes after the end counts in the
   expect(rows.at(-1)).toBe(`  over 50 ms  ${' '.repeat(39)}1`);
 });
 
-test('labels move aside for each other, and away from the end', () => {
+test('labels move away from each other and from the end', () => {
   const row = new Row(24).label(3, 'first', 'harm').label(5, 'second', 'heal').label(22, 'third', 'clerk');
   expect(row.toText(plain)).toBe('   first second    third');
 });
@@ -90,21 +90,21 @@ test('each run of one style is painted once', () => {
   expect(row.toText((style, text) => `<${style} ${text}>`)).toBe(' <harm ab><heal c>');
 });
 
-test('the registry is told of as such', () => {
+test('the registry is named as such', () => {
   expect(story([{ at: 2_000, replica: 'registry', what: 'restarted' }], plain)).toEqual([
-    '   2.00 s  ▶ the registry is started again, at the same port',
+    '   2.00 s  ▶ the registry is restarted at the same port',
   ]);
 });
 
-test('the story tells faults, and what the clerk did about them', () => {
+test('the story lists the faults and the reactions of the clerk', () => {
   expect(story(incidents, plain)).toEqual([
     '   2.00 s  ✖ replica a is killed (SIGKILL): connections break or are refused',
-    '   2.01 s    clerk sets a aside: connections broke, 2 calls repeated elsewhere',
-    '   5.00 s  ▶ replica a is started again, at the same port',
-    '   5.25 s    clerk uses a again: it answers',
-    '   7.00 s  ‖ replica b is stopped (SIGSTOP): it accepts connections, answers nothing',
-    '   7.08 s    clerk sets b aside: no answer in time',
-    '   9.00 s  ▶ replica b goes on (SIGCONT)',
+    '   2.01 s    clerk ejects a: connections broke, 2 calls retried elsewhere',
+    '   5.00 s  ▶ replica a is restarted at the same port',
+    '   5.25 s    clerk uses a again: it responds',
+    '   7.00 s  ‖ replica b is stopped (SIGSTOP): it accepts connections and does not respond',
+    '   7.08 s    clerk ejects b: no response in time',
+    '   9.00 s  ▶ replica b continues (SIGCONT)',
   ]);
 });
 
@@ -120,38 +120,38 @@ const rush = (title: string, starts: number, failed = 0): Rush => ({
 
 test('the figures count calls, failed, slowed, the longest and starts', () => {
   expect(count(recording.calls)).toEqual({ calls: 197, failed: 0, slowed: 2, longestMs: 80 });
-  expect(figures(recording.calls, [rush('nobody runs it', 1)], plain)).toEqual([
+  expect(figures(recording.calls, [rush('not running', 1)], plain)).toEqual([
     '                                      calls   failed   slowed  longest   starts',
     '  /shop/orders                          197        0        2    80 ms        –',
-    '  /shop/reports, nobody runs it          50        0        –   120 ms        1',
+    '  /shop/reports, not running             50        0        –   120 ms        1',
   ]);
 });
 
 test('waiting for a start is drawn to scale', () => {
-  expect(bars([rush('nobody runs it', 1)], plain, 10)).toEqual([
-    '  nobody runs it  ░░░░░█████  1 start, up after 60 ms, all done after 120 ms',
+  expect(bars([rush('not running', 1)], plain, 10)).toEqual([
+    '  not running     ░░░░░█████  1 start, up after 60 ms, all done after 120 ms',
   ]);
 });
 
 test('it went well if no call failed and every rush had one start', () => {
-  const good = rush('nobody runs it', 1);
-  expect(wentWell(recording.calls, [good, good])).toBe(true);
-  expect(wentWell(recording.calls, [good, rush('it was killed', 2)])).toBe(false);
-  expect(wentWell(recording.calls, [good, rush('it was killed', 0)])).toBe(false);
-  expect(wentWell(recording.calls, [rush('nobody runs it', 1, 1)])).toBe(false);
-  expect(wentWell([{ at: 0, ms: 1, by: undefined }], [good])).toBe(false);
+  const good = rush('not running', 1);
+  expect(succeeded(recording.calls, [good, good])).toBe(true);
+  expect(succeeded(recording.calls, [good, rush('killed', 2)])).toBe(false);
+  expect(succeeded(recording.calls, [good, rush('killed', 0)])).toBe(false);
+  expect(succeeded(recording.calls, [rush('not running', 1, 1)])).toBe(false);
+  expect(succeeded([{ at: 0, ms: 1, by: undefined }], [good])).toBe(false);
 });
 
 test('the conclusion names what went wrong', () => {
-  expect(conclusion(recording.calls, [rush('nobody runs it', 1)], plain)).toEqual([
+  expect(conclusion(recording.calls, [rush('not running', 1)], plain)).toEqual([
     '  No call failed.',
     '  Of 197 steady calls 2 took longer than 50 ms, the longest 80 ms.',
-    '  /shop/reports, nobody runs it: 50 callers, 1 start.',
+    '  /shop/reports, not running: 50 callers, 1 start.',
   ]);
   const lost: Call = { at: 0, ms: 1, by: undefined, error: 'ENDPOINTS_EXHAUSTED' };
-  expect(conclusion([lost], [rush('nobody runs it', 2)], plain)).toEqual([
+  expect(conclusion([lost], [rush('not running', 2)], plain)).toEqual([
     '  1 call failed, the first with ENDPOINTS_EXHAUSTED',
     '  Of 1 steady call none took longer than 50 ms, the longest 1 ms.',
-    '  /shop/reports, nobody runs it: 50 callers, 2 starts.',
+    '  /shop/reports, not running: 50 callers, 2 starts.',
   ]);
 });

@@ -1,8 +1,8 @@
 /**
- * The demo: a registry and three replicas as real processes, and steady calls. One replica is killed, one is stopped,
- * both come back, and the registry itself is killed and started again meanwhile. Then a service that nobody runs is
- * called by fifty at once and started by the registry's launcher, killed, and called by fifty again. Exits with 1 if a
- * call failed, or if fifty callers had a service started other than once.
+ * The demo: a registry and three replicas as real processes, and steady calls. One replica is killed and one is stopped.
+ * Both return, and the registry is killed and restarted meanwhile. Then 50 callers call a service that is not running, and
+ * the registry's launcher starts it. It is killed, and 50 callers call it again. Exits with 1 if a call failed, or if the
+ * 50 callers caused more or less than one start.
  *
  *   npm run demo              takes about 20 s
  *   npm run demo -- --short   takes about 10 s
@@ -12,13 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClerk } from 'binding-clerk';
-import { Registry, tell, writeManifest } from '../lib/registry.js';
+import { Registry, post, writeManifest } from '../lib/registry.js';
 import { coloured, plain } from './paint.js';
 import type { Rush } from './recording.js';
 import { endProcess, Replica } from './processes.js';
-import { callAtOnce, callSteadily, type Answer, type Deed, type Notebook } from './runs.js';
+import { callAtOnce, callSteadily, type Answer, type Fault, type Recorded } from './runs.js';
 import { Screen } from './screen.js';
-import { bars, conclusion, figures, story, wentWell } from './story.js';
+import { bars, conclusion, figures, story, succeeded } from './story.js';
 import { timeline } from './timeline.js';
 
 const { values: flags } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
@@ -39,7 +39,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const registry = new Registry(folder);
 const replicas = ['a', 'b', 'c'].map((name) => new Replica(name, registry)) as [Replica, Replica, Replica];
 const [a, b] = replicas;
-const deeds: readonly Deed[] = [
+const faults: readonly Fault[] = [
   { at: 2 * secondMs, program: a, what: 'killed' },
   { at: 4 * secondMs, program: registry, what: 'killed' },
   { at: 5.5 * secondMs, program: a, what: 'restarted' },
@@ -47,44 +47,44 @@ const deeds: readonly Deed[] = [
   { at: 9 * secondMs, program: b, what: 'stopped' },
   { at: 12 * secondMs, program: b, what: 'continued' },
 ];
-const notebook: Notebook = { calls: [], incidents: [] };
+const recorded: Recorded = { calls: [], incidents: [] };
 const onDemand: Rush[] = [];
 
 screen.say('A registry and three replicas of /shop/orders are starting');
 await writeManifest(folder, 'reports', '/shop/reports', new URL('replica.ts', import.meta.url));
 await registry.start();
 const clerk = createClerk({ registry: registry.url });
-await tell(registry.url, 'define', { name: '/shop/reports', launch: { manifest: 'reports' } });
+await post(registry.url, 'define', { name: '/shop/reports', launch: { manifest: 'reports' } });
 await Promise.all(replicas.map((replica) => replica.start()));
 for await (const change of clerk.watch('/shop/orders')) {
   if (change.type === 'put' && change.endpoints.length === replicas.length) break;
 }
 
 screen.say(
-  `They are called 100 times a second for ${durationMs / 1_000} s; a is killed, then the registry, then b is stopped, and all come back`,
+  `100 calls a second for ${durationMs / 1_000} s; replica a is killed, then the registry, then replica b is stopped; all return`,
 );
 const drawing = setInterval(() => screen.draw(picture()), 125);
-await callSteadily(clerk, '/shop/orders', durationMs, deeds, notebook);
+await callSteadily(clerk, '/shop/orders', durationMs, faults, recorded);
 
 const service = clerk.bind('/shop/reports');
-screen.say(`/shop/reports, which nobody runs, is called by ${callers} at once`);
-onDemand.push(await callAtOnce(clerk, service, callers, 'nobody runs it'));
+screen.say(`/shop/reports is not running; ${callers} callers call it at once`);
+onDemand.push(await callAtOnce(clerk, service, callers, 'not running'));
 const { pid } = await service.json<Answer>('/');
 await endProcess(pid);
-screen.say(`It is killed, and called by ${callers} at once again`);
-onDemand.push(await callAtOnce(clerk, service, callers, 'it was killed'));
+screen.say(`/shop/reports is killed, and ${callers} callers call it at once`);
+onDemand.push(await callAtOnce(clerk, service, callers, 'killed'));
 clearInterval(drawing);
 await clerk.close();
 
-const result = [notebook.calls, onDemand] as const;
+const result = [recorded.calls, onDemand] as const;
 screen.finish([...picture(), '', ...conclusion(...result, paint), '']);
-process.exitCode = wentWell(...result) ? 0 : 1;
-await tell(registry.url, 'stop', { name: '/shop/reports' });
+process.exitCode = succeeded(...result) ? 0 : 1;
+await post(registry.url, 'stop', { name: '/shop/reports' });
 await Promise.all([...replicas, registry].map((program) => program.kill()));
 
-/** All that is to be seen so far. */
+/** The picture of the run so far. */
 function picture(): string[] {
-  const recording = { replicas: ['a', 'b', 'c'], durationMs, ...notebook };
+  const recording = { replicas: ['a', 'b', 'c'], durationMs, ...recorded };
   const columns = Math.max(20, Math.min(75, screen.columns - 16));
   return [
     '',
@@ -92,12 +92,12 @@ function picture(): string[] {
     '',
     ...timeline(recording, { columns, paint }),
     '',
-    ...story(notebook.incidents, paint),
+    ...story(recorded.incidents, paint),
     '',
-    paint('title', `  /shop/reports: nobody runs it until somebody calls it; ${callers} call at once`),
+    paint('title', `  /shop/reports: started by the first of ${callers} concurrent calls`),
     '',
     ...bars(onDemand, paint, Math.max(8, screen.columns - 70)),
     '',
-    ...figures(notebook.calls, onDemand, paint),
+    ...figures(recorded.calls, onDemand, paint),
   ];
 }

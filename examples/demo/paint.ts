@@ -1,10 +1,10 @@
-/** Styled text: what a piece of it means, and how that looks in a terminal. */
+/** Styled text: the meaning of each piece, and its look in a terminal. */
 import { styleText } from 'node:util';
 
-/** What a text is, not how it looks. */
+/** The meaning of a text, not its look. */
 export type Style = 'title' | 'answers' | 'harm' | 'heal' | 'clerk' | 'slow' | 'faint';
 
-/** Puts a style on a text. */
+/** Applies a style to a text. */
 export type Paint = (style: Style, text: string) => string;
 
 const looks = {
@@ -20,7 +20,7 @@ const looks = {
 /** For a terminal. */
 export const coloured: Paint = (style, text) => styleText(looks[style], text, { validateStream: false });
 
-/** For files, pipes and people who want no colour. */
+/** For files, pipes, and terminals without colour. */
 export const plain: Paint = (_style, text) => text;
 
 /** One line of cells, each of one character, that texts are written into. */
@@ -41,11 +41,11 @@ export class Row {
     return this;
   }
 
-  /** Writes a label at a column, or as near as it gets there without touching what is before it or the end. */
+  /** Writes a label at a column, or as near to it as earlier labels and the end allow. */
   label(column: number, text: string, style: Style): this {
     const free = this.#cells.findLastIndex((cell) => cell !== undefined) + 1;
-    const least = free === 0 ? 0 : free + 1;
-    return this.write(Math.max(least, Math.min(column, this.#cells.length - text.length)), text, style);
+    const minColumn = free === 0 ? 0 : free + 1;
+    return this.write(Math.max(minColumn, Math.min(column, this.#cells.length - text.length)), text, style);
   }
 
   /** The line, each run of one style painted once, without blanks at its end. */

@@ -1,23 +1,23 @@
-/** What was seen in a run of the demo, as plain data, and what can be counted in it. All times are in ms. */
+/** The observations of a demo run as plain data, and counts over them. All times are in ms. */
 
 /** One call of the program. */
 export interface Call {
-  /** When it was made, since the run began. */
+  /** When the call was made, from the start of the run. */
   readonly at: number;
-  /** How long it took. */
+  /** Its duration. */
   readonly ms: number;
-  /** Who answered; undefined when the call failed. */
+  /** The replica that answered; undefined when the call failed. */
   readonly by: string | undefined;
-  /** What it failed with. */
+  /** The error of a failed call. */
   readonly error?: string;
 }
 
-/** Something that happened to a replica (`killed` … `continued`), or that the clerk did about it. */
+/** A fault of a replica (`killed` … `continued`), or a reaction of the clerk. */
 export interface Incident {
   readonly at: number;
   readonly replica: string;
   readonly what: 'killed' | 'restarted' | 'stopped' | 'continued' | 'ejected' | 'revived' | 'failover';
-  /** Why, with `ejected`. */
+  /** The reason of an ejection. */
   readonly reason?: string;
 }
 
@@ -26,20 +26,20 @@ export interface Recording {
   readonly replicas: readonly string[];
   readonly calls: readonly Call[];
   readonly incidents: readonly Incident[];
-  /** How long the whole run will be. */
+  /** The length of the whole run. */
   readonly durationMs: number;
 }
 
-/** Many callers at once of a service that nobody runs. */
+/** Concurrent calls of a service that is not running. */
 export interface Rush {
-  /** What was before. */
+  /** The state of the service before the calls. */
   readonly title: string;
-  /** When the service had started, since the first call; one for every start. */
+  /** When the service had started, from the first call; one entry per start. */
   readonly startedAt: readonly number[];
   readonly calls: readonly Call[];
 }
 
-/** From here on a call counts as slowed. */
+/** A longer call counts as slowed, in ms. */
 export const slowMs = 50;
 
 /** The figures of some calls. */

@@ -1,37 +1,37 @@
-/** The two runs of the demo. Each makes its calls, does to the replicas what is to be done, and records what it sees. */
+/** The two runs of the demo. Each makes its calls, injects its faults and records its observations. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Binding, Clerk } from 'binding-clerk';
 import type { Call, Incident, Rush } from './recording.js';
 import type { Program } from '../lib/program.js';
 
-/** What a replica answers. */
+/** The response of a replica. */
 export interface Answer {
   readonly replica: string;
   readonly pid: number;
 }
 
-/** Something that is done to a process, at some time of the run in ms. */
-export interface Deed {
+/** A fault of a process, at a time of the run in ms. */
+export interface Fault {
   readonly at: number;
   readonly program: Program;
   readonly what: 'killed' | 'restarted' | 'stopped' | 'continued';
 }
 
-/** Where steady calls are recorded; it may be read at any time. */
-export interface Notebook {
+/** The record of the steady calls; it may be read at any time. */
+export interface Recorded {
   readonly calls: Call[];
   readonly incidents: Incident[];
 }
 
 const betweenCallsMs = 10;
 
-/** Calls every 10 ms, whether or not earlier calls were answered, while the deeds are done in their time. */
+/** Starts a call every 10 ms, whether or not earlier calls have ended, and injects the faults at their times. */
 export async function callSteadily(
   clerk: Clerk,
   name: string,
   durationMs: number,
-  deeds: readonly Deed[],
-  { calls, incidents }: Notebook,
+  faults: readonly Fault[],
+  { calls, incidents }: Recorded,
 ): Promise<void> {
   const service = clerk.bind(name);
   await service.ready();
@@ -43,23 +43,23 @@ export async function callSteadily(
   clerk.on('revived', ({ endpoint }) => note(replicaOf(endpoint), 'revived'));
   clerk.on('failover', ({ from }) => note(replicaOf(from), 'failover'));
 
-  const underWay: Promise<unknown>[] = deeds.map(async ({ at, program, what }) => {
+  const pending: Promise<unknown>[] = faults.map(async ({ at, program, what }) => {
     await sleep(Math.max(0, at - clock()));
     note(program.name, what);
     if (what === 'killed') await program.kill();
     else if (what === 'restarted') await program.start();
     else if (what === 'stopped') program.stop();
-    else program.goOn();
+    else program.resume();
   });
   const due = (): number => Math.min(clock(), durationMs - betweenCallsMs) / betweenCallsMs;
   for (let made = 0; made * betweenCallsMs < durationMs;) {
-    for (; made <= due(); made++) underWay.push(callOnce(service, clock, calls));
+    for (; made <= due(); made++) pending.push(callOnce(service, clock, calls));
     await sleep(Math.max(0, made * betweenCallsMs - clock()));
   }
-  await Promise.all(underWay);
+  await Promise.all(pending);
 }
 
-/** Has many call a service at once, and waits for all of them. */
+/** Makes concurrent calls of a service, and waits for all of them. */
 export async function callAtOnce(
   clerk: Clerk,
   service: Binding,
@@ -86,7 +86,7 @@ async function callOnce(service: Binding, clock: () => number, calls: Call[]): P
   }
 }
 
-/** `a.2` is the second life of replica a. */
+/** `a.2` is the second start of replica a. */
 function replicaOf(instance: string): string {
   return instance.split('.')[0] as string;
 }

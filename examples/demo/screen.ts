@@ -1,14 +1,13 @@
-/**
- * Where the demo is shown. A terminal is drawn anew several times a second, in place; anything else gets one line when
- * something happens, and the whole picture once, at the end.
- */
 import type { WriteStream } from 'node:tty';
 
-/** See the file's header. */
+/**
+ * Shows the demo. A terminal is redrawn in place several times a second. Any other output gets one line per step, and the
+ * whole picture at the end.
+ */
 export class Screen {
-  /** Whether pictures are drawn while the run goes on. */
+  /** Whether the picture is redrawn during the run. */
   readonly live: boolean;
-  /** Whether colours are wanted. */
+  /** Whether to use colours. */
   readonly colour: boolean;
   /** Characters in a line, at most 100. */
   readonly columns: number;
@@ -19,7 +18,7 @@ export class Screen {
     const { NO_COLOR, TERM } = process.env;
     this.#out = out;
     this.columns = out.isTTY ? Math.min(100, out.columns) : 100;
-    this.live = out.isTTY && TERM !== 'dumb' && this.columns >= least;
+    this.live = out.isTTY && TERM !== 'dumb' && this.columns >= minColumns;
     this.colour = out.isTTY && TERM !== 'dumb' && (NO_COLOR ?? '') === '';
     if (this.live) {
       out.write(hideCursor);
@@ -27,12 +26,12 @@ export class Screen {
     }
   }
 
-  /** Says in a line what goes on, where there is no picture to see it in. */
+  /** Prints a line about the current step where no picture is drawn. */
   say(line: string): void {
     if (!this.live) this.#out.write(`${line}\n`);
   }
 
-  /** Draws over what was drawn before. Of a picture that is taller than the terminal the beginning is shown. */
+  /** Draws over the previous picture. A picture taller than the terminal is cut at the bottom. */
   draw(lines: readonly string[]): void {
     if (!this.live) return;
     const shown = lines.slice(0, this.#out.rows - 1);
@@ -40,19 +39,19 @@ export class Screen {
     this.#drawn = shown.length;
   }
 
-  /** Draws for the last time, everything. */
+  /** Draws the whole picture for the last time. */
   finish(lines: readonly string[]): void {
     this.#out.write(`${this.#back()}${this.live ? '\x1b[J' : ''}${lines.join('\n')}\n`);
     this.#drawn = 0;
   }
 
-  /** To the beginning of what was drawn before. */
+  /** Moves to the start of the previous picture. */
   #back(): string {
     return this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`;
   }
 }
 
-/** A line that does not fit would take two, and what is drawn in place would wander. */
-const least = 80;
+/** A line that does not fit would wrap, and the picture would move. */
+const minColumns = 80;
 const hideCursor = '\x1b[?25l';
 const showCursor = '\x1b[?25h';

@@ -1,23 +1,23 @@
-/** Tells what was recorded in words and figures. Functions of what was recorded, as the timeline is. */
+/** Describes a recording in sentences and figures. Pure functions of the recording, as the timeline is. */
 import type { Paint } from './paint.js';
 import { count, slowMs, type Call, type Incident, type Rush } from './recording.js';
 import { faults, isFault } from './timeline.js';
 
-const done = {
+const faultTexts = {
   killed: 'is killed (SIGKILL): connections break or are refused',
-  restarted: 'is started again, at the same port',
-  stopped: 'is stopped (SIGSTOP): it accepts connections, answers nothing',
-  continued: 'goes on (SIGCONT)',
+  restarted: 'is restarted at the same port',
+  stopped: 'is stopped (SIGSTOP): it accepts connections and does not respond',
+  continued: 'continues (SIGCONT)',
 } as const;
 
 const evidence: Readonly<Record<string, string>> = {
   reset: 'connections broke',
   refused: 'connection refused',
   timeout: 'no response in time',
-  status: 'it answers with errors',
+  status: 'it responds with errors',
 };
 
-/** What happened when, a line each. */
+/** One line per incident, with its time. */
 export function story(incidents: readonly Incident[], paint: Paint): string[] {
   return incidents.flatMap((incident) => {
     const { at, replica, what, reason = '' } = incident;
@@ -25,21 +25,22 @@ export function story(incidents: readonly Incident[], paint: Paint): string[] {
     if (isFault(incident)) {
       const { sign, style } = faults[incident.what];
       const subject = replica === 'registry' ? 'the registry' : `replica ${replica}`;
-      return [`${time} ${paint(style, sign)} ${subject} ${done[incident.what]}`];
+      return [`${time} ${paint(style, sign)} ${subject} ${faultTexts[incident.what]}`];
     }
-    if (what === 'revived') return [`${time}   ${paint('clerk', `clerk uses ${replica} again`)}: it answers`];
+    if (what === 'revived')
+      return [`${time}   ${paint('clerk', `clerk uses ${replica} again`)}: it responds`];
     if (what !== 'ejected') return [];
     const moved = incidents.filter(
       (other) => other.what === 'failover' && other.replica === replica && Math.abs(other.at - at) < 500,
     );
-    const went = moved.length === 0 ? '' : `, ${plural(moved.length, 'call')} repeated elsewhere`;
+    const retried = moved.length === 0 ? '' : `, ${plural(moved.length, 'call')} retried elsewhere`;
     return [
-      `${time}   ${paint('clerk', `clerk sets ${replica} aside`)}: ${evidence[reason] ?? reason}${went}`,
+      `${time}   ${paint('clerk', `clerk ejects ${replica}`)}: ${evidence[reason] ?? reason}${retried}`,
     ];
   });
 }
 
-/** Waiting for the start and being answered, as one bar for each rush. */
+/** One bar per rush: the wait for the start, then the responses. */
 export function bars(rushes: readonly Rush[], paint: Paint, columns: number): string[] {
   const end = Math.max(1, ...rushes.map(({ calls }) => count(calls).longestMs));
   return rushes.map(({ title, calls, startedAt }) => {
@@ -62,7 +63,7 @@ export function figures(steady: readonly Call[], rushes: readonly Rush[], paint:
     line('/shop/orders', `${calls}`, `${failed}`, `${slowed}`, `${longestMs.toFixed(0)} ms`, '–'),
     ...rushes.map(({ title, calls, startedAt }) => {
       const { failed, longestMs } = count(calls);
-      // Who waits for a start waits as long as the service needs: that is not slow.
+      // A caller that waits for a start is not slowed: the service needs that time.
       return line(
         `/shop/reports, ${title}`,
         `${calls.length}`,
@@ -75,13 +76,13 @@ export function figures(steady: readonly Call[], rushes: readonly Rush[], paint:
   ];
 }
 
-/** Whether it went as it should: no call failed, and each rush had the service started once. */
-export function wentWell(steady: readonly Call[], rushes: readonly Rush[]): boolean {
+/** Whether no call failed and each rush caused one start. */
+export function succeeded(steady: readonly Call[], rushes: readonly Rush[]): boolean {
   const calls = [...steady, ...rushes.flatMap(({ calls }) => calls)];
   return count(calls).failed === 0 && rushes.every(({ startedAt }) => startedAt.length === 1);
 }
 
-/** What the figures say. */
+/** A summary of the figures. */
 export function conclusion(steady: readonly Call[], rushes: readonly Rush[], paint: Paint): string[] {
   const failures = [...steady, ...rushes.flatMap(({ calls }) => calls)].filter(({ by }) => by === undefined);
   const first = failures[0]?.error ?? 'no error';

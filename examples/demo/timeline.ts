@@ -1,6 +1,6 @@
 /**
- * Draws a recording over time: what struck, who answered how many calls, what the clerk did, which calls were slow.
- * A function of what was recorded, so it can be drawn while the run goes on, and tested with numbers.
+ * Draws a recording over time: faults, responses per replica, reactions of the clerk, and slow calls. A pure function of
+ * the recording, so it can be drawn during the run and tested with numbers.
  */
 import { Row, type Paint } from './paint.js';
 import { slowMs, type Incident, type Recording } from './recording.js';
@@ -12,7 +12,7 @@ export interface Drawing {
   readonly columns: number;
 }
 
-/** How the four faults look. */
+/** The look of the four faults. */
 export const faults = {
   killed: { sign: '✖', verb: 'kill', style: 'harm' },
   restarted: { sign: '▶', verb: 'start', style: 'heal' },
@@ -20,21 +20,21 @@ export const faults = {
   continued: { sign: '▶', verb: 'continue', style: 'heal' },
 } as const;
 
-/** Whether something was done to a replica, rather than by the clerk. */
+/** Whether an incident is a fault of a replica, not a reaction of the clerk. */
 export function isFault(incident: Incident): incident is Incident & { readonly what: keyof typeof faults } {
   return incident.what in faults;
 }
 
 const blocks = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/** Draws what is known so far; the time that has not come yet stays blank. */
+/** Draws the recording so far; the remaining time stays blank. */
 export function timeline(recording: Recording, { columns, paint }: Drawing): string[] {
   const { replicas, calls, incidents, durationMs } = recording;
   const columnMs = durationMs / columns;
   const column = (at: number): number => Math.min(columns - 1, Math.max(0, Math.floor(at / columnMs)));
-  const counted = (fits: (call: Recording['calls'][number]) => boolean): number[] => {
+  const counted = (matches: (call: Recording['calls'][number]) => boolean): number[] => {
     const counts = new Array<number>(columns).fill(0);
-    for (const call of calls) if (fits(call)) counts[column(call.at + call.ms)]! += 1;
+    for (const call of calls) if (matches(call)) counts[column(call.at + call.ms)]! += 1;
     return counts;
   };
   const lines: string[] = [];
@@ -43,24 +43,24 @@ export function timeline(recording: Recording, { columns, paint }: Drawing): str
   };
 
   add('seconds', axis(columns, columnMs));
-  const struck = incidents.filter(isFault);
+  const faultIncidents = incidents.filter(isFault);
   const above = new Row(columns);
-  for (const { at, what, replica } of struck) {
+  for (const { at, what, replica } of faultIncidents) {
     const { sign, verb, style } = faults[what];
     above.label(column(at), `${sign} ${verb} ${replica}`, style);
   }
   add('faults', above);
 
-  // A full block: one replica answers everything.
-  const most = Math.max(1, ...counted(({ by }) => by !== undefined));
+  // A full block means that one replica answered every call.
+  const maxCount = Math.max(1, ...counted(({ by }) => by !== undefined));
   const until = Math.max(-1, ...calls.map(({ at, ms }) => column(at + ms)));
   for (const name of replicas) {
     const row = new Row(columns);
     counted(({ by }) => by === name).forEach((count, i) => {
-      if (count > 0) row.write(i, blocks[Math.ceil((count / most) * blocks.length) - 1]!, 'answers');
+      if (count > 0) row.write(i, blocks[Math.ceil((count / maxCount) * blocks.length) - 1]!, 'answers');
       else if (i <= until) row.write(i, '·', 'faint');
     });
-    for (const { at, what } of struck.filter(({ replica }) => replica === name)) {
+    for (const { at, what } of faultIncidents.filter(({ replica }) => replica === name)) {
       row.write(column(at), faults[what].sign, faults[what].style);
     }
     add(`replica ${name}`, row);
@@ -84,7 +84,7 @@ export function timeline(recording: Recording, { columns, paint }: Drawing): str
   return lines;
 }
 
-/** A number where a whole second begins, as often as they fit. */
+/** The seconds, as many as fit. */
 function axis(columns: number, columnMs: number): Row {
   const row = new Row(columns);
   const step = Math.max(1, Math.ceil((4 * columnMs) / 1_000));

@@ -1,8 +1,8 @@
-/** A stand-in for a Consul agent: answers `/v1/health/service/<name>` as the real one does, from a table. */
+/** A stand-in for a Consul agent: serves `/v1/health/service/<name>` in the format of the real one, from a table. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One line of the answer, as far as it is used here. */
+/** The fields of one instance in the response that the example uses. */
 export interface Instance {
   readonly Service: { readonly ID: string; readonly Address: string; readonly Port: number };
 }
@@ -10,10 +10,10 @@ export interface Instance {
 /** Starts the agent on a free port of loopback; `services` may change while it runs. */
 export async function consulAgent(
   services: Readonly<Record<string, readonly { readonly id: string; readonly address: string }[]>>,
-): Promise<{ readonly url: string; readonly asked: number; stop(): Promise<void> }> {
-  let asked = 0;
+): Promise<{ readonly url: string; readonly requests: number; stop(): Promise<void> }> {
+  let requests = 0;
   const server = createServer((request, response) => {
-    asked++;
+    requests++;
     const name = /^\/v1\/health\/service\/([^?]+)/.exec(request.url ?? '')?.[1] ?? '';
     const instances = (services[name] ?? []).map(({ id, address }): Instance => {
       const { hostname, port } = new URL(address);
@@ -25,8 +25,8 @@ export async function consulAgent(
   server.unref();
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get asked() {
-      return asked;
+    get requests() {
+      return requests;
     },
     stop() {
       server.closeAllConnections();

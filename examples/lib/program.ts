@@ -1,6 +1,5 @@
 /**
- * Programs in processes of their own. Each is known by its handle, and exactly those are ended: when all is over, when
- * something fails, and when it is interrupted.
+ * Programs in child processes. On exit of the parent, for whatever reason, exactly the children it started are killed.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,57 +9,57 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A program in a process of its own, at one port for all its lives. */
+/** A program in a child process. It keeps its port over restarts. */
 export abstract class Program {
   readonly name: string;
   #port = 0;
-  #lives = 0;
+  #starts = 0;
   #child: ChildProcess | undefined;
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** Where it listens, for all its lives. */
+  /** The URL at which it listens; the same after each restart. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** File and arguments, for the next life. Port 0 is any that is free. */
-  protected abstract command(port: number, life: number): readonly [file: string, ...words: string[]];
+  /** File and arguments of the next start. Port 0 lets the system choose. */
+  protected abstract command(port: number, start: number): readonly [file: string, ...args: string[]];
 
-  /** Starts it, the first time or again; resolves when it listens. */
+  /** Starts or restarts the program; resolves when it listens. */
   async start(): Promise<void> {
-    const [file, ...words] = this.command(this.#port, ++this.#lives);
-    const child = fork(file, words, {
+    const [file, ...args] = this.command(this.#port, ++this.#starts);
+    const child = fork(file, args, {
       execArgv: ['--import', 'tsx'],
       stdio: 'inherit',
     });
     this.#child = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
-    const gone = once(child, 'exit').then(() => Promise.reject(new Error(`${this.name} did not start`)));
-    const [message] = (await Promise.race([once(child, 'message'), gone])) as [{ readonly port: number }];
-    gone.catch(() => undefined);
+    const exited = once(child, 'exit').then(() => Promise.reject(new Error(`${this.name} did not start`)));
+    const [message] = (await Promise.race([once(child, 'message'), exited])) as [{ readonly port: number }];
+    exited.catch(() => undefined);
     this.#port = message.port;
   }
 
-  /** SIGKILL: the connections break, new ones are refused. Resolves when the process is gone. */
+  /** SIGKILL: connections are reset, new ones refused. Resolves when the process has ended. */
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined || !running.has(child)) return;
-    const gone = once(child, 'exit');
+    const exited = once(child, 'exit');
     child.kill('SIGKILL');
-    await gone;
+    await exited;
   }
 
-  /** SIGSTOP: the connections stand, the kernel accepts new ones, and nobody answers. */
+  /** SIGSTOP: connections stay open, the kernel accepts new ones, and the process does not respond. */
   stop(): void {
     this.#child?.kill('SIGSTOP');
   }
 
-  /** SIGCONT: it goes on where it was. */
-  goOn(): void {
+  /** SIGCONT: the process continues. */
+  resume(): void {
     this.#child?.kill('SIGCONT');
   }
 }

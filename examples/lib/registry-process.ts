@@ -1,6 +1,6 @@
 /**
- * The bundled server in a process of its own, with its data in a folder, so that it can be
- * killed and started again, and with the launcher. In a terminal that is `npx clerk serve --data … --manifests …`.
+ * The bundled server in a child process, with its data in a folder and with the launcher, so that it can be killed and
+ * restarted. In a terminal that is `npx clerk serve --data … --manifests …`.
  *
  *   registry-process.ts PORT FOLDER
  */
@@ -13,5 +13,5 @@ const server = await startServer({
   manifests: `${folder}/manifests`,
 });
 process.on('disconnect', () => process.exit());
-process.on('SIGINT', () => {}); // Ctrl-C in the terminal reaches us too; who forked us decides
+process.on('SIGINT', () => {}); // Ctrl-C in a terminal reaches this process too; the parent decides
 process.send?.({ port: server.port });

@@ -1,4 +1,4 @@
-/** The bundled registry as a process that can be killed and started again, and what an operator says to it. */
+/** The bundled registry as a child process that can be killed and restarted, and requests of an operator. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Program } from './program.js';
@@ -18,9 +18,9 @@ export class Registry extends Program {
 }
 
 /**
- * Writes a manifest: what the launcher may run for a service. The server reads the folder when it starts.
+ * Writes a manifest: the program that the launcher may run for a service. The server reads the folder at its start.
  *
- * @param program - a TypeScript file; it finds the service's name as the last word of its command line
+ * @param program - a TypeScript file; the service's name is its last argument
  */
 export async function writeManifest(
   folder: string,
@@ -41,16 +41,16 @@ export async function writeManifest(
   await writeFile(`${folder}/manifests/${name}.yaml`, JSON.stringify(manifest), { mode: 0o600 });
 }
 
-/** Says something to a registry: `npx clerk define /shop/reports --launch reports` does the same in a terminal. */
-export async function tell(
+/** Posts a request to a registry; `npx clerk define /shop/reports --launch reports` does the same in a terminal. */
+export async function post(
   registry: string,
-  what: 'define' | 'link' | 'stop',
+  path: 'define' | 'link' | 'stop',
   message: object,
 ): Promise<void> {
-  const response = await fetch(new URL(`/v1/${what}`, registry), {
+  const response = await fetch(new URL(`/v1/${path}`, registry), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(message),
   });
-  if (!response.ok) throw new Error(`${what}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
 }

@@ -1,4 +1,4 @@
-/** A TCP server for the examples: reads a line, answers with its own name and that line in capitals. */
+/** A TCP server for the examples: reads a line, returns its own name and that line in capitals. */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
 /** Starts a server on a free port of loopback; it never keeps the process alive. */

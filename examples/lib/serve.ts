@@ -1,45 +1,45 @@
 /**
- * The servers that the examples call: each says its own name, listens on a free port of loopback,
- * breaks when it is told to, and never keeps the process alive.
+ * The servers that the examples call. Each returns its own name, listens on a free port of loopback, fails on demand, and
+ * never keeps the process alive.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a server answers: who it is and what it was asked. */
+/** The response of a server: its name, and the request that it received. */
 export interface Answer {
   readonly server: string;
-  readonly asked: string;
+  readonly request: string;
 }
 
 /** A running server. */
 export interface Server {
   /** `http://127.0.0.1:<port>` */
   readonly address: string;
-  /** Name and address, as a registry wants them. */
+  /** Id and address, as a registry takes them. */
   readonly endpoint: { readonly id: string; readonly address: string };
-  /** Requests answered so far. */
+  /** Number of responses so far. */
   readonly answered: number;
-  /** Goes on accepting requests and answers none of them. */
+  /** Accepts requests and does not respond. */
   freeze(): void;
-  /** Cuts every connection instead of answering. */
+  /** Resets each connection instead of responding. */
   cut(): void;
-  /** Is gone: connections are cut, new ones refused. */
+  /** Stops: connections are closed, new ones refused. */
   stop(): Promise<void>;
 }
 
-/** Starts a server. `delayMs`: how long it thinks about each request. */
+/** Starts a server. `delayMs`: time for each request. */
 export async function serve(id: string, { delayMs = 0 } = {}): Promise<Server> {
   let answered = 0;
-  let mood: 'well' | 'frozen' | 'cutting' = 'well';
+  let state: 'healthy' | 'frozen' | 'resetting' = 'healthy';
 
   const server = createServer((request, response) => {
-    if (mood === 'cutting') request.socket.resetAndDestroy();
-    if (mood !== 'well') return;
-    setTimeout(() => answer(request, response), delayMs);
+    if (state === 'resetting') request.socket.resetAndDestroy();
+    if (state !== 'healthy') return;
+    setTimeout(() => respond(request, response), delayMs);
   });
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+  const respond = (request: IncomingMessage, response: ServerResponse): void => {
     answered++;
-    const body: Answer = { server: id, asked: `${request.method} ${request.url}` };
+    const body: Answer = { server: id, request: `${request.method} ${request.url}` };
     response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
   };
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -52,8 +52,8 @@ export async function serve(id: string, { delayMs = 0 } = {}): Promise<Server> {
     get answered() {
       return answered;
     },
-    freeze: () => void (mood = 'frozen'),
-    cut: () => void (mood = 'cutting'),
+    freeze: () => void (state = 'frozen'),
+    cut: () => void (state = 'resetting'),
     stop() {
       server.closeAllConnections();
       return new Promise((closed) => server.close(() => closed()));

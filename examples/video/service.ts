@@ -1,7 +1,7 @@
 /**
- * Every service of the video-on-demand system: what it does depends on its name, and whom it calls it knows by name.
+ * Every service of the video-on-demand system. Its name decides what it does, and it calls the others by name.
  *
- * @see Tcl-DP T17
+ * @see [T17](../../docs/background.md#t17)
  *
  *   service.ts NAME PORT INSTANCE REGISTRY
  *   service.ts NAME                          started by the launcher
@@ -11,30 +11,29 @@ import type { AddressInfo } from 'node:net';
 import { createClerk } from 'binding-clerk';
 import { advertise } from 'binding-clerk/service';
 
-const words = process.argv.slice(2);
-const [name = '', port = '0', id, registry] = words;
+const [name = '', port = '0', id, registry] = process.argv.slice(2);
 
-/** What each of them answers to the question for a film. */
-const answers: Readonly<Record<string, (film: string) => Promise<string>>> = {
+/** How each of them serves a request for a film. */
+const handlers: Readonly<Record<string, (film: string) => Promise<string>>> = {
   // Continuous media servers: each holds every film.
   '/cms/host1': (film) => Promise.resolve(`${film} from host1`),
   '/cms/host2': (film) => Promise.resolve(`${film} from host2`),
-  // The manager knows the file servers by their names, and takes the first that can.
+  // The manager knows the file servers by their names, and takes the first that responds.
   '/bvods/vmgr': async (film) => {
     const sources = ['/bvods/vfs1/cms', '/bvods/vfs2/cms'].map((source) => clerk.bind(source));
     for (const source of sources) {
-      const answer = await source.text(film).catch(() => undefined);
-      if (answer !== undefined) return answer;
+      const response = await source.text(film).catch(() => undefined);
+      if (response !== undefined) return response;
     }
-    throw new Error(`Nobody has ${film}`);
+    throw new Error(`No file server has ${film}`);
   },
-  // The query server asks the manager.
+  // The query server calls the manager.
   '/bvods/qs': (film) => clerk.bind('/bvods/vmgr').text(film),
 };
 
 const server = createServer((request, response) => {
-  answers[name]?.(request.url ?? '/').then(
-    (answer) => response.end(answer),
+  handlers[name]?.(request.url ?? '/').then(
+    (text) => response.end(text),
     (error: unknown) => response.writeHead(503).end(String(error)),
   );
 });
@@ -42,7 +41,7 @@ server.listen(Number(port), '127.0.0.1', () =>
   process.send?.({ port: (server.address() as AddressInfo).port }),
 );
 process.on('disconnect', () => process.exit());
-process.on('SIGINT', () => {}); // who forked us decides
+process.on('SIGINT', () => {}); // the parent decides
 
 const ad = await advertise({
   name,

@@ -1,11 +1,11 @@
-/** Brings the video-on-demand system up: its registry, its file servers and its manager; the query server waits for a call. */
+/** Starts the video-on-demand system: its registry, file servers and manager. The query server starts with the first call. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClerk, type Binding } from 'binding-clerk';
 import { Program } from '../lib/program.js';
-import { Registry, tell, writeManifest } from '../lib/registry.js';
+import { Registry, post, writeManifest } from '../lib/registry.js';
 
 const service = new URL('service.ts', import.meta.url);
 
@@ -17,13 +17,13 @@ class Service extends Program {
     this.#registry = registry;
   }
 
-  protected override command(port: number, life: number): readonly [string, ...string[]] {
-    const id = `${this.name.split('/').at(-1)}.${life}`;
+  protected override command(port: number, start: number): readonly [string, ...string[]] {
+    const id = `${this.name.split('/').at(-1)}.${start}`;
     return [fileURLToPath(service), this.name, String(port), id, this.#registry.url];
   }
 }
 
-/** What runs, and the browser's way in. */
+/** The running parts, and the binding that the browser uses. */
 export async function system(): Promise<{
   readonly browser: Binding;
   readonly videoServers: readonly Program[];
@@ -34,30 +34,30 @@ export async function system(): Promise<{
   await writeManifest(folder, 'query-server', '/bvods/qs', service);
   const registry = new Registry(folder);
   await registry.start();
-  await tell(registry.url, 'define', { name: '/bvods/qs', launch: { manifest: 'query-server' } });
-  await tell(registry.url, 'link', { name: '/bvods/vfs1/cms', target: '/cms/host1' });
-  await tell(registry.url, 'link', { name: '/bvods/vfs2/cms', target: '/cms/host2' });
+  await post(registry.url, 'define', { name: '/bvods/qs', launch: { manifest: 'query-server' } });
+  await post(registry.url, 'link', { name: '/bvods/vfs1/cms', target: '/cms/host1' });
+  await post(registry.url, 'link', { name: '/bvods/vfs2/cms', target: '/cms/host2' });
 
   const videoServers = ['/cms/host1', '/cms/host2'].map((name) => new Service(name, registry));
   const manager = new Service('/bvods/vmgr', registry);
   await Promise.all([...videoServers, manager].map((program) => program.start()));
   const clerk = createClerk({ registry: registry.url });
-  for (const name of ['/cms/host1', '/cms/host2', '/bvods/vmgr']) await listed(clerk, name);
+  for (const name of ['/cms/host1', '/cms/host2', '/bvods/vmgr']) await waitForEndpoint(clerk, name);
   return {
     browser: clerk.bind('/bvods/qs', { timeoutMs: 20_000 }),
     videoServers,
     registry,
     async stop() {
       await clerk.close();
-      await tell(registry.url, 'stop', { name: '/bvods/qs' });
+      await post(registry.url, 'stop', { name: '/bvods/qs' });
       await Promise.all([...videoServers, manager, registry].map((program) => program.kill()));
       rmSync(folder, { recursive: true });
     },
   };
 }
 
-/** Waits until somebody runs it. */
-async function listed(clerk: ReturnType<typeof createClerk>, name: string): Promise<void> {
+/** Waits until a service has an endpoint. */
+async function waitForEndpoint(clerk: ReturnType<typeof createClerk>, name: string): Promise<void> {
   for await (const change of clerk.watch(name)) {
     if (change.type === 'put' && change.endpoints.length > 0) return;
   }

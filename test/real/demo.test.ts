@@ -38,23 +38,23 @@ test.skipIf(process.platform === 'win32')('no call fails, and each start happens
   const [calls, failed, , longestMs, starts] = row(out, '/shop/orders');
   expect({ calls, failed, starts }).toEqual({ calls: 525, failed: 0, starts: undefined });
   expect(longestMs).toBeGreaterThan(0);
-  for (const title of ['nobody runs it', 'it was killed']) {
+  for (const title of ['not running', 'killed']) {
     const [calls, failed, , , starts] = row(out, `/shop/reports, ${title}`);
     expect({ title, calls, failed, starts }).toEqual({ title, calls: 50, failed: 0, starts: 1 });
   }
 
   for (const deed of [
     'replica a is killed',
-    'replica a is started again',
+    'replica a is restarted',
     'replica b is stopped',
-    'replica b goes on',
+    'replica b continues',
     'the registry is killed',
-    'the registry is started again',
+    'the registry is restarted',
   ]) {
     expect(out).toContain(deed);
   }
   // Either replica: one that got no request while it was stopped was not missed.
-  expect(out).toMatch(/clerk sets [ab] aside/);
+  expect(out).toMatch(/clerk ejects [ab]/);
   expect(out).toMatch(/clerk uses [ab] again/);
   expect(out).not.toContain('\x1b');
 });
