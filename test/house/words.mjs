@@ -27,11 +27,11 @@ const banned = [
     instead: 'is not a …',
   },
   {
-    prose: /\b(told|tells?|telling)\b/i,
+    prose: /\b(told|tells|telling)\b/i,
     names: /\b(told|tells?|telling)\b/,
     instead: 'report, notify, send, state',
   },
-  { prose: /(?<!\d )\bwords?\b/i, names: /\bwords?\b/, instead: 'status, name, value, argument' },
+  { prose: /\bword\b/i, names: /\bwords?\b/, instead: 'status, name, value, argument' },
   { prose: /\banew\b/i, names: /\banew\b/, instead: 'again; for state: restart' },
   { prose: /\baside\b/i, names: /\baside\b/, instead: 'ejected, reserved, deferred: say which' },
   {
@@ -54,7 +54,7 @@ const banned = [
     instead: 'a link to docs/guarantees.md; guarantee',
   },
   {
-    prose: /\bpromis(ed?|es)\b(?! [ACHN]\d)/i,
+    prose: /\bpromised\b|\b(break|broke|broken|hold|held|keep|kept|on) (a |the |every )?promises?\b/i,
     only: /^src\/(server|protocol|registry|cli)\/|^test\/(server|registry|cli)\/|^docs\//,
     instead: 'guarantee; a promise is JavaScript’s',
   },
