@@ -46,9 +46,9 @@ answering({
   },
   /** Prepares look-ups of names that are remembered. */
   async peek({ key, names, subject }) {
-    const [{ Cached }, { systemClock: clock }] = await Promise.all([
-      import(internalUrl('resolve/cached.js', subject)),
-      import(internalUrl('runtime/system.js', subject)),
+    const [{ CachedResolver }, { systemClock: clock }] = await Promise.all([
+      import(internalUrl('resolve/cached-resolver.js', subject)),
+      import(internalUrl('runtime/system-clock.js', subject)),
     ]);
     const inner = {
       resolve: async (name) => ({
@@ -62,12 +62,12 @@ answering({
           revision: '',
           incarnation: '',
         },
-        ...{ ttlMs: 3_600_000, askedAt: clock.now(), askedWallAt: clock.wallNow(), stale: false },
+        ...{ ttlMs: 3_600_000, requestedAt: clock.now(), requestedWallAt: clock.wallNow(), stale: false },
       }),
     };
-    const cached = new Cached(inner, {
+    const cached = new CachedResolver(inner, {
       clock,
-      reporter: { wants: () => false, report() {} },
+      reporter: { hasListeners: () => false, emit() {} },
       maxNames: 10_000,
     });
     const all = Array.from({ length: names }, (_, i) => `/shop/service-${i}`);
@@ -103,8 +103,8 @@ answering({
 
 /** A prepared picker of the build, over members of the endpoint table with latencies and calls in flight. */
 async function preparePicker(policy, count, seed, subject) {
-  const [{ Member }, made] = await Promise.all([
-    import(internalUrl('health/member.js', subject)),
+  const [{ EndpointState }, made] = await Promise.all([
+    import(internalUrl('health/endpoint-state.js', subject)),
     makePolicy(policy, subject),
   ]);
   const random = seeded(seed);
@@ -123,12 +123,12 @@ async function preparePicker(policy, count, seed, subject) {
       version: undefined,
       attributes: Object.freeze({}),
     });
-    const member = new Member(endpoint, { channel: undefined, secure: undefined });
+    const member = new EndpointState(endpoint, { channel: undefined, tlsChannel: undefined });
     member.observe(1 + random() * 4, at);
     member.pending = Math.floor(random() * 4);
     return member;
   });
-  return made.prepare({ candidates, all: candidates, standpoint: { host: 'here', zone: 'near' } });
+  return made.prepare({ candidates, all: candidates, locality: { host: 'here', zone: 'near' } });
 }
 
 async function makePolicy(policy, subject) {

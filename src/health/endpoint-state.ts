@@ -12,7 +12,9 @@ import type { Channel } from '../core/transport.js';
 const latencyDecayMs = 1_500;
 /** Mean lifetime of the failure penalty, in ms. */
 const penaltyDecayMs = 2_000;
-/** Lower bound of the latency used for load, in ms. Below it differences are noise, and calls in flight matter more. */
+/**
+ * Lower bound of the latency used for load, in ms. Below it differences are noise, and calls in flight matter more.
+ */
 const minLatencyMs = 2;
 /**
  * How long a load report counts, in ms. An endpoint that receives calls, or renews its lease, reports again within
@@ -23,7 +25,10 @@ const loadReportLifetimeMs = 10_000;
 const penaltySlotMs = 64;
 /** 2^32 divided by the golden ratio. */
 const goldenRatioStep = 0x9e3779b9;
-/** Load of an unmeasured endpoint with a call in flight. Above every measured load: it gets one call until it responds. */
+/**
+ * Load of an unmeasured endpoint with a call in flight. Above every measured load: it gets one call until it
+ * responds.
+ */
 const unmeasuredLoad = 2 ** 30;
 
 /** Penalties are stored as integers, in units of 1 / 1,000. */
@@ -36,12 +41,13 @@ const rateSlotMs = 5_000;
 const rateSlots = 6;
 
 /**
- * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. It is below
- * 1.5 up to 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 from 1.25 on.
+ * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. It is
+ * below 1.5 up to 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 from 1.25 on.
  *
  * Up to 0.7 `load-aware` ignores it: calls need not move away from an endpoint with spare capacity. Near 1 queueing
- * delay explodes, and so does the factor. It is bounded, so an overloaded endpoint still gets a few calls and is noticed
- * when it has capacity again. It is never below 1: an endpoint cannot attract calls by reporting a low utilization.
+ * delay explodes, and so does the factor. It is bounded, so an overloaded endpoint still gets a few calls and is
+ * noticed when it has capacity again. It is never below 1: an endpoint cannot attract calls by reporting a low
+ * utilization.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
@@ -53,12 +59,12 @@ export function utilizationPenalty(utilization: number): number {
 }
 
 /**
- * Health and load of one endpoint as this clerk knows them. Plain data, written by the {@link EndpointTable} only. All
- * instants are on the monotonic clock.
+ * Health and load of one endpoint as this clerk knows them. Plain data, written by the {@link EndpointTable} only.
+ * All instants are on the monotonic clock.
  */
 export class EndpointState implements ConnectedCandidate {
-  // The fields that `load` reads come first and are integers. With thousands of members a pick reads cold memory, and a
-  // fractional number would be a separate heap object.
+  // The fields that `load` reads come first and are integers. With thousands of members a pick reads cold memory, and
+  // a fractional number would be a separate heap object.
   pending = 0;
   /** Smoothed latency in µs; 0 before the first response. */
   #latencyUs = 0;
@@ -148,7 +154,9 @@ export class EndpointState implements ConnectedCandidate {
     this.#setLatency(latencyMs * (1 - previousWeight) + this.latencyMs * previousWeight, now);
   }
 
-  /** Raises the average to `latencyMs`: an attempt took at least this long. Does nothing before the first response. */
+  /**
+   * Raises the average to `latencyMs`: an attempt took at least this long. Does nothing before the first response.
+   */
   observeAtLeast(latencyMs: number, now: number): void {
     if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
   }
@@ -167,7 +175,8 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Adds a failure: twenty times the latency, decaying over 2 s. Otherwise an endpoint that fails fast would look fast.
+   * Adds a failure: twenty times the latency, decaying over 2 s. Otherwise an endpoint that fails fast would look
+   * fast.
    *
    * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
    */
@@ -191,9 +200,9 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * The utilization factor of the current 64 ms slot, evenly spread between 1 and its highest value. All clerks receive
-   * the same report; with one constant factor they would all leave the endpoint, and return, at once. With staggered
-   * slots the share of clerks that avoid the endpoint grows with its utilization.
+   * The utilization factor of the current 64 ms slot, evenly spread between 1 and its highest value. All clerks
+   * receive the same report; with one constant factor they would all leave the endpoint, and return, at once. With
+   * staggered slots the share of clerks that avoid the endpoint grows with its utilization.
    *
    * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence): any run of consecutive slots is evenly spread
    */
@@ -243,8 +252,8 @@ export class EndpointState implements ConnectedCandidate {
   /**
    * Marks the endpoint healthy: clears failures, the load report and the latency average.
    *
-   * @param latencyMs - the new average, or 0 after a probe. With 0 the endpoint gets one call at a time until it responds,
-   * so an endpoint with fast probes and slow calls costs one call per probe.
+   * @param latencyMs - the new average, or 0 after a probe. With 0 the endpoint gets one call at a time until it
+   * responds, so an endpoint with fast probes and slow calls costs one call per probe.
    */
   recover(latencyMs: number, now: number): void {
     this.consecutiveFailures = 0;

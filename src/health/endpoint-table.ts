@@ -39,8 +39,8 @@ export interface EndpointTableOptions {
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * Slow start window after an ejection, in ms. It is short because the process is usually the same one and warm; only its
- * queue has to drain. A restarted process with a new instance id or epoch is an added endpoint instead.
+ * Slow start window after an ejection, in ms. It is short because the process is usually the same one and warm; only
+ * its queue has to drain. A restarted process with a new instance id or epoch is an added endpoint instead.
  *
  * @see [P9](../../bench/README.md#p9): fair share within 3 s of recovery, of which a probe may take 1 s
  */
@@ -143,7 +143,8 @@ export class EndpointTable implements Health {
     member.count(true, now);
     member.consecutiveFailures = 0;
     if (member.unhealthySince === 0) return;
-    // An endpoint that fails some requests succeeds at others: only a request sent after the ejection proves recovery.
+    // An endpoint that fails some requests succeeds at others: only a request sent after the ejection proves
+    // recovery.
     if (member.ejectedForStatus && (latencyMs === undefined || now - latencyMs < member.lastEjectedAt))
       return;
     this.#revive(member, latencyMs ?? 0, now);
@@ -158,7 +159,8 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Applies the load reports of a lookup. Reports received since then from the endpoints themselves are newer and stay.
+   * Applies the load reports of a lookup. Reports received since then from the endpoints themselves are newer and
+   * stay.
    *
    * @param loads - by instance id
    * @param at - when the lookup was sent
@@ -279,7 +281,9 @@ export class EndpointTable implements Health {
     this.#notifyChange();
   }
 
-  /** The first latency includes connecting, and perhaps a cold process: it is capped at twice the mean of the others. */
+  /**
+   * The first latency includes connecting, and perhaps a cold process: it is capped at twice the mean of the others.
+   */
   #cappedFirstLatencyMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanLatencyOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
@@ -297,7 +301,10 @@ export class EndpointTable implements Health {
     return count === 0 ? 0 : sum / count;
   }
 
-  /** Success rates of the open members, at most 1 s old. With many members they are too expensive for each failed call. */
+  /**
+   * Success rates of the open members, at most 1 s old. With many members they are too expensive for each failed
+   * call.
+   */
   #currentRateStats(now: number): SuccessRateStats {
     if (now - this.#rateStatsAt >= rateStatsLifetimeMs) {
       this.#rateStatsAt = now;

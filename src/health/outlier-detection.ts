@@ -1,7 +1,8 @@
 /** Rules of ejection, probing and dial backoff, as pure functions: no clock, no state. */
 
 /**
- * Whether one more endpoint of a service may be ejected. Hard evidence may eject all but one; success rates at most half.
+ * Whether one more endpoint of a service may be ejected. Hard evidence may eject all but one; success rates at most
+ * half.
  *
  * @param members - endpoints of the service
  * @param ejected - how many of them are ejected now
@@ -12,7 +13,8 @@ export function mayEject(isHardEvidence: boolean, members: number, ejected: numb
 }
 
 /**
- * Whether failure responses alone eject an endpoint: 5 in a row, or a success rate below 0.8 over at least 5 responses.
+ * Whether failure responses alone eject an endpoint: 5 in a row, or a success rate below 0.8 over at least 5
+ * responses.
  *
  * @param total - responses of the last 30 s
  * @param successRate - their success rate, 0 … 1
@@ -79,8 +81,8 @@ export function isOutlier(
 }
 
 /**
- * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The lower
- * bound doubles with each recent ejection, up to 4 s.
+ * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The
+ * lower bound doubles with each recent ejection, up to 4 s.
  *
  * @param outageMs - time since the endpoint became unhealthy
  * @param ejections - recent ejections, including this one
@@ -93,8 +95,8 @@ export function probeDelayMs(outageMs: number, ejections: number, random: number
 }
 
 /**
- * Backoff before the next dial of an endpoint that cannot be connected to, in ms: full jitter over 100 ms, doubled with
- * each failed dial, up to 5 s.
+ * Backoff before the next dial of an endpoint that cannot be connected to, in ms: full jitter over 100 ms, doubled
+ * with each failed dial, up to 5 s.
  *
  * @param failedDials - failed dials in a row
  * @param random - uniform in [0, 1)

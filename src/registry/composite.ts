@@ -1,6 +1,6 @@
 /**
- * Helpers of registries made of several others (`firstOf`, `union`, `mount`). An operation over all parts rejects when one
- * part rejects. It is not offered when one part does not have it: a partial list is never returned.
+ * Helpers of registries made of several others (`firstOf`, `union`, `mount`). An operation over all parts rejects
+ * when one part rejects. It is not offered when one part does not have it: a partial list is never returned.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -25,7 +25,11 @@ export function toRegistries(
   return Object.freeze(given.map((one) => toRegistry(one)));
 }
 
-/** Looks a name up in one part. @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a kind */
+/**
+ * Looks a name up in one part.
+ *
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a kind
+ */
 export async function resolveFrom(
   part: Registry,
   name: string,
@@ -57,11 +61,11 @@ export function fromAll<T>(
 }
 
 /**
- * The `watch` of a composite registry. It reports the first snapshot when all parts have reported theirs, and another one
- * after each change of a part.
+ * The `watch` of a composite registry. It reports the first snapshot when all parts have reported theirs, and another
+ * one after each change of a part.
  *
- * @param merge - merges the resolutions of one name, in the order of the parts; undefined where the name is absent. Called
- * for names that at least one part has.
+ * @param merge - merges the resolutions of one name, in the order of the parts; undefined where the name is absent.
+ * Called for names that at least one part has.
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -108,7 +112,10 @@ export function mergedWatch(
   };
 }
 
-/** The `report` of a composite registry: forwards reports to all parts that accept them. A part ignores unknown endpoints. */
+/**
+ * The `report` of a composite registry: forwards reports to all parts that accept them. A part ignores unknown
+ * endpoints.
+ */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   const reporting = [...new Set(parts)].filter((part) => part.report !== undefined);
   if (reporting.length === 0) return {};

@@ -14,17 +14,18 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that asks several registries in order of precedence. The first that has a name decides it. One that fails, or
- * has not responded after 500 ms, is skipped if a later one has the name. If none has it, the failure is the result: an
- * error never becomes `absent`.
+ * A registry that queries several registries in order of precedence. The first that has a name decides it. One that
+ * fails, or has not responded after 500 ms, is skipped if a later one has the name. If none has it, the failure is
+ * the result: an error never becomes `absent`.
  *
  * The `ttlMs` of a result is limited by those of all earlier registries, since one of them may get the name.
  *
  * It has `list`, `search` and `watch` if all registries have them. `search` also needs `list`: a name of an earlier
- * registry hides that of a later one even if none of its endpoints matches. The registry that decides a name also starts
- * its service.
+ * registry hides that of a later one even if none of its endpoints matches. The registry that decides a name also
+ * starts its service.
  *
- * @param registries - at least one, highest precedence first: ports or static addresses. They are closed with this one.
+ * @param registries - at least one, highest precedence first: ports or static addresses. They are closed with this
+ * one.
  * @throws {@link ClerkError} `CONFIG_INVALID` when there is none or one is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */

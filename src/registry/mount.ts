@@ -5,12 +5,12 @@ import { resolveFrom, toMap } from './composite.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that places another one below a prefix: `/k8s/default/web` is its `/default/web`. Names outside the prefix
- * are absent, and so is the prefix itself. `firstOf(mount('/k8s', k), rest)` combines two name spaces.
+ * A registry that places another one below a prefix: `/k8s/default/web` is its `/default/web`. Names outside the
+ * prefix are absent, and so is the prefix itself. `firstOf(mount('/k8s', k), rest)` combines two name spaces.
  *
- * Links and paths in the results are translated. Names that are invalid below the prefix, because they would be too long
- * or begin with a directory identifier, are absent. It has `list`, `search`, `watch` and `start` if the mounted registry
- * has them.
+ * Links and paths in the results are translated. Names that are invalid below the prefix, because they would be too
+ * long or begin with a directory identifier, are absent. It has `list`, `search`, `watch` and `start` if the mounted
+ * registry has them.
  *
  * @param prefix - an absolute name
  * @param registry - a port or static addresses, with its own names. It is closed with this one.
@@ -103,8 +103,8 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * A glob of the mounted registry that matches at least what `glob` matches below the prefix; undefined if that is nothing.
- * If no single glob does, because a `**` may end within the prefix or reach beyond it, the result is `/**`.
+ * A glob of the mounted registry that matches at least what `glob` matches below the prefix; undefined if that is
+ * nothing. If no single glob does, because a `**` may end within the prefix or reach beyond it, the result is `/**`.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);

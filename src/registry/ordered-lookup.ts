@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** How long a part may take before the next one is asked as well, in ms. */
+/** How long a part may take before the next one is queried as well, in ms. */
 const hedgeDelayMs = 500;
 /** How long a part that was slow is not waited for again, in ms. */
 const slowPartMs = 5_000;
@@ -16,9 +16,9 @@ export interface OrderedResult {
 type PartResult = { readonly resolution: Resolution } | { readonly error: unknown };
 
 /**
- * Looks names up in several registries in order. If a part has not responded after 500 ms, the next one is asked
- * concurrently. The first part in order that has the name wins; lookups still in flight are aborted. A slow part is asked
- * but not waited for during the next 5 s.
+ * Looks names up in several registries in order. If a part has not responded after 500 ms, the next one is queried
+ * concurrently. The first part in order that has the name wins; lookups still in flight are aborted. A slow part is
+ * queried but not waited for during the next 5 s.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
@@ -31,8 +31,8 @@ export class OrderedLookup {
   }
 
   /**
-   * The resolution of the first part that has the name; that of the last part when all respond that it is absent. Waits for
-   * slow parts when no other part has the name.
+   * The resolution of the first part that has the name; that of the last part when all respond that it is absent.
+   * Waits for slow parts when no other part has the name.
    *
    * @throws the first failure when no part has the name and at least one has failed
    */

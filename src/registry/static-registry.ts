@@ -33,12 +33,12 @@ export function toRegistry(value: Registry | StaticAddresses): Registry {
 }
 
 /**
- * A registry of addresses written in the program. The addresses are validated and copied once; later changes of the object
- * have no effect. Results never expire. All other names are `absent`.
+ * A registry of addresses written in the program. The addresses are validated and copied once; later changes of the
+ * object have no effect. Results never expire. All other names are `absent`.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
- * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service, or the
- * argument is not a plain object
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service,
+ * or the argument is not a plain object
  */
 export function staticRegistry(addresses: StaticAddresses): Registry {
   const services = toServices(addresses);
@@ -146,7 +146,10 @@ function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpo
   });
 }
 
-/** Whether an object is an object literal, of this or another realm. Other objects may not keep their entries as properties. */
+/**
+ * Whether an object is an object literal, of this or another realm. Other objects may not keep their entries as
+ * properties.
+ */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

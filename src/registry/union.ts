@@ -15,12 +15,12 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that merges the endpoints of several registries. All of them must respond: a missing one would make the set
- * incomplete, so its failure rejects the lookup, and the clerk continues with the previous result.
+ * A registry that merges the endpoints of several registries. All of them must respond: a missing one would make the
+ * set incomplete, so its failure rejects the lookup, and the clerk continues with the previous result.
  *
- * Of an instance that several registries list, the one with the highest epoch is used. The shortest `ttlMs` counts, and the
- * first `policy` and `timeoutMs`. Links are not merged: if the first registry that has the name has a link, the link is the
- * result; links of later registries are ignored.
+ * Of an instance that several registries list, the one with the highest epoch is used. The shortest `ttlMs` counts,
+ * and the first `policy` and `timeoutMs`. Links are not merged: if the first registry that has the name has a link,
+ * the link is the result; links of later registries are ignored.
  *
  * It has `list`, `search` and `watch` if all registries have them. Its results have no revision, because revisions of
  * different registries cannot be compared.

@@ -16,8 +16,8 @@ const minForcedIntervalMs = 100;
 
 /**
  * Caches lookup results until their `ttlMs` has passed. A result is a hint: it is returned without validation, and a
- * caller that finds it wrong forces a new lookup. Concurrent lookups of one name share one request, which continues when
- * a caller gives up. Errors are not cached.
+ * caller that finds it wrong forces a new lookup. Concurrent lookups of one name share one request, which continues
+ * when a caller gives up. Errors are not cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -50,8 +50,8 @@ export class CachedResolver implements Resolver {
   /**
    * Looks a name up although its cached result has not expired, or joins the lookup in flight.
    *
-   * @param suspects - instance ids that just failed. If there are any, at most one lookup starts per 100 ms; in between
-   * the cached result is returned.
+   * @param suspects - instance ids that just failed. If there are any, at most one lookup starts per 100 ms; in
+   * between the cached result is returned.
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();

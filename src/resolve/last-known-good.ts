@@ -37,11 +37,11 @@ const maxNames = 10_000;
  * responses. Once a lookup has failed, calls no longer wait for it. It is retried in the background with exponential
  * backoff until it succeeds.
  *
- * A result is `stale` when it is used after its `ttlMs`, because no newer one arrived within 100 ms. Before that it is
- * an ordinary result, whatever the state of the registry.
+ * A result is `stale` when it is used after its `ttlMs`, because no newer one arrived within 100 ms. Before that it
+ * is an ordinary result, whatever the state of the registry.
  *
- * An empty response of the registry is accepted for its own `ttlMs`. An error is never turned into an empty result: if no
- * endpoints are known, the lookup rejects with the error.
+ * An empty response of the registry is accepted for its own `ttlMs`. An error is never turned into an empty result:
+ * if no endpoints are known, the lookup rejects with the error.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4), [C1.6](../../docs/guarantees.md#c1-6)
  */
@@ -250,7 +250,8 @@ export class LastKnownGood implements Resolver {
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // Jitter over the upper half, so that clerks that lost the registry at the same time retry at different times.
+        // Jitter over the upper half, so that clerks that lost the registry at the same time retry at different
+        // times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);
@@ -272,9 +273,9 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether a result is older than the known one: by revision if both are numeric, otherwise by request time. Results of
- * different incarnations or canonical names are not compared: after a link has changed, its revision is that of the new
- * target.
+ * Whether a result is older than the known one: by revision if both are numeric, otherwise by request time. Results
+ * of different incarnations or canonical names are not compared: after a link has changed, its revision is that of
+ * the new target.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */

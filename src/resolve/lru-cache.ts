@@ -3,7 +3,10 @@ import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Limits the number of entries through `maxSize`: with `max`, lru-cache would allocate memory for all entries at once. */
+/**
+ * Limits the number of entries through `maxSize`: with `max`, lru-cache would allocate memory for all entries at
+ * once.
+ */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,

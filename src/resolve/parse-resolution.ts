@@ -25,8 +25,8 @@ export type ParsedResolution = Omit<
 type RawObject = Partial<Record<string, unknown>>;
 
 /**
- * Validates what a registry returned. Every field is checked and nothing is repaired: an unusable response is an error,
- * never an empty list of endpoints.
+ * Validates what a registry returned. Every field is checked and nothing is repaired: an unusable response is an
+ * error, never an empty list of endpoints.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a field is missing or has the wrong type
  */

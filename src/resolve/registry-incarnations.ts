@@ -7,8 +7,9 @@ const maxRebuildMs = 300_000;
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data and has not been rebuilt by re-registrations yet. Its empty results
- * are rejected for the longest lease of the last known endpoints. Until then the previous result is used, as stale.
+ * Recognizes a registry that restarted without data and has not been rebuilt by re-registrations yet. Its empty
+ * results are rejected for the longest lease of the last known endpoints. Until then the previous result is used, as
+ * stale.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */

@@ -38,9 +38,9 @@ interface SnapshotEntry {
 }
 
 /**
- * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results read
- * from the file have expired: they are used as stale results only, until they are `maxStaleMs` old by the wall clock. A file
- * that is damaged, or writable by other users, is ignored with a warning.
+ * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results
+ * read from the file have expired: they are used as stale results only, until they are `maxStaleMs` old by the wall
+ * clock. A file that is damaged, or writable by other users, is ignored with a warning.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */

@@ -16,11 +16,12 @@ export interface ValidatingResolverOptions {
 }
 
 /**
- * A resolver over any registry. It validates each response and follows links. A result's `ttlMs` is the shortest of all
- * names on the path. A registry that fails, times out or sends an invalid response is an error, never an empty list.
+ * A resolver over any registry. It validates each response and follows links. A result's `ttlMs` is the shortest of
+ * all names on the path. A registry that fails, times out or sends an invalid response is an error, never an empty
+ * list.
  *
- * Concurrent lookups that reach the same name share one request, and the result is as old as that request. If a shared
- * request was sent before a lookup began, and its result has expired on arrival, the lookup sends another one.
+ * Concurrent lookups that reach the same name share one request, and the result is as old as that request. If a
+ * shared request was sent before a lookup began, and its result has expired on arrival, the lookup sends another one.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */

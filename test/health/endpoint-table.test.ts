@@ -429,7 +429,7 @@ test('a dial aborted by its caller does not block the next one', async () => {
   await harness.runtime.advance(100);
   harness.call('only').abort();
   expect(harness.table.canDial(one, harness.now)).toBe(true);
-  // Nor if its end cannot be told from that of another attempt.
+  // Nor if its end cannot be distinguished from that of another attempt.
   harness.call('only');
   harness.call('only').abort();
   expect(harness.table.canDial(one, harness.now)).toBe(false);

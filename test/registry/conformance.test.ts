@@ -249,15 +249,15 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
   },
   'returns its own state': {
     options: broken((good) => {
-      const kept = new Map<string, Resolution>();
+      const cached = new Map<string, Resolution>();
       return {
         registry: {
           ...good,
           resolve: async (name, context) => {
             const fresh = await good.resolve(name, context);
             if (fresh.kind !== 'bound') return fresh;
-            const resolution = kept.get(name) ?? { ...fresh, endpoints: [...fresh.endpoints] };
-            kept.set(name, resolution);
+            const resolution = cached.get(name) ?? { ...fresh, endpoints: [...fresh.endpoints] };
+            cached.set(name, resolution);
             return resolution;
           },
         },
@@ -324,13 +324,13 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
   },
   'never updates a resolution': {
     options: broken((good) => {
-      const kept = new Map<string, Resolution>();
+      const cached = new Map<string, Resolution>();
       return {
         registry: {
           ...good,
           resolve: async (name, context) => {
-            const resolution = kept.get(name) ?? (await good.resolve(name, context));
-            kept.set(name, resolution);
+            const resolution = cached.get(name) ?? (await good.resolve(name, context));
+            cached.set(name, resolution);
             return resolution;
           },
         },

@@ -15,7 +15,7 @@ function registryOf(resolution: unknown): Registry {
   return { resolve: async () => resolution as Resolution };
 }
 
-test('the first registry that has a name decides it, the others are not asked', async () => {
+test('the first registry that has a name decides it, the others are not queried', async () => {
   const [a, b] = [
     mutableRegistry({ '/x': [at(1)], '/idle': [] }),
     mutableRegistry({ '/x': [at(2)], '/idle': [at(3)], '/y': [at(4)] }),
@@ -269,20 +269,20 @@ test('a watch reports its first snapshot when all parts have reported theirs, an
 });
 
 test('a watch that was ended ignores later snapshots of its parts', async () => {
-  let tell = (): void => {};
-  const talkative: Registry = {
+  let emit = (): void => {};
+  const lateEmitter: Registry = {
     ...registryOf({ kind: 'absent' }),
     watch: (_glob, onSnapshot) => {
-      tell = () => onSnapshot({});
+      emit = () => onSnapshot({});
       return () => {};
     },
   };
-  const { snapshots, stop } = recordWatch(firstOf(talkative, { '/x': [at(2)] }), '/**');
+  const { snapshots, stop } = recordWatch(firstOf(lateEmitter, { '/x': [at(2)] }), '/**');
   await flushPromises();
-  tell();
+  emit();
   expect(snapshots).toEqual([{ '/x': ['p2'] }]);
   stop();
-  tell();
+  emit();
   expect(snapshots).toHaveLength(1);
 });
 

@@ -117,7 +117,7 @@ export function recordWatch(
   return { snapshots, errors, stop: stop ?? (() => {}) };
 }
 
-/** Runs all pending promise callbacks. */
+/** Runs all pending microtasks. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }

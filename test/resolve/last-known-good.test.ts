@@ -305,7 +305,7 @@ test('an empty list and an absent name are accepted from the registry', async ()
     kind: 'absent',
     stale: false,
   });
-  // An absent name is no fallback: the error is not turned into the previous absence.
+  // An absent name is not a fallback: the error is not turned into the previous absence.
   await expect(harness.resolveFailing()).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Parses responses of the bundled server. A response of the wrong shape is `REGISTRY_INVALID`, so that the next server is
- * tried. The values themselves are validated later, as those of any registry are.
+ * Parses responses of the bundled server. A response of the wrong shape is `REGISTRY_INVALID`, so that the next
+ * server is tried. The values themselves are validated later, as those of any registry are.
  */
 import type { EndpointInit } from '../../core/endpoint.js';
 import { describeValue } from '../../core/describe-value.js';
@@ -37,7 +37,11 @@ export function expectBody(
   throw decodeError(response.status, response.body, `Request ${path} to ${connection.url}`);
 }
 
-/** The result of a lookup. `NAME_NOT_FOUND` becomes an absent resolution. @throws {@link ClerkError} the error of any other error response */
+/**
+ * The result of a lookup. `NAME_NOT_FOUND` becomes an absent resolution.
+ *
+ * @throws {@link ClerkError} the error of any other error response
+ */
 export function parseResolveResponse(
   response: RegistryResponse,
   connection: RegistryConnection,
@@ -183,7 +187,11 @@ export function parseSearchResponse(
   });
 }
 
-/** Checks that a value is an object and, if `listKey` is given, has a list under that key. @throws {@link ClerkError} `REGISTRY_INVALID` when it does not */
+/**
+ * Checks that a value is an object and, if `listKey` is given, has a list under that key.
+ *
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when it does not
+ */
 export function expectObject(value: unknown, connection: RegistryConnection, listKey?: string): object {
   if (typeof value !== 'object' || value === null)
     throw invalidResponseError(connection, `it must be an object; got ${describeValue(value)}`);

@@ -39,8 +39,8 @@ const maxStartMs = 60_000;
 const startPollMs = 5_000;
 
 /**
- * The bundled registry server, or several equivalent ones, as a registry. Each response comes from one server; it works
- * while one of them responds. All watches of a clerk share one stream.
+ * The bundled registry server, or several equivalent ones, as a registry. Each response comes from one server; it
+ * works while one of them responds. All watches of a clerk share one stream.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
  */

@@ -15,9 +15,10 @@ const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
- * One stream for all watches of a clerk. After a break it is reopened at any of the servers, without limit, with exponential
- * backoff and jitter. It resumes where it ended if the server can, and is synchronized from scratch otherwise. Meanwhile
- * the last snapshots stay valid. A snapshot never mixes data of two servers. Never keeps the process alive.
+ * One stream for all watches of a clerk. After a break it is reopened at any of the servers, without limit, with
+ * exponential backoff and jitter. It resumes where it ended if the server can, and is synchronized from scratch
+ * otherwise. Meanwhile the last snapshots stay valid. A snapshot never mixes data of two servers. Never keeps the
+ * process alive.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
@@ -42,7 +43,11 @@ export class SharedWatch {
     this.#retry = retry;
   }
 
-  /** Adds a watch. Returns the function that ends it. @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid */
+  /**
+   * Adds a watch. Returns the function that ends it.
+   *
+   * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid
+   */
   add(
     glob: string,
     onSnapshot: (snapshot: Snapshot) => void,

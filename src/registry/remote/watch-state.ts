@@ -29,8 +29,8 @@ interface WatchedGlob {
 }
 
 /**
- * The watched globs of a clerk and their snapshots, built from the events of a stream. A snapshot is reported only when it
- * is complete. During a resync the previous one stays valid.
+ * The watched globs of a clerk and their snapshots, built from the events of a stream. A snapshot is reported only
+ * when it is complete. During a resync the previous one stays valid.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -59,7 +59,11 @@ export class WatchState {
     return watched?.snapshot !== undefined && watched.pending === undefined;
   }
 
-  /** Adds a watch. Returns the function that ends it. @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid */
+  /**
+   * Adds a watch. Returns the function that ends it.
+   *
+   * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid
+   */
   add(text: string, onSnapshot: Listener['onSnapshot'], onError: Listener['onError']): () => void {
     const glob = parseGlob(text);
     let watched = this.#globs.get(text);
@@ -139,7 +143,7 @@ export class WatchState {
       }
   }
 
-  /** The stream is current again. The next outage is reported anew. */
+  /** The stream is current again. The next outage is reported again. */
   endOutage(): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of listeners) listener.outageReported = false;
@@ -181,8 +185,9 @@ export class WatchState {
 }
 
 /**
- * The entry of a name in the snapshot of a glob with wildcards, where a link appears as a link. If a link is watched by its
- * own name too, the server sends it once, resolved. A name reached only through a link of a prefix has no entry.
+ * The entry of a name in the snapshot of a glob with wildcards, where a link appears as a link. If a link is watched
+ * by its own name too, the server sends it once, resolved. A name reached only through a link of a prefix has no
+ * entry.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -20,14 +20,18 @@ export interface WatchStreamOptions {
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
 
-/** Heartbeat intervals without any bytes after which a stream counts as broken. @see [C1.7](../../../docs/guarantees.md#c1-7) */
+/**
+ * Heartbeat intervals without any bytes after which a stream counts as broken.
+ *
+ * @see [C1.7](../../../docs/guarantees.md#c1-7)
+ */
 const missedHeartbeats = 2.5;
 /** Maximum bytes of globs in one request. The rest of the body limit is for the JSON around them. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
- * One event stream of a watch, from open to end. It keeps the server's list of globs in step with the {@link WatchState}
- * and applies events to it. It ends at the first sign that an event may have been missed.
+ * One event stream of a watch, from open to end. It keeps the server's list of globs in step with the
+ * `WatchState` and applies events to it. It ends at the first sign that an event may have been missed.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
@@ -191,8 +195,8 @@ export class WatchStream {
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob is removed only after its snapshot is complete. Otherwise its remaining events could not be told apart
-        // from those after it was added again.
+        // A glob is removed only after its snapshot is complete. Otherwise its remaining events could not be
+        // distinguished from those after it was added again.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
