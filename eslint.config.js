@@ -3,31 +3,33 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /*
- * The outside world comes in through few doors. Every file of `src` is shut off from clocks, timers,
- * chance, sockets, files and child processes; `doors` below names the files that may open one.
- * To open another, add a line there and say why in the file that needs it.
+ * Clocks, timers, randomness, sockets, files and child processes are restricted in `src`. `exceptions`
+ * lists the files that may use them. To add one, add a line there and state the reason in that file.
  */
-const worlds = {
+const effects = {
   sockets: { modules: ['net', 'tls', 'http', 'https', 'http2', 'dgram', 'dns'] },
   undici: { packages: ['undici'] },
   files: { modules: ['fs'] },
   processes: { modules: ['child_process'] },
   host: { modules: ['os'] },
   clock: { modules: ['timers', 'perf_hooks'] },
-  chance: { modules: ['crypto'] },
+  randomness: { modules: ['crypto'] },
 };
 
-const doors = [
-  { files: ['src/runtime/**'], open: Object.keys(worlds) },
-  { files: ['src/transport/**'], open: ['sockets', 'undici'] },
-  { files: ['src/server/http/**'], open: ['sockets'] },
-  { files: ['src/server/store/leveldb-store.ts', 'src/server/launcher/manifest-files.ts'], open: ['files'] },
-  { files: ['src/cli/registry-client.ts'], open: ['sockets'] },
-  { files: ['src/cli/read-input.ts'], open: ['files'] },
+const exceptions = [
+  { files: ['src/runtime/**'], allowed: Object.keys(effects) },
+  { files: ['src/transport/**'], allowed: ['sockets', 'undici'] },
+  { files: ['src/server/http/**'], allowed: ['sockets'] },
+  {
+    files: ['src/server/store/leveldb-store.ts', 'src/server/launcher/manifest-files.ts'],
+    allowed: ['files'],
+  },
+  { files: ['src/cli/registry-client.ts'], allowed: ['sockets'] },
+  { files: ['src/cli/read-input.ts'], allowed: ['files'] },
 ];
 
-/** Packages that live behind one file each, so that one file is all that changes when they do. */
-const behindOneFile = {
+/** Packages that one file each wraps, so that replacing one changes a single file. */
+const wrappedPackages = {
   'p-retry': 'src/invoke/p-retry-loop.ts',
   'lru-cache': 'src/resolve/lru-cache.ts',
   eventemitter3: 'src/client/events.ts',
@@ -43,7 +45,7 @@ const clockGlobals = [
   'clearInterval',
   'clearImmediate',
 ];
-const chanceGlobals = ['crypto'];
+const randomGlobals = ['crypto'];
 const socketGlobals = ['fetch', 'WebSocket', 'EventSource'];
 
 const clockProperties = [
@@ -51,20 +53,20 @@ const clockProperties = [
   { object: 'process', property: 'uptime' },
   { object: 'AbortSignal', property: 'timeout' },
 ];
-const chanceProperties = [{ object: 'Math', property: 'random' }];
+const randomProperties = [{ object: 'Math', property: 'random' }];
 
-const throughRuntime = 'It comes in through the Runtime port.';
+const throughRuntime = 'Use the Runtime port.';
 
-/** The import and global rules of one file set: everything is shut but the named worlds and packages. */
-function shut({ open = [], packages = [] } = {}) {
-  const closed = Object.entries(worlds).filter(([world]) => !open.includes(world));
-  const modules = closed.flatMap(([, { modules = [] }]) => modules);
-  const outside = closed.flatMap(([, { packages: names = [] }]) => names);
-  const alone = Object.keys(behindOneFile).filter((name) => !packages.includes(name));
+/** The import and global rules of a file set: restricts every effect and wrapped package but the allowed ones. */
+function restrictions({ allowed = [], packages = [] } = {}) {
+  const restricted = Object.entries(effects).filter(([effect]) => !allowed.includes(effect));
+  const modules = restricted.flatMap(([, { modules = [] }]) => modules);
+  const outside = restricted.flatMap(([, { packages: names = [] }]) => names);
+  const wrapped = Object.keys(wrappedPackages).filter((name) => !packages.includes(name));
   const names = (list) => list.join('|');
 
   const patterns = [];
-  const expressions = [{ regex: '^(node:)?module$', message: 'Modules are imported, not required.' }];
+  const expressions = [{ regex: '^(node:)?module$', message: 'Use an import, not require.' }];
   if (modules.length > 0) {
     const regex = `^(node:)?(${names(modules)})(/.*)?$`;
     patterns.push({ regex, allowTypeImports: true, message: throughRuntime });
@@ -72,26 +74,26 @@ function shut({ open = [], packages = [] } = {}) {
   }
   if (outside.length > 0) {
     const regex = `^(${names(outside)})(/.*)?$`;
-    const message = 'Only src/transport and src/runtime may load it; its types may be imported anywhere.';
+    const message = 'Only src/transport and src/runtime load it; its types may be imported anywhere.';
     patterns.push({ regex, allowTypeImports: true, message });
     expressions.push({ regex, message });
   }
-  if (alone.length > 0) {
-    const regex = `^(${names(alone)})(/.*)?$`;
-    const message = `Lives behind one file: ${alone.map((name) => `${name} in ${behindOneFile[name]}`).join(', ')}.`;
+  if (wrapped.length > 0) {
+    const regex = `^(${names(wrapped)})(/.*)?$`;
+    const message = `Wrapped by one file: ${wrapped.map((name) => `${name} in ${wrappedPackages[name]}`).join(', ')}.`;
     patterns.push({ regex, message });
     expressions.push({ regex, message });
   }
 
   const globals = [
-    ...(open.includes('clock') ? [] : clockGlobals),
-    ...(open.includes('chance') ? [] : chanceGlobals),
-    ...(open.includes('sockets') ? [] : socketGlobals),
+    ...(allowed.includes('clock') ? [] : clockGlobals),
+    ...(allowed.includes('randomness') ? [] : randomGlobals),
+    ...(allowed.includes('sockets') ? [] : socketGlobals),
   ];
   const properties = [
-    { object: 'process', property: 'getBuiltinModule', message: 'Modules are imported by name.' },
-    ...(open.includes('clock') ? [] : clockProperties),
-    ...(open.includes('chance') ? [] : chanceProperties),
+    { object: 'process', property: 'getBuiltinModule', message: 'Import the module by name.' },
+    ...(allowed.includes('clock') ? [] : clockProperties),
+    ...(allowed.includes('randomness') ? [] : randomProperties),
   ];
   return {
     '@typescript-eslint/no-restricted-imports': ['error', { patterns }],
@@ -150,7 +152,7 @@ export default defineConfig(
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
 
-  // Programs that TypeScript does not check: tool configuration, the runner, benchmarks.
+  // Files without type checks: tool configuration, the test runner, benchmarks.
   {
     files: ['**/*.{js,mjs,cjs}', 'bench/**'],
     languageOptions: { globals: nodeGlobals },
@@ -185,9 +187,9 @@ export default defineConfig(
         'error',
         { allowNumber: true, allowBoolean: true },
       ],
-      // `async` without `await` is how a port turns a throw into a rejection.
+      // A port uses `async` without `await` to turn a throw into a rejection.
       '@typescript-eslint/require-await': 'off',
-      // The reason of an AbortSignal is `any`, and is passed on as it came.
+      // The reason of an AbortSignal is `any` and is passed on unchanged.
       '@typescript-eslint/only-throw-error': [
         'error',
         { allowThrowingAny: true, allowThrowingUnknown: true },
@@ -200,14 +202,14 @@ export default defineConfig(
   },
   { files: ['{src,test,examples}/**/*.ts'], rules: noDefaultExport },
 
-  { files: ['src/**/*.ts'], rules: shut() },
-  ...doors.map(({ files, open }) => ({ files, rules: shut({ open }) })),
-  ...Object.entries(behindOneFile).map(([name, file]) => ({
+  { files: ['src/**/*.ts'], rules: restrictions() },
+  ...exceptions.map(({ files, allowed }) => ({ files, rules: restrictions({ allowed }) })),
+  ...Object.entries(wrappedPackages).map(([name, file]) => ({
     files: [file],
-    rules: shut({ packages: [name] }),
+    rules: restrictions({ packages: [name] }),
   })),
 
-  // Tests and examples read as prose: looser about types, as strict about promises.
+  // Tests and examples: looser about types, equally strict about promises.
   {
     files: ['{test,examples}/**/*.ts'],
     rules: {
@@ -234,7 +236,7 @@ export default defineConfig(
     rules: {
       'no-restricted-syntax': [
         'error',
-        { selector: 'Program', message: 'A helper is named for what it does, not for being one.' },
+        { selector: 'Program', message: 'Name the file after what it does.' },
       ],
     },
   },
