@@ -1,9 +1,3 @@
-/**
- * A world that one number makes: clerks, services, a registry and what goes wrong with them, all in virtual time. It is
- * troubled for a while, then healed, and must come to rest; an oracle that sees everything judges it.
- *
- * @see promises C1–C4, H1
- */
 import {
   createFakeRuntime,
   createMemoryNetwork,
@@ -34,14 +28,14 @@ export interface SimulationResult {
   readonly isShort: boolean;
   readonly violations: readonly string[];
   readonly marks: Coverage;
-  /** The same for every run of a seed. */
+  /** Hash of the trace; the same for every run of a seed. */
   readonly hash: string;
-  /** Lines of the trace. */
+  /** Number of lines of the trace. */
   readonly events: number;
   readonly lines: readonly string[];
 }
 
-/** Runs the world of a seed. */
+/** Runs the simulation of a seed. */
 export async function runSimulation(
   seed: number,
   options: { readonly trace?: boolean; readonly brief?: boolean } = {},
@@ -52,7 +46,7 @@ export async function runSimulation(
   } catch (error) {
     world.oracle.violate(
       'world',
-      `it ended with ${error instanceof Error ? String(error.stack) : String(error)}`,
+      `the simulation failed: ${error instanceof Error ? String(error.stack) : String(error)}`,
     );
   }
   const { oracle, coverage, trace } = world;
@@ -67,7 +61,7 @@ export async function runSimulation(
   };
 }
 
-/** What a seed broke, and the command that shows it. */
+/** The violations of a seed, and the command that reproduces them. */
 export function describeViolations({ seed, isShort, violations }: SimulationResult): string {
   const shown = violations.slice(0, 5).map((violation) => `  ${violation}`);
   const more = violations.length > 5 ? [`  and ${violations.length - 5} more`] : [];
@@ -78,6 +72,12 @@ export function describeViolations({ seed, isShort, violations }: SimulationResu
   ].join('\n');
 }
 
+/**
+ * A simulation that a seed determines: clerks, services, a registry and their faults, in virtual time. After a period with faults
+ * it must converge. An oracle that observes everything checks the guarantees.
+ *
+ * @see [C1](../../docs/guarantees.md#c1), [C2](../../docs/guarantees.md#c2), [C3](../../docs/guarantees.md#c3), [C4](../../docs/guarantees.md#c4), [H1](../../docs/guarantees.md#h1)
+ */
 export class Simulation implements SimulationState {
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
@@ -92,7 +92,7 @@ export class Simulation implements SimulationState {
   readonly faults: FaultInjector;
   readonly clients: SimulatedClient[] = [];
   readonly calls = new Map<string, CallRecord>();
-  /** Executions of talks, by call. */
+  /** Executions of custom-protocol calls, by call id. */
   readonly customCallRuns = new Map<string, number>();
   readonly registryState: RegistryState = {
     down: false,
@@ -104,7 +104,7 @@ export class Simulation implements SimulationState {
   healed = false;
   readonly names: readonly string[];
   readonly workload: RandomStream;
-  /** The real server and its services, in the worlds that have them. */
+  /** The bundled server and its services, in simulations that have them. */
   readonly server: ServerSimulation | undefined;
   readonly #registryRandom: RandomStream;
   readonly #random: RandomStream;
@@ -119,7 +119,7 @@ export class Simulation implements SimulationState {
     this.log = this.trace.log;
     this.truth = new GroundTruth(() => this.runtime.now());
     this.truth.onChange((name) =>
-      this.log(`truth ${name}: ${[...(this.truth.endpoints(name)?.keys() ?? ['nobody'])].join(' ')}`),
+      this.log(`truth ${name}: ${[...(this.truth.endpoints(name)?.keys() ?? ['absent'])].join(' ')}`),
     );
     const random = randomStream(seed, 'shape');
     this.#random = random;
@@ -185,11 +185,11 @@ export class Simulation implements SimulationState {
       state: registryState,
       random: this.#registryRandom,
       ttlMs: scenario.ttlMs,
-      promised: scenario.usesGuarantee,
+      usesGuarantee: scenario.usesGuarantee,
       watches: scenario.watches,
       latencyMs: scenario.registryMs,
       mark: (mark) => this.coverage.hit(mark),
-      violate: (promise, what) => oracle.violate(promise, what),
+      violate: (clause, what) => oracle.violate(clause, what),
       onWatchSnapshot: (name, count) => oracle.resolved(clerk, name, count),
     });
   }
@@ -197,12 +197,12 @@ export class Simulation implements SimulationState {
   get usableMs(): number {
     const { server, ttlMs, watches, registryMs } = this.scenario;
     if (server === undefined) return (ttlMs ?? 5_000) + (watches ? registryMs : 0);
-    // What a watch tells is as old as its way was long.
+    // The latency of a watch adds to the age of its snapshots.
     return 5_000 + (watches ? 2 * registryMs + 400 : 0);
   }
 
   get staleAfterMs(): number {
-    // An entry that is frozen is promised for less and less.
+    // The guarantee of a frozen entry shrinks to 0.
     return this.scenario.server === undefined ? (this.scenario.ttlMs ?? 5_000) : 0;
   }
 
@@ -214,7 +214,7 @@ export class Simulation implements SimulationState {
       scheduleCall(this, this.workload.between(0, scenario.faultPeriodMs), drawCall(this));
     this.#scheduleKillOfStarted();
     await runtime.advance(scenario.faultPeriodMs);
-    this.log('healed');
+    this.log('all faults end');
     faults.heal();
     this.healed = true;
     for (const { registry } of this.clients) registry.healed();
@@ -235,14 +235,14 @@ export class Simulation implements SimulationState {
       names,
       replicas,
       truth,
-      // Failures are held against a name for a minute.
+      // The launcher counts failures for a minute.
       isHealed: () => runtime.now() > scenario.faultPeriodMs - 5_000,
       messageDelayMs: () => this.faults.messageDelayMs(),
-      isCutOff: (who) => this.faults.isCutOff(who),
-      onTold: (clerk, name, count) => oracle.resolved(clerk, name, count),
+      isCutOff: (id) => this.faults.isCutOff(id),
+      onWatchSnapshot: (clerk, name, count) => oracle.resolved(clerk, name, count),
       onStarted: (clerk, id) => this.clients.find((program) => program.id === clerk)?.started.add(id),
       mark: (mark) => coverage.hit(mark),
-      violate: (promise, what) => oracle.violate(promise, what),
+      violate: (clause, what) => oracle.violate(clause, what),
       log,
     });
   }
@@ -263,7 +263,7 @@ export class Simulation implements SimulationState {
       const replicas = Array.from({ length: count }, (_, i) =>
         (this.server?.services ?? this.replicas).start(service, {
           serviceMs: serviceMs * random.between(0.8, 1.5),
-          sheltered: isSurvivable && i === 0,
+          isProtected: isSurvivable && i === 0,
         }),
       );
       if (this.server === undefined)
@@ -274,7 +274,7 @@ export class Simulation implements SimulationState {
     if (startable !== undefined) this.truth.set(startable, random.chance(0.5) ? new Map() : undefined);
   }
 
-  /** What a program has started dies sometimes, and nobody tells the registry. */
+  /** Kills the endpoints that clients have started, without a change of the registry. */
   #scheduleKillOfStarted(): void {
     const { runtime, scenario, replicas } = this;
     if (scenario.startable === undefined || scenario.isSurvivable || this.workload.chance(0.4)) return;
@@ -288,10 +288,17 @@ export class Simulation implements SimulationState {
   }
 }
 
-/** One binding in eight is hedged, and one in sixteen races. */
+/** One binding of eight hedges, and one of sixteen uses `first-to-respond`. */
 function drawHedge(hedges: RandomStream, policy: string | undefined): BindOptions {
   const drawn = hedges.uniform();
   if (drawn < 1 / 16 && policy !== 'affinity') return { policy: 'first-to-respond' };
   if (drawn > 3 / 16) return {};
-  return { hedge: hedges.one([true, { afterMs: 5 }, { afterMs: 20, share: 1 }, { afterMs: 0, share: 0.3 }]) };
+  return {
+    hedge: hedges.one([
+      true,
+      { afterMs: 5 },
+      { afterMs: 20, budgetRatio: 1 },
+      { afterMs: 0, budgetRatio: 0.3 },
+    ]),
+  };
 }

@@ -41,7 +41,7 @@ export interface ServiceProcessesOptions {
 
 export interface StartOptions {
   readonly serviceMs: number;
-  readonly sheltered?: boolean;
+  readonly isProtected?: boolean;
   readonly address?: string;
   /** The id of somebody whose place it takes. */
   readonly id?: string;
@@ -138,7 +138,7 @@ export class ServiceProcesses {
   /** Somebody else begins where it was. */
   revive(replica: Replica): Replica {
     const { service, serviceMs, isProtected, address } = replica;
-    return this.start(service, { serviceMs, sheltered: isProtected, address });
+    return this.start(service, { serviceMs, isProtected, address });
   }
 
   /** Whether its program chose its id itself: then somebody can take its place. */
@@ -219,7 +219,7 @@ export class ServiceProcesses {
           holder.ad = ad;
           log(`${replica.id} is registered, epoch ${ad.epoch}`);
           ad.on('lost', ({ reason }) => {
-            mark('holder-lost');
+            mark('registration-lost');
             log(`${replica.id} has lost its lease: ${reason}`);
           });
           ad.on('registered', ({ epoch }) => log(`${replica.id} is registered again, epoch ${epoch}`));
