@@ -95,7 +95,7 @@ test('a link is a result, and an invalid response is a failure', async () => {
   }
 });
 
-test('no further registry is resolving after the lookup was aborted', async () => {
+test('no further registry is queried after the lookup was aborted', async () => {
   const controller = new AbortController();
   const b = mutableRegistry({ '/x': [at(1)] });
   const slow: Registry = {
@@ -155,7 +155,7 @@ test('a registry that hangs is skipped after 500 ms, and its lookup aborted', as
   expect(b.lookups).toEqual(['/x']);
 });
 
-test('a slow registry is resolving but not waited for during 5 s', async () => {
+test('a slow registry is queried but not waited for during 5 s', async () => {
   const { runtime, lookUpWithin } = timed();
   const [a, b] = [byHand(), mutableRegistry({ '/x': [at(2)] })];
   const both = firstOf(a.registry, b.registry);

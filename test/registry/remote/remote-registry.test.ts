@@ -6,7 +6,7 @@ import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-r
 import { endpointMessage, FakeRegistry } from '../../support/fake-registry.js';
 
 /** A remote registry over `count` servers, `http://a`, `http://b` … */
-function world(
+function setup(
   count = 1,
   runtime: FakeRuntime = createFakeRuntime({ seed: 7 }),
 ): { runtime: FakeRuntime; servers: FakeRegistry[]; registry: Required<Registry> } {
@@ -55,7 +55,7 @@ function recordWatch(registry: Required<Registry>, glob: string) {
 }
 
 test('a lookup returns all fields of the response', async () => {
-  const { servers, registry } = world();
+  const { servers, registry } = setup();
   servers[0]!.put('/x', ['x1'], { zone: 'a', version: '1.2.0' });
   servers[0]!.launchable.add('/x');
   expect(await lookup(registry, '/x')).toEqual({
@@ -84,7 +84,7 @@ test('a lookup returns all fields of the response', async () => {
 });
 
 test('an absent name is a result with its revision; a server that is down is an error', async () => {
-  const { servers, registry } = world();
+  const { servers, registry } = setup();
   expect(await lookup(registry, '/x')).toEqual({
     kind: 'absent',
     ttlMs: 1_000,
@@ -96,7 +96,7 @@ test('an absent name is a result with its revision; a server that is down is an 
 });
 
 test('when a server refuses, the next one is tried at once, and first from then on', async () => {
-  const { runtime, servers, registry } = world(2);
+  const { runtime, servers, registry } = setup(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];
   b.put('/x', ['b1']);
   a.isDown = true;
@@ -110,7 +110,7 @@ test('when a server refuses, the next one is tried at once, and first from then 
 });
 
 test('when a server hangs, the next one is tried after 500 ms', async () => {
-  const { runtime, servers, registry } = world(2);
+  const { runtime, servers, registry } = setup(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];
   b.put('/x', ['b1']);
   a.hangs = true;
@@ -122,7 +122,7 @@ test('when a server hangs, the next one is tried after 500 ms', async () => {
 });
 
 test('an error response with a reason is final; when no server responds, the error names all servers', async () => {
-  const { servers, registry } = world(2);
+  const { servers, registry } = setup(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];
   await expect(registry.start('/x', anyContext)).rejects.toMatchObject({
     code: 'START_FAILED',
@@ -137,7 +137,7 @@ test('an error response with a reason is final; when no server responds, the err
 });
 
 test('an aborted lookup rejects at once', async () => {
-  const { servers, registry } = world();
+  const { servers, registry } = setup();
   servers[0]!.hangs = true;
   const controller = new AbortController();
   const resolving = registry.resolve('/x', { signal: controller.signal, suspects: new Set() });
@@ -146,13 +146,13 @@ test('an aborted lookup rejects at once', async () => {
 });
 
 test('a start returns the endpoints of the response', async () => {
-  const { servers, registry } = world();
+  const { servers, registry } = setup();
   servers[0]!.onLaunch = () => [endpointMessage('fresh')];
   expect(await registry.start('/x', anyContext)).toMatchObject([{ id: 'fresh' }]);
 });
 
 test('a long start is requested repeatedly for one minute, and a lost request costs six seconds', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   const requestTimes = (): number[] => server.requests.map(({ at }) => at);
   const begun = runtime.now();
@@ -177,7 +177,7 @@ test('a long start is requested repeatedly for one minute, and a lost request co
 });
 
 test('a start is not requested again after an immediate rejection or an abort', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.isDown = true;
   await expect(registry.start('/x', anyContext)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
@@ -195,7 +195,7 @@ test('a start is not requested again after an immediate rejection or an abort', 
 });
 
 test('a list is read page by page from one server', async () => {
-  const { servers, registry } = world(2);
+  const { servers, registry } = setup(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];
   for (const name of ['/a', '/b', '/c', '/d', '/e']) a.put(name, []);
   b.put('/z', []);
@@ -206,14 +206,14 @@ test('a list is read page by page from one server', async () => {
 });
 
 test('pages are sorted by name, with / before all other characters', async () => {
-  const { servers, registry } = world();
+  const { servers, registry } = setup();
   for (const name of ['/a-b', '/a', '/a/y', '/a/z', '/a-c']) servers[0]!.put(name, []);
   const names = (await registry.list('/**', anyContext)).map(({ name }) => name);
   expect(names).toEqual(['/a', '/a/y', '/a/z', '/a-b', '/a-c']);
 });
 
 test('all watches share one stream, with one edit request per turn', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const all = recordWatch(registry, '/**');
@@ -244,7 +244,7 @@ test('all watches share one stream, with one edit request per turn', async () =>
 });
 
 test('a second watch of a glob gets the current snapshot without a request', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   servers[0]!.put('/x', ['x1']);
   recordWatch(registry, '/x');
   await runtime.advance(openMs);
@@ -257,7 +257,7 @@ test('a second watch of a glob gets the current snapshot without a request', asy
 });
 
 test('a watch that is ended and added again before the server was informed starts from scratch', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   servers[0]!.put('/x', ['x1']);
   recordWatch(registry, '/**');
   const first = recordWatch(registry, '/x');
@@ -272,7 +272,7 @@ test('a watch that is ended and added again before the server was informed start
 });
 
 test('a broken stream resumes or is resynchronized, and the last snapshot stays valid until then', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen, errors } = recordWatch(registry, '/*');
@@ -291,7 +291,7 @@ test('a broken stream resumes or is resynchronized, and the last snapshot stays 
 });
 
 test('a server that restarted without data is resynchronized', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen } = recordWatch(registry, '/*');
@@ -306,7 +306,7 @@ test('a server that restarted without data is resynchronized', async () => {
 });
 
 test('after a resync a snapshot is reported only when it is complete', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   server.put('/y', ['y1']);
@@ -320,8 +320,8 @@ test('after a resync a snapshot is reported only when it is complete', async () 
   ]);
 });
 
-test('a link recordWatch by name is resolved; with wildcards it is a link, or has no entry', async () => {
-  const { runtime, servers, registry } = world();
+test('a link watched by name is resolved; with wildcards it is a link, or has no entry', async () => {
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   const snapshots: any[] = [];
   const byName = new Map<string, any>();
@@ -359,7 +359,7 @@ test('a link recordWatch by name is resolved; with wildcards it is a link, or ha
 });
 
 test('a resync may go back to an earlier position', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen } = recordWatch(registry, '/*');
@@ -373,7 +373,7 @@ test('a resync may go back to an earlier position', async () => {
 });
 
 test('a stream without bytes for 2.5 heartbeat intervals is reopened', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.heartbeatMs = 1_000;
   const { seen } = recordWatch(registry, '/*');
@@ -398,7 +398,7 @@ test('a stream without bytes for 2.5 heartbeat intervals is reopened', async () 
 });
 
 test('each outage is reported once to each watch', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   const { errors } = recordWatch(registry, '/*');
   await runtime.advance(openMs);
@@ -414,7 +414,7 @@ test('each outage is reported once to each watch', async () => {
 });
 
 test('a watch fails over to another server, which sends a complete snapshot', async () => {
-  const { runtime, servers, registry } = world(2);
+  const { runtime, servers, registry } = setup(2);
   const [a, b] = servers as [FakeRegistry, FakeRegistry];
   b.incarnation = 'other';
   a.put('/x', ['a1']);
@@ -429,7 +429,7 @@ test('a watch fails over to another server, which sends a complete snapshot', as
 });
 
 test('a revision that goes back within an incarnation causes a resync', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   server.put('/x', ['x1']);
   const { seen } = recordWatch(registry, '/*');
@@ -444,7 +444,7 @@ test('a revision that goes back within an incarnation causes a resync', async ()
 });
 
 test('more globs than fit in one request are sent in several', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   const long = 'a'.repeat(60);
   const watches = Array.from({ length: 2_000 }, (_, i) => recordWatch(registry, `/${long}/n${i}`));
@@ -456,7 +456,7 @@ test('more globs than fit in one request are sent in several', async () => {
 });
 
 test('after a break the globs of later requests are resynchronized too', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   const [server] = servers as [FakeRegistry];
   const long = 'a'.repeat(60);
   const last = `/${long}/n1999`;
@@ -471,7 +471,7 @@ test('after a break the globs of later requests are resynchronized too', async (
 });
 
 test('a closed registry does not reopen its stream', async () => {
-  const { runtime, servers, registry } = world();
+  const { runtime, servers, registry } = setup();
   recordWatch(registry, '/*');
   await runtime.advance(openMs);
   await registry.close();
