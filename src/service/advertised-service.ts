@@ -343,9 +343,9 @@ export class AdvertisedService implements Advertisement, RenewedLease {
 }
 
 /** Waits for a promise, at most `timeoutMs`. Keeps the process alive meanwhile. */
-async function waitAtMost(clock: Clock, limitMs: number, promise: Promise<void>): Promise<void> {
-  if (limitMs <= 0) return;
-  const keepAlive = clock.setTimer(() => undefined, limitMs);
-  await withTimeout(clock, limitMs, promise, () => new Error('Timed out')).catch(() => undefined);
+async function waitAtMost(clock: Clock, timeoutMs: number, promise: Promise<void>): Promise<void> {
+  if (timeoutMs <= 0) return;
+  const keepAlive = clock.setTimer(() => undefined, timeoutMs);
+  await withTimeout(clock, timeoutMs, promise, () => new Error('Timed out')).catch(() => undefined);
   keepAlive.cancel();
 }

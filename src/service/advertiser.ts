@@ -128,12 +128,12 @@ export class Advertiser {
     config: AdvertiseConfig,
   ): LoadReporter {
     const { clock } = this.#runtime;
-    const isHere = server !== undefined;
+    const hasServer = server !== undefined;
     return new LoadReporter({
       clock,
       meter: this.#eventLoopMeter,
       inFlight,
-      hasServer: isHere,
+      hasServer,
       measuresLoad: config.measureLoad,
     });
   }

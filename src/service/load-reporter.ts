@@ -42,7 +42,7 @@ export class LoadReporter {
   /** Increases with each update of the value. */
   version = 0;
   readonly #options: LoadReporterOptions;
-  #reported: (LoadInit & { readonly until: number }) | undefined;
+  #reported: (LoadInit & { readonly expiresAt: number }) | undefined;
   #counts: Counts[] = [];
   #unsubscribe: (() => void) | undefined;
   #isClosed = false;
@@ -66,7 +66,7 @@ export class LoadReporter {
       utilization,
       ...(callsPerSecond !== undefined && { callsPerSecond }),
       ...(errorsPerSecond !== undefined && { errorsPerSecond }),
-      until: this.#options.clock.now() + reportTtlMs,
+      expiresAt: this.#options.clock.now() + reportTtlMs,
     };
     if (!this.#options.hasServer || this.#isClosed) return;
     // More frequent reports wait for the next sample.
@@ -79,7 +79,7 @@ export class LoadReporter {
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =
-      this.#reported !== undefined && clock.now() < this.#reported.until ? this.#reported : undefined;
+      this.#reported !== undefined && clock.now() < this.#reported.expiresAt ? this.#reported : undefined;
     const utilization = reported?.utilization ?? (measuresLoad && hasServer ? meter.utilization : undefined);
     if (utilization === undefined) return undefined;
     const rates = this.#rates();
