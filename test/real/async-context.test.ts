@@ -1,4 +1,4 @@
-/** AsyncLocalStorage follows the call: into policies, affinity, talks on later attempts, factories, and the code after every await. */
+/** AsyncLocalStorage is preserved in policies, affinity functions, call() functions, factories and the code after every await. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClerk, type Clerk } from 'binding-clerk';
@@ -12,14 +12,14 @@ const here = (): string => requestId.getStore() ?? 'none';
 
 const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
 
-/** Runs twenty of them at once, each in a context of its own, and returns what each has seen. */
+/** Runs twenty calls at once, each in its own async context, and returns the results. */
 function inContexts<T>(run: (id: string) => Promise<T>): Promise<T[]> {
   return Promise.all(
     Array.from({ length: 20 }, (_, i) => requestId.run(`call ${i}`, () => run(`call ${i}`))),
   );
 }
 
-test('the policy is asked in the context of the call, cold, warm and after a failure', async () => {
+test('the policy runs in the context of the call: first, cached and after a failure', async () => {
   const peer = await rawPeer('reset');
   const server = await hello();
   const seen = new Map<string, Set<string>>();
@@ -38,7 +38,7 @@ test('the policy is asked in the context of the call, cold, warm and after a fai
   for (const [id, contexts] of seen) expect([...contexts]).toEqual([id]);
 });
 
-test('also when the connection that broke was opened by another call', async () => {
+test('also when the broken connection was opened by another call', async () => {
   const peer = await rawPeer('respond');
   const server = await hello();
   const { clerk } = testClerk([peer.address, server.address], { connections: 1 });
@@ -60,7 +60,7 @@ test('also when the connection that broke was opened by another call', async () 
   expect(new Set(seen)).toEqual(new Set(['second']));
 });
 
-test('the affinity function too', async () => {
+test('the affinity function runs in the context of the call', async () => {
   const server = await hello();
   const { clerk } = testClerk([server.address]);
   const wrong: string[] = [];
@@ -82,7 +82,7 @@ test('the affinity function too', async () => {
   expect(wrong).toEqual([]);
 });
 
-test('a talk is in the context of its call on every attempt', async () => {
+test('the function of call() runs in the context of the call on every attempt', async () => {
   const { orders } = testClerk(['tcp://127.0.0.1:1', 'tcp://127.0.0.1:2', 'tcp://127.0.0.1:3']);
 
   const seen = await inContexts((id) => {
@@ -105,7 +105,7 @@ test('a talk is in the context of its call on every attempt', async () => {
   expect(Math.max(...seen.map((contexts) => contexts.length))).toBe(5);
 });
 
-test('a registry is asked in the context of whoever asked first, and all others keep theirs', async () => {
+test('a shared lookup runs in the context of its first caller, and all callers keep their own', async () => {
   const server = await hello();
   const asked: string[] = [];
   const registry: Registry = {
@@ -127,7 +127,7 @@ test('a registry is asked in the context of whoever asked first, and all others 
   expect(after).toEqual(Array(20).fill(true));
 });
 
-test('the code after a call is where it was, whatever the call went through', async () => {
+test('the code after a call keeps its context, whatever happened to the call', async () => {
   const server = await hello();
   const busy = await webServer(
     (_request, response) => void response.writeHead(503, { 'retry-after': '0' }).end('busy'),
@@ -161,7 +161,7 @@ test('the code after a call is where it was, whatever the call went through', as
   expect(wrong).toEqual([]);
 });
 
-test('pieces of a body arrive in the context of its call', async () => {
+test('body chunks arrive in the context of the call', async () => {
   const server = await webServer((_request, response) => {
     response.write('a');
     setTimeout(() => response.end('b'), 5);
@@ -179,13 +179,13 @@ test('pieces of a body arrive in the context of its call', async () => {
   expect(wrong.flat()).toEqual([]);
 });
 
-test('a context that is gone is held by nobody after its call', async () => {
+test('no context is retained after its call', async () => {
   const server = await hello();
   const { clerk }: { clerk: Clerk } = testClerk([server.address]);
   const orders = clerk.bind('/shop/orders');
   await requestId.run('first', () => orders.json('/orders'));
 
-  // Timers and sockets that the first call has set up must not put their context on those that follow.
+  // Timers and sockets created by the first call must not carry its context into later calls.
   expect(await requestId.run('second', () => orders.json('/orders').then(here))).toBe('second');
   expect(await orders.json('/orders').then(here)).toBe('none');
 });

@@ -1,6 +1,9 @@
 /**
- * Ten thousand calls that must run at most once, over connections that break: whatever the clerk says of each is
- * compared with how often its server has run it. @see promises C3.1, C3.2
+ * Ten thousand 'once' calls over failing connections: the reported execution of each call is compared with how often its
+ * server ran it.
+ *
+ * @see [C3.1](../../docs/guarantees.md#c3-1)
+ * @see [C3.2](../../docs/guarantees.md#c3-2)
  */
 import { createServer, type RequestListener } from 'node:http';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
@@ -19,15 +22,15 @@ beforeAll(async () => {
   identity = await ca.issue('127.0.0.1');
 });
 
-interface Way {
+interface Scenario {
   readonly scheme: 'http' | 'https';
   serve(handler: RequestListener): Server | Http2SecureServer;
   readonly clerk?: Omit<ClerkOptions, 'registry'>;
-  /** The servers share one memory of calls. */
+  /** The servers share one idempotency store. */
   readonly remembers?: boolean;
 }
 
-const ways: Readonly<Record<string, () => Way>> = {
+const scenarios: Readonly<Record<string, () => Scenario>> = {
   'HTTP/1.1': () => ({ scheme: 'http', serve: (handler) => createServer(handler) }),
   'HTTP/1.1 over TLS': () => ({
     scheme: 'https',
@@ -46,8 +49,8 @@ const ways: Readonly<Record<string, () => Way>> = {
   }),
 };
 
-/** One memory for all servers, as a database of theirs would be. */
-function sharedMemory(): IdempotencyStore {
+/** One store for all servers, like a shared database. */
+function sharedStore(): IdempotencyStore {
   const memory = memoryCalls();
   return {
     isDurable: true,
@@ -59,14 +62,14 @@ function sharedMemory(): IdempotencyStore {
   };
 }
 
-const callsEach = 2_500;
-const atATime = 32;
+const callsPerScenario = 2_500;
+const concurrency = 32;
 
-describe.each(Object.entries(ways))('%s', (_what, makeWay) => {
-  test('nothing runs twice, and nobody is told a lie', { timeout: 120_000 }, async () => {
-    const way = makeWay();
+describe.each(Object.entries(scenarios))('%s', (_what, createScenario) => {
+  test('no call runs twice, and every reported execution is true', { timeout: 120_000 }, async () => {
+    const way = createScenario();
     const runs = new Map<string, number>();
-    const store = sharedMemory();
+    const store = sharedStore();
     const run: RequestListener = (request, response) => {
       const id = request.url ?? '';
       runs.set(id, (runs.get(id) ?? 0) + 1);
@@ -99,7 +102,7 @@ describe.each(Object.entries(ways))('%s', (_what, makeWay) => {
     let next = 0;
     const claims = new Map<string, keyof typeof told>();
     const call = async (): Promise<void> => {
-      while (next < callsEach) {
+      while (next < callsPerScenario) {
         const id = `/run/${next++}`;
         let claim: keyof typeof told;
         try {
@@ -107,11 +110,11 @@ describe.each(Object.entries(ways))('%s', (_what, makeWay) => {
             path: id,
             method: 'POST',
             body: 'order',
-            // undici may not notice that an HTTP/2 session ended in the middle of a body.
+            // undici may not notice that an HTTP/2 session ended within a body.
             bodyTimeout: 2_000,
           });
           if (attempts > 1) repeated++;
-          // The head is proof that it ran, also where the body is lost.
+          // The response headers prove that the call ran, even if the body is lost.
           claim = 'ok';
           const said = await body.json().catch(() => id);
           if (said !== id) wrong.push(`${id} was answered with ${String(said)}`);
@@ -123,8 +126,8 @@ describe.each(Object.entries(ways))('%s', (_what, makeWay) => {
         claims.set(id, claim);
       }
     };
-    await Promise.all(Array.from({ length: atATime }, call));
-    // What is on its way may still arrive.
+    await Promise.all(Array.from({ length: concurrency }, call));
+    // Requests in flight may still arrive.
     for (const proxy of proxies) proxy.heal();
     await new Promise((resolve) => setTimeout(resolve, 300));
 
@@ -135,11 +138,11 @@ describe.each(Object.entries(ways))('%s', (_what, makeWay) => {
       if (ran > 0 && claim === 'none') wrong.push(`${id} is 'none' and ran`);
     }
     expect(wrong).toEqual([]);
-    expect(claims.size).toBe(callsEach);
+    expect(claims.size).toBe(callsPerScenario);
     const faults = proxies.flatMap(({ counts }) => Object.values(counts) as number[]);
     expect(faults.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(150);
-    expect(told.ok).toBeGreaterThan(callsEach / 2);
-    // Whoever remembers can be asked again.
+    expect(told.ok).toBeGreaterThan(callsPerScenario / 2);
+    // Calls to a service with a store can be retried.
     if (!way.remembers) expect(told.unknown).toBeGreaterThan(20);
     else expect(told.unknown).toBeLessThan(20);
     expect(repeated).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-/** Calls that must run at most once, at services that remember them: when the clerk asks again, and what it claims. */
+/** 'once' calls to services with an idempotency store: when the clerk retries, and which execution it reports. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createClerk, type EndpointInit } from 'binding-clerk';
 import type { Registry } from 'binding-clerk/extend';
@@ -17,15 +17,15 @@ interface Seen {
 type Step = (request: IncomingMessage, response: ServerResponse) => void;
 
 const cut: Step = (request) => void request.socket.destroy();
-const answer =
+const respond =
   (status: number, headers: Record<string, string>, body = ''): Step =>
   (_request, response) =>
     void response.writeHead(status, headers).end(body);
-const ran = answer(200, {}, 'ran');
-const replayed = answer(200, { 'clerk-idempotency': 'replayed' }, 'ran');
+const ran = respond(200, {}, 'ran');
+const replayed = respond(200, { 'clerk-idempotency': 'replayed' }, 'ran');
 
-/** Goes through its steps, one a request; the last one for all that follow. */
-async function scripted(steps: readonly Step[], seen: Seen[] = []): Promise<string> {
+/** A server that handles each request with the next step; the last step handles all further requests. */
+async function scriptedServer(steps: readonly Step[], seen: Seen[] = []): Promise<string> {
   let next = 0;
   const handle: RequestListener = (request, response) => {
     seen.push({
@@ -39,27 +39,27 @@ async function scripted(steps: readonly Step[], seen: Seen[] = []): Promise<stri
 
 const post = { method: 'POST', body: 'order', timeoutMs: 5_000 };
 
-/** An endpoint that says it remembers calls. */
-const remembering = (address: string, scope: string, id = address): EndpointInit => ({
+/** An endpoint that advertises an idempotency store. */
+const withStore = (address: string, scope: string, id = address): EndpointInit => ({
   id,
   address,
   epoch: 7,
   attributes: { 'at-most-once': scope },
 });
 
-/** A binding over a registry that answers anew each time. */
-function over(endpoints: () => readonly EndpointInit[]) {
+/** A binding over a registry that returns the current endpoints with every lookup. */
+function bindingOver(endpoints: () => readonly EndpointInit[]) {
   const registry: Registry = { resolve: () => ({ kind: 'bound', endpoints: endpoints(), ttlMs: 60_000 }) };
   const clerk = createClerk({ registry });
   onTestFinished(() => clerk.destroy());
   return { orders: clerk.bind('/shop/orders') };
 }
 
-describe('a service that remembers', () => {
-  test('is told an id, the same over all attempts, and whom it is meant for', async () => {
+describe('a service with an idempotency store', () => {
+  test('gets one call id over all attempts, and the instance it is meant for', async () => {
     const seen: Seen[] = [];
-    const address = await scripted([cut, replayed], seen);
-    const { orders, outcomes } = testClerk([remembering(address, 'a', 'a')]);
+    const address = await scriptedServer([cut, replayed], seen);
+    const { orders, outcomes } = testClerk([withStore(address, 'a', 'a')]);
     expect(await orders.text('/', post)).toBe('ran');
     expect(seen.map(({ instance }) => instance)).toEqual(['a 7', 'a 7']);
     expect(seen[0]?.callId).toMatch(/^[0-9]{13}-[0-9a-f]{32}$/);
@@ -70,20 +70,20 @@ describe('a service that remembers', () => {
     ]);
   });
 
-  test('is told of the life in which the call may have run, also when another has begun', async () => {
+  test('gets the epoch in which the call may have run, even after a restart', async () => {
     const seen: Seen[] = [];
     let epoch = 7;
-    const address = await scripted(
+    const address = await scriptedServer(
       [
         (request) => {
           epoch = 8;
           request.socket.destroy();
         },
-        answer(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),
+        respond(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),
       ],
       seen,
     );
-    const { orders } = over(() => [{ ...remembering(address, 'a', 'a'), epoch }]);
+    const { orders } = bindingOver(() => [{ ...withStore(address, 'a', 'a'), epoch }]);
     expect(await clerkErrorOf(orders.text('/', post))).toMatchObject({
       code: 'OUTCOME_UNKNOWN',
       execution: 'unknown',
@@ -91,51 +91,51 @@ describe('a service that remembers', () => {
     expect(seen.map(({ instance }) => instance)).toEqual(['a 7', 'a 7']);
   });
 
-  test('is asked again at whoever shares its memory, and nobody else', async () => {
-    const first = await scripted([cut]);
+  test('is retried only at endpoints that share the store', async () => {
+    const first = await scriptedServer([cut]);
     const strangers: Seen[] = [];
-    const stranger = await scripted([ran], strangers);
-    const shared = await scripted([replayed]);
+    const stranger = await scriptedServer([ran], strangers);
+    const shared = await scriptedServer([replayed]);
     const { orders } = testClerk([
-      remembering(first, 'orders-db', 'a'),
+      withStore(first, 'orders-db', 'a'),
       { id: 'x', address: stranger },
-      remembering(shared, 'orders-db', 'b'),
+      withStore(shared, 'orders-db', 'b'),
     ]);
     const { endpoint, body } = await orders.request({ path: '/', ...post });
     expect([endpoint.id, await body.text()]).toEqual(['b', 'ran']);
     expect(strangers).toEqual([]);
   });
 
-  test('that runs it still is asked later', async () => {
+  test('is polled later while the call still runs', async () => {
     const seen: Seen[] = [];
-    const address = await scripted(
-      [cut, answer(409, { 'clerk-idempotency': 'running', 'retry-after': '0' }), replayed],
+    const address = await scriptedServer(
+      [cut, respond(409, { 'clerk-idempotency': 'running', 'retry-after': '0' }), replayed],
       seen,
     );
-    const { orders } = testClerk([remembering(address, 'a')]);
+    const { orders } = testClerk([withStore(address, 'a')]);
     expect(await orders.text('/', post)).toBe('ran');
     expect(new Set(seen.map(({ callId }) => callId)).size).toBe(1);
     expect(seen).toHaveLength(3);
   });
 
   test.each([
-    ['nobody knows how it ended', answer(409, { 'clerk-idempotency': 'unknown' })],
+    ['nobody knows how it ended', respond(409, { 'clerk-idempotency': 'unknown' })],
     [
-      'it is another instance now',
-      answer(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),
+      'it is a different instance',
+      respond(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),
     ],
-    ['it has forgotten', answer(410, { 'clerk-idempotency': 'expired', 'clerk-not-executed': '1' })],
-  ])('says %s: the outcome is unknown', async (_what, step) => {
-    const { orders } = testClerk([remembering(await scripted([cut, step]), 'a')]);
+    ['it has forgotten', respond(410, { 'clerk-idempotency': 'expired', 'clerk-not-executed': '1' })],
+  ])('reports %s: the outcome is unknown', async (_what, step) => {
+    const { orders } = testClerk([withStore(await scriptedServer([cut, step]), 'a')]);
     await expect(orders.text('/', post)).rejects.toMatchObject({
       code: 'OUTCOME_UNKNOWN',
       execution: 'unknown',
     });
   });
 
-  test('is not asked twice with a body that can be read once', async () => {
+  test('gets no retry with a body that can be read once', async () => {
     const seen: Seen[] = [];
-    const { orders } = testClerk([remembering(await scripted([cut, replayed], seen), 'a')]);
+    const { orders } = testClerk([withStore(await scriptedServer([cut, replayed], seen), 'a')]);
     const body = (async function* () {
       await Promise.resolve();
       yield 'order';
@@ -144,42 +144,42 @@ describe('a service that remembers', () => {
     expect(seen).toHaveLength(1);
   });
 
-  test('is told nothing of calls that may run twice', async () => {
+  test('gets no call id for calls that may run twice', async () => {
     const seen: Seen[] = [];
-    const { orders } = testClerk([remembering(await scripted([ran], seen), 'a')]);
+    const { orders } = testClerk([withStore(await scriptedServer([ran], seen), 'a')]);
     await orders.text('/');
     await orders.text('/', { method: 'PUT', kind: 'idempotent' });
     expect(seen.map(({ callId }) => callId)).toEqual([undefined, undefined]);
   });
 });
 
-test('a service that does not remember is told no id, and not asked again', async () => {
+test('a service without a store gets no call id and no retry', async () => {
   const seen: Seen[] = [];
-  const { orders } = testClerk([await scripted([cut, ran], seen)]);
+  const { orders } = testClerk([await scriptedServer([cut, ran], seen)]);
   await expect(orders.text('/', post)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
   expect(seen).toEqual([{ callId: undefined, instance: undefined }]);
 });
 
-describe('"not executed"', () => {
-  const refused = answer(503, { 'clerk-not-executed': '1' }, 'busy');
+describe('clerk-not-executed', () => {
+  const refused = respond(503, { 'clerk-not-executed': '1' }, 'busy');
 
-  test('moves a call on that must run at most once', async () => {
-    const busy = await scripted([refused]);
-    const free = await scripted([ran]);
+  test('lets a once call fail over', async () => {
+    const busy = await scriptedServer([refused]);
+    const free = await scriptedServer([ran]);
     const { orders, outcomes } = testClerk([busy, free]);
     expect(await orders.text('/', post)).toBe('ran');
     expect(outcomes.map(({ stage }) => stage)).toEqual(['waiting', 'answered']);
   });
 
-  test('is the answer where nobody does better', async () => {
-    const { orders } = testClerk([await scripted([refused])]);
+  test('is delivered if no other endpoint does better', async () => {
+    const { orders } = testClerk([await scriptedServer([refused])]);
     const { statusCode, body } = await orders.request({ path: '/', ...post });
     expect([statusCode, await body.text()]).toEqual([503, 'busy']);
   });
 
-  test('is no word on the attempt after it', async () => {
-    const busy = await scripted([refused]);
-    const broken = await scripted([cut]);
+  test('says nothing about the attempt after it', async () => {
+    const busy = await scriptedServer([refused]);
+    const broken = await scriptedServer([cut]);
     const { orders } = testClerk([busy, broken]);
     await expect(orders.text('/', post)).rejects.toMatchObject({
       code: 'OUTCOME_UNKNOWN',
@@ -187,65 +187,62 @@ describe('"not executed"', () => {
     });
   });
 
-  test('is needed: a bare 503 is the answer', async () => {
-    const busy = await scripted([answer(503, {}, 'busy')]);
+  test('is required: a plain 503 is delivered', async () => {
+    const busy = await scriptedServer([respond(503, {}, 'busy')]);
     const others: Seen[] = [];
-    const free = await scripted([ran], others);
+    const free = await scriptedServer([ran], others);
     const { orders } = testClerk([busy, free]);
     expect((await orders.request({ path: '/', ...post })).statusCode).toBe(503);
     expect(others).toEqual([]);
   });
 });
 
-describe('the library on both sides', () => {
-  test.each([1, 2])(
-    'an answer that got lost is given again, with %d servers over one memory',
-    async (servers) => {
-      const registry = await startServer({ port: 0 });
-      onTestFinished(() => registry.close());
-      let runs = 0;
-      let losses = 0;
-      const memory = memoryCalls();
-      const store: IdempotencyStore = {
-        isDurable: true,
-        scope: 'orders',
-        begin: (call) => memory.begin(call),
-        end: (id, how) => memory.end(id, how),
-        withdraw: (id) => memory.withdraw(id),
-        expire: (bornBefore) => memory.expire(bornBefore),
-      };
-      for (let i = 0; i < servers; i++) {
-        const handler = atMostOnce(
-          (request: IncomingMessage, response: ServerResponse) => {
-            runs++;
-            request.resume().on('end', () => response.end(`order ${runs}`));
-          },
-          { store },
-        );
-        const server = createServer((request, response) => {
-          // The first answer never arrives, though it was made.
-          if (losses++ === 0) response.end = (() => request.socket.destroy()) as never;
-          handler(request, response);
-        }).listen(0, '127.0.0.1');
-        const ad = await advertise({
-          name: '/shop/orders',
-          address: server,
-          registry: registry.url,
-          atMostOnce: handler,
-          drainOnSignal: false,
-        });
-        onTestFinished(async () => {
-          await ad.close();
-          server.closeAllConnections();
-          server.close();
-        });
-      }
-      const clerk = createClerk({ registry: registry.url });
-      onTestFinished(() => clerk.destroy());
-      const reply = await clerk.bind('/shop/orders').request({ path: '/', ...post });
-      expect(await reply.body.text()).toBe('order 1');
-      expect(reply.headers['clerk-idempotency']).toBe('replayed');
-      expect([runs, reply.attempts]).toEqual([1, 2]);
-    },
-  );
+describe('atMostOnce in the service', () => {
+  test.each([1, 2])('a lost response is replayed, with %d servers sharing one store', async (servers) => {
+    const registry = await startServer({ port: 0 });
+    onTestFinished(() => registry.close());
+    let runs = 0;
+    let losses = 0;
+    const memory = memoryCalls();
+    const store: IdempotencyStore = {
+      isDurable: true,
+      scope: 'orders',
+      begin: (call) => memory.begin(call),
+      end: (id, how) => memory.end(id, how),
+      withdraw: (id) => memory.withdraw(id),
+      expire: (bornBefore) => memory.expire(bornBefore),
+    };
+    for (let i = 0; i < servers; i++) {
+      const handler = atMostOnce(
+        (request: IncomingMessage, response: ServerResponse) => {
+          runs++;
+          request.resume().on('end', () => response.end(`order ${runs}`));
+        },
+        { store },
+      );
+      const server = createServer((request, response) => {
+        // The first response is lost after the handler ran.
+        if (losses++ === 0) response.end = (() => request.socket.destroy()) as never;
+        handler(request, response);
+      }).listen(0, '127.0.0.1');
+      const ad = await advertise({
+        name: '/shop/orders',
+        address: server,
+        registry: registry.url,
+        atMostOnce: handler,
+        drainOnSignal: false,
+      });
+      onTestFinished(async () => {
+        await ad.close();
+        server.closeAllConnections();
+        server.close();
+      });
+    }
+    const clerk = createClerk({ registry: registry.url });
+    onTestFinished(() => clerk.destroy());
+    const reply = await clerk.bind('/shop/orders').request({ path: '/', ...post });
+    expect(await reply.body.text()).toBe('order 1');
+    expect(reply.headers['clerk-idempotency']).toBe('replayed');
+    expect([runs, reply.attempts]).toEqual([1, 2]);
+  });
 });

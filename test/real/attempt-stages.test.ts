@@ -1,4 +1,4 @@
-/** The table of stages: what a failure means is decided by how far the request got, never by the error's name. */
+/** Retries depend on the stage that the request reached, never on the name of the error. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CallKind } from 'binding-clerk';
 import { testClerk } from './test-clerk.js';
@@ -24,19 +24,19 @@ beforeAll(async () => {
 });
 afterAll(() => deaf.close());
 
-/** A peer that fails in its own way, and what it can say afterwards. */
-interface Trouble {
+/** A peer that fails in a certain way, and what it observed. */
+interface FailingPeer {
   readonly address: string;
   executions(): number;
-  /** Requests that it read, executed or not. */
+  /** Number of requests it read, executed or not. */
   reads(): number;
-  /** Bytes of requests that it read; undefined where that cannot be told. */
+  /** Number of request bytes it read; undefined where that is unknown. */
   bytes(): number | undefined;
 }
 
 const raw =
   (fate: PeerBehavior, secured: () => Certificate | undefined = () => undefined) =>
-  async (): Promise<Trouble> => {
+  async (): Promise<FailingPeer> => {
     const peer = await rawPeer(fate, secured());
     return {
       address: peer.address,
@@ -45,13 +45,13 @@ const raw =
       bytes: () => peer.requestBytes,
     };
   };
-const unheard = (address: () => Promise<string>) => async (): Promise<Trouble> => ({
+const unreachable = (address: () => Promise<string>) => async (): Promise<FailingPeer> => ({
   address: await address(),
   executions: () => 0,
   reads: () => 0,
   bytes: () => 0,
 });
-const stream = (fate: StreamBehavior) => async (): Promise<Trouble> => {
+const stream = (fate: StreamBehavior) => async (): Promise<FailingPeer> => {
   const peer = await h2Peer(identity, fate);
   return {
     address: peer.address,
@@ -61,20 +61,16 @@ const stream = (fate: StreamBehavior) => async (): Promise<Trouble> => {
   };
 };
 
-/** What happened, who does it, and what the outcome calls it. */
-type Row = readonly [what: string, make: () => Promise<Trouble>, code: string];
+/** The failure, a peer that causes it, and the code in the outcome. */
+type Row = readonly [what: string, make: () => Promise<FailingPeer>, code: string];
 
 const neverSent: readonly Row[] = [
-  ['nobody listens', unheard(() => unusedAddress()), 'ECONNREFUSED'],
-  ['the host is unknown', unheard(async () => 'http://nowhere.invalid:80'), 'ENOTFOUND'],
+  ['nobody listens', unreachable(() => unusedAddress()), 'ECONNREFUSED'],
+  ['the host is unknown', unreachable(async () => 'http://nowhere.invalid:80'), 'ENOTFOUND'],
   ['a reset on accept, before TLS has begun', raw('reset-on-accept', () => identity), 'ECONNRESET'],
   ['a reset in the TLS handshake', raw('reset-in-handshake'), 'ECONNRESET'],
-  [
-    'a certificate of somebody we do not trust',
-    raw('respond', () => stranger),
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  ],
-  ['a TCP handshake that stalls', unheard(async () => deaf.address), 'ATTEMPT_TIMEOUT'],
+  ['an untrusted certificate', raw('respond', () => stranger), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ['a TCP handshake that stalls', unreachable(async () => deaf.address), 'ATTEMPT_TIMEOUT'],
   ['a TLS handshake that stalls', raw('stall-in-handshake'), 'ATTEMPT_TIMEOUT'],
 ];
 
@@ -84,7 +80,7 @@ const sent: readonly Row[] = [
   ['an end after the request was read', raw('close'), 'UND_ERR_SOCKET'],
   ['silence after the request was read', raw('no-response'), 'ATTEMPT_TIMEOUT'],
   ['garbage in place of an answer', raw('garbage'), 'HTTPParserError'],
-  // The same fault by another name on newer Node: one more reason to look at the stage and not at the name.
+  // Newer versions of Node name this error differently.
   [
     'a reset inside the head of the answer',
     raw('reset-in-head'),
@@ -96,21 +92,21 @@ const streams: readonly Row[] = [
   ['INTERNAL_ERROR on the stream', stream('internal-error'), 'ERR_HTTP2_STREAM_ERROR'],
   ['CANCEL on the stream', stream('cancel'), 'UND_ERR_INFO'],
   ['GOAWAY above our stream', stream('goaway-above'), 'UND_ERR_SOCKET'],
-  // undici does not say which streams a GOAWAY covers, so even this one counts as perhaps executed.
+  // undici does not report which streams a GOAWAY covers, so this one counts as possibly executed.
   ['GOAWAY below our stream', stream('goaway-below'), 'UND_ERR_SOCKET'],
   ['the session lost', stream('session-lost'), 'UND_ERR_SOCKET'],
 ];
 
-async function place(make: () => Promise<Trouble>, { alone = false, allowH2 = false } = {}) {
+async function setUp(make: () => Promise<FailingPeer>, { isOnly = false, allowH2 = false } = {}) {
   const trouble = await make();
   const healthy = await webServer((_request, response) => void response.end('{"ok":true}'));
-  const endpoints = alone ? [trouble.address] : [trouble.address, healthy.address];
+  const endpoints = isOnly ? [trouble.address] : [trouble.address, healthy.address];
   return { trouble, healthy, ...testClerk(endpoints, { tls: { ca: ca.cert }, undici: { allowH2 } }) };
 }
 
 describe.each(neverSent)('never sent: %s', (_what, make, code) => {
-  test.each(kinds)('%s goes on at the next endpoint', async (kind) => {
-    const { trouble, healthy, outcomes, orders } = await place(make);
+  test.each(kinds)('%s fails over to the next endpoint', async (kind) => {
+    const { trouble, healthy, outcomes, orders } = await setUp(make);
 
     const reply = await orders.request({ path: '/orders/7', method: methods[kind], kind });
 
@@ -124,8 +120,8 @@ describe.each(neverSent)('never sent: %s', (_what, make, code) => {
     expect([trouble.executions(), trouble.bytes()]).toEqual([0, 0]);
   });
 
-  test.each(kinds)('%s with nobody else was certainly not executed', async (kind) => {
-    const { trouble, orders } = await place(make, { alone: true });
+  test.each(kinds)('%s without another endpoint was not executed', async (kind) => {
+    const { trouble, orders } = await setUp(make, { isOnly: true });
 
     const error = await clerkErrorOf(
       orders.request({ path: '/orders/7', method: methods[kind], kind, timeoutMs: 400 }),
@@ -142,8 +138,8 @@ describe.each(neverSent)('never sent: %s', (_what, make, code) => {
 describe.each([...sent, ...streams])('sent: %s', (what, make, code) => {
   const allowH2 = streams.some(([row]) => row === what);
 
-  test.each(['safe', 'idempotent'] as const)('%s goes on at the next endpoint', async (kind) => {
-    const { healthy, outcomes, orders } = await place(make, { allowH2 });
+  test.each(['safe', 'idempotent'] as const)('%s fails over to the next endpoint', async (kind) => {
+    const { healthy, outcomes, orders } = await setUp(make, { allowH2 });
 
     const reply = await orders.request({ path: '/orders/7', method: methods[kind], kind });
 
@@ -156,8 +152,8 @@ describe.each([...sent, ...streams])('sent: %s', (what, make, code) => {
     expect(healthy.requests).toEqual([`${methods[kind]} /orders/7`]);
   });
 
-  test('once is not repeated, and says that it may have been executed', async () => {
-    const { trouble, healthy, orders } = await place(make, { allowH2 });
+  test('once is not retried, and may have been executed', async () => {
+    const { trouble, healthy, orders } = await setUp(make, { allowH2 });
 
     const error = await clerkErrorOf(
       orders.request({ path: '/orders/7', method: 'POST', body: 'one pizza', timeoutMs: 500 }),
@@ -175,8 +171,8 @@ describe.each([...sent, ...streams])('sent: %s', (what, make, code) => {
     expect(healthy.requests).toEqual([]);
   });
 
-  test.each(kinds)('%s with nobody else says that it may have been executed', async (kind) => {
-    const { trouble, orders } = await place(make, { alone: true, allowH2 });
+  test.each(kinds)('%s without another endpoint may have been executed', async (kind) => {
+    const { trouble, orders } = await setUp(make, { isOnly: true, allowH2 });
 
     const error = await clerkErrorOf(
       orders.json('/orders/7', { method: methods[kind], kind, timeoutMs: 400 }),
@@ -187,9 +183,9 @@ describe.each([...sent, ...streams])('sent: %s', (what, make, code) => {
   });
 });
 
-describe('an endpoint that was only slow', () => {
+describe('an endpoint that timed out', () => {
   test.each(['safe', 'idempotent'] as const)(
-    'is asked again when nobody else can be reached: %s',
+    'is retried when no other endpoint is reachable: %s',
     async (kind) => {
       let asked = 0;
       const slow = await webServer((_request, response) => {
@@ -203,9 +199,9 @@ describe('an endpoint that was only slow', () => {
   );
 });
 
-describe('REFUSED_STREAM, HTTP/2’s word for a request that was not executed', () => {
-  test.each(kinds)('%s goes on at the next endpoint', async (kind) => {
-    const { trouble, healthy, orders } = await place(stream('refused-stream'), { allowH2: true });
+describe('REFUSED_STREAM, by which HTTP/2 rejects a request unprocessed', () => {
+  test.each(kinds)('%s fails over to the next endpoint', async (kind) => {
+    const { trouble, healthy, orders } = await setUp(stream('refused-stream'), { allowH2: true });
 
     const reply = await orders.request({ path: '/orders/7', method: methods[kind], kind });
 
@@ -213,8 +209,8 @@ describe('REFUSED_STREAM, HTTP/2’s word for a request that was not executed', 
     expect([trouble.executions(), healthy.requests.length]).toEqual([0, 1]);
   });
 
-  test('with nobody else to ask, the call certainly did not run', async () => {
-    const { trouble, orders } = await place(stream('refused-stream'), { allowH2: true, alone: true });
+  test('without another endpoint the call was not executed', async () => {
+    const { trouble, orders } = await setUp(stream('refused-stream'), { allowH2: true, isOnly: true });
 
     const error = await clerkErrorOf(orders.request({ path: '/orders/7', method: 'POST', timeoutMs: 1_000 }));
 
@@ -222,7 +218,7 @@ describe('REFUSED_STREAM, HTTP/2’s word for a request that was not executed', 
     expect(trouble.reads()).toBe(1);
   });
 
-  test('is believed once a call: peers that refuse stream after stream are asked no further', async () => {
+  test('is accepted once per call: further refused streams count as failures', async () => {
     const make = stream('refused-stream');
     const peers = [await make(), await make(), await make()];
     const { orders } = testClerk(
@@ -237,9 +233,9 @@ describe('REFUSED_STREAM, HTTP/2’s word for a request that was not executed', 
   });
 });
 
-describe('a reset inside the body of the answer', () => {
-  test.each(kinds)('breaks off the stream that the program reads, as %s too', async (kind) => {
-    const { trouble, healthy, orders } = await place(raw('reset-in-body'));
+describe('a reset within the response body', () => {
+  test.each(kinds)('fails the body stream of a call of kind %s', async (kind) => {
+    const { trouble, healthy, orders } = await setUp(raw('reset-in-body'));
 
     const { body, attempts } = await orders.request({ path: '/orders/7', method: methods[kind], kind });
     const error = await clerkErrorOf(body.text());
@@ -250,18 +246,15 @@ describe('a reset inside the body of the answer', () => {
     expect(healthy.requests).toEqual([]);
   });
 
-  test.each(['safe', 'idempotent'] as const)(
-    'does not show where the whole body is awaited: %s',
-    async (kind) => {
-      const { trouble, healthy, orders } = await place(raw('reset-in-body'));
+  test.each(['safe', 'idempotent'] as const)('is retried where the whole body is read: %s', async (kind) => {
+    const { trouble, healthy, orders } = await setUp(raw('reset-in-body'));
 
-      expect(await orders.json('/orders/7', { method: methods[kind], kind })).toEqual({ ok: true });
-      expect([trouble.executions(), healthy.requests.length]).toEqual([1, 1]);
-    },
-  );
+    expect(await orders.json('/orders/7', { method: methods[kind], kind })).toEqual({ ok: true });
+    expect([trouble.executions(), healthy.requests.length]).toEqual([1, 1]);
+  });
 
-  test('is not repeated for once', async () => {
-    const { trouble, healthy, orders } = await place(raw('reset-in-body'));
+  test('is not retried for once', async () => {
+    const { trouble, healthy, orders } = await setUp(raw('reset-in-body'));
 
     const error = await clerkErrorOf(orders.json('/orders/7', { method: 'POST' }));
 

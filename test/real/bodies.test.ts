@@ -1,4 +1,4 @@
-/** Bodies of requests and replies: what can be sent again is sent again intact, what cannot is sent once; nothing is lost on the way back. */
+/** Request and response bodies: replayable bodies are sent again intact, others once; response bodies arrive complete. */
 import { createHash } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
@@ -13,7 +13,7 @@ import { bodyOf, unusedAddress, webServer } from './web-server.js';
 const text = 'two pizzas, one with ¡jalapeños! \u{1F336}';
 const bytes = Buffer.from(text);
 
-/** Answers with what it was sent. */
+/** Responds with the request body. */
 const echo: RequestListener = (request, response) => {
   void bodyOf(request).then((body) => {
     response.setHeader('content-type', 'application/json');
@@ -67,9 +67,9 @@ const streams: readonly [what: string, make: () => RequestOptions['body']][] = [
   ],
 ];
 
-describe('a body that can be read again', () => {
+describe('a replayable body', () => {
   test.each(whole)(
-    '%s arrives whole at the second endpoint, after the first one has read it and was lost',
+    '%s arrives complete at the second endpoint after the first one read it and failed',
     async (_what, make) => {
       const first = await rawPeer('reset');
       const second = await webServer(echo);
@@ -86,7 +86,7 @@ describe('a body that can be read again', () => {
     },
   );
 
-  test('URLSearchParams arrive with their type, and a type of the program’s own is kept', async () => {
+  test('URLSearchParams are sent with their content type, unless the caller sets one', async () => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
     const { orders } = testClerk([first.address, second.address]);
@@ -112,7 +112,7 @@ describe('a body that can be read again', () => {
   test.each([
     ['Node’s', FormData],
     ['undici’s', UndiciFormData as unknown as typeof FormData],
-  ])('%s FormData arrives whole at the second endpoint', async (_whose, Form) => {
+  ])('%s FormData arrives complete at the second endpoint', async (_whose, Form) => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
     const { orders } = testClerk([first.address, second.address]);
@@ -131,21 +131,18 @@ describe('a body that can be read again', () => {
   });
 });
 
-describe('a body that can be read once', () => {
-  test.each(streams)(
-    '%s goes to the second endpoint intact if nobody has touched it',
-    async (_what, make) => {
-      const second = await webServer(echo);
-      const { orders, outcomes } = testClerk([await unusedAddress(), second.address]);
+describe('a body that can be read only once', () => {
+  test.each(streams)('%s goes to the second endpoint intact if it was not read', async (_what, make) => {
+    const second = await webServer(echo);
+    const { orders, outcomes } = testClerk([await unusedAddress(), second.address]);
 
-      const echoed = await orders.json<Echoed>('/orders', { method: 'POST', body: make() });
+    const echoed = await orders.json<Echoed>('/orders', { method: 'POST', body: make() });
 
-      expect(echoed.text).toBe(text);
-      expect(outcomes.map(({ stage }) => stage)).toEqual(['waiting', 'answered']);
-    },
-  );
+    expect(echoed.text).toBe(text);
+    expect(outcomes.map(({ stage }) => stage)).toEqual(['waiting', 'answered']);
+  });
 
-  test.each(streams)('%s is not sent again once it was touched, idempotent or not', async (_what, make) => {
+  test.each(streams)('%s is not sent again once it was read, idempotent or not', async (_what, make) => {
     const first = await rawPeer('reset');
     const second = await webServer(echo);
     const { orders } = testClerk([first.address, second.address]);
@@ -159,7 +156,7 @@ describe('a body that can be read once', () => {
     expect(second.requests).toEqual([]);
   });
 
-  test('a stream that fails of its own accord is the program’s fault, and no endpoint’s', async () => {
+  test('a stream that fails by itself does not count against the endpoint', async () => {
     const first = await webServer(echo);
     const second = await webServer(echo);
     const { orders, clerk } = testClerk([first.address, second.address]);
@@ -186,12 +183,12 @@ describe('a body that can be read once', () => {
   });
 });
 
-describe('the body of a reply', () => {
+describe('a response body', () => {
   const large = Buffer.alloc(8 * 1_024 * 1_024, 'all the orders of this year; ');
   const largeServer = () =>
     webServer((_request, response) => void response.end(JSON.stringify({ rows: large.toString() })));
 
-  test('of eight megabytes comes whole through json, text, bytes, request and fetch', async () => {
+  test('of eight megabytes arrives complete with json, text, bytes, request and fetch', async () => {
     const server = await largeServer();
     const { orders, clerk } = testClerk([server.address]);
     const sum = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
@@ -210,7 +207,7 @@ describe('the body of a reply', () => {
     expect(read).toEqual([expected, expected, expected, expected, expected]);
   });
 
-  test('flows no faster than the program reads', async () => {
+  test('is subject to backpressure', async () => {
     const pieces = 512;
     let written = 0;
     const server = await webServer((_request, response) => {
@@ -236,7 +233,7 @@ describe('the body of a reply', () => {
     expect(read).toBe(pieces * 64 * 1_024);
   });
 
-  test('comes piece by piece while the server still writes', async () => {
+  test('arrives in chunks while the server still writes', async () => {
     const server = await webServer((request, response) => {
       response.write('first ');
       request.socket.once('data', () => undefined);
@@ -253,7 +250,7 @@ describe('the body of a reply', () => {
     expect((await pieces.next()).done).toBe(true);
   });
 
-  test('that breaks off shows in the stream, and in fetch as a TypeError', async () => {
+  test('that is truncated fails the stream, and fetch with a TypeError', async () => {
     const server = await rawPeer('reset-in-body');
     const { orders, clerk } = testClerk([server.address]);
 
@@ -273,7 +270,7 @@ describe('the body of a reply', () => {
     expect(isClerkError((rejection as TypeError).cause)).toBe(true);
   });
 
-  test('that the program does not want any more leaves the clerk fit for the next call', async () => {
+  test('that is discarded does not affect the next call', async () => {
     const server = await webServer((request, response) => {
       if (request.url === '/endless') response.write(Buffer.alloc(1_024 * 1_024));
       else response.end('{"ok":true}');
@@ -288,7 +285,7 @@ describe('the body of a reply', () => {
     expect(orders.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
   });
 
-  test('beyond undici’s maxResponseSize is BODY_TOO_LARGE, and is not asked for elsewhere', async () => {
+  test('beyond undici’s maxResponseSize is BODY_TOO_LARGE, and is not retried', async () => {
     const first = await largeServer();
     const second = await largeServer();
     const { orders, clerk } = testClerk([first.address, second.address], {
@@ -306,7 +303,7 @@ describe('the body of a reply', () => {
     expect(orders.explain().candidates.map(({ status }) => status)).toEqual(['open', 'open']);
   });
 
-  test('of a HEAD or a 204 is empty, and a JSON one that is no JSON is BAD_STATUS with the body’s beginning', async () => {
+  test('of a HEAD or a 204 is empty, and one that is not JSON is a BAD_STATUS error with its start', async () => {
     const server = await webServer((request, response) => {
       if (request.url === '/nothing') response.statusCode = 204;
       response.end(request.url === '/page' ? '<html>' : undefined);

@@ -1,4 +1,4 @@
-/** What a call tells the service it reaches, and what the service makes of it: on real sockets, down a chain of three. */
+/** The headers of a call and what an advertised service does with them, over real sockets and along a chain of three services. */
 import {
   createServer,
   request as httpRequest,
@@ -24,7 +24,7 @@ async function registry(): Promise<string> {
   return server.url;
 }
 
-/** A service that is advertised; ends with the test. */
+/** An advertised service that ends with the test. */
 async function service(name: string, url: string, handler: RequestListener): Promise<Server> {
   const server = createServer(handler).listen(0, '127.0.0.1');
   const ad = await advertise({ name, address: server, registry: url, drainOnSignal: false });
@@ -61,21 +61,21 @@ function get(
   });
 }
 
-describe('a call tells', () => {
+describe('the headers of a call', () => {
   const seen: IncomingHttpHeaders[] = [];
   const note: RequestListener = (request, response) => {
     seen.push(request.headers);
     response.end('{}');
   };
 
-  test('nothing, where the program has set no time and it is the first attempt', async () => {
+  test('are empty without a timeout of the application and on the first attempt', async () => {
     seen.length = 0;
     const { address } = await webServer(note);
     await testClerk([address]).orders.json('/');
     expect(Object.keys(seen[0] ?? {}).filter((name) => name.startsWith('clerk-'))).toEqual([]);
   });
 
-  test('how much time is left, where the program has set one', async () => {
+  test('contain the time left, if the application set a timeout', async () => {
     seen.length = 0;
     const { address } = await webServer(note);
     const { orders, clerk } = testClerk([address], {}, { timeoutMs: 3_000 });
@@ -93,7 +93,7 @@ describe('a call tells', () => {
   test.each([
     ['a record of headers', { 'x-mine': '1' }],
     ['a list of headers', ['x-mine', '1']],
-  ])('how much is left after it waited for a connection, with %s', async (_what, headers) => {
+  ])('contain the time left after waiting for a connection, with %s', async (_what, headers) => {
     seen.length = 0;
     const { address } = await webServer((request, response) => {
       seen.push(request.headers);
@@ -106,7 +106,7 @@ describe('a call tells', () => {
     expect(seen.map((headers) => headers['x-mine'])).toEqual(['1', '1']);
   });
 
-  test('which attempt it is, from the second on', async () => {
+  test('contain the attempt number from the second attempt on', async () => {
     seen.length = 0;
     const broken = await webServer((_request, response) => void response.writeHead(503).end());
     const { address } = await webServer(note);
@@ -115,17 +115,17 @@ describe('a call tells', () => {
   });
 });
 
-describe('a service that is advertised', () => {
-  test('runs nothing for whose answer nobody waits, and says so', async () => {
+describe('an advertised service', () => {
+  test('rejects requests whose deadline has passed, without running them', async () => {
     let runs = 0;
     const server = await service('/shop/orders', await registry(), (_request, response) => {
       runs++;
       const until = performance.now() + 60;
-      // Busy: what arrives meanwhile waits in its socket.
+      // Blocks the event loop: other requests wait in their sockets.
       while (performance.now() < until);
       response.end('ran');
     });
-    // All five arrive before the first is run.
+    // All five requests arrive before the first one runs.
     const { port } = server.address() as AddressInfo;
     const sockets = await Promise.all(
       Array.from({ length: 5 }, async () => {
@@ -137,7 +137,7 @@ describe('a service that is advertised', () => {
     await setTimeout(50);
     const answers = await Promise.all(
       sockets.map(async (socket) => {
-        socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nclerk-time-left: 40\r\n\r\n');
+        socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nclerk-timeout-ms: 40\r\n\r\n');
         return (await socket.setEncoding('utf8').toArray()).join('');
       }),
     );
@@ -151,7 +151,7 @@ describe('a service that is advertised', () => {
   });
 
   test.each(['0', '-1', 'soon', '1e3', '99999999999', ''])(
-    'takes no notice of a time of %j',
+    'ignores a clerk-timeout-ms of %j',
     async (text) => {
       const server = await service('/shop/orders', await registry(), (_request, response) =>
         response.end('ran'),
@@ -161,7 +161,7 @@ describe('a service that is advertised', () => {
     },
   );
 
-  test('is met once over HTTP/2, as a stream or as a request', async () => {
+  test('handles HTTP/2 streams and requests once each', async () => {
     const url = await registry();
     const server = createHttp2Server((_request, response) => {
       void clerk
@@ -190,8 +190,8 @@ describe('a service that is advertised', () => {
   });
 });
 
-describe('down a chain', () => {
-  test('every call keeps within the time of the one that is served', async () => {
+describe('a chain of services', () => {
+  test('caps every call to the deadline of the request being served', async () => {
     const url = await registry();
     const lefts: number[] = [];
     await service('/shop/bottom', url, (request, response) => {
@@ -211,7 +211,7 @@ describe('down a chain', () => {
     expect(lefts[0]).toBeGreaterThan(0);
   });
 
-  test('what goes on after the answer is nobody’s call', async () => {
+  test('does not cap calls made after the response', async () => {
     const url = await registry();
     let after: Promise<unknown> | undefined;
     await service('/shop/bottom', url, (_request, response) => response.end('"done"'));
@@ -224,7 +224,7 @@ describe('down a chain', () => {
     expect(await after).toBe('done');
   });
 
-  test('one layer repeats: a call that is a repeat has none made below it', async () => {
+  test('retries in one layer only: a retry causes no retries below it', async () => {
     const url = await registry();
     let bottom = 0;
     for (let i = 0; i < 3; i++)
@@ -250,13 +250,13 @@ describe('down a chain', () => {
     const outer = clerkAt(url).bind('/shop/top');
     await outer.ready();
     await expect(outer.text('/')).rejects.toMatchObject({ statusCode: 503 });
-    // Three attempts at the top; the first asks all three below, the repeats ask one each.
+    // Three attempts at the top; the first one makes three attempts below, its retries one each.
     expect(bottom).toBe(3 + 1 + 1);
     expect(codes).toEqual(['BAD_STATUS', 'BAD_STATUS', 'BAD_STATUS']);
   });
 
   test.each([10, 0])(
-    'a circle of calls ends with the time of the first one: %d ms of work each',
+    'a cycle of calls ends by the deadline of the first one: %d ms of work each',
     async (workMs) => {
       const url = await registry();
       const inner = clerkAt(url);
@@ -278,7 +278,7 @@ describe('down a chain', () => {
       await outer.ready();
       const call = outer.text('/', { kind: 'idempotent', method: 'PUT' });
       await expect(call).rejects.toMatchObject({ name: 'ClerkError' });
-      // Each round takes a ms of the 700 at least, what the way takes not counted: it ends, and not much later.
+      // Each hop subtracts at least 1 ms of the 700, plus its latency: the cycle ends soon after.
       let before: number;
       do {
         before = runs;

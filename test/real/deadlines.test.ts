@@ -1,4 +1,4 @@
-/** Every call ends by its deadline or when it is aborted, says truthfully what may have been executed, and sends nothing afterwards. */
+/** Every call ends by its deadline or when aborted, reports truthfully what may have run, and sends nothing afterwards. */
 import { getEventListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { LookupFunction } from 'node:net';
@@ -26,19 +26,19 @@ afterAll(() => deaf.close());
 
 const soon = 150;
 
-/** A call held at a certain stage, and how the world goes on afterwards. */
+/** A call blocked at a certain stage. */
 interface Held {
   readonly clerk: Clerk;
   readonly orders: Binding;
-  /** Resolves when the call is where it is to be held. */
+  /** Resolves when the call has reached the stage. */
   readonly there: Promise<unknown>;
-  /** Takes the obstacle away; resolves when what would have been sent could have arrived. */
+  /** Unblocks the stage; resolves when a request sent then would have arrived. */
   release(): Promise<unknown>;
-  /** Requests of this call that a server has read by now. */
+  /** Number of requests of this call that a server has read. */
   sent(): number;
 }
 
-async function inLookUp(): Promise<Held> {
+async function inLookup(): Promise<Held> {
   const server = await webServer((_request, response) => void response.end('{}'));
   let answer: () => void = () => undefined;
   let asked: () => void = () => undefined;
@@ -156,14 +156,14 @@ async function inBody(): Promise<Held> {
 }
 
 const waiting = [
-  ['the look-up', inLookUp],
+  ['the look-up', inLookup],
   ['the queue for a connection', inQueue],
   ['the name service', inNameService],
   ['connecting', inConnect],
   ['the TLS handshake', inHandshake],
 ] as const;
 
-describe.each(waiting)('held in %s', (_where, hold) => {
+describe.each(waiting)('a call blocked in %s', (_where, hold) => {
   test.each(['GET', 'POST'])(
     '%s ends at its deadline, was not executed, and is never sent',
     async (method) => {
@@ -181,7 +181,7 @@ describe.each(waiting)('held in %s', (_where, hold) => {
     },
   );
 
-  test('aborting ends it at once, and it is never sent', async () => {
+  test('ends at once when aborted, and is never sent', async () => {
     const { orders, there, release, sent } = await hold();
     const controller = new AbortController();
     const reason = new Error('The guest has left');
@@ -199,7 +199,7 @@ describe.each(waiting)('held in %s', (_where, hold) => {
     expect(sent()).toBe(0);
   });
 
-  test('fetch rejects as fetch does', async () => {
+  test('rejects from fetch like fetch', async () => {
     const { clerk, there, release, sent } = await hold();
     const controller = new AbortController();
 
@@ -221,7 +221,7 @@ describe.each(waiting)('held in %s', (_where, hold) => {
   });
 });
 
-describe('after it was sent', () => {
+describe('a call that was sent', () => {
   test.each(['GET', 'POST'])('%s ends at its deadline, and may have been executed', async (method) => {
     const { orders, sent } = await afterSent();
 
@@ -232,7 +232,7 @@ describe('after it was sent', () => {
     expect(sent()).toBe(1);
   });
 
-  test('aborting ends it at once, and it may have been executed', async () => {
+  test('ends at once when aborted, and may have been executed', async () => {
     const { orders, clerk, there } = await afterSent();
     const controller = new AbortController();
 
@@ -257,7 +257,7 @@ describe('after it was sent', () => {
   });
 });
 
-test('gather is late only where an endpoint is', async () => {
+test('gather reports the deadline only for the endpoint that missed it', async () => {
   const silent = await rawPeer('no-response');
   const well = await rawPeer('respond');
   const { orders } = testClerk([silent.address, well.address]);
@@ -274,8 +274,8 @@ test('gather is late only where an endpoint is', async () => {
   expect([silent.executed.length, well.executed.length]).toEqual([1, 1]);
 });
 
-describe('in the body of the answer', () => {
-  test('request and fetch have had their head in time; json, text and bytes are late', async () => {
+describe('in the response body', () => {
+  test('request and fetch have their headers in time; json, text and bytes miss the deadline', async () => {
     const { orders, clerk } = await inBody();
 
     const reply = await orders.request({ path: '/orders', timeoutMs: soon });
@@ -295,7 +295,7 @@ describe('in the body of the answer', () => {
     await response.body?.cancel();
   });
 
-  test('a stream follows undici’s bodyTimeout after the head', async () => {
+  test('a stream follows undici’s bodyTimeout after the headers', async () => {
     const server = await webServer((_request, response) => void response.write('{'));
     const { orders } = testClerk([server.address], { undici: { bodyTimeout: 300 } });
 
@@ -306,7 +306,7 @@ describe('in the body of the answer', () => {
     expect((error.cause as { code: string }).code).toBe('UND_ERR_BODY_TIMEOUT');
   });
 
-  test('aborting cuts the stream, and json', async () => {
+  test('aborting ends the stream, and json', async () => {
     const { orders, there } = await inBody();
     const controller = new AbortController();
     const reason = new Error('The guest has left');
@@ -326,7 +326,7 @@ describe('in the body of the answer', () => {
 });
 
 describe('a signal', () => {
-  // Without fetch: undici's own leaves a listener to the garbage collector.
+  // Without fetch, which leaves a listener to the garbage collector.
   const everything = (clerk: Clerk, orders: Binding, signal: AbortSignal): Promise<unknown>[] => [
     orders.request({ path: '/orders', signal }).then(({ body }) => body.dump()),
     orders.json('/orders', { signal }),
@@ -343,7 +343,7 @@ describe('a signal', () => {
     clerk.request('/shop/orders/7', { signal }).then(({ body }) => body.dump()),
   ];
 
-  test('that has been aborted before ends everything before anything is sent', async () => {
+  test('that is already aborted ends every call before anything is sent', async () => {
     const server = await webServer((_request, response) => void response.end('{}'));
     const { clerk, orders } = testClerk([server.address]);
     const reason = new Error('The guest never came');
@@ -372,7 +372,7 @@ describe('a signal', () => {
     return warnings;
   }
 
-  test('that lives long is left without listeners by a thousand calls', async () => {
+  test('has no listeners left after a thousand calls', async () => {
     const warnings = warned();
     const server = await webServer((_request, response) => void response.end('{}'));
     const { clerk, orders } = testClerk([server.address]);
@@ -385,7 +385,7 @@ describe('a signal', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('shared by many calls at once makes nobody warn of too many listeners', async () => {
+  test('shared by many concurrent calls causes no listener warning', async () => {
     const warnings = warned();
     const server = await webServer((_request, response) => void response.end('{}'));
     const { clerk, orders } = testClerk([server.address]);
@@ -398,7 +398,7 @@ describe('a signal', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('is left alone by calls that fail, too', async () => {
+  test('has no listeners left after failed calls either', async () => {
     const peer = await rawPeer('reset');
     const { clerk, orders } = testClerk([peer.address]);
     const { signal } = new AbortController();
@@ -410,8 +410,8 @@ describe('a signal', () => {
   });
 });
 
-describe('a late attempt that nobody else could take over', () => {
-  /** The first hangs from its second request on; the second refuses until `open` is called. */
+describe('a late attempt without an alternative', () => {
+  /** The first endpoint hangs from its second request on; the second one refuses until `open` is called. */
   async function stuck(): Promise<{ orders: Binding; open: () => Promise<void> }> {
     let requests = 0;
     const hanging = await webServer((_request, response) => {
@@ -432,18 +432,18 @@ describe('a late attempt that nobody else could take over', () => {
     };
   }
 
-  test('goes elsewhere once somebody is back, long before its deadline', async () => {
+  test('fails over as soon as another endpoint recovers, long before the deadline', async () => {
     const { orders, open } = await stuck();
     const call = orders.json('/', { timeoutMs: 9_000 });
     await sleep(400);
     await open();
-    // Calls arrive, so those set aside are probed.
+    // Calls arrive, so ejected endpoints are probed.
     void orders.json('/', { timeoutMs: 500 }).catch(() => undefined);
     const late = sleep(6_000, 'too late');
     expect(await Promise.race([call, late])).toBe('second');
   });
 
-  test('in any protocol too', async () => {
+  test('also in call()', async () => {
     const { orders, open } = await stuck();
     const call = orders.call(async ({ address }, { signal }) => (await fetch(address, { signal })).json(), {
       kind: 'safe',

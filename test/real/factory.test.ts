@@ -1,4 +1,4 @@
-/** Starting what nobody runs: once for any number of callers, each with its own deadline, and again when it has died. */
+/** Starting a service without endpoints: once for all callers, each with its own deadline, and again after it died. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,8 +7,8 @@ import { rawPeer, type RawPeer } from './raw-peer.js';
 import { clerkErrorOf } from './clerk-error-of.js';
 import { unusedAddress, stop, webServer } from './web-server.js';
 
-/** A clerk whose registry knows nobody, and a binding that can start the service. */
-function starting(factory: Factory, bind: BindOptions = {}, options: Partial<ClerkOptions> = {}) {
+/** A clerk with an empty registry, and a binding with a factory. */
+function clerkWithFactory(factory: Factory, bind: BindOptions = {}, options: Partial<ClerkOptions> = {}) {
   const clerk = createClerk({ registry: {}, ...options });
   onTestFinished(() => clerk.destroy());
   return { clerk, orders: clerk.bind('/shop/orders', { factory, ...bind }) };
@@ -16,8 +16,8 @@ function starting(factory: Factory, bind: BindOptions = {}, options: Partial<Cle
 
 const hello = () => webServer((_request, response) => void response.end('{"ok":true}'));
 
-/** A factory that waits until it is let go on. */
-function held(result: () => ReturnType<Factory>) {
+/** A factory that waits until it is released. */
+function gatedFactory(result: () => ReturnType<Factory>) {
   let letGo: () => void = () => undefined;
   let asked: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (letGo = resolve));
@@ -33,10 +33,10 @@ function held(result: () => ReturnType<Factory>) {
 }
 
 describe('one start', () => {
-  test('serves two hundred callers, of every way of calling and of several bindings', async () => {
+  test('serves two hundred callers, over every API and several bindings', async () => {
     const server = await hello();
-    const { factory, letGo, begun, starts } = held(() => server.address);
-    const { clerk, orders } = starting(factory);
+    const { factory, letGo, begun, starts } = gatedFactory(() => server.address);
+    const { clerk, orders } = clerkWithFactory(factory);
     const started: unknown[] = [];
     clerk.on('started', ({ name, endpoints }) => started.push([name, endpoints]));
     const others = clerk.bind('/shop/orders', { factory });
@@ -61,10 +61,10 @@ describe('one start', () => {
     expect(started).toEqual([['/shop/orders', [server.address]]]);
   });
 
-  test('may take longer than some of its callers have time', async () => {
+  test('may take longer than the deadline of some callers', async () => {
     const server = await hello();
-    const { factory, letGo, begun, starts } = held(() => [server.address]);
-    const { orders } = starting(factory);
+    const { factory, letGo, begun, starts } = gatedFactory(() => [server.address]);
+    const { orders } = clerkWithFactory(factory);
     const controller = new AbortController();
 
     const patient = orders.json('/orders');
@@ -80,10 +80,10 @@ describe('one start', () => {
     expect([starts(), server.requests.length]).toEqual([1, 1]);
   });
 
-  test('goes on when every caller has left, and serves the next one', async () => {
+  test('continues when every caller has given up, and serves the next one', async () => {
     const server = await hello();
-    const { factory, letGo, begun, starts } = held(() => server.address);
-    const { orders } = starting(factory);
+    const { factory, letGo, begun, starts } = gatedFactory(() => server.address);
+    const { orders } = clerkWithFactory(factory);
     const hasty = clerkErrorOf(orders.json('/orders', { timeoutMs: 50 }));
     await begun;
     await hasty;
@@ -94,10 +94,10 @@ describe('one start', () => {
     expect(starts()).toBe(1);
   });
 
-  test('is told the name, and a signal that has not been aborted', async () => {
+  test('gets the name and a signal that is not aborted', async () => {
     const server = await hello();
     const told: unknown[] = [];
-    const { orders } = starting(({ name, signal }) => {
+    const { orders } = clerkWithFactory(({ name, signal }) => {
       told.push(name, signal.aborted);
       return server.address;
     });
@@ -106,10 +106,10 @@ describe('one start', () => {
     expect(told).toEqual(['/shop/orders', false]);
   });
 
-  test('is not needed where somebody runs, nor after the registry has learned of somebody', async () => {
+  test('does not happen if there is an endpoint, or once the registry has one', async () => {
     const server = await hello();
     let starts = 0;
-    const { orders } = starting(
+    const { orders } = clerkWithFactory(
       () => (starts++, server.address),
       {},
       { registry: { '/shop/orders': server.address } },
@@ -123,7 +123,7 @@ describe('a start that fails', () => {
   test('fails every caller with the cause, and is not tried again at once', async () => {
     const cause = new Error('No memory left');
     let starts = 0;
-    const { orders, clerk } = starting(async () => {
+    const { orders, clerk } = clerkWithFactory(async () => {
       starts++;
       throw cause;
     });
@@ -150,10 +150,10 @@ describe('a start that fails', () => {
     expect(errors.at(-1)?.message).toContain('No memory left');
   });
 
-  test('is tried again after its pause, and then it works', async () => {
+  test('is tried again after its backoff', async () => {
     const server = await hello();
     let starts = 0;
-    const { orders } = starting(() => {
+    const { orders } = clerkWithFactory(() => {
       if (++starts === 1) throw new Error('Not yet');
       return server.address;
     });
@@ -175,17 +175,17 @@ describe('a start that fails', () => {
     ['no address', { id: 'a' }],
     ['an instance twice', ['http://127.0.0.1:1', 'http://127.0.0.1:1']],
     ['words', 'it runs'],
-  ])('so does one that returns %s', async (_what, nonsense) => {
-    const { orders } = starting(() => nonsense as string);
+  ])('a factory that returns %s fails the callers', async (_what, nonsense) => {
+    const { orders } = clerkWithFactory(() => nonsense as string);
 
     const error = await clerkErrorOf(orders.json('/orders'));
     expect([error.code, error.execution]).toEqual(['FACTORY_FAILED', 'none']);
   });
 
-  test('a service that was started and listens nowhere has failed, after one more start at most', async () => {
+  test('a started service without a listening endpoint has failed, after at most one more start', async () => {
     const dead = await unusedAddress();
     let starts = 0;
-    const { orders } = starting(() => (starts++, dead));
+    const { orders } = clerkWithFactory(() => (starts++, dead));
 
     const errors = await Promise.all(
       Array.from({ length: 20 }, () => clerkErrorOf(orders.json('/orders', { timeoutMs: 3_000 }))),
@@ -199,10 +199,10 @@ describe('a start that fails', () => {
   });
 });
 
-describe('what was started and has died', () => {
+describe('a started service that has died', () => {
   test.each(['GET', 'POST'])('is started again within a call (%s)', async (method) => {
     const peers: RawPeer[] = [];
-    const { orders } = starting(async () => {
+    const { orders } = clerkWithFactory(async () => {
       const peer = await rawPeer('respond');
       peers.push(peer);
       return peer.address;
@@ -215,9 +215,9 @@ describe('what was started and has died', () => {
     expect(peers.map(({ executed }) => executed.length)).toEqual([1, 1]);
   });
 
-  test('is started once for all who miss it', async () => {
+  test('is started once for all concurrent callers', async () => {
     const peers: RawPeer[] = [];
-    const { orders } = starting(async () => {
+    const { orders } = clerkWithFactory(async () => {
       const peer = await rawPeer('respond');
       peers.push(peer);
       return peer.address;
@@ -234,9 +234,9 @@ describe('what was started and has died', () => {
     expect(peers).toHaveLength(2);
   });
 
-  test('with the request on the way is not asked twice by a call that must run at most once', async () => {
+  test('with the request in flight gets no retry of a once call', async () => {
     const peers: RawPeer[] = [];
-    const { orders } = starting(async () => {
+    const { orders } = clerkWithFactory(async () => {
       const peer = await rawPeer(peers.length === 0 ? 'reset' : 'respond');
       peers.push(peer);
       return peer.address;
@@ -253,7 +253,7 @@ describe('closing', () => {
     let signal: AbortSignal | undefined;
     let begun: () => void = () => undefined;
     const there = new Promise<void>((resolve) => (begun = resolve));
-    const { clerk, orders } = starting(async (context) => {
+    const { clerk, orders } = clerkWithFactory(async (context) => {
       signal = context.signal;
       begun();
       await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
@@ -273,10 +273,10 @@ describe('closing', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('close during a start waits for the callers it has', async () => {
+  test('close during a start waits for its callers', async () => {
     const server = await hello();
-    const { factory, letGo, begun } = held(() => server.address);
-    const { clerk, orders } = starting(factory);
+    const { factory, letGo, begun } = gatedFactory(() => server.address);
+    const { clerk, orders } = clerkWithFactory(factory);
     const call = orders.json('/orders');
     await begun;
     const closing = clerk.close();
@@ -288,11 +288,11 @@ describe('closing', () => {
   });
 });
 
-test('the factory runs in the context of the caller that caused it', async () => {
+test('the factory runs in the async context of the caller that caused the start', async () => {
   const server = await hello();
   const requestId = new AsyncLocalStorage<string>();
   const seen: (string | undefined)[] = [];
-  const { orders } = starting(async () => {
+  const { orders } = clerkWithFactory(async () => {
     seen.push(requestId.getStore());
     await sleep(10);
     seen.push(requestId.getStore());

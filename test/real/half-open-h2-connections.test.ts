@@ -1,4 +1,8 @@
-/** HTTP/2 connections whose peer goes silent while TCP knows nothing of it: nothing new is sent on them. @see promises C2.3 */
+/**
+ * HTTP/2 connections whose peer hangs without closing them: no new request is sent on them.
+ *
+ * @see [C2.3](../../docs/guarantees.md#c2-3)
+ */
 import { createSecureServer, type Http2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,10 +17,10 @@ beforeAll(async () => {
   identity = await ca.issue('127.0.0.1');
 });
 
-/** Longer than it takes to notice. */
+/** Longer than the detection takes, in ms. */
 const silentMs = 3_500;
 
-/** A server that answers a path such as `/1500` so many ms after the request’s end, behind a relay that can hold what it carries. */
+/** A server behind a relay that can hold its traffic. A path such as `/1500` delays the response by that many ms. */
 async function relayed() {
   const sessions = new Set<Http2Session>();
   const server = createSecureServer(identity);
@@ -78,9 +82,9 @@ async function relayed() {
     address: `https://127.0.0.1:${String((relay.address() as AddressInfo).port)}`,
     paths,
     connections: () => pairs.length,
-    /** Holds what the connections made so far carry, in both directions. */
+    /** Holds the traffic of the current connections, in both directions. */
     hold: () => pairs.flat().forEach((socket) => socket.pause()),
-    /** From now on the way to the server carries so much, and what comes back is not slowed. */
+    /** Limits the bandwidth towards the server from now on, not the way back. */
     slowDown: (to: number) => void (bytesPerSecond = to),
     letGo: () => pairs.flat().forEach((socket) => socket.resume()),
   };
@@ -92,7 +96,7 @@ async function listening(server: Pick<Server, 'listen'>): Promise<void> {
 
 const overH2 = () => ({ tls: { ca: ca.cert }, undici: { allowH2: true } });
 
-test('one that fell silent while it was idle is not used again', async () => {
+test('a connection that hung while idle is not used again', async () => {
   const peer = await relayed();
   const { orders } = testClerk([peer.address], overH2());
   await orders.json('/0');
@@ -105,7 +109,7 @@ test('one that fell silent while it was idle is not used again', async () => {
   expect(peer.connections()).toBe(2);
 });
 
-test('a call that must run at most once keeps its time on one that fell silent', async () => {
+test('a once call keeps its whole deadline on a hung connection', async () => {
   const peer = await relayed();
   const { orders } = testClerk([peer.address], overH2());
   const post = { method: 'POST', body: 'one pizza' };
@@ -122,7 +126,7 @@ test('a call that must run at most once keeps its time on one that fell silent',
   expect(peer.paths).toEqual(['/0', '/200', '/1']);
 });
 
-test('one whose peer takes long over an answer is not silent', async () => {
+test('a connection with a slow response is not considered hung', async () => {
   const peer = await relayed();
   const { orders } = testClerk([peer.address], overH2());
 
@@ -132,7 +136,7 @@ test('one whose peer takes long over an answer is not silent', async () => {
   expect(peer.connections()).toBe(1);
 });
 
-test('one that carries a long upload over a slow line is not silent', async () => {
+test('a connection with a long upload over a slow link is not considered hung', async () => {
   const peer = await relayed();
   const { orders } = testClerk([peer.address], overH2());
   await orders.json('/0');
@@ -140,7 +144,7 @@ test('one that carries a long upload over a slow line is not silent', async () =
   peer.slowDown(11_000);
   const startedAt = Date.now();
 
-  // What HTTP/2 lets out at once, and every PING after it, takes six seconds.
+  // The initial HTTP/2 window, and every PING behind it, takes six seconds.
   const body = Buffer.alloc(90_000);
   await orders.json('/0', { method: 'PUT', kind: 'idempotent', body, timeoutMs: 25_000 });
 
@@ -150,7 +154,7 @@ test('one that carries a long upload over a slow line is not silent', async () =
   expect(peer.connections()).toBe(1);
 });
 
-test('options of undici that are given as undefined are not given', async () => {
+test('undici options with the value undefined are ignored', async () => {
   const peer = await relayed();
   const undici = { allowH2: true, pingInterval: undefined, headersTimeout: undefined };
   const { orders } = testClerk([peer.address], { ...overH2(), undici });
@@ -167,7 +171,7 @@ test('options of undici that are given as undefined are not given', async () => 
   expect(peer.connections()).toBe(2);
 });
 
-test.each([0, null])('with a pingInterval of %s nothing can be told', async (pingInterval) => {
+test.each([0, null])('with a pingInterval of %s a hung connection is not detected', async (pingInterval) => {
   const peer = await relayed();
   const { orders } = testClerk([peer.address], { ...overH2(), undici: { allowH2: true, pingInterval } });
   for (let i = 0; i < 5; i++) {

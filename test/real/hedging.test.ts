@@ -1,4 +1,4 @@
-/** Two attempts at a time, on real sockets: who wins, what it costs, and what becomes of the other. */
+/** Hedging over real sockets: which attempt wins, what it costs, and what happens to the other one. */
 import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { firstToRespond, roundRobin, type BindOptions } from 'binding-clerk';
@@ -7,11 +7,11 @@ import { testClerk, type TestClerk } from './test-clerk.js';
 import { webServer, type WebServer } from './web-server.js';
 
 interface Peer extends WebServer {
-  /** Requests whose connection was cut before they were answered. */
+  /** Number of requests whose connection closed before the response. */
   cut(): number;
 }
 
-/** Answers with `says` after `ms`; never when that is Infinity; `status` in place of 200. */
+/** A server that responds with `text` after `ms`, never if that is Infinity. */
 async function peer(says: string, ms: number, status = 200): Promise<Peer> {
   let cut = 0;
   const answer: RequestListener = (request, response) => {
@@ -25,7 +25,7 @@ async function peer(says: string, ms: number, status = 200): Promise<Peer> {
   return Object.assign(await webServer(answer), { cut: () => cut });
 }
 
-/** Asks the endpoints in the order given. */
+/** A hedged binding that picks the endpoints in the order given. */
 function hedged(peers: readonly Peer[], bind: BindOptions): TestClerk {
   return testClerk(
     peers.map(({ address }) => address),
@@ -36,8 +36,8 @@ function hedged(peers: readonly Peer[], bind: BindOptions): TestClerk {
 
 const at = (ms: number): BindOptions => ({ hedge: { afterMs: ms, budgetRatio: 1 } });
 
-describe('a second endpoint is asked', () => {
-  test('when the first takes too long, and its answer is the answer', async () => {
+describe('a second attempt is sent', () => {
+  test('when the first is slow, and its response wins', async () => {
     const slow = await peer('slow', 600);
     const fast = await peer('fast', 0);
     const { orders, outcomes } = hedged([slow, fast], at(30));
@@ -63,7 +63,7 @@ describe('a second endpoint is asked', () => {
     await expect.poll(() => never.cut()).toBe(1);
   });
 
-  test('through json, text and bytes alike', async () => {
+  test('with json, text and bytes', async () => {
     const slow = await peer('"slow"', 900);
     const fast = await peer('"fast"', 0);
     const { orders } = hedged([slow, fast], at(20));
@@ -83,14 +83,14 @@ describe('a second endpoint is asked', () => {
     expect(fast.requests).toEqual([]);
   });
 
-  test('not where there is no other', async () => {
+  test('but not if there is no other endpoint', async () => {
     const slow = await peer('slow', 100);
     const { orders } = hedged([slow], at(10));
     expect(await orders.text('/')).toBe('slow');
     expect(slow.requests).toHaveLength(1);
   });
 
-  test('with the body again', async () => {
+  test('with the same body', async () => {
     const bodies: string[] = [];
     const never = await webServer((request) => void request.resume());
     const echo = await webServer((request, response) => {
@@ -103,8 +103,8 @@ describe('a second endpoint is asked', () => {
   });
 });
 
-describe('where one of two fails', () => {
-  test('the other goes on', async () => {
+describe('when one of two attempts fails', () => {
+  test('the other continues', async () => {
     const broken = await webServer((request) => void setTimeout(60).then(() => request.socket.destroy()));
     const slow = await peer('slow', 150);
     const { orders, outcomes } = hedged([broken as Peer, slow], at(20));
@@ -112,7 +112,7 @@ describe('where one of two fails', () => {
     expect(outcomes).toHaveLength(2);
   });
 
-  test('by its answer, the other goes on too', async () => {
+  test('with a retryable status, the other continues', async () => {
     const busy = await peer('busy', 60, 503);
     const slow = await peer('slow', 150);
     const { orders, outcomes } = hedged([busy, slow], at(20));
@@ -120,7 +120,7 @@ describe('where one of two fails', () => {
     expect(outcomes.map(({ code }) => code)).toEqual(['503', '200']);
   });
 
-  test('and then the other too, a third is asked', async () => {
+  test('and then the other too, a third is sent', async () => {
     const first = await peer('', 60, 503);
     const second = await peer('', 60, 503);
     const third = await peer('third', 0);
@@ -133,7 +133,7 @@ describe('where one of two fails', () => {
     ]);
   });
 
-  test('and both hang, a third is asked in time', async () => {
+  test('and both hang, a third is sent in time', async () => {
     const first = await peer('', Infinity);
     const second = await peer('', Infinity);
     const third = await peer('third', 0);
@@ -143,7 +143,7 @@ describe('where one of two fails', () => {
   });
 });
 
-describe('both are given up', () => {
+describe('both attempts are cancelled', () => {
   test('at the deadline', async () => {
     const first = await peer('', Infinity);
     const second = await peer('', Infinity);
@@ -153,7 +153,7 @@ describe('both are given up', () => {
     expect(orders.explain().candidates.map(({ pending }) => pending)).not.toContain(1);
   });
 
-  test('when the program aborts', async () => {
+  test('when the caller aborts', async () => {
     const first = await peer('', Infinity);
     const second = await peer('', Infinity);
     const { orders } = hedged([first, second], at(20));
@@ -172,24 +172,24 @@ describe('both are given up', () => {
     const call = orders.text('/').catch((error: unknown) => error);
     await second.waitForRequests(1);
     await clerk.destroy();
-    // Both were sent: nobody can say that neither ran.
+    // Both were sent, so either may have run.
     expect(await call).toMatchObject({ code: 'CLERK_CLOSED', execution: 'unknown', outcomes: { length: 2 } });
     await expect.poll(() => first.cut() + second.cut()).toBe(2);
   });
 });
 
-describe('what it costs', () => {
-  test('no more than its share', async () => {
+describe('the hedge budget', () => {
+  test('limits hedges to its ratio', async () => {
     const slow = await peer('slow', 60);
     const fast = await peer('fast', 60);
     const { orders } = hedged([slow, fast], { hedge: { afterMs: 5, budgetRatio: 0.1 } });
     await Promise.all(Array.from({ length: 100 }, () => orders.text('/')));
-    // A tenth of a hundred, and one that needs no traffic; calls of the current second count from its end.
+    // A tenth of 100 calls plus the reserve of 1; calls of the current second count when it ends.
     expect(fast.requests.length).toBeGreaterThan(0);
     expect(fast.requests.length).toBeLessThanOrEqual(11);
   });
 
-  test('half of the budget of repeats is left to failover', async () => {
+  test('leaves half of the retry budget to failover', async () => {
     const never = await peer('', 80);
     const fast = await peer('fast', 80);
     const { orders } = hedged([never, fast], at(5));
@@ -197,7 +197,7 @@ describe('what it costs', () => {
     expect(orders.explain().retriesLeft).toBeGreaterThanOrEqual(15);
   });
 
-  test('nothing before it is known how long answers take', async () => {
+  test('allows no hedge before latencies are known', async () => {
     const slow = await peer('slow', 100);
     const fast = await peer('fast', 0);
     const { orders } = hedged([slow, fast], { hedge: true });
@@ -205,7 +205,7 @@ describe('what it costs', () => {
     expect(fast.requests).toEqual([]);
   });
 
-  test('with `true`, the slow ones of many', async () => {
+  test('with `true`, the slowest calls are hedged', async () => {
     let calls = 0;
     const mixed = await webServer((_request, response) => {
       void setTimeout(calls++ < 60 ? 20 : 5_000).then(() => response.end('mixed'));
@@ -218,7 +218,7 @@ describe('what it costs', () => {
 });
 
 describe('first to respond', () => {
-  test('asks two at once', async () => {
+  test('sends two attempts at once', async () => {
     const first = await peer('first', 300);
     const second = await peer('second', 40);
     const { orders } = hedged([first, second], { policy: firstToRespond(roundRobin()) });
@@ -227,7 +227,7 @@ describe('first to respond', () => {
     expect(orders.explain().policy).toBe('first-to-respond(round-robin)');
   });
 
-  test('by its word, and one alone for what must run at most once', async () => {
+  test('by its policy name, and only one attempt for a once call', async () => {
     const first = await peer('a', 20);
     const second = await peer('b', 20);
     const { orders } = hedged([first, second], { policy: 'first-to-respond' });
@@ -237,7 +237,7 @@ describe('first to respond', () => {
     expect(first.requests.length + second.requests.length).toBe(3);
   });
 
-  test('an upgrade is asked for once', async () => {
+  test('an upgrade is never hedged', async () => {
     const first = await peer('a', 20);
     const second = await peer('b', 20);
     const { clerk } = hedged([first, second], { policy: 'first-to-respond' });

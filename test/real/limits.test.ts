@@ -1,5 +1,4 @@
-/** Bounds, refusals and endings: what the clerk does not take, and how it closes. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** Limits on pending calls, connections and memory, and options that are rejected. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -13,16 +12,16 @@ import {
 import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
 import { clerkErrorOf } from './clerk-error-of.js';
-import { unusedAddress, webServer } from './web-server.js';
+import { webServer } from './web-server.js';
 
-/** A server that answers when it is told to. */
+/** A server that responds on demand. */
 async function patientServer() {
   const answers: (() => void)[] = [];
   const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
   return { ...server, answerAll: () => answers.splice(0).forEach((answer) => answer()) };
 }
 
-/** Lets every promise job and socket callback that is due run. */
+/** Lets pending promise jobs and socket callbacks run. */
 const settled = () => sleep(50);
 
 describe('maxPending', () => {
@@ -31,7 +30,7 @@ describe('maxPending', () => {
     ['at the bound', 5, 0],
     ['one above it', 6, 1],
     ['far above it', 25, 20],
-  ])('%s: of %i calls that wait, %i fail at once', async (_where, calls, refused) => {
+  ])('%s: of %i waiting calls, %i fail at once', async (_where, calls, refused) => {
     let answer: () => void = () => undefined;
     const server = await webServer((_request, response) => void response.end('{}'));
     const clerk = createClerk({
@@ -83,7 +82,7 @@ describe('maxPending', () => {
     server.answerAll();
     await Promise.all(sent);
     await server.waitForRequests(4);
-    // Somebody's turn has come, so there is room again.
+    // A waiting call was sent, so there is room for another.
     const one = orders.text('/later', { method: 'POST' });
     for (let seen = server.requests.length; seen < 6; seen = server.requests.length) {
       server.answerAll();
@@ -94,7 +93,7 @@ describe('maxPending', () => {
     expect(server.requests.filter((line) => line.includes('refused'))).toEqual([]);
   });
 
-  test('is counted for each binding', async () => {
+  test('is counted per binding', async () => {
     const peer = await rawPeer('no-response');
     const { clerk, orders } = testClerk([peer.address], {
       connections: 1,
@@ -119,11 +118,11 @@ describe('maxPending', () => {
 });
 
 describe('memory', () => {
-  test('calls that gave up while they waited for a connection leave no bodies behind', async () => {
+  test('calls that were aborted while waiting for a connection retain no bodies', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const server = await webServer((_request, response) => void response.write('without end'));
-    // Nobody listens to its attempts: their errors hold the calls they were made in.
+    // No `attempt` listener, since the errors in outcomes keep their calls alive.
     const clerk = createClerk({ registry: { '/shop/orders': server.address }, connections: 1 });
     onTestFinished(() => clerk.destroy());
     const orders = clerk.bind('/shop/orders');
@@ -144,7 +143,7 @@ describe('memory', () => {
     expect(bodies.filter((body) => body.deref() !== undefined).length).toBeLessThan(5);
     expect(server.requests).toEqual(['POST /stream']);
     stream.body.destroy();
-    // The connection was cut with the stream, so this one gets another.
+    // The connection was closed with the stream, so this call gets a new one.
     const last = await orders.request({ path: '/last', method: 'POST' });
     last.body.destroy();
     expect(server.requests).toEqual(['POST /stream', 'POST /last']);
@@ -152,7 +151,7 @@ describe('memory', () => {
 });
 
 describe('connections', () => {
-  test.each([1, 3])('at most %i to an endpoint for calls of a sort', async (connections) => {
+  test.each([1, 3])('at most %i per endpoint', async (connections) => {
     const server = await patientServer();
     let open = 0;
     let most = 0;
@@ -174,7 +173,7 @@ describe('connections', () => {
   });
 });
 
-describe('what is refused before anything is sent', () => {
+describe('options rejected before anything is sent', () => {
   const wrong = (word: string): unknown => word;
 
   test.each<[string, unknown]>([
@@ -242,7 +241,7 @@ describe('what is refused before anything is sent', () => {
     const troubled: unknown[] = [];
     clerk.on('suspect', (event) => troubled.push(event));
 
-    // Cold, then warm.
+    // First without, then with a cached resolution.
     for (let i = 0; i < 2; i++) {
       const errors = [
         await clerkErrorOf(orders.request(options as RequestOptions)),
@@ -259,166 +258,7 @@ describe('what is refused before anything is sent', () => {
   });
 });
 
-describe('closing', () => {
-  test('a closed clerk takes no calls, and says so in every way of calling', async () => {
-    const server = await webServer((_request, response) => void response.end('{}'));
-    const { orders, clerk } = testClerk([server.address]);
-    await orders.text('/orders');
-    await clerk.close();
-
-    const errors = await Promise.all([
-      clerkErrorOf(orders.request({ path: '/orders' })),
-      clerkErrorOf(orders.json('/orders')),
-      clerkErrorOf(orders.call(() => 1)),
-      clerkErrorOf(orders.acquire()),
-      clerkErrorOf(orders.ready()),
-      clerkErrorOf(orders.gather({ path: '/orders' })),
-      clerkErrorOf(clerk.resolve('/shop/orders')),
-      clerkErrorOf(clerk.list('/**')),
-      clerkErrorOf(clerk.request('/shop/orders/7')),
-    ]);
-    expect(new Set(errors.map(({ code, execution }) => `${code} ${execution}`))).toEqual(
-      new Set(['CLERK_CLOSED none']),
-    );
-    expect(() => clerk.bind('/shop/orders')).toThrow(
-      expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error,
-    );
-    expect(() => clerk.watch('/**')).toThrow(expect.objectContaining({ code: 'CLERK_CLOSED' }) as Error);
-    const fetched: unknown = await clerk
-      .fetch('http://orders.shop.clerk/orders')
-      .catch((error: unknown) => error);
-    expect((fetched as { cause: { code: string } }).cause.code).toBe('CLERK_CLOSED');
-    expect(server.requests).toEqual(['GET /orders']);
-  });
-
-  test('close waits for calls in flight and for the bodies that follow', async () => {
-    const endings: (() => void)[] = [];
-    const server = await webServer((request, response) => {
-      if (request.url === '/head') response.write('half, ');
-      endings.push(() => response.end('done'));
-    });
-    const { orders, clerk } = testClerk([server.address]);
-    const calls = [orders.text('/call'), orders.text('/call', { method: 'POST' })];
-    const { body } = await orders.request({ path: '/head' });
-    await server.waitForRequests(3);
-
-    let closed = false;
-    const closing = clerk.close().then(() => (closed = true));
-    expect((await clerkErrorOf(orders.text('/too-late'))).code).toBe('CLERK_CLOSED');
-    await settled();
-    expect(closed).toBe(false);
-    for (const end of endings) end();
-
-    expect(await Promise.all(calls)).toEqual(['done', 'done']);
-    expect(await body.text()).toBe('half, done');
-    await closing;
-    expect(server.requests).toHaveLength(3);
-  });
-
-  test('close waits for what was acquired and for call()', async () => {
-    const { orders, clerk } = testClerk([await unusedAddress()]);
-    const held = await orders.acquire();
-    let end: () => void = () => undefined;
-    const call = orders.call(() => new Promise<void>((resolve) => (end = resolve)));
-    await settled();
-
-    let closed = false;
-    const closing = clerk.close().then(() => (closed = true));
-    held.release('success');
-    await settled();
-    expect(closed).toBe(false);
-    end();
-    await Promise.all([call, closing]);
-  });
-
-  test('destroy cuts calls in flight wherever they are, and bodies', async () => {
-    const peer = await rawPeer('no-response');
-    const server = await webServer((_request, response) => void response.write('half'));
-    const { orders, clerk } = testClerk([peer.address], { connections: 1, undici: { pipelining: 1 } });
-    const other = testClerk([server.address]);
-    const sent = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
-    const queued = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
-    const talk = clerkErrorOf(orders.call(() => new Promise(() => undefined)));
-    const { body } = await other.orders.request({ path: '/orders' });
-    while (peer.executed.length === 0) await sleep(5);
-
-    await Promise.all([clerk.destroy(), other.clerk.destroy()]);
-
-    expect([(await sent).code, (await sent).execution]).toEqual(['CLERK_CLOSED', 'unknown']);
-    expect([(await queued).code, (await queued).execution]).toEqual(['CLERK_CLOSED', 'none']);
-    expect((await talk).code).toBe('CLERK_CLOSED');
-    const broken = await clerkErrorOf(body.text());
-    expect(broken.code).toBe('CLERK_CLOSED');
-    expect(peer.executed).toHaveLength(1);
-  });
-
-  test('destroy cuts what is on a connection that has aged', async () => {
-    const server = await webServer((request, response) =>
-      request.url === '/stream' ? void response.write('half') : void response.end('{}'),
-    );
-    const { orders, clerk } = testClerk([server.address], {
-      connections: 2,
-      undici: { clientTtl: 50, pipelining: 2 },
-    });
-    const { body } = await orders.request({ path: '/stream' });
-    await sleep(150);
-    await orders.json('/orders');
-    await orders.json('/orders');
-
-    await clerk.destroy();
-
-    expect(await Promise.race([clerkErrorOf(body.text()), sleep(1_000)])).toMatchObject({
-      code: 'CLERK_CLOSED',
-    });
-  });
-
-  test('destroy ends a close that waits', async () => {
-    const { orders, clerk } = testClerk([(await rawPeer('no-response')).address]);
-    const call = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
-    await settled();
-    const closing = clerk.close();
-    await clerk.destroy(new Error('Enough'));
-
-    expect((await call).code).toBe('CLERK_CLOSED');
-    await closing;
-  });
-
-  test('closing twice, and destroying twice, is closing once; the registry is closed once', async () => {
-    let closes = 0;
-    const registry = {
-      resolve: () => ({ kind: 'absent' as const }),
-      close: () => {
-        closes++;
-      },
-    };
-    const gentle = createClerk({ registry });
-    await Promise.all([gentle.close(), gentle.close()]);
-    await gentle.close();
-    expect(closes).toBe(1);
-    const rough = createClerk({ registry });
-    await Promise.all([rough.destroy(), rough.destroy(), rough.close()]);
-    await gentle.destroy();
-    expect(closes).toBe(2);
-  });
-
-  test('await using closes it, and closing its dispatcher does too', async () => {
-    const server = await webServer((_request, response) => void response.end('{}'));
-    const clerk = createClerk({ registry: { '/shop/orders': server.address } });
-    const orders = clerk.bind('/shop/orders');
-    await orders.text('/orders');
-    await clerk[Symbol.asyncDispose]();
-    expect((await clerkErrorOf(orders.text('/orders'))).code).toBe('CLERK_CLOSED');
-
-    const second = createClerk({ registry: { '/shop/orders': server.address } });
-    await second.dispatcher.close();
-    expect((await clerkErrorOf(second.resolve('/shop/orders'))).code).toBe('CLERK_CLOSED');
-    const third = createClerk({ registry: { '/shop/orders': server.address } });
-    await third.dispatcher.destroy();
-    expect((await clerkErrorOf(third.resolve('/shop/orders'))).code).toBe('CLERK_CLOSED');
-  });
-});
-
-test('an address in $CLERK_REGISTRY that is none is told with its place', () => {
+test('an invalid address in $CLERK_REGISTRY is reported with its position', () => {
   vi.stubEnv('CLERK_REGISTRY', 'banana');
   expect(() => createClerk()).toThrow(/^\$CLERK_REGISTRY: Address 'banana'/);
   vi.unstubAllEnvs();

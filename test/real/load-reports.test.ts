@@ -1,4 +1,4 @@
-/** Loads over real sockets: from a service's server to a clerk, by answers of both protocols and by the registry. */
+/** Load reports over real sockets: from a service to a clerk, with HTTP/1 and HTTP/2 responses and through the registry. */
 import type { RequestListener, Server } from 'node:http';
 import {
   connect,
@@ -17,7 +17,7 @@ import { spawnProgram } from './spawn-program.js';
 import { webServer } from './web-server.js';
 
 const header = 'endpoint-load-metrics';
-const said = 'TEXT application_utilization=0.95';
+const reported = 'TEXT application_utilization=0.95';
 
 let ca: Authority;
 let identity: Certificate;
@@ -45,8 +45,8 @@ async function advertised(server: ServerLike, url?: string, more: object = {}): 
   return ad;
 }
 
-/** What the next answer says of the load, on a connection of its own. */
-async function heard(address: string): Promise<string | null> {
+/** The load header of the next response, on a new connection. */
+async function loadHeader(address: string): Promise<string | null> {
   const response = await fetch(address, { headers: { connection: 'close' } });
   await response.text();
   return response.headers.get(header);
@@ -55,18 +55,18 @@ async function heard(address: string): Promise<string | null> {
 const utilizations = (orders: Binding): (number | undefined)[] =>
   orders.explain().candidates.map(({ utilization }) => utilization);
 
-describe('an answer carries the load', () => {
+describe('a response carries the load', () => {
   const ways: readonly (readonly [string, RequestListener, string])[] = [
-    ['of a handler that says nothing of headers', (_, response) => void response.end('x'), said],
+    ['of a handler that sets no headers', (_, response) => void response.end('x'), reported],
     [
-      'of one that writes its head itself',
+      'of one that writes its headers itself',
       (_, response) => void response.writeHead(200, { 'x-a': '1' }).end('x'),
-      said,
+      reported,
     ],
     [
-      'of one that writes it as a list',
+      'of one that writes them as a list',
       (_, response) => void response.writeHead(200, 'fine', ['x-a', '1', 'x-a', '2']).end('x'),
-      said,
+      reported,
     ],
     [
       'but not of one that sets its own',
@@ -74,12 +74,12 @@ describe('an answer carries the load', () => {
       'TEXT cpu_utilization=0.1',
     ],
     [
-      'or writes its own',
+      'or of one that writes its own',
       (_, response) => void response.writeHead(200, { 'Endpoint-Load-Metrics': 'JSON {}' }).end('x'),
       'JSON {}',
     ],
     [
-      'or writes its own in a list',
+      'or of one that writes its own in a list',
       (_, response) => void response.writeHead(200, [header, 'JSON {}']).end('x'),
       'JSON {}',
     ],
@@ -88,38 +88,38 @@ describe('an answer carries the load', () => {
     const { server, address } = await webServer(handler);
     const ad = await advertised(server);
     ad.reportLoad({ utilization: 0.95 });
-    expect(await heard(address)).toBe(expected);
+    expect(await loadHeader(address)).toBe(expected);
   });
 
-  test('measured, where the program says nothing', async () => {
+  test('measured, if the application reports none', async () => {
     const { server, address } = await webServer((_, response) => void response.end('x'));
     await advertised(server);
     await vi.waitFor(
-      async () => expect(await heard(address)).toMatch(/^TEXT application_utilization=[0-9.]+/),
+      async () => expect(await loadHeader(address)).toMatch(/^TEXT application_utilization=[0-9.]+/),
       {
         timeout: 5_000,
       },
     );
   });
 
-  test('over HTTP/2, once a look for each connection', async () => {
+  test('over HTTP/2, once per interval and connection', async () => {
     const server = createH2Server((_, response) => void response.end('x'));
     const session = await opened(server);
     const ad = await advertised(server, undefined, { measureLoad: false });
     ad.reportLoad({ utilization: 0.95 });
-    expect([await answerOf(session), await answerOf(session)]).toEqual([said, undefined]);
+    expect([await answerOf(session), await answerOf(session)]).toEqual([reported, undefined]);
   });
 
-  test('over HTTP/2 of a server whose handler comes later', async () => {
+  test('over HTTP/2, with a handler added later', async () => {
     const server = createH2Server();
     const session = await opened(server);
     const ad = await advertised(server);
     ad.reportLoad({ utilization: 0.95 });
     server.on('request', (_, response) => void response.end('x'));
-    expect(await answerOf(session)).toBe(said);
+    expect(await answerOf(session)).toBe(reported);
   });
 
-  test('and streams that a program handles itself are left to it', async () => {
+  test('but not on HTTP/2 streams that the application handles itself', async () => {
     const server = createH2Server();
     const session = await opened(server);
     let streams = 0;
@@ -134,8 +134,8 @@ describe('an answer carries the load', () => {
   });
 });
 
-describe('a clerk hears of it', () => {
-  test('with an answer over HTTP/1', async () => {
+describe('a clerk receives the load', () => {
+  test('with a response over HTTP/1', async () => {
     const { server, address } = await webServer((_, response) => void response.end('x'));
     const ad = await advertised(server);
     ad.reportLoad({ utilization: 0.4 });
@@ -144,7 +144,7 @@ describe('a clerk hears of it', () => {
     expect(utilizations(orders)).toEqual([0.4]);
   });
 
-  test('with an answer over HTTP/2', async () => {
+  test('with a response over HTTP/2', async () => {
     const server = createSecureServer(identity, (_, response) => {
       response.setHeader(header, 'TEXT application_utilization=0.4');
       response.end('x');
@@ -164,14 +164,14 @@ describe('a clerk hears of it', () => {
     ['JSON that is none', 'JSON {"application_utilization":'],
     ['far too much', `TEXT application_utilization=0.4${',named_metrics.a=1'.repeat(500)}`],
     ['bytes that are no text', 'TEXT application_utilization=\u00ff\u00fe'],
-  ])('and of %s nothing', async (_what, value) => {
+  ])('and ignores %s', async (_what, value) => {
     const { address } = await webServer((_, response) => void response.setHeader(header, value).end('x'));
     const { orders } = testClerk([address]);
     expect(await orders.text('/')).toBe('x');
     expect(utilizations(orders)).toEqual([undefined]);
   });
 
-  test('from the registry, of services that it has not called', async () => {
+  test('from the registry, for services it has not called', async () => {
     const url = await registry();
     const { server } = await webServer((_, response) => void response.end('x'));
     const ad = await advertised(server, url, { leaseMs: 1_000 });
@@ -193,7 +193,7 @@ describe('a clerk hears of it', () => {
   });
 });
 
-test('a clerk whose own process is busy blames nobody: no attempt is repeated, nobody is set aside', async () => {
+test('a clerk in a busy process retries no attempt and ejects no endpoint', async () => {
   const ports = await Promise.all(
     ['a', 'b', 'c'].map((name) => spawnProgram('replica.mjs', [name, '0', '100']).waitForLine('port')),
   );
@@ -204,12 +204,12 @@ test('a clerk whose own process is busy blames nobody: no attempt is repeated, n
   );
   const events: string[] = [];
   for (const event of ['ejected', 'suspect', 'failover'] as const) clerk.on(event, () => events.push(event));
-  // Attempts are limited to some hundred ms from here on, and the replicas need a hundred.
+  // The attempt timeout is a few hundred ms from here on, and the replicas need 100 ms.
   await Promise.all(Array.from({ length: 60 }, () => orders.json('/')));
   const before = outcomes.length;
   for (let round = 0; round < 3; round++) {
     const calls = Array.from({ length: 30 }, () => orders.json('/'));
-    // The requests are written, and answered while nobody here is listening.
+    // The requests are written, and the responses arrive while the event loop is blocked.
     await new Promise((resolve) => setImmediate(resolve));
     block(2 * orders.explain().attemptTimeoutMs);
     await Promise.all(calls);
@@ -220,7 +220,7 @@ test('a clerk whose own process is busy blames nobody: no attempt is repeated, n
   expect(events).toEqual([]);
 });
 
-/** Keeps this process from everything else. */
+/** Blocks the event loop. */
 function block(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
@@ -231,7 +231,7 @@ async function listening(server: Server): Promise<void> {
   onTestFinished(() => void server.close());
 }
 
-/** A session of plain HTTP/2 with a server that listens from now on. */
+/** Lets a server listen and opens an unencrypted HTTP/2 session to it. */
 async function opened(server: object): Promise<ClientHttp2Session> {
   await listening(server as Server);
   const { port } = (server as Server).address() as AddressInfo;
@@ -240,7 +240,7 @@ async function opened(server: object): Promise<ClientHttp2Session> {
   return session;
 }
 
-/** What the next answer of a session says of the load. */
+/** The load header of the next response of a session. */
 function answerOf(session: ClientHttp2Session): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const stream = session.request({ ':path': '/' });

@@ -1,4 +1,4 @@
-/** An idle clerk never keeps a process alive; a pending call always does; a closed one leaves nothing behind. */
+/** An idle clerk never keeps a process alive, a pending call always does, and a closed clerk leaves no handles. */
 import { test } from 'vitest';
 import { spawnProgram } from './spawn-program.js';
 
@@ -19,7 +19,7 @@ const pending = [
 ];
 
 test.concurrent.for(idle)(
-  'a program with an idle clerk ends by itself: $scene',
+  'a process with an idle clerk exits by itself: $scene',
   async ({ scene, printed }, { expect, onTestFinished }) => {
     const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', [scene], onTestFinished)
       .result;
@@ -28,19 +28,19 @@ test.concurrent.for(idle)(
 );
 
 test.concurrent.for(pending)(
-  'a program whose call is pending lives until it is answered: %s',
+  'a process with a pending call lives until the call ends: %s',
   async (scene, { expect, onTestFinished }) => {
     const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', [scene], onTestFinished)
       .result;
-    // 13 is how Node ends when the promise it awaits has nobody left to settle it.
+    // Node exits with 13 when an awaited promise can no longer settle.
     expect([code, stdout, stderr]).toEqual([0, 'done\n', '']);
   },
 );
 
-test.concurrent('a clerk that was closed has left no handle', async ({ expect, onTestFinished }) => {
+test.concurrent('a closed clerk leaves no handle', async ({ expect, onTestFinished }) => {
   const { code, stdout, stderr } = await spawnProgram('process-lifetime.ts', ['closed'], onTestFinished)
     .result;
-  const said = Object.fromEntries(
+  const lines = Object.fromEntries(
     stdout
       .trim()
       .split('\n')
@@ -48,6 +48,6 @@ test.concurrent('a clerk that was closed has left no handle', async ({ expect, o
   );
 
   expect([code, stderr]).toEqual([0, '']);
-  expect(said.during).toBe('true');
-  expect(said.after).toBe(said.before);
+  expect(lines.during).toBe('true');
+  expect(lines.after).toBe(lines.before);
 });

@@ -1,4 +1,4 @@
-/** A reply's body behaves as undici's: each case runs over a plain undici Pool and over a binding, and both must agree. */
+/** Response bodies behave like undici's: each case runs over an undici Pool and over a binding, and both must agree. */
 import type { RequestListener } from 'node:http';
 import { finished, pipeline } from 'node:stream/promises';
 import { Readable, Writable } from 'node:stream';
@@ -60,8 +60,12 @@ type Ask = (
   more?: { method?: string; signal?: AbortSignal; opaque?: unknown },
 ) => Promise<ClerkResponse>;
 
-/** A server, a plain Pool and a binding over it, for one test. */
-async function sides(): Promise<{ readonly address: string; readonly theirs: Ask; readonly ours: Ask }> {
+/** A server with a plain Pool and a binding, for one test. */
+async function poolAndBinding(): Promise<{
+  readonly address: string;
+  readonly theirs: Ask;
+  readonly ours: Ask;
+}> {
   const { address } = await webServer(serve);
   const pool = new Pool(address);
   onTestFinished(() => pool.destroy());
@@ -74,8 +78,8 @@ async function sides(): Promise<{ readonly address: string; readonly theirs: Ask
   };
 }
 
-/** How it went, in words that can be compared. */
-async function told(promise: Promise<unknown>): Promise<string> {
+/** The result of a promise as comparable text. */
+async function resultOf(promise: Promise<unknown>): Promise<string> {
   try {
     const value = await promise;
     if (value instanceof ArrayBuffer) return `ArrayBuffer ${Buffer.from(value).toString('hex', 0, 20)}`;
@@ -85,7 +89,7 @@ async function told(promise: Promise<unknown>): Promise<string> {
     return JSON.stringify(value) ?? String(value);
   } catch (error) {
     const { name, code } = error as NodeJS.ErrnoException;
-    // What the peer did is told by a code of our own.
+    // The clerk has its own code for a truncated response.
     return code === 'OUTCOME_UNKNOWN' || code === 'UND_ERR_SOCKET'
       ? 'rejected: cut'
       : `rejected: ${name} ${code ?? ''}`;
@@ -108,7 +112,7 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
         async (ask) => {
           const { body } = await ask(path);
           body.on('error', () => undefined);
-          return told(
+          return resultOf(
             (body as unknown as Record<string, () => Promise<unknown>>)[method]?.() as Promise<unknown>,
           );
         },
@@ -116,11 +120,11 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     ),
   ),
   [
-    'text() after everything has arrived',
+    'text() after the whole body has arrived',
     async (ask) => {
       const { body } = await ask('/pieces');
       await later();
-      return told(body.text());
+      return resultOf(body.text());
     },
   ],
   [
@@ -133,7 +137,7 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     },
   ],
   [
-    'how the stream stands after text()',
+    'the state of the stream after text()',
     async (ask) => {
       const { body } = await ask('/small');
       const events: string[] = [];
@@ -147,13 +151,13 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     'finished() while text() reads',
     async (ask) => {
       const { body } = await ask('/pieces');
-      return Promise.all([told(body.text()), told(finished(body))]);
+      return Promise.all([resultOf(body.text()), resultOf(finished(body))]);
     },
   ],
   ['for await', async (ask) => all((await ask('/pieces')).body)],
   ['for await of a large one', async (ask) => (await all((await ask('/large')).body)).length],
   [
-    'for await after everything has arrived',
+    'for await after the whole body has arrived',
     async (ask) => {
       const { body } = await ask('/pieces');
       await later();
@@ -175,11 +179,11 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     async (ask) => {
       const { body } = await ask('/small');
       await all(body);
-      return told(body.text());
+      return resultOf(body.text());
     },
   ],
   [
-    'read() by hand',
+    'read() called directly',
     async (ask) => {
       const { body } = await ask('/small');
       await later();
@@ -207,10 +211,10 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     },
   ],
   [
-    'pipeline of one that is cut',
+    'pipeline of a truncated body',
     async (ask) => {
       const sink = new Writable({ write: (_piece, _encoding, done) => done() });
-      const how = await told(pipeline((await ask('/cut')).body, sink));
+      const how = await resultOf(pipeline((await ask('/cut')).body, sink));
       return how.startsWith('rejected');
     },
   ],
@@ -226,14 +230,14 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     async (ask) => {
       const { body } = await ask('/small');
       (body.body as unknown as ReadableStream).getReader();
-      return told(body.text());
+      return resultOf(body.text());
     },
   ],
   [
     'the web stream after text()',
     async (ask) => {
       const { body } = await ask('/gated');
-      const read = told(body.text());
+      const read = resultOf(body.text());
       await later();
       const { locked } = body.body as unknown as ReadableStream;
       letGo();
@@ -241,22 +245,22 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     },
   ],
   [
-    'Response over it',
+    'Response with the body',
     async (ask) => new Response(Readable.toWeb((await ask('/pieces')).body) as never).text(),
   ],
   [
     'dump()',
     async (ask) => {
       const { body } = await ask('/small');
-      const how = await told(body.dump());
+      const how = await resultOf(body.dump());
       return [how === 'null' || how === 'undefined', body.bodyUsed];
     },
   ],
   [
-    'dump() of a large one',
+    'dump() of a large body',
     async (ask) => {
       const { body } = await ask('/large');
-      const how = await told(body.dump());
+      const how = await resultOf(body.dump());
       return [how === 'null' || how === 'undefined', body.destroyed];
     },
   ],
@@ -269,7 +273,7 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     },
   ],
   [
-    'dump() of an endless one',
+    'dump() of an endless body',
     async (ask) => {
       const { body } = await ask('/endless');
       await body.dump({ limit: 100_000 });
@@ -280,8 +284,8 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     'dump() with an aborted signal',
     async (ask) => {
       const { body } = await ask('/small');
-      const how = await told(body.dump({ limit: 9, signal: AbortSignal.abort() }));
-      await told(body.dump());
+      const how = await resultOf(body.dump({ limit: 9, signal: AbortSignal.abort() }));
+      await resultOf(body.dump());
       return how;
     },
   ],
@@ -290,18 +294,18 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     async (ask) => {
       const { body } = await ask('/gated');
       const controller = new AbortController();
-      const how = told(body.dump({ limit: 9_000, signal: controller.signal }));
+      const how = resultOf(body.dump({ limit: 9_000, signal: controller.signal }));
       await later();
       controller.abort();
       return how;
     },
   ],
   [
-    'dump() with something else for a signal',
+    'dump() with an invalid signal',
     async (ask) => {
       const { body } = await ask('/small');
-      const how = await told(body.dump({ limit: 9, signal: 7 as never }));
-      await told(body.dump());
+      const how = await resultOf(body.dump({ limit: 9, signal: 7 as never }));
+      await resultOf(body.dump());
       return how;
     },
   ],
@@ -313,14 +317,14 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
       body.on('error', (error: NodeJS.ErrnoException) => errors.push(String(error.code)));
       body.destroy();
       await later();
-      return [errors, await told(body.text())];
+      return [errors, await resultOf(body.text())];
     },
   ],
   [
     'destroy() with an error while text() reads',
     async (ask) => {
       const { body } = await ask('/gated');
-      const read = told(body.text());
+      const read = resultOf(body.text());
       await later();
       body.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' }));
       return read;
@@ -331,7 +335,7 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     async (ask) => {
       const controller = new AbortController();
       const { body } = await ask('/gated', { signal: controller.signal });
-      const read = told(body.text());
+      const read = resultOf(body.text());
       await later();
       controller.abort();
       return read;
@@ -342,7 +346,7 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     async (ask) => {
       const controller = new AbortController();
       const { body } = await ask('/small', { signal: controller.signal });
-      const read = await told(body.text());
+      const read = await resultOf(body.text());
       await later();
       controller.abort();
       return [read, body.errored];
@@ -352,11 +356,11 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
     'HEAD',
     async (ask) => {
       const { body, statusCode } = await ask('/small', { method: 'HEAD' });
-      return [statusCode, await told(body.text())];
+      return [statusCode, await resultOf(body.text())];
     },
   ],
   [
-    'HEAD of a large one, dumped',
+    'HEAD of a large body, dumped',
     async (ask) => {
       const { body } = await ask('/large', { method: 'HEAD' });
       await body.dump();
@@ -391,26 +395,26 @@ const cases: readonly [what: string, run: (ask: Ask) => Promise<unknown>][] = [
 
 describe('agrees with undici', () => {
   test.each(cases)('%s', async (_what, run) => {
-    const { theirs, ours } = await sides();
+    const { theirs, ours } = await poolAndBinding();
     expect(await run(ours)).toEqual(await run(theirs));
   });
 });
 
-test('a body is read once: whoever comes second is told so', async () => {
-  const { ours } = await sides();
+test('a body can be read once: the second read fails', async () => {
+  const { ours } = await poolAndBinding();
   const small = (await ours('/small')).body;
   expect(await small.text()).toBe(text);
-  await expect(small.text()).rejects.toThrow(/read already/);
+  await expect(small.text()).rejects.toThrow(/already read/);
   await expect(small.json()).rejects.toThrow(TypeError);
   const gated = (await ours('/gated')).body;
   const first = gated.text();
-  await expect(gated.text()).rejects.toThrow(/read already/);
+  await expect(gated.text()).rejects.toThrow(/already read/);
   letGo();
   expect(await first).toBe(text);
 });
 
-test('a body that nobody reads stops the connection', async () => {
-  const { ours } = await sides();
+test('an unread body stops the connection', async () => {
+  const { ours } = await poolAndBinding();
   const { body } = await ours('/endless');
   await later();
   await later();
@@ -423,8 +427,8 @@ test('a body that nobody reads stops the connection', async () => {
   body.destroy();
 });
 
-test('a stream with an encoding gives text, as every Readable does', async () => {
-  const { ours } = await sides();
+test('a stream with an encoding gives strings, like every Readable', async () => {
+  const { ours } = await poolAndBinding();
   const { body } = await ours('/pieces');
   body.setEncoding('utf8');
   let read = '';
@@ -432,7 +436,7 @@ test('a stream with an encoding gives text, as every Readable does', async () =>
   expect(read).toBe(text);
 });
 
-test('a connection is used again after each way to end a body', async () => {
+test('a connection is reused after each way to end a body', async () => {
   const { address } = await webServer(serve);
   const { orders: single } = testClerk([address], { connections: 1 }, { timeoutMs: 2_000 });
   for (const end of ['text', 'dump', 'bytes'] as const) {

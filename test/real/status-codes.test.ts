@@ -1,4 +1,4 @@
-/** What each status means: worth asking somebody else, worth waiting for, or simply the answer. */
+/** What each status does: fail over, wait and retry, or go to the caller. */
 import type { OutgoingHttpHeaders } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { CallKind } from 'binding-clerk';
@@ -9,8 +9,8 @@ import { unusedAddress, webServer } from './web-server.js';
 const kinds: readonly CallKind[] = ['safe', 'idempotent', 'once'];
 const methods = { safe: 'GET', idempotent: 'PUT', once: 'POST' } as const;
 
-/** A server that gives one answer after the other, the last one for ever. */
-function says(
+/** A server that gives one response after the other; the last one is repeated. */
+function respondsWith(
   ...answers: readonly (readonly [status: number, body: string, headers?: OutgoingHttpHeaders])[]
 ) {
   let turn = 0;
@@ -22,10 +22,10 @@ function says(
 
 describe.each([502, 503, 504])('%i', (status) => {
   test.each(['safe', 'idempotent'] as const)(
-    'of a call that is %s is passed over for another endpoint',
+    'of a call of kind %s fails over to another endpoint',
     async (kind) => {
-      const first = await says([status, 'not me']);
-      const second = await says([200, 'but me']);
+      const first = await respondsWith([status, 'not me']);
+      const second = await respondsWith([200, 'but me']);
       const { orders, outcomes } = testClerk([first.address, second.address]);
 
       const { statusCode, body, attempts, endpoint } = await orders.request({
@@ -47,9 +47,9 @@ describe.each([502, 503, 504])('%i', (status) => {
     },
   );
 
-  test('of a call that must run at most once is its answer', async () => {
-    const first = await says([status, 'not me']);
-    const second = await says([200, 'but me']);
+  test('of a once call goes to the caller', async () => {
+    const first = await respondsWith([status, 'not me']);
+    const second = await respondsWith([200, 'but me']);
     const { orders } = testClerk([first.address, second.address]);
 
     const { statusCode, body } = await orders.request({ path: '/orders', method: 'POST' });
@@ -58,9 +58,9 @@ describe.each([502, 503, 504])('%i', (status) => {
     expect(second.requests).toEqual([]);
   });
 
-  test('of everybody is returned, the last one, with its body and headers', async () => {
-    const first = await says([status, 'the first is busy']);
-    const second = await says([status, 'the second is busy', { 'x-why': 'lunch' }]);
+  test('of every endpoint: the last response is returned, with body and headers', async () => {
+    const first = await respondsWith([status, 'the first is busy']);
+    const second = await respondsWith([status, 'the second is busy', { 'x-why': 'lunch' }]);
     const { orders } = testClerk([first.address, second.address]);
 
     const { statusCode, body, headers, attempts } = await orders.request({ path: '/orders' });
@@ -74,8 +74,8 @@ describe.each([502, 503, 504])('%i', (status) => {
     expect([first.requests.length, second.requests.length]).toEqual([1, 1]);
   });
 
-  test('is handed over after all when the others cannot even be reached', async () => {
-    const first = await says([status, 'busy, but here', { 'x-why': 'lunch' }]);
+  test('is delivered when the other endpoints are unreachable', async () => {
+    const first = await respondsWith([status, 'busy, but here', { 'x-why': 'lunch' }]);
     const { orders } = testClerk([first.address, await unusedAddress()]);
 
     const { statusCode, body, headers, endpoint } = await orders.request({ path: '/orders' });
@@ -89,9 +89,9 @@ describe.each([502, 503, 504])('%i', (status) => {
   });
 });
 
-describe('an answer that was passed over', () => {
-  test('throws BAD_STATUS from json, text and bytes when nobody did better', async () => {
-    const first = await says([503, 'busy, but here']);
+describe('a deferred response', () => {
+  test('throws BAD_STATUS from json, text and bytes if no other endpoint does better', async () => {
+    const first = await respondsWith([503, 'busy, but here']);
     const { orders } = testClerk([first.address, await unusedAddress()]);
 
     for (const read of ['json', 'text', 'bytes'] as const) {
@@ -100,8 +100,8 @@ describe('an answer that was passed over', () => {
     }
   });
 
-  test('of more than 64 KiB is not kept, and the call fails', async () => {
-    const first = await says([503, 'x'.repeat(70_000)]);
+  test('of more than 64 KiB is not buffered, and the call fails', async () => {
+    const first = await respondsWith([503, 'x'.repeat(70_000)]);
     const { orders } = testClerk([first.address, await unusedAddress()]);
 
     const error = await clerkErrorOf(orders.request({ path: '/orders' }));
@@ -111,12 +111,12 @@ describe('an answer that was passed over', () => {
   });
 });
 
-describe('an answer that was passed over and never ends', () => {
+describe('a deferred response that never ends', () => {
   const endless = () => webServer((_request, response) => void response.writeHead(503).write('busy, and '));
 
-  test('is let go when somebody else has answered', async () => {
+  test('is aborted when another endpoint has responded', async () => {
     const first = await endless();
-    const second = await says([200, 'me']);
+    const second = await respondsWith([200, 'me']);
     const { orders, clerk } = testClerk([first.address, second.address]);
     const cut = new Promise((resolve) =>
       first.server.on('connection', (socket) => socket.on('close', resolve)),
@@ -130,7 +130,7 @@ describe('an answer that was passed over and never ends', () => {
     await clerk.close();
   });
 
-  test('is not waited for beyond the deadline when nobody else can be reached', async () => {
+  test('is not awaited beyond the deadline when no other endpoint is reachable', async () => {
     const first = await endless();
     const { orders, clerk } = testClerk([first.address, await unusedAddress()]);
 
@@ -141,8 +141,8 @@ describe('an answer that was passed over and never ends', () => {
 });
 
 describe('Retry-After', () => {
-  test.each([429, 503])('of a %i is waited for if it fits the deadline', async (status) => {
-    const server = await says([status, 'in a moment', { 'retry-after': '0' }], [200, 'now']);
+  test.each([429, 503])('of a %i is awaited if it fits the deadline', async (status) => {
+    const server = await respondsWith([status, 'in a moment', { 'retry-after': '0' }], [200, 'now']);
     const { orders } = testClerk([server.address]);
 
     const { statusCode, body, attempts } = await orders.request({ path: '/orders' });
@@ -150,9 +150,9 @@ describe('Retry-After', () => {
     expect([statusCode, await body.text(), attempts]).toEqual([200, 'now', 2]);
   });
 
-  test('of one second, and as a date, is waited for too', async () => {
-    const second = await says([429, 'in a second', { 'retry-after': '1' }], [200, 'now']);
-    const date = await says(
+  test('of one second, and as a date, is awaited', async () => {
+    const second = await respondsWith([429, 'in a second', { 'retry-after': '1' }], [200, 'now']);
+    const date = await respondsWith(
       [503, 'then', { 'retry-after': new Date(Date.now() + 500).toUTCString() }],
       [200, 'now'],
     );
@@ -169,9 +169,9 @@ describe('Retry-After', () => {
     ['beyond the deadline', { 'retry-after': '60' }],
     ['that makes no sense', { 'retry-after': 'soon' }],
     ['missing', {}],
-  ])('%s: a 429 is the answer', async (_what, headers) => {
-    const first = await says([429, 'slow down', headers]);
-    const second = await says([200, 'me']);
+  ])('%s: a 429 goes to the caller', async (_what, headers) => {
+    const first = await respondsWith([429, 'slow down', headers]);
+    const second = await respondsWith([200, 'me']);
     const { orders } = testClerk([first.address, second.address]);
 
     const { statusCode, body } = await orders.request({ path: '/orders' });
@@ -180,16 +180,16 @@ describe('Retry-After', () => {
     expect([first.requests.length, second.requests.length]).toEqual([1, 0]);
   });
 
-  test('is not waited for by a call that must run at most once', async () => {
-    const server = await says([429, 'in a moment', { 'retry-after': '0' }], [200, 'now']);
+  test('is ignored for a once call', async () => {
+    const server = await respondsWith([429, 'in a moment', { 'retry-after': '0' }], [200, 'now']);
     const { orders } = testClerk([server.address]);
 
     expect((await orders.request({ path: '/orders', method: 'POST' })).statusCode).toBe(429);
     expect(server.requests).toHaveLength(1);
   });
 
-  test('again and again ends with the last answer, after five attempts at most', async () => {
-    const server = await says([429, 'in a moment', { 'retry-after': '0' }]);
+  test('again and again: the last response is delivered, after at most five attempts', async () => {
+    const server = await respondsWith([429, 'in a moment', { 'retry-after': '0' }]);
     const { orders } = testClerk([server.address]);
 
     const { statusCode, attempts } = await orders.request({ path: '/orders' });
@@ -198,10 +198,10 @@ describe('Retry-After', () => {
   });
 });
 
-describe.each([400, 401, 404, 409, 500, 501, 505])('%i is the answer', (status) => {
-  test.each(kinds)('of a call that is %s', async (kind) => {
-    const first = await says([status, 'that is how it is']);
-    const second = await says([200, 'me']);
+describe.each([400, 401, 404, 409, 500, 501, 505])('%i goes to the caller', (status) => {
+  test.each(kinds)('of a call of kind %s', async (kind) => {
+    const first = await respondsWith([status, 'that is how it is']);
+    const second = await respondsWith([200, 'me']);
     const { orders } = testClerk([first.address, second.address]);
 
     const { statusCode, body } = await orders.request({ path: '/orders', method: methods[kind], kind });
@@ -210,8 +210,8 @@ describe.each([400, 401, 404, 409, 500, 501, 505])('%i is the answer', (status) 
     expect(second.requests).toEqual([]);
   });
 
-  test('and an error of json, text and bytes, which says what came', async () => {
-    const server = await says([status, 'y'.repeat(5_000)]);
+  test('and is an error of json, text and bytes, which contains the body', async () => {
+    const server = await respondsWith([status, 'y'.repeat(5_000)]);
     const { orders } = testClerk([server.address]);
 
     for (const read of ['json', 'text', 'bytes'] as const) {
@@ -226,14 +226,14 @@ describe.each([400, 401, 404, 409, 500, 501, 505])('%i is the answer', (status) 
   });
 });
 
-describe('informational answers', () => {
+describe('informational responses', () => {
   const hinting = () =>
     webServer((_request, response) => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload' });
       response.end('{"ok":true}');
     });
 
-  test('are told to onInfo, and are no answers', async () => {
+  test('go to onInfo, and are no final response', async () => {
     const server = await hinting();
     const { orders, outcomes } = testClerk([server.address]);
     const infos: number[] = [];
@@ -248,7 +248,7 @@ describe('informational answers', () => {
     expect(outcomes.map(({ code }) => code)).toEqual(['200', '200']);
   });
 
-  test('do not make a call that must run at most once fit for a repeat, nor end its waiting', async () => {
+  test('neither make a once call retryable nor end its attempt', async () => {
     const server = await webServer((_request, response) =>
       response.writeEarlyHints({ link: '</style.css>; rel=preload' }),
     );
@@ -271,11 +271,11 @@ test('trailers arrive after the body', async () => {
   expect([await body.text(), trailers]).toEqual(['body', { 'x-sum': '7' }]);
 });
 
-describe('what statuses teach', () => {
-  test('five failures in a row set an endpoint aside; 501 and the caller’s own faults do not', async () => {
-    const failing = await says([500, 'broken']);
-    const unable = await says([501, 'never']);
-    const well = await says([200, 'well']);
+describe('statuses and health', () => {
+  test('five consecutive failures eject an endpoint; 501 and 4xx do not', async () => {
+    const failing = await respondsWith([500, 'broken']);
+    const unable = await respondsWith([501, 'never']);
+    const well = await respondsWith([200, 'well']);
     const a = testClerk([failing.address, well.address]);
     const b = testClerk([unable.address, well.address]);
     const ejected: string[] = [];
@@ -289,9 +289,9 @@ describe('what statuses teach', () => {
     expect([failing.requests.length, unable.requests.length]).toEqual([5, 8]);
   });
 
-  test('repeats stay within the budget when everybody is busy', async () => {
-    const first = await says([503, 'busy']);
-    const second = await says([503, 'busy']);
+  test('retries stay within the budget when all endpoints return 503', async () => {
+    const first = await respondsWith([503, 'busy']);
+    const second = await respondsWith([503, 'busy']);
     const { orders } = testClerk([first.address, second.address]);
     const calls = 200;
 
