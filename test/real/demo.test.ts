@@ -43,7 +43,7 @@ test.skipIf(process.platform === 'win32')('no call fails, and each start happens
     expect({ title, calls, failed, starts }).toEqual({ title, calls: 50, failed: 0, starts: 1 });
   }
 
-  for (const deed of [
+  for (const line of [
     'replica a is killed',
     'replica a is restarted',
     'replica b is stopped',
@@ -51,7 +51,7 @@ test.skipIf(process.platform === 'win32')('no call fails, and each start happens
     'the registry is killed',
     'the registry is restarted',
   ]) {
-    expect(out).toContain(deed);
+    expect(out).toContain(line);
   }
   // Either replica: one that got no request while it was stopped was not missed.
   expect(out).toMatch(/clerk ejects [ab]/);
