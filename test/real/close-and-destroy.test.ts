@@ -1,4 +1,5 @@
 /** Closing and destroying a clerk: what is awaited, what ends, and what is rejected afterwards. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createClerk } from 'binding-clerk';
 import { testClerk } from './test-clerk.js';

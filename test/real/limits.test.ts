@@ -1,4 +1,5 @@
 /** Limits on pending calls, connections and memory, and options that are rejected. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
