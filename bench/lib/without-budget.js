@@ -16,13 +16,13 @@ export function withoutBudget(other) {
   cpSync(dirname(entry), copy, { recursive: true });
   writeFileSync(join(path, 'package.json'), readFileSync(join(packageFolder, 'package.json')));
   symlinkSync(join(packageFolder, 'node_modules'), join(path, 'node_modules'), 'dir');
-  const config = join(copy, 'config.js');
+  const config = join(copy, 'client/config.js');
   const text = readFileSync(config, 'utf8');
   const changed = text
-    .replace(/\bretryShare: [\d.]+/, 'retryShare: 1_000')
+    .replace(/\bretryRatio: [\d.]+/, 'retryRatio: 1_000')
     .replace(/\bretryReserve: [\d_]+/, 'retryReserve: 1_000_000_000');
   if (changed.split('1_000').length < text.split('1_000').length + 2)
-    throw new Error('The retry budget is no longer among the defaults in config.js');
+    throw new Error('The retry budget is not among the defaults in client/config.js');
   writeFileSync(config, changed);
   return join(copy, entry.slice(dirname(entry).length + 1));
 }
