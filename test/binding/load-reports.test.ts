@@ -5,7 +5,7 @@ import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork, memoryCluster } from 'binding-clerk/testing';
 
 /** Utilizations by instance id, from explain(). */
-const known = (orders: Binding): Record<string, number | undefined> =>
+const utilizations = (orders: Binding): Record<string, number | undefined> =>
   Object.fromEntries(
     orders.explain().candidates.map(({ endpoint, utilization }) => [endpoint.id, utilization]),
   );
@@ -64,20 +64,20 @@ test('a report in a response takes effect at once, also in a failure response', 
   const says = (value: string, statusCode = 200): void =>
     cluster.respond('a', () => ({ statusCode, headers: { 'Endpoint-Load-Metrics': value } }));
   await orders.text('/');
-  expect(known(orders)).toEqual({ a: undefined });
+  expect(utilizations(orders)).toEqual({ a: undefined });
   says('TEXT application_utilization=0.4');
   await orders.text('/');
-  expect(known(orders)).toEqual({ a: 0.4 });
+  expect(utilizations(orders)).toEqual({ a: 0.4 });
   says('TEXT application_utilization=0.8', 500);
   await (await orders.request({ path: '/' })).body.text();
-  expect(known(orders)).toEqual({ a: 0.8 });
+  expect(utilizations(orders)).toEqual({ a: 0.8 });
   says('TEXT application_utilization=1e400');
   await orders.text('/');
-  expect(known(orders)).toEqual({ a: 0.8 });
+  expect(utilizations(orders)).toEqual({ a: 0.8 });
 });
 
 /** A clerk of a registry that publishes loads. */
-function registered(answer: () => object): {
+function clerkOfRegistry(resolve: () => object): {
   clerk: Clerk;
   orders: Binding;
   runtime: ReturnType<typeof createFakeRuntime>;
@@ -86,7 +86,7 @@ function registered(answer: () => object): {
   const network = createMemoryNetwork(runtime, {});
   for (const id of ['a', 'b']) network.server(`http://${id}`);
   runtime.transport = network.transport;
-  const registry = { resolve: () => answer() } as unknown as Registry;
+  const registry = { resolve: () => resolve() } as unknown as Registry;
   const clerk = createClerk({ registry, runtime, logger: silent });
   onTestFinished(() => clerk.destroy());
   return { clerk, orders: clerk.bind('/shop/orders'), runtime };
@@ -94,9 +94,9 @@ function registered(answer: () => object): {
 const nothing = (): void => undefined;
 const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-test('loads from the registry are known before the first call, and updated with each lookup', async () => {
+test('loads from the registry are utilizations before the first call, and updated with each lookup', async () => {
   let utilization = 0.6;
-  const { clerk, orders, runtime } = registered(() => ({
+  const { clerk, orders, runtime } = clerkOfRegistry(() => ({
     kind: 'bound',
     endpoints: [
       { id: 'a', address: 'http://a', load: { utilization, callsPerSecond: 3, ageMs: 500 } },
@@ -107,11 +107,11 @@ test('loads from the registry are known before the first call, and updated with 
   const { endpoints } = await clerk.resolve('/shop/orders');
   expect(endpoints[0]).not.toHaveProperty('load');
   await orders.ready();
-  expect(known(orders)).toEqual({ a: 0.6, b: undefined });
+  expect(utilizations(orders)).toEqual({ a: 0.6, b: undefined });
   utilization = 0.7;
   await runtime.advance(1_001);
   await orders.ready();
-  expect(known(orders)).toEqual({ a: 0.7, b: undefined });
+  expect(utilizations(orders)).toEqual({ a: 0.7, b: undefined });
 });
 
 test.each([
@@ -120,8 +120,8 @@ test.each([
   ['full', /load must be an object such as/],
   [{ utilization: 0.5, ageMs: -1 }, /must have a load with ageMs ≥ 0; got -1/],
   [{ utilization: 0.5, ageMs: 'long' }, /with ageMs ≥ 0; got 'long'/],
-])('a registry that tells nonsense of loads is told so: %j', async (load, message) => {
-  const { clerk } = registered(() => ({
+])('an invalid load from a registry is rejected: %j', async (load, message) => {
+  const { clerk } = clerkOfRegistry(() => ({
     kind: 'bound',
     endpoints: [{ address: 'http://a', load }],
   }));

@@ -365,7 +365,7 @@ test('a polling watch continues after the registry hung', async () => {
   await runtime.advance(10_000);
   expect(await Promise.race([second, Promise.resolve('nothing')])).toEqual(['b']);
   await clerk.close();
-  expect(runtime.pendingTimers).toBeLessThanOrEqual(1); // the pause between two rounds
+  expect(runtime.pendingTimers).toBeLessThanOrEqual(1); // the interval between two polls
 });
 
 test('an attempt is not aborted when the only alternative is ejected', async () => {
@@ -373,7 +373,7 @@ test('an attempt is not aborted when the only alternative is ejected', async () 
   network.server('http://a').kill();
   for (let i = 0; i < 5; i++) expect(await orders.json('/')).toBe('b');
   network.server('http://b').handler = () => ({ statusCode: 200, body: '"b"', delayMs: 900 });
-  expect(await orders.json('/')).toBe('b'); // late, and there was nobody better
+  expect(await orders.json('/')).toBe('b'); // slow, and there is no open alternative
 });
 
 test('a once call that was sent is awaited until its deadline', async () => {

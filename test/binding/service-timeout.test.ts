@@ -6,40 +6,40 @@ import { describe, expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';
 
 /** A server with a response delay, and a service config with a timeout. */
-function world(record: { timeoutMs: number | undefined }, answersInMs: number, looksUpInMs = 0) {
+function world(serviceConfig: { timeoutMs: number | undefined }, delayMs: number, lookupMs = 0) {
   const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
-  const told: (string | undefined)[] = [];
+  const sentTimeouts: (string | undefined)[] = [];
   network.server('http://a').handler = ({ headers }) => {
-    told.push(headers['clerk-timeout-ms']);
-    return { statusCode: 200, body: '"a"', delayMs: answersInMs };
+    sentTimeouts.push(headers['clerk-timeout-ms']);
+    return { statusCode: 200, body: '"a"', delayMs };
   };
   const registry: Registry = {
     resolve: async () => {
-      await pause(runtime, looksUpInMs);
+      await sleep(runtime, lookupMs);
       return {
         kind: 'bound',
         endpoints: [{ id: 'a', address: 'http://a' }],
         ttlMs: 60_000,
-        ...(record.timeoutMs !== undefined && { timeoutMs: record.timeoutMs }),
+        ...(serviceConfig.timeoutMs !== undefined && { timeoutMs: serviceConfig.timeoutMs }),
       };
     },
   };
   const clerk = createClerk({ registry, runtime });
   /** Duration of a call, rounded to the precision of deadlines, and its result. */
   const timed = async (call: () => Promise<unknown>): Promise<{ ms: number; code: string }> => {
-    const beganAt = runtime.now();
+    const startedAt = runtime.now();
     const code = await call().then(
       () => 'ok',
       (error: unknown) => (error as { code: string }).code,
     );
-    return { ms: Math.floor((runtime.now() - beganAt) / 20) * 20, code };
+    return { ms: Math.floor((runtime.now() - startedAt) / 20) * 20, code };
   };
-  return { clerk, timed, told, orders: clerk.bind('/shop/orders') };
+  return { clerk, timed, sentTimeouts, orders: clerk.bind('/shop/orders') };
 }
 
-const pause = (runtime: FakeRuntime, ms: number): Promise<void> =>
+const sleep = (runtime: FakeRuntime, ms: number): Promise<void> =>
   new Promise((resolve) => runtime.setTimer(resolve, ms));
 
 describe('a call without a timeout of its own', () => {
@@ -51,7 +51,7 @@ describe('a call without a timeout of its own', () => {
       (orders: ReturnType<typeof world>['orders']) =>
         orders.call(() => new Promise<never>(() => {}), { kind: 'once' }),
     ],
-  ])('%s ends when the record says so, the first one and every later one', async (_what, call) => {
+  ])('%s ends at the service timeout, in the first call and in later ones', async (_what, call) => {
     const { orders, timed } = world({ timeoutMs: 1_500 }, 60_000, 400);
     for (const _ of [1, 2]) {
       expect(await timed(() => call(orders))).toEqual({ code: 'DEADLINE_EXCEEDED', ms: 1_500 });
@@ -65,10 +65,10 @@ describe('a call without a timeout of its own', () => {
   });
 
   test('ends without a request when the lookup took longer than the service timeout', async () => {
-    const { orders, timed, told } = world({ timeoutMs: 300 }, 0, 400);
+    const { orders, timed, sentTimeouts } = world({ timeoutMs: 300 }, 0, 400);
     const { ms, code } = await timed(() => orders.json('/'));
     expect({ ms, code }).toEqual({ ms: 400, code: 'DEADLINE_EXCEEDED' });
-    expect(told).toEqual([]);
+    expect(sentTimeouts).toEqual([]);
   });
 
   test('ends at the service timeout while the service starts', async () => {
@@ -79,23 +79,23 @@ describe('a call without a timeout of its own', () => {
     runtime.transport = createMemoryNetwork(runtime).transport;
     const other = createClerk({ registry: empty, runtime });
     const slow = other.bind('/shop/orders', { factory: () => new Promise<never>(() => {}) });
-    const beganAt = runtime.now();
+    const startedAt = runtime.now();
     const error = await clerkErrorOf(slow.json('/'));
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', execution: 'none' });
-    expect(runtime.now() - beganAt).toBeLessThanOrEqual(1_020);
+    expect(runtime.now() - startedAt).toBeLessThanOrEqual(1_020);
   });
 
   test('sends the remaining time to the service', async () => {
-    const { orders, told } = world({ timeoutMs: 1_500 }, 0, 400);
+    const { orders, sentTimeouts } = world({ timeoutMs: 1_500 }, 0, 400);
     await orders.json('/');
     await orders.json('/');
-    expect(told).toEqual(['1100', '1500']);
+    expect(sentTimeouts).toEqual(['1100', '1500']);
   });
 
   test('has the default timeout and sends no remaining time when the service config sets none', async () => {
-    const { orders, timed, told } = world({ timeoutMs: undefined }, 60_000);
+    const { orders, timed, sentTimeouts } = world({ timeoutMs: undefined }, 60_000);
     expect(await timed(() => orders.json('/'))).toMatchObject({ ms: 10_000, code: 'DEADLINE_EXCEEDED' });
-    expect(told).toEqual([undefined]);
+    expect(sentTimeouts).toEqual([undefined]);
   });
 });
 

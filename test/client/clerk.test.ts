@@ -86,7 +86,7 @@ test('clerk.request calls the longest prefix that is a service; the remainder is
   for (const path of ['/shop/orders/orders/7?x=1', '/shop/Orders/7', '/shop', '/shop/orders?q'])
     await (await clerk.request(path)).body.dump();
   expect(paths).toEqual(['o /orders/7?x=1', 's /Orders/7', 's /', 'o /?q']);
-  expect((await clerkErrorOf(clerk.request('/nobody/home'))).code).toBe('NAME_NOT_FOUND');
+  expect((await clerkErrorOf(clerk.request('/unknown/home'))).code).toBe('NAME_NOT_FOUND');
   expect((await clerkErrorOf(clerk.request('/'))).code).toBe('NAME_INVALID');
 });
 
@@ -94,13 +94,10 @@ test('gather sends one request to every endpoint and returns each response or er
   const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b', 'c'] }, { seed: 1 });
   cluster.refuse('b');
   const all = await clerk.bind('/s').gather({ path: '/stats' });
-  const told = await Promise.all(
-    all.map(async (one) => [
-      one.endpoint.id,
-      'response' in one ? await one.response.body.json() : one.error.code,
-    ]),
+  const results = await Promise.all(
+    all.map(async (one) => [one.endpoint.id, one.ok ? await one.response.body.json() : one.error.code]),
   );
-  expect(told).toEqual([
+  expect(results).toEqual([
     ['a', { endpoint: 'a' }],
     ['b', 'ENDPOINTS_EXHAUSTED'],
     ['c', { endpoint: 'c' }],
@@ -115,10 +112,7 @@ test('gather also sends to endpoints that are backing off, and starts a missing 
   cluster.accept('b');
   const before = runtime.now();
   const all = await s.gather({ path: '/' });
-  expect(all.map((one) => ('response' in one ? one.endpoint.id : one.error.code))).toEqual([
-    'ENDPOINTS_EXHAUSTED',
-    'b',
-  ]);
+  expect(all.map((one) => (one.ok ? one.endpoint.id : one.error.code))).toEqual(['ENDPOINTS_EXHAUSTED', 'b']);
   expect(runtime.now() - before).toBeLessThan(10);
   expect((await clerkErrorOf(clerk.bind('/unknown').gather({ path: '/' }))).code).toBe('NAME_NOT_FOUND');
 });
@@ -126,19 +120,19 @@ test('gather also sends to endpoints that are backing off, and starts a missing 
 test('acquire counts the endpoint as busy until released; its signal aborts when the endpoint is removed', async () => {
   const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
   const s = clerk.bind('/s', { policy: 'least-pending' });
-  const held = await s.acquire();
+  const acquired = await s.acquire();
   const busy = (): number[] =>
     s
       .explain()
       .candidates.map(({ pending }) => pending)
       .sort();
   expect(busy()).toEqual([0, 1]);
-  expect(held.endpoint.address).toBe(`http://${held.endpoint.id}`);
-  cluster.kill(held.endpoint.id);
-  for (const one of await s.gather({ path: '/' })) if ('response' in one) await one.response.body.dump();
-  expect(held.signal.aborted).toBe(true);
-  held.release('failure');
-  held.release('success');
+  expect(acquired.endpoint.address).toBe(`http://${acquired.endpoint.id}`);
+  cluster.kill(acquired.endpoint.id);
+  for (const one of await s.gather({ path: '/' })) if (one.ok) await one.response.body.dump();
+  expect(acquired.signal.aborted).toBe(true);
+  acquired.release('failure');
+  acquired.release('success');
   expect(s.explain().candidates.map(({ pending }) => pending)).toEqual([0]);
   {
     using other = await s.acquire();
@@ -181,7 +175,7 @@ test('events are emitted, an error in a listener is isolated, and node:events wo
     { '/s': ['a', 'b'] },
     { seed: 1, clerk: { logger: { debug: warn, info: warn, warn, error: warn } } },
   );
-  const seen: string[] = [];
+  const events: string[] = [];
   const channelled: unknown[] = [];
   const listen = (payload: unknown): void => void channelled.push(payload);
   subscribe('binding-clerk:failover', listen);
@@ -189,14 +183,14 @@ test('events are emitted, an error in a listener is isolated, and node:events wo
     throw new Error('listener');
   });
   for (const event of ['resolved', 'picked', 'attempt', 'failover', 'ejected', 'suspect', 'revived'] as const)
-    clerk.on(event, () => seen.push(event));
+    clerk.on(event, () => events.push(event));
   const first = once(clerk as never, 'attempt') as Promise<[{ outcome: { code: string } }]>;
   cluster.refuse('a');
   const s = clerk.bind('/s', { policy: roundRobin() });
   for (let i = 0; i < 3; i++) await s.json('/');
   unsubscribe('binding-clerk:failover', listen);
   expect((await first)[0].outcome.code).toMatch(/ECONNREFUSED|200/);
-  expect(seen).toEqual(
+  expect(events).toEqual(
     expect.arrayContaining(['resolved', 'picked', 'attempt', 'failover', 'ejected', 'suspect']),
   );
   expect(channelled).toHaveLength(1);
@@ -207,11 +201,11 @@ test('events are emitted, an error in a listener is isolated, and node:events wo
   await s.json('/');
   await s.json('/');
   expect(once1).toBe(1);
-  const before = seen.length;
-  const gone = (): void => void seen.push('gone');
-  clerk.on('attempt', gone).off('attempt', gone);
+  const before = events.length;
+  const removed = (): void => void events.push('removed');
+  clerk.on('attempt', removed).off('attempt', removed);
   await s.json('/');
-  expect(seen.slice(before)).not.toContain('gone');
+  expect(events.slice(before)).not.toContain('removed');
   expect(() => clerk.on('nothing' as never, () => undefined)).toThrow(
     /Event must be one of .*; got 'nothing'/,
   );
@@ -235,7 +229,7 @@ test('watch yields the current names, then every change, and ends with the loop,
     const { value } = (await changes.next()) as { value: NameChange };
     return value.type === 'put'
       ? `${value.name} ${value.endpoints.map(({ id }) => id).join()}`
-      : `${value.name} gone`;
+      : `${value.name} deleted`;
   };
   const bound = (...ids: string[]) => ({
     kind: 'bound' as const,
@@ -251,7 +245,7 @@ test('watch yields the current names, then every change, and ends with the loop,
   );
   expect(await next()).toBe('/shop/b n2,n3');
   push({ '/shop/b': bound('n2', 'n3') });
-  expect(await next()).toBe('/shop/a gone');
+  expect(await next()).toBe('/shop/a deleted');
   const waiting = changes.next();
   await clerk.close();
   expect(await waiting).toEqual({ done: true, value: undefined });
@@ -340,8 +334,8 @@ test('close waits for calls in flight and rejects new ones; destroy fails them; 
 test('a clerk is an async disposable', async () => {
   const { clerk } = memoryCluster({ '/s': ['a'] }, { seed: 1 });
   {
-    await using held = clerk;
-    await held.bind('/s').json('/');
+    await using disposable = clerk;
+    await disposable.bind('/s').json('/');
   }
   expect(() => clerk.bind('/s')).toThrow(/closed/);
 });
@@ -397,7 +391,7 @@ test('calls that require TLS have their own primary when only some endpoints hav
     if (round === 0) network.server(addresses[2]).kill();
     if (round === 0)
       for (const one of await clerk.bind('/s').gather({ path: '/' }))
-        if ('response' in one) await one.response.body.dump();
+        if (one.ok) await one.response.body.dump();
     if (round === 0) asked.length = 0;
   }
   expect(asked).toEqual(['http://plain', 'https://first', 'http://plain', 'https://first']);

@@ -5,179 +5,179 @@ import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { HealthReporter, type HealthSource } from '../../src/health/health-reporter.js';
 
 /** One reporter for the service `/a`, whose verdicts the test sets. */
-function world({ answers = async () => {} }: { answers?: (report: HealthReport) => Promise<void> } = {}) {
+function world({ onReport = async () => {} }: { onReport?: (report: HealthReport) => Promise<void> } = {}) {
   const runtime = createFakeRuntime({ seed: 3, startAt: 1_000 });
-  const told: { readonly at: number; readonly words: string; readonly clerk: string }[] = [];
+  const sent: { readonly at: number; readonly text: string; readonly clerk: string }[] = [];
   const controller = new AbortController();
-  const views = new Map<string, EndpointReport['verdict']>();
-  const party: HealthSource = {
+  const verdicts = new Map<string, EndpointReport['verdict']>();
+  const source: HealthSource = {
     endpointReports: (ids) =>
       [...ids.keys()].flatMap((id) => {
-        const verdict = views.get(id);
+        const verdict = verdicts.get(id);
         return verdict === undefined ? [] : [{ name: '/a', id, epoch: 1, verdict }];
       }),
   };
   const registry: Registry = {
     resolve: () => ({ kind: 'absent' }),
     report(report) {
-      const words = report.reports.map(({ id, verdict }) => id + (verdict === 'reachable' ? '+' : '-'));
-      told.push({ at: runtime.now(), words: words.join(' '), clerk: report.clerk });
-      return answers(report);
+      const text = report.reports.map(({ id, verdict }) => id + (verdict === 'reachable' ? '+' : '-'));
+      sent.push({ at: runtime.now(), text: text.join(' '), clerk: report.clerk });
+      return onReport(report);
     },
   };
-  const witness = new HealthReporter({ clock: runtime, registry, signal: controller.signal });
+  const reporter = new HealthReporter({ clock: runtime, registry, signal: controller.signal });
   return {
     runtime,
-    told,
-    views,
-    party,
-    witness,
+    sent,
+    verdicts,
+    source,
+    reporter,
     registry,
     controller,
-    words: () => told.splice(0).map(({ words }) => words),
+    takeSent: () => sent.splice(0).map(({ text }) => text),
   };
 }
 
 test('an unreachable endpoint is reported soon and repeatedly, without keeping the process alive', async () => {
-  const { runtime, told, views, party, witness } = world();
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
+  const { runtime, sent, verdicts, source, reporter } = world();
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
   expect(runtime.refTimers).toBe(0);
   await runtime.advance(249);
-  expect(told).toEqual([]);
+  expect(sent).toEqual([]);
   await runtime.advance(1_001);
-  expect(told).toHaveLength(1);
+  expect(sent).toHaveLength(1);
   await runtime.advance(60_000);
-  const gaps = told.slice(1).map(({ at }, i) => at - told[i]!.at);
+  const gaps = sent.slice(1).map(({ at }, i) => at - sent[i]!.at);
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(2_500);
   expect(Math.max(...gaps)).toBeLessThanOrEqual(5_000);
-  expect(new Set(told.map(({ words }) => words))).toEqual(new Set(['b-']));
-  expect(new Set(told.map(({ clerk }) => clerk)).size).toBe(1);
-  expect(told[0]!.clerk).toMatch(/^[0-9a-z]{24}$/);
+  expect(new Set(sent.map(({ text }) => text))).toEqual(new Set(['b-']));
+  expect(new Set(sent.map(({ clerk }) => clerk)).size).toBe(1);
+  expect(sent[0]!.clerk).toMatch(/^[0-9a-z]{24}$/);
   expect(runtime.refTimers).toBe(0);
 });
 
 test('a failure that ends before the report is not reported', async () => {
-  const { runtime, told, views, party, witness } = world();
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
-  views.set('b', 'reachable');
+  const { runtime, sent, verdicts, source, reporter } = world();
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
+  verdicts.set('b', 'reachable');
   await runtime.advance(60_000);
-  expect(told).toEqual([]);
+  expect(sent).toEqual([]);
   expect(runtime.pendingTimers).toBe(0);
 });
 
 test('a recovery is reported soon, once', async () => {
-  const { runtime, views, party, witness, words } = world();
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
+  const { runtime, verdicts, source, reporter, takeSent } = world();
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
-  expect(words()).toEqual(['b-']);
-  views.set('b', 'reachable');
-  witness.onHealthChanged(party);
+  expect(takeSent()).toEqual(['b-']);
+  verdicts.set('b', 'reachable');
+  reporter.onHealthChanged(source);
   await runtime.advance(2_300);
-  expect(words()).toEqual(['b+']);
+  expect(takeSent()).toEqual(['b+']);
   await runtime.advance(60_000);
-  expect(words()).toEqual([]);
+  expect(takeSent()).toEqual([]);
 });
 
 test('a health change without a new verdict is not reported', async () => {
-  const { runtime, views, party, witness, words } = world();
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
+  const { runtime, verdicts, source, reporter, takeSent } = world();
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
   for (let i = 0; i < 100; i++) {
-    witness.onHealthChanged(party);
-    witness.onUnreachable(party, 'b');
+    reporter.onHealthChanged(source);
+    reporter.onUnreachable(source, 'b');
     await runtime.advance(100);
   }
-  expect(words().length).toBeLessThanOrEqual(4);
+  expect(takeSent().length).toBeLessThanOrEqual(4);
 });
 
 test('an endpoint without recent evidence is no longer reported', async () => {
-  const { runtime, views, party, witness, words } = world();
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
+  const { runtime, verdicts, source, reporter, takeSent } = world();
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
-  views.delete('b');
+  verdicts.delete('b');
   await runtime.advance(60_000);
-  expect(words()).toEqual(['b-']);
+  expect(takeSent()).toEqual(['b-']);
   expect(runtime.pendingTimers).toBe(0);
 });
 
 test('a queried endpoint is reported reachable for as long as it is queried', async () => {
-  const { runtime, views, party, witness, words } = world();
-  views.set('b', 'reachable');
-  witness.onQueried(party, ['b', 'c']);
+  const { runtime, verdicts, source, reporter, takeSent } = world();
+  verdicts.set('b', 'reachable');
+  reporter.onQueried(source, ['b', 'c']);
   await runtime.advance(1_300);
-  expect(words()).toEqual(['b+']);
-  witness.onQueried(party, ['b', 'c']);
+  expect(takeSent()).toEqual(['b+']);
+  reporter.onQueried(source, ['b', 'c']);
   await runtime.advance(6_000);
-  expect(words()).toEqual(['b+']);
+  expect(takeSent()).toEqual(['b+']);
   // It is called now, without a further query.
-  views.set('c', 'reachable');
+  verdicts.set('c', 'reachable');
   await runtime.advance(6_000);
-  expect(words().join(' ')).toContain('c+');
-  witness.onQueried(party, []);
+  expect(takeSent().join(' ')).toContain('c+');
+  reporter.onQueried(source, []);
   await runtime.advance(60_000);
-  expect(words()).toEqual([]);
+  expect(takeSent()).toEqual([]);
   expect(runtime.pendingTimers).toBe(0);
 });
 
 test('one message covers all services, at most 100 endpoints; the others follow in the next', async () => {
-  const { runtime, told, views, party, witness } = world();
+  const { runtime, sent, verdicts, source, reporter } = world();
   const ids = Array.from({ length: 250 }, (_, i) => `i${i}`);
   for (const id of ids) {
-    views.set(id, 'unreachable');
-    witness.onUnreachable(party, id);
+    verdicts.set(id, 'unreachable');
+    reporter.onUnreachable(source, id);
   }
   await runtime.advance(10_000);
-  for (const { words } of told) expect(words.split(' ').length).toBeLessThanOrEqual(100);
-  expect(new Set(told.flatMap(({ words }) => words.split(' '))).size).toBe(250);
-  for (const [i, { at }] of told.slice(1).entries()) expect(at - told[i]!.at).toBeGreaterThanOrEqual(1_000);
+  for (const { text } of sent) expect(text.split(' ').length).toBeLessThanOrEqual(100);
+  expect(new Set(sent.flatMap(({ text }) => text.split(' '))).size).toBe(250);
+  for (const [i, { at }] of sent.slice(1).entries()) expect(at - sent[i]!.at).toBeGreaterThanOrEqual(1_000);
 });
 
 test('all services are reported although one exceeds the limit of a message', async () => {
-  const { runtime, told, views, party, witness } = world();
+  const { runtime, sent, verdicts, source, reporter } = world();
   const other: HealthSource = {
     endpointReports: () => [{ name: '/b', id: 'other', epoch: 1, verdict: 'unreachable' }],
   };
   for (let i = 0; i < 900; i++) {
-    views.set(`i${i}`, 'unreachable');
-    witness.onUnreachable(party, `i${i}`);
+    verdicts.set(`i${i}`, 'unreachable');
+    reporter.onUnreachable(source, `i${i}`);
   }
-  witness.onUnreachable(other, 'other');
+  reporter.onUnreachable(other, 'other');
   await runtime.advance(15_000);
-  expect(told.filter(({ words }) => words.includes('other-')).length).toBeGreaterThan(0);
+  expect(sent.filter(({ text }) => text.includes('other-')).length).toBeGreaterThan(0);
 });
 
 test.each([
   [999, 999],
   [1_000, 1_000],
   [1_001, 1_000],
-])('of %i endpoints in trouble %i are spoken of', async (count, expected) => {
-  const { runtime, told, views, party, witness } = world();
+])('of %i unreachable endpoints, %i are reported', async (count, expected) => {
+  const { runtime, sent, verdicts, source, reporter } = world();
   for (let i = 0; i < count; i++) {
-    views.set(`i${i}`, 'unreachable');
-    witness.onUnreachable(party, `i${i}`);
+    verdicts.set(`i${i}`, 'unreachable');
+    reporter.onUnreachable(source, `i${i}`);
   }
   await runtime.advance(30_000);
-  expect(new Set(told.flatMap(({ words }) => words.split(' '))).size).toBe(expected);
+  expect(new Set(sent.flatMap(({ text }) => text.split(' '))).size).toBe(expected);
   // A removed service makes room.
-  witness.remove(party);
-  witness.onUnreachable(party, 'late');
-  views.set('late', 'unreachable');
-  told.length = 0;
+  reporter.remove(source);
+  reporter.onUnreachable(source, 'late');
+  verdicts.set('late', 'unreachable');
+  sent.length = 0;
   await runtime.advance(5_000);
-  expect(told[0]!.words).toBe('late-');
+  expect(sent[0]!.text).toBe('late-');
 });
 
 test('after a failed message the next one carries the current state, one at a time', async () => {
   let underWay = 0;
   let most = 0;
   let round = 0;
-  const { runtime, told, views, party, witness } = world({
-    answers: async () => {
+  const { runtime, sent, verdicts, source, reporter } = world({
+    onReport: async () => {
       most = Math.max(most, ++underWay);
       try {
         round++;
@@ -193,50 +193,50 @@ test('after a failed message the next one carries the current state, one at a ti
     },
   });
   for (let i = 0; i < 60; i++) {
-    views.set(`b${i}`, 'unreachable');
-    witness.onUnreachable(party, `b${i}`);
+    verdicts.set(`b${i}`, 'unreachable');
+    reporter.onUnreachable(source, `b${i}`);
     await runtime.advance(500);
   }
-  expect(told.length).toBeGreaterThanOrEqual(5);
+  expect(sent.length).toBeGreaterThanOrEqual(5);
   expect(most).toBe(1);
 });
 
 test('a registry port that throws synchronously is tolerated', async () => {
-  const { runtime, views, party, witness, registry } = world();
+  const { runtime, verdicts, source, reporter, registry } = world();
   let asked = 0;
   registry.report = () => {
     asked++;
     throw new TypeError('broken');
   };
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
   await runtime.advance(20_000);
   expect(asked).toBeGreaterThan(3);
 });
 
 test('closing the clerk aborts the message in progress and stops reporting', async () => {
   const signals: AbortSignal[] = [];
-  const { runtime, told, views, party, witness, controller, registry } = world();
+  const { runtime, sent, verdicts, source, reporter, controller, registry } = world();
   const report = registry.report!.bind(registry);
   registry.report = (what, context) => {
     signals.push(context.signal);
     void report(what, context);
     return new Promise(() => {});
   };
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   controller.abort();
   expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
-  witness.onUnreachable(party, 'c');
-  witness.onQueried(party, ['b']);
+  reporter.onUnreachable(source, 'c');
+  reporter.onQueried(source, ['b']);
   await runtime.advance(60_000);
-  expect(told).toHaveLength(1);
+  expect(sent).toHaveLength(1);
 });
 
 test('a registry without a report method gets no reports, and no randomness is drawn', async () => {
-  const { runtime, views, party, witness, registry } = world();
+  const { runtime, verdicts, source, reporter, registry } = world();
   delete registry.report;
   const { random } = runtime;
   let drawn = 0;
@@ -246,28 +246,28 @@ test('a registry without a report method gets no reports, and no randomness is d
       return random();
     },
   });
-  views.set('b', 'unreachable');
-  witness.onUnreachable(party, 'b');
-  witness.onQueried(party, ['b']);
-  witness.onHealthChanged(party);
+  verdicts.set('b', 'unreachable');
+  reporter.onUnreachable(source, 'b');
+  reporter.onQueried(source, ['b']);
+  reporter.onHealthChanged(source);
   expect([drawn, runtime.pendingTimers]).toEqual([0, 0]);
 });
 
 test('recovered endpoints make room for others', async () => {
-  const { runtime, views, party, witness, words } = world();
+  const { runtime, verdicts, source, reporter, takeSent } = world();
   for (let i = 0; i < 1_000; i++) {
-    views.set(`i${i}`, i % 2 ? 'unreachable' : 'reachable');
-    witness.onUnreachable(party, `i${i}`);
+    verdicts.set(`i${i}`, i % 2 ? 'unreachable' : 'reachable');
+    reporter.onUnreachable(source, `i${i}`);
   }
   await runtime.advance(20_000);
-  for (const id of views.keys()) views.set(id, 'reachable');
-  witness.onHealthChanged(party);
+  for (const id of verdicts.keys()) verdicts.set(id, 'reachable');
+  reporter.onHealthChanged(source);
   await runtime.advance(20_000);
-  words();
+  takeSent();
   for (let i = 0; i < 1_000; i++) {
-    views.set(`j${i}`, 'unreachable');
-    witness.onUnreachable(party, `j${i}`);
+    verdicts.set(`j${i}`, 'unreachable');
+    reporter.onUnreachable(source, `j${i}`);
   }
   await runtime.advance(30_000);
-  expect(new Set(words().flatMap((line) => line.split(' '))).size).toBe(1_000);
+  expect(new Set(takeSent().flatMap((line) => line.split(' '))).size).toBe(1_000);
 });

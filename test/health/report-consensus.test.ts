@@ -13,92 +13,95 @@ import {
 const clerks = 1_000;
 const name = '/shop/orders';
 
-interface Crowd extends NameServerHarness {
+interface Simulation extends NameServerHarness {
   /** Whether clerk `i` reaches endpoint `id`: `a`, `b` or `c`. */
-  views: (i: number, id: string) => boolean;
+  reaches: (i: number, id: string) => boolean;
   /** The endpoints as each clerk resolved them; `a b!` means that b is suspect. */
-  readonly seen: string[];
+  readonly resolved: string[];
   /** Number of messages in each second. */
   readonly rate: Map<number, number>;
   /** Whether the registry is unreachable. */
-  isAway: boolean;
+  isUnreachable: boolean;
   /** Opens all watches again within a second, as after a restart of the registry. */
   reconnect(): void;
   /** Every clerk calls every endpoint. */
   call(): void;
 }
 
-async function crowd(): Promise<Crowd> {
-  const made = await nameServerHarness();
+async function simulateClerks(): Promise<Simulation> {
+  const simulation = await nameServerHarness();
   for (const id of 'abc')
-    await made.names.register(registration(name, id, { leaseMs: 600_000 }), localCaller);
+    await simulation.names.register(registration(name, id, { leaseMs: 600_000 }), localCaller);
   const rate = new Map<number, number>();
-  const members: { readonly witness: HealthReporter; readonly party: HealthSource; watch(): void }[] = [];
-  const crowded: Crowd = Object.assign(made, {
-    views: () => true,
-    seen: new Array<string>(clerks).fill(''),
+  const members: { readonly reporter: HealthReporter; readonly source: HealthSource; watch(): void }[] = [];
+  const clerksSimulation: Simulation = Object.assign(simulation, {
+    reaches: () => true,
+    resolved: new Array<string>(clerks).fill(''),
     rate,
-    isAway: false,
+    isUnreachable: false,
     reconnect: () => {
-      for (const { watch } of members) made.runtime.setTimer(watch, 1_000 * made.runtime.random());
+      for (const { watch } of members)
+        simulation.runtime.setTimer(watch, 1_000 * simulation.runtime.random());
     },
     call: () => {
-      for (const [i, { witness, party }] of members.entries())
-        for (const id of 'abc') if (!crowded.views(i, id)) witness.onUnreachable(party, id);
-      for (const { witness, party } of members) witness.onHealthChanged(party);
+      for (const [i, { reporter, source }] of members.entries())
+        for (const id of 'abc') if (!clerksSimulation.reaches(i, id)) reporter.onUnreachable(source, id);
+      for (const { reporter, source } of members) reporter.onHealthChanged(source);
     },
   });
   for (let i = 0; i < clerks; i++) {
-    const party: HealthSource = {
+    const source: HealthSource = {
       endpointReports: (ids) =>
         [...ids.keys()].map((id): EndpointReport => {
-          const verdict = crowded.views(i, id) ? 'reachable' : 'unreachable';
+          const verdict = clerksSimulation.reaches(i, id) ? 'reachable' : 'unreachable';
           return { name, id, epoch: 'abc'.indexOf(id) + 1, verdict };
         }),
     };
     const registry: Registry = {
       resolve: () => ({ kind: 'absent' }),
       async report(report) {
-        const second = Math.floor(made.runtime.now() / 1_000);
+        const second = Math.floor(simulation.runtime.now() / 1_000);
         rate.set(second, (rate.get(second) ?? 0) + 1);
-        if (crowded.isAway) throw new Error('The registry is away');
-        made.names.report(report, { principal: `address:10.0.${i >> 8}.${i & 255}` });
+        if (clerksSimulation.isUnreachable) throw new Error('The registry is unreachable');
+        simulation.names.report(report, { principal: `address:10.0.${i >> 8}.${i & 255}` });
       },
     };
-    const witness = new HealthReporter({
-      clock: made.runtime,
+    const reporter = new HealthReporter({
+      clock: simulation.runtime,
       registry,
       signal: new AbortController().signal,
     });
     const watch = (): void => {
-      made.names.watch({
+      simulation.names.watch({
         id: `w${i}`,
         globs: [name],
         since: undefined,
         onEvent: (event) => {
           if (event.type !== 'put') return;
           const { endpoints, healthQueried = [] } = event.entry as ResolveResponse;
-          crowded.seen[i] = endpoints.map(({ id, state }) => id + (state === 'up' ? '' : '!')).join(' ');
-          witness.onQueried(party, healthQueried);
+          clerksSimulation.resolved[i] = endpoints
+            .map(({ id, state }) => id + (state === 'up' ? '' : '!'))
+            .join(' ');
+          reporter.onQueried(source, healthQueried);
         },
       });
     };
-    members.push({ witness, party, watch });
+    members.push({ reporter, source, watch });
     watch();
   }
-  await made.runtime.advance(10);
-  return crowded;
+  await simulation.runtime.advance(10);
+  return clerksSimulation;
 }
 
-const distinct = (made: Crowd): string[] => [...new Set(made.seen)];
-const most = (made: Crowd): number => Math.max(0, ...made.rate.values());
+const distinct = (simulation: Simulation): string[] => [...new Set(simulation.resolved)];
+const maxRate = (simulation: Simulation): number => Math.max(0, ...simulation.rate.values());
 
 test('clerks that reach all endpoints send no reports', async () => {
-  const made = await crowd();
-  made.call();
-  await made.runtime.advance(30_000);
-  expect(most(made)).toBe(0);
-  expect(distinct(made)).toEqual(['a b c']);
+  const simulation = await simulateClerks();
+  simulation.call();
+  await simulation.runtime.advance(30_000);
+  expect(maxRate(simulation)).toBe(0);
+  expect(distinct(simulation)).toEqual(['a b c']);
 });
 
 test.each([
@@ -109,46 +112,46 @@ test.each([
 ])(
   '%s cannot reach an endpoint: all clerks agree within seconds, and stay so',
   async (_who, cut, expected) => {
-    const made = await crowd();
-    made.views = (i, id) => id !== 'b' || i >= cut;
-    made.call();
-    await made.runtime.advance(6_000);
-    expect(distinct(made)).toEqual([expected]);
+    const simulation = await simulateClerks();
+    simulation.reaches = (i, id) => id !== 'b' || i >= cut;
+    simulation.call();
+    await simulation.runtime.advance(6_000);
+    expect(distinct(simulation)).toEqual([expected]);
     for (let i = 0; i < 6; i++) {
-      await made.runtime.advance(10_000);
-      expect(distinct(made)).toEqual([expected]);
+      await simulation.runtime.advance(10_000);
+      expect(distinct(simulation)).toEqual([expected]);
     }
-    expect(made.names.healthStats.suspectTransitions).toBe(expected.includes('!') ? 1 : 0);
+    expect(simulation.names.healthStats.suspectTransitions).toBe(expected.includes('!') ? 1 : 0);
     // The endpoint recovers.
-    made.views = () => true;
-    made.call();
-    await made.runtime.advance(6_000);
-    expect(distinct(made)).toEqual(['a b c']);
-    await made.runtime.advance(30_000);
-    expect(made.names.resolve(name).healthQueried).toBeUndefined();
+    simulation.reaches = () => true;
+    simulation.call();
+    await simulation.runtime.advance(6_000);
+    expect(distinct(simulation)).toEqual(['a b c']);
+    await simulation.runtime.advance(30_000);
+    expect(simulation.names.resolve(name).healthQueried).toBeUndefined();
   },
 );
 
 test('a restarted registry reaches the same consensus without a burst of reports', async () => {
-  const made = await crowd();
-  made.views = (i, id) => id !== 'b' || i >= 600;
-  made.call();
-  await made.runtime.advance(20_000);
-  expect(distinct(made)).toEqual(['a b! c']);
-  made.rate.clear();
-  await made.runtime.advance(20_000);
-  const steady = [...made.rate.values()].reduce((sum, count) => sum + count, 0) / 20;
-  made.rate.clear();
-  made.isAway = true;
-  await made.runtime.advance(3_000);
-  await made.restart();
-  made.isAway = false;
-  made.reconnect();
-  await made.runtime.advance(8_000);
-  expect(distinct(made)).toEqual(['a b! c']);
-  await made.runtime.advance(20_000);
-  expect(distinct(made)).toEqual(['a b! c']);
+  const simulation = await simulateClerks();
+  simulation.reaches = (i, id) => id !== 'b' || i >= 600;
+  simulation.call();
+  await simulation.runtime.advance(20_000);
+  expect(distinct(simulation)).toEqual(['a b! c']);
+  simulation.rate.clear();
+  await simulation.runtime.advance(20_000);
+  const steady = [...simulation.rate.values()].reduce((sum, count) => sum + count, 0) / 20;
+  simulation.rate.clear();
+  simulation.isUnreachable = true;
+  await simulation.runtime.advance(3_000);
+  await simulation.restart();
+  simulation.isUnreachable = false;
+  simulation.reconnect();
+  await simulation.runtime.advance(8_000);
+  expect(distinct(simulation)).toEqual(['a b! c']);
+  await simulation.runtime.advance(20_000);
+  expect(distinct(simulation)).toEqual(['a b! c']);
   expect(steady).toBeGreaterThan(100);
   // Contract clause C4.4.
-  expect(most(made)).toBeLessThanOrEqual(3 * steady);
+  expect(maxRate(simulation)).toBeLessThanOrEqual(3 * steady);
 });
