@@ -1,4 +1,5 @@
 /** Advertised services in processes of their own: what keeps them alive, and how they end. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
@@ -62,7 +63,8 @@ describe('what keeps a process alive', () => {
     const first = await startServer({ port: 0 });
     await first.close();
     const waiting = spawnProgram('advertised-service.ts', ['address-only', first.url]);
-    await setTimeout(3_000);
+    await once(waiting.child.stderr!, 'data');
+    await setTimeout(1_000);
     expect(waiting.child.exitCode).toBeNull();
     const second = await startServer({ port: first.port });
     onTestFinished(() => second.close());
