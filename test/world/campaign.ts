@@ -1,10 +1,10 @@
 /**
- * Runs worlds from the command line.
+ * Runs simulations from the command line.
  *
- *   npx tsx test/world/campaign.ts --seeds 100000 --from 1     many, with a line every 1,000
- *   npx tsx test/world/campaign.ts --seed 1234 --trace         one, with all that happened
+ *   npx tsx test/world/campaign.ts --seeds 100000 --from 1     many, with a line per 1,000
+ *   npx tsx test/world/campaign.ts --seed 1234 --trace         one, with its trace
  *
- * With `--brief`: small worlds, ten in the time of one.
+ * With `--brief`: short simulations, ten in the time of a full one.
  */
 import { parseArgs } from 'node:util';
 import { allCoverageMarks, Coverage } from './coverage.js';
@@ -22,9 +22,7 @@ const { values } = parseArgs({
 
 let current = 0;
 process.on('unhandledRejection', (error) => {
-  console.error(
-    `Seed ${current}: a rejection that nobody handled: ${error instanceof Error ? error.stack : error}`,
-  );
+  console.error(`Seed ${current}: an unhandled rejection: ${error instanceof Error ? error.stack : error}`);
   console.error(`npx tsx test/world/campaign.ts --seed ${current} --trace`);
   process.exit(1);
 });
@@ -60,11 +58,13 @@ async function runMany(from: number, count: number): Promise<void> {
     }
     if (current % 100 === 0 && (await runSimulation(current, { brief: values.brief })).hash !== result.hash) {
       failed++;
-      console.error(`Seed ${current} has two traces`);
+      console.error(`Seed ${current} has different traces in two runs`);
     }
     if ((i + 1) % 1_000 === 0 || i + 1 === count) {
       const seconds = (performance.now() - startedAt) / 1_000;
-      console.log(`${i + 1} worlds, ${failed} broken, ${events} events, ${seconds.toFixed(0)} s`);
+      console.log(
+        `${i + 1} simulations, ${failed} with violations, ${events} events, ${seconds.toFixed(0)} s`,
+      );
     }
   }
   for (const [kind, seeds] of seedsByViolation)

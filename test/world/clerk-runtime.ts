@@ -1,12 +1,12 @@
-/** The runtime of one clerk in a world: its own chance and wall clock, and a count of what it leaves behind. */
 import type { Runtime, Timer, TransportFactory } from 'binding-clerk/extend';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 
+/** The runtime of one clerk: its own randomness and wall clock, and counts of its timers. */
 export class ClerkRuntime implements Runtime {
-  /** Timers that are set and have not fired. */
+  /** Number of pending timers. */
   pendingCount = 0;
-  /** Those of them that would keep a process alive. */
+  /** Number of pending timers that keep the process alive. */
   refCount = 0;
   wallOffsetMs = 0;
   wallShifted = false;

@@ -1,19 +1,18 @@
-/** After the healing: a world must come to rest, and what the troubles have taken must be back. */
 import { scheduleCall, drawCall, type SimulationState } from './workload.js';
 import type { CallRecord } from './oracle.js';
 import type { SimulatedClient } from './simulated-client.js';
 
-/** How long a world may take to come to rest, in ms. */
+/** How long convergence may take after all faults have ended, in ms. */
 const convergenceMs = 60_000;
-/** More where a launcher and a clerk each wait for a minute after failed starts. */
+/** Additional time when both a launcher and a clerk back off for a minute after failed starts, in ms. */
 const launchBackoffMs = 20_000;
 
-/** Calls must succeed again: a few on the way, so that probing goes on, and then each of the last ones. */
+/** Checks that calls succeed again. Some calls on the way trigger probes; then every call must succeed. */
 export async function checkConvergence(world: SimulationState): Promise<void> {
   const { runtime, scenario } = world;
-  const restMs = convergenceMs + (scenario.server && scenario.startable !== undefined ? launchBackoffMs : 0);
+  const limitMs = convergenceMs + (scenario.server && scenario.startable !== undefined ? launchBackoffMs : 0);
   if (scenario.isShort) {
-    // Longer than any call may take.
+    // Longer than any call timeout.
     await runtime.advance(11_000);
     checkIdle(world);
     return;
@@ -27,7 +26,7 @@ export async function checkConvergence(world: SimulationState): Promise<void> {
     await runtime.advance(begin + at - runtime.now());
     round();
   }
-  await runtime.advance(begin + restMs - runtime.now());
+  await runtime.advance(begin + limitMs - runtime.now());
   const last: CallRecord[] = [];
   for (let i = 0; i < 3; i++) {
     last.push(...round());
@@ -37,10 +36,10 @@ export async function checkConvergence(world: SimulationState): Promise<void> {
     if (outcome?.ok === true) continue;
     world.oracle.violate(
       'liveness',
-      `${id} of ${service} fails ${restMs / 1_000} s after everything was healed: ${String(outcome?.error)}`,
+      `${id} of ${service} fails ${limitMs / 1_000} s after all faults have ended: ${String(outcome?.error)}`,
     );
   }
-  world.server?.checkRest();
+  world.server?.checkFinalState();
   for (const program of world.clients)
     for (const service of world.names) {
       checkRevived(world, program, service);
@@ -50,19 +49,19 @@ export async function checkConvergence(world: SimulationState): Promise<void> {
   checkIdle(world);
 }
 
-/** Nothing is going on any more, and nothing is held. */
+/** Checks that no request, call or timer is left. */
 function checkIdle(world: SimulationState): void {
   for (const program of world.clients) {
     const { id, runtime: own, openCalls, outstanding } = program;
     for (const { endpoint } of outstanding)
-      world.oracle.violate('idle', `${id} is idle and has left a request to ${endpoint} running`);
-    for (const call of openCalls) world.oracle.violate('C2.2', `${call.id} is not settled`);
+      world.oracle.violate('idle', `${id} is idle and has a request in flight to ${endpoint}`);
+    for (const call of openCalls) world.oracle.violate('C2.2', `${call.id} is pending`);
     if (own.refCount > 0)
       world.oracle.violate('idle', `${id} is idle and keeps the process alive with ${own.refCount} timers`);
   }
 }
 
-/** What a storm has taken from a budget is back: a few repeats are not refused. */
+/** Checks that the retry budget has refilled after a storm: a few retries are allowed. */
 export async function checkBudgetRefills(world: SimulationState): Promise<void> {
   if (!world.scenario.storm) return;
   world.oracle.isCalm = true;
@@ -73,7 +72,7 @@ export async function checkBudgetRefills(world: SimulationState): Promise<void> 
   world.replicas.replyRule = () => ({});
 }
 
-/** Calls have arrived for a minute: whoever is well was probed and is used again. */
+/** After a minute of calls, every healthy endpoint must have been probed and be in use again. */
 function checkRevived(world: SimulationState, program: SimulatedClient, service: string): void {
   const { leftOut } = program.binding(service).explain();
   for (const { endpoint, reason } of leftOut) {
@@ -86,7 +85,7 @@ function checkRevived(world: SimulationState, program: SimulatedClient, service:
       continue;
     world.oracle.violate(
       'liveness',
-      `${program.id} leaves out ${endpoint.id} of ${service}, which is well: ${reason}`,
+      `${program.id} excludes the healthy ${endpoint.id} of ${service}: ${reason}`,
     );
   }
 }

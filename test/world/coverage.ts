@@ -1,15 +1,10 @@
-/**
- * Coverage marks: what must have happened often enough over all seeds. A world in which no call ever fails over proves
- * nothing about failing over.
- */
-
-/** Faults that only the real server and those who register with it can have. */
+/** Faults that only the bundled server and its registrations can have. */
 export const serverFaults = ['registry-loss', 'registry-cut', 'write-fails', 'takeover', 'redefine'] as const;
 
-/** Faults that only a registry of the test's own can have. */
+/** Faults that only the simulated registry can have. */
 export const portFaults: readonly FaultKind[] = ['registry-lie'];
 
-/** Faults that a swarm draws from. */
+/** All faults that a fault mix draws from. */
 export const faultKinds = [
   'lose-request',
   'lose-reply',
@@ -44,17 +39,17 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What calls, endpoints and clerks may come to. */
+/** Events of calls, endpoints and clients that must be covered. */
 export const coverageEvents = [
   'ok',
   'ok-once',
   'ok-after-failover',
   'once-resent-unsent',
-  'once-resent-withdrawn',
+  'once-resent-refused-stream',
   'idempotent-run-twice',
   'failover',
   'suspect',
-  'marked',
+  'suspect-by-registry',
   'ejected: refused',
   'ejected: reset',
   'ejected: timeout',
@@ -84,36 +79,36 @@ export const coverageEvents = [
   'used-after-wall-jump',
   'closed-with-calls',
   'destroyed-with-calls',
-  'refused-when-closed',
-  'gentle-call',
-  'talk-failed-over',
+  'rejected-when-closed',
+  'survivable-call',
+  'custom-call-failed-over',
   'server-killed',
   'restart-with-leases',
   'unsynced-lost',
-  'synced-untold',
+  'synced-unacknowledged',
   'write-failed',
   'lease-renewed',
-  'renewed-just-in-time',
+  'renewed-late',
   'lease-expired',
-  'holder-lost',
+  'registration-lost',
   'fenced',
   'drained',
-  'promise-held',
+  'change-too-early',
   'changed-when-expired',
   'watch-resumed',
   'watch-resynced',
   'launched',
-  'launch-asked',
+  'launch-requested',
   'launch-shared',
-  'answered-by-another',
-  'replay-refused',
+  'served-by-proxy',
+  'replay-rejected',
   'hedged',
   'raced',
 ] as const;
 
 export type CoverageEvent = (typeof coverageEvents)[number];
 
-/** `fault:…` for faults, the bare word for happenings. */
+/** `fault:…` for faults, the event itself otherwise. */
 export type CoverageMark = `fault:${FaultKind}` | CoverageEvent;
 
 export const allCoverageMarks: readonly CoverageMark[] = [
@@ -121,7 +116,10 @@ export const allCoverageMarks: readonly CoverageMark[] = [
   ...coverageEvents,
 ];
 
-/** Counts marks. */
+/**
+ * Counts how often each fault and event happened, over all seeds. A simulation in which no call fails over proves nothing about
+ * failover.
+ */
 export class Coverage {
   readonly counts = new Map<CoverageMark, number>();
 
@@ -133,7 +131,7 @@ export class Coverage {
     for (const [mark, count] of other.counts) this.hit(mark, count);
   }
 
-  /** Those of some marks that were hit fewer than `least` times. */
+  /** The marks that were hit fewer than `min` times, with their counts. */
   rarerThan(min: number, marks: readonly CoverageMark[]): string[] {
     return marks
       .filter((mark) => (this.counts.get(mark) ?? 0) < min)

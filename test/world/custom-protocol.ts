@@ -1,9 +1,11 @@
-/** A talk in a protocol of the program's own, for `binding.call`: one message there, one back. */
 import type { Endpoint } from 'binding-clerk';
 import type { CallRecord } from './oracle.js';
 import type { SimulationContext } from './simulation-context.js';
 
-/** Talks to an endpoint as long as nobody aborts; what has arrived runs all the same. */
+/**
+ * Exchanges one message with an endpoint in a custom protocol, for `binding.call`. A request that has arrived is executed even
+ * if the call is aborted.
+ */
 export function exchangeMessage(
   world: SimulationContext,
   { id, clerk }: CallRecord,
@@ -11,7 +13,7 @@ export function exchangeMessage(
   signal: AbortSignal,
 ): Promise<number> {
   const { runtime, replicas, faults, customCallRuns, log } = world;
-  // It knows better than to use a first address that leads nowhere.
+  // Uses the last address, since the first one may be unreachable.
   const replica = replicas.at(endpoint.addresses.at(-1) as string);
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error));
@@ -30,7 +32,7 @@ export function exchangeMessage(
       if (behavior === 'drop-response') return;
       runtime.setTimer(() => {
         if (behavior !== 'respond') reject(socketError('ECONNRESET', 'read'));
-        else if (statusCode >= 500) reject(new Error(`It failed with ${statusCode}`));
+        else if (statusCode >= 500) reject(new Error(`The service failed with status ${statusCode}`));
         else resolve(200);
       }, delayMs + 1);
     }, 1);

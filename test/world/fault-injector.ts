@@ -1,4 +1,3 @@
-/** What goes wrong in a world: brings the faults of its swarm, and takes them away again. */
 import type { FakeRuntime, MemoryRequest, ServerReply } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 import type { FaultKind, CoverageMark } from './coverage.js';
@@ -6,7 +5,7 @@ import type { Operations, Undo } from './operations.js';
 import type { Replica, Replicas } from './replicas.js';
 import type { FaultMix } from './fault-mix.js';
 
-/** A wall clock that may jump. */
+/** A wall clock that faults may shift. */
 export interface AdjustableWallClock {
   readonly id: string;
   wallOffsetMs: number;
@@ -26,12 +25,12 @@ export interface FaultInjectorOptions {
   readonly log: (line: string) => void;
 }
 
-/** Brings the faults of a swarm into a world, until it is healed. */
+/** Injects the faults of a fault mix until `heal`. */
 export class FaultInjector {
   readonly #options: FaultInjectorOptions;
   readonly #undo = new Set<() => void>();
   #isHealed = false;
-  /** Clerks whose requests are lost. */
+  /** Clients whose requests are lost. */
   readonly #cutOff = new Set<string>();
   #delayMs = 0;
 
@@ -40,17 +39,17 @@ export class FaultInjector {
     options.replicas.replyRule = (replica, request) => this.#decide(replica, request);
   }
 
-  /** From now on things go wrong. */
+  /** Starts to inject faults. */
   begin(): void {
     for (const [kind, strength] of this.#options.mix) this.#schedule(kind, strength);
   }
 
-  /** Whether somebody's messages are lost, all of them. */
+  /** Whether all messages of a client are lost. */
   isCutOff(clientId: string): boolean {
     return this.#cutOff.has(clientId);
   }
 
-  /** Extra time for one message, in ms. */
+  /** Additional latency of one message, in ms. */
   messageDelayMs(): number {
     const { random, mark } = this.#options;
     if (this.#delayMs === 0) return 0;
@@ -58,13 +57,13 @@ export class FaultInjector {
     return random.uniform() * this.#delayMs;
   }
 
-  /** What a talk of the program's own meets at a replica. */
+  /** How a replica handles a call with a custom protocol. */
   replyFor(replica: Replica, clerk: string): ServerReply {
     return this.#options.replicas.reply(replica, {
       address: replica.address,
       path: '/',
-      method: 'TALK',
-      headers: { 'x-call-id': `${clerk}-talk` },
+      method: 'CUSTOM',
+      headers: { 'x-call-id': `${clerk}-custom` },
       body: undefined,
       isProbe: false,
     });
@@ -81,7 +80,7 @@ export class FaultInjector {
     replicas.heal();
   }
 
-  /** Once more a little trouble, when everybody is at rest. */
+  /** Injects a few more failures after the simulation has converged. */
   aftershock(): void {
     const { replicas, random } = this.#options;
     replicas.replyRule = () => (random.chance(0.6) ? { behavior: 'reset-before' } : {});
@@ -108,7 +107,7 @@ export class FaultInjector {
     ] as const;
     for (const [kind, fate] of fates) {
       const strength = mix.get(kind);
-      // Squared: mostly rare, sometimes three in five.
+      // Squared: usually rare, at most 62 %.
       if (strength === undefined || !random.chance(0.02 + 0.6 * strength ** 2)) continue;
       mark(`fault:${kind}`);
       return { behavior: fate, ...(fate === 'truncate' ? { bodyDelayMs: random.between(0, 20) } : {}) };
@@ -116,7 +115,7 @@ export class FaultInjector {
     return {};
   }
 
-  /** Faults that come and go: a Poisson process of episodes. */
+  /** Starts episodes of a fault as a Poisson process. */
   #schedule(kind: FaultKind, strength: number): void {
     const { runtime, random } = this.#options;
     const begin = this.#episodes[kind];
@@ -125,8 +124,8 @@ export class FaultInjector {
     const next = (): void => {
       if (this.#isHealed) return;
       const undo = begin(strength);
-      // Some stay until all is healed: nobody may count on a fault to pass.
-      // Answers that say "failed" must come for a while before anybody is set aside for them.
+      // Some last until `heal`, so that clients cannot rely on a fault to end.
+      // Error statuses must last for a while, since outlier detection needs many of them.
       const lasting = kind === 'status' ? 0.5 : 0.1;
       const ms = random.chance(lasting) ? Infinity : random.between(20, 200 + 4_000 * strength ** 2);
       if (undo) this.#during(ms, undo);
@@ -185,7 +184,7 @@ export class FaultInjector {
     'cut-off': () => {
       const { id } = this.#options.random.one(this.#options.clerks);
       this.#cutOff.add(id);
-      this.#options.log(`cut off ${id}`);
+      this.#options.log(`partition ${id}`);
       return () => this.#cutOff.delete(id);
     },
     'restart-elsewhere': () => this.#replace('restart-elsewhere', true, false),
@@ -220,7 +219,7 @@ export class FaultInjector {
       clerk.wallOffsetMs += ms;
       clerk.wallShifted = true;
       mark('fault:wall-jump');
-      log(`wall clock of ${clerk.id} jumps by ${ms}`);
+      log(`wall clock of ${clerk.id} is shifted by ${ms}`);
       return undefined;
     },
   };
@@ -254,7 +253,7 @@ export class FaultInjector {
     return () => end(replica);
   }
 
-  /** One instance ends and another takes its place, at its address or elsewhere. */
+  /** Replaces an instance by another one, at the same address or a new one. */
   #replace(kind: FaultKind, isKilled: boolean, isSameAddress: boolean): undefined {
     const { operations, mark } = this.#options;
     const old = this.#pickReplica();

@@ -1,14 +1,15 @@
-/**
- * Which faults a seed draws: a few kinds, each at a strength of its own; the others stay away, since a fault that is
- * always there hides what only its absence shows.
- */
 import type { RandomStream } from './random-stream.js';
 import { faultKinds, portFaults, serverFaults, type FaultKind } from './coverage.js';
 
-/** The faults of a world: kinds and strengths, from 0 to 1. */
+/**
+ * The faults of a simulation, with strengths from 0 to 1. Each seed draws a few kinds, since a fault that is always present
+ * hides errors that only its absence shows.
+ *
+ * @see {@link https://doi.org/10.1145/2338965.2336763 | Groce et al., Swarm Testing}
+ */
 export type FaultMix = ReadonlyMap<FaultKind, number>;
 
-/** Faults after which a call that may be repeated must still succeed, while somebody well is left. */
+/** Faults under which a retryable call must succeed while a healthy endpoint is left. */
 const survivableKinds: readonly FaultKind[] = [
   'connect-stall',
   'refuse',
@@ -25,15 +26,15 @@ const survivableKinds: readonly FaultKind[] = [
 ];
 
 /**
- * Draws the faults of a world.
+ * Draws the faults of a simulation.
  *
- * @param isServed - whether the real server is its registry
+ * @param isServed - whether the bundled server is its registry
  */
 export function drawFaultMix(random: RandomStream, gentle: boolean, isServed: boolean): FaultMix {
   const others: readonly FaultKind[] = isServed ? portFaults : serverFaults;
   const kinds = (gentle ? survivableKinds : faultKinds).filter((kind) => !others.includes(kind));
   const chosen = random.some(kinds, random.int(gentle ? 2 : 3, gentle ? 6 : 10));
-  // Weak spells of failed answers set nobody aside: the rate has to be bad for a while.
+  // Outlier detection needs a high failure rate for a while, so error statuses are at least half strength.
   return new Map(
     chosen.map((kind) => {
       const strength = random.uniform();

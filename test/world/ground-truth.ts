@@ -1,17 +1,17 @@
-/** What the registry really says, at every instant: the truth that answers are measured by. */
 import type { EndpointInit } from 'binding-clerk';
 import type { Resolution } from 'binding-clerk/extend';
 
+/** The state of a name from one instant to the next change. */
 interface NamePeriod {
   readonly from: number;
-  /** The name that this one stands for. */
+  /** Target of a link. */
   readonly target?: string;
-  /** Undefined while the name does not exist, and for a link. */
+  /** Undefined for an absent name and for a link. */
   readonly endpoints: ReadonlyMap<string, EndpointInit> | undefined;
   readonly revision: number;
 }
 
-/** All names of a world. */
+/** The actual contents of the registry at every instant, which results are compared with. */
 export class GroundTruth {
   readonly #periods = new Map<string, NamePeriod[]>();
   readonly #watchers = new Set<(name: string) => void>();
@@ -23,7 +23,7 @@ export class GroundTruth {
     return [...this.#periods.keys()];
   }
 
-  /** What a name says now: its endpoints, or undefined when there is no such name. */
+  /** The present endpoints of a name; undefined when it does not exist. */
   endpoints(name: string): ReadonlyMap<string, EndpointInit> | undefined {
     return this.#periods.get(name)?.at(-1)?.endpoints;
   }
@@ -32,7 +32,7 @@ export class GroundTruth {
     this.#startPeriod(name, { from: this.now(), endpoints, revision: ++this.#revision });
   }
 
-  /** From now on the name stands for another. */
+  /** Makes the name a link to another one. */
   link(name: string, target: string): void {
     this.#startPeriod(name, { from: this.now(), target, endpoints: undefined, revision: ++this.#revision });
   }
@@ -59,31 +59,32 @@ export class GroundTruth {
   }
 
   /**
-   * The answer to a question that arrives now.
+   * The correct resolution at this instant.
    *
-   * @param promised - whether the time is written as a promise, and a longer one beside it
+   * @param usesGuarantee - whether the lifetime is given as `guaranteedMs`, with a longer `ttlMs`
    */
-  resolution(name: string, ttlMs: number | undefined, promised: boolean): Resolution {
-    const era = this.#periods.get(name)?.at(-1);
-    const revision = String(era?.revision ?? 0);
-    const times = ttlMs === undefined ? {} : promised ? { ttlMs: 3_600_000, guaranteedMs: ttlMs } : { ttlMs };
-    if (era?.target !== undefined) return { kind: 'link', target: era.target, ...times };
-    if (era?.endpoints === undefined) return { kind: 'absent', revision, incarnation: 'i' };
-    return { kind: 'bound', endpoints: [...era.endpoints.values()], revision, incarnation: 'i', ...times };
+  resolution(name: string, ttlMs: number | undefined, usesGuarantee: boolean): Resolution {
+    const period = this.#periods.get(name)?.at(-1);
+    const revision = String(period?.revision ?? 0);
+    const times =
+      ttlMs === undefined ? {} : usesGuarantee ? { ttlMs: 3_600_000, guaranteedMs: ttlMs } : { ttlMs };
+    if (period?.target !== undefined) return { kind: 'link', target: period.target, ...times };
+    if (period?.endpoints === undefined) return { kind: 'absent', revision, incarnation: 'i' };
+    return { kind: 'bound', endpoints: [...period.endpoints.values()], revision, incarnation: 'i', ...times };
   }
 
-  /** Number of the newest change of a name; 0 before the first. */
+  /** Revision of the last change of a name; 0 before the first. */
   revision(name: string): number {
     return this.#periods.get(name)?.at(-1)?.revision ?? 0;
   }
 
-  /** An answer from the past: nobody there, with the revision that the name began with. */
+  /** An outdated resolution: no endpoints, with the first revision of the name. */
   outdatedResolution(
     name: string,
   ): { readonly revision: number; readonly resolution: Resolution } | undefined {
     const first = this.#periods.get(name)?.[0];
-    // Behind a link revisions are kept by the link's name, so who came by it cannot tell.
-    const linked = [...this.#periods.values()].some(([era]) => era?.target !== undefined);
+    // Clients keep revisions by requested name, so they cannot detect it through a link.
+    const linked = [...this.#periods.values()].some(([period]) => period?.target !== undefined);
     if (first === undefined || linked) return undefined;
     const { revision } = first;
     const resolution: Resolution = {
@@ -96,23 +97,23 @@ export class GroundTruth {
     return { revision, resolution };
   }
 
-  /** Whether an instance was named at any time in an interval. */
+  /** Whether an instance was registered at any time in an interval. */
   wasListed(name: string, id: string, from: number, to: number): boolean {
     return this.#during(name, from, to).some(({ endpoints }) => endpoints?.has(id) === true);
   }
 
-  /** Whether nobody was named at any time in an interval. */
+  /** Whether a name had no endpoint at any time in an interval. */
   wasEmpty(name: string, from: number, to: number): boolean {
     return this.#during(name, from, to).some(({ endpoints }) => (endpoints?.size ?? 0) === 0);
   }
 
-  /** The eras of an interval; for a link those of whom it stood for. */
+  /** The periods of an interval; for a link, those of its targets. */
   #during(name: string, from: number, to: number): NamePeriod[] {
-    const eras = this.#periods.get(name) ?? [];
-    return eras.flatMap((era, i) => {
-      const until = eras[i + 1]?.from ?? Infinity;
-      if (era.from > to || until < from) return [];
-      return era.target === undefined ? [era] : this.#during(era.target, from, to);
+    const periods = this.#periods.get(name) ?? [];
+    return periods.flatMap((period, i) => {
+      const until = periods[i + 1]?.from ?? Infinity;
+      if (period.from > to || until < from) return [];
+      return period.target === undefined ? [period] : this.#during(period.target, from, to);
     });
   }
 }

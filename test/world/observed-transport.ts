@@ -1,20 +1,20 @@
-/** A transport that tells its program of every attempt, and whether it may have been sent. */
 import type { TransportFactory, RequestHandler, TransportRequest } from 'binding-clerk/extend';
 import type { AttemptRecord, CallRecord } from './oracle.js';
 
-/** Who is told. */
+/** Receives all attempts of an {@link observedTransport}. */
 export interface AttemptObserver {
-  /** Requests whose end no handler has heard of. */
+  /** Requests whose handler has not been called at the end. */
   readonly outstanding: Set<AttemptRecord>;
   recordOf(callId: string): CallRecord | undefined;
   attemptStarted(record: CallRecord, endpoint: string): AttemptRecord;
   requestSent(record: CallRecord, attempt: AttemptRecord): void;
-  /** The endpoint has given the request back unprocessed. */
+  /** The endpoint rejected the request with REFUSED_STREAM. */
   streamRefused(record: CallRecord, attempt: AttemptRecord): void;
   usesSecondAddress(): void;
-  violate(promise: string, what: string): void;
+  violate(clause: string, what: string): void;
 }
 
+/** A transport that reports every attempt, and whether the request may have been sent. */
 export function observedTransport(factory: TransportFactory, program: AttemptObserver): TransportFactory {
   return (options, clock) => {
     const inner = factory(options, clock);
@@ -25,27 +25,27 @@ export function observedTransport(factory: TransportFactory, program: AttemptObs
           get address() {
             return channel.address;
           },
-          dispatch(request, handler, cautious) {
+          dispatch(request, handler, freshOnly) {
             const record = program.recordOf(callIdOf(request));
-            if (record === undefined) throw new Error(`A request that no call made: ${request.path}`);
-            if (cautious !== (record.kind === 'once')) {
+            if (record === undefined) throw new Error(`Request ${request.path} belongs to no call`);
+            if (freshOnly !== (record.kind === 'once')) {
               program.violate(
                 'C3.3',
-                `${record.id} is '${record.kind}' and is sent on the wrong connections`,
+                `${record.id} is '${record.kind}' and is sent with the wrong freshOnly`,
               );
             }
             if (channel.address !== addresses[0]) program.usesSecondAddress();
             const attempt = program.attemptStarted(record, endpoint.id);
             program.outstanding.add(attempt);
-            const over = (): void => void program.outstanding.delete(attempt);
+            const ended = (): void => void program.outstanding.delete(attempt);
             const failed = (error: Error): void => {
-              over();
+              ended();
               if (channel.wasNotProcessed?.(error) === true) program.streamRefused(record, attempt);
             };
             channel.dispatch(
               request,
-              observingHandler(handler, () => program.requestSent(record, attempt), over, failed),
-              cautious,
+              observingHandler(handler, () => program.requestSent(record, attempt), ended, failed),
+              freshOnly,
             );
           },
           connect: () => channel.connect(),
@@ -65,7 +65,7 @@ function callIdOf({ headers }: TransportRequest): string {
   return (headers as Record<string, string>)['X-Call-Id'] ?? '';
 }
 
-/** Passes everything on, and notes when the request may have left and when it is over. */
+/** Passes all calls on, and reports when the request may have been sent and when it has ended. */
 function observingHandler(
   handler: RequestHandler,
   onSent: () => void,

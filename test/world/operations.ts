@@ -1,7 +1,3 @@
-/**
- * What becomes of a world's services and of its registry when faults and operators are at work: with a registry of the
- * test's own, which is simply told.
- */
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 import type { FaultKind, CoverageMark } from './coverage.js';
@@ -9,28 +5,29 @@ import type { RegistryState } from './simulated-registry.js';
 import { endpointOf, type Replica, type Replicas } from './replicas.js';
 import type { GroundTruth } from './ground-truth.js';
 
-/** Takes something back. */
+/** Reverts a fault. */
 export type Undo = () => void;
 
-/** Troubles of a registry. */
+/** Faults of a registry. */
 export type RegistryFaultKind = FaultKind & (`registry-${string}` | 'watch-break' | 'write-fails');
 
+/** Changes of a simulation's services and registry, by faults and operators. */
 export interface Operations {
-  /** A replica ends, by force or in good order, and another takes its place. */
+  /** A replica is killed or stops, and another one replaces it. */
   replace(old: Replica, isKilled: boolean, isSameAddress: boolean): void;
-  /** A replica that was killed is back. */
+  /** A killed replica runs again. */
   revive(replica: Replica): void;
   remove(replica: Replica): void;
   add(service: string, serviceMs: number): void;
   retargetLink(): undefined;
-  /** The registry means it: nobody is there, or the name itself is gone. */
+  /** The service has no endpoint in the registry, or its name is removed. */
   clearService(service: string): Undo | undefined;
-  /** An operator changes how a service is chosen. */
+  /** An operator changes the policy of a service. */
   redefine(service: string): undefined;
-  /** Somebody else takes the place of a replica that is stopped. */
+  /** Another process takes over the id of a paused replica. */
   takeOver(old: Replica): Undo | undefined;
   degradeRegistry(kind: RegistryFaultKind, strength: number): Undo | undefined;
-  /** All troubles of the registry are over. */
+  /** Ends all faults of the registry. */
   heal(): void;
 }
 
@@ -46,7 +43,7 @@ export interface PortOperationsOptions {
   readonly log: (line: string) => void;
 }
 
-/** See the file's header. */
+/** Operations on the simulated registry, which is changed directly. */
 export class PortOperations implements Operations {
   readonly #options: PortOperationsOptions;
 
@@ -63,10 +60,10 @@ export class PortOperations implements Operations {
       ...(isSameAddress ? { address: old.address } : {}),
     });
     truth.add(old.service, endpointOf(next));
-    // The registry learns of a crash only when the lease is over.
+    // The registry notices a crash only when the lease expires.
     const leaseMs = isKilled ? random.between(0, 3_000) : 0;
     runtime.setTimer(() => truth.remove(old.service, old.id), leaseMs);
-    // Who withdraws goes on for a while, for those who have not heard of it.
+    // A withdrawn replica keeps running for a while, for clients with an earlier lookup.
     if (!isKilled) runtime.setTimer(() => replicas.impair(old, 'down'), random.between(0, 8_000));
   }
 
@@ -88,7 +85,7 @@ export class PortOperations implements Operations {
     if (link === undefined) return undefined;
     const target = random.one(services);
     mark('fault:relink');
-    log(`${link} now stands for ${target}`);
+    log(`${link} is now a link to ${target}`);
     truth.link(link, target);
     return undefined;
   }
@@ -97,10 +94,10 @@ export class PortOperations implements Operations {
     const { truth, random, log } = this.#options;
     const before = truth.endpoints(service);
     const absent = random.chance(0.3);
-    log(`registry ${absent ? 'forgets' : 'empties'} ${service}`);
+    log(`registry ${absent ? 'removes' : 'empties'} ${service}`);
     truth.set(service, absent ? undefined : new Map());
     return () => {
-      log(`registry knows ${service} again`);
+      log(`registry has ${service} again`);
       truth.set(service, new Map([...(before ?? []), ...(truth.endpoints(service) ?? [])]));
     };
   }

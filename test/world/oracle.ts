@@ -1,12 +1,8 @@
-/**
- * Knows everything that happened in a world and compares it with what was promised. Nothing here is told to the
- * clerks, and nothing that they say is believed without a look at the truth.
- */
 import type { ClerkError, CallKind } from 'binding-clerk';
 import type { Coverage } from './coverage.js';
 import type { GroundTruth } from './ground-truth.js';
 
-/** One call of a program, from its start to its end. */
+/** One call of a client, from start to end. */
 export interface CallRecord {
   readonly id: string;
   readonly clerk: string;
@@ -15,12 +11,12 @@ export interface CallRecord {
   readonly method: 'request' | 'json' | 'call';
   readonly startedAt: number;
   readonly timeoutMs: number;
-  /** While it runs, only faults that the gentle rule admits can happen. */
-  readonly gentle: boolean;
-  /** The clerk had a usable answer for the name when it began. */
+  /** Only faults under which it must succeed can happen during the call. */
+  readonly isSurvivable: boolean;
+  /** The clerk had a usable lookup result when the call began. */
   readonly cached: boolean;
   abortedAt: number | undefined;
-  /** The clerk was destroyed under it. */
+  /** When the clerk was destroyed during the call. */
   destroyedAt: number | undefined;
   settledAt: number | undefined;
   outcome:
@@ -29,7 +25,7 @@ export interface CallRecord {
     | undefined;
   /** In order. */
   readonly attempts: AttemptRecord[];
-  /** Attempts that were given back unprocessed. */
+  /** Number of attempts rejected with REFUSED_STREAM. */
   refusedStreams: number;
 }
 
@@ -37,11 +33,11 @@ export interface CallRecord {
 export interface AttemptRecord {
   readonly at: number;
   readonly endpoint: string;
-  /** Whether the request may have left. */
+  /** Whether the request may have been sent. */
   sent: boolean;
 }
 
-/** One attempt as it was begun by a clerk. */
+/** One attempt, for the retry limit. */
 interface CountedAttempt {
   readonly at: number;
   readonly isRetry: boolean;
@@ -50,14 +46,18 @@ interface CountedAttempt {
 
 const windowMs = 10_000;
 
+/**
+ * Knows everything that happens in a simulation, and checks it against the guarantees. Clerks receive nothing from it, and what
+ * they report is compared with the ground truth.
+ */
 export class Oracle {
   readonly calls: CallRecord[] = [];
   readonly violations: string[] = [];
-  /** The world has been at rest for long. */
+  /** There have been no faults for a long time. */
   isCalm = false;
   /** Attempts by clerk and service. */
   readonly #attempts = new Map<string, CountedAttempt[]>();
-  /** What a clerk was last told, by clerk and service. */
+  /** Last lookup result, by clerk and service. */
   readonly #lastResolutions = new Map<string, { readonly endpoints: number; readonly at: number }>();
 
   constructor(
@@ -73,52 +73,49 @@ export class Oracle {
     this.log(line);
   }
 
-  /** A clerk heard an answer with that many endpoints. */
+  /** A clerk received a lookup result with this many endpoints. */
   resolved(clerk: string, service: string, endpoints: number): void {
     this.#lastResolutions.set(`${clerk} ${service}`, { endpoints, at: this.truth.now() });
   }
 
-  /** Whether a clerk must know of endpoints: it was told of some, and there was nothing else to hear since. */
+  /** Whether a clerk must have endpoints: its last result had some, and the service was never empty since. */
   hasResolution(clerk: string, service: string): boolean {
-    const told = this.#lastResolutions.get(`${clerk} ${service}`);
-    if (told === undefined || told.endpoints === 0) return false;
-    return !this.truth.wasEmpty(service, told.at, this.truth.now());
+    const last = this.#lastResolutions.get(`${clerk} ${service}`);
+    if (last === undefined || last.endpoints === 0) return false;
+    return !this.truth.wasEmpty(service, last.at, this.truth.now());
   }
 
   /** An attempt begins. */
   attemptStarted(call: CallRecord, endpoint: string, now: number): AttemptRecord {
     const attempt = { at: now, endpoint, sent: false };
     if (call.settledAt !== undefined)
-      this.violate('port', `${call.id} goes to ${endpoint} although it was settled`);
+      this.violate('port', `${call.id} is sent to ${endpoint} although it was settled`);
     call.attempts.push(attempt);
-    if (call.attempts.length === 1) this.#count(call, { at: now, isRetry: false, attempt: attempt }, now);
+    if (call.attempts.length === 1) this.#count(call, { at: now, isRetry: false, attempt }, now);
     return attempt;
   }
 
-  /** The request of an attempt may have left: C4.1, in the window that ends here. */
+  /** The request of an attempt may have been sent. Checks C4.1 in the window that ends here. */
   attemptSent(call: CallRecord, attempt: AttemptRecord, now: number): void {
     const isRetry = call.attempts.some(({ sent }) => sent);
     attempt.sent = true;
     if (call.refusedStreams > 1 && call.kind === 'once')
-      this.violate('C3.4', `${call.id} is sent again after it was given back twice`);
+      this.violate('C3.4', `${call.id} is retried after two REFUSED_STREAM`);
     if (!isRetry) return;
     if (call.kind === 'once')
-      this.violate('C3.1', `${call.id} is 'once' and is sent again, to ${attempt.endpoint}`);
-    this.#count(call, { at: now, isRetry, attempt: attempt }, now);
+      this.violate('C3.1', `${call.id} is 'once' and is retried at ${attempt.endpoint}`);
+    this.#count(call, { at: now, isRetry, attempt }, now);
   }
 
-  /** A repeat was refused for want of budget, long after a storm: there must have been many of them lately. */
+  /** The budget refused a retry long after a storm, which is right only after many recent retries. */
   #checkBudget({ id, clerk, service }: CallRecord, now: number): void {
     const list = this.#attempts.get(`${clerk} ${service}`) ?? [];
-    const repeats = list.filter(({ at, isRetry }) => isRetry && at > now - windowMs - 1_000).length;
-    if (repeats >= 15) return;
-    this.violate(
-      'C4.2',
-      `${id} is refused a repeat after ${repeats} of them in 11 s; the budget must refill`,
-    );
+    const retries = list.filter(({ at, isRetry }) => isRetry && at > now - windowMs - 1_000).length;
+    if (retries >= 15) return;
+    this.violate('C4.2', `${id} is refused a retry after ${retries} retries in 11 s; the budget must refill`);
   }
 
-  /** An attempt was given back unprocessed: it was never sent, as far as load goes. */
+  /** An attempt was rejected with REFUSED_STREAM. It does not count as a retry. */
   streamRefused(call: CallRecord, attempt: AttemptRecord): void {
     attempt.sent = false;
     call.refusedStreams++;
@@ -134,13 +131,12 @@ export class Oracle {
     this.#attempts.set(key, list);
     if (!attempted.isRetry) return;
     const inWindow = list.filter(({ at }) => at > now - windowMs);
-    const repeats = inWindow.filter(({ isRetry }) => isRetry).length;
-    const allowed = 0.1 * (inWindow.length - repeats) + 30;
-    if (repeats > allowed)
-      this.violate('C4.1', `${key}: ${repeats} re-sent attempts in 10 s, ${allowed} are allowed`);
+    const retries = inWindow.filter(({ isRetry }) => isRetry).length;
+    const allowed = 0.1 * (inWindow.length - retries) + 30;
+    if (retries > allowed) this.violate('C4.1', `${key}: ${retries} retries in 10 s, ${allowed} are allowed`);
   }
 
-  /** A call ended, well or not. */
+  /** A call ended, successfully or not. */
   callSettled(call: CallRecord, outcome: NonNullable<CallRecord['outcome']>, now: number): void {
     if (call.settledAt !== undefined) this.violate('C2.2', `${call.id} was settled twice`);
     call.settledAt = now;
@@ -156,77 +152,80 @@ export class Oracle {
     this.#recordCoverage(call, outcome);
   }
 
-  /** What an error claims of the registry must be so. */
+  /** Checks what an error says about the registry. */
   #checkError(call: CallRecord, error: ClerkError, now: number): void {
     const { code } = error;
     const { clerk, service, id } = call;
     if (typeof code !== 'string') {
       this.violate(
         'errors',
-        `${id} failed with ${String(error)}, which is no ClerkError: ${String((error as Error).stack)}`,
+        `${id} failed with ${String(error)}, which is not a ClerkError: ${String((error as Error).stack)}`,
       );
       return;
     }
     if (code === 'BAD_STATUS' && (error.statusCode ?? 0) < 400) {
-      this.violate('C2.1', `${id} got a body that no server has sent: ${error.message}`);
+      this.violate('C2.1', `${id} received a body that no server sent: ${error.message}`);
     }
     if (code === 'CLERK_CLOSED' && call.destroyedAt === undefined) {
-      this.violate('close', `${id} failed with CLERK_CLOSED although nobody destroyed ${clerk}`);
+      this.violate('close', `${id} failed with CLERK_CLOSED although ${clerk} was not destroyed`);
     }
     const givenUp = error.outcomes?.some((one) => one.stage === 'sent' && one.code === 'ATTEMPT_TIMEOUT');
     if (call.kind === 'once' && givenUp)
-      this.violate('C2.1', `${id} is 'once', and was given up before its deadline although it was sent`);
+      this.violate('C2.1', `${id} is 'once' and was sent, and timed out before its deadline`);
     if (code === 'BUDGET_EXHAUSTED' && this.isCalm) this.#checkBudget(call, now);
     const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
     if (registryError && call.cached && !this.truth.wasEmpty(service, call.startedAt, now)) {
-      this.violate('C1.4', `${id} failed with ${code} although ${clerk} knew ${service}: ${error.message}`);
+      this.violate(
+        'C1.4',
+        `${id} failed with ${code} although ${clerk} had endpoints of ${service}: ${error.message}`,
+      );
     }
     if ((code === 'NO_ENDPOINT' || code === 'NAME_NOT_FOUND') && !this.truth.wasEmpty(service, 0, now)) {
-      this.violate('C1.4', `${id} failed with ${code}, and ${service} was never empty`);
+      this.violate('C1.4', `${id} failed with ${code} although ${service} was never empty`);
     }
     const unasked = code === 'DEADLINE_EXCEEDED' && call.attempts.length === 0 && call.timeoutMs >= 150;
-    // Gentle: somebody is well, so it is not a rest of those who refuse that was waited for.
-    if (unasked && call.cached && call.gentle) {
+    // With a healthy endpoint left, the call did not wait for the dial backoff of refusing ones.
+    if (unasked && call.cached && call.isSurvivable) {
       this.violate(
         'C1.6',
-        `${id} waited ${call.timeoutMs} ms for the registry although ${clerk} knew ${service}`,
+        `${id} waited ${call.timeoutMs} ms for the registry although ${clerk} had endpoints of ${service}`,
       );
     }
     if (
-      call.gentle &&
+      call.isSurvivable &&
       call.kind !== 'once' &&
       call.timeoutMs >= 6_000 &&
       !registryError &&
       code !== 'BUDGET_EXHAUSTED'
     ) {
       if (call.abortedAt === undefined && call.destroyedAt === undefined) {
-        this.violate('C2.1', `${id} failed although a well endpoint was left: ${code} ${error.message}`);
+        this.violate('C2.1', `${id} failed although a healthy endpoint was left: ${code} ${error.message}`);
       }
     }
   }
 
-  /** The end of the world: what was claimed of executions must be so, also for requests that arrived late. */
+  /** At the end, checks the reported executions against the actual ones, including requests that arrived late. */
   checkExecutions(): void {
     for (const call of this.calls) {
       const { id, kind, outcome } = call;
       const runs = this.executions(id);
       if (outcome === undefined) {
-        this.violate('C2.2', `${id} was never settled`);
+        this.violate('C2.2', `${id} never settled`);
         continue;
       }
-      if (kind === 'once' && runs > 1) this.violate('C3.1', `${id} is 'once' and ran ${runs} times`);
+      if (kind === 'once' && runs > 1) this.violate('C3.1', `${id} is 'once' and was executed ${runs} times`);
       if (runs > 1) this.marks.hit('idempotent-run-twice');
       if (outcome.ok) {
-        if (runs === 0) this.violate('C3.2', `${id} succeeded and never ran`);
+        if (runs === 0) this.violate('C3.2', `${id} succeeded and was never executed`);
         continue;
       }
       const { execution, code } = outcome.error as ClerkError;
       if (execution === 'none' && runs > 0)
-        this.violate('C3.2', `${id} failed with ${code}, execution 'none', and ran ${runs} times`);
+        this.violate('C3.2', `${id} failed with ${code}, execution 'none', and was executed ${runs} times`);
       if (execution === 'done' && runs === 0)
-        this.violate('C3.2', `${id} failed with ${code}, execution 'done', and never ran`);
+        this.violate('C3.2', `${id} failed with ${code}, execution 'done', and was never executed`);
       if (execution === 'unknown') this.marks.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
-      // Nothing was handed to a connection, or once and back: then there is nothing unknown about it.
+      // If nothing was written, or only rejected with REFUSED_STREAM once, the execution is known.
       const sent = call.refusedStreams > 1 || call.attempts.some((attempt) => attempt.sent);
       if (execution !== 'none' && !sent)
         this.violate('C3.2', `${id} failed with ${code}, execution '${execution}', and was never sent`);
@@ -234,18 +233,18 @@ export class Oracle {
   }
 
   #recordCoverage(
-    { kind, attempts, abortedAt, gentle, method, refusedStreams }: CallRecord,
+    { kind, attempts, abortedAt, isSurvivable, method, refusedStreams }: CallRecord,
     outcome: NonNullable<CallRecord['outcome']>,
   ): void {
     const { marks } = this;
-    if (gentle) marks.hit('gentle-call');
+    if (isSurvivable) marks.hit('survivable-call');
     if (outcome.ok) {
       marks.hit('ok');
       if (kind === 'once') marks.hit('ok-once');
       if (attempts.length > 1) marks.hit('ok-after-failover');
       if (attempts.length > 1 && kind === 'once')
-        marks.hit(refusedStreams > 0 ? 'once-resent-withdrawn' : 'once-resent-unsent');
-      if (attempts.length > 1 && method === 'call') marks.hit('talk-failed-over');
+        marks.hit(refusedStreams > 0 ? 'once-resent-refused-stream' : 'once-resent-unsent');
+      if (attempts.length > 1 && method === 'call') marks.hit('custom-call-failed-over');
       if (outcome.statusCode >= 500) marks.hit('failed-status-returned');
       return;
     }

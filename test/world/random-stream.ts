@@ -1,19 +1,18 @@
-/** Chance for the world, one stream for each of its parts, so that a change of one leaves the others as they were. */
 import { seededRandom } from 'binding-clerk/testing';
 
-/** Ways to draw. */
+/** Draws from one random sequence. */
 export interface RandomStream {
   /** Uniform in [0, 1). */
   uniform(): number;
   /** True with probability `p`. */
   chance(p: number): boolean;
-  /** A number in [least, most). */
+  /** A number in [min, max). */
   between(min: number, max: number): number;
-  /** An integer in [least, most]. */
+  /** An integer in [min, max]. */
   int(min: number, max: number): number;
-  /** One of a list that is not empty. */
+  /** An element of a list, which must not be empty. */
   one<T>(list: readonly T[]): T;
-  /** Some of a list, in the list's order. */
+  /** Up to `count` elements of a list, in its order. */
   some<T>(list: readonly T[], count: number): T[];
 }
 
@@ -31,19 +30,20 @@ const streams = {
   clerk: 100,
 };
 
+/** One independent sequence per part of the simulation, so that a change of one part does not affect the others. */
 export function randomStream(seed: number, stream: keyof typeof streams, offset = 0): RandomStream {
-  const unit = seededRandom(seed, streams[stream] + offset);
-  const int = (least: number, most: number): number => least + Math.floor(unit() * (most - least + 1));
+  const uniform = seededRandom(seed, streams[stream] + offset);
+  const int = (min: number, max: number): number => min + Math.floor(uniform() * (max - min + 1));
   return {
-    uniform: unit,
+    uniform,
     int,
-    chance: (p) => unit() < p,
-    between: (least, most) => least + unit() * (most - least),
-    one: <T>(list: readonly T[]) => list[Math.floor(unit() * list.length)] as T,
+    chance: (p) => uniform() < p,
+    between: (min, max) => min + uniform() * (max - min),
+    one: <T>(list: readonly T[]) => list[Math.floor(uniform() * list.length)] as T,
     some<T>(list: readonly T[], count: number) {
       const drawn = new Set<T>();
       while (drawn.size < Math.min(count, list.length))
-        drawn.add(list[Math.floor(unit() * list.length)] as T);
+        drawn.add(list[Math.floor(uniform() * list.length)] as T);
       return list.filter((item) => drawn.has(item));
     },
   };

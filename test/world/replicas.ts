@@ -1,41 +1,41 @@
-/** The servers of a world: who runs which service, in what state, and what they do with requests. */
 import type { EndpointInit } from 'binding-clerk';
 import type { MemoryNetwork, MemoryRequest, MemoryServer, ServerReply } from 'binding-clerk/testing';
 import type { GroundTruth } from './ground-truth.js';
 
-/** One running server of a service. */
+/** One simulated server of a service, with its faults. */
 export interface Replica {
   readonly service: string;
   readonly id: string;
   readonly address: string;
-  /** An address that comes before it and leads nowhere. */
+  /** An unreachable address that precedes it. */
   readonly firstAddress: string | undefined;
   readonly server: MemoryServer;
-  /** No fault may touch it: somebody must be left to show that calls get there. */
+  /** Exempt from faults, so that one healthy endpoint is always left. */
   readonly isProtected: boolean;
-  /** Its process is over and does not come back. */
+  /** Its process has ended for good. */
   ended: boolean;
-  /** Somebody takes its place, and the registry will soon forget it. */
+  /** It is being replaced, and will soon be unregistered. */
   leaving: boolean;
-  /** Time it takes for a request, in ms. */
+  /** Response time, in ms. */
   readonly serviceMs: number;
-  /** Extra time, in ms. */
+  /** Additional response time, in ms. */
   slowMs: number;
-  /** Answers with this status instead, while it is set. */
+  /** When set, it responds with this status. */
   status: number | undefined;
-  /** Sent along with the status, in s. */
+  /** Value of `Retry-After` with that status, in s. */
   retryAfter: number | undefined;
-  /** Counts of faults that hold it, by kind; it is well again when all are 0. */
+  /** Number of active faults by kind; it is healthy when all are 0. */
   readonly impairments: Record<'down' | 'refusing' | 'stalled' | 'paused', number>;
 }
 
-/** Decides about one request; set by the faults. */
+/** Overrides the reply to one request; set by the fault injector. */
 export type ReplyRule = (replica: Replica, request: MemoryRequest) => ServerReply;
 
+/** All simulated servers. */
 export class Replicas {
   readonly all: Replica[] = [];
   replyRule: ReplyRule = () => ({});
-  /** Called when a fault has taken hold of somebody, or let go. */
+  /** Called when a fault of a replica begins or ends. */
   onImpaired: (replica: Replica) => void = () => undefined;
   #made = 0;
 
@@ -46,7 +46,7 @@ export class Replicas {
     readonly hasDeadFirstAddress: boolean,
   ) {}
 
-  /** Starts a server, at an address of its own unless one is given. */
+  /** Starts a server, at a new address unless one is given. */
   start(
     service: string,
     options: { serviceMs: number; isProtected?: boolean; address?: string; id?: string },
@@ -78,13 +78,13 @@ export class Replicas {
     return replica;
   }
 
-  /** Those that the registry names, or all that run a service. */
+  /** The registered replicas of a service. */
   of(service: string): Replica[] {
     const listed = this.truth.endpoints(service);
     return this.all.filter((replica) => replica.service === service && listed?.has(replica.id) === true);
   }
 
-  /** The replica that is at an address now. */
+  /** The replica that uses an address now. */
   at(address: string): Replica | undefined {
     return this.all.findLast((replica) => replica.address === address);
   }
@@ -102,7 +102,7 @@ export class Replicas {
     };
   }
 
-  /** A fault takes hold of a replica, and of its connections. */
+  /** Begins a fault of a replica. */
   impair(replica: Replica, how: keyof Replica['impairments']): void {
     replica.impairments[how]++;
     this.log(`${how} ${replica.id}`);
@@ -110,7 +110,7 @@ export class Replicas {
     this.#apply(replica);
   }
 
-  /** A fault lets go of it. */
+  /** Ends a fault of a replica. */
   restore(replica: Replica, how: keyof Replica['impairments']): void {
     if (replica.impairments[how] === 0) return;
     replica.impairments[how]--;
@@ -118,7 +118,7 @@ export class Replicas {
     this.#apply(replica);
   }
 
-  /** Everybody whom the registry names is well. */
+  /** Makes all registered replicas healthy. */
   heal(): void {
     for (const replica of this.all) {
       replica.slowMs = 0;
@@ -133,7 +133,7 @@ export class Replicas {
 
   #apply(replica: Replica): void {
     this.onImpaired(replica);
-    // Somebody else may have taken over its address.
+    // Another replica may use its address now.
     if (this.at(replica.address) !== replica) return;
     const { impairments, server } = replica;
     if (impairments.paused > 0) server.pause();
@@ -144,7 +144,7 @@ export class Replicas {
   }
 }
 
-/** A replica as the registry names it. */
+/** The endpoint of a replica as it is registered. */
 export function endpointOf(replica: Replica): EndpointInit {
   const { id, address, firstAddress } = replica;
   return firstAddress === undefined ? { id, address } : { id, addresses: [firstAddress, address] };

@@ -1,40 +1,40 @@
-/** What a seed draws before anything happens. */
 import type { RandomStream } from './random-stream.js';
 
+/** What a seed draws before the simulation starts. */
 export interface Scenario {
-  /** The registry is the real server; undefined: a port of the test's own. */
+  /** Set when the registry is the bundled server; undefined for the simulated registry. */
   readonly server: ServerScenario | undefined;
-  /** Only faults that calls must survive. */
+  /** Only faults under which retryable calls must succeed. */
   readonly isSurvivable: boolean;
   readonly clerks: number;
   readonly services: readonly string[];
-  /** A service that nobody runs and that programs can start. */
+  /** A service without endpoints that clients can start. */
   readonly startable: string | undefined;
   readonly launchFailures: number;
-  /** How long the registry's answers may be used; undefined leaves it to the clerk's default of 5 s. */
+  /** Lifetime of resolutions, in ms; undefined: the clerk's default of 5,000. */
   readonly ttlMs: number | undefined;
-  /** That time is a promise, beside a longer time of the registry's own. */
+  /** The lifetime is given as `guaranteedMs`, with a longer `ttlMs`. */
   readonly usesGuarantee: boolean;
-  /** A name that stands for one of the services, now this and now that. */
+  /** A link whose target changes between the services. */
   readonly link: string | undefined;
-  /** Endpoints have a second address, and the first leads nowhere. */
+  /** Endpoints have two addresses, and the first is unreachable. */
   readonly hasDeadFirstAddress: boolean;
   readonly watches: boolean;
   readonly registryMs: number;
   readonly latencyMs: number;
   readonly connections: number;
-  /** Many calls in a short time, enough to spend a budget, and trouble once more at the end. */
+  /** Many calls in a short time, which exhaust the retry budget, and more failures at the end. */
   readonly storm: boolean;
   readonly faultPeriodMs: number;
   readonly calls: number;
-  /** A few calls in a few seconds of trouble, and no minute of rest after it: many such worlds in the time of one. */
+  /** A few calls in a few seconds, without the convergence check: ten in the time of a full simulation. */
   readonly isShort: boolean;
 }
 
-/** What only the real server and its services have. */
+/** What only simulations with the bundled server have. */
 export interface ServerScenario {
   readonly leaseMs: number;
-  /** Of every service and of the link. */
+  /** Guarantee of every service and of the link, in ms. */
   readonly guaranteedMs: number;
 }
 
@@ -60,7 +60,7 @@ function drawFullScenario(random: RandomStream, ofServer: RandomStream): Scenari
   const count = storm ? 1 : random.one([1, 1, 2, 3]);
   const isServed = ofServer.chance(0.5) && !storm;
   const served = {
-    // A holder that could not reach the server comes back after up to 5 s: a shorter lease may be over by then.
+    // A service that could not reach the server retries within 5 s; a shorter lease may expire before.
     leaseMs: gentle ? 10_000 : ofServer.one([1_000, 1_000, 2_000, 3_000, 5_000, 10_000]),
     guaranteedMs: ofServer.one([0, 200, 1_000, 5_000, 5_000]),
   };

@@ -1,16 +1,15 @@
-/** Runs seeds as tests: every promise is kept, and a seed is the same world each time. */
 import { expect, test } from 'vitest';
 import { Coverage } from './coverage.js';
 import { describeViolations, runSimulation } from './simulation.js';
 
-/** What the seeds have come to; complete when all their tests have run. */
+/** Results over all seeds; complete when all tests have run. */
 export interface SeedRuns {
   readonly coverage: Coverage;
-  /** Fails unless every seed was run: what is counted over all of them would prove nothing. */
+  /** Fails unless every seed was run, since coverage is counted over all of them. */
   assertComplete(): void;
 }
 
-/** A test for each `seedsEach` of the first `seeds` seeds. */
+/** Declares a test per `seedsEach` seeds. Each checks all guarantees, and that a seed gives the same trace in two runs. */
 export function testSeeds(
   seeds: number,
   seedsEach: number,
@@ -20,14 +19,14 @@ export function testSeeds(
   let run = 0;
   for (let from = 1; from <= seeds; from += seedsEach) {
     const to = from + seedsEach - 1;
-    test(`seeds ${from} to ${to} keep every promise`, { timeout: 120_000 }, async () => {
+    test(`seeds ${from} to ${to} violate no guarantee`, { timeout: 120_000 }, async () => {
       const complaints: string[] = [];
       for (let seed = from; seed <= to; seed++) {
         const result = await runSimulation(seed, options);
         run++;
         marks.add(result.marks);
         if (result.violations.length > 0) complaints.push(describeViolations(result));
-        // One in a hundred runs twice: chance and time come from the seed alone.
+        // One of a hundred runs twice: the seed alone determines the trace.
         if (seed % 100 === 50)
           expect((await runSimulation(seed, options)).hash, `trace of seed ${seed}`).toBe(result.hash);
       }
@@ -36,6 +35,6 @@ export function testSeeds(
   }
   return {
     coverage: marks,
-    assertComplete: () => expect(run, 'this counts over the whole file, so run all of it').toBe(seeds),
+    assertComplete: () => expect(run, 'coverage needs all seeds, so run the whole file').toBe(seeds),
   };
 }

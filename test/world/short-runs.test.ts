@@ -1,16 +1,16 @@
-/** Many small worlds: with the whole ones, at least 20,000 seeds a run. */
+/** Many short simulations. Together with the full ones, at least 20,000 seeds per run. */
 import { expect, test } from 'vitest';
 import type { CoverageEvent } from './coverage.js';
 import { testSeeds } from './seed-tests.js';
 
 const { coverage, assertComplete } = testSeeds(18_000, 1_000, { brief: true });
 
-/** What small worlds are there for. */
+/** What short simulations must cover. */
 const wanted: readonly CoverageEvent[] = [
   'ok-once',
   'ok-after-failover',
   'once-resent-unsent',
-  'once-resent-withdrawn',
+  'once-resent-refused-stream',
   'idempotent-run-twice',
   'ejected: refused',
   'ejected: reset',
@@ -21,12 +21,12 @@ const wanted: readonly CoverageEvent[] = [
   'unknown-not-run',
   'deadline',
   'aborted-sent',
-  'talk-failed-over',
+  'custom-call-failed-over',
   'hedged',
   'raced',
 ];
 
-test('what matters happened often', () => {
+test('every important event happened often', () => {
   assertComplete();
   expect(coverage.rarerThan(500, wanted)).toEqual([]);
 });

@@ -1,8 +1,7 @@
-/** The end of a world: every clerk is closed or destroyed, and must leave nothing behind. */
 import { drawCall, type SimulationState } from './workload.js';
 import type { SimulatedClient } from './simulated-client.js';
 
-/** Closes or destroys one clerk after the other, with calls in flight. */
+/** Closes or destroys one clerk after the other, with calls in flight, and checks that they release everything. */
 export async function closeAllClients(world: SimulationState): Promise<void> {
   const { runtime, coverage, workload: random } = world;
   for (const program of world.clients) {
@@ -11,7 +10,7 @@ export async function closeAllClients(world: SimulationState): Promise<void> {
     for (let i = 0; i < busy; i++) program.call({ ...drawCall(world), abortAfterMs: undefined });
     await runtime.advance(random.one([0, 0, 1, 5, 20]));
     const destroys = random.chance(0.4);
-    world.log(`${id} is ${destroys ? 'destroyed' : 'closed'} with ${program.openCalls.size} calls`);
+    world.log(`${id} is ${destroys ? 'destroyed' : 'closed'} with ${program.openCalls.size} calls in flight`);
     if (program.openCalls.size > 0) coverage.hit(destroys ? 'destroyed-with-calls' : 'closed-with-calls');
     if (destroys) for (const call of program.openCalls) call.destroyedAt = runtime.now();
     let ended = false;
@@ -19,26 +18,26 @@ export async function closeAllClients(world: SimulationState): Promise<void> {
     checkRefusesCalls(world, program);
     for (let i = 0; !ended && i < 400; i++) await runtime.advance(50);
     if (!ended) {
-      world.oracle.violate('close', `${id} does not close within 20 s`);
+      world.oracle.violate('close', `${id} did not close within 20 s`);
       continue;
     }
     await ending;
     program.closed = true;
     for (const call of program.openCalls)
-      world.oracle.violate('close', `${call.id} is not settled although ${id} is closed`);
+      world.oracle.violate('close', `${call.id} is pending although ${id} is closed`);
     if (own.pendingCount > 0)
-      world.oracle.violate('close', `${id} is closed and leaves ${own.pendingCount} timers`);
+      world.oracle.violate('close', `${id} is closed and has ${own.pendingCount} pending timers`);
     if (registry.closes !== 1)
       world.oracle.violate('close', `${id} closed its registry ${registry.closes} times`);
     if (registry.watchesOpen > 0)
-      world.oracle.violate('close', `${id} is closed and leaves ${registry.watchesOpen} watches`);
+      world.oracle.violate('close', `${id} is closed and has ${registry.watchesOpen} open watches`);
   }
   await world.server?.close();
   await runtime.runUntilIdle();
-  // Messages of probes are still on their way, and hold nobody.
+  // Messages of probes may still be in flight; they do not keep the process alive.
   await runtime.advance(5_000);
   if (runtime.pendingTimers > 0)
-    world.oracle.violate('close', `${runtime.pendingTimers} timers are left at the end of the world`);
+    world.oracle.violate('close', `${runtime.pendingTimers} timers are pending at the end of the simulation`);
 }
 
 function checkRefusesCalls(world: SimulationState, program: SimulatedClient): void {
@@ -47,11 +46,12 @@ function checkRefusesCalls(world: SimulationState, program: SimulatedClient): vo
       .binding(service)
       .json('/')
       .then(
-        () => world.oracle.violate('close', `${program.id} takes calls although it is closed`),
+        () => world.oracle.violate('close', `${program.id} accepts calls although it is closed`),
         (error: unknown) => {
           const { code } = error as { code?: string };
-          if (code === 'CLERK_CLOSED') world.coverage.hit('refused-when-closed');
-          else world.oracle.violate('close', `${program.id} is closed and fails a call with ${String(code)}`);
+          if (code === 'CLERK_CLOSED') world.coverage.hit('rejected-when-closed');
+          else
+            world.oracle.violate('close', `${program.id} is closed and rejects a call with ${String(code)}`);
         },
       );
   }

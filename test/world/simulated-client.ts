@@ -1,4 +1,3 @@
-/** A program in a world: a clerk, its bindings, and the calls that it makes through them. */
 import {
   createClerk,
   type Binding,
@@ -19,24 +18,25 @@ import type { ClientRegistry } from './simulated-registry.js';
 import type { SimulationContext } from './simulation-context.js';
 
 export type PlannedCall = Pick<CallRecord, 'service' | 'kind' | 'method' | 'timeoutMs'> & {
-  /** Abort it after so many ms. */
+  /** Abort it after this time, in ms. */
   readonly abortAfterMs?: number | undefined;
 };
 
+/** A clerk with its bindings, and the calls that it makes. */
 export class SimulatedClient implements AttemptObserver {
   readonly runtime: ClerkRuntime;
   readonly registry: ClientRegistry;
   readonly clerk: Clerk;
   readonly bindings = new Map<string, Binding>();
-  /** Instances that its factory has started. */
+  /** Instances started by its factory. */
   readonly started = new Set<string>();
-  /** Calls that are not settled. */
+  /** Pending calls. */
   readonly openCalls = new Set<CallRecord>();
-  /** Requests whose end no handler has heard of. */
+  /** Requests whose handler has not been called at the end. */
   readonly outstanding = new Set<AttemptRecord>();
   closed = false;
   readonly #random: RandomStream;
-  /** When a look-up last brought an answer, and how long it took, by service. */
+  /** Time and duration of the last successful lookup, by service. */
   readonly #resolved = new Map<string, { readonly at: number; readonly ms: number }>();
   #calls = 0;
 
@@ -66,8 +66,8 @@ export class SimulatedClient implements AttemptObserver {
     this.world.coverage.hit('second-address');
   }
 
-  violate(promise: string, what: string): void {
-    this.world.oracle.violate(promise, what);
+  violate(clause: string, what: string): void {
+    this.world.oracle.violate(clause, what);
   }
 
   bind(service: string, options: BindOptions): void {
@@ -81,7 +81,7 @@ export class SimulatedClient implements AttemptObserver {
     return this.bindings.get(service) as Binding;
   }
 
-  /** Makes a call and follows it to its end. */
+  /** Makes a call and observes it to its end. */
   call(plan: PlannedCall): CallRecord {
     const { world } = this;
     const now = world.runtime.now();
@@ -93,7 +93,7 @@ export class SimulatedClient implements AttemptObserver {
       method: plan.method,
       startedAt: now,
       timeoutMs: plan.timeoutMs,
-      gentle: world.scenario.isSurvivable && !world.healed && plan.service !== world.scenario.startable,
+      isSurvivable: world.scenario.isSurvivable && !world.healed && plan.service !== world.scenario.startable,
       cached: world.oracle.hasResolution(this.id, plan.service),
       abortedAt: undefined,
       destroyedAt: undefined,
@@ -143,13 +143,13 @@ export class SimulatedClient implements AttemptObserver {
       if (record.settledAt !== undefined) return;
       record.abortedAt = this.world.runtime.now();
       this.world.coverage.hit('fault:caller-abort');
-      this.world.log(`${record.id} is aborted by its caller`);
+      this.world.log(`${record.id} is aborted`);
       controller.abort();
     }, afterMs);
     return controller;
   }
 
-  /** Resolves with the status at the head, for a request, or with the whole answer. */
+  /** Resolves to the status, at the head of a response for `request` and at its end otherwise. */
   async #execute(record: CallRecord, signal: AbortSignal | undefined): Promise<number> {
     const { id, kind, method: how, service, timeoutMs } = record;
     const binding = this.binding(service);
@@ -160,13 +160,13 @@ export class SimulatedClient implements AttemptObserver {
         const exchange = (endpoint: Endpoint, context: CallFunctionContext) => {
           activeContexts.push(context);
           this.requestSent(record, this.attemptStarted(record, endpoint.id));
-          const talking = exchangeMessage(this.world, record, endpoint, context.signal);
-          return talking.finally(() => activeContexts.splice(activeContexts.indexOf(context), 1));
+          const exchanging = exchangeMessage(this.world, record, endpoint, context.signal);
+          return exchanging.finally(() => activeContexts.splice(activeContexts.indexOf(context), 1));
         };
         return await binding.call(exchange, { ...common, kind });
       } finally {
         if (activeContexts.some((context) => !context.signal.aborted))
-          this.world.oracle.violate('port', `${id} is over and a talk of it was not told`);
+          this.world.oracle.violate('port', `${id} has ended without aborting the signal of an exchange`);
       }
     }
     const method = { safe: 'GET', idempotent: 'PUT', once: 'POST' }[kind];
@@ -182,47 +182,50 @@ export class SimulatedClient implements AttemptObserver {
       this.#checkBody(record, await binding.json(request));
       return 200;
     }
-    const reply = await binding.request(request);
-    void reply.body.text().then(
+    const response = await binding.request(request);
+    void response.body.text().then(
       (text) => this.#checkBody(record, text === '' ? undefined : JSON.parse(text)),
-      // Broken off after the head: the program learns it from the body.
-      () => this.world.log(`${id} lost its body`),
+      // The connection was reset after the head, so the body rejects.
+      () => this.world.log(`${id} did not receive the complete body`),
     );
-    const last = record.attempts.findLast(({ endpoint }) => endpoint === reply.endpoint.id);
+    const last = record.attempts.findLast(({ endpoint }) => endpoint === response.endpoint.id);
     if (!last)
-      this.world.oracle.violate('C2.1', `${id} says that ${reply.endpoint.id} answered, who was never asked`);
-    return reply.statusCode;
+      this.world.oracle.violate(
+        'C2.1',
+        `${id} reports a response of ${response.endpoint.id}, which received no attempt`,
+      );
+    return response.statusCode;
   }
 
   #checkBody(record: CallRecord, body: unknown): void {
     const { call } = body as { call?: string };
     if (call !== record.id)
-      this.world.oracle.violate('C2.1', `${record.id} got the answer of ${String(call)}`);
+      this.world.oracle.violate('C2.1', `${record.id} received the response of ${String(call)}`);
   }
 
-  /** An attempt begins at an endpoint: is it one that the registry has named lately? */
+  /** An attempt starts. Checks that the endpoint was in a recent lookup result. */
   attemptStarted(record: CallRecord, endpoint: string): AttemptRecord {
     const { world } = this;
     const now = world.runtime.now();
     world.log(`${record.id} → ${endpoint}`);
-    if (this.closed) world.oracle.violate('close', `${record.id} is sent to ${endpoint} by a closed clerk`);
+    if (this.closed) world.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
     this.#checkListed(record, endpoint, now);
     return world.oracle.attemptStarted(record, endpoint, now);
   }
 
   #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
     const { world } = this;
-    // Its next address: that was decided when the endpoint was. Another attempt may have begun beside it.
+    // The next address of the same endpoint. Another attempt may have started concurrently.
     const before = attempts.findLast((attempt) => attempt.endpoint === endpoint);
     if (before?.sent === false) return;
     if (this.started.has(endpoint) || this.binding(service).explain().stale) return;
-    // Whoever waited for a look-up may use what it brought, however long that took.
+    // A call that waited for a lookup may use its result, however long that took.
     const fresh = this.#resolved.get(service);
     const lookUpMs = fresh?.at === now ? fresh.ms : 0;
     const usableMs = Math.max(world.usableMs, lookUpMs) + 0.001;
     if (world.truth.wasListed(service, endpoint, now - usableMs, now)) return;
-    const since = `which was last named more than ${usableMs.toFixed(0)} ms ago`;
-    world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, and nothing says stale`);
+    const since = `which was last registered more than ${usableMs.toFixed(0)} ms ago`;
+    world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, without being stale`);
   }
 
   requestSent(record: CallRecord, attempt: AttemptRecord): void {
@@ -231,7 +234,7 @@ export class SimulatedClient implements AttemptObserver {
 
   streamRefused(record: CallRecord, attempt: AttemptRecord): void {
     this.world.oracle.streamRefused(record, attempt);
-    this.world.log(`${record.id} was given back by ${attempt.endpoint}`);
+    this.world.log(`${record.id} was rejected with REFUSED_STREAM by ${attempt.endpoint}`);
   }
 
   #listen(): void {
@@ -245,24 +248,27 @@ export class SimulatedClient implements AttemptObserver {
     clerk.on('stale', ({ name, ageMs }) => {
       log(`${this.id} uses a stale ${name}, ${ageMs.toFixed(0)} ms old`);
       coverage.hit('stale');
-      const leastMs = world.staleAfterMs;
-      if (ageMs < leastMs - 0.001 && !this.runtime.wallShifted)
-        world.oracle.violate('C1.4', `${this.id} calls ${name} stale after ${ageMs} ms of ${leastMs} ms`);
+      const minAgeMs = world.staleAfterMs;
+      if (ageMs < minAgeMs - 0.001 && !this.runtime.wallShifted)
+        world.oracle.violate(
+          'C1.4',
+          `${this.id} reports ${name} stale after ${ageMs} ms; the lifetime is ${minAgeMs} ms`,
+        );
     });
     clerk.on('failover', ({ from, to }) => {
-      log(`${this.id} goes on from ${from} to ${to}`);
+      log(`${this.id} fails over from ${from} to ${to}`);
       coverage.hit('failover');
     });
     clerk.on('suspect', ({ endpoint, reason }) => {
       log(`${this.id} suspects ${endpoint}: ${reason}`);
-      coverage.hit(reason === 'registry' ? 'marked' : 'suspect');
+      coverage.hit(reason === 'registry' ? 'suspect-by-registry' : 'suspect');
     });
     clerk.on('ejected', ({ name, endpoint, reason }) => {
-      log(`${this.id} sets ${endpoint} aside: ${reason}`);
+      log(`${this.id} ejects ${endpoint}: ${reason}`);
       coverage.hit(`ejected: ${reason}` as CoverageEvent);
       const { candidates } = this.binding(name).explain();
       if (!candidates.some(({ status }) => status === 'open'))
-        world.oracle.violate('C2.4', `${this.id} set the last endpoint of ${name} aside: ${endpoint}`);
+        world.oracle.violate('C2.4', `${this.id} ejected the last endpoint of ${name}: ${endpoint}`);
     });
     clerk.on('picked', ({ name, pickReason }) => {
       if (pickReason !== 'hedge') return;
@@ -270,7 +276,7 @@ export class SimulatedClient implements AttemptObserver {
       if (this.binding(name).explain().policy === 'first-to-respond') coverage.hit('raced');
     });
     clerk.on('revived', ({ endpoint }) => {
-      log(`${this.id} takes ${endpoint} back`);
+      log(`${this.id} revives ${endpoint}`);
       coverage.hit('revived');
     });
     clerk.on('started', ({ name }) => {

@@ -1,4 +1,3 @@
-/** What starts a service that nobody runs, slowly and not always; sees to it that it is asked as it was promised. */
 import type { EndpointInit } from 'binding-clerk';
 import type { RandomStream } from './random-stream.js';
 import { endpointOf } from './replicas.js';
@@ -8,12 +7,16 @@ export interface SimulatedFactoryOptions {
   readonly clerk: string;
   readonly service: string;
   readonly random: RandomStream;
-  /** Calls of the service that are not settled. */
+  /** Number of pending calls of the service. */
   readonly waiting: () => number;
   readonly onStarted: (id: string) => void;
 }
 
-/** Makes a factory for one binding. @see promises C6.1, C6.3 */
+/**
+ * A factory for one binding that is slow and sometimes fails. Checks that it is called as guaranteed.
+ *
+ * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
+ */
 export function simulatedFactory(
   world: SimulationContext,
   options: SimulatedFactoryOptions,
@@ -23,7 +26,7 @@ export function simulatedFactory(
   let running = false;
   let failedAt: number[] = [];
   return async () => {
-    if (running) oracle.violate('C6.1', `${clerk} starts ${service} twice at a time`);
+    if (running) oracle.violate('C6.1', `${clerk} starts ${service} twice concurrently`);
     failedAt = failedAt.filter((at) => at > runtime.now() - 60_000);
     if (failedAt.length >= 3) {
       oracle.violate('C6.3', `${clerk} starts ${service} a fourth time within 60 s of three failures`);
@@ -32,7 +35,7 @@ export function simulatedFactory(
     try {
       await new Promise<void>((resolve) => void runtime.setTimer(resolve, random.between(5, 900)));
       if (options.waiting() > 1) coverage.hit('factory-shared');
-      if (!world.healed && random.chance(scenario.launchFailures)) throw new Error('It would not start');
+      if (!world.healed && random.chance(scenario.launchFailures)) throw new Error('The start failed');
       const replica = replicas.start(service, { serviceMs: 5 });
       options.onStarted(replica.id);
       failedAt = [];

@@ -1,18 +1,17 @@
-/** The registry port of a world: tells the truth when nothing is wrong with it, and complains of a clerk that breaks the port. */
 import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RandomStream } from './random-stream.js';
 import type { CoverageMark } from './coverage.js';
 import type { GroundTruth } from './ground-truth.js';
 
-/** What may be wrong with the registry; faults switch it. */
+/** The active faults of the registry. */
 export interface RegistryState {
   down: boolean;
   hanging: boolean;
   lying: boolean;
-  /** Extra time for an answer, in ms. */
+  /** Additional response time, in ms. */
   slowMs: number;
-  /** Watches say nothing. */
+  /** Watches deliver nothing. */
   watchesSilent: boolean;
 }
 
@@ -22,32 +21,32 @@ export interface SimulatedRegistryOptions {
   readonly random: RandomStream;
   readonly state: RegistryState;
   readonly ttlMs: number | undefined;
-  readonly promised: boolean;
+  readonly usesGuarantee: boolean;
   readonly watches: boolean;
   readonly latencyMs: number;
   readonly mark: (mark: CoverageMark) => void;
-  readonly violate: (promise: string, what: string) => void;
-  /** The clerk was told, by a watch, of so many endpoints. */
+  readonly violate: (clause: string, what: string) => void;
+  /** A watch delivered a snapshot with this many endpoints. */
   readonly onWatchSnapshot: (name: string, count: number) => void;
 }
 
-/** A program's way to the registry. */
+/** The registry port of one client. */
 export interface ClientRegistry extends Registry {
   readonly closes: number;
   readonly watchesOpen: number;
-  /** The trouble is over. */
+  /** All faults have ended. */
   healed(): void;
 }
 
-/** The registry as one clerk sees it. */
+/** A simulated registry for one clerk. It returns the ground truth without faults, and checks how the clerk uses the port. */
 export class SimulatedRegistry implements ClientRegistry {
-  /** Questions asked. */
+  /** Number of lookups. */
   lookups = 0;
   closes = 0;
   watch?: NonNullable<Registry['watch']>;
   readonly #pending = new Set<string>();
   readonly #watches = new Set<() => void>();
-  /** Newest revision that was told, by name. */
+  /** Newest revision sent to the clerk, by name. */
   readonly #sentRevisions = new Map<string, number>();
 
   constructor(
@@ -64,8 +63,8 @@ export class SimulatedRegistry implements ClientRegistry {
   resolve(name: string, { signal }: { readonly signal: AbortSignal }): Promise<Resolution> {
     const { runtime, state, latencyMs, violate, random, mark } = this.options;
     this.lookups++;
-    if (this.closes > 0) violate('port', `${this.clerk} asked for ${name} after it closed the registry`);
-    if (this.#pending.has(name)) violate('C1.5', `${this.clerk} asked for ${name} twice at a time`);
+    if (this.closes > 0) violate('port', `${this.clerk} looks up ${name} after it closed the registry`);
+    if (this.#pending.has(name)) violate('C1.5', `${this.clerk} looks up ${name} twice concurrently`);
     this.#pending.add(name);
     return new Promise<Resolution>((resolve, reject) => {
       const end = (act: () => void) => (): void => {
@@ -93,33 +92,33 @@ export class SimulatedRegistry implements ClientRegistry {
           );
           return;
         }
-        const answer =
-          state.lying && random.chance(0.8) ? this.#invalidAnswer(name) : this.#correctAnswer(name);
+        const resolution =
+          state.lying && random.chance(0.8) ? this.#invalidResolution(name) : this.#correctResolution(name);
         if (state.slowMs > 0) mark('fault:registry-slow');
         after(
           latencyMs + state.slowMs,
-          end(() => resolve(answer)),
+          end(() => resolve(resolution)),
         );
       });
     });
   }
 
   close(): void {
-    if (++this.closes > 1) this.options.violate('port', `${this.clerk} closed the registry twice`);
+    if (++this.closes > 1) this.options.violate('port', `${this.clerk} closes the registry twice`);
   }
 
-  #correctAnswer(name: string): Resolution {
-    const { truth, ttlMs, promised } = this.options;
-    const answer = truth.resolution(name, ttlMs, promised);
-    if (answer.kind !== 'link') this.#sentRevisions.set(name, truth.revision(name));
-    return answer;
+  #correctResolution(name: string): Resolution {
+    const { truth, ttlMs, usesGuarantee } = this.options;
+    const resolution = truth.resolution(name, ttlMs, usesGuarantee);
+    if (resolution.kind !== 'link') this.#sentRevisions.set(name, truth.revision(name));
+    return resolution;
   }
 
-  /** Garbage of all kinds, none of which may be believed. */
-  #invalidAnswer(name: string): Resolution {
+  /** An invalid or outdated resolution, which the clerk must reject. */
+  #invalidResolution(name: string): Resolution {
     const { truth, random, mark } = this.options;
     mark('fault:registry-lie');
-    const lies: unknown[] = [
+    const invalid: unknown[] = [
       null,
       undefined,
       'absent',
@@ -137,11 +136,11 @@ export class SimulatedRegistry implements ClientRegistry {
       { kind: 'link', target: '/../etc' },
       { kind: 'link', target: name },
     ];
-    // Who never heard the truth cannot know better.
+    // Only a clerk that has received a newer revision can reject an outdated one.
     const past = truth.outdatedResolution(name);
     if (past && (this.#sentRevisions.get(name) ?? 0) > past.revision && random.chance(0.5))
       return past.resolution;
-    return random.one(lies) as Resolution;
+    return random.one(invalid) as Resolution;
   }
 
   #watch(
@@ -150,31 +149,31 @@ export class SimulatedRegistry implements ClientRegistry {
     onError: ((error: unknown) => void) | undefined,
   ): () => void {
     const { runtime, truth, state, latencyMs, random, mark } = this.options;
-    let told = -1;
+    let sentRevision = -1;
     let pending = false;
-    let errorTold = false;
+    let errorReported = false;
     const push = (): void => {
       if (pending) return;
       pending = true;
-      // One at a time and always the newest: whole snapshots may skip steps, never reorder them.
+      // One delivery at a time and always the latest snapshot: changes may be skipped, never reordered.
       runtime.setTimer(() => {
         pending = false;
         if (!this.#watches.has(push)) return;
         if (state.watchesSilent || state.down || state.hanging) {
           mark('fault:watch-break');
-          if (!errorTold && state.down) onError?.(new Error('The registry is down'));
-          errorTold = true;
+          if (!errorReported && state.down) onError?.(new Error('The registry is down'));
+          errorReported = true;
           return;
         }
-        errorTold = false;
+        errorReported = false;
         if (state.lying && random.chance(0.5)) {
-          // Undefined would be an answer here: a name that a whole snapshot leaves out does not exist.
-          onSnapshot({ [name]: this.#invalidAnswer(name) ?? null });
+          // Not undefined, since a name that is missing in a snapshot does not exist.
+          onSnapshot({ [name]: this.#invalidResolution(name) ?? null });
           return;
         }
-        const now = this.#correctAnswer(name);
-        if (told !== truth.revision(name)) {
-          told = truth.revision(name);
+        const now = this.#correctResolution(name);
+        if (sentRevision !== truth.revision(name)) {
+          sentRevision = truth.revision(name);
           mark('watch-update');
           if (now.kind !== 'link') this.options.onWatchSnapshot(name, truth.endpoints(name)?.size ?? 0);
           onSnapshot(random.chance(0.5) ? { [name]: now } : new Map([[name, now]]));
@@ -192,7 +191,7 @@ export class SimulatedRegistry implements ClientRegistry {
     };
   }
 
-  /** The trouble is over: whoever watches hears how things are now. */
+  /** All faults have ended: every watch receives the present snapshot. */
   healed(): void {
     for (const push of this.#watches) push();
   }

@@ -1,4 +1,3 @@
-/** What a program in a world can see of it. */
 import type { FakeRuntime, MemoryNetwork } from 'binding-clerk/testing';
 import type { FaultInjector } from './fault-injector.js';
 import type { Coverage } from './coverage.js';
@@ -10,12 +9,12 @@ import type { Scenario } from './scenario.js';
 import type { FaultMix } from './fault-mix.js';
 import type { GroundTruth } from './ground-truth.js';
 
+/** What a simulated client can access of its simulation. */
 export interface SimulationContext {
   readonly seed: number;
   readonly scenario: Scenario;
-  /** Faults, and how strong they are. */
   readonly faultMix: FaultMix;
-  /** All that can be called. */
+  /** All names that can be called. */
   readonly names: readonly string[];
   readonly runtime: FakeRuntime;
   readonly network: MemoryNetwork;
@@ -25,16 +24,16 @@ export interface SimulationContext {
   readonly oracle: Oracle;
   readonly coverage: Coverage;
   readonly log: (line: string) => void;
-  /** The troubles are over. */
+  /** All faults have ended. */
   readonly healed: boolean;
-  /** All calls by their id. */
+  /** All calls by id. */
   readonly calls: Map<string, CallRecord>;
-  /** Executions of talks, by call. */
+  /** Executions of custom-protocol calls, by call id. */
   readonly customCallRuns: Map<string, number>;
-  /** The registry as one program sees it. */
+  /** The registry of one client. */
   registryOf(clerk: string, runtime: ClerkRuntime): ClientRegistry;
-  /** Longest time after an answer was sent for that a clerk may use it as fresh, in ms. */
+  /** Longest time after a lookup request for which its result may be used as fresh, in ms. */
   readonly usableMs: number;
-  /** Shortest age at which an answer may be called stale, in ms. */
+  /** Shortest age at which a result may be reported as stale, in ms. */
   readonly staleAfterMs: number;
 }

@@ -1,8 +1,7 @@
-/** The trace of a world: kept as a number always, as lines when somebody wants to read it. */
-
+/** The trace of a simulation: always a hash, and the lines on request. */
 export class Trace {
   readonly lines: string[] = [];
-  /** Lines written. */
+  /** Number of lines. */
   count = 0;
   #high = 0x9e3779b9;
   #low = 0x243f6a88;
@@ -16,7 +15,7 @@ export class Trace {
     const stamped = `${this.now().toFixed(3).padStart(11)} ${line}`;
     this.count++;
     for (let i = 0; i < stamped.length; i++) {
-      // FNV-1a, once with each of two primes.
+      // FNV-1a with two different primes.
       this.#high = Math.imul(this.#high ^ stamped.charCodeAt(i), 0x01000193);
       this.#low = Math.imul(this.#low ^ stamped.charCodeAt(i), 0x85ebca6b);
     }

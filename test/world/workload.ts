@@ -1,18 +1,17 @@
-/** What the programs of a world ask for: calls of all kinds, with deadlines from tight to ample. */
 import type { CallKind } from 'binding-clerk';
 import type { RandomStream } from './random-stream.js';
 import type { PlannedCall, SimulatedClient } from './simulated-client.js';
 import type { ServerSimulation } from './server/server-simulation.js';
 import type { SimulationContext } from './simulation-context.js';
 
-/** A world with programs in it. */
+/** A simulation with its clients. */
 export interface SimulationState extends SimulationContext {
   readonly clients: readonly SimulatedClient[];
   readonly workload: RandomStream;
   readonly server: ServerSimulation | undefined;
 }
 
-/** Draws a call. */
+/** Draws a call of any kind, with a short or long timeout. */
 export function drawCall({ workload: random, names, faultMix }: SimulationState): PlannedCall {
   const kind: CallKind = random.one(['safe', 'safe', 'idempotent', 'once', 'once']);
   const timeoutMs = random.one([30, 150, 400, 1_000, 2_500, 6_000, 10_000]);
@@ -27,7 +26,7 @@ export function drawCall({ workload: random, names, faultMix }: SimulationState)
   };
 }
 
-/** Has one of the programs make a call, later. */
+/** Schedules a call of a random client. */
 export function scheduleCall(world: SimulationState, afterMs: number, plan: PlannedCall): void {
   const program = world.workload.one(world.clients);
   world.runtime.setTimer(() => program.call(plan), afterMs);

@@ -1,22 +1,16 @@
-/**
- * The programs that the server's launcher starts in a world. They outlive the server, know nothing of one another, and
- * are counted: never two for one number, never one beside another that can be called.
- *
- * @see promises C6.1, C6.2
- */
 import type { ProcessExit, SpawnOptions, Processes, SpawnedProcess } from '../../../src/core/processes.js';
 import type { LaunchHandshake } from '../../../src/protocol/messages.js';
 import type { CoverageMark } from '../coverage.js';
 import type { ServerChecker } from './server-checker.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
-/** A program that was started. */
+/** A running program. */
 export interface RunningProgram {
-  /** Tells it to end, or ends it. */
+  /** Sends a signal. */
   signal(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
-/** Begins a program; calls back once when it has ended. */
+/** Starts a program; calls back once when it has ended. */
 export type StartProgram = (
   order: SpawnOptions,
   line: LaunchHandshake,
@@ -36,10 +30,16 @@ export interface LaunchedProcessesOptions {
   readonly checker: ServerChecker;
   readonly begin: StartProgram;
   readonly mark: (mark: CoverageMark) => void;
-  readonly violate: (promise: string, what: string) => void;
+  readonly violate: (clause: string, what: string) => void;
   readonly log: (line: string) => void;
 }
 
+/**
+ * The programs that the server's launcher starts. They outlive the server. Checks that an epoch is started once, and that a
+ * service is not started while it has a live process.
+ *
+ * @see [C6.1](../../../docs/guarantees.md#c6-1), [C6.2](../../../docs/guarantees.md#c6-2)
+ */
 export class LaunchedProcesses {
   readonly #options: LaunchedProcessesOptions;
   readonly #all: LaunchedProcess[] = [];
@@ -49,12 +49,12 @@ export class LaunchedProcesses {
     this.#options = options;
   }
 
-  /** As one life of the server sees them. */
-  of(machine: SimulatedProcess): Processes {
+  /** The process port of one server instance. */
+  of(observer: SimulatedProcess): Processes {
     const concerned = (group: number | undefined, mark: string): readonly LaunchedProcess[] =>
       this.#all.filter((each) => each.pid === group || each.envMarker === mark);
     return {
-      spawn: async (order) => this.#spawn(order, machine),
+      spawn: async (order) => this.#spawn(order, observer),
       identityOf: (pid) => this.#identityOf(pid),
       findGroupLeader: async (mark) =>
         this.#all.find((each) => each.envMarker === mark && each.exit === undefined)?.pid,
@@ -71,7 +71,7 @@ export class LaunchedProcesses {
     return found && `${String(pid)}@world`;
   }
 
-  #spawn(order: SpawnOptions, machine: SimulatedProcess): SpawnedProcess {
+  #spawn(order: SpawnOptions, observer: SimulatedProcess): SpawnedProcess {
     const { begin, mark, log } = this.#options;
     const line = JSON.parse(order.stdin) as LaunchHandshake;
     this.#checkAlone(line);
@@ -95,7 +95,7 @@ export class LaunchedProcesses {
     return {
       pid,
       identity: this.#identityOf(pid),
-      exited: new Promise((resolve) => listeners.push((exit) => machine.deliver(() => resolve(exit)))),
+      exited: new Promise((resolve) => listeners.push((exit) => observer.deliver(() => resolve(exit)))),
       logTail: async () => '',
     };
   }
@@ -107,10 +107,10 @@ export class LaunchedProcesses {
     this.#numbers.add(number);
     for (const { line, exit, pid } of this.#all) {
       if (line.name !== name || exit !== undefined) continue;
-      violate('C6.1', `${name} is started although process ${pid} of it lives`);
+      violate('C6.1', `${name} is started although process ${pid} of it is alive`);
       const is = checker.stored.endpoints.get(name)?.get(line.instance);
       if (is?.draining === false)
-        violate('C6.1', `${name} is started although ${line.instance} is registered and lives`);
+        violate('C6.1', `${name} is started although ${line.instance} is registered and alive`);
     }
   }
 }

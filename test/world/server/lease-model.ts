@@ -1,14 +1,11 @@
-/**
- * When each lease must hold and when it must be over, by what the server was told and when. @see promises C5.2, C5.3, C5.5
- */
 import type { CoverageMark } from '../coverage.js';
 import type { StoredEndpoint } from './stored-state.js';
 
-/** A time in which the server could not do what time brings about. */
+/** A period in which the server could not expire leases. */
 interface Outage {
   readonly from: number;
   until: number;
-  /** It was stopped, and may have given all leases that time back. */
+  /** The server was paused, and may have extended all leases by that time. */
   readonly isStop: boolean;
 }
 
@@ -17,7 +14,7 @@ interface Lease {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
-  /** When the server was last told that its holder lives, or began to look after it. */
+  /** Time of the last renewal, or of the server's start. */
   from: number;
   readonly isDraining: boolean;
 }
@@ -25,29 +22,34 @@ interface Lease {
 export interface LeaseModelOptions {
   readonly now: () => number;
   readonly mark: (mark: CoverageMark) => void;
-  readonly violate: (promise: string, what: string) => void;
+  readonly violate: (clause: string, what: string) => void;
   readonly log: (line: string) => void;
   readonly stateOf: (name: string, id: string, epoch: number) => string | undefined;
 }
 
-/** Below so many endpoints the server never slows the end of leases. */
+/** Below this number of endpoints, the server never slows down mass expiry. */
 const massExpiryThreshold = 8;
 
+/**
+ * Computes when each lease must be valid and when it must have expired, from the requests that the server has received.
+ *
+ * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.3](../../../docs/guarantees.md#c5-3), [C5.5](../../../docs/guarantees.md#c5-5)
+ */
 export class LeaseModel {
   readonly #options: LeaseModelOptions;
   readonly #leases = new Map<string, Lease>();
   readonly #outages: Outage[] = [];
   #lives = 0;
-  /** Since when nothing can be written, or there is no server. */
+  /** The present outage: the store cannot be written, or the server is down. */
   #down: Outage | undefined;
-  /** Most endpoints at a time. */
+  /** Highest number of endpoints at one time. */
   #maxEndpoints = 0;
 
   constructor(options: LeaseModelOptions) {
     this.#options = options;
   }
 
-  /** A server begins to look after leases. Returns whether it is not the first. */
+  /** A server has started. Returns whether it is not the first one. */
   opened(): boolean {
     const now = this.#options.now();
     for (const lease of this.#leases.values()) lease.from = now;
@@ -56,14 +58,14 @@ export class LeaseModel {
     return ++this.#lives > 1;
   }
 
-  /** From now on the server can do nothing, until another is opened. */
+  /** The server is down until the next `opened`. */
   down(): void {
     if (this.#down) return;
     this.#down = { from: this.#options.now(), until: Infinity, isStop: false };
     this.#outages.push(this.#down);
   }
 
-  /** From `from` until now the server could do nothing. */
+  /** The server was unable to act from `from` until now. */
   outage(from: number, isStop: boolean): void {
     this.#outages.push({ from, until: this.#options.now(), isStop });
   }
@@ -81,7 +83,7 @@ export class LeaseModel {
     const lease = this.#leases.get(`${name} ${id}`);
     if (lease === undefined || lease.isDraining) return;
     mark('lease-renewed');
-    if (now() > lease.from + 0.8 * lease.leaseMs) mark('renewed-just-in-time');
+    if (now() > lease.from + 0.8 * lease.leaseMs) mark('renewed-late');
     lease.from = now();
   }
 
@@ -91,9 +93,9 @@ export class LeaseModel {
   }
 
   /**
-   * An endpoint is gone.
+   * An endpoint was removed.
    *
-   * @param wasRequested - somebody wanted it so
+   * @param wasRequested - whether a request removed it
    */
   removed(name: string, { id, epoch }: StoredEndpoint, wasRequested: boolean): void {
     const { now, mark, violate, stateOf, log } = this.#options;
@@ -102,21 +104,21 @@ export class LeaseModel {
     this.#leases.delete(key);
     if (lease === undefined || wasRequested) return;
     const what = lease.isDraining ? 'drain' : 'lease';
-    log(`the ${what} of ${key} is over`);
-    const least = this.#earliestEnd(lease);
-    if (now() < least - 0.001)
+    log(`the ${what} of ${key} has expired`);
+    const earliest = this.#earliestEnd(lease);
+    if (now() < earliest - 0.001)
       violate(
         lease.isDraining ? 'C1.2' : 'C5.2',
-        `the ${what} of ${key}, epoch ${epoch}, ends ${(least - now()).toFixed(0)} ms early`,
+        `the ${what} of ${key}, epoch ${epoch}, ends ${(earliest - now()).toFixed(0)} ms early`,
       );
     this.#checkExpires(lease);
     if (lease.isDraining) return;
     mark('lease-expired');
     if (stateOf(name, id, epoch) === 'registered')
-      violate('C5.3', `${key}, epoch ${epoch}, is gone and its holder does not know`);
+      violate('C5.3', `${key}, epoch ${epoch}, was removed although its service still counts as registered`);
   }
 
-  /** Nobody stays for ever. */
+  /** Checks that no lease outlives its time. */
   checkAll(): void {
     for (const lease of this.#leases.values()) this.#checkExpires(lease);
   }
@@ -126,7 +128,7 @@ export class LeaseModel {
     this.#maxEndpoints = Math.max(this.#maxEndpoints, this.#leases.size);
   }
 
-  /** With the time that the server itself stood still for a third of the lease or longer. @see promises C5.5 */
+  /** Pauses of the server of at earliest a third of the lease extend it. @see [C5.5](../../../docs/guarantees.md#c5-5) */
   #earliestEnd({ from, leaseMs, isDraining }: Lease): number {
     let end = from + leaseMs;
     if (isDraining) return end;
@@ -140,15 +142,15 @@ export class LeaseModel {
   #checkExpires(lease: Lease): void {
     const { now, violate } = this.#options;
     const { from, leaseMs, name, id, isDraining } = lease;
-    let most = leaseMs + (isDraining ? 250 : 0) + Math.max(leaseMs, 5_000) / 3 + 1_000;
-    if (this.#maxEndpoints >= massExpiryThreshold) most += leaseMs;
+    let maxMs = leaseMs + (isDraining ? 250 : 0) + Math.max(leaseMs, 5_000) / 3 + 1_000;
+    if (this.#maxEndpoints >= massExpiryThreshold) maxMs += leaseMs;
     for (const { from: began, until: ended, isStop } of this.#outages) {
       if (ended <= from) continue;
       const until = Math.min(ended, now());
-      // Of a stop it gives back a little more than it was: from when leases were looked at last.
-      most += until - Math.max(began, from) + (isStop ? until - began + leaseMs / 8 + 500 : 0);
+      // A pause extends leases by slightly more than its length, from the last expiry check.
+      maxMs += until - Math.max(began, from) + (isStop ? until - began + leaseMs / 8 + 500 : 0);
     }
-    if (now() - from > most)
-      violate('C5.2', `${id} of ${name} has outlived its lease by ${(now() - from - leaseMs).toFixed(0)} ms`);
+    if (now() - from > maxMs)
+      violate('C5.2', `${id} of ${name} outlives its lease by ${(now() - from - leaseMs).toFixed(0)} ms`);
   }
 }

@@ -1,21 +1,21 @@
-/** The registry of a clerk in a world with the real server: the client as it is, and a look at how the clerk uses it. */
 import type { EndpointInit } from 'binding-clerk';
 import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 
 export interface ObservedRegistryOptions {
   readonly watches: boolean;
   readonly now: () => number;
-  /** Whether nobody was under a name at some time since then. */
+  /** Whether a name had no endpoint at any time since then. */
   readonly wasEmpty: (name: string, from: number) => boolean;
-  readonly violate: (promise: string, what: string) => void;
-  /** The clerk was told, by a watch, of so many endpoints. */
+  readonly violate: (clause: string, what: string) => void;
+  /** A watch delivered a snapshot with this many endpoints. */
   readonly onWatchSnapshot: (name: string, count: number) => void;
   readonly onUpdate: () => void;
-  /** A start is asked for; returns what says that it is over. */
+  /** A start is requested. Returns a function to call when it has ended. */
   readonly onStart: () => () => void;
   readonly onStarted: (id: string) => void;
 }
 
+/** The remote registry of a clerk, with checks of how the clerk uses it. */
 export class ObservedRegistry implements Registry {
   closes = 0;
   watchesOpen = 0;
@@ -33,14 +33,14 @@ export class ObservedRegistry implements Registry {
 
   async resolve(name: string, context: Parameters<Registry['resolve']>[1]): Promise<Resolution> {
     const { violate, now, wasEmpty } = this.options;
-    const askedAt = now();
-    if (this.closes > 0) violate('port', `${this.clerk} asked for ${name} after it closed the registry`);
-    if (this.#pending.has(name)) violate('C1.5', `${this.clerk} asked for ${name} twice at a time`);
+    const requestedAt = now();
+    if (this.closes > 0) violate('port', `${this.clerk} looks up ${name} after it closed the registry`);
+    if (this.#pending.has(name)) violate('C1.5', `${this.clerk} looks up ${name} twice concurrently`);
     this.#pending.add(name);
     try {
       const resolution = await this.inner.resolve(name, context);
-      if (resolution.kind === 'absent' && !wasEmpty(name, askedAt))
-        violate('C1.4', `${this.clerk} takes ${name} for absent, and it was there all the time`);
+      if (resolution.kind === 'absent' && !wasEmpty(name, requestedAt))
+        violate('C1.4', `${this.clerk} resolves ${name} to absent although it existed all the time`);
       return resolution;
     } finally {
       this.#pending.delete(name);
@@ -52,26 +52,26 @@ export class ObservedRegistry implements Registry {
     context: Parameters<Required<Registry>['start']>[1],
   ): ReturnType<Required<Registry>['start']> {
     const { violate, onStart, onStarted } = this.options;
-    if (this.#starting.has(name)) violate('C6.1', `${this.clerk} has ${name} started twice at a time`);
+    if (this.#starting.has(name)) violate('C6.1', `${this.clerk} starts ${name} twice concurrently`);
     this.#starting.add(name);
-    const over = onStart();
+    const onEnd = onStart();
     try {
       const started = await this.inner.start(name, context);
       for (const endpoint of started as readonly EndpointInit[]) onStarted(endpoint.id as string);
       return started;
     } finally {
-      over();
+      onEnd();
       this.#starting.delete(name);
     }
   }
 
   async close(): Promise<void> {
-    if (++this.closes > 1) this.options.violate('port', `${this.clerk} closed the registry twice`);
+    if (++this.closes > 1) this.options.violate('port', `${this.clerk} closes the registry twice`);
     await this.inner.close();
   }
 
   healed(): void {
-    // Its stream finds that out by itself.
+    // The watch stream recovers by itself.
   }
 
   #watch(
@@ -91,7 +91,7 @@ export class ObservedRegistry implements Registry {
         onSnapshot(snapshot);
       },
       (error) => {
-        this.#checkHonest(error);
+        this.#checkAccepted(error);
         onError?.(error);
       },
     );
@@ -101,10 +101,10 @@ export class ObservedRegistry implements Registry {
     };
   }
 
-  /** In a stream everything comes from the server, and that never lies. */
-  #checkHonest(error: unknown): void {
+  /** The server sends valid events only, so the client must accept all of them. */
+  #checkAccepted(error: unknown): void {
     const { code, message } = error as { code?: string; message?: string };
     if (code === 'REGISTRY_INVALID')
-      this.options.violate('C1.7', `${this.clerk} takes the server's word for nonsense: ${String(message)}`);
+      this.options.violate('C1.7', `${this.clerk} rejects a valid event: ${String(message)}`);
   }
 }

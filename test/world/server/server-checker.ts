@@ -1,9 +1,3 @@
-/**
- * Sees everything that the server does, and compares it with what was promised: with what is safe on the disk, and with
- * what was answered to whom and when. Nothing that the server keeps in memory is believed.
- *
- * @see promises C1.1, C1.2, C5.1–C5.7
- */
 import type { EndpointInit } from 'binding-clerk';
 import type { RecordChange } from '../../../src/server/ports.js';
 import type { EntryRecord } from '../../../src/server/naming/state/records.js';
@@ -27,27 +21,33 @@ export interface ServerCheckerOptions {
   readonly names: readonly string[];
   readonly truth: GroundTruth;
   readonly mark: (mark: CoverageMark) => void;
-  readonly violate: (promise: string, what: string) => void;
+  readonly violate: (clause: string, what: string) => void;
   readonly log: (line: string) => void;
-  /** What the holder of a registration thinks of it; undefined when it does not run. */
+  /** State of a registration at its service; undefined when the service is not running. */
   readonly stateOf: (name: string, id: string, epoch: number) => string | undefined;
 }
 
+/**
+ * Checks everything that the server does against the guarantees: against what is durable on the disk, and against earlier
+ * responses. The server's memory is not used.
+ *
+ * @see [C1.1](../../../docs/guarantees.md#c1-1), [C1.2](../../../docs/guarantees.md#c1-2), [C5](../../../docs/guarantees.md#c5)
+ */
 export class ServerChecker {
   readonly stored: StoredState;
   readonly leases: LeaseModel;
   readonly #options: ServerCheckerOptions;
-  /** Highest epoch that was ever safe, and those that have withdrawn, by name and id. */
+  /** Highest durable epoch, and highest withdrawn epoch, by name and id. */
   readonly #highest = new Map<string, number>();
   readonly #withdrawn = new Map<string, number>();
-  /** Until when nothing of an entry may change, by name. */
+  /** End of the guarantees of an entry, by name. */
   readonly #guaranteedUntil = new Map<string, number>();
-  /** Withdrawals at once that were asked for, by name and id, with the epoch; and removals by force. */
+  /** Requested immediate withdrawals, by name and id, with the epoch; and number of forced removals by name. */
   readonly #leaving = new Map<string, number>();
   readonly #forced = new Map<string, number>();
-  /** Revision of the last removal by force, by name. */
+  /** Revision of the last forced removal, by name. */
   readonly #forcedAt = new Map<string, number>();
-  /** The store of this life of the server could not be written. */
+  /** A write of this server instance has failed. */
   #isBroken = false;
 
   constructor(options: ServerCheckerOptions) {
@@ -60,11 +60,11 @@ export class ServerChecker {
     return this.#isBroken;
   }
 
-  /** A write is safe, and the server is about to hear of it. */
+  /** A write is durable and about to be acknowledged. */
   durable(changes: readonly RecordChange[]): void {
     const { stored } = this;
     const { entries, endpoints } = stored.apply(changes);
-    this.#options.log(`safe ${stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
+    this.#options.log(`durable ${stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
     for (const [name, was] of entries) this.#entryChanged(name, was, stored.entries.get(name));
     for (const { name, id, was, is } of endpoints) {
       if (is !== undefined) this.#put(name, is);
@@ -81,7 +81,7 @@ export class ServerChecker {
     this.#options.mark('write-failed');
   }
 
-  /** A server stands on what the disk has: it shows all of that and nothing else. */
+  /** A server has started. It must have exactly the durable state. */
   opened({ entries, revision, incarnation }: SearchResponse): void {
     const { stored } = this;
     const { violate, mark } = this.#options;
@@ -91,7 +91,7 @@ export class ServerChecker {
     if (revision !== String(stored.revision) || incarnation !== stored.incarnation)
       violate(
         'C5.1',
-        `the server begins at ${incarnation}:${revision}, not ${stored.incarnation}:${stored.revision}`,
+        `the server starts at ${incarnation}:${revision}, not ${stored.incarnation}:${stored.revision}`,
       );
     const shown = new Map(entries.map(({ name, endpoints }) => [name, endpoints]));
     let live = 0;
@@ -102,12 +102,12 @@ export class ServerChecker {
       );
       live += stored.listed(name).length;
       if (has !== shows)
-        violate('C5.1', `after its start the server shows ${shows} of ${name}; safe is ${has}`);
+        violate('C5.1', `after its start the server has ${shows} of ${name}; durable is ${has}`);
     }
     if (this.leases.opened() && live > 0) mark('restart-with-leases');
   }
 
-  /** Something is asked of the server: what the asker wants is remembered. */
+  /** A request has arrived at the server. */
   requested(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
     if (what.withdraw?.now === true) {
       const { name, id, epoch } = what.withdraw;
@@ -116,29 +116,32 @@ export class ServerChecker {
     if (what.force !== undefined) this.#forced.set(what.force, (this.#forced.get(what.force) ?? 0) + 1);
   }
 
-  /** A removal by force was made, or refused. */
+  /** A forced removal was made, or failed. */
   forced(name: string): void {
-    // Of one that was refused because the disk failed nobody knows, until the next server has looked.
+    // When the disk failed, the result is unknown until the next start.
     if (!this.#isBroken) this.#forced.set(name, (this.#forced.get(name) ?? 1) - 1);
   }
 
-  /** The answer to a look-up leaves the server. */
+  /** The server sends the response to a lookup. */
   resolved(name: string, reply: ResolveResponse | undefined): void {
     const { stored } = this;
     const { violate } = this.#options;
     const safe = stored.resolved(name);
     if (reply === undefined) {
-      if (safe !== 'nothing') violate('C1.1', `${name} is told to be absent; safe is ${safe}`);
+      if (safe !== 'nothing') violate('C1.1', `${name} is reported absent; durable is ${safe}`);
       return;
     }
     this.pathShown(reply, this.#options.now());
     if (reply.revision !== String(stored.revision))
-      violate('C1.1', `${name} is answered as of ${reply.revision} at ${stored.revision}`);
-    const told = describeResponse(reply);
-    if (told !== safe) violate('C1.1', `${name} is told to be ${told}; safe is ${safe}`);
+      violate(
+        'C1.1',
+        `the response for ${name} has revision ${reply.revision}; durable is ${stored.revision}`,
+      );
+    const sent = describeResponse(reply);
+    if (sent !== safe) violate('C1.1', `${name} is sent as ${sent}; durable is ${safe}`);
   }
 
-  /** Somebody was shown a name, in a look-up or a watch: that is a promise. */
+  /** A name was sent in a lookup or a watch, which starts a guarantee. */
   pathShown({ path }: Pick<ResolveResponse, 'path'>, at: number): void {
     for (const { name, guaranteedMs } of path)
       this.#guaranteedUntil.set(name, Math.max(this.#guaranteedUntil.get(name) ?? 0, at + guaranteedMs));
@@ -151,11 +154,11 @@ export class ServerChecker {
     const key = keyOf(name, request.id);
     const is = this.stored.endpoints.get(name)?.get(request.id);
     if (is !== undefined && is.epoch >= epoch) return;
-    // It may have been taken back by a request in the same write.
+    // Another request in the same write may have removed it.
     if (this.#isLeaving(key, epoch) || (this.#highest.get(key) ?? 0) > epoch) return;
     if ((this.#forcedAt.get(name) ?? 0) >= Number(revision)) return;
     if ((this.#withdrawn.get(key) ?? 0) >= epoch) return;
-    violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not safe`);
+    violate('C5.1', `the registration of ${key}, epoch ${epoch}, is acknowledged and not durable`);
   }
 
   withdrawn({ name: asked, id, epoch, now }: WithdrawRequest): void {
@@ -169,7 +172,7 @@ export class ServerChecker {
     }
     if (is === undefined || is.epoch > epoch) return;
     if (now === true || !is.draining)
-      violate('C5.1', `the withdrawal of ${id}, epoch ${epoch}, is acknowledged and not safe`);
+      violate('C5.1', `the withdrawal of ${id}, epoch ${epoch}, is acknowledged and not durable`);
   }
 
   changed(name: string): void {
@@ -179,23 +182,23 @@ export class ServerChecker {
   renewed({ renewals }: RenewRequest, { results }: RenewResponse): void {
     const { violate } = this.#options;
     for (const [i, { name, id, epoch }] of renewals.entries()) {
-      const word = results[i];
+      const result = results[i];
       const is = this.stored.endpoints.get(name)?.get(id);
-      if (word === 'renewed') {
+      if (result === 'renewed') {
         if (is?.epoch !== epoch)
-          violate('C5.6', `epoch ${epoch} of ${id} is renewed; registered is ${is?.epoch ?? 'nobody'}`);
+          violate('C5.6', `epoch ${epoch} of ${id} is renewed; registered is ${is?.epoch ?? 'none'}`);
         else this.leases.renewed(name, is);
-      } else if (word === 'fenced') {
+      } else if (result === 'fenced') {
         const highest = this.#highest.get(keyOf(name, id)) ?? 0;
         if (highest <= epoch && (this.#withdrawn.get(keyOf(name, id)) ?? 0) < epoch)
-          violate('C5.6', `epoch ${epoch} of ${id} is called fenced, and none was newer than ${highest}`);
+          violate('C5.6', `epoch ${epoch} of ${id} is reported fenced; the highest epoch is ${highest}`);
       } else if (is?.epoch === epoch && !is.draining && !this.leases.hasEnded(name, is)) {
-        violate('C5.2', `epoch ${epoch} of ${id} is called lost while its lease lasts`);
+        violate('C5.2', `epoch ${epoch} of ${id} is reported lost while its lease is valid`);
       }
     }
   }
 
-  /** A newer registration is not withdrawn by the word of an older one. */
+  /** The withdrawal of an older registration does not affect a newer one. */
   #isLeaving(key: string, epoch: number): boolean {
     return (this.#leaving.get(key) ?? -1) >= epoch;
   }
@@ -213,9 +216,9 @@ export class ServerChecker {
     const { id, epoch, draining } = is;
     const key = keyOf(name, id);
     const highest = this.#highest.get(key) ?? 0;
-    if (epoch < highest) violate('C5.6', `epoch ${epoch} of ${key} takes the place of ${highest}`);
+    if (epoch < highest) violate('C5.6', `epoch ${epoch} of ${key} replaces epoch ${highest}`);
     if (!draining && (this.#withdrawn.get(key) ?? 0) >= epoch)
-      violate('C5.1', `${key} with epoch ${epoch} is back although it was withdrawn`);
+      violate('C5.1', `${key} with epoch ${epoch} is registered again although it was withdrawn`);
     this.#highest.set(key, Math.max(highest, epoch));
     if (draining) {
       this.#withdrawn.set(key, epoch);
@@ -236,7 +239,7 @@ export class ServerChecker {
   #entryChanged(name: string, was: EntryRecord | undefined, is: EntryRecord | undefined): void {
     const { violate, mark, now } = this.#options;
     if (is === undefined) {
-      // Its numbers go with it; that no number comes twice is looked at while it is there.
+      // Epochs are removed with the entry; their uniqueness is checked while it exists.
       for (const key of [...this.#withdrawn.keys()])
         if (key.startsWith(`${name} `)) this.#withdrawn.delete(key);
     }
@@ -245,13 +248,13 @@ export class ServerChecker {
     if (was.pending !== undefined && is?.pending === undefined) mark('changed-when-expired');
     if (structureOf(was) === structureOf(is)) return;
     const leftMs = (this.#guaranteedUntil.get(name) ?? 0) - now();
-    // A promise is kept on the clock of whoever was given it: to the instant is soon enough.
+    // Guarantees are measured on the client's clock, so the exact instant is allowed.
     if (leftMs > 0.001 && !isForced)
-      violate('C1.2', `${name} changes ${leftMs.toFixed(0)} ms before a promise of it is over`);
+      violate('C1.2', `${name} changes ${leftMs.toFixed(0)} ms before the end of its guarantee`);
     this.#guaranteedUntil.delete(name);
   }
 
-  /** What is seen from now on. */
+  /** Updates the ground truth. */
   #updateGroundTruth(touched: ReadonlySet<string>): void {
     const { truth } = this.#options;
     for (const name of touched) {
@@ -268,7 +271,7 @@ export class ServerChecker {
   }
 }
 
-/** A name as a look-up has shown it. */
+/** The state of a name in a lookup response. */
 export function describeResponse({ canonical, policy, endpoints }: ResolveResponse): string {
   return serviceState(
     canonical,
@@ -284,7 +287,7 @@ function linesOf(endpoints: readonly { id: string; epoch: number; draining: bool
     .join(' ');
 }
 
-/** What was promised of an entry: what look-ups show of it besides its endpoints. */
+/** The guaranteed part of an entry: all of a lookup response but the endpoints. */
 function structureOf(entry: EntryRecord | undefined): string {
   if (entry === undefined) return '';
   const { pending: _, ...rest } = entry;

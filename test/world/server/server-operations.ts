@@ -1,7 +1,3 @@
-/**
- * What becomes of the services and the server of a world when faults and an operator are at work: nobody is told by the
- * test, everything goes through processes, leases and the server's own interface.
- */
 import { isClerkError } from '../../../src/core/errors.js';
 import type { RegisterRequest } from '../../../src/protocol/messages.js';
 import { paths } from '../../../src/protocol/paths.js';
@@ -20,27 +16,29 @@ import type { SimulatedServer } from './simulated-server.js';
 export interface ServerOperationsOptions {
   readonly runtime: FakeRuntime;
   readonly random: RandomStream;
-  readonly shape: Scenario;
+  readonly scenario: Scenario;
   readonly replicas: Replicas;
   readonly truth: GroundTruth;
   readonly disk: SimulatedDisk;
   readonly checker: ServerChecker;
   readonly services: ServiceProcesses;
   readonly server: SimulatedServer;
-  /** Asks the server as an operator; rejects when it is refused. */
+  /** Sends a request of an operator to the server; rejects on an error response. */
   readonly sendOperatorRequest: (path: string, body: object) => Promise<void>;
   readonly mark: (mark: CoverageMark) => void;
   readonly log: (line: string) => void;
 }
 
-/** Ways to choose that an operator gives to services. */
+/** Policies that an operator gives to services. */
 export const policies = [null, 'random', 'round-robin', 'least-pending', 'weighted', 'primary'] as const;
 
-/** See the file's header. */
+/**
+ * Operations with the bundled server. Everything goes through processes, leases and the server's HTTP interface.
+ */
 export class ServerOperations implements Operations {
-  /** Share of messages that come late. */
+  /** Share of messages that are delayed. */
   delayedShare = 0;
-  /** Streams say nothing. */
+  /** Streams deliver nothing. */
   isMute = false;
   readonly #options: ServerOperationsOptions;
   readonly #random: RandomStream;
@@ -52,7 +50,7 @@ export class ServerOperations implements Operations {
     this.#random = options.random;
   }
 
-  /** Whether nothing goes between somebody and the server. */
+  /** Whether a client is partitioned from the server. */
   isPartitioned(clientId: string): boolean {
     if (this.#partitioned.has(clientId)) this.#options.mark('fault:registry-cut');
     return this.#partitioned.has(clientId);
@@ -60,7 +58,7 @@ export class ServerOperations implements Operations {
 
   /** A write has failed. */
   failed(): void {
-    // It may have begun before the healing and fail after it.
+    // The write may have started before `heal`.
     if (this.#isHealed) this.#options.runtime.setTimer(() => this.#restartServer(), 1);
   }
 
@@ -74,9 +72,9 @@ export class ServerOperations implements Operations {
   }
 
   revive(replica: Replica): void {
-    // Five attempts must be enough to find whoever is well.
-    const { shape, truth } = this.#options;
-    if (!shape.isSurvivable || (truth.endpoints(replica.service)?.size ?? 0) < 5)
+    // A call has five attempts to find a healthy endpoint.
+    const { scenario, truth } = this.#options;
+    if (!scenario.isSurvivable || (truth.endpoints(replica.service)?.size ?? 0) < 5)
       this.#options.services.revive(replica);
   }
 
@@ -88,22 +86,22 @@ export class ServerOperations implements Operations {
     this.#options.services.start(service, { serviceMs });
   }
 
-  /** An old registration of somebody who has left arrives once more. */
+  /** Repeats an old registration of a withdrawn endpoint. */
   replay(request: RegisterRequest): void {
     const { sendOperatorRequest, log, mark } = this.#options;
     sendOperatorRequest(paths.register, request).then(
-      () => log(`the registration of ${request.id} that came late was taken`),
+      () => log(`the late registration of ${request.id} was accepted`),
       (error: unknown) => {
-        if (isClerkError(error) && error.code === 'FORBIDDEN') mark('replay-refused');
+        if (isClerkError(error) && error.code === 'FORBIDDEN') mark('replay-rejected');
       },
     );
   }
 
   retargetLink(): undefined {
-    const { shape, mark } = this.#options;
-    if (shape.link === undefined) return undefined;
+    const { scenario, mark } = this.#options;
+    if (scenario.link === undefined) return undefined;
     mark('fault:relink');
-    this.#requestChange(paths.link, { name: shape.link, target: this.#random.one(shape.services) });
+    this.#requestChange(paths.link, { name: scenario.link, target: this.#random.one(scenario.services) });
     return undefined;
   }
 
@@ -113,7 +111,7 @@ export class ServerOperations implements Operations {
   }
 
   clearService(name: string): undefined {
-    // Whoever runs it is told at the next renewal, and registers again.
+    // Its services notice at the next renewal, and register again.
     this.#requestChange(paths.remove, { name, recursive: true, force: true });
     return undefined;
   }
@@ -136,12 +134,12 @@ export class ServerOperations implements Operations {
         mark('fault:registry-down');
         return this.#killServer();
       case 'registry-hang': {
-        const { machine } = this.#options.server;
-        if (machine === undefined) return undefined;
+        const { process } = this.#options.server;
+        if (process === undefined) return undefined;
         mark('fault:registry-hang');
         this.#options.server.stop();
         return () => {
-          if (this.#options.server.machine === machine) this.#options.server.resume();
+          if (this.#options.server.process === process) this.#options.server.resume();
         };
       }
       case 'registry-slow':
@@ -177,12 +175,12 @@ export class ServerOperations implements Operations {
     this.#restartServer();
   }
 
-  /** Kills the server, at once or in the midst of its next write. */
+  /** Kills the server, now or during its next write. */
   #killServer(): Undo {
     let isOver = false;
     const kill = (): void => {
       if (isOver) return;
-      if (this.#options.server.machine !== undefined) this.#options.mark('server-killed');
+      if (this.#options.server.process !== undefined) this.#options.mark('server-killed');
       this.#options.server.kill();
     };
     if (this.#random.chance(0.5)) this.#options.disk.onNextWrite = kill;
@@ -194,7 +192,7 @@ export class ServerOperations implements Operations {
     };
   }
 
-  /** Whoever looks after the server starts it again. */
+  /** Restarts the server, like a supervisor. */
   #restartServer(): void {
     if (this.#options.checker.isBroken) this.#options.server.kill();
     this.#options.server.start();
@@ -203,21 +201,21 @@ export class ServerOperations implements Operations {
   #partition(): Undo | undefined {
     const all = [...this.#options.services.running()].filter(({ replica }) => !replica.isProtected);
     if (all.length === 0) return undefined;
-    const { id } = this.#random.one(all).machine;
+    const { id } = this.#random.one(all).process;
     this.#partitioned.add(id);
-    this.#options.log(`${id} is cut off from the registry`);
+    this.#options.log(`${id} is partitioned from the registry`);
     return () => this.#partitioned.delete(id);
   }
 
-  /** An operator's change: where a promise stands against it, some are content to wait. */
+  /** Requests a change; half of the requests use `whenExpired` when a guarantee forbids it. */
   #requestChange(path: string, body: object): void {
     const whenExpired = path !== paths.remove && this.#random.chance(0.5);
     void this.#options
       .sendOperatorRequest(path, { ...body, ...(whenExpired && { whenExpired }) })
       .catch((error: unknown) => {
         if (!isClerkError(error)) throw error;
-        if (error.code === 'CHANGE_TOO_EARLY') this.#options.mark('promise-held');
-        this.#options.log(`the operator is refused: ${error.message}`);
+        if (error.code === 'CHANGE_TOO_EARLY') this.#options.mark('change-too-early');
+        this.#options.log(`the operator's request fails: ${error.message}`);
       });
   }
 }

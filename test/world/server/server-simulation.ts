@@ -1,7 +1,3 @@
-/**
- * The part of a world that the real server makes up: its disk, its wire, its services, an operator who changes things
- * and a watch over all of it; and all that can go wrong with them.
- */
 import type { FakeRuntime } from 'binding-clerk/testing';
 import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
 import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
@@ -24,51 +20,52 @@ import { ObservedRegistry } from './observed-registry.js';
 import { SimulatedNetwork, type NetworkClient } from './simulated-network.js';
 import { manifestName, SimulatedServer } from './simulated-server.js';
 
-export interface ServedWorldOptions {
+export interface ServerSimulationOptions {
   readonly seed: number;
   readonly runtime: FakeRuntime;
-  readonly shape: Scenario;
-  readonly served: ServerScenario;
+  readonly scenario: Scenario;
+  readonly settings: ServerScenario;
   readonly names: readonly string[];
   readonly replicas: Replicas;
   readonly truth: GroundTruth;
   readonly isHealed: () => boolean;
-  /** Extra time for one message, in ms. */
+  /** Additional latency of one message, in ms. */
   readonly messageDelayMs: () => number;
-  readonly isCutOff: (who: string) => boolean;
-  readonly onTold: (clerk: string, name: string, count: number) => void;
-  /** A start that a clerk has asked for brought somebody up. */
+  readonly isCutOff: (clientId: string) => boolean;
+  readonly onWatchSnapshot: (clerk: string, name: string, count: number) => void;
+  /** A start that a clerk has requested produced an endpoint. */
   readonly onStarted: (clerk: string, id: string) => void;
   readonly mark: (mark: CoverageMark) => void;
-  readonly violate: (promise: string, what: string) => void;
+  readonly violate: (clause: string, what: string) => void;
   readonly log: (line: string) => void;
 }
 
+/** The bundled server of a simulation, with its disk, network, services, operator and monitor. */
 export class ServerSimulation {
   readonly disk: SimulatedDisk;
-  readonly ledger: ServerChecker;
+  readonly checker: ServerChecker;
   readonly server: SimulatedServer;
   readonly services: ServiceProcesses;
-  readonly wire: SimulatedNetwork;
-  readonly changes: ServerOperations;
-  readonly #options: ServedWorldOptions;
+  readonly network: SimulatedNetwork;
+  readonly operations: ServerOperations;
+  readonly #options: ServerSimulationOptions;
   readonly #random: RandomStream;
   readonly #chance: RandomStream;
   readonly #operator: RegistryConnection;
-  readonly #operatorAt: SimulatedProcess;
+  readonly #operatorProcess: SimulatedProcess;
   readonly #monitor: ReturnType<typeof remoteRegistry>;
-  /** Starts that clerks wait for. */
-  #starts = 0;
+  /** Number of starts that clerks wait for. */
+  #pendingStarts = 0;
 
-  constructor(options: ServedWorldOptions) {
+  constructor(options: ServerSimulationOptions) {
     this.#options = options;
-    const { seed, runtime, shape, served, truth, replicas, mark, violate, log, names } = options;
+    const { seed, runtime, scenario, settings, truth, replicas, mark, violate, log, names } = options;
     const now = (): number => runtime.now();
     this.#random = randomStream(seed, 'server');
     this.#chance = randomStream(seed, 'services');
-    const onWire = randomStream(seed, 'wire');
-    const machine = (id: string): SimulatedProcess => new SimulatedProcess(id, runtime, this.#chance);
-    this.ledger = new ServerChecker({
+    const networkRandom = randomStream(seed, 'wire');
+    const createProcess = (id: string): SimulatedProcess => new SimulatedProcess(id, runtime, this.#chance);
+    this.checker = new ServerChecker({
       now,
       names,
       truth,
@@ -82,51 +79,56 @@ export class ServerSimulation {
       random: randomStream(seed, 'disk'),
       mark,
       log,
-      onDurable: (changes) => this.ledger.durable(changes),
-      onSlow: (from) => this.ledger.leases.outage(from, false),
+      onDurable: (changes) => this.checker.durable(changes),
+      onSlow: (from) => this.checker.leases.outage(from, false),
       onFailed: () => {
-        this.ledger.failed();
-        this.changes.failed();
+        this.checker.failed();
+        this.operations.failed();
       },
     });
-    this.wire = new SimulatedNetwork({
+    this.network = new SimulatedNetwork({
       runtime,
       server: () => this.server.instance,
       proxyResponse: () => {
-        if (!onWire.chance(0.3)) return undefined;
-        mark('answered-by-another');
-        return { status: onWire.one([502, 503, 404, 200]), body: undefined, revision: '', incarnation: '' };
+        if (!networkRandom.chance(0.3)) return undefined;
+        mark('served-by-proxy');
+        return {
+          status: networkRandom.one([502, 503, 404, 200]),
+          body: undefined,
+          revision: '',
+          incarnation: '',
+        };
       },
-      latencyMs: () => shape.registryMs * (0.5 + onWire.uniform()) + options.messageDelayMs(),
-      isLost: (who) => {
-        if (this.#isApart(who)) return true;
-        const { delayedShare } = this.changes;
-        if (delayedShare === 0 || !onWire.chance(delayedShare)) return false;
+      latencyMs: () => scenario.registryMs * (0.5 + networkRandom.uniform()) + options.messageDelayMs(),
+      isLost: (clientId) => {
+        if (this.#isPartitioned(clientId)) return true;
+        const { delayedShare } = this.operations;
+        if (delayedShare === 0 || !networkRandom.chance(delayedShare)) return false;
         mark('fault:registry-loss');
         return true;
       },
-      isMute: (who) => {
-        const { isMute } = this.changes;
+      isMute: (clientId) => {
+        const { isMute } = this.operations;
         if (isMute) mark('fault:watch-break');
-        return isMute || this.#isApart(who);
+        return isMute || this.#isPartitioned(clientId);
       },
-      check: (who) => ({ clientId: who, stored: this.ledger.stored, mark, violate }),
-      onWatchPut: (entry) => this.ledger.pathShown(entry, now()),
+      check: (clientId) => ({ clientId: clientId, stored: this.checker.stored, mark, violate }),
+      onWatchPut: (entry) => this.checker.pathShown(entry, now()),
     });
     this.services = new ServiceProcesses({
       replicas,
       random: this.#chance,
-      machine,
-      peer: (asker) => this.wire.connection(asker),
-      leaseMs: served.leaseMs,
-      onLeft: (request) => this.changes.replay(request),
-      launchFailures: shape.launchFailures,
+      createProcess,
+      peer: (client) => this.network.connection(client),
+      leaseMs: settings.leaseMs,
+      onLeft: (request) => this.operations.replay(request),
+      launchFailures: scenario.launchFailures,
       isHealed: options.isHealed,
       mark,
       log,
     });
     const processes = new LaunchedProcesses({
-      checker: this.ledger,
+      checker: this.checker,
       begin: this.services.startLaunched,
       mark,
       violate,
@@ -134,54 +136,58 @@ export class ServerSimulation {
     });
     this.server = new SimulatedServer({
       disk: this.disk,
-      checker: this.ledger,
+      checker: this.checker,
       processes,
-      machine: () => machine('server'),
+      createProcess: () => createProcess('server'),
       now,
       log,
-      onDeath: (life) => this.wire.serverDied(life),
+      onDeath: (life) => this.network.serverDied(life),
       violate,
     });
-    this.changes = new ServerOperations({
+    this.operations = new ServerOperations({
       ...options,
       random: this.#random,
       disk: this.disk,
-      checker: this.ledger,
+      checker: this.checker,
       services: this.services,
       server: this.server,
-      sendOperatorRequest: (path, body) => this.#order(path, body),
+      sendOperatorRequest: (path, body) => this.#request(path, body),
     });
-    this.#operatorAt = machine('operator');
-    this.#operator = this.wire.connection(this.#operatorAt);
-    const monitorAt = machine('monitor');
+    this.#operatorProcess = createProcess('operator');
+    this.#operator = this.network.connection(this.#operatorProcess);
+    const monitorProcess = createProcess('monitor');
     this.#monitor = remoteRegistry({
       urls: ['http://registry'],
-      clock: monitorAt,
+      clock: monitorProcess,
       retry: retryLoop,
-      connect: () => this.wire.connection(monitorAt),
+      connect: () => this.network.connection(monitorProcess),
     });
   }
 
-  /** Has it all begin, with so many replicas of each service, until everybody is registered. */
+  /** Starts the server, defines the services and starts their replicas. */
   async begin(populate: () => void): Promise<void> {
-    const { runtime, shape, served } = this.#options;
-    const { guaranteedMs } = served;
+    const { runtime, scenario, settings } = this.#options;
+    const { guaranteedMs } = settings;
     this.server.start();
     await runtime.advance(100);
-    const orders: Promise<unknown>[] = shape.services.map((name) =>
-      this.#order(paths.define, { name, guaranteedMs, policy: this.#random.one(policies) }),
+    const orders: Promise<unknown>[] = scenario.services.map((name) =>
+      this.#request(paths.define, { name, guaranteedMs, policy: this.#random.one(policies) }),
     );
-    if (shape.startable !== undefined)
+    if (scenario.startable !== undefined)
       orders.push(
-        this.#order(paths.define, {
-          name: shape.startable,
+        this.#request(paths.define, {
+          name: scenario.startable,
           guaranteedMs,
           launch: { manifest: manifestName },
         }),
       );
-    if (shape.link !== undefined)
+    if (scenario.link !== undefined)
       orders.push(
-        this.#order(paths.link, { name: shape.link, target: this.#random.one(shape.services), guaranteedMs }),
+        this.#request(paths.link, {
+          name: scenario.link,
+          target: this.#random.one(scenario.services),
+          guaranteedMs,
+        }),
       );
     await runtime.advance(100);
     await Promise.all(orders);
@@ -191,8 +197,8 @@ export class ServerSimulation {
   }
 
   registryOf(clerk: string, runtime: ClerkRuntime): ObservedRegistry {
-    const { shape, truth, onTold, onStarted, violate, mark } = this.#options;
-    const asker: NetworkClient = {
+    const { scenario, truth, onWatchSnapshot, onStarted, violate, mark } = this.#options;
+    const client: NetworkClient = {
       id: clerk,
       now: () => runtime.now(),
       wallNow: () => runtime.wallNow(),
@@ -206,73 +212,76 @@ export class ServerSimulation {
       urls: ['http://registry'],
       clock: runtime,
       retry: retryLoop,
-      connect: () => this.wire.connection(asker),
+      connect: () => this.network.connection(client),
     });
     return new ObservedRegistry(clerk, inner, {
-      watches: shape.watches,
+      watches: scenario.watches,
       now: () => runtime.now(),
       wasEmpty: (name, from) => truth.wasEmpty(name, from, runtime.now()),
       violate,
-      onWatchSnapshot: (name, count) => onTold(clerk, name, count),
+      onWatchSnapshot: (name, count) => onWatchSnapshot(clerk, name, count),
       onUpdate: () => mark('watch-update'),
       onStart: () => {
-        mark(++this.#starts > 1 ? 'launch-shared' : 'launch-asked');
-        return () => this.#starts--;
+        mark(++this.#pendingStarts > 1 ? 'launch-shared' : 'launch-requested');
+        return () => this.#pendingStarts--;
       },
       onStarted: (id) => onStarted(clerk, id),
     });
   }
 
-  /** Wall clocks that may jump: of services, and of the server. */
+  /** Wall clocks that faults may shift: of services and of the server. */
   clocks(): readonly SimulatedProcess[] {
-    const { machine } = this.server;
-    return [...(machine ? [machine] : []), ...[...this.services.running()].map((each) => each.machine)];
+    const { process } = this.server;
+    return [...(process ? [process] : []), ...[...this.services.running()].map((each) => each.process)];
   }
 
-  /** Everybody who runs is registered, nobody else is, and everybody who watches sees it so. */
-  checkRest(): void {
+  /** Checks that exactly the running replicas are registered, and that all watches show this state. */
+  checkFinalState(): void {
     const { violate } = this.#options;
-    const { ledger, services, wire, server } = this;
-    ledger.leases.checkAll();
+    const { checker, services, network, server } = this;
+    checker.leases.checkAll();
     if (server.instance?.names.status().degraded !== false)
-      violate('liveness', 'the server is not well again');
-    for (const check of wire.checks) check.checkFinalState();
+      violate('liveness', 'the server is still degraded');
+    for (const check of network.checks) check.checkFinalState();
     const live = new Set<string>();
     for (const { replica, state } of services.running()) {
       const { service, id, leaving } = replica;
       live.add(`${service} ${id}`);
-      const is = ledger.stored.endpoints.get(service)?.get(id);
+      const is = checker.stored.endpoints.get(service)?.get(id);
       if (!leaving && (state !== 'registered' || is === undefined))
-        violate('liveness', `${id} of ${service} runs, is ${state}, and is ${is ? '' : 'not '}registered`);
+        violate(
+          'liveness',
+          `${id} of ${service} is running, in state ${state}, and ${is ? '' : 'not '}registered`,
+        );
     }
-    for (const [service, endpoints] of ledger.stored.endpoints)
+    for (const [service, endpoints] of checker.stored.endpoints)
       for (const id of endpoints.keys())
         if (!live.has(`${service} ${id}`))
-          violate('C5.2', `${id} of ${service} is registered and does not run`);
+          violate('C5.2', `${id} of ${service} is registered and not running`);
   }
 
-  /** Everything ends. */
+  /** Stops everything. */
   async close(): Promise<void> {
-    const { runtime, shape } = this.#options;
+    const { runtime, scenario } = this.#options;
     let isOver = false;
     const closing = async (): Promise<void> => {
-      if (shape.startable !== undefined) await this.#order(paths.stop, { name: shape.startable });
+      if (scenario.startable !== undefined) await this.#request(paths.stop, { name: scenario.startable });
       await Promise.all([this.services.close(), this.#monitor.close()]);
       await this.#operator.close();
       await this.server.close();
-      this.#operatorAt.kill();
+      this.#operatorProcess.kill();
       isOver = true;
     };
     void closing();
     for (let i = 0; i < 600 && !isOver; i++) await runtime.advance(50);
-    if (!isOver) this.#options.violate('close', 'the server does not close within 30 s');
+    if (!isOver) this.#options.violate('close', 'the server did not close within 30 s');
   }
 
-  #isApart(who: string): boolean {
-    return this.changes.isPartitioned(who) || this.#options.isCutOff(who);
+  #isPartitioned(clientId: string): boolean {
+    return this.operations.isPartitioned(clientId) || this.#options.isCutOff(clientId);
   }
 
-  async #order(path: string, body: object): Promise<void> {
+  async #request(path: string, body: object): Promise<void> {
     const reply = await this.#operator.request(
       { path, body, headersTimeoutMs: 20_000 },
       new AbortController().signal,

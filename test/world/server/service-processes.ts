@@ -1,7 +1,3 @@
-/**
- * The services of a world where the server is the registry: each replica is a process of its own that advertises itself
- * as any service does, and has to be told nothing of the others.
- */
 import type { SpawnOptions } from '../../../src/core/processes.js';
 import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
 import { Advertiser } from '../../../src/service/advertiser.js';
@@ -14,12 +10,12 @@ import { endpointOf, type Replica, type Replicas } from '../replicas.js';
 import type { StartProgram } from './launched-processes.js';
 import type { SimulatedProcess } from './simulated-process.js';
 
-/** A replica's process. */
+/** The process of a replica. */
 interface ServiceProcess {
-  readonly machine: SimulatedProcess;
+  readonly process: SimulatedProcess;
   ad: Advertisement | undefined;
   readonly isIdGiven: boolean;
-  /** What SIGTERM reaches. */
+  /** Listeners of SIGTERM. */
   readonly sigtermListeners: Set<() => void>;
   readonly onEnd: () => void;
 }
@@ -27,13 +23,13 @@ interface ServiceProcess {
 export interface ServiceProcessesOptions {
   readonly replicas: Replicas;
   readonly random: RandomStream;
-  readonly machine: (id: string) => SimulatedProcess;
-  readonly peer: (machine: SimulatedProcess) => RegistryConnection;
+  readonly createProcess: (id: string) => SimulatedProcess;
+  readonly peer: (process: SimulatedProcess) => RegistryConnection;
   readonly leaseMs: number;
-  /** A service has left, with what it was registered. */
+  /** A service has withdrawn this registration. */
   readonly onLeft: (request: RegisterRequest) => void;
   readonly isHealed: () => boolean;
-  /** How often a launched program ends before it is up. */
+  /** Share of launched programs that end before they register. */
   readonly launchFailures: number;
   readonly mark: (mark: CoverageMark) => void;
   readonly log: (line: string) => void;
@@ -43,10 +39,11 @@ export interface StartOptions {
   readonly serviceMs: number;
   readonly isProtected?: boolean;
   readonly address?: string;
-  /** The id of somebody whose place it takes. */
+  /** Id of the instance that it replaces. */
   readonly id?: string;
 }
 
+/** The services of a simulation with the bundled server. Each replica is a separate process that advertises itself. */
 export class ServiceProcesses {
   readonly #options: ServiceProcessesOptions;
   readonly #processes = new Map<Replica, ServiceProcess>();
@@ -61,12 +58,12 @@ export class ServiceProcesses {
   start(service: string, options: StartOptions): Replica {
     const { random } = this.#options;
     const hex = (++this.#made).toString(16).padStart(32, '0');
-    // Some programs choose their id themselves.
+    // Some programs choose their own id.
     const isIdGiven = options.id !== undefined || random.chance(0.4);
     const id = options.id ?? uuidOf(hex);
     const replica = this.#options.replicas.start(service, { ...options, id });
     const holder = this.#run(replica, isIdGiven, () => undefined);
-    if (!isIdGiven) holder.machine.nextRandomHex = hex;
+    if (!isIdGiven) holder.process.nextRandomHex = hex;
     this.#advertise(replica, holder, undefined, {
       name: service,
       ...(isIdGiven && { id }),
@@ -75,7 +72,7 @@ export class ServiceProcesses {
     return replica;
   }
 
-  /** What the launcher starts. */
+  /** Starts a program of the launcher. */
   readonly startLaunched: StartProgram = (order, line, onEnd) => {
     const { random, replicas, launchFailures, isHealed } = this.#options;
     let isOver = false;
@@ -85,17 +82,17 @@ export class ServiceProcesses {
       onEnd({ code, signal });
     };
     let replica: Replica | undefined;
-    const machine = this.#options.machine(line.instance);
+    const process = this.#options.createProcess(line.instance);
     const fails = !isHealed() && random.chance(launchFailures);
-    machine.setTimer(
+    process.setTimer(
       () => {
         if (fails) {
-          machine.kill();
+          process.kill();
           end(3, null);
           return;
         }
         replica = replicas.start(line.name, { serviceMs: 5, id: line.instance });
-        const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), machine);
+        const holder = this.#run(replica, true, () => end(null, 'SIGKILL'), process);
         this.#advertise(replica, holder, order, {});
       },
       random.between(5, 900),
@@ -104,30 +101,30 @@ export class ServiceProcesses {
       signal: (signal) => {
         const holder = replica && this.#processes.get(replica);
         if (signal === 'SIGTERM' && holder !== undefined && holder.sigtermListeners.size > 0) {
-          holder.machine.deliver(() => {
+          holder.process.deliver(() => {
             for (const callback of [...holder.sigtermListeners]) callback();
           });
           return;
         }
-        if (replica === undefined) machine.kill();
+        if (replica === undefined) process.kill();
         else this.kill(replica);
         end(null, signal);
       },
     };
   };
 
-  /** Ends its process at once. */
+  /** Kills its process. */
   kill(replica: Replica): void {
     if (!replica.ended) this.#options.replicas.impair(replica, 'down');
   }
 
-  /** Has it leave: at once, or once nobody calls it any more. Its process ends then. */
+  /** Withdraws a replica, at once or with draining, and then ends its process. */
   leave(replica: Replica, atOnce: boolean, afterMs: number): void {
     const holder = this.#processes.get(replica);
     const ad = holder?.ad;
     if (holder === undefined || ad === undefined) return;
     replica.leaving = true;
-    const over = (): void => void holder.machine.setTimer(() => this.kill(replica), afterMs);
+    const over = (): void => void holder.process.setTimer(() => this.kill(replica), afterMs);
     const { name, id, epoch, addresses } = ad;
     void (atOnce ? ad.close() : ad.drain()).then(() => {
       this.#options.onLeft({ name, id, epoch, addresses });
@@ -135,48 +132,48 @@ export class ServiceProcesses {
     });
   }
 
-  /** Somebody else begins where it was. */
+  /** Starts a new instance at the same address. */
   revive(replica: Replica): Replica {
     const { service, serviceMs, isProtected, address } = replica;
     return this.start(service, { serviceMs, isProtected, address });
   }
 
-  /** Whether its program chose its id itself: then somebody can take its place. */
+  /** Whether its program chose its id, so that another instance can take it over. */
   choseOwnId(replica: Replica): boolean {
     return this.#processes.get(replica)?.isIdGiven === true;
   }
 
-  /** What the holder of a registration takes it for. */
+  /** The state of a registration at its service. */
   stateOf(name: string, id: string, epoch: number): string | undefined {
-    for (const [replica, { ad, machine }] of this.#processes)
-      if (replica.service === name && ad?.id === id && ad.epoch === epoch && machine.isAlive) return ad.state;
+    for (const [replica, { ad, process }] of this.#processes)
+      if (replica.service === name && ad?.id === id && ad.epoch === epoch && process.isAlive) return ad.state;
     return undefined;
   }
 
-  /** Those that run, with what they think of themselves. */
+  /** The running replicas with their states. */
   *running(): IterableIterator<{
     readonly replica: Replica;
     readonly state: string;
-    readonly machine: SimulatedProcess;
+    readonly process: SimulatedProcess;
   }> {
-    for (const [replica, { ad, machine }] of this.#processes)
-      if (machine.isAlive) yield { replica, machine, state: ad?.state ?? 'registering' };
+    for (const [replica, { ad, process }] of this.#processes)
+      if (process.isAlive) yield { replica, process, state: ad?.state ?? 'registering' };
   }
 
-  /** Everybody leaves. */
+  /** Withdraws all replicas. */
   async close(): Promise<void> {
-    const alive = [...this.#processes.values()].filter(({ machine }) => machine.isAlive);
+    const alive = [...this.#processes.values()].filter(({ process }) => process.isAlive);
     await Promise.all(alive.map(async ({ ad }) => ad?.close()));
-    for (const { machine } of this.#processes.values()) machine.kill();
+    for (const { process } of this.#processes.values()) process.kill();
   }
 
   #run(
     replica: Replica,
     isIdGiven: boolean,
     onEnd: () => void,
-    machine = this.#options.machine(replica.id),
+    process = this.#options.createProcess(replica.id),
   ): ServiceProcess {
-    const holder: ServiceProcess = { machine, ad: undefined, isIdGiven, sigtermListeners: new Set(), onEnd };
+    const holder: ServiceProcess = { process, ad: undefined, isIdGiven, sigtermListeners: new Set(), onEnd };
     this.#processes.set(replica, holder);
     return holder;
   }
@@ -188,13 +185,13 @@ export class ServiceProcesses {
     options: object,
   ): void {
     const { leaseMs, peer, mark, log } = this.#options;
-    const { machine, sigtermListeners } = holder;
+    const { process, sigtermListeners } = holder;
     const end = (): void => this.kill(replica);
     const advertising = new Advertiser({
-      clock: machine,
-      hashing: machine,
+      clock: process,
+      hashing: process,
       retry: retryLoop,
-      connect: () => peer(machine),
+      connect: () => peer(process),
       hostAddresses: () => [],
       eventLoopActiveMs: () => 0,
       process: {
@@ -227,7 +224,7 @@ export class ServiceProcesses {
             log(`${replica.id} is fenced: ${reason}`);
             end();
             if (replica.leaving) mark('fenced');
-            // Its service was removed under it, and with it what was known of its id: it is started anew.
+            // Its service was removed together with its epochs, so it starts again as a new instance.
             else if (order === undefined) this.revive(replica);
           });
         },
@@ -238,28 +235,28 @@ export class ServiceProcesses {
       );
   }
 
-  /** Its process does what a fault has done to it. */
+  /** Applies the faults of a replica to its process. */
   #applyImpairments(replica: Replica): void {
     const holder = this.#processes.get(replica);
     if (holder === undefined || replica.ended) return;
-    const { machine } = holder;
+    const { process } = holder;
     if (replica.impairments.down > 0) {
       replica.ended = true;
-      machine.kill();
+      process.kill();
       holder.onEnd();
-    } else if (replica.impairments.paused > 0 !== machine.isStopped) {
-      if (machine.isStopped) machine.resume();
-      else machine.stop();
+    } else if (replica.impairments.paused > 0 !== process.isStopped) {
+      if (process.isStopped) process.resume();
+      else process.stop();
     }
   }
 }
 
-/** As `advertise` makes ids of random bytes. */
+/** The id that `advertise` makes from these random bytes. */
 function uuidOf(hex: string): string {
   const variant = ((parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 function ignoreLog(): void {
-  // Nobody reads it.
+  // Logs are discarded.
 }

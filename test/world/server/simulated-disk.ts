@@ -1,7 +1,3 @@
-/**
- * The disk under the server: a write is safe only when it is synced, which takes its time and may fail. What was not
- * synced when the server is killed is lost; what was synced and never acknowledged is found by the next server.
- */
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { RecordChange, Store } from '../../../src/server/ports.js';
 import type { RandomStream } from '../random-stream.js';
@@ -13,23 +9,27 @@ export interface SimulatedDiskOptions {
   readonly random: RandomStream;
   readonly mark: (mark: CoverageMark) => void;
   readonly log: (line: string) => void;
-  /** The server is about to be told that this is safe, or has read it when it was started. */
+  /** These changes are durable and about to be acknowledged, or were read at a start. */
   readonly onDurable: (changes: readonly RecordChange[]) => void;
-  /** A write took longer than it should, from then until now. */
+  /** A slow write lasted from then until now. */
   readonly onSlow: (from: number) => void;
   readonly onFailed: () => void;
 }
 
+/**
+ * The disk of the server. A write is durable once it is synced, which takes time and may fail. A kill loses unsynced writes; a
+ * write that was synced and not acknowledged is read at the next start.
+ */
 export class SimulatedDisk {
-  /** Extra time for a write, in ms. */
+  /** Additional write time, in ms. */
   slowMs = 0;
   /** Writes fail. */
   isFailing = false;
-  /** Called in the midst of the next write. */
+  /** Called during the next write. */
   onNextWrite: (() => void) | undefined;
   readonly #options: SimulatedDiskOptions;
   readonly #records = new Map<string, string>();
-  /** Synced, and no server was told. */
+  /** Synced writes that were not acknowledged. */
   #unacknowledged: (readonly RecordChange[])[] = [];
   #crash: () => void = () => undefined;
 
@@ -37,12 +37,12 @@ export class SimulatedDisk {
     this.#options = options;
   }
 
-  /** The disk as one life of the server uses it. */
-  open(machine: SimulatedProcess): Store {
+  /** The store of one server instance. */
+  open(process: SimulatedProcess): Store {
     return {
       load: () =>
         new Promise((resolve) => {
-          machine.setTimer(
+          process.setTimer(
             () => {
               for (const changes of this.#unacknowledged.splice(0)) this.#options.onDurable(changes);
               resolve(new Map(this.#records));
@@ -50,18 +50,18 @@ export class SimulatedDisk {
             this.#options.random.between(1, 30),
           );
         }),
-      write: (changes) => this.#write(machine, changes),
+      write: (changes) => this.#write(process, changes),
       close: async () => undefined,
     };
   }
 
-  /** The server is gone, and the power with it. */
+  /** The server was killed. */
   crash(): void {
     this.#crash();
     this.#crash = () => undefined;
   }
 
-  #write(machine: SimulatedProcess, changes: readonly RecordChange[]): Promise<void> {
+  #write(process: SimulatedProcess, changes: readonly RecordChange[]): Promise<void> {
     const { runtime, random, mark, log, onDurable, onSlow, onFailed } = this.#options;
     const ms = random.between(0.1, 3) + this.slowMs * random.uniform();
     const isFailing = this.isFailing;
@@ -72,7 +72,7 @@ export class SimulatedDisk {
     this.onNextWrite = undefined;
     if (interrupt) runtime.setTimer(interrupt, ms * random.uniform());
     const sync = runtime.setTimer(() => {
-      // Of a write that fails nobody can say what of it is there.
+      // A failing write may or may not be durable.
       if (isFailing && random.chance(0.7)) return;
       isSynced = true;
       for (const { key, value } of changes)
@@ -81,12 +81,12 @@ export class SimulatedDisk {
     }, ms * random.uniform());
     this.#crash = () => {
       sync.cancel();
-      mark(isSynced ? 'synced-untold' : 'unsynced-lost');
-      log(`the write under way is ${isSynced ? 'safe' : 'lost'}`);
+      mark(isSynced ? 'synced-unacknowledged' : 'unsynced-lost');
+      log(`the write in flight is ${isSynced ? 'durable' : 'lost'}`);
       if (isSynced) this.#unacknowledged.push(changes);
     };
     return new Promise((resolve, reject) => {
-      machine.setTimer(() => {
+      process.setTimer(() => {
         this.#crash = () => undefined;
         if (ms > 50) onSlow(from);
         if (!isFailing) {
@@ -95,7 +95,7 @@ export class SimulatedDisk {
           return;
         }
         if (isSynced) this.#unacknowledged.push(changes);
-        log('the disk fails');
+        log('the write fails');
         onFailed();
         reject(Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' }));
       }, ms);

@@ -1,7 +1,3 @@
-/**
- * The network between the server and those who ask it: questions and answers take their time and may come late, streams
- * keep their order or go silent, and whoever is cut off learns nothing for that time.
- */
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { Clock, Timer } from '../../../src/core/clock.js';
 import { ClerkError } from '../../../src/core/errors.js';
@@ -24,7 +20,7 @@ import type {
 import type { ServerInstance } from './simulated-server.js';
 import { WatchChecker, type WatchCheckerOptions } from './watch-checker.js';
 
-/** Who asks: its clock, and its ears, which may be closed for a while or for ever. */
+/** A client of the server: its clock, and its input, which may be paused or closed. */
 export interface NetworkClient extends Clock {
   readonly id: string;
   deliver(action: () => void): void;
@@ -32,32 +28,36 @@ export interface NetworkClient extends Clock {
 
 export interface SimulatedNetworkOptions {
   readonly runtime: FakeRuntime;
-  /** The server that lives now, if any. */
+  /** The running server instance, if any. */
   readonly server: () => ServerInstance | undefined;
-  /** What answers where there is no server, such as a proxy in front of it; undefined for nobody. */
+  /** Response of a proxy while no server is running; undefined: the connection is refused. */
   readonly proxyResponse: () => RegistryResponse | undefined;
-  /** How long one message takes, in ms. */
+  /** Latency of one message, in ms. */
   readonly latencyMs: () => number;
-  /** Whether a message between the server and somebody is lost. */
-  readonly isLost: (who: string) => boolean;
-  /** Whether the streams to somebody say nothing. */
-  readonly isMute: (who: string) => boolean;
-  readonly check: (who: string) => WatchCheckerOptions;
-  /** Somebody is shown a name by a watch. */
+  /** Whether a message between the server and a client is lost. */
+  readonly isLost: (clientId: string) => boolean;
+  /** Whether the streams to a client deliver nothing. */
+  readonly isMute: (clientId: string) => boolean;
+  readonly check: (clientId: string) => WatchCheckerOptions;
+  /** A watch sends an entry. */
   readonly onWatchPut: (entry: ResolveResponse) => void;
 }
 
-/** Connecting, as far as it is not the answer's own time, in ms. */
+/** Time to connect, in addition to the response timeout, in ms. */
 const connectMs = 1_500;
 
+/**
+ * The network between the server and its clients. Requests and responses are delayed, and streams stay in order or stop. A
+ * partitioned client receives nothing.
+ */
 export class SimulatedNetwork {
   readonly checks: WatchChecker[] = [];
-  /** What breaks when the server dies, by life. */
+  /** Resets of open connections, by server instance. */
   readonly #open = new Map<ServerInstance, Set<() => void>>();
 
   constructor(readonly options: SimulatedNetworkOptions) {}
 
-  /** The server as somebody sees it. */
+  /** A connection of one client. */
   connection(client: NetworkClient): RegistryConnection {
     const check = new WatchChecker(this.options.check(client.id));
     this.checks.push(check);
@@ -65,9 +65,9 @@ export class SimulatedNetwork {
     const streams = new Set<() => void>();
     return {
       url: 'http://registry',
-      request: (question, signal) => this.#request(client, question, signal, open, check),
-      stream: (question, listener) => {
-        const stop = this.#openStream(client, question, listener, check);
+      request: (request, signal) => this.#request(client, request, signal, open, check),
+      stream: (request, listener) => {
+        const stop = this.#openStream(client, request, listener, check);
         streams.add(stop);
         return () => {
           streams.delete(stop);
@@ -82,16 +82,16 @@ export class SimulatedNetwork {
     };
   }
 
-  /** All connections of a life break. */
-  serverDied(life: ServerInstance): void {
-    const open = this.#open.get(life);
-    this.#open.delete(life);
+  /** Resets all connections of a server instance. */
+  serverDied(server: ServerInstance): void {
+    const open = this.#open.get(server);
+    this.#open.delete(server);
     for (const cut of open ?? []) cut();
   }
 
   #request(
     client: NetworkClient,
-    question: RegistryRequest,
+    request: RegistryRequest,
     signal: AbortSignal,
     open: Set<(error: Error) => void>,
     check: WatchChecker,
@@ -101,9 +101,9 @@ export class SimulatedNetwork {
         reject(signal.reason as Error);
         return;
       }
-      const gone = new AbortController();
+      const abandoned = new AbortController();
       let isOver = false;
-      const over = (): boolean => {
+      const settle = (): boolean => {
         if (isOver) return false;
         isOver = true;
         timer.cancel();
@@ -112,44 +112,44 @@ export class SimulatedNetwork {
         return true;
       };
       const fail = (error: Error): void => {
-        if (over()) reject(error);
-        this.#deliver(client.id, () => gone.abort(error));
+        if (settle()) reject(error);
+        this.#deliver(client.id, () => abandoned.abort(error));
       };
       const onAbort = (): void => fail(signal.reason as Error);
       const timer = client.setTimer(
-        // What arrived while it was busy is an answer in time.
+        // A response that waits in a busy event loop is in time.
         () => client.afterPendingIo(() => fail(unreachable('it did not answer in time'))),
-        connectMs + (question.headersTimeoutMs ?? 3_000),
+        connectMs + (request.headersTimeoutMs ?? 3_000),
       );
       timer.setRef(false);
       open.add(fail);
       signal.addEventListener('abort', onAbort);
-      const text = JSON.stringify(question.body ?? null);
-      const back = (action: () => void): void => this.#deliver(client.id, () => client.deliver(action));
+      const bodyText = JSON.stringify(request.body ?? null);
+      const sendBack = (action: () => void): void => this.#deliver(client.id, () => client.deliver(action));
       this.#deliver(client.id, () => {
-        const life = this.options.server();
-        if (life === undefined) {
-          const nobody = this.options.proxyResponse();
-          if (nobody === undefined) back(() => fail(unreachable('connect ECONNREFUSED')));
-          else back(() => over() && resolve(nobody));
+        const server = this.options.server();
+        if (server === undefined) {
+          const proxied = this.options.proxyResponse();
+          if (proxied === undefined) sendBack(() => fail(unreachable('connect ECONNREFUSED')));
+          else sendBack(() => settle() && resolve(proxied));
           return;
         }
-        const cut = (): void => back(() => fail(unreachable('read ECONNRESET')));
-        this.#opened(life, cut);
-        life.machine.deliver(() => {
-          const asked = { ...question, body: JSON.parse(text) as unknown };
-          void this.#respond(life, asked, client.id, gone.signal).then((reply) => {
-            if (!life.machine.isAlive) return;
-            this.#open.get(life)?.delete(cut);
-            const told = JSON.stringify(reply);
-            back(() => {
+        const cut = (): void => sendBack(() => fail(unreachable('read ECONNRESET')));
+        this.#opened(server, cut);
+        server.process.deliver(() => {
+          const delivered = { ...request, body: JSON.parse(bodyText) as unknown };
+          void this.#respond(server, delivered, client.id, abandoned.signal).then((response) => {
+            if (!server.process.isAlive) return;
+            this.#open.get(server)?.delete(cut);
+            const responseText = JSON.stringify(response);
+            sendBack(() => {
               if (isOver) return;
-              if (question.path === paths.watchEdit && reply.status === 200) {
-                const { add = [], remove = [] } = asked.body as WatchEditRequest;
+              if (request.path === paths.watchEdit && response.status === 200) {
+                const { add = [], remove = [] } = delivered.body as WatchEditRequest;
                 check.edit(add, remove);
               }
-              over();
-              resolve(JSON.parse(told) as RegistryResponse);
+              settle();
+              resolve(JSON.parse(responseText) as RegistryResponse);
             });
           });
         });
@@ -158,28 +158,28 @@ export class SimulatedNetwork {
   }
 
   async #respond(
-    life: ServerInstance,
-    question: RegistryRequest,
+    server: ServerInstance,
+    request: RegistryRequest,
     clientId: string,
-    gone: AbortSignal,
+    abandoned: AbortSignal,
   ): Promise<RegistryResponse> {
     let status = 200;
     let body: unknown;
     try {
-      body = await life.respond(question, clientId, gone);
+      body = await server.respond(request, clientId, abandoned);
     } catch (error) {
       if (!(error instanceof ClerkError)) throw error;
       status = httpStatusOf(error.code);
       body = encodeError(error);
     }
-    const { revision, incarnation } = life.names.status();
+    const { revision, incarnation } = server.names.status();
     return { status, body, revision, incarnation };
   }
 
-  /** Opens a stream. What is written to it arrives in order, until one piece is lost: then nothing arrives any more. */
+  /** Opens a stream. Events arrive in order until one is lost; then none arrives. */
   #openStream(
     client: NetworkClient,
-    question: RegistryRequest,
+    request: RegistryRequest,
     listener: StreamListener,
     check: WatchChecker,
   ): () => void {
@@ -202,27 +202,27 @@ export class SimulatedNetwork {
       lastAt = Math.max(lastAt, runtime.now() + latencyMs());
       runtime.setTimer(() => client.deliver(action), lastAt - runtime.now());
     };
-    const { globs, since } = question.body as WatchRequest;
+    const { globs, since } = request.body as WatchRequest;
     check.begin(globs);
     this.#deliver(client.id, () => {
-      const life = this.options.server();
+      const server = this.options.server();
       if (isOver) return;
-      if (life === undefined) {
+      if (server === undefined) {
         send(() => end(unreachable('connect ECONNREFUSED')));
         return;
       }
-      life.machine.deliver(() => {
+      server.process.deliver(() => {
         const cut = (): void => send(() => end(unreachable('read ECONNRESET')));
         let waiting = 0;
-        const id = life.machine.randomHex(8);
+        const id = server.process.randomHex(8);
         const stream = new WatchResponse({
           id,
           globs,
           since,
-          incarnation: life.names.status().incarnation,
+          incarnation: server.names.status().incarnation,
           heartbeatMs: limits.heartbeatMs,
-          clock: life.machine,
-          watch: (options) => life.names.watch(options),
+          clock: server.process,
+          watch: (options) => server.names.watch(options),
           onOverflow: () => undefined,
           onDisconnect: cut,
           sink: {
@@ -235,7 +235,7 @@ export class SimulatedNetwork {
               if (event.type === 'put' && event.entry.kind !== 'link') this.options.onWatchPut(event.entry);
               send(() => {
                 waiting -= text.length;
-                if (waiting === 0) life.machine.deliver(() => stream.onDrain());
+                if (waiting === 0) server.process.deliver(() => stream.onDrain());
                 if (isOver) return;
                 timer.cancel();
                 check.event(event, incarnation, revision);
@@ -247,12 +247,12 @@ export class SimulatedNetwork {
             destroy: cut,
           },
         });
-        life.streams.set(id, stream);
-        this.#opened(life, cut);
+        server.streams.set(id, stream);
+        this.#opened(server, cut);
         stopAtServer = () => {
-          this.#open.get(life)?.delete(cut);
-          life.machine.deliver(() => {
-            life.streams.delete(id);
+          this.#open.get(server)?.delete(cut);
+          server.process.deliver(() => {
+            server.streams.delete(id);
             stream.close();
           });
         };
@@ -261,18 +261,18 @@ export class SimulatedNetwork {
     return () => {
       isOver = true;
       timer.cancel();
-      // It is noticed in the end, also of somebody who is cut off.
+      // The server notices the end of the stream, with a delay when the client is partitioned.
       runtime.setTimer(() => stopAtServer(), latencyMs() + (isMute(client.id) ? 2_000 : 0));
     };
   }
 
-  #opened(life: ServerInstance, cut: () => void): void {
-    const open = this.#open.get(life) ?? new Set();
-    this.#open.set(life, open);
+  #opened(server: ServerInstance, cut: () => void): void {
+    const open = this.#open.get(server) ?? new Set();
+    this.#open.set(server, open);
     open.add(cut);
   }
 
-  /** One message on its way. What is lost is sent again, later and later, as TCP does. */
+  /** Delivers one message. Lost messages are sent again with growing delays, like TCP. */
   #deliver(clientId: string, arrive: () => void, attempt = 0): void {
     const { runtime, latencyMs, isLost } = this.options;
     if (!isLost(clientId)) runtime.setTimer(arrive, latencyMs());
@@ -285,7 +285,7 @@ function unreachable(why: string): ClerkError {
   return new ClerkError('REGISTRY_UNREACHABLE', `The registry at http://registry cannot be reached: ${why}`);
 }
 
-/** One event as it is written. */
+/** Parses one event as it is written. */
 function parseEvent(text: string): { id: string; incarnation: string; revision: string; event: WatchEvent } {
   const [, id = '', data = ''] = /^id: (.*)\nevent: .*\ndata: (.*)\n\n$/.exec(text) ?? [];
   const [incarnation = '', revision = ''] = id.split(':');

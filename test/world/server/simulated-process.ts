@@ -1,21 +1,21 @@
-/**
- * A process of a world: it has its own wall clock, timers and ears. It can be stopped for a while, as by SIGSTOP, and is
- * late for everything then; and killed, after which nothing of it ever happens again.
- */
 import { createHash } from 'node:crypto';
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { Clock, Timer } from '../../../src/core/clock.js';
 import type { Hashing } from '../../../src/protocol/launch-proof.js';
 import type { RandomStream } from '../random-stream.js';
 
+/**
+ * A process with its own wall clock, timers and input. It can be paused, as by SIGSTOP, and handles everything late then. After
+ * a kill, nothing of it runs again.
+ */
 export class SimulatedProcess implements Clock, Hashing {
   isAlive = true;
   wallOffsetMs = 0;
-  /** What `randomHex` gives first, so that somebody else may know it beforehand. */
+  /** The first result of `randomHex`, when a test must know it in advance. */
   nextRandomHex: string | undefined;
   #stops = 0;
   readonly #timers = new Set<Timer>();
-  /** What was due while it was stopped, and what arrived. */
+  /** Timers that became due, and input that arrived, while it was paused. */
   readonly #overdueTimers: (() => void)[] = [];
   readonly #pendingInput: (() => void)[] = [];
 
@@ -71,7 +71,7 @@ export class SimulatedProcess implements Clock, Hashing {
   }
 
   afterPendingIo(callback: () => void): void {
-    // What arrived while it was stopped stands before it in the queue of this instant.
+    // Input that arrived during a pause is queued before it at this instant.
     this.setTimer(callback, 0);
   }
 
@@ -92,7 +92,7 @@ export class SimulatedProcess implements Clock, Hashing {
     ).join('');
   }
 
-  /** Something arrives from outside. */
+  /** Delivers input from outside. */
   deliver(action: () => void): void {
     if (!this.isAlive) return;
     if (this.isStopped) this.#pendingInput.push(action);
@@ -103,7 +103,7 @@ export class SimulatedProcess implements Clock, Hashing {
     this.#stops++;
   }
 
-  /** What is overdue comes first, then what arrived meanwhile, as in any event loop. */
+  /** Overdue timers run first, then the input, as in Node's event loop. */
   resume(): void {
     if (this.#stops === 0 || --this.#stops > 0) return;
     for (const fire of this.#overdueTimers.splice(0)) this.world.setTimer(fire, 0);

@@ -1,7 +1,3 @@
-/**
- * The real reference server in a world: its names over a disk that is simulated, its launcher over processes that are,
- * and instead of sockets the world's wire. It is killed, stopped and started again; each life knows only the disk.
- */
 import { ClerkError } from '../../../src/core/errors.js';
 import { openLauncher } from '../../../src/server/launcher/launcher.js';
 import { parseManifest } from '../../../src/server/launcher/manifest.js';
@@ -32,7 +28,7 @@ import type { LaunchedProcesses } from './launched-processes.js';
 
 /** The server from one start to its end. */
 export interface ServerInstance {
-  readonly machine: SimulatedProcess;
+  readonly process: SimulatedProcess;
   readonly names: NameService;
   readonly streams: Map<string, WatchResponse>;
   respond(question: RegistryRequest, who: string, gone: AbortSignal): Promise<unknown>;
@@ -42,15 +38,15 @@ export interface SimulatedServerOptions {
   readonly disk: SimulatedDisk;
   readonly checker: ServerChecker;
   readonly processes: LaunchedProcesses;
-  readonly machine: () => SimulatedProcess;
+  readonly createProcess: () => SimulatedProcess;
   readonly now: () => number;
   readonly log: (line: string) => void;
-  /** A life is over, and its connections break. */
+  /** A server instance has ended, and its connections are reset. */
   readonly onDeath: (life: ServerInstance) => void;
-  readonly violate: (promise: string, what: string) => void;
+  readonly violate: (clause: string, what: string) => void;
 }
 
-/** The one manifest of the host. */
+/** The only manifest of the host. */
 export const manifestName = 'worker';
 const manifest = {
   ...parseManifest(
@@ -61,9 +57,13 @@ const manifest = {
   runAs: undefined,
 };
 
+/**
+ * The bundled server on a simulated disk, with simulated processes and a simulated network. It is killed, paused and restarted;
+ * each instance starts from the disk alone.
+ */
 export class SimulatedServer {
   readonly #options: SimulatedServerOptions;
-  #machine: SimulatedProcess | undefined;
+  #process: SimulatedProcess | undefined;
   #instance: ServerInstance | undefined;
   #launcher: Launcher | undefined;
   #stoppedFrom = 0;
@@ -72,66 +72,66 @@ export class SimulatedServer {
     this.#options = options;
   }
 
-  /** Undefined while it does not answer. */
+  /** Undefined while the server does not respond. */
   get instance(): ServerInstance | undefined {
     return this.#instance;
   }
 
-  get machine(): SimulatedProcess | undefined {
-    return this.#machine;
+  get process(): SimulatedProcess | undefined {
+    return this.#process;
   }
 
   start(): void {
-    if (this.#machine !== undefined) return;
-    const machine = this.#options.machine();
-    this.#machine = machine;
+    if (this.#process !== undefined) return;
+    const process = this.#options.createProcess();
+    this.#process = process;
     this.#options.log('the server is started');
-    this.#open(machine).catch((error: unknown) => {
-      // Without its disk it does not begin.
+    this.#open(process).catch((error: unknown) => {
+      // It cannot start without its disk.
       this.#options.log(`the server does not start: ${String(error)}`);
-      if (this.#machine === machine) this.kill();
+      if (this.#process === process) this.kill();
     });
   }
 
   kill(): void {
     const { log, disk, onDeath } = this.#options;
     const life = this.#instance;
-    if (this.#machine === undefined) return;
+    if (this.#process === undefined) return;
     log('the server is killed');
-    if (this.#machine.isStopped) this.#options.checker.leases.outage(this.#stoppedFrom, true);
-    this.#machine.kill();
+    if (this.#process.isStopped) this.#options.checker.leases.outage(this.#stoppedFrom, true);
+    this.#process.kill();
     disk.crash();
-    this.#machine = this.#instance = this.#launcher = undefined;
+    this.#process = this.#instance = this.#launcher = undefined;
     this.#options.checker.leases.down();
     if (life !== undefined) onDeath(life);
   }
 
   stop(): void {
-    if (this.#machine?.isStopped === false) this.#stoppedFrom = this.#options.now();
-    this.#machine?.stop();
+    if (this.#process?.isStopped === false) this.#stoppedFrom = this.#options.now();
+    this.#process?.stop();
   }
 
   resume(): void {
-    const machine = this.#machine;
-    if (machine?.isStopped !== true) return;
-    machine.resume();
-    if (!machine.isStopped) this.#options.checker.leases.outage(this.#stoppedFrom, true);
+    const process = this.#process;
+    if (process?.isStopped !== true) return;
+    process.resume();
+    if (!process.isStopped) this.#options.checker.leases.outage(this.#stoppedFrom, true);
   }
 
-  /** Ends in good order; the disk stays. */
+  /** Shuts down; the disk is kept. */
   async close(): Promise<void> {
     const life = this.#instance;
     if (life === undefined) return;
     await this.#launcher?.close();
     for (const stream of life.streams.values()) stream.close();
     await life.names.close();
-    this.#instance = this.#machine = undefined;
+    this.#instance = this.#process = undefined;
     this.#options.onDeath(life);
   }
 
-  async #open(machine: SimulatedProcess): Promise<void> {
+  async #open(process: SimulatedProcess): Promise<void> {
     const { disk, checker, processes } = this.#options;
-    const names = await openNameServer(disk.open(machine), machine, {
+    const names = await openNameServer(disk.open(process), process, {
       version: '1.0.0',
       isStartable: (name) => name === manifestName,
     });
@@ -144,8 +144,8 @@ export class SimulatedServer {
         launches: names.launches,
         withdraw: (request) => this.#withdraw(names, request),
       },
-      processes: processes.of(machine),
-      runtime: machine,
+      processes: processes.of(process),
+      runtime: process,
       manifests: new Map([[manifestName, manifest]]),
       registryUrls: () => ['http://registry'],
       logger: { debug: ignoreLog, info: ignoreLog, warn: ignoreLog, error: ignoreLog },
@@ -155,16 +155,16 @@ export class SimulatedServer {
     const streams = new Map<string, WatchResponse>();
     const answer: ServerInstance['respond'] = (question, who, gone) =>
       this.#respond({ names, launcher, streams }, question, who, gone);
-    this.#instance = { machine, names, streams, respond: answer };
+    this.#instance = { process, names, streams, respond: answer };
   }
 
-  /** Services withdraw themselves, and the launcher those that have ended. */
+  /** A withdrawal by a service, or by the launcher for an ended process. */
   async #withdraw(names: NameService, request: WithdrawRequest): Promise<ChangeResponse> {
     const { checker } = this.#options;
     checker.requested({ withdraw: request });
-    const reply = await names.withdraw(request);
+    const response = await names.withdraw(request);
     checker.withdrawn(request);
-    return reply;
+    return response;
   }
 
   async #respond(
@@ -178,20 +178,20 @@ export class SimulatedServer {
       case paths.resolve: {
         const name = query?.['name'] ?? '';
         const text = names.resolveJson(name);
-        const reply = text === undefined ? undefined : (JSON.parse(text) as ResolveResponse);
-        checker.resolved(name, reply);
-        return reply ?? names.resolve(name);
+        const response = text === undefined ? undefined : (JSON.parse(text) as ResolveResponse);
+        checker.resolved(name, response);
+        return response ?? names.resolve(name);
       }
       case paths.register: {
         const request = body as RegisterRequest;
-        const reply = await names.register(request, { principal: `host:${who}` });
-        checker.registered(request, reply);
-        return reply;
+        const response = await names.register(request, { principal: `host:${who}` });
+        checker.registered(request, response);
+        return response;
       }
       case paths.renew: {
-        const reply = names.renew(body as RenewRequest);
-        checker.renewed(body as RenewRequest, reply);
-        return reply;
+        const response = names.renew(body as RenewRequest);
+        checker.renewed(body as RenewRequest, response);
+        return response;
       }
       case paths.report:
         names.report(body as ReportRequest, { principal: `host:${who}` });
@@ -199,22 +199,22 @@ export class SimulatedServer {
       case paths.withdraw:
         return this.#withdraw(names, body as WithdrawRequest);
       case paths.define: {
-        const reply = await names.define(body as DefineRequest);
+        const response = await names.define(body as DefineRequest);
         checker.changed((body as DefineRequest).name);
-        return reply;
+        return response;
       }
       case paths.link: {
-        const reply = await names.link(body as LinkRequest);
+        const response = await names.link(body as LinkRequest);
         checker.changed((body as LinkRequest).name);
-        return reply;
+        return response;
       }
       case paths.remove: {
         const request = body as RemoveRequest;
         if (request.force === true) checker.requested({ force: request.name });
         try {
-          const reply = await names.remove(request);
+          const response = await names.remove(request);
           checker.changed(request.name);
-          return reply;
+          return response;
         } finally {
           checker.forced(request.name);
         }
@@ -239,5 +239,5 @@ export class SimulatedServer {
 }
 
 function ignoreLog(): void {
-  // Nobody reads it.
+  // Logs are discarded.
 }

@@ -1,12 +1,8 @@
-/**
- * What is safe on the disk, read record by record and independently of the server: what look-ups must show, name by
- * name, now and at every earlier revision.
- */
 import { decodeRecord, storeKeys } from '../../../src/server/naming/state/record-codec.js';
 import type { EntryRecord } from '../../../src/server/naming/state/records.js';
 import type { RecordChange } from '../../../src/server/ports.js';
 
-/** An endpoint on the disk. */
+/** A stored endpoint. */
 export interface StoredEndpoint {
   readonly id: string;
   readonly epoch: number;
@@ -15,7 +11,7 @@ export interface StoredEndpoint {
   readonly addresses: readonly string[];
 }
 
-/** How a name looked from a revision on. */
+/** State of a name from a revision on. */
 interface NameState {
   readonly revision: number;
   readonly state: string;
@@ -23,7 +19,7 @@ interface NameState {
 
 /** What one write changed. */
 export interface StoredChange {
-  /** What was there, by name. */
+  /** Previous entries, by name. */
   readonly entries: ReadonlyMap<string, EntryRecord | undefined>;
   readonly endpoints: readonly {
     readonly name: string;
@@ -33,22 +29,26 @@ export interface StoredChange {
   }[];
 }
 
-/** A name that is not there. */
+/** State of a name that does not exist. */
 export const absentState = 'nothing';
 
+/**
+ * The durable state, decoded from the records independently of the server. It gives the correct lookup result of each name, at
+ * this revision and at all earlier ones.
+ */
 export class StoredState {
   readonly entries = new Map<string, EntryRecord>();
   readonly endpoints = new Map<string, Map<string, StoredEndpoint>>();
   revision = 0;
   incarnation = '';
-  /** By name: resolved, and as it is. */
+  /** States by name, with links resolved and unresolved. */
   readonly #resolved = new Map<string, NameState[]>();
   readonly #own = new Map<string, NameState[]>();
 
-  /** @param names - those whose looks are kept */
+  /** @param names - names whose states are recorded */
   constructor(readonly names: readonly string[]) {}
 
-  /** Takes one write over. */
+  /** Applies one write. */
   apply(changes: readonly RecordChange[]): StoredChange {
     const entries = new Map<string, EntryRecord | undefined>();
     const endpoints: StoredChange['endpoints'][number][] = [];
@@ -73,7 +73,7 @@ export class StoredState {
     return { entries, endpoints };
   }
 
-  /** The name behind all links; undefined when it leads nowhere. */
+  /** The name after all links; undefined when there are too many. */
   canonical(name: string): string | undefined {
     let at = name;
     for (let links = 0; links <= 16; links++) {
@@ -88,19 +88,19 @@ export class StoredState {
     return [...(this.endpoints.get(name)?.values() ?? [])];
   }
 
-  /** A name as a look-up shows it now. */
+  /** The state of a name in a lookup. */
   resolved(name: string): string {
     const canonical = this.canonical(name);
     return canonical === undefined ? absentState : this.#unresolved(canonical);
   }
 
-  /** The looks that a name had from a revision on, the one it had then first. */
-  statesSince(name: string, isPlain: boolean, revision: number): readonly string[] {
-    const looks = (isPlain ? this.#resolved : this.#own).get(name) ?? [];
-    const first = looks.findLastIndex((each) => each.revision <= revision);
+  /** The states of a name from a revision on, including the one at that revision. */
+  statesSince(name: string, isExact: boolean, revision: number): readonly string[] {
+    const states = (isExact ? this.#resolved : this.#own).get(name) ?? [];
+    const first = states.findLastIndex((each) => each.revision <= revision);
     return [
       ...(first < 0 ? [absentState] : []),
-      ...looks.slice(Math.max(first, 0)).map(({ state }) => state),
+      ...states.slice(Math.max(first, 0)).map(({ state }) => state),
     ];
   }
 
@@ -118,10 +118,11 @@ export class StoredState {
     }
   }
 
-  #append(kept: Map<string, NameState[]>, name: string, look: string): void {
-    const looks = kept.get(name) ?? [];
-    kept.set(name, looks);
-    if ((looks.at(-1)?.state ?? absentState) !== look) looks.push({ revision: this.revision, state: look });
+  #append(recorded: Map<string, NameState[]>, name: string, state: string): void {
+    const states = recorded.get(name) ?? [];
+    recorded.set(name, states);
+    if ((states.at(-1)?.state ?? absentState) !== state)
+      states.push({ revision: this.revision, state: state });
   }
 
   #unresolved(name: string): string {

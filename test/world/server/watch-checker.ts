@@ -1,9 +1,3 @@
-/**
- * Follows what one client is told by its watches, stream after stream, and compares each step with what was safe at the
- * revision it claims: nothing lost, nothing invented, nothing out of order, and a gap only where one is told.
- *
- * @see promises C1.7
- */
 import { matches, parseGlob, type Glob } from '../../../src/core/glob.js';
 import type { WatchEvent } from '../../../src/protocol/messages.js';
 import type { CoverageMark } from '../coverage.js';
@@ -14,18 +8,24 @@ export interface WatchCheckerOptions {
   readonly clientId: string;
   readonly stored: StoredState;
   readonly mark: (mark: CoverageMark) => void;
-  readonly violate: (promise: string, what: string) => void;
+  readonly violate: (clause: string, what: string) => void;
 }
 
+/**
+ * Checks the events of one client's watches against the durable state at the revision of each event. Nothing may be lost,
+ * invented or reordered, and a gap needs a `resync`.
+ *
+ * @see [C1.7](../../../docs/guarantees.md#c1-7)
+ */
 export class WatchChecker {
   readonly #options: WatchCheckerOptions;
   readonly #stored: StoredState;
-  /** What is watched, and whether all that is there of it was told. */
+  /** The watched globs, and whether their snapshot is complete. */
   readonly #globs = new Map<string, { readonly glob: Glob; isCurrent: boolean }>();
   #received = new Map<string, string>();
   #incarnation = '';
   #revision = -1;
-  /** The last event of the stream; a stream that goes on may tell some of it again. */
+  /** Last event of the stream; a resumed stream may repeat events. */
   #last = '';
 
   constructor(options: WatchCheckerOptions) {
@@ -33,7 +33,7 @@ export class WatchChecker {
     this.#stored = options.stored;
   }
 
-  /** A stream is asked for. */
+  /** A stream is requested. */
   begin(globs: readonly string[]): void {
     for (const text of this.#globs.keys()) if (!globs.includes(text)) this.#globs.delete(text);
     this.edit(globs, []);
@@ -45,7 +45,7 @@ export class WatchChecker {
       if (!this.#globs.has(text)) this.#globs.set(text, { glob: parseGlob(text), isCurrent: false });
   }
 
-  /** An event arrives. */
+  /** An event has arrived. */
   event(event: WatchEvent, incarnation: string, revision: string): void {
     const { clientId, violate, mark } = this.#options;
     if (event.type === 'open') {
@@ -61,9 +61,9 @@ export class WatchChecker {
       this.#revision = -1;
     }
     if (incarnation !== this.#incarnation)
-      violate('C1.7', `${clientId} is told of ${incarnation} in a stream of ${this.#incarnation}`);
+      violate('C1.7', `${clientId} receives ${incarnation} in a stream of ${this.#incarnation}`);
     if (Number(revision) < this.#revision)
-      violate('C1.7', `${clientId} is led back from revision ${this.#revision} to ${revision}`);
+      violate('C1.7', `${clientId} receives revision ${revision} after ${this.#revision}`);
     this.#revision = Number(revision);
     switch (event.type) {
       case 'put': {
@@ -86,32 +86,29 @@ export class WatchChecker {
       case 'resync':
       case 'heartbeat':
     }
-    // Positions of what is told in between say only from where to go on.
+    // During a snapshot, revisions are only positions to resume from.
     if (event.type === 'current' || event.type === 'heartbeat' || this.#isCurrent()) this.#check();
   }
 
-  /** All that was told is what is there, long after the last change. */
+  /** Checks the final state, long after the last change. */
   checkFinalState(): void {
     const { clientId, violate } = this.#options;
     for (const [text, { glob, isCurrent }] of this.#globs)
       for (const name of this.#stored.names) {
         if (!isCurrent || !matches(glob, name)) continue;
-        const isPlain = glob.isExact;
-        const now = this.#stored.statesSince(name, isPlain, this.#stored.revision).at(-1);
-        const seen = this.#received.get(name) ?? absentState;
-        if (seen !== now)
-          violate(
-            'C1.7',
-            `${clientId} watches ${text} and still sees ${name} as ${seen}, not ${String(now)}`,
-          );
+        const isExact = glob.isExact;
+        const now = this.#stored.statesSince(name, isExact, this.#stored.revision).at(-1);
+        const received = this.#received.get(name) ?? absentState;
+        if (received !== now)
+          violate('C1.7', `${clientId} watches ${text} and has ${name} as ${received}, not ${String(now)}`);
       }
   }
 
-  /** The same said twice within a stream, and nothing in between. */
+  /** Checks that an event is not repeated directly within a stream. */
   #checkRepeated(name: string, what: string): void {
     const key = `${name} ${what}`;
     if (this.#isCurrent() && key === this.#last)
-      this.#options.violate('C1.7', `${this.#options.clientId} is told twice of ${name}: ${what}`);
+      this.#options.violate('C1.7', `${this.#options.clientId} receives ${name} twice: ${what}`);
     this.#last = key;
   }
 
@@ -131,12 +128,12 @@ export class WatchChecker {
       if (!isCurrent) continue;
       for (const name of this.#stored.names) {
         if (!matches(glob, name)) continue;
-        const looks = this.#stored.statesSince(name, glob.isExact, this.#revision);
-        const seen = this.#received.get(name) ?? absentState;
-        if (!looks.includes(seen))
+        const states = this.#stored.statesSince(name, glob.isExact, this.#revision);
+        const received = this.#received.get(name) ?? absentState;
+        if (!states.includes(received))
           violate(
             'C1.7',
-            `${clientId} sees ${name} as ${seen} at revision ${this.#revision}; it was ${looks.join(', then ')}`,
+            `${clientId} has ${name} as ${received} at revision ${this.#revision}; it was ${states.join(', then ')}`,
           );
       }
     }
