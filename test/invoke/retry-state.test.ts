@@ -60,7 +60,7 @@ async function settlementOf(promise: Promise<unknown>): Promise<string> {
 }
 
 test('one retry of the budget is reserved for starts, if the service can be started', async () => {
-  for (const [canStart, repeats] of [
+  for (const [canStart, retries] of [
     [false, 2],
     [true, 1],
   ] as const) {
@@ -68,7 +68,7 @@ test('one retry of the budget is reserved for starts, if the service can be star
     context.canStart = canStart;
     const state = createState(context, 'idempotent');
     recordFailure(state, 'a', 'sent');
-    for (const id of ['b', 'c'].slice(0, repeats)) {
+    for (const id of ['b', 'c'].slice(0, retries)) {
       expect(await nextId(state)).toBe(id);
       recordFailure(state, id, 'sent');
     }

@@ -100,9 +100,9 @@ describe('aborted in the same tick', () => {
     await orders.text('/');
     const slow = orders.text('/');
     const controller = new AbortController();
-    const held = orders.acquire({ signal: controller.signal });
+    const acquired = orders.acquire({ signal: controller.signal });
     controller.abort();
-    expect((await clerkErrorOf(held)).code).toBe('ABORTED');
+    expect((await clerkErrorOf(acquired)).code).toBe('ABORTED');
     await clerk.close();
     expect(await slow).toBe('x');
   });

@@ -8,6 +8,7 @@ import { startServer, type Server } from 'binding-clerk/server';
 import { advertise } from 'binding-clerk/service';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { spawnProgram } from './spawn-program.js';
+import { freePort } from '../support/free-port.js';
 
 async function registry(): Promise<Server> {
   const server = await startServer({ port: 0 });
@@ -60,7 +61,7 @@ describe('what keeps a process alive', () => {
   });
 
   test('waiting for the registration does, with a warning', async () => {
-    const first = await startServer({ port: 0 });
+    const first = await startServer({ port: await freePort() });
     await first.close();
     const waiting = spawnProgram('advertised-service.ts', ['address-only', first.url]);
     await once(waiting.child.stderr!, 'data');

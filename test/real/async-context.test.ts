@@ -107,10 +107,10 @@ test('the function of call() runs in the context of the call on every attempt', 
 
 test('a shared lookup runs in the context of its first caller, and all callers keep their own', async () => {
   const server = await hello();
-  const asked: string[] = [];
+  const lookups: string[] = [];
   const registry: Registry = {
     resolve: async () => {
-      asked.push(here());
+      lookups.push(here());
       return { kind: 'bound', endpoints: [server.address] };
     },
   };
@@ -123,7 +123,7 @@ test('a shared lookup runs in the context of its first caller, and all callers k
     return here() === id;
   });
 
-  expect(asked).toEqual(['call 0']);
+  expect(lookups).toEqual(['call 0']);
   expect(after).toEqual(Array(20).fill(true));
 });
 
@@ -144,7 +144,7 @@ test('the code after a call keeps its context, whatever happened to the call', a
     () => orders.json('/orders'),
     () => orders.request({ path: '/orders' }).then(({ body }) => body.text()),
     () => clerk.fetch('http://orders.shop.clerk/orders').then((response) => response.text()),
-    () => orders.acquire().then((held) => held.release('success')),
+    () => orders.acquire().then((acquired) => acquired.release('success')),
     () => orders.call(() => 1),
     () => clerk.resolve('/shop/orders'),
   ];

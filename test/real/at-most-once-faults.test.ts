@@ -27,7 +27,7 @@ interface Scenario {
   serve(handler: RequestListener): Server | Http2SecureServer;
   readonly clerk?: Omit<ClerkOptions, 'registry'>;
   /** The servers share one idempotency store. */
-  readonly remembers?: boolean;
+  readonly hasStore?: boolean;
 }
 
 const scenarios: Readonly<Record<string, () => Scenario>> = {
@@ -45,7 +45,7 @@ const scenarios: Readonly<Record<string, () => Scenario>> = {
   'HTTP/1.1, at services that remember': () => ({
     scheme: 'http',
     serve: (handler) => createServer(handler),
-    remembers: true,
+    hasStore: true,
   }),
 };
 
@@ -67,7 +67,7 @@ const concurrency = 32;
 
 describe.each(Object.entries(scenarios))('%s', (_what, createScenario) => {
   test('no call runs twice, and every reported execution is true', { timeout: 120_000 }, async () => {
-    const way = createScenario();
+    const scenario = createScenario();
     const runs = new Map<string, number>();
     const store = sharedStore();
     const run: RequestListener = (request, response) => {
@@ -81,30 +81,30 @@ describe.each(Object.entries(scenarios))('%s', (_what, createScenario) => {
     const endpoints: EndpointInit[] = [];
     const proxies: FaultyProxy[] = [];
     for (let i = 0; i < 3; i++) {
-      const server = way.serve(way.remembers ? atMostOnce(run, { store }) : run);
+      const server = scenario.serve(scenario.hasStore ? atMostOnce(run, { store }) : run);
       await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
       onTestFinished(() => void server.close());
       const proxy = await faultyProxy((server.address() as AddressInfo).port, 7 + i);
       proxies.push(proxy);
       endpoints.push({
         id: `e${i}`,
-        address: `${way.scheme}://127.0.0.1:${proxy.port}`,
-        ...(way.remembers && { attributes: { 'at-most-once': 'orders' } }),
+        address: `${scenario.scheme}://127.0.0.1:${proxy.port}`,
+        ...(scenario.hasStore && { attributes: { 'at-most-once': 'orders' } }),
       });
     }
-    const clerk = createClerk({ registry: { '/shop/orders': endpoints }, ...way.clerk });
+    const clerk = createClerk({ registry: { '/shop/orders': endpoints }, ...scenario.clerk });
     onTestFinished(() => clerk.destroy());
     const orders = clerk.bind('/shop/orders', { timeoutMs: 1_500, policy: 'random' });
 
-    const told = { ok: 0, none: 0, unknown: 0, done: 0 };
+    const claimCounts = { ok: 0, none: 0, unknown: 0, done: 0 };
     const wrong: string[] = [];
     let repeated = 0;
     let next = 0;
-    const claims = new Map<string, keyof typeof told>();
+    const claims = new Map<string, keyof typeof claimCounts>();
     const call = async (): Promise<void> => {
       while (next < callsPerScenario) {
         const id = `/run/${next++}`;
-        let claim: keyof typeof told;
+        let claim: keyof typeof claimCounts;
         try {
           const { body, attempts } = await orders.request({
             path: id,
@@ -122,7 +122,7 @@ describe.each(Object.entries(scenarios))('%s', (_what, createScenario) => {
           if (!isClerkError(error)) throw error;
           claim = error.execution;
         }
-        told[claim]++;
+        claimCounts[claim]++;
         claims.set(id, claim);
       }
     };
@@ -141,14 +141,14 @@ describe.each(Object.entries(scenarios))('%s', (_what, createScenario) => {
     expect(claims.size).toBe(callsPerScenario);
     const faults = proxies.flatMap(({ counts }) => Object.values(counts) as number[]);
     expect(faults.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(150);
-    expect(told.ok).toBeGreaterThan(callsPerScenario / 2);
+    expect(claimCounts.ok).toBeGreaterThan(callsPerScenario / 2);
     // Calls to a service with a store can be retried.
-    if (!way.remembers) expect(told.unknown).toBeGreaterThan(20);
-    else expect(told.unknown).toBeLessThan(20);
+    if (!scenario.hasStore) expect(claimCounts.unknown).toBeGreaterThan(20);
+    else expect(claimCounts.unknown).toBeLessThan(20);
     expect(repeated).toBeGreaterThan(0);
     if (process.env.SHOW_COUNTS)
       console.log(
-        told,
+        claimCounts,
         repeated,
         proxies.map(({ counts }) => counts),
       );

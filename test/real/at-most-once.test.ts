@@ -93,17 +93,17 @@ describe('a service with an idempotency store', () => {
 
   test('is retried only at endpoints that share the store', async () => {
     const first = await scriptedServer([cut]);
-    const strangers: Seen[] = [];
-    const stranger = await scriptedServer([ran], strangers);
+    const otherRequests: Seen[] = [];
+    const otherServer = await scriptedServer([ran], otherRequests);
     const shared = await scriptedServer([replayed]);
     const { orders } = testClerk([
       withStore(first, 'orders-db', 'a'),
-      { id: 'x', address: stranger },
+      { id: 'x', address: otherServer },
       withStore(shared, 'orders-db', 'b'),
     ]);
     const { endpoint, body } = await orders.request({ path: '/', ...post });
     expect([endpoint.id, await body.text()]).toEqual(['b', 'ran']);
-    expect(strangers).toEqual([]);
+    expect(otherRequests).toEqual([]);
   });
 
   test('is polled later while the call still runs', async () => {
@@ -119,7 +119,7 @@ describe('a service with an idempotency store', () => {
   });
 
   test.each([
-    ['nobody knows how it ended', respond(409, { 'clerk-idempotency': 'unknown' })],
+    ['an unknown outcome', respond(409, { 'clerk-idempotency': 'unknown' })],
     [
       'it is a different instance',
       respond(421, { 'clerk-idempotency': 'elsewhere', 'clerk-not-executed': '1' }),

@@ -14,15 +14,15 @@ const methods = { safe: 'GET', idempotent: 'PUT', once: 'POST' } as const;
 
 let ca: Authority;
 let identity: Certificate;
-let stranger: Certificate;
-let deaf: FullBacklogListener;
+let untrusted: Certificate;
+let unresponsive: FullBacklogListener;
 beforeAll(async () => {
   ca = await authority('Our own');
   identity = await ca.issue('127.0.0.1');
-  stranger = await (await authority('Somebody else')).issue('127.0.0.1');
-  deaf = await fullBacklogListener();
+  untrusted = await (await authority('Another authority')).issue('127.0.0.1');
+  unresponsive = await fullBacklogListener();
 });
-afterAll(() => deaf.close());
+afterAll(() => unresponsive.close());
 
 /** A peer that fails in a certain way, and what it observed. */
 interface FailingPeer {
@@ -65,12 +65,12 @@ const stream = (fate: StreamBehavior) => async (): Promise<FailingPeer> => {
 type Row = readonly [what: string, make: () => Promise<FailingPeer>, code: string];
 
 const neverSent: readonly Row[] = [
-  ['nobody listens', unreachable(() => unusedAddress()), 'ECONNREFUSED'],
+  ['a closed port', unreachable(() => unusedAddress()), 'ECONNREFUSED'],
   ['the host is unknown', unreachable(async () => 'http://nowhere.invalid:80'), 'ENOTFOUND'],
   ['a reset on accept, before TLS has begun', raw('reset-on-accept', () => identity), 'ECONNRESET'],
   ['a reset in the TLS handshake', raw('reset-in-handshake'), 'ECONNRESET'],
-  ['an untrusted certificate', raw('respond', () => stranger), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-  ['a TCP handshake that stalls', unreachable(async () => deaf.address), 'ATTEMPT_TIMEOUT'],
+  ['an untrusted certificate', raw('respond', () => untrusted), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ['a TCP handshake that stalls', unreachable(async () => unresponsive.address), 'ATTEMPT_TIMEOUT'],
   ['a TLS handshake that stalls', raw('stall-in-handshake'), 'ATTEMPT_TIMEOUT'],
 ];
 
@@ -79,10 +79,10 @@ const sent: readonly Row[] = [
   ['a reset after the request was read, over TLS', raw('reset', () => identity), 'ECONNRESET'],
   ['an end after the request was read', raw('close'), 'UND_ERR_SOCKET'],
   ['silence after the request was read', raw('no-response'), 'ATTEMPT_TIMEOUT'],
-  ['garbage in place of an answer', raw('garbage'), 'HTTPParserError'],
+  ['garbage instead of a response', raw('garbage'), 'HTTPParserError'],
   // Newer versions of Node name this error differently.
   [
-    'a reset inside the head of the answer',
+    'a reset within the response headers',
     raw('reset-in-head'),
     Number(process.versions.node.split('.')[0]) < 24 ? 'UND_ERR_SOCKET' : 'ECONNRESET',
   ],
@@ -187,9 +187,9 @@ describe('an endpoint that timed out', () => {
   test.each(['safe', 'idempotent'] as const)(
     'is retried when no other endpoint is reachable: %s',
     async (kind) => {
-      let asked = 0;
+      let requestCount = 0;
       const slow = await webServer((_request, response) => {
-        if (++asked > 1) response.end('{"ok":true}');
+        if (++requestCount > 1) response.end('{"ok":true}');
       });
       const { orders, outcomes } = testClerk([slow.address, await unusedAddress()]);
 

@@ -67,14 +67,14 @@ test('close waits for calls in flight and for the bodies that follow', async () 
 
 test('close waits for acquired endpoints and for call()', async () => {
   const { orders, clerk } = testClerk([await unusedAddress()]);
-  const held = await orders.acquire();
+  const acquired = await orders.acquire();
   let end: () => void = () => undefined;
   const call = orders.call(() => new Promise<void>((resolve) => (end = resolve)));
   await settled();
 
   let closed = false;
   const closing = clerk.close().then(() => (closed = true));
-  held.release('success');
+  acquired.release('success');
   await settled();
   expect(closed).toBe(false);
   end();
@@ -88,7 +88,7 @@ test('destroy ends calls at every stage, and bodies', async () => {
   const other = testClerk([server.address]);
   const sent = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
   const queued = clerkErrorOf(orders.text('/orders', { method: 'POST' }));
-  const talk = clerkErrorOf(orders.call(() => new Promise(() => undefined)));
+  const customCall = clerkErrorOf(orders.call(() => new Promise(() => undefined)));
   const { body } = await other.orders.request({ path: '/orders' });
   while (peer.executed.length === 0) await sleep(5);
 
@@ -96,7 +96,7 @@ test('destroy ends calls at every stage, and bodies', async () => {
 
   expect([(await sent).code, (await sent).execution]).toEqual(['CLERK_CLOSED', 'unknown']);
   expect([(await queued).code, (await queued).execution]).toEqual(['CLERK_CLOSED', 'none']);
-  expect((await talk).code).toBe('CLERK_CLOSED');
+  expect((await customCall).code).toBe('CLERK_CLOSED');
   const broken = await clerkErrorOf(body.text());
   expect(broken.code).toBe('CLERK_CLOSED');
   expect(peer.executed).toHaveLength(1);

@@ -135,18 +135,18 @@ describe('an advertised service', () => {
       }),
     );
     await setTimeout(50);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       sockets.map(async (socket) => {
         socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nclerk-timeout-ms: 40\r\n\r\n');
         return (await socket.setEncoding('utf8').toArray()).join('');
       }),
     );
-    const refused = answers.filter((answer) => answer.startsWith('HTTP/1.1 504'));
-    expect(refused).toHaveLength(4);
+    const rejected = responses.filter((response) => response.startsWith('HTTP/1.1 504'));
+    expect(rejected).toHaveLength(4);
     expect(runs).toBe(1);
-    for (const answer of refused) {
-      expect(answer).toMatch(/clerk-not-executed: 1/i);
-      expect(answer).toContain('DEADLINE_EXCEEDED');
+    for (const response of rejected) {
+      expect(response).toMatch(/clerk-not-executed: 1/i);
+      expect(response).toContain('DEADLINE_EXCEEDED');
     }
   });
 

@@ -16,38 +16,38 @@ import { unusedAddress, stop, webServer } from './web-server.js';
 
 let ca: Authority;
 let identity: Certificate;
-let deaf: FullBacklogListener;
+let unresponsive: FullBacklogListener;
 beforeAll(async () => {
   ca = await authority('Our own');
   identity = await ca.issue('127.0.0.1');
-  deaf = await fullBacklogListener();
+  unresponsive = await fullBacklogListener();
 });
-afterAll(() => deaf.close());
+afterAll(() => unresponsive.close());
 
 const soon = 150;
 
 /** A call blocked at a certain stage. */
-interface Held {
+interface BlockedCall {
   readonly clerk: Clerk;
   readonly orders: Binding;
   /** Resolves when the call has reached the stage. */
-  readonly there: Promise<unknown>;
+  readonly reached: Promise<unknown>;
   /** Unblocks the stage; resolves when a request sent then would have arrived. */
   release(): Promise<unknown>;
   /** Number of requests of this call that a server has read. */
   sent(): number;
 }
 
-async function inLookup(): Promise<Held> {
+async function inLookup(): Promise<BlockedCall> {
   const server = await webServer((_request, response) => void response.end('{}'));
-  let answer: () => void = () => undefined;
-  let asked: () => void = () => undefined;
-  const there = new Promise<void>((resolve) => (asked = resolve));
+  let respond: () => void = () => undefined;
+  let markReached: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => (markReached = resolve));
   const registry: Registry = {
     resolve: () =>
       new Promise((resolve) => {
-        answer = () => resolve({ kind: 'bound', endpoints: [server.address] });
-        asked();
+        respond = () => resolve({ kind: 'bound', endpoints: [server.address] });
+        markReached();
       }),
   };
   const clerk = createClerk({ registry });
@@ -55,27 +55,27 @@ async function inLookup(): Promise<Held> {
   return {
     clerk,
     orders: clerk.bind('/shop/orders'),
-    there,
+    reached,
     release: async () => {
-      answer();
+      respond();
       await sleep(50);
     },
     sent: () => server.requests.length,
   };
 }
 
-async function inQueue(): Promise<Held> {
-  const answers: (() => void)[] = [];
-  const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
+async function inQueue(): Promise<BlockedCall> {
+  const responders: (() => void)[] = [];
+  const server = await webServer((_request, response) => void responders.push(() => response.end('{}')));
   const { clerk, orders } = testClerk([server.address], { connections: 1, undici: { pipelining: 1 } });
   const before = [orders.text('/before', { method: 'GET' }), orders.text('/before', { method: 'POST' })];
   await server.waitForRequests(2);
   return {
     clerk,
     orders,
-    there: Promise.resolve(),
+    reached: Promise.resolve(),
     release: async () => {
-      for (const answer of answers) answer();
+      for (const respond of responders) respond();
       await Promise.all(before);
       await sleep(50);
     },
@@ -83,14 +83,14 @@ async function inQueue(): Promise<Held> {
   };
 }
 
-async function inNameService(): Promise<Held> {
+async function inNameService(): Promise<BlockedCall> {
   const server = await webServer((_request, response) => void response.end('{}'));
-  let answer: () => void = () => undefined;
-  let asked: () => void = () => undefined;
-  const there = new Promise<void>((resolve) => (asked = resolve));
+  let respond: () => void = () => undefined;
+  let markReached: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => (markReached = resolve));
   const lookup: LookupFunction = (_host, _options, callback) => {
-    answer = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
-    asked();
+    respond = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    markReached();
   };
   const { clerk, orders } = testClerk([server.address.replace('127.0.0.1', 'orders.example')], {
     undici: { connect: { lookup } },
@@ -98,27 +98,27 @@ async function inNameService(): Promise<Held> {
   return {
     clerk,
     orders,
-    there,
+    reached,
     release: async () => {
-      answer();
+      respond();
       await sleep(50);
     },
     sent: () => server.requests.length,
   };
 }
 
-async function inConnect(): Promise<Held> {
-  const { clerk, orders } = testClerk([deaf.address]);
-  return { clerk, orders, there: sleep(20), release: async () => undefined, sent: () => 0 };
+async function inConnect(): Promise<BlockedCall> {
+  const { clerk, orders } = testClerk([unresponsive.address]);
+  return { clerk, orders, reached: sleep(20), release: async () => undefined, sent: () => 0 };
 }
 
-async function inHandshake(): Promise<Held> {
+async function inHandshake(): Promise<BlockedCall> {
   const server = await gatedServer(identity);
   const { clerk, orders } = testClerk([server.address], { tls: { ca: ca.cert } });
   return {
     clerk,
     orders,
-    there: server.handshakeWaiting,
+    reached: server.handshakeWaiting,
     release: async () => {
       await server.open();
       await sleep(50);
@@ -127,36 +127,36 @@ async function inHandshake(): Promise<Held> {
   };
 }
 
-async function afterSent(): Promise<Held> {
-  const answers: (() => void)[] = [];
-  const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
+async function afterSent(): Promise<BlockedCall> {
+  const responders: (() => void)[] = [];
+  const server = await webServer((_request, response) => void responders.push(() => response.end('{}')));
   const { clerk, orders } = testClerk([server.address]);
   return {
     clerk,
     orders,
-    there: server.waitForRequests(1),
+    reached: server.waitForRequests(1),
     release: async () => {
-      for (const answer of answers) answer();
+      for (const respond of responders) respond();
       await sleep(50);
     },
     sent: () => server.requests.length,
   };
 }
 
-async function inBody(): Promise<Held> {
+async function inBody(): Promise<BlockedCall> {
   const server = await webServer((_request, response) => void response.write('{'));
   const { clerk, orders } = testClerk([server.address]);
   return {
     clerk,
     orders,
-    there: server.waitForRequests(1).then(() => sleep(20)),
+    reached: server.waitForRequests(1).then(() => sleep(20)),
     release: async () => undefined,
     sent: () => server.requests.length,
   };
 }
 
 const waiting = [
-  ['the look-up', inLookup],
+  ['the lookup', inLookup],
   ['the queue for a connection', inQueue],
   ['the name service', inNameService],
   ['connecting', inConnect],
@@ -182,7 +182,7 @@ describe.each(waiting)('a call blocked in %s', (_where, hold) => {
   );
 
   test('ends at once when aborted, and is never sent', async () => {
-    const { orders, there, release, sent } = await hold();
+    const { orders, reached, release, sent } = await hold();
     const controller = new AbortController();
     const reason = new Error('The guest has left');
 
@@ -190,7 +190,7 @@ describe.each(waiting)('a call blocked in %s', (_where, hold) => {
       clerkErrorOf(orders.json('/orders', { signal: controller.signal })),
       clerkErrorOf(orders.request({ path: '/orders', method: 'POST', signal: controller.signal })),
     ];
-    await there;
+    await reached;
     controller.abort(reason);
 
     for (const error of await Promise.all(errors))
@@ -200,7 +200,7 @@ describe.each(waiting)('a call blocked in %s', (_where, hold) => {
   });
 
   test('rejects from fetch like fetch', async () => {
-    const { clerk, there, release, sent } = await hold();
+    const { clerk, reached, release, sent } = await hold();
     const controller = new AbortController();
 
     const late = clerk
@@ -209,7 +209,7 @@ describe.each(waiting)('a call blocked in %s', (_where, hold) => {
     const aborted = clerk
       .fetch('http://orders.shop.clerk/orders', { signal: controller.signal })
       .catch((error: unknown) => error);
-    await there;
+    await reached;
     controller.abort();
 
     expect(await aborted).toMatchObject({ name: 'AbortError' });
@@ -233,7 +233,7 @@ describe('a call that was sent', () => {
   });
 
   test('ends at once when aborted, and may have been executed', async () => {
-    const { orders, clerk, there } = await afterSent();
+    const { orders, clerk, reached } = await afterSent();
     const controller = new AbortController();
 
     const errors = [
@@ -244,7 +244,7 @@ describe('a call that was sent', () => {
     const fetched = clerk
       .fetch('http://orders.shop.clerk/orders', { signal: controller.signal })
       .catch((error: unknown) => error);
-    await there;
+    await reached;
     await sleep(50);
     controller.abort();
 
@@ -307,13 +307,13 @@ describe('in the response body', () => {
   });
 
   test('aborting ends the stream, and json', async () => {
-    const { orders, there } = await inBody();
+    const { orders, reached } = await inBody();
     const controller = new AbortController();
     const reason = new Error('The guest has left');
 
     const { body } = await orders.request({ path: '/orders', signal: controller.signal });
     const json = clerkErrorOf(orders.json('/orders', { signal: controller.signal }));
-    await there;
+    await reached;
     const text = body.text().catch((error: unknown) => error);
     controller.abort(reason);
 
@@ -333,7 +333,7 @@ describe('a signal', () => {
     orders.text('/orders', { signal }),
     orders.bytes('/orders', { signal }),
     orders.call(() => 1, { signal }),
-    orders.acquire({ signal }).then((held) => held.release('success')),
+    orders.acquire({ signal }).then((acquired) => acquired.release('success')),
     orders.ready({ signal }),
     orders
       .gather({ path: '/orders', signal })

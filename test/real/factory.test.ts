@@ -19,23 +19,23 @@ const hello = () => webServer((_request, response) => void response.end('{"ok":t
 /** A factory that waits until it is released. */
 function gatedFactory(result: () => ReturnType<Factory>) {
   let letGo: () => void = () => undefined;
-  let asked: () => void = () => undefined;
+  let markStarted: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (letGo = resolve));
-  const begun = new Promise<void>((resolve) => (asked = resolve));
+  const hasStarted = new Promise<void>((resolve) => (markStarted = resolve));
   let starts = 0;
   const factory: Factory = async () => {
     starts++;
-    asked();
+    markStarted();
     await gate;
     return result();
   };
-  return { factory, letGo, begun, starts: () => starts };
+  return { factory, release: letGo, hasStarted, starts: () => starts };
 }
 
 describe('one start', () => {
   test('serves two hundred callers, over every API and several bindings', async () => {
     const server = await hello();
-    const { factory, letGo, begun, starts } = gatedFactory(() => server.address);
+    const { factory, release, hasStarted, starts } = gatedFactory(() => server.address);
     const { clerk, orders } = clerkWithFactory(factory);
     const started: unknown[] = [];
     clerk.on('started', ({ name, endpoints }) => started.push([name, endpoints]));
@@ -52,9 +52,9 @@ describe('one start', () => {
     ];
 
     const calls = Array.from({ length: 200 }, async (_, i) => ways[i % ways.length]?.());
-    await begun;
+    await hasStarted;
     await sleep(20);
-    letGo();
+    release();
 
     expect(await Promise.all(calls)).toEqual(Array(200).fill({ ok: true }));
     expect(starts()).toBe(1);
@@ -63,47 +63,47 @@ describe('one start', () => {
 
   test('may take longer than the deadline of some callers', async () => {
     const server = await hello();
-    const { factory, letGo, begun, starts } = gatedFactory(() => [server.address]);
+    const { factory, release, hasStarted, starts } = gatedFactory(() => [server.address]);
     const { orders } = clerkWithFactory(factory);
     const controller = new AbortController();
 
     const patient = orders.json('/orders');
     const hasty = clerkErrorOf(orders.json('/orders', { timeoutMs: 50 }));
     const gone = clerkErrorOf(orders.json('/orders', { signal: controller.signal }));
-    await begun;
+    await hasStarted;
     controller.abort();
 
     expect([(await hasty).code, (await hasty).execution]).toEqual(['DEADLINE_EXCEEDED', 'none']);
     expect([(await gone).code, (await gone).execution]).toEqual(['ABORTED', 'none']);
-    letGo();
+    release();
     expect(await patient).toEqual({ ok: true });
     expect([starts(), server.requests.length]).toEqual([1, 1]);
   });
 
   test('continues when every caller has given up, and serves the next one', async () => {
     const server = await hello();
-    const { factory, letGo, begun, starts } = gatedFactory(() => server.address);
+    const { factory, release, hasStarted, starts } = gatedFactory(() => server.address);
     const { orders } = clerkWithFactory(factory);
     const hasty = clerkErrorOf(orders.json('/orders', { timeoutMs: 50 }));
-    await begun;
+    await hasStarted;
     await hasty;
 
     const next = orders.json('/orders');
-    letGo();
+    release();
     expect(await next).toEqual({ ok: true });
     expect(starts()).toBe(1);
   });
 
   test('gets the name and a signal that is not aborted', async () => {
     const server = await hello();
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     const { orders } = clerkWithFactory(({ name, signal }) => {
-      told.push(name, signal.aborted);
+      received.push(name, signal.aborted);
       return server.address;
     });
 
     await orders.json('/orders');
-    expect(told).toEqual(['/shop/orders', false]);
+    expect(received).toEqual(['/shop/orders', false]);
   });
 
   test('does not happen if there is an endpoint, or once the registry has one', async () => {
@@ -159,9 +159,9 @@ describe('a start that fails', () => {
     });
 
     expect((await clerkErrorOf(orders.json('/orders'))).code).toBe('FACTORY_FAILED');
-    for (let answer: unknown; answer === undefined;) {
-      answer = await orders.json('/orders').catch(() => undefined);
-      if (answer === undefined) await sleep(50);
+    for (let response: unknown; response === undefined;) {
+      response = await orders.json('/orders').catch(() => undefined);
+      if (response === undefined) await sleep(50);
     }
     expect([starts, server.requests.length]).toEqual([2, 1]);
   });
@@ -226,11 +226,11 @@ describe('a started service that has died', () => {
     await peers[0]?.refuse();
     await sleep(20);
 
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 50 }, (_, i) => orders.json('/orders', { method: i % 2 ? 'GET' : 'POST' })),
     );
 
-    expect(answers).toEqual(Array(50).fill({ ok: true }));
+    expect(responses).toEqual(Array(50).fill({ ok: true }));
     expect(peers).toHaveLength(2);
   });
 
@@ -251,11 +251,11 @@ describe('closing', () => {
   test('destroy during a start aborts it and ends its callers', async () => {
     const server = await hello();
     let signal: AbortSignal | undefined;
-    let begun: () => void = () => undefined;
-    const there = new Promise<void>((resolve) => (begun = resolve));
+    let markReached: () => void = () => undefined;
+    const reached = new Promise<void>((resolve) => (markReached = resolve));
     const { clerk, orders } = clerkWithFactory(async (context) => {
       signal = context.signal;
-      begun();
+      markReached();
       await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
       return server.address;
     });
@@ -264,7 +264,7 @@ describe('closing', () => {
       clerkErrorOf(orders.request({ path: '/orders', method: 'POST' })),
       clerkErrorOf(orders.call(() => 1)),
     ];
-    await there;
+    await reached;
     await clerk.destroy();
 
     for (const error of await Promise.all(calls))
@@ -275,12 +275,12 @@ describe('closing', () => {
 
   test('close during a start waits for its callers', async () => {
     const server = await hello();
-    const { factory, letGo, begun } = gatedFactory(() => server.address);
+    const { factory, release, hasStarted } = gatedFactory(() => server.address);
     const { clerk, orders } = clerkWithFactory(factory);
     const call = orders.json('/orders');
-    await begun;
+    await hasStarted;
     const closing = clerk.close();
-    letGo();
+    release();
 
     expect(await call).toEqual({ ok: true });
     await closing;

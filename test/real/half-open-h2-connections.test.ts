@@ -38,12 +38,12 @@ async function relayed() {
       return;
     }
     paths.push(path);
-    const answer = (): void => {
+    const respond = (): void => {
       if (stream.destroyed) return;
       stream.respond({ ':status': 200 });
       stream.end('{"ok":true}');
     };
-    stream.resume().once('end', () => setTimeout(answer, Number(path.slice(1))));
+    stream.resume().once('end', () => setTimeout(respond, Number(path.slice(1))));
   });
   await listening(server);
   const pairs: Socket[][] = [];

@@ -14,7 +14,7 @@ interface Peer extends WebServer {
 /** A server that responds with `text` after `ms`, never if that is Infinity. */
 async function peer(says: string, ms: number, status = 200): Promise<Peer> {
   let cut = 0;
-  const answer: RequestListener = (request, response) => {
+  const respond: RequestListener = (request, response) => {
     request.resume();
     response.on('close', () => (cut += response.writableEnded ? 0 : 1));
     if (ms === Infinity) return;
@@ -22,7 +22,7 @@ async function peer(says: string, ms: number, status = 200): Promise<Peer> {
     if (ms === 0) end();
     else void setTimeout(ms).then(end);
   };
-  return Object.assign(await webServer(answer), { cut: () => cut });
+  return Object.assign(await webServer(respond), { cut: () => cut });
 }
 
 /** A hedged binding that picks the endpoints in the order given. */

@@ -17,9 +17,9 @@ import { webServer } from './web-server.js';
 
 /** A server that responds on demand. */
 async function patientServer() {
-  const answers: (() => void)[] = [];
-  const server = await webServer((_request, response) => void answers.push(() => response.end('{}')));
-  return { ...server, answerAll: () => answers.splice(0).forEach((answer) => answer()) };
+  const responders: (() => void)[] = [];
+  const server = await webServer((_request, response) => void responders.push(() => response.end('{}')));
+  return { ...server, respondToAll: () => responders.splice(0).forEach((respond) => respond()) };
 }
 
 /** Lets pending promise jobs and socket callbacks run. */
@@ -32,12 +32,12 @@ describe('maxPending', () => {
     ['one above it', 6, 1],
     ['far above it', 25, 20],
   ])('%s: of %i waiting calls, %i fail at once', async (_where, calls, refused) => {
-    let answer: () => void = () => undefined;
+    let respond: () => void = () => undefined;
     const server = await webServer((_request, response) => void response.end('{}'));
     const clerk = createClerk({
       registry: {
         resolve: () =>
-          new Promise((resolve) => (answer = () => resolve({ kind: 'bound', endpoints: [server.address] }))),
+          new Promise((resolve) => (respond = () => resolve({ kind: 'bound', endpoints: [server.address] }))),
       },
       maxPending: 5,
     });
@@ -58,7 +58,7 @@ describe('maxPending', () => {
       }
     });
     const first = await Promise.race([...results, settled().then(() => 'all wait')]);
-    answer();
+    respond();
 
     expect(first).toBe(refused > 0 ? 'LIMIT_EXCEEDED none' : 'all wait');
     const words = await Promise.all(results);
@@ -80,16 +80,16 @@ describe('maxPending', () => {
     const error = await clerkErrorOf(orders.text('/refused', { method: 'POST' }));
 
     expect(error.code).toBe('LIMIT_EXCEEDED');
-    server.answerAll();
+    server.respondToAll();
     await Promise.all(sent);
     await server.waitForRequests(4);
     // A waiting call was sent, so there is room for another.
     const one = orders.text('/later', { method: 'POST' });
     for (let seen = server.requests.length; seen < 6; seen = server.requests.length) {
-      server.answerAll();
+      server.respondToAll();
       await sleep(5);
     }
-    server.answerAll();
+    server.respondToAll();
     await Promise.all([...waiting, one]);
     expect(server.requests.filter((line) => line.includes('refused'))).toEqual([]);
   });
@@ -166,7 +166,7 @@ describe('connections', () => {
     for (let done = 0; done < calls.length; done += connections) {
       await server.waitForRequests(Math.min(done + connections, calls.length));
       await settled();
-      server.answerAll();
+      server.respondToAll();
     }
     await Promise.all(calls);
 

@@ -11,11 +11,13 @@ const methods = { safe: 'GET', idempotent: 'PUT', once: 'POST' } as const;
 
 /** A server that gives one response after the other; the last one is repeated. */
 function respondsWith(
-  ...answers: readonly (readonly [status: number, body: string, headers?: OutgoingHttpHeaders])[]
+  ...responses: readonly (readonly [status: number, body: string, headers?: OutgoingHttpHeaders])[]
 ) {
   let turn = 0;
   return webServer((_request, response) => {
-    const [status, body, headers] = answers[Math.min(turn++, answers.length - 1)] as (typeof answers)[number];
+    const [status, body, headers] = responses[
+      Math.min(turn++, responses.length - 1)
+    ] as (typeof responses)[number];
     response.writeHead(status, headers).end(body);
   });
 }

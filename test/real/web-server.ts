@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { probeUserAgent } from './raw-peer.js';
+import { freePort } from '../support/free-port.js';
 
 /** An ordinary HTTP server for one test; records the requests of its handler. */
 export interface WebServer {
@@ -88,11 +89,7 @@ export async function webServer(
 
 /** A loopback address that refuses connections. */
 export async function unusedAddress(scheme: 'http' | 'https' = 'http'): Promise<string> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await stop(server);
-  return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://127.0.0.1:${await freePort()}`;
 }
 
 /** Stops accepting connections and closes open ones; resolves when done. */

@@ -8,9 +8,9 @@ import { fleet, fakeCandidate } from './candidates.js';
 function shares(weights: readonly number[]): number[] {
   const { probability, alias } = aliasTable(Float64Array.from(weights));
   const result = weights.map(() => 0);
-  probability.forEach((kept, slot) => {
-    result[slot]! += kept / weights.length;
-    result[alias[slot]!]! += (1 - kept) / weights.length;
+  probability.forEach((share, slot) => {
+    result[slot]! += share / weights.length;
+    result[alias[slot]!]! += (1 - share) / weights.length;
   });
   return result;
 }

@@ -28,7 +28,7 @@ function upperGamma(a: number, x: number): number {
   if (x <= 0) return 1;
   let from = Number.isInteger(a) ? 1 : 0.5;
   let result = from === 1 ? Math.exp(-x) : complementaryError(Math.sqrt(x));
-  // x^from e^-x / Γ(from + 1), kept as a logarithm.
+  // x^from e^-x / Γ(from + 1) as a logarithm.
   let term = from * Math.log(x) - x - (from === 1 ? 0 : Math.log(Math.sqrt(Math.PI) / 2));
   for (; from < a; from++) {
     result += Math.exp(term);

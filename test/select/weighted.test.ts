@@ -110,7 +110,7 @@ test.each([
   ['without end', report([0.5, Infinity], pickTime)],
   ['from the future', report([0.01, 100], pickTime + 60_000)],
   ['of no time', report([0.01, 100], NaN)],
-])('a report that is %s is ignored: what was said before goes on counting', (_, bad) => {
+])('a report that is %s is ignored: the previous one stays valid', (_, bad) => {
   const harness = new PolicyHarness(weighted(), reporting, { seed: 10 });
   readReports(harness, pickTime);
   harness.at('a').loadReport = bad;
