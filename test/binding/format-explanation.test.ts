@@ -5,7 +5,7 @@ import type { Registry } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
 
-function world() {
+function setup() {
   const runtime = createFakeRuntime({ seed: 5, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -32,13 +32,13 @@ function world() {
 }
 
 test('before the first lookup the text says so', () => {
-  expect(String(world().orders.explain())).toBe(
+  expect(String(setup().orders.explain())).toBe(
     '/shop/old by round-robin, not looked up yet, call timeout 2000 ms, attempt timeout 250 ms, 30 retries left\n  no known endpoint',
   );
 });
 
 test('the text has a summary line, and a line for each endpoint with its score or the reason it is excluded', async () => {
-  const { orders, runtime } = world();
+  const { orders, runtime } = setup();
   for (let i = 0; i < 4; i++) await orders.json('/');
   await runtime.advance(10);
   const explanation = orders.explain();
@@ -55,7 +55,7 @@ test('the text has a summary line, and a line for each endpoint with its score o
 });
 
 test('an explanation is plain data', async () => {
-  const { orders } = world();
+  const { orders } = setup();
   for (let i = 0; i < 4; i++) await orders.json('/');
   const explanation = orders.explain();
   const copy = JSON.parse(JSON.stringify(explanation)) as object;

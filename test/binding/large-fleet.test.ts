@@ -8,7 +8,7 @@ const fleet = (count: number, labels: Omit<EndpointInit, 'id'> = {}, prefix = 's
   Array.from({ length: count }, (_, i) => ({ ...labels, id: `${prefix}${String(i)}` }));
 
 /** A clerk and its binding, after one call. */
-async function used(
+async function bindAndCall(
   instances: readonly MemoryInstance[],
   {
     seed = 1,
@@ -23,7 +23,7 @@ async function used(
 }
 
 test('of 300 endpoints a clerk uses 100, and explains why it does not use the others', async () => {
-  const { binding, cluster, ids } = await used(fleet(300), { policy: 'random' });
+  const { binding, cluster, ids } = await bindAndCall(fleet(300), { policy: 'random' });
   expect(ids()).toHaveLength(100);
   const { leftOut } = binding.explain();
   expect(leftOut).toHaveLength(200);
@@ -31,21 +31,21 @@ test('of 300 endpoints a clerk uses 100, and explains why it does not use the ot
     new Set(['outside the subset of this clerk, which uses 100 of 300 endpoints']),
   );
   for (let i = 0; i < 500; i++) await binding.json('/');
-  const asked = fleet(300).filter(({ id }) => cluster.requests(id) > 0);
-  expect(asked.length).toBeGreaterThan(90);
-  expect(ids()).toEqual(expect.arrayContaining(asked.map(({ id }) => id)));
+  const called = fleet(300).filter(({ id }) => cluster.requests(id) > 0);
+  expect(called.length).toBeGreaterThan(90);
+  expect(ids()).toEqual(expect.arrayContaining(called.map(({ id }) => id)));
 });
 
 test('all of 100 endpoints are used, and more with a larger subsetSize', async () => {
-  expect((await used(fleet(100))).ids()).toHaveLength(100);
-  expect((await used(fleet(300), { subsetSize: 12 })).ids()).toHaveLength(12);
-  expect((await used(fleet(300), { subsetSize: 250 })).ids()).toHaveLength(250);
-  expect((await used(fleet(300), { subsetSize: Infinity })).ids()).toHaveLength(300);
+  expect((await bindAndCall(fleet(100))).ids()).toHaveLength(100);
+  expect((await bindAndCall(fleet(300), { subsetSize: 12 })).ids()).toHaveLength(12);
+  expect((await bindAndCall(fleet(300), { subsetSize: 250 })).ids()).toHaveLength(250);
+  expect((await bindAndCall(fleet(300), { subsetSize: Infinity })).ids()).toHaveLength(300);
 });
 
 test('clerks use different subsets; bindings of one clerk use the same, under every policy', async () => {
-  const one = await used(fleet(300), { seed: 1, policy: 'random' });
-  const other = await used(fleet(300), { seed: 2, policy: 'random' });
+  const one = await bindAndCall(fleet(300), { seed: 1, policy: 'random' });
+  const other = await bindAndCall(fleet(300), { seed: 2, policy: 'random' });
   const common = one.ids().filter((id) => other.ids().includes(id));
   expect(common.length).toBeGreaterThan(15);
   expect(common.length).toBeLessThan(55);
@@ -57,7 +57,7 @@ test('clerks use different subsets; bindings of one clerk use the same, under ev
 });
 
 test('an ejected endpoint is replaced by the next one, and the others stay', async () => {
-  const { binding, cluster, ids } = await used(fleet(300), { policy: 'round-robin', subsetSize: 20 });
+  const { binding, cluster, ids } = await bindAndCall(fleet(300), { policy: 'round-robin', subsetSize: 20 });
   const before = ids();
   for (const id of before.slice(0, 3)) cluster.kill(id);
   for (let i = 0; i < 40; i++) await binding.json('/');
@@ -69,23 +69,23 @@ test('an ejected endpoint is replaced by the next one, and the others stay', asy
 });
 
 test('a failed call fails over within the subset while it has open endpoints', async () => {
-  const { binding, cluster, ids } = await used(fleet(200), { policy: 'random', subsetSize: 12 });
-  const part = ids();
-  for (const id of part) cluster.respond(id, 503);
+  const { binding, cluster, ids } = await bindAndCall(fleet(200), { policy: 'random', subsetSize: 12 });
+  const subset = ids();
+  for (const id of subset) cluster.respond(id, 503);
   await binding.json('/').catch(() => undefined);
-  const asked = cluster
+  const called = cluster
     .trace()
     .split(' ')
     .slice(1)
     .map((attempt) => attempt.split(':')[0] as string);
-  expect(asked.length).toBeGreaterThan(1);
-  expect(part).toEqual(expect.arrayContaining(asked));
+  expect(called.length).toBeGreaterThan(1);
+  expect(subset).toEqual(expect.arrayContaining(called));
 });
 
 test('local-first takes a subset on the host, in the zone and elsewhere, and prefers near endpoints', async () => {
   const near = fleet(3, { host: 'here' }, 'h');
   const zone = fleet(40, { zone: 'z' }, 'z');
-  const { binding, cluster, ids } = await used([...fleet(400), ...near, ...zone], {
+  const { binding, cluster, ids } = await bindAndCall([...fleet(400), ...near, ...zone], {
     policy: 'local-first',
     subsetSize: 30,
   });
@@ -96,7 +96,10 @@ test('local-first takes a subset on the host, in the zone and elsewhere, and pre
 });
 
 test('a zone of which a subset is used does not count as depleted, so no call spills over', async () => {
-  const { binding, cluster } = await used([...fleet(20, {}, 'far'), ...fleet(300, { zone: 'z' }, 'z')]);
+  const { binding, cluster } = await bindAndCall([
+    ...fleet(20, {}, 'far'),
+    ...fleet(300, { zone: 'z' }, 'z'),
+  ]);
   for (let i = 0; i < 300; i++) await binding.json('/');
   expect(fleet(20, {}, 'far').reduce((sum, { id }) => sum + cluster.requests(id), 0)).toBe(0);
 });
@@ -104,7 +107,11 @@ test('a zone of which a subset is used does not count as depleted, so no call sp
 test('affinity, primary and policy functions use all endpoints', async () => {
   const homes = new Set<string>();
   for (const seed of [1, 2, 3]) {
-    const { binding, ids, clerk } = await used(fleet(300), { seed, policy: 'affinity', affinity: 'me' });
+    const { binding, ids, clerk } = await bindAndCall(fleet(300), {
+      seed,
+      policy: 'affinity',
+      affinity: 'me',
+    });
     expect(ids()).toHaveLength(300);
     homes.add((await binding.json<{ endpoint: string }>('/')).endpoint);
     const first = clerk.bind('/s', { policy: 'primary' });
@@ -123,7 +130,10 @@ test('affinity, primary and policy functions use all endpoints', async () => {
 });
 
 test('a busy clerk doubles its subset step by step, and shrinks it when idle', async () => {
-  const { binding, cluster, runtime, ids } = await used(fleet(100), { policy: 'random', subsetSize: 12 });
+  const { binding, cluster, runtime, ids } = await bindAndCall(fleet(100), {
+    policy: 'random',
+    subsetSize: 12,
+  });
   for (const { id } of fleet(100)) cluster.delay(id, 500);
   const burst = async (): Promise<void> => {
     // 'safe' lets a call fail over; an at-most-once call would wait for its deadline.

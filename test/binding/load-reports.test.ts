@@ -13,12 +13,12 @@ const utilizations = (orders: Binding): Record<string, number | undefined> =>
 const full = 'TEXT application_utilization=0.95, rps_fractional=100';
 
 /** Share of 2,000 concurrent calls that reach one server, which sends these headers. */
-async function share(says: Record<string, string>, clerks = 1): Promise<number> {
+async function shareOfCalls(headers: Record<string, string>, clerks = 1): Promise<number> {
   const counts = { a: 0, b: 0 };
   for (let i = 0; i < clerks; i++) {
     const { clerk, cluster, runtime } = memoryCluster({ '/shop/orders': ['a', 'b'] }, { seed: 11 + i });
     onTestFinished(() => clerk.destroy());
-    for (const [id, value] of Object.entries(says))
+    for (const [id, value] of Object.entries(headers))
       cluster.respond(id, () => ({ headers: { 'endpoint-load-metrics': value } }));
     const orders = clerk.bind('/shop/orders');
     for (let call = 0; call < 1_000 / clerks; call++) {
@@ -32,16 +32,16 @@ async function share(says: Record<string, string>, clerks = 1): Promise<number> 
 }
 
 test('an endpoint that reports high utilization gets clearly less than its share, and still some calls', async () => {
-  const shareOfA = await share({ a: full, b: 'TEXT application_utilization=0.3' });
+  const shareOfA = await shareOfCalls({ a: full, b: 'TEXT application_utilization=0.3' });
   expect(shareOfA).toBeLessThan(0.4);
   expect(shareOfA).toBeGreaterThan(0.01);
-  const ofMany = await share({ a: full, b: 'TEXT application_utilization=0.3' }, 20);
+  const ofMany = await shareOfCalls({ a: full, b: 'TEXT application_utilization=0.3' }, 20);
   expect(ofMany).toBeLessThan(0.4);
   expect(ofMany).toBeGreaterThan(0.01);
 });
 
 test('as does one that reports it in another ORCA format', async () => {
-  expect(await share({ a: 'JSON {"cpu_utilization":1.2}' })).toBeLessThan(0.4);
+  expect(await shareOfCalls({ a: 'JSON {"cpu_utilization":1.2}' })).toBeLessThan(0.4);
 });
 
 test('an endpoint that reports idleness, or an invalid value, gets no more than one without reports', async () => {
@@ -51,7 +51,7 @@ test('an endpoint that reports idleness, or an invalid value, gets no more than 
     'JSON {{{',
     full.repeat(99),
   ]) {
-    const shareOfA = await share({ a: value });
+    const shareOfA = await shareOfCalls({ a: value });
     expect(shareOfA).toBeGreaterThan(0.45);
     expect(shareOfA).toBeLessThan(0.55);
   }
@@ -61,17 +61,17 @@ test('a report in a response takes effect at once, also in a failure response', 
   const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a'] }, { seed: 1 });
   onTestFinished(() => clerk.destroy());
   const orders = clerk.bind('/shop/orders');
-  const says = (value: string, statusCode = 200): void =>
+  const respondWith = (value: string, statusCode = 200): void =>
     cluster.respond('a', () => ({ statusCode, headers: { 'Endpoint-Load-Metrics': value } }));
   await orders.text('/');
   expect(utilizations(orders)).toEqual({ a: undefined });
-  says('TEXT application_utilization=0.4');
+  respondWith('TEXT application_utilization=0.4');
   await orders.text('/');
   expect(utilizations(orders)).toEqual({ a: 0.4 });
-  says('TEXT application_utilization=0.8', 500);
+  respondWith('TEXT application_utilization=0.8', 500);
   await (await orders.request({ path: '/' })).body.text();
   expect(utilizations(orders)).toEqual({ a: 0.8 });
-  says('TEXT application_utilization=1e400');
+  respondWith('TEXT application_utilization=1e400');
   await orders.text('/');
   expect(utilizations(orders)).toEqual({ a: 0.8 });
 });

@@ -13,35 +13,35 @@ const bound = (...ids: string[]): Resolution => ({
 });
 
 /** A clerk with a registry port whose result the test changes; servers a and b exist. */
-function world(first: () => Resolution | Promise<Resolution>, options: Partial<ClerkOptions> = {}) {
+function setup(first: () => Resolution | Promise<Resolution>, options: Partial<ClerkOptions> = {}) {
   const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
   for (const id of ['a', 'b'])
     network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"` });
-  const asked: { name: string; suspects: string[] }[] = [];
+  const lookups: { name: string; suspects: string[] }[] = [];
   const port = { answer: first };
   const registry: Registry = {
     resolve: (name, { suspects }) => {
-      asked.push({ name, suspects: [...suspects] });
+      lookups.push({ name, suspects: [...suspects] });
       return port.answer();
     },
   };
   const clerk = createClerk({ ...options, registry, runtime });
   const stale: string[] = [];
   clerk.on('stale', ({ name }) => stale.push(name));
-  return { clerk, runtime, network, asked, port, stale, orders: clerk.bind('/shop/orders') };
+  return { clerk, runtime, network, lookups, port, stale, orders: clerk.bind('/shop/orders') };
 }
 
 test('bind() makes no lookup; concurrent first calls share one', async () => {
-  const { orders, asked } = world(() => bound('a'));
-  expect(asked).toEqual([]);
+  const { orders, lookups } = setup(() => bound('a'));
+  expect(lookups).toEqual([]);
   await Promise.all(Array.from({ length: 50 }, () => orders.json('/')));
-  expect(asked).toHaveLength(1);
+  expect(lookups).toHaveLength(1);
 });
 
 test('a resolution is used for its TTL, counted from the start of the lookup, and refreshed before it expires', async () => {
-  const { orders, asked, runtime, clerk } = world(async () => {
+  const { orders, lookups, runtime, clerk } = setup(async () => {
     await new Promise<void>((resolve) => runtime.setTimer(resolve, 500));
     return bound('a');
   });
@@ -50,15 +50,15 @@ test('a resolution is used for its TTL, counted from the start of the lookup, an
   expect(answer.ageMs).toBeGreaterThanOrEqual(500);
   await runtime.advance(1_000);
   await orders.json('/');
-  expect(asked).toHaveLength(1);
+  expect(lookups).toHaveLength(1);
   await runtime.advance(300); // 1.8 s after the question: in use and nearly over
   await orders.json('/');
-  expect(asked).toHaveLength(2);
+  expect(lookups).toHaveLength(2);
 });
 
 test('a lookup continues for the other callers when one is aborted', async () => {
   let release: (resolution: Resolution) => void = () => undefined;
-  const { orders, asked } = world(() => new Promise((resolve) => (release = resolve)));
+  const { orders, lookups } = setup(() => new Promise((resolve) => (release = resolve)));
   const impatient = new AbortController();
   const first = clerkErrorOf(orders.json('/', { signal: impatient.signal }));
   const second = orders.json('/');
@@ -67,11 +67,11 @@ test('a lookup continues for the other callers when one is aborted', async () =>
   expect((await first).code).toBe('ABORTED');
   release(bound('a'));
   expect(await second).toBe('a');
-  expect(asked).toHaveLength(1);
+  expect(lookups).toHaveLength(1);
 });
 
 test('a failed first lookup is an error with its cause, and is not cached', async () => {
-  const { orders, port } = world(() => Promise.reject(new Error('disk on fire')));
+  const { orders, port } = setup(() => Promise.reject(new Error('disk on fire')));
   const error = await clerkErrorOf(orders.json('/'));
   expect(error.code).toBe('REGISTRY_UNREACHABLE');
   expect(error.execution).toBe('none');
@@ -81,7 +81,7 @@ test('a failed first lookup is an error with its cause, and is not cached', asyn
 });
 
 test('a first lookup that hangs ends with the deadline of the call', async () => {
-  const { orders } = world(() => new Promise(() => undefined));
+  const { orders } = setup(() => new Promise(() => undefined));
   expect((await clerkErrorOf(orders.json('/', { timeoutMs: 300 }))).code).toBe('DEADLINE_EXCEEDED');
 });
 
@@ -100,7 +100,7 @@ test.each([
 ] as [string, () => Resolution | Promise<Resolution>][])(
   'when a registry %s later, calls continue with the last good resolution, marked stale',
   async (_how, trouble) => {
-    const { orders, port, stale, runtime, clerk } = world(() => bound('a'));
+    const { orders, port, stale, runtime, clerk } = setup(() => bound('a'));
     await orders.json('/');
     port.answer = trouble;
     for (let second = 0; second < 30; second++) {
@@ -120,7 +120,7 @@ test.each([
 );
 
 test('a stale resolution is used for at most an hour', async () => {
-  const { orders, port, runtime } = world(() => bound('a'));
+  const { orders, port, runtime } = setup(() => bound('a'));
   await orders.json('/');
   port.answer = () => Promise.reject(new Error('down'));
   await runtime.advance(3_599_000);
@@ -132,7 +132,7 @@ test('a stale resolution is used for at most an hour', async () => {
 test('an empty list of endpoints is accepted; an older revision is not', async () => {
   const numbered = (revision: string, ...ids: string[]): Resolution =>
     ({ ...bound(...ids), revision }) as Resolution;
-  const { orders, port, runtime } = world(() => numbered('10', 'a'));
+  const { orders, port, runtime } = setup(() => numbered('10', 'a'));
   await orders.json('/');
   port.answer = () => numbered('9');
   await runtime.advance(ttlMs);
@@ -148,21 +148,21 @@ test('an empty list of endpoints is accepted; an older revision is not', async (
 });
 
 test('an absent name is cached for 1 s', async () => {
-  const { orders, asked, port, runtime } = world(() => ({ kind: 'absent', ttlMs: 60_000 }));
+  const { orders, lookups, port, runtime } = setup(() => ({ kind: 'absent', ttlMs: 60_000 }));
   for (let i = 0; i < 5; i++) expect((await clerkErrorOf(orders.json('/'))).code).toBe('NAME_NOT_FOUND');
-  expect(asked).toHaveLength(1);
+  expect(lookups).toHaveLength(1);
   port.answer = () => bound('a');
   await runtime.advance(5_000); // five are believed at most, whatever the registry says
   expect(await orders.json('/')).toBe('a');
 });
 
 test('a failed call triggers a lookup that names the suspect endpoint', async () => {
-  const { orders, asked, port, network } = world(() => ({ ...bound('a'), ttlMs: 60_000 }));
+  const { orders, lookups, port, network } = setup(() => ({ ...bound('a'), ttlMs: 60_000 }));
   await orders.json('/');
   network.server('http://a').kill();
   port.answer = () => bound('b');
   expect(await orders.json('/')).toBe('b');
-  expect(asked[1]).toEqual({ name: '/shop/orders', suspects: ['a'] });
+  expect(lookups[1]).toEqual({ name: '/shop/orders', suspects: ['a'] });
 });
 
 test('links are followed, and a cycle is an error that shows it', async () => {
@@ -188,18 +188,18 @@ test('links are followed, and a cycle is an error that shows it', async () => {
 });
 
 test('a wall clock that jumps ahead expires resolutions earlier', async () => {
-  const { orders, asked, runtime } = world(() => bound('a'));
+  const { orders, lookups, runtime } = setup(() => bound('a'));
   await orders.json('/');
   runtime.shiftWallClock(3_600_000);
   await orders.json('/');
-  expect(asked).toHaveLength(2);
+  expect(lookups).toHaveLength(2);
   runtime.shiftWallClock(-7_200_000);
   await orders.json('/');
-  expect(asked).toHaveLength(2);
+  expect(lookups).toHaveLength(2);
 });
 
 test('a wall clock that is set back does not extend a resolution', async () => {
-  const { orders, port, runtime, stale } = world(() => bound('a'));
+  const { orders, port, runtime, stale } = setup(() => bound('a'));
   await orders.json('/');
   runtime.shiftWallClock(-3_600_000);
   port.answer = () => Promise.reject(new Error('down'));
@@ -236,37 +236,37 @@ test('a registry with a watch method pushes changes', async () => {
 });
 
 test('a resolution with a TTL of 0 serves the calls that waited for it', async () => {
-  const { orders, asked } = world(() => ({ ...bound('a'), ttlMs: 0 }));
+  const { orders, lookups } = setup(() => ({ ...bound('a'), ttlMs: 0 }));
   expect(await orders.json('/')).toBe('a');
   expect(await orders.json('/')).toBe('a');
-  expect(asked).toHaveLength(2);
+  expect(lookups).toHaveLength(2);
 });
 
 test('a call that waited for a backoff does not use a resolution that expired meanwhile', async () => {
-  const { orders, port, network, runtime } = world(() => ({ ...bound('a'), ttlMs: 0 }));
+  const { orders, port, network, runtime } = setup(() => ({ ...bound('a'), ttlMs: 0 }));
   await orders.json('/');
   network.server('http://a').kill();
   await clerkErrorOf(orders.json('/', { timeoutMs: 50 }));
-  const asked: string[] = [];
+  const requests: string[] = [];
   network.server('http://a').accept();
   network.server('http://a').handler = () => {
-    asked.push('a');
+    requests.push('a');
     return { statusCode: 200, body: '"a"' };
   };
   // It refused a moment ago and is backing off. Before the next dial the service moves to b.
   const call = orders.json('/');
   runtime.setTimer(() => (port.answer = () => ({ ...bound('b'), ttlMs: 0 })), 1);
   expect(await call).toBe('b');
-  expect(asked).toEqual([]);
+  expect(requests).toEqual([]);
 });
 
 test('a fresh resolution is not marked stale while the registry is unreachable, and is looked up repeatedly', async () => {
-  const { orders, port, runtime, stale, clerk } = world(() => bound('a'));
+  const { orders, port, runtime, stale, clerk } = setup(() => bound('a'));
   await orders.json('/');
   port.answer = () => Promise.reject(new Error('down'));
   const resolved: number[] = [];
   clerk.on('resolved', () => resolved.push(runtime.now()));
-  await runtime.advance(1_800); // nearly over: asked ahead of time
+  await runtime.advance(1_800); // nearly expired: the refresh has started
   await orders.json('/');
   await runtime.advance(100);
   expect(await orders.json('/')).toBe('a');
@@ -283,7 +283,7 @@ test('a fresh resolution is not marked stale while the registry is unreachable, 
 });
 
 test('a name in use is looked up repeatedly while its resolution is fresh', async () => {
-  const { orders, port, runtime } = world(() => ({ ...bound('a'), ttlMs: 200_000 }));
+  const { orders, port, runtime } = setup(() => ({ ...bound('a'), ttlMs: 200_000 }));
   await orders.json('/');
   port.answer = () => Promise.reject(new Error('down'));
   const until = async (second: number): Promise<void> => {
@@ -292,14 +292,14 @@ test('a name in use is looked up repeatedly while its resolution is fresh', asyn
       await orders.json('/');
     }
   };
-  await until(185); // asked ahead of time since second 150 or so
+  await until(185); // refreshed since about second 150
   port.answer = () => ({ ...bound('b'), ttlMs: 200_000 });
   await until(192);
   expect(await orders.json('/')).toBe('b');
 });
 
 test('a failed lookup after an empty result is REGISTRY_UNREACHABLE, not NO_ENDPOINT', async () => {
-  const { orders, port, runtime } = world(() => bound());
+  const { orders, port, runtime } = setup(() => bound());
   expect((await clerkErrorOf(orders.json('/'))).code).toBe('NO_ENDPOINT');
   port.answer = () => Promise.reject(new Error('down'));
   await runtime.advance(2_000);
@@ -309,7 +309,7 @@ test('a failed lookup after an empty result is REGISTRY_UNREACHABLE, not NO_ENDP
 });
 
 test('a bound name stays cached while ten thousand others are looked up', async () => {
-  const { orders, port, runtime, clerk } = world(() => bound('a'));
+  const { orders, port, runtime, clerk } = setup(() => bound('a'));
   expect(await orders.json('/')).toBe('a');
   for (let i = 0; i < 10_001; i++) await clerk.resolve(`/other/n${String(i)}`);
   port.answer = () => Promise.reject(new Error('down'));
@@ -351,7 +351,7 @@ test('a union continues with the previous result while one of its registries han
 });
 
 test('a polling watch continues after the registry hung', async () => {
-  const { clerk, port, runtime } = world(() => bound('a'));
+  const { clerk, port, runtime } = setup(() => bound('a'));
   const changes = clerk.watch('/shop/orders');
   const idsOfNext = async (): Promise<string[]> => {
     const next = (await changes.next()) as { value: { endpoints: { id: string }[] } };
@@ -369,7 +369,7 @@ test('a polling watch continues after the registry hung', async () => {
 });
 
 test('an attempt is not aborted when the only alternative is ejected', async () => {
-  const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  const { orders, network } = setup(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
   network.server('http://a').kill();
   for (let i = 0; i < 5; i++) expect(await orders.json('/')).toBe('b');
   network.server('http://b').handler = () => ({ statusCode: 200, body: '"b"', delayMs: 900 });
@@ -377,7 +377,7 @@ test('an attempt is not aborted when the only alternative is ejected', async () 
 });
 
 test('a once call that was sent is awaited until its deadline', async () => {
-  const { orders, network } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  const { orders, network } = setup(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
   for (const id of ['a', 'b'])
     network.server(`http://${id}`).handler = () => ({ statusCode: 200, body: `"${id}"`, delayMs: 4_000 });
   expect(await orders.text('/', { method: 'POST', timeoutMs: 5_000 })).toMatch(/[ab]/);
@@ -385,7 +385,7 @@ test('a once call that was sent is awaited until its deadline', async () => {
 });
 
 test('failed calls deposit into the retry budget too', async () => {
-  const { orders, network, runtime } = world(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
+  const { orders, network, runtime } = setup(() => ({ ...bound('a', 'b'), ttlMs: 60_000 }));
   for (const id of ['a', 'b']) network.server(`http://${id}`).handler = () => ({ behavior: 'reset-after' });
   const count = 900;
   for (let i = 0; i < count; i++) {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { clerkErrorOf } from '../real/clerk-error-of.js';
 
 /** A server with a response delay, and a service config with a timeout. */
-function world(serviceConfig: { timeoutMs: number | undefined }, delayMs: number, lookupMs = 0) {
+function setup(serviceConfig: { timeoutMs: number | undefined }, delayMs: number, lookupMs = 0) {
   const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -44,28 +44,28 @@ const sleep = (runtime: FakeRuntime, ms: number): Promise<void> =>
 
 describe('a call without a timeout of its own', () => {
   test.each([
-    ['request', (orders: ReturnType<typeof world>['orders']) => orders.request({ path: '/' })],
-    ['json', (orders: ReturnType<typeof world>['orders']) => orders.json('/')],
+    ['request', (orders: ReturnType<typeof setup>['orders']) => orders.request({ path: '/' })],
+    ['json', (orders: ReturnType<typeof setup>['orders']) => orders.json('/')],
     [
       'call',
-      (orders: ReturnType<typeof world>['orders']) =>
+      (orders: ReturnType<typeof setup>['orders']) =>
         orders.call(() => new Promise<never>(() => {}), { kind: 'once' }),
     ],
   ])('%s ends at the service timeout, in the first call and in later ones', async (_what, call) => {
-    const { orders, timed } = world({ timeoutMs: 1_500 }, 60_000, 400);
+    const { orders, timed } = setup({ timeoutMs: 1_500 }, 60_000, 400);
     for (const _ of [1, 2]) {
       expect(await timed(() => call(orders))).toEqual({ code: 'DEADLINE_EXCEEDED', ms: 1_500 });
     }
   });
 
   test('may take longer than the default when the service config allows more', async () => {
-    const { orders, timed } = world({ timeoutMs: 30_000 }, 20_000, 400);
+    const { orders, timed } = setup({ timeoutMs: 30_000 }, 20_000, 400);
     expect(await timed(() => orders.json('/'))).toMatchObject({ code: 'ok' });
     expect(await timed(() => orders.json('/'))).toMatchObject({ code: 'ok' });
   });
 
   test('ends without a request when the lookup took longer than the service timeout', async () => {
-    const { orders, timed, sentTimeouts } = world({ timeoutMs: 300 }, 0, 400);
+    const { orders, timed, sentTimeouts } = setup({ timeoutMs: 300 }, 0, 400);
     const { ms, code } = await timed(() => orders.json('/'));
     expect({ ms, code }).toEqual({ ms: 400, code: 'DEADLINE_EXCEEDED' });
     expect(sentTimeouts).toEqual([]);
@@ -86,21 +86,21 @@ describe('a call without a timeout of its own', () => {
   });
 
   test('sends the remaining time to the service', async () => {
-    const { orders, sentTimeouts } = world({ timeoutMs: 1_500 }, 0, 400);
+    const { orders, sentTimeouts } = setup({ timeoutMs: 1_500 }, 0, 400);
     await orders.json('/');
     await orders.json('/');
     expect(sentTimeouts).toEqual(['1100', '1500']);
   });
 
   test('has the default timeout and sends no remaining time when the service config sets none', async () => {
-    const { orders, timed, sentTimeouts } = world({ timeoutMs: undefined }, 60_000);
+    const { orders, timed, sentTimeouts } = setup({ timeoutMs: undefined }, 60_000);
     expect(await timed(() => orders.json('/'))).toMatchObject({ ms: 10_000, code: 'DEADLINE_EXCEEDED' });
     expect(sentTimeouts).toEqual([undefined]);
   });
 });
 
 test('timeouts of the binding and of the call override the service config', async () => {
-  const { clerk, orders, timed } = world({ timeoutMs: 5_000 }, 60_000);
+  const { clerk, orders, timed } = setup({ timeoutMs: 5_000 }, 60_000);
   const hasty = clerk.bind('/shop/orders', { timeoutMs: 700 });
   expect(await timed(() => hasty.json('/'))).toMatchObject({ code: 'DEADLINE_EXCEEDED', ms: 700 });
   expect(await timed(() => hasty.json('/', { timeoutMs: 900 }))).toMatchObject({ ms: 900 });
@@ -108,7 +108,7 @@ test('timeouts of the binding and of the call override the service config', asyn
 });
 
 test('the service timeout appears in resolve and explain', async () => {
-  const { clerk, orders } = world({ timeoutMs: 1_500 }, 0);
+  const { clerk, orders } = setup({ timeoutMs: 1_500 }, 0);
   expect(await clerk.resolve('/shop/orders')).toMatchObject({ timeoutMs: 1_500 });
   expect(orders.explain().timeoutMs).toBe(10_000);
   await orders.json('/');
@@ -118,7 +118,7 @@ test('the service timeout appears in resolve and explain', async () => {
 test.each([0, -1, Number.NaN, Infinity, 2 ** 31, '5' as unknown as number])(
   'a service config with timeoutMs %s is rejected',
   async (timeoutMs) => {
-    const { orders } = world({ timeoutMs }, 0);
+    const { orders } = setup({ timeoutMs }, 0);
     expect(await clerkErrorOf(orders.json('/'))).toMatchObject({
       code: 'REGISTRY_INVALID',
       message: expect.stringContaining('timeoutMs') as string,

@@ -12,7 +12,7 @@ import { expect, test } from 'vitest';
 const policies = [undefined, 'load-aware', 'random', 'weighted', 'round-robin', 'least-pending'] as const;
 
 /** Makes calls at a fixed rate and counts them by endpoint. */
-async function asked(
+async function countCalls(
   { clerk, runtime }: Pick<MemoryWorld, 'clerk' | 'runtime'>,
   policy: PolicyName | undefined,
   ms: number,
@@ -32,7 +32,7 @@ async function asked(
   return counts;
 }
 
-const share = (counts: Record<string, number>, id: string): number =>
+const shareOfCalls = (counts: Record<string, number>, id: string): number =>
   (counts[id] ?? 0) / Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 test.each(policies)(
@@ -41,14 +41,14 @@ test.each(policies)(
     for (const fault of ['kill', 'pause'] as const) {
       const world = memoryCluster({ '/s': ['a', 'b', 'c'] }, { seed: 3, autoAdvance: false });
       // One binding would do as well, since bindings of one name share the state of endpoints.
-      await asked(world, policy, 40_000);
+      await countCalls(world, policy, 40_000);
       world.cluster[fault]('c');
-      expect(share(await asked(world, policy, 3_000), 'c')).toBeLessThan(0.02);
+      expect(shareOfCalls(await countCalls(world, policy, 3_000), 'c')).toBeLessThan(0.02);
       if (fault === 'kill') world.cluster.accept('c');
       else world.cluster.resume('c');
-      await asked(world, policy, 2_000);
-      const counts = await asked(world, policy, 1_000);
-      expect(share(counts, 'c'), JSON.stringify(counts)).toBeGreaterThan(0.8 / 3);
+      await countCalls(world, policy, 2_000);
+      const counts = await countCalls(world, policy, 1_000);
+      expect(shareOfCalls(counts, 'c'), JSON.stringify(counts)).toBeGreaterThan(0.8 / 3);
       await world.clerk.destroy();
     }
   },
@@ -75,25 +75,25 @@ test.each(policies)(
       },
     });
     const world = { clerk, runtime };
-    await asked(world, policy, 1_000);
+    await countCalls(world, policy, 1_000);
     await runtime.advance(60_000);
-    await asked(world, policy, 1_000);
+    await countCalls(world, policy, 1_000);
     running = 3;
-    await asked(world, policy, 1_000);
-    const first = share(await asked(world, policy, 2_000), 'c');
+    await countCalls(world, policy, 1_000);
+    const first = shareOfCalls(await countCalls(world, policy, 2_000), 'c');
     expect(first).toBeGreaterThan(0.01);
     expect(first).toBeLessThan(0.12);
-    await asked(world, policy, 30_000);
-    const counts = await asked(world, policy, 4_000);
-    expect(share(counts, 'c'), JSON.stringify(counts)).toBeGreaterThan(0.25);
+    await countCalls(world, policy, 30_000);
+    const counts = await countCalls(world, policy, 4_000);
+    expect(shareOfCalls(counts, 'c'), JSON.stringify(counts)).toBeGreaterThan(0.25);
     await clerk.destroy();
   },
 );
 
 test.each(policies)('%s: the endpoints of the first resolution have no slow start', async (policy) => {
   const world = memoryCluster({ '/s': ['a', 'b'] }, { seed: 7, autoAdvance: false });
-  const counts = await asked(world, policy, 2_000);
-  expect(share(counts, 'a'), JSON.stringify(counts)).toBeGreaterThan(0.35);
-  expect(share(counts, 'b'), JSON.stringify(counts)).toBeGreaterThan(0.35);
+  const counts = await countCalls(world, policy, 2_000);
+  expect(shareOfCalls(counts, 'a'), JSON.stringify(counts)).toBeGreaterThan(0.35);
+  expect(shareOfCalls(counts, 'b'), JSON.stringify(counts)).toBeGreaterThan(0.35);
   await world.clerk.destroy();
 });

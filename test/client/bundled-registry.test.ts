@@ -8,6 +8,7 @@ import { createClerk, type Clerk, type ClerkOptions } from 'binding-clerk';
 import { startServer, type Server } from 'binding-clerk/server';
 import { advertise, type Advertisement } from 'binding-clerk/service';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { freePort } from '../support/free-port.js';
 
 async function serverOf(options: Parameters<typeof startServer>[0] = {}): Promise<Server> {
   const server = await startServer({ port: 0, ...options });
@@ -89,8 +90,9 @@ test('a drained endpoint is no longer picked, and no call fails meanwhile', { ti
 
 test('no call fails while the registry is killed and restarted', { timeout: 20_000 }, async () => {
   const data = join(await folder(), 'data');
-  const first = await startServer({ port: 0, data });
-  const { url, port } = first;
+  const port = await freePort();
+  const first = await startServer({ port, data });
+  const { url } = first;
   const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 2_000 });
   const clerk = clerkOf({ registry: url });
   const changes = clerk.watch('/**');
@@ -116,8 +118,9 @@ test('no call fails while the registry is killed and restarted', { timeout: 20_0
 });
 
 test('services register again after the registry restarts without data', { timeout: 20_000 }, async () => {
-  const first = await startServer({ port: 0 });
-  const { url, port } = first;
+  const port = await freePort();
+  const first = await startServer({ port });
+  const { url } = first;
   const { ad } = await running(url, '/shop/orders', 'one', { leaseMs: 1_500 });
   const clerk = clerkOf({ registry: url });
   const orders = clerk.bind('/shop/orders');
@@ -203,9 +206,10 @@ async function launchingServer(program: string): Promise<Server> {
   const manifest = [
     'version: 1',
     'service: /shop/orders',
-    `exec: ${process.execPath}`,
-    `args: ['--import', '${tsx}', '${file}']`,
-    `cwd: ${process.cwd()}`,
+    // Node may be owned by any user, but the launcher runs only programs of root or its own user.
+    'exec: /usr/bin/env',
+    `args: ${JSON.stringify([process.execPath, '--import', tsx, file])}`,
+    `cwd: ${JSON.stringify(home)}`,
     'readyMs: 20000',
     '',
   ].join('\n');

@@ -154,8 +154,8 @@ test('ready connects and sends no request', async () => {
 });
 
 test('explain works before a lookup and causes none', async () => {
-  let asked = 0;
-  const clerk = createClerk({ registry: { resolve: () => (asked++, { kind: 'absent' }) } });
+  let lookups = 0;
+  const clerk = createClerk({ registry: { resolve: () => (lookups++, { kind: 'absent' }) } });
   const explanation = clerk.bind('/s').explain();
   expect(explanation).toMatchObject({
     name: '/s',
@@ -165,7 +165,7 @@ test('explain works before a lookup and causes none', async () => {
     attemptTimeoutMs: 250,
     retriesLeft: 30,
   });
-  expect(asked).toBe(0);
+  expect(lookups).toBe(0);
   await clerk.close();
 });
 
@@ -367,11 +367,11 @@ test('calls that require TLS have their own primary when only some endpoints hav
   const runtime = createFakeRuntime({ seed: 1, autoAdvance: true });
   const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
   runtime.transport = network.transport;
-  const asked: string[] = [];
+  const requests: string[] = [];
   const addresses = ['http://plain', 'https://first', 'https://second'] as const;
   for (const address of addresses)
     network.server(address).handler = () => {
-      asked.push(address);
+      requests.push(address);
       return { statusCode: 200 };
     };
   const clerk = createClerk({
@@ -392,8 +392,8 @@ test('calls that require TLS have their own primary when only some endpoints hav
     if (round === 0)
       for (const one of await clerk.bind('/s').gather({ path: '/' }))
         if (one.ok) await one.response.body.dump();
-    if (round === 0) asked.length = 0;
+    if (round === 0) requests.length = 0;
   }
-  expect(asked).toEqual(['http://plain', 'https://first', 'http://plain', 'https://first']);
+  expect(requests).toEqual(['http://plain', 'https://first', 'http://plain', 'https://first']);
   await clerk.destroy();
 });

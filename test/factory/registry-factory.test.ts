@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
 
 /** A clerk, and a registry with one service that has no endpoint at first. */
-function world(start: (() => Promise<readonly string[]>) | undefined, first: Partial<Resolution> = {}) {
+function setup(start: (() => Promise<readonly string[]>) | undefined, first: Partial<Resolution> = {}) {
   const runtime = createFakeRuntime({ seed: 3, autoAdvance: true });
   const network = createMemoryNetwork(runtime, { latencyMs: 1 });
   runtime.transport = network.transport;
@@ -27,7 +27,7 @@ function world(start: (() => Promise<readonly string[]>) | undefined, first: Par
 }
 
 test('the registry starts a service without endpoints, once for all callers', async () => {
-  const { clerk, started, runtime } = world(async () => {
+  const { clerk, started, runtime } = setup(async () => {
     await new Promise<void>((resolve) => runtime.setTimer(resolve, 300));
     return ['http://fresh'];
   });
@@ -38,7 +38,7 @@ test('the registry starts a service without endpoints, once for all callers', as
 });
 
 test('a start draws on the retry budget', async () => {
-  const { clerk } = world(async () => ['http://fresh']);
+  const { clerk } = setup(async () => ['http://fresh']);
   const orders = clerk.bind('/shop/orders');
   const before = orders.explain().retriesLeft;
   await orders.json('/').catch(() => undefined);
@@ -46,14 +46,14 @@ test('a start draws on the retry budget', async () => {
 });
 
 test('callers receive START_FAILED with the reason', async () => {
-  const failing = world(async () => {
+  const failing = setup(async () => {
     throw new ClerkError('START_FAILED', 'It exited with code 3');
   });
   await expect(failing.clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({
     code: 'START_FAILED',
     message: 'It exited with code 3',
   });
-  const away = world(async () => {
+  const away = setup(async () => {
     throw new ClerkError('REGISTRY_UNREACHABLE', 'No registry listens');
   });
   await expect(away.clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({
@@ -63,7 +63,7 @@ test('callers receive START_FAILED with the reason', async () => {
 });
 
 test('an endpoint started by the registry and no longer listed is not called; the service is started again', async () => {
-  const { clerk, started, network, runtime } = world(async () => [
+  const { clerk, started, network, runtime } = setup(async () => [
     started.length === 1 ? 'http://fresh' : 'http://newer',
   ]);
   network.server('http://newer');
@@ -77,7 +77,7 @@ test('an endpoint started by the registry and no longer listed is not called; th
 });
 
 test('endpoints started by a factory of the program need no listing', async () => {
-  const { clerk, runtime } = world(undefined);
+  const { clerk, runtime } = setup(undefined);
   let starts = 0;
   const factory = () => {
     starts++;
@@ -90,18 +90,18 @@ test('endpoints started by a factory of the program need no listing', async () =
   expect(starts).toBe(1);
 });
 
-test.each<[string, Parameters<typeof world>]>([
+test.each<[string, Parameters<typeof setup>]>([
   ['declares that it cannot', [async () => ['http://fresh'], { startable: false }]],
   ['declares nothing', [async () => ['http://fresh'], { startable: undefined } as Partial<Resolution>]],
   ['has no start method', [undefined]],
 ])('a registry that %s is not asked to', async (_what, given) => {
-  const { clerk, started } = world(...given);
+  const { clerk, started } = setup(...given);
   await expect(clerk.bind('/shop/orders').json('/')).rejects.toMatchObject({ code: 'NO_ENDPOINT' });
   expect(started).toEqual([]);
 });
 
 test('a factory of the program takes precedence over the registry', async () => {
-  const { clerk, started } = world(async () => ['http://elsewhere']);
+  const { clerk, started } = setup(async () => ['http://elsewhere']);
   const orders = clerk.bind('/shop/orders', { factory: () => 'http://fresh' });
   expect((await orders.request({ path: '/' })).statusCode).toBe(200);
   expect(started).toEqual([]);

@@ -5,7 +5,7 @@ import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { HealthReporter, type HealthSource } from '../../src/health/health-reporter.js';
 
 /** One reporter for the service `/a`, whose verdicts the test sets. */
-function world({ onReport = async () => {} }: { onReport?: (report: HealthReport) => Promise<void> } = {}) {
+function setup({ onReport = async () => {} }: { onReport?: (report: HealthReport) => Promise<void> } = {}) {
   const runtime = createFakeRuntime({ seed: 3, startAt: 1_000 });
   const sent: { readonly at: number; readonly text: string; readonly clerk: string }[] = [];
   const controller = new AbortController();
@@ -39,7 +39,7 @@ function world({ onReport = async () => {} }: { onReport?: (report: HealthReport
 }
 
 test('an unreachable endpoint is reported soon and repeatedly, without keeping the process alive', async () => {
-  const { runtime, sent, verdicts, source, reporter } = world();
+  const { runtime, sent, verdicts, source, reporter } = setup();
   verdicts.set('b', 'unreachable');
   reporter.onUnreachable(source, 'b');
   expect(runtime.refTimers).toBe(0);
@@ -58,7 +58,7 @@ test('an unreachable endpoint is reported soon and repeatedly, without keeping t
 });
 
 test('a failure that ends before the report is not reported', async () => {
-  const { runtime, sent, verdicts, source, reporter } = world();
+  const { runtime, sent, verdicts, source, reporter } = setup();
   verdicts.set('b', 'unreachable');
   reporter.onUnreachable(source, 'b');
   verdicts.set('b', 'reachable');
@@ -68,7 +68,7 @@ test('a failure that ends before the report is not reported', async () => {
 });
 
 test('a recovery is reported soon, once', async () => {
-  const { runtime, verdicts, source, reporter, takeSent } = world();
+  const { runtime, verdicts, source, reporter, takeSent } = setup();
   verdicts.set('b', 'unreachable');
   reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
@@ -82,7 +82,7 @@ test('a recovery is reported soon, once', async () => {
 });
 
 test('a health change without a new verdict is not reported', async () => {
-  const { runtime, verdicts, source, reporter, takeSent } = world();
+  const { runtime, verdicts, source, reporter, takeSent } = setup();
   verdicts.set('b', 'unreachable');
   reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
@@ -95,7 +95,7 @@ test('a health change without a new verdict is not reported', async () => {
 });
 
 test('an endpoint without recent evidence is no longer reported', async () => {
-  const { runtime, verdicts, source, reporter, takeSent } = world();
+  const { runtime, verdicts, source, reporter, takeSent } = setup();
   verdicts.set('b', 'unreachable');
   reporter.onUnreachable(source, 'b');
   await runtime.advance(1_300);
@@ -106,7 +106,7 @@ test('an endpoint without recent evidence is no longer reported', async () => {
 });
 
 test('a queried endpoint is reported reachable for as long as it is queried', async () => {
-  const { runtime, verdicts, source, reporter, takeSent } = world();
+  const { runtime, verdicts, source, reporter, takeSent } = setup();
   verdicts.set('b', 'reachable');
   reporter.onQueried(source, ['b', 'c']);
   await runtime.advance(1_300);
@@ -125,7 +125,7 @@ test('a queried endpoint is reported reachable for as long as it is queried', as
 });
 
 test('one message covers all services, at most 100 endpoints; the others follow in the next', async () => {
-  const { runtime, sent, verdicts, source, reporter } = world();
+  const { runtime, sent, verdicts, source, reporter } = setup();
   const ids = Array.from({ length: 250 }, (_, i) => `i${i}`);
   for (const id of ids) {
     verdicts.set(id, 'unreachable');
@@ -138,7 +138,7 @@ test('one message covers all services, at most 100 endpoints; the others follow 
 });
 
 test('all services are reported although one exceeds the limit of a message', async () => {
-  const { runtime, sent, verdicts, source, reporter } = world();
+  const { runtime, sent, verdicts, source, reporter } = setup();
   const other: HealthSource = {
     endpointReports: () => [{ name: '/b', id: 'other', epoch: 1, verdict: 'unreachable' }],
   };
@@ -156,7 +156,7 @@ test.each([
   [1_000, 1_000],
   [1_001, 1_000],
 ])('of %i unreachable endpoints, %i are reported', async (count, expected) => {
-  const { runtime, sent, verdicts, source, reporter } = world();
+  const { runtime, sent, verdicts, source, reporter } = setup();
   for (let i = 0; i < count; i++) {
     verdicts.set(`i${i}`, 'unreachable');
     reporter.onUnreachable(source, `i${i}`);
@@ -176,7 +176,7 @@ test('after a failed message the next one carries the current state, one at a ti
   let underWay = 0;
   let most = 0;
   let round = 0;
-  const { runtime, sent, verdicts, source, reporter } = world({
+  const { runtime, sent, verdicts, source, reporter } = setup({
     onReport: async () => {
       most = Math.max(most, ++underWay);
       try {
@@ -202,21 +202,21 @@ test('after a failed message the next one carries the current state, one at a ti
 });
 
 test('a registry port that throws synchronously is tolerated', async () => {
-  const { runtime, verdicts, source, reporter, registry } = world();
-  let asked = 0;
+  const { runtime, verdicts, source, reporter, registry } = setup();
+  let reports = 0;
   registry.report = () => {
-    asked++;
+    reports++;
     throw new TypeError('broken');
   };
   verdicts.set('b', 'unreachable');
   reporter.onUnreachable(source, 'b');
   await runtime.advance(20_000);
-  expect(asked).toBeGreaterThan(3);
+  expect(reports).toBeGreaterThan(3);
 });
 
 test('closing the clerk aborts the message in progress and stops reporting', async () => {
   const signals: AbortSignal[] = [];
-  const { runtime, sent, verdicts, source, reporter, controller, registry } = world();
+  const { runtime, sent, verdicts, source, reporter, controller, registry } = setup();
   const report = registry.report!.bind(registry);
   registry.report = (what, context) => {
     signals.push(context.signal);
@@ -236,7 +236,7 @@ test('closing the clerk aborts the message in progress and stops reporting', asy
 });
 
 test('a registry without a report method gets no reports, and no randomness is drawn', async () => {
-  const { runtime, verdicts, source, reporter, registry } = world();
+  const { runtime, verdicts, source, reporter, registry } = setup();
   delete registry.report;
   const { random } = runtime;
   let drawn = 0;
@@ -254,7 +254,7 @@ test('a registry without a report method gets no reports, and no randomness is d
 });
 
 test('recovered endpoints make room for others', async () => {
-  const { runtime, verdicts, source, reporter, takeSent } = world();
+  const { runtime, verdicts, source, reporter, takeSent } = setup();
   for (let i = 0; i < 1_000; i++) {
     verdicts.set(`i${i}`, i % 2 ? 'unreachable' : 'reachable');
     reporter.onUnreachable(source, `i${i}`);

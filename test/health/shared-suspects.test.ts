@@ -9,7 +9,7 @@ import { defaultTransport } from '../../src/transport/default-transport.js';
 
 const name = '/shop/orders';
 
-async function world() {
+async function setup() {
   const server = await startServer({ port: 0 });
   onTestFinished(() => server.close());
   const notified: string[] = [];
@@ -36,7 +36,10 @@ async function world() {
 }
 
 /** A clerk that calls continuously; `isCut` makes endpoint `b` unreachable for it. */
-function calling(registry: string, isCut: boolean): { readonly clerk: Clerk; readonly suspects: string[] } {
+function callContinuously(
+  registry: string,
+  isCut: boolean,
+): { readonly clerk: Clerk; readonly suspects: string[] } {
   const nowhere = [parseAddress('http://127.0.0.1:1')];
   const clerk = createClerk({
     registry,
@@ -67,9 +70,9 @@ const states = async (clerk: Clerk): Promise<string> =>
   (await clerk.resolve(name)).endpoints.map(({ id, state }) => `${id} ${state}`).join();
 
 test('an endpoint becomes suspect when two of three clerks cannot reach it, not one of two, and is notified', async () => {
-  const { server, notified } = await world();
-  const cut = calling(server.url, true);
-  const whole = calling(server.url, false);
+  const { server, notified } = await setup();
+  const cut = callContinuously(server.url, true);
+  const uncut = callContinuously(server.url, false);
   const metrics = async (line: string) => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     return Number(new RegExp(`^${line} ([0-9]+)$`, 'm').exec(text)?.[1]);
@@ -79,14 +82,14 @@ test('an endpoint becomes suspect when two of three clerks cannot reach it, not 
     async () => expect(await metrics('clerk_endpoint_reports_total')).toBeGreaterThanOrEqual(3),
     9_000,
   );
-  expect(await states(whole.clerk)).toBe('a up,b up');
+  expect(await states(uncut.clerk)).toBe('a up,b up');
   expect(await metrics('clerk_suspect_transitions_total')).toBe(0);
 
-  const third = calling(server.url, true);
-  for (const { clerk } of [cut, whole, third])
+  const third = callContinuously(server.url, true);
+  for (const { clerk } of [cut, uncut, third])
     await vi.waitFor(async () => expect(await states(clerk)).toBe('a up,b suspect'), 9_000);
-  expect(whole.suspects).toContain('b');
-  expect(whole.clerk.bind(name).explain().leftOut).toMatchObject([
+  expect(uncut.suspects).toContain('b');
+  expect(uncut.clerk.bind(name).explain().leftOut).toMatchObject([
     { endpoint: { id: 'b' }, reason: expect.stringContaining('suspect') as string },
   ]);
   await vi.waitFor(() => expect(notified[0]).toBe('b suspected'), 4_000);
@@ -94,7 +97,7 @@ test('an endpoint becomes suspect when two of three clerks cannot reach it, not 
 }, 30_000);
 
 test('the report of the only calling clerk suffices', async () => {
-  const { server } = await world();
-  const { clerk } = calling(server.url, true);
+  const { server } = await setup();
+  const { clerk } = callContinuously(server.url, true);
   await vi.waitFor(async () => expect(await states(clerk)).toBe('a up,b suspect'), 9_000);
 }, 20_000);

@@ -7,7 +7,7 @@ import { createMemoryNetwork } from '../../src/testing/memory/memory-network.js'
 
 const name = '/shop/orders';
 
-function world() {
+function setup() {
   const runtime = createFakeRuntime({ seed: 11 });
   const network = createMemoryNetwork(runtime, { latencyMs: 0.5 });
   runtime.transport = network.transport;
@@ -51,7 +51,7 @@ function world() {
 }
 
 test('a refusing endpoint is reported while probes fail, and its recovery soon after', async () => {
-  const { servers, sent, call, runtime } = world();
+  const { servers, sent, call, runtime } = setup();
   await call(3_000);
   expect(sent).toEqual([]);
   servers.b.kill();
@@ -75,7 +75,7 @@ test('a refusing endpoint is reported while probes fail, and its recovery soon a
 test('a recovery is reported earlier than the next repetition', async () => {
   const delays: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const { servers, sent, call, clerk, runtime } = world();
+    const { servers, sent, call, clerk, runtime } = setup();
     await call(1_000 + 130 * round);
     servers.b.kill();
     await call(2_500);
@@ -90,7 +90,7 @@ test('a recovery is reported earlier than the next repetition', async () => {
 });
 
 test('a clerk without calls stops reporting', async () => {
-  const { servers, sent, call, runtime } = world();
+  const { servers, sent, call, runtime } = setup();
   await call(2_000);
   servers.b.kill();
   await call(2_000);
@@ -101,7 +101,7 @@ test('a clerk without calls stops reporting', async () => {
 });
 
 test('only queried endpoints are reported', async () => {
-  const { sent, call, state } = world();
+  const { sent, call, state } = setup();
   await call(2_000);
   state.healthQueried = ['b'];
   await call(10_000);
@@ -115,7 +115,7 @@ test('only queried endpoints are reported', async () => {
 });
 
 test('a clerk that reaches a suspect endpoint avoids it, reports it reachable, and uses it as a last resort', async () => {
-  const { servers, sent, call, state, orders, clerk } = world();
+  const { servers, sent, call, state, orders, clerk } = setup();
   const events: string[] = [];
   clerk.on('suspect', ({ endpoint, reason }) => events.push(`${endpoint} ${reason}`));
   await call(2_000);
@@ -138,7 +138,7 @@ test('a clerk that reaches a suspect endpoint avoids it, reports it reachable, a
 });
 
 test('a registry that rejects reports fails no call', async () => {
-  const { servers, sent, call, state } = world();
+  const { servers, sent, call, state } = setup();
   state.fails = true;
   await call(1_000);
   servers.b.kill();
