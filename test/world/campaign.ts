@@ -39,7 +39,7 @@ async function runOne(seed: number): Promise<void> {
 }
 
 async function runMany(from: number, count: number): Promise<void> {
-  const marks = new Coverage();
+  const coverage = new Coverage();
   const seedsByViolation = new Map<string, number[]>();
   let failed = 0;
   let events = 0;
@@ -47,7 +47,7 @@ async function runMany(from: number, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     current = from + i;
     const result = await runSimulation(current, { brief: values.brief });
-    marks.add(result.marks);
+    coverage.add(result.coverage);
     events += result.events;
     if (result.violations.length > 0) {
       failed++;
@@ -70,7 +70,7 @@ async function runMany(from: number, count: number): Promise<void> {
   for (const [kind, seeds] of seedsByViolation)
     console.log(`${kind}: ${seeds.length} seeds, first ${seeds.slice(0, 5).join(' ')}`);
   for (const mark of allCoverageMarks)
-    console.log(`${String(marks.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
+    console.log(`${String(coverage.counts.get(mark) ?? 0).padStart(9)} ${mark}`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
 

@@ -13,17 +13,17 @@ export class ClerkRuntime implements Runtime {
 
   constructor(
     readonly id: string,
-    readonly world: FakeRuntime,
+    readonly runtime: FakeRuntime,
     readonly randomStream: RandomStream,
     readonly transport: TransportFactory,
   ) {}
 
   now(): number {
-    return this.world.now();
+    return this.runtime.now();
   }
 
   wallNow(): number {
-    return this.world.wallNow() + this.wallOffsetMs;
+    return this.runtime.wallNow() + this.wallOffsetMs;
   }
 
   random(): number {
@@ -45,7 +45,7 @@ export class ClerkRuntime implements Runtime {
     };
     this.pendingCount++;
     this.refCount++;
-    const timer = this.world.setTimer(() => {
+    const timer = this.runtime.setTimer(() => {
       end();
       callback();
     }, delayMs);
@@ -65,6 +65,6 @@ export class ClerkRuntime implements Runtime {
   }
 
   afterPendingIo(callback: () => void): void {
-    this.world.afterPendingIo(callback);
+    this.runtime.afterPendingIo(callback);
   }
 }

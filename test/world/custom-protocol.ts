@@ -7,12 +7,12 @@ import type { SimulationContext } from './simulation-context.js';
  * if the call is aborted.
  */
 export function exchangeMessage(
-  world: SimulationContext,
+  simulation: SimulationContext,
   { id, clerk }: CallRecord,
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<number> {
-  const { runtime, replicas, faults, customCallRuns, log } = world;
+  const { runtime, replicas, faults, customCallRuns, log } = simulation;
   // Uses the last address, since the first one may be unreachable.
   const replica = replicas.at(endpoint.addresses.at(-1) as string);
   return new Promise((resolve, reject) => {

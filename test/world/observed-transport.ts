@@ -15,7 +15,7 @@ export interface AttemptObserver {
 }
 
 /** A transport that reports every attempt, and whether the request may have been sent. */
-export function observedTransport(factory: TransportFactory, program: AttemptObserver): TransportFactory {
+export function observedTransport(factory: TransportFactory, observer: AttemptObserver): TransportFactory {
   return (options, clock) => {
     const inner = factory(options, clock);
     return {
@@ -26,25 +26,25 @@ export function observedTransport(factory: TransportFactory, program: AttemptObs
             return channel.address;
           },
           dispatch(request, handler, freshOnly) {
-            const record = program.recordOf(callIdOf(request));
+            const record = observer.recordOf(callIdOf(request));
             if (record === undefined) throw new Error(`Request ${request.path} belongs to no call`);
             if (freshOnly !== (record.kind === 'once')) {
-              program.violate(
+              observer.violate(
                 'C3.3',
                 `${record.id} is '${record.kind}' and is sent with the wrong freshOnly`,
               );
             }
-            if (channel.address !== addresses[0]) program.usesSecondAddress();
-            const attempt = program.attemptStarted(record, endpoint.id);
-            program.outstanding.add(attempt);
-            const ended = (): void => void program.outstanding.delete(attempt);
+            if (channel.address !== addresses[0]) observer.usesSecondAddress();
+            const attempt = observer.attemptStarted(record, endpoint.id);
+            observer.outstanding.add(attempt);
+            const ended = (): void => void observer.outstanding.delete(attempt);
             const failed = (error: Error): void => {
               ended();
-              if (channel.wasNotProcessed?.(error) === true) program.streamRefused(record, attempt);
+              if (channel.wasNotProcessed?.(error) === true) observer.streamRefused(record, attempt);
             };
             channel.dispatch(
               request,
-              observingHandler(handler, () => program.requestSent(record, attempt), ended, failed),
+              observingHandler(handler, () => observer.requestSent(record, attempt), ended, failed),
               freshOnly,
             );
           },

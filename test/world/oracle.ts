@@ -63,7 +63,7 @@ export class Oracle {
   constructor(
     readonly truth: GroundTruth,
     readonly executions: (callId: string) => number,
-    readonly marks: Coverage,
+    readonly coverage: Coverage,
     readonly log: (line: string) => void,
   ) {}
 
@@ -214,7 +214,7 @@ export class Oracle {
         continue;
       }
       if (kind === 'once' && runs > 1) this.violate('C3.1', `${id} is 'once' and was executed ${runs} times`);
-      if (runs > 1) this.marks.hit('idempotent-run-twice');
+      if (runs > 1) this.coverage.hit('idempotent-run-twice');
       if (outcome.ok) {
         if (runs === 0) this.violate('C3.2', `${id} succeeded and was never executed`);
         continue;
@@ -224,7 +224,7 @@ export class Oracle {
         this.violate('C3.2', `${id} failed with ${code}, execution 'none', and was executed ${runs} times`);
       if (execution === 'done' && runs === 0)
         this.violate('C3.2', `${id} failed with ${code}, execution 'done', and was never executed`);
-      if (execution === 'unknown') this.marks.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
+      if (execution === 'unknown') this.coverage.hit(runs > 0 ? 'unknown-but-run' : 'unknown-not-run');
       // If nothing was written, or only rejected with REFUSED_STREAM once, the execution is known.
       const sent = call.refusedStreams > 1 || call.attempts.some((attempt) => attempt.sent);
       if (execution !== 'none' && !sent)
@@ -236,42 +236,42 @@ export class Oracle {
     { kind, attempts, abortedAt, isSurvivable, method, refusedStreams }: CallRecord,
     outcome: NonNullable<CallRecord['outcome']>,
   ): void {
-    const { marks } = this;
-    if (isSurvivable) marks.hit('survivable-call');
+    const { coverage } = this;
+    if (isSurvivable) coverage.hit('survivable-call');
     if (outcome.ok) {
-      marks.hit('ok');
-      if (kind === 'once') marks.hit('ok-once');
-      if (attempts.length > 1) marks.hit('ok-after-failover');
+      coverage.hit('ok');
+      if (kind === 'once') coverage.hit('ok-once');
+      if (attempts.length > 1) coverage.hit('ok-after-failover');
       if (attempts.length > 1 && kind === 'once')
-        marks.hit(refusedStreams > 0 ? 'once-resent-refused-stream' : 'once-resent-unsent');
-      if (attempts.length > 1 && method === 'call') marks.hit('custom-call-failed-over');
-      if (outcome.statusCode >= 500) marks.hit('failed-status-returned');
+        coverage.hit(refusedStreams > 0 ? 'once-resent-refused-stream' : 'once-resent-unsent');
+      if (attempts.length > 1 && method === 'call') coverage.hit('custom-call-failed-over');
+      if (outcome.statusCode >= 500) coverage.hit('failed-status-returned');
       return;
     }
     const sent = attempts.some((attempt) => attempt.sent);
     switch ((outcome.error as ClerkError).code) {
       case 'NO_ENDPOINT':
-        return marks.hit('no-endpoint');
+        return coverage.hit('no-endpoint');
       case 'NAME_NOT_FOUND':
-        return marks.hit('name-not-found');
+        return coverage.hit('name-not-found');
       case 'REGISTRY_UNREACHABLE':
       case 'REGISTRY_INVALID':
-        return marks.hit('registry-error-first');
+        return coverage.hit('registry-error-first');
       case 'ENDPOINTS_EXHAUSTED':
-        return marks.hit('exhausted');
+        return coverage.hit('exhausted');
       case 'DEADLINE_EXCEEDED':
-        return marks.hit(sent ? 'deadline' : 'deadline-unsent');
+        return coverage.hit(sent ? 'deadline' : 'deadline-unsent');
       case 'OUTCOME_UNKNOWN':
-        return marks.hit('outcome-unknown');
+        return coverage.hit('outcome-unknown');
       case 'BUDGET_EXHAUSTED':
-        return marks.hit('budget-refused');
+        return coverage.hit('budget-refused');
       case 'BAD_STATUS':
-        return marks.hit('status-thrown');
+        return coverage.hit('status-thrown');
       case 'ABORTED':
         if (abortedAt === undefined) return;
-        return marks.hit(sent ? 'aborted-sent' : 'aborted');
+        return coverage.hit(sent ? 'aborted-sent' : 'aborted');
       case 'FACTORY_FAILED':
-        return marks.hit('factory-failed');
+        return coverage.hit('factory-failed');
       default:
     }
   }

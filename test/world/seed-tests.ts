@@ -15,26 +15,26 @@ export function testSeeds(
   seedsEach: number,
   options?: Parameters<typeof runSimulation>[1],
 ): SeedRuns {
-  const marks = new Coverage();
+  const coverage = new Coverage();
   let run = 0;
   for (let from = 1; from <= seeds; from += seedsEach) {
     const to = from + seedsEach - 1;
     test(`seeds ${from} to ${to} violate no guarantee`, { timeout: 120_000 }, async () => {
-      const complaints: string[] = [];
+      const failures: string[] = [];
       for (let seed = from; seed <= to; seed++) {
         const result = await runSimulation(seed, options);
         run++;
-        marks.add(result.marks);
-        if (result.violations.length > 0) complaints.push(describeViolations(result));
+        coverage.add(result.coverage);
+        if (result.violations.length > 0) failures.push(describeViolations(result));
         // One of a hundred runs twice: the seed alone determines the trace.
         if (seed % 100 === 50)
           expect((await runSimulation(seed, options)).hash, `trace of seed ${seed}`).toBe(result.hash);
       }
-      expect(complaints.join('\n')).toBe('');
+      expect(failures.join('\n')).toBe('');
     });
   }
   return {
-    coverage: marks,
+    coverage,
     assertComplete: () => expect(run, 'coverage needs all seeds, so run the whole file').toBe(seeds),
   };
 }

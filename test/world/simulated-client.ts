@@ -41,14 +41,14 @@ export class SimulatedClient implements AttemptObserver {
   #calls = 0;
 
   constructor(
-    readonly world: SimulationContext,
+    readonly simulation: SimulationContext,
     readonly id: string,
     index: number,
   ) {
-    const { runtime, network, scenario } = world;
-    this.#random = randomStream(world.seed, 'clerk', index);
+    const { runtime, network, scenario } = simulation;
+    this.#random = randomStream(simulation.seed, 'clerk', index);
     this.runtime = new ClerkRuntime(id, runtime, this.#random, observedTransport(network.transport, this));
-    this.registry = world.registryOf(id, this.runtime);
+    this.registry = simulation.registryOf(id, this.runtime);
     this.clerk = createClerk({
       registry: this.registry,
       runtime: this.runtime,
@@ -59,19 +59,19 @@ export class SimulatedClient implements AttemptObserver {
   }
 
   recordOf(callId: string): CallRecord | undefined {
-    return this.world.calls.get(callId);
+    return this.simulation.calls.get(callId);
   }
 
   usesSecondAddress(): void {
-    this.world.coverage.hit('second-address');
+    this.simulation.coverage.hit('second-address');
   }
 
   violate(clause: string, what: string): void {
-    this.world.oracle.violate(clause, what);
+    this.simulation.oracle.violate(clause, what);
   }
 
   bind(service: string, options: BindOptions): void {
-    const { startable, server } = this.world.scenario;
+    const { startable, server } = this.simulation.scenario;
     const isOwn = service === startable && server === undefined;
     const factory = isOwn ? { factory: this.#launcher(service) } : {};
     this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
@@ -83,8 +83,8 @@ export class SimulatedClient implements AttemptObserver {
 
   /** Makes a call and observes it to its end. */
   call(plan: PlannedCall): CallRecord {
-    const { world } = this;
-    const now = world.runtime.now();
+    const { simulation } = this;
+    const now = simulation.runtime.now();
     const record: CallRecord = {
       id: `${this.id}-${++this.#calls}`,
       clerk: this.id,
@@ -93,8 +93,11 @@ export class SimulatedClient implements AttemptObserver {
       method: plan.method,
       startedAt: now,
       timeoutMs: plan.timeoutMs,
-      isSurvivable: world.scenario.isSurvivable && !world.healed && plan.service !== world.scenario.startable,
-      cached: world.oracle.hasResolution(this.id, plan.service),
+      isSurvivable:
+        simulation.scenario.isSurvivable &&
+        !simulation.healed &&
+        plan.service !== simulation.scenario.startable,
+      cached: simulation.oracle.hasResolution(this.id, plan.service),
       abortedAt: undefined,
       destroyedAt: undefined,
       settledAt: undefined,
@@ -102,12 +105,14 @@ export class SimulatedClient implements AttemptObserver {
       attempts: [],
       refusedStreams: 0,
     };
-    if (plan.service === world.scenario.link) world.coverage.hit('linked-call');
-    world.oracle.calls.push(record);
-    world.calls.set(record.id, record);
+    if (plan.service === simulation.scenario.link) simulation.coverage.hit('linked-call');
+    simulation.oracle.calls.push(record);
+    simulation.calls.set(record.id, record);
     this.openCalls.add(record);
-    world.log(`${record.id} ${plan.kind} ${plan.method} ${plan.service} within ${plan.timeoutMs.toFixed(0)}`);
-    if (this.runtime.wallShifted) world.coverage.hit('used-after-wall-jump');
+    simulation.log(
+      `${record.id} ${plan.kind} ${plan.method} ${plan.service} within ${plan.timeoutMs.toFixed(0)}`,
+    );
+    if (this.runtime.wallShifted) simulation.coverage.hit('used-after-wall-jump');
     const abort = this.#abortLater(record, plan.abortAfterMs);
     this.#execute(record, abort?.signal).then(
       (statusCode) => this.#settle(record, { ok: true, statusCode }),
@@ -117,7 +122,7 @@ export class SimulatedClient implements AttemptObserver {
   }
 
   #launcher(service: string) {
-    return simulatedFactory(this.world, {
+    return simulatedFactory(this.simulation, {
       clerk: this.id,
       service,
       random: this.#random,
@@ -127,23 +132,23 @@ export class SimulatedClient implements AttemptObserver {
   }
 
   #settle(record: CallRecord, outcome: NonNullable<CallRecord['outcome']>): void {
-    const { world } = this;
+    const { simulation } = this;
     this.openCalls.delete(record);
     const error = outcome.ok ? undefined : (outcome.error as ClerkError);
-    world.log(
+    simulation.log(
       `${record.id} ${outcome.ok ? `ok ${outcome.statusCode}` : `${error?.code} ${error?.execution}: ${error?.message}`}`,
     );
-    world.oracle.callSettled(record, outcome, world.runtime.now());
+    simulation.oracle.callSettled(record, outcome, simulation.runtime.now());
   }
 
   #abortLater(record: CallRecord, afterMs: number | undefined): AbortController | undefined {
     if (afterMs === undefined) return undefined;
     const controller = new AbortController();
-    this.world.runtime.setTimer(() => {
+    this.simulation.runtime.setTimer(() => {
       if (record.settledAt !== undefined) return;
-      record.abortedAt = this.world.runtime.now();
-      this.world.coverage.hit('fault:caller-abort');
-      this.world.log(`${record.id} is aborted`);
+      record.abortedAt = this.simulation.runtime.now();
+      this.simulation.coverage.hit('fault:caller-abort');
+      this.simulation.log(`${record.id} is aborted`);
       controller.abort();
     }, afterMs);
     return controller;
@@ -160,13 +165,16 @@ export class SimulatedClient implements AttemptObserver {
         const exchange = (endpoint: Endpoint, context: CallFunctionContext) => {
           activeContexts.push(context);
           this.requestSent(record, this.attemptStarted(record, endpoint.id));
-          const exchanging = exchangeMessage(this.world, record, endpoint, context.signal);
+          const exchanging = exchangeMessage(this.simulation, record, endpoint, context.signal);
           return exchanging.finally(() => activeContexts.splice(activeContexts.indexOf(context), 1));
         };
         return await binding.call(exchange, { ...common, kind });
       } finally {
         if (activeContexts.some((context) => !context.signal.aborted))
-          this.world.oracle.violate('port', `${id} has ended without aborting the signal of an exchange`);
+          this.simulation.oracle.violate(
+            'port',
+            `${id} has ended without aborting the signal of an exchange`,
+          );
       }
     }
     const method = { safe: 'GET', idempotent: 'PUT', once: 'POST' }[kind];
@@ -186,11 +194,11 @@ export class SimulatedClient implements AttemptObserver {
     void response.body.text().then(
       (text) => this.#checkBody(record, text === '' ? undefined : JSON.parse(text)),
       // The connection was reset after the head, so the body rejects.
-      () => this.world.log(`${id} did not receive the complete body`),
+      () => this.simulation.log(`${id} did not receive the complete body`),
     );
     const last = record.attempts.findLast(({ endpoint }) => endpoint === response.endpoint.id);
     if (!last)
-      this.world.oracle.violate(
+      this.simulation.oracle.violate(
         'C2.1',
         `${id} reports a response of ${response.endpoint.id}, which received no attempt`,
       );
@@ -200,21 +208,22 @@ export class SimulatedClient implements AttemptObserver {
   #checkBody(record: CallRecord, body: unknown): void {
     const { call } = body as { call?: string };
     if (call !== record.id)
-      this.world.oracle.violate('C2.1', `${record.id} received the response of ${String(call)}`);
+      this.simulation.oracle.violate('C2.1', `${record.id} received the response of ${String(call)}`);
   }
 
   /** An attempt starts. Checks that the endpoint was in a recent lookup result. */
   attemptStarted(record: CallRecord, endpoint: string): AttemptRecord {
-    const { world } = this;
-    const now = world.runtime.now();
-    world.log(`${record.id} → ${endpoint}`);
-    if (this.closed) world.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
+    const { simulation } = this;
+    const now = simulation.runtime.now();
+    simulation.log(`${record.id} → ${endpoint}`);
+    if (this.closed)
+      simulation.oracle.violate('close', `${record.id} is sent to ${endpoint} by the closed clerk`);
     this.#checkListed(record, endpoint, now);
-    return world.oracle.attemptStarted(record, endpoint, now);
+    return simulation.oracle.attemptStarted(record, endpoint, now);
   }
 
   #checkListed({ id, service, attempts }: CallRecord, endpoint: string, now: number): void {
-    const { world } = this;
+    const { simulation } = this;
     // The next address of the same endpoint. Another attempt may have started concurrently.
     const before = attempts.findLast((attempt) => attempt.endpoint === endpoint);
     if (before?.sent === false) return;
@@ -222,35 +231,35 @@ export class SimulatedClient implements AttemptObserver {
     // A call that waited for a lookup may use its result, however long that took.
     const fresh = this.#resolved.get(service);
     const lookUpMs = fresh?.at === now ? fresh.ms : 0;
-    const usableMs = Math.max(world.usableMs, lookUpMs) + 0.001;
-    if (world.truth.wasListed(service, endpoint, now - usableMs, now)) return;
+    const usableMs = Math.max(simulation.usableMs, lookUpMs) + 0.001;
+    if (simulation.truth.wasListed(service, endpoint, now - usableMs, now)) return;
     const since = `which was last registered more than ${usableMs.toFixed(0)} ms ago`;
-    world.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, without being stale`);
+    simulation.oracle.violate('C1.1', `${id} uses ${endpoint} of ${service}, ${since}, without being stale`);
   }
 
   requestSent(record: CallRecord, attempt: AttemptRecord): void {
-    this.world.oracle.attemptSent(record, attempt, this.world.runtime.now());
+    this.simulation.oracle.attemptSent(record, attempt, this.simulation.runtime.now());
   }
 
   streamRefused(record: CallRecord, attempt: AttemptRecord): void {
-    this.world.oracle.streamRefused(record, attempt);
-    this.world.log(`${record.id} was rejected with REFUSED_STREAM by ${attempt.endpoint}`);
+    this.simulation.oracle.streamRefused(record, attempt);
+    this.simulation.log(`${record.id} was rejected with REFUSED_STREAM by ${attempt.endpoint}`);
   }
 
   #listen(): void {
-    const { clerk, world } = this;
-    const { coverage, log } = world;
+    const { clerk, simulation } = this;
+    const { coverage, log } = simulation;
     clerk.on('resolved', ({ name, endpoints, durationMs }) => {
-      this.#resolved.set(name, { at: world.runtime.now(), ms: durationMs });
+      this.#resolved.set(name, { at: simulation.runtime.now(), ms: durationMs });
       log(`${this.id} resolved ${name}: ${endpoints.join(' ')}`);
-      world.oracle.resolved(this.id, name, endpoints.length);
+      simulation.oracle.resolved(this.id, name, endpoints.length);
     });
     clerk.on('stale', ({ name, ageMs }) => {
       log(`${this.id} uses a stale ${name}, ${ageMs.toFixed(0)} ms old`);
       coverage.hit('stale');
-      const minAgeMs = world.staleAfterMs;
+      const minAgeMs = simulation.staleAfterMs;
       if (ageMs < minAgeMs - 0.001 && !this.runtime.wallShifted)
-        world.oracle.violate(
+        simulation.oracle.violate(
           'C1.4',
           `${this.id} reports ${name} stale after ${ageMs} ms; the lifetime is ${minAgeMs} ms`,
         );
@@ -268,7 +277,7 @@ export class SimulatedClient implements AttemptObserver {
       coverage.hit(`ejected: ${reason}` as CoverageEvent);
       const { candidates } = this.binding(name).explain();
       if (!candidates.some(({ status }) => status === 'open'))
-        world.oracle.violate('C2.4', `${this.id} ejected the last endpoint of ${name}: ${endpoint}`);
+        simulation.oracle.violate('C2.4', `${this.id} ejected the last endpoint of ${name}: ${endpoint}`);
     });
     clerk.on('picked', ({ name, pickReason }) => {
       if (pickReason !== 'hedge') return;

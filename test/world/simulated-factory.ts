@@ -18,10 +18,10 @@ export interface SimulatedFactoryOptions {
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
  */
 export function simulatedFactory(
-  world: SimulationContext,
+  simulation: SimulationContext,
   options: SimulatedFactoryOptions,
 ): () => Promise<EndpointInit> {
-  const { runtime, scenario, oracle, coverage, replicas } = world;
+  const { runtime, scenario, oracle, coverage, replicas } = simulation;
   const { clerk, service, random } = options;
   let running = false;
   let failedAt: number[] = [];
@@ -35,7 +35,7 @@ export function simulatedFactory(
     try {
       await new Promise<void>((resolve) => void runtime.setTimer(resolve, random.between(5, 900)));
       if (options.waiting() > 1) coverage.hit('factory-shared');
-      if (!world.healed && random.chance(scenario.launchFailures)) throw new Error('The start failed');
+      if (!simulation.healed && random.chance(scenario.launchFailures)) throw new Error('The start failed');
       const replica = replicas.start(service, { serviceMs: 5 });
       options.onStarted(replica.id);
       failedAt = [];

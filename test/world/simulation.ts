@@ -27,7 +27,7 @@ export interface SimulationResult {
   readonly seed: number;
   readonly isShort: boolean;
   readonly violations: readonly string[];
-  readonly marks: Coverage;
+  readonly coverage: Coverage;
   /** Hash of the trace; the same for every run of a seed. */
   readonly hash: string;
   /** Number of lines of the trace. */
@@ -40,21 +40,21 @@ export async function runSimulation(
   seed: number,
   options: { readonly trace?: boolean; readonly brief?: boolean } = {},
 ): Promise<SimulationResult> {
-  const world = new Simulation(seed, options.trace ?? false, options.brief ?? false);
+  const simulation = new Simulation(seed, options.trace ?? false, options.brief ?? false);
   try {
-    await world.run();
+    await simulation.run();
   } catch (error) {
-    world.oracle.violate(
+    simulation.oracle.violate(
       'world',
       `the simulation failed: ${error instanceof Error ? String(error.stack) : String(error)}`,
     );
   }
-  const { oracle, coverage, trace } = world;
+  const { oracle, coverage, trace } = simulation;
   return {
     seed,
     isShort: options.brief ?? false,
     violations: oracle.violations,
-    marks: coverage,
+    coverage,
     hash: trace.hash,
     events: trace.count,
     lines: trace.lines,
@@ -139,11 +139,11 @@ export class Simulation implements SimulationState {
       this.network.executions.get(callId) ?? this.customCallRuns.get(callId) ?? 0;
     this.oracle = new Oracle(this.truth, runs, this.coverage, this.log);
     this.replicas = new Replicas(this.network, this.truth, this.log, this.scenario.hasDeadFirstAddress);
-    this.log(`shape ${JSON.stringify(this.scenario)} swarm ${JSON.stringify([...this.faultMix])}`);
+    this.log(`shape ${JSON.stringify(this.scenario)} faults ${JSON.stringify([...this.faultMix])}`);
     this.server = this.#serve();
     if (this.server === undefined) this.#populate(random);
     for (let i = 0; i < this.scenario.clerks; i++) this.clients.push(new SimulatedClient(this, `c${i}`, i));
-    for (const program of this.clients) {
+    for (const client of this.clients) {
       for (const service of this.names) {
         const policy = random.one([
           undefined,
@@ -155,7 +155,7 @@ export class Simulation implements SimulationState {
           'primary',
           'affinity',
         ] as const);
-        program.bind(service, {
+        client.bind(service, {
           ...(policy && { policy }),
           ...drawHedge(hedges, policy),
           ...(policy === 'affinity' && { affinity: (path: string) => path }),
@@ -240,7 +240,7 @@ export class Simulation implements SimulationState {
       messageDelayMs: () => this.faults.messageDelayMs(),
       isCutOff: (id) => this.faults.isCutOff(id),
       onWatchSnapshot: (clerk, name, count) => oracle.resolved(clerk, name, count),
-      onStarted: (clerk, id) => this.clients.find((program) => program.id === clerk)?.started.add(id),
+      onStarted: (clerk, id) => this.clients.find((client) => client.id === clerk)?.started.add(id),
       mark: (mark) => coverage.hit(mark),
       violate: (clause, what) => oracle.violate(clause, what),
       log,

@@ -27,7 +27,7 @@ export function drawCall({ workload: random, names, faultMix }: SimulationState)
 }
 
 /** Schedules a call of a random client. */
-export function scheduleCall(world: SimulationState, afterMs: number, plan: PlannedCall): void {
-  const program = world.workload.one(world.clients);
-  world.runtime.setTimer(() => program.call(plan), afterMs);
+export function scheduleCall(simulation: SimulationState, afterMs: number, plan: PlannedCall): void {
+  const client = simulation.workload.one(simulation.clients);
+  simulation.runtime.setTimer(() => client.call(plan), afterMs);
 }

@@ -21,7 +21,7 @@ export class SimulatedProcess implements Clock, Hashing {
 
   constructor(
     readonly id: string,
-    readonly world: FakeRuntime,
+    readonly runtime: FakeRuntime,
     readonly randomStream: RandomStream,
   ) {}
 
@@ -30,11 +30,11 @@ export class SimulatedProcess implements Clock, Hashing {
   }
 
   now(): number {
-    return this.world.now();
+    return this.runtime.now();
   }
 
   wallNow(): number {
-    return this.world.wallNow() + this.wallOffsetMs;
+    return this.runtime.wallNow() + this.wallOffsetMs;
   }
 
   random(): number {
@@ -58,7 +58,7 @@ export class SimulatedProcess implements Clock, Hashing {
       this.#timers.delete(timer);
       callback();
     };
-    const timer = this.world.setTimer(fire, delayMs);
+    const timer = this.runtime.setTimer(fire, delayMs);
     this.#timers.add(timer);
     return {
       cancel: () => {
@@ -106,8 +106,8 @@ export class SimulatedProcess implements Clock, Hashing {
   /** Overdue timers run first, then the input, as in Node's event loop. */
   resume(): void {
     if (this.#stops === 0 || --this.#stops > 0) return;
-    for (const fire of this.#overdueTimers.splice(0)) this.world.setTimer(fire, 0);
-    for (const action of this.#pendingInput.splice(0)) this.world.setTimer(() => this.deliver(action), 0);
+    for (const fire of this.#overdueTimers.splice(0)) this.runtime.setTimer(fire, 0);
+    for (const action of this.#pendingInput.splice(0)) this.runtime.setTimer(() => this.deliver(action), 0);
   }
 
   kill(): void {
