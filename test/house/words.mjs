@@ -8,7 +8,7 @@ import { sourceOf } from './source.mjs';
  */
 const banned = [
   {
-    prose: /\b(no|some|every|any)body('s)?\b/i,
+    prose: /\b(no|some|every|any)body('s)?\b(?!-)/i,
     names: /\b(no|some|every|any)body\b/,
     instead: 'name the object: no endpoint, a caller, every client',
   },
@@ -23,7 +23,7 @@ const banned = [
     instead: 'continue',
   },
   {
-    prose: /(?<!\bthere )\b(is|are|was|were) no\b(?! (longer|more|less|later|earlier|other|such)\b)/i,
+    prose: /(?<!\bthere )\b(is|are|was|were) no\b(?! (\w+er|more|less|such)\b)/i,
     instead: 'is not a …',
   },
   {
