@@ -1,6 +1,7 @@
 /**
- * Checks that every seeded bug still fits the code: its patch applies, and the patched files type-check. A patch that does
- * not compile would fail any test, so its test would prove nothing. Exits with 1 and a line per finding.
+ * Checks that every seeded bug still fits the code: its patch applies, the patched files type-check, and the tests that it
+ * names exist. A patch that does not compile would fail any test, so its test would prove nothing. Exits with 1 and a line
+ * per finding.
  *
  *   node test/bugs/check-patches.mjs
  */
@@ -28,10 +29,14 @@ try {
 
 /** What is wrong with a patch; empty when it fits. */
 function findings(patch, checker) {
-  const folder = join(scratch, patch);
-  const files = [...readFileSync(join(here, patch), 'utf8').matchAll(/^--- a\/(.+)$/gm)].map(
-    ([, file]) => file,
+  const text = readFileSync(join(here, patch), 'utf8');
+  const unknownTest = [...text.matchAll(/^Caught by: (\S+)(?: -t (.+))?$/gm)].find(
+    ([, path, title = '']) =>
+      !existsSync(join(root, path)) || !readFileSync(join(root, path), 'utf8').includes(title),
   );
+  if (unknownTest !== undefined) return [`there is no test '${unknownTest[0].replace('Caught by: ', '')}'`];
+  const folder = join(scratch, patch);
+  const files = [...text.matchAll(/^--- a\/(.+)$/gm)].map(([, file]) => file);
   const missing = files.find((file) => !existsSync(join(root, file)));
   if (missing !== undefined) return [`${missing} does not exist; name the file that has its code now`];
   for (const file of files) {
