@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-codes.js';
 import type { ClerkErrorCode } from '../../src/core/errors.js';
+import { freePort } from '../support/free-port.js';
 import { runCli } from './support/run-cli.js';
 import { fakeRegistry, sendFailure } from './support/fake-registry.js';
 
@@ -73,8 +74,7 @@ test('a change before the guaranteed time gets a hint', async () => {
 });
 
 test('an unavailable registry is reported with its URL, the reason and a hint', async () => {
-  const { url, close } = await fakeRegistry({});
-  await close();
+  const url = `http://127.0.0.1:${await freePort()}`;
   const { code, out, err } = await runCli(['ls'], { registry: url });
   expect({ code, out }).toEqual({ code: 4, out: '' });
   expect(err).toBe(

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.js';
 import { runCli } from './support/run-cli.js';
 import { fakeRegistry, sendFailure } from './support/fake-registry.js';
 
@@ -16,11 +17,9 @@ async function startFakeRegistry(responses: Parameters<typeof fakeRegistry>[0]) 
 const done = { revision: '1', appliesInMs: 0 };
 const names = { entries: [{ name: '/a', kind: 'directory' }], next: null, incarnation: 'i' };
 
-/** URL of a registry that has been closed. */
+/** URL of a registry that does not run. */
 async function closedRegistry(): Promise<string> {
-  const { url, close } = await fakeRegistry({});
-  await close();
-  return url;
+  return `http://127.0.0.1:${await freePort()}`;
 }
 
 test('an unavailable registry is skipped, for lookups and for changes', async () => {

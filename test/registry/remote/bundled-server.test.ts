@@ -16,6 +16,7 @@ import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
+import { freePort } from '../../support/free-port.js';
 
 /** Starts a server; restarts use the same port. */
 async function started(data: string | undefined, port: number): Promise<Server> {
@@ -24,7 +25,7 @@ async function started(data: string | undefined, port: number): Promise<Server> 
 
 /** A server with these contents, and a remote registry over it. */
 async function underTest(contents: RegistryContents, data: string | undefined): Promise<RegistryUnderTest> {
-  let server = await started(data, 0);
+  let server = await started(data, await freePort());
   const { port, url } = server;
   const operator = httpConnection(url, { clock: systemClock, tls: {}, undici });
   const send = async (path: string, body: object): Promise<void> => {

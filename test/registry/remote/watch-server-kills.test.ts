@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,18 +16,10 @@ import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
+import { freePort } from '../../support/free-port.js';
 
 const program = fileURLToPath(new URL('../../server/programs/serve.ts', import.meta.url));
 const kills = 6;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts servers on one folder and port. Each is loaded before its predecessor is killed. */
 function servers(
