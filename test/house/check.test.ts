@@ -69,6 +69,16 @@ const faults: readonly (readonly [what: string, tree: Tree, printed: string])[] 
     'README.md:1 link: docs/guarantees.md#c9-9',
   ],
   ['a dead anchor within a page', { 'README.md': ['# A', '[x](#b)'] }, 'README.md:2 link: #b'],
+  [
+    'a path in a command that does not exist',
+    { 'README.md': ['```sh', 'node test/gone.mjs', '```'] },
+    'README.md:2 path: test/gone.mjs',
+  ],
+  [
+    'a path of a test that does not exist',
+    { 'test/bugs/1.patch': ['Caught by: test/gone.test.ts -t a title', '', 'diff --git a/src/b.ts b'] },
+    'test/bugs/1.patch:1 path: test/gone.test.ts',
+  ],
   ['a path that does not exist', { 'README.md': ['See `src/gone.ts`.'] }, 'README.md:1 path: src/gone.ts'],
   [
     'a dead link of a comment',

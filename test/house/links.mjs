@@ -1,4 +1,4 @@
-/** Rule: links of pages and comments lead to a file and an anchor that exist; paths named in pages exist; every `@see` links. */
+/** Rule: links of pages and comments lead to a file and an anchor that exist; files named in them exist; every `@see` links. */
 import { posix } from 'node:path';
 import { sourceOf } from './source.mjs';
 
@@ -11,8 +11,8 @@ export function* deadLinks(files, exists) {
     files.filter(({ kind }) => kind === 'page').map((file) => [file.path, anchorsOf(file.text)]),
   );
   for (const file of files)
-    for (const { line, text, isCode } of linkedLines(file)) {
-      for (const target of targetsIn(text)) {
+    for (const { line, text, isCode, isFenced } of linesOf(file)) {
+      for (const target of isFenced ? [] : targetsIn(text)) {
         const fault = faultOf(file.path, target, anchors, exists);
         if (fault !== undefined) yield { file: file.path, line, rule: 'link', found: target, instead: fault };
       }
@@ -24,21 +24,24 @@ export function* deadLinks(files, exists) {
           found: text.trim().slice(0, 80),
           instead: 'link to a page of docs/ or a URL, or delete the tag',
         };
-      if (file.kind === 'page')
-        for (const [, path] of text.matchAll(/(?<!\[)`((?:src|test|examples|bench|docs)\/[\w./-]+)`/g))
-          if (!exists(path.replace(/\/$/, '')))
-            yield { file: file.path, line, rule: 'path', found: path, instead: 'name a file that exists' };
+      for (const [path] of text.matchAll(namedPaths))
+        if (!exists(path))
+          yield { file: file.path, line, rule: 'path', found: path, instead: 'name a file that exists' };
     }
 }
 
-/** Lines that may hold links: of pages outside code blocks, of comments with a tag on several lines joined. */
-function* linkedLines(file) {
-  if (file.kind === 'patch') return;
-  if (file.kind === 'page') {
+/** Files of the repository, as they are named in prose, in commands and in the heads of patches. */
+const namedPaths =
+  /(?<![\w./-])(?:src|test|examples|bench|docs)\/[\w./-]*\w\.(?:ts|mts|mjs|js|cjs|json|md|patch)\b/g;
+
+/** The lines of pages, heads of patches and comments; a tag that goes over several lines is one. */
+function* linesOf(file) {
+  if (file.kind !== 'code') {
+    const [prose] = file.kind === 'patch' ? file.text.split(/^diff --git /m, 1) : [file.text];
     let isFenced = false;
-    for (const [i, text] of file.text.split('\n').entries()) {
+    for (const [i, text] of prose.split('\n').entries()) {
       if (/^\s*(```|~~~)/.test(text)) isFenced = !isFenced;
-      else if (!isFenced) yield { line: i + 1, text, isCode: false };
+      else yield { line: i + 1, text, isFenced };
     }
     return;
   }

@@ -23,7 +23,8 @@ const banned = [
     instead: 'continue',
   },
   {
-    prose: /(?<!\bthere )\b(is|are|was|were) no\b(?! (\w+er|more|less|such)\b)/i,
+    prose:
+      /(?<!\bthere )\b(is|are|was|were) no\b(?! (longer|later|earlier|faster|slower|larger|smaller|higher|lower|other|more|less|such)\b)/i,
     instead: 'is not a …',
   },
   {
