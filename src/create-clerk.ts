@@ -84,11 +84,11 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       retry: retryLoop,
       maxStaleMs,
       onRecovered,
-      onNewer: (answer) => snapshot?.record(answer),
+      onNewer: (resolution) => snapshot?.record(resolution),
       isBound: (name) => bindings.isBound(name),
     },
   );
-  for (const answer of snapshot?.load() ?? []) lastKnownGood.applyIfNewer(answer);
+  for (const resolution of snapshot?.load() ?? []) lastKnownGood.applyIfNewer(resolution);
   const resolver = new CachedResolver(lastKnownGood, {
     clock,
     reporter: events,

@@ -19,13 +19,13 @@ export class BindingCache {
   readonly #evictedButBound = new Map<string, ServiceState>();
   /** Bindings created for `.clerk` hosts and for `clerk.request()`, by name. */
   readonly #implicitBindings: LruMap<ServiceBinding>;
-  readonly #collectedBindings = new FinalizationRegistry<ServiceState>((target) =>
-    this.#onBindingCollected(target),
+  readonly #collectedBindings = new FinalizationRegistry<ServiceState>((service) =>
+    this.#onBindingCollected(service),
   );
 
   constructor(clerk: ClerkContext) {
     this.#clerk = clerk;
-    this.#services = createLruMap<ServiceState>(defaults.maxNames, (target) => this.#onEvicted(target));
+    this.#services = createLruMap<ServiceState>(defaults.maxNames, (service) => this.#onEvicted(service));
     this.#implicitBindings = createLruMap<ServiceBinding>(defaults.maxNames, () => undefined);
   }
 
@@ -62,12 +62,12 @@ export class BindingCache {
 
   /** Closes all connections after the calls in flight. */
   async close(): Promise<void> {
-    await Promise.all(this.#allServices().map((target) => target.close()));
+    await Promise.all(this.#allServices().map((service) => service.close()));
   }
 
   /** Closes all connections at once; calls in flight fail with the error. */
   async destroy(error: Error): Promise<void> {
-    await Promise.all(this.#allServices().map((target) => target.destroy(error)));
+    await Promise.all(this.#allServices().map((service) => service.destroy(error)));
   }
 
   #serviceFor(name: string): ServiceState {

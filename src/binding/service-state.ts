@@ -205,7 +205,7 @@ export class ServiceState implements HealthSource {
   #refreshInBackground(now: number): void {
     this.#refreshAt = Infinity;
     this.clerk.resolver.refresh(this.name, new Set()).then(
-      (answer) => this.applyResolution(answer),
+      (resolution) => this.applyResolution(resolution),
       () => {
         this.#refreshAt = now + 1_000;
       },

@@ -62,7 +62,7 @@ export class DefaultClerk implements Clerk {
     const { names, remainder } = splitPath(path, this.#dependencies.config.root);
     const { queries, bindings } = this.#dependencies;
     const { resolutions, durationMs } = await queries.lookupWithin(path, names, options);
-    const boundIndex = resolutions.findIndex((answer) => answer.kind === 'bound');
+    const boundIndex = resolutions.findIndex((resolution) => resolution.kind === 'bound');
     if (boundIndex < 0)
       throw new ClerkError('NAME_NOT_FOUND', `No service is registered for '${path}' or any of its prefixes`);
     return bindings

@@ -69,9 +69,9 @@ export function watchNames(
       const next = queue.entries().next();
       if (next.done === true) {
         if (!done) return;
-        const waiter = pendingNexts.shift() as PendingNext;
-        if (failure !== undefined) waiter.reject(failure);
-        else waiter.resolve({ done: true, value: undefined });
+        const pending = pendingNexts.shift() as PendingNext;
+        if (failure !== undefined) pending.reject(failure);
+        else pending.resolve({ done: true, value: undefined });
         failure = undefined;
         continue;
       }
