@@ -130,7 +130,7 @@ function indent(text) {
   return text.replaceAll(/^(?=.)/gm, '  ');
 }
 
-/** Lines of one text that the other lacks, in order; enough to see what changed. */
+/** The lines that only one of two texts contains, in order; at most 60. */
 function lineDifference(before, after) {
   const [old, now] = [before.split('\n'), after.split('\n')];
   const gone = old.filter((line) => !now.includes(line)).map((line) => `- ${line}`);

@@ -1,5 +1,5 @@
 /**
- * The OpenAPI document of the reference server, written to openapi.json in the root; with `--check` it is compared, and
+ * The OpenAPI document of the bundled server, written to openapi.json in the root; with `--check` it is compared, and
  * a difference is an error, so that a change of the interface shows in the diff.
  *
  *   node --import tsx test/api/openapi.mjs [--check]
