@@ -31,8 +31,8 @@ const unixProtocols = [
 ] as const;
 
 /**
- * Parses an address. The input is never repaired. A path, query, user name or missing `tcp` port is an error, and so is a
- * host that other programs read as a different IP address (`127.1`, `010.0.0.1`).
+ * Parses an address. The input is never repaired. A path, query, user name or missing `tcp` port is an error. A host
+ * that other programs read as a different IP address (`127.1`, `010.0.0.1`) is one as well.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */

@@ -1,6 +1,6 @@
 /**
- * Port to the processes of this host, for the launcher. It starts programs that outlive this process, distinguishes a
- * process from a later one with the same process id, and ends all processes that a program has started. A fake lets the launcher run in
+ * Port to the processes of this host, for the launcher. It starts programs that outlive this process, and ends all
+ * processes that a program has started. It distinguishes a process from a later one with the same process id. A fake lets the launcher run in
  * virtual time.
  */
 

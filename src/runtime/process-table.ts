@@ -1,6 +1,6 @@
 /**
  * The processes of this host, read from `/proc`. Without `/proc` (systems other than Linux) there are no identities and no
- * environment markers, and a group is alive as long as it can be signalled. A process that ends while it is read counts as
+ * environment markers. A group is alive as long as it can be signalled. A process that ends while it is read counts as
  * ended.
  */
 import { readFileSync } from 'node:fs';

@@ -52,8 +52,8 @@ interface StoreCase {
 }
 
 /**
- * Conformance suite of an {@link IdempotencyStore}, for any test runner. It checks that an id is `new` exactly once, that a
- * record is kept until it expires, and that an expired id is never `new` again.
+ * Conformance suite of an {@link IdempotencyStore}, for any test runner. It checks that an id is `new` exactly once and
+ * that a record is kept until it expires. An expired id must never be `new` again.
  *
  * @example
  * ```ts
