@@ -1,18 +1,17 @@
 /**
- * Measures the built library beside its peers and writes `results/` (with `--only`, files of their own: `partial-…`). Ends exactly the processes it started, also when a row
- * fails, when time is up, and when it is interrupted.
- *
- * With `--again` too, the rows take the place of those in the last whole run.
+ * Measures the built library and its peers, and writes `results/`. With `--only` the results go to files of their own,
+ * `partial-…`; with `--again` too, they replace those rows in the last full run. Kills the processes it started when a
+ * row fails, when the time limit has passed, and on SIGINT, SIGTERM and SIGHUP.
  *
  *     node main.js [--only P1,P3 [--again]] [--quick] [--seed 7] [--subject MODULE]
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { endAll } from './lib/children.js';
+import { endAll } from './lib/child-process.js';
 import { Context } from './lib/context.js';
-import { inPlace } from './lib/again.js';
-import { circumstances, folder, writeReport } from './lib/report.js';
-import { plainMessage, subjectUrl } from './lib/subject.js';
+import { mergeResults } from './lib/merge-results.js';
+import { environment, resultsFolder, writeReport } from './lib/report.js';
+import { messageWithoutPaths, subjectUrl } from './lib/subject.js';
 import { plainTable } from './lib/table.js';
 import * as p1 from './rows/p1.js';
 import * as p10 from './rows/p10.js';
@@ -45,14 +44,14 @@ const { values } = parseArgs({
     subject: { type: 'string' },
   },
 });
-const wanted = values.only?.toLowerCase().split(',');
-const strangers = wanted?.filter((id) => !rows.some((row) => row.id.toLowerCase() === id)) ?? [];
-if (strangers.length > 0 || !Number.isSafeInteger(Number(values.seed))) {
+const selected = values.only?.toLowerCase().split(',');
+const unknown = selected?.filter((id) => !rows.some((row) => row.id.toLowerCase() === id)) ?? [];
+if (unknown.length > 0 || !Number.isSafeInteger(Number(values.seed))) {
   const ids = rows.map((row) => row.id).join(', ');
   console.error(
-    strangers.length > 0
-      ? `No row ${strangers.join(', ')}; there are ${ids}`
-      : 'The seed is not a whole number',
+    unknown.length > 0
+      ? `--only must name rows of ${ids}; got ${unknown.join(', ')}`
+      : `--seed must be an integer; got ${values.seed}`,
   );
   process.exit(2);
 }
@@ -60,7 +59,7 @@ if (strangers.length > 0 || !Number.isSafeInteger(Number(values.seed))) {
 try {
   await import(subjectUrl(values.subject));
 } catch (error) {
-  console.error(`There is nothing to measure, build it first: ${plainMessage(error)}`);
+  console.error(`The library must be built first, with npm run build: ${messageWithoutPaths(error)}`);
   process.exit(2);
 }
 
@@ -73,28 +72,31 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const context = new Context({ quick: values.quick, seed: Number(values.seed), subject: values.subject });
-const began = performance.now();
+const startedAt = performance.now();
 const [loadBefore] = loadavg();
-const seconds = () => (performance.now() - began) / 1_000;
+const seconds = () => (performance.now() - startedAt) / 1_000;
 const limitSeconds = values.quick ? 480 : 2_100;
-const timeIsUp = new Promise((_, reject) => {
-  setTimeout(() => reject(new Error(`time was up after ${limitSeconds} s`)), limitSeconds * 1_000).unref();
+const timeLimit = new Promise((_, reject) => {
+  setTimeout(
+    () => reject(new Error(`The run must end within ${limitSeconds} s`)),
+    limitSeconds * 1_000,
+  ).unref();
 });
-timeIsUp.catch(() => undefined);
+timeLimit.catch(() => undefined);
 
-const done = [];
+const results = [];
 const failures = [];
-for (const row of rows.filter(({ id }) => wanted?.includes(id.toLowerCase()) ?? true)) {
+for (const row of rows.filter(({ id }) => selected?.includes(id.toLowerCase()) ?? true)) {
   process.stderr.write(`${row.id}  ${row.title}  (${Math.round(seconds())} s)\n`);
   try {
-    const result = await Promise.race([row.run(context), timeIsUp]);
-    done.push({
+    const result = await Promise.race([row.run(context), timeLimit]);
+    results.push({
       id: row.id,
       title: row.title,
       .../** @type {import('./lib/context.js').RowResult} */ (result),
     });
   } catch (error) {
-    failures.push(`${row.id}: ${plainMessage(error)}`);
+    failures.push(`${row.id}: ${messageWithoutPaths(error)}`);
     process.stderr.write(`    ${failures.at(-1)}\n`);
     if (seconds() >= limitSeconds) break;
   }
@@ -102,18 +104,18 @@ for (const row of rows.filter(({ id }) => wanted?.includes(id.toLowerCase()) ?? 
 endAll();
 
 console.log(
-  Object.entries(circumstances())
+  Object.entries(environment())
     .map(([key, value]) => `${key} ${value}`)
     .join(' · '),
 );
-console.log(`\n${plainTable(done)}\n`);
+console.log(`\n${plainTable(results)}\n`);
 for (const failure of failures) console.log(`Not measured: ${failure}`);
 const run = { quick: values.quick, seed: context.seed, seconds: seconds(), failures, loadBefore };
-if (values.again && wanted !== undefined && !values.quick && failures.length === 0) {
+if (values.again && selected !== undefined && !values.quick && failures.length === 0) {
   const order = rows.map(({ id }) => id);
-  const { rows: all, ...before } = inPlace(folder, circumstances(), order, done);
-  writeReport(all, { ...run, ...before, whole: true });
+  const { rows: allRows, ...previous } = mergeResults(resultsFolder, environment(), order, results);
+  writeReport(allRows, { ...run, ...previous, isFull: true });
 } else {
-  writeReport(done, { ...run, whole: wanted === undefined });
+  writeReport(results, { ...run, isFull: selected === undefined });
 }
 process.exit(failures.length > 0 ? 1 : 0);

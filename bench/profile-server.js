@@ -1,13 +1,13 @@
 /**
- * Shows where the reference server spends its time under the load of a row, by function.
+ * Prints the CPU profile of the bundled server under the generator of a row, by function.
  *
- *     node profile-server.js [P10|P11|P13] [seconds] [--subject MODULE]
+ *     node profile-server.js [P10|P11|P13] [seconds] [--subject MODULE] [--save FILE]
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Child, endAll } from './lib/children.js';
+import { Child, endAll } from './lib/child-process.js';
 import { Context } from './lib/context.js';
-import { startOurs } from './lib/registries.js';
+import { startBundledServer } from './lib/registry-servers.js';
 import * as p10 from './rows/p10.js';
 import * as p11 from './rows/p11.js';
 import * as p13 from './rows/p13.js';
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 const rows = { P10: p10, P11: p11, P13: p13 };
 const [id = 'P10', seconds = '5'] = positionals;
 if (!Object.hasOwn(rows, id)) {
-  console.error(`No row ${id}; there are ${Object.keys(rows).join(', ')}`);
+  console.error(`The row must be one of ${Object.keys(rows).join(', ')}; got ${id}`);
   process.exit(2);
 }
 process.on('exit', endAll);
@@ -28,18 +28,18 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const context = new Context({ quick: true, seed: 7, subject: values.subject });
-const server = await startOurs(context, { durable: id === 'P11' });
-const load = new Child('./load.js');
-await load.ask('prepare', { port: server.port, requests: await rows[id].fill(server) });
-await load.ask('run', { seconds: 2 });
-await server.child.ask('beginProfile');
-const { rate, p99 } = await load.ask('run', { seconds: Number(seconds) });
+const server = await startBundledServer(context, { durable: id === 'P11' });
+const generator = new Child('processes/load-generator.js');
+await generator.call('prepare', { port: server.port, requests: await rows[id].prepareRequests(server) });
+await generator.call('run', { seconds: 2 });
+await server.child.call('startProfile');
+const { rate, p99 } = await generator.call('run', { seconds: Number(seconds) });
 /** @type {import('node:inspector').Profiler.Profile} */
-const profile = await server.child.ask('endProfile');
+const profile = await server.child.call('stopProfile');
 if (values.save !== undefined) writeFileSync(values.save, JSON.stringify(profile));
 
 /** @type {Map<string, number>} */
-const own = new Map();
+const hitsByFunction = new Map();
 let total = 0;
 let idle = 0;
 for (const { callFrame, hitCount = 0 } of profile.nodes) {
@@ -50,13 +50,13 @@ for (const { callFrame, hitCount = 0 } of profile.nodes) {
   }
   const file = url.replace(/^file:\/\//, '').replace(/^.*?\/(?=([^/]*dist|node_modules)\/)/, '');
   const where = `${functionName || '(anonymous)'} ${file}${url === '' ? '' : `:${lineNumber + 1}`}`;
-  own.set(where, (own.get(where) ?? 0) + hitCount);
+  hitsByFunction.set(where, (hitsByFunction.get(where) ?? 0) + hitCount);
   total += hitCount;
 }
 console.log(
   `${Math.round(rate)}/s, p99 ${p99.toFixed(1)} ms; idle ${((100 * idle) / (idle + total)).toFixed(0)} %`,
 );
-for (const [where, hits] of [...own].sort((a, b) => b[1] - a[1]).slice(0, 45))
+for (const [where, hits] of [...hitsByFunction].sort((a, b) => b[1] - a[1]).slice(0, 45))
   console.log(`${((100 * hits) / total).toFixed(2).padStart(6)} %  ${where}`);
 await server.end();
 process.exit();

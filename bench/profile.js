@@ -1,20 +1,20 @@
 /**
- * Shows where one way of calling spends its time, by function, ours and undici's apart.
+ * Prints the CPU profile of one client by function, separately for binding-clerk and undici.
  *
- *     node profile.js [way] [concurrency] [servers] [--subject MODULE]       e.g. clerk 64 3, pool 1 1
+ *     node profile.js [client] [concurrency] [servers] [--subject MODULE]       e.g. clerk 64 3, pool 1 1
  */
 import { parseArgs } from 'node:util';
-import { Child, endAll } from './lib/children.js';
+import { Child, endAll } from './lib/child-process.js';
 import { Context } from './lib/context.js';
-import { ways } from './lib/ways.js';
+import { clients } from './lib/clients.js';
 
 const { values, positionals } = parseArgs({
   options: { subject: { type: 'string' } },
   allowPositionals: true,
 });
-const [way = 'clerk', concurrency = '64', servers = '3'] = positionals;
-if (!Object.hasOwn(ways, way)) {
-  console.error(`No way ${way}; there are ${Object.keys(ways).join(', ')}`);
+const [client = 'clerk', concurrency = '64', servers = '3'] = positionals;
+if (!Object.hasOwn(clients, client)) {
+  console.error(`The client must be one of ${Object.keys(clients).join(', ')}; got ${client}`);
   process.exit(2);
 }
 process.on('exit', endAll);
@@ -23,23 +23,27 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const context = new Context({ quick: true, seed: 7, subject: values.subject });
-const { origins } = await context.serve(['a', 'b', 'c'].map((replica) => ({ replica })));
-const client = new Child('./client.js');
-await client.ask('prepare', { way, origins: origins.slice(0, Number(servers)), subject: context.subject });
-await client.ask('closed', { calls: 20_000, concurrency: Number(concurrency) });
+const { origins } = await context.startReplicas(['a', 'b', 'c'].map((replica) => ({ replica })));
+const driver = new Child('processes/client-driver.js');
+await driver.call('prepare', {
+  client,
+  origins: origins.slice(0, Number(servers)),
+  subject: context.subject,
+});
+await driver.call('closed', { calls: 20_000, concurrency: Number(concurrency) });
 const calls = Number(concurrency) === 1 ? 20_000 : 60_000;
 /** @type {{ where: string, share: number }[]} */
-const functions = await client.ask('profile', { calls, concurrency: Number(concurrency) });
+const functions = await driver.call('profile', { calls, concurrency: Number(concurrency) });
 
 const groups = {
   'binding-clerk': ({ where }) => where.includes(' dist/'),
   undici: ({ where }) => where.includes('node_modules/undici/'),
   'everything else': ({ where }) => !where.includes(' dist/') && !where.includes('node_modules/undici/'),
 };
-for (const [group, belongs] of Object.entries(groups)) {
-  const list = functions.filter(belongs);
+for (const [group, isInGroup] of Object.entries(groups)) {
+  const list = functions.filter(isInGroup);
   const sum = list.reduce((total, { share }) => total + share, 0);
-  console.log(`\n${group}: ${(sum * 100).toFixed(1)} % of the time on the CPU`);
+  console.log(`\n${group}: ${(sum * 100).toFixed(1)} % of the CPU time`);
   for (const { where, share } of list.slice(0, 15))
     console.log(`  ${(share * 100).toFixed(2).padStart(6)} %  ${where}`);
 }

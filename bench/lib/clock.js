@@ -1,6 +1,6 @@
-/** One clock for all processes of a run: the machine's monotonic clock, which every process reads alike. */
+/** The machine's monotonic clock, which is the same for all processes of a run. */
 
-/** Now, in ms with fractions. Comparable between processes of one machine, and only there. */
+/** The current instant, in ms with fractions. Comparable between the processes of one machine only. */
 export const now = () => Number(process.hrtime.bigint()) / 1e6;
 
 /** @param {number} ms */

@@ -1,5 +1,5 @@
-/** What a row is given: the options of the run, where to log, and servers to call. */
-import { Child } from './children.js';
+/** What a row receives: the options of the run, the progress log, and replicas to call. */
+import { Child } from './child-process.js';
 
 /**
  * @typedef {object} Verdict
@@ -7,8 +7,8 @@ import { Child } from './children.js';
  * @property {string} goal
  * @property {string} ours
  * @property {string} peers
- * @property {string} ratio - ours to the peer, with its spread; empty where the goal is not a ratio
- * @property {boolean | undefined} reached - undefined where the line has no goal
+ * @property {string} ratio - ours divided by the peer, with its spread; empty when the goal is not a ratio
+ * @property {boolean | undefined} reached - undefined when there is no goal
  */
 
 /**
@@ -20,15 +20,15 @@ import { Child } from './children.js';
  */
 
 /**
- * The processes that replicas live in, and how each is addressed.
+ * The child process that serves replicas in each protocol, and how clients address them.
  *
- * @typedef {keyof typeof speeches} Speech
+ * @typedef {keyof typeof replicaServers} Protocol
  */
-const speeches = {
-  http: { file: './server.js', address: (port) => `http://127.0.0.1:${port}` },
-  grpc: { file: '../peers/grpc-server.js', address: (port) => `127.0.0.1:${port}` },
+const replicaServers = {
+  http: { file: 'processes/http-server.js', address: (port) => `http://127.0.0.1:${port}` },
+  grpc: { file: 'processes/grpc-server.js', address: (port) => `127.0.0.1:${port}` },
   moleculer: {
-    file: '../peers/moleculer-server.js',
+    file: 'processes/moleculer-server.js',
     address: (port, replica) => `tcp://127.0.0.1:${port}/${replica}`,
   },
 };
@@ -40,26 +40,26 @@ export class Context {
     this.quick = quick;
     this.seed = seed;
     this.subject = subject;
-    /** Trials that several rows look at. @type {Map<string, Promise<any>>} */
-    this.shared = new Map();
+    /** Results that several rows share, by key. @type {Map<string, Promise<any>>} */
+    this.cache = new Map();
   }
 
-  /** Progress, on stderr. @param {string} line */
+  /** Writes a line of progress to stderr. @param {string} line */
   log(line) {
     process.stderr.write(`    ${line}\n`);
   }
 
   /**
-   * Starts one server process with some replicas in it.
+   * Starts one server process with the given replicas.
    *
    * @param {import('./replica.js').ReplicaInit[]} replicas
-   * @param {Speech} [speech]
+   * @param {Protocol} [protocol]
    */
-  async serve(replicas, speech = 'http') {
-    const { file, address } = speeches[speech];
+  async startReplicas(replicas, protocol = 'http') {
+    const { file, address } = replicaServers[protocol];
     const child = new Child(file);
     try {
-      const ports = /** @type {number[]} */ (await child.ask('listen', { replicas, seed: this.seed }));
+      const ports = /** @type {number[]} */ (await child.call('listen', { replicas, seed: this.seed }));
       return { child, ports, origins: ports.map((port, i) => address(port, replicas[i].replica)) };
     } catch (error) {
       await child.end();
@@ -68,16 +68,16 @@ export class Context {
   }
 
   /**
-   * Makes something once for all rows that want it.
+   * Computes a value once for all rows that use it.
    *
    * @template T
    * @param {string} key
-   * @param {() => Promise<T>} make
+   * @param {() => Promise<T>} compute
    * @returns {Promise<T>}
    */
-  once(key, make) {
-    const made = this.shared.get(key) ?? make();
-    this.shared.set(key, made);
-    return made;
+  once(key, compute) {
+    const value = this.cache.get(key) ?? compute();
+    this.cache.set(key, value);
+    return value;
   }
 }

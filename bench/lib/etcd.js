@@ -1,55 +1,55 @@
 /**
- * etcd as a peer, over its JSON gateway: one that is installed, or else the one of Debian's packages, which is fetched and
- * unpacked for the run alone. Nothing is installed, and where it cannot be had the rows go without it.
+ * etcd as a peer, over its JSON gateway. Uses the installed program, or one unpacked from Debian's package `etcd-server`
+ * for this run. Rows omit etcd when neither is available.
  */
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Child } from './children.js';
-import { newFolder } from './folders.js';
+import { Child } from './child-process.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 const run = promisify(execFile);
 
-/** Process ids of the etcds that run, ended with this process whatever happens to those that keep them. */
-const alive = new Set();
+/** Process ids of running etcds; killed when this process exits, also when their runner has crashed. */
+const runningPids = new Set();
 process.on('exit', () => {
-  for (const pid of alive) kill(pid);
+  for (const pid of runningPids) kill(pid);
 });
 
 /**
  * @param {import('./context.js').Context} context
- * @param {string} folder - for its data
+ * @param {string} folder - for the data of etcd
  */
 export async function startEtcd(context, folder) {
-  const program = await context.once('etcd', () => programOf(context));
-  const keeper = new Child('./etcd-keeper.js');
+  const program = await context.once('etcd', () => findProgram(context));
+  const runner = new Child('processes/etcd-runner.js');
   try {
-    const { pid, port } = await keeper.ask('start', { program, folder });
-    alive.add(pid);
-    void keeper.gone.then(() => (kill(pid), alive.delete(pid)));
-    return { pid, port, keeper };
+    const { pid, port } = await runner.call('start', { program, folder });
+    runningPids.add(pid);
+    void runner.exited.then(() => (kill(pid), runningPids.delete(pid)));
+    return { pid, port, runner };
   } catch (error) {
-    await keeper.end();
+    await runner.end();
     throw error;
   }
 }
 
-/** Its version, as it says. @param {import('./context.js').Context} context */
+/** The version that the program prints. @param {import('./context.js').Context} context */
 export async function etcdVersion(context) {
-  const { stdout } = await run(await context.once('etcd', () => programOf(context)), ['--version']);
-  return /etcd Version: (\S+)/.exec(stdout)?.[1] ?? 'of an unknown version';
+  const { stdout } = await run(await context.once('etcd', () => findProgram(context)), ['--version']);
+  return /etcd Version: (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
 }
 
 /** @param {import('./context.js').Context} context */
-async function programOf(context) {
+async function findProgram(context) {
   try {
     await run('etcd', ['--version']);
     return 'etcd';
   } catch {
-    context.log('no etcd is installed; trying the package etcd-server');
+    context.log('etcd is not installed; downloading the package etcd-server');
   }
-  const { path } = newFolder();
+  const { path } = temporaryFolder();
   try {
     await run('apt-get', ['download', 'etcd-server'], { cwd: path, timeout: 60_000 });
     const file = (await readdir(path)).find((name) => name.endsWith('.deb')) ?? '';
@@ -58,7 +58,7 @@ async function programOf(context) {
     await run(program, ['--version']);
     return program;
   } catch {
-    throw new Error('etcd is neither installed nor to be had with apt-get');
+    throw new Error('etcd must be installed or available from apt-get');
   }
 }
 
@@ -67,13 +67,13 @@ function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone.
+    // The process has exited.
   }
 }
 
-/** How the gateway writes keys and values. @param {string} text */
+/** Encodes a key or a value for the gateway. @param {string} text */
 export const base64 = (text) => Buffer.from(text).toString('base64');
 
-/** The end of a range over all keys that begin with a text. @param {string} prefix */
-export const endOf = (prefix) =>
+/** The exclusive end of the range of all keys with a prefix. @param {string} prefix */
+export const prefixEnd = (prefix) =>
   base64(prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1));

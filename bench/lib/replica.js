@@ -1,12 +1,12 @@
-/** What every replica of the small service does, whatever protocol it speaks: the same answer, the same delays, one count. */
+/** A replica without its protocol: response body, delays and the number of received requests. */
 
 /** @typedef {{ replica: string, port?: number, minMs?: number, maxMs?: number }} ReplicaInit */
 
 export class Replica {
-  /** What it was sent. */
+  /** Number of received requests. */
   received = 0;
   #minMs;
-  #span;
+  #delayRange;
   #random;
 
   /**
@@ -14,7 +14,7 @@ export class Replica {
    * @param {() => number} random
    */
   constructor({ replica, minMs = 0, maxMs = minMs }, random) {
-    this.answer = {
+    this.body = {
       order: 7,
       customer: 'c-1024',
       total: 12.5,
@@ -23,14 +23,14 @@ export class Replica {
       replica,
     };
     this.#minMs = minMs;
-    this.#span = maxMs - minMs + 1;
+    this.#delayRange = maxMs - minMs + 1;
     this.#random = maxMs === 0 ? undefined : random;
   }
 
-  /** Counts a request and answers it when its time has come: at once, or after a whole number of ms. @param {() => void} answer */
-  serve(answer) {
+  /** Counts a request and calls `respond`: at once, or after a whole number of ms. @param {() => void} respond */
+  serve(respond) {
     this.received++;
-    if (this.#random === undefined) answer();
-    else setTimeout(answer, this.#minMs + Math.floor(this.#random() * this.#span));
+    if (this.#random === undefined) respond();
+    else setTimeout(respond, this.#minMs + Math.floor(this.#random() * this.#delayRange));
   }
 }

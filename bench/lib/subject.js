@@ -1,46 +1,46 @@
 /**
- * Where the measured code comes from: the built package above this folder, and the one copy of undici that the package
- * itself uses, so that ours and the peers never differ by a version.
+ * The measured code: the built package in the parent folder, and the copy of undici that the package uses, so that ours
+ * and the peers have the same version.
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const above = createRequire(new URL('../../package.json', import.meta.url));
+const requireFromPackage = createRequire(new URL('../../package.json', import.meta.url));
 
 /** The undici of the package. @type {typeof import('undici')} */
-export const undici = above('undici');
+export const undici = requireFromPackage('undici');
 
-/** Folder of the package, for processes that import it by name. */
+/** Folder of the package; processes that import it by name run there. */
 export const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The package's own description. */
-export const packageInfo = above('./package.json');
+/** `package.json` of the package. */
+export const packageJson = requireFromPackage('./package.json');
 
 /**
- * The library's address, as a URL to import.
+ * The URL from which to import the library.
  *
- * @param {string | undefined} other - a module to measure in place of the build
+ * @param {string | undefined} subject - module to measure instead of the build
  */
-export function subjectUrl(other) {
-  if (other !== undefined) return pathToFileURL(resolve(other)).href;
-  return pathToFileURL(above.resolve('binding-clerk')).href;
+export function subjectUrl(subject) {
+  if (subject !== undefined) return pathToFileURL(resolve(subject)).href;
+  return pathToFileURL(requireFromPackage.resolve('binding-clerk')).href;
 }
 
 /**
- * The address of a file of the build, for the rows that time one part by itself.
+ * The URL of a file of the build, for rows that measure one part.
  *
- * @param {string} path - beside the library's entry
- * @param {string | undefined} other - a module to measure in place of the build
+ * @param {string} path - relative to the library's entry
+ * @param {string | undefined} subject - module to measure instead of the build
  */
-export const internalUrl = (path, other) => new URL(path, subjectUrl(other)).href;
+export const internalUrl = (path, subject) => new URL(path, subjectUrl(subject)).href;
 
-/** An error's message without the folders of this machine. @param {unknown} error */
-export const plainMessage = (error) =>
+/** The message of an error, without folders of this machine. @param {unknown} error */
+export const messageWithoutPaths = (error) =>
   (error instanceof Error ? error.message : String(error)).replaceAll(
     /(file:\/\/)?\/(?!\/)[^\s'"]*\/(?=[^\s'"/]+)/g,
     '…/',
   );
 
 /** Version of an installed dependency. @param {string} name */
-export const versionOf = (name) => above(`${name}/package.json`).version;
+export const versionOf = (name) => requireFromPackage(`${name}/package.json`).version;

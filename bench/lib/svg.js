@@ -1,4 +1,4 @@
-/** Drawing by hand: the frame, the scales and the few shapes that the plots are made of. Strings in, string out. */
+/** SVG elements of the plots: frame, scales and shapes, as strings. */
 
 export const colours = {
   ink: '#1e293b',
@@ -22,7 +22,7 @@ const n = (value) => String(Math.round(value * 10) / 10);
  * @param {string} subtitle
  * @param {string[]} shapes
  */
-export function drawing(width, height, title, subtitle, shapes) {
+export function svgDocument(width, height, title, subtitle, shapes) {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
     ` font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" role="img">`,
@@ -47,15 +47,15 @@ export function text(x, y, content, { size = 12, weight = 400, fill = colours.in
 
 /** @param {{ dash?: string, width?: number }} [style] */
 export function line(x1, y1, x2, y2, stroke, { dash, width = 1 } = {}) {
-  const dashed = dash === undefined ? '' : ` stroke-dasharray="${dash}"`;
-  return `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}" stroke="${stroke}" stroke-width="${width}"${dashed}/>`;
+  const dashAttribute = dash === undefined ? '' : ` stroke-dasharray="${dash}"`;
+  return `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}" stroke="${stroke}" stroke-width="${width}"${dashAttribute}/>`;
 }
 
 export function box(x, y, width, height, fill, opacity = 1, radius = 2) {
   return `<rect x="${n(x)}" y="${n(y)}" width="${n(Math.max(width, 0))}" height="${n(height)}" rx="${radius}" fill="${fill}" fill-opacity="${opacity}"/>`;
 }
 
-/** Many equal dots in one element. @param {[number, number][]} points */
+/** Dots in one element. @param {[number, number][]} points */
 export function dots(points, fill, radius = 1.6, opacity = 0.6) {
   const d = points.map(([x, y]) => `M${n(x)} ${n(y)}h0`).join('');
   return `<path d="${d}" stroke="${fill}" stroke-width="${radius * 2}" stroke-linecap="round" stroke-opacity="${opacity}" fill="none"/>`;
@@ -70,16 +70,16 @@ export function crosses(points, stroke) {
 /** @param {[number, number][]} points */
 export function curve(points, stroke, width = 2, dash = '') {
   const d = points.map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${n(x)} ${n(y)}`).join('');
-  const dashed = dash === '' ? '' : ` stroke-dasharray="${dash}"`;
-  return `<path d="${d}" stroke="${stroke}" stroke-width="${width}" stroke-linejoin="round" fill="none"${dashed}/>`;
+  const dashAttribute = dash === '' ? '' : ` stroke-dasharray="${dash}"`;
+  return `<path d="${d}" stroke="${stroke}" stroke-width="${width}" stroke-linejoin="round" fill="none"${dashAttribute}/>`;
 }
 
 /** A linear scale. */
 export const linear = (from, to, start, end) => (value) =>
   start + ((value - from) / (to - from)) * (end - start);
 
-/** A logarithmic scale; values outside are put on its ends. */
+/** A logarithmic scale; values outside are clamped. */
 export const logarithmic = (from, to, start, end) => (value) => {
-  const inside = Math.min(Math.max(value, from), to);
-  return start + (Math.log(inside / from) / Math.log(to / from)) * (end - start);
+  const clamped = Math.min(Math.max(value, from), to);
+  return start + (Math.log(clamped / from) / Math.log(to / from)) * (end - start);
 };

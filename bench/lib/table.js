@@ -1,4 +1,4 @@
-/** The same table for a terminal and for Markdown. */
+/** The results table, as plain text and as Markdown. */
 
 const headings = ['row', 'what', 'goal', 'ours', 'peers', 'ratio (min · p25–p75 · max)', 'reached'];
 
@@ -9,8 +9,8 @@ const headings = ['row', 'what', 'goal', 'ours', 'peers', 'ratio (min · p25–p
 function cells(rows) {
   return rows.flatMap(({ id, verdicts }) =>
     verdicts.map(({ what, goal, ours, peers, ratio, reached }) => {
-      const word = reached === undefined ? '' : reached ? 'yes' : 'NO';
-      return [id, what, goal, ours, peers, ratio, word];
+      const reachedText = reached === undefined ? '' : reached ? 'yes' : 'NO';
+      return [id, what, goal, ours, peers, ratio, reachedText];
     }),
   );
 }
@@ -19,21 +19,27 @@ function cells(rows) {
 export function plainTable(rows) {
   const all = [headings, ...cells(rows)];
   const widths = headings.map((_, column) => Math.max(...all.map((line) => line[column].length)));
-  const draw = (line) =>
+  const formatLine = (line) =>
     line
       .map((cell, i) => cell.padEnd(widths[i]))
       .join('  ')
       .trimEnd();
-  return [draw(headings), widths.map((w) => '-'.repeat(w)).join('  '), ...all.slice(1).map(draw)].join('\n');
+  return [
+    formatLine(headings),
+    widths.map((w) => '-'.repeat(w)).join('  '),
+    ...all.slice(1).map(formatLine),
+  ].join('\n');
 }
 
 /** @param {Parameters<typeof cells>[0]} rows */
 export function markdownTable(rows) {
-  const draw = (line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [draw(headings), draw(headings.map(() => '---')), ...cells(rows).map(draw)].join('\n');
+  const formatLine = (line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [formatLine(headings), formatLine(headings.map(() => '---')), ...cells(rows).map(formatLine)].join(
+    '\n',
+  );
 }
 
-/** @param {import('./stats.js').Spread} spread */
+/** @param {import('./statistics.js').Spread} spread */
 export function ratioText({ min, p25, median, p75, max }) {
   const f = (value) => value.toFixed(2);
   return `${median.toFixed(3)} (${f(min)} · ${f(p25)}–${f(p75)} · ${f(max)})`;

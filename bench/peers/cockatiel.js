@@ -1,7 +1,7 @@
 /**
- * cockatiel as its documents offer it, over undici Pools chosen in turn: a time limit that cancels, one breaker for each
- * server, and a retry around both that goes to the next server, at once where a breaker was open. Tries, waits and limits
- * as the other peers have them.
+ * cockatiel as it documents resilience, over undici Pools in round robin: a timeout that cancels, one circuit breaker per
+ * server, and a retry around both. The retry goes to the next server, at once when a breaker is open. Attempts, backoff
+ * and timeout equal those of the other peers.
  */
 import {
   BrokenCircuitError,
@@ -28,22 +28,22 @@ export function cockatiel({ Pool }, origins, connections) {
       timeout(1_000, TimeoutStrategy.Cooperative),
     ),
   }));
-  const again = retry(handleAll, {
+  const retryPolicy = retry(handleAll, {
     maxAttempts: 3,
     backoff: new DelegateBackoff(({ attempt, result }) =>
       'error' in result && result.error instanceof BrokenCircuitError ? 0 : 10 * 2 ** (attempt - 1),
     ),
   });
-  let turn = 0;
+  let next = 0;
   /**
    * @template T
    * @param {import('undici').Dispatcher.RequestOptions} options
-   * @param {(reply: import('undici').Dispatcher.ResponseData) => Promise<T>} read
+   * @param {(response: import('undici').Dispatcher.ResponseData) => Promise<T>} read
    * @returns {Promise<T>}
    */
   const request = (options, read) =>
-    again.execute(() => {
-      const { pool, policy } = servers[turn++ % servers.length];
+    retryPolicy.execute(() => {
+      const { pool, policy } = servers[next++ % servers.length];
       return policy.execute(async ({ signal }) => read(await pool.request({ ...options, signal })));
     });
   return { request, close: () => Promise.all(servers.map(({ pool }) => pool.close())) };

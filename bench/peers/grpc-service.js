@@ -1,4 +1,4 @@
-/** The one method of the gRPC service, as both sides know it: JSON in both directions, as the HTTP service has it. */
+/** The method of the gRPC service, for client and server: JSON in both directions, as in the HTTP service. */
 const serialize = (/** @type {unknown} */ value) => Buffer.from(JSON.stringify(value));
 const deserialize = (/** @type {Buffer} */ bytes) => JSON.parse(bytes.toString());
 

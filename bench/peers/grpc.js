@@ -1,7 +1,7 @@
 /**
- * grpc-js as its documents offer it against servers that fail: all addresses in one channel, round_robin over them,
- * keepalive set by hand so that a silent server is noticed within half a second, quick reconnecting, and a retry policy
- * in the service config. A time limit for one attempt is not among what gRPC offers; the call's is the clerk's default.
+ * grpc-js as it documents resilience: all addresses in one channel with round_robin, and a retry policy in the service
+ * config. Keepalive detects a silent server within 500 ms; the reconnect backoff is short. gRPC has no timeout per
+ * attempt; the deadline of a call is the clerk's default.
  */
 import { Client, credentials } from '@grpc/grpc-js';
 import { service } from './grpc-service.js';
@@ -26,7 +26,7 @@ const serviceConfig = {
 
 /**
  * @param {readonly string[]} addresses - host:port
- * @returns {Promise<import('../lib/ways.js').Way>}
+ * @returns {Promise<import('../lib/clients.js').Client>}
  */
 export async function grpc(addresses) {
   const client = new Client(`ipv4:${addresses.join(',')}`, credentials.createInsecure(), {
@@ -48,7 +48,7 @@ export async function grpc(addresses) {
         responseDeserialize,
         { order: 7 },
         { deadline: Date.now() + deadlineMs },
-        (error, answer) => (error ? reject(error) : resolve(/** @type {any} */ (answer).replica)),
+        (error, response) => (error ? reject(error) : resolve(/** @type {any} */ (response).replica)),
       );
     });
   await new Promise((resolve, reject) => {

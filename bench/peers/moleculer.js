@@ -1,14 +1,14 @@
 /**
- * Moleculer as its documents offer it against nodes that fail: its Latency strategy, circuit breaker, retry policy and
- * request timeout, over its TCP transporter with a list of nodes and its shortest gossip period. Tries, waits and limits
- * as the other peers have them.
+ * Moleculer as it documents resilience: Latency strategy, circuit breaker, retry policy and request timeout, over its TCP
+ * transporter with a list of nodes and the shortest gossip period. Attempts, backoff and timeout equal those of the other
+ * peers.
  */
 import { ServiceBroker } from 'moleculer';
 import { sleep } from '../lib/clock.js';
 
 /**
  * @param {readonly string[]} urls - tcp://host:port/node
- * @returns {Promise<import('../lib/ways.js').Way>}
+ * @returns {Promise<import('../lib/clients.js').Client>}
  */
 export async function moleculer(urls) {
   const broker = new ServiceBroker({
@@ -30,12 +30,13 @@ export async function moleculer(urls) {
     },
   });
   await broker.start();
-  // Gossip finds one node a second, by chance; whoever measures need not wait for that.
+  // Gossip finds one random node per second. Request it until all nodes are knownNodes.
   const { tx } = /** @type {any} */ (broker.transit);
-  const known = () => broker.registry.actions.get('orders.get')?.endpoints.length ?? 0;
-  const patienceEnds = performance.now() + 20_000;
-  while (known() < urls.length) {
-    if (performance.now() > patienceEnds) throw new Error(`Moleculer has found ${known()} of ${urls.length}`);
+  const knownNodes = () => broker.registry.actions.get('orders.get')?.endpoints.length ?? 0;
+  const deadline = performance.now() + 20_000;
+  while (knownNodes() < urls.length) {
+    if (performance.now() > deadline)
+      throw new Error(`Moleculer must find ${urls.length} nodes within 20 s; got ${knownNodes()}`);
     tx.sendGossipRequest();
     await sleep(50);
   }

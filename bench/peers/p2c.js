@@ -1,10 +1,11 @@
 /**
- * What a careful team writes by hand: power of two choices on peak-EWMA latency over undici Pools, a rest for what
- * failed, and a retry loop that prefers another server. Its time limit is the pools' `headersTimeout`, which costs nothing per call.
+ * What a careful team writes by hand: power of two choices by peak-EWMA latency over undici Pools, a backoff for failed
+ * servers, and a retry loop that prefers another server. Its timeout is the `headersTimeout` of the pools, which costs
+ * nothing per call.
  */
 const decayMs = 10_000;
-const restMs = 2_000;
-const tries = 3;
+const backoffMs = 2_000;
+const maxAttempts = 3;
 
 /**
  * @param {typeof import('undici')} undici
@@ -16,7 +17,7 @@ export function p2c({ Pool }, origins) {
     cost: 0,
     stamp: 0,
     pending: 0,
-    restsUntil: 0,
+    backoffUntil: 0,
   }));
   const observe = (node, ms, now) => {
     const w = Math.exp((node.stamp - now) / decayMs);
@@ -24,32 +25,32 @@ export function p2c({ Pool }, origins) {
     node.stamp = now;
   };
   const score = (node, now) => {
-    if (now < node.restsUntil) return 1e9;
+    if (now < node.backoffUntil) return 1e9;
     if (node.cost === 0 && node.pending > 0) return 1e6 + node.pending;
     return node.cost * Math.exp((node.stamp - now) / decayMs) * (node.pending + 1);
   };
-  const pick = (now, not) => {
+  const pick = (now, excluded) => {
     const a = nodes[Math.floor(Math.random() * nodes.length)];
     let i = Math.floor(Math.random() * (nodes.length - 1));
     if (nodes[i] === a) i = nodes.length - 1;
     const b = nodes[i];
-    if (a === not) return b;
-    return b === not || score(a, now) <= score(b, now) ? a : b;
+    if (a === excluded) return b;
+    return b === excluded || score(a, now) <= score(b, now) ? a : b;
   };
   const request = async (options) => {
-    for (let number = 1, failed; ; number++) {
-      const started = performance.now();
-      const node = pick(started, failed);
+    for (let attempt = 1, failed; ; attempt++) {
+      const startedAt = performance.now();
+      const node = pick(startedAt, failed);
       node.pending++;
       try {
-        const reply = await node.pool.request(options);
-        const ended = performance.now();
-        observe(node, ended - started, ended);
-        return reply;
+        const response = await node.pool.request(options);
+        const endedAt = performance.now();
+        observe(node, endedAt - startedAt, endedAt);
+        return response;
       } catch (error) {
-        if (number === tries) throw error;
+        if (attempt === maxAttempts) throw error;
         failed = node;
-        node.restsUntil = performance.now() + restMs;
+        node.backoffUntil = performance.now() + backoffMs;
       } finally {
         node.pending--;
       }

@@ -1,5 +1,5 @@
-/** P1: what a warm request costs, everything on, beside the pool that carries it. */
-import { contestRow } from '../lib/contest-row.js';
+/** P1: CPU of a warm request with all features, beside the Pool that sends it. */
+import { cpuCostRow } from '../lib/cpu-cost-row.js';
 
 export const id = 'P1';
 export const title = 'client CPU per warm binding.request';
@@ -12,20 +12,20 @@ const goal = {
 
 /** @param {import('../lib/context.js').Context} context */
 export const run = (context) =>
-  contestRow(context, {
+  cpuCostRow(context, {
     plot: 'p1',
     title: 'P1  One warm request',
     calls: 1_000,
     seconds: 130,
-    contestants: {
-      pool: { way: 'pool', servers: 1 },
-      clerk: { way: 'clerk', servers: 1 },
-      'pool + retry': { way: 'pool-retry', servers: 1 },
-      'pool + timeout': { way: 'pool-timeout', servers: 1 },
-      'pools of 3': { way: 'pools-in-turn', servers: 3 },
-      'clerk of 3': { way: 'clerk', servers: 3 },
-      'p2c of 3': { way: 'p2c', servers: 3 },
-      'balanced of 3': { way: 'balanced', servers: 3 },
+    variants: {
+      pool: { client: 'pool', servers: 1 },
+      clerk: { client: 'clerk', servers: 1 },
+      'pool + retry': { client: 'pool-retry', servers: 1 },
+      'pool + timeout': { client: 'pool-timeout', servers: 1 },
+      'pools of 3': { client: 'pools-round-robin', servers: 3 },
+      'clerk of 3': { client: 'clerk', servers: 3 },
+      'p2c of 3': { client: 'p2c', servers: 3 },
+      'balanced of 3': { client: 'balanced', servers: 3 },
     },
     comparisons: [
       { title: 'one endpoint', base: 'pool', keys: ['clerk', 'pool + retry', 'pool + timeout'], ...goal },

@@ -1,15 +1,22 @@
-/** P10: look-ups over HTTP, beside etcd's gateway and a Map behind node:http, all with the same answers. */
+/** P10: lookups over HTTP, beside etcd's gateway and a Map behind node:http, all with the same responses. */
 import { base64, etcdVersion } from '../lib/etcd.js';
-import { rateResult, rateRounds } from '../lib/rate-row.js';
-import { etcdOrWhy, startMap, startOurs } from '../lib/registries.js';
-import { connections, dealt, forAll, register, requestBytes, say } from '../lib/requests.js';
+import { throughputResult, throughputRounds } from '../lib/throughput-row.js';
+import { startEtcdServer, startMapServer, startBundledServer } from '../lib/registry-servers.js';
+import {
+  connections,
+  splitByConnection,
+  forEachConcurrently,
+  registerAll,
+  requestBytes,
+  sendJson,
+} from '../lib/registry-requests.js';
 
 export const id = 'P10';
-export const title = 'look-ups over HTTP, 64 connections';
+export const title = 'lookups over HTTP, 64 connections';
 
 const names = Array.from({ length: 300 }, (_, i) => `/bench/service-${i}`);
 
-/** Three endpoints each. */
+/** Three endpoints per name. */
 const registrations = names.flatMap((name, i) =>
   ['a', 'b', 'c'].map((letter, at) => ({
     name,
@@ -23,18 +30,18 @@ const registrations = names.flatMap((name, i) =>
   })),
 );
 
-const lookUp = (/** @type {string} */ name) => `/v1/resolve?name=${encodeURIComponent(name)}`;
+const resolvePath = (/** @type {string} */ name) => `/v1/resolve?name=${encodeURIComponent(name)}`;
 
-/** Look-ups of all names, by connection. */
-const requests = dealt(names.map((name) => requestBytes(lookUp(name))));
+/** Lookups of all names, by connection. */
+const requests = splitByConnection(names.map((name) => requestBytes(resolvePath(name))));
 
 /**
- * Fills a reference server, and says what it is asked.
+ * Registers the endpoints at a bundled server; returns the requests of the load.
  *
- * @param {import('../lib/registries.js').Running} server
+ * @param {import('../lib/registry-servers.js').RegistryServer} server
  */
-export async function fill({ origin }) {
-  await register(origin, registrations);
+export async function prepareRequests({ origin }) {
+  await registerAll(origin, registrations);
   return requests;
 }
 
@@ -43,59 +50,59 @@ export async function fill({ origin }) {
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const ours = await startOurs(context);
-  const others = /** @type {import('../lib/registries.js').Running[]} */ ([]);
+  const ours = await startBundledServer(context);
+  const peers = /** @type {import('../lib/registry-servers.js').RegistryServer[]} */ ([]);
   try {
-    await fill(ours);
+    await prepareRequests(ours);
     /** @type {Record<string, string>} */
-    const answers = {};
-    for (const name of names) answers[name] = JSON.stringify(await say(ours.pool, lookUp(name)));
+    const responses = {};
+    for (const name of names) responses[name] = JSON.stringify(await sendJson(ours.pool, resolvePath(name)));
 
-    const map = await startMap(answers);
-    others.push(map);
-    /** @type {Record<string, import('../lib/rate-row.js').Asked>} */
+    const map = await startMapServer(responses);
+    peers.push(map);
+    /** @type {Record<string, import('../lib/throughput-row.js').LoadedServer>} */
     const servers = {
-      ours: { title: 'reference server', port: ours.port, pid: ours.pid, requests },
+      ours: { title: 'bundled server', port: ours.port, pid: ours.pid, requests },
       map: { title: 'Map behind node:http', port: map.port, pid: map.pid, requests },
     };
-    const etcd = await etcdOrWhy(context);
+    const etcd = await startEtcdServer(context);
     if (typeof etcd !== 'string') {
-      others.push(etcd);
+      peers.push(etcd);
       const put = (/** @type {string} */ name) =>
-        say(etcd.pool, '/v3/kv/put', { key: base64(name), value: base64(answers[name]) });
-      await forAll(names, connections, put);
+        sendJson(etcd.pool, '/v3/kv/put', { key: base64(name), value: base64(responses[name]) });
+      await forEachConcurrently(names, connections, put);
       servers.etcd = {
         title: `etcd ${await etcdVersion(context)}, gateway`,
         port: etcd.port,
         pid: etcd.pid,
-        requests: dealt(
+        requests: splitByConnection(
           names.map((name) => requestBytes('/v3/kv/range', { key: base64(name), serializable: true })),
         ),
       };
     }
-    const samples = await rateRounds(context, servers, {
+    const samples = await throughputRounds(context, servers, {
       rounds: context.quick ? 3 : 5,
       seconds: context.quick ? 0.8 : 2.5,
     });
     const bytes = Math.round(
-      Object.values(answers).reduce((sum, { length }) => sum + length, 0) / names.length,
+      Object.values(responses).reduce((sum, { length }) => sum + length, 0) / names.length,
     );
     const loadUs = samples.ours.loadUs.reduce((sum, value) => sum + value, 0) / samples.ours.loadUs.length;
     return {
-      ...rateResult(servers, samples, {
+      ...throughputResult(servers, samples, {
         what: '300 names with 3 endpoints each',
         base: servers.etcd && 'etcd',
         goal: 40_000,
         p99Goal: 5,
         plot: 'p10',
-        plotTitle: 'P10  Look-ups a second',
-        absent: typeof etcd === 'string' ? [`etcd not measured here: ${etcd}`] : [],
+        plotTitle: 'P10  Lookups per second',
+        absent: typeof etcd === 'string' ? [`etcd not measured: ${etcd}`] : [],
       }),
       notes: [
-        `P10: answers of ${bytes} bytes, the same from all; etcd is asked for what it has itself (serializable). Load is made of bytes prepared beforehand over ${connections} raw connections, one request at a time on each; making it costs ${loadUs.toFixed(1)} µs CPU per answer on the same machine.`,
+        `P10: responses have ${bytes} bytes and are equal for all servers; etcd reads are serializable (local). The load is prepared bytes over ${connections} raw connections, one request in flight on each; it uses ${loadUs.toFixed(1)} µs of CPU per response on the same machine.`,
       ],
     };
   } finally {
-    await Promise.all([ours, ...others].map((server) => server.end()));
+    await Promise.all([ours, ...peers].map((server) => server.end()));
   }
 }

@@ -1,17 +1,17 @@
-/** P11: durable registrations: each is answered only after its sync. */
+/** P11: durable registrations; each response follows the sync of its record. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { base64, etcdVersion } from '../lib/etcd.js';
-import { newFolder } from '../lib/folders.js';
-import { rateResult, rateRounds } from '../lib/rate-row.js';
-import { etcdOrWhy, startOurs } from '../lib/registries.js';
-import { connections, dealt, requestBytes } from '../lib/requests.js';
-import { quantile } from '../lib/stats.js';
+import { temporaryFolder } from '../lib/temporary-folder.js';
+import { throughputResult, throughputRounds } from '../lib/throughput-row.js';
+import { startEtcdServer, startBundledServer } from '../lib/registry-servers.js';
+import { connections, splitByConnection, requestBytes } from '../lib/registry-requests.js';
+import { quantile } from '../lib/statistics.js';
 
 export const id = 'P11';
 export const title = 'durable registrations, 64 writers';
 
-/** Each writer registers 15 instances of a service of its own, again and again: what every restart of them does. */
+/** Each writer registers 15 instances of its own service repeatedly, as restarts of the instances do. */
 const registrations = Array.from({ length: 15 * connections }, (_, i) => ({
   name: `/bench/writer-${i % connections}`,
   id: `instance-${i}`,
@@ -23,25 +23,25 @@ const registrations = Array.from({ length: 15 * connections }, (_, i) => ({
   leaseMs: 3_600_000,
 }));
 
-/** What a reference server is asked, by connection. */
-export const fill = async () =>
-  dealt(registrations.map((registration) => requestBytes('/v1/register', registration)));
+/** The requests of the load, by connection. */
+export const prepareRequests = async () =>
+  splitByConnection(registrations.map((registration) => requestBytes('/v1/register', registration)));
 
 /**
  * @param {import('../lib/context.js').Context} context
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const ours = await startOurs(context, { durable: true });
-  const others = /** @type {import('../lib/registries.js').Running[]} */ ([]);
+  const ours = await startBundledServer(context, { durable: true });
+  const peers = /** @type {import('../lib/registry-servers.js').RegistryServer[]} */ ([]);
   try {
-    /** @type {Record<string, import('../lib/rate-row.js').Asked>} */
+    /** @type {Record<string, import('../lib/throughput-row.js').LoadedServer>} */
     const servers = {
-      ours: { title: 'reference server', port: ours.port, pid: ours.pid, requests: await fill() },
+      ours: { title: 'bundled server', port: ours.port, pid: ours.pid, requests: await prepareRequests() },
     };
-    const etcd = await etcdOrWhy(context);
+    const etcd = await startEtcdServer(context);
     if (typeof etcd !== 'string') {
-      others.push(etcd);
+      peers.push(etcd);
       const requests = registrations.map((registration) =>
         requestBytes('/v3/kv/put', {
           key: base64(`${registration.name}/${registration.id}`),
@@ -52,35 +52,35 @@ export async function run(context) {
         title: `etcd ${await etcdVersion(context)} puts, gateway`,
         port: etcd.port,
         pid: etcd.pid,
-        requests: dealt(requests),
+        requests: splitByConnection(requests),
       };
     }
-    const sync = syncMs();
-    const samples = await rateRounds(context, servers, {
+    const sync = measureSyncMs();
+    const samples = await throughputRounds(context, servers, {
       rounds: context.quick ? 3 : 6,
       seconds: context.quick ? 1 : 3,
     });
     return {
-      ...rateResult(servers, samples, {
+      ...throughputResult(servers, samples, {
         what: '64 writers, 15 endpoints each',
         base: servers.etcd && 'etcd',
         goal: 20_000,
         plot: 'p11',
-        plotTitle: 'P11  Durable registrations a second',
-        absent: typeof etcd === 'string' ? [`etcd not measured here: ${etcd}`] : [],
+        plotTitle: 'P11  Durable registrations per second',
+        absent: typeof etcd === 'string' ? [`etcd not measured: ${etcd}`] : [],
       }),
       notes: [
-        `P11: both write to the same disk, where writing and syncing 4 KB takes ${quantile(sync, 0.5).toFixed(2)} ms (p99 ${quantile(sync, 0.99).toFixed(2)}). etcd gets the same facts as one value a key, without a lease.`,
+        `P11: both servers write to the same disk, where writing and syncing 4 KB takes ${quantile(sync, 0.5).toFixed(2)} ms (p99 ${quantile(sync, 0.99).toFixed(2)}). etcd stores each registration as one value, without a lease.`,
       ],
     };
   } finally {
-    await Promise.all([ours, ...others].map((server) => server.end()));
+    await Promise.all([ours, ...peers].map((server) => server.end()));
   }
 }
 
-/** What the disk takes for a small write that is synced, in ms. */
-function syncMs() {
-  const folder = newFolder();
+/** Durations of a 4 KB write with sync, in ms. */
+function measureSyncMs() {
+  const folder = temporaryFolder();
   const file = openSync(join(folder.path, 'sync'), 'w');
   try {
     const block = Buffer.alloc(4_096, 7);

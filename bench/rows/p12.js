@@ -1,52 +1,57 @@
-/** P12: from sending a change to the callback of somebody who watches. */
-import { barPlot } from '../lib/bars.js';
-import { Child } from '../lib/children.js';
+/** P12: delay from sending a change to its watch event. */
+import { barPlot } from '../lib/bar-plot.js';
+import { Child } from '../lib/child-process.js';
 import { etcdVersion } from '../lib/etcd.js';
-import { etcdOrWhy, startOurs } from '../lib/registries.js';
-import { median, quantile, seeded, shuffled, spread } from '../lib/stats.js';
+import { startEtcdServer, startBundledServer } from '../lib/registry-servers.js';
+import { median, quantile, seededRandom, shuffled, spread } from '../lib/statistics.js';
 import { ratioText } from '../lib/table.js';
 
 export const id = 'P12';
-export const title = 'change to watcher';
+export const title = 'change to watch event';
 
 /**
  * @param {import('../lib/context.js').Context} context
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const started = /** @type {import('../lib/registries.js').Running[]} */ ([]);
+  const started = /** @type {import('../lib/registry-servers.js').RegistryServer[]} */ ([]);
   const watchers = /** @type {Child[]} */ ([]);
   try {
     /** @type {Record<string, { title: string, child: Child, p50: number[], p99: number[], all: number[] }>} */
-    const ways = {};
-    const watch = async (key, way, name, server) => {
+    const clients = {};
+    const startWatch = async (key, client, name, server) => {
       started.push(server);
-      const child = new Child('./watching.js');
+      const child = new Child('processes/watch-driver.js');
       watchers.push(child);
       const { subject, seed } = context;
-      await child.ask('prepare', { way, origin: server.origin, subject, seed });
-      ways[key] = { title: name, child, p50: [], p99: [], all: [] };
+      await child.call('prepare', { client, origin: server.origin, subject, seed });
+      clients[key] = { title: name, child, p50: [], p99: [], all: [] };
     };
-    await watch('ours', 'clerk', 'clerk.watch, on disk', await startOurs(context, { durable: true }));
-    await watch('memory', 'clerk', 'clerk.watch, in memory', await startOurs(context));
-    const etcd = await etcdOrWhy(context);
+    await startWatch(
+      'ours',
+      'clerk',
+      'clerk.watch, on disk',
+      await startBundledServer(context, { durable: true }),
+    );
+    await startWatch('memory', 'clerk', 'clerk.watch, in memory', await startBundledServer(context));
+    const etcd = await startEtcdServer(context);
     if (typeof etcd !== 'string')
-      await watch('etcd', 'etcd', `etcd ${await etcdVersion(context)}, gateway`, etcd);
+      await startWatch('etcd', 'etcd', `etcd ${await etcdVersion(context)}, gateway`, etcd);
 
-    const random = seeded(context.seed);
-    const [rounds, changes, before] = context.quick ? [3, 100, 300] : [6, 500, 4_000];
+    const random = seededRandom(context.seed);
+    const [rounds, changes, warmupChanges] = context.quick ? [3, 100, 300] : [6, 500, 4_000];
     /** @type {Record<string, number>} */
     const first = {};
-    for (const [key, { child }] of Object.entries(ways)) {
-      first[key] = quantile(await child.ask('run', { changes: 100 }), 0.5);
-      await child.ask('run', { changes: before });
+    for (const [key, { child }] of Object.entries(clients)) {
+      first[key] = quantile(await child.call('run', { changes: 100 }), 0.5);
+      await child.call('run', { changes: warmupChanges });
       context.log(`${key} warm`);
     }
     for (let round = 0; round < rounds; round++) {
-      for (const key of shuffled(Object.keys(ways), random)) {
-        const { child, p50, p99, all } = ways[key];
+      for (const key of shuffled(Object.keys(clients), random)) {
+        const { child, p50, p99, all } = clients[key];
         /** @type {number[]} */
-        const times = await child.ask('run', { changes });
+        const times = await child.call('run', { changes });
         p50.push(quantile(times, 0.5));
         p99.push(quantile(times, 0.99));
         all.push(...times);
@@ -55,56 +60,56 @@ export async function run(context) {
     }
 
     const ms = (/** @type {number} */ value) => `${value.toFixed(2)} ms`;
-    const absent = typeof etcd === 'string' ? [`etcd not measured here: ${etcd}`] : [];
+    const absent = typeof etcd === 'string' ? [`etcd not measured: ${etcd}`] : [];
     const verdict = (/** @type {'p50' | 'p99'} */ measure, goal) => ({
-      what: `${measure}, each change durable before it is told`,
+      what: `${measure}, each change durable warmupChanges its event`,
       goal: `≤ ${goal} ms`,
-      ours: ms(median(ways.ours[measure])),
+      ours: ms(median(clients.ours[measure])),
       peers: [
-        ...Object.entries(ways)
+        ...Object.entries(clients)
           .filter(([key]) => key !== 'ours')
-          .map(([, way]) => `${way.title} ${ms(median(way[measure]))}`),
+          .map(([, client]) => `${client.title} ${ms(median(client[measure]))}`),
         ...absent,
       ].join('; '),
       ratio:
-        ways.etcd === undefined
+        clients.etcd === undefined
           ? ''
-          : `${ratioText(spread(ways.ours[measure].map((value, i) => value / ways.etcd[measure][i])))} × ${ways.etcd.title}`,
-      reached: median(ways.ours[measure]) <= goal,
+          : `${ratioText(spread(clients.ours[measure].map((value, i) => value / clients.etcd[measure][i])))} × ${clients.etcd.title}`,
+      reached: median(clients.ours[measure]) <= goal,
     });
     const goals = /** @type {const} */ ({ p50: 1, p99: 2 });
     const groups = /** @type {const} */ (['p50', 'p99']).map((measure) => ({
       title: `${measure} of ${changes} changes, ms`,
       goal: goals[measure],
-      bars: Object.entries(ways).map(([key, way]) => ({
-        label: way.title,
-        spread: spread(way[measure]),
+      bars: Object.entries(clients).map(([key, client]) => ({
+        label: client.title,
+        spread: spread(client[measure]),
         ours: key !== 'etcd',
       })),
     }));
     return {
       verdicts: [verdict('p50', goals.p50), verdict('p99', goals.p99)],
       details: Object.fromEntries(
-        Object.entries(ways).map(([key, way]) => [
+        Object.entries(clients).map(([key, client]) => [
           key,
-          { p50: spread(way.p50), p99: spread(way.p99), all: spread(way.all) },
+          { p50: spread(client.p50), p99: spread(client.p99), all: spread(client.all) },
         ]),
       ),
       plots: [
         {
           name: 'p12',
           svg: barPlot(
-            'P12  From a change to its watcher',
-            `From sending the change to the callback, ms; bar: median, box: middle half, line: all ${rounds} rounds`,
+            'P12  From a change to its watch event',
+            `From sending the change to its watch event, ms; bar: median, box: middle half, line: all ${rounds} rounds`,
             groups,
           ),
         },
       ],
       notes: [
-        `P12: one change at a time, 2 to 6 ms apart, sent by the process that watches 20 names with one glob; the sync of the disk is part of it, but for the line in memory. Warm means after ${before} changes: the first hundred took, p50, ${Object.keys(
-          ways,
+        `P12: one change at a time, with pauses of 2 to 6 ms, sent by the process that watches 20 names with one glob. The delay includes the sync of the disk, except in memory. Measured after ${warmupChanges} changes; p50 of the first 100 changes: ${Object.keys(
+          clients,
         )
-          .map((key) => `${ms(first[key])} (${ways[key].title})`)
+          .map((key) => `${ms(first[key])} (${clients[key].title})`)
           .join(', ')}.`,
       ],
     };

@@ -1,12 +1,12 @@
-/** P15: what loading the library adds to a process, beside undici alone. */
+/** P15: time and memory that loading the library adds to a process, beside undici alone. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { now } from '../lib/clock.js';
-import { seeded, shuffled, spread } from '../lib/stats.js';
+import { seededRandom, shuffled, spread } from '../lib/statistics.js';
 import { packageFolder, subjectUrl } from '../lib/subject.js';
 
 export const id = 'P15';
-export const title = 'import, over bare node';
+export const title = 'import, over bare Node';
 
 /**
  * @param {import('../lib/context.js').Context} context
@@ -22,30 +22,31 @@ export async function run(context) {
     'clerk, bound': `const { createClerk } = await import(${library}); createClerk(${registry}).bind('/shop/orders');`,
   };
   const keys = Object.keys(programs);
-  const random = seeded(context.seed);
+  const random = seededRandom(context.seed);
   /** @type {Record<string, Record<'ms' | 'cpuMs' | 'megabytes', number[]>>} */
   const samples = Object.fromEntries(keys.map((key) => [key, { ms: [], cpuMs: [], megabytes: [] }]));
   const rounds = context.quick ? 9 : 21;
   for (let round = -1; round < rounds; round++) {
     for (const key of shuffled(keys, random)) {
-      const { ms, cpuMs, megabytes } = await start(programs[key]);
+      const { ms, cpuMs, megabytes } = await runProgram(programs[key]);
       if (round < 0) continue;
       samples[key].ms.push(ms);
       samples[key].cpuMs.push(cpuMs);
       samples[key].megabytes.push(megabytes);
     }
   }
-  /** What a program takes more than another, round by round. */
-  const more = (key, than, measure) =>
-    spread(samples[key][measure].map((value, i) => value - samples[than][measure][i]));
-  const shown = (key, measure, unit) => `+ ${more(key, 'bare', measure).median.toFixed(1)} ${unit}`;
+  /** Difference of two programs, one value per round. */
+  const difference = (key, base, measure) =>
+    spread(samples[key][measure].map((value, i) => value - samples[base][measure][i]));
+  const formatOverBare = (key, measure, unit) =>
+    `+ ${difference(key, 'bare', measure).median.toFixed(1)} ${unit}`;
   const line = (what, key, measure, unit, limit) => {
-    const extra = more(key, 'undici', measure);
+    const extra = difference(key, 'undici', measure);
     return {
       what,
       goal: limit === undefined ? '' : `≤ undici alone + ${limit} ${unit}`,
-      ours: shown(key, measure, unit),
-      peers: `undici alone ${shown('undici', measure, unit)}`,
+      ours: formatOverBare(key, measure, unit),
+      peers: `undici alone ${formatOverBare('undici', measure, unit)}`,
       ratio: `${extra.median >= 0 ? '+' : '−'} ${Math.abs(extra.median).toFixed(1)} ${unit} (p25–p75 ${extra.p25.toFixed(1)}–${extra.p75.toFixed(1)})`,
       reached: limit === undefined ? undefined : extra.median <= limit,
     };
@@ -70,15 +71,15 @@ export async function run(context) {
       ]),
     ),
     notes: [
-      'P15: a whole process from start to exit; the ratio column is what ours takes more than undici alone. What is loaded only when the first clerk is made is in the lines with createClerk.',
+      'P15: a process from start to exit. The ratio column is the difference between ours and undici alone. Modules that load with the first clerk count in the lines with createClerk.',
     ],
   };
 }
 
-/** Runs a program in a process of its own, which says at its end how much memory it holds. */
-async function start(program) {
-  const say = 'JSON.stringify([process.memoryUsage.rss(), process.cpuUsage()])';
-  const source = `${program} process.stdout.write(${say}, () => process.exit());`;
+/** Runs a program in a process of its own, which prints its memory and CPU time at its end. */
+async function runProgram(program) {
+  const usage = 'JSON.stringify([process.memoryUsage.rss(), process.cpuUsage()])';
+  const source = `${program} process.stdout.write(${usage}, () => process.exit());`;
   const startedAt = now();
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -1,18 +1,18 @@
-/** P16: the first call of a clerk that knows nothing yet, to a service that runs. */
-import { barPlot } from '../lib/bars.js';
-import { Child } from '../lib/children.js';
-import { startOurs } from '../lib/registries.js';
-import { say } from '../lib/requests.js';
-import { median, quantile, seeded, shuffled, spread } from '../lib/stats.js';
+/** P16: the first call of a new clerk to a running service. */
+import { barPlot } from '../lib/bar-plot.js';
+import { Child } from '../lib/child-process.js';
+import { startBundledServer } from '../lib/registry-servers.js';
+import { sendJson } from '../lib/registry-requests.js';
+import { median, quantile, seededRandom, shuffled, spread } from '../lib/statistics.js';
 import { ratioText } from '../lib/table.js';
 
 export const id = 'P16';
 export const title = 'cold bind, first call to a known service';
 
 const titles = {
-  clerk: 'fresh clerk, bind and json',
-  request: 'undici request twice, by hand',
-  fetch: 'undici fetch twice, by hand',
+  clerk: 'new clerk, bind and json',
+  request: 'two undici requests, hand-written',
+  fetch: 'two undici fetches, hand-written',
 };
 
 /**
@@ -20,26 +20,26 @@ const titles = {
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const registry = await startOurs(context);
+  const registry = await startBundledServer(context);
   const { child: service, origins } = await context.serve([{ replica: 'a' }]);
   const keys = /** @type {(keyof typeof titles)[]} */ (Object.keys(titles));
   /** @type {Record<string, Child>} */
   const children = {};
   try {
     const registration = { name: '/shop/orders', id: 'orders-1', addresses: origins, leaseMs: 3_600_000 };
-    await say(registry.pool, '/v1/register', registration);
+    await sendJson(registry.pool, '/v1/register', registration);
     for (const key of keys) {
-      children[key] = new Child('./cold.js');
-      await children[key].ask('prepare', { way: key, origin: registry.origin, subject: context.subject });
-      await children[key].ask('run', { calls: context.quick ? 100 : 200 });
+      children[key] = new Child('processes/first-call-driver.js');
+      await children[key].call('prepare', { client: key, origin: registry.origin, subject: context.subject });
+      await children[key].call('run', { calls: context.quick ? 100 : 200 });
     }
     /** @type {Record<string, { p50: number[], all: number[] }>} */
     const samples = Object.fromEntries(keys.map((key) => [key, { p50: [], all: [] }]));
-    const random = seeded(context.seed);
+    const random = seededRandom(context.seed);
     const [rounds, calls] = context.quick ? [10, 40] : [30, 80];
     for (let round = 0; round < rounds; round++)
       for (const key of shuffled(keys, random)) {
-        const times = await children[key].ask('run', { calls });
+        const times = await children[key].call('run', { calls });
         samples[key].p50.push(median(times));
         samples[key].all.push(...times);
       }
@@ -49,8 +49,8 @@ export async function run(context) {
     return {
       verdicts: [
         {
-          what: `first call, median of ${rounds * calls} fresh clerks`,
-          goal: '≤ 1.5 × one question and the call',
+          what: `first call, median of ${rounds * calls} new clerks`,
+          goal: '≤ 1.5 × one lookup and the call',
           ours: ms('clerk'),
           peers: ['request', 'fetch'].map((key) => `${titles[key]} ${ms(key)}`).join('; '),
           ratio: ratioText(ours),
@@ -80,7 +80,7 @@ export async function run(context) {
         },
       ],
       notes: [
-        'P16: clerk and agents are new for each call, so every way opens two connections; making the clerk, or the agent, is not timed. The processes are warm.',
+        'P16: clerk and agents are new for each call, so every client opens two connections. Creating the clerk or agent is not timed. The processes are warm.',
       ],
     };
   } finally {

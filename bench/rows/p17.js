@@ -1,14 +1,14 @@
-/** P17: 100 callers want a service that nobody runs. */
+/** P17: 100 concurrent callers of a service without a running instance. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Child } from '../lib/children.js';
+import { Child } from '../lib/child-process.js';
 import { now, sleep } from '../lib/clock.js';
-import { newFolder } from '../lib/folders.js';
-import { startOurs } from '../lib/registries.js';
-import { say } from '../lib/requests.js';
-import { median, spread } from '../lib/stats.js';
+import { temporaryFolder } from '../lib/temporary-folder.js';
+import { startBundledServer } from '../lib/registry-servers.js';
+import { sendJson } from '../lib/registry-requests.js';
+import { median, spread } from '../lib/statistics.js';
 import { internalUrl } from '../lib/subject.js';
 
 export const id = 'P17';
@@ -17,14 +17,14 @@ export const title = 'start on demand, 100 callers';
 const name = '/bench/startable';
 const calls = 100;
 const clerks = 4;
-const program = fileURLToPath(new URL('../lib/startable.js', import.meta.url));
+const program = fileURLToPath(new URL('../processes/startable-service.js', import.meta.url));
 
 /**
  * @param {import('../lib/context.js').Context} context
  * @returns {Promise<import('../lib/context.js').RowResult>}
  */
 export async function run(context) {
-  const { path: folder, remove } = newFolder();
+  const { path: folder, remove } = temporaryFolder();
   const file = join(folder, 'starts');
   const manifests = join(folder, 'manifests');
   const exec = realpathSync(process.execPath);
@@ -38,137 +38,142 @@ export async function run(context) {
       mode: 0o600,
     },
   );
-  const registry = await startOurs(context, { durable: true, options: { manifests } });
-  // Warm from the second trial on: what the callers' own start takes is not what is looked at.
-  const callers = new Child('./callers.js');
+  const registry = await startBundledServer(context, { durable: true, options: { manifests } });
+  // Warm from the second trial on: the start of the callers' own process is not measured.
+  const callers = new Child('processes/concurrent-callers.js');
   const trials = [];
-  const alone = [];
-  /** What was started since it was last asked, as it said itself. */
-  const told = () => {
+  const standaloneStarts = [];
+  /** The events that the started programs recorded since the file was removed. */
+  const readEvents = () => {
     const lines = readFileSync(file, 'utf8').trim().split('\n');
-    return lines.map((line) => /** @type {Told} */ (JSON.parse(line)));
+    return lines.map((line) => /** @type {StartEvent} */ (JSON.parse(line)));
   };
   try {
-    await say(registry.pool, '/v1/define', { name, launch: { manifest: 'startable' } });
+    await sendJson(registry.pool, '/v1/define', { name, launch: { manifest: 'startable' } });
     const rounds = context.quick ? 5 : 15;
     for (let round = -1; round < rounds; round++) {
-      const own = await startAlone(exec, [...args, '/bench/alone', registry.origin], told);
+      const standalone = await startStandalone(
+        exec,
+        [...args, '/bench/standalone', registry.origin],
+        readEvents,
+      );
       rmSync(file);
       try {
-        await callers.ask('prepare', { origin: registry.origin, clerks, subject: context.subject });
-        const { startAt, ms, pids } = await callers.ask('call', { name, calls });
-        const [starts, ups] = ['listens', 'advertised'].map((word) =>
-          told().filter(({ what }) => what === word),
+        await callers.call('prepare', { origin: registry.origin, clerks, subject: context.subject });
+        const { startAt, ms, pids } = await callers.call('call', { name, calls });
+        const [starts, advertisements] = ['listens', 'advertised'].map((expected) =>
+          readEvents().filter(({ event }) => event === expected),
         );
-        await callers.ask('close');
+        await callers.call('close');
         if (round < 0) continue;
-        alone.push(own);
+        standaloneStarts.push(standalone);
         trials.push({
           starts: starts.length,
-          answeredBy: new Set(pids).size,
+          responders: new Set(pids).size,
           firstMs: Math.min(...ms),
           lastMs: Math.max(...ms),
           listensMs: starts[0].at - startAt,
-          upMs: ups[0].at - startAt,
-          overMs: Math.min(...ms) - own.advertised,
-          overListeningMs: Math.min(...ms) - own.listens,
-          lastOverMs: Math.max(...ms) - own.advertised,
+          advertisedMs: advertisements[0].at - startAt,
+          overMs: Math.min(...ms) - standalone.advertised,
+          overListeningMs: Math.min(...ms) - standalone.listens,
+          lastOverMs: Math.max(...ms) - standalone.advertised,
         });
       } finally {
-        await say(registry.pool, '/v1/stop', { name });
+        await sendJson(registry.pool, '/v1/stop', { name });
         rmSync(file, { force: true });
       }
     }
   } finally {
-    await say(registry.pool, '/v1/stop', { name }).catch(() => undefined);
+    await sendJson(registry.pool, '/v1/stop', { name }).catch(() => undefined);
     await Promise.all([callers.end(), registry.end()]);
     remove();
   }
-  const most = Math.max(...trials.map(({ starts, answeredBy }) => Math.max(starts, answeredBy)));
+  const maxStarts = Math.max(...trials.map(({ starts, responders }) => Math.max(starts, responders)));
   const ms = (/** @type {number} */ value) => `${value.toFixed(0)} ms`;
-  const mid = (/** @type {keyof typeof trials[number]} */ key) => median(trials.map((trial) => trial[key]));
-  const over = mid('overMs');
-  const own = `alone the program listens after ${ms(median(alone.map(({ listens }) => listens)))} and is advertised after ${ms(median(alone.map(({ advertised }) => advertised)))}`;
-  const first = `${ms(mid('firstMs'))} in all`;
+  const medianOf = (/** @type {keyof typeof trials[number]} */ key) =>
+    median(trials.map((trial) => trial[key]));
+  const overStartMs = medianOf('overMs');
+  const standalone = `standalone, the program listens after ${ms(median(standaloneStarts.map(({ listens }) => listens)))} and is advertised after ${ms(median(standaloneStarts.map(({ advertised }) => advertised)))}`;
+  const first = `${ms(medianOf('firstMs'))} in all`;
   return {
     verdicts: [
       {
-        what: `starts, most of ${trials.length} trials`,
+        what: `starts, maximum of ${trials.length} trials`,
         goal: '1',
-        ours: String(most),
+        ours: String(maxStarts),
         peers: '',
         ratio: '',
-        reached: most === 1,
+        reached: maxStarts === 1,
       },
       {
-        what: 'first answer, over the service’s own start-up',
+        what: 'first response, over the standalone start-up',
         goal: '≤ 50 ms',
-        ours: `${ms(over)} (${first})`,
-        peers: own,
+        ours: `${ms(overStartMs)} (${first})`,
+        peers: standalone,
         ratio: '',
-        reached: over <= 50,
+        reached: overStartMs <= 50,
       },
       {
-        what: 'first answer, over the time until it listens',
+        what: 'first response, over the time until the service listens',
         goal: '',
-        ours: `${ms(mid('overListeningMs'))} (${first})`,
-        peers: own,
+        ours: `${ms(medianOf('overListeningMs'))} (${first})`,
+        peers: standalone,
         ratio: '',
         reached: undefined,
       },
       {
-        what: `all ${calls} answered, over the service’s own start-up`,
+        what: `all ${calls} responses, over the standalone start-up`,
         goal: '',
-        ours: `${ms(mid('lastOverMs'))} (${ms(mid('lastMs'))} in all)`,
-        peers: own,
+        ours: `${ms(medianOf('lastOverMs'))} (${ms(medianOf('lastMs'))} in all)`,
+        peers: standalone,
         ratio: '',
         reached: undefined,
       },
     ],
     details: {
-      alone: {
-        listens: spread(alone.map(({ listens }) => listens)),
-        advertised: spread(alone.map(({ advertised }) => advertised)),
+      standaloneStarts: {
+        listens: spread(standaloneStarts.map(({ listens }) => listens)),
+        advertised: spread(standaloneStarts.map(({ advertised }) => advertised)),
       },
       ...Object.fromEntries(
         Object.keys(trials[0]).map((key) => [key, spread(trials.map((trial) => trial[key]))]),
       ),
     },
     notes: [
-      `P17: ${calls} calls at once by ${clerks} fresh clerks of one warm process. The service’s own start-up is from spawning the same program by hand until it is advertised at the same registry, in turn with the trials. In a launched trial it listened ${ms(mid('listensMs'))} after the call and was advertised after ${ms(mid('upMs'))}.`,
+      `P17: ${calls} calls at once by ${clerks} new clerks of one warm process. The standalone start-up is the time from spawning the same program directly until it is advertised at the same registry; it alternates with the trials. In a launched trial the program listened ${ms(medianOf('listensMs'))} after the call and was advertised after ${ms(medianOf('advertisedMs'))}.`,
     ],
   };
 }
 
-/** @typedef {{ what: 'listens' | 'advertised', pid: number, at: number }} Told */
+/** @typedef {{ event: 'listens' | 'advertised', pid: number, at: number }} StartEvent */
 
-/** Ms from spawning the program by hand until it listens, and until it is advertised. */
-async function startAlone(exec, args, told) {
+/** Time from spawning the program directly until it listens, and until it is advertised, in ms. */
+async function startStandalone(exec, args, readEvents) {
   const spawnedAt = now();
   const child = spawn(exec, args, {
     cwd: '/',
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const exited = new Promise((resolve) => child.once('exit', resolve));
   const end = () => child.kill('SIGKILL');
   process.once('exit', end);
   try {
     for (;;) {
       await sleep(5);
       try {
-        const [listens, advertised] = told();
+        const [listens, advertised] = readEvents();
         if (advertised !== undefined)
           return { listens: listens.at - spawnedAt, advertised: advertised.at - spawnedAt };
       } catch {
-        // It has not said anything yet.
+        // The file does not exist yet.
       }
       if (child.exitCode !== null || now() - spawnedAt > 10_000)
-        throw new Error('The program did not start by itself');
+        throw new Error('The program must be advertised within 10 s; it is not');
     }
   } finally {
     end();
-    await gone;
+    await exited;
     process.off('exit', end);
   }
 }

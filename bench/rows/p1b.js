@@ -1,20 +1,20 @@
-/** P1b: what a whole JSON body costs when no stream stands in between. */
-import { contestRow } from '../lib/contest-row.js';
+/** P1b: CPU of a buffered JSON body, read without a stream. */
+import { cpuCostRow } from '../lib/cpu-cost-row.js';
 
 export const id = 'P1b';
 export const title = 'client CPU per warm binding.json';
 
 /** @param {import('../lib/context.js').Context} context */
 export const run = (context) =>
-  contestRow(context, {
+  cpuCostRow(context, {
     plot: 'p1b',
-    title: 'P1b  One whole JSON body',
+    title: 'P1b  One buffered JSON body',
     calls: 1_000,
     seconds: 40,
-    contestants: {
-      pool: { way: 'pool-json', servers: 1 },
-      clerk: { way: 'clerk-json', servers: 1 },
-      dispatch: { way: 'dispatch-json', servers: 1 },
+    variants: {
+      pool: { client: 'pool-json', servers: 1 },
+      clerk: { client: 'clerk-json', servers: 1 },
+      dispatch: { client: 'dispatch-json', servers: 1 },
     },
     comparisons: [
       {

@@ -1,5 +1,5 @@
-/** P2: what the name costs a program that speaks fetch. */
-import { contestRow } from '../lib/contest-row.js';
+/** P2: CPU of a logical host name with fetch. */
+import { cpuCostRow } from '../lib/cpu-cost-row.js';
 
 export const id = 'P2';
 export const title = 'client CPU per warm fetch';
@@ -12,17 +12,17 @@ const goal = {
 
 /** @param {import('../lib/context.js').Context} context */
 export const run = (context) =>
-  contestRow(context, {
+  cpuCostRow(context, {
     plot: 'p2',
     title: 'P2  One warm fetch',
     calls: 400,
     seconds: 110,
-    contestants: {
-      agent: { way: 'fetch-agent', servers: 1 },
-      'clerk.fetch': { way: 'fetch-clerk', servers: 1 },
-      'clerk.dispatcher': { way: 'fetch-clerk-dispatcher', servers: 1 },
-      'built-in, agent': { way: 'node-fetch-agent', servers: 1 },
-      'built-in, clerk.dispatcher': { way: 'node-fetch-clerk-dispatcher', servers: 1 },
+    variants: {
+      agent: { client: 'fetch-agent', servers: 1 },
+      'clerk.fetch': { client: 'fetch-clerk', servers: 1 },
+      'clerk.dispatcher': { client: 'fetch-clerk-dispatcher', servers: 1 },
+      'built-in, agent': { client: 'node-fetch-agent', servers: 1 },
+      'built-in, clerk.dispatcher': { client: 'node-fetch-clerk-dispatcher', servers: 1 },
     },
     comparisons: [
       { title: '', base: 'agent', keys: ['clerk.fetch', 'clerk.dispatcher'], ...goal },

@@ -1,6 +1,6 @@
-/** P3: one choice among few and among many. */
-import { microRounds } from '../lib/micro-rounds.js';
-import { median, spread } from '../lib/stats.js';
+/** P3: one pick among few and among many endpoints. */
+import { microBenchmarkRounds } from '../lib/micro-benchmark-rounds.js';
+import { median, spread } from '../lib/statistics.js';
 import { ratioText } from '../lib/table.js';
 
 export const id = 'P3';
@@ -21,14 +21,19 @@ export async function run(context) {
       input: { policy, count },
     })),
   );
-  const byHand = { key: 'by hand', task: 'pickByHand', process: 'by hand', input: { count: 10 } };
-  const samples = await microRounds(context, [...operations, byHand], 200_000);
+  const handWritten = {
+    key: 'hand-written',
+    task: 'pickByPeer',
+    process: 'hand-written',
+    input: { count: 10 },
+  };
+  const samples = await microBenchmarkRounds(context, [...operations, handWritten], 200_000);
   const ns = (/** @type {string} */ key) => `${median(samples[key]).toFixed(0)} ns`;
   const verdicts = policies.flatMap((policy) => {
     const few = samples[`${policy} 10`];
     const many = samples[`${policy} 10000`];
     const growth = spread(many.map((value, i) => value / few[i]));
-    const peers = policy === 'load-aware' ? `P2C peak-EWMA by hand ${ns('by hand')}` : '';
+    const peers = policy === 'load-aware' ? `hand-written P2C peak-EWMA ${ns('hand-written')}` : '';
     return [
       {
         what: `${policy}, 10`,

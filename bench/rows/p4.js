@@ -1,10 +1,10 @@
-/** P4: asking the clerk's memory for a name it knows. */
-import { microRounds } from '../lib/micro-rounds.js';
-import { median, spread } from '../lib/stats.js';
+/** P4: lookup of a name in the clerk's cache. */
+import { microBenchmarkRounds } from '../lib/micro-benchmark-rounds.js';
+import { median, spread } from '../lib/statistics.js';
 import { ratioText } from '../lib/table.js';
 
 export const id = 'P4';
-export const title = 'warm resolve inside the clerk';
+export const title = 'warm lookup inside the clerk';
 
 /**
  * @param {import('../lib/context.js').Context} context
@@ -16,12 +16,12 @@ export async function run(context) {
     { key: 'ours', task: 'peek', process: 'ours', input },
     { key: 'lru-cache', task: 'lru', process: 'lru-cache', input },
   ];
-  const samples = await microRounds(context, operations, 200_000);
+  const samples = await microBenchmarkRounds(context, operations, 200_000);
   const ours = median(samples.ours);
   return {
     verdicts: [
       {
-        what: 'one of 100 remembered names',
+        what: 'one of 100 cached names',
         goal: '≤ 150 ns',
         ours: `${ours.toFixed(0)} ns`,
         peers: `lru-cache get with ttl ${median(samples['lru-cache']).toFixed(0)} ns`,

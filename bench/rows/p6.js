@@ -1,15 +1,15 @@
 /** P6: one of ten replicas is slow from the start. */
-import { slowRow } from '../lib/slow-row.js';
+import { slowReplicaRow } from '../lib/slow-replica-row.js';
 
 export const id = 'P6';
 export const title = '1 of 10 replicas 200 ms slow, open loop';
 
 /** @param {import('../lib/context.js').Context} context */
 export const run = (context) =>
-  slowRow(context, {
+  slowReplicaRow(context, {
     id,
     replicas: 10,
     seconds: { quick: [2, 4], full: [2, 10] },
-    besides: ['world-balanced-retry'],
+    extraClients: ['fault-balanced-retry'],
     goals: { ms: 7 },
   });

@@ -1,4 +1,4 @@
-/** P8: one of three replicas is stopped: it accepts connections and never answers. */
+/** P8: one of three replicas is stopped: it accepts connections but does not respond. */
 import { faultRow } from '../lib/fault-row.js';
 
 export const id = 'P8';

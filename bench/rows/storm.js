@@ -1,11 +1,11 @@
-/** storm: a service at 80 % of its capacity is slow for a while; what its callers repeat decides whether it recovers. */
-import { offered, storm } from '../lib/storm.js';
-import { stormPlot } from '../lib/timeline.js';
-import { titles } from '../lib/ways.js';
-import { withoutBudget } from '../lib/without-budget.js';
+/** storm: a service at 80 % of its capacity becomes slow for a while. Retries decide whether it recovers. */
+import { offered, runRetryStorm } from '../lib/retry-storm.js';
+import { stormPlot } from '../lib/timeline-plot.js';
+import { clientTitles } from '../lib/clients.js';
+import { buildWithoutRetryBudget } from '../lib/build-without-retry-budget.js';
 
 export const id = 'storm';
-export const title = 'slow-down at 80 % of capacity, then healed';
+export const title = 'slowdown at 80 % of capacity, then healed';
 
 /**
  * @param {import('../lib/context.js').Context} context
@@ -14,77 +14,85 @@ export const title = 'slow-down at 80 % of capacity, then healed';
 export async function run(context) {
   const seconds = context.quick ? { before: 3, during: 8, after: 12 } : { before: 3, during: 20, after: 13 };
   const ours = {
-    title: titles['world-clerk'],
-    ...(await one(context, 'world-clerk', context.subject, seconds)),
+    title: clientTitles['fault-clerk'],
+    ...(await measure(context, 'fault-clerk', context.subject, seconds)),
   };
-  const free = {
+  const withoutBudget = {
     title: 'binding-clerk without its retry budget',
-    ...(await one(context, 'world-clerk', withoutBudget(context.subject), seconds)),
+    ...(await measure(context, 'fault-clerk', buildWithoutRetryBudget(context.subject), seconds)),
   };
-  const loop = { title: titles['world-loop'], ...(await one(context, 'world-loop', undefined, seconds)) };
+  const retryLoop = {
+    title: clientTitles['fault-retry-loop'],
+    ...(await measure(context, 'fault-retry-loop', undefined, seconds)),
+  };
 
   const line = (what, goal, show, reached) => ({
     what,
     goal,
     ours: show(ours),
-    peers: [free, loop].map((peer) => `${peer.title} ${show(peer)}`).join('; '),
+    peers: [withoutBudget, retryLoop].map((peer) => `${peer.title} ${show(peer)}`).join('; '),
     ratio: '',
     reached,
   });
-  const until = (/** @type {number} */ ms) =>
+  const formatRecovery = (/** @type {number} */ ms) =>
     ms === Infinity ? `not within ${seconds.after} s` : `${ms / 1_000} s`;
   const { during } = seconds;
-  const provesIt = free.recoveryMs > 10_000;
-  const proof = provesIt
-    ? 'Without the budget the same clerk does not recover within 10 s: what is measured is the budget.'
-    : 'Without the budget the same clerk recovered within 10 s too, so this run proves nothing of the budget.';
+  const budgetIsNeeded = withoutBudget.recoveryMs > 10_000;
+  const budgetNote = budgetIsNeeded
+    ? 'Without the budget the same clerk does not recover within 10 s, so the recovery is due to the budget.'
+    : 'Without the budget the same clerk also recovered within 10 s, so this run does not show the effect of the budget.';
   return {
     verdicts: [
       line(
-        `calls answered of ${offered}/s: before, in the ${during} s, in the last 5 s`,
+        `successful calls per second of ${offered} offered: before, during the ${during} s, in the last 5 s`,
         '',
         ({ goodput }) => [goodput.before, goodput.during, goodput.after].map(Math.round).join(' · '),
         undefined,
       ),
       line(
-        'from healing until ≥ 99 % of before are answered',
+        'from healing until ≥ 99 % of the calls before succeed',
         '≤ 10 s',
-        ({ recoveryMs }) => until(recoveryMs),
-        ours.recoveryMs > 10_000 ? false : provesIt ? true : undefined,
+        ({ recoveryMs }) => formatRecovery(recoveryMs),
+        ours.recoveryMs > 10_000 ? false : budgetIsNeeded ? true : undefined,
       ),
       line(
-        'from healing until ≥ 99 % of before are answered within 1 s',
+        'from healing until ≥ 99 % of the calls before succeed within 1 s',
         '',
-        ({ promptMs }) => until(promptMs),
+        ({ promptMs }) => formatRecovery(promptMs),
         undefined,
       ),
-      line('sent to offered, over all', '≤ 1.15', ({ ratio }) => ratio.toFixed(2), ours.ratio <= 1.15),
+      line(
+        'requests sent per call offered, whole run',
+        '≤ 1.15',
+        ({ ratio }) => ratio.toFixed(2),
+        ours.ratio <= 1.15,
+      ),
     ],
-    details: { ours, free, loop },
+    details: { ours, withoutBudget, retryLoop },
     plots: [
       {
         name: 'storm',
         svg: stormPlot(
-          'storm  A slow-down at 80 % of capacity',
+          'storm  A slowdown at 80 % of capacity',
           `Three replicas of 100 requests/s each, ${offered}/s offered; for ${during} s every request takes ten times as long`,
           [
             { ...ours, ours: true },
-            { ...free, ours: false },
-            { ...loop, ours: false },
+            { ...withoutBudget, ours: false },
+            { ...retryLoop, ours: false },
           ],
           offered,
         ),
       },
     ],
     notes: [
-      `storm: ${proof} Each replica has 4 workers, 40 ms a request, and a queue with room for 1.5 s of their work; a full one answers 503, and they do work that nobody waits for any more. With a queue that never ends, what has piled up takes longer to work off than this row lasts, even if nobody repeats anything. Two client processes; a call is good if answered within 10 s, the clerk’s default deadline. The naive loop asks the next of three in turn, three times, 1 s each.`,
+      `storm: ${budgetNote} Each replica has 4 workers, 40 ms per request, and a queue of 1.5 s of their work. A full queue responds 503. Workers also process requests whose client has disconnected. With an unbounded queue the backlog would last longer than this row, even without retries. Two client processes; a call is good if it succeeds within 10 s, the clerk’s default deadline. The naive loop tries three replicas, round robin, for 1 s each.`,
     ],
   };
 }
 
 /** @param {import('../lib/context.js').Context} context */
-async function one(context, way, subject, seconds) {
-  const result = await storm(way, subject, seconds);
-  context.log(`${way}, sent ${result.ratio.toFixed(2)} × what was offered`);
+async function measure(context, client, subject, seconds) {
+  const result = await runRetryStorm(client, subject, seconds);
+  context.log(`${client}, ${result.ratio.toFixed(2)} requests sent per call offered`);
   return result;
 }
