@@ -1,3 +1,4 @@
+import { dialBackoffMs } from './dial-backoff.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
@@ -8,7 +9,6 @@ import {
   exceedsFailureThreshold,
   isOutlier,
   mayEject,
-  dialBackoffMs,
   successRateStats,
   type SuccessRateStats,
 } from './outlier-detection.js';

@@ -1,4 +1,4 @@
-/** Rules of ejection, probing and dial backoff, as pure functions: no clock, no state. */
+/** The rules of ejection, as pure functions: no clock, no state. */
 
 /**
  * Whether one more endpoint of a service may be ejected. Hard evidence may eject all but one; success rates at most
@@ -78,30 +78,4 @@ export function isOutlier(
 ): boolean {
   if (total < minResponses || hosts < minHosts) return false;
   return successRate < mean - Math.max(standardDeviationFactor * standardDeviation, minRateGap);
-}
-
-/**
- * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The
- * lower bound doubles with each recent ejection, up to 4 s.
- *
- * @param outageMs - time since the endpoint became unhealthy
- * @param ejections - recent ejections, including this one
- * @param random - uniform in [0, 1)
- * @see [decision 019](../../docs/decisions/019-probe-interval.md)
- */
-export function probeDelayMs(outageMs: number, ejections: number, random: number): number {
-  const minMs = 250 * 2 ** Math.min(Math.max(ejections - 1, 0), 4);
-  return Math.min(5_000, Math.max(minMs, outageMs / 10)) * (0.8 + 0.4 * random);
-}
-
-/**
- * Backoff before the next dial of an endpoint that cannot be connected to, in ms: full jitter over 100 ms, doubled
- * with each failed dial, up to 5 s.
- *
- * @param failedDials - failed dials in a row
- * @param random - uniform in [0, 1)
- * @see [C4.1](../../docs/guarantees.md#c4-1)
- */
-export function dialBackoffMs(failedDials: number, random: number): number {
-  return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));
 }

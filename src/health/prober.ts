@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../core/clock.js';
-import { probeDelayMs } from './outlier-detection.js';
 import type { EndpointState } from './endpoint-state.js';
 
 /** Options of a {@link Prober}. */
@@ -92,4 +91,18 @@ export class Prober {
       },
     );
   }
+}
+
+/**
+ * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The
+ * lower bound doubles with each recent ejection, up to 4 s.
+ *
+ * @param outageMs - time since the endpoint became unhealthy
+ * @param ejections - recent ejections, including this one
+ * @param random - uniform in [0, 1)
+ * @see [decision 019](../../docs/decisions/019-probe-interval.md)
+ */
+export function probeDelayMs(outageMs: number, ejections: number, random: number): number {
+  const minMs = 250 * 2 ** Math.min(Math.max(ejections - 1, 0), 4);
+  return Math.min(5_000, Math.max(minMs, outageMs / 10)) * (0.8 + 0.4 * random);
 }

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
+import { dialBackoffMs } from '../../src/health/dial-backoff.js';
 import {
   exceedsFailureThreshold,
   isOutlier,
   mayEject,
-  probeDelayMs,
-  dialBackoffMs,
   successRateStats,
 } from '../../src/health/outlier-detection.js';
+import { probeDelayMs } from '../../src/health/prober.js';
 import { TableHarness, ids } from './table-harness.js';
 import spec from '../spec/health.json' with { type: 'json' };
 
