@@ -127,6 +127,11 @@ const faults: readonly (readonly [what: string, tree: Tree, printed: string])[] 
     'test/bugs/1.patch:1 word: "Nobody"',
   ],
   [
+    'a seeded bug that its clause does not name',
+    { 'docs/guarantees.md': page, 'test/bugs/1.patch': ['Late.', '', 'Breaks: C2.2', '', 'diff --git a b'] },
+    'test/bugs/1.patch:3 bug: C2.2',
+  ],
+  [
     'a guarantee called a promise',
     { 'src/server/a.ts': ['// as promised'] },
     'src/server/a.ts:1 word: "promised"',

@@ -2,6 +2,7 @@
 import { withoutAllowed } from './allowed.mjs';
 import { repeatedNames } from './exports.mjs';
 import { deadLinks } from './links.mjs';
+import { unlistedBugs } from './seeded-bugs.mjs';
 import { longSentences } from './sentences.mjs';
 import { bannedWords } from './words.mjs';
 
@@ -18,5 +19,6 @@ export function findingsIn(files, exists) {
     ...bannedWords(files),
     ...repeatedNames(files),
     ...longSentences(files),
+    ...unlistedBugs(files),
   ]).toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }
