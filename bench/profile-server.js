@@ -1,5 +1,5 @@
 /**
- * Prints the CPU profile of the bundled server under the generator of a row, by function.
+ * Prints the CPU profile of the bundled server under the load of a row, by function.
  *
  *     node profile-server.js [P10|P11|P13] [seconds] [--subject MODULE] [--save FILE]
  */

@@ -1,4 +1,4 @@
-/** Temporary folders; the rest are removed when this process exits. */
+/** Temporary folders. Those still present are removed when this process exits. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

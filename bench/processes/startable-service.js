@@ -2,7 +2,7 @@
  * A service that is started on demand. It records when it listens, and when it is advertised.
  *
  *     node startable-service.js SERVICE_MODULE FILE NAME               by a launcher
- *     node startable-service.js SERVICE_MODULE FILE NAME REGISTRY      by hand
+ *     node startable-service.js SERVICE_MODULE FILE NAME REGISTRY      directly
  *
  * Each start appends two lines of JSON to FILE.
  */

@@ -62,7 +62,7 @@ export async function run(context) {
     const ms = (/** @type {number} */ value) => `${value.toFixed(2)} ms`;
     const absent = typeof etcd === 'string' ? [`etcd not measured: ${etcd}`] : [];
     const verdict = (/** @type {'p50' | 'p99'} */ measure, goal) => ({
-      what: `${measure}, each change durable warmupChanges its event`,
+      what: `${measure}, each change durable before its event`,
       goal: `≤ ${goal} ms`,
       ours: ms(median(clients.ours[measure])),
       peers: [

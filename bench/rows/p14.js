@@ -10,7 +10,7 @@ export const title = 'memory of the server';
 const MB = 1e6;
 const perService = 10;
 
-/** The registration of registration `i`. @param {number} i */
+/** The registration of endpoint `i`. @param {number} i */
 const registration = (i) => ({
   name: `/bench/team-${Math.floor(i / 1_000)}/service-${Math.floor(i / perService)}`,
   id: `instance-${i}`,

@@ -21,7 +21,7 @@ const titles = {
  */
 export async function run(context) {
   const registry = await startBundledServer(context);
-  const { child: service, origins } = await context.serve([{ replica: 'a' }]);
+  const { child: service, origins } = await context.startReplicas([{ replica: 'a' }]);
   const keys = /** @type {(keyof typeof titles)[]} */ (Object.keys(titles));
   /** @type {Record<string, Child>} */
   const children = {};
