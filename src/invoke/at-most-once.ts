@@ -6,9 +6,9 @@ import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
 import {
-  responseHeaders,
-  callHeaders,
   atMostOnceAttribute,
+  callHeaders,
+  responseHeaders,
   type HeaderPairs,
   type IdempotencyStatus,
 } from '../protocol/call-headers.js';

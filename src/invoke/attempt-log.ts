@@ -1,6 +1,6 @@
-import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Execution } from '../core/errors.js';
+import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 

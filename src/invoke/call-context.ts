@@ -1,12 +1,12 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Clock } from '../core/clock.js';
+import { ClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Health } from '../core/health.js';
-import { ClerkError } from '../core/errors.js';
 import type { RetryLoop } from '../core/retry-loop.js';
-import type { RetryBudget } from './retry-budget.js';
-import type { HedgingPolicy } from './hedging-policy.js';
 import type { AttemptTimeouts } from './attempt-timeout.js';
+import type { HedgingPolicy } from './hedging-policy.js';
+import type { RetryBudget } from './retry-budget.js';
 import type { TimerWheel } from './timer-wheel.js';
 
 /** What one call requires of the endpoint that is picked. */

@@ -1,7 +1,7 @@
 /**
  * The errors with which a call ends. Each one carries the outcomes of the attempts and whether the call may have run.
  */
-import { ClerkError, isClerkError, errorMessage, type ClerkErrorCode } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { AttemptLog } from './attempt-log.js';
 import { hasCode } from './classify-error.js';
 

@@ -6,8 +6,8 @@
  */
 import {
   ClerkError,
-  isClerkError,
   errorMessage,
+  isClerkError,
   type ClerkErrorCode,
   type ClerkErrorDetails,
 } from '../core/errors.js';

@@ -1,22 +1,7 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { ClerkError, isClerkError, type Execution } from '../core/errors.js';
 import type { Attempt } from './attempt.js';
-import { isBodyError, isReplayable } from './request-body.js';
-import {
-  wrapCallerError,
-  callerErrorCode,
-  codeOf,
-  evidenceOf,
-  hasCode,
-  isFailureStatus,
-} from './classify-error.js';
-import type { HedgingPolicy } from './hedging-policy.js';
-import { resolveThenSend } from './resolve-then-send.js';
-import { DeferredResponses, type DeferredResponseHandler } from './deferred-response.js';
-import { HedgedAttempts } from './hedged-attempts.js';
 import { isQueued } from './call-context.js';
-import { RetryState } from './retry-state.js';
-import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
 import {
   abortedError,
   callbackError,
@@ -26,6 +11,21 @@ import {
   truncatedError,
   withCallDetails,
 } from './call-errors.js';
+import {
+  callerErrorCode,
+  codeOf,
+  evidenceOf,
+  hasCode,
+  isFailureStatus,
+  wrapCallerError,
+} from './classify-error.js';
+import { DeferredResponses, type DeferredResponseHandler } from './deferred-response.js';
+import { HedgedAttempts } from './hedged-attempts.js';
+import type { HedgingPolicy } from './hedging-policy.js';
+import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
+import { isBodyError, isReplayable } from './request-body.js';
+import { resolveThenSend } from './resolve-then-send.js';
+import { RetryState } from './retry-state.js';
 
 /**
  * The slow path of an HTTP call: waits for an endpoint and handles failures and timeouts.

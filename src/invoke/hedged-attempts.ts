@@ -1,10 +1,10 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { ClerkError } from '../core/errors.js';
 import type { Attempt } from './attempt.js';
-import { isReplayable } from './request-body.js';
 import type { HedgingPolicy } from './hedging-policy.js';
-import { minAttemptMs } from './retry-rules.js';
 import type { FailoverHost } from './http-call-port.js';
+import { isReplayable } from './request-body.js';
+import { minAttemptMs } from './retry-rules.js';
 import type { RetryState } from './retry-state.js';
 
 /**

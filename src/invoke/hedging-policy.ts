@@ -1,5 +1,5 @@
-import { retryBudget, type RetryBudget } from './retry-budget.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
+import { retryBudget, type RetryBudget } from './retry-budget.js';
 
 /** Hedging options of a service. */
 export interface HedgeConfig {

@@ -1,10 +1,10 @@
 /** The interfaces between an HTTP call, its failover and its handler. */
 import type { AsyncResource } from 'node:async_hooks';
-import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
+import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import type { Attempt, AttemptHandler } from './attempt.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
+import type { Attempt, AttemptHandler } from './attempt.js';
 import type { CallContext, PickConstraints } from './call-context.js';
 import type { CallDeadline } from './deadline.js';
 import type { TimerEntry } from './timer-wheel.js';

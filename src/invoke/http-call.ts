@@ -1,19 +1,19 @@
 import type { AsyncResource } from 'node:async_hooks';
-import type { CallKind } from '../core/idempotency.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
+import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import { addHeaders, callHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 import { orcaFromHeaders } from '../protocol/orca.js';
-import { Attempt, UploadTrackingAttempt } from './attempt.js';
-import { isFailureStatus } from './classify-error.js';
-import type { AttemptTimeout } from './attempt-timeout.js';
 import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
-import { Failover } from './failover.js';
-import { isRetryableStatus } from './retry-rules.js';
+import type { AttemptTimeout } from './attempt-timeout.js';
+import { Attempt, UploadTrackingAttempt } from './attempt.js';
 import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
-import { propagatesDeadline, effectiveTimeoutMs, type CallDeadline } from './deadline.js';
+import { isFailureStatus } from './classify-error.js';
+import { effectiveTimeoutMs, propagatesDeadline, type CallDeadline } from './deadline.js';
+import { Failover } from './failover.js';
 import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
+import { isRetryableStatus } from './retry-rules.js';
 import type { TimerEntry } from './timer-wheel.js';
 
 /**

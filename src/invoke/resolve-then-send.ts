@@ -1,6 +1,6 @@
-import type { RetryState } from './retry-state.js';
-import type { FailoverHost } from './http-call-port.js';
 import { deadlineError } from './call-errors.js';
+import type { FailoverHost } from './http-call-port.js';
+import type { RetryState } from './retry-state.js';
 
 /**
  * Sends the first attempt of a call that finds no endpoint in the cached resolution: looks the service up, starts it

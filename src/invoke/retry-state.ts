@@ -1,11 +1,9 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { isClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
-import { AttemptLog, type AttemptLogOptions, type AttemptRecord } from './attempt-log.js';
-import { minAttemptMs, retryability, maxAttempts } from './retry-rules.js';
 import { idempotencyScopeOf } from './at-most-once.js';
+import { AttemptLog, type AttemptLogOptions, type AttemptRecord } from './attempt-log.js';
 import type { CallContext, PickConstraints } from './call-context.js';
-import { isTooShort } from './deadline.js';
 import {
   budgetError,
   deadlineError,
@@ -14,6 +12,8 @@ import {
   outcomeUnknownError,
   withCallDetails,
 } from './call-errors.js';
+import { isTooShort } from './deadline.js';
+import { maxAttempts, minAttemptMs, retryability } from './retry-rules.js';
 
 /** The facts of a call that its retries depend on. */
 export interface RetryStateOptions extends AttemptLogOptions {

@@ -1,5 +1,5 @@
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { busyPending } from './busy-threshold.js';
 import { hashText, mix } from './hash.js';
 import { random } from './random.js';

@@ -1,4 +1,4 @@
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { loadAware } from './load-aware.js';
 
 /**

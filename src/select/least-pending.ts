@@ -1,7 +1,7 @@
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { subsetOf } from './subset.js';
 import { weightedPicker } from './slow-start.js';
+import { subsetOf } from './subset.js';
 
 /**
  * Power of two choices (P2C) by calls in flight: of two endpoints drawn at random, picks the one with fewer calls of

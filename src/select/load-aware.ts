@@ -1,8 +1,8 @@
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { subsetOf } from './subset.js';
 import { weightedPicker } from './slow-start.js';
+import { subsetOf } from './subset.js';
 
 /**
  * Factor by which a load must be lower if the calls in flight are equal. Without it the endpoint with the highest

@@ -1,8 +1,8 @@
 import type { Candidate } from '../core/candidate.js';
-import type { Picker, Policy, PickerInput, Locality } from '../core/policy.js';
+import type { Locality, Picker, PickerInput, Policy } from '../core/policy.js';
 import { busyPending } from './busy-threshold.js';
-import { loadAware } from './load-aware.js';
 import { expiringPicker } from './expiring-picker.js';
+import { loadAware } from './load-aware.js';
 import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 

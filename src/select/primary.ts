@@ -1,5 +1,5 @@
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 
 /**
  * Sends all calls to one endpoint, the primary: for services with one primary and standbys. The primary is the first

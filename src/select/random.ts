@@ -1,7 +1,7 @@
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { subsetOf } from './subset.js';
 import { weightedPicker } from './slow-start.js';
+import { subsetOf } from './subset.js';
 
 /**
  * Picks at random by weight; the expected shares equal the weights. Ignores load. Takes constant time: an alias

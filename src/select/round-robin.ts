@@ -1,7 +1,7 @@
 import type { Candidate } from '../core/candidate.js';
-import type { Policy, PickerInput } from '../core/policy.js';
-import { subsetOf } from './subset.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { anyHasSlowStart, slowStartFactors, type SlowStartFactors } from './slow-start.js';
+import { subsetOf } from './subset.js';
 
 /**
  * Picks the candidates in turn, starting at a random one so that clients do not move in step. When the candidates

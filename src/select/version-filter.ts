@@ -1,7 +1,7 @@
 import satisfies from 'semver/functions/satisfies.js';
 import validRange from 'semver/ranges/valid.js';
-import type { Endpoint } from '../core/endpoint.js';
 import { describeValue } from '../core/describe-value.js';
+import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 
 /**

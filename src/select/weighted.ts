@@ -1,10 +1,10 @@
 import type { Candidate } from '../core/candidate.js';
 import type { LoadReport } from '../core/load-report.js';
-import type { Policy, PickerInput } from '../core/policy.js';
+import type { PickerInput, Policy } from '../core/policy.js';
 import { aliasTable, drawIndex } from './alias-table.js';
-import { subsetOf } from './subset.js';
 import { expiringPicker } from './expiring-picker.js';
 import { multiplyWeights, slowStartFactors } from './slow-start.js';
+import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
 /** The first report of an endpoint is ignored for this long, since a cold server reports too low a capacity, in ms. */

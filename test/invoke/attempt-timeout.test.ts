@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AttemptTimeouts, AttemptTimeout } from '../../src/invoke/attempt-timeout.js';
+import { AttemptTimeout, AttemptTimeouts } from '../../src/invoke/attempt-timeout.js';
 import { seededRandom } from '../../src/testing/seeded-random.js';
 
 function timeoutOf(latencies: readonly number[], now = 1_000): AttemptTimeout {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
 import {
-  wrapCallerError,
   callerErrorCode,
   codeOf,
   evidenceOf,
   isFailureStatus,
+  wrapCallerError,
 } from '../../src/invoke/classify-error.js';
 
 const coded = (code: string): Error => Object.assign(new Error(`${code} happened`), { code });

@@ -2,12 +2,12 @@
 import type { ConnectedCandidate } from '../../src/core/candidate.js';
 import type { Health } from '../../src/core/health.js';
 import { AttemptTimeouts } from '../../src/invoke/attempt-timeout.js';
-import { retryBudget } from '../../src/invoke/retry-budget.js';
 import type { CallContext, PickConstraints } from '../../src/invoke/call-context.js';
+import { retryBudget } from '../../src/invoke/retry-budget.js';
 import { TimerWheel } from '../../src/invoke/timer-wheel.js';
-import { ManualClock } from '../support/manual-clock.js';
 import { endpoint, FakeChannel } from '../support/endpoints.js';
 import { EventRecorder } from '../support/event-recorder.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 export class FakeCallContext implements CallContext {
   readonly name = '/shop/orders';
