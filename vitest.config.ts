@@ -16,6 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: [here('./test/support/test-environment.ts')],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
