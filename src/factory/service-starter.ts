@@ -12,7 +12,7 @@ const maxFailuresInWindow = 3;
 
 /**
  * Starts one service through its factory. Concurrent callers share one start, and all receive the reason of a failure.
- * After a failure the next start waits for a backoff of 1 s doubling to 30 s, with at most 3 failed starts in 60 s.
+ * After a failure the next start backs off for 1 s, doubling to 30 s. At most 3 starts in 60 s may fail.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
