@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -6,16 +15,15 @@ import ts from 'typescript';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Transpiles the server and one program to JavaScript, in a folder from which packages resolve. For tests that start
- * the server a hundred times: a transpiler in each process would take most of the time.
+ * Transpiles the server and one program to JavaScript, in a temporary folder from which packages resolve. For tests that
+ * start the server a hundred times: a transpiler in each process would take most of the time.
  *
  * @param program - path relative to the repository
  * @returns the path of the transpiled program, and a function that removes the folder
  */
 export function transpile(program: string): { readonly path: string; readonly remove: () => void } {
-  const cache = join(root, 'node_modules', '.cache');
-  mkdirSync(cache, { recursive: true });
-  const folder = mkdtempSync(join(cache, 'binding-clerk-'));
+  const folder = mkdtempSync(join(tmpdir(), 'binding-clerk-'));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && /^(core|protocol|runtime|server)[\\/]/.test(file))
     .map((file) => join('src', file));
