@@ -162,7 +162,7 @@ export class Failover {
       context.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
       return;
     }
-    // Waiting for a free connection is no failure of the endpoint, and another endpoint would have a queue too.
+    // Waiting for a free connection does not count as a failure, and another endpoint would have a queue too.
     const isInQueue = attempt.stage === 'waiting' && isQueued(attempt.candidate, context);
     if (!isInQueue && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
       attempt.abandon(new Error('No connection to this address within the attempt timeout'));

@@ -7,7 +7,7 @@ import { subsetOf } from './subset.js';
  * Picks the candidates in turn, starting at a random one so that clients do not move in step. When the candidates
  * change, the next one is the successor of the last pick in the previous order that is still there.
  *
- * Weights are ignored, except that endpoints of weight 0 are no candidates while there are others. An endpoint in
+ * Weights are ignored, except that endpoints of weight 0 are used only when no other is left. An endpoint in
  * slow start is skipped in proportion to its factor. As the inner policy of `localFirst` each tier has a position of
  * its own; after a change only the tier used last keeps it.
  */

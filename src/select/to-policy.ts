@@ -29,7 +29,7 @@ const policyFactories: Readonly<Record<PolicyName, () => Policy>> = {
  * instance, so that bindings do not share state. A policy object is used as it is. A function is called for every
  * pick.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is no known name, no policy and no function
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a known name, a policy or a function
  */
 export function toPolicy(value: PolicyName | Policy | PolicyFunction): Policy {
   const given: unknown = value;

@@ -3,7 +3,7 @@ import { StallTracker } from '../../src/invoke/stall-tracker.js';
 import { TimerWheel } from '../../src/invoke/timer-wheel.js';
 import { ManualClock } from '../support/manual-clock.js';
 
-test('a timer that is less than 20 ms late is no stall', () => {
+test('a timer that is less than 20 ms late is not a stall', () => {
   const stalls = new StallTracker();
   stalls.record(1_000, 1_019.9);
   expect([stalls.lastEndedAt, stalls.stalledMsSince(0)]).toEqual([0, 0]);

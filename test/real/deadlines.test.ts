@@ -353,10 +353,10 @@ describe('a signal', () => {
       everything(clerk, orders, signal).map((promise) => promise.catch((error: unknown) => error)),
     );
 
-    const words = errors.map((error) =>
+    const descriptions = errors.map((error) =>
       error === reason ? 'reason' : isClerkError(error) ? `${error.code} ${error.execution}` : error,
     );
-    expect(words).toEqual(Array(11).fill('ABORTED none'));
+    expect(descriptions).toEqual(Array(11).fill('ABORTED none'));
     const fetched = await clerk
       .fetch('http://orders.shop.clerk/orders', { signal })
       .catch((error: unknown) => error);

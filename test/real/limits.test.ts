@@ -61,9 +61,9 @@ describe('maxPending', () => {
     respond();
 
     expect(first).toBe(refused > 0 ? 'LIMIT_EXCEEDED none' : 'all wait');
-    const words = await Promise.all(results);
-    expect(words.filter((word) => word === 'LIMIT_EXCEEDED none')).toHaveLength(refused);
-    expect(words.filter((word) => word === 'done')).toHaveLength(calls - refused);
+    const codes = await Promise.all(results);
+    expect(codes.filter((code) => code === 'LIMIT_EXCEEDED none')).toHaveLength(refused);
+    expect(codes.filter((code) => code === 'done')).toHaveLength(calls - refused);
   });
 
   test('counts calls that wait for a connection, not those that were sent', async () => {
@@ -208,8 +208,8 @@ describe('options rejected before anything is sent', () => {
     ['a timeout beyond 2^31', { timeoutMs: 2 ** 31 }],
     ['an unknown kind', { kind: 'twice' }],
     ['an unknown policy', { policy: wrong('best') }],
-    ['a version that is no range', { version: 'new' }],
-    ['a factory that is no function', { factory: 'start.sh' }],
+    ['a version that is not a range', { version: 'new' }],
+    ['a factory that is not a function', { factory: 'start.sh' }],
   ])('bind with %s', (_what, options) => {
     const clerk = createClerk({ registry: {} });
     expect(() => clerk.bind('/shop/orders', options as BindOptions)).toThrow(
@@ -235,7 +235,7 @@ describe('options rejected before anything is sent', () => {
     ['a timeout of -1', { path: '/', timeoutMs: -1 }],
     ['a kind of its own', { path: '/', kind: 'twice' }],
     ['a signal that is none', { path: '/', signal: {} }],
-    ['an affinity that is no string', { path: '/', affinity: 7 }],
+    ['an affinity that is not a string', { path: '/', affinity: 7 }],
   ])('a request with %s', async (_what, options) => {
     const server = await webServer((_request, response) => void response.end('{}'));
     const { orders, clerk } = testClerk([server.address]);

@@ -163,7 +163,7 @@ describe('a clerk receives the load', () => {
     ['nonsense', 'TEXT application_utilization=1e400, cpu_utilization=-1'],
     ['JSON that is none', 'JSON {"application_utilization":'],
     ['far too much', `TEXT application_utilization=0.4${',named_metrics.a=1'.repeat(500)}`],
-    ['bytes that are no text', 'TEXT application_utilization=\u00ff\u00fe'],
+    ['bytes that are not text', 'TEXT application_utilization=\u00ff\u00fe'],
   ])('and ignores %s', async (_what, value) => {
     const { address } = await webServer((_, response) => void response.setHeader(header, value).end('x'));
     const { orders } = testClerk([address]);

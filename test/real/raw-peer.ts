@@ -140,7 +140,7 @@ class Peer implements RawPeer {
         socket.end();
         break;
       case 'garbage':
-        socket.write('\x00\x01 this is no HTTP\r\n\r\n');
+        socket.write('\x00\x01 this is not HTTP\r\n\r\n');
         break;
       case 'reset-in-body':
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () =>

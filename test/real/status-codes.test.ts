@@ -235,7 +235,7 @@ describe('informational responses', () => {
       response.end('{"ok":true}');
     });
 
-  test('go to onInfo, and are no final response', async () => {
+  test('go to onInfo instead of the final response', async () => {
     const server = await hinting();
     const { orders, outcomes } = testClerk([server.address]);
     const infos: number[] = [];

@@ -37,7 +37,7 @@ function upperGamma(a: number, x: number): number {
   return Math.min(1, result);
 }
 
-/** @see Numerical Recipes, `erfcc`: relative error below 1.2e-7 */
+/** Relative error below 1.2e-7; `erfcc` of "Numerical Recipes". */
 function complementaryError(x: number): number {
   const t = 1 / (1 + x / 2);
   const factors = [
