@@ -175,7 +175,7 @@ describe('connections', () => {
 });
 
 describe('options rejected before anything is sent', () => {
-  const wrong = (word: string): unknown => word;
+  const wrong = (value: string): unknown => value;
 
   test.each<[string, unknown]>([
     ['an unknown option', { registry: {}, retries: 3 }],
