@@ -31,16 +31,19 @@ export type CallLookup = NewCall | ExpiredCall | RunningCall | InterruptedCall |
 
 /** The id was unknown. It is recorded as running now, and the caller of `begin` runs the call. */
 export interface NewCall {
+  /** Discriminant. */
   readonly state: 'new';
 }
 
 /** The id is not newer than the newest expired record, so its record may have been removed. */
 export interface ExpiredCall {
+  /** Discriminant. */
   readonly state: 'expired';
 }
 
 /** The call began, and no result is recorded. */
 export interface RunningCall {
+  /** Discriminant. */
   readonly state: 'running';
   /** Fingerprint given to `begin`. */
   readonly fingerprint: string;
@@ -50,6 +53,7 @@ export interface RunningCall {
 
 /** The call began and ended without a response. */
 export interface InterruptedCall {
+  /** Discriminant. */
   readonly state: 'interrupted';
   /** Fingerprint given to `begin`. */
   readonly fingerprint: string;
@@ -57,6 +61,7 @@ export interface InterruptedCall {
 
 /** The call ran and produced a response. */
 export interface DoneCall {
+  /** Discriminant. */
   readonly state: 'done';
   /** Fingerprint given to `begin`. */
   readonly fingerprint: string;

@@ -25,6 +25,7 @@ export interface ResolutionStep {
 
 /** The service exists. */
 export interface BoundResolution {
+  /** Discriminant. */
   readonly kind: 'bound';
   /** The complete set, never a difference; may be empty. */
   readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
@@ -65,6 +66,7 @@ export interface BoundResolution {
 
 /** The name stands for another name. @see [G2](../../docs/background.md#g2) */
 export interface LinkResolution {
+  /** Discriminant. */
   readonly kind: 'link';
   /** The other name, absolute. */
   readonly target: string;
@@ -76,6 +78,7 @@ export interface LinkResolution {
 
 /** There is no such name. This is a result, not a failure. */
 export interface AbsentResolution {
+  /** Discriminant. */
   readonly kind: 'absent';
   /** How long the result may be used, in ms, at most 5,000. Default 1,000. @see [C1.5](../../docs/guarantees.md#c1-5) */
   readonly ttlMs?: number;

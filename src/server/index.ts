@@ -17,6 +17,9 @@ import type { Launcher, ServerRuntime } from './ports.js';
 import { leveldbStore } from './store/leveldb-store.js';
 import { memoryStore } from './store/memory-store.js';
 
+export { ClerkError, isClerkError } from '../core/errors.js';
+export type { ClerkErrorCode, ClerkErrorDetails, Execution } from '../core/errors.js';
+export type { Outcome, Stage, Verdict } from '../core/outcome.js';
 export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
 export type { ServerOptions } from './options.js';

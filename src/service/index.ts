@@ -39,6 +39,9 @@ export type {
 export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memory-calls.js';
 export type { FetchHandler, WrappedHandler, NodeHandler } from './at-most-once/wrap-handler.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
+export { ClerkError, isClerkError } from '../core/errors.js';
+export type { ClerkErrorCode, ClerkErrorDetails, Execution } from '../core/errors.js';
+export type { Outcome, Stage, Verdict } from '../core/outcome.js';
 export type { LoadInit } from '../core/load-report.js';
 export type { Advertisement, AdvertisementState } from './advertisement.js';
 export type { AdvertisementEvents } from './advertisement-events.js';

@@ -74,7 +74,7 @@ export interface MemoryWorld {
  * await clerk.bind('/shop/orders').json('/orders/7');
  * cluster.trace(); // 'a:refused b:200', or 'b:200'
  * ```
- * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid.
+ * @throws ClerkError `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid.
  * @throws RangeError when an id is used twice.
  */
 export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions): MemoryWorld {

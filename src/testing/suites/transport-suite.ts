@@ -36,7 +36,7 @@ export interface TransportSuiteOptions {
 const get = (path: string) => ({ path, method: 'GET' });
 
 /**
- * Conformance suite of a transport, for any test runner. It checks the order of the {@link RequestHandler} calls, that nothing
+ * Conformance suite of a transport, for any test runner. It checks the order of the `RequestHandler` calls, that nothing
  * is sent after an abort, and that channels close. A case takes as long as the transport needs; no case waits for a timeout
  * above 1 s.
  *
