@@ -16,7 +16,7 @@ const ndjsonMediaType = /^application\/(x-ndjson|jsonl)[ \t]*(;[ \t]*charset="?u
 /** Format of a body: one JSON value, or one JSON value per line. */
 export type BodyFormat = 'json' | 'lines';
 
-/** Checks the content type and encoding of a body. @throws {@link HttpError} `CONFIG_INVALID` with status 415 */
+/** Checks the content type and encoding of a body. @throws {@link ClerkError} `CONFIG_INVALID` with status 415 */
 export function checkContentType({ headers }: IncomingMessage, format: BodyFormat): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')

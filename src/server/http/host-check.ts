@@ -21,7 +21,7 @@ export class HostCheck {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
-  /** @throws {@link HttpError} `FORBIDDEN` */
+  /** @throws {@link ClerkError} `FORBIDDEN` */
   check({ headers, socket }: IncomingMessage): void {
     const host = headers.host ?? '';
     if (!this.#acceptedHosts.has(host)) {

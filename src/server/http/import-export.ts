@@ -33,7 +33,7 @@ export function exportChunks(names: NameService): readonly string[] {
 /**
  * Parses a body of lines of JSON, each at most `maxBodyBytes` long.
  *
- * @throws {@link HttpError} `CONFIG_INVALID` with the line number, or `BODY_TOO_LARGE`
+ * @throws {@link ClerkError} `CONFIG_INVALID` with the line number, or `BODY_TOO_LARGE`
  */
 export function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
   const entries: ExportLine[] = [];

@@ -31,7 +31,7 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /** Opens a watch and sends it as the response. @throws {@link HttpError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before anything is sent */
+  /** Opens a watch and sends it as the response. @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before anything is sent */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -85,7 +85,7 @@ export class OpenWatches {
   /**
    * Adds and removes globs of an open watch.
    *
-   * @throws {@link HttpError} `CLERK_CLOSED` with status 404 when it is not open; `NAME_INVALID`; `LIMIT_EXCEEDED`
+   * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when it is not open; `NAME_INVALID`; `LIMIT_EXCEEDED`
    */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);

@@ -4,7 +4,7 @@ import { HttpError } from './http-error.js';
 /**
  * Parses the query of a request target into an object without a prototype.
  *
- * @throws {@link HttpError} `CONFIG_INVALID` when a key is repeated, or the query is not valid
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated, or the query is not valid
  */
 export function parseQuery(target: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
@@ -18,7 +18,7 @@ export function parseQuery(target: string): Record<string, string> {
   return query;
 }
 
-/** The decoded pairs of a query, in which keys may be repeated. @throws {@link HttpError} `CONFIG_INVALID` */
+/** The decoded pairs of a query, in which keys may be repeated. @throws {@link ClerkError} `CONFIG_INVALID` */
 export function* queryPairs(target: string): IterableIterator<[string, string]> {
   const at = target.indexOf('?');
   if (at < 0 || at === target.length - 1) return;

@@ -57,7 +57,7 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 const string = z.string();
 const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'];
 
-/** The launcher. @throws {@link HttpError} `FORBIDDEN` when this server has none */
+/** The launcher. @throws {@link ClerkError} `FORBIDDEN` when this server has none */
 function requireLauncher({ launcher }: RouteContext): Launcher {
   if (launcher === undefined)
     throw new HttpError(

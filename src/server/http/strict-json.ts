@@ -16,7 +16,7 @@ const colon = 58;
  *
  * @param text - a body, or one line of it
  * @param subject - the text, at the beginning of error messages
- * @throws {@link HttpError} `CONFIG_INVALID`
+ * @throws {@link ClerkError} `CONFIG_INVALID`
  * @see [A3](../../../docs/guarantees.md#a3), [A4](../../../docs/guarantees.md#a4)
  */
 export function parseStrictJson(text: string, subject = 'The body'): unknown {

@@ -51,7 +51,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
  * Validates a value against a schema.
  *
  * @param subject - the value, at the beginning of error messages
- * @throws {@link HttpError} `CONFIG_INVALID`, naming the first invalid field, what it must be and what it is
+ * @throws {@link ClerkError} `CONFIG_INVALID`, naming the first invalid field, what it must be and what it is
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },

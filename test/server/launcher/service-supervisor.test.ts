@@ -11,8 +11,8 @@ test('200 concurrent callers share one start, and one of them is reported as the
   const late = host.startLaunch(launcher);
   await host.clock.advance(1);
   const outcomes = await Promise.all([...callers, late]);
-  expect(outcomes.filter((word) => word === 'started')).toHaveLength(1);
-  expect(outcomes.filter((word) => word === 'found')).toHaveLength(200);
+  expect(outcomes.filter((outcome) => outcome === 'started')).toHaveLength(1);
+  expect(outcomes.filter((outcome) => outcome === 'found')).toHaveLength(200);
   expect(host.processes.all).toHaveLength(1);
   const { endpoints } = await launcher.launch({ name: '/shop/orders' }, undefined);
   expect(endpoints).toMatchObject([{ id: host.processes.all[0]!.handshake.instance, epoch: 1 }]);
@@ -314,9 +314,9 @@ test.each([
   const launcher = await host.open();
   const outcomes = Array.from({ length: callers }, () => host.startLaunch(launcher));
   await host.clock.advance(300);
-  const words = await Promise.all(outcomes);
-  expect(words.filter((word) => word.startsWith('LIMIT_EXCEEDED'))).toHaveLength(refused);
-  expect(words.filter((word) => word === 'found')).toHaveLength(callers - refused - 1);
+  const results = await Promise.all(outcomes);
+  expect(results.filter((outcome) => outcome.startsWith('LIMIT_EXCEEDED'))).toHaveLength(refused);
+  expect(results.filter((outcome) => outcome === 'found')).toHaveLength(callers - refused - 1);
 });
 
 test('an endpoint that was registered otherwise counts as running; a draining one does not', async () => {
