@@ -12,22 +12,22 @@ test('the examples are numbered in reading order, one after the other', () => {
   expect(numbers.length).toBeGreaterThanOrEqual(10);
 });
 
-test.each(examples)('%s prints what it says, and leaves nothing behind', async (file) => {
+test.each(examples)('%s prints the output that it lists, and leaves no open handles', async (file) => {
   const text = readFileSync(new URL(file, folder), 'utf8');
-  const promised = [...text.matchAll(/^\/\/=> (.*)$/gm)].map((match) => match[1]);
-  expect(promised).not.toEqual([]);
+  const expected = [...text.matchAll(/^\/\/=> (.*)$/gm)].map((match) => match[1]);
+  expect(expected).not.toEqual([]);
   expect(text.split('\n').length - 1).toBeLessThan(40);
 
   const { main } = (await import(new URL(file, folder).href)) as { main: () => Promise<void> };
-  const before = held();
+  const before = openHandles();
   const printed: string[] = [];
-  vi.spyOn(console, 'log').mockImplementation((...words) => void printed.push(format(...words)));
+  vi.spyOn(console, 'log').mockImplementation((...values) => void printed.push(format(...values)));
   await main();
-  expect(printed).toEqual(promised);
-  await vi.waitFor(() => expect(held()).toEqual(before));
+  expect(printed).toEqual(expected);
+  await vi.waitFor(() => expect(openHandles()).toEqual(before));
 });
 
 /** Sockets, servers and processes that keep this process alive. */
-function held(): string[] {
+function openHandles(): string[] {
   return process.getActiveResourcesInfo().filter((kind) => /TCP|Process/.test(kind));
 }

@@ -6,7 +6,7 @@ import type { TlsOptions, RequestHandler } from '../core/transport.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest, StreamListener } from './connection.js';
 import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
-import { originOf, unrefConnector, type Undici } from './unref-connector.js';
+import { originOf, unrefConnector, type UndiciModule } from './unref-connector.js';
 
 /** What {@link httpConnection} needs. */
 export interface HttpConnectionOptions {
@@ -14,7 +14,7 @@ export interface HttpConnectionOptions {
   /** TLS options for `https:`. */
   readonly tls: TlsOptions;
   /** Returns the undici module; called when the first request or stream starts. */
-  readonly undici: () => Undici;
+  readonly undici: () => UndiciModule;
 }
 
 const connectTimeoutMs = 1_500;

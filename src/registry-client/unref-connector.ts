@@ -3,10 +3,10 @@ import type { Address } from '../core/address.js';
 import type { TlsOptions } from '../core/transport.js';
 import type * as undiciModule from 'undici';
 
-/** The type of the undici module. */
-export type Undici = typeof undiciModule;
+/** The undici module, passed in by the entries. */
+export type UndiciModule = typeof undiciModule;
 
-type Connector = ReturnType<Undici['buildConnector']>;
+type Connector = ReturnType<UndiciModule['buildConnector']>;
 /** The actual type of undici's connectors: unlike their declared type, they return the socket. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
@@ -16,7 +16,7 @@ type Dial = (...args: Parameters<Connector>) => Socket | undefined;
  * @param timeoutMs - time for connecting, TLS handshake included, in ms; undici's timer is coarse
  */
 export function unrefConnector(
-  undici: Undici,
+  undici: UndiciModule,
   address: Address,
   tls: TlsOptions,
   timeoutMs: number,
@@ -26,7 +26,7 @@ export function unrefConnector(
     allowH2: false,
     timeout: timeoutMs,
     ...(address.socketPath === undefined ? undefined : { socketPath: address.socketPath }),
-  } as Parameters<Undici['buildConnector']>[0]) as Dial;
+  } as Parameters<UndiciModule['buildConnector']>[0]) as Dial;
   return (options, callback) => {
     const socket = dial(options, callback);
     if (socket === undefined) return;

@@ -171,7 +171,7 @@ async function runWorlds(folder, { path, options }) {
 
 /** Runs a program and its children to their end. */
 function execute(program, args, cwd) {
-  // The copy is no repository, and git must not find one above it.
+  // The copy is not a repository, and git must not find one above it.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: scratch, NO_COLOR: '1', FORCE_COLOR: '0' };
   return new Promise((settle) => {
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -564,10 +564,10 @@ test('a suspect service claims to be healthy within about a second, and is notif
     );
   await runtime.advance(3_700);
   expect(events).toEqual([[], ['suspected']]);
-  const toldAt = renewals().filter(({ at }) => at > 8_000)[0]!.at;
+  const notifiedAt = renewals().filter(({ at }) => at > 8_000)[0]!.at;
   await runtime.advance(1_200);
   expect(objections()[0]).toMatchObject({ name: '/b' });
-  expect(objections()[0]!.at - toldAt).toBeLessThanOrEqual(1_200);
+  expect(objections()[0]!.at - notifiedAt).toBeLessThanOrEqual(1_200);
   // It repeats the claim at the usual interval; the program gets one event.
   const before = renewals().length;
   await runtime.advance(33_000);
