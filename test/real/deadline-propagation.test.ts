@@ -102,7 +102,8 @@ describe('the headers of a call', () => {
     const { orders } = testClerk([address], { connections: 1 }, { timeoutMs: 5_000 });
     await Promise.all([orders.json('/1', { headers }), orders.json('/2', { headers })]);
     const [first, second] = seen.map((headers) => Number(headers['clerk-timeout-ms'])) as [number, number];
-    expect(first - second).toBeGreaterThanOrEqual(390);
+    // The second call waits 400 ms for the connection. Half of that is left for a loaded machine.
+    expect(first - second).toBeGreaterThan(200);
     expect(seen.map((headers) => headers['x-mine'])).toEqual(['1', '1']);
   });
 
