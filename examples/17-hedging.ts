@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerk, type Binding } from 'binding-clerk';
 
 export async function main(): Promise<void> {
-  let requests = 0; // at both servers; every twentieth response takes 400 ms
+  let requests = 0; // at both servers; every twentieth response takes 200 ms
   const servers = Array.from({ length: 2 }, () =>
     createServer((_request, response) => {
-      const delayMs = ++requests % 20 === 0 ? 400 : 0;
+      const delayMs = ++requests % 20 === 0 ? 200 : 0;
       setTimeout(() => response.end(delayMs > 0 ? 'slow' : 'fast'), delayMs);
     }),
   );
@@ -27,13 +27,13 @@ export async function main(): Promise<void> {
   };
   const before = await slowCalls(clerk.bind('/shop/orders'));
   requests = 0;
-  const hedged = clerk.bind('/shop/orders', { hedge: { afterMs: 100, budgetRatio: 0.1 } });
+  const hedged = clerk.bind('/shop/orders', { hedge: { afterMs: 50, budgetRatio: 0.1 } });
   const after = await slowCalls(hedged);
-  console.log(`without hedging, slow calls: ${before}`);
+  console.log(`without hedging, some calls are slow: ${before > 5}`);
   console.log(`hedged, less than half as many: ${after < before / 2}; few more requests: ${requests <= 222}`);
   for (const server of servers) server.close().closeAllConnections();
 }
 
 if (process.argv[1] === import.meta.filename) await main();
-//=> without hedging, slow calls: 10
+//=> without hedging, some calls are slow: true
 //=> hedged, less than half as many: true; few more requests: true
