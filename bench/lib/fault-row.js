@@ -1,4 +1,4 @@
-/** Rows that measure the calls while a replica is down. */
+/** Rows that measure failed and slow calls while a replica is killed or stopped. */
 import { median } from './statistics.js';
 import { latencyPlot } from './timeline-plot.js';
 import { faultImpact, faultTrials, rate } from './fault-trial.js';

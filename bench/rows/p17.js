@@ -30,7 +30,7 @@ export async function run(context) {
   const exec = realpathSync(process.execPath);
   const args = [program, internalUrl('service/index.js', context.subject), file];
   mkdirSync(manifests, { mode: 0o700 });
-  // YAML reads JSON.
+  // JSON is valid YAML.
   writeFileSync(
     join(manifests, 'startable.yaml'),
     JSON.stringify({ version: 1, service: name, exec, args }),
