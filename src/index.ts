@@ -8,8 +8,8 @@
 export { createClerk, type Clerk, type ClerkFetch } from './create-clerk.js';
 export type { ClerkOptions, BindOptions, HedgeOptions } from './client/options.js';
 export type { Binding } from './binding/binding.js';
-export type { EndpointFailure, EndpointResult, EndpointSuccess } from './binding/gather.js';
-export type { AcquiredEndpoint } from './binding/acquire.js';
+export type { EndpointFailure, EndpointResult, EndpointSuccess } from './binding/gather-responses.js';
+export type { AcquiredEndpoint } from './binding/acquire-endpoint.js';
 export type { CallOptions, ClerkResponse, RequestOptions } from './binding/request-options.js';
 export type { Explanation, ExplainedCandidate, ExcludedEndpoint } from './binding/explanation.js';
 export type { Resolved } from './client/resolved.js';

@@ -5,7 +5,7 @@ import { defaults } from '../client/config.js';
 import type { BindOptions } from '../client/options.js';
 import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
 import type { ClerkContext } from '../client/clerk-context.js';
-import { ServiceCallContext } from './service-call-context.js';
+import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
@@ -34,7 +34,7 @@ export class BindingCache {
     this.#clerk.callTracker.assertOpen();
     const config = toBindConfig(name, options, this.#clerk.config.root);
     const service = this.#serviceFor(config.name);
-    const binding = new ServiceBinding(new ServiceCallContext(service, config), config);
+    const binding = new ServiceBinding(new BindingCallContext(service, config), config);
     service.bindingCount++;
     this.#collectedBindings.register(binding, service);
     return binding;

@@ -1,6 +1,6 @@
-import type { AcquiredEndpoint } from './acquire.js';
+import type { AcquiredEndpoint } from './acquire-endpoint.js';
 import type { Explanation } from './explanation.js';
-import type { EndpointResult } from './gather.js';
+import type { EndpointResult } from './gather-responses.js';
 import type { CallFunction } from '../invoke/custom-call.js';
 import type { CallOptions, ClerkResponse, RequestOptions } from './request-options.js';
 

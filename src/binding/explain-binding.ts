@@ -3,10 +3,10 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { BindConfig } from './bind-config.js';
 import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './format-explanation.js';
-import type { ServiceCallContext } from './service-call-context.js';
+import type { BindingCallContext } from './binding-call-context.js';
 
 /** Builds the result of {@link Binding.explain}. Changes no state. */
-export function explainBinding(context: ServiceCallContext, config: BindConfig): Explanation {
+export function explainBinding(context: BindingCallContext, config: BindConfig): Explanation {
   const { service } = context;
   const now = context.clock.now();
   const { matching, eligible, outsideSubset } = context.candidates();

@@ -3,7 +3,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import type { CallContext, PickConstraints } from '../invoke/call-context.js';
-import type { CallDeadline } from '../invoke/deadline.js';
+import type { CallDeadline } from '../invoke/call-deadline.js';
 import { HttpCall } from '../invoke/http-call.js';
 import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';

@@ -11,16 +11,16 @@ import type { CallContext, PickConstraints } from '../invoke/call-context.js';
 import { callerErrorCode, wrapCallerError } from '../invoke/classify-error.js';
 import { runCustomCall, type CallFunction } from '../invoke/custom-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
-import { afterDelay, capToInbound, type CallDeadline } from '../invoke/deadline.js';
+import { afterDelay, capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
 import { HttpCall } from '../invoke/http-call.js';
 import { toUndiciBody } from '../invoke/request-body.js';
 import { ResponseHandler } from '../transport/response-handler.js';
-import { acquireEndpoint, type AcquiredEndpoint } from './acquire.js';
+import { acquireEndpoint, type AcquiredEndpoint } from './acquire-endpoint.js';
 import { checkKind, checkTimeout, type BindConfig } from './bind-config.js';
 import type { Binding } from './binding.js';
 import { explainBinding } from './explain-binding.js';
 import type { Explanation } from './explanation.js';
-import { gatherResponses, type EndpointResult } from './gather.js';
+import { gatherResponses, type EndpointResult } from './gather-responses.js';
 import { asBytes, asText, parseJson } from './parse-body.js';
 import { PreparedRequest } from './prepared-request.js';
 import {
@@ -30,7 +30,7 @@ import {
   type ClerkResponse,
   type RequestOptions,
 } from './request-options.js';
-import type { ServiceCallContext } from './service-call-context.js';
+import type { BindingCallContext } from './binding-call-context.js';
 
 const callKeys = Object.keys({
   timeoutMs: true,
@@ -42,14 +42,14 @@ const callKeys = Object.keys({
 /** The implementation of {@link Binding}: turns each kind of call into a prepared request or a custom call. */
 export class ServiceBinding implements Binding {
   readonly name: string;
-  readonly #context: ServiceCallContext;
+  readonly #context: BindingCallContext;
   readonly #config: BindConfig;
   readonly #noConstraints: PickConstraints;
   readonly #defaultDeadline: CallDeadline;
   /** Subject of error messages about a request. */
   readonly #subject: string;
 
-  constructor(context: ServiceCallContext, config: BindConfig) {
+  constructor(context: BindingCallContext, config: BindConfig) {
     this.name = config.name;
     this.#context = context;
     this.#config = config;

@@ -4,7 +4,7 @@ import type { EndpointChannels } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
-import { hostnameOf } from '../core/hostname.js';
+import { hostnameOf } from '../core/clerk-hostname.js';
 import type { EndpointReport, Snapshot } from '../core/registry.js';
 import type { Channel } from '../core/transport.js';
 import { defaults } from '../client/config.js';

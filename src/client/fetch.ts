@@ -5,7 +5,7 @@ import type { BindingCache } from '../binding/binding-cache.js';
 import { checkKind, checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
 import { ClerkError } from '../core/errors.js';
-import { nameFromHostname } from '../core/hostname.js';
+import { nameFromHostname } from '../core/clerk-hostname.js';
 import type { RequestHandler } from '../core/transport.js';
 import { isInMemoryBody } from '../invoke/request-body.js';
 import type { CallOptions } from '../binding/request-options.js';

@@ -6,7 +6,7 @@ import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import type { Attempt, AttemptHandler } from './attempt.js';
 import type { CallContext, PickConstraints } from './call-context.js';
-import type { CallDeadline } from './deadline.js';
+import type { CallDeadline } from './call-deadline.js';
 import type { TimerEntry } from './timer-wheel.js';
 
 /** A handler that buffers the whole body, so a truncated response can be replaced by another one. */

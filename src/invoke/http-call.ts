@@ -10,7 +10,7 @@ import type { AttemptTimeout } from './attempt-timeout.js';
 import { Attempt, UploadTrackingAttempt } from './attempt.js';
 import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
 import { isFailureStatus } from './classify-error.js';
-import { effectiveTimeoutMs, propagatesDeadline, type CallDeadline } from './deadline.js';
+import { effectiveTimeoutMs, propagatesDeadline, type CallDeadline } from './call-deadline.js';
 import { Failover } from './failover.js';
 import type { FailoverHost, WholeBodyHandler } from './http-call-port.js';
 import { isRetryableStatus } from './retry-rules.js';

@@ -3,7 +3,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
 import { abortedError, deadlineError, withCallDetails } from './call-errors.js';
-import { effectiveTimeoutMs, type CallDeadline } from './deadline.js';
+import { effectiveTimeoutMs, type CallDeadline } from './call-deadline.js';
 import { RetryState } from './retry-state.js';
 import type { TimerEntry } from './timer-wheel.js';
 

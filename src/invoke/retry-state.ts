@@ -12,7 +12,7 @@ import {
   outcomeUnknownError,
   withCallDetails,
 } from './call-errors.js';
-import { isTooShort } from './deadline.js';
+import { isTooShort } from './call-deadline.js';
 import { maxAttempts, minAttemptMs, retryability } from './retry-rules.js';
 
 /** The facts of a call that its retries depend on. */

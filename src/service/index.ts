@@ -13,7 +13,7 @@ import { httpConnection } from '../registry-client/http-connection.js';
 import { undici } from '../transport/load-undici.js';
 import type { Advertisement } from './advertisement.js';
 import { Advertiser } from './advertiser.js';
-import { DiskCalls } from './at-most-once/store/disk-calls.js';
+import { LeveldbIdempotencyStore } from './at-most-once/store/leveldb-idempotency-store.js';
 import {
   wrapHandler,
   type FetchHandler,
@@ -36,7 +36,7 @@ export type {
   NewCall,
   RunningCall,
 } from '../core/idempotency-store.js';
-export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memory-calls.js';
+export { memoryCalls, type MemoryCallsOptions } from './at-most-once/store/memory-idempotency-store.js';
 export type { FetchHandler, WrappedHandler, NodeHandler } from './at-most-once/wrap-handler.js';
 export type { AtMostOnceOptions } from './at-most-once/options.js';
 export { ClerkError, isClerkError } from '../core/errors.js';
@@ -159,7 +159,7 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
  * @param folder - path, relative to the working directory
  */
 export function diskCalls(folder: string): IdempotencyStore {
-  return new DiskCalls(resolve(folder), {
+  return new LeveldbIdempotencyStore(resolve(folder), {
     load: () => import('classic-level'),
     prepareFolder: privateFolder,
   });

@@ -6,7 +6,7 @@ import { callHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { handleFetchCall, toFetchResponse } from './fetch-handler.js';
 import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard } from './idempotency-guard.js';
-import { memoryCalls } from './store/memory-calls.js';
+import { memoryCalls } from './store/memory-idempotency-store.js';
 import { handleNodeCall, sendResponse } from './node-handler.js';
 import type { NodeRequest, NodeResponse } from './node-types.js';
 import { toAtMostOnceConfig, type AtMostOnceOptions } from './options.js';

@@ -25,7 +25,7 @@ import type { ServiceState } from './service-state.js';
  * One binding's view of one service: the shared {@link ServiceState} with the version, policy, hedging and factory of the
  * binding.
  */
-export class ServiceCallContext implements CallContext {
+export class BindingCallContext implements CallContext {
   readonly name: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;

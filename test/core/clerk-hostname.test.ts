@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { hostnameOf, nameFromHostname } from '../../src/core/hostname.js';
+import { hostnameOf, nameFromHostname } from '../../src/core/clerk-hostname.js';
 import { anyName, brokenName, plainName } from './name-arbitraries.js';
 
 const seed = 20_241;

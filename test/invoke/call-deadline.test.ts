@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { capToInbound, effectiveTimeoutMs, propagatesDeadline } from '../../src/invoke/deadline.js';
+import { capToInbound, effectiveTimeoutMs, propagatesDeadline } from '../../src/invoke/call-deadline.js';
 
 describe('the deadline of a call made while a request is served', () => {
   const defaults = {

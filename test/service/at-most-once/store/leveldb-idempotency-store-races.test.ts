@@ -2,7 +2,7 @@
 import { ClassicLevel } from 'classic-level';
 import { expect, onTestFinished, test } from 'vitest';
 import type { CallRecord } from 'binding-clerk/service';
-import { DiskCalls } from '../../../../src/service/at-most-once/store/disk-calls.js';
+import { LeveldbIdempotencyStore } from '../../../../src/service/at-most-once/store/leveldb-idempotency-store.js';
 import { temporaryPath } from '../../../server/temporary-path.js';
 import { callId } from '../guarded-service.js';
 
@@ -11,7 +11,7 @@ const call: CallRecord = { id: callId(createdAt), createdAt: createdAt, fingerpr
 const response = { status: 200, headers: [['x', 'y']] as const, body: Buffer.from('z') };
 
 interface Slow {
-  readonly store: DiskCalls;
+  readonly store: LeveldbIdempotencyStore;
   /** Delays the result of the next read until the returned function is called. */
   delayNext(): () => void;
 }
@@ -27,7 +27,7 @@ async function slowFolder(): Promise<Slow> {
       return value;
     }
   }
-  const store = new DiskCalls(temporaryPath('calls'), {
+  const store = new LeveldbIdempotencyStore(temporaryPath('calls'), {
     load: async () => ({ ClassicLevel: SlowLevel }),
     prepareFolder: async () => undefined,
   });

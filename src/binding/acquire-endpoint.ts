@@ -4,7 +4,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { Verdict } from '../core/outcome.js';
 import { withActiveAddress } from '../invoke/reserve-endpoint.js';
-import type { ServiceCallContext } from './service-call-context.js';
+import type { BindingCallContext } from './binding-call-context.js';
 
 /** An endpoint that counts as busy until it is released. Returned by {@link Binding.acquire}. */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
@@ -25,7 +25,7 @@ const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 
 /** Counts a candidate as busy until it is released. */
 export function acquireEndpoint(
-  context: ServiceCallContext,
+  context: BindingCallContext,
   candidate: ConnectedCandidate,
 ): AcquiredEndpoint {
   const controller = new AbortController();

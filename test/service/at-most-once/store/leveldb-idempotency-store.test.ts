@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync 
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, test } from 'vitest';
 import { diskCalls, type CallRecord } from 'binding-clerk/service';
-import { DiskCalls } from '../../../../src/service/at-most-once/store/disk-calls.js';
+import { LeveldbIdempotencyStore } from '../../../../src/service/at-most-once/store/leveldb-idempotency-store.js';
 import { withChecksum } from '../../../../src/core/checksum.js';
 import { temporaryPath } from '../../../server/temporary-path.js';
 import { callId } from '../guarded-service.js';
@@ -56,7 +56,7 @@ test('one process at a time has the folder; the next one gets it after close()',
 });
 
 test('without its package the error says what to install', async () => {
-  const store = new DiskCalls(temporaryPath('calls'), {
+  const store = new LeveldbIdempotencyStore(temporaryPath('calls'), {
     load: () => Promise.reject(new Error('Not found')),
     prepareFolder: async () => undefined,
   });
@@ -174,7 +174,7 @@ test('each write is synced before it resolves', async () => {
       return batch;
     }
   }
-  const store = new DiskCalls(temporaryPath('calls'), {
+  const store = new LeveldbIdempotencyStore(temporaryPath('calls'), {
     load: async () => ({ ClassicLevel: Watched }),
     prepareFolder: async () => undefined,
   });

@@ -5,7 +5,7 @@
 import { ClassicLevel } from 'classic-level';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { diskCalls, type CallRecord } from 'binding-clerk/service';
-import { DiskCalls } from '../../../../src/service/at-most-once/store/disk-calls.js';
+import { LeveldbIdempotencyStore } from '../../../../src/service/at-most-once/store/leveldb-idempotency-store.js';
 import { temporaryPath } from '../../../server/temporary-path.js';
 import { callId, guardedService } from '../guarded-service.js';
 
@@ -22,7 +22,11 @@ const closed = {
 type Failure = 'before it is written' | 'after it was written';
 
 /** A folder whose writes fail on demand. */
-function failingFolder(): { readonly folder: string; readonly store: DiskCalls; fail: Failure | undefined } {
+function failingFolder(): {
+  readonly folder: string;
+  readonly store: LeveldbIdempotencyStore;
+  fail: Failure | undefined;
+} {
   const folder = temporaryPath('calls');
   class Failing extends ClassicLevel {
     override batch(): any {
@@ -36,7 +40,7 @@ function failingFolder(): { readonly folder: string; readonly store: DiskCalls; 
       return batch;
     }
   }
-  const store = new DiskCalls(folder, {
+  const store = new LeveldbIdempotencyStore(folder, {
     load: async () => ({ ClassicLevel: Failing }),
     prepareFolder: async () => undefined,
   });

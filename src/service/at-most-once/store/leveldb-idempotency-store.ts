@@ -33,7 +33,7 @@ interface OpenStore extends OpenLevelDb {
  * after it was sent. One process at a time uses the folder. A call stored as running by an earlier process
  * was cut by its crash.
  */
-export class DiskCalls implements IdempotencyStore {
+export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
   readonly #path: string;
   readonly #options: LevelDbOptions;

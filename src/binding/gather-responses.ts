@@ -3,11 +3,11 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { ClerkError } from '../core/errors.js';
 import type { CallContext, PickConstraints } from '../invoke/call-context.js';
 import { reserveEndpoint, type TimedCallOptions } from '../invoke/reserve-endpoint.js';
-import { afterDelay, type CallDeadline } from '../invoke/deadline.js';
+import { afterDelay, type CallDeadline } from '../invoke/call-deadline.js';
 import { fixedTo, overrideContext } from '../invoke/fixed-endpoint.js';
 import { mapConcurrently } from './map-concurrently.js';
 import type { ClerkResponse } from './request-options.js';
-import type { ServiceCallContext } from './service-call-context.js';
+import type { BindingCallContext } from './binding-call-context.js';
 
 /** The response of one endpoint to {@link Binding.gather}. */
 export interface EndpointSuccess {
@@ -40,7 +40,7 @@ export type EndpointResult = EndpointSuccess | EndpointFailure;
  * @param send - sends the request in a context that is fixed to one endpoint
  */
 export async function gatherResponses(
-  context: ServiceCallContext,
+  context: BindingCallContext,
   settings: TimedCallOptions,
   send: (context: CallContext, deadline: CallDeadline) => Promise<ClerkResponse>,
 ): Promise<EndpointResult[]> {
