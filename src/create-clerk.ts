@@ -1,4 +1,4 @@
-/** The composition root: the only file that imports all parts of a clerk. */
+/** The composition root: creates all parts of a clerk and connects them. Only this file imports all parts. */
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
 import { toClerkConfig, defaults } from './client/config.js';
@@ -33,9 +33,9 @@ export type { Clerk } from './client/clerk.js';
 export type { ClerkFetch } from './client/fetch.js';
 
 /**
- * Creates a clerk, the client through which a program calls services by name. Without options it uses the registry in
- * `$CLERK_REGISTRY`, else the one at `http://127.0.0.1:4711`. Synchronous and without I/O, except for reading the snapshot
- * file.
+ * Creates a clerk, the client through which a program calls services by name. Without the option `registry`, the
+ * clerk uses the registry at the URLs in `$CLERK_REGISTRY`. If that variable is not set either, the clerk uses
+ * `http://127.0.0.1:4711`. Synchronous and without I/O, except for reading the snapshot file.
  *
  * @example
  * ```ts
@@ -49,7 +49,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
   const controller = new AbortController();
   const { signal } = controller;
-  // Every lookup, watch and report in progress listens to it, so disable the leak warning.
+  // Every lookup, watch and health report in progress adds a listener to this signal, so the leak warning of Node is
+  // disabled.
   setMaxListeners(0, signal);
   const clock = resolveClock(config.runtime);
   const logger = config.logger ?? defaultLogger();
@@ -69,9 +70,10 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       ? undefined
       : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
 
-  /** Passes a resolution obtained after an outage of the registry to the bindings of the name. */
+  /** Passes a resolution that the registry returned after an outage to the bindings of its name. */
   const onRecovered = (resolution: ResolvedService): void => {
-    // A lookup slower than its own `ttlMs` has expired already. The next call looks up again.
+    // If the lookup took longer than the `ttlMs` of its resolution, the resolution has already expired. The next call
+    // looks the name up again.
     if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
     resolver.put(resolution);
     bindings.update(resolution);
@@ -112,7 +114,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     retry: retryLoop,
     locality: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
     healthReporter: new HealthReporter({ clock, registry, signal }),
-    // Drawn on first use; a small service does not need it.
+    // The seed is drawn on first use. A service with few endpoints needs no seed.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
     closeSignal: signal,

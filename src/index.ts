@@ -1,6 +1,7 @@
 /**
- * Calls services by name: clerks, bindings, policies, and the combination of registries. Types for code that implements a
- * registry, policy or transport are in `binding-clerk/extend`.
+ * The client of binding-clerk, which calls services by name: clerks, bindings, load-balancing policies and functions
+ * that combine registries. Types for code that implements a registry, policy or transport are in
+ * `binding-clerk/extend`.
  *
  * @module
  */

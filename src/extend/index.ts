@@ -1,6 +1,6 @@
 /**
- * Ports and data for code that extends a clerk: registries, policies, transports, clocks. Types only; programs that
- * call services need nothing from here.
+ * Types for code that implements a registry, policy, transport or clock for a clerk. A program that only calls
+ * services needs nothing from this module.
  *
  * @module
  */

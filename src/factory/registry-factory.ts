@@ -3,8 +3,8 @@ import type { Factory } from '../core/factory.js';
 import type { Registry } from '../core/registry.js';
 
 /**
- * A factory that starts services through the registry; undefined when the registry has no `start` method. Rejects with
- * `START_FAILED`, and the registry's reason as cause.
+ * Returns a factory that starts services through the registry; undefined when the registry has no `start` method. The
+ * factory rejects with `START_FAILED`, with the error of the registry as the cause if that error has another code.
  */
 export function registryFactory(registry: Registry): Factory | undefined {
   if (registry.start === undefined) return undefined;

@@ -4,15 +4,21 @@ import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Factory, StartedEndpoint } from '../core/factory.js';
 
+/** Time, in ms, within which a factory must resolve. */
 const startTimeoutMs = 60_000;
+/** Backoff after the first failed start, in ms; doubles with each further failure. */
 const baseBackoffMs = 1_000;
+/** Longest backoff after a failed start, in ms. */
 const maxBackoffMs = 30_000;
+/** Time, in ms, for which a failed start counts towards `maxFailuresInWindow`. */
 const failureWindowMs = 60_000;
+/** Number of failed starts after which the next start waits until the first of them is 60 s old. */
 const maxFailuresInWindow = 3;
 
 /**
- * Starts one service through its factory. Concurrent callers share one start, and all receive the reason of a failure.
- * After a failure the next start backs off for 1 s, doubling to 30 s. At most 3 starts in 60 s may fail.
+ * Starts one service through its factory. Concurrent callers share one start; if the start fails, all these callers
+ * receive the same error. After a failed start, the next start must wait 1 s; this backoff doubles with each failure,
+ * up to 30 s. At most 3 starts within 60 s may fail.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -26,13 +32,13 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** The registry rejects starts before this time. */
+  /** Time before which the registry would reject a start, on the monotonic clock. */
   #notBefore = 0;
 
   /**
-   * @param name - of the service
-   * @param signal - aborts when the clerk closes
-   * @param reserveBudget - reserves one start in the retry budget; false when the budget is exhausted
+   * @param name - name of the service
+   * @param signal - signal that aborts when the clerk is destroyed, or closed without calls in flight
+   * @param reserveBudget - reserves one start in the retry budget; returns false when the budget is exhausted
    */
   constructor(
     name: string,
@@ -51,6 +57,7 @@ export class ServiceStarter {
   /**
    * Starts the service, or joins the start in progress.
    *
+   * @returns the endpoints that the factory started, at least one
    * @throws {@link ClerkError} `FACTORY_FAILED`, `START_FAILED`, `BUDGET_EXHAUSTED`, `CLERK_CLOSED`
    */
   start(factory: Factory): Promise<readonly Endpoint[]> {
@@ -60,17 +67,17 @@ export class ServiceStarter {
     return this.#inFlight;
   }
 
-  /** Records that a started endpoint responded: clears the failures. */
+  /** Records that a started endpoint has responded. Earlier failed starts no longer count. */
   markHealthy(): void {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records that no started endpoint ever responded: the start counts as failed. */
+  /** Records that no started endpoint has ever responded. The start counts as failed. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
         'FACTORY_FAILED',
-        `The factory of ${this.#name} resolved, but none of the endpoints it returned accepted a connection`,
+        `The factory of ${this.#name} resolved, but no endpoint that the factory returned accepted a connection`,
       ),
     );
   }
@@ -82,31 +89,33 @@ export class ServiceStarter {
       const seconds = (backoffMs / 1_000).toFixed(1);
       throw new ClerkError(
         this.#lastFailure.code,
-        `${this.#lastFailure.message}; the next start is possible in ${seconds} s`,
+        `${this.#lastFailure.message}; the service can be started again in ${seconds} s`,
         { cause: this.#lastFailure.cause },
       );
     }
-    // Not a failure of the factory, since it was not called.
+    // An exhausted budget is not a failed start, since the factory was not called.
     if (!this.#reserveBudget())
       throw new ClerkError(
         'BUDGET_EXHAUSTED',
-        `${this.#name} was not started because the retry budget of the last 10 s is exhausted; starts and retries share it`,
+        `${this.#name} was not started because the retry budget, which retries and starts share, is exhausted; call again in 10 s`,
       );
     try {
       const started = await this.#runFactory(factory);
       const list = (Array.isArray(started) ? started : [started]) as readonly StartedEndpoint[];
-      if (list.length === 0) throw new Error('it must return at least one address; got an empty list');
+      if (list.length === 0)
+        throw new Error('the factory must return at least one address; got an empty list');
       const endpoints = list.map((item) => toEndpoint(item, `the factory of ${this.#name}`));
       const ids = endpoints.map(({ id }) => id);
       if (new Set(ids).size < ids.length)
-        throw new Error(`the ids of its endpoints must differ; got ${ids.join(', ')}`);
+        throw new Error(`the endpoints of the factory must have different ids; got ${ids.join(', ')}`);
       const ms = this.#clock.now() - startedAt;
       if (this.#reporter.hasListeners('started'))
         this.#reporter.emit('started', { name: this.#name, endpoints: ids, durationMs: ms });
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // The registry gives its own reason. A start that was rejected as too early is not another failure.
+      // A `START_FAILED` error comes from the registry and is kept. If the registry refused the start because it came
+      // too early, this refusal does not count as a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)
@@ -132,7 +141,7 @@ export class ServiceStarter {
     return error;
   }
 
-  /** The earliest time of the next start. */
+  /** Returns the time from which the service may be started again, on the monotonic clock. */
   #nextStartAt(): number {
     const last = this.#failureTimes.at(-1);
     if (last === undefined) return this.#notBefore;
@@ -155,10 +164,10 @@ export class ServiceStarter {
       };
       const onClosed = (): void => fail(this.#closedError());
       const timer = this.#clock.setTimer(
-        () => fail(new Error(`it did not resolve within ${String(startTimeoutMs / 1_000)} s`)),
+        () => fail(new Error(`the factory did not resolve within ${String(startTimeoutMs / 1_000)} s`)),
         startTimeoutMs,
       );
-      // The calls that wait for the start keep the process alive.
+      // This timer need not keep the process alive: the calls that wait for the start do.
       timer.setRef(false);
       this.#signal.addEventListener('abort', onClosed);
       Promise.resolve()

@@ -5,23 +5,26 @@ import { hashText, mix } from './hash.js';
 import { random } from './random.js';
 import { relativeWeights } from './weights.js';
 
-/** No endpoint gets more than this many times its fair share of this client's calls in flight. */
+/**
+ * Maximum number of this client's calls in flight at one endpoint, as a multiple of the fair share of the endpoint.
+ */
 const maxLoadFactor = 1.25;
 
 /**
- * Sends calls with the same key to the same endpoint, unless it is gone or overloaded. All clients pick alike without
- * coordination, since only the key, the instance ids and the weights decide.
+ * Sends calls with the same affinity key to the same endpoint, unless that endpoint is removed or overloaded. All
+ * clients choose the same endpoint without coordination: only the key, the instance ids and the weights decide.
  *
  * Weighted rendezvous hashing: each endpoint has a score for the key, `-weight / ln(h(key, id))` with h in (0, 1).
- * The highest score wins. Losing 1 of n endpoints moves only its own keys, and they return when it comes back. A call
- * without a key goes to a random endpoint by weight.
+ * The endpoint with the highest score gets the call. If 1 of n endpoints is removed, only the keys of that endpoint
+ * move; the keys return when the endpoint returns. A call without a key goes to a random endpoint by weight.
  *
- * Bounded load: an endpoint that would have more than `⌈1.25 × (calls in flight + 1) × its share of the weight⌉` of
- * this client's calls is skipped for the next one in the key's order. So a hot key overflows to the same few
- * endpoints. An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1 and would
- * scatter every key.
+ * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉`
+ * calls of this client. A call that would exceed this bound goes to the endpoint with the next lower score. So the
+ * calls of a frequently used key overflow to the same few endpoints. An endpoint with fewer than 8 calls in flight is
+ * never skipped: at low load the bound is 1 and would scatter the calls of every key.
  *
- * A pick takes time proportional to the number of endpoints, about 8 ns each. All other policies take constant time.
+ * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint. With all other policies the
+ * average pick takes constant time.
  *
  * @see [Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads"](https://arxiv.org/abs/1608.01350)
  * @see [C2.5](../../docs/guarantees.md#c2-5)
@@ -32,7 +35,7 @@ export function affinity(): Policy {
     name: 'affinity',
     prepare(input: PickerInput) {
       const { candidates, all, locality } = input;
-      // All candidates, not the subset: every client must find the same endpoint for a key.
+      // Uses all candidates, not the subset of this client: every client must choose the same endpoint for a key.
       const pickRandom = keyless.prepare({ candidates, all, locality });
       const weights = relativeWeights(candidates) ?? new Float64Array(candidates.length).fill(1);
       const low = new Int32Array(candidates.length);
@@ -51,7 +54,10 @@ export function affinity(): Policy {
         ];
       };
 
-      /** Index of the candidate with the highest score that is not overloaded; -1 when there is none. */
+      /**
+       * Returns the index of the candidate with the highest score among the candidates that are not overloaded; -1
+       * when all are.
+       */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
         const keyLow = hash | 0;
@@ -61,10 +67,11 @@ export function affinity(): Policy {
         for (let i = 0; i < weights.length; i++) {
           const weight = weights[i] as number;
           const leading = mix(keyLow ^ (low[i] as number));
-          // -ln h ≥ 1 - h, so the score is at most weight / (1 - h): skips nearly all candidates without a logarithm.
+          // -ln h ≥ 1 - h, so a score is at most weight / (1 - h). This bound excludes nearly all candidates without
+          // a logarithm.
           if (weight <= highest * ((~leading >>> 0) / 2 ** 32)) continue;
           const trailing = mix(leading ^ keyHigh ^ (high[i] as number)) >>> 12;
-          // 52 bits plus a half: h is never 0 and never 1.
+          // h has 52 bits plus a half, so h is never 0 and never 1.
           const score = -weight / Math.log(((leading >>> 0) * 2 ** 20 + trailing + 0.5) / 2 ** 52);
           if (score > highest && !isOverloaded(i, fairShare)) {
             found = i;

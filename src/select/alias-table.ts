@@ -1,14 +1,16 @@
-/** A prepared alias table: slot `i` gives index `i` with `probability[i]`, else index `alias[i]`. */
+/**
+ * An alias table: a draw of slot `i` returns index `i` with probability `probability[i]`, otherwise index `alias[i]`.
+ */
 export interface AliasTable {
   readonly probability: Float64Array;
   readonly alias: Uint32Array;
 }
 
 /**
- * Builds Vose's alias table, which draws an index with a probability proportional to its weight. A draw takes one
- * random number and constant time; building takes time proportional to the number of weights.
+ * Builds Vose's alias table. Each index is drawn with a probability proportional to the weight at that index. A draw
+ * takes one random number and constant time; building the table takes time proportional to the number of weights.
  *
- * @param weights - at least one; finite, ≥ 0, with a positive finite sum
+ * @param weights - one or more weights; each finite and ≥ 0, with a positive finite sum
  * @see [Vose, "A Linear Algorithm for Generating Random Numbers with a Given
  * Distribution"](https://doi.org/10.1109/32.92917)
  */
@@ -16,9 +18,10 @@ export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const probability = weights.map((weight) => (weight / sum) * count);
-  // Each index is its own alias at first. A remaining probability is 1 up to rounding and keeps that alias.
+  // At first each index is its own alias. An index left over at the end has probability 1, up to rounding, and keeps
+  // itself as alias.
   const alias = Uint32Array.from(weights, (_, i) => i);
-  // One array holds two lists: indices below the mean from the front, the others from the back.
+  // `order` holds two lists: from the front the indices with a probability below 1, from the back all other indices.
   const order = new Uint32Array(count);
   let small = 0;
   let large = count;
@@ -42,7 +45,8 @@ export function aliasTable(weights: Float64Array): AliasTable {
 /**
  * Draws an index.
  *
- * @param unit - uniform in [0, 1); times the count, its integer part is the slot and its fraction decides on the alias
+ * @param unit - random number, uniform in [0, 1); of `unit × number of slots`, the integer part is the slot and the
+ *   fraction selects the index or its alias
  */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;

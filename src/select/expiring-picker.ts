@@ -3,12 +3,13 @@ import type { Picker } from '../core/policy.js';
 /** A picker and the time until which it is valid. */
 export interface ExpiringPicker {
   readonly picker: Picker;
-  /** On the monotonic clock; Infinity if it does not expire. */
+  /** When the picker expires, on the monotonic clock; Infinity when the picker never expires. */
   readonly expiresAt: number;
 }
 
 /**
- * A picker that is created with the first pick, and again with the first pick at or after `expiresAt`. Sets no timer.
+ * Returns a picker that calls `create` on the first pick, and again on the first pick at or after `expiresAt`. Sets
+ * no timer.
  */
 export function expiringPicker(create: (now: number) => ExpiringPicker): Picker {
   let { picker, expiresAt }: ExpiringPicker = { picker: () => undefined, expiresAt: -Infinity };

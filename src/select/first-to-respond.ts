@@ -2,10 +2,11 @@ import type { PickerInput, Policy } from '../core/policy.js';
 import { loadAware } from './load-aware.js';
 
 /**
- * Sends a call to two endpoints at once and uses the first response: lower latency for more load. The other attempt is
- * cancelled. Only retryable calls are hedged, and only while the retry budget has more than half of its reserve left.
+ * Sends a call to two endpoints at once and uses the first response; the attempt without that response is cancelled.
+ * This lowers the latency and raises the load. Only calls that may be retried are sent twice, and only while the
+ * retry budget allows more than 15 retries.
  *
- * @param inner - picks the first endpoint. Default `loadAware()`.
+ * @param inner - policy that picks the first endpoint. Default `loadAware()`.
  * @see [C4.1](../../docs/guarantees.md#c4-1)
  */
 export function firstToRespond(inner: Policy = loadAware()): Policy {

@@ -1,8 +1,9 @@
-/** Hash functions for affinity and subsets: fast, and equal on every machine. They do not resist chosen keys. */
+/** Fast hash functions for affinity and subsets, with the same results on every machine. Not safe against attackers that choose keys. */
 
 /**
- * 53-bit hash of a string, as an integer ≥ 0: two 32-bit halves, each updated by xor and multiply per UTF-16 unit,
- * then combined as in MurmurHash3. With 10,000 endpoints the chance that any two share a hash is 6 in 10^9.
+ * Returns a 53-bit hash of a string, as an integer ≥ 0. Two 32-bit halves are each updated by xor and multiply per
+ * UTF-16 unit, then combined as in MurmurHash3. With 10,000 endpoints the probability that any two endpoints share a
+ * hash is 6 in 10^9.
  *
  * @see [bryc, cyrb53](https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js) (public domain)
  */
@@ -19,7 +20,7 @@ export function hashText(text: string): number {
   return (low & 0x1fffff) * 2 ** 32 + (crossed >>> 0);
 }
 
-/** MurmurHash3's `fmix32`: every input bit affects all 32 output bits. */
+/** MurmurHash3's `fmix32`: every input bit affects all 32 output bits. Returns a signed 32-bit integer. */
 export function mix(bits: number): number {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);

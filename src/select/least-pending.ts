@@ -4,12 +4,15 @@ import { weightedPicker } from './slow-start.js';
 import { subsetOf } from './subset.js';
 
 /**
- * Power of two choices (P2C) by calls in flight: of two endpoints drawn at random, picks the one with fewer calls of
- * this client in flight. A tie goes to the lower load, then to the first drawn.
+ * Power of two choices (P2C) by calls in flight: draws two endpoints at random and picks the endpoint with fewer
+ * calls of this client in flight. With equal calls in flight, the endpoint with the lower load is picked; with equal
+ * loads, the endpoint drawn first.
  *
  * Ignores latency unless the calls in flight are equal, so an endpoint that fails fast looks idle. Prefer `loadAware`
- * unless calls are long and similar. Weights work as there: the first endpoint is drawn by weight, and a lighter second
- * one must be better by the ratio of the weights.
+ * unless calls are long and similar.
+ *
+ * The first endpoint is drawn by weight, the second uniformly from the other endpoints. If the second endpoint has
+ * the lower weight, `(calls in flight + 1) / weight` decides.
  *
  * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
  */
@@ -27,7 +30,7 @@ export function leastPending(): Policy {
         const table = weights && aliasTable(weights);
         return ({ now, random }) => {
           const i = table === undefined ? Math.floor(random() * count) : drawIndex(table, random());
-          // Draw from count - 1 and step over i: both stay uniform, and they differ without a retry loop.
+          // Draw from count - 1 and step over i: both draws stay uniform, and i ≠ j without a retry loop.
           let j = Math.floor(random() * (count - 1));
           if (j >= i) j++;
           const a = candidates[i];

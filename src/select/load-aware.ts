@@ -5,26 +5,31 @@ import { weightedPicker } from './slow-start.js';
 import { subsetOf } from './subset.js';
 
 /**
- * Factor by which a load must be lower if the calls in flight are equal. Without it the endpoint with the highest
- * average would lose every comparison at low load, and get no calls.
+ * With equal calls in flight, the second endpoint drawn is picked only if its load times this factor is below the
+ * load of the first. Without this factor, at low load the endpoint with the highest average latency would lose every
+ * comparison and get no calls.
  */
 const tieMargin = 1.5;
 
 /**
- * P2C peak-EWMA: power of two choices by peak-EWMA load (smoothed latency × calls in flight). Of two endpoints drawn at
- * random the clearly lower load wins; a tie goes to the first. The default within a locality tier.
+ * P2C peak-EWMA: power of two choices by peak-EWMA load (smoothed latency × calls in flight). Draws two endpoints at
+ * random and picks the endpoint with the clearly lower load; without a clear difference, the endpoint drawn first.
+ * `local-first` uses this policy within a locality tier by default.
  *
- * Two draws keep the longest queue near log log n, where one draw lets it grow to log n. Clients do not all run to the
- * endpoint that looks best.
+ * With two draws per call the longest queue among n endpoints grows as log log n; with one draw, as log n. Because
+ * each client draws at random, the clients do not all choose the endpoint that looks best.
  *
- * With unequal weights the first endpoint is drawn by weight, the second uniformly from the rest. The second one
- * takes the call only if its load is lower *and* lower per weight. So at equal loads the shares match the weights
- * despite latency noise, a light endpoint is not overloaded by the queue of a heavy one, and a slow endpoint loses
- * calls whatever its weight. Drawing by weight alone would not work: with two endpoints the comparison always sees
- * both. Dividing the load by the weight alone would send all calls to the heaviest endpoint at low load.
+ * With unequal weights the first endpoint is drawn by weight, the second uniformly from the other endpoints. The
+ * second endpoint gets the call only if both its load and its load per weight are lower. This rule has three effects.
+ * At equal loads the shares match the weights despite latency noise. The queue of a heavy endpoint does not overload
+ * a light endpoint. A slow endpoint loses calls whatever its weight.
  *
- * Slow start lowers the weight, from a tenth up. Dividing the load by the slow-start factor instead would be all or
- * nothing: with two endpoints the new one would lose every comparison for two thirds of its window.
+ * Drawing by weight alone would not work: with two endpoints the comparison always sees both endpoints. Dividing the
+ * load by the weight alone would send all calls to the heaviest endpoint at low load.
+ *
+ * Slow start lowers the weight of a new endpoint, at first to as little as a tenth. Dividing the load by the
+ * slow-start factor instead would not ramp up: of two endpoints, the new endpoint would lose every comparison for two
+ * thirds of its window.
  *
  * @see [Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"](https://doi.org/10.1109/71.963420)
  * @see [Finagle, P2C and peak
@@ -45,7 +50,7 @@ export function loadAware(): Policy {
         if (weights === undefined) {
           return ({ now, random }) => {
             const i = Math.floor(random() * count);
-            // Draw from count - 1 and step over i: both stay uniform, and they differ without a retry loop.
+            // Draw from count - 1 and step over i: both draws stay uniform, and i ≠ j without a retry loop.
             let j = Math.floor(random() * (count - 1));
             if (j >= i) j++;
             const a = candidates[i];

@@ -6,38 +6,42 @@ import { loadAware } from './load-aware.js';
 import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
-/** A tier keeps all its calls until it has lost 1 - 1/1.4 = 29 % of its weight. */
+/**
+ * Factor by which a tier has more capacity than it needs. A tier keeps all its calls until it has lost 1 - 1/1.4 = 29
+ * % of its weight.
+ */
 const overprovisioningFactor = 1.4;
 
 /**
- * How many times lower the load of an endpoint in a farther tier must be to take the call of a busy nearer one. At
- * equal latency the farther endpoint is used once the nearer queue is 4 times as long; at twice the latency, 8 times
- * as long.
+ * A call of a busy endpoint moves to an endpoint in a farther tier only if the load there is this many times lower.
+ * At equal latency, the farther endpoint gets the call when the nearer queue is 4 times as long. If the farther
+ * endpoint has twice the latency, the nearer queue must be 8 times as long.
  */
 const spilloverLoadRatio = 4;
 
 /**
- * Prefers near endpoints, in three tiers: on this host, in this zone, all others. Calls spill over to the next tier
- * in three cases.
+ * Prefers near endpoints, in three tiers: endpoints on this host, endpoints in this zone, all other endpoints. Calls
+ * spill over to the next tier in three cases.
  *
- * - **Too few open endpoints.** The capacity of a tier is `min(1, 1.4 × open weight / total weight)` of all calls. It
- *   gets at most that share of the calls that the nearer tiers left. If all tiers together have less than 1, their
- *   shares are scaled up. With one of two local endpoints gone, 70 % of the calls stay local. At an open weight of 72
- *   % or more the nearest tier gets all calls, and no random number is drawn.
- * - **A busy endpoint.** If the picked endpoint has at least 8 calls of this client in flight, and more than 4 times
- *   the load of one picked from the next tier, the call goes there. Without the first limit, calls would leave at low
- *   load, since the load of an idle endpoint decays to 0. Without the second, a host with few endpoints would lose
- *   calls to endpoints that are no faster.
- * - **Slow start.** A tier with only new endpoints gets calls as their slow start proceeds, so that the first
+ * - **Too few open endpoints.** A tier can take the share `min(1, 1.4 × open weight / total weight)` of all calls. A
+ *   tier gets at most that share of all calls, and only calls that the nearer tiers left. If the shares of all tiers
+ *   add up to less than 1, all shares are scaled up. Example: with one of two local endpoints ejected, 70 % of the
+ *   calls stay local. With at least 72 % of its weight open, the nearest tier gets all calls, and no random number is
+ *   drawn.
+ * - **A busy endpoint.** The call goes to an endpoint of the next tier under two conditions. The picked endpoint has
+ *   at least 8 calls of this client in flight, and its load is more than 4 times the load of that other endpoint.
+ *   Without the first condition, calls would leave at low load, since the load of an idle endpoint decays to 0.
+ *   Without the second condition, a host with few endpoints would lose calls to endpoints that are no faster.
+ * - **Slow start.** A tier that has only new endpoints gets calls as their slow start proceeds, so that the first
  *   endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner policy.
  *
- * Unlike Envoy's zone-aware routing, the share of callers per zone is not considered: a client does not know where
- * the other callers are. A zone with more callers than servers shows by the calls in flight.
+ * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone: a client does not know where
+ * the other callers are. If a zone has more callers than servers, the calls in flight show this.
  *
  * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier. The inner
- * policy is prepared once per tier; with one tier its picker is used directly.
+ * policy is prepared once per tier. If only one tier has candidates, the picker of the inner policy is used directly.
  *
- * @param inner - picks within a tier. Default `loadAware()`.
+ * @param inner - policy that picks within a tier. Default `loadAware()`.
  * @see [Envoy, priority
  * levels](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/priority)
  * @see [Envoy, zone-aware
@@ -79,12 +83,12 @@ interface Tier {
   readonly weightOf: (candidate: Candidate) => number;
 }
 
-/** The tiers that have candidates, nearest first. */
+/** Returns the tiers that have candidates, nearest first. */
 function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
   const candidatesByTier = splitByLocality(candidates, locality);
   const allByTier = splitByLocality(all, locality);
   const largest = candidates.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), 0);
-  // If only endpoints of weight 0 are left, they count equally.
+  // If all candidates have weight 0, each candidate counts as 1.
   const scale = all.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), largest);
   const weightOf = ({ endpoint }: Candidate): number => (largest === 0 ? 1 : endpoint.weight / scale);
   return candidatesByTier.flatMap((tierCandidates, i) =>
@@ -95,8 +99,9 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 }
 
 /**
- * Share of all calls that a tier can take, 0–1. Endpoints in slow start count by their factor. They never lower the
- * share below that of the other endpoints of the tier.
+ * Returns the share of all calls that a tier can take, 0–1. Endpoints in slow start count by their slow-start factor.
+ * Endpoints in slow start never lower the share below the share that the other endpoints of the tier would have
+ * alone.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,
@@ -134,7 +139,7 @@ function splitByLocality(
   return tiers;
 }
 
-/** The upper end of each tier's interval in [0, 1). */
+/** Returns the upper end of each tier's interval in [0, 1). */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(
     1,
@@ -157,7 +162,7 @@ function spilloverPicker(pickers: readonly Picker[], ends: Float64Array): Picker
       while (tier < count - 1 && drawn >= (ends[tier] as number)) tier++;
     }
     let best = (pickers[tier] as Picker)(context);
-    // At most two iterations, and none unless the pick is busy.
+    // Runs at most twice, and only if the pick is busy or undefined.
     while ((best === undefined || best.pending >= busyPending) && ++tier < count) {
       const other = (pickers[tier] as Picker)(context);
       if (other === undefined) continue;

@@ -4,12 +4,13 @@ import { anyHasSlowStart, slowStartFactors, type SlowStartFactors } from './slow
 import { subsetOf } from './subset.js';
 
 /**
- * Picks the candidates in turn, starting at a random one so that clients do not move in step. When the candidates
- * change, the next one is the successor of the last pick in the previous order that is still there.
+ * Picks the candidates in turn. The first pick is random, so that not all clients call the same endpoint at the same
+ * time. When the candidates change, the turn continues after the candidate picked last. If that candidate is gone,
+ * the turn continues with the next candidate of the previous order that is still present.
  *
- * Weights are ignored, except that endpoints of weight 0 are used only when no other is left. An endpoint in
- * slow start is skipped in proportion to its factor. As the inner policy of `localFirst` each tier has a position of
- * its own; after a change only the tier used last keeps it.
+ * Weights are ignored, except that endpoints of weight 0 are used only when no other endpoint is left. An endpoint in
+ * slow start is skipped more often the lower its slow-start factor is. As the inner policy of `localFirst`, each tier
+ * has its own turn. After a change of the candidates only the tier used last keeps its turn.
  */
 export function roundRobin(): Policy {
   let lastOrder: readonly Candidate[] = [];
@@ -41,7 +42,7 @@ export function roundRobin(): Policy {
   };
 }
 
-/** The first index from `index` on that is not skipped because of slow start. */
+/** Returns the first index, from `index` on, of a candidate that slow start does not skip. */
 function skipSlowStarting(index: number, factors: Float64Array, random: () => number): number {
   for (let left = factors.length; left > 0; left--) {
     const factor = factors[index] as number;
@@ -51,7 +52,10 @@ function skipSlowStarting(index: number, factors: Float64Array, random: () => nu
   return index;
 }
 
-/** Index in `order` of the next candidate after `lastIndex` of `previousOrder`; -1 when none of them is left. */
+/**
+ * Returns the index in `order` at which the turn continues after `previousOrder[lastIndex]`; -1 when `order` has no
+ * candidate of `previousOrder`.
+ */
 function resumeIndex(
   previousOrder: readonly Candidate[],
   lastIndex: number,

@@ -1,6 +1,6 @@
 /**
- * Slow start: an endpoint that is new or was ejected gets a growing part of its share. Health sets the start and the
- * window; this file computes the factors.
+ * Slow start: an endpoint that is new, or that was ejected and is open again, gets a growing part of its share of
+ * calls. The endpoint table sets the start and the window of a slow start; this file computes the factors.
  *
  * The factors scale the weights in `random`, `weighted`, `load-aware`, `local-first` and `least-pending`.
  * `round-robin` skips turns. `affinity` and `primary` ignore slow start. A policy function of the application can
@@ -11,28 +11,33 @@ import type { Picker } from '../core/policy.js';
 import { expiringPicker } from './expiring-picker.js';
 import { relativeWeights } from './weights.js';
 
-/** Lower bound of a factor, as Envoy's `min_weight_percent`. */
+/** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
 export const minSlowStartFactor = 0.1;
-/** Slow start never raises the share of another endpoint above this multiple of its fair share. */
+/**
+ * Upper bound of the share that slow start gives to any other endpoint, as a multiple of the fair share of that
+ * endpoint.
+ */
 const maxFairShareFactor = 2;
 
 /** The slow-start factor of each candidate. */
 export interface SlowStartFactors {
-  /** In (0, 1], the highest is 1; undefined when all are equal. */
+  /** One factor per candidate, each in (0, 1], the highest 1; undefined when all factors are equal. */
   readonly factors: Float64Array | undefined;
-  /** When to recompute them, on the monotonic clock; Infinity when no slow start is in progress. */
+  /** When to recompute the factors, on the monotonic clock; Infinity when no slow start is in progress. */
   readonly expiresAt: number;
 }
 
 /**
- * Computes the factors: the time since the start over the window, from 0.1 to 1. Recomputed every tenth of the
- * shortest window in progress, within 100 ms … 1 s.
+ * Computes the slow-start factors. A factor is the time since the slow start began, divided by the window, and lies
+ * between 0.1 and 1. The factors are recomputed every tenth of the shortest window in progress, at intervals of 100
+ * ms to 1 s.
  *
- * Only differences matter: if all endpoints started together, as in the first resolution, all factors are equal. The
- * ramp-up is limited so that established endpoints never get more than twice their fair share. With one established
- * endpoint and 99 new ones, each new one gets half a share at once, not a tenth.
+ * Only differences between endpoints matter: if all endpoints started together, as in the first resolution, all
+ * factors are equal. Factors are raised where necessary, so that established endpoints never get more than twice
+ * their fair share. Example: with one established endpoint and 99 new endpoints, each new endpoint starts with half a
+ * share instead of a tenth.
  *
- * @param weights - weights of the candidates, ≥ 0; undefined when all are equal
+ * @param weights - weights of the candidates, ≥ 0; undefined when all weights are equal
  * @see [Envoy, slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here
  * with aggression 1 and without the minimum age of 1 s
@@ -79,9 +84,10 @@ export function slowStartFactors(
 }
 
 /**
- * A picker by weight and slow start. Created once, or repeatedly while a slow start is in progress.
+ * Returns a picker that applies weights and slow start. `create` is called once, or repeatedly while a slow start is
+ * in progress.
  *
- * @param create - gets the relative weights; undefined when all are equal
+ * @param create - creates a picker from the relative weights; the weights are undefined when all are equal
  */
 export function weightedPicker(
   candidates: readonly Candidate[],
@@ -95,12 +101,12 @@ export function weightedPicker(
   });
 }
 
-/** Whether any candidate has a slow start, completed or in progress. */
+/** Whether any candidate has a slow start, in progress or already over. */
 export function anyHasSlowStart(candidates: readonly Candidate[]): boolean {
   return candidates.some(({ slowStart }) => slowStart !== undefined);
 }
 
-/** Multiplies element by element; undefined stands for all 1. */
+/** Multiplies two lists of weights element by element; an undefined list stands for weights of 1. */
 export function multiplyWeights(
   a: Float64Array | undefined,
   b: Float64Array | undefined,

@@ -1,27 +1,29 @@
+/** Minimum time between two changes of the size that double it, in ms. */
 const growIntervalMs = 1_000;
+/** Time without a change after which the size is halved, in ms. */
 const shrinkIntervalMs = 60_000;
 
 /**
- * Number of endpoints that one client uses of a service with many. With a fixed number, few busy clients would leave
- * most endpoints idle. The size doubles, at most once per second, while a pick finds 8 calls of this client in flight
- * at the better endpoint. It is halved after each minute without such a pick.
+ * Number of endpoints of a large service that one client uses. With a fixed number, a few busy clients would leave
+ * most endpoints idle. So the number doubles, once per second or less often, while a picked endpoint has at least 8
+ * calls of this client in flight. The number is halved each time 60 s have passed without a change.
  *
  * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */
 export class AdaptiveSubsetSize {
-  /** Whether the service has more endpoints than the size. Set by the balancer. */
+  /** Whether the service has more endpoints than this number. Set by the balancer. */
   isLimiting = false;
   readonly #minSize: number;
   #size: number;
   #changedAt = -Infinity;
 
-  /** @param minSize - initial and smallest size: integer ≥ 1, or Infinity for all endpoints */
+  /** @param minSize - initial and smallest number of endpoints: an integer ≥ 1, or Infinity for all endpoints */
   constructor(minSize: number) {
     this.#minSize = minSize;
     this.#size = minSize;
   }
 
-  /** The size at `now`. */
+  /** Returns the number of endpoints to use at the time `now`. */
   sizeAt(now: number): number {
     while (this.#size > this.#minSize && now - this.#changedAt >= shrinkIntervalMs) {
       this.#size = Math.max(this.#minSize, this.#size / 2);
@@ -30,7 +32,11 @@ export class AdaptiveSubsetSize {
     return this.#size;
   }
 
-  /** Doubles the size unless it changed less than 1 s ago. @returns whether it was doubled */
+  /**
+   * Doubles the number of endpoints, unless the number changed less than 1 s ago.
+   *
+   * @returns whether the number was doubled
+   */
   tryDouble(now: number): boolean {
     if (now - this.#changedAt < growIntervalMs) return false;
     this.#size = this.sizeAt(now) * 2;

@@ -2,24 +2,25 @@ import type { Candidate } from '../core/candidate.js';
 import type { PickerInput } from '../core/policy.js';
 import { hashText, mix } from './hash.js';
 
-/** The subset of the candidates that this client uses, or all of them if the service has few endpoints. */
+/** Returns the candidates that this client uses: its subset of a large service, otherwise all candidates. */
 export function subsetOf({ candidates, subset }: PickerInput): readonly Candidate[] {
   return subset === undefined ? candidates : subset(candidates);
 }
 
 /**
- * The subset of a service's endpoints that one client uses, so that each client has few connections and all clients
- * together use all endpoints. Picks the `size` candidates with the lowest ranks, in the order given.
+ * Returns the subset of the endpoints of a service that one client uses. Each client has few connections, and all
+ * clients together use all endpoints. The subset consists of the `size` candidates with the lowest ranks, in the
+ * order given.
  *
- * A rank depends on the seed and the instance id alone (rendezvous hashing), so adding or removing one candidate
- * changes at most one entry of the subset. Weights are ignored: an endpoint of twice the weight is in as many
- * subsets, and gets twice the share in each.
+ * A rank depends only on the seed and the instance id (rendezvous hashing), so adding or removing one candidate
+ * changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as many subsets as an
+ * endpoint of weight 1, and gets twice the calls in each subset.
  *
- * @param seed - 32 bits, different for each client
- * @param size - integer ≥ 1, or Infinity
+ * @param seed - 32 random bits, drawn by each client
+ * @param size - number of endpoints in the subset: an integer ≥ 1, or Infinity for all
  * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
- * @see [Finagle, deterministic aperture](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html), which
- * must know its peers
+ * @see [Finagle, deterministic aperture](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html), where a
+ * client must know its peers
  */
 export function rendezvousSubset<T extends Candidate>(
   candidates: readonly T[],
@@ -32,7 +33,7 @@ export function rendezvousSubset<T extends Candidate>(
   return candidates.filter((_, i) => (ranks[i] as number) <= last);
 }
 
-/** 53 bits, so that 10,000 endpoints practically never share a rank. */
+/** Returns the 53-bit rank of an endpoint: long enough that 10,000 endpoints practically never share a rank. */
 function rank(id: string, seed: number): number {
   const hash = hashText(id);
   const leading = mix(hash ^ seed);

@@ -25,9 +25,9 @@ const policyFactories: Readonly<Record<PolicyName, () => Policy>> = {
 };
 
 /**
- * Converts the `policy` option of the application or of the service config into a policy. A name creates a new
- * instance, so that bindings do not share state. A policy object is used as it is. A function is called for every
- * pick.
+ * Converts the `policy` option of the application or of the service config into a policy. A policy name creates a new
+ * instance, so that bindings do not share state. A policy object is used unchanged. A policy function is called for
+ * every pick.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a known name, a policy or a function
  */
@@ -40,7 +40,7 @@ export function toPolicy(value: PolicyName | Policy | PolicyFunction): Policy {
   const known = Object.keys(policyFactories).join(', ');
   throw new ClerkError(
     'CONFIG_INVALID',
-    `policy must be one of ${known}, a function (candidates, context) => candidate, or an object with name and prepare; got ${describe(given)}`,
+    `policy must be one of ${known}, a function (candidates, context) => candidate, or an object with the members name and prepare; got ${describe(given)}`,
   );
 }
 
@@ -50,10 +50,10 @@ function isPolicy(value: unknown): value is Policy {
   return typeof name === 'string' && name !== '' && typeof prepare === 'function';
 }
 
-/** A policy that calls the application's function and checks its result. */
+/** Returns a policy that calls the function of the application and checks its result. */
 function checkedPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;
-  // An inline function is named after the option.
+  // JavaScript names a function written inline after its property, `policy`.
   const label = name === 'function' || name === 'policy' ? 'The policy' : `The policy ${name}`;
   return {
     name,
@@ -72,7 +72,7 @@ function checkedPolicy(pick: PolicyFunction): Policy {
         if (picked === undefined || known.has(picked)) return picked as Candidate | undefined;
         throw new ClerkError(
           'CONFIG_INVALID',
-          `${label} must return one of its ${list.length} candidates, or undefined for none; got ${describe(picked)}`,
+          `${label} must return one of its ${list.length} candidates, or undefined to pick none; got ${describe(picked)}`,
         );
       };
     },

@@ -5,12 +5,12 @@ import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 
 /**
- * The endpoints whose version satisfies a semver range, in the order given. An endpoint without a valid semver
- * version satisfies no range, not even `*`. A pre-release (`2.1.0-rc.1`) satisfies only a range that names a
+ * Returns the endpoints whose version satisfies a semver range, in the order given. An endpoint without a valid
+ * semver version satisfies no range, not even `*`. A pre-release (`2.1.0-rc.1`) satisfies only a range that names a
  * pre-release of the same version.
  *
  * @param range - a semver range, e.g. `^2.1`; undefined for all endpoints
- * @throws {@link ClerkError} `CONFIG_INVALID` when the range is invalid, also if there are no endpoints
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the range is invalid, even if `endpoints` is empty
  */
 export function filterByVersion(
   endpoints: readonly Endpoint[],
@@ -23,7 +23,7 @@ export function filterByVersion(
       `version must be a semver range, e.g. ^2.1 or >=1.4 <3; got ${describeValue(range)}`,
     );
   }
-  // A service has few versions: each is compared once.
+  // Many endpoints share few versions, so each version is compared only once.
   const matches = new Map<string, boolean>();
   return endpoints.filter(({ version }) => {
     if (version === undefined) return false;

@@ -7,52 +7,61 @@ import { multiplyWeights, slowStartFactors } from './slow-start.js';
 import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
-/** The first report of an endpoint is ignored for this long, since a cold server reports too low a capacity, in ms. */
+/**
+ * Time, in ms, after the first load report of an endpoint during which reports of that endpoint are ignored. A server
+ * that has just started reports too low a capacity.
+ */
 const blackoutMs = 10_000;
-/** A report without a successor expires after this long, in ms. */
+/** Time, in ms, after which a load report expires unless a newer report has replaced it. */
 const expiryMs = 180_000;
-/** Interval for reading new reports while calls arrive, in ms. */
+/** Time, in ms, for which weights are used before the next pick reads the load reports again. */
 const updateIntervalMs = 1_000;
-/** Weight of failed calls against successful ones. */
+/** Factor of the error rate, which is added to the utilization; as `error_utilization_penalty` in gRFC A58. */
 const errorPenalty = 1;
-/** A capacity is limited to this many times the median, and to the median divided by it. */
+/**
+ * Factor that limits capacities: a capacity is at most the median times this factor, and at least the median divided
+ * by it.
+ */
 const maxDeviationFactor = 10;
-/** Higher values are rejected as errors in the unit. */
+/** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
 const maxUtilization = 1_000;
+/** Highest number of calls per second in a valid load report. */
 const maxPerSecond = 1e9;
 
-/** The load reports of one endpoint so far. */
+/** The load reports that one endpoint has sent. */
 interface ReportHistory {
   report: LoadReport;
-  /** Capacity of the last valid report. */
+  /** Capacity computed from the last valid report, in calls per second. */
   weight: number;
+  /** When the last valid report arrived. */
   receivedAt: number;
-  /** When the first report of an unbroken sequence arrived. */
+  /** When the first report arrived that was followed by further reports without a gap of 3 min. */
   unbrokenSince: number;
 }
 
 /**
  * Picks at random by static weight × reported capacity. The capacity is `callsPerSecond / (utilization +
- * errorsPerSecond / callsPerSecond)`. A server at 50 % utilization with 100 calls per second has a capacity of 200.
- * One at 50 % with 50 calls per second has 100, and gets half as many calls.
+ * errorsPerSecond / callsPerSecond)`. Example: a server at 50 % utilization with 100 calls per second has a capacity
+ * of 200. A server at 50 % utilization with 50 calls per second has a capacity of 100, and gets half as many calls.
  *
- * - The first report counts 10 s after it arrived. After 3 min without a report the next one is a first report again.
- * - An endpoint without a valid report gets the mean capacity. If fewer than two endpoints have one, the static
- *   weights decide alone; if these are equal or all 0, the shares are equal.
- * - A capacity is limited to between a tenth of the median and ten times it; of two middle values the lower one is
- *   the median. So an endpoint that reports too much does not get all calls, and one that reports too little still
- *   gets some.
- * - A new report replaces the previous one, unless it is invalid. Valid are: utilization above 0 and at most 1,000;
- *   calls per second above 0 and at most 10^9; errors per second ≥ 0 and finite; a time that is not in the future.
- *   More errors than calls count as all calls.
+ * - The reports of an endpoint are ignored until 10 s after its first report. A report that arrives 3 min or more
+ *   after the previous report counts as a first report again.
+ * - An endpoint without a valid report gets the mean capacity. If fewer than two endpoints have a valid report, only
+ *   the static weights decide. If the static weights are equal too, or all 0, all shares are equal.
+ * - A capacity is limited to between a tenth of the median and ten times the median. With an even number of
+ *   capacities, the lower of the two middle values is the median. So an endpoint that reports too high a capacity
+ *   does not get all calls, and an endpoint that reports too low a capacity still gets some.
+ * - A valid report replaces the previous report; an invalid report is ignored. A report is valid if the utilization
+ *   is above 0 and at most 1,000, calls per second are above 0 and at most 10^9, errors per second are finite and ≥
+ *   0, and its time is not in the future. More errors than calls count as an error rate of 100 %.
  * - Slow start applies.
  *
- * Calls in flight and latency are ignored: prefer `loadAware` if reports are missing. A pick takes constant time and
- * one random number. Reports are read once per second while calls arrive, in time proportional to the number of
- * endpoints.
+ * Calls in flight and latency are ignored: prefer `loadAware` for services that send no load reports. A pick takes
+ * constant time and one random number. While calls arrive, the reports are read once per second, in time proportional
+ * to the number of endpoints.
  *
- * Differs from gRPC in that it draws at random instead of using an earliest-deadline-first queue, so that clients do
- * not move in step, and in the limits around the median.
+ * This policy differs from gRPC in two ways. It draws at random instead of using an earliest-deadline-first queue, so
+ * that not all clients call the same endpoint at the same time. It limits capacities around the median.
  *
  * @see [gRFC A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md) for
  * the figures
@@ -60,9 +69,10 @@ interface ReportHistory {
  * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function weighted(): Policy {
-  // Survives changes of the candidates. An instance that registers again is a new candidate without a history.
+  // The histories survive changes of the candidates. An instance that registers again is a new candidate without a
+  // history.
   const histories = new WeakMap<Candidate, ReportHistory>();
-  /** Input of the last alias table, for `describe`. */
+  /** Input of the last alias table; `describe` computes the shares of the calls from it. */
   let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;
   return {
@@ -101,11 +111,9 @@ function sharesOf(candidates: readonly Candidate[], weights: Float64Array): Read
   return new Map(candidates.map((one, i) => [one, (weights[i] as number) / totalWeight]));
 }
 
-/**
- * The capacity that a report implies, in calls per second; 0 when the report is invalid.
- */
+/** Returns the capacity that a load report implies, in calls per second; 0 when the report is invalid. */
 export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: LoadReport): number {
-  // NaN fails every comparison.
+  // NaN fails every comparison, so a report with NaN is invalid.
   const isUsable =
     utilization > 0 &&
     utilization <= maxUtilization &&
@@ -117,11 +125,18 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return callsPerSecond / (utilization + Math.min(1, errorsPerSecond / callsPerSecond) * errorPenalty);
 }
 
-/** Limits the capacities around their median and replaces 0 by the mean; undefined when fewer than two are known. */
+/**
+ * Limits the capacities to a range around their median.
+ *
+ * @param capacities - in calls per second; 0 where the capacity is unknown
+ * @returns the limited capacities, with the mean in place of an unknown capacity; undefined when fewer than two
+ *   capacities are known
+ */
 export function clampToMedian(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
   if (known.length < 2) return undefined;
-  // The lower of two middle values, so that of two endpoints the one that reports more is limited.
+  // Of two middle values the lower one is used. So of two endpoints, the endpoint that reports the higher capacity is
+  // limited.
   const median = known[(known.length - 1) >> 1] as number;
   const clamp = (capacity: number): number =>
     Math.min(median * maxDeviationFactor, Math.max(median / maxDeviationFactor, capacity));
@@ -143,7 +158,10 @@ function reportedWeights(
   );
 }
 
-/** The history of a candidate, including its newest report. */
+/**
+ * Returns the history of a candidate, updated with its newest load report; undefined while no valid report has
+ * arrived.
+ */
 function updateHistory(
   candidate: Candidate,
   histories: WeakMap<Candidate, ReportHistory>,

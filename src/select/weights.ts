@@ -1,9 +1,9 @@
 import type { Candidate } from '../core/candidate.js';
 
 /**
- * The weights of the candidates scaled to a mean of 1; undefined when all are equal, also when all are 0. A positive
- * weight is at least 1e-9 of the mean, so it stays positive. Weights are divided by the largest one first, so that
- * none overflows.
+ * Returns the weights of the candidates, scaled to a mean of 1; undefined when all weights are equal, even if all are
+ * 0. A positive weight is raised to at least 1e-9 of the mean, so that scaling never makes it 0. All weights are
+ * divided by the largest weight first, so that their sum never overflows.
  */
 export function relativeWeights(candidates: readonly Candidate[]): Float64Array | undefined {
   const first = candidates[0]?.endpoint.weight;

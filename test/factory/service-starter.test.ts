@@ -142,14 +142,14 @@ test('a failed factory backs off for 1 s, then for 2 s, and the error says so', 
   await harness.outcome(harness.failing);
   await harness.runtime.advance(400);
   expect(await harness.outcome(harness.working)).toBe(
-    'FACTORY_FAILED: The factory of /shop/orders failed: no such program; the next start is possible in 0.6 s',
+    'FACTORY_FAILED: The factory of /shop/orders failed: no such program; the service can be started again in 0.6 s',
   );
   await harness.runtime.advance(599);
-  expect(await harness.outcome(harness.failing)).toMatch(/the next start is possible/);
+  expect(await harness.outcome(harness.failing)).toMatch(/the service can be started again/);
   await harness.runtime.advance(1);
   await harness.outcome(harness.failing);
   await harness.runtime.advance(1_999);
-  expect(await harness.outcome(harness.failing)).toMatch(/the next start is possible/);
+  expect(await harness.outcome(harness.failing)).toMatch(/the service can be started again/);
   await harness.runtime.advance(1);
   await harness.outcome(harness.failing);
   expect(harness.calls).toEqual([1_000, 2_000, 4_000]);
@@ -182,7 +182,7 @@ test('a successful start does not clear failures; a response of its endpoint doe
   expect(await harness.outcome(harness.working)).toBe('started');
   await harness.outcome(harness.failing);
   await harness.runtime.advance(1_999);
-  expect(await harness.outcome(harness.working)).toMatch(/the next start is possible in 0.0 s/);
+  expect(await harness.outcome(harness.working)).toMatch(/the service can be started again in 0.0 s/);
   harness.starter.markHealthy();
   expect(await harness.outcome(harness.failing)).toBe(
     'FACTORY_FAILED: The factory of /shop/orders failed: no such program',
@@ -196,7 +196,7 @@ test('a start whose endpoints never responded counts as failed', async () => {
   await harness.outcome(harness.working);
   harness.starter.markUnreachable();
   expect(await harness.outcome(harness.working)).toBe(
-    'FACTORY_FAILED: The factory of /shop/orders resolved, but none of the endpoints it returned accepted a connection; the next start is possible in 1.0 s',
+    'FACTORY_FAILED: The factory of /shop/orders resolved, but no endpoint that the factory returned accepted a connection; the service can be started again in 1.0 s',
   );
   await harness.runtime.advance(1_000);
   expect(await harness.outcome(harness.working)).toBe('started');
@@ -211,7 +211,7 @@ test('a start is aborted after 60 s and counts as failed', async () => {
   expect(harness.runtime.refTimers).toBe(0);
   await harness.runtime.advance(1);
   expect(await outcome).toBe(
-    'FACTORY_FAILED: The factory of /shop/orders failed: it did not resolve within 60 s',
+    'FACTORY_FAILED: The factory of /shop/orders failed: the factory did not resolve within 60 s',
   );
   expect(harness.contexts[0]?.signal.aborted).toBe(true);
   expect(getEventListeners(harness.controller.signal, 'abort')).toEqual([]);
@@ -226,7 +226,7 @@ test('a result after the timeout is ignored', async () => {
       ),
     );
     await harness.runtime.advance(60_000);
-    expect(await outcome).toMatch(/it did not resolve within 60 s/);
+    expect(await outcome).toMatch(/the factory did not resolve within 60 s/);
     await harness.runtime.advance(60_000);
   }
   expect(harness.recorder.events).toEqual([]);
@@ -259,7 +259,7 @@ test('START_FAILED of the registry is passed on, followed by a backoff', async (
   const launcher = harness.factory(() => Promise.reject(reason));
   await expect(harness.starter.start(launcher)).rejects.toBe(reason);
   expect(await harness.outcome(launcher)).toBe(
-    'START_FAILED: It exited with code 3; the next start is possible in 1.0 s',
+    'START_FAILED: It exited with code 3; the service can be started again in 1.0 s',
   );
   expect(harness.calls).toHaveLength(1);
 });
@@ -273,7 +273,7 @@ test('a start that the registry rejects as too early is retried after remainingM
     expect(await harness.outcome(early)).toBe('START_FAILED: It crashed three times');
     await harness.runtime.advance(699);
     expect(await harness.outcome(harness.working)).toMatch(
-      /^START_FAILED: .* the next start is possible in 0.0 s/,
+      /^START_FAILED: .* the service can be started again in 0.0 s/,
     );
     await harness.runtime.advance(1);
   }

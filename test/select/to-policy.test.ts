@@ -92,7 +92,7 @@ test.each([
   const harness = new PolicyHarness(toPolicy(pick as never), ['a', 'b'], { seed: 1 });
   const { code, message } = thrownBy(() => harness.pick());
   expect(code).toBe('CONFIG_INVALID');
-  expect(message).toContain(`must return one of its 2 candidates, or undefined for none; got ${what}`);
+  expect(message).toContain(`must return one of its 2 candidates, or undefined to pick none; got ${what}`);
 });
 
 test('a former candidate is rejected', () => {
