@@ -1,12 +1,13 @@
 /**
- * Converts objects of Node's built-in undici to the installed one. Each copy accepts only its own classes: it
- * sends the other's FormData as `[object FormData]` and treats the other's Request as an invalid URL.
+ * Converts objects of Node's built-in undici to objects of the installed undici. Each of the two copies accepts only
+ * its own classes. A built-in FormData would be sent as `[object FormData]`, and a built-in Request would be an
+ * invalid URL.
  */
 import { undici } from './load-undici.js';
 
 /**
- * Converts a built-in FormData; returns other bodies unchanged. The result can be read repeatedly, like the
- * original.
+ * Converts a built-in FormData to one of the installed undici; returns any other body unchanged. The result can be
+ * read repeatedly, like the original.
  */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
@@ -15,7 +16,10 @@ export function fromBuiltinBody(body: unknown): unknown {
   return copy;
 }
 
-/** Converts the arguments of `fetch`: takes a built-in Request apart and returns other inputs unchanged. */
+/**
+ * Converts the arguments of `fetch`. A built-in Request becomes its URL and its settings; any other input is returned
+ * unchanged. A body in `init` is converted too.
+ */
 export function fromBuiltinRequest(
   input: unknown,
   init: object | undefined,

@@ -7,42 +7,39 @@ import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 export interface ConnectionPoolOptions {
   /** Maximum number of connections, ≥ 1. */
   readonly connections: number;
-  /** Concurrent requests per connection, ≥ 1. */
+  /** Maximum number of concurrent requests per connection, ≥ 1. */
   readonly pipelining: number;
-  /** Age up to which a connection gets new requests, in ms; 0: no limit. */
+  /** Maximum age of a connection that gets new requests, in ms; 0: no maximum. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Creates a client, which connects at its first request. */
+  /** Creates a client. The client connects when it gets its first request. */
   readonly createClient: () => Client;
 }
 
 interface PooledConnection {
   readonly client: Client;
-  /** In the list of connections that can take a request. */
+  /** Whether the connection is in the list of free connections; also true while the connection drains. */
   isFree: boolean;
-  /** When it was connected, on the monotonic clock; 0 before that. */
+  /** When the client connected, on the monotonic clock; 0 before that. */
   connectedAt: number;
 }
 
 /**
- * Connections to one address, each an undici `Client`, and a queue for requests that find none free. Finding
- * a free connection takes constant time. Queued requests are sent in order and can be cancelled. Every
- * request reaches its handler, and a request that undici rejects leaves its connection free.
+ * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding
+ * a free connection takes constant time. Queued requests are sent in order and can be cancelled. Every request ends
+ * with a call of its handler. A connection stays usable when undici rejects a request on it.
  *
- * Replaces undici's `Pool`, which scans all its clients per request and never uses a client again that
- * rejected one.
+ * Replaces undici's `Pool`, which scans all its clients for each request. That pool also never again uses a client
+ * that has rejected a request.
  */
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
-  /**
-   * The connection that became free last is used first, so that no more connections stay open than are
-   * needed.
-   */
+  /** Free connections, used last in, first out, so that no more connections stay open than are needed. */
   readonly #free: PooledConnection[] = [];
-  /** Connections past their age with requests in flight; each closes after its last request. */
+  /** Clients that are older than `ttlMs` and have requests in flight. Each client closes after its last request. */
   readonly #draining = new Set<Client>();
-  /** Empty whenever a connection is free. */
+  /** Requests that wait for a connection. The queue is empty while a connection is free. */
   readonly #queue = new WaitQueue();
   #closed: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
@@ -51,7 +48,7 @@ export class ConnectionPool {
     this.#options = options;
   }
 
-  /** Sends a request, or queues it. Never throws. */
+  /** Sends a request, or queues the request when no connection is free. Never throws. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const connection = this.#acquire();
     if (connection === undefined) this.#queue.enqueue(request, handler);
@@ -59,9 +56,9 @@ export class ConnectionPool {
   }
 
   /**
-   * Removes a request from the queue; its handler is not called again.
+   * Removes a request from the queue. The handler of a removed request is not called again.
    *
-   * @returns whether it was queued here
+   * @returns whether the request was in this queue
    */
   cancel(handler: RequestHandler): boolean {
     const wasQueued = this.#queue.cancel(handler);
@@ -69,13 +66,13 @@ export class ConnectionPool {
     return wasQueued;
   }
 
-  /** Finishes all requests, queued ones included, then closes. */
+  /** Waits for all requests, including the queued ones, then closes the connections. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** Fails all unfinished requests with `error`. */
+  /** Fails all unfinished requests with `error` and closes the connections. */
   async destroy(error: Error): Promise<void> {
     for (let next = this.#queue.dequeue(); next; next = this.#queue.dequeue()) next.handler.onError(error);
     this.#onQueueEmpty?.();
@@ -84,7 +81,7 @@ export class ConnectionPool {
 
   async #close(): Promise<void> {
     if (!this.#queue.isEmpty) await new Promise<void>((resolve) => (this.#onQueueEmpty = resolve));
-    // Destroyed clients have nothing left to finish.
+    // A destroyed client has no requests to wait for.
     const remaining = this.#clients().filter((client) => !client.destroyed);
     await Promise.all(remaining.map((client) => client.close()));
   }
@@ -107,7 +104,7 @@ export class ConnectionPool {
 
   #drain(connection: PooledConnection): void {
     const { client } = connection;
-    // Its `isFree` stays true, so it is never released again.
+    // `isFree` of this connection stays true, so `#release` ignores the connection from now on.
     this.#connections = this.#connections.filter((other) => other !== connection);
     this.#draining.add(client);
     void client.close().then(() => this.#draining.delete(client));
@@ -131,17 +128,20 @@ export class ConnectionPool {
   }
 
   /**
-   * Sends a request.
+   * Sends a request on a connection.
    *
-   * @returns whether the connection can take another one now; if not, it emits 'drain' later
+   * @returns whether the connection can take another request now; if not, its client emits 'drain' when it can
    */
   #send({ client }: PooledConnection, request: Dispatcher.DispatchOptions, handler: RequestHandler): boolean {
     if (client.dispatch(request, handler)) return true;
-    // undici also returns false for a request that it rejects, and emits no 'drain' then.
+    // undici also returns false when it rejects the request, but then emits no 'drain'.
     return handler.hasFailed ?? client.stats.size < this.#options.pipelining;
   }
 
-  /** The connection can take a request: the next queued one, or a later one. */
+  /**
+   * Sends queued requests on the connection until the connection is busy. When the queue is empty, the connection
+   * joins the list of free connections.
+   */
   #release(connection: PooledConnection): void {
     while (!connection.isFree) {
       const next = this.#queue.dequeue();
@@ -156,7 +156,7 @@ export class ConnectionPool {
   }
 }
 
-/** Lets the handler update the request after its time in the queue. */
+/** Returns the request as its handler changes it when the request leaves the queue. */
 function requestAfterWait({ request, handler }: QueuedRequest): Dispatcher.DispatchOptions {
   return (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
 }

@@ -5,15 +5,15 @@ import { undici, type Undici } from './load-undici.js';
 
 /** An undici connector. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** The actual type of undici's connectors: unlike their declared type, they return the socket. */
+/** Type of undici's connectors as they behave: unlike the declared type, a connector returns the socket. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Creates a connector that dials the endpoint's address whatever origin undici uses, and checks the
- * certificate of that address.
+ * Creates a connector that dials the endpoint's address, whichever origin undici passes. The connector checks the
+ * certificate for the host name of that address.
  *
- * @param onDial - gets each socket when it starts to connect
- * @param onConnected - gets each connected socket
+ * @param onDial - called with each socket when the socket starts to connect
+ * @param onConnected - called with each connected socket
  */
 export function createConnector(
   address: Address,
@@ -53,7 +53,7 @@ export function createConnector(
   };
 }
 
-/** Certificates hold IP addresses in their own form: an IP address is not a TLS server name. */
+/** Returns whether the host name is an IP address. TLS does not allow an IP address as server name. */
 function isIpLiteral(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }

@@ -5,9 +5,10 @@ import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
 /**
- * The transport over real sockets: HTTP by undici, and TCP connections for `call` and `acquire` only.
+ * The transport over real sockets. Endpoints with HTTP use undici. Endpoints with TCP addresses only can be probed
+ * and connected to, for `call` and `acquire`, but accept no HTTP requests.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects its options
+ * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects the undici options
  */
 export const defaultTransport: TransportFactory = (options, clock) => {
   checkUndiciOptions(options);
@@ -19,7 +20,7 @@ export const defaultTransport: TransportFactory = (options, clock) => {
   };
 };
 
-/** Lets undici check its options now rather than at the first call. */
+/** Checks undici's options at once instead of at the first call. */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {
     void new (undici().Client)('http://localhost', { ...undiciOptions }).destroy();

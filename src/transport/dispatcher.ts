@@ -3,23 +3,26 @@ import type { RequestHandler } from '../core/transport.js';
 import { toRequestHandler } from './handler-v2-adapter.js';
 import { globalDispatcher, undici } from './load-undici.js';
 
-/** Dispatches a request for an origin under `.clerk`. All errors go to the handler. */
+/** Dispatches a request for an origin under `.clerk`. Every error is passed to the handler, none is thrown. */
 export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: RequestHandler) => void;
 
 /** What {@link clerkDispatcher} is created with. */
 export interface ClerkDispatcherOptions {
-  /** Whether an origin is under `.clerk`. Called for each request; must not throw. */
+  /** Returns whether an origin is under `.clerk`. Called for each request; must not throw. */
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
-  /** Dispatcher of all other origins. Default: the global dispatcher. Not closed here. */
+  /**
+   * Dispatcher for all other origins. Default: the global dispatcher. The clerk's dispatcher never closes the
+   * fallback.
+   */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
   readonly destroy: (error: Error | null) => Promise<void>;
 }
 
 /**
- * Creates an undici dispatcher that passes origins under `.clerk` to `dispatch`, and all other requests on
- * unchanged.
+ * Creates an undici dispatcher. Requests for origins under `.clerk` go to `dispatch`; all other requests go to the
+ * fallback unchanged.
  */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isClerkOrigin, dispatch } = options;
@@ -53,7 +56,7 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-/** Returns the promise, or calls the callback when there is one. */
+/** Calls the callback when the promise resolves. Without a callback, returns the promise. */
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
   if (callback === undefined) return promise;
   void promise.then(callback);

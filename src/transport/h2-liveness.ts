@@ -2,38 +2,46 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Checks at half the ping interval without anything read: two pings were not acknowledged. */
+/**
+ * Number of successive checks without received bytes after which a peer counts as silent. Checks run every half ping
+ * interval, so by then two pings were not acknowledged.
+ */
 const maxSilentChecks = 5;
 /**
- * Lowest line rate that does not count as silence, in bytes per ms: 8 s for HTTP/2's initial 64 KiB window.
+ * Slowest line rate that written bytes are allowed, in bytes per ms. At this rate, HTTP/2's initial window of 64 KiB
+ * takes about 8,000 ms.
  */
 const minBytesPerMs = 8;
-/** Maximum extra wait for written bytes, in ms. New requests should not queue longer than that. */
+/**
+ * Maximum time that written bytes add to the wait, in ms. It limits how long new requests can queue on a silent
+ * connection.
+ */
 const maxExtraWaitMs = 30_000;
 
 /**
- * Detects an HTTP/2 peer that has gone silent: a stopped process, a machine without power, a network that
- * drops packets. TCP alone needs minutes for that. undici sends a PING at its interval but does not check the
- * acknowledgement. Each one is read from the socket, so a connection on which nothing is read is silent.
+ * Detects an HTTP/2 peer that has become silent: its process is stopped, its machine has no power, or the network
+ * drops packets. TCP alone needs minutes to detect such a peer. undici sends PING frames but does not check that the
+ * peer acknowledges them. Every acknowledgement would be read from the socket, so a peer is silent when nothing is
+ * read.
  *
- * A PING queues behind bytes written before it, of which the kernel may hold megabytes. Recently written
- * bytes therefore get the time that a slow line needs, and a connection that keeps accepting bytes is not
- * silent. Silence is counted in checks, not in time: a process whose event loop was blocked made only one
- * check meanwhile.
+ * A PING waits behind the bytes written before it, and the kernel may hold megabytes of them. The wait therefore
+ * grows with the bytes that were written recently. Silence is counted in checks, not in time. A process with a
+ * blocked event loop makes only one check afterwards, so the blocked time does not count as silence.
  *
- * Watches until the socket closes. Does not keep the process alive. HTTP/1.1 has no ping and is not watched.
+ * Checks until the socket closes. Does not keep the process alive. HTTP/1.1 has no ping, so HTTP/1.1 connections are
+ * not checked.
  *
- * @param pingMs - ping interval, in ms; nothing is watched unless it is > 0
- * @param onSilent - called once, after 2.5 to 3 intervals of silence. Each 8 bytes written since about the
- * second to last read add 1 ms, at most 30,000 ms
+ * @param pingMs - ping interval, in ms; unless it is > 0, the socket is not checked
+ * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes. Every 8 bytes written since
+ * about the second-to-last read delay the call by 1 ms, up to 30,000 ms
  * @see [C2.3](../../docs/guarantees.md#c2-3)
  */
 export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSilent: () => void): void {
   if (!(pingMs > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
-  // Bytes written before each of the last two checks that found data read. The older value counts, because
-  // the data read last may acknowledge something sent before the rest.
+  // `bytesWritten` as of one check before each of the last two checks that found received bytes. The older value is
+  // used, because the bytes read last may answer bytes that were written earlier.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

@@ -4,8 +4,8 @@ import type { RequestHandler } from '../core/transport.js';
 import { undici } from './load-undici.js';
 
 /**
- * Adapts undici's v2 handlers (`onRequestStart` …), as used by Node 26, to the v1 methods that transports
- * call. Returns v1 handlers unchanged.
+ * Returns a handler with the v1 methods that transports call. A v2 handler of undici (`onRequestStart` …), as Node 26
+ * passes, is wrapped; a v1 handler is returned unchanged.
  */
 export function toRequestHandler(handler: Dispatcher.DispatchHandler): RequestHandler {
   return typeof handler.onRequestStart === 'function'

@@ -11,12 +11,12 @@ import { watchLiveness } from './h2-liveness.js';
 import { undici } from './load-undici.js';
 
 /**
- * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, plain, TLS and unix sockets. It has two
- * connection pools. Calls that must run at most once use only connections that are new or were idle for less
- * than 1,000 ms.
+ * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, with or without TLS, over TCP or unix sockets. The
+ * channel has two connection pools. Calls that must run at most once use the second pool. Its connections are new or
+ * were idle for less than 1,000 ms.
  *
- * undici uses the logical host as origin. The `Host` header is therefore correct without copying requests to
- * rewrite their origin; the connector dials the endpoint's address and checks its certificate.
+ * undici uses the logical host as origin, so the `Host` header is correct without a copy of each request. The
+ * connector dials the endpoint's address and checks the endpoint's certificate.
  */
 export function httpChannel(
   addresses: readonly Address[],
@@ -33,12 +33,12 @@ class HttpChannel implements Channel {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
   readonly #probeClient: ProbeClient;
-  /** Pools that finish their requests and get no new ones. */
+  /** Pools that get no new requests and close after their last request. */
   readonly #retiredPools = new Set<ConnectionPool>();
   /** Addresses that have failed since the last successful connection. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
-  /** Every address has failed. */
+  /** Whether all addresses have failed. */
   #exhausted = false;
   #closed = false;
   #shared: ConnectionPool | undefined;
@@ -61,15 +61,15 @@ class HttpChannel implements Channel {
       handler.onError(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
-    // All addresses have failed: the next request starts over with the first one.
+    // After all addresses have failed, the next request starts again with the first address.
     if (this.#exhausted) this.#resetFailedAddresses();
     try {
       const pool = freshOnly
         ? (this.#fresh ??= this.#createPool(true))
         : (this.#shared ??= this.#createPool(false));
       const { address } = this;
-      // The connector checks the endpoint's own name; with a server name in the request undici would
-      // reconnect for it.
+      // undici reconnects when the server name of a request differs from that of the connection. A fixed server name
+      // prevents this for requests with another `Host` header.
       const addressed =
         address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
       const body = fromBuiltinBody(addressed.body);
@@ -110,7 +110,7 @@ class HttpChannel implements Channel {
       await this.#probeClient.probe(address, this.#originOf(address), timeoutMs);
       return index;
     });
-    // The first address that responds is used.
+    // The first address that responds becomes the current address.
     const index = await Promise.any(probes);
     this.#resetFailedAddresses();
     if (index === this.#addressIndex) return;
@@ -131,7 +131,7 @@ class HttpChannel implements Channel {
   nextAddress(from: Address): boolean {
     this.#failedAddresses.add(from);
     this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    // Another request has already moved on from this address.
+    // Another request has already switched the channel to an address that has not failed.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
     this.#addressIndex = Math.max(0, next);
@@ -155,13 +155,13 @@ class HttpChannel implements Channel {
     this.resetConnections();
   }
 
-  /** A connection succeeded: failed addresses may be tried again. */
+  /** Allows all failed addresses again, after a connection or probe succeeded or all addresses have failed. */
   #resetFailedAddresses(): void {
     this.#failedAddresses.clear();
     this.#exhausted = false;
   }
 
-  /** The peer of one of its connections is silent: the pool gets no new requests. */
+  /** Stops new requests to a pool that has a connection with a silent peer. */
   #dropPool(pool: ConnectionPool): void {
     if (this.#shared === pool) this.#shared = undefined;
     else if (this.#fresh === pool) this.#fresh = undefined;
@@ -183,11 +183,11 @@ class HttpChannel implements Channel {
     const { connections, undici: undiciOptions } = this.#options;
     const origin = this.#originOf(address);
     const options = {
-      // The attempt timeout is finer; options of the program override this.
+      // The attempt timeout replaces undici's headers timeout. Options of the program override both defaults.
       headersTimeout: 0,
       pingInterval: 1_000,
       ...undiciOptions,
-      // undici's idle timer ticks every 500 ms, so connections close within 1,000 ms.
+      // undici's idle timer ticks every 500 ms, so idle connections close within 1,000 ms.
       ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
       connect: createConnector(
         address,

@@ -1,7 +1,7 @@
 /**
- * Loads undici when the first clerk is created; no other file imports it. Loading undici sets its own agent
- * as global dispatcher if there is none. So Node's built-in copy is loaded first: the program's `fetch` keeps
- * using that one.
+ * Loads undici when the first clerk is created. Other files import only undici's types. When undici is loaded and the
+ * process has no global dispatcher, undici's agent becomes the global dispatcher. Node's built-in undici is therefore
+ * loaded first, so that the program's `fetch` uses the built-in agent.
  */
 import { createRequire } from 'node:module';
 import type * as undiciModule from 'undici';
@@ -15,7 +15,7 @@ let loaded: Undici | undefined;
 /** Returns undici, loading it at the first call. */
 export function undici(): Undici {
   if (loaded === undefined) {
-    // Reading it loads Node's built-in copy, which sets the global dispatcher if there is none.
+    // Reading the global `Headers` loads Node's built-in undici, which sets the global dispatcher.
     if (isGlobalDispatcherUnset()) Reflect.get(globalThis, 'Headers');
     loaded = createRequire(import.meta.url)('undici') as Undici;
   }

@@ -8,7 +8,7 @@ import { undici } from './load-undici.js';
 const headers = { 'user-agent': 'binding-clerk (probe)' };
 
 /**
- * Sends health probes, each on a connection of its own that closes with the response. Does not keep the
+ * Sends health probes. Each probe opens a connection, which closes when the response arrives. Probes do not keep the
  * process alive.
  */
 export class ProbeClient {
@@ -22,8 +22,9 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `OPTIONS /`. Resolves with any response other than a server failure (5xx except 501). Rejects with
-   * a failure, without a response within `timeoutMs`, without a connection, and when all probes are aborted.
+   * Sends `OPTIONS /`. Resolves when a response arrives that is not a server failure (5xx except 501). Rejects on a
+   * server failure, when no connection succeeds, when no response arrives within `timeoutMs`, and after {@link
+   * abortAll}.
    */
   probe(address: Address, origin: string, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -67,7 +68,7 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // HTTP's own ping is `OPTIONS *`, but many servers build a URL from the request target and crash on
+      // The HTTP request for a ping is `OPTIONS *`. Many servers build a URL from the request target and crash on
       // '*'.
       client.dispatch({ path: '/', method: 'OPTIONS', headers }, handler);
     });

@@ -3,15 +3,15 @@ import { undici } from './load-undici.js';
 
 /** What a {@link ResponseBody} is created with. */
 export interface ResponseBodyOptions {
-  /** Requests more chunks after `append` returned false. */
+  /** Called to request more chunks after `append` returned false. */
   readonly resume: () => void;
-  /** Cancels the rest of the response. */
+  /** Called to cancel the rest of the response. */
   readonly abort: () => void;
-  /** Media type for `blob()`. */
+  /** Media type of the blob that `blob()` returns. */
   readonly contentType: string;
-  /** Value of Content-Length, in bytes; undefined without that header. */
+  /** Value of the Content-Length header, in bytes; undefined for HEAD requests and without that header. */
   readonly contentLength: number | undefined;
-  /** Bytes buffered before the connection is paused. Default 65,536. */
+  /** Number of bytes that are buffered before the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
 }
 
@@ -25,17 +25,17 @@ const defaultDumpBytes = 128 * 1024;
 const noop = (): void => undefined;
 
 /**
- * The body of a response: a `Readable` with the methods of undici's bodies. Chunks are buffered until the
- * program reads them as a stream or as a whole. Reading as a whole bypasses the stream, at half the cost. An
- * unread body pauses the connection.
+ * The body of a response: a `Readable` with the methods of undici's bodies. Chunks are buffered until the program
+ * reads the body, either as a stream or as a whole. A read as a whole bypasses the stream, which halves the cost.
+ * While the program does not read the body, the connection is paused at the high-water mark.
  *
  * Replaces undici's `BodyReadable`.
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
-  /** Chunks received before the stream is read; undefined from then on. */
+  /** Chunks received before the program reads the stream; undefined from then on. */
   #buffered: Buffer[] | undefined = [];
-  /** Bytes received. */
+  /** Number of bytes received. */
   #receivedBytes = 0;
   #isComplete = false;
   #isUsed = false;
@@ -51,7 +51,7 @@ export class ResponseBody extends Readable {
   /**
    * Adds a chunk.
    *
-   * @returns whether another chunk is accepted now; if not, `resume` is called later
+   * @returns whether the body accepts another chunk now; if not, the body calls `resume` when it does
    */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;
@@ -60,26 +60,26 @@ export class ResponseBody extends Readable {
     return this.#pendingRead !== undefined || this.#receivedBytes < this.readableHighWaterMark;
   }
 
-  /** The response is complete. */
+  /** Ends the body: the response is complete. */
   complete(): void {
     this.#isComplete = true;
     if (this.#buffered === undefined) this.push(null);
     else if (this.#pendingRead) this.#settleRead(this.#pendingRead);
   }
 
-  /** The rest of the response will not arrive. */
+  /** Destroys the body: the rest of the response will not arrive. */
   fail(error: Error): void {
-    // A program that does not listen for errors must not be ended by this one.
+    // Without this listener, the error would terminate a program that does not listen for errors.
     this.on('error', noop);
     this.destroy(error);
   }
 
-  /** Reads the body as text, UTF-8 unless changed by `setEncoding`. A byte order mark is removed. */
+  /** Reads the body as text, in UTF-8 or the encoding set by `setEncoding`. A byte order mark is removed. */
   text(): Promise<string> {
     return this.#readAll((chunks) => this.#decode(chunks));
   }
 
-  /** Reads and parses the body. */
+  /** Reads the body and parses it as JSON. */
   json(): Promise<unknown> {
     return this.#readAll((chunks) => JSON.parse(this.#decode(chunks)) as unknown);
   }
@@ -94,7 +94,7 @@ export class ResponseBody extends Readable {
     return this.#readAll((chunks) => new Uint8Array(concat(chunks)).buffer);
   }
 
-  /** Reads the body as a Blob of its media type. */
+  /** Reads the body as a Blob with the media type of the response. */
   blob(): Promise<Blob> {
     return this.#readAll(
       (chunks) => new Blob([concat(chunks) as Buffer<ArrayBuffer>], { type: this.#options.contentType }),
@@ -106,12 +106,12 @@ export class ResponseBody extends Readable {
     return Promise.reject(new (undici().errors.NotSupportedError)());
   }
 
-  /** Whether the body has been read, at least in part. */
+  /** Whether the body has been read completely or in part. */
   get bodyUsed(): boolean {
     return this.#isUsed || Readable.isDisturbed(this);
   }
 
-  /** The body as a web stream; locked when it was read otherwise. */
+  /** The body as a web stream. The stream is empty and locked when the body was already read another way. */
   get body(): ReadableStream {
     if (this.#webStream !== undefined) return this.#webStream;
     const wasUsed = this.bodyUsed;
@@ -123,10 +123,10 @@ export class ResponseBody extends Readable {
   }
 
   /**
-   * Reads and discards the rest, so that the connection can be reused. Beyond `limit` bytes the connection is
-   * closed instead.
+   * Reads and discards the rest of the body, so that the connection can be reused. If the body has more than `limit`
+   * bytes, the response is aborted instead.
    *
-   * @param options - `limit`: bytes, default 131,072; `signal`: aborts the read
+   * @param options - `limit`: maximum size of the body, in bytes, default 131,072; `signal`: aborts the read
    */
   dump({ limit = defaultDumpBytes, signal }: { limit?: number; signal?: AbortSignal } = {}): Promise<void> {
     if (signal !== undefined && (typeof signal !== 'object' || !('aborted' in signal)))
@@ -168,7 +168,7 @@ export class ResponseBody extends Readable {
   override _read(): void {
     const buffered = this.#buffered;
     if (buffered !== undefined) {
-      // Chunks go to the pending read; the stream ends after it.
+      // A pending read of the whole body takes all chunks; the stream ends after that read.
       if (this.#pendingRead) return;
       this.#isUsed = true;
       this.#buffered = undefined;
@@ -193,7 +193,10 @@ export class ResponseBody extends Readable {
   #readAll<T>(convert: (chunks: readonly Buffer[]) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.destroyed || this.#pendingRead || this.bodyUsed || this.#webStream?.locked === true) {
-        reject(this.errored ?? new TypeError('unusable: the body was already read'));
+        reject(
+          this.errored ??
+            new TypeError('The body is unusable: it was already read, is locked or was destroyed'),
+        );
         return;
       }
       this.#isUsed = true;
@@ -219,7 +222,7 @@ export class ResponseBody extends Readable {
     pending.resolve(chunks);
   }
 
-  /** The body was read as a whole: ends the stream as if it had been read. */
+  /** Ends the stream after a read of the whole body, as if the stream had been read. */
   #markConsumed(): void {
     this.#isUsed = true;
     this.#buffered = undefined;

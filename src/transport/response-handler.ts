@@ -29,7 +29,8 @@ export interface ReceivedResponse extends Dispatcher.ResponseData {
 }
 
 /**
- * Builds the program's response from the events of a request. Runs callbacks in the caller's async context.
+ * Builds the response that the program gets from the events of a request. Callbacks run in the async context of the
+ * caller.
  *
  * Replaces the handler of undici's `request`.
  */
@@ -42,7 +43,7 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined = undefined;
   #removeAbortListener: (() => void) | undefined = undefined;
 
-  /** @param reject - gets an error that comes before the response; later errors end its body */
+  /** @param reject - called with an error that occurs before the response; a later error destroys the response body */
   constructor(
     context: ResponseContext,
     resolve: (response: ReceivedResponse) => void,
@@ -119,7 +120,8 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
 
   onError(error: Error): void {
     const body = this.#body;
-    // The caller adds its listeners in the microtask that gets the response.
+    // The error waits for one microtask. By then the caller has got the response and can have added listeners to the
+    // body.
     if (body) queueMicrotask(() => body.fail(error));
     else {
       this.#removeAbortListener?.();
@@ -142,7 +144,7 @@ function isStream(body: unknown): body is StreamLike {
   return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
 }
 
-/** Names and values in turn, as received. */
+/** Returns names and values of the headers alternately, as received. */
 function rawHeaderList(rawHeaders: readonly Buffer[]): string[] {
   return rawHeaders.map((header) => header.toString('latin1'));
 }

@@ -8,8 +8,8 @@ import { undici } from './load-undici.js';
 const connectTimeoutMs = 10_000;
 
 /**
- * The channel to an endpoint without HTTP: it can be connected to and probed, but takes no requests. Each
- * probe opens a connection and closes it.
+ * The channel to an endpoint without HTTP. The channel can connect and probe, but accepts no requests. To connect or
+ * probe, it opens a connection to each address and closes the connection at once.
  */
 export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel {
   const connector = undici().buildConnector({}) as Dial;
@@ -43,7 +43,7 @@ export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel
       socket?.unref();
       pendingDials.add(stop);
     });
-  /** The first address that accepts a connection is used. */
+  /** Dials all addresses at the same time. The first address that accepts a connection becomes the current address. */
   const dialAny = async (timeoutMs: number): Promise<void> => {
     current = await Promise.any(
       addresses.map(async (address) => {

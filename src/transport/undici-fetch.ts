@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { fromBuiltinRequest } from './builtin-undici.js';
 import { undici } from './load-undici.js';
 
-/** undici's `fetch` over a dispatcher. Accepts objects of Node's built-in undici too. */
+/** Calls undici's `fetch` with a dispatcher. Accepts a Request and a FormData of Node's built-in undici too. */
 export function fetchOver(
   dispatcher: Dispatcher,
   input: unknown,

@@ -13,8 +13,8 @@ interface QueueNode extends QueuedRequest {
 }
 
 /**
- * Requests waiting for a connection, in order of arrival. Cancelling one takes constant time and frees its
- * body at once.
+ * Requests that wait for a connection, in order of arrival. To cancel a request takes constant time and releases the
+ * request body at once.
  */
 export class WaitQueue {
   #first: QueueNode | undefined;
@@ -25,7 +25,7 @@ export class WaitQueue {
     return this.#first === undefined;
   }
 
-  /** @param handler - identifies the request */
+  /** @param handler - handler of the request; `cancel` identifies the request by its handler */
   enqueue(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const node: QueueNode = { request, handler, previous: this.#last, next: undefined };
     if (node.previous) node.previous.next = node;
@@ -34,14 +34,18 @@ export class WaitQueue {
     this.#nodes.set(handler, node);
   }
 
-  /** Removes the first request; undefined when the queue is empty. */
+  /** Removes and returns the first request; undefined when the queue is empty. */
   dequeue(): QueuedRequest | undefined {
     const node = this.#first;
     if (node) this.#remove(node);
     return node;
   }
 
-  /** @returns whether the request was queued here */
+  /**
+   * Removes a request.
+   *
+   * @returns whether the request was in this queue
+   */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);
