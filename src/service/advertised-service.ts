@@ -25,25 +25,27 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** The registration without epoch and ticket. */
+  /** The request that registers the service, without epoch and ticket. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether the instance id was generated here, so that no other instance can have it. */
+  /** Whether this process generated the instance id, so that no other instance can have the id. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   /** Called once, when the advertisement has ended for any reason. */
   readonly onEnded: () => void;
 }
 
-/** Upper bound of the first backoff, in ms; doubles with each failure. */
+/** Maximum random delay before the first retry, in ms. The maximum doubles with each further failure. */
 const initialBackoffMs = 500;
-/** Upper bound of every backoff, in ms. */
+/**
+ * Maximum random delay before a retry, in ms. The delay that the registry asks for is added, up to the same maximum.
+ */
 const maxBackoffMs = 5_000;
 
 /**
- * One service as the registry knows it, from its first registration to its end. The service notices a lost
- * lease before the registry does, and registers again until that succeeds. A newer registration of the same
- * instance ends it.
+ * One service of this process, from its first registration to its end. The service notices a lost lease before the
+ * registry does, and then registers again until the registry accepts. A newer registration of the same instance ends
+ * this advertisement.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -55,7 +57,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   #epoch: number | undefined;
   #leaseMs: number;
   #ticket: string | undefined;
-  /** The ticket was sent and no response arrived, so the registry may have accepted it. */
+  /** Whether the ticket was sent without a response, so that the registry may have accepted the ticket. */
   #ticketMayBeUsed = false;
   readonly #leaseTimer: LeaseTimer;
   #hasWarned = false;
@@ -126,7 +128,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this;
   }
 
-  /** Registers the service for the first time. Rejects when the registry refuses it or the caller aborts. */
+  /** Registers the service for the first time. Rejects when the registry refuses the service or the caller aborts. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
     if (signal?.aborted === true) onAbort();
@@ -190,8 +192,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // The backoff is at most a renewal interval: a service of a healthy registry is back before its lease
-        // ends.
+        // The random delay is at most a third of the lease, or 500 ms if that is longer. So a registry that is
+        // available again gets the registration within one renewal interval.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -229,7 +231,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // The registration whose response was lost used up the ticket; the epoch that came with it stays valid.
+      // The registration whose response was lost has used the ticket. The epoch that came with the ticket stays
+      // valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -240,8 +243,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // The id was generated here, so no other instance has it: the registry forgot the epoch during a long
-      // absence.
+      // Only this instance has the generated id. The registry refuses the epoch because the registry forgot the
+      // instance during a long absence.
       this.#epoch = undefined;
       return true;
     }
@@ -249,7 +252,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * A launched service accepts only the registry that launched it.
+   * Checks that the registry is the one that launched this service; a launched service accepts no other.
    *
    * @see [T9](../../docs/background.md#t9)
    */
@@ -260,7 +263,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     if (typeof proof === 'string' && hashing.timingSafeEqual(proof, expected)) return;
     throw new ClerkError(
       'TICKET_REFUSED',
-      `The registry did not prove that it launched ${this.name}; it is not the one that issued the ticket`,
+      `The registry did not prove that it launched ${this.name}, so another registry issued the ticket; check the registry address`,
     );
   }
 
@@ -272,7 +275,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // After a registry restart all services register at the same time, so each one waits for a random time.
+    // After a restart of the registry, all services register again. Each service first waits for a random time, so
+    // that the requests do not arrive all at once.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -326,7 +330,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#end('closed');
   }
 
-  /** From here on the service is neither renewed nor registered again. */
+  /** Ends renewals and registrations of the service. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
@@ -334,7 +338,10 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#endController.abort(new ClerkError('CLERK_CLOSED', `The advertisement of ${this.name} has ended`));
   }
 
-  /** Resolves with how long clients may still use a cached lookup that contains this endpoint, in ms. */
+  /**
+   * Withdraws the registration. Resolves with the time for which clients may still use a cached lookup with this
+   * endpoint, in ms.
+   */
   #withdraw(immediately: boolean): Promise<number> {
     if (this.#epoch === undefined) return Promise.resolve(0);
     const { name, id, epoch } = this;
@@ -342,7 +349,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 }
 
-/** Waits for a promise, at most `timeoutMs`. Keeps the process alive meanwhile. */
+/** Waits until the promise settles, but no longer than `timeoutMs`. Keeps the process alive while waiting. */
 async function waitAtMost(clock: Clock, timeoutMs: number, promise: Promise<void>): Promise<void> {
   if (timeoutMs <= 0) return;
   const keepAlive = clock.setTimer(() => undefined, timeoutMs);

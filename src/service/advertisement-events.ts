@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.js';
 
 /** Events of an advertisement, each with one payload. */
 export interface AdvertisementEvents {
-  /** The service is in the registry. */
+  /** The registry has registered the service. */
   readonly registered: {
     /** Name of the service. */
     readonly name: string;
@@ -11,12 +11,10 @@ export interface AdvertisementEvents {
     readonly id: string;
     /** Current epoch (fencing number) of the registration. */
     readonly epoch: number;
-    /** Whether this follows a lost lease; false for the first registration. */
+    /** Whether the registration follows a lost lease; false for the first registration. */
     readonly recovered: boolean;
   };
-  /**
-   * The lease may have ended. Work that only the lease holder may do must stop. The service registers again.
-   */
+  /** The lease may have expired. Work that only the lease holder may do must stop. The service registers again. */
   readonly lost: {
     /** Name of the service. */
     readonly name: string;
@@ -25,7 +23,7 @@ export interface AdvertisementEvents {
     /** Cause, for people. */
     readonly reason: string;
   };
-  /** A newer registration took its place, or the registry refuses it: the advertisement has ended. */
+  /** The advertisement has ended: a newer registration replaced this one, or the registry refuses the service. */
   readonly fenced: {
     /** Name of the service. */
     readonly name: string;
@@ -35,9 +33,9 @@ export interface AdvertisementEvents {
     readonly reason: string;
   };
   /**
-   * The registry flagged the endpoint as suspect: most clients cannot reach it, or its renewals came late.
-   * Clients use it only when there is no other endpoint. The service claims to be healthy with its renewals;
-   * the registry accepts that at growing intervals if clients disagree.
+   * The registry flagged the endpoint as suspect: most clients cannot reach the endpoint, or renewals came late.
+   * Clients use a suspect endpoint only when there is no other. Each renewal of a suspect endpoint claims that the
+   * endpoint is healthy. While clients disagree, the registry accepts this claim at growing intervals.
    */
   readonly suspected: {
     /** Name of the service. */
@@ -52,7 +50,7 @@ export interface AdvertisementEvents {
     /** Instance id. */
     readonly id: string;
   };
-  /** The service was drained: no client calls it. */
+  /** The service has drained: clients no longer call it. */
   readonly drained: {
     /** Name of the service. */
     readonly name: string;
@@ -72,7 +70,10 @@ const eventNames: readonly (keyof AdvertisementEvents)[] = [
 
 type Listener = (payload: never) => void;
 
-/** Emits the events of one advertisement. An error thrown by a listener is logged and has no other effect. */
+/**
+ * Emits the events of one advertisement. An error that a listener throws is logged and affects neither the
+ * advertisement nor other listeners.
+ */
 export class AdvertisementEmitter {
   readonly #logger: Logger;
   readonly #byEvent = new Map<string, Set<Listener>>(eventNames.map((name) => [name, new Set()]));
@@ -81,7 +82,7 @@ export class AdvertisementEmitter {
     this.#logger = logger;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when there is no such event */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when `event` is not the name of an event */
   on(event: keyof AdvertisementEvents, listener: Listener): void {
     this.#of(event).add(listener);
   }

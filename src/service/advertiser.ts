@@ -24,14 +24,15 @@ import { SigtermDrain } from './sigterm-drain.js';
 const defaultRegistry = 'http://127.0.0.1:4711';
 
 /**
- * Advertises the services of one process. Combines the options, the launch handshake and what the host knows.
+ * Advertises the services of one process. Combines the options of the program, the launch handshake and facts about
+ * the host.
  */
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
   readonly #launchContext: LaunchContext;
   readonly #sigtermDrain: SigtermDrain;
   readonly #eventLoopMeter: EventLoopMeter;
-  /** One renewer per set of registry addresses, while a service uses it. */
+  /** The lease renewer for each set of registry addresses that a service uses. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -44,7 +45,7 @@ export class Advertiser {
   /** Implements {@link advertise}. */
   async advertise(options: AdvertiseOptions): Promise<Advertisement> {
     const config = toAdvertiseConfig(options);
-    // Registering may wait for the registry; the process must stay alive meanwhile.
+    // A registration may wait for the registry. The timer keeps the process alive during that time.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, 2 ** 31 - 1);
     try {
       return await this.#register(config);
@@ -69,7 +70,7 @@ export class Advertiser {
     const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
-    // From here on requests may arrive that name this instance.
+    // Requests that name this instance may arrive from here on.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
@@ -147,7 +148,7 @@ export class Advertiser {
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 
-  /** Returns the renewer for these addresses and a function that releases it. */
+  /** Returns the renewer for the registry addresses, and a function that releases the renewer. */
   #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
     const key = urls.join(' ');
     let shared = this.#renewers.get(key);

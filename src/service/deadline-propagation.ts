@@ -10,10 +10,10 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The part of a response that says when it ended. */
+/** The members of a response or HTTP/2 stream that show when and how it ended. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
-  /** Whether the whole response was written. */
+  /** Whether the handler has written the whole response. */
   readonly writableEnded?: boolean;
 }
 
@@ -29,10 +29,10 @@ interface Http2Stream extends ClosingResponse {
 const patchedServers = new WeakSet<object>();
 
 /**
- * Enforces the deadlines that requests carry, at one server. A request whose deadline has passed is answered
- * with 504 before its handler runs. Calls made while serving a request inherit its deadline, and are not
- * retried when the request is itself a retry. Requests without these headers pass unchanged. Calling it again
- * for a server has no effect.
+ * Enforces the deadlines of the requests that arrive at one server. A request whose deadline has passed gets status
+ * 504, and its handler does not run. Calls made while a request is served inherit the deadline of that request. Such
+ * calls are not retried when the request is itself a retry. Requests without deadline and attempt headers pass
+ * unchanged. A second call for the same server has no effect.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -49,7 +49,7 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
     if (!events.includes(event)) return emit.call(this, event, ...details);
     const [first, second] = details as [unknown, unknown];
     const isStream = event === 'stream';
-    // An HTTP/2 request was already handled as a stream.
+    // The 'stream' event of an HTTP/2 request was handled before.
     const wasSeenAsStream =
       !isStream && (first as { readonly httpVersionMajor?: number }).httpVersionMajor === 2;
     const headers = isStream ? (second as Headers) : (first as { readonly headers?: Headers }).headers;
@@ -62,13 +62,14 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // When the client disconnects, the request stays unfinished: its deadline still binds the work.
+    // If the client disconnects first, the request counts as unfinished, and its deadline still limits the calls made
+    // for it.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
 }
 
-/** Reads the call headers; undefined when none of them is valid. */
+/** Reads timeout and attempt number from the headers; undefined when neither header is valid. */
 function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): InboundRequest | undefined {
   const timeoutMs = parseCount(headers[callHeaders.timeoutMs]);
   const attempt = parseCount(headers[callHeaders.attemptCount]);
@@ -101,9 +102,9 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Latest time at which the current event-loop turn's requests can have arrived. All requests handled in one
- * turn had arrived when its first one was read, so time spent behind slow handlers counts against their
- * deadlines.
+ * Clock for the arrival of requests. Returns one time for all requests that are handled in one turn of the event
+ * loop: the time at which the first of them was read. The time that a request waits behind slow handlers therefore
+ * counts against its deadline.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -2,11 +2,11 @@ import type { Clock, Timer } from '../core/clock.js';
 
 /** Interval between two samples, in ms. */
 export const sampleIntervalMs = 250;
-/** Samples in the window: 2 s. */
+/** Number of sampling intervals in the window, which spans 2,000 ms. */
 const windowSamples = 8;
-/** Delay of a timer on an idle event loop, in ms. */
+/** Delay of a timer that is normal on an idle event loop, in ms; it does not count as load. */
 const idleTimerDelayMs = 2;
-/** Mean event-loop delay that adds 1 to the utilization, in ms. */
+/** Mean delay of the sampling timer that adds 1 to the utilization, in ms. */
 const fullLoadDelayMs = 100;
 
 interface Sample {
@@ -16,9 +16,9 @@ interface Sample {
 }
 
 /**
- * Measures how busy this process's event loop is, four times a second while there are subscribers. The active
- * share of the time is at most 1; the delay of the sampling timer adds the demand beyond that. Does not keep
- * the process alive.
+ * Measures the utilization of this thread's event loop, every 250 ms while there are subscribers. The active share of
+ * the time is at most 1. The delay of the sampling timer adds the demand beyond full load. Does not keep the process
+ * alive.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
  */
@@ -29,13 +29,17 @@ export class EventLoopMeter {
   #samples: Sample[] = [];
   #timer: Timer | undefined;
 
-  /** @param activeMs - total active time of this thread's event loop so far, in ms */
+  /** @param busyMs - returns the total active time of this thread's event loop so far, in ms */
   constructor(clock: Clock, busyMs: () => number) {
     this.#clock = clock;
     this.#busyMs = busyMs;
   }
 
-  /** Calls `listener` after each sample until the returned function is called. */
+  /**
+   * Calls `listener` after each sample, with the time of the sample.
+   *
+   * @returns a function that ends the subscription
+   */
   subscribe(listener: (now: number) => void): () => void {
     this.#listeners.add(listener);
     if (this.#timer === undefined) this.#start();
@@ -48,8 +52,8 @@ export class EventLoopMeter {
   }
 
   /**
-   * Active share of the event loop during the last 2 s, plus the mean event-loop delay in tenths of a second.
-   * Undefined before the second sample.
+   * Utilization during the last 2,000 ms: the active share of the event loop, plus the mean timer delay divided by
+   * 100 ms. Undefined before the second sample.
    */
   get utilization(): number | undefined {
     const first = this.#samples[0];

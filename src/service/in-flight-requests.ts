@@ -7,16 +7,16 @@ interface ClosingResponse {
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
-/** Counts the requests in flight at a server, and those that ended or failed. Does not change them. */
+/** Counts the requests at a server: in flight, ended, and failed. Does not change the requests. */
 export class InFlightRequests {
-  /** Requests that have ended. */
+  /** Number of requests that have ended. */
   finished = 0;
-  /** Ended requests whose response was a server failure: 5xx other than 501. */
+  /** Number of ended requests whose response was a server failure (5xx except 501). */
   failed = 0;
   #count = 0;
   #onIdle: (() => void)[] = [];
 
-  /** @param server - of `node:http`, `node:https` or `node:http2`; undefined counts nothing */
+  /** @param server - a server of `node:http`, `node:https` or `node:http2`; undefined: nothing is counted */
   constructor(server: ServerLike | undefined) {
     if (server === undefined) return;
     // HTTP/2 servers emit 'stream' for every request, whether or not they also emit 'request'.

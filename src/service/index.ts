@@ -1,5 +1,6 @@
 /**
- * `binding-clerk/service`: what a called program needs, composed with the real clock, process and network.
+ * `binding-clerk/service`: the functions for programs that are called by others, with the real clock, process and
+ * network.
  */
 import { resolve } from 'node:path';
 import type { IdempotencyStore } from '../core/idempotency-store.js';
@@ -59,24 +60,24 @@ const advertiser = new Advertiser({
 });
 
 /**
- * Registers this process as a service and renews its lease until the process ends. While the registry is
- * unreachable it retries and logs one warning; after a lost lease it registers again until that succeeds. A
- * service started by a launcher takes name, registry and ticket from the launcher.
+ * Registers this process as a service and renews its lease until the process ends. While the registry is unreachable,
+ * the registration is retried and one warning is logged. After a lost lease, the service registers again until the
+ * registry accepts. A launched service gets its name, registry and ticket from the launcher.
  *
- * At SIGTERM the service is drained; then the process ends by that signal, unless the program listens for it
- * too. A program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()`
- * first.
+ * At SIGTERM the service drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A
+ * program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()` first.
  *
  * @example
  * ```ts
  * const server = createServer(handler).listen(0);
  * await advertise({ name: '/shop/orders', version: '2.1.0', address: server });
  * ```
- * @returns once the registration is durable
+ * @returns the advertisement, once the registry has stored the registration durably
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
- * @throws {@link ClerkError} `NAME_MISMATCH` when the name is not the launched one
- * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service or did not
- * launch it
+ * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name than the
+ * launched one
+ * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service or did not launch
+ * the service
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  */
 export function advertise(options: AdvertiseOptions): Promise<Advertisement> {
@@ -94,25 +95,27 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 };
 
 /**
- * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at
- * most once, however often it is sent. The key and a fingerprint of method, target, content-type and body are
- * stored before the handler runs. The header `clerk-idempotency` of the response says what happened:
+ * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,
+ * however often clients send the request. The key and a fingerprint of the request are stored before the handler
+ * runs. The fingerprint covers method, target, content-type and body. The response header `clerk-idempotency` states
+ * the result:
  *
- * - `replayed` the stored response of an earlier request
- * - `running` 409, that request is still running
- * - `unknown` 409, that request ended without a stored response
- * - `mismatch` 422, the fingerprint differs
- * - `expired` 410, the key is older than `windowMs`, or more than 300,000 ms ahead of the clock
- * - `elsewhere` 421, the request is meant for another instance or for an earlier epoch of this one
+ * - `replayed`: the response is the stored response of an earlier request with this key
+ * - `running`: 409, an earlier request with this key is still running
+ * - `unknown`: 409, an earlier request with this key ended, and no response is stored
+ * - `mismatch`: 422, an earlier request with this key has another fingerprint
+ * - `expired`: 410, the key was created more than `windowMs` ago, or more than 300,000 ms in the future
+ * - `elsewhere`: 421, the request is for another instance, or for an earlier epoch of this instance
  *
- * A response to a request that certainly did not run has the header `clerk-not-executed: 1`. Requests without
- * a key pass unchanged. `Idempotency-Key` counts as key only in the form of `clerk-call-id`; other values are
- * left to the handler.
+ * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
+ * pass unchanged. `Idempotency-Key` counts as a key only when its value has the form of `clerk-call-id`. The handler
+ * gets requests with any other value.
  *
- * The request body is buffered before the handler runs; the handler reads it as usual. The response is sent
- * as it is written, and stored without trailers. A request running when the process dies is `unknown`
- * afterwards, if the store is durable. With a store in memory, the epoch in `clerk-instance` identifies
- * requests of an earlier process. Without that header, keys created before this process started are rejected.
+ * The request body is buffered before the handler runs; the handler reads the body as usual. The response is sent
+ * while the handler writes it. The stored response has no trailers. If the process dies while a request runs, a retry
+ * gets `unknown`, provided that the store is durable. With a store in memory, the epoch in `clerk-instance` shows
+ * whether a request was sent to an earlier process. Without that header, keys created before the start of this
+ * process are rejected.
  *
  * @example
  * ```ts
@@ -121,9 +124,9 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * await advertise({ name: '/shop/orders', address: server, atMostOnce: guarded });
  * ```
  * @typeParam H - type of the handler
- * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or
- * `(request) => Response`; further arguments are passed on
- * @returns a handler of the same form
+ * @param handler - `(request, response) => …` of `node:http`, `node:https` or `node:http2`, or `(request) =>
+ * Response`; the handler gets further arguments unchanged
+ * @returns a handler that is called with the same arguments
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  * @see [C3.5](../../docs/guarantees.md#c3-5), [C3.6](../../docs/guarantees.md#c3-6),
  * [C3.7](../../docs/guarantees.md#c3-7)
@@ -133,7 +136,7 @@ export function atMostOnce<H extends NodeHandler | FetchHandler>(
   options?: AtMostOnceOptions,
 ): WrappedHandler<H>;
 /**
- * Overload for handlers with other argument types, such as those of HTTP/2 and of frameworks.
+ * Overload for handlers with other argument types, such as handlers of HTTP/2 servers and of frameworks.
  *
  * @typeParam H - type of the handler
  */
@@ -146,17 +149,17 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Stores idempotency records in a folder, across restarts and crashes. A record is synced to disk before its
- * request runs; the response is synced soon after it was sent. Requires the package `classic-level`. The
- * folder belongs to this user and to one process at a time. It is created if missing, and opened when the
- * service is advertised or at the first request.
+ * Stores idempotency records in a folder, where they survive restarts and crashes. A record is synced to disk before
+ * its request runs; the response is synced soon after the response was sent. Requires the package `classic-level`.
+ * Only one user and one process at a time may use the folder. The folder is opened when the service is advertised or
+ * at the first request. A missing folder is created.
  *
- * The store belongs to one instance: advertise the service with an `id` that stays the same across restarts,
- * or retries are sent elsewhere. Opening the folder reads all records, about 1 s per 300,000 within the
- * window, and detects damaged or missing ones. After a failed write no request runs until the process is
- * restarted.
+ * The store belongs to one instance, so the service must be advertised with an `id` that stays the same after a
+ * restart. With another `id`, retries are rejected as `elsewhere`. Opening the folder reads all records, at about
+ * 300,000 records per second, and detects damaged or missing records. After a failed write, no request with a key
+ * runs until the process restarts.
  *
- * @param folder - path, relative to the working directory
+ * @param folder - path of the folder, relative to the working directory
  */
 export function diskCalls(folder: string): IdempotencyStore {
   return new LeveldbIdempotencyStore(resolve(folder), {

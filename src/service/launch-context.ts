@@ -5,8 +5,8 @@ import type { LaunchHandshake } from '../protocol/messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * The launch handshake: name, ticket and registry that a launcher wrote to standard input as one line. The
- * first advertisement of the launched name presents the ticket, which is valid once.
+ * Holds the launch handshake: the name, ticket and registry that a launcher wrote to standard input as one line. The
+ * first advertisement with the launched name sends the ticket. A ticket can be used once.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -20,8 +20,9 @@ export class LaunchContext {
   }
 
   /**
-   * Reads the handshake; undefined when no launcher started this process. @throws {@link ClerkError}
-   * `CONFIG_INVALID` when it is invalid
+   * Reads the handshake; undefined when no launcher started this process.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the handshake is invalid
    */
   handshake(): Promise<LaunchHandshake | undefined> {
     this.#handshake ??= this.#read();
@@ -29,16 +30,17 @@ export class LaunchContext {
   }
 
   /**
-   * Returns the handshake for the first advertisement, undefined for later ones, which may have any name.
+   * Returns the handshake for the first advertisement, and undefined for later advertisements. A later advertisement
+   * may have any name.
    *
-   * @throws {@link ClerkError} `NAME_MISMATCH` when the first name is not the launched one
+   * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the launched name
    */
   claim(handshake: LaunchHandshake, name: string): LaunchHandshake | undefined {
     if (this.#isClaimed) return undefined;
     if (handshake.name !== name)
       throw new ClerkError(
         'NAME_MISMATCH',
-        `The first service advertised by this process must be ${handshake.name}, as which it was launched; got ${name}. Advertise ${handshake.name} first, or omit the name`,
+        `The first service advertised by this process must be ${handshake.name}, for which the launcher started the process; got ${name}. Advertise ${handshake.name} first, or omit the name`,
       );
     this.#isClaimed = true;
     return handshake;
@@ -55,7 +57,7 @@ function parseHandshake(text: string): LaunchHandshake {
   try {
     raw = JSON.parse(text);
   } catch {
-    throw handshakeError('it is not valid JSON');
+    throw handshakeError('the line is not valid JSON');
   }
   const fields = (typeof raw === 'object' && raw !== null ? raw : {}) as Partial<Record<string, unknown>>;
   if (fields.v !== 1) throw handshakeError(`its version must be 1; got ${quote(fields.v)}`);
@@ -69,13 +71,13 @@ function parseHandshake(text: string): LaunchHandshake {
 }
 
 /**
- * The line is a secret and is not quoted.
+ * Creates the error of an invalid handshake. The message does not quote the line, because the line is a secret.
  *
  * @see [C8.4](../../docs/guarantees.md#c8-4)
  */
 function handshakeError(why: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `CLERK_LAUNCHED is set, but the line on standard input is not a launch handshake: ${why}; unset it if no launcher started this process`,
+    `CLERK_LAUNCHED is set, but the line on standard input is not a launch handshake: ${why}; unset CLERK_LAUNCHED if no launcher started this process`,
   );
 }

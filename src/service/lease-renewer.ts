@@ -21,33 +21,37 @@ export interface RenewedLease {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
-  /** The registry flagged it as suspect; its renewals claim that it is healthy. */
+  /** Whether the registry flagged the endpoint as suspect. If so, each renewal claims that the endpoint is healthy. */
   readonly isSuspect: boolean;
-  /** Load to send with the renewal, if there is one. */
+  /** Load that the renewal carries; undefined when the load is unknown. */
   readonly load: Load | undefined;
   /**
-   * The registry responded to a renewal that was sent at `sentAt`, on the monotonic clock.
+   * Called when the registry has responded to a renewal.
    *
+   * @param sentAt - when the renewal was sent, on the monotonic clock
    * @param isSuspect - whether the registry flags the endpoint as suspect
    */
   onRenewal(status: 'renewed' | 'lost' | 'fenced', sentAt: number, isSuspect: boolean): void;
-  /** No valid response arrived. */
+  /** Called when a renewal got no valid response. */
   onRenewalFailed(error: unknown): void;
 }
 
-/** Renewals are sent after a third of the lease, with a jitter of 10 %. */
+/** Share of the lease after which the lease is renewed. Each interval is changed by up to 10 % at random. */
 const renewAfterShare = 1 / 3;
 const jitterShare = 0.1;
-/** A service that learns it is suspect renews again after this time, in ms. */
+/** Delay of the next renewal after the registry has flagged an endpoint as suspect, in ms. */
 const suspectReplyMs = 1_000;
-/** After a failed renewal the next one is sent after about this share of the lease. */
+/** Mean share of the lease after which a failed renewal is retried. */
 const retryAfterShare = 1 / 6;
-/** Renewals that fit into one request, with names of at most 247 and ids of at most 128 bytes. */
+/**
+ * Maximum number of renewals in one request. Each renewal has 512 bytes: enough for a name of 247 and an id of 128
+ * bytes.
+ */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
 /**
- * Renews the leases of all services of a process at one registry, in one request every third of a lease. Does
- * not keep the process alive.
+ * Renews the leases of all services of a process at one registry, every third of a lease. Leases that are due at
+ * about the same time share one request. Does not keep the process alive.
  *
  * @see [DEC C4](../../docs/background.md#arch-c4), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -111,7 +115,7 @@ export class LeaseRenewer {
   #tick(): void {
     const now = this.#clock.now();
     this.#timerAt = Infinity;
-    // Leases that are due soon are renewed too, so that one request carries all of them from then on.
+    // Leases that are due soon are renewed too, so that one request carries all leases from then on.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
@@ -150,8 +154,8 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // Longer intervals would miss the end of the lease; much shorter ones would overload a registry that
-        // returns.
+        // A longer interval would miss the end of the lease. A much shorter one would overload a registry that has
+        // just restarted.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);
@@ -170,7 +174,8 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // A second server must not get the request too: its registration would fence the first one's.
+        // The request must reach only one registry server: a registration at a second server would fence the first
+        // registration.
         hedged: false,
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Share of a lease that the service does not rely on. */
+/** Share of the granted lease by which the service shortens the lease for itself. */
 const safetyShare = 0.1;
 
 /**
- * A lease as its holder counts it: from when the renewal was sent, on both clocks, and 10 % shorter than
- * granted. So the holder notices a lost lease before the registry does. Does not keep the process alive.
+ * The lease of a service as the service counts it: from the time at which the renewal was sent, on the monotonic and
+ * the wall clock, and 10 % shorter than granted. The service therefore notices a lost lease before the registry does.
+ * Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -24,9 +25,9 @@ export class LeaseTimer {
   }
 
   /**
-   * Starts the lease, or extends it.
+   * Starts the lease or extends the current lease.
    *
-   * @param sentAt - when the request was sent, on the monotonic clock
+   * @param sentAt - when the registration or renewal was sent, on the monotonic clock
    */
   renew(sentAt: number, leaseMs: number): void {
     const clock = this.#clock;
@@ -39,7 +40,10 @@ export class LeaseTimer {
     this.#timer.setRef(false);
   }
 
-  /** By either clock: the monotonic one may not have advanced while the machine slept. */
+  /**
+   * Whether the lease has expired by at least one of the two clocks. The monotonic clock may stand still while the
+   * machine sleeps.
+   */
   get isExpired(): boolean {
     const clock = this.#clock;
     return (
@@ -48,7 +52,7 @@ export class LeaseTimer {
     );
   }
 
-  /** Cancels the timer. */
+  /** Cancels the timer, so that `onLost` is not called. */
   stop(): void {
     this.#timer?.cancel();
   }

@@ -6,13 +6,13 @@ import type { InFlightRequests } from './in-flight-requests.js';
 import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
 
 /**
- * Lifetime of a load reported by the program, in ms.
+ * Time for which a load report of the program is valid, in ms.
  *
  * @see https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight
  * expiration)
  */
 const reportTtlMs = 180_000;
-/** Samples over which rates are taken: 2 s. */
+/** Number of sampling intervals over which rates are computed: 2,000 ms in total. */
 const windowSamples = 8;
 
 /** What a {@link LoadReporter} is created with. */
@@ -20,9 +20,9 @@ export interface LoadReporterOptions {
   readonly clock: Clock;
   readonly meter: EventLoopMeter;
   readonly inFlight: InFlightRequests;
-  /** Whether there is a server in this process whose responses carry the load. */
+  /** Whether the service has a server in this process, whose responses carry the load. */
   readonly hasServer: boolean;
-  /** Whether the load is measured while the program reports none. */
+  /** Whether the load is measured while there is no valid report of the program. */
   readonly measuresLoad: boolean;
 }
 
@@ -33,13 +33,15 @@ interface Counts {
 }
 
 /**
- * Load of one advertised service: the load reported by the program while it is valid, else the measured load.
- * Without a server in this process there is nothing to measure.
+ * Load of one advertised service: the load that the program reported while the report is valid, otherwise the
+ * measured load. Without a server in this process, no load is measured.
  */
 export class LoadReporter {
-  /** Value of the response header; undefined while there is no load. Updated at most every 250 ms. */
+  /**
+   * Value of the load header in responses; undefined while the load is unknown. Updated every 250 ms or less often.
+   */
   headerValue: string | undefined = undefined;
-  /** Increases with each update of the value. */
+  /** Number of updates of the header value so far. */
   version = 0;
   readonly #options: LoadReporterOptions;
   #reported: (LoadInit & { readonly expiresAt: number }) | undefined;
@@ -53,7 +55,7 @@ export class LoadReporter {
   }
 
   /**
-   * Takes the load that the program reports.
+   * Stores a load report of the program.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */
@@ -69,13 +71,13 @@ export class LoadReporter {
       expiresAt: this.#options.clock.now() + reportTtlMs,
     };
     if (!this.#options.hasServer || this.#isClosed) return;
-    // More frequent reports wait for the next sample.
+    // Between two samples the header keeps its value; the next sample updates the header.
     if (this.#unsubscribe !== undefined && this.headerValue !== undefined) return;
     this.#startMeasuring();
     this.#updateHeader();
   }
 
-  /** Current load; undefined while there is none. */
+  /** Current load; undefined while the load is unknown. */
   get current(): Load | undefined {
     const { clock, meter, measuresLoad, hasServer } = this.#options;
     const reported =
@@ -104,7 +106,7 @@ export class LoadReporter {
       this.#counts.push(this.#countsAt(now));
       if (this.#counts.length > windowSamples + 1) this.#counts.shift();
       this.#updateHeader();
-      // The reported load has expired and none is measured.
+      // The report has expired, and the program disabled the measurement.
       if (this.headerValue === undefined && !this.#options.measuresLoad) this.#stopMeasuring();
     });
   }

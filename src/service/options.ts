@@ -13,65 +13,76 @@ export interface AdvertiseOptions {
   /** Absolute name of the service. Required unless a launcher started this process. */
   readonly name?: string;
   /**
-   * Where the service listens: an `http.Server`, `https.Server` or HTTP/2 server, or 1 to 16 addresses, best
-   * first. A server is waited for until it listens. Addresses are `http(s)://host:port`, `tcp://host:port` or
-   * `unix:/path`.
+   * Where the service listens: an `http.Server`, `https.Server` or HTTP/2 server, or 1 to 16 addresses, best first.
+   * If a server is not listening yet, `advertise` waits until the server listens. Addresses are
+   * `http(s)://host:port`, `tcp://host:port` or `unix:/path`.
    */
   readonly address: ServerOrAddress;
   /** Semver version of the service. Default: none. */
   readonly version?: string;
   /**
-   * One or more registry addresses. Default: those of the launcher, else `$CLERK_REGISTRY`, else
+   * One or more registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else
    * `http://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[];
-  /** Lease duration, in ms: 1,000 to 604,800,000 (7 d). Renewed after each third of it. Default 10,000. */
+  /**
+   * Lease duration, in ms: 1,000 to 604,800,000 (7 d). The lease is renewed when a third of the duration has passed.
+   * Default 10,000.
+   */
   readonly leaseMs?: number;
-  /** Relative share of the calls, ≥ 0; 0: used only when there is no other endpoint. Default 1. */
+  /**
+   * Relative share of the calls, ≥ 0. An endpoint with weight 0 is used only when there is no other endpoint. Default
+   * 1.
+   */
   readonly weight?: number;
   /** Zone of the service. Default: none. */
   readonly zone?: string;
-  /** Labels that clients can search by. Default: none. */
+  /** Labels by which clients can select endpoints. Default: none. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Host of the service; the policy `local-first` compares it. Default: this machine's host name. */
+  /**
+   * Host of the service. The policy `local-first` compares the hosts of client and service. Default: this machine's
+   * host name.
+   */
   readonly host?: string;
   /**
-   * Instance id, 1 to 128 printable characters, never used by another instance. Default: the launcher's, else
-   * a random one.
+   * Instance id: 1 to 128 printable characters that no other instance has ever used. Default: the id from the
+   * launcher, else a random id.
    */
   readonly id?: string;
   /**
-   * The handler that `atMostOnce` returned, if the server uses it. Clients then see the attribute
-   * `at-most-once`, and the handler learns which requests are meant for this instance. Advertising fails if
-   * its store cannot be opened. Default: none.
+   * The handler that `atMostOnce` returned, if the server uses such a handler. Clients then see the attribute
+   * `at-most-once`, and the handler is informed of the instance id and epoch. Advertising fails if the handler's
+   * store cannot be opened. Default: none.
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
-   * Whether the service is drained at SIGTERM. The process then ends by that signal once all its services are
-   * drained. If the program listens for SIGTERM too, it has to end the process itself. Default true.
+   * Whether the service drains at SIGTERM. The process then ends by SIGTERM when all its services have drained. A
+   * program that listens for SIGTERM too must end the process itself. Default true.
    */
   readonly drainOnSignal?: boolean;
   /**
-   * Whether the process exits with code 0 once drained at SIGTERM, even if the program listens for SIGTERM.
-   * Default false.
+   * Whether the process exits with code 0 after draining at SIGTERM, even if the program listens for SIGTERM. Default
+   * false.
    */
   readonly exitAfterDrain?: boolean;
-  /** Maximum duration of draining, in ms, > 0; requests still in flight then are not cut. Default 25,000. */
+  /**
+   * Maximum duration of draining, in ms, > 0. Requests that are still in flight after this time are not aborted.
+   * Default 25,000.
+   */
   readonly drainMs?: number;
   /**
-   * Whether the load is measured while the program reports none with {@link Advertisement.reportLoad}:
-   * event-loop utilization of this thread, and requests and failures per second of its server. It is sent
-   * with the server's responses and with lease renewals. Has no effect when `address` is not a server.
-   * Default true.
+   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. Measured are the
+   * event-loop utilization of this thread, and the requests and failures per second of the server. The load is sent
+   * with the server's responses and with lease renewals. Has no effect when `address` is not a server. Default true.
    */
   readonly measureLoad?: boolean;
-  /** Receives errors that cannot be thrown to a caller. Default: process warnings. */
+  /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
-  /** Aborts the registration. Has no effect once the service is registered. */
+  /** Aborts the registration. Has no effect after the service is registered. */
   readonly signal?: AbortSignal;
 }
 
-/** Checked options with defaults applied. */
+/** Validated options with defaults applied. */
 export interface AdvertiseConfig {
   readonly name: string | undefined;
   readonly serverOrAddress: ServerOrAddress;
@@ -128,7 +139,8 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  // The checks are those of every endpoint; a server's address is not known yet.
+  // The options are checked like every endpoint. A placeholder replaces the address of a server, which may be unknown
+  // yet.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -170,9 +182,9 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
 }
 
 /**
- * Splits registry addresses: one address, a list, or a comma-separated string.
+ * Returns the registry addresses in `given`: one address, a list, or a comma-separated string.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when there is none
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `given` contains no address
  */
 export function parseRegistryUrls(given: string | readonly string[], source: string): readonly string[] {
   const list = (Array.isArray(given) ? given : String(given).split(',')) as readonly unknown[];
@@ -185,10 +197,12 @@ function idempotencyGuardOf({ atMostOnce, attributes }: AdvertiseOptions): Idemp
   if (atMostOnce === undefined) return undefined;
   const guard = guardOf(atMostOnce);
   if (guard === undefined)
-    throw advertiseError("needs as option 'atMostOnce' the handler that atMostOnce() returned");
+    throw advertiseError(
+      "needs a handler that atMostOnce() returned as option 'atMostOnce'; wrap the handler with atMostOnce() first",
+    );
   if (attributes !== undefined && Object.hasOwn(attributes, atMostOnceAttribute))
     throw advertiseError(
-      `must not get the attribute '${atMostOnceAttribute}'; it is set by the option 'atMostOnce'`,
+      `sets the attribute '${atMostOnceAttribute}' itself; remove '${atMostOnceAttribute}' from the option 'attributes'`,
     );
   return guard;
 }

@@ -4,7 +4,7 @@ import type { LoadReporter } from './load-reporter.js';
 
 type Listener = (...args: unknown[]) => void;
 
-/** Members of a server's event emitter beyond {@link ServerLike}, where it has them. */
+/** Optional members of a server's event emitter beyond {@link ServerLike}. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -22,12 +22,12 @@ interface Outgoing {
 }
 
 /**
- * Sends the load of a service in response headers, once per connection and load sample: at most four
- * responses per second and connection carry it. Every client learns the load with its next call. A header set
- * by the handler is kept.
+ * Adds the load of a service to response headers. Each load sample is sent once per connection, so a connection
+ * carries the load with four responses per second or fewer. Every client gets the load with its next call. A load
+ * header that the handler sets is not overwritten.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
- * @returns a function that stops it
+ * @returns a function that stops adding headers
  */
 export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () => void {
   const emitter: Emitter = server;
@@ -40,7 +40,7 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     if (connection === undefined || sentVersions.get(connection) === version) return;
     if (setLoadHeader(response as Outgoing, headerValue)) sentVersions.set(connection, version);
   };
-  // Before the program's own handler, which may respond at once.
+  // The listener runs before the program's handler, which may respond at once.
   const listen = (): unknown =>
     emitter.prependListener?.('request', onRequest) ?? emitter.on('request', onRequest);
   const onNewListener: Listener = (event) => {
@@ -48,8 +48,9 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     emitter.off('newListener', onNewListener);
     listen();
   };
-  // An HTTP/2 server creates a request for each stream once there is a 'request' listener. A program that
-  // handles streams itself must not get them twice.
+  // An HTTP/2 server with a 'request' listener emits 'request' for each stream. A program that handles only 'stream'
+  // events must not get 'request' events too. The listener is therefore added only when the program adds its own
+  // 'request' listener.
   if (isHttp2(server) && emitter.listenerCount?.('request') === 0) emitter.on('newListener', onNewListener);
   else listen();
   return () => {
@@ -62,7 +63,7 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/** Returns whether the header was set. */
+/** Returns whether the header was set now. */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;

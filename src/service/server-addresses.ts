@@ -3,7 +3,7 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 
 /** A server of `node:http`, `node:https` or `node:http2`, or an object with the same members. */
 export interface ServerLike {
-  /** Whether it listens. */
+  /** Whether the server is listening. */
   readonly listening: boolean;
   /** Bound address: an object for a TCP port, a path for a unix socket. */
   address():
@@ -27,7 +27,7 @@ export type ServerOrAddress = ServerLike | AddressString | URL | readonly (Addre
 /** Maximum number of addresses of an endpoint. */
 const maxAddresses = 16;
 
-/** Whether the value is a server rather than an address. */
+/** Returns whether the value is a server rather than an address. */
 export function isServer(value: unknown): value is ServerLike {
   return (
     typeof value === 'object' &&
@@ -37,17 +37,21 @@ export function isServer(value: unknown): value is ServerLike {
   );
 }
 
-/** Whether a server emits 'stream': every server with HTTP/2, also for its HTTP/1.1 connections. */
+/**
+ * Returns whether a server emits 'stream' events. This is true for every server with HTTP/2, also for its HTTP/1.1
+ * connections.
+ */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
 /**
- * Addresses of a server or list, best first. A server is waited for until it listens. A server bound to all
- * addresses of the host yields each reachable one, and the loopback address last.
+ * Returns the addresses of a server, or the given addresses, best first. Waits until a server listens. If a server is
+ * bound to all addresses of the host, returns every reachable address of the host and then the loopback address.
  *
- * @param hostAddresses - addresses of this host that others can reach
- * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server fails to listen
+ * @param hostAddresses - returns the addresses of this host that other hosts can reach
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server cannot listen
+ * @throws {@link ClerkError} `ABORTED` when `signal` aborts
  * @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower)
  */
 export async function addressesOf(
@@ -121,7 +125,7 @@ function waitUntilListening(server: ServerLike, signal: AbortSignal | undefined)
   });
 }
 
-/** The error of a registration that its caller aborted. */
+/** Creates the error of a registration that the caller aborted. */
 export function advertiseAborted(signal: AbortSignal): ClerkError {
   return new ClerkError('ABORTED', 'advertise() was aborted by its caller', { cause: signal.reason });
 }

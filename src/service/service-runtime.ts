@@ -7,25 +7,28 @@ import type { Hashing } from '../protocol/launch-proof.js';
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * Reads the first line of standard input; resolves with an empty string when there is none. Called once.
+   * Reads the first line of standard input. Resolves with an empty string when standard input has no line. Called
+   * once.
    */
   readFirstLine(): Promise<string>;
   /**
-   * Calls `callback` at the first SIGTERM, which then does not end the process. Returns a function that
-   * removes it.
+   * Calls `callback` at the first SIGTERM. That SIGTERM then does not end the process.
+   *
+   * @returns a function that removes the callback
    */
   onSigterm(callback: () => void): () => void;
   /**
-   * Ends the process by SIGTERM as if it had not been handled, unless the program listens for SIGTERM too.
+   * Ends the process by SIGTERM as if SIGTERM had not been handled. Has no effect if the program listens for SIGTERM
+   * too.
    */
   exitBySigterm(): void;
   exit(code: number): void;
-  /** Prints a warning for operators, where the program set no logger. */
+  /** Prints a warning for operators. Called when the program has set no logger. */
   warn(message: string): void;
 }
 
 /**
- * What the service side needs of the outside world, injected so that it runs in virtual time and in memory.
+ * The outside world as the service side needs it. Tests inject a runtime with virtual time and in-memory connections.
  */
 export interface ServiceRuntime {
   readonly clock: Clock;
@@ -33,12 +36,13 @@ export interface ServiceRuntime {
   readonly retry: RetryLoop;
   readonly process: ProcessPort;
   /**
-   * Opens a connection to one registry server. @throws {@link ClerkError} `CONFIG_INVALID` when the URL is
-   * invalid
+   * Opens a connection to one registry server.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
    */
   readonly connect: (url: string) => RegistryConnection;
-  /** Total active time of this thread's event loop, in ms. */
+  /** Returns the total active time of this thread's event loop, in ms. */
   readonly eventLoopActiveMs: () => number;
-  /** Addresses of this host that others can reach, IPv4 first, as literals without brackets. */
+  /** Returns the addresses of this host that other hosts can reach, IPv4 first. IPv6 addresses have no brackets. */
   readonly hostAddresses: () => readonly string[];
 }

@@ -2,9 +2,9 @@ import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Drains all advertisements of a process at SIGTERM, then ends the process by that signal, as if it had not
- * been handled. If the program listens for SIGTERM too, it has to end the process itself. A second SIGTERM
- * ends the process at once.
+ * Drains all advertisements of a process at SIGTERM, then ends the process by SIGTERM as if SIGTERM had not been
+ * handled. A program that listens for SIGTERM too must end the process itself. A second SIGTERM ends the process at
+ * once.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
  */
@@ -17,7 +17,12 @@ export class SigtermDrain {
     this.#process = process;
   }
 
-  /** Drains the advertisement at SIGTERM. Returns a function that undoes this. */
+  /**
+   * Drains the advertisement at SIGTERM.
+   *
+   * @param exitAfterDrain - whether the process exits with code 0 when all advertisements have drained
+   * @returns a function that removes the advertisement
+   */
   add(advertisement: Advertisement, exitAfterDrain: boolean): () => void {
     this.#advertisements.set(advertisement, exitAfterDrain);
     this.#removeListener ??= this.#process.onSigterm(() => void this.#drainAll());

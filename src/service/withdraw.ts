@@ -15,14 +15,14 @@ export interface WithdrawOptions {
   readonly renewer: LeaseRenewer;
 }
 
-/** Total time for all attempts, in ms. */
+/** Maximum total time of all attempts, in ms. */
 const timeoutMs = 3_000;
 
 /**
- * Withdraws a registration, retrying for up to 3,000 ms. Never rejects: without a withdrawal the lease
- * expires. Keeps the process alive meanwhile.
+ * Withdraws a registration. Retries for up to 3,000 ms and keeps the process alive during that time. Never rejects: a
+ * registration that cannot be withdrawn ends when its lease expires.
  *
- * @returns how long clients may still use a cached lookup with this endpoint, in ms
+ * @returns the time for which clients may still use a cached lookup with this endpoint, in ms
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,
@@ -47,7 +47,7 @@ export async function withdraw(
   } catch (error) {
     if (isClerkError(error) && error.code === 'NAME_NOT_FOUND') return 0;
     logger.warn(
-      `${request.name} could not be withdrawn; it stays registered until its lease expires: ${errorMessage(error)}`,
+      `${request.name} could not be withdrawn, so ${request.name} stays registered until its lease expires: ${errorMessage(error)}`,
     );
     return limits.lookupTtlMs;
   } finally {

@@ -2,22 +2,25 @@ import type { IdempotencyStore } from '../../core/idempotency-store.js';
 
 interface ActiveCall {
   readonly createdAt: number;
-  /** Store lookups without a result. */
+  /** Number of store lookups that have no result yet. */
   lookups: number;
   executions: number;
-  /** Whether it has run while it was active: a store lookup may have started before that run ended. */
+  /**
+   * Whether an execution has started while the call was active. A store lookup may have started before that execution
+   * ended.
+   */
   hasRun: boolean;
 }
 
 /**
- * The calls that this process is looking up or running, until their end is stored or could not be. A store
- * may report a call as running although it is not active here. Then a failed write of its start took effect,
- * or a write of its end did not.
+ * The calls that this process is looking up or running. A call stays active until its end is stored or the write of
+ * its end has failed. The store may report a call of this process as running although the call is not active. In that
+ * case a write failed: a failed write of the start took effect, or a write of the end did not.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** A store lookup starts; {@link lookupFinished} must follow. */
+  /** Records the start of a store lookup. {@link lookupFinished} must follow. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -25,10 +28,10 @@ export class ActiveCalls {
   }
 
   /**
-   * A store lookup has a result, or failed.
+   * Records that a store lookup has a result or has failed.
    *
-   * @param isNew - whether the call runs from now on; {@link executionEnded} must follow
-   * @returns whether another request had the call active during the lookup
+   * @param isNew - whether the call is new and runs from now on; if so, {@link executionEnded} must follow
+   * @returns whether another request was looking up or running the same call during this lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
     const active = this.#calls.get(id);
@@ -43,7 +46,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** An execution ended, and its end was stored or could not be. */
+  /** Records that an execution has ended, after its end was stored or could not be stored. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;
@@ -52,8 +55,8 @@ export class ActiveCalls {
   }
 
   /**
-   * Forgets executions of calls created before an instant: their keys are rejected by age, and some never
-   * end.
+   * Forgets the executions of calls created before `createdBefore`. The keys of such calls are rejected by age, and
+   * some executions never end.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {
@@ -70,7 +73,7 @@ export class ActiveCalls {
 
 const byStore = new WeakMap<IdempotencyStore, ActiveCalls>();
 
-/** The active calls of a store, shared by all handlers of this process that use it. */
+/** Returns the active calls of a store. All handlers of this process that use the store share these active calls. */
 export function activeCallsOf(store: IdempotencyStore): ActiveCalls {
   const known = byStore.get(store);
   if (known !== undefined) return known;

@@ -1,4 +1,4 @@
-/** Collects a body up to a limit. Beyond the limit it keeps only the fact that there was more. */
+/** Collects a body of at most `maxBytes`. Drops all bytes when the body exceeds that size. */
 export class BoundedBuffer {
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
@@ -8,19 +8,19 @@ export class BoundedBuffer {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether more bytes came than are kept. */
+  /** Whether the body has more than `maxBytes` bytes. */
   get isExceeded(): boolean {
     return this.#size > this.#maxBytes;
   }
 
-  /** Copies the bytes: their owner may reuse the memory. */
+  /** Appends a copy of the bytes, because the caller may reuse the memory. */
   append(bytes: Uint8Array): void {
     this.#size += bytes.byteLength;
     if (this.isExceeded) this.#chunks = [];
     else this.#chunks.push(Buffer.from(bytes));
   }
 
-  /** All bytes; undefined when the limit was exceeded. */
+  /** Returns all bytes; undefined when the body has more than `maxBytes` bytes. */
   toBytes(): Uint8Array | undefined {
     return this.isExceeded ? undefined : Buffer.concat(this.#chunks);
   }

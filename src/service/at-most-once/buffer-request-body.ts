@@ -1,31 +1,33 @@
 import type { Clock } from '../../core/clock.js';
 import type { NodeRequest } from './node-types.js';
 
-/** A complete body. Either {@link restore} or {@link discard} must be called. */
+/** A complete request body. The caller must call either {@link restore} or {@link discard}. */
 export interface BufferedBody {
   readonly bytes: Uint8Array;
-  /** Puts the body back into the request, for its next reader. */
+  /** Puts the body back into the request, so that the handler can read the body. */
   restore(): void;
-  /** Drops the body; the request has no other reader. */
+  /** Drops the body; the request is not read again. */
   discard(): void;
 }
 
 /**
- * - `aborted` the client closed the connection before the body was complete
- * - `too-large` the body exceeds the limit; the rest of it is discarded
- * - `already-read` another reader has started on it
+ * Why a request body could not be buffered:
+ *
+ * - `aborted`: the client closed the connection before the body was complete
+ * - `too-large`: the body exceeds the limit; the rest of the body is discarded
+ * - `already-read`: another reader has started to read the body
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/** Bytes discarded of a body that is too large before its connection is cut. */
+/** Maximum number of bytes beyond the limit that are read and discarded before the connection is closed. */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before its handler does, and puts it back as if it had just arrived. Every
- * way of reading it then works. Until the body is complete, the chunks that the connection pushes are held
- * here; the state of the request does not change meanwhile. Never rejects.
+ * Reads the body of a Node request before the handler does, and can put the body back as if the body had just
+ * arrived. The handler can then read the body in any way. Until the body is complete, chunks from the connection are
+ * held here and the state of the request does not change. Never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -42,18 +44,18 @@ export async function bufferBody(
   return new Promise((resolve) => new BodyBuffering(request, maxBytes, clock, resolve).start());
 }
 
-/** Whether a body may arrive. A request without one is left untouched. */
+/** Returns whether the request may have a body. A request without a body is left untouched. */
 function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Whether the end of the body has arrived at the request. */
+/** Returns whether the request has received its complete body. */
 function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** Reads a body that has fully arrived and puts it back, before the request can emit its end. */
+/** Reads a body that has fully arrived, and puts the body back before the request can emit 'end'. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =
@@ -62,7 +64,7 @@ function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFa
   return { bytes, restore: noop, discard: noop };
 }
 
-/** A body that is still arriving. */
+/** Buffers a body that is still arriving. */
 class BodyBuffering {
   readonly #request: NodeRequest;
   readonly #maxBytes: number;
@@ -96,7 +98,7 @@ class BodyBuffering {
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', this.#onClose);
-    // Starts the transfer without consuming anything.
+    // Makes the request receive its body, but consumes nothing.
     request.read(0);
   }
 
@@ -106,14 +108,15 @@ class BodyBuffering {
     this.#size += chunk.byteLength;
     if (this.#size <= this.#maxBytes) this.#chunks.push(chunk);
     else this.#settle('too-large');
-    // The client gets the response if it reads before it has sent everything.
+    // A client that reads the response while it sends the body gets the response. Other clients see a closed
+    // connection.
     if (this.#size > this.#maxBytes + maxIgnoredBytes) (this.#request.stream ?? this.#request).destroy();
   }
 
   #onEnd(): void {
     if (this.#state === 'failed') this.#discard();
     if (this.#state !== 'reading') return;
-    // An HTTP/2 client that aborts may end its stream and reset it right after.
+    // An HTTP/2 client that aborts a request may end its stream and reset the stream right after.
     if (this.#request.stream === undefined) this.#finish();
     else this.#clock.afterPendingIo(() => this.#finish());
   }

@@ -11,7 +11,8 @@ import { BoundedBuffer } from './bounded-buffer.js';
  * Runs a fetch-style handler for a request with an idempotency key, or rejects the request.
  *
  * @param handle - calls the handler
- * @returns the handler's response; rejects with what the handler throws
+ * @returns the response of the handler, or the response that rejects the request
+ * @throws what the handler throws
  */
 export async function handleFetchCall(
   guard: IdempotencyGuard,
@@ -45,7 +46,7 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** Reads a copy of the body; the request itself is not consumed. */
+/** Reads a copy of the request body, so that the handler can still read the body. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
@@ -63,7 +64,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // The cancellation reaches the sender only when both copies are cancelled.
+      // The cancellation reaches the client only when both copies of the body are cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';
@@ -73,7 +74,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
   }
 }
 
-/** Converts a complete response. */
+/** Converts a stored response to a `Response`. */
 export function toFetchResponse({ status, headers, body }: StoredResponse): Response {
   const list = new Headers();
   for (const [name, value] of headers) list.append(name, value);

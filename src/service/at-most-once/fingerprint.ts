@@ -1,21 +1,21 @@
-/** Parts of a request that must be equal in all its retries. */
+/** Parts of a request that must be the same in all retries of the request. */
 export interface FingerprintInput {
   readonly method: string;
-  /** Path and query as sent. */
+  /** Path and query as the client sent them. */
   readonly target: string;
-  /** Empty when there is none. */
+  /** Value of the content-type header; empty without that header. */
   readonly contentType: string;
   readonly body: Uint8Array;
 }
 
 /**
- * SHA-256 over several parts, hexadecimal. Each part is preceded by its length, so that bytes cannot move
- * between parts.
+ * Computes the SHA-256 hash of several parts, in hexadecimal. The length of each part is hashed before the part, so
+ * that bytes cannot move between parts.
  */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
 /**
- * Digest of a request: equal for retries, different for other requests.
+ * Returns the fingerprint of a request. Retries of a request have the same fingerprint; other requests have another.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */

@@ -3,8 +3,8 @@ import { errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
 /**
- * One execution of a handler, from its stored start to its stored end. Writes are made one after the other. A
- * failed write is logged and changes nothing for the client, which has the response by then.
+ * One execution of a handler, from its stored start to its stored end. Writes to the store are made one after the
+ * other. A failed write is logged. It does not affect the client, which has already received the response.
  */
 export class HandlerExecution {
   readonly #id: string;
@@ -24,24 +24,26 @@ export class HandlerExecution {
   }
 
   /**
-   * The handler responded; `response` is undefined when it is too large to store. Later calls have no effect.
+   * Stores that the handler has responded. A second call has no effect.
+   *
+   * @param response - the response to store; undefined when the response is too large to store
    */
   complete(response: StoredResponse | undefined): void {
     if (this.#state !== 'done') this.#end('done', { state: 'done', response });
   }
 
-  /** The handler has not responded and is not expected to; {@link complete} may still follow. */
+  /** Stores that the handler has not responded and probably will not. {@link complete} may still follow. */
   interrupt(): void {
     if (this.#state === 'running') this.#end('interrupted', { state: 'interrupted' });
   }
 
-  /** The handler was never called: the client closed the connection. */
+  /** Removes the call from the store, because the client closed the connection before the handler was called. */
   async withdraw(): Promise<void> {
     try {
       await this.#store.withdraw(this.#id);
     } catch (error) {
       this.#logger.warn(
-        `A call that did not run could not be removed from the store, so its retries are not run: ${errorMessage(error)}`,
+        `A call that did not run could not be removed from the store, so retries of that call will not run: ${errorMessage(error)}`,
       );
     }
     this.#reportEnd();
@@ -53,7 +55,7 @@ export class HandlerExecution {
       .then(() => this.#store.end(this.#id, result))
       .catch((error: unknown) => {
         this.#logger.error(
-          `The end of a call could not be stored, so its retries get no response: ${errorMessage(error)}`,
+          `The end of a call could not be stored, so retries of that call get no response: ${errorMessage(error)}`,
         );
       })
       .then(() => this.#reportEnd());

@@ -17,11 +17,11 @@ export interface IdempotencyGuardOptions {
   readonly logger: Logger;
   readonly store: IdempotencyStore;
   readonly windowMs: number;
-  /** Identifies this run of the process; never used by another one. */
+  /** Id of this run of the process; no other run has the same id. */
   readonly incarnation: string;
 }
 
-/** A key whose form, age and target instance allow the call to run. */
+/** A key whose form, age and target instance allow its call to run. */
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
@@ -32,8 +32,8 @@ const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
 /**
- * Decides for each request with an idempotency key whether its handler runs. A handler runs at most once per
- * key, and only after the key was stored. Independent of how requests are read and responses sent.
+ * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key,
+ * and only after the key was stored. The guard does not depend on how requests are read and responses are sent.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  * [C3.7](../../../docs/guarantees.md#c3-7)
@@ -53,18 +53,20 @@ export class IdempotencyGuard {
     this.#nextCleanupAt = options.clock.now();
   }
 
-  /** Scope of a shared store; undefined when the store is used by this process alone. */
+  /** Scope of a store that several processes share; undefined when only this process uses the store. */
   get scope(): string | undefined {
     return this.#options.store.scope;
   }
 
-  /** Opens the store. Rejects with the store's error. */
+  /** Opens the store. Rejects with the error of the store. */
   async open(): Promise<void> {
     await this.#options.store.open?.();
   }
 
   /**
-   * Checks the headers of a request. Returns the key, or a response that rejects it before anything has run.
+   * Checks the key and the target instance in the headers of a request.
+   *
+   * @returns the key if its call may run, otherwise the response that rejects the request
    */
   validateKey(id: string, instance: string | undefined): ValidKey | { readonly rejection: StoredResponse } {
     const digits = callIdPattern.exec(id)?.[1];
@@ -83,15 +85,19 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return { rejection: rejections.otherInstance() };
     if (isDurable || location === 'current') return { id, createdAt };
-    // The store began after the call, so an earlier store may have known it. With epoch 0 there is no earlier
-    // one.
+    // A call created before this store may be recorded in an earlier store, which was lost. An instance with epoch 0
+    // has no earlier store.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
       ? { rejection: rejections.keyExpired() }
       : { id, createdAt };
   }
 
-  /** Stores the call, and returns an execution if it is new, else the response to send. Never rejects. */
+  /**
+   * Stores the call, unless the store already has the call. Never rejects.
+   *
+   * @returns an execution if the call is new, otherwise the response to send
+   */
   async begin(
     { id, createdAt }: ValidKey,
     request: FingerprintInput,
@@ -120,14 +126,14 @@ export class IdempotencyGuard {
     return found.response === undefined ? rejections.responseNotStored() : replayedResponse(found.response);
   }
 
-  /** Instance id and incarnation. */
+  /** Instance id and incarnation of this process. */
   get #owner(): string {
     return `${this.instanceEpochs.id} ${this.#options.incarnation}`;
   }
 
   /**
-   * Whether no process runs a call that is stored as running. An earlier incarnation of this instance started
-   * it, or it is not active here.
+   * Returns whether no process runs a call that is stored as running. Either an earlier incarnation of this instance
+   * started the call, or the call is not active in this process.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;
@@ -140,7 +146,7 @@ export class IdempotencyGuard {
     const isFull = isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
     if (!this.#hasWarned)
       this.#options.logger.error(
-        `Requests with an idempotency key are rejected, since they cannot be stored: ${errorMessage(error)}`,
+        `Requests with an idempotency key are rejected, because their keys cannot be stored: ${errorMessage(error)}`,
       );
     this.#hasWarned = true;
     return isFull ? rejections.storeFull() : rejections.storeUnavailable();
@@ -158,7 +164,7 @@ export class IdempotencyGuard {
       await store.expire(createdBefore);
     } catch (error) {
       logger.warn(
-        `Expired calls could not be removed from the store; retrying later: ${errorMessage(error)}`,
+        `Expired calls could not be removed from the store; the removal will be retried: ${errorMessage(error)}`,
       );
     }
   }

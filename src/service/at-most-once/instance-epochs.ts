@@ -1,13 +1,13 @@
-/** Form of the header: an instance id, a space, an epoch. */
+/** Form of the header `clerk-instance`: an instance id, a space, and an epoch. */
 const targetForm = /^([\x21-\x7e]{1,128}) (0|[1-9][0-9]{0,15})$/;
 
-/** The instance that a request is meant for. */
+/** The instance and the epoch that a request is meant for. */
 export interface TargetInstance {
   readonly id: string;
   readonly epoch: number;
 }
 
-/** Parses the header `clerk-instance`; undefined when it is malformed. */
+/** Parses the header `clerk-instance`; undefined when the header is malformed. */
 export function parseTargetInstance(text: string): TargetInstance | undefined {
   const [, id, digits] = targetForm.exec(text) ?? [];
   const epoch = Number(digits);
@@ -15,31 +15,33 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 }
 
 /**
- * The instances that this process is advertised as, and the first epoch of each since the process started. A
- * request for that epoch or a later one is meant for this process.
+ * The instances as which this process is advertised, and the first epoch of each instance since the process started.
+ * A request for that epoch or a later one is meant for this process.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export class InstanceEpochs {
-  /** First epoch by instance id; undefined until the registry has assigned one. */
+  /** First epoch by instance id; undefined until the registry has assigned an epoch. */
   readonly #firstEpochs = new Map<string, number | undefined>();
 
-  /** The process is advertised as this instance. */
+  /** Adds an instance as which the process is advertised. Only the first epoch of an instance is kept. */
   add(id: string, epoch?: number): void {
     const known = this.#firstEpochs.get(id);
     this.#firstEpochs.set(id, known ?? epoch);
   }
 
-  /** The first advertised instance id; empty before the process is advertised. */
+  /** Id of the instance that was advertised first; empty before the process is advertised. */
   get id(): string {
     return this.#firstEpochs.keys().next().value ?? '';
   }
 
   /**
-   * - `current` an instance of this process, at an epoch of this process
-   * - `earlier-epoch` an instance of this process, at an epoch before it started
-   * - `other-instance` another instance
-   * - `unknown` the process is not advertised, or has no epoch yet
+   * Compares the target of a request with the instances of this process:
+   *
+   * - `current`: the target is an instance of this process, at an epoch of this process
+   * - `earlier-epoch`: the target is an instance of this process, at an epoch before the process started
+   * - `other-instance`: the target is an instance of another process
+   * - `unknown`: the process is not advertised, or the registry has not yet assigned an epoch
    */
   locate({ id, epoch }: TargetInstance): 'current' | 'earlier-epoch' | 'other-instance' | 'unknown' {
     if (this.#firstEpochs.size === 0) return 'unknown';

@@ -8,7 +8,7 @@ import { recordNodeResponse } from './record-node-response.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** Size limits of bodies, in bytes. */
+/** Maximum sizes of request and response bodies, in bytes. */
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly maxResponseBytes: number;
@@ -18,7 +18,8 @@ export interface BodyLimits {
  * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
  * @param handle - calls the handler
- * @returns the handler's result once settled; rejects with what the handler throws
+ * @returns the settled result of the handler; undefined when the handler did not run
+ * @throws what the handler throws
  */
 export async function handleNodeCall(
   guard: IdempotencyGuard,
@@ -57,7 +58,7 @@ export async function handleNodeCall(
   });
 }
 
-/** Runs the handler and stores how that ended. */
+/** Runs the handler and stores whether and how the handler responded. */
 async function runHandler(
   execution: HandlerExecution,
   request: NodeRequest,
@@ -70,8 +71,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // The client closed the connection, and the handler has started its response or returned: no response is
-  // expected. If one still comes, it is stored.
+  // After the client has closed the connection, no response is expected once the handler has started its response or
+  // has returned. If the response is completed later, the response is stored.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -79,7 +80,7 @@ async function runHandler(
     isClosed = true;
     checkInterrupted();
   });
-  // An unread body is discarded, as Node does.
+  // A body that the handler did not read is discarded, as in Node.
   response.once('finish', () => {
     if (!request.readableDidRead && request.readableFlowing === null) request.resume();
   });
@@ -96,13 +97,16 @@ async function runHandler(
   }
 }
 
-/** The response to a request whose body could not be buffered. */
+/** Returns the response to a request whose body could not be buffered. */
 export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredResponse {
   if (failure === 'too-large') return rejections.bodyTooLarge(maxBytes);
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/** Sends a complete response. Headers that were set before stay, unless the response has the same name. */
+/**
+ * Sends a complete response. Headers that were set before are kept, unless the response contains a header of the same
+ * name.
+ */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

@@ -1,17 +1,16 @@
-/** The members used of requests and responses of `node:http`, `node:https` and `node:http2`. */
+/** The members of requests and responses of `node:http`, `node:https` and `node:http2` that `atMostOnce` uses. */
 import type { Readable } from 'node:stream';
 import type { HeaderValue } from './stored-headers.js';
 
-/** A request. */
 export interface NodeRequest extends Readable {
   readonly method?: string;
   readonly url?: string;
-  /** The original value of `url`, kept by routers that change it. */
+  /** Original value of `url`. Set by routers that change `url`. */
   readonly originalUrl?: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** HTTP/1: the request was read completely from the connection. */
+  /** For HTTP/1.1: whether the complete request was read from the connection. */
   readonly complete?: boolean;
-  /** HTTP/2 only. */
+  /** Stream of the request; HTTP/2 only. */
   readonly stream?: NodeStream;
 }
 
@@ -25,7 +24,7 @@ export interface NodeStream {
   destroy(): unknown;
 }
 
-/** A response. The methods are those that change what the client receives. */
+/** A response. Its methods change what the client receives. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;
@@ -41,7 +40,7 @@ export interface NodeResponse {
   once(event: string, listener: () => void): unknown;
 }
 
-/** Whether the client closed the connection, so that no response can be sent. */
+/** Returns whether the client has closed the connection, so that no response can be sent. */
 export function isClientGone(request: NodeRequest, response: NodeResponse): boolean {
   return (
     response.destroyed === true ||

@@ -7,25 +7,25 @@ export interface AtMostOnceOptions {
   /** Where calls are stored. Default: a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * Time for which a call is stored after its client created it, in ms: 1,000 to 2,592,000,000 (30 d). Older
-   * keys are rejected with 410, so that no late duplicate runs. Default 86,400,000 (24 h).
+   * Time for which a call is stored, counted from the creation of its key, in ms: 1,000 to 2,592,000,000 (30 d).
+   * Older keys are rejected with 410, so that a late duplicate does not run. Default 86,400,000 (24 h).
    */
   readonly windowMs?: number;
   /**
-   * Maximum size of a request body, in bytes, ≥ 0; it is buffered before the handler runs. Larger ones get
-   * 413. Default 1,048,576.
+   * Maximum size of a request body, in bytes, ≥ 0. The body is buffered before the handler runs. Requests with a
+   * larger body get 413. Default 1,048,576.
    */
   readonly maxBodyBytes?: number;
   /**
-   * Maximum size of a stored response body, in bytes, ≥ 0. Larger ones are sent but not stored: retries get
+   * Maximum size of a stored response body, in bytes, ≥ 0. A larger response is sent but not stored, so retries get
    * 409. Default 1,048,576.
    */
   readonly maxResponseBytes?: number;
-  /** Receives errors of the store, which cannot be thrown to a caller. Default: process warnings. */
+  /** Receives warnings and errors of the store, which cannot be thrown to a caller. Default: process warnings. */
   readonly logger?: Logger;
 }
 
-/** Checked options with defaults applied. */
+/** Validated options with defaults applied. */
 export interface AtMostOnceConfig {
   readonly store: IdempotencyStore | undefined;
   readonly windowMs: number;

@@ -3,15 +3,15 @@ import { StoredHeaders } from './stored-headers.js';
 import type { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** Maximum time for which a response is read after its client closed the connection, in ms. */
+/** Maximum time for which a response is read after the client has closed the connection, in ms. */
 const maxReadOnMs = 60_000;
 
 /**
- * Records the response of a fetch-style handler while its client reads it. When the client closes the
- * connection, the rest is read for the store, for up to 60,000 ms. Values that are not a response, and
- * responses that cannot be replayed (upgrade, error), are returned unchanged and count as interrupted.
+ * Records the response of a fetch-style handler while the client reads the response. After the client has closed the
+ * connection, the rest of the response is read for the store, for up to 60,000 ms. Values that are not a `Response`,
+ * and responses that cannot be replayed (such as upgrades), are returned unchanged. Their calls count as interrupted.
  *
- * @returns the response to send in its place
+ * @returns the response to send instead of `response`
  */
 export function recordFetchResponse(
   response: unknown,
@@ -58,7 +58,7 @@ class RecordedStream {
   readonly #onComplete: (tape: BoundedBuffer) => void;
   readonly #onInterrupted: () => void;
   readonly #clock: Clock;
-  /** An abandoned stream ends as if it were complete. */
+  /** Whether reading was given up. The stream then ends as if the response were complete, but nothing is stored. */
   #isAbandoned = false;
 
   constructor(
@@ -82,12 +82,12 @@ class RecordedStream {
         },
         cancel: (reason) => void this.#readRemaining(reason),
       },
-      // The handler's stream is not read ahead of the client.
+      // The stream of the handler is read only when the client reads.
       { highWaterMark: 0 },
     );
   }
 
-  /** The next chunk; undefined at the end. */
+  /** Returns the next chunk; undefined at the end. */
   async #next(): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await this.#reader.read();
@@ -103,7 +103,7 @@ class RecordedStream {
     }
   }
 
-  /** The client closed the connection. */
+  /** Reads the rest of the response for the store, after the client has closed the connection. */
   async #readRemaining(reason: unknown): Promise<void> {
     const abandon = (): void => {
       this.#isAbandoned = true;
@@ -116,7 +116,7 @@ class RecordedStream {
       while ((await this.#next()) !== undefined && !this.#buffer.isExceeded);
       if (this.#buffer.isExceeded) abandon();
     } catch {
-      // Already counted as interrupted.
+      // `#next` has already reported the interruption.
     } finally {
       timer.cancel();
     }

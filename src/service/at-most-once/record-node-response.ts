@@ -3,19 +3,20 @@ import { StoredHeaders, type HeaderValue } from './stored-headers.js';
 import type { NodeResponse } from './node-types.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** Progress of a recorded response. */
+/** Progress of a response that is recorded. */
 export interface ResponseRecording {
-  /** Its status and headers are fixed. */
+  /** Whether status and headers of the response are fixed. */
   readonly hasStarted: boolean;
-  /** It is complete. */
+  /** Whether the handler has ended the response. */
   readonly hasEnded: boolean;
 }
 
 /**
- * Records what a handler writes to a Node response while it is sent, also after the client closed the
- * connection. The response behaves as before.
+ * Records what a handler writes to a Node response, even after the client has closed the connection. The response
+ * behaves as without the recording.
  *
- * @param onEnd - called once the handler has ended the response; without a value when it exceeds `maxBytes`
+ * @param onEnd - called once, when the handler has ended the response; called with undefined when the response body
+ * exceeds `maxBytes`
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -23,17 +24,18 @@ export function recordNodeResponse(
   onEnd: (recorded: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
-  // HTTP/2 drops the headers of a response whose client has closed the connection, so they are recorded here.
+  // HTTP/2 drops the headers of a response after the client has closed the connection, so the headers are recorded
+  // here.
   headers.assign(response.getHeaders());
   const buffer = new BoundedBuffer(maxBytes);
   let status: number | undefined;
   let hasEnded = false;
-  // A response may call its own `write` from `end`, and `setHeader` from `appendHeader`.
+  // Node's `end` may call `write`, and `appendHeader` may call `setHeader`. Only the outer call is recorded.
   const entered = new Set<string>();
 
   /**
-   * Replaces a method; `onCall` gets the arguments of calls that did not throw, the outermost call of each
-   * group.
+   * Replaces a method of the response. `onCall` gets the arguments of each call that did not throw. A call inside a
+   * call of the same group is not reported.
    */
   const intercept = (
     group: 'headers' | 'head' | 'body',

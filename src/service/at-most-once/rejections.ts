@@ -9,7 +9,7 @@ interface RejectionOptions {
   readonly code: ClerkErrorCode;
   readonly message: string;
   readonly idempotencyStatus?: IdempotencyStatus;
-  /** The request certainly did not run. */
+  /** Whether the request certainly did not run. */
   readonly isNotExecuted?: boolean;
   readonly retryAfterSeconds?: number;
 }
@@ -32,9 +32,9 @@ function rejection({
 }
 
 /**
- * The responses to requests whose handler is not run. `clerk-not-executed` is set where this request
- * certainly did not run; an idempotency status describes the call, which may have run before. No message
- * repeats what a client sent.
+ * Responses to requests whose handler is not run. The header `clerk-not-executed` is set when this request certainly
+ * did not run. The idempotency status describes the call, which an earlier request may have run. No message repeats
+ * what a client sent.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  * [C3.7](../../../docs/guarantees.md#c3-7)
@@ -53,21 +53,21 @@ export const rejections = {
       status: 400,
       code: 'CONFIG_INVALID',
       message:
-        'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, and an epoch; send it once',
+        'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, and an epoch; send one clerk-instance header',
       isNotExecuted: true,
     }),
   bodyTooLarge: (maxBytes: number) =>
     rejection({
       status: 413,
       code: 'BODY_TOO_LARGE',
-      message: `The body of a request with an idempotency key must have at most ${String(maxBytes)} bytes; send less at once`,
+      message: `The body of a request with an idempotency key must have at most ${String(maxBytes)} bytes; split the call into smaller ones`,
       isNotExecuted: true,
     }),
   bodyIncomplete: () =>
     rejection({
       status: 400,
       code: 'CONFIG_INVALID',
-      message: 'The body of the request is incomplete, so the request did not run; send it again',
+      message: 'The body of the request is incomplete, so the request did not run; send the request again',
       isNotExecuted: true,
     }),
   bodyAlreadyRead: () =>
@@ -83,7 +83,7 @@ export const rejections = {
       status: 410,
       code: 'OUTCOME_UNKNOWN',
       message:
-        'The idempotency key is older than the retention window; this request did not run, an earlier one may have. Create a new key only for a call that certainly never ran',
+        'The idempotency key is older than the retention window. This request did not run, but an earlier request with the same key may have run; create a new key only for a call that certainly never ran',
       idempotencyStatus: 'expired',
       isNotExecuted: true,
     }),
@@ -100,7 +100,7 @@ export const rejections = {
       status: 421,
       code: 'NO_ENDPOINT',
       message:
-        'The request is meant for another instance or an earlier epoch of this one, whose calls are not stored here; look the service up again',
+        'The request is meant for another instance, or for an earlier epoch of this instance, and such calls are not stored here; look up the service again',
       idempotencyStatus: 'elsewhere',
       isNotExecuted: true,
     }),
@@ -124,7 +124,8 @@ export const rejections = {
     rejection({
       status: 409,
       code: 'OUTCOME_UNKNOWN',
-      message: 'The call ended without a response, so its outcome is unknown; it does not run again',
+      message:
+        'The call ended without a response, so its outcome is unknown; retries with this key do not run the call again',
       idempotencyStatus: 'unknown',
     }),
   responseNotStored: () =>
@@ -132,14 +133,14 @@ export const rejections = {
       status: 409,
       code: 'OUTCOME_UNKNOWN',
       message:
-        'The call ran, but its response was too large to store or is no longer stored; it does not run again',
+        'The call ran, but its response was too large to store or is no longer stored; retries with this key do not run the call again',
       idempotencyStatus: 'unknown',
     }),
   storeFull: () =>
     rejection({
       status: 503,
       code: 'LIMIT_EXCEEDED',
-      message: 'The idempotency store is full; new calls are accepted when old ones have expired',
+      message: 'The idempotency store is full; new calls are accepted when stored calls have expired',
       isNotExecuted: true,
       retryAfterSeconds: 10,
     }),

@@ -1,24 +1,27 @@
 import type { Clock } from '../../core/clock.js';
 
-/** Maximum lead of a client's clock, in ms. */
+/** Maximum time by which the clock of a client may be ahead of this process's clock, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
 /**
- * Decides by age whether a key is accepted and when its record may be removed. Keys are judged by the current
- * wall clock. Records are removed only once the wall clock has been past their expiry for a whole window. A
- * clock that jumps ahead for a while therefore removes nothing. The store keeps rejecting removed keys, so a
- * clock that is set back admits none of them.
+ * Decides by age whether a key is accepted and when its record may be removed. Keys are judged by the current wall
+ * clock. Removal ignores a forward jump of the wall clock until the jump has lasted for `windowMs`. A clock that is
+ * wrong for a shorter time therefore removes no records. The store rejects the keys of removed records, so such a key
+ * stays rejected when the clock is set back.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
 export class RetentionWindow {
   readonly #clock: Clock;
   readonly #windowMs: number;
-  /** Smallest offset of the wall clock from the monotonic one during about the last window, in ms. */
+  /** Smallest difference of wall clock minus monotonic clock during about the last `windowMs`, in ms. */
   #wallOffset: number;
-  /** While the offset is larger: since when, on the monotonic clock, and its smallest value since. */
+  /**
+   * Set while the difference is larger than `#wallOffset`: `since` is the time of the increase on the monotonic
+   * clock, `offset` the smallest difference since then.
+   */
   #largerOffset: { readonly since: number; offset: number } | undefined;
-  /** When the retention began, in ms since 1970. */
+  /** When this object was created, in ms since 1970. */
   readonly startedAt: number;
 
   constructor(clock: Clock, windowMs: number) {
@@ -28,14 +31,17 @@ export class RetentionWindow {
     this.#wallOffset = this.startedAt - clock.now();
   }
 
-  /** Compares a creation time with the window and the allowed clock skew. */
+  /** Compares the creation time of a key with the window and the maximum clock skew. */
   classify(createdAt: number): 'valid' | 'expired' | 'future' {
     const now = this.#clock.wallNow();
     if (createdAt < now - this.#windowMs) return 'expired';
     return createdAt > now + maxClockSkewMs ? 'future' : 'valid';
   }
 
-  /** Calls created before this instant, in ms since 1970, may be removed: their keys are rejected by age. */
+  /**
+   * Returns the time before which calls were created that may be removed, in ms since 1970. The keys of such calls
+   * are rejected by age.
+   */
   expiredBefore(): number {
     const now = this.#clock.now();
     const offset = this.#clock.wallNow() - now;

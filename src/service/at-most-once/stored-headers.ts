@@ -1,6 +1,9 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
-/** Headers of one connection (RFC 9110, section 7.6.1) or of one moment. */
+/**
+ * Names of headers that are not stored: they apply to one connection (RFC 9110, section 7.6.1) or to one point in
+ * time.
+ */
 const notStored = new Set([
   'connection',
   'keep-alive',
@@ -17,12 +20,12 @@ const notStored = new Set([
   responseHeaders.notExecuted,
 ]);
 
-/** A header value as programs pass it. */
+/** A header value as programs pass it to Node. */
 export type HeaderValue = string | number | readonly string[] | undefined;
 
 /**
- * The headers of a stored response, without those of one connection or moment. Has the same methods as a
- * response.
+ * The headers of a stored response, without headers that apply to one connection or point in time. The methods
+ * correspond to the header methods of a Node response.
  */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
@@ -41,10 +44,7 @@ export class StoredHeaders {
     this.#values.delete(name.toLowerCase());
   }
 
-  /**
-   * Takes headers in the forms of `writeHead`: an object, a flat list, or a list of pairs. Replaces earlier
-   * values.
-   */
+  /** Replaces headers. Accepts the forms that `writeHead` accepts: an object, a flat list, or a list of pairs. */
   assign(headers: unknown): void {
     if (typeof headers !== 'object' || headers === null) return;
     const pairs = toPairs(headers);
@@ -52,7 +52,7 @@ export class StoredHeaders {
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /** The headers to store. */
+  /** Returns the headers to store. */
   entries(): readonly (readonly [string, string])[] {
     const connectionHeaders = new Set(
       (this.#values.get('connection') ?? []).flatMap((value) =>

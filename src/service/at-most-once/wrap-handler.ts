@@ -18,7 +18,8 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
 /**
- * The type of a wrapped handler: that of the handler, except that a fetch-style one always returns a promise.
+ * Type of a wrapped handler: the type of the handler, except that a wrapped fetch-style handler always returns a
+ * promise.
  */
 export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) => Response | Promise<Response>
   ? (request: Request, ...rest: A) => Promise<Response>
@@ -36,14 +37,14 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** The guard of a wrapped handler; undefined for other functions. */
+/** Returns the guard of a wrapped handler; undefined for any other function. */
 export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
 
 /**
- * Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is Node's or
- * fetch-style. A request without an idempotency key is passed on unchanged.
+ * Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is a Node handler or
+ * fetch-style. A request without an idempotency key goes to the handler unchanged.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the handler or an option is invalid
  */
@@ -112,7 +113,10 @@ function readCallHeaders([request, response]: readonly unknown[]): CallHeaders {
   );
 }
 
-/** Reads the idempotency key. An `Idempotency-Key` of another form is left to the handler. */
+/**
+ * Reads the idempotency key. An `Idempotency-Key` of another form is not a key of `atMostOnce`; only the handler uses
+ * it.
+ */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);
   if (id !== undefined) return id;

@@ -4,32 +4,32 @@ import { quote } from '../../../core/describe-value.js';
 import { withChecksum } from '../../../core/checksum.js';
 import { addToTally, tallyKey, removeFromTally, type RecordTally } from './leveldb-records.js';
 
-/** The new value of a call's record and of its response. */
+/** The new values of a call's record and of its response. */
 export interface KeyUpdate {
-  /** New value; undefined deletes the record. */
+  /** New value of the record; undefined deletes the record. */
   readonly text: string | undefined;
-  /** The response, which the tally does not count; undefined deletes it. */
+  /** New value of the response, which the tally does not count; a `text` of undefined deletes the response. */
   readonly response?: { readonly key: string; readonly text: string | undefined };
 }
 
-/** A record and its change. */
+/** A change of one record. */
 export interface KeyChange {
   readonly key: string;
   /**
-   * Returns the update for the value that is current when the change is written; undefined leaves it
-   * unchanged. An earlier read may be outdated by then. Called at most once; must not throw, since other
-   * changes share the write.
+   * Computes the update from the record that is current when the change is written. A record that was read earlier
+   * may be outdated by then. Returns undefined to leave the record unchanged. Called at most once. Must not throw,
+   * since other changes share the write.
    */
   readonly update: (current: string | undefined) => KeyUpdate | undefined;
 }
 
-/** Changes that are written atomically. */
+/** Changes that are written together: all of them or none. */
 export interface ChangeSet {
   readonly changes: readonly KeyChange[];
   readonly expiredBefore?: number;
 }
 
-/** The values before the changes, in the same order. */
+/** The records before the changes, in the order of the changes. */
 export type PreviousValues = readonly (string | undefined)[];
 
 interface PendingWrite {
@@ -39,8 +39,8 @@ interface PendingWrite {
 }
 
 /**
- * Synced writes to LevelDB, one after the other. Changes requested during a write share the next one. After a
- * failed write no other is made, since what reached the disk is unknown.
+ * Writes changes to LevelDB, one synced write after the other. Changes that are requested during a write share the
+ * next write. A failed write is the last one, because it is unknown which of its changes reached the disk.
  */
 export class GroupCommit {
   readonly #level: ClassicLevel;
@@ -49,7 +49,7 @@ export class GroupCommit {
   #pending: PendingWrite[] = [];
   #flushing: Promise<void> | undefined;
   #failure: ClerkError | undefined;
-  /** Keys added by the latest write. */
+  /** Keys of the records that the latest write has added. */
   readonly #added = new Set<string>();
 
   constructor(level: ClassicLevel, folder: string, tally: RecordTally) {
@@ -59,8 +59,10 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when the changes are on disk. @throws {@link ClerkError} `CLERK_CLOSED` when they are not, or
-   * may not be
+   * Writes changes. Resolves when the changes are on disk.
+   *
+   * @returns the records before the changes
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the changes are not, or may not be, on disk
    */
   write(changeSet: ChangeSet): Promise<PreviousValues> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -70,7 +72,7 @@ export class GroupCommit {
     });
   }
 
-  /** Throws the write error when the write that added the key failed: the key may be on disk or not. */
+  /** Throws the write error if the failed write added this key, because the key may not be on disk. */
   assertDurable(key: string): void {
     if (this.#failure !== undefined && this.#added.has(key)) throw this.#failure;
   }
@@ -81,7 +83,7 @@ export class GroupCommit {
   }
 
   async #flush(): Promise<void> {
-    // Changes requested in this turn share the write.
+    // Changes that are requested in this turn share the write.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0);
@@ -92,7 +94,7 @@ export class GroupCommit {
       } catch (error) {
         this.#failure ??= new ClerkError(
           'CLERK_CLOSED',
-          `Folder ${quote(this.#folder)} of diskCalls() could not be written; no more calls are accepted: ${errorMessage(error)}. Free space or repair the disk, then restart the service`,
+          `Folder ${quote(this.#folder)} of diskCalls() could not be written, so no more calls are accepted: ${errorMessage(error)}. Free space or repair the disk, then restart the service`,
           { cause: error },
         );
         for (const { reject } of group) reject(this.#failure);
@@ -137,7 +139,7 @@ export class GroupCommit {
     return before;
   }
 
-  /** Current values on disk; there is no other writer. */
+  /** Reads the current records from disk; there is no other writer. */
   async #readCurrent(keys: readonly string[]): Promise<Map<string, string | undefined>> {
     const found = await this.#level.getMany([...keys]);
     return new Map(keys.map((key, i) => [key, found[i]]));

@@ -1,18 +1,21 @@
 /**
- * Changes of one call's record: it is added, ends at most once with `done`, and is deleted. Each change is
- * computed from the record that is current when it is written.
+ * Changes of one call's record. A record is added, can end once with `done`, and is deleted. Each change is computed
+ * from the record that is current when the change is written.
  */
 import type { CallRecord, CallResult } from '../../../core/idempotency-store.js';
 import { responseKey, decodeCall, encodeResponse, encodeCall } from './leveldb-records.js';
 import type { KeyChange } from './group-commit.js';
 
-/** The call is running, unless it is already stored. */
+/** Creates the change that adds a record for a running call. Has no effect if the call already has a record. */
 export function beginChange(key: string, { fingerprint, owner }: CallRecord): KeyChange {
   const text = encodeCall(key, { state: 'running', fingerprint, owner });
   return { key, update: (current) => (current === undefined ? { text } : undefined) };
 }
 
-/** The call ended; has no effect if it has expired, has a response, or is damaged. */
+/**
+ * Creates the change that stores the end of a call. Has no effect if the record is missing, damaged, or already
+ * `done`.
+ */
 export function endChange(key: string, result: CallResult): KeyChange {
   const response = result.state === 'done' ? result.response : undefined;
   const responseAt = responseKey(key);
@@ -32,7 +35,7 @@ export function endChange(key: string, result: CallResult): KeyChange {
   };
 }
 
-/** The record and its response are deleted. */
+/** Creates the change that deletes a record and its response. */
 export function deleteChange(key: string): KeyChange {
   return { key, update: () => ({ text: undefined, response: { key: responseKey(key), text: undefined } }) };
 }

@@ -20,18 +20,18 @@ import {
 } from './leveldb-records.js';
 import { GroupCommit } from './group-commit.js';
 
-/** Expired calls removed in one write. */
+/** Maximum number of expired calls that are removed in one write. */
 const expiryBatchSize = 1_000;
 
-/** An opened folder with its writer. */
+/** An open folder and its writer. */
 interface OpenStore extends OpenLevelDb {
   readonly commit: GroupCommit;
 }
 
 /**
- * An idempotency store in a folder, by LevelDB. A call is on disk before it runs; its response follows soon
- * after it was sent. One process at a time uses the folder. A call stored as running by an earlier process
- * was cut by its crash.
+ * An idempotency store in a folder, by LevelDB. A call is on disk before it runs; its response is written soon after
+ * the response was sent. Only one process at a time uses the folder. If an earlier process stored a call as running,
+ * the crash of that process interrupted the call.
  */
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -57,7 +57,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
     const key = callKey(id, createdAt);
     const existing = await level.get(key);
     if (createdAt < this.#expiredBefore) return { state: 'expired' };
-    // A record that was found needs no second read. A missing one may have been written since, so the write
+    // An existing record needs no second read. A missing record may have been added since the read, so the write
     // checks again.
     const [before] =
       existing === undefined ? await commit.write({ changes: [beginChange(key, call)] }) : [existing];
@@ -102,7 +102,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
         return { level, tally, commit: new GroupCommit(level, this.#path, tally) };
       },
       (error: unknown) => {
-        // Another process may release the folder; a damaged folder stays damaged.
+        // Opening can be retried when another process used the folder. A damaged folder stays damaged.
         if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
         throw error;
       },
@@ -132,7 +132,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
       const [batch, last] = [keys, keys.at(-1)];
       if (last === undefined) return;
       keys = [];
-      // Rejected from here on, before they are removed.
+      // Calls of this batch are rejected from here on, before their records are removed.
       const expiredBefore = createdAtOfKey(last) + 1;
       this.#expiredBefore = Math.max(this.#expiredBefore, expiredBefore);
       await commit.write({ changes: batch.map(deleteChange), expiredBefore });
@@ -145,7 +145,7 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
   }
 }
 
-/** Creation time, which is the first part of an id. */
+/** Returns the creation time of a call, which is the first part of its id. */
 function createdAtOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')));
 }

@@ -13,27 +13,27 @@ import {
 
 /** What {@link openLevelDb} needs of the outside world. */
 export interface LevelDbOptions {
-  /** Imports the optional package. */
+  /** Imports the optional package `classic-level`. */
   readonly load: () => Promise<{ readonly ClassicLevel: new (folder: string) => ClassicLevel }>;
   /**
-   * Creates a folder for this user alone, or checks that an existing one is safe.
+   * Creates a folder that only this user can access, or checks the access rights of an existing folder.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID`, `FORBIDDEN` when it is not
+   * @throws {@link ClerkError} `CONFIG_INVALID`, `FORBIDDEN` when the folder is not safe
    */
   readonly prepareFolder: (folder: string, description: string) => Promise<void>;
 }
 
-/** An open folder. */
+/** An open folder and the tally of its records. */
 export interface OpenLevelDb {
   readonly level: ClassicLevel;
   readonly tally: RecordTally;
 }
 
 /**
- * Opens the folder and detects damaged or missing records. Reads all records, about 1 s per 300,000.
+ * Opens the folder and detects damaged or missing records. Reads all records, at about 300,000 records per second.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when it is damaged or cannot be opened
- * @throws {@link ClerkError} `FORBIDDEN` when another process or user has it
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is damaged or cannot be opened
+ * @throws {@link ClerkError} `FORBIDDEN` when another process uses the folder or another user owns it
  */
 export async function openLevelDb(
   path: string,
@@ -42,7 +42,7 @@ export async function openLevelDb(
   const { ClassicLevel } = await load().catch((error: unknown) => {
     throw new ClerkError(
       'CONFIG_INVALID',
-      "diskCalls() needs the package 'classic-level'; npm install classic-level",
+      "diskCalls() needs the package 'classic-level'; install it with npm install classic-level",
       { cause: error },
     );
   });
@@ -68,7 +68,7 @@ export async function openLevelDb(
   }
 }
 
-/** Compares the stored tally with the records. */
+/** Compares the stored tally with the records. Returns the stored tally. */
 async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTally> {
   let counted: RecordTally = { calls: 0, sum: 0, expiredBefore: 0 };
   let stored: string | undefined;
@@ -87,13 +87,16 @@ async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTal
   if (text === undefined) throw damagedError(path, 'has no readable tally');
   const tally = JSON.parse(text) as RecordTally;
   if (tally.calls === counted.calls && tally.sum === counted.sum) return tally;
-  throw damagedError(path, `has lost records: ${String(counted.calls)} of ${String(tally.calls)} are there`);
+  throw damagedError(
+    path,
+    `has lost or damaged records: it contains ${String(counted.calls)} of ${String(tally.calls)} records`,
+  );
 }
 
 function damagedError(path: string, problem: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `Folder ${quote(path)} of diskCalls() ${problem}; its calls could run twice. Start with an empty folder only when no retry of them can arrive`,
+    `Folder ${quote(path)} of diskCalls() ${problem}; calls recorded there could run twice. Use an empty folder only when no retry of such a call can arrive`,
     cause === undefined ? {} : { cause },
   );
 }

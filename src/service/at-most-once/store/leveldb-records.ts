@@ -1,6 +1,6 @@
 /**
- * Keys and values in the folder. A call's record is small, has a checksum and is counted in the folder's
- * tally. Its response has a key of its own; a damaged response counts as not stored.
+ * Keys and values in the folder. The record of a call is small, has a checksum and is counted in the tally of the
+ * folder. The response of a call has a key of its own. A damaged response counts as not stored.
  */
 import type { CallLookup, StoredResponse } from '../../../core/idempotency-store.js';
 import { withChecksum, recordChecksum, verifyChecksum } from '../../../core/checksum.js';
@@ -11,27 +11,35 @@ export type StoredCall =
   | { readonly state: 'interrupted'; readonly fingerprint: string }
   | { readonly state: 'done'; readonly fingerprint: string; readonly hasResponse: boolean };
 
-/** Range of the keys of all call records, in the order of their creation. */
+/** Range of the keys of all records. Keys are in the order in which the calls were created. */
 export const [callsStart, callsEnd] = ['call/', 'call0'] as const;
 /** Key of the tally. */
 export const tallyKey = 'tally';
 
-/** First key of calls created at that instant or later. */
+/** Returns the first key of calls created at `createdAt` or later. */
 export function callsCreatedFrom(createdAt: number): string {
   return callsStart + String(Math.max(0, createdAt)).padStart(14, '0');
 }
 
-/** Key of a call. */
+/** Returns the key of a call's record. */
 export function callKey(id: string, createdAt: number): string {
   return `${callsCreatedFrom(createdAt)}/${id}`;
 }
 
-/** Key of a call's response, by the key of the call. */
+/**
+ * Returns the key of a call's response.
+ *
+ * @param key - key of the call's record
+ */
 export function responseKey(key: string): string {
   return `response/${key.slice(callsStart.length)}`;
 }
 
-/** Creation time of a call, by its key. */
+/**
+ * Returns the creation time of a call.
+ *
+ * @param key - key of the call's record
+ */
 export function createdAtOfKey(key: string): number {
   return Number(key.slice(callsStart.length, callsStart.length + 14));
 }
@@ -40,7 +48,7 @@ export function encodeCall(key: string, record: StoredCall): string {
   return withChecksum(key, JSON.stringify(record));
 }
 
-/** Decodes a record; undefined when it is damaged. */
+/** Decodes a record; undefined when the record is damaged. */
 export function decodeCall(key: string, text: string): StoredCall | undefined {
   const value = verifyChecksum(key, text);
   return value === undefined ? undefined : (JSON.parse(value) as StoredCall);
@@ -51,7 +59,7 @@ export function encodeResponse(key: string, { status, headers, body }: StoredRes
   return withChecksum(key, JSON.stringify({ status, headers, base64 }));
 }
 
-/** Decodes a response; undefined when it is missing or damaged. */
+/** Decodes a response; undefined when the response is missing or damaged. */
 export function decodeResponse(key: string, text: string | undefined): StoredResponse | undefined {
   const value = text === undefined ? undefined : verifyChecksum(key, text);
   if (value === undefined) return undefined;
@@ -65,21 +73,21 @@ export function toCallLookup(record: StoredCall, response: StoredResponse | unde
     : record;
 }
 
-/** Number and checksum of all records, and the expiry instant: detects lost records. */
+/** Number and checksum of all records, by which lost records are detected, and the time of expiry. */
 export interface RecordTally {
   readonly calls: number;
-  /** Sum of the records' checksums, modulo 2^32. */
+  /** Sum of the checksums of all records, modulo 2^32. */
   readonly sum: number;
-  /** Calls created before this instant, in ms since 1970, are rejected. */
+  /** Time in ms since 1970; calls created before that time are rejected. */
   readonly expiredBefore: number;
 }
 
-/** The tally with one more record. */
+/** Returns the tally after a record was added. */
 export function addToTally(tally: RecordTally, key: string, text: string): RecordTally {
   return { ...tally, calls: tally.calls + 1, sum: (tally.sum + recordChecksum(key, text)) >>> 0 };
 }
 
-/** The tally with one record less. */
+/** Returns the tally after a record was removed. */
 export function removeFromTally(tally: RecordTally, key: string, text: string): RecordTally {
   return { ...tally, calls: tally.calls - 1, sum: (tally.sum - recordChecksum(key, text)) >>> 0 };
 }

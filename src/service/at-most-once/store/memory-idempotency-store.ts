@@ -10,21 +10,20 @@ import { ClerkError } from '../../../core/errors.js';
 /** Options of {@link memoryCalls}. */
 export interface MemoryCallsOptions {
   /**
-   * Maximum number of stored calls: 1 to 10,000,000. When more arrive within `windowMs`, new ones get 503 and
-   * certainly do not run. Each takes about 300 bytes. Default 100,000, a little more than one per second for
-   * 24 h.
+   * Maximum number of stored calls: 1 to 10,000,000. While the store is full, new calls get 503 and certainly do not
+   * run. Each call takes about 300 bytes. Default 100,000, a little more than one call per second for 24 h.
    */
   readonly maxCalls?: number;
   /**
-   * Maximum size of all stored responses, in bytes, ≥ 0. New responses displace the oldest ones; retries of
-   * those calls get 409. Default 67,108,864 (64 MiB).
+   * Maximum total size of all stored responses, in bytes, ≥ 0. New responses displace the oldest responses; retries
+   * of a call without a stored response get 409. Default 67,108,864 (64 MiB).
    */
   readonly maxBytes?: number;
 }
 
 /**
- * Stores idempotency records in memory. They are lost with the process, so requests for an earlier epoch are
- * rejected. When the store is full, new calls are rejected; no record is dropped early.
+ * Stores idempotency records in memory. The records are lost when the process ends, so requests for an earlier epoch
+ * are rejected. When the store is full, new calls are rejected; records are never removed before they expire.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -50,10 +49,10 @@ class MemoryCalls implements IdempotencyStore {
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   readonly #entries = new Map<string, StoredEntry>();
-  /** Sizes of stored responses by id, the oldest first. */
+  /** Sizes of the stored responses in bytes, by id, oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
-  /** Calls created before this instant are rejected. */
+  /** Time in ms since 1970; calls created before that time are rejected. */
   #expiredBefore = -Infinity;
   #isClosed = false;
 
@@ -71,7 +70,7 @@ class MemoryCalls implements IdempotencyStore {
     if (this.#entries.size >= this.#maxCalls)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `${String(this.#maxCalls)} calls are stored and none has expired; raise maxCalls or shorten windowMs`,
+        `The store has reached its maximum of ${String(this.#maxCalls)} calls, and no stored call has expired; raise maxCalls or shorten windowMs`,
       );
     this.#entries.set(id, { call, lookup: { state: 'running', fingerprint, owner } });
     return { state: 'new' };
@@ -109,7 +108,7 @@ class MemoryCalls implements IdempotencyStore {
     this.#sizes.clear();
   }
 
-  /** Stores the response if there is room for it. */
+  /** Stores the response if its size is at most `maxBytes`. Drops the oldest responses to make room. */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;
     const size = responseBytes(response);
