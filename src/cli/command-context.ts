@@ -10,11 +10,11 @@ import { registryUrls, defaultRegistryUrl } from './registry-option.js';
 export interface CommandDefinition {
   /** Name and arguments in commander's syntax: `ls [glob]`. */
   readonly usage: string;
-  /** One line for the list of commands. */
+  /** Summary in the list of commands, one line. */
   readonly summary: string;
-  /** Text of the command's own help. Default: the summary. */
+  /** Description in the command's own help. Default: the summary. */
   readonly description?: string;
-  /** Default of `--timeout`, in ms. Default 10,000. */
+  /** Default value of `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
   /** Adds the command's own options. */
   readonly options?: (command: Command) => Command;
@@ -22,7 +22,7 @@ export interface CommandDefinition {
   readonly examples: readonly (readonly [line: string, what: string])[];
 }
 
-/** What the action of a command runs with. */
+/** The objects and settings that the action of a command uses. */
 export interface CommandContext {
   readonly io: Io;
   readonly clock: Clock;
@@ -34,12 +34,12 @@ export interface CommandContext {
   readonly json: boolean;
   /** URLs of the registries. */
   readonly registries: readonly string[];
-  /** Value of `--timeout` or the command's default, in ms. */
+  /** Value of `--timeout`, or else the default of the command, in ms. */
   readonly timeoutMs: number;
   readonly client: RegistryClient;
 }
 
-/** Options that every command accepts, before or after its name. */
+/** Options that every command accepts, before or after the name of the command. */
 interface CommonOptions {
   readonly json?: true;
   readonly registry?: string;
@@ -50,7 +50,7 @@ const defaultTimeoutMs = 10_000;
 /** Help heading of the common options. */
 export const commonOptionsHeading = 'Common options:';
 
-/** Adds a command with its help and options. The caller sets the action. */
+/** Adds a command with its help and options. The caller must set the action of the command. */
 export function addCommand(program: Command, definition: CommandDefinition): Command {
   const { usage, summary, description, timeoutMs = defaultTimeoutMs, options, examples } = definition;
   const command = program
@@ -85,11 +85,13 @@ export function addCommonOptions(command: Command, timeoutMs?: number): Command 
 /**
  * Creates the context of a command from its options.
  *
- * @param graceMs - added to the client's timeout, for commands that send their timeout to the registry. Default 0.
+ * @param graceMs - time by which the client's timeout is longer than `--timeout`, in ms, for commands whose request
+ * contains the timeout. Default 0.
  * @throws {@link ClerkError} `CONFIG_INVALID` when a registry URL is invalid
  */
 export function createContext(io: Io, command: Command, graceMs = 0): CommandContext {
-  // Options after the command's name take precedence over options before it, and both over defaults.
+  // Options after the name of the command take precedence over options before the name. Both take precedence over
+  // defaults.
   const programOptions: CommonOptions = command.parent?.opts() ?? {};
   const commandOptions: CommonOptions = command.opts();
   const givenTimeout =

@@ -1,8 +1,8 @@
 /**
- * Validates the responses of the registry. The results have exactly the documented keys in the documented order;
- * unknown keys are dropped.
+ * Validates the responses of the registry. Each result has exactly the documented keys, in the documented order. Keys
+ * that are not documented are dropped.
  *
- * All functions throw a {@link ClerkError} `REGISTRY_INVALID` when a response is invalid.
+ * Each function throws a {@link ClerkError} `REGISTRY_INVALID` when a response is invalid.
  */
 import { ClerkError } from '../core/errors.js';
 import type { Load } from '../core/load-report.js';
@@ -173,6 +173,6 @@ function primitive<T>(type: 'string' | 'boolean', expected: string): Decoder<T> 
 function invalidResponse(field: string, expected: string): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
-    `Response of the registry is invalid: ${field} must be ${expected}; check that the URL is that of a registry of this version`,
+    `Response of the registry is invalid: ${field} must be ${expected}; check that the URL belongs to a registry of the same version as this command`,
   );
 }

@@ -42,7 +42,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   START_FAILED: exitCodes.failed,
 };
 
-/** The exit code of an error code. */
+/** Returns the exit code for an error code. */
 export function exitCodeOf(code: ClerkErrorCode): number {
   return codes[code];
 }

@@ -1,4 +1,7 @@
-/** Units with the next smaller one, to which a value is rounded first: 999.7 ms is 1 s, not 1000 ms. */
+/**
+ * Size of each unit in ms, its name, and the size of the next smaller unit. A value is first rounded to the smaller
+ * unit, so 999.7 ms is formatted as 1 s and not as 1000 ms.
+ */
 const units = [
   [86_400_000, 'd', 3_600_000],
   [3_600_000, 'h', 60_000],
@@ -19,7 +22,7 @@ export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** Formats a count with its noun: `1 endpoint`, `3 endpoints`. */
+/** Formats a number with a noun: `1 endpoint`, `3 endpoints`. */
 export function formatCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/system-clock.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-// A reader that closes the pipe (`| head`) is not an error.
+// It is not an error when the reader closes the pipe (`| head`).
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);

@@ -28,14 +28,19 @@ export function styled(style: Style, text: string): StyledText {
   return { style, text };
 }
 
-/** Whether output to a stream is colored: only on terminals, and not with `NO_COLOR`. @see https://no-color.org */
+/**
+ * Returns whether output to a stream is colored. Only terminals get colors, and only if `NO_COLOR` is not set.
+ *
+ * @see https://no-color.org
+ */
 export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
   const set = (key: string): boolean => env[key] !== undefined && env[key] !== '';
   return stream.isTTY === true && !set('NO_COLOR') && env.TERM !== 'dumb';
 }
 
 /**
- * An output stream of a command. Text is sanitized, and colored only on terminals. Writes wait while the reader is slow.
+ * An output stream of a command. Text is sanitized, and is colored only on terminals. A write waits until the stream
+ * accepts more data.
  */
 export class Output {
   readonly #stream: OutputStream;
@@ -51,17 +56,20 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Prints one line. */
+  /** Prints one line, which consists of the given pieces. */
   line(...pieces: readonly TextPart[]): Promise<void> {
     return this.#write(`${pieces.map((piece) => this.#render(piece, 0)).join('')}\n`);
   }
 
-  /** Prints a JSON value in one line. */
+  /** Prints a JSON value on one line. */
   json(value: unknown): Promise<void> {
     return this.#write(`${sanitizedJson(value)}\n`);
   }
 
-  /** Prints a table in parts. Columns are aligned; a later part is never narrower than an earlier one. */
+  /**
+   * Returns a function that prints the next rows of a table. Columns are aligned; later rows never have narrower
+   * columns than earlier rows.
+   */
   table(indent = ''): (rows: readonly (readonly TextPart[])[]) => Promise<void> {
     const widths: number[] = [];
     return async (rows) => {
@@ -69,7 +77,7 @@ export class Output {
       for (const row of cells)
         for (const [column, width] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
       const lines = rows.map((row) => {
-        // Trailing empty cells are not padded.
+        // Empty cells at the end of a row are not padded.
         const last = row.findLastIndex((piece) => sanitizedText(piece) !== '');
         const cellTexts = row
           .slice(0, last + 1)
@@ -80,7 +88,7 @@ export class Output {
     };
   }
 
-  /** Prints the response body of a service: unchanged into a pipe or file, sanitized on a terminal. */
+  /** Prints the response body of a service: sanitized on a terminal, otherwise unchanged. */
   async untrustedBytes(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (!this.isTerminal) {
       for await (const chunk of chunks) await this.#write(chunk);
@@ -92,7 +100,7 @@ export class Output {
       text = sanitizeText(decoder.decode(chunk, { stream: true }));
       if (text !== '') await this.#write(text);
     }
-    // The shell prompt starts on a new line.
+    // After the last line break, the shell prompt starts on a new line.
     if (text !== '' && !text.endsWith('\n')) await this.#write('\n');
   }
 

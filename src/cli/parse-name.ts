@@ -2,17 +2,29 @@ import { ClerkError } from '../core/errors.js';
 import { parseGlob, type Glob } from '../core/glob.js';
 import { parseName } from '../core/name.js';
 
-/** Parses an absolute name. @throws {@link ClerkError} `NAME_INVALID` */
+/**
+ * Parses an absolute name.
+ *
+ * @param subject - noun for the name in error messages
+ * @throws {@link ClerkError} `NAME_INVALID` when the name is invalid or relative
+ */
 export function parseNameArgument(text: string, subject = 'Name'): string {
   return parseAbsolute(text, subject, (full) => parseName(full, subject));
 }
 
-/** Parses a glob. @throws {@link ClerkError} `NAME_INVALID` */
+/**
+ * Parses an absolute glob.
+ *
+ * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid or relative
+ */
 export function parseGlobArgument(text: string): Glob {
   return parseAbsolute(text, 'Glob', parseGlob);
 }
 
-/** The command line has no root for relative names, so the error can suggest the absolute one. */
+/**
+ * Rejects relative names and globs, because the command line has no root for them. The error suggests the absolute
+ * form.
+ */
 function parseAbsolute<T>(text: string, subject: string, parse: (text: string) => T): T {
   if (text === '' || text.startsWith('/')) return parse(text);
   const full = `/${text}`;

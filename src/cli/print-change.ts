@@ -6,10 +6,10 @@ import { formatDuration } from './format.js';
 /**
  * Prints the result of a change.
  *
- * @param response - response body, not yet validated
+ * @param response - response body of the registry, not yet validated
  * @param names - parts of the request that the JSON output repeats
- * @param doneMessage - printed when the change is done
- * @param scheduledMessage - printed when it is scheduled; the time is appended
+ * @param doneMessage - printed when the change has been made
+ * @param scheduledMessage - printed when the change is scheduled; the time until the change is appended
  */
 export async function printChange(
   { stdout, json }: CommandContext,

@@ -7,9 +7,9 @@ import { Output, styled } from './output.js';
 import { formatDuration } from './format.js';
 
 /**
- * Prints why a command failed to standard error, with a hint what to do.
+ * Prints to standard error why a command failed and what the user can do.
  *
- * @param command - the command; undefined when it had not started
+ * @param command - the command that failed; undefined when no command had started
  * @returns the exit code
  */
 export async function printError(io: Io, command: Command | undefined, error: unknown): Promise<number> {
@@ -35,7 +35,7 @@ export async function printError(io: Io, command: Command | undefined, error: un
   return exitCodeOf(error.code);
 }
 
-/** Replaces advice for programs by advice for the command line. */
+/** Replaces advice for programs with advice for the command line. */
 function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
@@ -51,7 +51,7 @@ function hintFor(
   const isGiven = (key: string): boolean => command?.getOptionValue(key) !== undefined;
   if (code === 'CHANGE_TOO_EARLY') {
     const hints = [
-      // A frozen entry accepts no second scheduled change.
+      // A frozen entry already has a scheduled change and accepts no second one.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
         ? ['--when-expired schedules the change for then']
         : []),

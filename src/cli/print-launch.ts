@@ -2,12 +2,12 @@ import type { CommandContext } from './command-context.js';
 import { printEndpoints } from './print-endpoints.js';
 import { decodeLaunch } from './decode-responses.js';
 
-/** Default of `--timeout` for commands that start a service, in ms. */
+/** Default value of `--timeout` for commands that start a service, in ms. */
 export const startTimeoutMs = 60_000;
-/** Extra time for the registry to report that a start has timed out, in ms. */
+/** Extra time in which the registry can report that a start has timed out, in ms. */
 export const responseGraceMs = 2_000;
 
-/** Prints the result of a start. */
+/** Prints the response of the registry to a start. */
 export async function printLaunch({ stdout, json }: CommandContext, response: unknown): Promise<void> {
   const launch = decodeLaunch(response, '');
   if (json) return stdout.json(launch);

@@ -11,7 +11,7 @@ import { supportsColor } from './output.js';
  * Runs a command line. Never rejects and never terminates the process.
  *
  * @param argv - arguments without the name of the program
- * @returns one of {@link exitCodes}
+ * @returns the exit code, one of {@link exitCodes}
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let running: Command | undefined;
@@ -33,7 +33,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 type AddCommand = (program: Command, io: Io) => void;
 
-/** All commands in the order of the help. A command is loaded only when it is used, for a fast start. */
+/** All commands, in the order of the help. To start fast, a command is loaded only when it is used. */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
@@ -64,7 +64,10 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   },
 };
 
-/** The command to load; undefined when all are needed, for help or to suggest a similar name. */
+/**
+ * Returns the command to load. Returns undefined when all commands are needed: for the help, or to suggest a similar
+ * name.
+ */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;
   return Object.values(commands).some((group) => first !== undefined && Object.hasOwn(group, first))

@@ -2,12 +2,12 @@ import type { Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { decodeError } from '../protocol/error-codec.js';
 
-/** Maximum size of a response body after decoding, in bytes. Streams are limited per line. */
+/** Maximum size of a decoded response body, in bytes. Streams have a maximum size per line instead. */
 const maxResponseBytes = 16 * 1024 * 1024;
-/** Maximum length of a line of a stream, in characters. */
+/** Maximum length of a line in a stream, in characters. */
 const maxLineCharacters = 1024 * 1024;
 
-/** Codes of errors that occur before the first byte of a request is sent. */
+/** Codes of the errors that occur before the first byte of a request is sent. */
 const notSentCodes =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|.*_CERT|.*_CERTIFICATE|UNABLE_TO_.*)$/;
 
@@ -27,14 +27,17 @@ const reasonByCode: Readonly<Record<string, string>> = {
 
 /** Options of {@link RegistryClient}. */
 export interface RegistryClientOptions {
-  /** URLs of the registries, tried in this order. */
+  /** URLs of the registries, in the order in which the client tries them. */
   readonly urls: readonly string[];
-  /** Timeout of a request over all registries, in ms; for a stream, until its response begins. */
+  /**
+   * Timeout of a request, in ms, for all registries together. For a stream, the timeout ends when the response
+   * begins.
+   */
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
 
-/** One request. */
+/** A request to the registry. */
 interface ClientRequest {
   readonly method: 'GET' | 'POST';
   readonly target: string;
@@ -43,14 +46,14 @@ interface ClientRequest {
 }
 
 /**
- * HTTP client of the command line. When a registry is unavailable, the next one is tried. A change is sent again only
- * when the first registry certainly did not receive it.
+ * HTTP client of the command line. When a registry is unavailable, the client tries the next registry. A change is
+ * sent to the next registry only if the previous registry certainly did not receive the change.
  *
- * All methods reject with a {@link ClerkError} that says what to do.
+ * All methods reject with a {@link ClerkError}, whose message says what the user can do.
  */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  /** URLs of the registries; the one that answered last is first. */
+  /** URLs of the registries. The registry that responded last is the first. */
   #urls: readonly string[];
 
   constructor(options: RegistryClientOptions) {
@@ -58,7 +61,7 @@ export class RegistryClient {
     this.#urls = options.urls;
   }
 
-  /** Sends a GET request. Resolves with the parsed JSON, which is not validated. */
+  /** Sends a GET request. Resolves with the parsed JSON, which is not yet validated. */
   get(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<unknown> {
     const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
     const search = new URLSearchParams(pairs).toString();
@@ -66,7 +69,7 @@ export class RegistryClient {
     return this.#failOver(request, (response) => readJson(response, request));
   }
 
-  /** Sends a POST request with a JSON body. */
+  /** Sends a POST request with a JSON body. Resolves with the parsed JSON, which is not yet validated. */
   post(path: string, body: object): Promise<unknown> {
     return this.#post({
       method: 'POST',
@@ -76,12 +79,12 @@ export class RegistryClient {
     });
   }
 
-  /** Sends a POST request with lines of JSON. */
+  /** Sends a POST request with lines of JSON. Resolves with the parsed JSON, which is not yet validated. */
   postLines(path: string, lines: Uint8Array<ArrayBuffer>): Promise<unknown> {
     return this.#post({ method: 'POST', target: path, body: lines, contentType: 'application/x-ndjson' });
   }
 
-  /** Reads a response of lines of JSON while it arrives. */
+  /** Sends a GET request. Yields each line of the response, parsed as JSON, when the line arrives. */
   async *lines(path: string): AsyncGenerator<unknown, void, undefined> {
     const request: ClientRequest = { method: 'GET', target: path };
     const response = await this.#failOver(request, (begun) => Promise.resolve(begun));
@@ -91,7 +94,7 @@ export class RegistryClient {
       if (isClerkError(error)) throw error;
       throw new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `The connection to the registry was lost during its response (${describeError(error)})`,
+        `The connection to the registry was lost during the response (${describeError(error)})`,
         { cause: error },
       );
     }
@@ -122,7 +125,7 @@ export class RegistryClient {
         if (request.method !== 'GET' && !notSentCodes.test(codeOf(error)))
           throw new ClerkError(
             'REGISTRY_UNREACHABLE',
-            `The connection to the registry at ${url} was lost before its response (${reason}); the change may have been made, so check before you retry`,
+            `The connection to the registry at ${url} was lost before the response (${reason}). The registry may have made the change; check the name before you retry`,
             { execution: 'unknown', cause: error },
           );
         failures.push({ url, reason, cause: error });
@@ -131,7 +134,7 @@ export class RegistryClient {
     const tried = failures.map(({ url, reason }) => `${url} (${reason})`).join(', ');
     throw new ClerkError(
       'REGISTRY_UNREACHABLE',
-      `No registry is available; tried ${tried}. Start one with \`clerk serve\`, or set --registry or $CLERK_REGISTRY`,
+      `No registry is available; tried ${tried}. Start a registry with \`clerk serve\`, or set --registry or $CLERK_REGISTRY`,
       { cause: failures.at(-1)?.cause },
     );
   }
@@ -150,7 +153,7 @@ export class RegistryClient {
   }
 }
 
-/** Abort reason of a request that has timed out. */
+/** Reason with which a request is aborted after its timeout. */
 class TimeoutError extends Error {
   readonly code = 'LATE';
 }
@@ -224,7 +227,7 @@ function parseJson(text: string, request: ClientRequest): unknown {
   } catch (error) {
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `Response of ${pathOf(request.target)} must be JSON; check that the URL is that of a registry`,
+      `Response of ${pathOf(request.target)} must be JSON; check that the URL belongs to a registry`,
       { cause: error },
     );
   }
@@ -234,7 +237,7 @@ function pathOf(target: string): string {
   return target.replace(/\?.*$/, '');
 }
 
-/** The cause of a `fetch failed` error. */
+/** Returns the cause of a `fetch failed` error; returns any other error unchanged. */
 function fetchCause(error: unknown): unknown {
   return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
 }

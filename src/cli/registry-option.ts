@@ -2,15 +2,15 @@ import { parseAddress } from '../core/address.js';
 import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 
-/** Default URL of the bundled server. */
+/** URL at which the bundled registry server listens by default. */
 export const defaultRegistryUrl = 'http://127.0.0.1:4711';
 
 /**
- * Determines the registries of a command: `--registry`, else `$CLERK_REGISTRY`, else {@link defaultRegistryUrl}.
+ * Returns the registry URLs of a command: `--registry`, else `$CLERK_REGISTRY`, else {@link defaultRegistryUrl}.
  *
- * @param option - value of `--registry`, separated by commas
- * @param fromEnvironment - value of `$CLERK_REGISTRY`, separated by commas
- * @throws {@link ClerkError} `CONFIG_INVALID`
+ * @param option - value of `--registry`: URLs, separated by commas
+ * @param fromEnvironment - value of `$CLERK_REGISTRY`: URLs, separated by commas
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a URL is invalid
  */
 export function registryUrls(
   option: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * Makes untrusted text safe for a terminal: text of a registry or a service cannot move the cursor, change the writing
- * direction or fake lines.
+ * Makes untrusted text safe for a terminal. Text from a registry or a service cannot move the cursor, change the
+ * writing direction or imitate further lines.
  *
  * @see [A26](../../docs/guarantees.md#a26)
  */
@@ -9,19 +9,22 @@
 const unsafeCharacters =
   /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
-/** Removes unsafe characters and turns line breaks and tabs into blanks. */
+/** Removes unsafe characters. Replaces line breaks and tabs with spaces. */
 export function sanitizeLine(text: string): string {
   return text.replace(/[\t\n\r]+/g, ' ').replace(unsafeCharacters, '');
 }
 
-/** Removes unsafe characters and keeps line breaks and tabs. */
+/** Removes unsafe characters except line breaks and tabs. */
 export function sanitizeText(text: string): string {
   return text
     .replace(/\r\n/g, '\n')
     .replace(unsafeCharacters, (unit) => (unit === '\n' || unit === '\t' ? unit : ''));
 }
 
-/** Serializes to one line of JSON with unsafe characters escaped, so that it parses to the same value. */
+/**
+ * Serializes a value to one line of JSON. Unsafe characters are escaped, so that the JSON still parses to the same
+ * value.
+ */
 export function sanitizedJson(value: unknown): string {
   return JSON.stringify(value).replace(unsafeCharacters, (character) =>
     Array.from({ length: character.length }, (_, i) => character.charCodeAt(i))

@@ -309,15 +309,19 @@ test('define warns about an unknown manifest, except with --json', async () => {
 
 test('hints name options of the command', async () => {
   await register({ name: '/a', id: 'one', addresses: ['http://127.0.0.1:3001'] });
-  expect(await runLine('rm /a')).toBe('5 clerk: /a has 1 endpoint; pass --recursive to remove them too');
+  expect(await runLine('rm /a')).toBe(
+    '5 clerk: /a has 1 endpoint; pass --recursive to remove /a with its endpoints and all names below it',
+  );
   await runLine('define /b --guarantee 60000');
   await runLine('resolve /b');
   expect(await runLine('rm /b')).toMatch(
-    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry then\n {2}--when-expired schedules the change for then; --force makes the change now$/,
+    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry after that time\n {2}--when-expired schedules the change for then; --force makes the change now$/,
   );
   await runLine('rm /b --when-expired');
   expect(await runLine('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force makes the change now$/);
-  expect(await runLine('define /c --guarantee 99999999999')).toContain('It must be at most 2147483647.');
+  expect(await runLine('define /c --guarantee 99999999999')).toContain(
+    'The value must be at most 2147483647.',
+  );
 });
 
 test('launch, stop and reset fail with the reason when the registry has no launcher', async () => {

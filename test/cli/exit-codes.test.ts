@@ -78,7 +78,7 @@ test('an unavailable registry is reported with its URL, the reason and a hint', 
   const { code, out, err } = await runCli(['ls'], { registry: url });
   expect({ code, out }).toEqual({ code: 4, out: '' });
   expect(err).toBe(
-    `clerk: No registry is available; tried ${url} (connection refused). Start one with \`clerk serve\`, or set --registry or $CLERK_REGISTRY\n`,
+    `clerk: No registry is available; tried ${url} (connection refused). Start a registry with \`clerk serve\`, or set --registry or $CLERK_REGISTRY\n`,
   );
 });
 
@@ -95,7 +95,7 @@ test('a web server that is not a registry is reported', async () => {
   servers.push(other);
   const page = await runCli(['ls'], { registry: other.url });
   expect(page).toMatchObject({ code: 4, out: '' });
-  expect(page.err).toContain('must be JSON; check that the URL is that of a registry');
+  expect(page.err).toContain('must be JSON; check that the URL belongs to a registry');
   const invalid = await fakeRegistry({ list: { entries: [{ name: 7 }], next: null } });
   servers.push(invalid);
   const invalidResult = await runCli(['ls'], { registry: invalid.url });

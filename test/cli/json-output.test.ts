@@ -324,7 +324,7 @@ test('an interrupted export is an error, not a shorter list', async () => {
   });
   const { code, err } = await runCli(['export'], { registry: url });
   expect(code).toBe(4);
-  expect(err).toContain('The connection to the registry was lost during its response');
+  expect(err).toContain('The connection to the registry was lost during the response');
 });
 
 test('explain prints candidates and excluded endpoints without sending a request', async () => {

@@ -19,13 +19,16 @@ interface Options {
   readonly attribute?: Readonly<Record<string, string>>;
 }
 
-/** Adds `clerk advertise`: registers an endpoint while the command runs. When interrupted, it drains the endpoint first. */
+/**
+ * Adds `clerk advertise`: registers an endpoint while the command runs. An interrupt drains the endpoint and then
+ * ends the command.
+ */
 export function addAdvertiseCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'advertise <name> <address...>',
     summary: 'register an endpoint while this command runs',
     description:
-      'Register an endpoint of a service and renew its lease, for a program that does not register itself. When interrupted, the command withdraws the endpoint and waits until clients have stopped using it; a second interrupt ends it at once. Several addresses belong to one endpoint, preferred first.',
+      'Register an endpoint of a service and renew its lease, for a program that does not register itself. When interrupted, the command withdraws the endpoint and waits until clients have stopped using it; a second interrupt ends the command at once. Several addresses belong to one endpoint, best first.',
     options: (own) =>
       own
         .option('--version <version>', 'version of the endpoint, as in semver')
@@ -34,15 +37,15 @@ export function addAdvertiseCommand(program: Command, io: Io): void {
           'share of the calls; 0: only when no other endpoint is available',
           decimalOption,
         )
-        .option('--zone <zone>', 'zone that it runs in')
-        .option('--host <host>', "host that it runs on (default: this machine's name)")
-        .option('--attribute <key=value>', 'an attribute; repeatable', keyValueOption)
+        .option('--zone <zone>', 'zone of the endpoint')
+        .option('--host <host>', "host of the endpoint (default: this machine's name)")
+        .option('--attribute <key=value>', 'attribute of the endpoint; repeatable', keyValueOption)
         .option(
           '--lease <ms>',
-          'lease: how long it stays registered without a renewal, in ms (default: 10000)',
+          'how long the endpoint stays registered without a renewal, in ms (default: 10000)',
           millisecondsOption,
         )
-        .option('--id <id>', 'instance id, unique for ever (default: a random one)'),
+        .option('--id <id>', 'instance id, never used by another instance (default: a random id)'),
     examples: [
       ['clerk advertise /shop/orders http://127.0.0.1:3001', 'an HTTP server on this machine'],
       [
@@ -68,7 +71,7 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // The library retries while the registry is unreachable; the command fails at once instead.
+  // The library would retry while the registry is unreachable. This request makes the command fail at once instead.
   await client.get(paths.status);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
@@ -107,7 +110,10 @@ async function advertise(
 
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Resolves when interrupted, rejects when a newer registration has replaced this one. Keeps the process alive until then. */
+/**
+ * Resolves at an interrupt; rejects when a newer registration has replaced this one. Keeps the process alive until
+ * then.
+ */
 function untilInterrupted(
   { clock }: CommandContext,
   advertisement: Advertisement,

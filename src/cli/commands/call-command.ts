@@ -16,15 +16,15 @@ interface Options {
 }
 
 /**
- * Adds `clerk call`: sends one request through the library, with its load balancing, failover and start on demand. The
- * response body goes to standard output; on a terminal, status and endpoint go to standard error.
+ * Adds `clerk call`: sends one request through the library, with load balancing, failover and start on demand. The
+ * response body goes to standard output. On a terminal, status and endpoint go to standard error.
  */
 export function addCallCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'call <name> [path]',
     summary: 'send an HTTP request to a service',
     description:
-      'Send an HTTP request to one endpoint of a service. If that endpoint fails, the request is retried on another one: always for GET, otherwise only when it was not processed. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json unless a header sets another.',
+      'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint, and any other request only if the failed endpoint did not process it. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json unless a header sets another.',
     options: (own) =>
       own
         .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
@@ -95,7 +95,10 @@ async function printResponse(
     });
 }
 
-/** JSON cannot hold bytes: a body that is not UTF-8 is encoded as base64, under another key. */
+/**
+ * Encodes a response body for JSON. A body that is not UTF-8 is encoded as base64 under another key, because JSON
+ * cannot contain bytes.
+ */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
@@ -137,7 +140,7 @@ function headerOption(
   previous: readonly (readonly [string, string])[] = [],
 ): [string, string][] {
   const at = text.indexOf(':');
-  if (at < 1) throw new InvalidArgumentError('It must have the form "name: value".');
+  if (at < 1) throw new InvalidArgumentError('The value must have the form "name: value".');
   return [
     ...previous.map(([key, value]): [string, string] => [key, value]),
     [text.slice(0, at), text.slice(at + 1).trim()],

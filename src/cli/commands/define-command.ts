@@ -18,13 +18,13 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds `clerk define`: defines a service or changes its settings. The service need not have endpoints. */
+/** Adds `clerk define`: defines a service or changes its settings. A service without endpoints can be defined too. */
 export function addDefineCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'define <name>',
     summary: 'define a service, or change its settings',
     description:
-      'Define a service, or change how its endpoints are chosen and started. Settings that are not given are kept. A change before the guaranteed time of the current settings has passed is rejected, or scheduled with --when-expired.',
+      'Define a service, or change how its endpoints are chosen and started. Omitted settings stay as they are. Until the guaranteed time of the current settings has passed, a change is rejected, or scheduled if --when-expired is given.',
     options: (own) =>
       own
         .option('--policy <policy>', 'load-balancing policy of the clients')
@@ -33,12 +33,12 @@ export function addDefineCommand(program: Command, io: Io): void {
         .option('--no-call-timeout', "use each client's default timeout")
         .option(
           '--guarantee <ms>',
-          'how long clients may rely on these settings, in ms; 0: not at all',
+          'how long clients may rely on these settings, in ms; 0: no guarantee',
           integerOption,
         )
         .option(
           '--launch <manifest>',
-          "start the service on demand with this manifest of the registry's host",
+          "start the service on demand with this manifest on the registry's host",
         )
         .option('--no-launch', 'do not start the service on demand')
         .option('--param <key=value>', 'a parameter of the manifest; repeatable', keyValueOption)
@@ -75,19 +75,22 @@ async function define(context: CommandContext, text: string, options: Options): 
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 
-/** Prints a warning when the registry does not have the manifest. Not an error: the operator may add it later. */
+/**
+ * Prints a warning when the registry does not have the manifest. This is not an error, because the operator may add
+ * the manifest later.
+ */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,
   name: string,
   manifest: string,
 ): Promise<void> {
-  // The definition was successful; a failure of this lookup is ignored.
+  // The service is already defined, so a failure of this lookup is ignored.
   const response = await client.get(paths.resolve, { name }).catch(() => undefined);
   if ((response as { readonly launchable?: unknown } | undefined)?.launchable !== false) return;
   await stderr.line(
     styled(
       'warning',
-      `Warning: the registry has no manifest ${manifest}, so it cannot start the service; add ${manifest}.yaml to its --manifests folder and restart it`,
+      `Warning: the registry has no manifest ${manifest}, so it cannot start the service; add ${manifest}.yaml to the --manifests folder of the registry and restart the registry`,
     ),
   );
 }

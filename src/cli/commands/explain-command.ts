@@ -13,8 +13,9 @@ import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent } from '../format.js';
 
 /**
- * Adds `clerk explain`: shows which endpoint a call would use and why the others are excluded, as the library sees it
- * from this machine. It connects to one endpoint, but sends no request and starts no service.
+ * Adds `clerk explain`: shows which endpoint a call would use and why other endpoints are excluded, as the library
+ * decides on this machine. The command connects to one endpoint, but sends no request to the service and does not
+ * start the service.
  */
 export function addExplainCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
@@ -35,7 +36,7 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   const name = parseNameArgument(text);
   const resolution = toResolution(decodeResolve(await client.get(paths.resolve, { name }), ''));
   const { createClerk } = await import('../../index.js');
-  // A registry port with this one result: through the real registry, the service could be started.
+  // A registry that returns only this result. The real registry could start the service.
   const registry: Registry = { resolve: () => resolution };
   const clerk = createClerk({ registry, logger: stderrLogger(stderr) });
   try {
@@ -96,7 +97,7 @@ function toEndpointInit({ host, zone, version, ...rest }: EndpointMessage): Endp
   };
 }
 
-/** Turns undefined values into null, so that each key is always present in JSON. */
+/** Replaces undefined values with null, so that the JSON contains every key. */
 function undefinedToNull(explanation: Explanation): unknown {
   return JSON.parse(JSON.stringify(explanation, (_, value: unknown) => value ?? null));
 }

@@ -7,7 +7,7 @@ import type { Io } from '../io.js';
 import { styled } from '../output.js';
 import { decodeImport } from '../decode-responses.js';
 
-/** Adds `clerk import`: imports definitions from lines of JSON, all of them or none. */
+/** Adds `clerk import`: imports definitions from lines of JSON, either all of them or none. */
 export function addImportCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'import [file]',

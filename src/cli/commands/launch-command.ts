@@ -7,13 +7,13 @@ import { parseNameArgument } from '../parse-name.js';
 import { responseGraceMs, startTimeoutMs, printLaunch } from '../print-launch.js';
 import { styled } from '../output.js';
 
-/** Adds `clerk launch`: starts a service through the registry and waits until it has registered. */
+/** Adds `clerk launch`: starts a service through the registry and waits until the service has registered. */
 export function addLaunchCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'launch <name>',
     summary: 'start a service that has no endpoint',
     description:
-      'Start a service on the host of the registry with its manifest, and wait until it has registered. A running service is not started again. When --timeout ends the wait, the start continues.',
+      'Start a service on the host of the registry with its manifest, and wait until the service has registered. A running service is not started again. The start continues if the wait ends because of --timeout.',
     timeoutMs: startTimeoutMs,
     examples: [
       ['clerk define /shop/orders --launch orders', 'first: set the manifest'],

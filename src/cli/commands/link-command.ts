@@ -23,7 +23,7 @@ export function addLinkCommand(program: Command, io: Io): void {
       own
         .option(
           '--guarantee <ms>',
-          'how long clients may rely on the link, in ms; 0: not at all',
+          'how long clients may rely on the link, in ms; 0: no guarantee',
           integerOption,
         )
         .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),

@@ -9,7 +9,7 @@ import { styled, type TextPart } from '../output.js';
 import { decodeList } from '../decode-responses.js';
 import { formatCount } from '../format.js';
 
-/** Adds `clerk ls`: lists the names that match a glob. Prints each page as it arrives. */
+/** Adds `clerk ls`: lists the names that match a glob. Prints each page of the list when the page arrives. */
 export function addLsCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'ls [glob]',
@@ -37,7 +37,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text: stri
       '',
     );
     firstIncarnation ??= incarnation;
-    // Each page must advance, or the listing would never end.
+    // If a page did not advance, the loop would never end.
     if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
       throw new ClerkError(
         'REGISTRY_INVALID',
@@ -50,7 +50,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text: stri
   } while (after !== undefined);
   if (total > 0 && !glob.isExact) return;
   if (total === 0) await stderr.line(styled('faint', `No name matches ${glob.text}`));
-  // A plain name lists only itself; users may expect its children.
+  // A glob without wildcards matches only one name; the user may expect the names below that name.
   if (glob.isExact && stderr.isTerminal)
     await stderr.line(styled('faint', `List the names below it with clerk ls '${glob.text}/**'`));
 }

@@ -6,7 +6,10 @@ import { addCommand, createContext, type CommandContext } from '../command-conte
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 
-/** Adds `clerk mv`: moves a name and all names below it. A link stays behind, so no call fails. */
+/**
+ * Adds `clerk mv`: moves a name and all names below it. The old name becomes a link, so calls by the old name still
+ * succeed.
+ */
 export function addMvCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'mv <old> <new>',

@@ -9,13 +9,16 @@ import { styled, type Output } from '../output.js';
 import { decodeResolve } from '../decode-responses.js';
 import { formatDuration } from '../format.js';
 
-/** Adds `clerk resolve`: shows what a name resolves to, through which links, and how long the result is guaranteed. */
+/**
+ * Adds `clerk resolve`: shows the endpoints that a name resolves to, the links followed, and how long the result is
+ * guaranteed.
+ */
 export function addResolveCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'resolve <name>',
     summary: 'resolve a name',
     description:
-      'Resolve a name: the links followed, the settings of the service, how long they are guaranteed, and all endpoints. A service without endpoints is a valid result.',
+      'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints. A service without endpoints is a valid result.',
     examples: [
       ['clerk resolve /shop/orders', 'its endpoints'],
       ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],
@@ -30,7 +33,7 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
   if (!json) return print(stdout, response, ageMs);
   const { canonical, kind, path, endpoints, policy, timeoutMs, revision, guaranteedMs } = response;
-  // Just requested from the registry itself, so never stale.
+  // The result was just requested from the registry, so the result is never stale.
   const tail = {
     policy,
     ...(timeoutMs !== undefined && { timeoutMs }),
@@ -71,7 +74,7 @@ async function print(stdout: Output, response: ResolveResponse, ageMs: number): 
   if (kind === 'directory') return stdout.line(`List the names below it with clerk ls '${canonical}/**'`);
   if (endpoints.length === 0)
     return stdout.line(
-      styled('warning', launchable ? 'No endpoints; the next call starts it' : 'No endpoints'),
+      styled('warning', launchable ? 'No endpoints; the next call starts the service' : 'No endpoints'),
     );
   await stdout.line('');
   await printEndpoints(stdout, endpoints);

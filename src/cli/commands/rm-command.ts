@@ -12,18 +12,21 @@ interface Options {
   readonly force?: true;
 }
 
-/** Adds `clerk rm`: removes a name once its guaranteed time has passed. */
+/** Adds `clerk rm`: removes a name, by default only after its guaranteed time has passed. */
 export function addRmCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'rm <name>',
     summary: 'remove a name',
     description:
-      'Remove a name. Before its guaranteed time has passed, the removal is rejected, scheduled with --when-expired, or forced with --force.',
+      'Remove a name. Until its guaranteed time has passed, the removal is rejected, unless it is scheduled with --when-expired or forced with --force.',
     options: (own) =>
       own
-        .option('-r, --recursive', 'also remove its endpoints and all names below it')
+        .option('-r, --recursive', 'also remove the endpoints of the name and all names below it')
         .option('--when-expired', 'schedule the removal for when the guaranteed time has passed')
-        .option('--force', 'remove it now; clients may use the old entry for its guaranteed time'),
+        .option(
+          '--force',
+          'remove the name now; clients may still use the removed entry until its guaranteed time has passed',
+        ),
     examples: [
       ['clerk rm /shop/old', 'a link, or a service without endpoints'],
       ['clerk rm /shop --recursive', 'with endpoints and all names below it'],

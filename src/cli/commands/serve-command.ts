@@ -13,8 +13,8 @@ interface ServeOptions {
 }
 
 /**
- * Adds `clerk serve`: runs the bundled server until SIGTERM or SIGINT. The only line on standard output is its URL;
- * messages go to standard error.
+ * Adds `clerk serve`: runs the bundled server until SIGTERM or SIGINT. Standard output gets only one line, the URL of
+ * the server. Messages go to standard error.
  */
 export function addServeCommand(program: Command): void {
   program
@@ -26,8 +26,11 @@ export function addServeCommand(program: Command): void {
     .option('-p, --port <number>', 'port to listen on; 0 for any free port', portOption, 4711)
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('-d, --data <folder>', 'folder to store names in')
-    .option('-m, --manifests <folder>', 'folder of manifests of services that may be started')
-    .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
+    .option(
+      '-m, --manifests <folder>',
+      'folder with the manifests of the services that the registry may start',
+    )
+    .option('--allow-host <name>', 'accept requests for this host name too; repeatable', listOption)
     .option('--json', 'print the URL as JSON')
     .addHelpText(
       'after',
@@ -42,7 +45,12 @@ Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data f
     .action(serve);
 }
 
-/** Serves until SIGTERM or SIGINT. @throws {@link ClerkError} `FORBIDDEN` or `START_FAILED` */
+/**
+ * Runs the server until SIGTERM or SIGINT.
+ *
+ * @throws {@link ClerkError} `FORBIDDEN` when the data folder is in use or writable by others
+ * @throws {@link ClerkError} `START_FAILED` when the server cannot start for any other reason
+ */
 async function serve({
   port,
   host,
@@ -57,7 +65,7 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  // Loaded here, so that no other command pays for it.
+  // The server is loaded here, so that other commands start without loading the server.
   const { startServer } = await import('../../server/index.js');
   const server = await startServer({
     port,
@@ -67,7 +75,7 @@ async function serve({
     allowedHosts: allowHost,
     logger: { debug: () => undefined, info: log, warn: log, error: log },
   }).catch((error: unknown) => {
-    // The command line was valid, so any other failure is not a usage error.
+    // The command line was valid, so any other failure must not count as a usage error.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });
@@ -99,7 +107,7 @@ function isLoopback(host: string): boolean {
 function portOption(text: string): number {
   const port = Number(text);
   if (!/^[0-9]{1,5}$/.test(text) || port > 65_535)
-    throw new InvalidArgumentError('It must be an integer from 0 to 65535.');
+    throw new InvalidArgumentError('The value must be an integer from 0 to 65535.');
   return port;
 }
 

@@ -7,13 +7,13 @@ import { parseNameArgument } from '../parse-name.js';
 import { decodeStop } from '../decode-responses.js';
 import { formatCount } from '../format.js';
 
-/** Adds `clerk stop`: stops the instances of a service that the registry has started. */
+/** Adds `clerk stop`: stops the instances of a service that were started by the registry. */
 export function addStopCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'stop <name>',
     summary: 'stop the started instances of a service',
     description:
-      'Stop the processes that the registry has started for a service, including their children. Instances that were started otherwise keep running. The next call starts the service again.',
+      'Stop the processes that the registry has started for a service, including their child processes. Other instances keep running. The next call starts the service again.',
     timeoutMs: 30_000,
     examples: [['clerk stop /shop/orders', 'stop it']],
   });

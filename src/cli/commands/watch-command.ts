@@ -9,13 +9,16 @@ import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
 
-/** Adds `clerk watch`: prints the matching names, then every change until interrupted. Reconnects to the registry. */
+/**
+ * Adds `clerk watch`: prints the names that match a glob, then every change until an interrupt. Reconnects to the
+ * registry after a lost connection.
+ */
 export function addWatchCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'watch <glob>',
     summary: 'print names and their changes',
     description:
-      'Print the names that match a glob (as in `clerk ls`), then every change of them or their endpoints, until interrupted: + added, ~ changed, - removed. Reconnects when the registry was unavailable.',
+      'Print the names that match a glob (as in `clerk ls`), then every change of these names or their endpoints, until an interrupt: + added, ~ changed, - removed. Reconnects to the registry after a lost connection.',
     examples: [
       ["clerk watch '/shop/**'", 'all names below /shop'],
       [
@@ -27,13 +30,13 @@ export function addWatchCommand(program: Command, io: Io): void {
   command.action((glob: string) => watch(createContext(io, command), glob));
 }
 
-/** Period of a timer that keeps the process alive, in ms; a watch itself does not. */
+/** Delay of a timer that keeps the process alive, in ms. A watch alone does not keep the process alive. */
 const maxTimerMs = 2 ** 31 - 1;
 
 async function watch(context: CommandContext, text: string): Promise<void> {
   const { io, clock, client, registries, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
-  // The library retries while the registry is unreachable; the command fails at once instead.
+  // The library would retry while the registry is unreachable. This request makes the command fail at once instead.
   await client.get(paths.status);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
@@ -63,7 +66,7 @@ function changeJson(change: NameChange): object {
   return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
 }
 
-/** An endpoint as in `resolve --json`, without the lease. */
+/** Converts an endpoint to the JSON of `resolve --json`, without the lease. */
 function endpointJson(endpoint: Endpoint): object {
   const { id, epoch, addresses, host, zone, version, weight, attributes, state } = endpoint;
   const place = { host: host ?? null, zone: zone ?? null, version: version ?? null };

@@ -7,12 +7,13 @@ import type { Io } from '../io.js';
 import { styled } from '../output.js';
 import { decodeWhois } from '../decode-responses.js';
 
-/** Adds `clerk whois`: finds the services that are registered with an address. */
+/** Adds `clerk whois`: finds the services that have registered an address. */
 export function addWhoisCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'whois <address>',
     summary: 'find the services of an address',
-    description: 'Find the services that have an endpoint with this address, written as it was registered.',
+    description:
+      'Find the services that have an endpoint with this address. Write the address exactly as the endpoint registered it.',
     examples: [['clerk whois http://127.0.0.1:3001', 'its services']],
   });
   command.action((address: string) => whois(createContext(io, command), address));
