@@ -5,7 +5,8 @@ import type { Clock } from '../core/clock.js';
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 /**
- * The parts of the process that a command uses: streams, environment, clock and interrupts. Tests inject their own.
+ * The parts of the process that a command uses: streams, environment, clock and interrupts. Tests inject other
+ * streams, clocks and signals.
  */
 export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean };
@@ -18,8 +19,8 @@ export interface Io {
   /** Version of this package. */
   readonly version: string;
   /**
-   * Returns a signal that is aborted at the first SIGINT or SIGTERM. That first SIGINT or SIGTERM no longer
-   * terminates the process, but a second one does.
+   * Returns a signal that is aborted at the first SIGINT or SIGTERM. Once this function was called, the first SIGINT
+   * or SIGTERM does not terminate the process, but the second one does.
    */
   interruptSignal(): AbortSignal;
 }

@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/system-clock.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-// It is not an error when the reader closes the pipe (`| head`).
+// A reader may close the pipe early (`| head`), which is not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);

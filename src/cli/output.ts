@@ -56,7 +56,7 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Prints one line, which consists of the given pieces. */
+  /** Prints the given pieces as one line. */
   line(...pieces: readonly TextPart[]): Promise<void> {
     return this.#write(`${pieces.map((piece) => this.#render(piece, 0)).join('')}\n`);
   }

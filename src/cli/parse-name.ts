@@ -22,8 +22,8 @@ export function parseGlobArgument(text: string): Glob {
 }
 
 /**
- * Rejects relative names and globs, because the command line has no root for them. The error suggests the absolute
- * form.
+ * Rejects relative names and globs, because the command line has no root that a relative name could refer to. The
+ * error suggests the absolute form.
  */
 function parseAbsolute<T>(text: string, subject: string, parse: (text: string) => T): T {
   if (text === '' || text.startsWith('/')) return parse(text);

@@ -53,7 +53,7 @@ function hintFor(
     const hints = [
       // A frozen entry already has a scheduled change and accepts no second one.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
-        ? ['--when-expired schedules the change for then']
+        ? ['--when-expired schedules the change for that time']
         : []),
       ...(hasOption('--force') ? ['--force makes the change now'] : []),
     ];

@@ -33,7 +33,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 type AddCommand = (program: Command, io: Io) => void;
 
-/** All commands, in the order of the help. To start fast, a command is loaded only when it is used. */
+/** All commands, in the order of the help. Only the command in use is loaded, so that the program starts fast. */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,

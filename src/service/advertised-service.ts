@@ -28,7 +28,7 @@ export interface AdvertisedServiceOptions {
   /** The request that registers the service, without epoch and ticket. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id, so that no other instance can have the id. */
+  /** Whether this process generated the instance id at random, so that no other instance can have the same id. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   /** Called once, when the advertisement has ended for any reason. */
@@ -44,8 +44,8 @@ const maxBackoffMs = 5_000;
 
 /**
  * One service of this process, from its first registration to its end. The service notices a lost lease before the
- * registry does, and then registers again until the registry accepts. A newer registration of the same instance ends
- * this advertisement.
+ * registry does. After a lost lease, the service registers again until the registry accepts the registration. A newer
+ * registration of the same instance ends this advertisement.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -192,8 +192,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // The random delay is at most a third of the lease, or 500 ms if that is longer. So a registry that is
-        // available again gets the registration within one renewal interval.
+        // The random delay is at most a third of the lease, or 500 ms if that is longer. A registry that becomes
+        // available again therefore gets the registration within that time.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -252,7 +252,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Checks that the registry is the one that launched this service; a launched service accepts no other.
+   * Throws unless the registry proves that the same registry launched this service.
    *
    * @see [T9](../../docs/background.md#t9)
    */
@@ -296,7 +296,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     this.#options.logger.warn(
-      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'}; retrying: ${errorMessage(error)}`,
+      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'} and keeps retrying: ${errorMessage(error)}`,
     );
   }
 

@@ -34,8 +34,9 @@ export interface AdvertisementEvents {
   };
   /**
    * The registry flagged the endpoint as suspect: most clients cannot reach the endpoint, or renewals came late.
-   * Clients use a suspect endpoint only when there is no other. Each renewal of a suspect endpoint claims that the
-   * endpoint is healthy. While clients disagree, the registry accepts this claim at growing intervals.
+   * Clients use a suspect endpoint only when there is no other endpoint. Each renewal of a suspect endpoint claims
+   * that the endpoint is healthy. While clients report the endpoint as unreachable, the registry accepts the claim at
+   * growing intervals only.
    */
   readonly suspected: {
     /** Name of the service. */

@@ -45,8 +45,8 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, which replaces the measured load. Responses of the server carry the load, one
-   * response per connection every 250 ms or less often. Lease renewals carry the load too. A report is valid until
+   * Reports the load of the service, which replaces the measured load. Responses of the server carry the load: one
+   * response per connection, every 250 ms or less often. Lease renewals carry the load too. A report is valid until
    * the next report, but no longer than 180,000 ms. After that the measured load is used again, if the load is
    * measured. Rates that the report omits are measured. Has no effect once the advertisement has ended.
    *

@@ -70,7 +70,7 @@ export class Advertiser {
     const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
-    // Requests that name this instance may arrive from here on.
+    // From here on, requests for this instance may arrive.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry);

@@ -10,7 +10,7 @@ interface EmittingServer {
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The members of a response or HTTP/2 stream that show when and how it ended. */
+/** The members of a response or HTTP/2 stream that show when and how the response ended. */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   /** Whether the handler has written the whole response. */
@@ -102,9 +102,9 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. Returns one time for all requests that are handled in one turn of the event
- * loop: the time at which the first of them was read. The time that a request waits behind slow handlers therefore
- * counts against its deadline.
+ * Clock for the arrival of requests. All requests that are handled in one turn of the event loop get the time at
+ * which the first of them was read. The time that a request waits behind slow handlers therefore counts against the
+ * deadline of the request.
  */
 class ArrivalClock {
   readonly #clock: Clock;

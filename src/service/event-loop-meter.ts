@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../core/clock.js';
 export const sampleIntervalMs = 250;
 /** Number of sampling intervals in the window, which spans 2,000 ms. */
 const windowSamples = 8;
-/** Delay of a timer that is normal on an idle event loop, in ms; it does not count as load. */
+/** Normal delay of a timer on an idle event loop, in ms. This delay does not count as load. */
 const idleTimerDelayMs = 2;
 /** Mean delay of the sampling timer that adds 1 to the utilization, in ms. */
 const fullLoadDelayMs = 100;

@@ -74,8 +74,8 @@ const advertiser = new Advertiser({
  * ```
  * @returns the advertisement, once the registry has stored the registration durably
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
- * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name than the
- * launched one
+ * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process does not have the launched
+ * name
  * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service or did not launch
  * the service
  * @throws {@link ClerkError} `ABORTED` when `signal` aborts
@@ -108,14 +108,14 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * - `elsewhere`: 421, the request is for another instance, or for an earlier epoch of this instance
  *
  * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
- * pass unchanged. `Idempotency-Key` counts as a key only when its value has the form of `clerk-call-id`. The handler
- * gets requests with any other value.
+ * pass unchanged. `Idempotency-Key` counts as a key only when its value has the form of `clerk-call-id`. A request
+ * with any other value goes to the handler as a request without a key.
  *
  * The request body is buffered before the handler runs; the handler reads the body as usual. The response is sent
- * while the handler writes it. The stored response has no trailers. If the process dies while a request runs, a retry
- * gets `unknown`, provided that the store is durable. With a store in memory, the epoch in `clerk-instance` shows
- * whether a request was sent to an earlier process. Without that header, keys created before the start of this
- * process are rejected.
+ * while the handler writes the response. The stored response has no trailers. If the process dies while a request
+ * runs, a retry gets `unknown`, provided that the store is durable. With a store in memory, the epoch in
+ * `clerk-instance` shows whether a request was sent to an earlier process. Without that header, keys created before
+ * the start of this process are rejected.
  *
  * @example
  * ```ts
@@ -149,10 +149,10 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Stores idempotency records in a folder, where they survive restarts and crashes. A record is synced to disk before
- * its request runs; the response is synced soon after the response was sent. Requires the package `classic-level`.
- * Only one user and one process at a time may use the folder. The folder is opened when the service is advertised or
- * at the first request. A missing folder is created.
+ * Stores idempotency records in a folder, so that the records survive restarts and crashes. A record is synced to
+ * disk before its request runs; the response is synced soon after the response was sent. Requires the package
+ * `classic-level`. Only one user and one process at a time may use the folder. The folder is opened when the service
+ * is advertised or at the first request. A missing folder is created.
  *
  * The store belongs to one instance, so the service must be advertised with an `id` that stays the same after a
  * restart. With another `id`, retries are rejected as `elsewhere`. Opening the folder reads all records, at about

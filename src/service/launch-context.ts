@@ -5,7 +5,7 @@ import type { LaunchHandshake } from '../protocol/messages.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Holds the launch handshake: the name, ticket and registry that a launcher wrote to standard input as one line. The
+ * Holds the launch handshake: the name, ticket and registry that a launcher wrote to standard input in one line. The
  * first advertisement with the launched name sends the ticket. A ticket can be used once.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)

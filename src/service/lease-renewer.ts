@@ -154,8 +154,8 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // A longer interval would miss the end of the lease. A much shorter one would overload a registry that has
-        // just restarted.
+        // A longer interval would miss the end of the lease. A much shorter interval would overload a registry that
+        // has just restarted.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);

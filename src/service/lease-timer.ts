@@ -4,9 +4,9 @@ import type { Clock, Timer } from '../core/clock.js';
 const safetyShare = 0.1;
 
 /**
- * The lease of a service as the service counts it: from the time at which the renewal was sent, on the monotonic and
- * the wall clock, and 10 % shorter than granted. The service therefore notices a lost lease before the registry does.
- * Does not keep the process alive.
+ * The lease of a service as the service counts the lease: starting when the renewal was sent, and 10 % shorter than
+ * granted. Both the monotonic and the wall clock are checked. The service therefore notices a lost lease before the
+ * registry does. Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */

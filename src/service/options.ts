@@ -71,9 +71,10 @@ export interface AdvertiseOptions {
    */
   readonly drainMs?: number;
   /**
-   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. Measured are the
-   * event-loop utilization of this thread, and the requests and failures per second of the server. The load is sent
-   * with the server's responses and with lease renewals. Has no effect when `address` is not a server. Default true.
+   * Whether the load is measured while there is no valid report by {@link Advertisement.reportLoad}. The load
+   * consists of the event-loop utilization of this thread and the server's requests and failures per second. The load
+   * is sent with the server's responses and with lease renewals. Has no effect when `address` is not a server.
+   * Default true.
    */
   readonly measureLoad?: boolean;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */

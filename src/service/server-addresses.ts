@@ -72,7 +72,11 @@ export async function addressesOf(
   }
   if (!serverOrAddress.listening) await waitUntilListening(serverOrAddress, signal);
   const bound = serverOrAddress.address();
-  if (bound === null) throw new ClerkError('CONFIG_INVALID', 'The server given to advertise() is closed');
+  if (bound === null)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'The server given to advertise() is closed; pass a server that listens or will listen',
+    );
   // Every TLS server of Node has this method, HTTP/2 servers included.
   const secure =
     typeof (serverOrAddress as { readonly setSecureContext?: unknown }).setSecureContext === 'function';

@@ -28,7 +28,8 @@ export interface ProcessPort {
 }
 
 /**
- * The outside world as the service side needs it. Tests inject a runtime with virtual time and in-memory connections.
+ * The functions of the outside world that the service side uses. Tests inject a runtime with virtual time and
+ * in-memory connections.
  */
 export interface ServiceRuntime {
   readonly clock: Clock;

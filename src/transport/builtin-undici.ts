@@ -6,8 +6,8 @@
 import { undici } from './load-undici.js';
 
 /**
- * Converts a built-in FormData to one of the installed undici; returns any other body unchanged. The result can be
- * read repeatedly, like the original.
+ * Converts a FormData of the built-in undici to a FormData of the installed undici; returns any other body unchanged.
+ * The converted FormData can be read repeatedly, like the original.
  */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;

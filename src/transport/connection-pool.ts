@@ -27,7 +27,7 @@ interface PooledConnection {
 /**
  * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding
  * a free connection takes constant time. Queued requests are sent in order and can be cancelled. Every request ends
- * with a call of its handler. A connection stays usable when undici rejects a request on it.
+ * with a call of its handler. When undici rejects a request, the connection stays usable.
  *
  * Replaces undici's `Pool`, which scans all its clients for each request. That pool also never again uses a client
  * that has rejected a request.
@@ -66,7 +66,7 @@ export class ConnectionPool {
     return wasQueued;
   }
 
-  /** Waits for all requests, including the queued ones, then closes the connections. */
+  /** Waits for all requests, including the queued requests, then closes the connections. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -130,7 +130,8 @@ export class ConnectionPool {
   /**
    * Sends a request on a connection.
    *
-   * @returns whether the connection can take another request now; if not, its client emits 'drain' when it can
+   * @returns whether the connection can take another request now; if not, the client emits 'drain' when the
+   * connection can
    */
   #send({ client }: PooledConnection, request: Dispatcher.DispatchOptions, handler: RequestHandler): boolean {
     if (client.dispatch(request, handler)) return true;

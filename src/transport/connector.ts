@@ -5,7 +5,7 @@ import { undici, type Undici } from './load-undici.js';
 
 /** An undici connector. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** Type of undici's connectors as they behave: unlike the declared type, a connector returns the socket. */
+/** Actual type of undici's connectors. Unlike the type that undici declares, a connector returns the socket. */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**

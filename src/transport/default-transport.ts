@@ -27,7 +27,7 @@ function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   } catch (error) {
     throw new ClerkError(
       'CONFIG_INVALID',
-      `createClerk() got an undici option that undici rejects: ${errorMessage(error)}`,
+      `undici rejects the option 'undici' of createClerk(): ${errorMessage(error)}`,
       { cause: error },
     );
   }

@@ -8,13 +8,13 @@ import type { Clock, Timer } from '../core/clock.js';
  */
 const maxSilentChecks = 5;
 /**
- * Slowest line rate that written bytes are allowed, in bytes per ms. At this rate, HTTP/2's initial window of 64 KiB
- * takes about 8,000 ms.
+ * Slowest line rate at which a peer does not count as silent, in bytes per ms. At this rate, HTTP/2's initial window
+ * of 64 KiB takes about 8,000 ms.
  */
 const minBytesPerMs = 8;
 /**
- * Maximum time that written bytes add to the wait, in ms. It limits how long new requests can queue on a silent
- * connection.
+ * Maximum time that written bytes add to the wait, in ms. The maximum limits how long new requests can queue on a
+ * silent connection.
  */
 const maxExtraWaitMs = 30_000;
 
@@ -24,9 +24,9 @@ const maxExtraWaitMs = 30_000;
  * peer acknowledges them. Every acknowledgement would be read from the socket, so a peer is silent when nothing is
  * read.
  *
- * A PING waits behind the bytes written before it, and the kernel may hold megabytes of them. The wait therefore
- * grows with the bytes that were written recently. Silence is counted in checks, not in time. A process with a
- * blocked event loop makes only one check afterwards, so the blocked time does not count as silence.
+ * A PING waits behind the bytes written before it, and the kernel may hold megabytes of such bytes. The wait
+ * therefore grows with the bytes that were written recently. Silence is counted in checks, not in time. A process
+ * with a blocked event loop makes only one check afterwards, so the blocked time does not count as silence.
  *
  * Checks until the socket closes. Does not keep the process alive. HTTP/1.1 has no ping, so HTTP/1.1 connections are
  * not checked.
@@ -41,7 +41,7 @@ export function watchLiveness(socket: Socket, clock: Clock, pingMs: number, onSi
   const checkMs = pingMs / 2;
   let { bytesRead, bytesWritten } = socket;
   // `bytesWritten` as of one check before each of the last two checks that found received bytes. The older value is
-  // used, because the bytes read last may answer bytes that were written earlier.
+  // used, because the newest received bytes may be a response to bytes that were written earlier.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

@@ -12,7 +12,7 @@ export type Undici = typeof undiciModule;
 
 let loaded: Undici | undefined;
 
-/** Returns undici, loading it at the first call. */
+/** Returns undici. The first call loads undici. */
 export function undici(): Undici {
   if (loaded === undefined) {
     // Reading the global `Headers` loads Node's built-in undici, which sets the global dispatcher.

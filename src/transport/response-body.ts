@@ -51,7 +51,8 @@ export class ResponseBody extends Readable {
   /**
    * Adds a chunk.
    *
-   * @returns whether the body accepts another chunk now; if not, the body calls `resume` when it does
+   * @returns whether the body accepts another chunk now; if not, the body calls `resume` as soon as the body accepts
+   * another chunk
    */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;

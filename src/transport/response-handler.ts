@@ -16,7 +16,7 @@ export interface ResponseContext {
   readonly opaque: unknown;
   /** The endpoint that responded. */
   readonly endpoint: Endpoint | undefined;
-  /** Number of attempts so far. */
+  /** Number of attempts made, including the attempt that got the response. */
   readonly attempts: number;
 }
 

@@ -88,7 +88,7 @@ test('a guaranteed setting is kept, unless the change is scheduled or forced', a
   await runLine('define /a --guarantee 60000');
   await runLine('resolve /a');
   expect(await runLine('define /a --policy random')).toMatch(
-    /^5 clerk: .*\n {2}--when-expired schedules the change for then$/,
+    /^5 clerk: .*\n {2}--when-expired schedules the change for that time$/,
   );
   expect(await runLine('define /a --policy random --when-expired')).toMatch(
     /^0 \/a is frozen and will change in (1 min|[0-9]+ s), when its guaranteed time has passed {2}revision N$/,
@@ -315,7 +315,7 @@ test('hints name options of the command', async () => {
   await runLine('define /b --guarantee 60000');
   await runLine('resolve /b');
   expect(await runLine('rm /b')).toMatch(
-    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry after that time\n {2}--when-expired schedules the change for then; --force makes the change now$/,
+    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry after that time\n {2}--when-expired schedules the change for that time; --force makes the change now$/,
   );
   await runLine('rm /b --when-expired');
   expect(await runLine('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force makes the change now$/);

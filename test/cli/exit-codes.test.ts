@@ -68,7 +68,9 @@ test('with --json an error is one JSON value on standard error', async () => {
 test('a change before the guaranteed time gets a hint', async () => {
   const registry = await rejectingRegistry(409, 'CHANGE_TOO_EARLY', { remainingMs: 4_200 });
   const { err } = await runCli(['define', '/shop/orders'], { registry });
-  expect(err).toBe('clerk: Rejected with CHANGE_TOO_EARLY\n  --when-expired schedules the change for then\n');
+  expect(err).toBe(
+    'clerk: Rejected with CHANGE_TOO_EARLY\n  --when-expired schedules the change for that time\n',
+  );
   const scheduled = await runCli(['define', '/shop/orders', '--when-expired'], { registry });
   expect(scheduled.err).toBe('clerk: Rejected with CHANGE_TOO_EARLY\n');
 });

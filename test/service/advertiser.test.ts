@@ -238,7 +238,7 @@ test('an unreachable registry is retried with one warning; a refusal rejects', a
   const ad = advertiser.advertise(orders);
   await runtime.advance(30_000);
   expect(warnings).toHaveLength(1);
-  expect(warnings[0]).toMatch(/\/shop\/orders cannot be registered; retrying.*No registry listens/);
+  expect(warnings[0]).toMatch(/\/shop\/orders cannot be registered and keeps retrying.*No registry listens/);
   // The process stays alive while it waits for the registry.
   expect(runtime.refTimers).toBeGreaterThan(0);
   registry.isDown = false;

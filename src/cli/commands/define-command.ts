@@ -47,8 +47,8 @@ export function addDefineCommand(program: Command, io: Io): void {
       ['clerk define /shop/orders --policy load-aware', 'balance by load'],
       ['clerk define /shop/orders --call-timeout 2000', 'a timeout of 2 s'],
       ['clerk define /shop/orders --guarantee 60000', 'settings are valid for 1 min'],
-      ['clerk define /shop/orders --launch orders', 'start it on demand'],
-      ['clerk define /shop/orders --no-launch', 'do not start it any more'],
+      ['clerk define /shop/orders --launch orders', 'start the service on demand'],
+      ['clerk define /shop/orders --no-launch', 'do not start the service any more'],
     ],
   });
   command.action((name: string, options: Options) => define(createContext(io, command), name, options));
@@ -76,8 +76,8 @@ async function define(context: CommandContext, text: string, options: Options): 
 }
 
 /**
- * Prints a warning when the registry does not have the manifest. This is not an error, because the operator may add
- * the manifest later.
+ * Prints a warning when the registry does not have the manifest. A missing manifest is not an error, because the
+ * operator may add the manifest later.
  */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,

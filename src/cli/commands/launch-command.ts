@@ -17,7 +17,7 @@ export function addLaunchCommand(program: Command, io: Io): void {
     timeoutMs: startTimeoutMs,
     examples: [
       ['clerk define /shop/orders --launch orders', 'first: set the manifest'],
-      ['clerk launch /shop/orders', 'then: start it'],
+      ['clerk launch /shop/orders', 'then: start the service'],
     ],
   });
   command.action((name: string) => launch(createContext(io, command, responseGraceMs), name));

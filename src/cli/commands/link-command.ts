@@ -12,7 +12,7 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds `clerk link`: creates or changes a link from one name to another. */
+/** Adds `clerk link`: creates a link from one name to another name, or changes its target. */
 export function addLinkCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'link <name> <target>',

@@ -52,7 +52,7 @@ async function list({ client, stdout, stderr, json }: CommandContext, text: stri
   if (total === 0) await stderr.line(styled('faint', `No name matches ${glob.text}`));
   // A glob without wildcards matches only one name; the user may expect the names below that name.
   if (glob.isExact && stderr.isTerminal)
-    await stderr.line(styled('faint', `List the names below it with clerk ls '${glob.text}/**'`));
+    await stderr.line(styled('faint', `List the names below ${glob.text} with clerk ls '${glob.text}/**'`));
 }
 
 function row(entry: ListEntry): TextPart[] {

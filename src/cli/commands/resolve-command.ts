@@ -71,7 +71,8 @@ async function print(stdout: Output, response: ResolveResponse, ageMs: number): 
     `looked up ${formatDuration(ageMs)} ago`,
   ];
   await stdout.line(styled('faint', facts.join(', ')));
-  if (kind === 'directory') return stdout.line(`List the names below it with clerk ls '${canonical}/**'`);
+  if (kind === 'directory')
+    return stdout.line(`List the names below ${canonical} with clerk ls '${canonical}/**'`);
   if (endpoints.length === 0)
     return stdout.line(
       styled('warning', launchable ? 'No endpoints; the next call starts the service' : 'No endpoints'),

@@ -12,7 +12,7 @@ interface Options {
   readonly force?: true;
 }
 
-/** Adds `clerk rm`: removes a name, by default only after its guaranteed time has passed. */
+/** Adds `clerk rm`: removes a name, by default only after the guaranteed time of the name has passed. */
 export function addRmCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'rm <name>',

@@ -13,8 +13,8 @@ interface ServeOptions {
 }
 
 /**
- * Adds `clerk serve`: runs the bundled server until SIGTERM or SIGINT. Standard output gets only one line, the URL of
- * the server. Messages go to standard error.
+ * Adds `clerk serve`: runs the bundled server until SIGTERM or SIGINT. Standard output contains only the URL of the
+ * server. Messages go to standard error.
  */
 export function addServeCommand(program: Command): void {
   program
@@ -82,7 +82,7 @@ async function serve({
   process.stdout.write(`${json ? JSON.stringify({ url: server.url, port: server.port }) : server.url}\n`);
   log(
     data === undefined
-      ? 'Names are kept in memory only; store them with --data DIR'
+      ? 'Names are kept in memory only; store names on disk with --data DIR'
       : `Names are stored in ${data}`,
   );
   await terminated;

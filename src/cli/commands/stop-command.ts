@@ -15,7 +15,7 @@ export function addStopCommand(program: Command, io: Io): void {
     description:
       'Stop the processes that the registry has started for a service, including their child processes. Other instances keep running. The next call starts the service again.',
     timeoutMs: 30_000,
-    examples: [['clerk stop /shop/orders', 'stop it']],
+    examples: [['clerk stop /shop/orders', 'stop the service']],
   });
   command.action((name: string) => stop(createContext(io, command), name));
 }

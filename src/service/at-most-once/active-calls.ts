@@ -46,7 +46,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Records that an execution has ended, after its end was stored or could not be stored. */
+  /** Records that an execution has ended. Called after the write of its end has succeeded or failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;

@@ -98,7 +98,7 @@ class BodyBuffering {
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', this.#onClose);
-    // Makes the request receive its body, but consumes nothing.
+    // Starts the transfer of the body; consumes nothing.
     request.read(0);
   }
 
@@ -108,8 +108,7 @@ class BodyBuffering {
     this.#size += chunk.byteLength;
     if (this.#size <= this.#maxBytes) this.#chunks.push(chunk);
     else this.#settle('too-large');
-    // A client that reads the response while it sends the body gets the response. Other clients see a closed
-    // connection.
+    // A client that reads the response while sending the body still gets the response.
     if (this.#size > this.#maxBytes + maxIgnoredBytes) (this.#request.stream ?? this.#request).destroy();
   }
 

@@ -15,7 +15,8 @@ export interface FingerprintInput {
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
 /**
- * Returns the fingerprint of a request. Retries of a request have the same fingerprint; other requests have another.
+ * Returns the fingerprint of a request. The fingerprint is the same for all retries of a request, and differs from
+ * the fingerprints of other requests.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */

@@ -4,7 +4,8 @@ import type { Logger } from '../../core/logger.js';
 
 /**
  * One execution of a handler, from its stored start to its stored end. Writes to the store are made one after the
- * other. A failed write is logged. It does not affect the client, which has already received the response.
+ * other. A failed write is logged. A failed write does not affect the client, which has already received the
+ * response.
  */
 export class HandlerExecution {
   readonly #id: string;

@@ -85,8 +85,8 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return { rejection: rejections.otherInstance() };
     if (isDurable || location === 'current') return { id, createdAt };
-    // A call created before this store may be recorded in an earlier store, which was lost. An instance with epoch 0
-    // has no earlier store.
+    // A call created before this store may be recorded in an earlier store, which no longer exists. An instance with
+    // epoch 0 has no earlier store.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
       ? { rejection: rejections.keyExpired() }

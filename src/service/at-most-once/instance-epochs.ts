@@ -16,7 +16,7 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 
 /**
  * The instances as which this process is advertised, and the first epoch of each instance since the process started.
- * A request for that epoch or a later one is meant for this process.
+ * A request for the first epoch of an instance, or for a later epoch, is meant for this process.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */

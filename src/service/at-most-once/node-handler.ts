@@ -71,8 +71,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // After the client has closed the connection, no response is expected once the handler has started its response or
-  // has returned. If the response is completed later, the response is stored.
+  // Once the client has closed the connection and the handler has started its response or returned, no response is
+  // expected. A response that still ends is stored.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };

@@ -58,7 +58,10 @@ class RecordedStream {
   readonly #onComplete: (tape: BoundedBuffer) => void;
   readonly #onInterrupted: () => void;
   readonly #clock: Clock;
-  /** Whether reading was given up. The stream then ends as if the response were complete, but nothing is stored. */
+  /**
+   * Whether the rest of the response is no longer read. The stream then ends like a complete response, but nothing is
+   * stored.
+   */
   #isAbandoned = false;
 
   constructor(

@@ -1,8 +1,8 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
 /**
- * Names of headers that are not stored: they apply to one connection (RFC 9110, section 7.6.1) or to one point in
- * time.
+ * Names of headers that are not stored, because such a header applies to one connection (RFC 9110, section 7.6.1) or
+ * to one point in time.
  */
 const notStored = new Set([
   'connection',

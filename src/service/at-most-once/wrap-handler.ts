@@ -109,13 +109,13 @@ function readCallHeaders([request, response]: readonly unknown[]): CallHeaders {
   }
   throw new ClerkError(
     'CONFIG_INVALID',
-    'A handler of atMostOnce() needs a Node request and response, or a Request; got neither',
+    'A handler wrapped by atMostOnce() must be called with a Node request and response, or with a Request; got neither',
   );
 }
 
 /**
- * Reads the idempotency key. An `Idempotency-Key` of another form is not a key of `atMostOnce`; only the handler uses
- * it.
+ * Reads the idempotency key. An `Idempotency-Key` of another form is ignored here, and the handler may use that
+ * header.
  */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);

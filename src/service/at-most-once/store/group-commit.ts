@@ -40,7 +40,8 @@ interface PendingWrite {
 
 /**
  * Writes changes to LevelDB, one synced write after the other. Changes that are requested during a write share the
- * next write. A failed write is the last one, because it is unknown which of its changes reached the disk.
+ * next write. After a failed write no further write is made, because the changes of the failed write may or may not
+ * be on disk.
  */
 export class GroupCommit {
   readonly #level: ClassicLevel;

@@ -29,9 +29,9 @@ interface OpenStore extends OpenLevelDb {
 }
 
 /**
- * An idempotency store in a folder, by LevelDB. A call is on disk before it runs; its response is written soon after
- * the response was sent. Only one process at a time uses the folder. If an earlier process stored a call as running,
- * the crash of that process interrupted the call.
+ * An idempotency store in a folder, by LevelDB. The record of a call is on disk before the call runs. The response is
+ * written soon after the response was sent. Only one process at a time uses the folder. If an earlier process stored
+ * a call as running, the crash of that process interrupted the call.
  */
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;

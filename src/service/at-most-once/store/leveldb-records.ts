@@ -1,6 +1,6 @@
 /**
  * Keys and values in the folder. The record of a call is small, has a checksum and is counted in the tally of the
- * folder. The response of a call has a key of its own. A damaged response counts as not stored.
+ * folder. The response of a call has a separate key. A damaged response counts as not stored.
  */
 import type { CallLookup, StoredResponse } from '../../../core/idempotency-store.js';
 import { withChecksum, recordChecksum, verifyChecksum } from '../../../core/checksum.js';

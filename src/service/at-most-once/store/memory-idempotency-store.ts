@@ -23,7 +23,7 @@ export interface MemoryCallsOptions {
 
 /**
  * Stores idempotency records in memory. The records are lost when the process ends, so requests for an earlier epoch
- * are rejected. When the store is full, new calls are rejected; records are never removed before they expire.
+ * are rejected. When the store is full, new calls are rejected; no record is removed before its call has expired.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
