@@ -8,13 +8,16 @@ import type { BindingCallContext } from './binding-call-context.js';
 
 /** An endpoint that counts as busy until it is released. Returned by {@link Binding.acquire}. */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
-  /** The endpoint, with the address that is in use. */
+  /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;
-  /** Aborts when the endpoint is ejected or removed, or the clerk closes. */
+  /**
+   * Aborts when the endpoint is ejected or removed, or when the clerk is destroyed. Closing the clerk does not abort
+   * this signal: `close()` waits until the endpoint is released.
+   */
   readonly signal: AbortSignal;
   /**
-   * Releases the endpoint and reports the result to its health record. Only the first call counts. Disposing without it
-   * reports `ignored`.
+   * Releases the endpoint and records the verdict in the health of the endpoint. Only the first call has an effect.
+   * Disposing an endpoint that was not released releases it with the verdict `ignored`.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
    */
@@ -23,7 +26,7 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
 
 const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 
-/** Counts a candidate as busy until it is released. */
+/** Counts one attempt in flight at a candidate until the returned endpoint is released. */
 export function acquireEndpoint(
   context: BindingCallContext,
   candidate: ConnectedCandidate,
@@ -52,7 +55,7 @@ export function acquireEndpoint(
     if (!verdicts.includes(verdict)) {
       throw new ClerkError(
         'CONFIG_INVALID',
-        `release() of ${context.name} must be given one of ${verdicts.join(', ')}; got ${describeValue(verdict)}`,
+        `Verdict given to release() of ${context.name} must be one of ${verdicts.join(', ')}; got ${describeValue(verdict)}`,
       );
     }
     if (released) return;

@@ -11,39 +11,51 @@ import { filterByVersion } from '../select/version-filter.js';
 import type { ServiceState } from './service-state.js';
 import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
-/** The endpoints of a binding, and a picker over them. Immutable; rebuilt when the endpoint table changes. */
+/**
+ * The endpoints of a binding, and the picker that chooses among them. Immutable; rebuilt when the endpoint table
+ * changes.
+ */
 export interface CandidateSet {
-  /** All endpoints that match the version and the scheme. */
+  /** All endpoints that satisfy the version range and, for calls over TLS, have a TLS address. */
   readonly matching: readonly ConnectedCandidate[];
-  /** The endpoints that are picked from. */
+  /** The endpoints from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
-  /** Eligible endpoints outside the subset of this clerk; they serve other clerks. */
+  /**
+   * Endpoints that are not in `eligible` only because they are outside the subset of this clerk. Other clerks use
+   * these endpoints.
+   */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
 }
 
 /**
- * Picks endpoints for one binding: filters them by version, subset and status, and runs the policy over the rest. The
- * candidates are rebuilt when the endpoints or their health change, not per call.
+ * Picks endpoints for one binding: filters the endpoints by version, status and subset, and lets the policy pick one
+ * of the rest. The candidates are rebuilt when the endpoints or their health change, not for each call.
  */
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
-  /** Name of the policy, used as the pick reason in outcomes. */
+  /** Name of the policy. The outcome of an attempt states this name as the reason of the pick. */
   policyName = 'none';
-  /** See {@link Policy.hedges}. */
+  /** Whether the policy hedges calls. @see {@link Policy.hedges} */
   hedges = false;
   readonly #pickContext: { now: number; random: () => number; affinity: string | undefined };
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
-  /** A second instance of a named policy for TLS endpoints only, since policies keep state about the endpoints they saw. */
+  /**
+   * A second instance of a named policy, used when only endpoints with a TLS address qualify. A policy keeps state
+   * about the endpoints that `prepare` was given, so the two sets of endpoints need separate instances.
+   */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
   #builtForVersion = -1;
   #candidates: CandidateSet = noCandidates;
   #tlsCandidates: CandidateSet | undefined;
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or the affinity has no effect */
+  /**
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or when `affinity`
+   *   is set and the policy ignores it
+   */
   constructor(service: ServiceState, config: BindConfig) {
     const { clock } = service.clerk;
     this.#service = service;
@@ -56,11 +68,15 @@ export class Balancer {
     if (affinity !== undefined && typeof policy === 'string' && policy !== 'affinity')
       throw new ClerkError(
         'CONFIG_INVALID',
-        `bind('${name}'): affinity requires the policy 'affinity'; got '${policy}'; remove one of them, or use the policy 'affinity'`,
+        `bind('${name}'): the option affinity requires the policy 'affinity'; got the policy '${policy}'; use the policy 'affinity', or remove the option affinity`,
       );
   }
 
-  /** The current candidates. @param tlsOnly - only endpoints with a TLS address */
+  /**
+   * Returns the current candidates.
+   *
+   * @param tlsOnly - whether only endpoints with a TLS address qualify
+   */
   candidates(tlsOnly: boolean): CandidateSet {
     const { table } = this.#service;
     if (this.#builtForVersion !== table.version) {
@@ -77,7 +93,13 @@ export class Balancer {
     return this.#tlsCandidates;
   }
 
-  /** A picker over part of the matching endpoints. */
+  /**
+   * Returns a picker that chooses among some of the matching endpoints.
+   *
+   * @param all - all matching endpoints
+   * @param candidates - the endpoints from which the picker chooses
+   * @param tlsOnly - whether only endpoints with a TLS address qualify
+   */
   pickerAmong(
     all: readonly ConnectedCandidate[],
     candidates: readonly ConnectedCandidate[],
@@ -93,6 +115,7 @@ export class Balancer {
   /**
    * Runs a picker.
    *
+   * @returns the picked candidate; undefined when the picker chose none
    * @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate
    */
   pick(pick: Picker, now: number, affinity: string | undefined): ConnectedCandidate | undefined {
@@ -142,7 +165,8 @@ export class Balancer {
     const matching = this.#filterByVersion(members);
     const open = matching.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : matching;
-    // Each step removes endpoints that are a last resort, unless no others remain.
+    // Keeps endpoints that are up, then endpoints with a positive weight. If a step would leave no endpoint, that
+    // step is skipped.
     const eligible = preferMatching(
       preferMatching(usable, ({ endpoint }) => endpoint.state === 'up'),
       ({ endpoint }) => endpoint.weight > 0,
@@ -163,7 +187,7 @@ export class Balancer {
     return { matching, eligible: used, outsideSubset, pick };
   }
 
-  /** Grows a subset whose endpoints are too busy; effective from the next call. */
+  /** Doubles the subset because a picked endpoint is busy. The next call uses the larger subset. */
   #growSubset(now: number): void {
     if (this.#subsetSize.tryDouble(now)) this.#builtForVersion = -1;
   }
@@ -176,12 +200,15 @@ export class Balancer {
     return members.filter(({ endpoint }) => ids.has(endpoint.id));
   }
 
-  /** The policy's note on a candidate, for `explain()`. */
+  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy adds none. */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#policy?.describe?.(candidate);
   }
 
-  /** The policy of the binding, else that of the service config, else the default. */
+  /**
+   * Returns the policy of the binding. If the binding sets none, returns the policy of the service config, otherwise
+   * `local-first`.
+   */
   #currentPolicy(tlsOnly: boolean): Policy {
     const configured = this.#config.policy;
     const servicePolicy =
@@ -208,14 +235,14 @@ export class Balancer {
       return toPolicy(rule);
     } catch (error) {
       this.#service.clerk.logger.warn(
-        `The service config of ${this.#config.name} names an unknown policy, using local-first: ${errorMessage(error)}`,
+        `The service config of ${this.#config.name} names an unknown load-balancing policy: ${errorMessage(error)}; local-first is used instead`,
       );
       return toPolicy('local-first');
     }
   }
 }
 
-/** The candidates that match, or all when none does. */
+/** Returns the candidates for which `matches` is true, or all candidates when there are none. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

@@ -16,7 +16,9 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subsetSize: number;
   readonly timeoutMs: number;
-  /** Whether the program set `timeoutMs`. If not, the service config may replace it. */
+  /**
+   * Whether the program set `timeoutMs`. If false, the timeout of the service config, if any, replaces `timeoutMs`.
+   */
   readonly hasOwnTimeout: boolean;
   readonly kind: CallKind | undefined;
   readonly hedge: HedgeConfig | undefined;
@@ -40,7 +42,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
   true
 >);
 const unsupportedBindKeys = ['tickets'];
-/** All endpoints of a smaller subset could fail at once. */
+/** Smallest `subsetSize`. All endpoints of a smaller subset could fail at the same time. */
 const minSubset = 12;
 
 /**
@@ -74,12 +76,17 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
   });
 }
 
-/** Validates the option `hedge`. @throws {@link ClerkError} `CONFIG_INVALID` when it is invalid */
+/**
+ * Validates the option `hedge`.
+ *
+ * @returns the hedging options with defaults filled in; undefined when hedging is off
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the option is invalid
+ */
 function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined {
   if (value === undefined || value === false) return undefined;
   if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value)))
     throw configError(
-      `${subject}: hedge must be a boolean or an object of options; got ${describeValue(value)}`,
+      `${subject}: hedge must be a boolean or an object with afterMs or budgetRatio; got ${describeValue(value)}`,
     );
   const given: Record<string, unknown> = value === true ? {} : { ...value };
   rejectUnknownKeys(given, hedgeKeys, [], `${subject}: hedge`);
@@ -98,13 +105,13 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
 /**
  * Validates the timeout of a call.
  *
- * @param subject - prefix of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when it is not above 0 and at most 2^31 − 1 ms
+ * @param subject - start of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a number of ms above 0 and at most 2^31 − 1
  */
 export function checkTimeout(value: unknown, subject?: string): number {
   if (typeof value !== 'number' || !(value > 0) || value > maxTimeoutMs)
     throw configError(
-      `${subject === undefined ? '' : `${subject}: `}timeoutMs must be a number above 0 and at most ${String(maxTimeoutMs)}; got ${describeValue(value)}`,
+      `${subject === undefined ? '' : `${subject}: `}timeoutMs must be a number of ms above 0 and at most ${String(maxTimeoutMs)}; got ${describeValue(value)}`,
     );
   return value;
 }
@@ -112,8 +119,8 @@ export function checkTimeout(value: unknown, subject?: string): number {
 /**
  * Validates the kind of a call.
  *
- * @param subject - prefix of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when it is not a {@link CallKind}
+ * @param subject - start of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is neither undefined nor a {@link CallKind}
  */
 export function checkKind(value: unknown, subject?: string): CallKind | undefined {
   if (value === undefined) return undefined;

@@ -9,15 +9,16 @@ import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
- * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. States without a binding
- * of the program are evicted and closed, least recently used first; a state in use is never closed.
+ * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. A state that no
+ * binding uses may be evicted and closed, the least recently used state first. A state that a binding of the program
+ * uses is never closed.
  */
 export class BindingCache {
   readonly #clerk: ClerkContext;
   readonly #services: LruMap<ServiceState>;
-  /** Service states that the cache evicted while a binding of the program uses them. */
+  /** Service states that `#services` has evicted and that bindings of the program still use. */
   readonly #evictedButBound = new Map<string, ServiceState>();
-  /** Bindings created for `.clerk` hosts and for `clerk.request()`, by name. */
+  /** Bindings without options, by name, created for `.clerk` hosts and for `clerk.request()`. */
   readonly #implicitBindings: LruMap<ServiceBinding>;
   readonly #collectedBindings = new FinalizationRegistry<ServiceState>((service) =>
     this.#onBindingCollected(service),
@@ -29,7 +30,11 @@ export class BindingCache {
     this.#implicitBindings = createLruMap<ServiceBinding>(defaults.maxNames, () => undefined);
   }
 
-  /** Creates a binding. @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED` */
+  /**
+   * Creates a binding.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
+   */
   bind(name: string, options: BindOptions): ServiceBinding {
     this.#clerk.callTracker.assertOpen();
     const config = toBindConfig(name, options, this.#clerk.config.root);
@@ -40,7 +45,9 @@ export class BindingCache {
     return binding;
   }
 
-  /** The binding without options of a name that a `.clerk` host or a path contains. */
+  /**
+   * Returns the binding without options for a name taken from a `.clerk` host or from the path of `clerk.request()`.
+   */
   forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {
@@ -50,7 +57,7 @@ export class BindingCache {
     return binding;
   }
 
-  /** Whether the program has a binding of that name. */
+  /** Whether a binding of this name exists. */
   isBound(name: string): boolean {
     return (this.#find(name)?.bindingCount ?? 0) > 0;
   }
@@ -60,12 +67,12 @@ export class BindingCache {
     this.#find(resolution.name)?.applyResolution(resolution);
   }
 
-  /** Closes all connections after the calls in flight. */
+  /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
     await Promise.all(this.#allServices().map((service) => service.close()));
   }
 
-  /** Closes all connections at once; calls in flight fail with the error. */
+  /** Closes all connections at once. Calls in flight fail with the error. */
   async destroy(error: Error): Promise<void> {
     await Promise.all(this.#allServices().map((service) => service.destroy(error)));
   }

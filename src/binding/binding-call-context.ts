@@ -22,8 +22,8 @@ import {
 import type { ServiceState } from './service-state.js';
 
 /**
- * One binding's view of one service: the shared {@link ServiceState} with the version, policy, hedging and factory of the
- * binding.
+ * What a call needs of its binding: the shared {@link ServiceState}, combined with the version, policy, hedging and
+ * factory of the binding.
  */
 export class BindingCallContext implements CallContext {
   readonly name: string;
@@ -73,7 +73,7 @@ export class BindingCallContext implements CallContext {
     return this.#balancer.policyName;
   }
 
-  /** The policy's note on a candidate, for `explain()`. */
+  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy adds none. */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#balancer.describe(candidate);
   }
@@ -86,7 +86,10 @@ export class BindingCallContext implements CallContext {
     return this.#factory !== undefined;
   }
 
-  /** The factory of the binding, else the registry where it can start the service. */
+  /**
+   * The factory of the binding. If the binding sets none, the factory that starts the service through the registry,
+   * if the registry can.
+   */
   get #factory(): Factory | undefined {
     return this.#config.factory ?? this.service.registryFactory;
   }
@@ -103,7 +106,7 @@ export class BindingCallContext implements CallContext {
     const { eligible } = candidates;
     const chosen = this.#balancer.pick(candidates.pick, now, constraints.affinity);
     if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
-    // The pick is backing off. Another eligible endpoint may be available.
+    // The picked endpoint, if any, is backing off. Another eligible endpoint may be available.
     const available = eligible.find((candidate) => service.table.canDial(candidate, now));
     if (chosen === undefined && available !== undefined) throw policyChoseNoneError(this.name, eligible);
     return available;
@@ -126,7 +129,7 @@ export class BindingCallContext implements CallContext {
         return this.#balancer.pick(pick, now, constraints.affinity) ?? ready[0];
       }
     }
-    // All untried endpoints are backing off: take the one that is dialed next.
+    // All untried endpoints are backing off, so take the endpoint that is dialed next.
     return untried.reduce<ConnectedCandidate | undefined>(
       (best, candidate) =>
         best === undefined || this.health.nextDialAt(candidate) < this.health.nextDialAt(best)
@@ -152,7 +155,7 @@ export class BindingCallContext implements CallContext {
     const { service, name } = this;
     const now = this.clock.now();
     if (eligible.some((candidate) => this.health.canDial(candidate, now))) return;
-    // All endpoints are backing off: wait for the next dial if it is soon.
+    // All endpoints are backing off. If the next dial is soon, wait for that dial.
     const nextDialInMs = Math.min(...eligible.map((candidate) => this.health.nextDialAt(candidate))) - now;
     const factory = this.#factory;
     if (nextDialInMs <= maxDialWaitMs) await this.wheel.sleep(Math.max(nextDialInMs, 1));
@@ -163,11 +166,11 @@ export class BindingCallContext implements CallContext {
   }
 
   /**
-   * Looks the service up, and starts it when it has no endpoint.
+   * Looks the service up, and starts the service when it has no endpoint.
    *
    * @param onResolved - called when the service config is known, before any start
-   * @returns the candidates, at least one
-   * @throws {@link ClerkError} when no endpoint matches
+   * @returns the candidates; at least one endpoint matches
+   * @throws {@link ClerkError} when no endpoint matches the binding and the constraints
    */
   async resolve(constraints: PickConstraints, onResolved: () => void): Promise<CandidateSet> {
     const { service } = this;
@@ -209,13 +212,13 @@ export class BindingCallContext implements CallContext {
     this.service.clerk.callTracker.finish();
   }
 
-  /** The current candidates with and without TLS, for `gather` and `explain`. */
+  /** Returns the current candidates, with or without a TLS address, for `gather` and `explain`. */
   candidates(): CandidateSet {
     return this.#balancer.candidates(false);
   }
 }
 
-/** Whether an endpoint shares the idempotency store that the call requires, if any. */
+/** Whether an endpoint uses the idempotency store that the call requires. True when the call requires none. */
 function isInScope({ endpoint }: ConnectedCandidate, { idempotencyScope }: PickConstraints): boolean {
   return idempotencyScope === undefined || idempotencyScopeOf(endpoint) === idempotencyScope;
 }

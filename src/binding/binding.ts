@@ -5,8 +5,8 @@ import type { CallFunction } from '../invoke/custom-call.js';
 import type { CallOptions, ClerkResponse, RequestOptions } from './request-options.js';
 
 /**
- * One service, as a program calls it. Created by {@link Clerk.bind}. Bindings of one name share the resolution, the
- * connections, the health of endpoints and the retry budget.
+ * The handle through which a program calls one service. Created by {@link Clerk.bind}. Bindings of one name share the
+ * resolution, the connections, the health of endpoints and the retry budget.
  *
  * Every method that makes a call rejects with a {@link ClerkError}. Common codes: `CONFIG_INVALID`, `NAME_NOT_FOUND`,
  * `NO_ENDPOINT`, `VERSION_MISMATCH`, `REGISTRY_UNREACHABLE`, `ENDPOINTS_EXHAUSTED`, `DEADLINE_EXCEEDED`, `ABORTED`,
@@ -19,71 +19,79 @@ export interface Binding {
   readonly name: string;
 
   /**
-   * Makes a request. Resolves with the response head, whatever its status; the body is a stream. The timeout covers the
-   * call up to the response head.
+   * Makes a request. Resolves with the status and headers of the response, whatever the status; the body is a stream.
+   * The timeout covers the call up to the response headers, not the body.
    *
-   * @throws {@link ClerkError} any code but `BAD_STATUS`
+   * @throws {@link ClerkError} any code except `BAD_STATUS`
    */
   request(options: RequestOptions): Promise<ClerkResponse>;
 
   /**
    * Makes a request and parses the whole response body as JSON. The timeout covers the body too.
    *
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400 or the body is not valid JSON
+   * @returns the parsed body
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400 or the body is not valid JSON; otherwise as
+   *   {@link Binding.request}
    */
   json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T>;
 
   /**
    * Makes a request and decodes the whole response body as UTF-8. The timeout covers the body too.
    *
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400
+   * @returns the decoded body
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; otherwise as {@link Binding.request}
    */
   text(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<string>;
 
   /**
    * Makes a request and reads the whole response body. The timeout covers the body too.
    *
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400
+   * @returns the bytes of the body
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; otherwise as {@link Binding.request}
    */
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array>;
 
   /**
-   * Makes a call in any protocol: picks an endpoint and runs `run` with it. When `run` fails and `kind` allows a retry,
-   * it runs again with another endpoint. Every attempt counts as sent, so a call of the default kind `once` is never
-   * retried. An attempt of another kind is aborted when it exceeds its timeout and another endpoint is available.
+   * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails
+   * and the option `kind` allows a retry, `run` is called again with another endpoint. The clerk assumes that a
+   * failed attempt reached the endpoint. So a call of kind `once`, the default here, is never retried. An attempt of
+   * another kind is aborted when it exceeds the attempt timeout and another endpoint is available.
    *
-   * @param run - called once an attempt; should stop when the signal it receives aborts
-   * @throws {@link ClerkError} with the error of `run` as its cause
+   * @param run - called once per attempt; should stop when the signal in its second argument aborts
+   * @returns the value that `run` returned
+   * @throws {@link ClerkError} with the error that `run` threw as its cause
    */
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and counts it as busy until it is released. Looks the service up, and starts it, when necessary.
+   * Picks an endpoint and counts that endpoint as busy until the program releases it. Looks the service up, and
+   * starts the service, when necessary.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
   acquire(options?: Omit<CallOptions, 'kind'>): Promise<AcquiredEndpoint>;
 
   /**
-   * Sends one request to every endpoint that matches the binding, also to ejected ones. No request is sent twice to one
-   * endpoint. At most `maxPending` requests are in flight.
+   * Sends one request to every endpoint that matches the binding, including ejected endpoints. No endpoint is sent
+   * the request twice. At most `maxPending` of these requests are in flight at a time.
    *
-   * @returns the result of each endpoint, in the registry's order
+   * @returns the results of all endpoints, in the order in which the registry lists the endpoints
    * @throws {@link ClerkError} when the options are invalid, or no endpoint is known
    * @see [C5](../../docs/guarantees.md#c5)
    */
   gather(options: RequestOptions): Promise<EndpointResult[]>;
 
   /**
-   * Resolves once a connection to one endpoint is established; sends no request on it. Warms up before the first call.
+   * Connects to one endpoint, so that the first call need not wait for a connection. Resolves when the connection is
+   * established. Sends no request.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
   ready(options?: Omit<CallOptions, 'kind' | 'affinity'>): Promise<void>;
 
   /**
-   * Describes what a call would do now: the candidates with their scores, the excluded endpoints with the reason, and the
-   * age of the resolution. Synchronous, no I/O.
+   * Describes what a call would do now: the candidates with their scores, the excluded endpoints with the reason for
+   * each, and the age of the resolution. Synchronous, without I/O.
    */
   explain(): Explanation;
 }

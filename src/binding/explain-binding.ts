@@ -16,7 +16,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   for (const member of service.table.members) {
     if (eligibleSet.has(member)) continue;
     const reason = outsideSubset.has(member)
-      ? `outside the subset of this clerk, which uses ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints`
+      ? `outside the subset of this clerk, which has ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints`
       : exclusionReason(member, matchingSet.has(member), config);
     const policyNote = context.describe(member);
     leftOut.push({
@@ -48,7 +48,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     attemptTimeoutMs: context.timeouts.forMethod('GET').timeoutAt(now),
   };
   const text = (): string => formatExplanation(explanation);
-  // Not enumerable, so that copies, comparisons and JSON contain data only.
+  // These two methods are not enumerable, so that copies, comparisons and JSON contain data only.
   return Object.defineProperties(explanation, {
     toString: { value: text },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: text },
@@ -70,7 +70,7 @@ function exclusionReason(
   if (member.status === 'closed') {
     const { consecutiveFailures: failures } = member;
     const failureCount = failures === 1 ? 'a failure' : `${String(failures)} failures in a row`;
-    return `ejected after ${failureCount} (${member.ejectionReason}); probed until it responds`;
+    return `ejected after ${failureCount} (${member.ejectionReason}); probed until the endpoint responds`;
   }
   const { state } = member.endpoint;
   const note =

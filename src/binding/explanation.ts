@@ -1,33 +1,39 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
 
-/** The state of one candidate. */
+/** One endpoint from which a call is picked, with its state. */
 export interface ExplainedCandidate {
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** `open`: may be picked. `closed`: ejected. */
+  /** `open`: calls may go to the endpoint. `closed`: the endpoint is ejected. */
   readonly status: 'open' | 'closed';
-  /** Attempts in flight. */
+  /** Number of attempts of this clerk in flight. */
   readonly pending: number;
-  /** Smoothed latency in ms; 0 while unknown. */
+  /** Smoothed response latency, in ms; 0 while unknown. */
   readonly latencyMs: number;
-  /** Last utilization the endpoint reported: 0 idle, 1 full, above 1 overloaded; undefined when it reported none. */
+  /**
+   * Utilization in the last load report of the endpoint: 0 idle, 1 full, above 1 overloaded; undefined without a
+   * report.
+   */
   readonly utilization: number | undefined;
-  /** The score that `load-aware` compares; lower is better. */
+  /** Load of the endpoint, which `load-aware` compares; lower is better. */
   readonly score: number;
-  /** Note of the policy, such as the share of calls under `weighted`; undefined when the policy adds none. */
+  /**
+   * Note of the policy on the endpoint, such as its share of the calls under `weighted`; undefined when the policy
+   * adds none.
+   */
   readonly policyNote: string | undefined;
 }
 
-/** An endpoint that is not picked. */
+/** An endpoint to which no call goes at present. */
 export interface ExcludedEndpoint {
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** Why it is not picked, in words. */
+  /** Why no call goes to the endpoint, in words. */
   readonly reason: string;
 }
 
-/** The result of {@link Binding.explain}. Plain data that serialises as it is. */
+/** The result of {@link Binding.explain}. Plain data that can be serialised as JSON. */
 export interface Explanation {
   /** The name that was bound. */
   readonly name: string;
@@ -35,26 +41,31 @@ export interface Explanation {
   readonly canonical: string | undefined;
   /** Name of the policy. */
   readonly policy: string;
-  /** The endpoints a call is picked from. */
+  /** The endpoints from which a call is picked. */
   readonly candidates: readonly ExplainedCandidate[];
-  /** The other endpoints, each with the reason. */
+  /** The endpoints from which no call is picked, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
-  /** Revision of the resolution. */
+  /** Revision of the resolution; undefined before the first lookup. */
   readonly revision: string | undefined;
-  /** The names passed on the way to the service. */
+  /** The names that the lookup followed to reach the service; empty before the first lookup. */
   readonly path: readonly ResolutionStep[];
   /** Age of the resolution in ms; undefined before the first lookup. */
   readonly ageMs: number | undefined;
-  /** Time for which the resolution may be used, in ms from the start of the lookup. */
+  /**
+   * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first
+   * lookup.
+   */
   readonly guaranteedMs: number | undefined;
-  /** Whether the registry was unreachable and this is its previous result. */
+  /**
+   * Whether the resolution has expired and is still used, because the registry has not delivered a newer resolution.
+   */
   readonly stale: boolean;
-  /** Retries that the retry budget would allow now. */
+  /** Number of retries that the retry budget allows now. */
   readonly retriesLeft: number;
-  /** Timeout in ms of a call that sets none itself. */
+  /** Timeout, in ms, of a call that sets no `timeoutMs`. */
   readonly timeoutMs: number;
-  /** Time after which a `GET` attempt fails over to another endpoint, in ms. */
+  /** Time, in ms, after which an unanswered `GET` attempt is replaced by an attempt at another endpoint. */
   readonly attemptTimeoutMs: number;
-  /** The explanation as text, one line per endpoint. Node's `inspect` prints it too. */
+  /** Formats the explanation as text, one line per endpoint. Node's `util.inspect` prints the same text. */
   toString(): string;
 }

@@ -1,9 +1,12 @@
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Longer lists are truncated to this number of rows. */
+/** Maximum number of lines for the candidates, and for the excluded endpoints. */
 const maxRows = 20;
 
-/** Formats an explanation as text: a summary line, then one line per endpoint. No line break at the end. */
+/**
+ * Formats an explanation as text: a summary line, then one line per endpoint. The text does not end with a line
+ * break.
+ */
 export function formatExplanation(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [
@@ -71,7 +74,7 @@ function formatMs(ms: number): string {
   return ms === Infinity ? 'none' : `${round(ms)} ms`;
 }
 
-/** Rounds to one decimal below 10, else to an integer. */
+/** Formats a number below 10 with at most one decimal, any other number as an integer. */
 function round(value: number): string {
   return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 }

@@ -11,21 +11,21 @@ import type { BindingCallContext } from './binding-call-context.js';
 
 /** The response of one endpoint to {@link Binding.gather}. */
 export interface EndpointSuccess {
-  /** The endpoint responded, with whatever status. */
+  /** True: the endpoint responded, with any status. */
   readonly ok: true;
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** Its response. The body must be read or dumped. */
+  /** The response of the endpoint. The program must read or dump the body. */
   readonly response: ClerkResponse;
 }
 
 /** The failure of one endpoint in {@link Binding.gather}. */
 export interface EndpointFailure {
-  /** The endpoint did not respond. */
+  /** False: the endpoint did not respond. */
   readonly ok: false;
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** Why there is no response. */
+  /** Why the endpoint did not respond. */
   readonly error: ClerkError;
 }
 
@@ -33,11 +33,13 @@ export interface EndpointFailure {
 export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
- * Sends a request to every endpoint that matches the version of the binding. Endpoints that are backing off are included,
- * so `prepare` waits only for a lookup or a start, never for a backoff.
+ * Sends a request to every endpoint that matches the version range of the binding, including endpoints that are
+ * backing off. So `prepare` waits only for a lookup or a start, never for a backoff.
  *
- * @param settings - of the whole operation; the time until endpoints are known counts against each request
- * @param send - sends the request in a context that is fixed to one endpoint
+ * @param settings - options of the whole operation; the time until the endpoints are known counts against the timeout
+ *   of each request
+ * @param send - sends the request in a call context that allows only one endpoint
+ * @returns the results in the order of the endpoints
  */
 export async function gatherResponses(
   context: BindingCallContext,

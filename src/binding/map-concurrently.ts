@@ -1,7 +1,8 @@
 /**
- * Calls `mapper` for every item with limited concurrency. Results are in the order of the items.
+ * Calls `mapper` for every item, with a limited number of calls in progress at a time.
  *
  * @param concurrency - maximum number of calls in progress, ≥ 1
+ * @returns the results in the order of the items
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],

@@ -4,7 +4,10 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/call-context.js';
 import type { ServiceState } from './service-state.js';
 
-/** The lookup succeeded, no endpoint is reachable from this host, and there is no factory. */
+/**
+ * Creates the error of a call for which a lookup succeeded, this host can reach no endpoint, and no factory can start
+ * the service.
+ */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
     return new ClerkError(
@@ -14,18 +17,18 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
   if (resolution.kind === 'absent')
     return new ClerkError(
       'NAME_NOT_FOUND',
-      `No service is registered as ${name}; check the name, or give bind() a factory that starts it`,
+      `No service is registered as ${name}; check the name, or give bind() a factory that starts the service`,
     );
   return new ClerkError(
     'NO_ENDPOINT',
-    `Service ${name} has no endpoint; start one, or give bind() a factory that starts it`,
+    `Service ${name} has no endpoint; start an endpoint, or give bind() a factory that starts the service`,
   );
 }
 
 /**
- * There are endpoints, and none matches the binding.
+ * Creates the error of a call for which the service has endpoints, but none matches the binding.
  *
- * @param version - the version range, if no endpoint satisfies it
+ * @param version - version range that no endpoint satisfies; undefined when the version is not the reason
  */
 export function noMatchError(
   { name, table }: ServiceState,
@@ -42,23 +45,23 @@ export function noMatchError(
   return new ClerkError(
     'NO_ENDPOINT',
     constraints.tlsOnly
-      ? `No endpoint of ${name} has a TLS address; use http:// to allow the others`
+      ? `No endpoint of ${name} has a TLS address; use an http:// URL to allow endpoints without TLS`
       : `Service ${name} has no endpoint`,
   );
 }
 
-/** The policy picked none although an endpoint is available. */
+/** Creates the error of a call for which the policy picked no endpoint, although an endpoint is available. */
 export function policyChoseNoneError(name: string, eligible: readonly ConnectedCandidate[]): ClerkError {
   return new ClerkError(
     'NO_ENDPOINT',
-    `The policy of ${name} picked none of ${String(eligible.length)} candidates; it must return one of them, or undefined to fail the call`,
+    `The policy of ${name} picked none of ${String(eligible.length)} candidates, so the call failed; the policy must return one of its candidates`,
   );
 }
 
-/** All endpoints are backing off, and the next dial is too far away to wait for. */
+/** Creates the error of a call when all endpoints are backing off and the next dial is too far away to wait for. */
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',
-    `All endpoints of ${name} refused connections and are backing off; the next one is dialed in ${String(Math.round(nextDialInMs))} ms`,
+    `All endpoints of ${name} refused connections and are backing off; the clerk dials the next endpoint in ${String(Math.round(nextDialInMs))} ms`,
   );
 }

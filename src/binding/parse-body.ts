@@ -1,6 +1,10 @@
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/** Parses a body as JSON. @throws {@link ClerkError} `BAD_STATUS` when the body is not valid JSON */
+/**
+ * Parses a response body as JSON.
+ *
+ * @throws {@link ClerkError} `BAD_STATUS` when the body is not valid JSON
+ */
 export function parseJson(name: string, body: Buffer, statusCode: number): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
@@ -17,12 +21,12 @@ export function parseJson(name: string, body: Buffer, statusCode: number): unkno
   }
 }
 
-/** Decodes a body as UTF-8. */
+/** Decodes a response body as UTF-8. */
 export function asText(body: Buffer): string {
   return body.toString('utf8');
 }
 
-/** Returns the bytes as a plain `Uint8Array`, sharing the memory of the buffer. */
+/** Returns the bytes of a response body as a plain `Uint8Array`, which shares the memory of the buffer. */
 export function asBytes(body: Buffer): Uint8Array {
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
 }

@@ -9,8 +9,8 @@ import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * A request in the form undici reads. It always has the same fields in the same order, because undici destructures the
- * options of every request. A copy made by spreading would be ten times slower to read.
+ * A request in the form that undici reads. All instances have the same fields in the same order, because undici
+ * destructures the options of every request. Options copied with spread syntax would be ten times slower to read.
  */
 export class PreparedRequest implements TransportRequest {
   readonly path: string;
@@ -65,7 +65,7 @@ export class PreparedRequest implements TransportRequest {
     this.#deadline = deadline;
   }
 
-  /** Starts the call. The handler receives the response, or the error. */
+  /** Starts the call. The handler receives the response or the error. */
   start(handler: RequestHandler, scope: AsyncResource): void {
     this.#call = new HttpCall(
       this.#context,
@@ -84,13 +84,16 @@ export class PreparedRequest implements TransportRequest {
     return this.#call?.endpoint;
   }
 
-  /** Number of attempts so far. */
+  /** Number of attempts that have started so far. */
   get attempts(): number {
     return this.#call?.attemptCount ?? 0;
   }
 }
 
-/** Adds the `content-type` of `URLSearchParams` where the program set none, as `fetch` does. */
+/**
+ * Adds the `content-type` of a `URLSearchParams` body to the headers, unless the program has set one. Headers given
+ * as a list or an iterable are returned unchanged.
+ */
 function withFormContentType(headers: RequestOptions['headers']): RequestOptions['headers'] {
   if (headers === undefined || headers === null)
     return { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' };

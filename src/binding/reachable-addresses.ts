@@ -3,8 +3,9 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { Locality } from '../core/policy.js';
 
 /**
- * The addresses of an endpoint that lead to it from this host. A unix socket is reachable only on its own host. A loopback
- * address of another host is used only when there is no other address, since here it leads to another process.
+ * Returns the addresses at which this host can reach an endpoint. A unix socket is reachable only on the host of the
+ * endpoint. A loopback address of an endpoint on another host is returned only when the endpoint has no other
+ * address: on this host such an address leads to another process.
  */
 export function reachableAddresses({ host }: Locality, endpoint: Endpoint): readonly Address[] {
   const all = endpoint.addresses.map(parseAddress);

@@ -7,17 +7,23 @@ import { checkSignal, configError } from '../client/option-checks.js';
 
 /** Options of any call. */
 export interface CallOptions {
-  /** Timeout of the call in ms, above 0 … 2^31 − 1. Default: that of the binding. */
+  /** Timeout of the call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the binding. */
   readonly timeoutMs?: number | undefined;
-  /** Whether the call may be retried. Default: that of the binding, else by the method; `once` for `call()`. */
+  /**
+   * Whether the call may be retried. Default: the kind of the binding. If the binding sets none, `call()` uses
+   * `once`, and for a request the HTTP method decides.
+   */
   readonly kind?: CallKind | undefined;
-  /** Affinity key: under the policy `affinity`, calls with one key go to one endpoint. Default: that of the binding. */
+  /**
+   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. Default: the key of
+   * the binding.
+   */
   readonly affinity?: string | undefined;
-  /** Aborts the call: it rejects with `ABORTED`. Default: none. */
+  /** Signal that aborts the call; the call then rejects with `ABORTED`. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A request, shaped like undici's. An unknown option is an error. */
+/** Options of a request, named as in undici. An unknown option is an error. */
 export interface RequestOptions extends CallOptions {
   /** Path within the service; must begin with `/`. */
   readonly path: string;
@@ -25,7 +31,10 @@ export interface RequestOptions extends CallOptions {
   readonly method?: string;
   /** Request headers, in any form undici accepts. */
   readonly headers?: Dispatcher.RequestOptions['headers'];
-  /** String, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. A stream cannot be sent twice. */
+  /**
+   * Request body: a string, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. A stream cannot
+   * be sent twice.
+   */
   readonly body?:
     | Dispatcher.DispatchOptions['body']
     | ArrayBuffer
@@ -37,33 +46,33 @@ export interface RequestOptions extends CallOptions {
     | Iterable<string | Uint8Array>
     | AsyncIterable<string | Uint8Array>
     | undefined;
-  /** Query parameters, appended to `path`. A plain object. */
+  /** Query parameters, as a plain object; appended to `path`. */
   readonly query?: Record<string, unknown>;
   /** undici's name for `kind: 'idempotent'`. */
   readonly idempotent?: boolean;
-  /** Any value; returned with the response. */
+  /** Any value; the response has the same value in `opaque`. */
   readonly opaque?: unknown;
-  /** `raw` returns the response headers as a list. */
+  /** `raw`: the response has its headers as a list instead of an object. */
   readonly responseHeaders?: 'raw' | null;
   /** Called with each informational response (1xx). */
   readonly onInfo?: (info: { statusCode: number; headers: Record<string, string | string[]> }) => void;
   /** High-water mark of the response body stream, in bytes, ≥ 0. */
   readonly highWaterMark?: number;
-  /** Maximum time between two chunks of the response body, in ms; 0 disables it. */
+  /** Maximum time between two chunks of the response body, in ms; 0 means no limit. */
   readonly bodyTimeout?: number | null;
-  /** undici's timeout for the response head, in ms. Applies beside `timeoutMs`. */
+  /** undici's timeout for the response headers, in ms. Applies in addition to `timeoutMs`. */
   readonly headersTimeout?: number | null;
-  /** Closes the connection after the request. */
+  /** Whether the connection is closed after the request. */
   readonly reset?: boolean;
-  /** Sends the request head first and waits for a 100 response (HTTP/2). */
+  /** Whether the request headers are sent first and the body only after a 100 response (HTTP/2). */
   readonly expectContinue?: boolean;
 }
 
-/** A response: undici's, with the endpoint that sent it. */
+/** A response as undici returns it, with the endpoint that sent the response. */
 export interface ClerkResponse extends Dispatcher.ResponseData {
   /** The endpoint that responded. */
   readonly endpoint: Endpoint;
-  /** Number of attempts, including the successful one; ≥ 1. */
+  /** Number of attempts of the call, including the attempt that got this response; ≥ 1. */
   readonly attempts: number;
 }
 
@@ -93,7 +102,7 @@ const requestKeys = new Set(
 /**
  * Checks the options of a request.
  *
- * @param name - of the service, for the message
+ * @param name - name of the service, for the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid
  */
 export function checkRequest(options: RequestOptions, name: string): void {
@@ -135,9 +144,10 @@ function requestError(name: string, problem: string): ClerkError {
 }
 
 /**
- * Combines a path and further options into one object. The path may be given either way.
+ * Combines a path and other options into one object. The first argument may be the path, or an object that contains
+ * the path.
  *
- * @param subject - prefix of the error message
+ * @param subject - start of the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice
  */
 export function normalizeRequest(
@@ -146,13 +156,16 @@ export function normalizeRequest(
   subject: string,
 ): RequestOptions {
   if (typeof path !== 'string') {
-    if (otherOptions !== undefined) throw configError(`${subject}: options are given twice; pass one object`);
+    if (otherOptions !== undefined)
+      throw configError(
+        `${subject}: options are given twice, as first and as second argument; pass one object with all options`,
+      );
     return path;
   }
   if (otherOptions === undefined) return { path };
   if (typeof otherOptions === 'object' && (otherOptions as object | null) !== null && 'path' in otherOptions)
     throw configError(
-      `${subject}: the path is given twice, as '${path}' and within the options; remove one of them`,
+      `${subject}: the path is given twice, as '${path}' and within the options; remove one of the two paths`,
     );
   return { ...otherOptions, path };
 }

@@ -39,14 +39,17 @@ const callKeys = Object.keys({
   signal: true,
 } satisfies Record<keyof CallOptions, true>);
 
-/** The implementation of {@link Binding}: turns each kind of call into a prepared request or a custom call. */
+/**
+ * The implementation of {@link Binding}. Runs HTTP requests as a {@link PreparedRequest} and all other calls as a
+ * custom call.
+ */
 export class ServiceBinding implements Binding {
   readonly name: string;
   readonly #context: BindingCallContext;
   readonly #config: BindConfig;
   readonly #noConstraints: PickConstraints;
   readonly #defaultDeadline: CallDeadline;
-  /** Subject of error messages about a request. */
+  /** Start of error messages about a request. */
   readonly #subject: string;
 
   constructor(context: BindingCallContext, config: BindConfig) {
@@ -147,9 +150,9 @@ export class ServiceBinding implements Binding {
   }
 
   /**
-   * As {@link Binding.request}, after a lookup for the same call.
+   * Makes a request as {@link Binding.request} does, after a lookup that was part of the same call.
    *
-   * @param elapsedMs - duration of the lookup in ms; it counts against the timeout of the call
+   * @param elapsedMs - duration of the lookup in ms; counts against the timeout of the call
    */
   requestAfterLookup(elapsedMs: number, options: RequestOptions): Promise<ClerkResponse> {
     try {
@@ -180,7 +183,7 @@ export class ServiceBinding implements Binding {
       const constraints = tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#noConstraints;
       const body = toUndiciBody(options.body);
       const request = body === options.body ? options : { ...options, body };
-      // undici's own handlers carry the async context of their caller; those of fetch do not.
+      // undici's own handlers carry the async context of their caller; the handlers of fetch do not.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new HttpCall(
         this.#context,
@@ -267,7 +270,7 @@ export class ServiceBinding implements Binding {
       const key: unknown = affinity(path);
       if (key !== undefined && typeof key !== 'string')
         throw new TypeError(
-          `it must return a string or undefined; got ${key instanceof Promise ? 'a promise' : describeValue(key)}`,
+          `the function must return a string or undefined; got ${key instanceof Promise ? 'a promise' : describeValue(key)}`,
         );
       return key;
     } catch (error) {
@@ -290,7 +293,12 @@ export class ServiceBinding implements Binding {
     };
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID`; `DEADLINE_EXCEEDED` when the call being served has no time left */
+  /**
+   * Combines the timeout of a call with the time left for the inbound request that the program is serving.
+   *
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the timeout is invalid
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left
+   */
   #deadline(subject: string, timeoutMs: unknown): CallDeadline {
     const own =
       timeoutMs === undefined

@@ -19,29 +19,32 @@ import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
 import { reachableAddresses } from './reachable-addresses.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
-/** Interval of lookups for a name in use while its resolution is stale, in ms. */
+/** Time, in ms, between two lookups of a name that is in use and whose resolution is stale. */
 const staleRefreshMs = 750;
 
 /**
- * What one clerk knows of one service: the resolution, the endpoints and their health, latencies, the retry budget and the
- * start in progress. Shared by all bindings of the name.
+ * What one clerk knows about one service: the resolution, the endpoints and their health, the latencies, the retry
+ * budget and the start in progress. All bindings of the name share one instance.
  */
 export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
   readonly budget = retryBudget(defaults.retryRatio, defaults.retryReserve);
-  /** Called after the endpoints or their health have changed. */
+  /** Listeners called after the endpoints or their health have changed. */
   readonly changeListeners = new Set<() => void>();
-  /** Number of bindings the program has not discarded. */
+  /** Number of bindings of this name that have not been garbage-collected. */
   bindingCount = 0;
-  /** Endpoints without an address that is reachable from this host. */
+  /** Endpoints that this host cannot reach, each with the reason. */
   excluded: readonly { readonly endpoint: Endpoint; readonly reason: string }[] = [];
   #resolution: ResolvedService | undefined;
   #refreshAt = 0;
   #startedEndpoints: readonly Endpoint[] = [];
   #lastStartResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** Whether the registry started the current endpoints. They are advertised, so it also knows when they end. */
+  /**
+   * Whether the registry started the endpoints in `#startedEndpoints`. Such endpoints are registered, so the registry
+   * also reports when these endpoints end.
+   */
   #startedByRegistry = false;
   #startCount = 0;
   #startVerified = false;
@@ -72,27 +75,30 @@ export class ServiceState implements HealthSource {
     });
   }
 
-  /** The last resolution, fresh or not. */
+  /** The last resolution, expired or not; undefined before the first lookup. */
   get resolution(): ResolvedService | undefined {
     return this.#resolution;
   }
 
-  /** Endpoints that a factory has started. */
+  /** Endpoints that a factory started and that are in use because the registry lists no endpoint. */
   get started(): readonly Endpoint[] {
     return this.#startedEndpoints;
   }
 
-  /** Starts the service through the registry; undefined when the registry cannot. */
+  /** Factory that starts the service through the registry; undefined when the registry cannot start this service. */
   get registryFactory(): Factory | undefined {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
   }
 
-  /** Whether a call may use the cached resolution. Refreshes it in the background before it expires. */
+  /**
+   * Whether a call may use the cached resolution. Also starts a background lookup shortly before the resolution
+   * expires.
+   */
   isFresh(now: number): boolean {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
     if (resolution.ttlMs === Infinity) return true;
-    // Endpoints that a factory of the program started need no lookup.
+    // Endpoints started by a factory of the program are not in the registry, so a lookup would not help.
     const isSelfStarted =
       resolution.endpoints.length === 0 && this.#startedEndpoints.length > 0 && !this.#startedByRegistry;
     if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
@@ -100,7 +106,11 @@ export class ServiceState implements HealthSource {
     return true;
   }
 
-  /** Looks the name up; a fresh cached result is used. @throws {@link ClerkError} when the lookup fails */
+  /**
+   * Looks the name up, or uses the cached resolution if it is fresh.
+   *
+   * @throws {@link ClerkError} when the lookup fails
+   */
   async resolve(): Promise<ResolvedService> {
     this.#startWatching();
     const resolution = await this.clerk.resolver.resolve(this.name);
@@ -108,28 +118,32 @@ export class ServiceState implements HealthSource {
     return resolution;
   }
 
-  /** Looks the name up again because endpoints failed. Never rejects. */
+  /**
+   * Looks the name up again, even if the cached resolution is fresh. Never rejects.
+   *
+   * @param suspects - instance ids of endpoints that just failed
+   */
   async refresh(suspects: ReadonlySet<string>): Promise<void> {
     try {
       this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
     } catch {
-      // A call that needs the resolution looks up itself and reports the failure.
+      // A call that needs a resolution does its own lookup and reports the failure.
     }
   }
 
-  /** Replaces the resolution, and updates endpoints, loads and health queries. */
+  /** Replaces the resolution, then updates the endpoints, their loads and the health queries of the registry. */
   applyResolution(resolution: ResolvedService): void {
     if (this.#isClosed) return;
     if (resolution === this.#resolution) {
-      // The background refresh returned the same resolution.
+      // A background lookup has returned the same resolution.
       if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
       return;
     }
     const previous = this.#resolution;
     this.#resolution = resolution;
-    // Refresh after 75 to 85 % of the TTL, so that no call waits for the lookup.
+    // Start the background lookup after 75 to 85 % of the TTL, so that no call waits for a lookup.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
-    // A stale resolution is past its TTL already, so count from now.
+    // A stale resolution has already outlived its TTL, so the time of the next lookup is counted from now.
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
@@ -151,7 +165,7 @@ export class ServiceState implements HealthSource {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
   }
 
-  /** Reserves one start in the retry budget. */
+  /** Reserves one start in the retry budget. Returns false when the budget is exhausted. */
   #reserveStart(): boolean {
     const now = this.clerk.clock.now();
     if (!this.budget.tryWithdraw(now)) return false;
@@ -159,7 +173,7 @@ export class ServiceState implements HealthSource {
     return true;
   }
 
-  /** Starts the service unless it was started already. Resolves when there is an endpoint. */
+  /** Starts the service, unless started endpoints are in use already. Resolves when the service has an endpoint. */
   async startService(factory: Factory): Promise<void> {
     if (this.#startedEndpoints.length === 0) this.#useStarted(await this.#starter.start(factory), factory);
   }
@@ -167,28 +181,30 @@ export class ServiceState implements HealthSource {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - start of the attempt that failed to connect; a later start suffices
+   * @param triedAt - when the failed attempt to connect began; if the service was started after this time, it is not
+   *   started again
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     if (this.#startedAt > triedAt) return;
-    // Each start is verified once: it succeeded if any of its endpoints has ever responded.
+    // Each start is verified once. A start succeeded if any of its endpoints has ever responded.
     if (this.#startedEndpoints.length > 0 && !this.#startVerified) {
       this.#startVerified = true;
       if (this.table.members.every((member) => member.lastHeardAt === 0)) this.#starter.markUnreachable();
       else this.#starter.markHealthy();
     }
     this.#useStarted(await this.#starter.start(factory), factory);
-    // Registered endpoints take precedence over started ones, and the registry may have others by now.
+    // Registered endpoints take precedence over started endpoints. So look the name up again: the registry may list
+    // endpoints by now.
     if (factory === this.#registryFactory) await this.refresh(new Set());
   }
 
-  /** Closes all connections after the calls in flight. */
+  /** Closes all connections once the calls in flight have ended. */
   async close(): Promise<void> {
     this.#release();
     await Promise.all(this.#channels().map((channel) => channel.close()));
   }
 
-  /** Closes all connections at once; calls in flight fail with the error. */
+  /** Closes all connections at once. Calls in flight fail with the error. */
   async destroy(error: Error): Promise<void> {
     this.#release();
     await Promise.all(this.#channels().map((channel) => channel.destroy(error)));
@@ -213,13 +229,13 @@ export class ServiceState implements HealthSource {
   }
 
   #useStarted(started: readonly Endpoint[], factory: Factory): void {
-    // Callers that shared one start receive the same list.
+    // Callers that shared one start receive the same list. Only the first of these callers applies the list.
     if (this.#isClosed || this.#lastStartResult === started) return;
     this.#lastStartResult = started;
     this.#startedAt = this.clerk.clock.now();
     this.#startedByRegistry = factory === this.#registryFactory;
     this.#startVerified = false;
-    // A new epoch per start, so that the health of the previous process does not count.
+    // Each start gets a new epoch, so that the health of the previous process does not count for the new process.
     this.#startCount++;
     this.#startedEndpoints = started.map((endpoint) =>
       Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
@@ -240,7 +256,7 @@ export class ServiceState implements HealthSource {
       if (reachableAddresses(this.clerk.locality, endpoint).length === 0)
         excluded.push({
           endpoint,
-          reason: `its only addresses are unix sockets on host ${String(endpoint.host)}`,
+          reason: `all addresses of the endpoint are unix sockets on host ${String(endpoint.host)}`,
         });
       else endpoints.push(Object.freeze(endpoint));
     }
@@ -265,7 +281,10 @@ export class ServiceState implements HealthSource {
     };
   }
 
-  /** Handles the health queries of the registry, and reports endpoints it newly marks as suspect. */
+  /**
+   * Passes the health queries of the registry to the health reporter. Emits an event for each endpoint that the
+   * registry newly marks as suspect.
+   */
   #handleHealthQueries(
     previous: ResolvedService | undefined,
     { healthQueried, endpoints }: ResolvedService,
@@ -284,7 +303,7 @@ export class ServiceState implements HealthSource {
     void this.refresh(new Set([endpoint]));
   }
 
-  /** Watches the name, if the registry has a `watch` method. */
+  /** Starts a watch of the name, if the registry has a `watch` method. */
   #startWatching(): void {
     const { registry, logger } = this.clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
@@ -295,11 +314,13 @@ export class ServiceState implements HealthSource {
         (snapshot) => this.#onSnapshot(snapshot),
         (error) =>
           logger.warn(
-            `The watch of ${this.name} was interrupted and continues when the registry is back: ${errorMessage(error)}`,
+            `The watch of ${this.name} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
           ),
       );
     } catch (error) {
-      logger.warn(`The watch of ${this.name} could not be started: ${errorMessage(error)}`);
+      logger.warn(
+        `The registry could not start a watch of ${this.name}: ${errorMessage(error)}; changes of this name are found by lookups only`,
+      );
     }
   }
 
@@ -312,7 +333,7 @@ export class ServiceState implements HealthSource {
         byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
         this.name,
       );
-      // The target of a link is not watched; the next lookup follows the link.
+      // The snapshot holds only the link, not its target. The next lookup follows the link.
       if (parsed.kind === 'link') return;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,

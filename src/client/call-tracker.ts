@@ -1,16 +1,24 @@
 import { ClerkError } from '../core/errors.js';
 
-/** Admits the calls of a clerk and counts those in flight. */
+/** Counts the calls of a clerk in flight, and rejects new calls after the clerk was closed. */
 export interface CallTracker {
-  /** @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
+  /**
+   * Checks that the clerk is open.
+   *
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
+   */
   assertOpen(): void;
-  /** Counts a call as started. @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
+  /**
+   * Counts a call as started.
+   *
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
+   */
   start(): void;
   /** Counts a call as finished. */
   finish(): void;
 }
 
-/** The calls in flight of one clerk. Admits none once it is closed. */
+/** The implementation of {@link CallTracker}, which can also wait for the calls in flight. */
 export class InFlightCalls implements CallTracker {
   #count = 0;
   #isClosed = false;
@@ -29,7 +37,7 @@ export class InFlightCalls implements CallTracker {
     if (--this.#count === 0) this.#onIdle?.();
   }
 
-  /** Rejects new calls from now on. */
+  /** Closes the tracker: `start` and `assertOpen` throw from now on. */
   close(): void {
     this.#isClosed = true;
   }
@@ -39,18 +47,21 @@ export class InFlightCalls implements CallTracker {
     return this.#count > 0;
   }
 
-  /** Resolves when the last call has finished, or after {@link InFlightCalls.stopWaiting}. Call once, while busy. */
+  /**
+   * Resolves when the last call has finished or {@link InFlightCalls.stopWaiting} is called. Call this method once,
+   * and only while calls are in flight.
+   */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
 
-  /** Resolves {@link InFlightCalls.whenIdle} although calls are in flight. */
+  /** Resolves the promise of {@link InFlightCalls.whenIdle} even if calls are still in flight. */
   stopWaiting(): void {
     this.#onIdle?.();
   }
 }
 
-/** The error of a call that starts after the clerk was closed. */
+/** Creates the error of a call that starts after the clerk was closed. */
 export function clerkClosedError(): ClerkError {
   return new ClerkError('CLERK_CLOSED', 'The clerk is closed; create a new one with createClerk()');
 }

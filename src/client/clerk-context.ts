@@ -12,7 +12,7 @@ import type { LastKnownGood } from '../resolve/last-known-good.js';
 import type { HealthReporter } from '../health/health-reporter.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 
-/** What all services of one clerk share. Built once by `createClerk`. */
+/** The objects that all services of one clerk share. Built once by `createClerk`. */
 export interface ClerkContext {
   readonly config: ClerkConfig;
   readonly clock: Clock;
@@ -27,9 +27,12 @@ export interface ClerkContext {
   readonly locality: Locality;
   /** Reports the health of endpoints to the registry. */
   readonly healthReporter: HealthReporter;
-  /** Random 32-bit seed of this clerk; determines its subset of a large service. */
+  /**
+   * Returns the random 32-bit seed of this clerk. The seed determines which endpoints of a large service this clerk
+   * uses.
+   */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
-  /** Aborts when the clerk closes. */
+  /** Aborts when the clerk is destroyed, or closed and no call is in flight. */
   readonly closeSignal: AbortSignal;
 }

@@ -10,61 +10,68 @@ import type { BindOptions } from './options.js';
 import type { Resolved } from './resolved.js';
 
 /**
- * The client of one registry: binds names to services and calls them. Created by {@link createClerk}.
+ * A client that looks names up in its registry and calls the services behind them. Created by {@link createClerk}.
  *
  * @see [DEC C1](../../docs/background.md#arch-c1)
  */
 export interface Clerk extends AsyncDisposable {
   /**
-   * An undici dispatcher. Requests to a host under `.clerk` are calls of this clerk; all others go to the `dispatcher`
-   * option. Closing it closes the clerk, but never the dispatcher of the other requests.
+   * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk; any other request goes to
+   * the dispatcher given as option `dispatcher`. Closing this dispatcher closes the clerk, but never the dispatcher
+   * given as option.
    */
   readonly dispatcher: Dispatcher;
 
   /**
-   * `fetch` over {@link Clerk.dispatcher}. A host under `.clerk` is a name with its segments reversed:
-   * `http://orders.shop.clerk` is `/shop/orders`. Rejects as `fetch` does, with a {@link ClerkError} as the cause.
+   * `fetch` over {@link Clerk.dispatcher}. A host under `.clerk` is a name with its segments in reverse order:
+   * `http://orders.shop.clerk` calls `/shop/orders`. If a call fails, rejects as `fetch` does: with a `TypeError`,
+   * whose cause is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
   /**
-   * Binds a name. Synchronous and without I/O; the first call looks the name up. A name without a leading `/` is relative
-   * to the `root` of the clerk. Bindings of one name share resolution, connections, health and retry budget.
+   * Creates a binding for a name. Synchronous and without I/O; the first call looks the name up. A name without a
+   * leading `/` is relative to the `root` of the clerk. Bindings of one name share the resolution, the connections,
+   * the health of endpoints and the retry budget.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
    */
   bind(name: string, options?: BindOptions): Binding;
 
   /**
-   * Makes a request to a path that begins with a name. The longest prefix that is a service is called; the rest is the
-   * path within it. Lookups of the prefixes count against the timeout.
+   * Makes a request to a path that begins with a name. Of all prefixes of the path that name a service, the longest
+   * prefix is called. The rest of the path is sent to that service. The lookups of the prefixes count against the
+   * timeout of the call.
    *
    * @param path - name and path in one, for example `/shop/orders/orders/7?full=1`
-   * @throws {@link ClerkError} `NAME_NOT_FOUND` when no prefix is a service; else as {@link Binding.request}
+   * @throws {@link ClerkError} `NAME_NOT_FOUND` when no prefix names a service; otherwise as {@link Binding.request}
    * @see [DEC C6](../../docs/background.md#arch-c6)
    */
   request(path: string, options?: Omit<RequestOptions, 'path'>): Promise<ClerkResponse>;
 
   /**
-   * Looks a name up. Served from the cache while the cached result is fresh.
+   * Looks a name up, or returns the cached result if that result is fresh.
    *
-   * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ABORTED`,
-   *   `CLERK_CLOSED`
+   * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`,
+   *   `ABORTED`, `CLERK_CLOSED`
    */
   resolve(name: string, options?: { readonly signal?: AbortSignal }): Promise<Resolved>;
 
   /**
-   * Lists the names that match a glob: `*` matches within a segment, `**` any number of segments.
+   * Lists the names that match a glob: `*` matches within one segment, `**` matches any number of segments.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `list` method; else as {@link Clerk.resolve}
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `list` method; otherwise as
+   *   {@link Clerk.resolve}
    */
   list(glob: string, options?: { readonly signal?: AbortSignal }): Promise<readonly ListEntry[]>;
 
   /**
-   * Lists the services that match a glob, each with the endpoints whose zone, host, version or attributes equal the filter.
+   * Lists the services that match a glob, each with its endpoints that match a filter. An endpoint matches when its
+   * zone, host, version and attributes have the values that the filter gives for them.
    *
    * @param filter - for example `{ zone: 'a' }`; `{}` matches all endpoints
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; else as {@link Clerk.resolve}
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; otherwise as
+   *   {@link Clerk.resolve}
    * @see [Naming N7](../../docs/background.md#n7)
    */
   search(
@@ -74,40 +81,46 @@ export interface Clerk extends AsyncDisposable {
   ): Promise<readonly SearchEntry[]>;
 
   /**
-   * Watches the names that match a glob: first every name as it is, then every change. Ends when the loop is left, the
-   * signal aborts or the clerk closes. A slow reader may miss intermediate changes, never the latest state. Does not keep
-   * the process alive.
+   * Watches the names that match a glob. The iterator first yields the current state of every name, then every
+   * change. The iterator ends when the program leaves the loop or the clerk closes. A program that reads slowly may
+   * miss intermediate changes, but never the latest state of a name. A watch does not keep the process alive.
    *
    * @throws {@link ClerkError} `NAME_INVALID`, `CLERK_CLOSED`; the iterator throws `ABORTED` when the signal aborts
    */
   watch(glob: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<NameChange>;
 
   /**
-   * Adds a listener for an event. An error thrown by the listener is logged and has no other effect.
+   * Adds a listener for an event. An error that the listener throws is logged and has no other effect.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the event does not exist or the listener is not a function
    */
   on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
-  /** Adds a listener for the next event of one kind. @throws {@link ClerkError} as {@link Clerk.on} */
+  /**
+   * Adds a listener that is called for the next event of this name only.
+   *
+   * @throws {@link ClerkError} as {@link Clerk.on}
+   */
   once<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /** Removes a listener. */
   off<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
-  /** Same as {@link Clerk.off}; `events.on(clerk, …)` of `node:events` needs this name. */
+  /** Same as {@link Clerk.off}. The function `events.on(clerk, …)` of `node:events` calls this method. */
   removeListener<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /**
-   * Rejects new calls with `CLERK_CLOSED`, waits for calls in flight and their bodies, then releases all resources. May be
-   * called repeatedly.
+   * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits until all calls in flight and their response
+   * bodies have ended, then releases all resources. May be called repeatedly.
    */
   close(): Promise<void>;
 
   /**
-   * Ends everything at once. Calls in flight fail with the given error, or with `CLERK_CLOSED`. May be called repeatedly.
+   * Closes the clerk without waiting. Calls in flight fail with the given error, or with `CLERK_CLOSED`. May be
+   * called repeatedly.
    *
-   * @param error - becomes the cause of `CLERK_CLOSED` unless it is a `ClerkError` itself
+   * @param error - reason for calls in flight; an error that is not a `ClerkError` becomes the cause of a
+   *   `CLERK_CLOSED` error
    */
   destroy(error?: Error | null): Promise<void>;
 

@@ -13,7 +13,7 @@ import type { ClerkOptions } from './options.js';
 
 /** The validated and complete configuration of a clerk. Frozen. */
 export interface ClerkConfig {
-  /** A registry port, static addresses, or the URLs of equivalent registry servers. */
+  /** A registry object, static addresses, or the URLs of equivalent registry servers. */
   readonly registry: Registry | StaticAddresses | readonly string[];
   readonly snapshotFile: string | undefined;
   readonly root: string;
@@ -28,32 +28,38 @@ export interface ClerkConfig {
   readonly logger: Logger | undefined;
 }
 
-/** Default values and fixed limits, each with its unit. */
+/** Default values of options, and fixed limits. */
 export const defaults = Object.freeze({
-  /** Registry server on this host. */
+  /** URL of the registry server on this host. */
   registry: 'http://127.0.0.1:4711',
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
   /**
-   * Endpoints of a large service that one clerk uses. Weights and load even out well with 100 endpoints, and 100
-   * connections cost little.
+   * Number of endpoints of a large service that one clerk uses. With 100 endpoints, weights and load are spread
+   * evenly, and 100 connections cost little.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
    */
   subsetSize: 100,
-  /** Names kept in each cache. @see [C8.3](../../docs/guarantees.md#c8-3) */
+  /** Maximum number of names in each cache. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
   /** Timeout of a lookup, in ms. */
   lookupTimeoutMs: 5_000,
-  /** Longest use of an expired resolution while the registry is unreachable, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /**
+   * Longest time, in ms, for which an expired resolution is used while the registry is unreachable.
+   *
+   * @see [C1.4](../../docs/guarantees.md#c1-4)
+   */
   maxStaleMs: 3_600_000,
-  /** Retries per call in any 10 s. @see [C4.1](../../docs/guarantees.md#c4-1) */
+  /**
+   * Retries allowed in any 10 s, as a fraction of the calls in these 10 s. @see [C4.1](../../docs/guarantees.md#c4-1)
+   */
   retryRatio: 0.1,
-  /** Retries in any 10 s that are allowed without any call. @see [C4.1](../../docs/guarantees.md#c4-1) */
+  /** Number of retries allowed in any 10 s in addition to `retryRatio`. @see [C4.1](../../docs/guarantees.md#c4-1) */
   retryReserve: 30,
-  /** Hedged attempts per call of a hedged binding, in any 10 s. */
+  /** Second attempts of hedged calls allowed in any 10 s, as a fraction of the calls in these 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 
@@ -73,7 +79,10 @@ const clerkKeys = Object.keys({
 } satisfies Record<keyof ClerkOptions, true>);
 const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
 const logMethods = ['debug', 'info', 'warn', 'error'];
-/** Options of undici's pools. Unknown ones are rejected, since a misspelt limit would be ignored. `connections` and TLS are separate options. */
+/**
+ * Known options of undici's pools. An unknown option is rejected, because undici would ignore a misspelt limit. The
+ * options `connections` and `tls` of the clerk set the other options of the pools.
+ */
 const undiciKeys = [
   'allowH2',
   'autoSelectFamily',
@@ -98,7 +107,7 @@ const undiciKeys = [
   'webSocket',
 ];
 const unsupportedClerkKeys = ['key', 'tickets'];
-/** Registry URL schemes of a later version. */
+/** URL schemes of registries that a later version will support. */
 const unsupportedSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
 
 /**
@@ -139,12 +148,15 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
   });
 }
 
-/** Removes keys whose value is undefined, since they would override a default. */
+/** Returns the options without keys whose value is undefined, since such a key would override a default of undici. */
 function definedEntries(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** The registry option, else the URLs in `$CLERK_REGISTRY`, else the default. */
+/**
+ * Returns the value of the option `registry`. Without the option, returns the URLs in `$CLERK_REGISTRY`, otherwise
+ * the default URL.
+ */
 function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given))
     return given as Registry | StaticAddresses;
@@ -158,7 +170,9 @@ function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
       : given;
   const urls = (Array.isArray(list) ? list : [list]) as readonly unknown[];
   if (urls.length === 0)
-    throw configError(`${subject} must contain a URL; got an empty list; add one, or remove the option`);
+    throw configError(
+      `${subject} must contain at least one URL; got an empty list; add a URL, or remove the option`,
+    );
   return Object.freeze(urls.map((url) => checkServerUrl(url, subject)));
 }
 
@@ -170,7 +184,7 @@ function checkServerUrl(url: unknown, subject: string): string {
   const scheme = /^([a-z0-9+]+):/i.exec(url.trim())?.[1]?.toLowerCase() ?? '';
   if (unsupportedSchemes.includes(scheme))
     throw configError(
-      `${subject}: scheme '${scheme}:' is not supported by this version; use the URL of a registry server`,
+      `${subject}: scheme '${scheme}:' is not supported by this version; use an http: or https: URL of a registry server`,
     );
   const { protocol, text } = parseServerAddress(url.trim(), subject);
   if (protocol === 'tcp') throw configError(`${subject} must begin with http: or https:; got '${text}'`);

@@ -20,7 +20,7 @@ import { splitPath } from './path-prefixes.js';
 import type { RegistryQueries } from './registry-queries.js';
 import type { Resolved } from './resolved.js';
 
-/** The parts a clerk delegates to. */
+/** The objects to which a clerk delegates. */
 export interface ClerkDependencies {
   readonly config: ClerkConfig;
   readonly events: ClerkEvents;
@@ -31,15 +31,15 @@ export interface ClerkDependencies {
   readonly lastKnownGood: LastKnownGood;
   readonly dispatcher: Dispatcher;
   readonly fetch: ClerkFetch;
-  /** Aborts lookups, watches and reports in progress. */
+  /** Controller whose signal aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
-  /** Closes the registry and everything else that was opened for this clerk. Called once. */
+  /** Closes the registry and the snapshot file of this clerk. Called once. */
   readonly release: () => Promise<void>;
 }
 
 /**
- * The implementation of {@link Clerk}. Delegates to its dependencies and closes them in order. `close` waits for calls in
- * flight, `destroy` fails them; both may be called repeatedly.
+ * The implementation of {@link Clerk}. Delegates to the objects in `dependencies` and closes these objects in order.
+ * `close` waits for calls in flight; `destroy` makes these calls fail.
  */
 export class DefaultClerk implements Clerk {
   readonly dispatcher: Dispatcher;
@@ -64,7 +64,10 @@ export class DefaultClerk implements Clerk {
     const { resolutions, durationMs } = await queries.lookupWithin(path, names, options);
     const boundIndex = resolutions.findIndex((resolution) => resolution.kind === 'bound');
     if (boundIndex < 0)
-      throw new ClerkError('NAME_NOT_FOUND', `No service is registered for '${path}' or any of its prefixes`);
+      throw new ClerkError(
+        'NAME_NOT_FOUND',
+        `No prefix of '${path}' is the name of a registered service; check the path, or list names with clerk.list()`,
+      );
     return bindings
       .forName(names[boundIndex] as string)
       .requestAfterLookup(durationMs, { ...options, path: remainder(boundIndex) });
@@ -146,7 +149,7 @@ export class DefaultClerk implements Clerk {
     await this.#release();
   }
 
-  /** Releases resources at the first call; later calls get the same promise. */
+  /** Releases the registry and the snapshot file on the first call. Later calls return the same promise. */
   #release(): Promise<void> {
     this.#released ??= this.#dependencies.release();
     return this.#released;
@@ -163,7 +166,7 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // events.on() of node:events adds a listener for 'error' besides its own.
+  // `events.on()` of `node:events` adds a listener for 'error' in addition to the listener for the event.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

@@ -16,19 +16,19 @@ const eventNames: readonly ClerkEvent[] = [
   'suspect',
 ];
 
-/** A listener of one kind of event. Receives the payload. */
+/** A listener for one event. Receives the payload of the event. */
 export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) => void;
 
 type AnyListener = (payload: unknown) => void;
 
 /**
- * Emits the events of one clerk to its listeners and to the diagnostics channels `binding-clerk:<event>`. An error thrown by
- * a listener is logged and reaches neither the clerk nor the other listeners.
+ * Emits the events of one clerk to its listeners and to the diagnostics channels `binding-clerk:<event>`. An error
+ * that a listener throws is logged; neither the clerk nor another listener receives this error.
  */
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
-  /** Whether there is any listener. Read several times per call, so kept as a flag. */
+  /** Whether any listener exists. A flag, because each call reads this field several times. */
   #hasListeners = false;
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();
@@ -82,7 +82,10 @@ export class ClerkEvents implements EventSink {
     this.#hasListeners = false;
   }
 
-  /** Wraps a listener: eventemitter3 passes an error to the emitter and skips the remaining listeners. */
+  /**
+   * Wraps a listener so that an error it throws is logged. Without the wrapper, eventemitter3 would throw this error
+   * to the clerk and skip the remaining listeners.
+   */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);
     if (guarded === undefined) {
@@ -90,7 +93,9 @@ export class ClerkEvents implements EventSink {
         try {
           listener(payload);
         } catch (error) {
-          this.#logger.error(`Event listener threw: ${errorMessage(error)}`);
+          this.#logger.error(
+            `A listener for an event of the clerk threw an error: ${errorMessage(error)}; the error is ignored`,
+          );
         }
       };
       this.#guardedListeners.set(listener, guarded);

@@ -11,18 +11,21 @@ import { isInMemoryBody } from '../invoke/request-body.js';
 import type { CallOptions } from '../binding/request-options.js';
 import { createLruMap } from '../resolve/lru-cache.js';
 
-/** The signature of {@link Clerk.fetch}: that of `fetch`, plus `kind`, `timeoutMs` and `affinity`. */
+/**
+ * The signature of {@link Clerk.fetch}: the signature of `fetch`, plus the options `kind`, `timeoutMs` and
+ * `affinity`.
+ */
 export type ClerkFetch = (
   input: string | URL | Request,
   init?: RequestInit & Omit<CallOptions, 'signal'>,
 ) => Promise<Response>;
 
-/** undici's `fetch` over the dispatcher of the clerk. */
+/** The `fetch` function of undici, with the dispatcher of the clerk. */
 export type UndiciFetch = (input: string | URL | Request, init: RequestInit | undefined) => Promise<Response>;
 
 /**
- * Routes requests whose host is under `.clerk` to the binding of that name. Every failure is reported as undici would
- * report it: to the handler, or as the cause of the `TypeError` of `fetch`.
+ * Routes a request whose host is under `.clerk` to the binding of the name in the host. A failure is reported as
+ * undici reports failures: to the handler, or as the cause of the `TypeError` of `fetch`.
  */
 export class HostRouter {
   readonly #bindings: BindingCache;
@@ -60,7 +63,7 @@ export class HostRouter {
     );
   }
 
-  /** Rejects as `fetch` does: with a `TypeError` whose cause is a `ClerkError`. */
+  /** Makes a request as `fetch` does. If the call fails, rejects with a `TypeError` whose cause is a `ClerkError`. */
   fetch(
     input: string | URL | Request,
     init: (RequestInit & Omit<CallOptions, 'signal'>) | undefined,
@@ -69,7 +72,7 @@ export class HostRouter {
       init === undefined ||
       (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)
     ) {
-      // A fetch inside a factory or policy of another call must not inherit that call's options.
+      // A fetch in a factory or policy that runs during another call must not inherit that call's options.
       if (callOptions.getStore() === undefined) return this.#undiciFetch(input, init);
       return callOptions.run(undefined, () => this.#undiciFetch(input, init));
     }
@@ -79,14 +82,14 @@ export class HostRouter {
         ...(kind && { kind: checkKind(kind) }),
         ...(timeoutMs !== undefined && { timeoutMs: checkTimeout(timeoutMs) }),
         ...(affinity !== undefined && { affinity }),
-        // fetch converts its body into a stream, which can be sent once. The original can be sent again.
+        // fetch converts its body into a stream, which can be sent only once. The original body can be sent again.
         ...(isInMemoryBody(requestInit.body) && { body: requestInit.body }),
       };
       const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
       if (!isClerkOrigin(origin)) {
         throw new ClerkError(
           'CONFIG_INVALID',
-          `fetch option ${Object.keys(checked).join(', ')} requires a host under .clerk; got ${origin}; for other hosts, use a signal`,
+          `The fetch options kind, timeoutMs and affinity require a host under .clerk; got ${origin}; remove these options, or use a signal instead of timeoutMs`,
         );
       }
       return callOptions.run(checked, () => this.#undiciFetch(input, requestInit));
@@ -96,7 +99,7 @@ export class HostRouter {
   }
 }
 
-/** Whether the host of an origin is under `.clerk`. Avoids parsing a URL. */
+/** Whether the host of an origin is under `.clerk`. Uses a regular expression, which is faster than parsing a URL. */
 export function isClerkOrigin(origin: string): boolean {
   return /^https?:\/\/(?:[^/?#]*\.)?clerk\.*(?::[0-9]*)?\/?$/.test(origin);
 }
@@ -106,11 +109,17 @@ interface HostBinding {
   readonly tlsOnly: boolean;
 }
 
-/** Options and original body of one `clerk.fetch`. They reach the dispatcher through the async context, past undici. */
+/**
+ * Options and original body of one call of `clerk.fetch`. undici would drop these options, so the async context
+ * carries the options to the dispatcher.
+ */
 type FetchOptions = Omit<CallOptions, 'signal'> & { readonly body?: unknown };
 const callOptions = new AsyncLocalStorage<FetchOptions | undefined>();
 
-/** Adds the clerk's options to a request of fetch, and the original body unless a redirect removed the body. */
+/**
+ * Adds the options of `clerk.fetch` to a request that undici's fetch dispatches. Also restores the original body,
+ * unless a redirect removed the body.
+ */
 function withOptions(
   request: Dispatcher.DispatchOptions,
   { body, ...options }: FetchOptions,

@@ -6,23 +6,23 @@ import { defaults } from './config.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import type { ClerkContext } from './clerk-context.js';
 
-/** A name was added or changed. */
+/** The change of a name that was added or whose entry changed. */
 export interface NamePut {
-  /** Kind of change. */
+  /** Kind of the change. */
   readonly type: 'put';
   /** The name. */
   readonly name: string;
   /** All endpoints of the service; empty for a link. */
   readonly endpoints: readonly Endpoint[];
-  /** Revision, as the registry wrote it. */
+  /** Revision of the entry, as the registry wrote the revision. */
   readonly revision: string;
   /** Target of a link; undefined for a service. */
   readonly target: string | undefined;
 }
 
-/** A name was removed. */
+/** The change of a name that was removed. */
 export interface NameDelete {
-  /** Kind of change. */
+  /** Kind of the change. */
   readonly type: 'delete';
   /** The name. */
   readonly name: string;
@@ -31,21 +31,23 @@ export interface NameDelete {
 /** One change of one name. Yielded by {@link Clerk.watch}. */
 export type NameChange = NamePut | NameDelete;
 
-/** Interval of lookups where the registry has no `watch` method, in ms. */
+/** Time, in ms, between two polls of a registry that has no `watch` method. */
 const pollIntervalMs = 2_000;
-/** A `next()` call that waits for a change. */
+/** The promise functions of a `next()` call that waits for a change. */
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
 /**
- * Watches the names that match a glob, until the loop is left, the signal aborts or the clerk closes. The registry sends
- * complete snapshots; this function computes the differences. A registry without a `watch` method is polled.
+ * Watches the names that match a glob, until the loop is left, the signal aborts or the clerk closes. The registry
+ * sends complete snapshots; this function computes the changes between two snapshots. A registry without a `watch`
+ * method is polled.
  */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // One entry per name: a slow reader may miss intermediate changes, never the latest state.
+  // The queue holds only the latest change of each name. A program that reads slowly may miss intermediate changes,
+  // but never the latest state.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -103,7 +105,7 @@ export function watchNames(
     if (registry.watch) {
       unwatch = registry.watch(glob, onSnapshot, (error) =>
         clerk.logger.warn(
-          `The watch of ${glob} was interrupted and continues when the registry is back: ${errorMessage(error)}`,
+          `The watch of ${glob} was interrupted: ${errorMessage(error)}; the watch continues when the registry responds again`,
         ),
       );
     } else {
@@ -149,7 +151,7 @@ function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): 
   const changes: NameChange[] = [];
   const present = new Set<string>();
   for (const [name, resolution] of entries) {
-    // The same frozen object cannot have changed.
+    // A frozen object that was already seen cannot have changed.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;
@@ -209,13 +211,15 @@ async function pollRegistry(
       });
       onSnapshot(snapshot);
     } catch (error) {
-      clerk.logger.warn(`Lookup of ${glob} failed: ${errorMessage(error)}`);
+      clerk.logger.warn(
+        `The poll of ${glob} failed: ${errorMessage(error)}; the next poll starts in ${String(pollIntervalMs)} ms`,
+      );
     }
     await sleep(clock, pollIntervalMs, false);
   }
 }
 
-/** Runs one poll with the lookup timeout. Aborts it when the clerk closes. */
+/** Runs one poll with the lookup timeout. Aborts the poll when the clerk closes. */
 async function withLookupTimeout<T>(
   clerk: ClerkContext,
   run: (signal: AbortSignal) => Promise<T>,

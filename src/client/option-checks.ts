@@ -1,14 +1,22 @@
-/** Checks of single option values. Each throws a `ClerkError` that names the option, the valid values and the value given. */
+/**
+ * Checks of single option values. Each check throws a `ClerkError` whose message names the option, the valid values
+ * and the value given.
+ */
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 
-/** The error of an invalid option. */
+/** Creates the error of an invalid option. */
 export function configError(message: string): ClerkError {
   return new ClerkError('CONFIG_INVALID', message);
 }
 
-/** Requires an object. @throws {@link ClerkError} `CONFIG_INVALID` when the value is not an object */
+/**
+ * Checks that a value is an object, and returns the object.
+ *
+ * @param subject - start of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not an object
+ */
 export function checkObject(value: unknown, subject: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw configError(`${subject} must be an object of options; got ${describeValue(value)}`);
@@ -16,10 +24,12 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
 }
 
 /**
- * Rejects options that do not exist.
+ * Checks that an object of options has no unknown key.
  *
- * @param unsupported - options of a later version
- * @throws {@link ClerkError} `CONFIG_INVALID` when `given` has another key than the known ones
+ * @param known - names of the options that exist
+ * @param unsupported - names of options that a later version will have
+ * @param subject - start of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `given` has a key that is not in `known`
  */
 export function rejectUnknownKeys(
   given: object,
@@ -35,7 +45,12 @@ export function rejectUnknownKeys(
   }
 }
 
-/** Requires an integer in a range. @throws {@link ClerkError} `CONFIG_INVALID` when the value is outside it */
+/**
+ * Checks that a value is an integer from `min` to `max`, and returns the integer.
+ *
+ * @param key - name of the option, for the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not such an integer
+ */
 export function checkInteger(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
     throw configError(
@@ -44,7 +59,12 @@ export function checkInteger(value: unknown, min: number, max: number, key: stri
   return value;
 }
 
-/** Requires a non-empty string or undefined. @throws {@link ClerkError} `CONFIG_INVALID` when it is neither */
+/**
+ * Checks that a value is a non-empty string or undefined, and returns the value.
+ *
+ * @param key - name of the option, for the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is neither
+ */
 export function checkString(value: unknown, key: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '')
@@ -55,15 +75,17 @@ export function checkString(value: unknown, key: string): string | undefined {
 }
 
 /**
- * Requires an `AbortSignal`, undefined or null.
+ * Checks that a value is an `AbortSignal`, undefined or null.
  *
- * @param subject - prefix of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when it is another value
+ * @param subject - start of the error message
+ * @returns the signal; undefined for undefined and null
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is none of these
  */
 export function checkSignal(signal: unknown, subject?: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {
-    // One signal may serve many calls. Node warns of a leak at the 11th listener, so raise the limit as fetch does.
+    // One signal may be used for many calls. Node warns of a leak at the 11th listener, so the limit is raised, as
+    // fetch does.
     if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
     return signal;
   }

@@ -2,18 +2,18 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 
-/** The prefixes of a path that are valid names, and the remainder of the path after each. */
+/** The prefixes of a path that are valid names, and the remainder of the path after each prefix. */
 export interface PathPrefixes {
-  /** Longest first. */
+  /** The prefixes, longest first. */
   readonly names: readonly string[];
-  /** The path within the service, after the name with that index. */
+  /** Returns the path after the name with this index: the path within the service. */
   readonly remainder: (index: number) => string;
 }
 
 /**
- * Splits a path at the end of every prefix that is a valid name.
+ * Finds every prefix of a path that is a valid name.
  *
- * @param path - name and path in one; relative to the root unless it begins with `/`
+ * @param path - name and path in one; relative to `root` unless the path begins with `/`
  * @throws {@link ClerkError} `NAME_INVALID` when no prefix is a valid name
  * @see [DEC C6](../../docs/background.md#arch-c6)
  */
@@ -25,7 +25,7 @@ export function splitPath(path: unknown, root: string): PathPrefixes {
     );
   }
   const absolute = path.startsWith('/') ? path : `${root}/${path}`;
-  // '#' may begin the first segment of a name. Anywhere else it ends the path, as '?' does.
+  // A '#' may begin the first segment of a name. At any other position '#' ends the path, as '?' does.
   const end = absolute.slice(2).search(/[?#]/);
   const segments = (end < 0 ? absolute : absolute.slice(0, end + 2)).split('/').slice(1);
   const suffix = end < 0 ? '' : absolute.slice(end + 2);

@@ -13,8 +13,8 @@ import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /**
- * The queries that a program makes to the registry: resolve, list, search and watch. Every query has a timeout, can be
- * aborted, and keeps the process alive while it is in progress. A watch does not keep the process alive.
+ * The queries that a program makes to the registry: resolve, list, search and watch. Every query except a watch has a
+ * timeout and keeps the process alive while the query is in progress. Every query can be aborted.
  */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
@@ -34,17 +34,18 @@ export class RegistryQueries {
     return toResolved(resolution, this.#clerk.clock.now());
   }
 
-  /** Looks several names up at once. Fresh cached results are used. */
+  /** Looks several names up at the same time. Returns cached results that are fresh without a lookup. */
   lookup(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly ResolvedService[]> {
     return this.#query(() => this.#resolveAll(names), signal);
   }
 
   /**
-   * Looks several names up on behalf of a call, within its timeout.
+   * Looks several names up for a call, within the timeout of the call.
    *
-   * @param path - path of the call, for the message
-   * @returns the results, and the duration in ms
-   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends first
+   * @param path - path of the call, for the error message
+   * @returns the results of the lookups, and their duration in ms
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has
+   *   responded
    */
   async lookupWithin(
     path: string,
@@ -116,10 +117,12 @@ export class RegistryQueries {
   }
 
   /**
-   * Runs a query with a timeout and the caller's signal. The timer wheel entry keeps the process alive meanwhile.
+   * Runs a query with a timeout and the signal of the caller. An entry in the timer wheel keeps the process alive
+   * during the query.
    *
-   * @param callTimeoutMs - remaining time of the call that needs the result
-   * @param callTimeoutError - creates the error for the case that this time is the shorter one
+   * @param callTimeoutMs - timeout of the call that needs the result, in ms
+   * @param callTimeoutError - creates the error of the query when `callTimeoutMs` is at most the lookup timeout and
+   *   has ended
    */
   async #query<T>(
     run: (signal: AbortSignal) => Promise<T>,

@@ -8,27 +8,30 @@ export interface Resolved {
   readonly name: string;
   /** The name after following all links. */
   readonly canonical: string;
-  /** The kind of entry behind the name. */
+  /** Kind of the entry that the name leads to. */
   readonly kind: 'service';
-  /** The names passed on the way to the service, each with the time it is guaranteed for. */
+  /** The names that the lookup followed to reach the service, each with the time for which that step is guaranteed. */
   readonly path: readonly ResolutionStep[];
   /** All endpoints; empty when the service has none. */
   readonly endpoints: readonly Endpoint[];
-  /** Policy of the service config. */
+  /** Load-balancing policy of the service config; undefined when the service config sets none. */
   readonly policy: string | undefined;
-  /** Timeout of the service config in ms; absent when it sets none. Applies where the program sets no timeout. */
+  /**
+   * Timeout of the service config in ms; absent when the service config sets none. Used for calls and bindings that
+   * set no timeout.
+   */
   readonly timeoutMs?: number;
-  /** Revision, as the registry wrote it. */
+  /** Revision of the result, as the registry wrote the revision. */
   readonly revision: string;
-  /** Time for which the result may be used, in ms from the start of the lookup. */
+  /** Time in ms, from the start of the lookup, for which the result may be used. */
   readonly guaranteedMs: number;
-  /** Age in ms, from the start of the lookup. */
+  /** Age of the result in ms, counted from the start of the lookup. */
   readonly ageMs: number;
-  /** Whether the registry was unreachable and this is its previous result. */
+  /** Whether the result has expired and is still used, because the registry has not delivered a newer result. */
   readonly stale: boolean;
 }
 
-/** Converts a cached resolution into the public form. */
+/** Converts a resolution into the result of {@link Clerk.resolve}. */
 export function toResolved(resolution: ResolvedService, now: number): Resolved {
   return {
     name: resolution.name,

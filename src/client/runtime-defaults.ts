@@ -5,7 +5,7 @@ import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** The clock of a runtime. Missing members are those of the system clock. */
+/** Returns the clock of a runtime, with members of the system clock in place of missing members. */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;
@@ -21,7 +21,7 @@ export function resolveClock(runtime: Partial<Runtime>): Clock {
   };
 }
 
-/** A logger that prints to stderr with `NODE_DEBUG=binding-clerk`, and nothing otherwise. */
+/** Creates a logger that prints to stderr when `NODE_DEBUG=binding-clerk` is set, and otherwise prints nothing. */
 export function defaultLogger(): Logger {
   const log = debuglog('binding-clerk');
   const line = (level: string) => (message: string) => log('%s %s', level, message);

@@ -19,8 +19,8 @@ const updateIntervalMs = 1_000;
 /** Factor of the error rate, which is added to the utilization; as `error_utilization_penalty` in gRFC A58. */
 const errorPenalty = 1;
 /**
- * Factor that limits capacities: a capacity is at most the median times this factor, and at least the median divided
- * by it.
+ * Factor that limits capacities. A capacity is at most the median times this factor, and at least the median divided
+ * by this factor.
  */
 const maxDeviationFactor = 10;
 /** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */

@@ -48,7 +48,7 @@ test('the text has a summary line, and a line for each endpoint with its score o
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),
-    '  silent  http://silent    ejected after a failure (refused); probed until it responds',
+    '  silent  http://silent    ejected after a failure (refused); probed until the endpoint responds',
     '  old     http://old:8080  version 1.4.0 does not satisfy ^2',
   ]);
   expect(inspect(explanation)).toBe(String(explanation));
