@@ -13,41 +13,42 @@ const latencyDecayMs = 1_500;
 /** Mean lifetime of the failure penalty, in ms. */
 const penaltyDecayMs = 2_000;
 /**
- * Lower bound of the latency used for load, in ms. Below it differences are noise, and calls in flight matter more.
+ * Lower bound of the latency that the load is computed from, in ms. Differences between smaller latencies are noise,
+ * and the number of calls in flight matters more.
  */
 const minLatencyMs = 2;
 /**
  * How long a load report counts, in ms. An endpoint that receives calls, or renews its lease, reports again within
- * seconds. Without a newer report its load comes from measurements alone.
+ * seconds. When its last report is older, the endpoint's load is computed from measurements alone.
  */
 const loadReportLifetimeMs = 10_000;
-/** Length of a slot in which the utilization penalty of an endpoint is constant, in ms. */
+/** Length of a time slot, in ms. The utilization penalty of an endpoint is constant within a slot. */
 const penaltySlotMs = 64;
 /** 2^32 divided by the golden ratio. */
 const goldenRatioStep = 0x9e3779b9;
 /**
- * Load of an unmeasured endpoint with a call in flight. Above every measured load: it gets one call until it
- * responds.
+ * Load of an endpoint that has a call in flight and no measured latency. It exceeds every measured load, so that the
+ * endpoint gets no second call before its first response.
  */
 const unmeasuredLoad = 2 ** 30;
 
-/** Penalties are stored as integers, in units of 1 / 1,000. */
+/** Number of stored units per unit of penalty. Penalties are stored as integers, in thousandths. */
 const penaltyScale = 1_000;
 
-/** Utilization above which the penalty does not grow: 1.25 gives a factor of 16. */
+/** Highest utilization that raises the penalty. A utilization of 1.25 or more gives a factor of 16. */
 const maxUtilization = 1.25;
 
 const rateSlotMs = 5_000;
 const rateSlots = 6;
 
 /**
- * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. It is
- * below 1.5 up to 0.7, 2.0 at 0.8, 3.1 at 0.9, 5 at 1 and 16 from 1.25 on.
+ * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. The factor
+ * is below 1.5 while `u` ≤ 0.7. It is 2.0 for `u` = 0.8, 3.1 for 0.9, 5 for 1 and 16 for 1.25.
  *
- * Up to 0.7 `load-aware` ignores it: calls need not move away from an endpoint with spare capacity. Near 1 queueing
- * delay explodes, and so does the factor. It is bounded, so an overloaded endpoint still gets a few calls and is
- * noticed when it has capacity again. It is never below 1: an endpoint cannot attract calls by reporting a low
- * utilization.
+ * The policy `load-aware` ignores the factor while `u` ≤ 0.7: calls need not move away from an endpoint with spare
+ * capacity. Near `u` = 1 the queueing delay grows steeply, and so does the factor. The factor is bounded, so that an
+ * overloaded endpoint still gets a few calls, which show when the endpoint has capacity again. The factor is never
+ * below 1, so that an endpoint cannot attract calls by reporting a low utilization.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
@@ -59,21 +60,21 @@ export function utilizationPenalty(utilization: number): number {
 }
 
 /**
- * Health and load of one endpoint as this clerk knows them. Plain data, written by the {@link EndpointTable} only.
+ * Health and load of one endpoint, as observed by this clerk. Plain data, written by the {@link EndpointTable} only.
  * All instants are on the monotonic clock.
  */
 export class EndpointState implements ConnectedCandidate {
-  // The fields that `load` reads come first and are integers. With thousands of members a pick reads cold memory, and
-  // a fractional number would be a separate heap object.
+  // The fields that `load` reads come first and are integers. With thousands of members a pick reads uncached memory,
+  // and each fractional number would be a separate heap object.
   pending = 0;
   /** Smoothed latency in µs; 0 before the first response. */
   #latencyUs = 0;
-  /** When the latency was last written, in whole ms. */
+  /** When `#latencyUs` was last written, in whole ms. */
   #observedAt = 0;
-  /** Failure penalty, in thousandths, as of `#penaltyAt`. */
+  /** Failure penalty at the instant `#penaltyAt`, in thousandths. */
   #penalty = 0;
   #penaltyAt = 0;
-  /** Highest value that the load report adds to the factor, in thousandths. */
+  /** Highest value that the load report adds to the utilization factor of 1, in thousandths. */
   #utilizationPenalty = 0;
   #utilizationPenaltyUntil = 0;
   #penaltySlotOffset = 0;
@@ -82,29 +83,34 @@ export class EndpointState implements ConnectedCandidate {
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   status: 'open' | 'closed' = 'open';
-  /** When the endpoint last gave a sign of life. */
+  /** When the endpoint last responded to a call or a probe; 0 before that. */
   lastHeardAt = 0;
   consecutiveFailures = 0;
-  /** Dials in a row that were refused or timed out. */
+  /** Number of dials in a row that were refused or timed out. */
   consecutiveDialFailures = 0;
-  /** No dial before this instant while `consecutiveDialFailures` > 0. */
+  /** When the endpoint may be dialed again. Valid while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
-  /** Start of the single dial in progress while `consecutiveDialFailures` > 0; 0 when there is none. */
+  /**
+   * When the dial in progress started; 0 without one. While `consecutiveDialFailures` > 0 only one dial runs at a time.
+   */
   dialStartedAt = 0;
-  /** When the endpoint was ejected, or the first hard evidence against it was seen; 0 while it is healthy. */
+  /**
+   * When the endpoint was ejected or first failed with hard evidence, whichever came first; 0 while the endpoint is
+   * healthy.
+   */
   unhealthySince = 0;
-  /** Ejections, minus one for each minute since the last. */
+  /** Number of recent ejections. Each full minute between two ejections subtracts one. */
   recentEjections = 0;
   lastEjectedAt = 0;
   /** Reason of the last ejection, as in the event `ejected`. */
   ejectionReason = '';
-  /** The endpoint is ejected for its failure responses, not for being unreachable. */
+  /** Whether failure responses caused the ejection. False when the endpoint was ejected as unreachable. */
   ejectedForStatus = false;
-  /** Time of the newest hard evidence. A sign of life after it outweighs it. */
+  /** Time of the newest hard evidence against the endpoint. A later response outweighs that evidence. */
   lastHardFailureAt = 0;
   /** When a call or a probe last found the endpoint unreachable. */
   lastUnreachableAt = 0;
-  /** When its connections were last replaced. */
+  /** When the connections of the endpoint were last reset. */
   lastReconnectAt = 0;
   /** Number of calls of the service at the time of the last probe. */
   callsAtLastProbe = 0;
@@ -124,8 +130,8 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Peak-EWMA load: smoothed latency, times calls in flight plus one, times the failure penalty, times the
-   * {@link utilizationPenalty}. It decays while no call is sent, so that a slow endpoint is tried again.
+   * Peak-EWMA load: smoothed latency, times calls in flight plus one, times the failure penalty, times the {@link
+   * utilizationPenalty}. The load decays while no call is sent, so that a slow endpoint is tried again.
    *
    * @see [Finagle `PeakEwma`](https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala)
    * @see [Eckner, "Algorithms for Unevenly Spaced Time Series"](http://www.eckner.com/papers/Algorithms%20for%20Unevenly%20Spaced%20Time%20Series.pdf)
@@ -142,12 +148,15 @@ export class EndpointState implements ConnectedCandidate {
     return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
   }
 
-  /** Smoothed latency, in ms, as of the last response; 0 before the first. */
+  /** Smoothed latency at the time of the last response, in ms; 0 before the first response. */
   get latencyMs(): number {
     return this.#latencyUs / 1_000;
   }
 
-  /** Records a latency. One above the average replaces it; one below is blended in over `latencyDecayMs`. */
+  /**
+   * Records a latency. A latency above the average replaces the average. A lower latency is blended in over
+   * `latencyDecayMs`.
+   */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);
     const previousWeight = latencyMs >= decayedMs ? 0 : Math.exp((this.#observedAt - now) / latencyDecayMs);
@@ -155,7 +164,8 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Raises the average to `latencyMs`: an attempt took at least this long. Does nothing before the first response.
+   * Raises a lower average latency to `latencyMs`, since an attempt took at least this long. Does nothing before the
+   * first response.
    */
   observeAtLeast(latencyMs: number, now: number): void {
     if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
@@ -163,7 +173,7 @@ export class EndpointState implements ConnectedCandidate {
 
   #decayedLatencyMs(now: number): number {
     const idleMs = now - this.#observedAt;
-    // Within a thousandth of the lifetime the decay is below 0.1 %.
+    // For an idle time below a thousandth of the lifetime the decay is below 0.1 % and is left out.
     return idleMs < latencyDecayMs / 1_000
       ? this.#latencyUs / 1_000
       : (this.#latencyUs / 1_000) * Math.exp(-idleMs / latencyDecayMs);
@@ -175,8 +185,8 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Adds a failure: twenty times the latency, decaying over 2 s. Otherwise an endpoint that fails fast would look
-   * fast.
+   * Adds a failure to the penalty: 20 times the latency, decaying over 2 s. Without a penalty, an endpoint that fails
+   * fast would look fast.
    *
    * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
    */
@@ -187,9 +197,10 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Applies a load report of the endpoint. A report older than the last one is ignored.
+   * Applies a load report of the endpoint. A report received before the last applied report is ignored.
    *
-   * @param random - uniform in [0, 1): the slot offset, which differs from that of other clerks
+   * @param random - uniform in [0, 1); gives this clerk a slot offset that differs from the slot offsets of other
+   * clerks
    */
   applyLoadReport(report: LoadReport, random: number): void {
     if (this.loadReport === undefined) this.#penaltySlotOffset = Math.floor(random * 2 ** 32) | 0;
@@ -200,9 +211,10 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * The utilization factor of the current 64 ms slot, evenly spread between 1 and its highest value. All clerks
-   * receive the same report; with one constant factor they would all leave the endpoint, and return, at once. With
-   * staggered slots the share of clerks that avoid the endpoint grows with its utilization.
+   * The utilization factor in the current 64 ms slot. Over the slots, factors are spread evenly between 1 and {@link
+   * utilizationPenalty}. All clerks receive the same report. With a constant factor all clerks would avoid the
+   * endpoint, and return to it, at the same time. With different slot offsets, the share of clerks that avoid the
+   * endpoint grows with its utilization.
    *
    * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence): any run of consecutive slots is evenly spread
    */
@@ -212,14 +224,14 @@ export class EndpointState implements ConnectedCandidate {
     return 1 + (this.#utilizationPenalty / penaltyScale) * (fraction / 2 ** 32);
   }
 
-  /** Its channels, each once. */
+  /** The channels of the endpoint, without duplicates. */
   get channels(): readonly Channel[] {
     return this.tlsChannel === undefined || this.tlsChannel === this.channel
       ? [this.channel]
       : [this.channel, this.tlsChannel];
   }
 
-  /** Counts one response in the window of 30 s. */
+  /** Counts one attempt as a success or a failure in the window of 30 s. */
   count(isSuccess: boolean, now: number): void {
     const counts = isSuccess ? this.#successes : this.#failures;
     const tick = this.#advanceTo(now);
@@ -236,7 +248,10 @@ export class EndpointState implements ConnectedCandidate {
     return tick;
   }
 
-  /** Number of responses in the last 25 to 30 s, and their success rate, 0 … 1; 1 when there are none. */
+  /**
+   * Number of attempts counted in the last 25 to 30 s, and their success rate, 0 … 1. The success rate of 0 attempts is
+   * 1.
+   */
   rate(now: number): { readonly total: number; readonly successRate: number } {
     this.#advanceTo(now);
     let successes = 0;
@@ -250,10 +265,10 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Marks the endpoint healthy: clears failures, the load report and the latency average.
+   * Marks the endpoint healthy: clears failures and the load report, and replaces the average latency.
    *
-   * @param latencyMs - the new average, or 0 after a probe. With 0 the endpoint gets one call at a time until it
-   * responds, so an endpoint with fast probes and slow calls costs one call per probe.
+   * @param latencyMs - the new average latency, or 0 after a probe. After 0, the endpoint gets one call at a time until
+   * it responds to a call. An endpoint that is fast for probes and slow for calls thus costs one call per probe.
    */
   recover(latencyMs: number, now: number): void {
     this.consecutiveFailures = 0;

@@ -21,50 +21,56 @@ export interface EndpointTableOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
-  /** Opens the channels of an endpoint that was added. */
+  /** Opens the channels of an added endpoint. */
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
   /** Timeout of one probe, in ms. */
   readonly probeTimeoutMs: () => number;
-  /** Hard evidence was seen against this instance id: a lookup is due. */
+  /** Called when hard evidence was seen against the endpoint with this instance id: a lookup is due. */
   readonly onSuspect: (endpoint: string) => void;
-  /** The set of members, or the status of one, has changed. */
+  /** Called when the set of members, or the status of a member, has changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Slow start window of an endpoint that was added, in ms: time to compile code and fill caches. All endpoints of the
- * first lookup are in slow start at once, which has no effect.
+ * Slow start window of an added endpoint, in ms: time to compile code and fill caches. After the first lookup all
+ * endpoints are in slow start together, so none gets fewer calls than another.
  *
  * @see Envoy's [slow start mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * Slow start window after an ejection, in ms. It is short because the process is usually the same one and warm; only
- * its queue has to drain. A restarted process with a new instance id or epoch is an added endpoint instead.
+ * Slow start window after an ejection, in ms. The window is short because an ejected process is usually still warm, and
+ * only its queue has to drain. A restarted process has a new instance id or epoch and counts as an added endpoint.
  *
  * @see [P9](../../bench/README.md#p9): fair share within 3 s of recovery, of which a probe may take 1 s
  */
 const revivedSlowStartMs = 1_000;
-/** How long computed {@link SuccessRateStats} are reused, in ms. */
+/** How long {@link SuccessRateStats} are reused before they are computed again, in ms. */
 const rateStatsLifetimeMs = 1_000;
 
-/** A dial without a result after this time no longer blocks the next one, in ms. */
+/** Time after which a dial without a result no longer blocks the next dial, in ms. */
 const maxDialMs = 5_000;
-/** A connect timeout shorter than this does not count as a failed dial, in ms: the caller had too little time. */
+/**
+ * Minimum duration, in ms, of a dial that counts as failed when it times out. A shorter dial had too little time to
+ * connect.
+ */
 const minDialWaitMs = 250;
 
 /**
  * The endpoints of one service, with their health and load. Only this class writes health.
  *
- * Hard evidence ejects an endpoint at once, and may eject all but one. Success rates eject at most half. Ejected
- * endpoints are probed while calls arrive; a probe never costs a call.
+ * Hard evidence ejects an endpoint at once, and may eject all endpoints but one. Success rates eject at most half of
+ * the endpoints. Ejected endpoints are probed while calls arrive. A probe is never part of a call.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class EndpointTable implements Health {
-  /** Grows when the set of members, or the status of one, changes. Pickers built for an earlier version are stale. */
+  /**
+   * Version of the table, which grows when the set of members or the status of a member changes. A picker built for an
+   * earlier version is outdated.
+   */
   version = 0;
-  /** Number of ejected members, whose status is `closed`. */
+  /** Number of ejected members. An ejected member has the status `closed`. */
   ejectedCount = 0;
   #members: readonly EndpointState[] = [];
   #rateStats: SuccessRateStats = successRateStats([]);
@@ -88,8 +94,8 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Replaces the set of members. An instance with the same id, epoch and addresses keeps its connections, health and
-   * load. The channels of a removed instance close after their requests in flight.
+   * Replaces the set of members. An instance whose id, epoch and addresses are unchanged keeps its connections, health
+   * and load. The channels of a removed instance close when their requests in flight have ended.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -143,8 +149,8 @@ export class EndpointTable implements Health {
     member.count(true, now);
     member.consecutiveFailures = 0;
     if (member.unhealthySince === 0) return;
-    // An endpoint that fails some requests succeeds at others: only a request sent after the ejection proves
-    // recovery.
+    // An endpoint ejected for failure responses may still answer other requests with success. Only the success of a
+    // request sent after the ejection proves recovery.
     if (member.ejectedForStatus && (latencyMs === undefined || now - latencyMs < member.lastEjectedAt))
       return;
     this.#revive(member, latencyMs ?? 0, now);
@@ -159,10 +165,9 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Applies the load reports of a lookup. Reports received since then from the endpoints themselves are newer and
-   * stay.
+   * Applies the load reports of a lookup. A newer report, which an endpoint itself sent after the lookup, is kept.
    *
-   * @param loads - by instance id
+   * @param loads - load reports by instance id
    * @param at - when the lookup was sent
    */
   applyLoads(loads: ReadonlyMap<string, AgedLoad>, at: number): void {
@@ -177,15 +182,16 @@ export class EndpointTable implements Health {
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
     const member = asMember(candidate);
     if (!member.isListed) return;
-    // An unmeasured endpoint starts with the mean latency of the others. Otherwise failing fast would look fast.
+    // An endpoint without a latency gets the mean latency of the other endpoints. Otherwise an endpoint that fails fast
+    // would look fast.
     const othersMs = member.latencyMs === 0 ? this.#meanLatencyOfOthersMs(member) : 0;
     if (othersMs > 0) member.observe(othersMs, now);
     member.penalize(now);
     const timedOut = evidence === 'timeout' || evidence === 'connect-timeout';
     if (timedOut || evidence === 'slow') member.observeAtLeast(now - startedAt, now);
-    // Attempts started before the backoff ended are not the dial that it allowed.
+    // The dial that the backoff allows is an attempt started after the backoff ended.
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
-    // If the endpoint gave a sign of life since the attempt started, it is slow and not silent.
+    // An endpoint that responded to another request since the attempt started is slow, not silent.
     const isSilent = timedOut && member.lastHeardAt < startedAt;
     if (evidence === 'slow' || (timedOut && !isSilent)) return;
     member.count(false, now);
@@ -200,13 +206,15 @@ export class EndpointTable implements Health {
         this.#eject(member, false, 'failures', now);
       return;
     }
-    // Concurrent attempts count as one failed dial: those that failed or started before `nextDialAt` are not counted.
+    // Concurrent attempts count as one failed dial. An attempt refused before `nextDialAt` is not counted, nor is a
+    // connect timeout of an attempt started before `nextDialAt`.
     if (evidence === 'refused' && now >= member.nextDialAt) this.#backOff(member, now);
     if (evidence === 'connect-timeout' && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
       this.#backOff(member, now);
     member.lastHardFailureAt = isSilent ? startedAt : now;
     member.lastUnreachableAt = now;
-    // Attempts started before the last reset used the old connections.
+    // An attempt started before the last reset used the old connections: its timeout is no reason to reset the new
+    // ones.
     if (isSilent && startedAt >= member.lastReconnectAt) {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
@@ -282,14 +290,15 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * The first latency includes connecting, and perhaps a cold process: it is capped at twice the mean of the others.
+   * Caps the first latency of an endpoint at twice the mean latency of the other endpoints. The first latency includes
+   * the time to connect, and the process may be cold.
    */
   #cappedFirstLatencyMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanLatencyOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** Mean latency of the other open members that have responded, in ms; 0 without any. */
+  /** Mean latency of the other open members that have responded, in ms; 0 without such members. */
   #meanLatencyOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;
@@ -302,8 +311,8 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Success rates of the open members, at most 1 s old. With many members they are too expensive for each failed
-   * call.
+   * Distribution of the success rates of the open members, at most 1 s old. With many members, computing it for each
+   * failed call would be too expensive.
    */
   #currentRateStats(now: number): SuccessRateStats {
     if (now - this.#rateStatsAt >= rateStatsLifetimeMs) {
@@ -326,7 +335,7 @@ export class EndpointTable implements Health {
     for (const channel of member.channels) channel.close().catch(() => undefined);
   }
 
-  /** Reopens all members if removals have left only ejected ones, as Envoy's panic mode does. */
+  /** Reopens all members if only ejected members are left after a removal, as Envoy's panic mode does. */
   #reopenIfAllEjected(): void {
     if (this.ejectedCount === 0 || this.ejectedCount < this.#members.length) return;
     for (const member of this.#members) {

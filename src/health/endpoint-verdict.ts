@@ -4,26 +4,32 @@ import type { EndpointReport } from '../core/registry.js';
 /** The fields of an endpoint's state that a verdict is derived from. Instants are on the monotonic clock, in ms. */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
-  /** When the endpoint was ejected or began to refuse connections; 0 while healthy. */
+  /**
+   * When the endpoint was ejected or first failed with hard evidence, whichever came first; 0 while the endpoint is
+   * healthy.
+   */
   readonly unhealthySince: number;
   /** Time of the latest refused, reset or timed-out attempt. */
   readonly lastHardFailureAt: number;
   /** When a call or probe last failed to reach the endpoint. */
   readonly lastUnreachableAt: number;
-  /** When the endpoint last responded. */
+  /** When the endpoint last responded to a call or a probe; 0 before that. */
   readonly lastHeardAt: number;
 }
 
-/** A response counts as evidence for this long, in ms. */
+/** How long a response counts as evidence, in ms. */
 const reachableForMs = 10_000;
-/** A failure counts as evidence for this long, in ms. Probes are at most 7 s apart while the service is called. */
+/**
+ * How long a failure to reach an endpoint counts as evidence, in ms. While the service is called, probes renew the
+ * evidence every 7 s or more often.
+ */
 const unreachableForMs = 15_000;
 
 /**
- * Reports on the endpoints that are tracked, where there is recent evidence.
+ * Creates a report for each tracked endpoint for which there is recent evidence.
  *
- * @param ids - of the tracked endpoints
- * @param name - of the service after following all links
+ * @param ids - the ids of the tracked endpoints, as the keys of a map
+ * @param name - the name of the service after following all links
  */
 export function collectReports(
   members: readonly EndpointEvidence[],
@@ -40,7 +46,10 @@ export function collectReports(
   return reports;
 }
 
-/** The verdict on one endpoint; undefined without recent evidence, or when it responds but with failures. */
+/**
+ * The verdict on one endpoint. Undefined without recent evidence, or when an unhealthy endpoint has responded since its
+ * last hard failure.
+ */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,
   now: number,
@@ -52,7 +61,7 @@ export function verdictOf(
   return lastHeardAt !== 0 && now - lastHeardAt <= reachableForMs ? 'reachable' : undefined;
 }
 
-/** Ids of the endpoints that are suspect in `current` and were not in `previous`. */
+/** Ids of the endpoints that are suspect in `current` and were not suspect in `previous`. */
 export function newlySuspect(
   previous: readonly Endpoint[] | undefined,
   current: readonly Endpoint[],

@@ -1,26 +1,29 @@
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
 
-/** Minimum time between two messages, in ms. */
+/** Minimum interval between two messages to the registry, in ms. */
 const minReportIntervalMs = 1_000;
-/** Delay of a new report, in ms. */
+/** Minimum delay between an observation and its report, in ms. */
 const reportDelayMs = 250;
-/** Random addition to the delay, in ms; spreads the reports of clerks that observed the same failure. */
+/**
+ * Upper bound of the random time added to `reportDelayMs`, in ms. It spreads the reports of clerks that observed the
+ * same failure.
+ */
 const reportJitterMs = 1_000;
-/** Mean interval of repeated reports, in ms; the registry keeps a report for 10 s. */
+/** Mean interval at which a report is repeated, in ms. The registry keeps a report for 10 s. */
 const repeatIntervalMs = 4_000;
-/** Reports due within this time are sent together, in ms. */
+/** Time, in ms, by which a report may be sent early to share a message with a report that is due. */
 const coalesceMs = 500;
-/** Limit of endpoint reports in one message. */
+/** Maximum number of endpoint reports in one message. */
 const maxReportsPerMessage = 100;
-/** Limit of tracked endpoints; further ones are not reported. */
+/** Maximum number of tracked endpoints. Further endpoints are not reported. */
 const maxTrackedEndpoints = 1_000;
-/** Timeout of a message, in ms. */
+/** Timeout of a message to the registry, in ms. */
 const reportTimeoutMs = 3_000;
 
-/** Knows the health of the endpoints of one service. */
+/** Source of the health of one service's endpoints. */
 export interface HealthSource {
-  /** Reports on the endpoints with these ids for which there is recent evidence. */
+  /** Creates a report for each endpoint in `ids` for which there is recent evidence. */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
 }
 
@@ -43,15 +46,16 @@ interface TrackedEndpoint {
 /** The tracked endpoints of one service. */
 interface TrackedService {
   readonly byId: Map<string, TrackedEndpoint>;
-  /** When to look for changed verdicts; Infinity when nothing changed. */
+  /** When to check the verdicts of the service for changes; Infinity when no check is due. */
   checkAt: number;
 }
 
 /**
- * Reports the health of endpoints to the registry: the unreachable ones, those that recovered, and those the registry
- * queries. Works in the background, never on the path of a call. Sends at most one message a second for all services, and
- * repeats a report while it holds. A failed message is not retried; the next one carries the current state. Does not keep
- * the process alive.
+ * Reports the health of endpoints to the registry: of unreachable endpoints, of recovered endpoints and of endpoints
+ * whose health the registry queries. Works in the background, never on the path of a call. Sends one message a second
+ * or less often for all services together. Repeats the report of an endpoint while the endpoint is unreachable or
+ * queried. A failed message is not retried; the next message carries the current state. Does not keep the process
+ * alive.
  *
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
@@ -72,7 +76,7 @@ export class HealthReporter {
     options.signal.addEventListener('abort', () => this.#timer?.cancel());
   }
 
-  /** A call or probe failed to reach an endpoint. */
+  /** Called when a call or probe failed to reach an endpoint. */
   onUnreachable(source: HealthSource, id: string): void {
     if (this.#isIdle) return;
     const endpoint = this.#track(source, id);
@@ -81,7 +85,10 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /** The registry queries the health of exactly these endpoints of a service. */
+  /**
+   * Called when the registry queries the health of endpoints of a service. `ids` replaces the ids of the previous
+   * query.
+   */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;
     const queried = new Set(ids);
@@ -96,7 +103,7 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /** The endpoints of a service, or their health, changed. */
+  /** Called when the endpoints of a service, or the health of an endpoint, changed. */
   onHealthChanged(source: HealthSource): void {
     const service = this.#tracked.get(source);
     if (service === undefined || service.checkAt !== Infinity) return;
@@ -104,7 +111,7 @@ export class HealthReporter {
     this.#schedule();
   }
 
-  /** Stops tracking a service. */
+  /** Stops tracking the endpoints of a service. */
   remove(source: HealthSource): void {
     this.#count -= this.#tracked.get(source)?.byId.size ?? 0;
     this.#tracked.delete(source);
@@ -155,7 +162,7 @@ export class HealthReporter {
     else this.#schedule();
   }
 
-  /** Collects the reports that are due, and stops tracking endpoints that need no further report. */
+  /** Collects the reports that are due. Stops tracking endpoints that need no further report. */
   #collectDue(now: number): readonly EndpointReport[] {
     const found = new Map<string, EndpointReport>();
     for (const [source, service] of [...this.#tracked]) {
@@ -198,7 +205,7 @@ export class HealthReporter {
     endpoint.lastVerdict = report?.verdict;
     if (endpoint.isQueried || report?.verdict === 'unreachable') {
       endpoint.dueAt = now + repeatIntervalMs * (0.75 + 0.5 * this.#options.clock.random());
-      // Moves to the end of the map, so that endpoints are reported in turn.
+      // Inserts the endpoint at the end of the map, so that endpoints are reported in turn.
       byId.set(id, endpoint);
     } else this.#count--;
   }
@@ -231,7 +238,10 @@ export class HealthReporter {
   }
 }
 
-/** `reachable` is reported only when the registry queried it, or the last report was `unreachable`. */
+/**
+ * Whether a report is sent. `reachable` is reported only when the registry queries the endpoint, or after the verdict
+ * `unreachable`.
+ */
 function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict }: TrackedEndpoint): boolean {
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }

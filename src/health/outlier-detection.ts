@@ -1,11 +1,11 @@
 /** The rules of ejection, as pure functions: no clock, no state. */
 
 /**
- * Whether one more endpoint of a service may be ejected. Hard evidence may eject all but one; success rates at most
- * half.
+ * Whether one more endpoint of a service may be ejected. Hard evidence may eject all endpoints but one. Success rates
+ * may eject at most half of the endpoints.
  *
- * @param members - endpoints of the service
- * @param ejected - how many of them are ejected now
+ * @param members - number of endpoints of the service
+ * @param ejected - number of endpoints that are already ejected
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export function mayEject(isHardEvidence: boolean, members: number, ejected: number): boolean {
@@ -13,11 +13,11 @@ export function mayEject(isHardEvidence: boolean, members: number, ejected: numb
 }
 
 /**
- * Whether failure responses alone eject an endpoint: 5 in a row, or a success rate below 0.8 over at least 5
- * responses.
+ * Whether the failures of an endpoint suffice to eject it: 5 failures in a row, or a success rate below 0.8 over 5 or
+ * more attempts.
  *
- * @param total - responses of the last 30 s
- * @param successRate - their success rate, 0 … 1
+ * @param total - number of attempts in the last 30 s
+ * @param successRate - success rate of these attempts, 0 … 1
  * @see Envoy's [outlier detection](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier)
  */
 export function exceedsFailureThreshold(
@@ -30,23 +30,29 @@ export function exceedsFailureThreshold(
 
 /** Distribution of the success rates of a service's endpoints. */
 export interface SuccessRateStats {
-  /** Number of endpoints with enough responses to have a success rate. */
+  /** Number of endpoints with enough attempts to have a success rate. */
   readonly hosts: number;
-  /** Mean of their success rates, 0 … 1. */
+  /** Mean success rate of these endpoints, 0 … 1. */
   readonly mean: number;
-  /** Population standard deviation of their success rates. */
+  /** Population standard deviation of the success rates of these endpoints. */
   readonly standardDeviation: number;
 }
 
-/** Responses of the last 30 s that an endpoint needs to have a success rate. */
+/** Minimum number of attempts in the last 30 s for an endpoint to have a success rate. */
 const minResponses = 100;
-/** With n rates none can be further than √(n − 1) deviations from the mean: that is 2 with 5 hosts. */
+/**
+ * Minimum number of endpoints for outlier detection. Of n rates, none is more than √(n − 1) standard deviations from
+ * the mean; with 5 endpoints that is 2.
+ */
 const minHosts = 5;
 const standardDeviationFactor = 1.9;
-/** Smallest distance from the mean that makes an outlier. Without it, nearly equal rates would have outliers too. */
+/**
+ * Minimum distance of an outlier from the mean success rate. Without a minimum distance, nearly equal rates would have
+ * outliers too.
+ */
 const minRateGap = 0.05;
 
-/** Computes the distribution. Endpoints with fewer than 100 responses are left out. */
+/** Computes the distribution of success rates. Endpoints with fewer than 100 attempts are left out. */
 export function successRateStats(
   rates: Iterable<{ readonly total: number; readonly successRate: number }>,
 ): SuccessRateStats {
@@ -66,7 +72,8 @@ export function successRateStats(
 
 /**
  * Whether an endpoint's success rate is an outlier: more than 1.9 standard deviations, and more than 0.05, below the
- * mean. Needs 5 endpoints with 100 responses each. The minimum gap of 0.05 is an addition to Envoy's and gRPC's rule.
+ * mean. Needs 5 endpoints with 100 attempts each. Envoy and gRPC have the same rule without the minimum distance of
+ * 0.05.
  *
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts, factor 1900 / 1000
  * @see [decision 017](../../docs/decisions/017-success-rate-outliers.md)

@@ -6,13 +6,14 @@ export interface ProberOptions {
   readonly clock: Clock;
   /** Timeout of one probe, in ms. */
   readonly timeoutMs: () => number;
-  /** A probe succeeded, and no newer failure of the endpoint is known. */
+  /** Called when a probe succeeded and no failure of the endpoint was seen since the probe was sent. */
   readonly onAlive: (member: EndpointState) => void;
 }
 
 /**
- * Probes unhealthy endpoints. Each has at most one probe in flight, and the delay between probes grows. Probes stop
- * when no calls arrive. A probe is never part of a call and never keeps the process alive.
+ * Probes unhealthy endpoints. Each endpoint has at most one probe in flight, and the delay between its probes grows. No
+ * probes are sent while the service receives no calls. A probe is never part of a call and never keeps the process
+ * alive.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
@@ -29,7 +30,7 @@ export class Prober {
     this.#options = options;
   }
 
-  /** Counts a call of the service, and sends the probes that wait for one. */
+  /** Counts a call of the service, and sends the probes that wait for a call. */
   callStarted(): void {
     this.#callCount++;
     if (this.#awaitingCall.size > 0) {
@@ -38,7 +39,7 @@ export class Prober {
     }
   }
 
-  /** Starts probing an unhealthy endpoint. Does nothing if it is being probed already. */
+  /** Starts probing an unhealthy endpoint. Does nothing if the endpoint is being probed already. */
   start(member: EndpointState): void {
     if (!this.#awaitingCall.has(member) && !this.#inFlight.has(member)) this.#schedule(member);
   }
@@ -80,7 +81,7 @@ export class Prober {
       () => {
         this.#inFlight.delete(member);
         if (this.#stopped || !member.isListed || member.unhealthySince === 0) return;
-        // A failure seen after the probe was sent is newer than its result.
+        // A failure seen after the probe was sent outweighs the success of the probe.
         if (Math.max(member.lastEjectedAt, member.lastHardFailureAt) > sentAt) this.#schedule(member);
         else onAlive(member);
       },
@@ -95,10 +96,10 @@ export class Prober {
 
 /**
  * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The
- * lower bound doubles with each recent ejection, up to 4 s.
+ * lower bound of 250 ms doubles with each recent ejection after the first, up to 4 s.
  *
  * @param outageMs - time since the endpoint became unhealthy
- * @param ejections - recent ejections, including this one
+ * @param ejections - number of recent ejections, including the current one
  * @param random - uniform in [0, 1)
  * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */
