@@ -11,13 +11,13 @@ export interface CachedResolverOptions {
   readonly maxNames: number;
 }
 
-/** Minimum interval between two lookups of a name forced by failures, in ms. */
+/** Minimum interval between two lookups of one name that failed calls force, in ms. */
 const minForcedIntervalMs = 100;
 
 /**
- * Caches lookup results until their `ttlMs` has passed. A result is a hint: it is returned without validation, and a
- * caller that finds it wrong forces a new lookup. Concurrent lookups of one name share one request, which continues
- * when a caller gives up. Errors are not cached.
+ * Caches each lookup result until the `ttlMs` of the result has passed. A cached result is a hint: the registry is not
+ * asked whether it still holds. A caller that finds the result wrong forces a new lookup. Concurrent lookups of one
+ * name share one request. The request continues when a caller stops waiting for the result. Errors are not cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -34,7 +34,7 @@ export class CachedResolver implements Resolver {
     this.#cache = createResolutionCache(options.clock, options.maxNames);
   }
 
-  /** The cached result, without a lookup. */
+  /** Returns the cached result of a name without a lookup; undefined when there is none or it has expired. */
   peek(name: string): ResolvedService | undefined {
     return this.#cache.get(name);
   }
@@ -48,10 +48,10 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * Looks a name up although its cached result has not expired, or joins the lookup in flight.
+   * Looks a name up even if its cached result has not expired, or joins the lookup in flight.
    *
-   * @param suspects - instance ids that just failed. If there are any, at most one lookup starts per 100 ms; in
-   * between the cached result is returned.
+   * @param suspects - ids of instances at which a call has just failed. With suspects, a lookup starts 100 ms or more
+   * after the previous lookup with suspects. Before that, the cached result is returned, if there is one.
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
@@ -69,7 +69,7 @@ export class CachedResolver implements Resolver {
     this.#cache.set(resolved);
   }
 
-  /** Removes a name. */
+  /** Removes the cached result of a name. */
   forget(name: string): void {
     this.#cache.delete(name);
     this.#lastForcedAt.delete(name);

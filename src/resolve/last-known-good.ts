@@ -11,11 +11,11 @@ export interface LastKnownGoodOptions {
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** How long after its expiry a result may be used, in ms. */
+  /** How long a result may be used after its expiry, in ms. */
   readonly maxStaleMs: number;
-  /** A background retry succeeded. */
+  /** Called when a background retry succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
-  /** A newer result of a name was accepted. */
+  /** Called when a newer result of a name was accepted. */
   readonly onNewer?: (resolved: ResolvedService) => void;
   /** Whether the program has a binding of this name. Results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
@@ -23,25 +23,31 @@ export interface LastKnownGoodOptions {
 
 /** How long a call waits for a lookup before it falls back to the previous result, in ms. */
 const maxLookupWaitMs = 100;
-/** Lifetime of a stale result, in ms. */
+/** Remaining lifetime of a result from the moment it is flagged stale, in ms. */
 const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
-/** Background retries of a name end when it was not requested for this long, in ms. Longer than `staleTtlMs`. */
+/**
+ * Time without a request for a name after which background retries of the name end, in ms. Longer than `staleTtlMs`,
+ * since a cached stale result hides requests.
+ */
 const retryWhileWantedMs = 10_000;
-/** Maximum number of bound names, and of absent names. @see [C8.3](../../docs/guarantees.md#c8-3) */
+/**
+ * Maximum number of present names, and separately of absent names, whose last results are kept. @see
+ * [C8.3](../../docs/guarantees.md#c8-3)
+ */
 const maxNames = 10_000;
 
 /**
- * Keeps the last result of each name and returns it while the registry is down, hangs, or sends invalid or outdated
- * responses. Once a lookup has failed, calls no longer wait for it. It is retried in the background with exponential
- * backoff until it succeeds.
+ * Keeps the last result of each name and returns that result while the registry is down, hangs, or sends invalid or
+ * outdated responses. Once a lookup of a name has failed, calls no longer wait for lookups of the name. The failed
+ * lookup is retried in the background, with exponential backoff, until it succeeds.
  *
- * A result is `stale` when it is used after its `ttlMs`, because no newer one arrived within 100 ms. Before that it
- * is an ordinary result, whatever the state of the registry.
+ * A result is flagged `stale` when it is used after its `ttlMs` because no newer result arrived within 100 ms. A result
+ * whose `ttlMs` has not passed is never flagged, whatever the state of the registry.
  *
- * An empty response of the registry is accepted for its own `ttlMs`. An error is never turned into an empty result:
- * if no endpoints are known, the lookup rejects with the error.
+ * An empty response of the registry is accepted for its own `ttlMs`. An error is never turned into an empty result: if
+ * no endpoints of the name are known, the lookup rejects with the error.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4), [C1.6](../../docs/guarantees.md#c1-6)
  */
@@ -51,11 +57,14 @@ export class LastKnownGood implements Resolver {
   readonly #lastGood: LruMap<ResolvedService>;
   /** Results of bound names that `#lastGood` has evicted. */
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /** Names that were absent. Kept apart, so that lookups of many absent names evict no present ones. */
+  /**
+   * Last results of absent names. Kept in a separate map, so that lookups of many absent names do not evict results of
+   * present names.
+   */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
-  /** Names whose last lookup failed. They are retried in the background. */
+  /** Names whose last lookup failed and is retried in the background. */
   readonly #failing = new Map<string, { error: ClerkError; lastWantedAt: number }>();
-  /** Callers that wait for the first result of a name. */
+  /** Callers that wait for the first result of a name, by name. */
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
   readonly #backoffTimers = new Map<Timer, () => void>();
   readonly #incarnations: RegistryIncarnations;
@@ -103,9 +112,10 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Accepts a result of a lookup, a watch or the snapshot file, unless the known one is newer.
+   * Accepts a result of a lookup, a watch or the snapshot file, unless the known result is newer. Also rejects a result
+   * that is empty only because the registry is being rebuilt.
    *
-   * @returns whether it was accepted
+   * @returns whether the result was accepted
    */
   applyIfNewer(resolved: ResolvedService): boolean {
     const { name } = resolved;
@@ -128,7 +138,7 @@ export class LastKnownGood implements Resolver {
     this.#lastAbsent.delete(name);
   }
 
-  /** Ends all background retries. Later failures reject, without a fallback. */
+  /** Ends all background retries. From then on a failed lookup rejects instead of returning the previous result. */
   stop(): void {
     this.#stopped = true;
     this.#failing.clear();
@@ -139,7 +149,7 @@ export class LastKnownGood implements Resolver {
     this.#backoffTimers.clear();
   }
 
-  /** Waits for the first result of a name, from its lookup or from a watch. */
+  /** Waits for the first result of a name, which comes from a lookup or from a watch. */
   #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
       let waiters = this.#firstLookupWaiters.get(name);
@@ -169,20 +179,20 @@ export class LastKnownGood implements Resolver {
     const resolved = await this.#inner.resolve(name, context);
     if (this.applyIfNewer(resolved)) return resolved;
     const known = this.#lastKnown(name);
-    // A result that a watch delivered during the lookup is newer. The registry is not at fault.
+    // During the lookup a watch delivered a newer result, so the outdated response is not an error of the registry.
     if (known && known.requestedAt > resolved.requestedAt) return known;
     if (known !== undefined && known.incarnation !== resolved.incarnation)
       throw new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `The registry restarted without data and has no endpoints of ${name} yet; the previous ones stay in use`,
+        `The registry restarted without data and has no endpoints of ${name} yet; the previous endpoints stay in use`,
       );
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `The registry's response for ${name} is outdated: its revision must be at least '${known?.revision ?? ''}'; got '${resolved.revision}'`,
+      `The registry's response for ${name} is outdated: the revision must be at least '${known?.revision ?? ''}'; got '${resolved.revision}'`,
     );
   }
 
-  /** Sleeps until the time has passed or {@link LastKnownGood.stop} was called. Does not keep the process alive. */
+  /** Waits for `ms` or until {@link LastKnownGood.stop} is called. Does not keep the process alive. */
   #backOff(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(() => {
@@ -194,7 +204,7 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** The last result of a name, until `maxStaleMs` after its expiry. */
+  /** The last result of a name; undefined when it expired more than `maxStaleMs` ago. */
   #lastKnown(name: string): ResolvedService | undefined {
     const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
     if (known === undefined) return undefined;
@@ -207,24 +217,30 @@ export class LastKnownGood implements Resolver {
     return undefined;
   }
 
-  /** The last result of a name if it has endpoints. */
+  /** The last result of a name; undefined when it has no endpoints. */
   #lastUsable(name: string): ResolvedService | undefined {
     const known = this.#lastKnown(name);
     return known !== undefined && known.endpoints.length > 0 ? known : undefined;
   }
 
-  /** Adds to a lookup error that the last known result was empty too. */
+  /** Adds to the message of a lookup error that the last known result had no endpoints. */
   #withLastKnown(name: string, error: ClerkError): ClerkError {
     const known = this.#lastKnown(name);
     if (known === undefined || this.#stopped) return error;
     const agoMs = Math.round(this.#options.clock.now() - known.requestedAt);
     const state = known.kind === 'absent' ? 'was not registered' : 'had no endpoints';
-    return new ClerkError(error.code, `${error.message}; ${String(agoMs)} ms ago ${name} ${state}`, {
-      cause: error,
-    });
+    return new ClerkError(
+      error.code,
+      `${error.message}; when last looked up ${String(agoMs)} ms ago, ${name} ${state}`,
+      {
+        cause: error,
+      },
+    );
   }
 
-  /** The previous result, in place of a failed lookup: unchanged until it expires, then flagged stale. */
+  /**
+   * Returns the previous result in place of a failed lookup: unchanged if it has not expired, otherwise flagged stale.
+   */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
     if (this.#stopped) throw error;
@@ -240,7 +256,7 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** Retries a failed lookup until it succeeds or the name has not been requested for a while. */
+  /** Retries a failed lookup until a retry succeeds, or the name has not been requested for 10 s. */
   #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
     const { clock, retry, onRecovered } = this.#options;
@@ -250,8 +266,8 @@ export class LastKnownGood implements Resolver {
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // Jitter over the upper half, so that clerks that lost the registry at the same time retry at different
-        // times.
+        // Random between half of the backoff and the full backoff. Clerks that lost the registry at the same time thus
+        // retry at different times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);
@@ -273,9 +289,9 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether a result is older than the known one: by revision if both are numeric, otherwise by request time. Results
- * of different incarnations or canonical names are not compared: after a link has changed, its revision is that of
- * the new target.
+ * Whether a result is older than the known result: has a lower revision or, if a revision is not numeric, an earlier
+ * request time. A result with another incarnation or canonical name never counts as older: when a link has changed, the
+ * revision is that of the new target.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */

@@ -4,25 +4,28 @@ import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
 /**
- * Limits the number of entries through `maxSize`: with `max`, lru-cache would allocate memory for all entries at
- * once.
+ * Limits the number of entries with the option `maxSize`, since the option `max` makes lru-cache allocate memory for
+ * all entries at once.
  */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
 });
 
-/** Lookup results by name. Each expires after its `ttlMs`. */
+/** Lookup results by name. Each result expires after its own `ttlMs`. */
 export interface ResolutionCache {
-  /** The unexpired result of a name. */
+  /** Returns the result of a name; undefined when there is none or it has expired. */
   get(name: string): ResolvedService | undefined;
-  /** Stores a result for the rest of its `ttlMs`. Removes the entry of the name if the result has expired already. */
+  /**
+   * Stores a result until its `ttlMs` has passed since its request. If the result has expired already, removes the
+   * entry of its name.
+   */
   set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;
 }
 
-/** Creates a cache of at most `maxNames` results. It evicts the least recently used. */
+/** Creates a cache of at most `maxNames` results. The least recently used result is evicted. */
 export function createResolutionCache(clock: Clock, maxNames: number): ResolutionCache {
   const cache = new LRUCache<string, ResolvedService>({
     ...entryLimit(maxNames),
@@ -33,7 +36,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   return {
     get(name) {
       const resolved = cache.get(name);
-      // lru-cache has checked the monotonic clock only.
+      // lru-cache has checked the expiry on the monotonic clock only; this checks the wall clock.
       return resolved &&
         (resolved.ttlMs === Infinity || clock.wallNow() - resolved.requestedWallAt < resolved.ttlMs)
         ? resolved
@@ -41,9 +44,9 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
     },
     set(resolved) {
       const { name, ttlMs, requestedAt } = resolved;
-      // In lru-cache a ttl of 0 means no expiry; here it means expired.
+      // For lru-cache a `ttl` of 0 means no expiry. A result with a `ttlMs` of 0 has expired already.
       if (ttlMs === Infinity) cache.set(name, resolved, { ttl: 0 });
-      // lru-cache returns an entry at the very instant of its expiry, hence a ttl smaller by one epsilon.
+      // lru-cache still returns an entry at the very instant of its expiry, hence a `ttl` smaller by one epsilon.
       else if (clock.now() - requestedAt < ttlMs)
         cache.set(name, resolved, { ttl: ttlMs * (1 - Number.EPSILON), start: requestedAt });
       else cache.delete(name);
@@ -66,7 +69,7 @@ export interface LruMap<V> {
 /**
  * Creates an {@link LruMap}.
  *
- * @param onEvicted - called with each evicted value; not for deleted or replaced values
+ * @param onEvicted - called with each evicted value; not called for a deleted or replaced value
  */
 export function createLruMap<V extends object>(maxEntries: number, onEvicted: (value: V) => void): LruMap<V> {
   const cache = new LRUCache<string, V>({

@@ -14,7 +14,7 @@ const maxPathSteps = 1_024;
 /** The longest delay of a Node timer, in ms. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
-/** A validated response of a registry, of one name. */
+/** The validated response of a registry to the lookup of one name. */
 export type ParsedResolution = Omit<
   ResolvedService,
   'kind' | 'name' | 'requestedAt' | 'requestedWallAt' | 'stale'
@@ -25,14 +25,14 @@ export type ParsedResolution = Omit<
 type RawObject = Partial<Record<string, unknown>>;
 
 /**
- * Validates what a registry returned. Every field is checked and nothing is repaired: an unusable response is an
- * error, never an empty list of endpoints.
+ * Validates the response of a registry. Checks every field and repairs nothing: an unusable response is an error, never
+ * an empty list of endpoints.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when a field is missing or has the wrong type
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing or a field is invalid
  */
 export function parseResolution(resolution: unknown, name: string): ParsedResolution {
   if (typeof resolution !== 'object' || resolution === null)
-    throw invalidResolutionError(name, `it must be an object; got ${describeValue(resolution)}`);
+    throw invalidResolutionError(name, `the response must be an object; got ${describeValue(resolution)}`);
   const raw = resolution as RawObject;
   const revision = parseStringField(raw, 'revision', name);
   const incarnation = parseStringField(raw, 'incarnation', name);
@@ -74,7 +74,7 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
         parseMsField(raw, 'ttlMs', name) ?? (guaranteedMs === undefined ? defaultTtlMs : Infinity),
         guaranteedMs ?? Infinity,
       );
-      // An empty list is cached no longer than an absent name.
+      // An empty list of endpoints is cached for 1 s or less.
       const ttlMs = endpoints.length === 0 ? Math.min(statedTtlMs, defaultNegativeTtlMs) : statedTtlMs;
       const canonical =
         raw.canonical === undefined ? name : parseNameField(raw.canonical, name, 'canonical name');
@@ -99,7 +99,7 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
   }
 }
 
-/** The call timeout of the service config, if it has one. */
+/** The call timeout of the service config, if the config sets one. */
 function parseTimeout(raw: RawObject, name: string): Pick<ResolvedService, 'timeoutMs'> {
   const timeoutMs = parseMsField(raw, 'timeoutMs', name);
   if (timeoutMs === undefined) return {};
@@ -121,7 +121,7 @@ function parseHealthQueried(value: unknown, name: string): Pick<ResolvedService,
   return value.length === 0 ? {} : { healthQueried: Object.freeze([...value]) };
 }
 
-/** The longest lease, if the registry sent any. The endpoints are validated already. */
+/** The longest lease of the endpoints, if the registry sent any lease. `endpoints` must be validated already. */
 function longestLease(endpoints: readonly unknown[]): Pick<ResolvedService, 'leaseMs'> {
   let leaseMs = 0;
   for (const endpoint of endpoints)
@@ -129,7 +129,7 @@ function longestLease(endpoints: readonly unknown[]): Pick<ResolvedService, 'lea
   return leaseMs > 0 ? { leaseMs } : {};
 }
 
-/** Load reports by instance id, if the registry sent any. The endpoints are validated already. */
+/** Load reports by instance id, if the registry sent any load report. `raw` must be validated already. */
 function parseLoads(
   raw: readonly unknown[],
   endpoints: readonly Endpoint[],
@@ -159,7 +159,7 @@ function parseEndpoints(list: unknown, name: string): readonly Endpoint[] {
   const ids = new Set<string>();
   try {
     return Object.freeze(
-      // Array.from visits holes; map would skip them.
+      // Array.from visits the holes of a sparse array, which map would skip.
       Array.from(list, (item: unknown) => {
         const endpoint = toEndpoint(item, name);
         if (ids.has(endpoint.id))

@@ -1,15 +1,15 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** Upper bound of the rebuild time, however long the leases are, in ms. */
+/** Longest time for which a restarted registry counts as being rebuilt, in ms, even if the leases are longer. */
 const maxRebuildMs = 300_000;
-/** Number of incarnations to keep. With more of them the oldest are dropped, and their empty results accepted. */
+/** Maximum number of incarnations that are remembered. A forgotten incarnation counts as new when it appears again. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data and has not been rebuilt by re-registrations yet. Its empty
- * results are rejected for the longest lease of the last known endpoints. Until then the previous result is used, as
- * stale.
+ * Recognizes a registry that restarted without data and has not been rebuilt by re-registrations yet. The registry
+ * counts as being rebuilt for the longest lease of the last known endpoints, or 5 min if that lease is longer. Until
+ * then its empty results are rejected, and the previous result stays in use.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */

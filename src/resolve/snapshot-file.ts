@@ -13,19 +13,21 @@ export interface SnapshotFileOptions {
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Maximum age of an entry by the wall clock, in ms. Older ones are ignored. */
+  /** Maximum age of an entry by the wall clock, in ms. Older entries are ignored. */
   readonly maxStaleMs: number;
 }
 
-/** Delay of a write after a changed result, in ms. Changes within it are written together. */
+/**
+ * Delay between a changed result and the write of the file, in ms. All changes during the delay are written together.
+ */
 const changeWriteDelayMs = 1_000;
-/** Delay of a write after a result that changed nothing but its time, in ms. */
+/** Delay between a result of which only the request time is new and the write of the file, in ms. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
 const formatVersion = 1;
 
-/** One name of the file. */
+/** The entry of one name in the file. */
 interface SnapshotEntry {
   readonly name: string;
   readonly canonical: string;
@@ -38,9 +40,9 @@ interface SnapshotEntry {
 }
 
 /**
- * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. Results
- * read from the file have expired: they are used as stale results only, until they are `maxStaleMs` old by the wall
- * clock. A file that is damaged, or writable by other users, is ignored with a warning.
+ * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. A result
+ * read from the file counts as expired. The result is used only as a stale result, until it is `maxStaleMs` old by the
+ * wall clock. A file that is damaged or writable by other users is ignored, and a warning is logged.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -57,7 +59,7 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /** Reads the file, as expired results. Called once, before `record`. Never throws. */
+  /** Reads the results in the file; all of them count as expired. Called once, before `record`. Never throws. */
   load(): readonly ResolvedService[] {
     const { files, path, logger } = this.#options;
     try {
@@ -65,7 +67,9 @@ export class SnapshotFile {
       if (text === undefined) return [];
       const raw = JSON.parse(text) as { readonly v?: unknown; readonly names?: unknown } | null;
       if (raw?.v !== formatVersion || !Array.isArray(raw.names))
-        throw new Error(`it must be of format version ${String(formatVersion)}`);
+        throw new Error(
+          `the file must have "v": ${String(formatVersion)} and a list "names"; delete the file if another version of the program wrote it`,
+        );
       for (const entry of raw.names.slice(0, maxNames) as readonly SnapshotEntry[]) {
         const resolved = this.#parseEntry(entry);
         if (resolved) this.#services.set(resolved.name, resolved);
@@ -78,7 +82,10 @@ export class SnapshotFile {
     }
   }
 
-  /** Records a result, and schedules a write. Names that are absent now are removed. */
+  /**
+   * Records a result and schedules a write of the file. If the result is that the name is absent, removes the entry of
+   * the name.
+   */
   record(resolved: ResolvedService): void {
     const previous = this.#services.get(resolved.name);
     this.#services.delete(resolved.name);
@@ -114,7 +121,7 @@ export class SnapshotFile {
     this.#timer.setRef(false);
   }
 
-  /** Writes the file. One write at a time. */
+  /** Writes the file, or schedules another write if one is in progress. */
   async #write(): Promise<void> {
     if (this.#writing) {
       this.#scheduleWrite(changeWriteDelayMs);
@@ -141,13 +148,18 @@ export class SnapshotFile {
     this.#writing = undefined;
   }
 
-  /** An entry as a result; undefined when it is too old. @throws when it is malformed */
+  /**
+   * Converts an entry to a result.
+   *
+   * @returns undefined when the entry is too old
+   * @throws when the entry is malformed
+   */
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
     const { clock, maxStaleMs } = this.#options;
     if (!isName(name) || typeof requestedWallAt !== 'number')
-      throw new Error('each entry must have a name and requestedWallAt');
+      throw new Error('each entry must have a valid name and a number requestedWallAt');
     const ageMs = clock.wallNow() - requestedWallAt;
-    // A negative age means that the wall clock was wrong, then or now.
+    // A negative age means that the wall clock is wrong now or was wrong when the entry was written.
     if (!(ageMs >= 0 && ageMs < maxStaleMs)) return undefined;
     const parsed = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);
     return Object.freeze({
@@ -175,12 +187,12 @@ function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
   };
 }
 
-/** An endpoint as `toEndpoint` accepts it: with `addresses` only. */
+/** An endpoint in the form that `toEndpoint` accepts: with `addresses` and without `address`. */
 function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/** The fields of a result without its time, for comparison. */
+/** The fields of a result as JSON, without the request time, for comparison. */
 function fingerprint(resolved: ResolvedService): string {
   const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);

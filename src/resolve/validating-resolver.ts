@@ -9,26 +9,27 @@ const maxLinks = 16;
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of a lookup including all links, and of each single request, in ms. */
+  /** Timeout of a whole lookup including all links, in ms. Each request within the lookup has the same timeout. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * A resolver over any registry. It validates each response and follows links. A result's `ttlMs` is the shortest of
- * all names on the path. A registry that fails, times out or sends an invalid response is an error, never an empty
- * list.
+ * A resolver over any registry. It validates each response and follows links. The `ttlMs` of a result is the shortest
+ * `ttlMs` of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response,
+ * and never resolves with an empty list instead.
  *
- * Concurrent lookups that reach the same name share one request, and the result is as old as that request. If a
- * shared request was sent before a lookup began, and its result has expired on arrival, the lookup sends another one.
+ * Concurrent lookups that reach the same name share one request, and the age of the result counts from that request. A
+ * request that a lookup shares may be older than the lookup. If the shared result has expired on arrival, the lookup
+ * sends another request.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */
 export function validatingResolver(registry: Registry, options: ValidatingResolverOptions): Resolver {
   const { clock } = options;
   const pendingLookups = new Map<string, PendingLookup>();
-  /** Sends a request for one name, or joins the one in flight. */
+  /** Sends a request for one name, or joins the request in flight for that name. */
   const lookupOnce = (name: string, suspects: ReadonlySet<string>): PendingLookup => {
     let lookup = pendingLookups.get(name);
     if (lookup === undefined) {
@@ -52,7 +53,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
     progress: LookupProgress,
   ): Promise<ResolvedService> => {
     const startedAt = clock.now();
-    // The result is as old as the oldest request behind it.
+    // The age of the result counts from the oldest request of this lookup.
     let requestedAt = startedAt;
     let requestedWallAt = clock.wallNow();
     const path: ResolutionStep[] = [];
@@ -62,7 +63,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       progress.currentName = canonical;
       let lookup = lookupOnce(canonical, suspects);
       let result = await lookup.result;
-      // The shared request is older than this lookup, and its result has expired.
+      // The shared request was sent before this lookup, and its result has expired.
       if (lookup.requestedAt < startedAt && hasExpired(lookup, result.ttlMs) && !progress.isAbandoned) {
         lookup = lookupOnce(canonical, suspects);
         result = await lookup.result;
@@ -72,7 +73,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       minTtlMs = Math.min(minTtlMs, result.ttlMs);
       path.push(...result.path);
       if (result.kind !== 'link') {
-        // A step without a guarantee does not shorten the time: `ttlMs` alone counts.
+        // A step with a `guaranteedMs` of 0 has no guarantee and does not shorten `ttlMs`.
         const guaranteed = path.map((step) => step.guaranteedMs).filter((ms) => ms > 0);
         const ttlMs = Math.min(minTtlMs, ...guaranteed);
         return Object.freeze({
@@ -94,7 +95,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
         );
       if (progress.isAbandoned) break;
     }
-    throw invalidResolutionError(name, `it must lead to a service within ${String(maxLinks)} links`);
+    throw invalidResolutionError(name, `the name must lead to a service within ${String(maxLinks)} links`);
   };
   return {
     resolve(name, { suspects }) {
@@ -112,20 +113,20 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
 }
 
 interface LookupProgress {
-  /** The name requested last. */
+  /** The name that was requested last. */
   currentName: string;
-  /** The lookup has timed out. */
+  /** Whether the lookup has timed out. */
   isAbandoned: boolean;
 }
 
-/** A request in flight, and when it was sent. */
+/** A request in flight, with the times at which it was sent. */
 interface PendingLookup {
   readonly requestedAt: number;
   readonly requestedWallAt: number;
   readonly result: Promise<ParsedResolution>;
 }
 
-/** Parses a response. Any error, also one thrown by a getter, is a `REGISTRY_INVALID`. */
+/** Parses a response. Any error, even one thrown by a getter of the response, becomes a `REGISTRY_INVALID` error. */
 function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   try {
     return parseResolution(resolution, name);
@@ -134,7 +135,7 @@ function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   }
 }
 
-/** Sends one request, with its timeout. */
+/** Sends one request to the registry and limits it by the timeout. */
 async function queryRegistry(
   registry: Registry,
   name: string,

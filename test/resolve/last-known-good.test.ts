@@ -282,12 +282,12 @@ test('a previous empty result is not used as a fallback, but is named in the err
   await harness.inner.last.fail(down());
   await expect(empty).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: 'The registry is down; 4000 ms ago /x had no endpoints',
+    message: 'The registry is down; when last looked up 4000 ms ago, /x had no endpoints',
   });
   await harness.resolveWith({ kind: 'absent', ids: [] });
   await expect(harness.resolveFailing()).rejects.toMatchObject({
     code: 'REGISTRY_UNREACHABLE',
-    message: 'The registry is down; 0 ms ago /x was not registered',
+    message: 'The registry is down; when last looked up 0 ms ago, /x was not registered',
   });
   expect(harness.recorder.events).toEqual([]);
 });
@@ -321,7 +321,7 @@ test('an older revision is rejected, whatever its number format', async () => {
     expect(resolved).toMatchObject({ stale: true, revision: newer });
     expect(harness.recorder.of('stale')[0]?.error).toMatchObject({
       code: 'REGISTRY_INVALID',
-      message: `The registry's response for /x is outdated: its revision must be at least '${newer}'; got '${older}'`,
+      message: `The registry's response for /x is outdated: the revision must be at least '${newer}'; got '${older}'`,
     });
   }
 });

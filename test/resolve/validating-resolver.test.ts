@@ -187,7 +187,7 @@ test('16 links are followed, 17 are an error', async () => {
   expect(await chain(16)).toMatchObject({ canonical: '/n16' });
   expect(await rejection(chain(17))).toMatchObject({
     code: 'REGISTRY_INVALID',
-    message: "The registry's response for /n0 is invalid: it must lead to a service within 16 links",
+    message: "The registry's response for /n0 is invalid: the name must lead to a service within 16 links",
   });
 });
 
