@@ -1,6 +1,6 @@
 /**
- * The client side of at-most-once calls: the call id, and the response headers that report how the service handled
- * it.
+ * The client side of at-most-once calls: the call id, and the response headers that report how the service handled the
+ * call.
  */
 import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
@@ -13,12 +13,16 @@ import {
   type IdempotencyStatus,
 } from '../protocol/call-headers.js';
 
-/** The scope of an endpoint's idempotency store; undefined when the endpoint advertises none. */
+/** The scope of an endpoint's idempotency store; undefined when the endpoint advertises no store. */
 export function idempotencyScopeOf({ attributes }: Endpoint): string | undefined {
   return attributes[atMostOnceAttribute];
 }
 
-/** Creates the id of a call, which all its attempts share. @see [C3.6](../../docs/guarantees.md#c3-6) */
+/**
+ * Creates the id of a call. All attempts of the call send the same id.
+ *
+ * @see [C3.6](../../docs/guarantees.md#c3-6)
+ */
 export function createCallId(clock: Clock): string {
   let bits = '';
   for (let i = 0; i < 4; i++)
@@ -28,7 +32,10 @@ export function createCallId(clock: Clock): string {
   return `${String(Math.floor(clock.wallNow()))}-${bits}`;
 }
 
-/** Identifies a call to services with an idempotency store: its id, and the instance and epoch it is meant for. */
+/**
+ * Identifies a 'once' call to endpoints with an idempotency store: by a call id, and by the instance and epoch of the
+ * endpoint that the call is meant for.
+ */
 export class CallIdentity {
   readonly #id: string;
   #target: Pick<Endpoint, 'id' | 'epoch'> | undefined;
@@ -38,10 +45,11 @@ export class CallIdentity {
   }
 
   /**
-   * The request headers for one endpoint.
+   * Returns the request headers that identify the call to one endpoint.
    *
-   * @param mayHaveRun - keeps the epoch of the earlier attempt, so that a restarted instance does not run the call as
-   * new
+   * @param mayHaveRun - whether an earlier attempt may have been executed. If true, a retry at the same instance
+   * carries the epoch of that attempt. If the instance has restarted since, the epoch keeps it from running the call as
+   * a new one.
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    * @see [C3.7](../../docs/guarantees.md#c3-7)
    */
@@ -57,9 +65,9 @@ export class CallIdentity {
 
 /** What the response headers report about the execution of a call. */
 export interface ExecutionHeaders {
-  /** This attempt was not executed. */
+  /** Whether the endpoint reports that it did not execute this attempt. False when that report cannot be trusted. */
   readonly isNotExecuted: boolean;
-  /** What the idempotency store of the service knows of the call. */
+  /** The state of the call in the idempotency store of the service; undefined when the response states none. */
   readonly status: IdempotencyStatus | undefined;
 }
 
@@ -73,7 +81,8 @@ const idempotencyStatuses: readonly string[] = [
 ];
 
 /**
- * Parses them. `clerk-not-executed` is trusted only over TLS and on this host, where no intermediary can add it.
+ * Parses the execution headers of a response. `clerk-not-executed` is trusted only over TLS or from an endpoint on this
+ * host, since elsewhere an intermediary could add the header.
  *
  * @see [C3.5](../../docs/guarantees.md#c3-5)
  */

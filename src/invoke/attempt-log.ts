@@ -4,28 +4,31 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 
-/** The facts of an attempt that its outcome is made from. */
+/** The facts of an attempt that its {@link Outcome} contains. */
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
-  /** The address that was used. */
+  /** The address that the attempt was sent to. */
   readonly address: { readonly text: string };
-  /** The first attempt of a call is 1. */
+  /** Number of the attempt within its call; the first attempt is 1. */
   readonly number: number;
   /** Why this endpoint was picked: see {@link Outcome.pickReason}. */
   readonly pickReason: string;
-  /** How far it got. */
+  /** The stage that the attempt reached. */
   readonly stage: Stage;
 }
 
-/** The facts of a call that its log needs. */
+/** The facts of a call that its attempt log needs. */
 export interface AttemptLogOptions {
   readonly kind: CallKind;
   readonly startedAt: number;
-  /** May change until the first attempt, since the service config may set the timeout. */
+  /**
+   * When the deadline of the call passes. May change until the first attempt, since the service config may set the
+   * timeout.
+   */
   deadlineAt: number;
 }
 
-/** The attempts of one call so far, and whether any of them may have been executed. */
+/** The outcomes of a call's attempts so far, and whether any of these attempts may have been executed. */
 export class AttemptLog {
   readonly outcomes: Outcome[] = [];
   #mayHaveRun = false;
@@ -35,12 +38,16 @@ export class AttemptLog {
     readonly options: AttemptLogOptions,
   ) {}
 
-  /** `unknown` once any attempt was sent. @see [C3.2](../../docs/guarantees.md#c3-2) */
+  /**
+   * `unknown` if any attempt of the call was sent, otherwise `none`.
+   *
+   * @see [C3.2](../../docs/guarantees.md#c3-2)
+   */
   get execution(): Execution {
     return this.#mayHaveRun ? 'unknown' : 'none';
   }
 
-  /** Records the outcome of an attempt that ended, and emits it as an `attempt` event. */
+  /** Records the outcome of an attempt that ended, and emits an `attempt` event with the outcome. */
   record(
     { candidate, address, number, pickReason, stage }: AttemptRecord,
     verdict: Verdict,

@@ -3,18 +3,18 @@ import { LatencyHistogram } from './latency-histogram.js';
 const initialTimeoutMs = 250;
 const minTimeoutMs = 25;
 const maxTimeoutMs = 1_000;
-/** The latency below which a minimal timeout stays minimal, in ms. */
+/** Latency below which a response cannot raise the timeout above its minimum, in ms. */
 const fastMs = 4;
 const samplesPerUpdate = 32;
 const maxMethods = 32;
 
 /**
- * The attempt timeouts of one service, one for each HTTP method. The first 32 methods have their own, the rest share
- * one.
+ * The attempt timeouts of one service, by HTTP method. Each of the first 32 methods has its own timeout. All further
+ * methods share one timeout.
  */
 export class AttemptTimeouts {
   readonly #byMethod = new Map<string, AttemptTimeout>();
-  // Most applications call one method most of the time.
+  // The method of the last call and its timeout, since most applications call one method most of the time.
   #lastMethod = '';
   #lastTimeout: AttemptTimeout | undefined;
 
@@ -33,8 +33,8 @@ export class AttemptTimeouts {
   }
 
   /**
-   * The longest timeout of any method, at least 250 ms. Used for probes: their connection may have to be established,
-   * which the latencies on open connections do not include.
+   * The longest attempt timeout of all methods, in ms, ≥ 250. Used for probes. A probe may have to establish a
+   * connection first, and latencies measured on open connections do not include that time.
    */
   get maxMs(): number {
     let max = initialTimeoutMs;
@@ -44,13 +44,14 @@ export class AttemptTimeouts {
 }
 
 /**
- * How long one attempt may take before another endpoint is tried. Derived from the latencies of its method, so that a
- * fast service detects a hung endpoint early, and a slow service is not flooded with retries.
+ * The attempt timeout of one HTTP method: how long an attempt may take before another endpoint is tried. It is computed
+ * from the latencies of the method. A hung endpoint of a fast service is thus detected early, and a slow service is not
+ * flooded with retries.
  */
 export class AttemptTimeout {
   /**
-   * The timeout as of the last latency, in ms: 3 × the 99th percentile + 10, within 25 … 1,000; 250 while there are
-   * fewer than 10 latencies.
+   * The timeout at its last update, in ms: 3 × the 99th percentile of the latencies + 10, within 25 … 1,000. While
+   * fewer than 10 latencies are recorded the timeout is 250.
    *
    * @see [C2.1](../../docs/guarantees.md#c2-1)
    */
@@ -58,18 +59,18 @@ export class AttemptTimeout {
   readonly #latencies = new LatencyHistogram();
   #samplesSinceUpdate = 0;
 
-  /** The timeout of an attempt that starts now, in ms. Back to 250 when all latencies have expired. */
+  /** The timeout of an attempt that starts at `now`, in ms; 250 when all latencies have expired. */
   timeoutAt(now: number): number {
     return this.#latencies.isExpired(now) ? initialTimeoutMs : this.timeoutMs;
   }
 
   /**
-   * Records the time to the response headers, or the time until an attempt was abandoned. Fast failures must not be
-   * recorded, since they say nothing about the latency of responses.
+   * Records the time to the response headers, or the time until an attempt was abandoned. The latency of a fast failure
+   * must not be recorded, since it says nothing about the latency of responses.
    */
   record(latencyMs: number, now: number): void {
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;
-    // Only fast responses since the last update: the timeout is minimal already.
+    // All responses since the last update were fast, so an update would leave the timeout at its minimum.
     if (latencyMs < fastMs && this.timeoutMs === minTimeoutMs && this.#samplesSinceUpdate === 0) return;
     if (
       ++this.#samplesSinceUpdate >= samplesPerUpdate ||
@@ -79,7 +80,7 @@ export class AttemptTimeout {
       this.#update();
   }
 
-  /** The latency quantile, in ms, ≥ 4; undefined while there are fewer than 10 latencies. */
+  /** The latency at the given quantile, in ms, ≥ 4; undefined while fewer than 10 latencies are recorded. */
   quantileMs(quantile: number): number | undefined {
     return this.#latencies.edgeMs(1 - quantile);
   }

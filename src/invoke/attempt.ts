@@ -5,11 +5,11 @@ import type { Channel, RequestHandler, TransportRequest } from '../core/transpor
 
 /** Receives the events of an attempt: undici's handler methods, with the attempt as the first argument. */
 export interface AttemptHandler {
-  /** The request waited for a connection. Returns it as it is to be sent now. */
+  /** Called when a queued request is about to be sent. Returns the request with the headers that are valid now. */
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
-  /** The request is about to be written: from here on it may be executed. */
+  /** Called when the request is about to be written. From then on the endpoint may execute the call. */
   onConnect(attempt: Attempt): void;
-  /** Headers of the final response; false pauses the body. */
+  /** Called with the headers of the final response. Returns false to pause the body. */
   onHeaders(
     attempt: Attempt,
     statusCode: number,
@@ -17,7 +17,7 @@ export interface AttemptHandler {
     resume: () => void,
     statusText: string,
   ): boolean;
-  /** Headers of an informational response (1xx). */
+  /** Called with the headers of an informational response (1xx). */
   onInformation(
     attempt: Attempt,
     statusCode: number,
@@ -40,44 +40,47 @@ class AbandonedError extends Error {
 
 /**
  * One attempt of a call at one endpoint, between the transport and the call. Tracks the stage that the request reached.
- * Once abandoned it calls its handler no more, and a request that has no connection yet is never sent.
+ * An abandoned attempt no longer calls its handler. If an abandoned request has no connection yet, the request is never
+ * sent.
  */
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
-  /** Set by {@link Attempt.abandon}: events are dropped from then on. */
+  /** Whether {@link Attempt.abandon} was called. From then on, events of the transport are dropped. */
   abandoned = false;
-  /** The transport accepted the request. An error before that is an error of the request itself. */
+  /**
+   * Whether the transport accepted the request. An error without a code before that is an error of the request itself.
+   */
   accepted = false;
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
-  /** Its end was reported to health. */
+  /** Whether the end of the attempt was reported to health. */
   ended = false;
   /** Status of the response; 0 before there is one. */
   statusCode = 0;
-  /** From the start of the attempt to the response headers, in ms. */
+  /** Time from the start of the attempt to the response headers, in ms; 0 before there are any. */
   latencyMs = 0;
-  /** The address in use. */
+  /** The address that the attempt is sent to. */
   readonly address: Address;
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** Receives the events. */
+    /** Receives the events of the attempt. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,
-    /** The first attempt of a call is 1. */
+    /** Number of the attempt within its call; the first attempt is 1. */
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
-    /** Whether undici may itself resend the request on a new connection. */
+    /** Whether undici may resend the request by itself on a new connection. */
     readonly allowsResend: boolean,
-    /** A retry is reserved for it in the budget, and it was not sent yet. */
+    /** Whether a retry is reserved in the budget for this attempt, and the attempt was not sent yet. */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
   }
 
-  /** A copy of this attempt for the next address of its channel. Takes over the reserved retry. */
+  /** Returns a copy of this attempt for the next address of its channel. The copy takes over the reserved retry. */
   redial(now: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
     this.hasReservedRetry = false;
@@ -94,7 +97,7 @@ export class Attempt implements RequestHandler {
     );
   }
 
-  /** Abandons the attempt: cancels it in the queue, or aborts it on its connection. */
+  /** Abandons the attempt: cancels the request in the queue, or aborts the request on its connection. */
   abandon(reason: Error): void {
     if (this.abandoned) return;
     this.abandoned = true;
@@ -102,7 +105,7 @@ export class Attempt implements RequestHandler {
     this.#abort?.(reason);
   }
 
-  /** Aborts the request on its connection; the error still goes to the handler. */
+  /** Aborts the request on its connection. The resulting error still goes to the handler. */
   abort(reason: Error): void {
     this.#abort?.(reason);
   }
@@ -115,7 +118,11 @@ export class Attempt implements RequestHandler {
     if (this.abandoned) throw new AbandonedError('The attempt was abandoned before it was sent');
     this.#abort = abort;
     if (this.stage === 'sent' && !this.allowsResend) {
-      abort(new Error('The connection was lost after the request may have run'));
+      abort(
+        new Error(
+          'The connection was lost after the request may have been executed, so the request is not sent again',
+        ),
+      );
       return;
     }
     this.stage = 'sent';
@@ -148,7 +155,10 @@ export class Attempt implements RequestHandler {
   }
 }
 
-/** An attempt that reports upload progress. A subclass, since undici skips these calls when the methods are missing. */
+/**
+ * An attempt that reports upload progress. A class of its own, since undici skips the progress calls when a handler
+ * lacks these methods.
+ */
 export class UploadTrackingAttempt extends Attempt {
   onBodySent(chunkSize: number, totalBytesSent: number): void {
     if (!this.abandoned) this.handler.onBodySent(chunkSize, totalBytesSent);

@@ -5,8 +5,8 @@ import type { WholeBodyHandler } from './http-call-port.js';
 const maxQuotedCharacters = 4_096;
 
 /**
- * Reads a whole response body without a stream, for `json`, `text` and `bytes`. The promise resolves with the parsed
- * body once it is complete, and rejects for a status ≥ 400.
+ * Reads a whole response body without a stream, for `json`, `text` and `bytes`. `promise` resolves with the parsed body
+ * when the body is complete. `promise` rejects when the call fails or the status is ≥ 400.
  */
 export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler {
   readonly promise: Promise<T>;
@@ -21,9 +21,9 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   #statusCode = 0;
 
   /**
-   * @param requestName - the subject of error messages
+   * @param requestName - the name of the request, used as the subject of error messages
    * @param parse - parses the body; an error that it throws rejects the promise
-   * @param signal - the caller's signal; aborts the call
+   * @param signal - the signal of the caller; aborting the signal aborts the call
    */
   constructor(
     requestName: string,
@@ -85,7 +85,10 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   onUpgrade(): void {
     this.#removeAbortListener?.();
     this.#reject(
-      new ClerkError('CONFIG_INVALID', `${this.#requestName} switched protocols; expected a response body`),
+      new ClerkError(
+        'CONFIG_INVALID',
+        `${this.#requestName} received a protocol upgrade; a response body was expected`,
+      ),
     );
   }
 

@@ -13,23 +13,24 @@ import type { TimerWheel } from './timer-wheel.js';
 export interface PickConstraints {
   /** The affinity key of the call. */
   readonly affinity: string | undefined;
-  /** Only endpoints with a TLS address. */
+  /** Whether only endpoints with a TLS address may be picked. */
   readonly tlsOnly: boolean;
   /**
-   * Only endpoints that share this idempotency store, since the call may have run there. Default: any.
+   * Scope of the idempotency store at which the call may have run. Only endpoints that share this store may be picked.
+   * When undefined, all endpoints may be picked.
    *
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   readonly idempotencyScope?: string;
 }
 
-/** Everything a call needs of the service it calls: one binding's view of one service. */
+/** One binding's view of one service: everything that a call of the service needs. */
 export interface CallContext {
-  /** The service's name. */
+  /** Name of the service. */
   readonly name: string;
-  /** Timeout from the service config, in ms; undefined when it sets none or is not known yet. */
+  /** Call timeout from the service config, in ms; undefined when the config sets no timeout or is not known yet. */
   readonly serviceTimeoutMs: number | undefined;
-  /** Name of the policy, used as the pick reason in outcomes. */
+  /** Name of the load-balancing policy, used as the pick reason in outcomes. */
   readonly policyName: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -38,61 +39,75 @@ export interface CallContext {
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
-  /** Set when calls are hedged. */
+  /** The hedging policy; undefined when calls are not hedged. */
   readonly hedging: HedgingPolicy | undefined;
-  /** Connections per endpoint. Further calls to the endpoint wait in its queue. */
+  /** Maximum number of connections to one endpoint. Further calls to the endpoint wait in a queue. */
   readonly connections: number;
-  /** Limit of {@link CallContext.pendingCalls}. */
+  /** Maximum of {@link CallContext.pendingCalls}. */
   readonly maxPending: number;
-  /** Number of calls waiting to be sent. Each call counts itself. */
+  /** Number of calls that wait to be sent. Each call adds and subtracts itself. */
   pendingCalls: number;
 
-  /** Picks from the cached resolution; undefined when a lookup, a start or a wait must come first. */
+  /** Picks an endpoint from the cached resolution. Returns undefined when `prepare` must run first. */
   pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
-  /** Picks right after `prepare`, also from a resolution that has already expired again. */
+  /**
+   * Picks an endpoint right after `prepare`, even from a resolution that has expired since. Returns undefined when
+   * `prepare` must run again.
+   */
   pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
-   * Does what must come before a pick: looks the service up, starts it, or waits for a backoff to end.
+   * Makes a pick possible: looks the service up, starts the service, or waits for the end of a connection backoff.
    *
    * @param onServiceConfig - called when the service config is known, before any start or wait
-   * @throws {@link ClerkError} when no endpoint will become available
+   * @throws {@link ClerkError} when no endpoint can be made available
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;
-  /** Picks an endpoint that is not in `tried`, open ones first. */
+  /** Picks an endpoint that is not in `tried`. Open endpoints are preferred to ejected ones. */
   pickAlternative(
     now: number,
     constraints: PickConstraints,
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined;
-  /** Whether there is an open endpoint outside `tried`, worth abandoning an attempt for. */
+  /** Whether an open endpoint outside `tried` exists, for which an attempt may be abandoned. */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
   /** Whether the cached resolution has not expired. */
   isFresh(now: number): boolean;
-  /** Looks the service up again, reporting `suspects`. Resolves also when the lookup failed. */
+  /**
+   * Looks the service up again and passes `suspects`, the ids of endpoints that failed, to the registry. Also resolves
+   * when the lookup fails.
+   */
   refreshResolution(suspects: ReadonlySet<string>): Promise<void>;
   /** Whether a factory can start the service when no endpoint is reachable. */
   readonly canStart: boolean;
   /**
-   * Starts the service because no endpoint was reachable. Resolves when there is a new endpoint, rejects otherwise.
+   * Starts the service because no endpoint was reachable. Resolves when the service has a new endpoint, and rejects
+   * when the start fails.
    *
    * @param attemptedAt - start of the attempt that failed to connect
    */
   startService(attemptedAt: number): Promise<void>;
-  /** Counts a call as started. @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
+  /**
+   * Counts a call as started.
+   *
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
+   */
   startCall(): void;
   /** Counts a started call as finished. */
   finishCall(): void;
 }
 
-/** Whether an unsent attempt waits for a free connection rather than for a new connection to be established. */
+/**
+ * Whether an attempt that was not sent yet waits for a free connection. Otherwise the attempt waits until a new
+ * connection is established.
+ */
 export function isQueued(candidate: ConnectedCandidate, { connections }: CallContext): boolean {
   return candidate.pending > connections;
 }
 
-/** The error of a call that exceeds `maxPending`. */
+/** Creates the error of a call that exceeds `maxPending`. */
 export function tooManyPendingError(context: CallContext): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `Call to ${context.name} was rejected: ${String(context.pendingCalls)} calls already wait to be sent, the limit set by maxPending; send fewer calls at a time or raise maxPending`,
+    `Call to ${context.name} was rejected because ${String(context.pendingCalls)} other calls already wait to be sent, as many as maxPending allows; send fewer calls at a time or raise maxPending`,
   );
 }

@@ -3,33 +3,40 @@ import type { InboundRequest } from '../core/inbound-request.js';
 import { minAttemptMs } from './retry-rules.js';
 
 /**
- * The time limits of one call, before it starts: the timeout of the caller, else of the service config, capped by the
- * deadline of the request being served.
+ * The time limits of a call that has not started yet. The caller or the service config sets the timeout; the caller
+ * takes precedence. The deadline of the request being served caps the timeout.
  */
 export interface CallDeadline {
   /** Timeout of the call, in ms, > 0. */
   readonly timeoutMs: number;
   /**
-   * Whether the application set the timeout. Otherwise it is the clerk's default, and the service config may override
-   * it.
+   * Whether the application set the timeout. Otherwise the timeout is the clerk's default, which the service config may
+   * override.
    */
   readonly isExplicit: boolean;
-  /** Time already spent before the call starts, e.g. on a lookup, in ms. */
+  /** Time spent before the call starts, e.g. on a lookup, in ms. */
   readonly elapsedMs: number;
-  /** Time left for the request being served, in ms, > 0; `Infinity` without one or without a deadline. */
+  /**
+   * Time until the deadline of the request being served, in ms; `Infinity` without such a request or such a deadline.
+   */
   readonly inboundLeftMs: number;
-  /** False while a retry is being served, since only one layer retries. @see [C4.3](../../docs/guarantees.md#c4-3) */
+  /**
+   * Whether the call may be retried after its request was sent. False when the request being served is itself a retry,
+   * since only one layer retries.
+   *
+   * @see [C4.3](../../docs/guarantees.md#c4-3)
+   */
   readonly allowsRetries: boolean;
 }
 
-/** Subtracted per hop, so that cyclic calls terminate, in ms. */
+/** Time subtracted from the deadline at each hop, in ms, so that calls in a cycle of services terminate. */
 const perHopMs = 1;
 
 /**
- * Caps a deadline to the time left for the request being served.
+ * Caps the deadline of a call to the time left for the request being served.
  *
- * @param serviceName - the called service, for the error message
- * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when less than 10 ms are left
+ * @param serviceName - name of the called service, for the error message
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the request being served has less than 10 ms left
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
 export function capToInbound(
@@ -42,17 +49,17 @@ export function capToInbound(
   if (inboundLeftMs < minAttemptMs)
     throw new ClerkError(
       'DEADLINE_EXCEEDED',
-      `Call to ${serviceName} was not started: the request being served has less than ${String(minAttemptMs)} ms left`,
+      `Call to ${serviceName} was not started because the request being served has less than ${String(minAttemptMs)} ms left`,
     );
   return { ...deadline, inboundLeftMs, allowsRetries: deadline.allowsRetries && inbound.attempt <= 1 };
 }
 
 /**
- * Shortens a deadline by time that already passed.
+ * Shortens the deadline of a call by `delayMs`, which passed before the call was started.
  *
- * @param serviceTimeoutMs - the timeout of the service config, if known
- * @param serviceName - the called service, for the error message
- * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when less than 10 ms are left, and less than already passed
+ * @param serviceTimeoutMs - the timeout that the service config sets, if known
+ * @param serviceName - name of the called service, for the error message
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the time left is below 10 ms and below `delayMs`
  */
 export function afterDelay(
   deadline: CallDeadline,
@@ -68,13 +75,13 @@ export function afterDelay(
   if (isTooShort(effectiveTimeoutMs(shortened, serviceTimeoutMs), delayMs))
     throw new ClerkError(
       'DEADLINE_EXCEEDED',
-      `Call to ${serviceName} was not started: ${String(Math.round(delayMs))} ms passed before it could be sent, less than ${String(minAttemptMs)} ms are left`,
+      `Call to ${serviceName} was not started: ${String(Math.round(delayMs))} ms passed before the call could be sent, and less than ${String(minAttemptMs)} ms are left until its deadline`,
     );
   return shortened;
 }
 
 /**
- * Whether a first attempt has too little time left: less than 10 ms, and less than already passed.
+ * Whether too little time is left for a first attempt: less than 10 ms and less than `elapsedMs`.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
@@ -83,9 +90,9 @@ export function isTooShort(leftMs: number, elapsedMs: number): boolean {
 }
 
 /**
- * The time a call has from its start, in ms; ≤ 0 when none is left.
+ * The time that a call has from its start, in ms; ≤ 0 when no time is left.
  *
- * @param serviceTimeoutMs - the timeout of the service config, if known
+ * @param serviceTimeoutMs - the timeout that the service config sets, if known
  */
 export function effectiveTimeoutMs(
   { timeoutMs, isExplicit, elapsedMs, inboundLeftMs }: CallDeadline,
@@ -97,8 +104,9 @@ export function effectiveTimeoutMs(
 }
 
 /**
- * Whether requests carry the time left in `clerk-timeout-ms`: only if the application, the service config or the
- * request being served set a timeout. The clerk's default is not propagated.
+ * Whether the requests of a call carry the time left in the header `clerk-timeout-ms`. True only if the application or
+ * the service config sets a timeout, or the request being served has a deadline. The clerk's default timeout is not
+ * propagated.
  */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,

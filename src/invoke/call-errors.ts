@@ -1,11 +1,12 @@
 /**
- * The errors with which a call ends. Each one carries the outcomes of the attempts and whether the call may have run.
+ * Creates the errors that end a call. Each error carries the outcomes of the attempts and states whether the call may
+ * have been executed.
  */
 import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
 import type { AttemptLog } from './attempt-log.js';
 import { hasCode } from './classify-error.js';
 
-/** `DEADLINE_EXCEEDED`: the time of the call ran out. */
+/** `DEADLINE_EXCEEDED`: the deadline of the call has passed. */
 export function deadlineError(log: AttemptLog): ClerkError {
   const { startedAt, deadlineAt } = log.options;
   const attempts = log.outcomes.length;
@@ -22,32 +23,39 @@ export function deadlineError(log: AttemptLog): ClerkError {
 export function outcomeUnknownError(log: AttemptLog): ClerkError {
   const reason =
     log.options.kind === 'once'
-      ? "its kind is 'once'; set kind: 'idempotent' if running it twice does no harm"
-      : 'its body can be read only once';
+      ? "its kind is 'once'; set kind: 'idempotent' if running the call twice does no harm"
+      : 'its request body can be read only once';
   return lastAttemptError(
     log,
     'OUTCOME_UNKNOWN',
-    `Call to ${log.context.name} was sent, its response was lost (${lastCode(log)}), and it was not retried because ${reason}`,
+    `Call to ${log.context.name} was sent and its response was lost (${lastCode(log)}); the call was not retried because ${reason}`,
   );
 }
 
-/** `OUTCOME_UNKNOWN`: the body broke off after the caller had the response headers. */
+/** `OUTCOME_UNKNOWN`: the connection broke during the response body, after the caller had received the headers. */
 export function truncatedError(log: AttemptLog, code: string, cause: Error): ClerkError {
-  return new ClerkError('OUTCOME_UNKNOWN', `Response of ${log.context.name} was truncated (${code})`, {
-    execution: 'done',
-    outcomes: log.outcomes,
-    cause,
-  });
+  return new ClerkError(
+    'OUTCOME_UNKNOWN',
+    `Response body of ${log.context.name} ended early (${code}) after the caller had received the headers, so the call was not retried`,
+    {
+      execution: 'done',
+      outcomes: log.outcomes,
+      cause,
+    },
+  );
 }
 
-/** `ENDPOINTS_EXHAUSTED`: no endpoint is left to try. `OUTCOME_UNKNOWN` for a 'once' call that may have run. */
+/**
+ * `ENDPOINTS_EXHAUSTED`: no endpoint is left to try. For a 'once' call that may have been executed, the code is
+ * `OUTCOME_UNKNOWN` instead.
+ */
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
   const ms = Math.round(clock.now() - log.options.startedAt);
   return lastAttemptError(
     log,
     log.options.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
-    `No endpoint of ${name} responded: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last one failed with ${lastCode(log)}`,
+    `No endpoint of ${name} responded: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`,
   );
 }
 
@@ -56,7 +64,7 @@ export function budgetError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
     'BUDGET_EXHAUSTED',
-    `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the retry budget of the last 10 s is exhausted; too many calls to this service fail`,
+    `Call to ${log.context.name} failed (${lastCode(log)}) and was not retried because the retry budget of the service is used up: too many calls to the service failed in the last 10 s`,
   );
 }
 
@@ -94,7 +102,7 @@ export function callbackError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** A copy of an error that comes from outside the call, with the outcomes of the call. */
+/** Copies an error that was created outside the call, e.g. by a lookup, and adds the outcomes of the call. */
 export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -104,7 +112,7 @@ export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** Its cause is the error of the last attempt. */
+/** Creates an error whose cause is the error of the last attempt. */
 function lastAttemptError(log: AttemptLog, code: ClerkErrorCode, message: string): ClerkError {
   return createError(log, code, message, log.outcomes.at(-1)?.error);
 }

@@ -1,6 +1,6 @@
 /**
- * What the error of an attempt means. Network errors are classified by the stage that the attempt reached, never by
- * their name: one `ECONNRESET` can come from four stages, two before and two after the request may have run.
+ * Classifies the errors of attempts. A network error is classified by the stage that the attempt reached, never by the
+ * code of the error. An `ECONNRESET`, for example, can occur before the request was written and after it was executed.
  *
  * @see [C3](../../docs/guarantees.md#c3)
  */
@@ -14,7 +14,7 @@ import {
 import type { Evidence } from '../core/health.js';
 import type { Stage } from '../core/outcome.js';
 
-/** The code of a thrown value for outcomes: its `code`, else its name. */
+/** The code of a thrown value, for outcomes: the `code` of the value, otherwise the name of its class. */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
     return codeOf(error.errors[0]);
@@ -27,7 +27,9 @@ export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 
-/** Errors of the request itself, which would fail at any endpoint, by undici's code. */
+/**
+ * undici's codes for requests that would fail at any endpoint, each with the code of the resulting {@link ClerkError}.
+ */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],
   ['UND_ERR_NOT_SUPPORTED', 'CONFIG_INVALID'],
@@ -36,13 +38,16 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['ERR_INVALID_ARG_TYPE', 'CONFIG_INVALID'],
 ]);
 
-/** The error code, if the request or the limits of the caller caused the error; undefined if the endpoint may have. */
+/**
+ * The code of the {@link ClerkError} if the request or a limit of the caller caused the error. Undefined if the
+ * endpoint may have caused the error.
+ */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** Evidence for health: `refused` when no connection was made, `reset` when the connection broke. */
+/** The evidence of a network error for health: `refused` if the request was not sent yet, otherwise `reset`. */
 export function evidenceOf(stage: Stage): Evidence {
   return stage === 'waiting' ? 'refused' : 'reset';
 }
@@ -57,7 +62,7 @@ export function wrapCallerError(
   if (isClerkError(error)) return error;
   const details = { cause: error, ...(execution && { execution }), ...(outcomes && { outcomes }) };
   if (code === 'BODY_TOO_LARGE') {
-    const message = `Response of ${name} exceeds maxResponseSize; raise maxResponseSize or request less`;
+    const message = `Response of ${name} exceeds maxResponseSize; raise maxResponseSize or request a smaller response`;
     return new ClerkError(code, message, { ...details, execution: 'done' });
   }
   return new ClerkError(code, `Request to ${name} is invalid: ${errorMessage(error)}`, details);

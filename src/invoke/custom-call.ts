@@ -10,9 +10,9 @@ import { TimedCall, withActiveAddress, type TimedCallOptions } from './reserve-e
 
 /** Second argument of a {@link CallFunction}. */
 export interface CallFunctionContext {
-  /** Aborted when the attempt is abandoned or the call has ended. The function should stop then. */
+  /** Aborted when the attempt is abandoned or the call has ended. The function should then stop. */
   readonly signal: AbortSignal;
-  /** Number of the attempt; the first is 1. */
+  /** Number of the attempt within its call; the first attempt is 1. */
   readonly attempt: number;
 }
 
@@ -25,7 +25,7 @@ export interface CustomCallOptions extends TimedCallOptions {
   readonly connectOnly?: boolean;
 }
 
-/** The key for attempt timeouts, where HTTP calls use their method. */
+/** Key of the attempt timeout of custom calls. HTTP calls use their method as the key. */
 const customMethod = '(call)';
 
 /** The attempt in flight. */
@@ -36,8 +36,9 @@ interface ActiveAttempt extends AttemptRecord {
 }
 
 /**
- * Runs a function of the application on an endpoint of the service, and on another one if it fails and its kind
- * allows retries. The stage that a function reached is unknown, so every attempt counts as sent.
+ * Runs a function of the application on an endpoint of the service. If the function fails and the kind of the call
+ * allows retries, runs the function on another endpoint. How far a failed function got is unknown, so every attempt
+ * counts as sent unless `connectOnly` is set.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -51,7 +52,10 @@ export function runCustomCall<T>(
 
 class CustomCall<T> extends TimedCall<T> {
   #attemptCount = 0;
-  /** The stage of an attempt in flight: unknown, so the furthest that is possible. */
+  /**
+   * The stage that every attempt counts as having reached: the furthest stage possible, since the real stage is
+   * unknown.
+   */
   readonly #stage: Stage;
   #active: ActiveAttempt | undefined;
 
@@ -78,7 +82,7 @@ class CustomCall<T> extends TimedCall<T> {
     } else if (active && state.canFailOver(this.#stage, active.candidate, now)) {
       const error = new ClerkError(
         'DEADLINE_EXCEEDED',
-        `${active.candidate.endpoint.id} did not respond within ${String(Math.round(now - active.startedAt))} ms`,
+        `Endpoint ${active.candidate.endpoint.id} did not respond within ${String(Math.round(now - active.startedAt))} ms`,
       );
       this.#failAttempt(active, 'ATTEMPT_TIMEOUT', error, now);
       active.reject(error);
@@ -158,7 +162,8 @@ class CustomCall<T> extends TimedCall<T> {
         reject,
       };
       this.#active = active;
-      // A 'once' attempt is never replaced by another one: only the deadline ends it.
+      // A 'once' attempt has no attempt timeout, since no other attempt may replace it: only the deadline of the call
+      // ends the attempt.
       if (this.options.kind !== 'once')
         context.wheel.set(
           this,
@@ -167,7 +172,7 @@ class CustomCall<T> extends TimedCall<T> {
             startedAt + context.timeouts.forMethod(customMethod).timeoutAt(startedAt),
           ),
         );
-      // Synchronously, so that a call aborted in this tick knows whether the function ran.
+      // Calls the function synchronously, so that a call aborted in this tick knows whether the function ran.
       new Promise<T>((resolveRun) => {
         resolveRun(run(withActiveAddress(candidate), { signal: abortController.signal, attempt: number }));
       }).then(
@@ -228,8 +233,8 @@ class CustomCall<T> extends TimedCall<T> {
 }
 
 /**
- * Evidence for health: an error of the operating system counts as a broken connection, any other as a failed
- * response.
+ * Whether the operating system reported the error. Health counts such an error as a broken connection, and any other
+ * error as a failure response.
  */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';

@@ -6,8 +6,9 @@ import { retryAfterMs } from './retry-after.js';
 import type { RetryState } from './retry-state.js';
 
 /**
- * Responses that are not delivered at once: retryable ones (429, 502, 503, 504), and responses of an idempotency
- * store to a 'once' call. The newest retryable one is buffered, and delivered if no other endpoint does better.
+ * Handles the responses to an HTTP call that are not delivered at once: retryable responses (429, 502, 503, 504), and
+ * error responses to a 'once' call. Buffers the newest retryable response, which is delivered if no other endpoint
+ * gives a better response.
  */
 export class DeferredResponses {
   readonly #call: FailoverHost;
@@ -19,7 +20,11 @@ export class DeferredResponses {
     this.#state = state;
   }
 
-  /** Defers a retryable response if another attempt is possible. @returns whether it was deferred */
+  /**
+   * Defers a retryable response if another attempt is possible.
+   *
+   * @returns whether the response was deferred
+   */
   deferIfRetryable(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const state = this.#state;
     const { statusCode } = attempt;
@@ -32,10 +37,10 @@ export class DeferredResponses {
   }
 
   /**
-   * Classifies a response with status ≥ 400 to a 'once' call. `deliver`: it goes to the caller. `retry`: another
-   * attempt follows. `unknown`: the response does not tell whether an earlier attempt was executed.
+   * Classifies a response with status ≥ 400 to a 'once' call. `deliver`: the response goes to the caller. `retry`:
+   * another attempt follows. `unknown`: the response does not show whether an earlier attempt was executed.
    *
-   * A rejected retry says nothing of the attempt before it.
+   * A service that rejects a retry may still have executed an earlier attempt.
    *
    * @see [C3.2](../../docs/guarantees.md#c3-2)
    * @see [C3.5](../../docs/guarantees.md#c3-5)
@@ -67,13 +72,14 @@ export class DeferredResponses {
     return 'retry';
   }
 
-  /** The deferred response, if its body is complete and it is still a true answer to the call. */
+  /** The deferred response; undefined when there is none, its body is incomplete, or it may no longer be delivered. */
   get complete(): DeferredResponseHandler | undefined {
     return this.#isStillValid && this.#deferred?.response.isComplete === true ? this.#deferred : undefined;
   }
 
   /**
-   * Waits for the body of the deferred response. Undefined when there is no response, or its body cannot be buffered.
+   * Waits for the body of the deferred response. Resolves with undefined when no response may be delivered, or the body
+   * cannot be buffered.
    */
   async whenComplete(): Promise<DeferredResponseHandler | undefined> {
     const deferred = this.#isStillValid ? this.#deferred : undefined;
@@ -85,7 +91,10 @@ export class DeferredResponses {
     this.#deferred?.discard();
   }
 
-  /** A `clerk-not-executed` response is no longer valid once a later attempt may have run the call. */
+  /**
+   * Whether a deferred response may still be delivered. A `clerk-not-executed` response may not once a later attempt
+   * may have executed the call.
+   */
   get #isStillValid(): boolean {
     return this.#call.kind !== 'once' || this.#state.execution === 'none';
   }
@@ -105,7 +114,7 @@ export class DeferredResponses {
   }
 }
 
-/** Replaces the call as the handler of an attempt whose response is deferred: the body goes to the buffer. */
+/** Handler of an attempt whose response is deferred, in place of the call. Writes the response body to a buffer. */
 export class DeferredResponseHandler implements AttemptHandler {
   /** @param onEnded - called when no further event of the attempt will follow */
   constructor(
@@ -131,7 +140,7 @@ export class DeferredResponseHandler implements AttemptHandler {
     this.response.discard();
   }
 
-  /** Discards the response: another one is delivered, or none is needed any more. */
+  /** Discards the response, because another response is delivered or the call has ended. */
   discard(): void {
     this.onEnded();
     this.response.discard();
@@ -159,7 +168,7 @@ export class DeferredResponseHandler implements AttemptHandler {
   }
 
   onRequestSent(): void {
-    // As above.
+    // The caller sees the upload progress of the next attempt.
   }
 
   onUpgrade(): void {
@@ -169,7 +178,7 @@ export class DeferredResponseHandler implements AttemptHandler {
 
 const maxBytes = 65_536;
 
-/** Headers and body of a deferred response. A body above 64 KiB is not buffered. */
+/** Headers and body of a deferred response. A response whose body exceeds 64 KiB never becomes complete. */
 export class BufferedResponse {
   readonly #chunks: Buffer[] = [];
   readonly #completed: Promise<boolean>;
@@ -189,7 +198,11 @@ export class BufferedResponse {
     });
   }
 
-  /** Appends a chunk of the body. @returns false when the body exceeds 64 KiB */
+  /**
+   * Appends a chunk of the body.
+   *
+   * @returns false when the body exceeds 64 KiB
+   */
   append(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (this.#bytes > maxBytes) {
@@ -207,7 +220,7 @@ export class BufferedResponse {
     this.#resolveCompleted(this.isComplete);
   }
 
-  /** Marks the body as never to be completed. */
+  /** Gives the response up: unless the body is complete already, it never will be. */
   discard(): void {
     this.#resolveCompleted(false);
   }
@@ -218,9 +231,10 @@ export class BufferedResponse {
   }
 
   /**
-   * Delivers the whole response. An error thrown by the handler goes to its `onError`, as in undici.
+   * Delivers the whole response to `handler`. An error that a callback of the handler throws goes to the handler's
+   * `onError`, as in undici.
    *
-   * @param cancelReason - why the caller aborted; undefined while it has not
+   * @param cancelReason - returns the caller's reason to abort; undefined while the caller has not aborted
    */
   deliver(handler: RequestHandler, cancelReason: () => Error | undefined): void {
     try {

@@ -30,21 +30,21 @@ import { RetryState } from './retry-state.js';
 /**
  * The slow path of an HTTP call: waits for an endpoint and handles failures and timeouts.
  *
- * Abandons attempts, redials other addresses and fails over to other endpoints. Defers a retryable response (502,
- * 503, 504, 429) and delivers it if no other endpoint does better. Ends the call with one error that lists all
- * outcomes.
+ * Abandons attempts, redials other addresses and fails over to other endpoints. Defers a retryable response (429, 502,
+ * 503, 504) and delivers that response if no other endpoint gives a better one. If the call fails, ends the call with
+ * one error that lists the outcomes of all attempts.
  */
 export class Failover {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
-  /** One attempt was rejected by the peer as not processed (HTTP/2 REFUSED_STREAM). */
+  /** Whether the peer has rejected an attempt as not processed (HTTP/2 REFUSED_STREAM). */
   #wasNotProcessed = false;
   readonly #deferred: DeferredResponses;
-  /** Set when the service is hedged. */
+  /** The hedged attempts; undefined when calls to the service are not hedged. */
   #hedged: HedgedAttempts | undefined;
-  /** The reason of a caller that aborts while it receives a deferred response. */
+  /** Reason of the caller to abort during the delivery of a deferred response. */
   #cancelReason: Error | undefined;
-  /** Settles the retry loop's current iteration. */
+  /** Settles the current iteration of the retry loop. */
   #pendingAttempt: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor(call: FailoverHost) {
@@ -66,23 +66,23 @@ export class Failover {
     return this.#state.execution;
   }
 
-  /** Resolves the service, starts it or waits where needed, then sends the first attempt. */
+  /** Looks the service up, starts the service or waits, where needed. Then sends the first attempt. */
   resolveThenSend(): void {
     resolveThenSend(this.#call, this.#state);
   }
 
-  /** Called when the first attempt was sent: a second one may be sent before it responds. */
+  /** Called when the first attempt was sent. Sends a second attempt if the first attempt is slow to respond. */
   startHedging(hedging: HedgingPolicy, now: number): void {
     this.#hedged = new HedgedAttempts(this.#call, this.#state, hedging);
     this.#hedged.schedule(now);
   }
 
-  /** Called with the attempt whose response headers go to the caller; cancels the other one. */
+  /** Called with the attempt whose response headers go to the caller. Cancels the other hedged attempt. */
   settleWinner(attempt: Attempt, now: number): void {
     this.#hedged?.settleWinner(attempt, now);
   }
 
-  /** Decides whether an attempt that failed is redialed, failed over or the end of the call. */
+  /** Handles a failed attempt: redials another address, fails over to another endpoint, or ends the call. */
   onAttemptFailed(attempt: Attempt, error: Error): void {
     const call = this.#call;
     const { context } = call;
@@ -93,7 +93,8 @@ export class Failover {
       call.fail(requestBodyError(this.#state, error));
       return;
     }
-    // The endpoint was removed from the registry and its channel closed. Nothing was sent: no failure of the endpoint.
+    // The endpoint was removed from the registry and its channel was closed before the request was sent. That is no
+    // failure of the endpoint.
     if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLERK_CLOSED') {
       const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
       this.#recordAttempt(attempt, 'ignored', error, now);
@@ -108,7 +109,8 @@ export class Failover {
       call.fail(wrapCallerError(callerCode, context.name, error, this.#state));
       return;
     }
-    // Accepted once per call, so that a peer which refuses every stream does not cause endless free retries.
+    // A call trusts one REFUSED_STREAM only. Otherwise a peer that refuses every stream would cause free retries
+    // without end.
     if (
       attempt.stage === 'sent' &&
       !this.#wasNotProcessed &&
@@ -126,7 +128,7 @@ export class Failover {
     const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
     this.#recordAttempt(attempt, 'failure', error, now);
     if (!isOnlyAttempt) return;
-    // The caller already has the headers: a truncated body can only be reported.
+    // The caller already has the headers, so the call cannot be retried, and the truncated body is reported.
     if (call.hasDeliveredHeaders && !call.readsWholeBody)
       call.fail(truncatedError(this.#state, codeOf(error), error));
     else this.#failOver();
@@ -139,7 +141,7 @@ export class Failover {
     if (now >= call.deadlineAt) {
       const { attempt } = call;
       this.#hedged?.stop(attempt);
-      // An attempt whose response is deferred did not time out.
+      // An attempt whose response is deferred has responded: it did not time out.
       if (attempt && !attempt.ended && attempt.handler === call)
         this.#timeOutAttempt(attempt, 'DEADLINE_EXCEEDED', now);
       const deferred = this.#deferred.complete;
@@ -162,7 +164,7 @@ export class Failover {
       context.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
       return;
     }
-    // Waiting for a free connection does not count as a failure, and another endpoint would have a queue too.
+    // Waiting for a free connection is not a failure of the endpoint, and another endpoint would have a queue too.
     const isInQueue = attempt.stage === 'waiting' && isQueued(attempt.candidate, context);
     if (!isInQueue && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
       attempt.abandon(new Error('No connection to this address within the attempt timeout'));
@@ -177,13 +179,13 @@ export class Failover {
     this.#failOver();
   }
 
-  /** The caller aborts the call, perhaps while it receives a deferred response. */
+  /** Aborts the call for the caller. If a deferred response is being delivered, ends the delivery. */
   cancel(reason: Error | undefined): void {
     if (this.#call.settled) this.#cancelReason ??= reason ?? abortedError(this.#state, reason);
     else this.#abortCall(reason, () => abortedError(this.#state, reason));
   }
 
-  /** A callback of the caller's handler threw: ends the call without counting against the endpoint. */
+  /** Ends the call because a callback of the caller's handler threw. The error does not count against the endpoint. */
   onCallbackError(attempt: Attempt, error: Error): void {
     const call = this.#call;
     if (call.settled) return;
@@ -198,7 +200,11 @@ export class Failover {
     this.#abortCall(error, () => withCallDetails(this.#state, error));
   }
 
-  /** Defers a retryable response and fails over. @returns false when the response goes to the caller */
+  /**
+   * Defers a retryable response and fails over.
+   *
+   * @returns false when the response goes to the caller
+   */
   deferIfRetryable(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const call = this.#call;
     const state = this.#state;
@@ -215,7 +221,11 @@ export class Failover {
     return true;
   }
 
-  /** Handles a response with status ≥ 400 to a 'once' call. @returns false when the response goes to the caller */
+  /**
+   * Handles a response with status ≥ 400 to a 'once' call.
+   *
+   * @returns false when the response goes to the caller
+   */
   handleAtMostOnceStatus(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const classification = this.#deferred.classifyAtMostOnce(attempt, headers, statusText, now);
     if (classification === 'retry') this.#failOver();
@@ -223,14 +233,17 @@ export class Failover {
     return classification !== 'deliver';
   }
 
-  /** The headers of the attempt in flight went to the caller: the retry loop ends. */
+  /** Ends the retry loop, because the headers of the attempt in flight go to the caller. */
   onHeadersDelivered(): void {
     const pending = this.#pendingAttempt;
     this.#pendingAttempt = undefined;
     pending?.resolve();
   }
 
-  /** Records and emits the outcome of an attempt that completed. Called only if `attempt` events have listeners. */
+  /**
+   * Records and emits the outcome of an attempt whose response is complete. Called only if `attempt` events have
+   * listeners.
+   */
   recordSuccess(attempt: Attempt): void {
     const verdict = isFailureStatus(attempt.statusCode) ? 'failure' : 'success';
     this.#state.record(attempt, verdict, String(attempt.statusCode), attempt.latencyMs);
@@ -251,7 +264,7 @@ export class Failover {
     if (attempt && !attempt.ended) this.#recordAttempt(attempt, 'ignored', reason, call.context.clock.now());
     const callError = createError();
     attempt?.abandon(callError);
-    // A caller that already has the headers gets its own reason as the error of the body stream.
+    // For a caller that already has the headers, the error of the body stream is the caller's own abort reason.
     call.fail(call.hasDeliveredHeaders && !call.readsWholeBody && reason !== undefined ? reason : callError);
   }
 
@@ -262,7 +275,7 @@ export class Failover {
     const { stage, candidate, startedAt } = attempt;
     const error = new ClerkError(
       'DEADLINE_EXCEEDED',
-      `${candidate.endpoint.id} did not respond within ${String(Math.round(now - startedAt))} ms`,
+      `Endpoint ${candidate.endpoint.id} did not respond within ${String(Math.round(now - startedAt))} ms`,
     );
     const { stalls } = context.wheel;
     // A timeout caused by a stall of this process does not count against the endpoint.
@@ -278,7 +291,10 @@ export class Failover {
     attempt.abandon(error);
   }
 
-  /** One of two attempts timed out: redials it at its next address, or continues with the other one alone. */
+  /**
+   * Handles the timeout of one of two attempts. Redials that attempt at its next address, or continues with the other
+   * attempt alone.
+   */
   #onHedgedTimeout(attempt: Attempt, now: number): void {
     const isUnsent = attempt.stage === 'waiting';
     if (isUnsent && isQueued(attempt.candidate, this.#call.context)) {
@@ -292,7 +308,7 @@ export class Failover {
     }
   }
 
-  /** Sends the same attempt to the next address of its channel. */
+  /** Sends the request of an attempt to the next address of its channel, as the same attempt. */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
     const next = attempt.redial(now);
@@ -303,7 +319,10 @@ export class Failover {
     next.accepted = true;
   }
 
-  /** Continues after a recorded failure: starts the retry loop the first time, later settles its current iteration. */
+  /**
+   * Continues after a failed attempt was recorded. Starts the retry loop, or rejects its current iteration if the loop
+   * is running.
+   */
   #failOver(): void {
     const call = this.#call;
     call.hasDeliveredHeaders = false;
@@ -346,7 +365,7 @@ export class Failover {
         },
       );
     } catch (error) {
-      // No other endpoint did better: deliver the deferred response, if there is one.
+      // No other endpoint gave a better response: deliver the deferred response, if there is one.
       const deferred = await this.#deferred.whenComplete();
       if (deferred) this.#deliverDeferred(deferred);
       else call.fail(error as Error);
@@ -365,7 +384,7 @@ export class Failover {
     const call = this.#call;
     if (call.settled) return;
     call.attempt = attempt;
-    // Part of another response may have arrived.
+    // The handler may have received part of another response.
     if (call.readsWholeBody) (call.handler as WholeBodyHandler).restart();
     call.finish();
     response.deliver(call.handler, () => this.#cancelReason);

@@ -1,8 +1,11 @@
-/** Call contexts with a different choice of endpoints: for calls that go to one given endpoint. */
+/** Call contexts that choose endpoints differently from the binding, e.g. for calls to one given endpoint. */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { CallContext } from './call-context.js';
 
-/** A context with some members replaced and without hedging. `pendingCalls` stays shared with the original. */
+/**
+ * Returns a copy of `context` with `overrides` applied and without hedging. The copy shares `pendingCalls` with
+ * `context`.
+ */
 export function overrideContext(context: CallContext, overrides: Partial<CallContext>): CallContext {
   const { name, policyName, clock, wheel, health, budget, timeouts, reporter, retry } = context;
   const { connections, maxPending, canStart } = context;
@@ -32,7 +35,9 @@ export function overrideContext(context: CallContext, overrides: Partial<CallCon
   };
 }
 
-/** A context in which `candidate` is the only endpoint: no failover, no start. */
+/**
+ * Returns a copy of `context` in which `candidate` is the only endpoint. Calls neither fail over nor start the service.
+ */
 export function fixedTo(context: CallContext, candidate: ConnectedCandidate): CallContext {
   return overrideContext(context, {
     policyName: 'pinned',

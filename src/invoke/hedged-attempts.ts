@@ -8,16 +8,20 @@ import { minAttemptMs } from './retry-rules.js';
 import type { RetryState } from './retry-state.js';
 
 /**
- * The hedging of one call: sends a second attempt beside a slow first one and keeps the first acceptable response. The
- * caller's handler receives only the winner's events; the other attempt is cancelled.
+ * The hedging of one call: sends a second attempt while a slow first attempt is still in flight, and delivers the first
+ * acceptable response. The caller's handler receives only the events of the attempt that won. The other attempt is
+ * cancelled.
  */
 export class HedgedAttempts {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
   readonly #policy: HedgingPolicy;
-  /** When the second attempt is due; Infinity when none is planned. */
+  /** When the second attempt is due; Infinity when no second attempt is planned. */
   #hedgeAt = Infinity;
-  /** The first attempt while two are in flight; the second one is then the call's current attempt. */
+  /**
+   * The first attempt while two attempts are in flight, otherwise undefined. The second attempt is then `attempt` of
+   * the call.
+   */
   #firstAttempt: Attempt | undefined;
 
   constructor(call: FailoverHost, state: RetryState, policy: HedgingPolicy) {
@@ -26,7 +30,7 @@ export class HedgedAttempts {
     this.#policy = policy;
   }
 
-  /** Plans the second attempt. Called when the first one was sent. */
+  /** Plans the second attempt. Called when the first attempt was sent. */
   schedule(now: number): void {
     const call = this.#call;
     const { request, attempt } = call;
@@ -48,8 +52,10 @@ export class HedgedAttempts {
   /**
    * Handles the timer of the call.
    *
-   * @param onLate - called with each of two attempts that timed out: redials or drops it
-   * @returns false when only one attempt is in flight and that one timed out
+   * @param onLate - called with an attempt that timed out while two attempts are in flight; must redial or drop that
+   * attempt
+   * @returns false when the caller of this method must handle the timer: no attempt was made yet, or the only attempt
+   * in flight timed out
    */
   expire(now: number, onLate: (attempt: Attempt) => void): boolean {
     const call = this.#call;
@@ -64,14 +70,18 @@ export class HedgedAttempts {
     return true;
   }
 
-  /** Replaces the first attempt by its redialed copy. @returns false when `attempt` is the call's current one */
+  /**
+   * Replaces the first of two attempts by its redialed copy.
+   *
+   * @returns false when `attempt` is not the first of two attempts in flight
+   */
   replace(attempt: Attempt, replacement: Attempt): boolean {
     if (this.#firstAttempt !== attempt) return false;
     this.#firstAttempt = replacement;
     return true;
   }
 
-  /** Sets the timer for both attempts, while two are in flight. */
+  /** Sets the timer again, if two attempts are in flight. */
   rearm(now: number): void {
     if (this.#firstAttempt !== undefined) this.#armTimer(now);
   }
@@ -82,7 +92,11 @@ export class HedgedAttempts {
     this.#cancelAttempt(attempt, 'SUPERSEDED');
   }
 
-  /** One attempt failed. @returns whether another one continues */
+  /**
+   * Continues after the failure of an attempt.
+   *
+   * @returns whether another attempt is in flight
+   */
   continueWithout(attempt: Attempt, now: number): boolean {
     this.#hedgeAt = Infinity;
     if (this.#firstAttempt === undefined) return false;
@@ -91,7 +105,7 @@ export class HedgedAttempts {
     return true;
   }
 
-  /** One attempt responded: cancels the other one. */
+  /** Cancels the other attempt, because `winner` responded. */
   settleWinner(winner: Attempt, now: number): void {
     this.#hedgeAt = Infinity;
     const first = this.#firstAttempt;
@@ -100,13 +114,18 @@ export class HedgedAttempts {
     const loser = winner === first ? (call.attempt as Attempt) : first;
     this.#promote(loser);
     const elapsedMs = now - loser.startedAt;
-    // The latency is at least this high. Without the sample the timeouts would ignore slow responses.
+    // The latency of the cancelled attempt is at least `elapsedMs`. Without this sample, attempt timeouts would leave
+    // slow responses out.
     call.attemptTimeout.record(elapsedMs, now);
     call.context.health.hedgeLost(loser.candidate, elapsedMs, now);
     this.#cancelAttempt(loser, 'SUPERSEDED');
   }
 
-  /** Cancels both attempts when the call ends, except the one that the calling method ends itself. */
+  /**
+   * Cancels both attempts because the call ends.
+   *
+   * @param except - an attempt that the caller of this method ends itself
+   */
   stop(except?: Attempt): void {
     this.#hedgeAt = Infinity;
     const first = this.#firstAttempt;
@@ -130,7 +149,10 @@ export class HedgedAttempts {
     if (!call.settled) this.#armTimer(now);
   }
 
-  /** An open endpoint that was not tried; undefined when the resolution has expired, since nothing is awaited here. */
+  /**
+   * Picks an open endpoint that was not tried. Undefined when there is none, or when the resolution has expired, since
+   * hedging waits for no lookup.
+   */
   #pickSecond({ candidate }: Attempt, now: number): ConnectedCandidate | undefined {
     const { context, constraints } = this.#call;
     if (!context.isFresh(now)) return undefined;
@@ -141,7 +163,7 @@ export class HedgedAttempts {
     return other?.status === 'open' && context.health.canDial(other, now) ? other : undefined;
   }
 
-  /** Makes the attempt that is not `removed` the call's current one. */
+  /** Removes one of two attempts and makes the other one `attempt` of the call. */
   #promote(removed: Attempt): void {
     const first = this.#firstAttempt as Attempt;
     this.#firstAttempt = undefined;
@@ -150,7 +172,10 @@ export class HedgedAttempts {
 
   #cancelAttempt(attempt: Attempt, code: string): void {
     const call = this.#call;
-    const error = new ClerkError('ABORTED', `The attempt at ${attempt.candidate.endpoint.id} was cancelled`);
+    const error = new ClerkError(
+      'ABORTED',
+      `The attempt at endpoint ${attempt.candidate.endpoint.id} was cancelled`,
+    );
     this.#state.record(attempt, 'ignored', code, call.context.clock.now() - attempt.startedAt, error);
     call.endAttempt(attempt);
     attempt.abandon(error);
@@ -160,7 +185,10 @@ export class HedgedAttempts {
     return Math.ceil(attempt.startedAt + this.#call.attemptTimeout.timeoutAt(now));
   }
 
-  /** Sets the timer to the deadline, the second attempt or a timeout, whichever comes first. */
+  /**
+   * Sets the timer of the call to its deadline, to the start of the second attempt or to an attempt timeout, whichever
+   * comes first.
+   */
   #armTimer(now: number): void {
     const call = this.#call;
     const timeouts = [this.#firstAttempt, call.attempt].flatMap((attempt) =>

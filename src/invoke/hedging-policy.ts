@@ -3,20 +3,23 @@ import { retryBudget, type RetryBudget } from './retry-budget.js';
 
 /** Hedging options of a service. */
 export interface HedgeConfig {
-  /** Delay before the second attempt, in ms, ≥ 0; undefined: the latency quantile 1 - `budgetRatio`. */
+  /**
+   * Delay before the second attempt, in ms, ≥ 0. When undefined, the delay is the latency quantile 1 - `budgetRatio`.
+   */
   readonly afterMs: number | undefined;
-  /** Second attempts per call in any 10 s, above 0 and at most 1. */
+  /** Maximum number of second attempts per call in any 10 s, > 0 and ≤ 1. */
   readonly budgetRatio: number;
 }
 
 /** How long a delay taken from the latencies is cached, in ms. */
 const delayCacheMs = 3_000;
-/** Retries of the shared budget that hedging leaves to failover. */
+/** Number of retries in the retry budget of the service that hedging leaves to failover. */
 const reservedForFailover = 15;
 
 /**
- * Decides when a second attempt is sent beside the first one, and whether the budgets allow it. One per binding.
- * Hedging costs load, so it has a budget of its own beside the shared retry budget, and leaves half of that one to
+ * Decides when a second attempt is sent while the first is in flight, and whether the budgets allow a second attempt.
+ * Each binding has one policy. Hedging adds load, so each second attempt is withdrawn from two budgets: the hedge
+ * budget of the binding and the retry budget of the service. Hedging leaves the last 15 retries of the retry budget to
  * failover.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
@@ -43,7 +46,7 @@ export class HedgingPolicy {
     this.#hedgeBudget.deposit(now);
   }
 
-  /** Delay before the second attempt, in ms; undefined while there are too few latencies. */
+  /** Delay before the second attempt, in ms; undefined while too few latencies are recorded to compute the delay. */
   delayMs(attemptTimeout: AttemptTimeout, now: number): number | undefined {
     const { afterMs, budgetRatio } = this.#config;
     if (afterMs !== undefined) return afterMs;
@@ -55,7 +58,10 @@ export class HedgingPolicy {
   }
 
   /**
-   * Withdraws a second attempt from both budgets. On success the shared one is in the state after its `tryWithdraw`.
+   * Withdraws a second attempt from both budgets. After success, the caller must call `spent` or `refund` of the
+   * service's retry budget, as after `tryWithdraw`.
+   *
+   * @returns false when a budget refuses the second attempt; nothing is withdrawn then
    */
   tryReserve(now: number): boolean {
     if (this.#retryBudget.available(now) <= reservedForFailover || !this.#hedgeBudget.tryWithdraw(now))

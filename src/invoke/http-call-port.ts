@@ -9,13 +9,13 @@ import type { CallContext, PickConstraints } from './call-context.js';
 import type { CallDeadline } from './call-deadline.js';
 import type { TimerEntry } from './timer-wheel.js';
 
-/** A handler that buffers the whole body, so a truncated response can be replaced by another one. */
+/** A handler that buffers the whole response body, so that another response can replace a truncated one. */
 export interface WholeBodyHandler extends RequestHandler {
-  /** Discards everything received; another response follows. */
+  /** Discards everything received so far, because another response follows. */
   restart(): void;
 }
 
-/** What {@link Failover} reads and controls of the call it belongs to. */
+/** The members of an HTTP call that its {@link Failover} uses. */
 export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly context: CallContext;
   readonly request: TransportRequest;
@@ -29,24 +29,31 @@ export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly deadlineAt: number;
   /** Whether the handler is a {@link WholeBodyHandler}. */
   readonly readsWholeBody: boolean;
-  /** Whether the handler has its final response or error, or is about to get it. */
+  /**
+   * Whether the call has ended: the handler has received its whole response or an error, or is about to receive one of
+   * the two.
+   */
   readonly settled: boolean;
-  /** Number of attempts started. */
+  /** Number of attempts started so far. */
   readonly attemptCount: number;
-  /** The attempt in flight, else the last one. */
+  /** The attempt in flight, otherwise the last attempt; undefined before the first attempt. */
   attempt: Attempt | undefined;
   /** Whether the handler has the headers of the current response. */
   hasDeliveredHeaders: boolean;
-  /** Starts an attempt. `hasReservedRetry`: a retry was withdrawn from the budget for it. */
+  /**
+   * Starts an attempt.
+   *
+   * @param hasReservedRetry - whether a retry was withdrawn from the budget for this attempt
+   */
   send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void;
-  /** The request as this attempt sends it, with the headers of {@link callHeaders} that apply. */
+  /** Returns the request that `attempt` sends, with the headers of {@link callHeaders} that apply to the attempt. */
   buildRequest(attempt: Attempt, now: number): TransportRequest;
-  /** Reports the end of an attempt to health; has no effect the second time. */
+  /** Reports the end of an attempt to health. Has no effect if the end was reported before. */
   endAttempt(attempt: Attempt): void;
   /** Recalculates the deadline once the service config, which may set the timeout, is known. */
   updateDeadline(): void;
   /** Ends the call with an error. */
   fail(error: Error): void;
-  /** Ends the call without calling the handler; the code that calls this method does that. */
+  /** Ends the call without calling the handler. The caller of this method must call the handler. */
   finish(): void;
 }

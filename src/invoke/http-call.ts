@@ -20,7 +20,7 @@ import type { TimerEntry } from './timer-wheel.js';
  * One HTTP call. Delivers exactly one response or one error to the caller's handler, by the deadline of the call.
  *
  * This class is the fast path: the first attempt goes straight to the transport. A {@link Failover} handles waiting,
- * failures and timeouts; it is created only when needed.
+ * failures and timeouts, and is created only when needed.
  */
 export class HttpCall implements FailoverHost {
   expiresAt = 0;
@@ -35,14 +35,15 @@ export class HttpCall implements FailoverHost {
   readonly attemptTimeout: AttemptTimeout;
   readonly startedAt: number;
   deadlineAt: number;
-  /** Counted in {@link CallContext.pendingCalls}: no attempt was sent yet. */
+  /** Whether the call is counted in {@link CallContext.pendingCalls}, because no attempt was sent yet. */
   #isPending = true;
   #failover: Failover | undefined = undefined;
   #identity: CallIdentity | undefined = undefined;
 
   /**
-   * @param deadline - runs to the response headers, or to the end of the body for a {@link WholeBodyHandler}
-   * @param asyncContext - the caller's async context; everything but the fast path runs in it
+   * @param deadline - limits the time to the response headers or, for a {@link WholeBodyHandler}, to the end of the
+   * body
+   * @param asyncContext - the async context of the caller, in which everything except the fast path runs
    */
   constructor(
     readonly context: CallContext,
@@ -55,7 +56,8 @@ export class HttpCall implements FailoverHost {
   ) {
     this.readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = context.clock.now();
-    // A fraction would be allocated on the heap. Rounded down, since deadlines must not grow from hop to hop.
+    // An integer, since a fractional number would be allocated on the heap. Rounded down, since a deadline must not
+    // grow from hop to hop.
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
     this.attemptTimeout = context.timeouts.forMethod(request.method);
   }
@@ -65,7 +67,7 @@ export class HttpCall implements FailoverHost {
     return this.handler.onRequestSent !== undefined || this.handler.onBodySent !== undefined;
   }
 
-  /** Endpoint of the current or last attempt; undefined before the first one. */
+  /** Endpoint of the attempt in flight, otherwise of the last attempt; undefined before the first attempt. */
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
   }
@@ -171,7 +173,8 @@ export class HttpCall implements FailoverHost {
       attempt.hasReservedRetry = false;
       this.context.budget.spent(this.context.clock.now());
     }
-    // A 'once' request that may have run is not replaced by another attempt: only the deadline ends it.
+    // From now on a 'once' request may have been executed, and no other attempt may replace it: only the deadline ends
+    // the attempt.
     if (!attempt.allowsResend) this.context.wheel.set(this, this.deadlineAt);
   }
 
@@ -264,7 +267,7 @@ export class HttpCall implements FailoverHost {
     context.health.responseReceived(attempt.candidate, attempt.latencyMs, now);
     context.wheel.clear(this);
     this.#deliverHeaders();
-    // The connection now belongs to the application. It counts as an attempt in flight until it closes.
+    // The connection now belongs to the application. The attempt counts as in flight until the socket closes.
     const { candidate } = attempt;
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
@@ -328,13 +331,13 @@ export class HttpCall implements FailoverHost {
     context.finishCall();
   }
 
-  /** The caller aborts, or undici's handler does so on its behalf. */
+  /** Aborts the call for the caller or its handler. */
   #cancel(reason: Error | undefined): void {
     if (!this.settled) this.#getFailover().cancel(reason);
     else this.#failover?.cancel(reason);
   }
 
-  /** A callback of the caller's handler threw. */
+  /** Ends the call because a callback of the caller's handler threw. */
   #failOnCallbackError(attempt: Attempt, error: unknown): boolean {
     this.#getFailover().onCallbackError(attempt, error as Error);
     return true;

@@ -1,7 +1,7 @@
 const generationMs = 10_000;
 const minSamples = 10;
-// The first bucket holds latencies up to 4 ms. The others are a quarter of an octave wide, up to 2^16 ms, so that an
-// upper edge is at most 19 % above any latency in its bucket.
+// The first bucket holds latencies below 4 ms. The upper edge of each further bucket is 19 % (factor 2^¼) above its
+// lower edge. Reporting the upper edge thus overestimates a latency below 2^16 ms by 19 % at most.
 const bucketCount = 57;
 const firstBucketMs = 4;
 
@@ -20,7 +20,11 @@ export class LatencyHistogram {
     return now - this.#rotatedAt >= 3 * generationMs;
   }
 
-  /** Adds a latency. @returns whether older latencies expired with it */
+  /**
+   * Adds a latency.
+   *
+   * @returns whether a new generation was started, in which case old latencies may have expired
+   */
   add(latencyMs: number, now: number): boolean {
     const mustRotate = now - this.#rotatedAt >= generationMs;
     if (mustRotate) this.#rotate(now);
@@ -32,8 +36,10 @@ export class LatencyHistogram {
   }
 
   /**
-   * Upper edge of the bucket that only a fraction of the latencies exceed, in ms, ≥ 4. The 99th percentile is
-   * `edgeMs(0.01)`. Undefined while there are fewer than 10 latencies.
+   * Upper edge of the bucket that contains a quantile of the latencies, in ms, ≥ 4. `edgeMs(0.01)` gives the 99th
+   * percentile. Undefined while fewer than 10 latencies are recorded.
+   *
+   * @param fractionAbove - fraction of the latencies above the quantile, 0 … 1
    */
   edgeMs(fractionAbove: number): number | undefined {
     const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];
@@ -49,7 +55,7 @@ export class LatencyHistogram {
     return 2 ** ((bucket + 8) / 4);
   }
 
-  /** Starts a new generation and clears as many as have expired since. */
+  /** Starts a new generation and clears the generations that have expired. */
   #rotate(now: number): void {
     const passed = Math.floor((now - this.#rotatedAt) / generationMs);
     for (let i = 0; i < Math.min(3, passed); i++) {

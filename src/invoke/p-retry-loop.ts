@@ -10,12 +10,15 @@ export const retryLoop: RetryLoop = (attempt, onFailed) =>
     retries: Infinity,
     minTimeout: 0,
     maxTimeout: 0,
-    // p-retry would end the loop at any TypeError: errors arrive wrapped.
+    // Unwraps the error that `wrapError` has wrapped.
     onFailedAttempt: ({ error, attemptNumber }) =>
       onFailed(error instanceof WrappedError ? error.cause : error, attemptNumber),
   });
 
-/** Wraps what an attempt threw: p-retry ends its loop at a `TypeError` and at values that are not errors. */
+/**
+ * Wraps the value that an attempt threw, since p-retry ends its loop at a `TypeError` and at a value that is not an
+ * error.
+ */
 class WrappedError extends Error {
   override readonly name = 'WrappedError';
 }

@@ -1,15 +1,15 @@
 /**
- * Whether a request body can be sent twice: strings, buffers, typed arrays, `URLSearchParams`, forms and blobs. A
- * stream or an iterable can be sent again only while no byte of it was handed to a connection.
+ * Whether a request body can be sent twice: a string, buffer, typed array, `URLSearchParams`, form or blob. A stream or
+ * an iterable cannot: once a connection has taken a byte, the body cannot be sent again.
  */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
-  // Compared by tag, since undici's classes differ from Node's.
+  // Compares the tag instead of the class, since undici's classes differ from Node's.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** Whether a body is fully in memory: a string, bytes or parameters. */
+/** Whether a body is fully in memory: a string, bytes or `URLSearchParams`. */
 export function isInMemoryBody(body: unknown): boolean {
   return (
     typeof body === 'string' ||
@@ -21,7 +21,7 @@ export function isInMemoryBody(body: unknown): boolean {
 
 /**
  * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is
- * wrapped, so that its own error does not count against the endpoint.
+ * wrapped, so that an error of the iterable does not count against the endpoint.
  */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;
@@ -34,7 +34,7 @@ export function toUndiciBody(body: unknown): unknown {
   return new ErrorTrackingIterable(body as AsyncIterable<unknown> | Iterable<unknown>);
 }
 
-/** Whether a request failed because reading its body failed. */
+/** Whether a request failed because its body could not be read. */
 export function isBodyError(body: unknown, error: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.hasFailed;
   return typeof body === 'object' && body !== null && 'errored' in body && body.errored === error;

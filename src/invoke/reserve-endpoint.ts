@@ -15,7 +15,10 @@ export interface TimedCallOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Picks an endpoint within the deadline and sends nothing: looks the service up, starts it or waits where needed. */
+/**
+ * Picks an endpoint within the deadline, without sending a request. Looks the service up, starts the service or waits,
+ * where needed.
+ */
 export function reserveEndpoint(
   context: CallContext,
   options: TimedCallOptions,
@@ -25,7 +28,7 @@ export function reserveEndpoint(
   });
 }
 
-/** The endpoint with the address in use. */
+/** Returns the endpoint of a candidate, with the address in use as `address`. */
 export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
   const address = candidate.channel.address.text;
   return address === candidate.endpoint.address
@@ -34,8 +37,8 @@ export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
 }
 
 /**
- * A call that picks an endpoint within its deadline before it does anything else. Settles its promise exactly once,
- * by the deadline, when its signal aborts or when the clerk is destroyed.
+ * A call that first picks an endpoint and then runs `proceed`. Settles its promise exactly once, at the deadline of the
+ * call at the latest. Rejects early when its signal aborts or the clerk is destroyed.
  */
 export abstract class TimedCall<T> implements TimerEntry {
   expiresAt = 0;
@@ -92,7 +95,7 @@ export abstract class TimedCall<T> implements TimerEntry {
   /** Continues with the picked endpoint. */
   protected abstract proceed(candidate: ConnectedCandidate): void;
 
-  /** Ends the attempt in flight, if there is one, without counting it against the endpoint. */
+  /** Ends the attempt in flight, if there is one. The attempt does not count against the endpoint. */
   protected abstract abandonAttempt(reason: unknown): void;
 
   protected succeed(value: T): void {
@@ -117,7 +120,7 @@ export abstract class TimedCall<T> implements TimerEntry {
     }
   }
 
-  /** Undefined when the call was settled meanwhile. */
+  /** Picks an endpoint. Resolves with undefined when the call was settled in the meantime. */
   async #pick(): Promise<ConnectedCandidate | undefined> {
     const { context, options, state } = this;
     let candidate = context.pickCached(context.clock.now(), options.constraints);

@@ -3,8 +3,8 @@ import type { FailoverHost } from './http-call-port.js';
 import type { RetryState } from './retry-state.js';
 
 /**
- * Sends the first attempt of a call that finds no endpoint in the cached resolution: looks the service up, starts it
- * or waits where needed. Every error ends the call.
+ * Sends the first attempt of a call for which no endpoint could be picked at once. Looks the service up, starts the
+ * service or waits, where needed. Any error ends the call.
  */
 export function resolveThenSend(call: FailoverHost, state: RetryState): void {
   call.context.wheel.set(call, call.deadlineAt);

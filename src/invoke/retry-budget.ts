@@ -1,32 +1,37 @@
 /**
- * How many retries, hedges and starts a service may receive. One per service and clerk. Refills with time and with
- * first attempts, whether these succeed or fail.
+ * Limits the number of retries, hedges and starts of a service. Each clerk has one budget per service. The budget
+ * refills with time and with each first attempt, successful or not.
  *
  * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
 export interface RetryBudget {
   /** Counts a first attempt. */
   deposit(now: number): void;
-  /** Reserves one retry; false when none is left. Each success must be followed by exactly one `spent` or `refund`. */
+  /**
+   * Reserves one retry. Exactly one `spent` or `refund` must follow for each reserved retry.
+   *
+   * @returns false when no retry is left
+   */
   tryWithdraw(now: number): boolean;
-  /** A reserved retry is sent. It counts from this time on, however long it waited. */
+  /** Called when a reserved retry is sent. The retry counts from `now` on, not from its reservation. */
   spent(now: number): void;
-  /** A reserved retry was never sent. */
+  /** Called when a reserved retry will not be sent. */
   refund(): void;
   /** Number of retries that could be reserved now. */
   available(now: number): number;
 }
 
 const slotMs = 1_000;
-// Eleven slots cover any window of 10 s, wherever it begins within a slot.
+// Eleven slots cover any window of 10 s, even one that begins in the middle of a slot.
 const slotCount = 11;
 
 /**
- * Creates a budget. In any 10 s there are at most `reserve` retries plus `ratio` times the first attempts. A retry is
- * refused only if the first attempts of the newest 9 whole seconds do not cover the retries of the last 11.
+ * Creates a budget. In any 10 s the budget allows at most `reserve` retries plus `ratio` times the number of first
+ * attempts. The count is kept in slots of 1 s. A retry is refused when the first attempts of the newest 10 slots do not
+ * cover the retries of the newest 11.
  *
- * @param ratio - retries per first attempt, 0 … 1
- * @param reserve - retries that need no first attempts, ≥ 0
+ * @param ratio - number of retries per first attempt, 0 … 1
+ * @param reserve - number of retries that are allowed without first attempts, ≥ 0
  * @see [C4.1](../../docs/guarantees.md#c4-1)
  * @see [Finagle `RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries)
  */
@@ -34,7 +39,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   const firsts = new Float64Array(slotCount);
   const retries = new Float64Array(slotCount);
   let current = -1;
-  // First attempts of the current slot; moved to the table when the slot ends.
+  // Number of first attempts in the current slot. Stored in `firsts` when the slot ends.
   let firstsNow = 0;
   let firstSum = 0;
   let retrySum = 0;
@@ -57,7 +62,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     return tick % slotCount;
   }
 
-  /** Leaves out the first attempts of the oldest slot, so that a window of 10 s is not credited with 11. */
+  /** Leaves out the first attempts of the oldest slot, since they may be older than 10 s. */
   const available = (now: number): number => {
     const slot = advance(now);
     const oldest = firsts[(slot + 1) % slotCount] as number;

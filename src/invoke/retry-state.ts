@@ -20,7 +20,7 @@ export interface RetryStateOptions extends AttemptLogOptions {
   readonly constraints: PickConstraints;
   /** Whether the request can be sent twice. */
   readonly isReplayable: boolean;
-  /** Whether a request that was sent may be retried, if its kind allows it. */
+  /** Whether the call may be retried after its request was sent, provided that the kind of the call allows a retry. */
   readonly allowsRetries: boolean;
 }
 
@@ -29,21 +29,24 @@ export interface RetryStateOptions extends AttemptLogOptions {
  * that is reserved in the budget. Used by HTTP calls and custom calls.
  */
 export class RetryState extends AttemptLog {
-  /** The call has its result or its error: no further attempt may start. */
+  /** Whether the call has its result or error. No further attempt may start then. */
   settled = false;
   /** Ends the current wait. */
   #cancelWait: (() => void) | undefined;
-  /** Wait before the next attempt that the last response asked for (`Retry-After`), in ms. */
+  /** Delay before the next attempt, in ms, if the last response requested a delay (`Retry-After`). */
   retryDelayMs: number | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
-  /** Scope of the idempotency store at which a 'once' call may have run; undefined if that endpoint has no store. */
+  /**
+   * Scope of the idempotency store at which a 'once' call may have run; undefined if the call cannot have run or the
+   * endpoint has no store.
+   */
   #idempotencyScope: string | undefined;
   #hasRefreshed = false;
   #hasStartedService = false;
   #hasReconsidered = false;
-  /** A retry is reserved in the budget for the next attempt. */
+  /** Whether a retry is reserved in the budget for the next attempt. */
   #hasReservedRetry = false;
 
   constructor(
@@ -74,7 +77,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether an attempt in flight at `stage` may be abandoned for another endpoint. Reserves a retry if one is needed.
+   * Whether an attempt in flight at `stage` may be abandoned for another endpoint. If so, reserves a retry in the
+   * budget unless the retry is free.
    */
   canFailOver(stage: Stage, candidate: ConnectedCandidate, now: number): boolean {
     const { kind, isReplayable, deadlineAt, constraints } = this.options;
@@ -86,15 +90,19 @@ export class RetryState extends AttemptLog {
     return this.#reserveRetry(stage !== 'waiting', now);
   }
 
-  /** Whether too little time is left for the first attempt. @see [C2.2](../../docs/guarantees.md#c2-2) */
+  /**
+   * Whether too little time is left for the first attempt.
+   *
+   * @see [C2.2](../../docs/guarantees.md#c2-2)
+   */
   isTooLate(now: number): boolean {
     const { startedAt, deadlineAt } = this.options;
     return isTooShort(deadlineAt - now, now - startedAt);
   }
 
   /**
-   * When to check again whether a late attempt may be abandoned. No other endpoint may have been available, or the
-   * budget exhausted; both change with time. The deadline, if the attempt may never be abandoned.
+   * When to check again whether a late attempt may be abandoned. By then another endpoint may be available, or the
+   * budget may have refilled. The deadline of the call, if the attempt may never be abandoned.
    */
   recheckAt(stage: Stage, now: number): number {
     const { kind, isReplayable, deadlineAt } = this.options;
@@ -103,7 +111,10 @@ export class RetryState extends AttemptLog {
       : Math.min(deadlineAt, now + recheckIntervalMs);
   }
 
-  /** Whether the call may wait for `Retry-After` and retry then. Reserves the retry. */
+  /**
+   * Whether the call may be retried after a delay of `waitMs`, as requested by `Retry-After`. If so, reserves the
+   * retry.
+   */
   canWait(stage: Stage, waitMs: number, now: number): boolean {
     const { kind, isReplayable, deadlineAt } = this.options;
     if (retryability(kind, stage, isReplayable) !== 'budget' || this.outcomes.length + 1 >= maxAttempts)
@@ -114,7 +125,7 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a call with a `clerk-not-executed` response may be retried. Reserves the retry.
+   * Whether a call with a `clerk-not-executed` response may be retried. If so, reserves the retry.
    *
    * @see [C3.5](../../docs/guarantees.md#c3-5)
    */
@@ -125,7 +136,10 @@ export class RetryState extends AttemptLog {
     return this.#reserveRetry(true, now);
   }
 
-  /** Whether a call whose response was lost, and which still runs, may be requested again after `waitMs`. */
+  /**
+   * Whether a call that still runs at the endpoint, and whose response was lost, may be sent again after `waitMs`. If
+   * so, reserves the retry.
+   */
   canPollRunning(waitMs: number, now: number): boolean {
     if (
       this.#idempotencyScope === undefined ||
@@ -138,10 +152,10 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Picks the endpoint for the next attempt after a failure. Waits, refreshes the resolution or starts the service
-   * first where that may help.
+   * Picks the endpoint for the next attempt after a failure. Before that, waits, refreshes the resolution or starts the
+   * service if an endpoint may become available.
    *
-   * @throws {@link ClerkError} the error of the whole call, when there is no further attempt
+   * @throws {@link ClerkError} the error that ends the call, when no further attempt is possible
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
     const { context } = this;
@@ -162,7 +176,8 @@ export class RetryState extends AttemptLog {
     }
     let mustCheckFreshness = true;
     for (;;) {
-      // An expired resolution is not used for a retry either. If it cannot be refreshed, it comes back flagged stale.
+      // A retry does not use an expired resolution either. When a refresh fails, the resolution stays in use, flagged
+      // stale.
       if (mustCheckFreshness && !context.isFresh(context.clock.now()))
         await context.refreshResolution(new Set(this.#tried));
       mustCheckFreshness = false;
@@ -177,7 +192,7 @@ export class RetryState extends AttemptLog {
         return candidate;
       }
       if (candidate) {
-        // All remaining endpoints back off: wait only if the next dial is soon.
+        // All remaining endpoints are in connection backoff: wait only if the next dial is allowed soon.
         const dialWaitMs = context.health.nextDialAt(candidate) - now;
         if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw exhaustedError(this);
         await this.#wait(Math.max(dialWaitMs, 1));
@@ -203,8 +218,10 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Takes the reserved retry over, if there is one. The caller of this method must report it to the budget as spent or
-   * refunded.
+   * Takes the reserved retry over, if there is one. The caller of this method must then call `spent` or `refund` of the
+   * budget.
+   *
+   * @returns whether a retry was reserved
    */
   takeReservedRetry(): boolean {
     const wasReserved = this.#hasReservedRetry;
@@ -229,9 +246,10 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Reserves one retry, if any attempt may have run. Free while nothing was sent.
+   * Reserves one retry if any attempt may have been executed. Otherwise the retry is free.
    *
-   * @returns false when the budget refuses
+   * @param mayHaveRun - whether the attempt in flight may have been executed
+   * @returns false when a retry is not allowed
    */
   #reserveRetry(mayHaveRun: boolean, now: number): boolean {
     if (this.#hasReservedRetry || (!mayHaveRun && this.execution === 'none')) return true;
@@ -243,10 +261,10 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Makes endpoints available again when no other is left: those that timed out, and the last one if its connection
-   * broke, which may have been idle.
+   * Makes tried endpoints available again when no other endpoint is left: each endpoint that timed out, and the
+   * endpoint of the last attempt if the request was sent. In the latter case only an idle connection may have broken.
    *
-   * @returns whether there is any
+   * @returns whether an endpoint became available again
    */
   #reconsiderTried(): boolean {
     const last = this.outcomes.at(-1);
@@ -258,7 +276,7 @@ export class RetryState extends AttemptLog {
     return this.#tried.size < before;
   }
 
-  /** Starts the service. A failed start becomes the error of this call, with the outcomes of its attempts. */
+  /** Starts the service. If the start fails, rejects with the error of the start and the outcomes of this call. */
   async #startService(): Promise<void> {
     try {
       await this.context.startService(this.#lastStartedAt);
@@ -268,7 +286,7 @@ export class RetryState extends AttemptLog {
   }
 }
 
-/** Retries of the budget that are reserved for starts, if the service can be started. */
+/** Number of retries in the budget that are reserved for starts, if the service can be started. */
 const reservedForStarts = 1;
 
 /** Interval for checking whether a late attempt may be abandoned, in ms. */

@@ -1,6 +1,6 @@
-/** A timer this late indicates a stall, in ms. Shorter delays are normal under load. */
+/** Minimum delay of a timer that counts as a stall, in ms. Shorter delays are normal under load. */
 const minStallMs = 20;
-/** Number of stalls kept. Few calls are older than the oldest one. */
+/** Maximum number of stalls kept. Few calls in flight are older than the oldest stall kept. */
 const maxStalls = 16;
 
 interface Stall {
@@ -9,15 +9,18 @@ interface Stall {
 }
 
 /**
- * Periods in which the event loop was blocked or the process was not scheduled. A response may have arrived during a
- * stall and been read late, so stalls extend attempt timeouts and are subtracted from latencies.
+ * Records stalls: periods in which the event loop was blocked or the process was not scheduled. A response that arrived
+ * during a stall was read late. So stalls extend attempt timeouts and are subtracted from latencies.
  */
 export class StallTracker {
-  /** When the last stall ended, on the clock's scale; 0 before the first one. Attempts started later saw no stall. */
+  /**
+   * When the last stall ended, on the clock's scale; 0 before the first one. A stall has affected only attempts started
+   * before that time.
+   */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
-  /** Records a stall if a timer that was due at `dueAt` fires only now. */
+  /** Records a stall if a timer due at `dueAt` fires 20 ms late or later. */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
     this.lastEndedAt = now;
@@ -34,8 +37,8 @@ export class StallTracker {
   }
 
   /**
-   * The end of an attempt's timeout extended by the stalls since its start. 0 when there was no stall, or when that
-   * time has passed.
+   * When the timeout of an attempt ends if the stalls since its start extend the timeout. 0 when there was no stall, or
+   * when the extended timeout has ended.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

@@ -1,17 +1,17 @@
 import type { Clock, Timer } from '../core/clock.js';
 import { StallTracker } from './stall-tracker.js';
 
-/** Something with a deadline. The wheel owns the three fields. */
+/** An entry of a {@link TimerWheel}. Only the wheel writes the three fields. */
 export interface TimerEntry {
-  /** When it expires, on the clock's scale; 0 while it is not set. */
+  /** When the entry expires, on the clock's scale; 0 while the entry is not set. */
   expiresAt: number;
-  /** Neighbour in its slot. */
+  /** Previous entry in the slot of this entry. */
   previous: TimerEntry | undefined;
-  /** Neighbour in its slot. */
+  /** Next entry in the slot of this entry. */
   next: TimerEntry | undefined;
-  /** Called once when the entry is due, with the current time. The entry is no longer set then. */
+  /** Called when the entry is due, with the current time. By then the wheel has cleared the entry. */
   expire(now: number): void;
-  /** Called instead by {@link TimerWheel.abortAll}: settle now, with this error. */
+  /** Called instead of `expire` by {@link TimerWheel.abortAll}. The entry must then settle with `error`. */
   abort(error: Error): void;
 }
 
@@ -19,7 +19,10 @@ const tickMs = 4;
 const slotCount = 512;
 /** Interval of stall checks, in ms. */
 const stallCheckMs = 20;
-/** Stall checks after the last `set`. They cover the longest attempt timeout; longer waits cost no timers. */
+/**
+ * Maximum number of stall checks after the last `set`. The checks cover the longest attempt timeout. During a longer
+ * wait no checks run.
+ */
 const maxStallChecks = 64;
 
 class SlotHead implements TimerEntry {
@@ -35,11 +38,11 @@ class SlotHead implements TimerEntry {
 }
 
 /**
- * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry
- * is a list operation. An entry more than one turn away stays in its slot until its turn comes.
+ * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry is
+ * a list operation. An entry more than one turn away stays in its slot until its turn comes.
  *
- * The real timer is set for the earliest entry, and for at most 20 ms while entries were set recently: a late tick
- * means that the event loop was blocked. The process is kept alive only while an entry is set.
+ * One timer of the clock is set to the earliest entry, or to a stall check every 20 ms after an entry was set. A timer
+ * that fires late shows that the event loop was blocked. The process is kept alive only while an entry is set.
  *
  * I/O that was already received is processed before any entry expires, so a busy process does not cause timeouts.
  *
@@ -53,7 +56,7 @@ export class TimerWheel {
   #size = 0;
   #processedTick: number;
   #timer: Timer | undefined;
-  /** When the real timer is due. */
+  /** When the timer of the clock is due. */
   #timerDueAt = Infinity;
   /** Earliest time at which an entry may be due. */
   #nextDueAt = Infinity;
@@ -74,7 +77,7 @@ export class TimerWheel {
   /**
    * Sets or resets an entry. An entry that is already due expires with the next tick, never synchronously.
    *
-   * @param at - when it is due, on the clock's scale; it expires at most 4 ms later
+   * @param at - when the entry is due, on the clock's scale; a punctual timer expires the entry 4 ms later or earlier
    */
   set(entry: TimerEntry, at: number): void {
     if (entry.expiresAt === 0) {
@@ -83,7 +86,7 @@ export class TimerWheel {
     } else {
       unlink(entry);
     }
-    // 0 means not set.
+    // 0 means that the entry is not set.
     entry.expiresAt = at > 0 ? at : Number.MIN_VALUE;
     const tick = Math.max(Math.ceil(at / tickMs), this.#processedTick + 1);
     const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;
@@ -98,7 +101,7 @@ export class TimerWheel {
     if (this.#nextDueAt < this.#timerDueAt || isPaused) this.#arm();
   }
 
-  /** Clears an entry. Has no effect if it is not set. */
+  /** Clears an entry. Has no effect if the entry is not set. */
   clear(entry: TimerEntry): void {
     if (entry.expiresAt === 0) return;
     unlink(entry);
@@ -133,7 +136,7 @@ export class TimerWheel {
     this.#timerDueAt = this.#nextDueAt = Infinity;
   }
 
-  /** Called only while an entry is set, so the new timer may keep the process alive. */
+  /** Sets the timer of the clock. Called only while an entry is set, so the new timer may keep the process alive. */
   #arm(): void {
     const now = this.#clock.now();
     if (this.#timer) this.stalls.record(this.#timerDueAt, now);
@@ -153,7 +156,7 @@ export class TimerWheel {
       this.#nextDueAt = Infinity;
       return;
     }
-    // The earliest entry may have been cleared: then only the timer moves on.
+    // The earliest entry may have been cleared. Then the timer is only set to the next entry.
     if (this.#nextDueAt <= now) this.#nextDueAt = this.#nextOccupiedTick() * tickMs;
     if (this.#nextDueAt > now) {
       this.#arm();
@@ -182,7 +185,7 @@ export class TimerWheel {
 
   #expireSlot(slot: number, now: number): void {
     const head = this.#slots[slot] as TimerEntry;
-    // Collected first, since expiring an entry may set or clear others in this slot.
+    // Collects all due entries first, since expiring an entry may set or clear other entries of this slot.
     const due: TimerEntry[] = [];
     for (let entry = head.next as TimerEntry; entry !== head; entry = entry.next as TimerEntry) {
       if (entry.expiresAt <= now) due.push(entry);

@@ -27,5 +27,8 @@ test('undici may resend only what may run twice', () => {
     expect(made.stage).toBe('sent');
   }
   expect(twice.log).toEqual(['sent', 'sent']);
-  expect(once.log).toEqual(['sent', 'aborted: The connection was lost after the request may have run']);
+  expect(once.log).toEqual([
+    'sent',
+    'aborted: The connection was lost after the request may have been executed, so the request is not sent again',
+  ]);
 });

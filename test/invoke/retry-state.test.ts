@@ -89,7 +89,7 @@ test('each attempt goes to an untried endpoint, until none is left', async () =>
     code: 'ENDPOINTS_EXHAUSTED',
     execution: 'none',
     message:
-      'No endpoint of /shop/orders responded: 3 attempts in 0 ms, the last one failed with ECONNREFUSED',
+      'No endpoint of /shop/orders responded: 3 attempts in 0 ms, the last attempt failed with ECONNREFUSED',
     cause: connectError,
   });
   expect(context.refreshes).toEqual([['a', 'b', 'c']]);
@@ -194,7 +194,7 @@ test('a once call fails over only while nothing was sent', async () => {
     code: 'OUTCOME_UNKNOWN',
     execution: 'unknown',
     message:
-      "Call to /shop/orders was sent, its response was lost (ECONNREFUSED), and it was not retried because its kind is 'once'; set kind: 'idempotent' if running it twice does no harm",
+      "Call to /shop/orders was sent and its response was lost (ECONNREFUSED); the call was not retried because its kind is 'once'; set kind: 'idempotent' if running the call twice does no harm",
   });
 });
 
@@ -214,7 +214,7 @@ test('a body that can be read once is not sent twice', async () => {
   recordFailure(state, 'a', 'sent');
   await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'OUTCOME_UNKNOWN',
-    message: expect.stringMatching(/because its body can be read only once$/),
+    message: expect.stringMatching(/because its request body can be read only once$/),
   });
 });
 

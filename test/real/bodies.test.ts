@@ -152,7 +152,7 @@ describe('a body that can be read only once', () => {
     );
 
     expect([error.code, error.execution]).toEqual(['OUTCOME_UNKNOWN', 'unknown']);
-    expect(error.message).toContain('its body can be read only once');
+    expect(error.message).toContain('its request body can be read only once');
     expect(second.requests).toEqual([]);
   });
 
