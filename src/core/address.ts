@@ -1,24 +1,27 @@
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
-/** An address as the user writes it: `http://10.0.0.7:3001`, `https://…`, `tcp://host:port`, `unix:/path`, `unix+https:/path`. */
+/** An address as text: `http://10.0.0.7:3001`, `https://…`, `tcp://host:port`, `unix:/path` or `unix+https:/path`. */
 export type AddressString = string;
 
 /**
- * A parsed contact address of an endpoint: where it listens, and which protocol it speaks.
+ * A parsed address of an endpoint: where the endpoint listens, and which protocol the endpoint speaks.
  *
  * @see [Naming N8](../../docs/background.md#n8)
  */
 export interface Address {
-  /** The input without a `/` after the port, so that each address has one spelling. */
+  /** The address as text, without a `/` after the port. */
   readonly text: AddressString;
-  /** `tcp` leaves the application protocol open; only `call` and `acquire` can use such an address. */
+  /**
+   * Protocol of the endpoint. `tcp` leaves the application protocol open; only `call` and `acquire` can use a `tcp`
+   * address.
+   */
   readonly protocol: 'http' | 'https' | 'tcp';
   /** Host name or IP literal, without brackets; empty for a Unix socket. */
   readonly hostname: string;
-  /** 1–65535; 0 for a Unix socket. */
+  /** Port number from 1 to 65535; 0 for a Unix socket. */
   readonly port: number;
-  /** Absolute path of a Unix socket. */
+  /** Absolute path of a Unix socket; undefined for all other addresses. */
   readonly socketPath: string | undefined;
 }
 
@@ -31,8 +34,8 @@ const unixProtocols = [
 ] as const;
 
 /**
- * Parses an address. The input is never repaired. A path, query, user name or missing `tcp` port is an error. A host
- * that other programs read as a different IP address (`127.1`, `010.0.0.1`) is one as well.
+ * Parses an address and never repairs an invalid one. A path, a query, a user name and a missing `tcp` port are errors.
+ * A host that other programs read as another IP address (`127.1`, `010.0.0.1`) is also an error.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */
@@ -42,7 +45,7 @@ export function parseAddress(input: unknown): Address {
   for (const [prefix, protocol] of unixProtocols) {
     if (!text.startsWith(prefix)) continue;
     if (input instanceof URL && /[%?#]/.test(text))
-      throw addressError(text, 'must be given as a string, since a URL percent-encodes its path');
+      throw addressError(text, 'must be a string, since a URL object percent-encodes the socket path');
     return {
       text,
       protocol,
@@ -78,7 +81,7 @@ export function parseAddress(input: unknown): Address {
 /** Whether the address can only mean this host: a Unix socket, `localhost` or a loopback literal. */
 export function isLocal({ socketPath, hostname }: Address): boolean {
   if (socketPath !== undefined) return true;
-  // The URL class normalizes IPv6; 7f is 127.
+  // The URL class normalizes IPv6 literals, so 127.x.x.x appears as 7fxx:xxxx.
   if (hostname.includes(':'))
     return /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(new URL(`http://[${hostname}]`).hostname);
   return /^(localhost|127(\.[0-9]{1,3}){3})$/i.test(hostname);
@@ -87,13 +90,13 @@ export function isLocal({ socketPath, hostname }: Address): boolean {
 function socketPathOf(text: string, path: string): string {
   if (!path.startsWith('/') || path.length < 2 || path.includes('\0'))
     throw addressError(text, 'must have an absolute socket path');
-  // `sun_path` has 108 bytes, the last one for the terminating zero.
+  // The kernel's `sun_path` has 108 bytes; the last byte is the terminating zero.
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
   return path;
 }
 
 /**
- * The message leaves out a user name and password.
+ * The error for an invalid address. Its message leaves out a user name and a password in the address.
  *
  * @see [C8.4](../../docs/guarantees.md#c8-4)
  */

@@ -2,41 +2,48 @@ import type { Endpoint } from './endpoint.js';
 import type { LoadReport } from './load-report.js';
 import type { Channel } from './transport.js';
 
-/** A period in which an endpoint gets less than its share of calls, because it is new or was just revived. Immutable. */
+/**
+ * A period in which an endpoint gets less than its share of calls, because the endpoint is new or was just revived.
+ * Immutable.
+ */
 export interface SlowStart {
-  /** When it began, on the monotonic clock. */
+  /** When the slow start began, in ms on the monotonic clock. */
   readonly startedAt: number;
-  /** Its length, in ms, above 0. */
+  /** Length of the slow start, in ms, above 0. */
   readonly windowMs: number;
 }
 
 /**
- * An endpoint and what this client has observed of it. Policies only read it; the endpoint table writes it.
+ * An endpoint and this client's observations of that endpoint. The endpoint table writes a candidate; policies only
+ * read candidates.
  */
 export interface Candidate {
-  /** The endpoint itself. */
+  /** The observed endpoint. */
   readonly endpoint: Endpoint;
-  /** `open`: calls may be sent there. `closed`: ejected until a probe succeeds. */
+  /** `open`: calls may be sent to the endpoint. `closed`: the endpoint is ejected until a probe succeeds. */
   readonly status: 'open' | 'closed';
-  /** Attempts of this client in flight. */
+  /** Number of attempts of this client in flight at the endpoint. */
   readonly pending: number;
-  /** Smoothed response latency, in ms, as of the last response; 0 while unknown. */
+  /** Smoothed response latency after the last response, in ms; 0 before the first response. */
   readonly latencyMs: number;
-  /** The last load report of the endpoint, if any. Readers judge its age. */
+  /** The last load report of the endpoint, of any age; undefined when none was received. */
   readonly loadReport: LoadReport | undefined;
-  /** The last slow start, also after it has ended; undefined when there was none. */
+  /** The last slow start of the endpoint, even if that slow start has ended; undefined when there was none. */
   readonly slowStart: SlowStart | undefined;
-  /** Load: higher is worse. Decays while no call is sent there. */
+  /** Returns the load of the endpoint; higher is worse. The load decays while no call is sent to the endpoint. */
   load(now: number): number;
 }
 
 /** The connections to one endpoint. */
 export interface EndpointChannels {
-  /** Uses any of the endpoint's addresses. */
+  /** Channel over all addresses of the endpoint. */
   readonly channel: Channel;
-  /** Uses only addresses with TLS: `channel` itself when all addresses have TLS, undefined when none has. */
+  /**
+   * Channel over the addresses with TLS. Equals `channel` when all addresses have TLS; undefined when no address has
+   * TLS.
+   */
   readonly tlsChannel: Channel | undefined;
 }
 
-/** A candidate with its connections: what attempts work with. */
+/** A candidate together with the channels to its endpoint. */
 export interface ConnectedCandidate extends Candidate, EndpointChannels {}

@@ -1,6 +1,7 @@
 /**
- * Names as host names: `orders.shop.clerk` is `/shop/orders` in reverse order. Every name without a directory identifier
- * maps to exactly one host name and back. An invalid host under `.clerk` is an error and is never passed on to DNS.
+ * Names as host names: `orders.shop.clerk` stands for `/shop/orders`, with the segments in reverse order. Every name
+ * without a directory identifier has exactly one host name. An invalid host under `.clerk` is an error and is never
+ * looked up in DNS.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
@@ -9,35 +10,37 @@ import { pathError, segmentError, segmentsOf } from './name.js';
 const domainSuffix = '.clerk';
 
 /**
- * The name of a host.
+ * Returns the name that a host name under `.clerk` stands for.
  *
- * @param hostname - as the URL class gives it: lower case, no port
- * @param port - as the URL class gives it: empty for the default port of the scheme
- * @returns undefined when the host is not under `.clerk`
- * @throws {@link ClerkError} `NAME_INVALID` for a port, a trailing dot, `clerk` alone, and invalid labels.
+ * @param hostname - `hostname` of a URL: in lower case, without a port
+ * @param port - `port` of a URL: empty for the default port of the scheme
+ * @returns the absolute name; undefined when the host is not under `.clerk`
+ * @throws {@link ClerkError} `NAME_INVALID` when a host under `.clerk` has a port, a trailing dot, a capital, an
+ * invalid label, or no name before `clerk`.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
   if (!isClerkHostname(hostname)) return undefined;
-  if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove it');
+  if (hostname.endsWith('.')) throw hostnameError(hostname, 'must not end with a dot; remove the dot');
   if (hostname === 'clerk' || hostname === domainSuffix)
     throw hostnameError(hostname, "must have a name before 'clerk', such as orders.shop.clerk");
   if (!hostname.endsWith(domainSuffix)) throw hostnameError(hostname, 'must be lower case');
   if (port !== '')
     throw hostnameError(
       `${hostname}:${port}`,
-      'must not have a port; remove it, the port of the endpoint is used',
+      'must not have a port; remove the port, since a call uses the port of the endpoint',
     );
   const name = `/${hostname.slice(0, -domainSuffix.length).split('.').reverse().join('/')}`;
   const problem = pathError(name, segmentError);
-  if (problem !== undefined) throw hostnameError(hostname, `means the name ${quote(name)}, which ${problem}`);
+  if (problem !== undefined)
+    throw hostnameError(hostname, `stands for the name ${quote(name)}, which ${problem}`);
   return name;
 }
 
 /**
- * The host name of a name, for the `Host` header; at most 252 characters.
+ * Returns the host name of a name, for the `Host` header; at most 252 characters.
  *
- * A host name cannot contain the `#` of a directory identifier, so `/#d7/orders` becomes `orders._d7.clerk`. Services can
- * recognize it; {@link nameFromHostname} rejects it, since no name contains `_`.
+ * A host name cannot contain the `#` of a directory identifier, so `/#d7/orders` becomes `orders._d7.clerk`. {@link
+ * nameFromHostname} rejects such a host name, since no name contains `_`.
  *
  * @param name - a valid absolute name
  */
@@ -45,7 +48,7 @@ export function hostnameOf(name: string): string {
   return segmentsOf(name).toReversed().join('.').replace('#', '_') + domainSuffix;
 }
 
-/** Whether a host belongs under `.clerk`, including malformed ones with trailing dots or capitals. */
+/** Whether a host is under `.clerk`. Also true for malformed hosts with trailing dots or capitals. */
 function isClerkHostname(hostname: string): boolean {
   if (hostname.endsWith(domainSuffix)) return true;
   let end = hostname.length;

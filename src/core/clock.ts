@@ -1,34 +1,40 @@
-/** A pending timer. Both methods may be called at any time and any number of times. */
+/**
+ * Handle of a timer. Both methods may be called at any time and any number of times; after the timer has fired they do
+ * nothing.
+ */
 export interface Timer {
-  /** Cancels the timer; its callback is not called afterwards. */
+  /** Cancels the timer. The callback of the timer is not called afterwards. */
   cancel(): void;
-  /** Whether the pending timer keeps the process alive. Default true. */
+  /** Sets whether the timer keeps the process alive while pending. Initially true. */
   setRef(ref: boolean): void;
 }
 
-/** Time, randomness and the name of this host. */
+/** Port to time, randomness and the name of this host. */
 export interface Clock {
-  /** Monotonic clock in ms, with fractions. Never 0 and never goes back; may stand still while the machine sleeps. */
+  /** Time of a monotonic clock, in ms, with fractions, above 0. The clock may stand still while the machine sleeps. */
   now(): number;
-  /** Wall clock in ms since 1970. It may jump both ways, so it is used only to shorten a lifetime. */
+  /**
+   * Time of the wall clock, in ms since 1970. The wall clock may jump in both directions, so a lifetime is never
+   * extended by the wall clock.
+   */
   wallNow(): number;
-  /** Uniform in [0, 1). */
+  /** Returns a random number, uniform in [0, 1). */
   random(): number;
-  /** Calls back once, `delayMs` from now or slightly later; never synchronously. */
+  /** Calls `callback` once, after `delayMs` or slightly more; never synchronously. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /**
-   * Calls back once all I/O that has already arrived at this process was handled; never synchronously.
-   * Lets a response that waits in a busy event loop count as received before a timeout is declared.
+   * Calls `callback` once the I/O that has already arrived at this process was handled; never synchronously. A response
+   * that waits in a busy event loop is thus handled before a timeout takes effect.
    */
   afterPendingIo(callback: () => void): void;
-  /** Name of this host, to recognize local endpoints. */
+  /** Name of this host. Endpoints with this host name are local. */
   hostname(): string;
 }
 
 /**
  * Resolves after a delay.
  *
- * @param delayMs - in ms, ≥ 0
+ * @param delayMs - the delay, in ms, ≥ 0
  * @param ref - whether the timer keeps the process alive
  */
 export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> {
@@ -38,10 +44,11 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 }
 
 /**
- * Waits for a promise for a limited time. The promise itself continues; its later rejection is ignored.
+ * Settles like a promise, or rejects after a timeout. The operation behind the promise continues after the timeout; its
+ * result is ignored.
  *
- * @param timeoutMs - in ms, ≥ 0; the timer does not keep the process alive
- * @param onTimeout - makes the error when the time has passed
+ * @param timeoutMs - the timeout, in ms, ≥ 0; the timer does not keep the process alive
+ * @param onTimeout - creates the error of the rejection after the timeout
  */
 export function withTimeout<T>(
   clock: Clock,

@@ -1,6 +1,6 @@
 /**
- * A string as messages show it: quoted, cut after 80 characters, and with every character outside printable ASCII escaped.
- * It therefore cannot imitate other text or control a terminal. For other values, the name of their type.
+ * Returns a string as messages show strings: quoted, cut after 80 characters, with every character outside printable
+ * ASCII escaped. A quoted string thus cannot control a terminal. For any other value, returns the name of the type.
  *
  * @see [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
@@ -12,7 +12,7 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
-/** A value as it follows "got" in messages: strings quoted, numbers in full, anything else by its type. */
+/** Returns a value as messages show it after "got": a string quoted, a number in full, any other value by its type. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

@@ -3,58 +3,73 @@ import { describeValue, quote } from './describe-value.js';
 import { ClerkError, errorMessage } from './errors.js';
 import { loadError, type LoadInit } from './load-report.js';
 
-/** One running server of a service. Immutable; its health and load are kept elsewhere. */
+/** One running server of a service. Immutable; a `Candidate` adds the health and load of the endpoint. */
 export interface Endpoint {
-  /** Instance id, never reused. Key for health, load and suspect flags. @see [Naming N8](../../docs/background.md#n8) */
+  /**
+   * Instance id, never reused for another instance. Key of the endpoint's health, load and suspect flag. @see [Naming
+   * N8](../../docs/background.md#n8)
+   */
   readonly id: string;
-  /** Fencing number of the registration; 0 when the registry assigns none. @see [C5.6](../../docs/guarantees.md#c5-6) */
+  /**
+   * Fencing number of the registration; 0 when the registry assigns no fencing numbers. @see
+   * [C5.6](../../docs/guarantees.md#c5-6)
+   */
   readonly epoch: number;
   /** The address in use: the first of {@link Endpoint.addresses} that this client can reach. */
   readonly address: AddressString;
-  /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
+  /**
+   * All addresses of the endpoint, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol
+   * tower)
+   */
   readonly addresses: readonly AddressString[];
-  /** Share of calls relative to other endpoints, ≥ 0. With 0 it is used only when no other endpoint is left. */
+  /**
+   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only when no other endpoint is
+   * left.
+   */
   readonly weight: number;
-  /** Host it runs on, when known. */
+  /** Host that the endpoint runs on; undefined when unknown. */
   readonly host: string | undefined;
-  /** Zone it runs in, when known. */
+  /** Zone that the endpoint runs in; undefined when unknown. */
   readonly zone: string | undefined;
-  /** Version of the service it runs, when known. */
+  /** Version of the service that the endpoint runs; undefined when unknown. */
   readonly version: string | undefined;
-  /** `up`: in use. `draining` and `suspect`: used only when no other endpoint is left. */
+  /** State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is left. */
   readonly state: 'up' | 'draining' | 'suspect';
   /** Free labels. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** An endpoint as a program or a registry writes it. */
+/** An endpoint as a program or a registry passes it to the clerk. */
 export interface EndpointInit {
-  /** The only address. Give either this or `addresses`. */
+  /** The only address of the endpoint. Set either `address` or `addresses`. */
   readonly address?: AddressString | URL;
-  /** The addresses in order of preference; 1–16. */
+  /** The addresses of the endpoint, 1 to 16, in order of preference. */
   readonly addresses?: readonly (AddressString | URL)[];
   /** Instance id, 1–128 printable ASCII characters without spaces. Default: the first address. */
   readonly id?: string;
   /** Fencing number, integer ≥ 0. Default 0. */
   readonly epoch?: number;
-  /** Finite, ≥ 0. Default 1. */
+  /** Share of calls relative to other endpoints; finite, ≥ 0. Default 1. */
   readonly weight?: number;
-  /** Semantic version. */
+  /** Semantic version of the service that the endpoint runs. */
   readonly version?: string;
-  /** Host it runs on. Default: this host for Unix sockets and loopback addresses, else unknown. */
+  /** Host that the endpoint runs on. Default: this host for Unix sockets and loopback addresses, else unknown. */
   readonly host?: string;
-  /** Zone it runs in. */
+  /** Zone that the endpoint runs in. */
   readonly zone?: string;
   /** Free labels. */
   readonly attributes?: Readonly<Record<string, string>>;
-  /** For registries: how long the registration lasts without a renewal, in ms. */
+  /** Set by registries: how long the registration lasts without a renewal, in ms. */
   readonly leaseMs?: number;
-  /** For registries: the last reported load of the endpoint. */
+  /** Set by registries: the last load that the endpoint reported. */
   readonly load?: LoadInit & {
-    /** Age of the report, in ms, ≥ 0. Default 0. */
+    /** Age of the load, in ms, ≥ 0. Default 0. */
     readonly ageMs?: number;
   };
-  /** `draining` and `suspect` endpoints are used only when no other is left. Default `up`. */
+  /**
+   * State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is left. Default
+   * `up`.
+   */
   readonly state?: 'up' | 'draining' | 'suspect';
 }
 
@@ -77,7 +92,7 @@ const knownKeys = new Set([
  * Validates an endpoint.
  *
  * @param input - an address or an {@link EndpointInit}
- * @param where - the service, for the message
+ * @param where - the service, for error messages
  * @throws {@link ClerkError} `CONFIG_INVALID` when a value is missing or out of range, or a key is unknown.
  */
 export function toEndpoint(input: unknown, where: string): Endpoint {
@@ -86,7 +101,10 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
       ? { address: input }
       : typeof input === 'object' && input !== null && !Array.isArray(input)
         ? (input as Record<string, unknown>)
-        : invalidEndpoint(where, `must be an address or an object with one; got ${describeValue(input)}`);
+        : invalidEndpoint(
+            where,
+            `must be an address, or an object with an address; got ${describeValue(input)}`,
+          );
   for (const key of Object.keys(init)) {
     if (!knownKeys.has(key))
       invalidEndpoint(
@@ -105,7 +123,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
   if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id))
     invalidEndpoint(
       where,
-      `must have an id of 1 to 128 printable ASCII characters without spaces; got ${describeValue(id)} (the default is the first address)`,
+      `must have an id of 1 to 128 printable ASCII characters without spaces; got ${describeValue(id)}; without an id, the first address is the id`,
     );
   const weight = init.weight === undefined ? 1 : init.weight;
   if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0)
@@ -125,7 +143,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     epoch: epoch,
     address: first.text,
     addresses: Object.freeze(parsed.map((address) => address.text)),
-    // Turns -0 into 0.
+    // The addition turns -0 into 0.
     weight: weight + 0,
     host: checkLabel(init.host, 'host', where),
     zone: checkLabel(init.zone, 'zone', where),

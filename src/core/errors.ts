@@ -1,28 +1,28 @@
 import type { Outcome } from './outcome.js';
 
 /**
- * Every code a {@link ClerkError} can carry. The list is closed.
+ * The codes of {@link ClerkError}s. There are no other codes.
  *
  * - `CONFIG_INVALID` an option, address, header or policy is invalid
  * - `NAME_INVALID` a name, glob or `.clerk` host breaks the naming rules
  * - `NAME_NOT_FOUND` the registry has no such name
- * - `NO_ENDPOINT` the service exists and has no endpoint
+ * - `NO_ENDPOINT` the service exists but has no endpoint
  * - `VERSION_MISMATCH` no endpoint has a version in the requested range
- * - `REGISTRY_UNREACHABLE` the registry did not respond, and no cached result exists
+ * - `REGISTRY_UNREACHABLE` the registry did not respond, and there is no cached result
  * - `REGISTRY_INVALID` the registry sent an invalid response
- * - `ENDPOINTS_EXHAUSTED` every endpoint that could be tried failed
+ * - `ENDPOINTS_EXHAUSTED` the call failed at every endpoint that could be tried
  * - `DEADLINE_EXCEEDED` the deadline of the call passed
- * - `ABORTED` the program aborted the call; the error's `name` is `AbortError`, its `cause` the reason of the signal
+ * - `ABORTED` the program aborted the call; `name` is `AbortError`, and `cause` is the reason of the signal
  * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and the call must not be retried
- * - `BUDGET_EXHAUSTED` the retry budget did not allow a retry or a start
- * - `BODY_TOO_LARGE` a body exceeds its limit
+ * - `BUDGET_EXHAUSTED` the retry budget was too low for a retry or a start
+ * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
  * - `BAD_STATUS` the response has a status ≥ 400 (`json`, `text` and `bytes` only)
- * - `FACTORY_FAILED` the program's own factory failed
+ * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
- * - `TICKET_REFUSED`, `FORBIDDEN` the caller was not authorized
- * - `CHANGE_TOO_EARLY` the registry guarantees the present state for a while longer
- * - `NAME_MISMATCH` a launched service advertises a name other than its own
- * - `LIMIT_EXCEEDED` a limit was reached, such as that of waiting calls
+ * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized
+ * - `CHANGE_TOO_EARLY` the registry still guarantees the present state of the entry; retry after `remainingMs`
+ * - `NAME_MISMATCH` a launched service advertises a name other than the name it was launched for
+ * - `LIMIT_EXCEEDED` a limit was reached, such as the maximum number of waiting calls
  * - `CLERK_CLOSED` the clerk is closed
  *
  * @see [C3.2](../../docs/guarantees.md#c3-2)
@@ -52,34 +52,37 @@ export type ClerkErrorCode =
   | 'CLERK_CLOSED';
 
 /**
- * Whether a call ran. `none`: certainly not. `done`: it ran once and a response was received. `unknown`: it ran once or not
- * at all. Over several attempts the most cautious value wins.
+ * Whether a call ran. `none`: the call certainly did not run. `done`: the call ran once, and a response was received.
+ * `unknown`: an attempt may have run, and no response was received.
  *
  * @see [C3.2](../../docs/guarantees.md#c3-2)
  */
 export type Execution = 'none' | 'unknown' | 'done';
 
-/** The fields of a {@link ClerkError} besides code and message. */
+/** Fields of a {@link ClerkError} besides code and message. */
 export interface ClerkErrorDetails {
-  /** Whether the call may have run. Default `none`. */
+  /** Whether the call ran. Default `none`. */
   readonly execution?: Execution;
   /** One record per attempt, in order. Default empty. */
   readonly outcomes?: readonly Outcome[];
-  /** The underlying error. */
+  /** The error that caused this error. */
   readonly cause?: unknown;
   /** Status of the response, with code `BAD_STATUS`. */
   readonly statusCode?: number;
   /** The beginning of the response body, with code `BAD_STATUS`; at most 4,096 characters. */
   readonly bodyText?: string;
-  /** When a retry can succeed, in ms from now, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`. */
+  /**
+   * Time until a retry can succeed, in ms, with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED` of a
+   * registry.
+   */
   readonly remainingMs?: number;
 }
 
 const brand = Symbol.for('binding-clerk.error');
 
 /**
- * The only error class of this library. Match on {@link ClerkError.code}, never on the message. Read
- * {@link ClerkError.execution} to find out whether the call may have run.
+ * The only error class of this library. Match on {@link ClerkError.code}, never on the message. {@link
+ * ClerkError.execution} states whether the call may have run.
  *
  * @example
  * ```ts
@@ -87,11 +90,11 @@ const brand = Symbol.for('binding-clerk.error');
  * ```
  */
 export class ClerkError extends Error {
-  /** `AbortError` with code `ABORTED`, as `fetch` names it; else `ClerkError`. */
+  /** `AbortError` with code `ABORTED`, as with `fetch`; otherwise `ClerkError`. */
   override readonly name: string;
-  /** What went wrong. */
+  /** Kind of the error. */
   readonly code: ClerkErrorCode;
-  /** Whether the call may have run. */
+  /** Whether the call ran. */
   readonly execution: Execution;
   /** One record per attempt, in order; empty when there was none. */
   readonly outcomes: readonly Outcome[];
@@ -99,12 +102,13 @@ export class ClerkError extends Error {
   readonly statusCode: number | undefined;
   /** The beginning of the response body, with code `BAD_STATUS`. */
   readonly bodyText: string | undefined;
-  /** When a retry can succeed, in ms from now, with codes `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED` of a registry. */
+  /**
+   * Time until a retry can succeed, in ms, with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED` of a
+   * registry.
+   */
   readonly remainingMs: number | undefined;
 
-  /**
-   * @param message - sentence case, no full stop, with names and numbers, and with what to do about it
-   */
+  /** @param message - a sentence without a full stop, with names and numbers, and with what the reader should do */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = code === 'ABORTED' ? 'AbortError' : 'ClerkError';
@@ -118,12 +122,15 @@ export class ClerkError extends Error {
   }
 }
 
-/** Whether a value is a {@link ClerkError}, also of another loaded copy of this library. */
+/** Whether a value is a {@link ClerkError} of this copy or of another loaded copy of this library. */
 export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
 }
 
-/** The message of any thrown value, to be quoted in another message. Never empty; never throws. */
+/**
+ * Returns the message of any thrown value, for use in another message. The result is never empty; the function never
+ * throws.
+ */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return stringify(error);
   if (error.message !== '') return error.message;

@@ -2,26 +2,26 @@ import type { ClerkError } from './errors.js';
 import type { Outcome } from './outcome.js';
 
 /**
- * The events of a clerk and their payloads. The same payloads are published on the diagnostics channels
- * `binding-clerk:<event>`. A listener cannot change or fail a call.
+ * The events of a clerk and their payloads. The diagnostics channels `binding-clerk:<event>` get the same payloads. A
+ * listener cannot change a call, and an exception of a listener does not fail a call.
  */
 export interface ClerkEventMap {
   /** A lookup succeeded. */
   resolved: {
     /** The requested name. */
     readonly name: string;
-    /** Instance ids of all its endpoints. */
+    /** Instance ids of all endpoints in the result. */
     readonly endpoints: readonly string[];
-    /** As the registry sent it; empty when it sent none. */
+    /** Revision of the result; empty when the registry sent no revision. */
     readonly revision: string;
     /** Duration of the lookup, in ms. */
     readonly durationMs: number;
   };
-  /** A lookup failed, and the previous result stays in use. */
+  /** A lookup failed, and the clerk continues to use the previous result. */
   stale: {
-    /** The name. */
+    /** The requested name. */
     readonly name: string;
-    /** Age of the result in use, in ms. */
+    /** Age of the previous result, in ms. */
     readonly ageMs: number;
     /** Why the lookup failed. */
     readonly error: ClerkError;
@@ -32,7 +32,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Why this one: the policy's name, or `failover`. */
+    /** Why the endpoint was picked: the name of the policy, or `failover`. */
     readonly pickReason: string;
     /** Number of the attempt; the first is 1. */
     readonly attempt: number;
@@ -41,10 +41,10 @@ export interface ClerkEventMap {
   attempt: {
     /** The service. */
     readonly name: string;
-    /** Its result. */
+    /** Record of the attempt. */
     readonly outcome: Outcome;
   };
-  /** A call continues at another endpoint. */
+  /** An attempt failed, and the call continues at another endpoint. */
   failover: {
     /** The service. */
     readonly name: string;
@@ -52,7 +52,7 @@ export interface ClerkEventMap {
     readonly from: string;
     /** Instance id of the next endpoint. */
     readonly to: string;
-    /** Result of the failed attempt. */
+    /** Record of the failed attempt. */
     readonly outcome: Outcome;
   };
   /** An endpoint was ejected. */
@@ -61,7 +61,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset`, `timeout` or `failures`. */
+    /** Why the endpoint was ejected: `refused`, `reset`, `timeout` or `failures`. */
     readonly reason: string;
   };
   /** An ejected endpoint responded and is in use again. */
@@ -70,7 +70,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** How long it was unhealthy, in ms. */
+    /** Time for which the endpoint was unhealthy, in ms. */
     readonly afterMs: number;
   };
   /** A factory started the service. */
@@ -82,13 +82,16 @@ export interface ClerkEventMap {
     /** Duration of the start, in ms. */
     readonly durationMs: number;
   };
-  /** An endpoint is suspect: a call of this clerk met hard evidence, or the registry flagged it for all clients. */
+  /**
+   * An endpoint became suspect: a call of this clerk failed there, or the registry flagged the endpoint for all
+   * clients.
+   */
   suspect: {
     /** The service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset` or `timeout`; `registry` for a flag of the registry. */
+    /** How the call failed: `refused`, `reset` or `timeout`. `registry` when the registry flagged the endpoint. */
     readonly reason: string;
   };
 }
@@ -96,10 +99,10 @@ export interface ClerkEventMap {
 /** Name of an event. */
 export type ClerkEvent = keyof ClerkEventMap;
 
-/** Port through which the parts of a clerk emit events. */
+/** Port through which the components of a clerk emit events. */
 export interface EventSink {
-  /** Whether the event has a listener. Cheap, and checked before a payload is built. */
+  /** Whether the event has a listener. Called before a payload is built, so that unused payloads cost nothing. */
   hasListeners(event: ClerkEvent): boolean;
-  /** Calls all listeners; never throws. */
+  /** Calls all listeners of the event; never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;
 }

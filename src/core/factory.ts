@@ -5,16 +5,19 @@ import type { EndpointInit } from './endpoint.js';
 export interface FactoryContext {
   /** The service to start. */
   readonly name: string;
-  /** Aborted when the clerk is closed, or when the start takes longer than 60 s. Stop what was started then. */
+  /**
+   * Aborted when the clerk is closed, or when the start takes longer than 60 s. The factory must then stop the
+   * processes that it has started.
+   */
   readonly signal: AbortSignal;
 }
 
-/** Where a started service listens. */
+/** Address of a started endpoint, or an object with the address and further fields. */
 export type StartedEndpoint = AddressString | URL | EndpointInit;
 
 /**
- * Starts a service that has no endpoint. Called once for any number of concurrent callers. Resolves to one or more
- * addresses when the service can be called; rejects when it could not be started.
+ * Starts a service that has no endpoint. One call of the factory serves all concurrent callers of the service. Resolves
+ * to one or more endpoints when the service can be called; rejects when the service could not be started.
  *
  * @see [B3](../../docs/background.md#b3), [C6.1](../../docs/guarantees.md#c6-1)
  */

@@ -1,6 +1,6 @@
 /**
- * Globs: names with wildcards. A glob is never turned into a RegExp. Matching takes time proportional to the product of the
- * lengths of glob and name, for any input.
+ * Globs: names with wildcards. A glob is never compiled to a RegExp. The time to match a glob is at most proportional
+ * to the length of the glob times the length of the name.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
@@ -11,26 +11,27 @@ const maxWildcards = 8;
 
 /** A validated glob. Immutable. */
 export interface Glob {
-  /** The input. */
+  /** The glob as text. */
   readonly text: string;
-  /** Its segments, first to last. */
+  /** The segments of the glob, first to last. */
   readonly segments: readonly string[];
-  /** Whether it has no wildcard, and so matches exactly one name. */
+  /** Whether the glob has no wildcard and therefore matches exactly one name. */
   readonly isExact: boolean;
 }
 
 /**
- * Validates a glob. It is written like an absolute name, with these additions:
+ * Validates a glob. The rules of absolute names apply, with these additions:
  *
  * - `*` matches any number of characters within a segment, including none. `/shop/or*` matches `/shop/or` and
  *   `/shop/orders`; `/shop/*` matches every name of two segments that begins with `/shop`.
- * - `**`, as a whole segment, matches any number of segments, including none. `/shop/**` matches `/shop`, `/shop/orders`
- *   and `/shop/orders/eu`; `/**` matches every name.
- * - There are at most 8 wildcards. A glob without any matches only the name it spells.
- * - `*` and `**` also match a directory identifier, with its `#`.
+ * - `**`, as a whole segment, matches any number of segments, including none. `/shop/**` matches `/shop`,
+ *   `/shop/orders` and `/shop/orders/eu`; `/**` matches every name.
+ * - A glob has at most 8 wildcards. A glob without wildcards matches only the equal name.
+ * - `*` and `**` also match a directory identifier, including its `#`.
  *
  * @param text - the glob
- * @throws {@link ClerkError} `NAME_INVALID` when it breaks these rules, or when no name can match a segment.
+ * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob matches no
+ * valid segment of a name.
  * @see [A6](../../docs/guarantees.md#a6)
  */
 export function parseGlob(text: unknown): Glob {
@@ -74,8 +75,9 @@ function segmentMatches(pattern: string, segment: string): boolean {
 const star = 42;
 
 /**
- * Matches a pattern of `length` items against a sequence, of segments or of characters. On a mismatch, only the last
- * wildcard takes one more item. Earlier wildcards need not be retried, since each has taken the shortest possible match.
+ * Matches a pattern of `length` items against a sequence of segments or characters. After a mismatch, only the last
+ * wildcard is extended by one item. Earlier wildcards need no retry, since each of them already has its shortest
+ * possible match.
  */
 function matchesSequence<T>(
   length: number,
@@ -108,7 +110,7 @@ function matchesSequence<T>(
 function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**')) return "must not combine '**' with other characters; make '**' a segment";
-  // A star matches nothing or something. The rest must be valid in one of the two cases.
+  // The segment must be valid either with every star removed or with every star replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);
 }

@@ -1,8 +1,9 @@
 /**
- * What a retry of a call does. `safe`: the call changes nothing. `idempotent`: running it twice equals running it once.
- * `once`: it must run at most once, so it is retried only when it certainly was not executed.
+ * What a retry of a call may do. `safe`: the call changes nothing. `idempotent`: two runs of the call have the same
+ * effect as one run. `once`: the call must run at most once, and is retried only if it certainly was not executed.
  *
- * `idempotent` is a claim of the caller. A `set x = 5` that is retried after another client's write overwrites that write.
+ * The caller claims that a call is `idempotent`. A `set x = 5` that is retried after another client wrote `x` still
+ * overwrites the other client's value.
  *
  * @see [C3.1](../../docs/guarantees.md#c3-1), [C3.8](../../docs/guarantees.md#c3-8)
  */
@@ -12,9 +13,10 @@ export type CallKind = 'safe' | 'idempotent' | 'once';
 export const callKinds: readonly CallKind[] = ['safe', 'idempotent', 'once'];
 
 /**
- * The default kind of an HTTP method: GET, HEAD, OPTIONS and TRACE are `safe`, all others `once`.
+ * Returns the default kind of calls with an HTTP method: `safe` for GET, HEAD, OPTIONS and TRACE, `once` for all other
+ * methods.
  *
- * @param method - in upper case
+ * @param method - the HTTP method, in upper case
  */
 export function kindOfMethod(method: string): CallKind {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'

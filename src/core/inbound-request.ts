@@ -1,28 +1,34 @@
 /**
- * The request that this program is currently serving. Calls made meanwhile inherit its deadline and attempt number. It
- * travels with the asynchronous context, so the program need not pass it on.
+ * The inbound request that this program is serving. Calls made while serving a request inherit its deadline and attempt
+ * number. The request is stored in the asynchronous context, so the program need not pass the request on.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** A request that is being served. */
+/** A request that this program is serving. */
 export interface InboundRequest {
-  /** Its deadline on the monotonic clock; Infinity when the client sent none. @see [C2.2](../../docs/guarantees.md#c2-2) */
+  /**
+   * Deadline of the request, in ms on the monotonic clock; Infinity when the client sent no deadline. @see
+   * [C2.2](../../docs/guarantees.md#c2-2)
+   */
   readonly deadlineAt: number;
-  /** Its attempt number; the first is 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
+  /** Number of the client's attempt; the first attempt is 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** The response was sent. Work that continues afterwards inherits nothing. */
+  /** Whether the response was sent. Calls made after the response inherit nothing. */
   isFinished: boolean;
 }
 
 const context = new AsyncLocalStorage<InboundRequest>();
 
-/** The request being served in the current asynchronous context, unless it is finished. */
+/**
+ * Returns the request that the current asynchronous context is serving; undefined when there is none or its response
+ * was sent.
+ */
 export function currentInbound(): InboundRequest | undefined {
   const inbound = context.getStore();
   return inbound?.isFinished === true ? undefined : inbound;
 }
 
-/** Runs a function, and all asynchronous work it starts, as part of serving a request. */
+/** Runs a function as part of serving a request. The asynchronous work that the function starts also counts as part. */
 export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
   return context.run(inbound, run);
 }

@@ -6,41 +6,42 @@ import { describeValue } from './describe-value.js';
  * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51} (ORCA)
  */
 export interface Load {
-  /** Share of its capacity in use: 0 idle, 1 full, above 1 overloaded. 0 to 100. */
+  /** Share of the service's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
   readonly utilization: number;
-  /** Responses per second; 0 when not reported. 0 to 10^9. */
+  /** Responses per second, from 0 to 10^9; 0 also when not reported. */
   readonly callsPerSecond: number;
-  /** Failed calls per second; 0 when not reported. 0 to 10^9. */
+  /** Failed calls per second, from 0 to 10^9; 0 also when not reported. */
   readonly errorsPerSecond: number;
 }
 
 /**
- * A load as it was received from its endpoint. Immutable.
+ * A load that this client received from an endpoint. Immutable.
  *
- * @see {@link https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md | gRFC A58}
+ * @see {@link https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md | gRFC
+ * A58}
  */
 export interface LoadReport extends Load {
-  /** When it was received, on the monotonic clock. */
+  /** When the load was received, in ms on the monotonic clock. */
   readonly receivedAt: number;
 }
 
-/** A load as a program or a registry writes it. */
+/** A load as a program or a registry passes it to the clerk. */
 export interface LoadInit {
-  /** Share of its capacity in use: 0 idle, 1 full, above 1 overloaded. 0 to 100. */
+  /** Share of the service's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
   readonly utilization: number;
-  /** Responses per second, 0 to 10^9. Default 0: not reported. */
+  /** Responses per second, from 0 to 10^9. Default 0, which means not reported. */
   readonly callsPerSecond?: number;
-  /** Failed calls per second, 0 to 10^9. Default 0: not reported. */
+  /** Failed calls per second, from 0 to 10^9. Default 0, which means not reported. */
   readonly errorsPerSecond?: number;
 }
 
 /** A load that was received through a registry, with its age. */
 export interface AgedLoad extends Load {
-  /** In ms, ≥ 0. */
+  /** Age of the load, in ms, ≥ 0. */
   readonly ageMs: number;
 }
 
-/** Values above these are taken for errors. */
+/** Maximum utilization and maximum rate. A larger value is taken for an error of the sender. */
 const maxUtilization = 100;
 const maxPerSecond = 1e9;
 
@@ -54,13 +55,13 @@ export function isRate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= maxPerSecond;
 }
 
-/** Why a value is not a valid {@link LoadInit}; undefined when it is. */
+/** Returns why a value is not a valid {@link LoadInit}; undefined when the value is valid. */
 export function loadError(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return `load must be an object such as { utilization: 0.4 }; got ${describeValue(value)}`;
   const { utilization, callsPerSecond = 0, errorsPerSecond = 0 } = value as Partial<Record<string, unknown>>;
   if (!isUtilization(utilization))
-    return `utilization must be a number from 0 (idle) over 1 (full) to ${String(maxUtilization)}; got ${describeValue(utilization)}`;
+    return `utilization must be a number from 0 to ${String(maxUtilization)}, where 1 is full capacity; got ${describeValue(utilization)}`;
   for (const [key, rate] of Object.entries({ callsPerSecond, errorsPerSecond }))
     if (!isRate(rate)) return `${key} must be a number from 0 to 10^9; got ${describeValue(rate)}`;
   return undefined;

@@ -1,26 +1,31 @@
 /**
- * Names: absolute paths such as `/shop/orders`. A name is either valid or an error and is never repaired, so a service has
- * exactly one spelling. Validation takes time proportional to the length.
+ * Names: absolute paths such as `/shop/orders`. An invalid name is an error and is never repaired, so each name has
+ * exactly one spelling. Validation takes time proportional to the length of the name.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
-/** As a host name (`orders.shop.clerk`) a name is 5 bytes longer; DNS allows 253. @see [C8.2](../../docs/guarantees.md#c8-2) */
+/**
+ * Maximum length of a name, in bytes. The host name of a name is 5 bytes longer; DNS allows 253 bytes. @see
+ * [C8.2](../../docs/guarantees.md#c8-2)
+ */
 const maxBytes = 247;
 const maxSegments = 16;
-/** Maximum length of a DNS label. */
+/** Maximum length of a segment, in characters: that of a DNS label. */
 const maxSegmentLength = 63;
 
 /**
- * Validates an absolute name: 1–16 segments, each after a `/`, at most 247 bytes in all. A segment has 1–63 characters of
- * `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first segment may be a
+ * Validates an absolute name: 1–16 segments, each after a `/`, at most 247 bytes in all. A segment has 1–63 characters
+ * of `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first segment may be a
  * directory identifier instead: `#` and 1–32 characters of `a–z`, `0–9` and `-`.
  *
  * @param text - the name
- * @param what - the subject of the error message. Default `Name`.
- * @returns the same text
- * @throws {@link ClerkError} `NAME_INVALID` when it breaks a rule; the message names the segment and the remedy.
- * @see [G1](../../docs/background.md#g1), [A1](../../docs/guarantees.md#a1), [A2](../../docs/guarantees.md#a2), [C8.2](../../docs/guarantees.md#c8-2)
+ * @param what - the subject of the error message. Default: `Name`.
+ * @returns `text`
+ * @throws {@link ClerkError} `NAME_INVALID` when the name breaks a rule; the message states the invalid segment and the
+ * rule.
+ * @see [G1](../../docs/background.md#g1), [A1](../../docs/guarantees.md#a1), [A2](../../docs/guarantees.md#a2),
+ * [C8.2](../../docs/guarantees.md#c8-2)
  */
 export function parseName(text: unknown, what = 'Name'): string {
   const problem = pathError(text, segmentError);
@@ -32,7 +37,7 @@ export function parseName(text: unknown, what = 'Name'): string {
  * Resolves a name against a root: a name without a leading `/` is appended to the root.
  *
  * @param text - absolute or relative name
- * @param root - absolute name; `''` and `/` mean none
+ * @param root - absolute name; `''` and `/` mean no root
  * @throws {@link ClerkError} `NAME_INVALID` when the result is not a valid name.
  * @see [G1](../../docs/background.md#g1) (working root)
  */
@@ -55,12 +60,18 @@ export function segmentsOf(name: string): readonly string[] {
   return name.slice(1).split('/');
 }
 
-/** Whether a text is a valid segment at any position. False for directory identifiers, which can only come first. */
+/**
+ * Whether a text is a valid segment at every position. False for directory identifiers, which are valid only as the
+ * first segment.
+ */
 export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
-/** Orders names like a depth-first walk: a name, the names below it, its next sibling. Negative when `a` comes first. */
+/**
+ * Compares names for a depth-first order: a name comes first, then all names below it, then its next sibling. Returns a
+ * negative number when `a` comes before `b`.
+ */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -74,17 +85,20 @@ export function compareNames(a: string, b: string): number {
 
 const slash = 47;
 
-/** Returns why a segment is invalid, or undefined. `index` counts from 0. */
+/**
+ * Returns why a segment is invalid; undefined when the segment is valid. `index` is the position of the segment, from
+ * 0.
+ */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
-/** Why a path of segments is invalid, or undefined. Names and globs differ only in the check of a segment. */
+/** Returns why a name or glob is invalid; undefined when valid. Names and globs differ only in `checkSegment`. */
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";
   if (!text.startsWith('/')) return "must begin with '/'; write the absolute name";
   if (text.length > maxBytes) return `must have at most ${maxBytes} characters; got ${text.length}`;
   if (text === '/') return "must have at least one segment; write a name such as '/shop/orders'";
-  if (text.endsWith('/')) return "must not end with '/'; remove it";
+  if (text.endsWith('/')) return "must not end with '/'; remove the last '/'";
   const segments = segmentsOf(text);
   if (segments.length > maxSegments)
     return `must have at most ${maxSegments} segments; got ${segments.length}`;
@@ -95,10 +109,11 @@ export function pathError(text: unknown, checkSegment: SegmentCheck): string | u
   return undefined;
 }
 
-/** Why a segment of a name is invalid, or undefined. */
+/** Returns why a segment of a name is invalid; undefined when the segment is valid. */
 export function segmentError(segment: string, index: number): string | undefined {
   if (segment === '') return "must not be empty; write a single '/' between segments";
-  if (segment === '.' || segment === '..') return 'must not be a relative path step; write the absolute name';
+  if (segment === '.' || segment === '..')
+    return "must not be a relative path step; write an absolute name without '.' and '..'";
   if (index === 0 && segment.startsWith('#')) return directoryIdError(segment.slice(1));
   if (segment.length > maxSegmentLength)
     return `must have at most ${maxSegmentLength} characters; got ${segment.length}`;
@@ -120,7 +135,7 @@ function characterError(text: string): string | undefined {
     const code = text.charCodeAt(i);
     if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 45) continue;
     if (code >= 65 && code <= 90) return `must be lower case; got the capital '${text.charAt(i)}'`;
-    if (code === 35) return "must not contain '#', which only the first segment may begin with";
+    if (code === 35) return "must not contain '#'; only the first segment of a name may begin with '#'";
     return `must contain only a–z, 0–9 and '-'; got ${quote(String.fromCodePoint(text.codePointAt(i) ?? code))}`;
   }
   return undefined;

@@ -1,35 +1,39 @@
 /**
- * How far an attempt got, which alone decides whether it may be retried.
+ * How far an attempt got. For a call of kind `once`, the stage decides whether the call may be retried.
  *
- * - `waiting` never written to a connection: queued, connecting or in a TLS handshake. Certainly not executed.
- * - `sent` the first byte may have left, and no response was received. Possibly executed.
+ * - `waiting` the request was not written: it was queued, or the connection or TLS handshake was not complete.
+ *   Certainly not executed.
+ * - `sent` at least one byte of the request may have been sent, and no response was received. Possibly executed.
  * - `answered` the head of a response was received. Executed.
  *
  * @see [C3.3](../../docs/guarantees.md#c3-3)
  */
 export type Stage = 'waiting' | 'sent' | 'answered';
 
-/** How health counts an attempt. `ignored`: not at all, because the caller aborted it or the error was the caller's. */
+/**
+ * How an attempt counts for the endpoint's health. `ignored`: not at all, because the caller aborted the attempt or
+ * caused the error.
+ */
 export type Verdict = 'success' | 'failure' | 'ignored';
 
-/** The immutable record of one attempt. Health, load, retry budget and observers all learn from it. */
+/** Record of one attempt. Immutable. */
 export interface Outcome {
-  /** Number of the attempt within its call; the first is 1. */
+  /** Number of the attempt within the call; the first attempt is 1. */
   readonly attempt: number;
   /** Instance id of the endpoint. */
   readonly endpoint: string;
-  /** The address used. */
+  /** Address that the attempt used. */
   readonly address: string;
-  /** Why this endpoint was picked: the policy's name, `failover`, or `only` when no other was left. */
+  /** Why the endpoint was picked: the name of the policy, `failover`, or `only` when no other endpoint was left. */
   readonly pickReason: string;
-  /** How far it got. */
+  /** How far the attempt got. */
   readonly stage: Stage;
-  /** How health counted it. */
+  /** How the attempt counted for the endpoint's health. */
   readonly verdict: Verdict;
-  /** Code of the failure, or the status, or `ok`. */
+  /** Code of the failure; else the HTTP status, or `ok`. */
   readonly code: string;
-  /** From the start of the attempt to its end, or to the head of the response, in ms. */
+  /** Time from the start of the attempt to the head of the response, or to the failure, in ms. */
   readonly durationMs: number;
-  /** The failure itself, if any. */
+  /** The error of a failed attempt. */
   readonly error?: unknown;
 }

@@ -1,18 +1,18 @@
 import type { Candidate } from './candidate.js';
 
-/** What a pick may use besides the candidates. */
+/** Input of a pick besides the candidates. */
 export interface PickContext {
-  /** `Runtime.now()` of this call. */
+  /** Time of the pick, in ms on the monotonic clock. */
   readonly now: number;
-  /** Uniform in [0, 1), from the runtime. */
+  /** Returns a random number from the runtime, uniform in [0, 1). */
   readonly random: () => number;
-  /** The affinity key of the call, if it has one. */
+  /** Affinity key of the call; undefined when the call has none. */
   readonly affinity: string | undefined;
 }
 
 /**
- * Picks one of the candidates it was prepared with; undefined when none is suitable. Called once per call, synchronously.
- * Must take constant time and allocate nothing.
+ * Picks one of the candidates passed to {@link Policy.prepare}; returns undefined when no candidate is suitable. Called
+ * synchronously during each call. Must take constant time and allocate nothing.
  */
 export type Picker = (context: PickContext) => Candidate | undefined;
 
@@ -20,44 +20,48 @@ export type Picker = (context: PickContext) => Candidate | undefined;
 export interface Locality {
   /** Host of this client. */
   readonly host: string;
-  /** Zone of this client, when configured. */
+  /** Zone of this client; undefined when not configured. */
   readonly zone: string | undefined;
 }
 
 /** Input of {@link Policy.prepare}. */
 export interface PickerInput {
-  /** Candidates that may be picked: open, and with a positive weight where any has one. In a stable order. */
+  /**
+   * Candidates that may be picked, in a stable order: open candidates with a positive weight. Weights of 0 are included
+   * when no weight is positive.
+   */
   readonly candidates: readonly Candidate[];
-  /** All candidates that match the version, ejected ones included. */
+  /** All candidates that match the version, including ejected candidates. */
   readonly all: readonly Candidate[];
   /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Subset of the candidates that this client uses, in the same order. Absent unless the service has many endpoints.
-   * Policies that pick by key or by order ignore it and use all candidates. Called during `prepare` only.
+   * Returns the subset of the candidates that this client uses, in the same order. Absent unless the service has many
+   * endpoints. Policies that pick by key or by order do not call this function and use all candidates. Call it during
+   * `prepare` only.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
- * A load-balancing policy. `prepare` is called when the set of candidates or the health of one changes, and may take time
- * proportional to their number; the picker may not. State that must survive a change, such as a position or a seed,
- * belongs in the policy, which belongs to one binding.
+ * A load-balancing policy of one binding. `prepare` is called when the set of candidates changes or the health of a
+ * candidate changes. `prepare` may take time proportional to the number of candidates; the picker must take constant
+ * time. State that must survive a change, such as a position or a seed, belongs in the policy.
  */
 export interface Policy {
-  /** Name in outcomes and in `explain`. */
+  /** Name of the policy in outcomes and in `explain`. */
   readonly name: string;
-  /** Whether retryable calls are sent to two endpoints at once, and the first response wins. Default false. */
+  /** Whether a retryable call is sent to two endpoints at once and takes the first response. Default false. */
   readonly hedges?: boolean;
-  /** A short note about a candidate for `explain`; undefined for none. */
+  /** Returns a short note about a candidate for `explain`; undefined for no note. */
   readonly describe?: (candidate: Candidate) => string | undefined;
-  /** Makes the picker for one set of candidates. */
+  /** Creates the picker for one set of candidates. */
   prepare(input: PickerInput): Picker;
 }
 
 /**
- * A program's own policy: returns one of the candidates, or undefined for none. The call fails with `CONFIG_INVALID` when
- * it throws or returns anything else.
+ * A policy of the program: returns one of the candidates, or undefined for none. When the function throws or returns
+ * any other value, the call fails with `CONFIG_INVALID`.
  */
 export type PolicyFunction = (
   candidates: readonly Candidate[],

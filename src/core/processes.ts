@@ -1,41 +1,41 @@
 /**
- * Port to the processes of this host, for the launcher. It starts programs that outlive this process, and ends all
- * processes that a program has started. It distinguishes a process from a later one with the same process id. A fake lets the launcher run in
- * virtual time.
+ * Port to the processes of this host, for the launcher. The port starts programs that outlive this process, and ends
+ * all processes that a program has started. The port distinguishes a process from a later process with the same process
+ * id. With a fake, the launcher runs in virtual time.
  */
 
-/** How to start a program. It inherits nothing else of this process. */
+/** How to start a program. The program inherits no other environment, file or working directory of this process. */
 export interface SpawnOptions {
   /** Absolute path of the program. No shell is involved. */
   readonly file: string;
-  /** Its `argv[0]`. */
+  /** `argv[0]` of the program. */
   readonly argv0: string;
   readonly args: readonly string[];
-  /** The complete environment. */
+  /** The complete environment of the program. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** User and group to run as. Default: those of this process. */
+  /** User and group that the program runs as. Default: user and group of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** Written to its standard input, which is then closed. */
+  /** Text that is written to the program's standard input. The standard input is closed afterwards. */
   readonly stdin: string;
-  /** File for standard output and standard error, newly created, for its owner only; undefined discards both. */
+  /** Path of a new file for standard output and standard error, readable by its owner only. Undefined discards both. */
   readonly logFile: string | undefined;
 }
 
-/** How a program ended; both are null when that is unknown. */
+/** How a program ended; `code` and `signal` are both null when unknown. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-/** A started program. It leads its own process group. */
+/** A started program, which leads a process group of its own. */
 export interface SpawnedProcess {
   readonly pid: number;
-  /** Result of {@link Processes.identityOf}. */
+  /** Result of {@link Processes.identityOf} for the program's process. */
   readonly identity: string | undefined;
-  /** Resolves when the program itself has ended. Never rejects. */
+  /** Resolves when the program's own process has ended. Never rejects. */
   readonly exited: Promise<ProcessExit>;
-  /** The last 4,096 bytes of its log file. Never rejects. */
+  /** Resolves to the last 4,096 bytes of the program's log file. Never rejects. */
   logTail(): Promise<string>;
 }
 
@@ -43,24 +43,27 @@ export interface SpawnedProcess {
 export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
- * Processes of this host. An *environment marker* is an entry `NAME=value` of a program's environment, which all processes
- * it starts inherit. It finds processes that have left the process group. A host without `/proc` finds none by marker.
- * Zombies count as ended.
+ * Processes of this host. An *environment marker* is an entry `NAME=value` in the environment of a program; the
+ * processes that the program starts inherit the marker. The marker finds processes that have left the process group. On
+ * a host without `/proc`, no process is found by marker. Zombies count as ended.
  */
 export interface Processes {
-  /** Rejects with the reason when the program cannot be started. */
+  /** Starts a program. Rejects with the reason when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /**
-   * A string that no other process of this host has or will ever have; undefined when no such process is alive, or when
-   * the host provides no identity.
+   * Returns a string that identifies the process among all present and future processes of this host. Undefined when
+   * the process is not alive, or when the host provides no identities.
    */
   identityOf(pid: number): string | undefined;
-  /** Id of the process with this marker that leads its process group. */
+  /** Resolves to the id of the process with this marker that leads a process group; undefined when there is none. */
   findGroupLeader(envMarker: string): Promise<number | undefined>;
-  /** Whether any process of the group, or with the marker, is alive. */
+  /** Whether any process in the group or any process with the marker is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;
-  /** Signals all processes of the group, then all others with the marker. Processes that have ended are ignored. */
+  /**
+   * Sends a signal to all processes in the group, then to all other processes with the marker. Processes that have
+   * ended are ignored.
+   */
   signal(group: number | undefined, envMarker: string, signal: TerminationSignal): Promise<void>;
-  /** A variable of the environment of this process. */
+  /** Returns a variable of the environment of this process. */
   env(name: string): string | undefined;
 }

@@ -5,11 +5,11 @@ import type { StartedEndpoint } from './factory.js';
 
 /** Context of a lookup. */
 export interface ResolveContext {
-  /** Aborted when no caller waits any more, or when the lookup took too long. */
+  /** Aborted when the last waiting caller has gone, or when the lookup takes too long. */
   readonly signal: AbortSignal;
-  /** Instance ids that just failed a call of this clerk; empty for an ordinary lookup. */
+  /** Instance ids of endpoints where a call of this clerk just failed; empty for an ordinary lookup. */
   readonly suspects: ReadonlySet<string>;
-  /** The clerk's clock, for a registry that waits. Without one, the registry must not wait. */
+  /** Clock of the clerk, for timers of the registry. Without a clock, the registry must not use timers. */
   readonly clock?: Clock;
 }
 
@@ -17,9 +17,9 @@ export interface ResolveContext {
 export interface ResolutionStep {
   /** The name at this step. */
   readonly name: string;
-  /** Kind of the entry there. */
+  /** Kind of the entry with this name. */
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
-  /** How long the entry is guaranteed not to change, in ms from when the request was sent. */
+  /** Time for which the entry is guaranteed not to change, in ms from the sending of the request. */
   readonly guaranteedMs: number;
 }
 
@@ -27,39 +27,48 @@ export interface ResolutionStep {
 export interface BoundResolution {
   /** Discriminant. */
   readonly kind: 'bound';
-  /** The complete set, never a difference; may be empty. */
+  /** All endpoints of the service, never only the changed endpoints; may be empty. */
   readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
   /**
-   * How long the result may be used without another lookup, in ms from when the request was sent; ≥ 0, `Infinity`
-   * allowed. Default 5,000.
+   * Time for which the result may be used without another lookup, in ms from the sending of the request; ≥ 0 or
+   * `Infinity`. Default: `guaranteedMs`, or 5,000 without a guarantee.
    */
   readonly ttlMs?: number;
   /**
-   * How long the registry guarantees the result, in ms. The shorter of this and `ttlMs` applies.
+   * Time for which the registry guarantees the result, in ms. The shorter of `guaranteedMs` and `ttlMs` limits the use
+   * of the result.
    *
    * @see [G4](../../docs/background.md#g4)
    */
   readonly guaranteedMs?: number;
-  /** Grows with every change. A result with a smaller revision than the last one is rejected. */
+  /**
+   * Number of the registry's state, which grows with every change. The clerk rejects a result whose revision is smaller
+   * than that of the previous result.
+   */
   readonly revision?: string;
-  /** Changes when the registry restarts without its data. Revisions are comparable only within one incarnation. */
+  /**
+   * Identity of the registry's data; changes when the registry restarts without its data. Revisions are comparable only
+   * within one incarnation.
+   */
   readonly incarnation?: string;
-  /** The name after all links. Default: the requested name. */
+  /** The name that remains after all links were followed. Default: the requested name. */
   readonly canonical?: string;
   /** Name of the policy in the service config. */
   readonly policy?: string;
   /**
-   * Call timeout of the service config, in ms, above 0 and at most 2^31 − 1. Used where the program has set no `timeoutMs`.
-   * Default: the clerk's.
+   * Call timeout of the service config, in ms, above 0 and at most 2^31 − 1. Used for calls without a `timeoutMs` of
+   * the program. Default: the timeout of the clerk.
    */
   readonly timeoutMs?: number;
-  /** The names passed on the way to the canonical name. Default: the name itself. */
+  /**
+   * The names that the lookup passed, from the requested name to the canonical name. Default: only the requested name.
+   */
   readonly path?: readonly ResolutionStep[];
   /** Whether {@link Registry.start} can start the service while it has no endpoint. Default false. */
   readonly startable?: boolean;
   /**
-   * Instance ids that a client has reported unreachable. The registry requests {@link Registry.report} about them from
-   * all clients that call them. Otherwise they are used as before. Default: none.
+   * Instance ids of endpoints that a client has reported unreachable. Each clerk that calls such an endpoint reports on
+   * the endpoint with {@link Registry.report}. Calls to the endpoint continue. Default: none.
    */
   readonly healthQueried?: readonly string[];
 }
@@ -68,19 +77,22 @@ export interface BoundResolution {
 export interface LinkResolution {
   /** Discriminant. */
   readonly kind: 'link';
-  /** The other name, absolute. */
+  /** The absolute name that the requested name stands for. */
   readonly target: string;
-  /** As in {@link BoundResolution}. Default 5,000. */
+  /** See {@link BoundResolution.ttlMs}. */
   readonly ttlMs?: number;
   /** As in {@link BoundResolution}. */
   readonly guaranteedMs?: number;
 }
 
-/** There is no such name. This is a result, not a failure. */
+/** The name does not exist. An absent name is a result, not a failure. */
 export interface AbsentResolution {
   /** Discriminant. */
   readonly kind: 'absent';
-  /** How long the result may be used, in ms, at most 5,000. Default 1,000. @see [C1.5](../../docs/guarantees.md#c1-5) */
+  /**
+   * Time for which the result may be used, in ms, at most 5,000. Default 1,000. @see
+   * [C1.5](../../docs/guarantees.md#c1-5)
+   */
   readonly ttlMs?: number;
   /** As in {@link BoundResolution}. */
   readonly revision?: string;
@@ -88,7 +100,7 @@ export interface AbsentResolution {
   readonly incarnation?: string;
 }
 
-/** The result of a lookup. A registry that cannot determine it rejects, and never returns an incomplete set. */
+/** The result of a lookup. A registry that cannot determine the complete result rejects. */
 export type Resolution = BoundResolution | LinkResolution | AbsentResolution;
 
 /** One entry of a listing. */
@@ -97,11 +109,11 @@ export interface ListEntry {
   readonly name: string;
   /** Kind of the entry. */
   readonly kind: 'service' | 'link' | 'mount' | 'directory';
-  /** Number of endpoints, when known. */
+  /** Number of endpoints; absent when unknown. */
   readonly endpoints?: number;
   /** Number of suspect endpoints; absent when there is none. */
   readonly suspects?: number;
-  /** Target of a link. */
+  /** Name that a link points to; absent for other entries. */
   readonly target?: string;
 }
 
@@ -109,7 +121,7 @@ export interface ListEntry {
 export interface SearchEntry {
   /** The full name of the service. */
   readonly name: string;
-  /** Its endpoints that match the filter. */
+  /** The endpoints of the service that match the filter. */
   readonly endpoints: readonly EndpointInit[];
 }
 
@@ -117,26 +129,26 @@ export interface SearchEntry {
 export interface EndpointReport {
   /** The canonical name of the service. */
   readonly name: string;
-  /** Instance id. */
+  /** Instance id of the endpoint. */
   readonly id: string;
-  /** Fencing number. The report applies only to this registration of the instance. */
+  /** Fencing number of the registration that the report is about. */
   readonly epoch: number;
   /**
-   * `unreachable`: the endpoint refused, reset or did not respond, and nothing was received since. `reachable`: it
-   * responded recently.
+   * `unreachable`: the endpoint refused a connection, reset a connection or did not respond, and nothing was received
+   * from the endpoint since. `reachable`: the endpoint responded recently.
    */
   readonly verdict: 'unreachable' | 'reachable';
 }
 
 /** The endpoint reports of one client at one moment. */
 export interface HealthReport {
-  /** Random id of the clerk. Several reports of one clerk count once. */
+  /** Random id of the reporting clerk. Several reports of one clerk count once. */
   readonly clerk: string;
-  /** 1 to 100 reports, at most one per endpoint. */
+  /** The reports, 1 to 100, at most one per endpoint. */
   readonly reports: readonly EndpointReport[];
 }
 
-/** The complete result of a watch at one moment. */
+/** The resolutions of all names that a watch matches, at one moment. */
 export type Snapshot = ReadonlyMap<string, Resolution> | Readonly<Record<string, Resolution>>;
 
 /**
@@ -150,22 +162,27 @@ export type Snapshot = ReadonlyMap<string, Resolution> | Readonly<Record<string,
  */
 export interface Registry {
   /**
-   * Looks up one name. A clerk has at most one lookup of a name in flight. Rejects when the result cannot be determined;
-   * absent is a result. Must settle soon after `context.signal` aborts; the clerk stops waiting for it then.
+   * Looks up one name. Resolves to `absent` for an unknown name; rejects when the result cannot be determined. A clerk
+   * has at most one lookup of a name in flight. The lookup must settle soon after `context.signal` aborts, since the
+   * clerk then stops waiting.
    */
   resolve(name: string, context: ResolveContext): Promise<Resolution> | Resolution;
   /** Lists the names that match a glob. */
   list?(glob: string, context: { readonly signal: AbortSignal }): Promise<readonly ListEntry[]>;
-  /** Finds services with endpoints whose attributes, zone, host or version equal the filter's. */
+  /**
+   * Finds the services that match a glob and have endpoints that match a filter. An endpoint matches when all
+   * attributes, the zone, the host and the version in the filter are equal.
+   */
   search?(
     glob: string,
     filter: Readonly<Record<string, string>>,
     context: { readonly signal: AbortSignal },
   ): Promise<readonly SearchEntry[]>;
   /**
-   * Calls back with the complete snapshot, first the present one and then one after every change, until the returned
-   * function is called. Never calls back synchronously from `watch`, nor after the returned function was called. Must not
-   * keep the process alive. `onError` reports that snapshots are interrupted; they may resume later.
+   * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives the
+   * complete snapshot, first the present one and then one after every change. Neither callback is called before `watch`
+   * has returned, nor after the watch was stopped. The watch must not keep the process alive. `onError` reports that
+   * snapshots are interrupted; snapshots may resume later.
    */
   watch?(
     glob: string,
@@ -173,23 +190,25 @@ export interface Registry {
     onError?: (error: unknown) => void,
   ): () => void;
   /**
-   * Starts a service that a resolution calls `startable`. Resolves to its endpoints when it can be called. Later
-   * resolutions must include them: an endpoint that a later resolution lacks is no longer called. Called once for any
-   * number of concurrent callers, and only while the service has no endpoint. Rejects with `START_FAILED` and the reason,
-   * and with `remainingMs` when it is too early for another start.
+   * Starts a service whose resolution is `startable`. Resolves to the started endpoints when the service can be called.
+   * Later resolutions must include the started endpoints, since the clerk calls only endpoints of the last resolution.
+   * One call of `start` serves all concurrent callers; `start` is called only while the service has no endpoint.
+   * Rejects with `START_FAILED` and the reason. With `remainingMs` in the error, the next start can succeed only after
+   * that time.
    *
    * @see [C6.1](../../docs/guarantees.md#c6-1)
    */
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
-   * Receives the endpoints that this clerk cannot reach, and which of the suspect or queried ones it can. Called in the
-   * background, at most once a second, and never while an earlier report is in flight. A report is repeated every few
-   * seconds while it holds, so the registry may expire older ones. A rejection has no effect. Must settle soon after the
-   * signal aborts, and must not keep the process alive.
+   * Receives reports about endpoints that this clerk cannot reach, and about suspect or queried endpoints that this
+   * clerk can reach. Called in the background, once a second or less often, and never while another report is in
+   * flight. The clerk repeats a report every few seconds while the report is true, so the registry may expire older
+   * reports. A rejection has no effect. The call must settle soon after the signal aborts, and must not keep the
+   * process alive.
    *
    * @see [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
-  /** Called once, when the clerk is closed. */
+  /** Closes the registry. Called once, when the clerk is closed. */
   close?(): Promise<void> | void;
 }

@@ -2,52 +2,54 @@ import type { Endpoint } from './endpoint.js';
 import type { AgedLoad } from './load-report.js';
 import type { ResolutionStep } from './registry.js';
 
-/** A validated lookup result. Immutable. */
+/** A validated result of a lookup. Immutable. */
 export interface ResolvedService {
   /** `bound`: the service exists. `absent`: the registry has no such name. */
   readonly kind: 'bound' | 'absent';
   /** The requested name. */
   readonly name: string;
-  /** The name after all links. */
+  /** The name that remains after all links were followed. */
   readonly canonical: string;
-  /** The complete set; empty when absent. */
+  /** All endpoints of the service; empty when the name is absent. */
   readonly endpoints: readonly Endpoint[];
-  /** The policy of the service config, if it has one. */
+  /** Name of the policy in the service config; undefined when the service config has none. */
   readonly policy: string | undefined;
-  /** The service config's call timeout, in ms, > 0. Used where the program sets none. */
+  /** Call timeout of the service config, in ms, above 0. Used for calls without a `timeoutMs` of the program. */
   readonly timeoutMs?: number;
-  /** The names passed on the way to the canonical name. */
+  /** The names that the lookup passed, from the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
-  /** As the registry sent it; empty when it sent none. */
+  /** As received from the registry; empty when the registry sent none. */
   readonly revision: string;
-  /** As the registry sent it; empty when it sent none. */
+  /** As received from the registry; empty when the registry sent none. */
   readonly incarnation: string;
   /** Whether the registry can start the service while it has no endpoint. */
   readonly startable?: boolean;
-  /** Instance ids for which the registry requests health reports. */
+  /** Instance ids of the endpoints for which the registry requests health reports. */
   readonly healthQueried?: readonly string[];
-  /** The longest lease of its endpoints, in ms, when known. */
+  /** Longest lease of the endpoints, in ms; undefined when unknown. */
   readonly leaseMs?: number;
-  /** Loads of its endpoints by instance id, as of {@link ResolvedService.requestedAt}, when known. */
+  /**
+   * Loads of the endpoints by instance id, with ages at {@link ResolvedService.requestedAt}; undefined when unknown.
+   */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
-  /** How long the result may be used, in ms from {@link ResolvedService.requestedAt}. */
+  /** Time for which the result may be used, in ms from {@link ResolvedService.requestedAt}. */
   readonly ttlMs: number;
-  /** When the request was sent, on `Runtime.now()`'s scale. @see [C1.1](../../docs/guarantees.md#c1-1) */
+  /** When the request was sent, in ms on the monotonic clock. @see [C1.1](../../docs/guarantees.md#c1-1) */
   readonly requestedAt: number;
-  /** When the request was sent, on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
+  /** When the request was sent, in ms on the wall clock. @see [C1.3](../../docs/guarantees.md#c1-3) */
   readonly requestedWallAt: number;
-  /** True when a refresh failed and this is the previous result. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /** Whether a refresh of this result has failed. @see [C1.4](../../docs/guarantees.md#c1-4) */
   readonly stale: boolean;
 }
 
-/** Looks up and validates names. Rejects with a `ClerkError` when the registry cannot be reached. */
+/** Looks up names and validates the results. Rejects with a `ClerkError` when the registry cannot be reached. */
 export interface Resolver {
   resolve(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService>;
 }
 
 /**
- * Whether a result may still be used without another lookup. Both clocks must agree. A jump of either clock, or a sleep of
- * the machine, can therefore only shorten the lifetime.
+ * Whether a result may still be used without another lookup: neither clock has passed the end of the lifetime. A
+ * forward jump of the wall clock can shorten the lifetime; no jump and no sleep of the machine can extend the lifetime.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.3](../../docs/guarantees.md#c1-3)
  */

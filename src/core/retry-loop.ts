@@ -1,6 +1,7 @@
 /**
- * Runs `attempt` until it resolves. After a rejection, `onFailed` decides: it resolves, after waiting as long as it needs,
- * to try again, or rejects to end the loop with that error. Not used on the warm path of a call.
+ * Runs `attempt` repeatedly until an attempt resolves. After each rejection, `onFailed` is called: when `onFailed`
+ * resolves, the next attempt starts; when `onFailed` rejects, the loop rejects with the same error. `onFailed` can thus
+ * delay the next attempt. Not used on the warm path of a call.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

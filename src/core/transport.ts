@@ -7,9 +7,9 @@ export type RequestBody = unknown;
 
 /** One request in the form of undici's dispatch options. A transport must not modify it. */
 export interface TransportRequest {
-  /** Path within the endpoint, beginning with `/` (or `*`, with OPTIONS). */
+  /** Path and query of the request, beginning with `/`; `*` is allowed with OPTIONS. */
   readonly path: string;
-  /** Upper case. */
+  /** HTTP method, in upper case. */
   readonly method: string;
   /** Any headers that undici accepts. */
   readonly headers?: unknown;
@@ -18,94 +18,100 @@ export interface TransportRequest {
 }
 
 /**
- * Callbacks for one request, in undici's form, so that nothing is converted on the warm path. Order: `onConnect`, any number
- * of informational `onHeaders`, one final `onHeaders`, any number of `onData`, then `onComplete`. Instead of any of them,
- * `onError` may be called as the last one. `onError` without a preceding `onConnect` means that nothing was written to a
- * connection.
+ * Callbacks for one request, with the signatures of undici, so that nothing is converted on the warm path. Order:
+ * `onConnect`, any number of `onHeaders` with a 1xx status, one final `onHeaders`, any number of `onData`, then
+ * `onComplete`. At any point `onError` may end the sequence instead. `onError` without a preceding `onConnect` means
+ * that no byte of the request was written.
  */
 export interface RequestHandler {
-  /** Whether `onError` was called. Optional; lets a transport detect a rejected request without wrapping the handler. */
+  /**
+   * Whether `onError` was called. Optional; a transport reads this property to detect a rejected request without
+   * wrapping the handler.
+   */
   readonly hasFailed?: boolean;
   /**
-   * A queued request is about to be sent. Returns the request to send, with an updated `clerk-timeout-ms`.
+   * Called when a queued request is about to be sent. Returns the request to send, with an updated `clerk-timeout-ms`
+   * header.
    */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**
-   * The request is about to be written to an established, authenticated connection: from now on it may be executed. If
-   * this throws, nothing is written, the connection stays usable, and `onError` follows.
+   * Called when the request is about to be written to an established connection, after the TLS handshake. From now on
+   * the request may be executed. If `onConnect` throws, nothing is written, the connection stays usable, and `onError`
+   * follows.
    */
   onConnect(abort: (reason?: Error) => void, context?: unknown): void;
-  /** Head of a response; false pauses the body until `resume` is called. */
+  /** Called with the head of a response. Returning false pauses the body until `resume` is called. */
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean;
-  /** A chunk of the body; false pauses. */
+  /** Called with a chunk of the response body. Returning false pauses the body until `resume` is called. */
   onData(chunk: Buffer): boolean;
-  /** The response is complete. */
+  /** Called when the response is complete. */
   onComplete(trailers: string[] | null): void;
-  /** The request failed. The transport does not retry it. */
+  /** Called when the request failed. The transport does not retry the request. */
   onError(error: Error): void;
-  /** The caller owns the connection from now on. */
+  /** Called when the protocol was upgraded. The caller owns the socket from now on. */
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
-  /** The first byte of a response was received. */
+  /** Called when the first byte of a response was received. */
   onResponseStarted?(): void;
-  /** A chunk of the request body was written. */
+  /** Called when a chunk of the request body was written. */
   onBodySent?(chunkSize: number, totalBytesSent: number): void;
-  /** The request was written completely. */
+  /** Called when the request was written completely. */
   onRequestSent?(): void;
 }
 
-/** Connections to one endpoint, opened on first use. */
+/** The connections to one endpoint, opened on first use. */
 export interface Channel {
-  /** The address in use. */
+  /** The address that new requests use. */
   readonly address: Address;
   /**
    * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - use only a connection that is new or was idle for less than a second
+   * @param freshOnly - whether to use only a new connection, or a connection that was idle for less than a second
    * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Removes a request that was cancelled before its `onConnect` from the queue. Its handler is not called again, and its
-   * body is released. Without this method the request stays queued until its `onConnect` throws.
+   * Removes a queued request that was cancelled before `onConnect`. The handler is not called again, and the request
+   * body is released. Without this method, a cancelled request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
-  /** Establishes a connection without sending a request; rejects when that fails. */
+  /** Establishes a connection without sending a request; rejects when the connection fails. */
   connect(): Promise<void>;
   /**
-   * Probes the endpoint on a separate connection. Resolves when it responds; rejects when it does not within `timeoutMs`
-   * or cannot be reached. Never keeps the process alive.
+   * Probes the endpoint on a separate connection. Resolves when the endpoint responds. Rejects when the endpoint cannot
+   * be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
    */
   probe(timeoutMs: number): Promise<void>;
   /**
-   * Whether an error proves that the server did not process the request although it was sent: HTTP/2's REFUSED_STREAM.
-   * Without this method, no error proves that.
+   * Whether an error proves that the server did not process a request that was sent, such as HTTP/2's REFUSED_STREAM.
+   * Without this method, every request that was sent counts as possibly processed.
    *
    * @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
-   * Closes idle connections now and the others after their requests. Later requests use new connections. Called when the
-   * endpoint did not respond, since its connections may be half-open.
+   * Closes idle connections at once and busy connections after their requests. Later requests use new connections.
+   * Called when the endpoint did not respond, since the connections may be half-open.
    */
   resetConnections(): void;
   /**
    * Switches to the next usable address of the endpoint.
    *
-   * @param from - the address that failed; no effect when another request has already switched from it
-   * @returns false when all addresses have failed since the last success; the first one is in use again then
+   * @param from - the address that failed; ignored when another request has already switched away from this address
+   * @returns whether an address is left to try; false when all addresses have failed since the last success, and the
+   * first address is in use again
    */
   nextAddress(from: Address): boolean;
-  /** Lets requests in flight finish, then closes; resolves when closed. */
+  /** Closes the channel after the requests in flight; resolves when all connections are closed. */
   close(): Promise<void>;
-  /** Aborts all requests and closes. */
+  /** Aborts all requests with an error and closes all connections. */
   destroy(error: Error): Promise<void>;
 }
 
-/** Settings of a clerk that its transport needs. */
+/** Settings of a clerk for its transport. */
 export interface TransportOptions {
-  /** Connections per endpoint, ≥ 1. */
+  /** Maximum number of connections per endpoint, ≥ 1. */
   readonly connections: number;
-  /** Certificates for TLS. */
+  /** Certificates and keys for TLS. */
   readonly tls: TlsOptions;
   /** Options passed on to undici's pools. */
   readonly undici: Readonly<Record<string, unknown>>;
@@ -113,7 +119,7 @@ export interface TransportOptions {
 
 /** Certificates for TLS, in PEM. */
 export interface TlsOptions {
-  /** Trusted certificate authorities. Default: the ones that Node trusts. */
+  /** Trusted certificate authorities. Default: the certificate authorities that Node trusts. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
   /** Client certificate. */
   readonly cert?: string | Buffer;
@@ -121,17 +127,17 @@ export interface TlsOptions {
   readonly key?: string | Buffer;
 }
 
-/** Carries requests to endpoints, for one clerk. */
+/** Port to the network, for one clerk. */
 export interface Transport {
   /**
-   * Makes the channel of one endpoint, without connecting.
+   * Creates the channel of one endpoint, without connecting.
    *
    * @param endpoint - the endpoint to reach
-   * @param addresses - its addresses that this clerk can use, best first; at least one
-   * @param authority - the logical host for the `Host` header, e.g. `orders.shop.clerk`
+   * @param addresses - the addresses of the endpoint that this clerk can use, at least one, best first
+   * @param authority - the value of the `Host` header, such as `orders.shop.clerk`
    */
   open(endpoint: Endpoint, addresses: readonly Address[], authority: string): Channel;
 }
 
-/** Makes a transport for one clerk. */
+/** Creates the transport of one clerk. */
 export type TransportFactory = (options: TransportOptions, clock: Clock) => Transport;

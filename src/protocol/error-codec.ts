@@ -18,12 +18,12 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   DEADLINE_EXCEEDED: 504,
 });
 
-/** HTTP status of an error code; 500 for codes that are not the client's fault. */
+/** Returns the HTTP status of an error code; 500 for a code without a status of its own. */
 export function httpStatusOf(code: ClerkErrorCode): number {
   return statuses[code] ?? 500;
 }
 
-/** The JSON form of an error. Its cause is not sent. */
+/** Returns the JSON form of an error, without the cause of the error. */
 export function encodeError(error: ClerkError): ErrorEnvelope {
   return {
     error: {
@@ -35,10 +35,10 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
 }
 
 /**
- * The error that an HTTP error response stands for.
+ * Returns the error that an HTTP error response stands for.
  *
- * @param body - parsed body: an {@link ErrorEnvelope}, or anything else when the server is not a registry
- * @param requestName - subject of the message
+ * @param body - the parsed body: an {@link ErrorEnvelope}, or any other value when the server is not a registry
+ * @param requestName - the request, as the subject of the message
  */
 export function decodeError(status: number, body: unknown, requestName: string): ClerkError {
   const envelope = (body as Partial<ErrorEnvelope> | null | undefined)?.error as
@@ -55,6 +55,6 @@ export function decodeError(status: number, body: unknown, requestName: string):
   }
   return new ClerkError(
     status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_INVALID',
-    `${requestName} failed with status ${String(status)} and no error message; check that this is the address of a registry`,
+    `${requestName} failed with status ${String(status)} and no error message; check that the address belongs to a registry`,
   );
 }

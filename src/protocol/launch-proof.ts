@@ -1,17 +1,18 @@
-/** Port to hashing and random bytes. */
+/** Port to hash functions and random bytes. */
 export interface Hashing {
-  /** SHA-256 of a string in UTF-8, in hexadecimal. */
+  /** Returns the SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256(text: string): string;
-  /** Compares in a time that does not depend on where the strings differ. */
+  /** Whether two strings are equal. The time of the comparison does not depend on the position of a difference. */
   timingSafeEqual(a: string, b: string): boolean;
-  /** Random bytes, in hexadecimal. */
+  /** Returns random bytes, in hexadecimal. */
   randomHex(bytes: number): string;
 }
 
 /**
- * The proof by which a registry shows a launched service that it is the one that launched it. Launcher and registry share
- * a pair of one-time secrets of 32 random bytes. The service presents the ticket, and only the holder of `registryKey` can
- * compute the proof. The registry stores only the ticket's hash.
+ * Returns the proof by which a registry shows a launched service that the registry belongs to the service's launcher.
+ * Launcher, registry and service share two one-time secrets of 32 random bytes: the ticket and `registryKey`. The
+ * service presents the ticket; only a holder of `registryKey` can compute the proof. The registry stores only the hash
+ * of the ticket.
  *
  * @see [T9](../../docs/background.md#t9)
  */

@@ -1,43 +1,54 @@
-/** Limits of the registry's HTTP interface, for clients and servers. @see [C8.2](../../docs/guarantees.md#c8-2) */
+/**
+ * Limits and defaults of the registry's HTTP interface, for clients and servers. @see
+ * [C8.2](../../docs/guarantees.md#c8-2)
+ */
 export const limits = Object.freeze({
-  /** Size of a request's head, in bytes. */
+  /** Maximum size of the head of a request, in bytes. */
   maxHeaderBytes: 16 * 1024,
-  /** Size of a request body, in bytes. An import is streamed; the limit applies to each line. */
+  /**
+   * Maximum size of a request body, in bytes. The body of an import may be longer; the limit then applies to each line.
+   */
   maxBodyBytes: 64 * 1024,
-  /** Nesting of objects and lists in a body. */
+  /** Maximum nesting depth of objects and lists in a request body. */
   maxJsonDepth: 16,
   /** Shortest lease, in ms. */
   minLeaseMs: 1_000,
-  /** Longest lease and longest guarantee: 7 days, in ms. */
+  /** Longest lease and longest guarantee, in ms: 7 days. */
   maxLeaseMs: 7 * 24 * 3_600_000,
   /** Default lease of an endpoint, in ms. */
   defaultLeaseMs: 10_000,
-  /** Default guaranteed time of an entry, in ms. */
+  /** Default time for which a lookup of an entry is guaranteed, in ms. */
   defaultGuaranteedMs: 5_000,
-  /** How long a lookup result may be used without a watch, in ms. */
+  /** Time for which a lookup result may be used without a watch, in ms. */
   lookupTtlMs: 5_000,
-  /** Endpoints per service. */
+  /** Maximum number of endpoints per service. */
   maxEndpoints: 10_000,
-  /** Registrations per principal; without authentication, per client address. */
+  /** Maximum number of registrations per principal; without authentication, per client address. */
   maxRegistrations: 1_000,
-  /** Open watches per principal; without authentication, per client address. */
+  /** Maximum number of open watches per principal; without authentication, per client address. */
   maxWatches: 64,
-  /** Globs and names per watch. */
+  /** Maximum number of globs and names per watch. */
   maxGlobs: 10_000,
-  /** Events queued for a slow client; beyond that it receives `resync` and a new snapshot. */
+  /**
+   * Maximum number of events queued for a slow client. When the queue is full, the client receives `resync` and a new
+   * snapshot.
+   */
   maxQueuedEvents: 256,
-  /** Interval of heartbeats on an idle watch, in ms. */
+  /** Interval between heartbeats on an idle watch, in ms. */
   heartbeatMs: 5_000,
-  /** Connections of the server. */
+  /** Maximum number of connections of the server. */
   maxConnections: 4_096,
-  /** Renewals, or lines of a listing, per message. */
+  /** Maximum number of renewals in a request, and of entries on a page of a listing. */
   maxBatch: 1_000,
-  /** Endpoint reports per health report, so that it fits into a body with names of any length. */
+  /**
+   * Maximum number of endpoint reports per health report. A health report thus fits into a request body with names of
+   * any length.
+   */
   maxReports: 100,
-  /** Endpoint reports stored per principal; further ones are ignored. */
+  /** Maximum number of stored endpoint reports per principal; further endpoint reports are ignored. */
   maxStoredReports: 10_000,
-  /** How long an endpoint report is stored unless it is repeated, in ms. */
+  /** Time for which an endpoint report is stored after the last repetition, in ms. */
   reportTtlMs: 10_000,
-  /** Links followed in one lookup. */
+  /** Maximum number of links followed in one lookup. */
   maxLinks: 16,
 });

@@ -1,7 +1,7 @@
 /**
- * JSON messages between clerks, services, the command line and the registry. They contain durations and never instants,
- * since clocks differ. Revisions are decimal strings, since they exceed the range of numbers. A revision grows with every
- * durable change and is comparable only within one incarnation.
+ * JSON messages between clerks, services, the command line and the registry. Messages contain durations and never
+ * instants, since clocks differ. Revisions are decimal strings, since a revision may exceed the safe integers. The
+ * revision grows with every durable change; revisions are comparable only within one incarnation.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7), [C5.2](../../docs/guarantees.md#c5-2)
  */
@@ -21,11 +21,11 @@ export interface EndpointMessage {
   readonly attributes: Readonly<Record<string, string>>;
   readonly leaseMs: number;
   readonly state: 'up' | 'draining' | 'suspect';
-  /** The last load that it reported with a renewal. In lookups only. */
+  /** The last load that the endpoint reported with a renewal. Only in results of lookups. */
   readonly load?: Load;
 }
 
-/** How the launcher starts a service that has no endpoint. */
+/** How the launcher starts a service. */
 export interface LaunchRule {
   /** Name of a manifest on the launcher's host. */
   readonly manifest: string;
@@ -33,37 +33,40 @@ export interface LaunchRule {
   readonly params?: Readonly<Record<string, string | number>>;
 }
 
-/** Result of a lookup. The endpoints of a defined service may be empty. */
+/** Result of a lookup. A defined service may have no endpoints. */
 export interface ResolveResponse {
   /** The requested name. */
   readonly name: string;
-  /** The name after all links. */
+  /** The name that remains after all links were followed. */
   readonly canonical: string;
-  /** `directory`: the name has only names below it and cannot be called. */
+  /** Kind of the canonical name. A `directory` only has names below it and cannot be called. */
   readonly kind: 'service' | 'directory';
-  /** The names passed on the way to the canonical name. */
+  /** The names that the lookup passed, from the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
-  /** The complete set. */
+  /** All endpoints of the service. */
   readonly endpoints: readonly EndpointMessage[];
   readonly policy: string | null;
-  /** Call timeout of the service config, in ms. Absent when it has none. */
+  /** Call timeout of the service config, in ms. Absent when the service config has none. */
   readonly timeoutMs?: number;
   /** Whether a launcher can start the service. */
   readonly launchable: boolean;
-  /** Instance ids that a client reported unreachable: other clients should report on them. Absent when there are none. */
+  /**
+   * Instance ids of endpoints that a client has reported unreachable; all clients of these endpoints should report.
+   * Absent when there are none.
+   */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
   readonly incarnation: string;
-  /** Shortest guarantee on the path, in ms from when the request was sent. */
+  /** Shortest guarantee of the names on the path, in ms from the sending of the request. */
   readonly guaranteedMs: number;
-  /** How long the endpoints may be used without another lookup, in ms. */
+  /** Time for which the endpoints may be used without another lookup, in ms. */
   readonly ttlMs: number;
 }
 
 /** One page of a listing, ordered by name. */
 export interface ListResponse {
   readonly entries: readonly ListEntry[];
-  /** Value of `after` for the next page; null on the last page. */
+  /** Value of the query parameter `after` that requests the next page; null on the last page. */
   readonly next: string | null;
   readonly revision: string;
   readonly incarnation: string;
@@ -76,12 +79,12 @@ export interface SearchResponse {
   readonly incarnation: string;
 }
 
-/** The registrations with an address. @see [DEC C12](../../docs/background.md#arch-c12) (back-map) */
+/** The registrations that contain an address. @see [DEC C12](../../docs/background.md#arch-c12) (back-map) */
 export interface WhoisResponse {
   readonly owners: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
 }
 
-/** Status of the server. */
+/** Status of the registry server. */
 export interface StatusResponse {
   readonly version: string;
   readonly incarnation: string;
@@ -90,30 +93,36 @@ export interface StatusResponse {
   readonly endpoints: number;
   readonly links: number;
   readonly watches: number;
-  /** True while mass expiry is slowed down, or the store cannot be written. */
+  /** Whether the server slows down the expiry of many leases at once, or cannot write the store. */
   readonly degraded: boolean;
 }
 
-/** Common to all changes of entries. */
+/** Fields of all requests that change entries. */
 interface ChangeScheduling {
-  /** When a guarantee forbids the change now: freeze the entry and apply the change when the guarantee has expired. */
+  /**
+   * Whether to freeze the entry and apply the change later, when a guarantee forbids the change now. The change applies
+   * when the guarantee has expired.
+   */
   readonly whenExpired?: boolean;
 }
 
-/** Defines a service, or changes its service config. An absent field keeps its value, or gets its default. */
+/**
+ * Defines a service, or changes the service config of an existing service. An absent field keeps its value; in a new
+ * service, it gets its default.
+ */
 export interface DefineRequest extends ChangeScheduling {
   readonly name: string;
-  /** Name of a policy, or null for none. */
+  /** Name of a load-balancing policy, or null for none. */
   readonly policy?: string | null;
-  /** Call timeout, from 1 ms to 7 days, in ms; or null for the client's default. */
+  /** Call timeout, in ms, from 1 ms to 7 days; null for the default of the client. */
   readonly timeoutMs?: number | null;
-  /** How long a lookup of this entry is guaranteed, in ms; 0 for none, at most 7 days. Default 5,000. */
+  /** Time for which a lookup of the entry is guaranteed, in ms, at most 7 days; 0 for no guarantee. Default 5,000. */
   readonly guaranteedMs?: number;
-  /** How a launcher starts it, or null for not at all. */
+  /** How a launcher starts the service; null when no launcher starts the service. */
   readonly launch?: LaunchRule | null;
 }
 
-/** Makes a name stand for another. The target need not exist. @see [G2](../../docs/background.md#g2) */
+/** Makes `name` a link to `target`. The target need not exist. @see [G2](../../docs/background.md#g2) */
 export interface LinkRequest extends ChangeScheduling {
   readonly name: string;
   readonly target: string;
@@ -125,7 +134,7 @@ export interface DirectoryRequest {
   readonly name: string;
 }
 
-/** Identifier of a directory: `#<id>` can be used instead of its name. */
+/** Identifier of a directory. In names, `#<id>` can be used instead of the name of the directory. */
 export interface DirectoryResponse extends ChangeResponse {
   readonly id: string;
 }
@@ -140,27 +149,33 @@ export interface MoveRequest {
 export interface RemoveRequest extends ChangeScheduling {
   readonly name: string;
   readonly recursive?: boolean;
-  /** Ignore guarantees. The registry logs it. */
+  /** Whether to ignore guarantees. The registry logs a forced removal. */
   readonly force?: boolean;
 }
 
-/** A change was made or scheduled. */
+/** Result of a change that was made or scheduled. */
 export interface ChangeResponse {
   readonly revision: string;
   readonly incarnation: string;
-  /** When the change applies, in ms from now; 0 when it already does. */
+  /** Time until the change applies, in ms; 0 when the change already applies. */
   readonly appliesInMs: number;
 }
 
-/** Registers one endpoint, or changes its registration. Defines the service when it does not exist. */
+/**
+ * Registers one endpoint, or changes the registration of an endpoint. Defines the service when the service does not
+ * exist.
+ */
 export interface RegisterRequest {
   readonly name: string;
-  /** Instance id, never reused by another; 1–128 printable ASCII characters without spaces. */
+  /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
   readonly id: string;
-  /** Fencing number of an earlier registration of this id, or of a launch. Default: the server assigns the next one. */
+  /**
+   * Fencing number of an earlier registration of this id, or of a launch. Default: the server assigns the next fencing
+   * number.
+   */
   readonly epoch?: number;
   readonly addresses: readonly AddressString[];
-  /** From 1 second to 7 days, in ms. Default 10,000. */
+  /** Requested lease, in ms, from 1 second to 7 days. Default 10,000. */
   readonly leaseMs?: number;
   readonly host?: string | null;
   readonly zone?: string | null;
@@ -171,17 +186,20 @@ export interface RegisterRequest {
   readonly ticket?: string;
 }
 
-/** The registration is durable. */
+/** Result of a registration. The registration is durable. */
 export interface RegisterResponse {
   readonly epoch: number;
   readonly leaseMs: number;
   readonly revision: string;
   readonly incarnation: string;
-  /** Result of `launchProof` when a ticket was given: proves that this is the launcher's registry. @see [T9](../../docs/background.md#t9) */
+  /**
+   * Result of `launchProof`, which proves that this registry belongs to the launcher. Present when the request had a
+   * ticket. @see [T9](../../docs/background.md#t9)
+   */
   readonly proof?: string;
 }
 
-/** Renews all leases of a process in one message. @see [DEC C4](../../docs/background.md#arch-c4) */
+/** Renews all leases of a process in one request. @see [DEC C4](../../docs/background.md#arch-c4) */
 export interface RenewRequest {
   readonly renewals: readonly Renewal[];
 }
@@ -191,29 +209,35 @@ export interface Renewal {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** Present load. Absent: it reports none. */
+  /** Present load of the endpoint. Absent when the endpoint reports no load. */
   readonly load?: Load;
-  /** The endpoint knows that it is suspect and reports that it is healthy: earlier unreachable reports are discarded. */
+  /**
+   * Whether the endpoint, knowing that it is suspect, claims to be healthy. The registry then discards the earlier
+   * unreachable reports.
+   */
   readonly claimsHealthy?: boolean;
 }
 
-/** One result per renewal, in order. `lost`: register again. `fenced`: a newer registration has taken its place. */
+/**
+ * One result per renewal, in the order of the request. `lost`: register the endpoint again. `fenced`: a newer
+ * registration of the instance exists.
+ */
 export interface RenewResponse {
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
-  /** Indexes of the suspect ones, from 0. Absent when there are none. */
+  /** Indexes, from 0, of the renewals whose endpoints are suspect. Absent when there are none. */
   readonly suspects?: readonly number[];
   readonly incarnation: string;
 }
 
 /**
- * Endpoint reports of one clerk: 1 to 100, each stored for 10 s. Unknown endpoints are ignored without an error, so a report
- * reveals nothing.
+ * Endpoint reports of one clerk: 1 to 100, each stored for 10 s. A report about an unknown endpoint is ignored without
+ * an error, so the response does not reveal which endpoints exist.
  */
 export type ReportRequest = HealthReport;
 
 /**
- * Withdraws an endpoint. It becomes `draining` at once, and is removed when no client can still use an earlier lookup; with
- * `now` it is removed at once.
+ * Withdraws an endpoint. The endpoint becomes `draining` at once, and is removed when no client can still use an
+ * earlier lookup. With `now`, the endpoint is removed at once.
  */
 export interface WithdrawRequest {
   readonly name: string;
@@ -225,22 +249,23 @@ export interface WithdrawRequest {
 /** Opens a watch on names and globs. */
 export interface WatchRequest {
   readonly globs: readonly string[];
-  /** Position to resume from. Absent or too old: the watch begins with a snapshot. */
+  /** Position to resume from. When absent or too old, the watch begins with a snapshot. */
   readonly since?: { readonly incarnation: string; readonly revision: string };
 }
 
-/** Changes the globs of a watch. Its stream continues with a snapshot of the added ones. */
+/** Changes the globs of a watch. The event stream of the watch continues with a snapshot of the added globs. */
 export interface WatchEditRequest {
-  /** Id from the stream's `open` event. */
+  /** Id of the watch, from the `open` event of the stream. */
   readonly watch: string;
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
 }
 
 /**
- * Events of a watch, as server-sent events: `event` is the type, `id` is `<incarnation>:<revision>`. A snapshot lasts from
- * `resync`, or from an `open` that is not resumed, to the next `current`. It has a `put` for every existing name; all other
- * names do not exist. A link that the watch names without wildcards is sent resolved, under the watched name.
+ * Events of a watch, as server-sent events: `event` is the type, `id` is `<incarnation>:<revision>`. A snapshot begins
+ * with `resync`, or with an `open` that does not resume, and ends with the next `current`. A snapshot has one `put` for
+ * every existing name; a name without a `put` does not exist. A link that equals a glob of the watch is sent as the
+ * resolution of its target, under the name of the link.
  */
 export type WatchEvent =
   | {
@@ -253,12 +278,12 @@ export type WatchEvent =
   | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
-  /** The snapshot is complete. `globs` are the added ones, or all after the opening. */
+  /** The snapshot of `globs` is complete: of the added globs after an edit, otherwise of all globs. */
   | { readonly type: 'current'; readonly globs: readonly string[] }
-  /** Nothing has changed up to the revision in `id`. */
+  /** The revision in `id` is current for the watch: all changes up to this revision were sent. */
   | { readonly type: 'heartbeat' };
 
-/** An entry in a watch. */
+/** An entry in an event of a watch. */
 export type WatchEntry =
   | ResolveResponse
   | {
@@ -270,18 +295,24 @@ export type WatchEntry =
       readonly incarnation: string;
     };
 
-/** Starts a service that has no endpoint; the response comes when it can be called. @see [C6.1](../../docs/guarantees.md#c6-1) */
+/**
+ * Starts a service that has no endpoint. The response is sent when the service can be called. @see
+ * [C6.1](../../docs/guarantees.md#c6-1)
+ */
 export interface LaunchRequest {
   readonly name: string;
-  /** How long the client waits, in ms. The start itself continues. */
+  /** Maximum time from the request to the response, in ms. The start continues after that time. */
   readonly waitMs?: number;
 }
 
-/** The service has endpoints. */
+/** Result of a launch: the service has endpoints. */
 export interface LaunchResponse {
   readonly name: string;
   readonly endpoints: readonly EndpointMessage[];
-  /** Whether this request started it. False: it was running, or another request was starting it. */
+  /**
+   * Whether this request started the service. False when the service was running, or another request was starting the
+   * service.
+   */
   readonly started: boolean;
 }
 
@@ -290,18 +321,21 @@ export interface StopRequest {
   readonly name: string;
 }
 
-/** Number of process groups that were stopped. */
+/** Result of a stop, with the number of process groups that were stopped. */
 export interface StopResponse {
   readonly stopped: number;
 }
 
-/** One entry as `export` writes and `import` reads it. Endpoints are not exported, since leases keep them. */
+/**
+ * One line of an export or import: an entry without endpoints. Endpoints are not exported, since their processes
+ * register again.
+ */
 export type ExportLine =
   | ({ readonly kind: 'service' } & Omit<DefineRequest, 'whenExpired'>)
   | ({ readonly kind: 'link' } & Omit<LinkRequest, 'whenExpired'>)
   | { readonly kind: 'directory'; readonly name: string; readonly id: string };
 
-/** Number of imported lines. An import applies all lines or none. */
+/** Result of an import, with the number of imported lines. An import applies all lines or none. */
 export interface ImportResponse {
   readonly entries: number;
   readonly revision: string;
@@ -312,9 +346,11 @@ export interface ErrorEnvelope {
   readonly error: {
     /** A `ClerkErrorCode`. */
     readonly code: string;
-    /** Sentence case, with what to do about it. */
+    /** Message for the reader, with what the reader should do. */
     readonly message: string;
-    /** With `CHANGE_TOO_EARLY` and `LIMIT_EXCEEDED`: when a retry can succeed, in ms from now. */
+    /**
+     * Time until a retry can succeed, in ms, with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`.
+     */
     readonly remainingMs?: number;
   };
 }
@@ -329,6 +365,6 @@ export interface LaunchHandshake {
   readonly epoch: number;
   /** One-time ticket of the service, presented when it registers. */
   readonly ticket: string;
-  /** Key with which the registry proves its identity. */
+  /** Key from which the registry computes the proof of its identity. */
   readonly registryKey: string;
 }

@@ -1,20 +1,27 @@
 /**
- * Load reports in response headers: the `TEXT` and `JSON` forms of ORCA. Unreadable or out-of-range values are ignored;
- * nothing here throws for any header.
+ * Load reports in response headers: the `TEXT` and `JSON` forms of ORCA. Unreadable and out-of-range values are
+ * ignored. The parsers do not throw for any header.
  *
- * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}; Envoy's ORCA parser
+ * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51}; Envoy's ORCA
+ * parser
  */
 import { isRate, isUtilization, type Load } from '../core/load-report.js';
 import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
-/** First letter in either case. Most other header names of this length differ in it, so few are compared in full. */
+/**
+ * Character codes of the first letter, in both cases. The first letter is compared first, since few other headers share
+ * it.
+ */
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/** Longer headers are ignored, since they carry hundreds of named metrics that the clerk does not use. */
+/**
+ * Maximum length of a load header, in bytes. A longer header carries many named metrics, which the clerk does not use,
+ * and is ignored.
+ */
 const maxBytes = 2_048;
 
-/** A load in the text form of ORCA. Rates of 0 are left out, since 0 means unknown. */
+/** Returns a load in the text form of ORCA. Rates that round to 0 are left out, since 0 means unknown. */
 export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Load): string {
   let text = `TEXT application_utilization=${rounded(utilization, 1_000)}`;
   if (callsPerSecond >= 0.05) text += `, rps_fractional=${rounded(callsPerSecond, 10)}`;
@@ -22,15 +29,15 @@ export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return text;
 }
 
-/** Within the ranges of a load, the result never has an exponent. */
+/** Rounds a value to a multiple of 1 / `parts`. Within the ranges of a load, the text never has an exponent. */
 function rounded(value: number, parts: number): string {
   return String(Math.round(value * parts) / parts);
 }
 
 /**
- * The load in the headers of a response, or undefined.
+ * Returns the load in the headers of a response; undefined when there is no valid load.
  *
- * @param headers - alternating names and values, as received
+ * @param headers - names and values in turn, as received
  */
 export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   for (let i = 0; i < headers.length; i += 2) {
@@ -43,7 +50,7 @@ export function orcaFromHeaders(headers: readonly Buffer[]): Load | undefined {
   return undefined;
 }
 
-/** The load in a header value, or undefined. */
+/** Returns the load in the value of a load header; undefined when the value has no valid load. */
 export function parseOrca(value: string): Load | undefined {
   const form = value.slice(0, 5);
   if (form === 'TEXT ') return loadFromMetrics(parsePairs(value.slice(5)));
@@ -73,7 +80,10 @@ function parseJsonFields(text: string): Metrics {
   }
 }
 
-/** ORCA sends 0 for unknown values, so the application's utilization takes precedence only above 0. */
+/**
+ * ORCA senders write 0 for an unknown value. The application utilization therefore takes precedence over the CPU
+ * utilization only above 0.
+ */
 function loadFromMetrics(metrics: Metrics): Load | undefined {
   const application = firstValid(metrics, isUtilization, 'application_utilization', 'applicationUtilization');
   const cpu = firstValid(metrics, isUtilization, 'cpu_utilization', 'cpuUtilization');
@@ -86,7 +96,7 @@ function loadFromMetrics(metrics: Metrics): Load | undefined {
   };
 }
 
-/** The first metric that exists and is valid. */
+/** Returns the first metric of `keys` that exists and is valid. */
 function firstValid(
   metrics: Metrics,
   isValid: (value: unknown) => value is number,

@@ -1,5 +1,5 @@
 /**
- * Paths of the HTTP interface, version 1. State changes need a POST with JSON.
+ * Paths of the registry's HTTP interface, version 1. Every state change is a POST with a JSON body.
  *
  * @see [A25](../../docs/guarantees.md#a25)
  */

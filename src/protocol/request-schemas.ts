@@ -1,6 +1,6 @@
 /**
- * zod schemas of all requests. Unknown keys are rejected, so that a misspelled key is not taken for an absent one.
- * Names, globs and addresses are plain strings here; the name server validates them.
+ * zod schemas of all requests. Unknown keys are rejected, so that a misspelled key does not count as an absent key.
+ * Names, globs and addresses are plain strings in the schemas; the name server validates the contents.
  *
  * The compiler checks each schema against the interface of the same name in `messages.ts`.
  */

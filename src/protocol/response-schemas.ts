@@ -1,5 +1,5 @@
 /**
- * zod schemas of all responses, for the OpenAPI document and for tests. The server does not validate its responses.
+ * zod schemas of all responses, for the OpenAPI document and for tests. The server does not validate responses.
  *
  * The compiler checks each schema against the interface of the same name in `messages.ts`.
  */
@@ -28,7 +28,7 @@ const string = z.string();
 const ms = z.number().check(z.gte(0));
 const count = z.int().check(z.gte(0));
 const kinds = z.enum(['service', 'link', 'mount', 'directory']);
-/** Revision of the names that a response shows. */
+/** Fields with the revision of the name tree at the time of the response. */
 const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
 
 const endpointMessage = z.strictObject({
@@ -114,9 +114,9 @@ export const launchResponse = z.strictObject({
 });
 export const stopResponse = z.strictObject({ stopped: count });
 export const importResponse = z.strictObject({ entries: count, revision: position.revision });
-/** Response to a health report. It does not say which endpoints are known. */
+/** Response to a health report: an empty object, which does not reveal which endpoints exist. */
 export const reportResponse = z.strictObject({});
-/** Response to a watch edit. The watch's stream sends the entries. */
+/** Response to a watch edit: an empty object. The event stream of the watch sends the entries. */
 export const watchEditResponse = z.strictObject({});
 export const errorEnvelope = z.strictObject({
   error: z.strictObject({ code: string, message: string, remainingMs: z.exactOptional(z.number()) }),

@@ -1,25 +1,25 @@
 import type { ClerkError } from '../core/errors.js';
 
-/** One request: a POST with a JSON body, or a GET without one. */
+/** One request: a POST with a JSON body, or a GET without a body. */
 export interface RegistryRequest {
-  /** One of `paths`. */
+  /** Path of the request: one of `paths`. */
   readonly path: string;
-  /** Query of a GET. */
+  /** Query parameters of a GET. */
   readonly query?: Readonly<Record<string, string>>;
-  /** Body of a POST, at most 64 KiB as JSON. */
+  /** Body of a POST; at most 64 KiB as JSON. */
   readonly body?: unknown;
-  /** Time from the end of the request to the head of the response, in ms. Default 3,000. */
+  /** Timeout from the connection to the head of the response, in ms. Default 3,000. */
   readonly headersTimeoutMs?: number;
 }
 
 /** A response with any status. */
 export interface RegistryResponse {
   readonly status: number;
-  /** The parsed body; undefined when it is not JSON. */
+  /** The parsed body; undefined when the body is not JSON. */
   readonly body: unknown;
-  /** From the headers; empty when there is none. */
+  /** Value of the response header; empty when the header is missing. */
   readonly revision: string;
-  /** From the headers; empty when there is none. */
+  /** Value of the response header; empty when the header is missing. */
   readonly incarnation: string;
 }
 
@@ -27,36 +27,40 @@ export interface RegistryResponse {
 export interface StreamEvent {
   readonly type: string;
   readonly id: string;
-  /** The parsed data. */
+  /** Data of the event, parsed as JSON. */
   readonly data: unknown;
 }
 
 /** Callbacks of an event stream. */
 export interface StreamListener {
-  /** Any bytes arrived, including comments: the server is alive. */
+  /** Called when bytes have arrived, including comments: the server is alive. */
   onActivity(): void;
-  /** One event, in order. Not called after `onEnd`. */
+  /** Called for each event, in order; never after `onEnd`. */
   onEvent(event: StreamEvent): void;
-  /** The stream ended or could not be opened. Not called synchronously from `stream`, nor after the stream was stopped. */
+  /**
+   * Called when the stream has ended or could not be opened. Never called before `stream` has returned, nor after the
+   * stream was stopped.
+   */
   onEnd(error: ClerkError): void;
 }
 
 /**
- * Port to one registry server. The transport behind it is injected, so the same client runs over sockets and in memory.
- * Connections never keep the process alive.
+ * Port to one registry server, with implementations over sockets and in memory. Connections never keep the process
+ * alive.
  */
 export interface RegistryConnection {
-  /** Address of the server, for messages. */
+  /** Address of the server, for error messages. */
   readonly url: string;
   /**
-   * Sends a request. Resolves to the complete response, including error responses.
+   * Sends a request. Resolves to the complete response, even to an error response. Rejects with the reason of `signal`
+   * when `signal` aborts.
    *
-   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when none came in time; `REGISTRY_INVALID` when it is not a response of
-   * this interface. Rejects with the reason of the signal when that aborts.
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when no response was received in time; `REGISTRY_INVALID` when
+   * the response is not one of a registry server.
    */
   request(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>;
-  /** Opens an event stream on a separate connection. Returns a function that stops it. */
+  /** Opens an event stream on a separate connection. Returns a function that stops the stream. */
   stream(request: RegistryRequest, listener: StreamListener): () => void;
-  /** Closes all connections. Requests in flight fail. */
+  /** Closes all connections; requests in flight fail. */
   close(): Promise<void>;
 }

@@ -12,19 +12,19 @@ import {
   type ResponseHead,
 } from './json-response.js';
 
-/** What an {@link EventStream} needs besides its connection. */
+/** Options of {@link EventStream}. */
 export interface EventStreamOptions {
   readonly url: string;
   readonly clock: Clock;
-  /** Timeout for connecting and response headers together, in ms. */
+  /** Timeout from the start to the response headers, in ms. */
   readonly startTimeoutMs: number;
   /** Creates the error for a failed connection. */
   readonly connectionError: (error: unknown) => ClerkError;
 }
 
 /**
- * A stream of server-sent events on a connection of its own. Ends at the first error and does not reconnect.
- * The listener judges liveness by `onActivity`. Does not keep the process alive. The only file that imports
+ * A stream of server-sent events on a connection of its own. The stream ends at the first error, does not reconnect,
+ * and does not keep the process alive. The listener detects a silent server with `onActivity`. Only this file imports
  * eventsource-parser.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7)
@@ -60,7 +60,7 @@ export class EventStream implements RequestHandler {
   start(request: Dispatcher.DispatchOptions): void {
     const { clock, startTimeoutMs } = this.#options;
     this.#timer = clock.setTimer(
-      () => this.#end(new Error(`no stream within ${String(startTimeoutMs)} ms`)),
+      () => this.#end(new Error(`no event stream within ${String(startTimeoutMs)} ms`)),
       startTimeoutMs,
     );
     this.#timer.setRef(false);
@@ -86,7 +86,7 @@ export class EventStream implements RequestHandler {
         if (!this.#head.contentType.startsWith('text/event-stream'))
           throw new ClerkError(
             'REGISTRY_INVALID',
-            `${subject} got no event stream; check that it is the address of a registry`,
+            `${subject} received a response that is not an event stream; check that the address belongs to a registry`,
           );
         this.#timer?.cancel();
         this.#listener.onActivity();
@@ -110,7 +110,7 @@ export class EventStream implements RequestHandler {
           ? error
           : new ClerkError(
               'REGISTRY_INVALID',
-              `The watch at ${this.#options.url} got an invalid event: ${errorMessage(error)}`,
+              `The watch at ${this.#options.url} received an invalid event: ${errorMessage(error)}`,
               { cause: error },
             ),
       );

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest } from './connection.js';
 
-/** With `hedged`, the next server is tried as well when there is no response after this time, in ms. */
+/** Time without a response after which a hedged request is also sent to the next server, in ms. */
 const hedgeDelayMs = 500;
 
 /** Options of {@link FailoverClient.request}. */
@@ -11,43 +11,43 @@ export interface FailoverOptions<T> {
   readonly signal: AbortSignal;
   /** Whether a slow request is also sent to the next server. Only for requests that change nothing. */
   readonly hedged: boolean;
-  /** Parses the response. Throws `REGISTRY_INVALID` when it is invalid; the next server is tried then. */
+  /** Parses the response. When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
 }
 
 /**
- * Sends requests to several registry servers as if they were one. The server that responded last is tried first. A server
- * that refuses connections is skipped at once, and one that does not respond delays reads only briefly. A response always
- * comes from one server. An error response with a reason is a response. No response, an invalid response, and a server that
- * reports itself unavailable cause failover.
+ * Client of several equivalent registry servers. The server that responded last is tried first. A server that refuses
+ * connections is skipped at once. A server that does not respond delays a hedged request by at most 500 ms. The next
+ * server is tried when there is no response, an invalid response, or a response that the server is unavailable. Any
+ * other error response is the result.
  */
 export class FailoverClient {
   readonly #connections: readonly RegistryConnection[];
   readonly #clock: Clock;
   #preferred = 0;
 
-  /** @param connections - at least one, in order of preference */
+  /** @param connections - the connections to the servers, at least one, in order of preference */
   constructor(connections: readonly RegistryConnection[], clock: Clock) {
     this.#connections = connections;
     this.#clock = clock;
   }
 
-  /** All servers, the one that responded last first. */
+  /** The connections to all servers, beginning with the server that responded last. */
   get connections(): readonly RegistryConnection[] {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
 
-  /** Tries this server first from now on. */
+  /** Makes a server the first to be tried. */
   prefer(connection: RegistryConnection): void {
     this.#preferred = Math.max(0, this.#connections.indexOf(connection));
   }
 
   /**
-   * Tries one server after the other until one responds.
+   * Sends a request to one server after the other, until a server responds.
    *
    * @returns the result of `parse`
-   * @throws {@link ClerkError} the error of the server that responded; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when
-   * none did.
+   * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` or `REGISTRY_INVALID` when no server
+   * sent a valid response.
    */
   request<T>(request: RegistryRequest, options: FailoverOptions<T>): Promise<T> {
     return new Promise((resolve, reject) =>
@@ -60,7 +60,7 @@ export class FailoverClient {
   }
 }
 
-/** One request on its way through the servers. */
+/** One request, with its attempts at the servers. */
 class FailoverRequest<T> {
   readonly #connections: readonly RegistryConnection[];
   readonly #controller = new AbortController();
@@ -145,7 +145,7 @@ class FailoverRequest<T> {
   }
 }
 
-/** Whether another server should be tried after this error. */
+/** Whether another server should be tried after an error. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||
@@ -158,7 +158,7 @@ export function isUnavailable(error: unknown): boolean {
 function combineErrors(errors: readonly unknown[]): ClerkError {
   const [first] = errors;
   if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
-  // A server that is closing counts as unreachable.
+  // A server that responds `CLERK_CLOSED` counts as unreachable.
   const isInvalid = errors.every((error) => isClerkError(error) && error.code === 'REGISTRY_INVALID');
   return new ClerkError(
     isInvalid ? 'REGISTRY_INVALID' : 'REGISTRY_UNREACHABLE',

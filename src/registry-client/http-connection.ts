@@ -8,7 +8,7 @@ import { EventStream } from './event-stream.js';
 import { JsonBodyReader, readResponseHead, type ResponseHead } from './json-response.js';
 import { originOf, unrefConnector, type UndiciModule } from './unref-connector.js';
 
-/** What {@link httpConnection} needs. */
+/** Options of {@link httpConnection}. */
 export interface HttpConnectionOptions {
   readonly clock: Clock;
   /** TLS options for `https:`. */
@@ -23,9 +23,9 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * A connection to one registry server: JSON over HTTP, with a timeout for each phase. Sockets are kept open
- * for a while and do not keep the process alive. All errors are `ClerkError`s. An aborted request is not sent
- * later.
+ * A connection to one registry server: JSON over HTTP, with one timeout each for connecting, headers and body. Sockets
+ * are reused and do not keep the process alive. All failures are `ClerkError`s. A request that is aborted before it was
+ * sent is never sent.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -66,7 +66,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: unrefConnector(undici, this.#address, tls, connectTimeoutMs),
         headersTimeout: 0,
-        // A watch may be silent for long; its listener checks the heartbeat.
+        // A watch may be silent for long, so only the listener limits the time without a heartbeat.
         bodyTimeout: 0,
       }),
       {
@@ -141,7 +141,7 @@ class RegistryRequestHandler implements RequestHandler {
   }
 
   onConnect(abort: (reason?: Error) => void): void {
-    // The request was aborted: nothing is sent.
+    // When `onConnect` throws, undici does not send the request.
     if (this.#isSettled) throw new Error('The request was aborted');
     this.#abort = abort;
     this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers');
@@ -233,7 +233,7 @@ function bindListener(listener: StreamListener): StreamListener {
   };
 }
 
-/** The error for an unreachable server, with what to do about it. */
+/** Returns the error for a server that cannot be reached. */
 function unreachableError(url: string, error: unknown): ClerkError {
   const { code } = error as { readonly code?: unknown };
   const refused = code === 'ECONNREFUSED' || code === 'ENOENT';

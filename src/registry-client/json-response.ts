@@ -1,16 +1,16 @@
 /**
- * Reads the response of a registry server: its headers, and a JSON body of limited size. Encoded bodies are
- * rejected because their decoded size is unbounded.
+ * Reads the headers and the JSON body of a registry server's response. The size of the body is limited. A body with a
+ * content encoding is rejected, because the decoded size is unbounded.
  *
  * @see [C8.3](../../docs/guarantees.md#c8-3), [A8](../../docs/guarantees.md#a8)
  */
 import { ClerkError } from '../core/errors.js';
 import type { RegistryResponse } from './connection.js';
 
-/** Maximum size of a response, in bytes: twice that of a service with 10,000 endpoints of 200 bytes. */
+/** Maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200 bytes. */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
-/** The response headers that matter here. */
+/** Status and headers of a response that the client uses. */
 export interface ResponseHead {
   readonly status: number;
   readonly revision: string;
@@ -19,9 +19,9 @@ export interface ResponseHead {
 }
 
 /**
- * Reads headers in undici's raw form, names and values in turn.
+ * Reads status and headers of a response.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the body is encoded
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
   const headers = new Map<string, string>();
@@ -34,7 +34,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `${subject} got the content encoding '${encoding.slice(0, 40)}', which was not requested; check for a proxy in between`,
+      `${subject} received the content encoding '${encoding.slice(0, 40)}', which the client did not request; check for a proxy before the registry`,
     );
   return {
     status,
@@ -44,7 +44,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   };
 }
 
-/** Collects a JSON body. */
+/** Collects the chunks of a JSON body and parses the body. */
 export class JsonBodyReader {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
@@ -57,12 +57,12 @@ export class JsonBodyReader {
     if (this.#bytes > maxRegistryResponseBytes)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `${this.subject} got more than ${String(maxRegistryResponseBytes)} bytes; request less at a time`,
+        `${this.subject} received a response body of more than ${String(maxRegistryResponseBytes)} bytes; request fewer names at a time`,
       );
     this.#chunks.push(chunk);
   }
 
-  /** Parses the body; undefined when it is not JSON. */
+  /** Returns the parsed body; undefined when the body is not JSON. */
   parse(): unknown {
     try {
       return JSON.parse(Buffer.concat(this.#chunks).toString('utf8')) as unknown;

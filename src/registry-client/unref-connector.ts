@@ -3,17 +3,18 @@ import type { Address } from '../core/address.js';
 import type { TlsOptions } from '../core/transport.js';
 import type * as undiciModule from 'undici';
 
-/** The undici module, passed in by the entries. */
+/** Type of the undici module, which the entry points pass in. */
 export type UndiciModule = typeof undiciModule;
 
 type Connector = ReturnType<UndiciModule['buildConnector']>;
-/** The actual type of undici's connectors: unlike their declared type, they return the socket. */
+/** Actual type of undici's connectors, which return the socket. The declared type has no return value. */
 type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
  * Creates a connector whose sockets never keep the process alive.
  *
- * @param timeoutMs - time for connecting, TLS handshake included, in ms; undici's timer is coarse
+ * @param timeoutMs - timeout of the connection including the TLS handshake, in ms; undici's timers are accurate to
+ * about 500 ms
  */
 export function unrefConnector(
   undici: UndiciModule,
@@ -31,12 +32,12 @@ export function unrefConnector(
     const socket = dial(options, callback);
     if (socket === undefined) return;
     socket.unref();
-    // undici refs the socket again for each request on an idle connection.
+    // undici calls `ref` on the socket of an idle connection for each request.
     socket.ref = () => socket;
   };
 }
 
-/** Origin of an address for undici and the `Host` header. */
+/** Returns the origin of an address for undici and the `Host` header. */
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {
   const scheme = protocol === 'https' ? 'https' : 'http';
   if (socketPath !== undefined) return `${scheme}://localhost`;

@@ -1,20 +1,24 @@
 /**
- * Helpers of registries made of several others (`firstOf`, `union`, `mount`). An operation over all parts rejects
- * when one part rejects. It is not offered when one part does not have it: a partial list is never returned.
+ * Helpers of composite registries (`firstOf`, `union`, `mount`); the inner registries are called parts. An operation
+ * over all parts rejects when one part rejects. A composite registry lacks an operation that one part lacks, so it
+ * never returns a partial list.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
-/** Lifetime of an absent name whose registry sent no `ttlMs`, and of the result of a failed part, in ms. */
+/**
+ * Lifetime of an absent name, in ms, when the registry sent no `ttlMs`. Also the lifetime of the result of a failed
+ * part.
+ */
 export const defaultAbsentTtlMs = 1_000;
 
 /**
- * The parts of a composite registry.
+ * Returns the parts of a composite registry.
  *
- * @param functionName - subject of the message
- * @throws {@link ClerkError} `CONFIG_INVALID` when there is none
+ * @param functionName - the subject of the error message
+ * @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given
  */
 export function toRegistries(
   given: readonly (Registry | StaticAddresses)[],
@@ -26,9 +30,9 @@ export function toRegistries(
 }
 
 /**
- * Looks a name up in one part.
+ * Looks up a name in one part.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a kind
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not an object with a `kind`
  */
 export async function resolveFrom(
   part: Registry,
@@ -44,14 +48,14 @@ export async function resolveFrom(
   );
 }
 
-/** How long a result may be used, in ms. */
+/** Returns the time for which a result may be used, in ms. */
 export function ttlOf(resolution: Resolution): number {
   if (resolution.kind === 'absent') return resolution.ttlMs ?? defaultAbsentTtlMs;
   const { ttlMs, guaranteedMs } = resolution;
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** A selection of every part, or undefined if one part has none. */
+/** Returns the result of `select` for every part; undefined when `select` returns undefined for one part. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -61,11 +65,11 @@ export function fromAll<T>(
 }
 
 /**
- * The `watch` of a composite registry. It reports the first snapshot when all parts have reported theirs, and another
- * one after each change of a part.
+ * Returns the `watch` of a composite registry. The watch reports its first snapshot when every part has reported a
+ * snapshot, and another snapshot after each change in a part.
  *
- * @param merge - merges the resolutions of one name, in the order of the parts; undefined where the name is absent.
- * Called for names that at least one part has.
+ * @param merge - merges the resolutions of one name, in the order of the parts. A resolution is undefined where the
+ * name is absent. Called for names that at least one part has.
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -113,8 +117,8 @@ export function mergedWatch(
 }
 
 /**
- * The `report` of a composite registry: forwards reports to all parts that accept them. A part ignores unknown
- * endpoints.
+ * Returns the `report` of a composite registry, which forwards each report to all parts that have `report`. A part
+ * ignores reports about unknown endpoints.
  */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   const reporting = [...new Set(parts)].filter((part) => part.report !== undefined);
@@ -128,19 +132,19 @@ export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'repo
   };
 }
 
-/** Entries sorted by name. */
+/** Returns entries sorted by name. */
 export function sortByName<T extends { readonly name: string }>(entries: Iterable<T>): T[] {
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** A snapshot as a map, without absent names. */
+/** Returns a snapshot as a map, without absent names. */
 export function toMap(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   return new Map([...entries].filter(([, resolution]) => resolution.kind !== 'absent'));
 }
 
-/** Closes all parts, each once, even if one of them fails to close. Rejects with the first failure. */
+/** Closes each part once, even if another part fails to close. Rejects with the first failure. */
 export async function closeAll(parts: readonly Registry[]): Promise<void> {
   const closed = await Promise.allSettled([...new Set(parts)].map(async (part) => part.close?.()));
   const failed = closed.find((result) => result.status === 'rejected');

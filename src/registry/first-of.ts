@@ -14,19 +14,20 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that queries several registries in order of precedence. The first that has a name decides it. One that
- * fails, or has not responded after 500 ms, is skipped if a later one has the name. If none has it, the failure is
- * the result: an error never becomes `absent`.
+ * A registry that queries several registries in order of precedence. The result for a name comes from the first
+ * registry that has the name. A registry that fails, or has not responded after 500 ms, is skipped if a later registry
+ * has the name. If no registry has the name, the lookup rejects with the failure: a failure never becomes `absent`.
  *
- * The `ttlMs` of a result is limited by those of all earlier registries, since one of them may get the name.
+ * The `ttlMs` of a result is at most the `ttlMs` of each earlier registry's result, since an earlier registry may get
+ * the name.
  *
- * It has `list`, `search` and `watch` if all registries have them. `search` also needs `list`: a name of an earlier
- * registry hides that of a later one even if none of its endpoints matches. The registry that decides a name also
- * starts its service.
+ * `list`, `search` and `watch` exist if all registries have the method; `search` also needs `list` in all registries. A
+ * name in an earlier registry hides the same name in later registries, even if no endpoint matches the search. A
+ * service is started by the registry that the lookup result comes from.
  *
- * @param registries - at least one, highest precedence first: ports or static addresses. They are closed with this
- * one.
- * @throws {@link ClerkError} `CONFIG_INVALID` when there is none or one is invalid
+ * @param registries - registry ports or static addresses, at least one, highest precedence first. Closing the returned
+ * registry closes these registries.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
 export function firstOf(...registries: readonly (Registry | StaticAddresses)[]): Registry {
@@ -71,7 +72,10 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
         const part = parts[earlier.length];
         if (resolution.kind === 'bound' && resolution.startable === true && part?.start)
           return part.start(name, context);
-        throw new ClerkError('START_FAILED', `The registry of ${name} can no longer start it`);
+        throw new ClerkError(
+          'START_FAILED',
+          `The registry of ${name} can no longer start this service; repeat the call`,
+        );
       },
     }),
     ...forwardReports(parts),
@@ -79,14 +83,14 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
   };
 }
 
-/** Limits the `ttlMs` of a resolution by those of the earlier parts, which failed or do not have the name. */
+/** Limits the `ttlMs` of a resolution to the `ttlMs` of the earlier parts, which failed or do not have the name. */
 function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution | undefined)[]): Resolution {
   const limited =
     earlier.length === 0
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // A different incarnation per part, because revisions of different registries must not be compared.
+  // Each part gets an incarnation of its own, since revisions of different registries must not be compared.
   return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
@@ -94,9 +98,9 @@ function earlierTtlMs(resolution: Resolution | undefined): number {
   return resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution);
 }
 
-/** Each name once, with the entry of the first part that has it. */
+/** Returns each name once, with the entry of the first part that has the name. */
 function firstByName<T extends { readonly name: string }>(found: readonly (readonly T[])[]): T[] {
-  // A Map keeps the last entry of a key.
+  // A Map keeps the last entry per key, so the parts are added in reverse order.
   const byName = new Map(
     found.toReversed().flatMap((entries) => entries.map((entry) => [entry.name, entry] as const)),
   );

@@ -5,15 +5,17 @@ import { resolveFrom, toMap } from './composite.js';
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that places another one below a prefix: `/k8s/default/web` is its `/default/web`. Names outside the
- * prefix are absent, and so is the prefix itself. `firstOf(mount('/k8s', k), rest)` combines two name spaces.
+ * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is looked
+ * up as `/default/web`. Names outside the prefix and the prefix itself are absent. `firstOf(mount('/k8s', k), rest)`
+ * combines two name spaces.
  *
- * Links and paths in the results are translated. Names that are invalid below the prefix, because they would be too
- * long or begin with a directory identifier, are absent. It has `list`, `search`, `watch` and `start` if the mounted
- * registry has them.
+ * Links and paths in the results get the prefix. Names that are invalid below the prefix, because they are too long or
+ * contain a directory identifier, are absent. `list`, `search`, `watch` and `start` exist if the mounted registry has
+ * the method.
  *
  * @param prefix - an absolute name
- * @param registry - a port or static addresses, with its own names. It is closed with this one.
+ * @param registry - a registry port or static addresses, with names without the prefix. Closing the returned registry
+ * closes this registry.
  * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
  * @see [Naming N6](../../docs/background.md#n6)
@@ -22,7 +24,7 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
   parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** The entries returned for `toInnerGlob(prefix, glob)`, translated and filtered by the glob. */
+  /** Adds the prefix to entries of the mounted registry, and keeps the entries that match the glob. */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
@@ -103,8 +105,9 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * A glob of the mounted registry that matches at least what `glob` matches below the prefix; undefined if that is
- * nothing. If no single glob does, because a `**` may end within the prefix or reach beyond it, the result is `/**`.
+ * Returns a glob of the mounted registry that matches at least the names below the prefix that `glob` matches;
+ * undefined if `glob` matches none. Returns `/**` when several inner globs are needed, because a `**` can match parts
+ * of the prefix and names below the prefix.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);
@@ -112,14 +115,16 @@ function toInnerGlob(prefix: string, glob: string): string | undefined {
   for (let headLength = 1; headLength <= segments.length; headLength++) {
     const head = segments.slice(0, headLength);
     if (!matches(parseGlob(`/${head.join('/')}`), prefix)) continue;
-    // A `**` that matches the end of the prefix may also match segments below it.
+    // A `**` that matches the end of the prefix may also match segments below the prefix.
     const rest = [...(head.at(-1) === '**' ? ['**'] : []), ...segments.slice(headLength)];
     if (rest.length > 0) innerGlobs.add(`/${rest.join('/')}`);
   }
   return innerGlobs.size > 1 ? '/**' : [...innerGlobs][0];
 }
 
-/** A watch of names that cannot exist: one empty snapshot. */
+/**
+ * Starts a watch of names that cannot exist, which reports one empty snapshot. Returns a function that stops the watch.
+ */
 function emptyWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
   let stopped = false;
   queueMicrotask(() => {

@@ -2,12 +2,15 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** How long a part may take before the next one is queried as well, in ms. */
+/** Time without a response from a part after which the next part is queried as well, in ms. */
 const hedgeDelayMs = 500;
-/** How long a part that was slow is not waited for again, in ms. */
+/** Time for which lookups do not wait for a part that was slow, in ms. */
 const slowPartMs = 5_000;
 
-/** A resolution and those of the parts before it; undefined for a part that failed or was slow. */
+/**
+ * The resolution of one part, and the resolutions of all earlier parts. The resolution of a part that failed or was
+ * slow is undefined.
+ */
 export interface OrderedResult {
   readonly resolution: Resolution;
   readonly earlier: readonly (Resolution | undefined)[];
@@ -16,13 +19,13 @@ export interface OrderedResult {
 type PartResult = { readonly resolution: Resolution } | { readonly error: unknown };
 
 /**
- * Looks names up in several registries in order. If a part has not responded after 500 ms, the next one is queried
- * concurrently. The first part in order that has the name wins; lookups still in flight are aborted. A slow part is
- * queried but not waited for during the next 5 s.
+ * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, the next part is
+ * queried concurrently. The result comes from the first part in order that has the name; lookups still in flight are
+ * then aborted. During the next 5 s, a slow part is queried, but lookups do not wait for its response.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
-  /** Per part: until when it is not waited for, on the clock of the caller. */
+  /** Per part, the time until which lookups do not wait for the part, in ms on the clock of the caller. */
   readonly #slowUntil: number[];
 
   constructor(parts: readonly Registry[]) {
@@ -31,8 +34,8 @@ export class OrderedLookup {
   }
 
   /**
-   * The resolution of the first part that has the name; that of the last part when all respond that it is absent.
-   * Waits for slow parts when no other part has the name.
+   * Resolves to the resolution of the first part that has the name, or of the last part when all parts respond
+   * `absent`. Waits for slow parts when no other part has the name.
    *
    * @throws the first failure when no part has the name and at least one has failed
    */
@@ -82,7 +85,7 @@ export class OrderedLookup {
     }
   }
 
-  /** Marks a part as slow after `hedgeDelayMs`, or at once if it was slow recently. */
+  /** Marks a part as slow after `hedgeDelayMs`; at once if the part was slow in the last 5 s. */
   #startHedgeTimer(i: number, clock: Clock, slow: Set<number>, timers: Timer[], onSlow: () => void): void {
     if (clock.now() < (this.#slowUntil[i] ?? 0)) {
       slow.add(i);
@@ -97,7 +100,7 @@ export class OrderedLookup {
     timers.push(timer);
   }
 
-  /** The result, once it is known. */
+  /** Returns the result of the lookup; undefined while the result is not known yet. */
   #decide(
     results: readonly (PartResult | undefined)[],
     slow: ReadonlySet<number>,

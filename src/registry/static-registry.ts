@@ -6,39 +6,42 @@ import { parseName } from '../core/name.js';
 import type { AbsentResolution, BoundResolution, Registry } from '../core/registry.js';
 import { describeValue, quote } from '../core/describe-value.js';
 
-/** An endpoint of a static registry: its address, or an object with further fields. */
+/** An endpoint of a static registry: an address, or an object with an address and further fields. */
 export type StaticEntry = AddressString | URL | EndpointInit;
 
-/** Addresses by absolute name: one, or a list. An empty list is a service without endpoints. */
+/**
+ * Static addresses: one endpoint or a list of endpoints per absolute name. A service with an empty list exists without
+ * endpoints.
+ */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
-/** Whether an object is a registry port. Any other object is treated as static addresses. */
+/** Whether an object is a registry port, which has a `resolve` method. Any other object counts as static addresses. */
 export function isRegistry(value: Registry | StaticAddresses): value is Registry {
   return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
 }
 
 /**
- * Returns a registry port unchanged, or creates one for static addresses.
+ * Returns a registry port unchanged; creates a registry for static addresses.
  *
- * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when the addresses are invalid
+ * @throws {@link ClerkError} `NAME_INVALID` or `CONFIG_INVALID` when the static addresses are invalid
  */
 export function toRegistry(value: Registry | StaticAddresses): Registry {
   const given: unknown = value;
   if (typeof given !== 'object' || given === null)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `A registry must be an object; got ${describeValue(given)}; give one with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
+      `A registry must be an object; got ${describeValue(given)}; pass an object with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
     );
   return isRegistry(value) ? value : staticRegistry(value);
 }
 
 /**
- * A registry of addresses written in the program. The addresses are validated and copied once; later changes of the
- * object have no effect. Results never expire. All other names are `absent`.
+ * A registry of static addresses. The addresses are validated and copied once; later changes of the object have no
+ * effect. Results never expire. Names without addresses are `absent`.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
- * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service,
- * or the argument is not a plain object
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service, or
+ * the argument is not a plain object
  */
 export function staticRegistry(addresses: StaticAddresses): Registry {
   const services = toServices(addresses);
@@ -84,7 +87,7 @@ interface StaticResolution extends BoundResolution {
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
 /**
- * Whether the zone, host, version, id and attributes of an endpoint equal those of a search filter.
+ * Whether each zone, host, version, id and attribute in a search filter equals that of an endpoint.
  *
  * @see [Naming N7](../../docs/background.md#n7)
  */
@@ -98,7 +101,7 @@ function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, s
   });
 }
 
-/** The services by name, sorted. */
+/** Returns the services by name, in the order of their names. */
 function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResolution> {
   if (!isPlainObject(addresses))
     throw new ClerkError(
@@ -129,14 +132,14 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
     if (byId.has(endpoint.id))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `Instance ids of ${name} must be unique; got ${quote(endpoint.id)} twice; remove one endpoint, or give each its own id`,
+        `Instance ids of ${name} must be unique; got ${quote(endpoint.id)} twice; remove one of the two endpoints, or change its id`,
       );
     byId.set(endpoint.id, toEndpointInit(endpoint));
   }
   return Object.freeze([...byId.values()]);
 }
 
-/** An endpoint without the fields that are undefined. */
+/** Returns an endpoint without the fields that are undefined. */
 function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpoint): EndpointInit {
   return Object.freeze({
     ...rest,
@@ -147,8 +150,8 @@ function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpo
 }
 
 /**
- * Whether an object is an object literal, of this or another realm. Other objects may not keep their entries as
- * properties.
+ * Whether an object is an object literal, of this or another realm. Other objects, such as a Map, may not have their
+ * entries as properties.
  */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -15,18 +15,19 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that merges the endpoints of several registries. All of them must respond: a missing one would make the
- * set incomplete, so its failure rejects the lookup, and the clerk continues with the previous result.
+ * A registry that merges the endpoints of several registries. When one registry fails, the set of endpoints would be
+ * incomplete, so the lookup rejects, and the clerk continues with the previous result.
  *
- * Of an instance that several registries list, the one with the highest epoch is used. The shortest `ttlMs` counts,
- * and the first `policy` and `timeoutMs`. Links are not merged: if the first registry that has the name has a link,
- * the link is the result; links of later registries are ignored.
+ * When several registries have an instance, the registration with the highest epoch is used. The result has the
+ * shortest `ttlMs`, the first `policy` and the first `timeoutMs`. Links are not merged. If the first registry that has
+ * the name has a link, the link is the result; links in later registries are ignored.
  *
- * It has `list`, `search` and `watch` if all registries have them. Its results have no revision, because revisions of
- * different registries cannot be compared.
+ * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because revisions
+ * of different registries cannot be compared.
  *
- * @param registries - at least one: ports or static addresses. They are closed with this one.
- * @throws {@link ClerkError} `CONFIG_INVALID` when there is none or one is invalid
+ * @param registries - registry ports or static addresses, at least one. Closing the returned registry closes these
+ * registries.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
 export function union(...registries: readonly (Registry | StaticAddresses)[]): Registry {
@@ -42,7 +43,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // Counts of two registries cannot be added: they may list the same instances.
+          // The counts of two registries cannot be added, since both may count the same instances.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
@@ -67,7 +68,7 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/** Merges the resolutions of all parts; undefined where the name is absent. */
+/** Merges the resolutions of all parts. In a watch, the resolution of a part where the name is absent is undefined. */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
     ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),
@@ -96,7 +97,7 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   };
 }
 
-/** Each instance once, with its highest epoch. */
+/** Returns each instance once, with the endpoint of its highest epoch. */
 function newestInstances<T extends BoundResolution['endpoints'][number]>(
   name: string,
   endpoints: readonly T[],

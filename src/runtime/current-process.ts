@@ -1,17 +1,20 @@
 import { performance } from 'node:perf_hooks';
 
 const maxLineLength = 65_536;
-/** A launcher writes the line at once, so a longer wait is useless; in ms. */
+/** Maximum wait for the first line of standard input, in ms. A launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
-/** Other SIGTERM listeners that existed when the signal arrived. */
+/** Number of other SIGTERM listeners at the arrival of SIGTERM; 0 before. */
 let otherListeners = 0;
 
-/** This process: its environment, standard input, SIGTERM and exit. */
+/** Access to this process: environment, standard input, SIGTERM, exit and warnings. */
 export const currentProcess = {
   env: process.env,
 
-  /** The first line of standard input; what was read of it when the input ends or takes longer than 5 s. */
+  /**
+   * Resolves to the first line of standard input. When the input ends or 5 s have passed, resolves to the text read so
+   * far.
+   */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
     return new Promise((resolve) => {
@@ -20,7 +23,7 @@ export const currentProcess = {
         clearTimeout(timer);
         stdin.off('data', append).off('end', finish).off('error', finish).off('close', finish);
         stdin.pause();
-        // A pipe that its writer never closes must not keep this process alive.
+        // A pipe whose writer never closes it must not keep this process alive.
         (stdin as { unref?: () => void }).unref?.();
         resolve(text.split('\n')[0] as string);
       };
@@ -33,19 +36,19 @@ export const currentProcess = {
     });
   },
 
-  /** Calls back at the first SIGTERM. Returns a function that removes the listener. */
+  /** Calls `callback` at the first SIGTERM. Returns a function that removes the listener. */
   onSigterm(callback: () => void): () => void {
     const listener = (): void => {
-      // Counted now, since one-time listeners are gone when `exitBySigterm` runs.
+      // The listeners are counted here, since one-time listeners are removed before `exitBySigterm` runs.
       otherListeners = process.listenerCount('SIGTERM');
       callback();
     };
-    // Prepended, so that no other one-time listener has been removed yet.
+    // The listener is prepended, so that it runs before any other one-time listener is removed.
     process.prependOnceListener('SIGTERM', listener);
     return () => void process.off('SIGTERM', listener);
   },
 
-  /** Ends the process by SIGTERM, unless the program has a SIGTERM listener of its own. */
+  /** Ends this process with SIGTERM, unless the program has a SIGTERM listener. */
   exitBySigterm(): void {
     if (otherListeners + process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
   },
@@ -59,7 +62,7 @@ export const currentProcess = {
   },
 };
 
-/** Time for which the event loop of this thread has been active so far, in ms. */
+/** Returns the total active time of this thread's event loop, in ms. */
 export function eventLoopActiveMs(): number {
   return performance.eventLoopUtilization().active;
 }

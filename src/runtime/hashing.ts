@@ -1,16 +1,19 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** Hashing, constant-time comparison and random bytes, from Node's OpenSSL. */
+/** Hash functions, constant-time comparison and random bytes of `node:crypto`. */
 export const systemHashing = {
-  /** SHA-256 of a string in UTF-8, in hexadecimal. */
+  /** Returns the SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256: (text: string): string => sha256Bytes(text).toString('hex'),
-  /** Compares in a time that does not depend on the strings or their lengths. */
+  /** Whether two strings are equal. The time of the comparison of the hashes does not depend on the strings. */
   timingSafeEqual: (a: string, b: string): boolean => timingSafeEqual(sha256Bytes(a), sha256Bytes(b)),
-  /** Random bytes, in hexadecimal. */
+  /** Returns random bytes, in hexadecimal. */
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),
 };
 
-/** SHA-256 of several parts, in hexadecimal. Each part is prefixed with its length, so no two lists have the same input. */
+/**
+ * Returns the SHA-256 of a list of parts, in hexadecimal. Each part is hashed with its length, so two different lists
+ * never hash the same bytes.
+ */
 export function hashParts(parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) {

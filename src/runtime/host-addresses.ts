@@ -1,6 +1,9 @@
 import { networkInterfaces } from 'node:os';
 
-/** IP addresses of this host that other hosts can reach, IPv4 first. Link-local IPv6 addresses need a zone and are left out. */
+/**
+ * Returns the non-loopback IP addresses of this host, IPv4 first. Link-local IPv6 addresses are left out, since they
+ * are incomplete without a zone.
+ */
 export function hostAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])

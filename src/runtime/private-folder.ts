@@ -4,11 +4,12 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 
 /**
- * Creates a folder for this user only, with missing parents, or checks an existing one.
+ * Creates a folder that only this user can access, and missing parent folders. Checks the folder when it exists
+ * already.
  *
- * @param what - subject of the messages
- * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when it is a symbolic link,
- * belongs to another user, or is writable by others.
+ * @param what - the subject of error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when it is a symbolic
+ * link, belongs to another user, or is writable by others.
  * @see [A23](../../docs/guarantees.md#a23)
  */
 export async function privateFolder(folder: string, what: string): Promise<void> {
@@ -27,16 +28,19 @@ export async function privateFolder(folder: string, what: string): Promise<void>
     throw new ClerkError('FORBIDDEN', `${what} ${quote(folder)} ${problem}`);
   };
   const found = await lstat(folder);
-  if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder it points to');
+  if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder that the link points to');
   // Windows has no owners and modes.
   if (process.getuid === undefined) return;
   if (found.uid !== process.getuid()) reject('must belong to the current user; use another folder');
   if ((found.mode & 0o022) !== 0)
-    reject('must not be writable by others; check its contents, then run chmod 700');
+    reject('must not be writable by other users; check the contents of the folder, then run chmod 700');
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/** Unlike `mkdir` with `recursive`, which loops for ever where nothing can be created, as in `/proc`. */
+/**
+ * Creates a folder and missing parent folders. `mkdir` with `recursive` is not used, since it loops for ever where no
+ * folder can be created, such as in `/proc`.
+ */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

@@ -1,7 +1,7 @@
 /**
- * The processes of this host, read from `/proc`. Without `/proc` (systems other than Linux) there are no identities and no
- * environment markers. A group is alive as long as it can be signalled. A process that ends while it is read counts as
- * ended.
+ * The processes of this host, read from `/proc`. Without `/proc` (systems other than Linux), processes have no
+ * identity, and no process is found by environment marker. There, a process group is alive as long as a signal to the
+ * group succeeds. A process that ends while `/proc` is read counts as ended.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -9,29 +9,32 @@ import { readFile, readdir } from 'node:fs/promises';
 interface ProcessStat {
   readonly pid: number;
   readonly group: number;
-  /** Ticks from the boot of the machine to the start of the process. */
+  /** Time from the boot of the machine to the start of the process, in clock ticks. */
   readonly startedTicks: string;
 }
 
-/** Start time and boot id, unlike those of any later process with this id; undefined when it is not alive. */
+/**
+ * Returns the start time and boot id of a process, which no later process with the same process id has. Undefined when
+ * the process is not alive.
+ */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
   return line && `${line.startedTicks}@${bootId()}`;
 }
 
-/** Whether any process of a group is alive. */
+/** Whether any process of a process group is alive. */
 export async function isGroupAlive(group: number): Promise<boolean> {
   try {
     process.kill(-group, 0);
   } catch (error) {
-    // EPERM means that the group exists and belongs to another user.
+    // EPERM means that the group exists but belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   const pids = await allPids();
   return pids === undefined || pids.some((pid) => readStat(pid)?.group === group);
 }
 
-/** Live processes with this entry in their environment, except this process. */
+/** Resolves to all live processes with an environment marker in their environment, except this process. */
 export async function processesWithMarker(
   envMarker: string,
 ): Promise<readonly { pid: number; group: number }[]> {
@@ -55,7 +58,7 @@ async function allPids(): Promise<readonly number[] | undefined> {
 
 function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
-  // The program name is in parentheses and may contain any character. Field 3 follows the last parenthesis.
+  // Field 2, the program name, is in parentheses and may contain any character. Field 3 follows the last parenthesis.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;

@@ -1,6 +1,7 @@
 /**
- * Resolves when all promise jobs and `process.nextTick` callbacks that are ready, and all that these cause, have run. A fake
- * runtime advances its clock only then. It needs one turn of the real event loop, so it is here and not in the test kit.
+ * Resolves when all ready promise jobs and `process.nextTick` callbacks have run, including all jobs and callbacks that
+ * these cause. A fake runtime waits for this before advancing its clock. The function uses the real event loop, so it
+ * belongs to the runtime and not to the test kit.
  */
 export function settleMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

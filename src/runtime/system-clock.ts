@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
-// Imported, since the global `performance` is a getter, and every call reads the clock.
+// Imported, since the global `performance` is a getter, which every read of the clock would call.
 import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../core/clock.js';
 
 /** Node's clock, timers and randomness. */
 export const systemClock: Clock = {
-  // Plus one, since lru-cache never expires an entry created at 0.
+  // One ms is added, since lru-cache never expires an entry created at 0.
   now: () => performance.now() + 1,
   wallNow: () => Date.now(),
   random: () => Math.random(),
@@ -14,7 +14,7 @@ export const systemClock: Clock = {
   hostname: () => hostname(),
 };
 
-// Node fires timers with a longer delay at once.
+// Longest delay of a Node timer. Node fires a timer with a longer delay at once.
 const maxDelayMs = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {

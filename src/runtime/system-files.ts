@@ -4,7 +4,7 @@ import type { PrivateFiles } from '../core/files.js';
 
 let writeCount = 0;
 
-/** Small private files on the disk. @see [A23](../../docs/guarantees.md#a23) */
+/** Small files on the disk that only this user can read. @see [A23](../../docs/guarantees.md#a23) */
 export const systemFiles: PrivateFiles = {
   read(path, maxBytes) {
     let descriptor: number;
@@ -16,11 +16,11 @@ export const systemFiles: PrivateFiles = {
     }
     try {
       const { mode, uid, size, isPlain } = fileStatus(descriptor);
-      if (!isPlain) throw new Error('it is not a regular file');
-      if (uid !== process.getuid?.()) throw new Error('it belongs to another user');
-      if ((mode & 0o022) !== 0) throw new Error('it is writable by others');
+      if (!isPlain) throw new Error('the file is not a regular file');
+      if (uid !== process.getuid?.()) throw new Error('the file belongs to another user');
+      if ((mode & 0o022) !== 0) throw new Error('the file is writable by other users');
       if (size > maxBytes)
-        throw new Error(`it must have at most ${String(maxBytes)} bytes; got ${String(size)}`);
+        throw new Error(`the file must have at most ${String(maxBytes)} bytes; got ${String(size)}`);
       return readFileSync(descriptor, 'utf8');
     } finally {
       closeSync(descriptor);

@@ -14,8 +14,8 @@ import { identityOf, isGroupAlive, processesWithMarker } from './process-table.j
 const logTailBytes = 4_096;
 
 /**
- * Processes of this host. Each started program leads its own session and process group, shares no pipe with this process once
- * its input is written, and outlives this process.
+ * The processes of this host. Each started program leads a session and a process group of its own, and outlives this
+ * process. After the input is written, a program shares no pipe with this process.
  */
 export const systemProcesses: Processes = {
   spawn: spawnProcess,
@@ -33,7 +33,7 @@ export const systemProcesses: Processes = {
 };
 
 function sendSignal(pid: number, signal: TerminationSignal): void {
-  // 0 and -1 mean the group of this process and all processes.
+  // For `kill`, 0 means the group of this process, and -1 means all processes.
   if (pid === 0 || pid === -1) return;
   try {
     process.kill(pid, signal);
@@ -68,12 +68,15 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
       child.unref();
       resolve({ pid, identity: identityOf(pid), exited, logTail: () => readLogTail(options.logFile) });
     });
-    // A program need not read its input.
+    // A program may end without reading its input, which is not an error.
     child.stdin?.on('error', () => undefined).end(options.stdin);
   });
 }
 
-/** Creates a log file, and its folder when missing. The log of the previous run is renamed to `<path>.1`. */
+/**
+ * Creates a log file, and the folder of the log file when missing. The log file of the previous run is renamed to
+ * `<path>.1`.
+ */
 function openLog(path: string): number {
   ignoreError('EEXIST', () => mkdirSync(dirname(path), 0o700));
   ignoreError('ENOENT', () => renameSync(path, `${path}.1`));

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Creates a folder that only this user can read, and returns its path and a function that removes it. */
+/**
+ * Creates a temporary folder that only this user can read. Returns the path of the folder and a function that removes
+ * the folder.
+ */
 export function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'clerk-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };

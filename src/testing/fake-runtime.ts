@@ -7,7 +7,7 @@ import { TimerQueue, type QueuedTimer } from './timer-queue.js';
 
 /** Options of {@link createFakeRuntime}. */
 export interface FakeRuntimeOptions {
-  /** Seed of all randomness: an integer from 0 to 2^53 − 1. */
+  /** Seed of all random numbers: an integer from 0 to 2^53 − 1. */
   readonly seed: number;
   /** Initial value of `now()`, in ms; ≥ 1. Default 1. */
   readonly startAt?: number;
@@ -15,60 +15,60 @@ export interface FakeRuntimeOptions {
   readonly wallStartAt?: number;
   /** Value of `hostname()`. Default `fake-host`. */
   readonly hostname?: string;
-  /** Opens connections. Default: one that throws. */
+  /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time advances by itself, as fast as possible, while a timer is pending that keeps a process alive. A test can then
-   * simply await a call. Default false: time advances only in {@link FakeRuntime.advance}.
+   * Whether time advances automatically while a timer that keeps a process alive is pending. A test can then simply
+   * await a call. Default false: time advances only when a method of {@link FakeRuntime} is called.
    */
   readonly autoAdvance?: boolean;
 }
 
 /**
- * A runtime in virtual time. The clock advances only on request and jumps from timer to timer; randomness comes from a seed.
- * Two runs of one program with one seed do the same things in the same order.
+ * A runtime in virtual time. The clock advances only on request, and jumps from timer to timer. Random numbers come
+ * from a seed. Two runs of one program with one seed do the same things in the same order.
  *
- * Between two timers, all promise jobs and `process.nextTick` callbacks run, with all that these cause. Real timers and
- * sockets of a program are outside virtual time and are not waited for.
+ * Between two timers, all promise jobs and `process.nextTick` callbacks run, including all jobs and callbacks that
+ * these cause. Virtual time does not wait for real timers and sockets of a program.
  */
 export interface FakeRuntime extends Runtime {
-  /** Opens connections; may be replaced before a clerk is created. */
+  /** Creates the transport of a clerk. May be replaced before a clerk is created. */
   transport: TransportFactory;
   /** Number of pending timers. */
   readonly pendingTimers: number;
   /** Number of pending timers that keep a process alive. */
   readonly refTimers: number;
   /**
-   * Advances the clock and runs the timers that become due, in order. Must be awaited before the next call.
+   * Advances the clock and runs the due timers in order. The returned promise must be awaited before the next call.
    *
-   * @param ms - finite, ≥ 0; 0 runs what is due now
-   * @throws the error that a timer's callback throws; the clock stops at that instant
+   * @param ms - time to advance by, in ms; finite, ≥ 0. With 0, the timers that are due now run.
+   * @throws the error that the callback of a timer throws; the clock then stays at the time of the timer
    */
   advance(ms: number): Promise<void>;
   /**
-   * Advances the clock until no timer is pending that keeps a process alive.
+   * Advances the clock until no pending timer keeps a process alive.
    *
-   * @param limitMs - maximum virtual time, in ms. Default 3,600,000 (an hour).
-   * @throws Error when the limit is reached first
+   * @param limitMs - maximum virtual time to advance by, in ms. Default 3,600,000 (one hour).
+   * @throws Error when the limit is reached while a pending timer keeps a process alive
    */
   runUntilIdle(limitMs?: number): Promise<void>;
   /**
-   * Advances the clock without running timers, like a blocked event loop. The timers that became due run with the next
-   * advance, late and in order.
+   * Advances the clock without running timers, like a blocked event loop. The timers that became due run late, in
+   * order, during the next advance.
    *
-   * @param ms - finite, ≥ 0
+   * @param ms - time to advance by, in ms; finite, ≥ 0
    */
   stall(ms: number): void;
   /**
-   * Shifts only the wall clock, like an operator or a time server.
+   * Shifts the wall clock and not the monotonic clock, like an operator or a time server.
    *
-   * @param ms - finite; may be negative
+   * @param ms - time to shift by, in ms; finite, may be negative
    */
   shiftWallClock(ms: number): void;
 }
 
 /**
- * Makes a runtime in virtual time.
+ * Creates a runtime in virtual time.
  *
  * @example
  * ```ts
@@ -76,7 +76,7 @@ export interface FakeRuntime extends Runtime {
  * runtime.setTimer(() => console.log('a minute is over'), 60_000);
  * await runtime.advance(60_000);
  * ```
- * @throws RangeError when the seed or the start is out of range.
+ * @throws RangeError when `seed` or `startAt` is out of range.
  */
 export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
   return new VirtualTimeRuntime(options);
@@ -99,7 +99,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   constructor(options: FakeRuntimeOptions) {
     this.random = seededRandom(options.seed);
     this.#now = options.startAt ?? 1;
-    // Caches that take a clock never expire an entry created at 0.
+    // Time 0 is excluded, since lru-cache never expires an entry created at 0.
     if (!(this.#now >= 1 && this.#now < Infinity)) {
       throw new RangeError(`startAt must be a finite number of ms ≥ 1; got ${String(this.#now)}`);
     }
@@ -141,7 +141,7 @@ class VirtualTimeRuntime implements FakeRuntime {
       count(-1, isRef ? -1 : 0);
     };
     const timer: QueuedTimer = {
-      // Like Node, a delay that is not a number fires at once.
+      // As in Node, a timer whose delay is not a number fires at once.
       at: this.#now + (delayMs > 0 ? delayMs : 0),
       sequence: ++this.#sequence,
       cancelled: false,
@@ -169,13 +169,13 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   afterPendingIo(callback: () => void): void {
-    // Timers due at this instant were set earlier, so they run first.
+    // Timers that are already due at this time run before the callback, since timers run in the order of their creation.
     this.setTimer(callback, 0);
   }
 
   advance(ms: number): Promise<void> {
     if (!(ms >= 0 && ms < Infinity)) {
-      return Promise.reject(new RangeError(`ms of advance must be finite and ≥ 0; got ${String(ms)}`));
+      return Promise.reject(new RangeError(`ms of advance() must be finite and ≥ 0; got ${String(ms)}`));
     }
     return this.#runUntil(this.#now + ms, () => true);
   }
@@ -192,18 +192,25 @@ class VirtualTimeRuntime implements FakeRuntime {
 
   stall(ms: number): void {
     if (!(ms >= 0 && ms < Infinity))
-      throw new RangeError(`ms of stall must be finite and ≥ 0; got ${String(ms)}`);
+      throw new RangeError(`ms of stall() must be finite and ≥ 0; got ${String(ms)}`);
     this.#now += ms;
   }
 
   shiftWallClock(ms: number): void {
-    if (!Number.isFinite(ms)) throw new RangeError(`ms of jumpWall must be finite; got ${String(ms)}`);
+    if (!Number.isFinite(ms))
+      throw new RangeError(`ms of shiftWallClock() must be finite; got ${String(ms)}`);
     this.#wallOffset += ms;
   }
 
-  /** Runs timers up to an instant and advances to it. Stops earlier when `shouldContinue` returns false. */
+  /**
+   * Runs all timers up to a time and advances the clock to that time. Stops earlier when `shouldContinue` returns
+   * false.
+   */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
-    if (this.#advancing) throw new Error('Virtual time is already advancing; await the previous advance');
+    if (this.#advancing)
+      throw new Error(
+        'Virtual time is already advancing; await the previous call of advance() or runUntilIdle()',
+      );
     this.#advancing = true;
     try {
       await settleMicrotasks();
@@ -227,7 +234,7 @@ class VirtualTimeRuntime implements FakeRuntime {
     await settleMicrotasks();
   }
 
-  /** With `autoAdvance`, starts to advance time once the program waits for timers only. */
+  /** With `autoAdvance`, starts to advance time when the program waits only for timers. */
   #startAutoAdvance(): void {
     if (!this.#autoAdvance || this.#advancing || this.#autoAdvancing || this.#refCount === 0) return;
     this.#autoAdvancing = true;
@@ -237,7 +244,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // An explicit advance takes over, and starts this again when it has finished.
+      // A call of `advance` ends this loop, and starts the loop again at the end of the advance.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;

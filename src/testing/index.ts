@@ -1,6 +1,6 @@
 /**
- * The test kit: virtual time, a network and servers in memory that fail on demand, and conformance suites for registries,
- * transports, policies and idempotency stores. All exports are listed by name.
+ * The test kit: virtual time, a network in memory with servers that fail on demand, and conformance suites. There are
+ * suites for registries, transports, policies and idempotency stores.
  */
 
 // For tests of programs that use a clerk

@@ -1,9 +1,10 @@
 /**
- * Makes a random number generator that returns the same numbers for a seed on every machine and Node version: sfc32 ("small
- * fast counter") of PractRand, with 128 bits of state. The first 15 numbers are discarded.
+ * Creates a random number generator that returns the same numbers for one seed on every machine and Node version. The
+ * algorithm is sfc32 ("small fast counter") of PractRand, with 128 bits of state. The first 15 numbers are discarded.
  *
- * @param seed - integer from 0 to 2^53 − 1
- * @param stream - integer from 0 to 2^32 − 1; generators of one seed with different streams are independent. Default 0.
+ * @param seed - an integer from 0 to 2^53 − 1
+ * @param stream - an integer from 0 to 2^32 − 1. Generators with one seed and different streams are independent.
+ * Default 0.
  * @returns a function that returns numbers uniform in [0, 1)
  * @throws RangeError when the seed is out of range.
  * @see {@link https://pracrand.sourceforge.net/RNG_engines.txt | PractRand, RNG engines}

@@ -1,4 +1,4 @@
-/** A pending timer. */
+/** A timer in a {@link TimerQueue}. */
 export interface QueuedTimer {
   readonly at: number;
   readonly sequence: number;
@@ -7,8 +7,8 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time and then by sequence number. Cancelled timers are removed when they reach the top, or
- * when they are more than half of the heap.
+ * Binary heap of timers, ordered by time, and by sequence number for equal times. A cancelled timer is removed when it
+ * reaches the top. All cancelled timers are removed when they exceed half of the heap.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];
@@ -37,7 +37,7 @@ export class TimerQueue {
     }
   }
 
-  /** The next timer, without removing it. */
+  /** Returns the next timer without removing that timer. */
   peek(): QueuedTimer | undefined {
     let first = this.#heap[0];
     while (first?.cancelled === true) {
@@ -48,7 +48,7 @@ export class TimerQueue {
     return first;
   }
 
-  /** Removes and returns the next timer. */
+  /** Removes the next timer and returns that timer. */
   pop(): QueuedTimer | undefined {
     return this.peek() === undefined ? undefined : this.#removeFirst();
   }

@@ -143,7 +143,7 @@ test('the message says what the address must be', () => {
   expect(rejection(`unix:/${'s'.repeat(106)}`)).toContain('"socketPath"');
   expect(rejection(`unix:/${'ß'.repeat(54)}`)).toMatch(/must have a socket path of at most 107 bytes/);
   expect(rejection(new URL('unix:/run/my sock'))).toBe(
-    "Address 'unix:/run/my%20sock' must be given as a string, since a URL percent-encodes its path",
+    "Address 'unix:/run/my%20sock' must be a string, since a URL object percent-encodes the socket path",
   );
   for (const value of [undefined, null, 7, {}, [], Object.create(null), Symbol('s')]) {
     expect(rejection(value)).toMatch(

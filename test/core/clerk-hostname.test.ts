@@ -57,12 +57,12 @@ test('other hosts have no name', () => {
 
 test('rejects an invalid host under .clerk', () => {
   expect(rejection('orders.shop.clerk', '8080')).toBe(
-    "Host 'orders.shop.clerk:8080' must not have a port; remove it, the port of the endpoint is used",
+    "Host 'orders.shop.clerk:8080' must not have a port; remove the port, since a call uses the port of the endpoint",
   );
-  expect(rejection('orders.clerk.')).toBe("Host 'orders.clerk.' must not end with a dot; remove it");
+  expect(rejection('orders.clerk.')).toBe("Host 'orders.clerk.' must not end with a dot; remove the dot");
   expect(rejection('clerk')).toBe("Host 'clerk' must have a name before 'clerk', such as orders.shop.clerk");
   expect(rejection('orders..clerk')).toBe(
-    "Host 'orders..clerk' means the name '//orders', which is invalid at segment 1: '' must not be empty; write a single '/' between segments",
+    "Host 'orders..clerk' stands for the name '//orders', which is invalid at segment 1: '' must not be empty; write a single '/' between segments",
   );
   for (const host of [
     '.clerk',

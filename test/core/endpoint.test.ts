@@ -93,10 +93,10 @@ test('attributes may be named like members of Object.prototype', () => {
 test('rejects invalid input and names the service and the problem', () => {
   const idRule = 'must have an id of 1 to 128 printable ASCII characters without spaces; got';
   const wrong: [unknown, string][] = [
-    [undefined, 'must be an address or an object with one; got undefined'],
-    [null, 'must be an address or an object with one; got null'],
-    [7, 'must be an address or an object with one; got 7'],
-    [[address], 'must be an address or an object with one; got a list'],
+    [undefined, 'must be an address, or an object with an address; got undefined'],
+    [null, 'must be an address, or an object with an address; got null'],
+    [7, 'must be an address, or an object with an address; got 7'],
+    [[address], 'must be an address, or an object with an address; got a list'],
     [{}, "must have 'address', or 'addresses' with 1 to 16 entries"],
     [{ addresses: [] }, "must have 'address', or 'addresses' with 1 to 16 entries"],
     [{ addresses: Array(17).fill(address) }, "must have 'address', or 'addresses' with 1 to 16 entries"],
@@ -126,7 +126,10 @@ test('rejects invalid input and names the service and the problem', () => {
     [{ address, id: '' }, `${idRule} ''`],
     [{ address, id: 'a b' }, `${idRule} 'a b'`],
     [{ address, id: 'ä' }, `${idRule} '\\u00e4'`],
-    [{ address, id: 'i'.repeat(129) }, `${idRule} '${'i'.repeat(80)}…' (the default is the first address)`],
+    [
+      { address, id: 'i'.repeat(129) },
+      `${idRule} '${'i'.repeat(80)}…'; without an id, the first address is the id`,
+    ],
     [{ address, id: 7 }, `${idRule} 7`],
     ['unix:/run/my sock', `${idRule} 'unix:/run/my sock'`],
   ];

@@ -45,26 +45,26 @@ test('rejects an invalid name with the segment and what it must be', () => {
     '': "Name '' must not be empty; write a name such as '/shop/orders'",
     '/': "Name '/' must have at least one segment; write a name such as '/shop/orders'",
     'shop/orders': "Name 'shop/orders' must begin with '/'; write the absolute name",
-    '/shop/': "Name '/shop/' must not end with '/'; remove it",
+    '/shop/': "Name '/shop/' must not end with '/'; remove the last '/'",
     '/shop//orders':
       "Name '/shop//orders' is invalid at segment 2: '' must not be empty; write a single '/' between segments",
     '//shop':
       "Name '//shop' is invalid at segment 1: '' must not be empty; write a single '/' between segments",
     '/shop/../orders':
-      "Name '/shop/../orders' is invalid at segment 2: '..' must not be a relative path step; write the absolute name",
+      "Name '/shop/../orders' is invalid at segment 2: '..' must not be a relative path step; write an absolute name without '.' and '..'",
     '/./a':
-      "Name '/./a' is invalid at segment 1: '.' must not be a relative path step; write the absolute name",
+      "Name '/./a' is invalid at segment 1: '.' must not be a relative path step; write an absolute name without '.' and '..'",
     '/Shop': "Name '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",
     '/shop/-a': "Name '/shop/-a' is invalid at segment 2: '-a' must begin and end with a letter or digit",
     '/shop/a-': "Name '/shop/a-' is invalid at segment 2: 'a-' must begin and end with a letter or digit",
     '/xn--a':
       "Name '/xn--a' is invalid at segment 1: 'xn--a' must not begin with 'xn--', which DNS reserves for internationalized names",
     '/a/#d7':
-      "Name '/a/#d7' is invalid at segment 2: '#d7' must not contain '#', which only the first segment may begin with",
+      "Name '/a/#d7' is invalid at segment 2: '#d7' must not contain '#'; only the first segment of a name may begin with '#'",
     '/#': "Name '/#' is invalid at segment 1: '#' must have 1 to 32 characters after '#'; got 0",
     '/#D': "Name '/#D' is invalid at segment 1: '#D' must be lower case; got the capital 'D'",
     '/#a#b':
-      "Name '/#a#b' is invalid at segment 1: '#a#b' must not contain '#', which only the first segment may begin with",
+      "Name '/#a#b' is invalid at segment 1: '#a#b' must not contain '#'; only the first segment of a name may begin with '#'",
     '/a b': "Name '/a b' is invalid at segment 1: 'a b' must contain only a–z, 0–9 and '-'; got ' '",
     '/a\0':
       "Name '/a\\u0000' is invalid at segment 1: 'a\\u0000' must contain only a–z, 0–9 and '-'; got '\\u0000'",
@@ -150,7 +150,9 @@ test('appends a relative name to the root and keeps an absolute one', () => {
   expect(() => absoluteName('', '/shop')).toThrow("Name '' must not be empty");
   expect(() => absoluteName(undefined, '/shop')).toThrow('Name undefined must be a string');
   expect(() => absoluteName('../stock', '/shop')).toThrow("Name '/shop/../stock' is invalid at segment 2");
-  expect(() => absoluteName('#d7/orders', '/shop')).toThrow('which only the first segment may begin with');
+  expect(() => absoluteName('#d7/orders', '/shop')).toThrow(
+    "only the first segment of a name may begin with '#'",
+  );
   expect(() => absoluteName('a'.repeat(60), longest)).toThrow('must have at most 247 characters; got 308');
   fc.assert(
     fc.property(plainName, segment, (root, last) => {

@@ -206,14 +206,14 @@ test.each<[string, Handler, string, RegExp]>([
     'sends a page',
     (_request, response) => void response.end('<html>'),
     'REGISTRY_INVALID',
-    /no event stream/,
+    /not an event stream/,
   ],
   [
     'sends an invalid event',
     (_request, response) =>
       void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {\n\n'),
     'REGISTRY_INVALID',
-    /got an invalid event/,
+    /received an invalid event/,
   ],
   [
     'never ends an event',
@@ -222,7 +222,7 @@ test.each<[string, Handler, string, RegExp]>([
       response.write(`data: ${'x'.repeat(5 * 1024 * 1024)}`);
     },
     'REGISTRY_INVALID',
-    /got an invalid event/,
+    /received an invalid event/,
   ],
   [
     'closes the connection',

@@ -179,7 +179,8 @@ const unknownName = 'resolves an unknown name to absent';
 const backendFails =
   'rejects while the backend fails, never returns absent or an incomplete set, and recovers';
 const firstSnapshot = 'delivers the complete snapshot first, not synchronously';
-const ended = 'delivers nothing after a watch was stopped, also when stopped at once or repeatedly';
+const ended =
+  'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly';
 const afterChange = 'delivers the complete snapshot after a change, to every watch';
 
 const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly failsCase: string }> = {
@@ -245,7 +246,7 @@ const faults: Record<string, { readonly options: RegistrySuiteOptions; readonly 
         endpoints: b.endpoints.filter((e) => !suspects.has((e as { id: string }).id)),
       })),
     ),
-    failsCase: 'takes suspects as a hint and returns the complete set',
+    failsCase: 'returns the complete set also when suspects are given',
   },
   'returns its own state': {
     options: broken((good) => {

@@ -340,7 +340,7 @@ test('close closes each part once, even if one of them fails', async () => {
 test('it needs at least one registry, and each must be valid', () => {
   expect(() => firstOf()).toThrow('firstOf() must be called with at least one registry');
   expect(() => firstOf({}, undefined as never)).toThrow(
-    'A registry must be an object; got undefined; give one with a resolve method',
+    'A registry must be an object; got undefined; pass an object with a resolve method',
   );
   expect(() => firstOf({ shop: [] })).toThrow(
     "Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop'",

@@ -83,12 +83,12 @@ test('all endpoints are validated at creation', () => {
     /^CONFIG_INVALID: Endpoint of \/shop\/orders must not have the key 'wait'/,
   );
   expect(of(undefined)).toMatch(
-    /^CONFIG_INVALID: Endpoint of \/shop\/orders must be an address or an object with one; got undefined/,
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders must be an address, or an object with an address; got undefined/,
   );
   expect(of([address, , address])).toMatch(/got undefined/); // eslint-disable-line no-sparse-arrays
   expect(of([[address]])).toMatch(/got a list/);
   expect(of([address, `${address}/`])).toBe(
-    `CONFIG_INVALID: Instance ids of /shop/orders must be unique; got '${address}' twice; remove one endpoint, or give each its own id`,
+    `CONFIG_INVALID: Instance ids of /shop/orders must be unique; got '${address}' twice; remove one of the two endpoints, or change its id`,
   );
   expect(
     of([
@@ -117,7 +117,7 @@ test('only a plain object is accepted as addresses', () => {
   expect(creationError(Object.assign(Object.create(null), { '/shop/orders': address }))).toBe('accepted');
   for (const input of [undefined, null, 7, 'http://127.0.0.1:4711', () => undefined]) {
     expect(creationError(input, toRegistry)).toMatch(
-      /^CONFIG_INVALID: A registry must be an object; got .+; give one with a resolve method/,
+      /^CONFIG_INVALID: A registry must be an object; got .+; pass an object with a resolve method/,
     );
   }
 });

@@ -159,12 +159,12 @@ test('on a real disk the file is replaced atomically and readable by its owner o
   expect(await readdir(folder)).toEqual(['known.json']);
 
   await writeFile(path, 'x'.repeat(11));
-  expect(() => systemFiles.read(path, 10)).toThrow('it must have at most 10 bytes; got 11');
+  expect(() => systemFiles.read(path, 10)).toThrow('the file must have at most 10 bytes; got 11');
   await chmod(path, 0o620);
-  expect(() => systemFiles.read(path, 100)).toThrow('it is writable by others');
+  expect(() => systemFiles.read(path, 100)).toThrow('the file is writable by other users');
   await symlink(path, join(folder, 'link'));
   expect(() => systemFiles.read(join(folder, 'link'), 100)).toThrow('ELOOP');
-  expect(() => systemFiles.read(folder, 100)).toThrow('it is not a regular file');
+  expect(() => systemFiles.read(folder, 100)).toThrow('the file is not a regular file');
   await expect(systemFiles.replace(join(folder, 'nowhere', 'x'), 'text')).rejects.toThrow('ENOENT');
   expect(await readFile(path, 'utf8')).toHaveLength(11);
 });

@@ -122,7 +122,7 @@ test('after a stall, the timers that became due run late and in order', async ()
   await runtime.advance(100);
   expect(rang.at(-1)).toBe('200 at 201');
   for (const ms of [-1, NaN, Infinity])
-    expect(() => runtime.stall(ms)).toThrow('ms of stall must be finite and ≥ 0');
+    expect(() => runtime.stall(ms)).toThrow('ms of stall() must be finite and ≥ 0');
 });
 
 test('an error in a timer ends the advance at that time', async () => {
@@ -142,7 +142,7 @@ test('invalid options and concurrent advances are errors', async () => {
     'startAt must be a finite number of ms ≥ 1; got 0',
   );
   const runtime = createFakeRuntime({ seed: 1 });
-  await expect(runtime.advance(-1)).rejects.toThrow('ms of advance must be finite and ≥ 0');
+  await expect(runtime.advance(-1)).rejects.toThrow('ms of advance() must be finite and ≥ 0');
   const first = runtime.advance(1);
   await expect(runtime.advance(1)).rejects.toThrow('already advancing');
   await first;

@@ -1,6 +1,6 @@
 /**
- * Parses responses of the bundled server. A response of the wrong shape is `REGISTRY_INVALID`, so that the next
- * server is tried. The values themselves are validated later, as those of any registry are.
+ * Parses responses of the bundled registry server. A response of the wrong shape is `REGISTRY_INVALID`, so that the
+ * next server is tried. The contents are validated after parsing, like the contents of any registry's results.
  */
 import type { EndpointInit } from '../../core/endpoint.js';
 import { describeValue } from '../../core/describe-value.js';
@@ -27,7 +27,7 @@ import type { RegistryConnection, RegistryResponse } from '../../registry-client
 /** Lifetime of an absent name, in ms. @see [C1.5](../../../docs/guarantees.md#c1-5) */
 const absentTtlMs = 1_000;
 
-/** The body of a successful response. @throws {@link ClerkError} the error of any other response */
+/** Returns the body of a successful response. @throws {@link ClerkError} the error in any other response */
 export function expectBody(
   response: RegistryResponse,
   connection: RegistryConnection,
@@ -38,9 +38,9 @@ export function expectBody(
 }
 
 /**
- * The result of a lookup. `NAME_NOT_FOUND` becomes an absent resolution.
+ * Parses the response to a lookup. `NAME_NOT_FOUND` becomes an absent resolution.
  *
- * @throws {@link ClerkError} the error of any other error response
+ * @throws {@link ClerkError} the error in any other error response
  */
 export function parseResolveResponse(
   response: RegistryResponse,
@@ -58,7 +58,7 @@ export function parseResolveResponse(
   }
 }
 
-/** An absent name, as of a revision. */
+/** Returns the resolution of a name that is absent at a revision. */
 export function absentResolution({
   revision,
   incarnation,
@@ -74,7 +74,7 @@ export function absentResolution({
   });
 }
 
-/** The resolution of a name in a watch. A directory is absent: it cannot be called. */
+/** Parses the entry of a name in a watch event. A directory becomes absent, since a directory cannot be called. */
 export function parseWatchEntry(entry: WatchEntry, connection: RegistryConnection): Resolution {
   const raw = expectObject(entry, connection) as WatchEntry;
   if (raw.kind !== 'link')
@@ -114,7 +114,7 @@ function toResolution(raw: ResolveResponse, connection: RegistryConnection): Res
     path,
     revision,
     incarnation,
-    // 0 means no guarantee. The field is left out, so that only `ttlMs` limits the result.
+    // 0 means no guarantee: the field is then left out, so that only `ttlMs` limits the use of the result.
     ...(guaranteedMs !== 0 && { guaranteedMs }),
     ttlMs,
     ...(policy !== null && { policy }),
@@ -124,7 +124,7 @@ function toResolution(raw: ResolveResponse, connection: RegistryConnection): Res
   } satisfies BoundResolution);
 }
 
-/** Endpoints of a message as a registry port returns them, without null fields. */
+/** Converts the endpoints in a message to the form of the registry port, without null fields. */
 export function toEndpointInits(
   list: readonly EndpointMessage[],
   connection: RegistryConnection,
@@ -144,14 +144,14 @@ export function toEndpointInits(
         ...(host !== null && { host }),
         ...(zone !== null && { zone }),
         ...(version !== null && { version }),
-        // Loads are reported with renewals, every third of a lease or so. An invalid load is ignored.
+        // Loads arrive with renewals, about every third of a lease, so half a lease bounds the age. An invalid load is ignored.
         ...(loadError(load) === undefined && { load: { ...(load as Load), ageMs: leaseMs / 2 } }),
       });
     }),
   );
 }
 
-/** One page of a list. @throws {@link ClerkError} the error of an error response */
+/** Parses one page of a listing. @throws {@link ClerkError} the error in an error response */
 export function parseListResponse(
   response: RegistryResponse,
   connection: RegistryConnection,
@@ -166,7 +166,7 @@ export function parseListResponse(
   return page;
 }
 
-/** The entries of a search. @throws {@link ClerkError} the error of an error response */
+/** Parses the entries of a search. @throws {@link ClerkError} the error in an error response */
 export function parseSearchResponse(
   response: RegistryResponse,
   connection: RegistryConnection,
@@ -190,11 +190,11 @@ export function parseSearchResponse(
 /**
  * Checks that a value is an object and, if `listKey` is given, has a list under that key.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when it does not
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the value is not an object or has no such list
  */
 export function expectObject(value: unknown, connection: RegistryConnection, listKey?: string): object {
   if (typeof value !== 'object' || value === null)
-    throw invalidResponseError(connection, `it must be an object; got ${describeValue(value)}`);
+    throw invalidResponseError(connection, `an object was expected; got ${describeValue(value)}`);
   if (listKey === undefined) return value;
   const list = (value as Record<string, unknown>)[listKey];
   if (!Array.isArray(list))
@@ -205,6 +205,6 @@ export function expectObject(value: unknown, connection: RegistryConnection, lis
 function invalidResponseError(connection: RegistryConnection, problem: string): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
-    `The response of ${connection.url} is invalid: ${problem}; check that this is the address of a registry`,
+    `The response of ${connection.url} is invalid: ${problem}; check that the address belongs to a registry`,
   );
 }

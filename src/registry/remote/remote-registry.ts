@@ -29,18 +29,19 @@ export interface RemoteRegistryOptions {
   readonly connect: (url: string) => RegistryConnection;
 }
 
-/** Timeout of a start, in ms. The deadline of the caller is usually shorter. */
+/** Timeout of a start, in ms. The deadline of the caller usually ends a start earlier. */
 const maxStartMs = 60_000;
 /**
- * How long one request for a start waits for its end, in ms. A lost request delays the start by no more than that.
+ * Maximum time that one launch request waits for the end of the start, in ms. A lost request delays the caller by no
+ * more than this time.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
 const startPollMs = 5_000;
 
 /**
- * The bundled registry server, or several equivalent ones, as a registry. Each response comes from one server; it
- * works while one of them responds. All watches of a clerk share one stream.
+ * The registry port of one bundled registry server, or of several equivalent servers. Works while one of the servers
+ * responds; each result comes from one server. All watches of a clerk share one event stream.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
  */
@@ -48,7 +49,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
   const client = new FailoverClient(urls.map(connect), clock);
   const watch = new SharedWatch(client, clock, retry);
 
-  /** All pages of a list, from one server. */
+  /** Requests all pages of a listing from one server. */
   const listPages = async (
     connection: RegistryConnection,
     glob: string,
@@ -131,7 +132,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
       if (Object.hasOwn(filter, 'glob'))
         throw new ClerkError(
           'CONFIG_INVALID',
-          "A search filter must not contain the attribute 'glob'; the registry reserves that name",
+          "A search filter must not contain the attribute 'glob'; the registry uses this name for the glob of the search",
         );
       return client.request(
         { path: paths.search, query: { ...filter, glob } },
@@ -155,7 +156,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // The start is in progress, or the request was lost. Repeating the request never starts a second instance.
+          // After `waitMs`, the start is in progress or the request was lost. A repeated request never starts a second instance.
           const isLate = clock.now() - sentAt >= waitMs;
           if (!isLate || signal.aborted || clock.now() >= until) throw error;
         }

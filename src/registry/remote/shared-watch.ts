@@ -6,19 +6,21 @@ import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
 
-/** Delay from the first watch to the opening of the stream, in ms. */
+/** Delay between the first watch and the opening of the stream, in ms. */
 const openDelayMs = 20;
-/** Upper bound of the first backoff after a stream has ended, in ms. Backoff has full jitter. */
+/** Upper bound of each backoff during the first round of failures over all servers, in ms. Backoff has full jitter. */
 const firstBackoffMs = 500;
-/** Upper bound of the backoff after a second round of failures, in ms. Doubles with each further round. */
+/**
+ * Upper bound of each backoff during the second round of failures, in ms. The bound doubles with each further round.
+ */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
- * One stream for all watches of a clerk. After a break it is reopened at any of the servers, without limit, with
- * exponential backoff and jitter. It resumes where it ended if the server can, and is synchronized from scratch
- * otherwise. Meanwhile the last snapshots stay valid. A snapshot never mixes data of two servers. Never keeps the
- * process alive.
+ * The event stream of all watches of a clerk. A broken stream is reopened at one server after the other, without limit,
+ * with exponential backoff and jitter. If the server can, the new stream resumes at the end of the broken stream;
+ * otherwise it begins with a new snapshot. The last snapshots stay valid until new snapshots are complete. A snapshot
+ * never mixes data of two servers. The stream never keeps the process alive.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
@@ -33,7 +35,7 @@ export class SharedWatch {
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Streams in a row that ended before they were current. */
+  /** Number of consecutive streams that ended, since a stream was last current. */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 
@@ -44,7 +46,7 @@ export class SharedWatch {
   }
 
   /**
-   * Adds a watch. Returns the function that ends it.
+   * Adds a watch. Returns a function that ends the watch.
    *
    * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid
    */
@@ -66,7 +68,7 @@ export class SharedWatch {
     this.#stream?.stop();
   }
 
-  /** Applies added and removed watches together, in one later turn. */
+  /** Schedules one update of the stream for all watches that are added and removed in the meantime. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;
@@ -76,7 +78,7 @@ export class SharedWatch {
       else if (this.#isRunning) this.#stream?.updateGlobs();
       else this.#run();
     };
-    // The stream opens a little later, so that it does not delay the first lookup and call.
+    // The stream is opened after a delay, so that opening it does not delay the first lookup and call.
     if (this.#isRunning) this.#clock.afterPendingIo(update);
     else this.#clock.setTimer(update, openDelayMs).setRef(false);
   }
@@ -91,7 +93,7 @@ export class SharedWatch {
       () => this.#runStream(),
       (error) => this.#backOff(error),
     )
-      // Rejects when no watch is left.
+      // The loop rejects when no watch is left.
       .catch(() => undefined)
       .finally(() => {
         this.#isRunning = false;
@@ -99,7 +101,7 @@ export class SharedWatch {
       });
   }
 
-  /** Runs one stream to its end. Resolves when no watch is left, rejects when the stream has failed. */
+  /** Runs one stream from open to end. Resolves when no watch is left; rejects when the stream has failed. */
   #runStream(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     const { connections } = this.#client;
@@ -133,7 +135,7 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // A current stream that can be reopened with the first attempt per server is not reported as an outage.
+    // After a current stream has broken, an outage is reported only when one attempt per server to reopen it has failed.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

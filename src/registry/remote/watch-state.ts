@@ -6,11 +6,11 @@ import { absentResolution } from './parse-responses.js';
 interface Listener {
   readonly onSnapshot: (snapshot: Snapshot) => void;
   readonly onError: ((error: unknown) => void) | undefined;
-  /** `onError` was called for the current outage. */
+  /** Whether `onError` was called for the current outage. */
   outageReported: boolean;
 }
 
-/** A point in the change history of one server. */
+/** A revision of one incarnation of a server. */
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
@@ -18,19 +18,19 @@ export interface WatchPosition {
 
 type GlobSnapshot = Map<string, Resolution>;
 
-/** A glob, with its watches and its snapshot. */
+/** A watched glob, with the listeners of its watches and its snapshot. */
 interface WatchedGlob {
   readonly glob: Glob;
   readonly listeners: Set<Listener>;
-  /** The last complete snapshot. */
+  /** The last complete snapshot; undefined before the first complete snapshot. */
   snapshot: GlobSnapshot | undefined;
   /** The snapshot under construction; undefined while `snapshot` is current. */
   pending: GlobSnapshot | undefined;
 }
 
 /**
- * The watched globs of a clerk and their snapshots, built from the events of a stream. A snapshot is reported only
- * when it is complete. During a resync the previous one stays valid.
+ * The watched globs of a clerk, and snapshots built from the events of a stream. Only complete snapshots are reported.
+ * During a resync, the previous snapshot stays valid.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -48,7 +48,10 @@ export class WatchState {
     return this.#globs.keys();
   }
 
-  /** An identity that changes when a glob is removed and added again. */
+  /**
+   * Returns an object that identifies a watched glob. After the glob is removed and added again, the object is another
+   * one.
+   */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }
@@ -60,7 +63,7 @@ export class WatchState {
   }
 
   /**
-   * Adds a watch. Returns the function that ends it.
+   * Adds a watch. Returns a function that ends the watch.
    *
    * @throws {@link ClerkError} `NAME_INVALID` when the glob is invalid
    */
@@ -88,7 +91,7 @@ export class WatchState {
     };
   }
 
-  /** Starts new snapshots of these globs. */
+  /** Starts a new snapshot for each of the globs. */
   resync(texts: Iterable<string>): void {
     for (const text of texts) {
       const watched = this.#globs.get(text);
@@ -115,7 +118,7 @@ export class WatchState {
     }
   }
 
-  /** The new snapshots of these globs are complete. */
+  /** Called when the new snapshots of the globs are complete: the new snapshots replace the previous snapshots. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -128,12 +131,12 @@ export class WatchState {
     }
   }
 
-  /** Sets the position of the events that follow. */
+  /** Sets the position of the next events. */
   setPosition(position: WatchPosition): void {
     this.#position = position;
   }
 
-  /** Calls `onError` of each watch, once per outage. */
+  /** Calls `onError` of each watch that was not yet informed of the current outage. */
   reportOutage(error: unknown): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of [...listeners]) {
@@ -143,7 +146,7 @@ export class WatchState {
       }
   }
 
-  /** The stream is current again. The next outage is reported again. */
+  /** Called when the stream is current again. The next outage is then reported to every watch. */
   endOutage(): void {
     for (const { listeners } of this.#globs.values())
       for (const listener of listeners) listener.outageReported = false;
@@ -154,7 +157,7 @@ export class WatchState {
     if (watched.pending === undefined) this.#scheduleNotify(watched);
   }
 
-  /** The globs that a name matches. */
+  /** Yields the watched globs that match a name. */
   *#matching(name: string): Iterable<WatchedGlob> {
     const exact = this.#globs.get(name);
     if (exact) yield exact;
@@ -165,7 +168,7 @@ export class WatchState {
     this.#changed.add(watched);
     if (this.#flushing) return;
     this.#flushing = true;
-    // All events of one chunk of the stream are one change.
+    // All events in one chunk of the stream are reported as one change.
     queueMicrotask(() => {
       this.#flushing = false;
       const changed = [...this.#changed];
@@ -178,16 +181,16 @@ export class WatchState {
     const { glob } = watched;
     if (watched.snapshot === undefined) return;
     const snapshot = new Map(watched.snapshot);
-    // The absence of a single name is reported with its revision, so that it can be compared with lookup results.
+    // An absent name is reported with a revision, so that the clerk can compare the report with lookup results.
     if (glob.isExact && snapshot.size === 0) snapshot.set(glob.text, absentResolution(this.#position));
     for (const listener of listeners) if (watched.listeners.has(listener)) listener.onSnapshot(snapshot);
   }
 }
 
 /**
- * The entry of a name in the snapshot of a glob with wildcards, where a link appears as a link. If a link is watched
- * by its own name too, the server sends it once, resolved. A name reached only through a link of a prefix has no
- * entry.
+ * Returns the entry of a name in the snapshot of a glob with wildcards, where a link appears as a link. If a link is
+ * also watched by its own name, the server sends only the resolution of the link. A name that exists only because a
+ * prefix of the name is a link has no entry.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -14,32 +14,34 @@ export interface WatchStreamOptions {
   readonly state: WatchState;
   /** Position at the end of the previous stream. */
   readonly resumeFrom: WatchPosition | undefined;
-  /** The snapshots of all watched globs are complete. */
+  /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
-  /** The stream has ended; without an error when it was stopped. Called once, last. */
+  /**
+   * Called once when the stream has ended, after all other callbacks. `error` is undefined when the stream was stopped.
+   */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
 
 /**
- * Heartbeat intervals without any bytes after which a stream counts as broken.
+ * Number of heartbeat intervals without a received byte after which a stream counts as broken.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
 const missedHeartbeats = 2.5;
-/** Maximum bytes of globs in one request. The rest of the body limit is for the JSON around them. */
+/** Maximum size of the globs in one request, in bytes. The rest of the body limit is left for the surrounding JSON. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
- * One event stream of a watch, from open to end. It keeps the server's list of globs in step with the
- * `WatchState` and applies events to it. It ends at the first sign that an event may have been missed.
+ * One event stream, from open to end. The stream sends the changes in the globs of a `WatchState` to the server, and
+ * applies the events to the `WatchState`. The stream ends at the first sign that an event may have been missed.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
 export class WatchStream {
   readonly #options: WatchStreamOptions;
-  /** The globs that the server watches, with their identity in the state. */
+  /** The globs that the server watches, with the result of `WatchState.identityOf` for each glob. */
   readonly #subscribed = new Map<string, object | undefined>();
-  /** Those of them whose snapshots are incomplete. */
+  /** The globs in `#subscribed` whose snapshots are incomplete. */
   readonly #syncing = new Set<string>();
   readonly #controller = new AbortController();
   #stopStream: () => void = () => undefined;
@@ -61,7 +63,7 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only complete snapshots can be resumed. The other globs are added once the stream is open.
+    // Only globs with complete snapshots can be resumed. The other globs are added once the stream is open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };
@@ -88,7 +90,7 @@ export class WatchStream {
     this.#startIdleTimer();
   }
 
-  /** The set of watched globs has changed. */
+  /** Called when the set of watched globs has changed. */
   updateGlobs(): void {
     if (this.#watchId !== '' && !this.#isEditing && !this.#ended) void this.#sendEdits();
   }
@@ -107,7 +109,7 @@ export class WatchStream {
       this.#setPosition(id);
       return;
     }
-    // Only a resync may go back to an earlier position.
+    // Only after a resync may the position go back.
     if (event.type === 'resync') this.#position = undefined;
     this.#setPosition(id);
     switch (event.type) {
@@ -126,7 +128,7 @@ export class WatchStream {
       case 'heartbeat':
         return;
       default:
-      // Event types of later servers are ignored.
+      // Unknown event types, of newer servers, are ignored.
     }
   }
 
@@ -156,7 +158,7 @@ export class WatchStream {
   #onCurrent(texts: readonly string[]): void {
     const { state } = this.#options;
     for (const text of texts) this.#syncing.delete(text);
-    // A glob that was removed and added again meanwhile will be sent again.
+    // A glob that was removed and added again in the meantime is left out, since the server will send a new snapshot.
     const current = texts.filter(
       (text) => this.#subscribed.has(text) && this.#subscribed.get(text) === state.identityOf(text),
     );
@@ -165,7 +167,10 @@ export class WatchStream {
     this.#notifyIfCurrent();
   }
 
-  /** Advances the position. @throws {@link ClerkError} `REGISTRY_INVALID` when it goes back, which ends the stream */
+  /**
+   * Advances the position. @throws {@link ClerkError} `REGISTRY_INVALID` when the new position is earlier, which ends
+   * the stream
+   */
   #setPosition(id: string): void {
     const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
     if (match === null) return;
@@ -177,7 +182,7 @@ export class WatchStream {
     )
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The position of the watch at ${this.#options.connection.url} must not go back; got ${id} after ${last.incarnation}:${last.revision}`,
+        `The watch at ${this.#options.connection.url} must not go back to an earlier revision; got ${id} after ${last.incarnation}:${last.revision}`,
       );
     this.#position = { incarnation, revision };
     this.#options.state.setPosition(this.#position);
@@ -189,14 +194,14 @@ export class WatchStream {
     onCurrent();
   }
 
-  /** Sends added and removed globs to the server, until it has the current set. */
+  /** Sends added and removed globs to the server, until the server has the current set. */
   async #sendEdits(): Promise<void> {
     const { state, connection } = this.#options;
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob is removed only after its snapshot is complete. Otherwise its remaining events could not be
-        // distinguished from those after it was added again.
+        // A glob is removed only after its snapshot is complete. Otherwise, after the glob is added again, events of the
+        // old snapshot could not be distinguished from events of the new snapshot.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
@@ -207,7 +212,7 @@ export class WatchStream {
         if (add.length + remove.length === 0) return;
         for (const text of remove) this.#subscribed.delete(text);
         for (const text of add) this.#subscribe(text);
-        // The server sends a complete snapshot of each added glob.
+        // The server answers with a complete snapshot of each added glob.
         state.resync(add);
         const body = {
           watch: this.#watchId,
@@ -224,13 +229,13 @@ export class WatchStream {
     }
   }
 
-  /** Ends the stream when nothing has arrived for the idle timeout. */
+  /** Starts the timer that ends the stream when no byte has arrived for the idle timeout. */
   #startIdleTimer(): void {
     const { clock, connection } = this.#options;
     const leftMs = (): number => this.#lastActivityAt + this.#idleTimeoutMs - clock.now();
     this.#idleTimer = clock.setTimer(
       () => {
-        // Bytes that arrived while this process was busy are read first.
+        // Bytes that arrived while this process was busy are read before the timeout is checked.
         clock.afterPendingIo(() => {
           if (this.#ended) return;
           if (leftMs() > 0) this.#startIdleTimer();
@@ -238,7 +243,7 @@ export class WatchStream {
             this.#end(
               new ClerkError(
                 'REGISTRY_UNREACHABLE',
-                `The watch at ${connection.url} received nothing for ${String(this.#idleTimeoutMs)} ms`,
+                `The watch at ${connection.url} received no bytes for ${String(this.#idleTimeoutMs)} ms`,
               ),
             );
         });
@@ -263,7 +268,7 @@ export class WatchStream {
   }
 }
 
-/** The first globs that fit in one request; at least one. */
+/** Returns the longest prefix of a list of globs that fits in one request; at least one glob. */
 function firstChunk(texts: readonly string[]): readonly string[] {
   let bytes = 0;
   let count = 0;

@@ -11,28 +11,31 @@ import { lowerCaseHeaders } from './request-headers.js';
 
 /** Options of {@link MemoryChannel}. */
 export interface MemoryChannelOptions {
-  /** Instance id, for the records of attempts. */
+  /** Instance id of the endpoint, for the records of attempts. */
   readonly endpoint: string;
   readonly addresses: readonly Address[];
   readonly connections: number;
   readonly clock: Clock;
-  /** Name of the call id header, in lower case. */
+  /** Name of the header with the call id, in lower case. */
   readonly callIdHeader: string;
-  /** Connects; `done` is called once, later, or never. `ref`: whether connecting keeps the process alive. */
+  /**
+   * Opens a connection. `done` is called once, not synchronously, or never. `ref`: whether connecting keeps the process
+   * alive.
+   */
   dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void;
-  /** Called for each attempt. */
+  /** Called at the start of each attempt. */
   onAttempt(attempt: MemoryAttempt): void;
 }
 
 const keepAliveMs = 4_000;
 const freshMs = 1_000;
 
-/** Connections to one endpoint in memory: the counterpart of the HTTP channel over sockets. */
+/** The connections to one endpoint in memory: the counterpart of the channel over HTTP. */
 export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
-  /** Pools that only finish their requests. */
+  /** Pools that finish their requests and get no new requests. */
   readonly #retired = new Set<MemoryPool>();
-  /** Cancels the probes in flight. */
+  /** Functions that end the probes in flight with an error. */
   readonly #probes = new Set<(error: Error) => void>();
   /** Addresses that have failed since the last successful connection. */
   readonly #failed = new Set<Address>();
@@ -60,7 +63,7 @@ export class MemoryChannel implements Channel {
 
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const connected = new Error('Connected; no request is to be sent');
+      const connected = new Error('The connection is established; no request is sent on it');
       const handler = partialHandler({
         onConnect() {
           resolve();
@@ -75,7 +78,7 @@ export class MemoryChannel implements Channel {
   }
 
   async probe(timeoutMs: number): Promise<void> {
-    // Probes all addresses; the first one that responds becomes the address in use.
+    // All addresses are probed; the first address that responds becomes the address in use.
     const index = await Promise.any(
       this.#options.addresses.map((address, i) => this.#probe(address, timeoutMs).then(() => i)),
     );
@@ -209,7 +212,7 @@ export class MemoryChannel implements Channel {
   }
 }
 
-/** A request handler with defaults for the missing callbacks. */
+/** Returns a request handler with defaults for the missing callbacks. */
 function partialHandler(callbacks: Partial<RequestHandler>): RequestHandler {
   return {
     onConnect: () => undefined,

@@ -4,68 +4,74 @@ import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
 import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.js';
 import { createMemoryNetwork } from './memory-network.js';
 
-/** Services and their instances, given as ids or as endpoints with labels. An id must be unique in a cluster. */
+/**
+ * The instances of each service, as instance ids or as endpoints with further fields. Each id must be unique in the
+ * cluster.
+ */
 export type MemoryServices = Readonly<Record<string, readonly (string | MemoryInstance)[]>>;
 
-/** An endpoint of a memory cluster; its address is derived from its id. */
+/** An endpoint of a memory cluster. The address is `http://` and the instance id. */
 export type MemoryInstance = Omit<EndpointInit, 'address' | 'addresses' | 'id'> & {
-  /** A host name: letters, digits, `.`, `_` and `-`. */
+  /** Instance id in the form of a host name: letters, digits, `.`, `_` and `-`. */
   readonly id: string;
 };
 
 /** Options of {@link memoryCluster}. */
 export interface MemoryClusterOptions {
-  /** Seed of all randomness: an integer from 0 to 2^53 − 1. */
+  /** Seed of all random numbers: an integer from 0 to 2^53 − 1. */
   readonly seed: number;
   /** One-way latency of a message, in ms, ≥ 0. Default 0.5. */
   readonly latencyMs?: number;
   /** Further options of the clerk. */
   readonly clerk?: Omit<ClerkOptions, 'registry' | 'runtime'>;
-  /** Whether time advances by itself while a call is waiting. Default true. @see {@link FakeRuntimeOptions.autoAdvance} */
+  /**
+   * Whether time advances automatically while a call is waiting. Default true. @see {@link
+   * FakeRuntimeOptions.autoAdvance}
+   */
   readonly autoAdvance?: boolean;
 }
 
-/** Controls the servers of a memory cluster, by instance id. Every method throws a RangeError for an unknown id. */
+/** Controls the servers of a memory cluster. A method with an `id` throws a RangeError when no instance has that id. */
 export interface MemoryCluster {
-  /** Refuses new connections; established ones continue. */
+  /** Makes the server refuse new connections; established connections continue. */
   refuse(id: string): void;
-  /** Neither accepts nor refuses new connections. */
+  /** Makes the server neither accept nor refuse new connections, so that connecting hangs. */
   stall(id: string): void;
-  /** Accepts connections again; also restarts a killed server. */
+  /** Makes the server accept connections again; also restarts a killed server. */
   accept(id: string): void;
-  /** Accepts connections and handles no request, as after SIGSTOP. */
+  /** Makes the server accept connections and handle no request, as after SIGSTOP. */
   pause(id: string): void;
-  /** Continues after a pause, with all requests that have arrived. */
+  /** Ends a pause. The server then handles all requests that have arrived. */
   resume(id: string): void;
-  /** Resets all connections and refuses new ones, as after SIGKILL. */
+  /** Makes the server reset all connections and refuse new connections, as after SIGKILL. */
   kill(id: string): void;
-  /** Responds with this status, or as this handler decides. */
+  /** Makes the server respond with a status, or as a handler decides. */
   respond(id: string, reply: number | ServerHandler): void;
-  /** Delays responses by this time, in ms. */
+  /** Delays the responses of the server by a time in ms. */
   delay(id: string, delayMs: number): void;
-  /** Number of requests received. */
+  /** Returns the number of requests that the server has received, without probes. */
   requests(id: string): number;
   /**
-   * All attempts so far, in order of their start: `a:refused b:200`. After the colon comes the status, or `refused`, `reset`,
-   * `truncated`, `stream-refused`, `no-response` (so far), `connecting` or `unsent`.
+   * Returns all attempts so far, in order of their start, such as `a:refused b:200`. The text after the colon is the
+   * status, `refused`, `reset`, `truncated`, `stream-refused`, `no-response` (so far), `connecting` or `unsent`.
    */
   trace(): string;
 }
 
-/** A clerk, its servers and their virtual time. */
+/** A clerk and its servers in memory, in virtual time. */
 export interface MemoryWorld {
-  /** A clerk whose registry names the servers. */
+  /** A clerk whose registry contains all instances of the cluster. */
   readonly clerk: Clerk;
   /** Controls the servers. */
   readonly cluster: MemoryCluster;
-  /** Virtual time. */
+  /** The runtime of clerk and servers, in virtual time. */
   readonly runtime: FakeRuntime;
 }
 
 /**
- * Makes a clerk and its servers, all in memory and in virtual time, to test how a program behaves when servers fail. The
- * servers respond to every request with 200 and `{"endpoint":"<id>"}`. Time advances by itself while a call is waiting, so a
- * slow server costs no real time. The same seed gives the same trace.
+ * Creates a clerk and its servers in memory and in virtual time, to test how a program behaves when servers fail.
+ * Initially, every server responds to every request with status 200 and `{"endpoint":"<id>"}`. Time advances
+ * automatically while a call is waiting, so a slow server costs no real time. The same seed gives the same trace.
  *
  * @example
  * ```ts

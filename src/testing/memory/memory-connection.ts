@@ -1,17 +1,17 @@
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Runs a function after the network latency of one message. */
+/** Runs a function after the one-way latency of the network. */
 export type Deliver = (arrive: () => void) => void;
 
-/** The client's side of one connection to a memory server. Carries one request at a time. */
+/** The client's end of a connection to a memory server. A connection carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
-  /** Whether its client may still use it. */
+  /** Whether the client may still use the connection. */
   isOpen = true;
-  /** When it last became idle, on the clock's scale. */
+  /** When the connection last became idle, in ms on the monotonic clock. */
   idleSince = 0;
-  /** The request in flight. */
+  /** The request in flight; undefined while the connection is idle. */
   exchange: { onConnectionLost(error: Error): void } | undefined;
-  /** Called once, when the idle connection is reset. */
+  /** Called when the server resets the connection while no request is in flight. */
   onLost: (() => void) | undefined;
   #isServerOpen = true;
 
@@ -22,15 +22,15 @@ export class MemoryConnection implements ServerConnection {
     server.connected(this);
   }
 
-  /** The client writes a request. */
+  /** Sends a request to the server. */
   write(delivery: DeliveredRequest): void {
     this.deliver(() => {
-      // A written request also arrives when the client has closed the connection since.
+      // A request also arrives when the client has closed the connection after writing.
       if (this.#isServerOpen) this.server.receive(delivery);
     });
   }
 
-  /** The client closes the connection. */
+  /** Closes the connection from the client's end. */
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -39,7 +39,7 @@ export class MemoryConnection implements ServerConnection {
     });
   }
 
-  /** The server resets the connection; the client notices after the latency. */
+  /** Resets the connection from the server's end. The client notices the reset after the latency. */
   reset(error: Error): void {
     if (!this.#isServerOpen) return;
     this.#isServerOpen = false;

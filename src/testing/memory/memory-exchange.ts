@@ -3,24 +3,25 @@ import type { MemoryConnection } from './memory-connection.js';
 import { connectionReset, streamRefused } from './socket-errors.js';
 import type { MemoryRequest, ServerReply } from './memory-request.js';
 
-/** One attempt to send a request, as its client observed it. */
+/** One attempt to send a request, as observed by the client. */
 export interface MemoryAttempt {
   /** Instance id of the endpoint. */
   readonly endpoint: string;
-  /** The address used. */
+  /** Address that the attempt used. */
   readonly address: string;
-  /** Value of the call id header, if the request had one. */
+  /** Value of the header with the call id; undefined when the request has no such header. */
   readonly callId: string | undefined;
   /**
-   * The status of a complete response, or `refused`, `reset`, `truncated` or `stream-refused`. `connecting` before a
-   * connection exists; `no-response` after the request was sent; `unsent` when it was cancelled before it was sent.
+   * The status of a complete response, or `refused`, `reset`, `truncated` or `stream-refused`. `connecting`: no
+   * connection is established yet. `no-response`: the request was sent, and no response has arrived yet. `unsent`: the
+   * request was cancelled before it was sent.
    */
   result: string;
 }
 
 /**
- * One request on a memory connection. Calls the handler in the order that {@link RequestHandler} promises. An exception of the
- * handler aborts the request, and nothing is called after `onError` or `onComplete`.
+ * One request on a memory connection. The callbacks of the handler are called in the order that {@link RequestHandler}
+ * states. An exception of the handler aborts the request. No callback is called after `onError` or `onComplete`.
  */
 export class MemoryExchange {
   #isEnded = false;
@@ -33,7 +34,7 @@ export class MemoryExchange {
     readonly handler: RequestHandler,
     readonly attempt: MemoryAttempt | undefined,
     readonly callId: string | undefined,
-    /** Called once, when the connection is free again or closed. */
+    /** Called once, when the connection is idle again or closed. */
     readonly onEnd: () => void,
   ) {}
 
@@ -47,7 +48,7 @@ export class MemoryExchange {
       });
     } catch (error) {
       if (this.#isEnded) return;
-      // Nothing was written, so the connection stays usable.
+      // No byte was written, so the connection stays usable.
       this.#record('unsent');
       this.#end();
       handler.onError(error as Error);
@@ -81,7 +82,7 @@ export class MemoryExchange {
     this.#fail(reason);
   }
 
-  /** The server has reset the connection. */
+  /** Called when the server has reset the connection. */
   onConnectionLost(error: Error): void {
     if (this.#isEnded) return;
     this.#record('reset');
@@ -147,7 +148,7 @@ export class MemoryExchange {
     });
   }
 
-  /** Runs a step now, or when the handler resumes; never when the request has ended by then. */
+  /** Runs a step now, or when the handler resumes the body. The step is dropped when the request ends before. */
   #whenFlowing(step: () => void): void {
     if (this.#isEnded) return;
     if (this.#flowing) step();

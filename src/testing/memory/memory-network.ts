@@ -10,8 +10,8 @@ import { InMemoryServer } from './memory-server.js';
 /** Options of {@link createMemoryNetwork}. */
 export interface MemoryNetworkOptions {
   /**
-   * One-way latency of a message, in ms, ≥ 0. A function is called for each message, with the address of the server it goes
-   * to or comes from. Default 0.5.
+   * One-way latency of a message, in ms, ≥ 0. A function is called for each message, with the address of the server
+   * that receives or sends the message. Default 0.5.
    */
   readonly latencyMs?: number | ((address: string) => number);
   /** Name of the header with the call id. Default `x-call-id`. */
@@ -19,26 +19,27 @@ export interface MemoryNetworkOptions {
 }
 
 /**
- * A network in memory: servers by address, and a transport that reaches them in virtual time. It fulfils the contract of the
- * transport port.
+ * A network in memory: servers by address, and a transport that reaches the servers in virtual time. The transport
+ * passes `transportSuite`.
  */
 export interface MemoryNetwork {
-  /** Reaches the servers of this network. Use it as the `transport` of a runtime. */
+  /** Creates transports to the servers of this network, for the option `transport` of a runtime. */
   readonly transport: TransportFactory;
-  /** All attempts to send a request, in order of their start. Grows with each one. */
+  /** All attempts so far to send a request, in order of their start. The array grows with each attempt. */
   readonly attempts: readonly MemoryAttempt[];
-  /** Number of executions by call id, over all servers. */
+  /** Number of executions of each call id, over all servers. */
   readonly executions: ReadonlyMap<string, number>;
   /**
-   * The server at an address, created on first use. An address without a server refuses connections.
+   * Returns the server at an address, which is created on first use. An address without a server refuses connections.
    *
-   * @param handler - decides how requests are handled. Default: each is executed and gets status 200.
+   * @param handler - decides how the server handles each request. Default: the server executes each request and
+   * responds with status 200.
    */
   server(address: string, handler?: ServerHandler): MemoryServer;
 }
 
 /**
- * Makes a network in memory.
+ * Creates a network in memory.
  *
  * @example
  * ```ts

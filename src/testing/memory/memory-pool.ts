@@ -8,7 +8,7 @@ export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /** Record to update; undefined for requests that the program did not make. */
+  /** Record of the attempt, which the pool updates; undefined for a request that the program did not make. */
   readonly attempt: MemoryAttempt | undefined;
 }
 
@@ -16,16 +16,16 @@ export interface MemoryPoolRequest {
 export interface MemoryPoolOptions {
   /** Maximum number of connections. */
   readonly connections: number;
-  /** Connections that were idle for longer are not reused, in ms. */
+  /** Maximum idle time of a connection that is reused, in ms. */
   readonly keepAliveMs: number;
   readonly now: () => number;
-  /** Connects; `done` is called once, later, with a connection or an error, or never. */
+  /** Opens a connection. `done` is called once, not synchronously, with a connection or an error; or never. */
   readonly dial: (done: (result: MemoryConnection | Error) => void) => void;
 }
 
 /**
- * Connections to one address, with the limits and keep-alive of a real pool. A request uses an idle connection, or opens one
- * while there are fewer than the maximum, and is queued otherwise.
+ * The connections to one address, with the limits and keep-alive of a real pool. A request uses an idle connection, if
+ * any. Otherwise the pool opens a connection, unless the maximum is reached; then the request is queued.
  */
 export class MemoryPool {
   readonly #options: MemoryPoolOptions;
@@ -42,13 +42,13 @@ export class MemoryPool {
     this.#options = options;
   }
 
-  /** Sends a request now or when a connection is free. */
+  /** Sends a request now, or when a connection is free. */
   enqueue(pending: MemoryPoolRequest): void {
     this.#queue.push(pending);
     this.#dispatchQueued();
   }
 
-  /** Finishes the requests, and closes connections as they become idle. */
+  /** Finishes all requests, and closes each connection when the connection is idle. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
@@ -62,7 +62,7 @@ export class MemoryPool {
     return this.#drained;
   }
 
-  /** Fails all requests. */
+  /** Fails all requests with an error. */
   destroy(error: Error): void {
     this.retire();
     const queued = [...this.#queue.splice(0), ...this.#dialing];
@@ -125,7 +125,7 @@ export class MemoryPool {
     exchange.start();
   }
 
-  /** The connection carries no request any more. */
+  /** Called when a connection has become free. */
   #release(connection: MemoryConnection): void {
     if (!connection.isOpen) {
       this.#connections--;

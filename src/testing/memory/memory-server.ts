@@ -7,8 +7,8 @@ import type { DeliveredRequest, ServerSide, ServerConnection } from './server-si
 type DialCallback = (accepted: boolean) => void;
 
 /**
- * A server in memory that fails in every way that a test needs. It receives complete requests, asks its handler what to do
- * with each, and counts executions.
+ * A server in memory that fails on demand. The handler decides what the server does with each complete request. The
+ * server counts executions by call id.
  */
 export class InMemoryServer implements MemoryServer, ServerSide {
   requests = 0;
@@ -19,11 +19,11 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #connections = new Set<ServerConnection>();
   #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /** Grows with each kill; actions of earlier incarnations are dropped. */
+  /** Number of kills. Scheduled actions are dropped when the server was killed after their scheduling. */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];
-  /** Actions that became due while paused. */
+  /** Actions that became due while the server was paused. */
   #deferred: (() => void)[] = [];
 
   constructor(
@@ -79,23 +79,23 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     return this.#executions.get(callId) ?? 0;
   }
 
-  /** A client connects; the callback is called once, possibly synchronously, or never. */
+  /** Called when a client connects. The callback is called once, possibly synchronously, or never. */
   dial(callback: DialCallback): void {
     this.#dials.push(callback);
     this.#settleDials();
   }
 
-  /** A connection is established. */
+  /** Called when a connection is established. */
   connected(connection: ServerConnection): void {
     this.#connections.add(connection);
   }
 
-  /** A connection is closed. */
+  /** Called when a connection is closed. */
   disconnected(connection: ServerConnection): void {
     this.#connections.delete(connection);
   }
 
-  /** A request has arrived. */
+  /** Called when a request has arrived. */
   receive(delivered: DeliveredRequest): void {
     if (this.#paused) {
       this.#unread.push(delivered);
@@ -117,7 +117,10 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     });
   }
 
-  /** Runs an action after a delay, unless the server was killed; when paused, after it resumes. */
+  /**
+   * Runs an action after a delay, unless the server is killed before. While the server is paused, the action waits for
+   * the end of the pause.
+   */
   schedule(delayMs: number, action: () => void): void {
     const incarnation = this.#incarnation;
     const due = (): void => {

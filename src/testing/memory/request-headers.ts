@@ -1,8 +1,9 @@
 /**
- * The headers of a request, in any form that undici accepts, as a record.
+ * Converts request headers from any form that undici accepts to a record.
  *
- * @param headers - a flat list of names and values, a list or another iterable of pairs, or an object
- * @returns names in lower case; of several headers with one name, the last; a list of values is joined with commas
+ * @param headers - a flat list of names and values, an iterable of pairs, or a record
+ * @returns a record with names in lower case. Of several headers with one name, only the last is included. A list of
+ * values is joined with commas.
  */
 export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
   const result = Object.create(null) as Record<string, string>;

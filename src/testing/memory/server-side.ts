@@ -1,8 +1,8 @@
 import type { MemoryRequest, ServerReply } from './memory-request.js';
 
-/** The server's view of a connection. */
+/** A connection as the server uses it. */
 export interface ServerConnection {
-  /** Resets the connection; the client notices after the latency. */
+  /** Resets the connection. The client notices the reset after the latency. */
   reset(error: Error): void;
 }
 
@@ -13,18 +13,21 @@ export interface DeliveredRequest {
   readonly connection: ServerConnection;
   /** Sends the response, complete or truncated. */
   respond(reply: ServerReply, isTruncated: boolean): void;
-  /** Rejects the request unprocessed; the connection stays usable. */
+  /** Rejects the request without processing it; the connection stays usable. */
   refuseStream(): void;
 }
 
-/** A connection's view of its server. */
+/** A server as its connections use it. */
 export interface ServerSide {
-  /** A connection is established. */
+  /** Called when a connection is established. */
   connected(connection: ServerConnection): void;
-  /** A connection is closed. */
+  /** Called when a connection is closed. */
   disconnected(connection: ServerConnection): void;
-  /** A request has arrived. */
+  /** Called when a request has arrived. */
   receive(delivery: DeliveredRequest): void;
-  /** Runs an action after a delay, unless the server was killed; when paused, after it resumes. */
+  /**
+   * Runs an action after a delay, unless the server is killed before. While the server is paused, the action waits for
+   * the end of the pause.
+   */
   schedule(delayMs: number, action: () => void): void;
 }

@@ -1,4 +1,4 @@
-/** The error that Node reports for a refused connection. */
+/** Returns the error that Node reports for a refused connection. */
 export function connectionRefused(address: string): Error {
   return Object.assign(new Error(`connect ECONNREFUSED ${address}`), {
     code: 'ECONNREFUSED',
@@ -6,14 +6,14 @@ export function connectionRefused(address: string): Error {
   });
 }
 
-/** The error that Node reports for a reset connection. */
+/** Returns the error that Node reports for a reset connection. */
 export function connectionReset(): Error {
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 }
 
 const refusedStreams = new WeakSet<Error>();
 
-/** The error of a request that was rejected with REFUSED_STREAM. */
+/** Returns the error of a request that an HTTP/2 server rejected with REFUSED_STREAM. */
 export function streamRefused(): Error {
   const error = Object.assign(new Error('Stream closed with error code NGHTTP2_REFUSED_STREAM'), {
     code: 'ERR_HTTP2_STREAM_ERROR',
@@ -22,7 +22,7 @@ export function streamRefused(): Error {
   return error;
 }
 
-/** Whether an error was made by {@link streamRefused}. */
+/** Whether an error was created by {@link streamRefused}. */
 export function isStreamRefused(error: Error): boolean {
   return refusedStreams.has(error);
 }

@@ -7,22 +7,23 @@ import type {
 } from '../../core/idempotency-store.js';
 import type { SuiteCase } from './suite-case.js';
 
-/** Where a store keeps its records. */
+/** A place where stores keep their records, such as a folder or a database. */
 export interface IdempotencyStoreLocation {
   /**
-   * Opens a store at this location. For a durable store it is called again after `close`, and the new store must have the
-   * records of the old one. For a store with a `scope` it is called again while the first store is open.
+   * Opens a store at this location. For a durable store, `open` is called again after `close`, and the new store must
+   * have the records of the closed store. For a store with a `scope`, `open` is called again while the first store is
+   * open.
    */
   open(): IdempotencyStore | Promise<IdempotencyStore>;
 }
 
 /** Options of {@link idempotencyStoreSuite}. */
 export interface IdempotencyStoreSuiteOptions {
-  /** Makes an empty location; called for each case. */
+  /** Creates a location without records. Called once per case. */
   readonly create: () => IdempotencyStoreLocation | Promise<IdempotencyStoreLocation>;
 }
 
-/** A call record with unique values. */
+/** Returns a call record that is unique for the number. */
 function call(number: number, overrides: Partial<CallRecord> = {}): CallRecord {
   const createdAt = overrides.createdAt ?? 1_800_000_000_000 + number;
   return {
@@ -46,19 +47,22 @@ const response: StoredResponse = {
 
 interface StoreCase {
   readonly name: string;
-  /** The case is skipped for a store without this property. */
+  /**
+   * `outlives`: the case needs a durable store. `scope`: the case needs a store with a `scope`. Otherwise the case is
+   * skipped.
+   */
   readonly requires?: 'outlives' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
 
 /**
- * Conformance suite of an {@link IdempotencyStore}, for any test runner. It checks that an id is `new` exactly once and
- * that a record is kept until it expires. An expired id must never be `new` again.
+ * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that an id is `new` exactly
+ * once and that a record is kept until its expiry. An expired id must never be `new` again.
  *
  * @example
  * ```ts
  * const create = () => ({ open: () => memoryCalls() });
- * for (const { name, run } of callStoreSuite({ create })) test(name, run);
+ * for (const { name, run } of idempotencyStoreSuite({ create })) test(name, run);
  * ```
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */
@@ -105,7 +109,7 @@ const cases: readonly StoreCase[] = [
     name: 'a call that began and ended during a slow begin is not new',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
-        // Begins of other ids run in between, so those of this id overlap in every way.
+        // Begins of other ids run in between, so that the begins of this id overlap in every way.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await store.end(call(number).id, { state: 'done', response });
@@ -208,7 +212,7 @@ const cases: readonly StoreCase[] = [
         assert.equal((await store.begin(born(number))).state, 'expired', String(number));
       assert.equal((await store.begin(born(4))).state, 'running');
       assertDone(await store.begin(born(5)), 'fingerprint 5', response);
-      // An unknown id of that age may be one that has expired.
+      // An unknown id created before that instant may have expired.
       assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'expired');
       assert.equal((await store.begin(call(8, { createdAt: born(4).createdAt }))).state, 'new');
     },
@@ -317,7 +321,7 @@ function assertDone(found: CallLookup, fingerprint: string, expected: StoredResp
   assert.deepEqual(comparable(found.response), comparable(expected));
 }
 
-/** A response with its body as numbers, so that a Buffer equals any other byte array. */
+/** Returns a response whose body is a list of numbers, so that a Buffer equals any other byte array. */
 function comparable(response: StoredResponse | undefined): unknown {
   return response && { status: response.status, headers: response.headers, body: [...response.body] };
 }

@@ -7,15 +7,15 @@ import type { SuiteCase } from './suite-case.js';
 
 /** Options of {@link policySuite}. */
 export interface PolicySuiteOptions {
-  /** Makes a policy as `bind` takes it; called for each case. */
+  /** Creates a policy for the `policy` option of `bind`. Called once per case. */
   readonly create: () => Policy;
 }
 
 const picksPerCase = 200;
 
 /**
- * Conformance suite of a policy, for any test runner. It checks that a policy picks only from its candidates, is deterministic
- * for a seed, and follows changes of the candidates.
+ * Conformance suite of a policy, for any test runner. The suite checks that a policy picks only from the candidates
+ * passed to `prepare`, and makes the same picks with the same seed.
  *
  * @example
  * ```ts

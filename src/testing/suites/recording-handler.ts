@@ -9,13 +9,15 @@ export interface RecordingOptions {
   readonly pauseInHeaders?: boolean;
 }
 
-/** A request handler that records its calls, and fails when it is called after the end of the request. */
+/**
+ * A request handler that records the calls of its methods. A call after the end of the request is an assertion error.
+ */
 export class RecordingHandler implements RequestHandler {
-  /** Names of the called methods, in order; consecutive `onData` calls are recorded once. */
+  /** Names of the called methods, in order. Consecutive calls of `onData` are recorded once. */
   readonly calls: string[] = [];
   /** Resolves after `onComplete` or `onError`. */
   readonly ended: Promise<void>;
-  /** Resolves after the final response head. */
+  /** Resolves when the final response head has arrived. */
   readonly headReceived: Promise<void>;
   body = '';
   error: Error | undefined;

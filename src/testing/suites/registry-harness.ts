@@ -2,10 +2,10 @@ import { strict as assert } from 'node:assert';
 import { toEndpoint, type Endpoint, type EndpointInit } from '../../core/endpoint.js';
 import type { Registry, Resolution, Snapshot } from '../../core/registry.js';
 
-/** Services by name with their endpoints; the list may be empty. */
+/** The endpoints of each service, by name. A list may be empty. */
 export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/** A registry, and functions that change its contents from outside the port. */
+/** A registry, and functions that change the contents of the registry without the registry port. */
 export interface RegistryUnderTest {
   /** The port. */
   readonly registry: Registry;
@@ -13,24 +13,27 @@ export interface RegistryUnderTest {
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
   /** Removes a service. Resolves when the change was requested. */
   readonly remove?: (name: string) => Promise<void> | void;
-  /** Makes the backend of the registry fail, or work again. */
+  /** Makes the backend of the registry fail (true) or work again (false). */
   readonly fail?: (failing: boolean) => Promise<void> | void;
-  /** Releases all resources at the end of a case. Default: the port's `close`, if it has one. */
+  /** Releases all resources at the end of a case. Default: the `close` method of the registry, if any. */
   readonly close?: () => Promise<void> | void;
 }
 
-/** An optional capability of a registry. */
+/** An optional capability: a method of the registry, or a function of {@link RegistryUnderTest}. */
 export type RegistryCapability = 'list' | 'search' | 'watch' | 'put' | 'remove' | 'fail';
 
 /** Options of the registry suite. */
 export interface RegistrySuiteOptions {
-  /** Makes a registry with exactly these services; called for each case. */
+  /** Creates a registry with exactly the given services. Called once per case. */
   readonly create: (contents: RegistryContents) => Promise<RegistryUnderTest> | RegistryUnderTest;
-  /** Capabilities that the registry lacks; their cases are skipped. Any other missing capability fails. Default: none. */
+  /**
+   * Capabilities that the registry lacks. Cases that need one of these capabilities are skipped; a case that needs
+   * another missing capability fails. Default: none.
+   */
   readonly without?: readonly RegistryCapability[];
   /**
-   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`; one in virtual time needs its
-   * clock's `advance`. Default: runs promise jobs only.
+   * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`. A registry in virtual
+   * time needs `advance` of its runtime. Default: only promise jobs are run.
    */
   readonly wait?: (ms: number) => Promise<unknown>;
 }
@@ -60,17 +63,17 @@ export const sampleContents: RegistryContents = {
   '/other/stock': [{ id: 'stock-1', address: 'https://stock.example:8443', weight: 0 }],
 };
 
-/** One case of the suite, with the capabilities that it requires. */
+/** One case of the suite, with the capabilities that the case requires. */
 export interface RegistryCase {
   readonly name: string;
   readonly requires: readonly RegistryCapability[];
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** How long a result or a change may take, in ms. */
+/** Maximum time for a result or a change, in ms. */
 const settleLimitMs = 1_000;
 
-/** Calls the registry under test, and waits for its results. */
+/** Calls the registry under test and waits for the results. */
 export class RegistryHarness {
   readonly #subject: RegistryUnderTest;
   readonly #wait: (ms: number) => Promise<unknown>;
@@ -84,7 +87,7 @@ export class RegistryHarness {
     return this.#subject.registry;
   }
 
-  /** A method of the port that the case requires. */
+  /** Returns a method of the registry that the case requires. */
   method<K extends 'list' | 'search' | 'watch'>(capability: K): NonNullable<Registry[K]> {
     const method = this.registry[capability];
     assert.ok(
@@ -94,7 +97,7 @@ export class RegistryHarness {
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
 
-  /** A function of `create()` that the case requires. */
+  /** Returns a function in the result of `create()` that the case requires. */
   control<K extends 'put' | 'remove' | 'fail'>(capability: K): NonNullable<RegistryUnderTest[K]> {
     const control = this.#subject[capability];
     assert.ok(
@@ -110,7 +113,7 @@ export class RegistryHarness {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<Resolution> {
     const { registry } = this;
-    // Like a clerk, treats an exception of the port as a rejection.
+    // As in a clerk, an exception of the registry counts as a rejection.
     const requested = Promise.resolve().then(() =>
       registry.resolve(name, { signal, suspects: new Set(suspects) }),
     );
@@ -124,7 +127,7 @@ export class RegistryHarness {
     return this.settlesSoon(response, `resolve('${name}')`);
   }
 
-  /** Waits for a promise; fails when it does not settle in time. */
+  /** Waits for a promise; fails when the promise does not settle in time. */
   async settlesSoon<T>(promise: Promise<T>, what: string): Promise<T> {
     const late = this.#wait(settleLimitMs).then(() =>
       assert.fail(
@@ -134,7 +137,7 @@ export class RegistryHarness {
     return Promise.race([promise, late]);
   }
 
-  /** Repeats an assertion until it holds; fails with its error when the time is over. */
+  /** Repeats an assertion until the assertion holds. Fails with the last assertion error when the time is over. */
   async eventually(assertion: () => Promise<void> | void): Promise<void> {
     for (let round = 0; round < 20; round++) {
       try {
@@ -147,7 +150,7 @@ export class RegistryHarness {
     await assertion();
   }
 
-  /** Waits long enough for an event that must not occur. */
+  /** Waits long enough to notice an event that must not occur. */
   async quietPeriod(): Promise<void> {
     await this.#wait(100);
   }
@@ -157,7 +160,7 @@ export class RegistryHarness {
   }
 }
 
-/** Runs promise jobs, several times. */
+/** Runs promise jobs several times. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }
@@ -181,7 +184,7 @@ export function assertAbsent(name: string, resolution: Resolution): void {
   assertTimes(name, resolution);
 }
 
-/** Endpoints with all defaults, sorted by id. */
+/** Returns endpoints with all defaults, sorted by id. */
 export function normalizedEndpoints(endpoints: readonly unknown[], name: string): readonly Endpoint[] {
   const all = endpoints.map((endpoint) => toEndpoint(endpoint, name));
   return all
@@ -189,7 +192,7 @@ export function normalizedEndpoints(endpoints: readonly unknown[], name: string)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** A snapshot as a map, without absent names. */
+/** Returns a snapshot as a map, without absent names. */
 export function presentEntries(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);

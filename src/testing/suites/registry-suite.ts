@@ -15,15 +15,16 @@ import { watchCases } from './registry-watch-suite.js';
 import type { SuiteCase } from './suite-case.js';
 
 /**
- * Conformance suite of a registry, for any test runner. It checks complete results, absent names, rejections on failure, aborts,
- * listings, searches and watches.
+ * Conformance suite of a registry, for any test runner. The suite checks complete results, absent names, rejections on
+ * failure, aborts, listings, searches and watches.
  *
  * @example
  * ```ts
  * const create = (contents) => ({ registry: myRegistry(contents) });
  * for (const { name, run } of registrySuite({ create, without: ['put', 'remove', 'fail'] })) test(name, run);
  * ```
- * @see [C1.4](../../../docs/guarantees.md#c1-4), [C1.5](../../../docs/guarantees.md#c1-5), [C1.7](../../../docs/guarantees.md#c1-7)
+ * @see [C1.4](../../../docs/guarantees.md#c1-4), [C1.5](../../../docs/guarantees.md#c1-5),
+ * [C1.7](../../../docs/guarantees.md#c1-7)
  */
 export function registrySuite({
   create,
@@ -40,7 +41,7 @@ export function registrySuite({
           await run(harness);
         } catch (error) {
           if (error instanceof assert.AssertionError) throw error;
-          assert.fail(`the registry must not fail here: ${errorMessage(error)}`);
+          assert.fail(`the registry must not reject here: ${errorMessage(error)}`);
         } finally {
           await harness.close();
         }
@@ -48,7 +49,7 @@ export function registrySuite({
     }));
 }
 
-/** Names that do not exist and resemble existing ones. */
+/** Names that do not exist and are similar to existing names. */
 const unknownNames = [
   '/suite',
   '/suite/order',
@@ -93,7 +94,7 @@ const resolveCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'takes suspects as a hint and returns the complete set',
+    name: 'returns the complete set also when suspects are given',
     requires: [],
     run: async (harness) => {
       for (const suspects of [['orders-1'], ['orders-1', 'orders-2'], ['unknown']]) {
@@ -111,7 +112,7 @@ const resolveCases: readonly RegistryCase[] = [
     run: async (harness) => {
       const resolution = await harness.resolve('/suite/orders');
       if (resolution.kind === 'bound') {
-        // A frozen result cannot be modified, which is fine.
+        // A frozen result cannot be modified, which satisfies the case.
         Reflect.set(resolution.endpoints, 0, 'http://127.0.0.1:1');
         Reflect.set(resolution.endpoints, 'length', 1);
         Reflect.set(resolution, 'kind', 'absent');
@@ -166,7 +167,7 @@ const queryCases: readonly RegistryCase[] = [
       const list = harness.method('list');
       for (const glob of globs) {
         const entries = await harness.settlesSoon(list(glob, openContext()), `list('${glob}')`);
-        // Directories and mounts may be listed as well.
+        // Directories and mounts may also be listed.
         const services = entries.filter(({ kind }) => kind !== 'directory' && kind !== 'mount');
         assert.deepEqual(services.map(({ name }) => name).sort(), namesMatching(glob), `list('${glob}')`);
         for (const { name, endpoints } of services) {
@@ -313,7 +314,7 @@ const changeCases: readonly RegistryCase[] = [
         });
         if (resolution === undefined) continue;
         assert.ok(endpoints, `${name} must not be ${resolution.kind} while the backend fails`);
-        // It may return a complete cached result.
+        // A registry may return a complete cached result.
         assertBound(name, resolution, endpoints);
       }
       await fail(false);

@@ -11,7 +11,7 @@ import {
 
 type ExpectedContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/** A watch and its snapshots. */
+/** A running watch and the snapshots received so far. */
 interface WatchRecord {
   readonly snapshots: ReadonlyMap<string, Resolution>[];
   readonly stop: () => void;
@@ -33,7 +33,7 @@ export const watchCases: readonly RegistryCase[] = [
     },
   },
   {
-    name: 'delivers nothing after a watch was stopped, also when stopped at once or repeatedly',
+    name: 'delivers nothing after a watch was stopped, even when the watch was stopped at once or repeatedly',
     requires: ['watch'],
     run: async (harness) => {
       const [early, late] = [startWatch(harness, '/suite/**'), startWatch(harness, '/suite/**')];

@@ -1,7 +1,7 @@
 /** One case of a conformance suite, for any test runner. */
 export interface SuiteCase {
-  /** The requirement, as a sentence. */
+  /** The tested requirement, as a sentence without its subject. */
   readonly name: string;
-  /** Resolves when the requirement holds; rejects with an AssertionError otherwise. */
+  /** Runs the case. Resolves when the requirement is met; otherwise rejects with an AssertionError. */
   readonly run: () => Promise<void>;
 }

@@ -6,20 +6,21 @@ import { RecordingHandler } from './recording-handler.js';
 import type { SuiteCase } from './suite-case.js';
 
 /**
- * Behavior of a server of the suite. `hangs`: it reads requests and does not respond. `refuses`: it refuses connections.
+ * Behavior of a server of the suite. `responds`: the server responds to requests. `hangs`: the server reads requests
+ * and does not respond. `refuses`: the server refuses connections.
  */
 export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 
-/** A server that the suite sends requests to. */
+/** A server to which the suite sends requests. */
 export interface SuiteEndpoint {
-  /** Its address. */
+  /** Address of the server. */
   readonly address: string;
   /**
-   * Paths of the requests received so far; probes may be included. A responding server sends the body `hello` and status 200,
-   * or the status in the last segment of the path (`/status/503`).
+   * Paths of the requests that the server has received so far; paths of probes may be included. A server that
+   * `responds` sends the body `hello` and status 200, or the status in the last segment of the path (`/status/503`).
    */
   paths(): readonly string[];
-  /** Resolves when this many requests were received. */
+  /** Resolves when the server has received a number of requests. */
   whenRead(count: number): Promise<void>;
   /** Stops the server. */
   close(): Promise<void>;
@@ -27,7 +28,7 @@ export interface SuiteEndpoint {
 
 /** Options of {@link transportSuite}. */
 export interface TransportSuiteOptions {
-  /** Makes a transport; called for each case. */
+  /** Creates a transport. Called once per case. */
   create(): Transport;
   /** Starts a server at a new address. */
   start(behaviour: SuiteBehavior): Promise<SuiteEndpoint>;
@@ -36,9 +37,8 @@ export interface TransportSuiteOptions {
 const get = (path: string) => ({ path, method: 'GET' });
 
 /**
- * Conformance suite of a transport, for any test runner. It checks the order of the `RequestHandler` calls, that nothing
- * is sent after an abort, and that channels close. A case takes as long as the transport needs; no case waits for a timeout
- * above 1 s.
+ * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler` callbacks,
+ * that nothing is sent after an abort, and that channels close. No case waits for a timeout above 1 s.
  *
  * @see [C3.3](../../../docs/guarantees.md#c3-3)
  */
@@ -74,7 +74,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         await unwanted.ended;
         assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
         assert.equal(unwanted.error, reason);
-        // The connection is still usable. A request written before would have been read before this one.
+        // The connection is still usable. A written `/unwanted` would have been read before `/wanted`.
         const wanted = new RecordingHandler();
         channel.dispatch(get('/wanted'), wanted, cautious);
         await wanted.ended;
@@ -82,18 +82,22 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       }
       assert.deepEqual(endpoint.paths(), ['/wanted', '/wanted']);
     }),
-    suiteCase('sends nothing when it is aborted in onConnect', ['responds'], async (channel, endpoint) => {
-      const reason = new Error('Aborted by the suite');
-      const unwanted = new RecordingHandler({ abortInConnect: reason });
-      channel.dispatch(get('/unwanted'), unwanted, false);
-      await unwanted.ended;
-      assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
-      assert.equal(unwanted.error, reason);
-      const wanted = new RecordingHandler();
-      channel.dispatch(get('/wanted'), wanted, false);
-      await wanted.ended;
-      assert.deepEqual(endpoint.paths(), ['/wanted']);
-    }),
+    suiteCase(
+      'sends nothing when the request is aborted in onConnect',
+      ['responds'],
+      async (channel, endpoint) => {
+        const reason = new Error('Aborted by the suite');
+        const unwanted = new RecordingHandler({ abortInConnect: reason });
+        channel.dispatch(get('/unwanted'), unwanted, false);
+        await unwanted.ended;
+        assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
+        assert.equal(unwanted.error, reason);
+        const wanted = new RecordingHandler();
+        channel.dispatch(get('/wanted'), wanted, false);
+        await wanted.ended;
+        assert.deepEqual(endpoint.paths(), ['/wanted']);
+      },
+    ),
     suiteCase('reports an abort once', ['hangs'], async (channel, endpoint) => {
       const handler = new RecordingHandler();
       channel.dispatch(get('/'), handler, false);
@@ -114,7 +118,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.deepEqual(handler.calls, ['onConnect', 'onHeaders 200', 'onError']);
       assert.equal(handler.error, reason);
     }),
-    suiteCase('pauses the body until it is resumed', ['responds'], async (channel) => {
+    suiteCase('pauses the body until the handler resumes the body', ['responds'], async (channel) => {
       const handler = new RecordingHandler({ pauseInHeaders: true });
       channel.dispatch(get('/'), handler, false);
       await handler.headReceived;
@@ -182,7 +186,7 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       assert.equal(channel.nextAddress(channel.address), false);
       assert.equal(channel.address.text, first);
     }),
-    suiteCase('has no next address when it has only one', ['refuses'], async (channel) => {
+    suiteCase('has no next address when the endpoint has only one address', ['refuses'], async (channel) => {
       assert.equal(channel.nextAddress(channel.address), false);
     }),
     suiteCase('closes after the requests in flight', ['responds'], async (channel) => {
@@ -200,18 +204,22 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
       await closing;
       await assertRefused(channel);
     }),
-    suiteCase('fails the requests in flight when it is destroyed', ['hangs'], async (channel, endpoint) => {
-      const handlers = [new RecordingHandler(), new RecordingHandler()];
-      channel.dispatch(get('/'), handlers[0] as RecordingHandler, false);
-      channel.dispatch(get('/'), handlers[1] as RecordingHandler, true);
-      await endpoint.whenRead(2);
-      await channel.destroy(new Error('Destroyed'));
-      for (const handler of handlers) {
-        await handler.ended;
-        assert.deepEqual(handler.calls, ['onConnect', 'onError']);
-      }
-      await assertRefused(channel);
-    }),
+    suiteCase(
+      'fails the requests in flight when the channel is destroyed',
+      ['hangs'],
+      async (channel, endpoint) => {
+        const handlers = [new RecordingHandler(), new RecordingHandler()];
+        channel.dispatch(get('/'), handlers[0] as RecordingHandler, false);
+        channel.dispatch(get('/'), handlers[1] as RecordingHandler, true);
+        await endpoint.whenRead(2);
+        await channel.destroy(new Error('Destroyed'));
+        for (const handler of handlers) {
+          await handler.ended;
+          assert.deepEqual(handler.calls, ['onConnect', 'onError']);
+        }
+        await assertRefused(channel);
+      },
+    ),
   ];
 }
 
@@ -232,7 +240,7 @@ async function withChannel(
   }
 }
 
-/** Completes a request, so that everything sent before it has arrived as well. */
+/** Completes a request, so that the server has also received everything that was sent before. */
 async function completeRequest(channel: Channel): Promise<void> {
   const handler = new RecordingHandler();
   channel.dispatch(get('/'), handler, false);
