@@ -6,7 +6,7 @@ import type { Verdict } from '../core/outcome.js';
 import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
-/** An endpoint that counts as busy until it is released. Returned by {@link Binding.acquire}. */
+/** An endpoint that counts as busy until the program releases the endpoint. Returned by {@link Binding.acquire}. */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;

@@ -21,8 +21,8 @@ export interface CandidateSet {
   /** The endpoints from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
   /**
-   * Endpoints that are not in `eligible` only because they are outside the subset of this clerk. Other clerks use
-   * these endpoints.
+   * Endpoints that are not in `eligible` only because the subset of this clerk does not include these endpoints.
+   * Other clerks use the endpoints.
    */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
@@ -53,8 +53,8 @@ export class Balancer {
   #tlsCandidates: CandidateSet | undefined;
 
   /**
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or when `affinity`
-   *   is set and the policy ignores it
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy or the version range is invalid, or when the option
+   *   `affinity` is set and the policy ignores affinity keys
    */
   constructor(service: ServiceState, config: BindConfig) {
     const { clock } = service.clerk;

@@ -166,7 +166,7 @@ export class BindingCallContext implements CallContext {
   }
 
   /**
-   * Looks the service up, and starts the service when it has no endpoint.
+   * Looks the service up, and starts the service when the service has no endpoint.
    *
    * @param onResolved - called when the service config is known, before any start
    * @returns the candidates; at least one endpoint matches
@@ -218,7 +218,7 @@ export class BindingCallContext implements CallContext {
   }
 }
 
-/** Whether an endpoint uses the idempotency store that the call requires. True when the call requires none. */
+/** Whether an endpoint uses the idempotency store that the call requires. True when the call requires no store. */
 function isInScope({ endpoint }: ConnectedCandidate, { idempotencyScope }: PickConstraints): boolean {
   return idempotencyScope === undefined || idempotencyScopeOf(endpoint) === idempotencyScope;
 }

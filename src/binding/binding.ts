@@ -55,11 +55,11 @@ export interface Binding {
    * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails
    * and the option `kind` allows a retry, `run` is called again with another endpoint. The clerk assumes that a
    * failed attempt reached the endpoint. So a call of kind `once`, the default here, is never retried. An attempt of
-   * another kind is aborted when it exceeds the attempt timeout and another endpoint is available.
+   * another kind is aborted when the attempt exceeds its timeout and another endpoint is available.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned
-   * @throws {@link ClerkError} with the error that `run` threw as its cause
+   * @throws {@link ClerkError} whose cause is the error that `run` threw
    */
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
@@ -91,7 +91,7 @@ export interface Binding {
 
   /**
    * Describes what a call would do now: the candidates with their scores, the excluded endpoints with the reason for
-   * each, and the age of the resolution. Synchronous, without I/O.
+   * excluding each, and the age of the resolution. Synchronous, without I/O.
    */
   explain(): Explanation;
 }

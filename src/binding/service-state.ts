@@ -107,7 +107,7 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Looks the name up, or uses the cached resolution if it is fresh.
+   * Looks the name up, or uses the cached resolution if that resolution is fresh.
    *
    * @throws {@link ClerkError} when the lookup fails
    */
@@ -181,8 +181,7 @@ export class ServiceState implements HealthSource {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the failed attempt to connect began; if the service was started after this time, it is not
-   *   started again
+   * @param triedAt - when the failed attempt to connect began; a service started after this time is not started again
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     if (this.#startedAt > triedAt) return;
@@ -333,7 +332,7 @@ export class ServiceState implements HealthSource {
         byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
         this.name,
       );
-      // The snapshot holds only the link, not its target. The next lookup follows the link.
+      // The snapshot holds only the link, not the target of the link. The next lookup follows the link.
       if (parsed.kind === 'link') return;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,

@@ -10,7 +10,8 @@ import type { BindOptions } from './options.js';
 import type { Resolved } from './resolved.js';
 
 /**
- * A client that looks names up in its registry and calls the services behind them. Created by {@link createClerk}.
+ * A client that looks names up in a registry and calls the services that have these names. Created by {@link
+ * createClerk}.
  *
  * @see [DEC C1](../../docs/background.md#arch-c1)
  */

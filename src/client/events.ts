@@ -83,8 +83,8 @@ export class ClerkEvents implements EventSink {
   }
 
   /**
-   * Wraps a listener so that an error it throws is logged. Without the wrapper, eventemitter3 would throw this error
-   * to the clerk and skip the remaining listeners.
+   * Wraps a listener so that an error that the listener throws is logged. Without the wrapper, eventemitter3 would
+   * throw this error to the clerk and skip the remaining listeners.
    */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);

@@ -89,8 +89,8 @@ export interface BindOptions {
    *
    * Each clerk uses its own random subset; all subsets together load the endpoints evenly. An ejected or removed
    * endpoint is replaced. `local-first` takes one subset on the same host, one subset in the same zone, and one
-   * subset elsewhere. The subset grows while its endpoints are busy. The policies `affinity` and `primary` and custom
-   * policies use all endpoints.
+   * subset elsewhere. The subset grows while the endpoints in the subset are busy. The policies `affinity` and
+   * `primary` and custom policies use all endpoints.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */

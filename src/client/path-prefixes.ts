@@ -13,7 +13,7 @@ export interface PathPrefixes {
 /**
  * Finds every prefix of a path that is a valid name.
  *
- * @param path - name and path in one; relative to `root` unless the path begins with `/`
+ * @param path - name and path in one; relative to `root` if the path does not begin with `/`
  * @throws {@link ClerkError} `NAME_INVALID` when no prefix is a valid name
  * @see [DEC C6](../../docs/background.md#arch-c6)
  */

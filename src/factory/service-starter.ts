@@ -12,7 +12,7 @@ const baseBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 /** Time, in ms, for which a failed start counts towards `maxFailuresInWindow`. */
 const failureWindowMs = 60_000;
-/** Number of failed starts after which the next start waits until the first of them is 60 s old. */
+/** Number of failed starts after which the next start waits until the first of these failures is 60 s old. */
 const maxFailuresInWindow = 3;
 
 /**
@@ -114,8 +114,8 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // A `START_FAILED` error comes from the registry and is kept. If the registry refused the start because it came
-      // too early, this refusal does not count as a failed start.
+      // A `START_FAILED` error comes from the registry and is kept. If the registry refused the start as too early,
+      // the refusal does not count as a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)

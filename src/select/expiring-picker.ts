@@ -1,6 +1,6 @@
 import type { Picker } from '../core/policy.js';
 
-/** A picker and the time until which it is valid. */
+/** A picker and the time at which the picker expires. */
 export interface ExpiringPicker {
   readonly picker: Picker;
   /** When the picker expires, on the monotonic clock; Infinity when the picker never expires. */

@@ -20,9 +20,9 @@ const tieMargin = 1.5;
  * each client draws at random, the clients do not all choose the endpoint that looks best.
  *
  * With unequal weights the first endpoint is drawn by weight, the second uniformly from the other endpoints. The
- * second endpoint gets the call only if both its load and its load per weight are lower. This rule has three effects.
- * At equal loads the shares match the weights despite latency noise. The queue of a heavy endpoint does not overload
- * a light endpoint. A slow endpoint loses calls whatever its weight.
+ * second endpoint gets the call only if both the load and the load per weight of the second endpoint are lower. This
+ * rule has three effects. At equal loads the shares match the weights despite latency noise. The queue of a heavy
+ * endpoint does not overload a light endpoint. A slow endpoint loses calls whatever its weight.
  *
  * Drawing by weight alone would not work: with two endpoints the comparison always sees both endpoints. Dividing the
  * load by the weight alone would send all calls to the heaviest endpoint at low load.

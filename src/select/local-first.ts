@@ -7,8 +7,8 @@ import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Factor by which a tier has more capacity than it needs. A tier keeps all its calls until it has lost 1 - 1/1.4 = 29
- * % of its weight.
+ * Factor by which the capacity of a tier exceeds the calls sent to the tier. A tier keeps all its calls until it has
+ * lost 1 - 1/1.4 = 29 % of its weight.
  */
 const overprovisioningFactor = 1.4;
 
@@ -26,14 +26,16 @@ const spilloverLoadRatio = 4;
  * - **Too few open endpoints.** A tier can take the share `min(1, 1.4 × open weight / total weight)` of all calls. A
  *   tier gets at most that share of all calls, and only calls that the nearer tiers left. If the shares of all tiers
  *   add up to less than 1, all shares are scaled up. Example: with one of two local endpoints ejected, 70 % of the
- *   calls stay local. With at least 72 % of its weight open, the nearest tier gets all calls, and no random number is
- *   drawn.
- * - **A busy endpoint.** The call goes to an endpoint of the next tier under two conditions. The picked endpoint has
- *   at least 8 calls of this client in flight, and its load is more than 4 times the load of that other endpoint.
- *   Without the first condition, calls would leave at low load, since the load of an idle endpoint decays to 0.
- *   Without the second condition, a host with few endpoints would lose calls to endpoints that are no faster.
- * - **Slow start.** A tier that has only new endpoints gets calls as their slow start proceeds, so that the first
- *   endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner policy.
+ *   calls stay local. The nearest tier gets all calls while at least 72 % of its weight is open; no random number is
+ *   drawn then.
+ * - **A busy endpoint.** The call goes to an endpoint of the next tier if two conditions hold. First, the picked
+ *   endpoint has at least 8 calls of this client in flight. Second, the load of the picked endpoint is more than 4
+ *   times the load of the other endpoint. Without the first condition, calls would leave at low load, since the load
+ *   of an idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls to
+ *   endpoints that are no faster.
+ * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows as their slow start proceeds. So
+ *   the first endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner
+ *   policy.
  *
  * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone: a client does not know where
  * the other callers are. If a zone has more callers than servers, the calls in flight show this.
@@ -100,8 +102,7 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 
 /**
  * Returns the share of all calls that a tier can take, 0–1. Endpoints in slow start count by their slow-start factor.
- * Endpoints in slow start never lower the share below the share that the other endpoints of the tier would have
- * alone.
+ * The share is never lower than without the endpoints in slow start.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,

@@ -7,18 +7,18 @@ import type { PickerInput, Policy } from '../core/policy.js';
  * registry lists the oldest registration first. Draining endpoints, suspect endpoints and endpoints of weight 0 come
  * last. Positive weights, locality, load and slow start are ignored.
  *
- * - The primary **stays** the same when another endpoint moves ahead of it in the order, and when the primary
- *   registers again.
+ * - The primary **stays** the same when another endpoint moves ahead of the primary in the order, and when the
+ *   primary registers again.
  * - The primary **changes** only when the registry lists the primary as removed, draining, suspect or of weight 0. So
  *   all clients see the same change. The first endpoint in the order becomes the new primary.
- * - Calls **bypass** the primary while this client has ejected it: calls go to the first open endpoint in the order,
- *   and return to the primary when it is open again. The primary does not change, since other clients may still reach
- *   it.
+ * - Calls **bypass** the primary while this client has ejected the primary: calls go to the first open endpoint in
+ *   the order, and return to the primary when it is open again. The primary does not change, since other clients may
+ *   still reach the primary.
  *
- * Two clients use different endpoints only while one client cannot reach the primary, or while one client has not yet
- * received a change of the registry. So the standbys of a service with a single writer must still reject writes. With
- * static addresses, which have no state, the primary never changes. Do not use this policy as the inner policy of
- * `localFirst`. Each binding needs its own instance.
+ * Two clients use different endpoints in two cases only: while one client cannot reach the primary, and while one
+ * client has not yet received a change of the registry. So the standbys of a service with a single writer must still
+ * reject writes. With static addresses, which have no state, the primary never changes. Do not use this policy as the
+ * inner policy of `localFirst`. Each binding needs its own instance.
  *
  * @see [B8](../../docs/background.md#b8)
  */
@@ -53,7 +53,7 @@ function firstEligible(all: readonly Candidate[]): Candidate | undefined {
   return all.find((one) => !isDemoted(one, all));
 }
 
-/** Whether an endpoint comes after other endpoints because it is not up or has weight 0. */
+/** Whether an endpoint comes after other endpoints because the endpoint is not up or has weight 0. */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (
     (endpoint.state !== 'up' && all.some((other) => other.endpoint.state === 'up')) ||

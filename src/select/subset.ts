@@ -12,15 +12,15 @@ export function subsetOf({ candidates, subset }: PickerInput): readonly Candidat
  * clients together use all endpoints. The subset consists of the `size` candidates with the lowest ranks, in the
  * order given.
  *
- * A rank depends only on the seed and the instance id (rendezvous hashing), so adding or removing one candidate
+ * A rank depends only on the seed and the instance id (rendezvous hashing). So adding or removing one candidate
  * changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as many subsets as an
  * endpoint of weight 1, and gets twice the calls in each subset.
  *
  * @param seed - 32 random bits, drawn by each client
  * @param size - number of endpoints in the subset: an integer ≥ 1, or Infinity for all
  * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
- * @see [Finagle, deterministic aperture](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html), where a
- * client must know its peers
+ * @see [Finagle, deterministic aperture](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html), where
+ * each client must know the other clients
  */
 export function rendezvousSubset<T extends Candidate>(
   candidates: readonly T[],

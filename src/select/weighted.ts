@@ -50,18 +50,20 @@ interface ReportHistory {
  *   the static weights decide. If the static weights are equal too, or all 0, all shares are equal.
  * - A capacity is limited to between a tenth of the median and ten times the median. With an even number of
  *   capacities, the lower of the two middle values is the median. So an endpoint that reports too high a capacity
- *   does not get all calls, and an endpoint that reports too low a capacity still gets some.
- * - A valid report replaces the previous report; an invalid report is ignored. A report is valid if the utilization
- *   is above 0 and at most 1,000, calls per second are above 0 and at most 10^9, errors per second are finite and ≥
- *   0, and its time is not in the future. More errors than calls count as an error rate of 100 %.
+ *   does not get all calls. An endpoint that reports too low a capacity still gets some calls.
+ * - A valid report replaces the previous report; an invalid report is ignored. In a valid report the utilization is
+ *   above 0 and at most 1,000, and the calls per second are above 0 and at most 10^9. The errors per second are
+ *   finite and ≥ 0, and the time of the report is not in the future. More errors than calls count as an error rate of
+ *   100 %.
  * - Slow start applies.
  *
  * Calls in flight and latency are ignored: prefer `loadAware` for services that send no load reports. A pick takes
  * constant time and one random number. While calls arrive, the reports are read once per second, in time proportional
  * to the number of endpoints.
  *
- * This policy differs from gRPC in two ways. It draws at random instead of using an earliest-deadline-first queue, so
- * that not all clients call the same endpoint at the same time. It limits capacities around the median.
+ * This policy differs from gRPC in two ways. The policy draws at random instead of using an earliest-deadline-first
+ * queue, so that not all clients call the same endpoint at the same time. And the policy limits capacities around the
+ * median.
  *
  * @see [gRFC A58](https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md) for
  * the figures
@@ -69,10 +71,10 @@ interface ReportHistory {
  * @see [C2.5](../../docs/guarantees.md#c2-5)
  */
 export function weighted(): Policy {
-  // The histories survive changes of the candidates. An instance that registers again is a new candidate without a
+  // The histories outlive a change of the candidates. An instance that registers again is a new candidate without a
   // history.
   const histories = new WeakMap<Candidate, ReportHistory>();
-  /** Input of the last alias table; `describe` computes the shares of the calls from it. */
+  /** Input of the last alias table; `describe` computes the shares of the calls from this input. */
   let lastTable: { readonly candidates: readonly Candidate[]; readonly weights: Float64Array } | undefined;
   let shares: ReadonlyMap<Candidate, number> | undefined;
   return {

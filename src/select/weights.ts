@@ -2,8 +2,8 @@ import type { Candidate } from '../core/candidate.js';
 
 /**
  * Returns the weights of the candidates, scaled to a mean of 1; undefined when all weights are equal, even if all are
- * 0. A positive weight is raised to at least 1e-9 of the mean, so that scaling never makes it 0. All weights are
- * divided by the largest weight first, so that their sum never overflows.
+ * 0. A positive weight is raised to at least 1e-9 of the mean, so that scaling never makes a positive weight 0. All
+ * weights are divided by the largest weight first, so that their sum never overflows.
  */
 export function relativeWeights(candidates: readonly Candidate[]): Float64Array | undefined {
   const first = candidates[0]?.endpoint.weight;
