@@ -35,7 +35,7 @@ test('when no registry is available, all are listed', async () => {
   const { code, err } = await runCli(['ls', '--registry', `${a},${b}`]);
   expect(code).toBe(4);
   expect(err).toContain(
-    `No registry is available; tried ${a} (connection refused), ${b} (connection refused). Start one`,
+    `No registry is available; tried ${a} (connection refused), ${b} (connection refused). Start a registry`,
   );
 });
 
