@@ -4,8 +4,8 @@ import type { LoadReport } from '../core/load-report.js';
 import type { Channel } from '../core/transport.js';
 
 /**
- * Mean lifetime of the latency average, in ms. After one response ten times as late as usual, the endpoint is tried
- * again after 3 s; with Finagle's 10 s it would stay idle for 15 s.
+ * Mean lifetime of the latency average, in ms. An endpoint whose last response took ten times as long as usual is tried
+ * again after 3 s. With Finagle's lifetime of 10 s the endpoint would stay idle for 15 s.
  *
  * @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
@@ -19,7 +19,7 @@ const penaltyDecayMs = 2_000;
 const minLatencyMs = 2;
 /**
  * How long a load report counts, in ms. An endpoint that receives calls, or renews its lease, reports again within
- * seconds. When its last report is older, the endpoint's load is computed from measurements alone.
+ * seconds. When the last report of an endpoint is older, the load of the endpoint is computed from measurements alone.
  */
 const loadReportLifetimeMs = 10_000;
 /** Length of a time slot, in ms. The utilization penalty of an endpoint is constant within a slot. */
@@ -27,8 +27,8 @@ const penaltySlotMs = 64;
 /** 2^32 divided by the golden ratio. */
 const goldenRatioStep = 0x9e3779b9;
 /**
- * Load of an endpoint that has a call in flight and no measured latency. It exceeds every measured load, so that the
- * endpoint gets no second call before its first response.
+ * Load of an endpoint that has a call in flight and no measured latency. This load exceeds every measured load, so that
+ * the endpoint gets no second call before its first response.
  */
 const unmeasuredLoad = 2 ** 30;
 
@@ -43,7 +43,7 @@ const rateSlots = 6;
 
 /**
  * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. The factor
- * is below 1.5 while `u` ≤ 0.7. It is 2.0 for `u` = 0.8, 3.1 for 0.9, 5 for 1 and 16 for 1.25.
+ * is below 1.5 while `u` ≤ 0.7. The factor is 2.0 for `u` = 0.8, 3.1 for 0.9, 5 for 1 and 16 for 1.25.
  *
  * The policy `load-aware` ignores the factor while `u` ≤ 0.7: calls need not move away from an endpoint with spare
  * capacity. Near `u` = 1 the queueing delay grows steeply, and so does the factor. The factor is bounded, so that an
@@ -78,7 +78,7 @@ export class EndpointState implements ConnectedCandidate {
   #utilizationPenalty = 0;
   #utilizationPenaltyUntil = 0;
   #penaltySlotOffset = 0;
-  /** Replaced when the registry changes labels of the same instance. */
+  /** Replaced when a lookup changes fields of the instance other than its id, epoch and addresses. */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
@@ -91,7 +91,8 @@ export class EndpointState implements ConnectedCandidate {
   /** When the endpoint may be dialed again. Valid while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
   /**
-   * When the dial in progress started; 0 without one. While `consecutiveDialFailures` > 0 only one dial runs at a time.
+   * When the dial in progress started; 0 when no dial is in progress. While `consecutiveDialFailures` > 0 only one dial
+   * runs at a time.
    */
   dialStartedAt = 0;
   /**
@@ -268,7 +269,8 @@ export class EndpointState implements ConnectedCandidate {
    * Marks the endpoint healthy: clears failures and the load report, and replaces the average latency.
    *
    * @param latencyMs - the new average latency, or 0 after a probe. After 0, the endpoint gets one call at a time until
-   * it responds to a call. An endpoint that is fast for probes and slow for calls thus costs one call per probe.
+   * the endpoint responds to a call. An endpoint that is fast for probes and slow for calls thus costs one call per
+   * probe.
    */
   recover(latencyMs: number, now: number): void {
     this.consecutiveFailures = 0;

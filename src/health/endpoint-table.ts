@@ -51,8 +51,8 @@ const rateStatsLifetimeMs = 1_000;
 /** Time after which a dial without a result no longer blocks the next dial, in ms. */
 const maxDialMs = 5_000;
 /**
- * Minimum duration, in ms, of a dial that counts as failed when it times out. A shorter dial had too little time to
- * connect.
+ * Minimum duration, in ms, of a dial that counts as failed when the dial times out. A shorter dial had too little time
+ * to connect.
  */
 const minDialWaitMs = 250;
 
@@ -214,7 +214,7 @@ export class EndpointTable implements Health {
     member.lastHardFailureAt = isSilent ? startedAt : now;
     member.lastUnreachableAt = now;
     // An attempt started before the last reset used the old connections: its timeout is no reason to reset the new
-    // ones.
+    // connections.
     if (isSilent && startedAt >= member.lastReconnectAt) {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
@@ -311,8 +311,8 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Distribution of the success rates of the open members, at most 1 s old. With many members, computing it for each
-   * failed call would be too expensive.
+   * Distribution of the success rates of the open members, at most 1 s old. With many members, computing the
+   * distribution for each failed call would be too expensive.
    */
   #currentRateStats(now: number): SuccessRateStats {
     if (now - this.#rateStatsAt >= rateStatsLifetimeMs) {

@@ -6,8 +6,8 @@ const minReportIntervalMs = 1_000;
 /** Minimum delay between an observation and its report, in ms. */
 const reportDelayMs = 250;
 /**
- * Upper bound of the random time added to `reportDelayMs`, in ms. It spreads the reports of clerks that observed the
- * same failure.
+ * Upper bound of the random time added to `reportDelayMs`, in ms. The random time spreads the reports of clerks that
+ * observed the same failure.
  */
 const reportJitterMs = 1_000;
 /** Mean interval at which a report is repeated, in ms. The registry keeps a report for 10 s. */

@@ -13,8 +13,8 @@ export function mayEject(isHardEvidence: boolean, members: number, ejected: numb
 }
 
 /**
- * Whether the failures of an endpoint suffice to eject it: 5 failures in a row, or a success rate below 0.8 over 5 or
- * more attempts.
+ * Whether the failures of an endpoint suffice to eject that endpoint: 5 failures in a row, or a success rate below 0.8
+ * over 5 or more attempts.
  *
  * @param total - number of attempts in the last 30 s
  * @param successRate - success rate of these attempts, 0 … 1

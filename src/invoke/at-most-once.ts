@@ -48,8 +48,8 @@ export class CallIdentity {
    * Returns the request headers that identify the call to one endpoint.
    *
    * @param mayHaveRun - whether an earlier attempt may have been executed. If true, a retry at the same instance
-   * carries the epoch of that attempt. If the instance has restarted since, the epoch keeps it from running the call as
-   * a new one.
+   * carries the epoch of that attempt. If the instance has restarted since, that epoch prevents the new process from
+   * executing the call again.
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    * @see [C3.7](../../docs/guarantees.md#c3-7)
    */

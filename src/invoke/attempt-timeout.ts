@@ -44,9 +44,9 @@ export class AttemptTimeouts {
 }
 
 /**
- * The attempt timeout of one HTTP method: how long an attempt may take before another endpoint is tried. It is computed
- * from the latencies of the method. A hung endpoint of a fast service is thus detected early, and a slow service is not
- * flooded with retries.
+ * The attempt timeout of one HTTP method: how long an attempt may take before another endpoint is tried. The timeout is
+ * computed from the latencies of the method. A hung endpoint of a fast service is thus detected early, and a slow
+ * service is not flooded with retries.
  */
 export class AttemptTimeout {
   /**
@@ -66,7 +66,7 @@ export class AttemptTimeout {
 
   /**
    * Records the time to the response headers, or the time until an attempt was abandoned. The latency of a fast failure
-   * must not be recorded, since it says nothing about the latency of responses.
+   * must not be recorded, since such a latency says nothing about responses.
    */
   record(latencyMs: number, now: number): void {
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;

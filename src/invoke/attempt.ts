@@ -48,16 +48,17 @@ export class Attempt implements RequestHandler {
   /** Whether {@link Attempt.abandon} was called. From then on, events of the transport are dropped. */
   abandoned = false;
   /**
-   * Whether the transport accepted the request. An error without a code before that is an error of the request itself.
+   * Whether the transport accepted the request. An error without a code that occurs earlier is an error of the request
+   * itself.
    */
   accepted = false;
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
   /** Whether the end of the attempt was reported to health. */
   ended = false;
-  /** Status of the response; 0 before there is one. */
+  /** Status code of the response; 0 before the response headers arrive. */
   statusCode = 0;
-  /** Time from the start of the attempt to the response headers, in ms; 0 before there are any. */
+  /** Time from the start of the attempt to the response headers, in ms; 0 before the headers arrive. */
   latencyMs = 0;
   /** The address that the attempt is sent to. */
   readonly address: Address;
@@ -74,7 +75,7 @@ export class Attempt implements RequestHandler {
     readonly startedAt: number,
     /** Whether undici may resend the request by itself on a new connection. */
     readonly allowsResend: boolean,
-    /** Whether a retry is reserved in the budget for this attempt, and the attempt was not sent yet. */
+    /** Whether the budget holds a reserved retry for this attempt. False once the attempt was sent. */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;

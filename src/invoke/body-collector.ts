@@ -22,7 +22,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
 
   /**
    * @param requestName - the name of the request, used as the subject of error messages
-   * @param parse - parses the body; an error that it throws rejects the promise
+   * @param parse - parses the body; an error thrown by `parse` rejects the promise
    * @param signal - the signal of the caller; aborting the signal aborts the call
    */
   constructor(

@@ -62,7 +62,7 @@ export interface CallContext {
    * @throws {@link ClerkError} when no endpoint can be made available
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;
-  /** Picks an endpoint that is not in `tried`. Open endpoints are preferred to ejected ones. */
+  /** Picks an endpoint that is not in `tried`. Open endpoints are preferred to ejected endpoints. */
   pickAlternative(
     now: number,
     constraints: PickConstraints,

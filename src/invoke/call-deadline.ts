@@ -3,8 +3,8 @@ import type { InboundRequest } from '../core/inbound-request.js';
 import { minAttemptMs } from './retry-rules.js';
 
 /**
- * The time limits of a call that has not started yet. The caller or the service config sets the timeout; the caller
- * takes precedence. The deadline of the request being served caps the timeout.
+ * The time limits of a call that has not started yet. The timeout is set by the caller, the service config or the
+ * clerk's default, in this order of precedence. The deadline of the request being served caps the timeout.
  */
 export interface CallDeadline {
   /** Timeout of the call, in ms, > 0. */

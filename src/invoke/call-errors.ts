@@ -82,12 +82,12 @@ export function abortedError(log: AttemptLog, reason: unknown): ClerkError {
   return createError(log, 'ABORTED', `Call to ${log.context.name} was aborted by its caller`, reason);
 }
 
-/** `ABORTED`: the request body failed while it was sent. */
+/** `ABORTED`: reading the request body failed while the request was sent. */
 export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
     'ABORTED',
-    `Call to ${log.context.name} was aborted because its request body failed: ${error.message}`,
+    `Call to ${log.context.name} was aborted because its request body could not be read: ${error.message}`,
     error,
   );
 }

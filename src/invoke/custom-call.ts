@@ -52,10 +52,7 @@ export function runCustomCall<T>(
 
 class CustomCall<T> extends TimedCall<T> {
   #attemptCount = 0;
-  /**
-   * The stage that every attempt counts as having reached: the furthest stage possible, since the real stage is
-   * unknown.
-   */
+  /** The stage that every attempt is assumed to reach: the furthest stage possible, since the real stage is unknown. */
   readonly #stage: Stage;
   #active: ActiveAttempt | undefined;
 

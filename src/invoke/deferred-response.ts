@@ -72,7 +72,10 @@ export class DeferredResponses {
     return 'retry';
   }
 
-  /** The deferred response; undefined when there is none, its body is incomplete, or it may no longer be delivered. */
+  /**
+   * The deferred response; undefined when no response is deferred, the body is incomplete, or the response may no
+   * longer be delivered.
+   */
   get complete(): DeferredResponseHandler | undefined {
     return this.#isStillValid && this.#deferred?.response.isComplete === true ? this.#deferred : undefined;
   }
@@ -220,7 +223,7 @@ export class BufferedResponse {
     this.#resolveCompleted(this.isComplete);
   }
 
-  /** Gives the response up: unless the body is complete already, it never will be. */
+  /** Ends the buffering. If the body is still incomplete, `completed` resolves with false. */
   discard(): void {
     this.#resolveCompleted(false);
   }

@@ -308,7 +308,9 @@ export class Failover {
     }
   }
 
-  /** Sends the request of an attempt to the next address of its channel, as the same attempt. */
+  /**
+   * Sends the request of an attempt to the next address of the attempt's channel. The attempt number stays the same.
+   */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
     const next = attempt.redial(now);

@@ -86,7 +86,7 @@ export class HedgedAttempts {
     if (this.#firstAttempt !== undefined) this.#armTimer(now);
   }
 
-  /** Cancels one of two attempts without counting it as a failure. */
+  /** Cancels one of two attempts. The cancelled attempt does not count as a failure. */
   drop(attempt: Attempt): void {
     this.#promote(attempt);
     this.#cancelAttempt(attempt, 'SUPERSEDED');
@@ -163,7 +163,7 @@ export class HedgedAttempts {
     return other?.status === 'open' && context.health.canDial(other, now) ? other : undefined;
   }
 
-  /** Removes one of two attempts and makes the other one `attempt` of the call. */
+  /** Removes one of two attempts. The other attempt becomes `attempt` of the call. */
   #promote(removed: Attempt): void {
     const first = this.#firstAttempt as Attempt;
     this.#firstAttempt = undefined;

@@ -17,7 +17,8 @@ import { isRetryableStatus } from './retry-rules.js';
 import type { TimerEntry } from './timer-wheel.js';
 
 /**
- * One HTTP call. Delivers exactly one response or one error to the caller's handler, by the deadline of the call.
+ * One HTTP call. Delivers exactly one response, or one error, to the caller's handler. If no response has arrived by
+ * the deadline of the call, delivers an error.
  *
  * This class is the fast path: the first attempt goes straight to the transport. A {@link Failover} handles waiting,
  * failures and timeouts, and is created only when needed.
@@ -331,7 +332,7 @@ export class HttpCall implements FailoverHost {
     context.finishCall();
   }
 
-  /** Aborts the call for the caller or its handler. */
+  /** Called when the caller, or undici's handler for the caller, aborts the call. */
   #cancel(reason: Error | undefined): void {
     if (!this.settled) this.#getFailover().cancel(reason);
     else this.#failover?.cancel(reason);

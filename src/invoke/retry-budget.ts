@@ -28,7 +28,7 @@ const slotCount = 11;
 /**
  * Creates a budget. In any 10 s the budget allows at most `reserve` retries plus `ratio` times the number of first
  * attempts. The count is kept in slots of 1 s. A retry is refused when the first attempts of the newest 10 slots do not
- * cover the retries of the newest 11.
+ * cover the retries of the newest 11 slots.
  *
  * @param ratio - number of retries per first attempt, 0 … 1
  * @param reserve - number of retries that are allowed without first attempts, ≥ 0

@@ -262,7 +262,8 @@ export class RetryState extends AttemptLog {
 
   /**
    * Makes tried endpoints available again when no other endpoint is left: each endpoint that timed out, and the
-   * endpoint of the last attempt if the request was sent. In the latter case only an idle connection may have broken.
+   * endpoint of the last attempt if the request was sent. That attempt may have failed only because an idle connection
+   * broke.
    *
    * @returns whether an endpoint became available again
    */

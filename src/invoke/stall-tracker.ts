@@ -14,8 +14,8 @@ interface Stall {
  */
 export class StallTracker {
   /**
-   * When the last stall ended, on the clock's scale; 0 before the first one. A stall has affected only attempts started
-   * before that time.
+   * When the last stall ended, on the clock's scale; 0 before the first one. An attempt started after `lastEndedAt` is
+   * not affected by any stall.
    */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];

@@ -39,7 +39,8 @@ class SlotHead implements TimerEntry {
 
 /**
  * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry is
- * a list operation. An entry more than one turn away stays in its slot until its turn comes.
+ * a list operation. An entry due more than one turn of the wheel later stays in its slot until the turn in which the
+ * entry is due.
  *
  * One timer of the clock is set to the earliest entry, or to a stall check every 20 ms after an entry was set. A timer
  * that fires late shows that the event loop was blocked. The process is kept alive only while an entry is set.
@@ -60,7 +61,7 @@ export class TimerWheel {
   #timerDueAt = Infinity;
   /** Earliest time at which an entry may be due. */
   #nextDueAt = Infinity;
-  /** Stall checks since the last `set`. */
+  /** Number of stall checks since the last `set`. */
   #stallChecks = 0;
 
   constructor(clock: Clock) {
@@ -77,7 +78,8 @@ export class TimerWheel {
   /**
    * Sets or resets an entry. An entry that is already due expires with the next tick, never synchronously.
    *
-   * @param at - when the entry is due, on the clock's scale; a punctual timer expires the entry 4 ms later or earlier
+   * @param at - when the entry is due, on the clock's scale; the entry expires within 4 ms after that, unless the event
+   * loop is blocked
    */
   set(entry: TimerEntry, at: number): void {
     if (entry.expiresAt === 0) {

@@ -16,8 +16,9 @@ const minForcedIntervalMs = 100;
 
 /**
  * Caches each lookup result until the `ttlMs` of the result has passed. A cached result is a hint: the registry is not
- * asked whether it still holds. A caller that finds the result wrong forces a new lookup. Concurrent lookups of one
- * name share one request. The request continues when a caller stops waiting for the result. Errors are not cached.
+ * asked whether the result is still true. A caller that finds the result wrong forces a new lookup. Concurrent lookups
+ * of one name share one request. The request continues when a caller stops waiting for the result. Errors are not
+ * cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -34,7 +35,7 @@ export class CachedResolver implements Resolver {
     this.#cache = createResolutionCache(options.clock, options.maxNames);
   }
 
-  /** Returns the cached result of a name without a lookup; undefined when there is none or it has expired. */
+  /** Returns the cached result of a name without a lookup; undefined when no unexpired result is cached. */
   peek(name: string): ResolvedService | undefined {
     return this.#cache.get(name);
   }

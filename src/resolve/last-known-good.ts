@@ -21,9 +21,9 @@ export interface LastKnownGoodOptions {
   readonly isBound: (name: string) => boolean;
 }
 
-/** How long a call waits for a lookup before it falls back to the previous result, in ms. */
+/** How long a call waits for a lookup before the call falls back to the previous result, in ms. */
 const maxLookupWaitMs = 100;
-/** Remaining lifetime of a result from the moment it is flagged stale, in ms. */
+/** Remaining lifetime of a result from the moment the result is flagged stale, in ms. */
 const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
@@ -204,7 +204,7 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** The last result of a name; undefined when it expired more than `maxStaleMs` ago. */
+  /** The last result of a name; undefined when the result expired more than `maxStaleMs` ago. */
   #lastKnown(name: string): ResolvedService | undefined {
     const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
     if (known === undefined) return undefined;
@@ -217,7 +217,7 @@ export class LastKnownGood implements Resolver {
     return undefined;
   }
 
-  /** The last result of a name; undefined when it has no endpoints. */
+  /** The last result of a name; undefined when the result has no endpoints. */
   #lastUsable(name: string): ResolvedService | undefined {
     const known = this.#lastKnown(name);
     return known !== undefined && known.endpoints.length > 0 ? known : undefined;
@@ -239,7 +239,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Returns the previous result in place of a failed lookup: unchanged if it has not expired, otherwise flagged stale.
+   * Returns the previous result in place of a failed lookup: unchanged if the previous result has not expired,
+   * otherwise flagged stale.
    */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;

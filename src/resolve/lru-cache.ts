@@ -14,7 +14,7 @@ const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () 
 
 /** Lookup results by name. Each result expires after its own `ttlMs`. */
 export interface ResolutionCache {
-  /** Returns the result of a name; undefined when there is none or it has expired. */
+  /** Returns the result of a name; undefined when no unexpired result is stored. */
   get(name: string): ResolvedService | undefined;
   /**
    * Stores a result until its `ttlMs` has passed since its request. If the result has expired already, removes the
@@ -36,7 +36,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   return {
     get(name) {
       const resolved = cache.get(name);
-      // lru-cache has checked the expiry on the monotonic clock only; this checks the wall clock.
+      // lru-cache has checked the expiry on the monotonic clock only; the wall clock is checked here.
       return resolved &&
         (resolved.ttlMs === Infinity || clock.wallNow() - resolved.requestedWallAt < resolved.ttlMs)
         ? resolved

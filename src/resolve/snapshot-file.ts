@@ -41,8 +41,8 @@ interface SnapshotEntry {
 
 /**
  * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. A result
- * read from the file counts as expired. The result is used only as a stale result, until it is `maxStaleMs` old by the
- * wall clock. A file that is damaged or writable by other users is ignored, and a warning is logged.
+ * read from the file counts as expired. The result is used only as a stale result, until the result is `maxStaleMs` old
+ * by the wall clock. A file that is damaged or writable by other users is ignored, and a warning is logged.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -82,10 +82,7 @@ export class SnapshotFile {
     }
   }
 
-  /**
-   * Records a result and schedules a write of the file. If the result is that the name is absent, removes the entry of
-   * the name.
-   */
+  /** Records a result and schedules a write of the file. A result of kind `absent` removes the entry of its name. */
   record(resolved: ResolvedService): void {
     const previous = this.#services.get(resolved.name);
     this.#services.delete(resolved.name);
@@ -121,7 +118,7 @@ export class SnapshotFile {
     this.#timer.setRef(false);
   }
 
-  /** Writes the file, or schedules another write if one is in progress. */
+  /** Writes the file, or schedules another write if a write is in progress. */
   async #write(): Promise<void> {
     if (this.#writing) {
       this.#scheduleWrite(changeWriteDelayMs);

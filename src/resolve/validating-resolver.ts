@@ -16,9 +16,9 @@ export interface ValidatingResolverOptions {
 }
 
 /**
- * A resolver over any registry. It validates each response and follows links. The `ttlMs` of a result is the shortest
- * `ttlMs` of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid response,
- * and never resolves with an empty list instead.
+ * Creates a resolver over any registry, which validates each response and follows links. The `ttlMs` of a result is the
+ * shortest `ttlMs` of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid
+ * response, and never resolves with an empty list instead.
  *
  * Concurrent lookups that reach the same name share one request, and the age of the result counts from that request. A
  * request that a lookup shares may be older than the lookup. If the shared result has expired on arrival, the lookup
@@ -135,7 +135,7 @@ function parseOrReject(resolution: unknown, name: string): ParsedResolution {
   }
 }
 
-/** Sends one request to the registry and limits it by the timeout. */
+/** Sends one request to the registry and waits for the response until the timeout. */
 async function queryRegistry(
   registry: Registry,
   name: string,
