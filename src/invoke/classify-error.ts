@@ -1,6 +1,7 @@
 /**
  * Classifies the errors of attempts. A network error is classified by the stage that the attempt reached, never by the
- * code of the error. An `ECONNRESET`, for example, can occur before the request was written and after it was executed.
+ * code of the error. An `ECONNRESET`, for example, can occur before the request is written and after the request was
+ * executed.
  *
  * @see [C3](../../docs/guarantees.md#c3)
  */

@@ -95,8 +95,8 @@ export class DeferredResponses {
   }
 
   /**
-   * Whether a deferred response may still be delivered. A `clerk-not-executed` response may not once a later attempt
-   * may have executed the call.
+   * Whether a deferred response may still be delivered. A `clerk-not-executed` response must not be delivered when a
+   * later attempt may have executed the call.
    */
   get #isStillValid(): boolean {
     return this.#call.kind !== 'once' || this.#state.execution === 'none';
@@ -228,7 +228,7 @@ export class BufferedResponse {
     this.#resolveCompleted(false);
   }
 
-  /** Resolves with whether the whole body is buffered. */
+  /** Resolves with true when the whole body is buffered, and with false when the body will not be buffered. */
   get completed(): Promise<boolean> {
     return this.#completed;
   }

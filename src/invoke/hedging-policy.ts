@@ -7,7 +7,7 @@ export interface HedgeConfig {
    * Delay before the second attempt, in ms, ≥ 0. When undefined, the delay is the latency quantile 1 - `budgetRatio`.
    */
   readonly afterMs: number | undefined;
-  /** Maximum number of second attempts per call in any 10 s, > 0 and ≤ 1. */
+  /** Maximum ratio of second attempts to calls in any 10 s, > 0 and ≤ 1. */
   readonly budgetRatio: number;
 }
 
