@@ -4,7 +4,7 @@ import type { NamingState } from './state/naming-state.js';
 import type { StateChange } from './state/records.js';
 import type { WatchHub } from './watch/watch-hub.js';
 
-/** The parts of the name server that a durable batch changes. */
+/** Parts of the name server that a durable batch changes. */
 export interface BatchTargets {
   readonly state: NamingState;
   readonly position: { revision: number };
@@ -15,7 +15,9 @@ export interface BatchTargets {
 /**
  * Applies a durable batch: first to the state, then to the timers, then to the watches.
  *
- * @param changes - the changes of all commands in the batch
+ * @param batch - plans of the commands in the batch
+ * @param changes - changes of all plans, in order
+ * @param revision - revision after the batch
  */
 export function applyBatch(
   { state, position, expiry, watchHub }: BatchTargets,
@@ -31,7 +33,8 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // The wait of a frozen entry comes from the last change of the entry itself, not from other changes of its name.
+  // The wait of a frozen entry is that of the last change with kind `entry`. Changes of endpoints under the same name
+  // do not count.
   const waits = new Map<string, number>();
   for (const { plan } of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);
@@ -49,7 +52,7 @@ export function applyBatch(
   watchHub.publish(changedNames, previousRevision);
 }
 
-/** Whether lookups may show the change. */
+/** Whether the result of a lookup can depend on the change. */
 function isVisible(
   change: StateChange,
 ): change is Extract<StateChange, { kind: 'entry' | 'endpoint' | 'status' }> {

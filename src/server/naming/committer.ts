@@ -9,13 +9,16 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** The plan of a durable command. */
+/** Plan of a command that is durable. */
 export interface CommitResult extends Plan {
-  /** The revision that the command created, or found when it changed nothing. */
+  /**
+   * Revision that the command created. A command that changes nothing gets the revision at which the command was
+   * planned.
+   */
   readonly revision: number;
 }
 
-/** One command of a batch. */
+/** Plan of one command in a batch, and the revision after the command. */
 export interface BatchEntry {
   readonly plan: Plan;
   readonly revision: number;
@@ -33,14 +36,14 @@ interface JobResult {
   readonly error?: unknown;
 }
 
-/** The parts of the name server that a {@link Committer} uses. */
+/** Parts of the name server that a {@link Committer} uses. */
 export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
-  /** The revision of the durable state. */
+  /** Returns the revision of the durable state. */
   readonly revision: () => number;
-  /** Called before changes are written. When the write fails, they may be durable or not. */
+  /** Called before changes are written. If the write fails, the changes may be durable or not. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
   /** Called once the changes are durable. */
   readonly applyBatch: (
@@ -51,9 +54,9 @@ export interface CommitterOptions {
 }
 
 /**
- * Group commit: commands that arrive while a batch is written form the next batch. A batch is planned on an overlay,
- * written in one write, then applied and answered, so nothing is visible before it is durable. When a write fails,
- * the batch and all later commands are rejected.
+ * Group commit: commands that arrive while a batch is written form the next batch. A batch is planned on an overlay and
+ * saved in one write. Its changes are applied, and its commands answered, only once the write is durable. When a write
+ * fails, the commands of the batch and all later commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -68,18 +71,19 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Whether a write has failed. No change is accepted after that. */
+  /** Whether a write has failed. After a failed write, every command is rejected. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
 
   /**
-   * Resolves once the command is durable and visible to every lookup.
+   * Queues a command. The promise resolves once the command is durable and visible to every lookup.
    *
-   * @param prepare - builds the command when its batch is planned; undefined when it is no longer needed
-   * @param atFront - puts the command before all queued ones, for expiries
-   * @throws {@link ClerkError} `CLERK_CLOSED` while closing; `REGISTRY_UNREACHABLE` when the store cannot be written;
-   *   any code when the command is rejected
+   * @param prepare - builds the command when its batch is planned; returns undefined when the command is no longer
+   *   needed
+   * @param atFront - whether the command precedes all queued commands, as an expiry does
+   * @throws {@link ClerkError} `CLERK_CLOSED` once `close` was called; `REGISTRY_UNREACHABLE` when a write to the store
+   *   has failed; any code when the command is rejected
    */
   submit(prepare: () => NamingCommand | undefined, atFront = false): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
@@ -95,7 +99,7 @@ export class Committer {
     });
   }
 
-  /** Completes the batch that is being written. Rejects the queued commands. */
+  /** Rejects the queued commands. Waits for the batch that is being written. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectQueued(closingError());
@@ -103,7 +107,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // Commands that are submitted in the same turn share a batch.
+    // Commands that are submitted in the same turn of the event loop share a batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
@@ -159,7 +163,7 @@ export class Committer {
   }
 }
 
-/** The last value of each key. */
+/** Yields the last value of each changed key, and the new revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {
@@ -180,7 +184,7 @@ function closingError(): ClerkError {
 function writeFailedError(cause: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    'The store cannot be written, so the server is read-only; free disk space and restart the server',
+    'A write to the store failed, so the server is read-only; free or repair the disk, then restart the server',
     { cause },
   );
 }

@@ -1,20 +1,23 @@
-/** Items that are due a fixed delay after they were added. Items stay in order of their due time, so none is searched. */
+/**
+ * Queue of items that are due a fixed delay after they were added. The items stay in order of due time, so no search is
+ * needed.
+ */
 export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
 
-  /** @param delayMs - ms, the same for all items */
+  /** @param delayMs - delay of every item, in ms */
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
   }
 
-  /** When the first item is due; `Infinity` for an empty queue. */
+  /** Time at which the first item is due; `Infinity` when the queue is empty. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;
   }
 
-  /** Adds an item, or restarts the delay of one that is queued. */
+  /** Adds an item. Restarts the delay of an item that is already in the queue. */
   put(item: T, now: number): void {
     this.#dueAt.delete(item);
     this.#dueAt.set(item, now + this.#delayMs);
@@ -28,7 +31,7 @@ export class DelayQueue<T> {
     this.#dueAt.delete(item);
   }
 
-  /** Removes and yields the due items, in order. An item that is added meanwhile is due later. */
+  /** Removes and yields the items that are due at `now`, in order of due time. */
   *takeDue(now: number): IterableIterator<T> {
     for (const [item, at] of this.#dueAt) {
       if (at > now) return;

@@ -7,33 +7,33 @@ import type { Leases } from './leases.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** An undefined service is removed this long after its last endpoint, ms. */
+/** Time from the removal of the last endpoint of an undefined service to the removal of the service, in ms. */
 const emptyServiceMs = 300_000;
 
-/** The parts of the name server that expire. */
+/** Parts of the name server that the scheduler uses. */
 export interface ExpiryDependencies {
   readonly clock: Clock;
   readonly state: NamingState;
   readonly leases: Leases;
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
-  /** Submits a command that is built when its batch is planned. Never rejects. */
+  /** Submits a command. `prepare` builds the command when its batch is planned. Never rejects. */
   readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
 }
 
 /**
- * Submits the commands that time triggers, on one timer: expired leases, empty undefined services, and pending
- * changes of frozen entries. Received requests are handled before a lease is declared expired.
+ * Submits the commands that expire leases and empty undefined services, and that apply the pending changes of frozen
+ * entries. One timer serves all these commands. Requests that have already arrived are handled before a lease expires.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** When an undefined service without endpoints is removed, by name. In order of that time. */
+  /** Time at which each undefined service without endpoints is removed, by name; in order of time. */
   readonly #emptyServices = new Map<string, number>();
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** When leases were last checked; undefined while there are none. */
+  /** Time of the last check of the leases; undefined while there are no leases. */
   #leasesCheckedAt: number | undefined;
-  /** Registrations removed because their lease expired. */
+  /** Number of registrations removed because their lease expired. */
   expiredRegistrations = 0;
   #isExpiring = false;
   #isClosed = false;
@@ -48,7 +48,10 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
-  /** Starts the lease or the drain time of a registration, unless it continues that of a moved one. */
+  /**
+   * Starts the lease of a registration, or the drain time of a draining registration. A moved registration keeps its
+   * expiry time.
+   */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus } = this.#deps;
     const { draining, leaseMs, entry } = registration;
@@ -61,7 +64,7 @@ export class ExpiryScheduler {
   /**
    * Updates the timers of a changed name.
    *
-   * @param appliesInMs - the wait of a change that just froze the entry, ms
+   * @param appliesInMs - time until the pending change applies, in ms, when the change froze the entry just now
    */
   onEntryChanged(name: string, appliesInMs?: number): void {
     const { state, guarantees, clock } = this.#deps;
@@ -100,13 +103,13 @@ export class ExpiryScheduler {
     if (leases.size > 0) at = (this.#leasesCheckedAt ??= now) + leases.tickMs;
     else this.#leasesCheckedAt = undefined;
     for (const until of this.#emptyServices.values()) {
-      // The first is the earliest.
+      // The map is in order of time, so its first value is the earliest.
       at = Math.min(at, until);
       break;
     }
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is kept: how late it fires is the length of the stall.
+    // An overdue timer is not replaced: the delay until the timer fires is the length of the stall.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -120,7 +123,7 @@ export class ExpiryScheduler {
     const { clock, leases } = this.#deps;
     const now = clock.now();
     const lateMs = now - this.#timerAt;
-    // The stall may have begun right after the previous check, one tick earlier.
+    // The stall may have started right after the previous check, one tick before the timer was due.
     if (lateMs >= leases.tickMs) leases.creditStall(lateMs + leases.tickMs, now);
     clock.afterPendingIo(() => {
       if (this.#isClosed) return;
@@ -141,7 +144,7 @@ export class ExpiryScheduler {
     }
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // `Infinity` prevents a second command. The entry is unfrozen when the change is durable.
+      // `Infinity` prevents a second command for the same entry. The entry is unfrozen once the change is durable.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
     }

@@ -3,9 +3,9 @@ import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { NamingView } from './state/naming-view.js';
 
 /**
- * The launcher's records of starts. Reads show the durable state; changes go through commands.
+ * Creates access to the launcher's records of starts. Reads show the durable state; changes are commands.
  *
- * @param submit - resolves once a command is durable
+ * @param submit - submits a command; the promise resolves once the command is durable
  */
 export function launchRecords(
   view: NamingView,

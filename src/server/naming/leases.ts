@@ -1,29 +1,35 @@
 import type { Registration } from './state/name-entry.js';
 
-/** Width of a slot, ms. Adds to the tick to bound how late an expiry is noticed. */
+/** Width of a slot, in ms. An expiry is noticed up to one slot and one tick late. */
 const slotMs = 250;
-/** A larger share of registrations that expire at once points at the server or the network, not at the services. */
+/**
+ * Largest share of all leases that may expire at once without a throttle. A larger share points at the server or the
+ * network as the cause, not at the services.
+ */
 const massExpiryShare = 0.15;
-/** Fewer expiries than this are never throttled, since a few are a large share of a small fleet. */
+/** Smallest number of expired leases that is throttled. In a small fleet a few leases are already a large share. */
 const massExpiryMin = 8;
-/** Stalls that are kept. */
+/** Number of recent stalls that are remembered. */
 const maxStalls = 64;
 
 /**
- * The leases of all registrations. They use the monotonic clock, so a jump of the wall clock has no effect. A renewal
- * only stores a later expiry; expiries are found slot by slot. A stall of this process of a third of a lease or
- * longer extends the lease. When many leases expire at once, their removal is throttled, by at most one lease each.
+ * The leases of all registrations. Expiry times use the monotonic clock, so a jump of the wall clock has no effect. A
+ * renewal only stores a later expiry time; expired leases are found slot by slot.
+ *
+ * A stall of this process that lasts a third of a lease or longer extends that lease. When many leases expire at once,
+ * the removal of their registrations is throttled. A throttled registration is removed one lease after its expiry at
+ * the latest.
  *
  * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
  *   [C5.5](../../../docs/guarantees.md#c5-5)
  */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
-  /** Not renewed for two thirds of the lease, and not expired. */
+  /** Registrations that were not renewed for two thirds of their lease and have not expired. */
   readonly #overdue = new Set<Registration>();
-  /** Overdue since the last call of `takeOverdue`. */
+  /** Registrations that became overdue since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
-  /** Expired and not removed yet. */
+  /** Registrations that have expired and are not removed yet. */
   readonly #expired = new Set<Registration>();
   readonly #stalls: { readonly endedAt: number; readonly ms: number }[] = [];
   #lastSlot = 0;
@@ -31,28 +37,31 @@ export class Leases {
   #count = 0;
   #isThrottling = false;
 
-  /** Registrations with a lease. */
+  /** Number of tracked registrations. */
   get size(): number {
     return this.#count;
   }
 
-  /** Whether removal is throttled, because too many leases expired at once. */
+  /** Whether the removal of expired registrations is throttled, because too many leases expired at once. */
   get isThrottling(): boolean {
     return this.#isThrottling;
   }
 
-  /** Interval for checking leases, ms: an eighth of the shortest lease, 125 ms to 5 s. */
+  /**
+   * Interval between two checks of the leases, in ms: an eighth of the shortest lease, but at least 125 ms and at most
+   * 5 s.
+   */
   get tickMs(): number {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
 
-  /** Tracks a registration until its `expiresAt`. Called again after `expiresAt` has changed. */
+  /** Tracks a registration until its `expiresAt`. Must be called again after every change of `expiresAt`. */
   track(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) this.#count++;
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // A later expiry is found when the present slot is processed.
+    // A renewed registration moves to a later slot only when its current slot is processed.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
@@ -67,13 +76,19 @@ export class Leases {
     this.#isThrottling = false;
   }
 
-  /** Records that this process was stalled for `ms` until now. Leases of at most three times that are extended by it. */
+  /**
+   * Records a stall of this process that lasted `ms` and ended at `now`. Leases of at most three times `ms` are
+   * extended by `ms`.
+   */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** The registrations to remove now. Each is returned again until it is released or tracked again. */
+  /**
+   * Returns the registrations to remove now. Later calls return a registration again until the registration is released
+   * or tracked again.
+   */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
     const draining: Registration[] = [];
@@ -86,8 +101,8 @@ export class Leases {
   }
 
   /**
-   * The registrations that became overdue since the last call: they missed two renewals. Empty when too many are
-   * overdue at once, since then the services are not the cause.
+   * Returns the registrations that became overdue since the last call. An overdue registration has missed two renewals.
+   * Returns no registrations when too many are overdue at once, because then the services are not the cause.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -97,12 +112,15 @@ export class Leases {
     return count >= massExpiryMin && count > massExpiryShare * this.#count ? [] : found;
   }
 
-  /** Whether a registration has expired and was not renewed since. */
+  /** Whether a registration has expired and was not renewed since its expiry. */
   hasExpired(registration: Registration): boolean {
     return this.#expired.has(registration);
   }
 
-  /** Spreads the removal of `massExpiryShare` over one lease. A registration is not delayed by more than its lease. */
+  /**
+   * Limits removals to a share of `massExpiryShare` of all registrations per shortest lease. Always includes a
+   * registration that expired one lease ago.
+   */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
     const maxPerTick = Math.max(
@@ -147,7 +165,7 @@ export class Leases {
   }
 
   #addToSlot(registration: Registration, slot: number): void {
-    // Slots up to `#lastSlot` are processed already.
+    // All slots up to `#lastSlot` have been processed, so the registration goes into a later slot.
     const at = Math.max(slot, this.#lastSlot + 1);
     registration.leaseSlot = at;
     const list = this.#slots.get(at);
@@ -155,7 +173,7 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** The expiry, extended by stalls since the last renewal. */
+  /** Returns the expiry time, extended by the stalls since the last renewal. */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;
@@ -165,7 +183,10 @@ export class Leases {
   }
 }
 
-/** When two renewals are missed: a service renews three times a lease. A draining endpoint does not renew. */
+/**
+ * Returns the time at which two renewals in a row are missed; a service renews three times per lease. For a draining
+ * endpoint, which does not renew, returns the end of the drain time.
+ */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;
 }

@@ -3,19 +3,19 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Names read for one page; a page that needs more ends early. */
+/** Number of names that the server reads for one page at most. A page that needs more names ends early. */
 const maxStepsPerPage = 20_000;
 
 /** One page of a list. */
 export interface ListPage {
   readonly entries: readonly ListEntry[];
-  /** The name after which the next page begins; null for the last page. */
+  /** Name after which the next page begins; null on the last page. */
   readonly next: string | null;
 }
 
 /**
- * Lists the names that match a glob, in order. A directory without an entry is listed while there are names below
- * it, except for a glob that ends with `**`, which lists those names.
+ * Lists the names that match a glob, in order. A directory without an entry is listed while names below the directory
+ * exist. A glob that ends with `**` lists the names below a directory instead of such a directory.
  */
 export function listPage(
   state: NamingState,

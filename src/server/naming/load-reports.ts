@@ -1,26 +1,33 @@
 import type { Load } from '../../core/load-report.js';
 import type { NameEntry, Registration } from './state/name-entry.js';
 
-/** A cached lookup is rebuilt for new loads when it is older than this, ms. */
+/** Smallest age, in ms, at which a cached lookup is built again to show new loads. */
 export const loadRefreshMs = 2_000;
 
-/** Loads of endpoints with longer leases are ignored, ms. They renew at most every 20 s, so their loads are stale. */
+/**
+ * Longest lease, in ms, of an endpoint whose load reports are used. An endpoint with a longer lease reports its load
+ * every 20 s or less often, so the reported load would be stale.
+ */
 const maxLeaseMs = 60_000;
-/** A smaller change of the utilization is ignored. */
+/** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
-/** A smaller change of a rate, relative to the rate, is ignored. */
+/** Smallest change of a rate that counts as a new load, relative to the larger of both rates. */
 const minRateChange = 0.25;
 
 /**
- * The loads that endpoints report with their renewals. They are kept in memory only, and shown by lookups but not by
- * watches: every client looks a name up every few seconds anyway. Small changes are ignored, so that cached lookups
- * stay valid longer.
+ * The loads that endpoints report with their renewals, in memory only. Lookups show loads; watches do not, because
+ * every client looks up each name every few seconds anyway. Small changes are ignored, so cached lookups stay valid
+ * longer.
  */
 export class LoadReports {
   readonly #loads = new WeakMap<Registration, Load>();
   readonly #versions = new WeakMap<NameEntry, number>();
 
-  /** Records the load of a renewal; undefined for a renewal without one. */
+  /**
+   * Records the load that a renewal reports.
+   *
+   * @param load - undefined for a renewal without a load, which removes the recorded load
+   */
   record(registration: Registration, load: Load | undefined): void {
     const usable = registration.leaseMs > maxLeaseMs ? undefined : load;
     if (!isSignificant(this.#loads.get(registration), usable)) return;
@@ -29,18 +36,20 @@ export class LoadReports {
     this.#versions.set(registration.entry, this.versionOf(registration.entry) + 1);
   }
 
-  /** The last recorded load of an endpoint. */
+  /** Returns the last recorded load of an endpoint. */
   loadOf(registration: Registration): Load | undefined {
     return this.#loads.get(registration);
   }
 
-  /** Incremented by every recorded load of a name. */
+  /**
+   * Returns the version of the loads of a name. Every recorded load of an endpoint of that name increments the version.
+   */
   versionOf(entry: NameEntry | undefined): number {
     return (entry && this.#versions.get(entry)) ?? 0;
   }
 }
 
-/** Adds a load to the JSON of an endpoint. */
+/** Returns the JSON of an endpoint with its load added. */
 export function withLoad(endpointJson: string, load: Load | undefined): string {
   return load === undefined ? endpointJson : `${endpointJson.slice(0, -1)},"load":${JSON.stringify(load)}}`;
 }

@@ -12,23 +12,23 @@ import { hasDescendants } from './state/naming-view.js';
 import type { EntryRecord } from './state/records.js';
 import { resolveLinks, type LinkPath } from './state/resolve-links.js';
 
-/** Lookups kept in each of the two generations. */
+/** Maximum number of cached lookups in each of the two generations. */
 const maxPerGeneration = 16_384;
 
-/** The incarnation and the revision of the durable state. */
+/** Incarnation and revision of the durable state. */
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
 }
 
 interface CachedLookup {
-  /** The JSON before and after the revision. */
+  /** JSON of the response before the revision; `tail` is the JSON after the revision. */
   readonly head: string;
   readonly tail: string;
-  /** The entries that it shows, and their versions when it was built. */
+  /** Entries that the lookup shows; `versions` are the versions of these entries when the lookup was built. */
   readonly entries: readonly NameEntry[];
   readonly versions: readonly number[];
-  /** The service whose loads it shows, and their version. */
+  /** Entry of the service whose loads the lookup shows; `loadVersion` is the version of these loads. */
   readonly serviceEntry: NameEntry | undefined;
   readonly loadVersion: number;
   readonly builtAt: number;
@@ -37,9 +37,10 @@ interface CachedLookup {
 }
 
 /**
- * Lookup responses as JSON. A response is built again only after a change of an entry that it shows, or at most every
- * 2 s for new loads. Each response starts the guarantee of every entry on its path again. Only existing names are
- * cached, in two generations, of which the less recently used one is dropped.
+ * Lookup responses as JSON. A response is built again after a change of an entry that the response shows. For new loads
+ * alone, a response is built again once every 2 s or less often. Each response restarts the guarantee of every entry on
+ * its path. Only existing names are cached, in two generations; the older generation is dropped when the newer one is
+ * full.
  */
 export class LookupCache {
   #recent = new Map<string, CachedLookup>();
@@ -67,7 +68,7 @@ export class LookupCache {
     this.#isStartable = isStartable;
   }
 
-  /** A `ResolveResponse` as JSON; undefined when the name does not exist. */
+  /** Returns the `ResolveResponse` for a name as JSON; undefined when the name does not exist. */
   json(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
     if (lookup === undefined) return undefined;
@@ -82,8 +83,8 @@ export class LookupCache {
   }
 
   /**
-   * A string that differs whenever the lookup differs in more than its revision; undefined when the name does not
-   * exist. Starts no guarantee.
+   * Returns a string that changes whenever the lookup changes in more than its revision. Returns undefined when the
+   * name does not exist. Restarts no guarantee.
    */
   fingerprint(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
@@ -128,7 +129,8 @@ export class LookupCache {
     const addStep = (stepName: string, entryName: string): void => {
       const entry = this.#state.entries.get(entryName);
       if (entry === undefined) return;
-      // A directory identifier may name the entry at which the path ends.
+      // The entry at the end of the path may be the entry of a directory identifier on the path; such an entry is added
+      // once.
       if (!entries.includes(entry)) entries.push(entry);
       path.push({
         name: stepName,
@@ -143,8 +145,8 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // Not cached: a directory without an entry, which depends on the names below it, and a frozen entry, whose
-    // guarantee shrinks.
+    // Two kinds of lookup are not cached. A directory without an entry depends on the names below the directory. The
+    // guarantee of a frozen entry shrinks with time.
     const isCacheable = record !== undefined && !entries.some((entry) => this.#guarantees.isFrozen(entry));
     if (isCacheable) this.#store(name, lookup);
     return lookup;
@@ -185,7 +187,8 @@ export class LookupCache {
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
-    // A frozen entry must not be used longer than its remaining guarantee. Without a guarantee the TTL is a hint.
+    // A client must not use a frozen entry longer than the remaining guarantee. For an entry that is not frozen, the
+    // TTL is only a hint.
     const isFrozen = entries.some((entry) => this.#guarantees.isFrozen(entry));
     const ttlMs = isFrozen ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {

@@ -1,10 +1,10 @@
-/** Finds the names that match a glob, without reading those that cannot match. */
+/** Finds the names that match a glob, without reading all names. */
 import { matches, parseGlob, type Glob } from '../../core/glob.js';
 import { compareNames, segmentsOf } from '../../core/name.js';
 import type { NamingState } from './state/naming-state.js';
 import { endOfSubtree } from './state/ordered-names.js';
 
-/** Parses a glob. A directory identifier at its beginning is replaced by the present name of that directory. */
+/** Parses a glob. A directory identifier at the start of the glob is replaced by the current name of that directory. */
 export function parseRootedGlob(state: NamingState, text: string): Glob {
   const glob = parseGlob(text);
   const [first = '', ...rest] = glob.segments;
@@ -12,21 +12,23 @@ export function parseRootedGlob(state: NamingState, text: string): Glob {
   return name === undefined ? glob : parseGlob([name, ...rest].join('/'));
 }
 
-/** The names of entries that match a glob, in order. */
+/** Yields the names that match a glob and have an entry, in order. */
 export function* matchingNames(state: NamingState, glob: Glob): IterableIterator<string> {
   for (const found of scanNames(state, glob, undefined))
     if (found.matches && state.entries.has(found.name)) yield found.name;
 }
 
-/** A name that was read, and whether it matches. */
+/** A name that the scan has read, and whether the name matches the glob. */
 export interface ScannedName {
   readonly name: string;
   readonly matches: boolean;
 }
 
 /**
- * Reads the names after `after` that may match a glob, in order. Includes directories without an entry, unless the
+ * Yields the names after `after` that may match a glob, in order. Includes directories without an entry, unless the
  * glob ends with `**`.
+ *
+ * @param after - name after which the scan starts; undefined to start at the first name
  */
 export function* scanNames(
   state: NamingState,
@@ -39,13 +41,13 @@ export function* scanNames(
   const base = literal.map((segment) => `/${segment}`).join('');
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
-  // The part of a segment before its `*` narrows the range further.
+  // The part of the first wildcard segment before its `*` narrows the range further.
   const prefix =
     wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // When a single `*` or `**` follows the literal part, the depth alone decides.
+  // When the only wildcard is a last segment `*` or `**`, a name in range matches if its depth is right.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -68,7 +70,8 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // Too deep to match: skip everything below the last ancestor that can match.
+      // The name has too many segments to match. The scan continues after everything below its ancestor at the deepest
+      // matching depth.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;
@@ -87,13 +90,13 @@ function segmentCount(name: string): number {
   return count;
 }
 
-/** Whether two names are in the same directory, so that no directory begins between them. */
+/** Whether two names are in the same directory. Then no directory starts between the two names. */
 function isSibling(previous: string, name: string): boolean {
   const end = name.lastIndexOf('/');
   return previous.lastIndexOf('/') === end && previous.startsWith(name.slice(0, end + 1));
 }
 
-/** The ancestors of a name, down to `depth`, that are not ancestors of, or equal to, the previous name. */
+/** Yields the ancestors of a name, down to `depth`, except the previous name and the ancestors of the previous name. */
 function* directoriesBetween(
   previous: string,
   path: readonly string[],

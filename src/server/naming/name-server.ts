@@ -55,21 +55,21 @@ import { WatchHub } from './watch/watch-hub.js';
 
 /** Options of a {@link NameServer}. */
 export interface NameServerOptions {
-  /** The version that `status` reports. */
+  /** Server version that `status` reports. */
   readonly version: string;
   /** Receives a warning when `force` breaks a guarantee. Default none. */
   readonly logger?: Logger;
-  /** Endpoints that one principal may register. Default 1,000. */
+  /** Maximum number of endpoints that one principal may register. Default 1,000. */
   readonly maxRegistrations?: number;
-  /** Endpoints of one service. Default 10,000. */
+  /** Maximum number of endpoints of one service. Default 10,000. */
   readonly maxEndpoints?: number;
-  /** Health reports of one principal that are kept at a time. Default 10,000. */
+  /** Maximum number of health reports that are kept for one principal. Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
-  /** Whether a service with this manifest can be started. Default: yes. */
+  /** Whether the launcher can start a service with this manifest. Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** The contents of a store. */
+/** Decoded records of a store. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
@@ -77,8 +77,8 @@ export interface StoredState {
 }
 
 /**
- * The name space of the server. Commands go through the committer; lookups read the durable state. A durable batch is
- * applied to the state, to the timers and to the watches.
+ * The name space of the server. The committer makes commands durable; lookups read the durable state. A durable batch
+ * is applied to the state, to the timers and to the watches.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
@@ -159,7 +159,7 @@ export class NameServer implements NameService {
     const json = this.#lookups.json(name);
     if (json !== undefined) return JSON.parse(json) as ResolveResponse;
     const { canonical } = resolveLinks(this.#state, name);
-    const reason = canonical === name ? '' : `: it links to ${canonical}, which does not exist`;
+    const reason = canonical === name ? '' : `: its links lead to ${canonical}, which does not exist`;
     throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist${reason}`);
   }
 
@@ -253,7 +253,7 @@ export class NameServer implements NameService {
     if (renewals.length > limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `A request must have at most ${limits.maxBatch} renewals; got ${renewals.length}; split it`,
+        `A request must have at most ${limits.maxBatch} renewals; got ${renewals.length}; split the request`,
       );
     const now = this.#runtime.now();
     const deps = {
@@ -328,5 +328,5 @@ export class NameServer implements NameService {
 }
 
 function noop(): void {
-  // Commands of timers fail only when the store cannot be written or the server is closing.
+  // A command of a timer fails only when the store cannot be written or the server is closing.
 }

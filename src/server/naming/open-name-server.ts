@@ -7,12 +7,12 @@ import type { StateChange } from './state/records.js';
 export type { NameServerOptions } from './name-server.js';
 
 /**
- * Opens the name server of a store. Leases and guarantees restart in full, which can lengthen them but not shorten
- * them. An empty store gets a new incarnation.
+ * Opens a name server with the records of a store. All leases and guarantees restart with their full length, so a
+ * restart can lengthen a lease or a guarantee but never shorten one. An empty store gets a new incarnation.
  *
- * @param store - closed by the caller, after the name server
- * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version wrote the store;
- *   `REGISTRY_UNREACHABLE` when a new store cannot be written
+ * @param store - store to load; the caller closes the store after the name server
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
+ *   store; `REGISTRY_UNREACHABLE` when a new store cannot be written
  */
 export async function openNameServer(
   store: Store,
@@ -50,6 +50,6 @@ function checkFormat(text: string | undefined): void {
   if (version > formatVersion)
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `The format of the store must be at most ${formatVersion}; got ${version}, written by a later version; start that version or use another store`,
+      `The format version of the store must be at most ${formatVersion}; got ${version}, which a later version of the server writes; run that version of the server, or use another data folder`,
     );
 }

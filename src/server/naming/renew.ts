@@ -9,7 +9,7 @@ import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { resolveLinks } from './state/resolve-links.js';
 
-/** The parts of the name server that renewals change. */
+/** Parts of the name server that renewals change. */
 export interface RenewDependencies {
   readonly state: NamingState;
   readonly leases: Leases;
@@ -18,9 +18,11 @@ export interface RenewDependencies {
 }
 
 /**
- * Renews leases. A result is `renewed`, `lost` (register again) or `fenced` (superseded or withdrawn). Renewals are
- * not durable, so they are not commands. The name may be a former one, from before a move.
+ * Renews leases. The result of a renewal is `renewed`, `lost` (the endpoint must register again) or `fenced` (the
+ * registration was superseded or withdrawn). Renewals are not durable, so renewals are not commands. A renewal may use
+ * the name that the service had before a move.
  *
+ * @returns one result per renewal, and the indexes of the renewals whose endpoints are suspect
  * @see [C5.6](../../../docs/guarantees.md#c5-6)
  */
 export function renewLeases(

@@ -6,7 +6,8 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Searches the services that match a glob for endpoints whose zone, host, version or attributes equal the filter.
+ * Finds endpoints of the services that match a glob. The zone, host, version and attributes of each found endpoint
+ * equal those in the filter.
  *
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
  * @see [Naming N7](../../../docs/background.md#n7)
@@ -23,7 +24,7 @@ export function searchEndpoints(
     const endpoints: EndpointMessage[] = [];
     const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {
-      // Most endpoints that do not match are skipped without being parsed.
+      // This text search rejects most endpoints that do not match, without parsing their JSON.
       if (!jsonParts.every((part) => registration.json.includes(part))) continue;
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;
       if (wanted.every(([key, value]) => valueOf(endpoint, key) === value)) endpoints.push(endpoint);
@@ -32,7 +33,7 @@ export function searchEndpoints(
     if (entries.length >= limits.maxBatch)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `More than ${limits.maxBatch} services match ${text}; search with a narrower glob`,
+        `More than ${limits.maxBatch} services with a matching endpoint match ${text}; search with a narrower glob`,
       );
     entries.push({ name, endpoints });
   }

@@ -9,7 +9,7 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 import { checkGuarantee, checkLaunchRule, checkPolicy, checkTimeout } from './validate-command.js';
 
-/** The record of a service that has endpoints but was never defined. */
+/** Record of a service that has endpoints but was never defined. */
 export const implicitService: ServiceRecord = Object.freeze({
   kind: 'service',
   defined: false,
@@ -43,7 +43,10 @@ export function setLink(view: NamingView, request: LinkRequest, context: PlanCon
   const before = view.entry(name);
   if (before !== undefined && before.kind !== 'link') throw nameTakenError(name, before, 'a link');
   if (before === undefined && hasDescendants(view, name))
-    throw new ClerkError('FORBIDDEN', `${name} cannot be a link: it has names below it; move them first`);
+    throw new ClerkError(
+      'FORBIDDEN',
+      `${name} cannot be a link while there are names below ${name}; move those names first`,
+    );
   if (target === name || target.startsWith(`${name}/`))
     throw new ClerkError(
       'CONFIG_INVALID',
@@ -66,16 +69,17 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
   if (owner !== undefined)
     throw new ClerkError(
       'FORBIDDEN',
-      `${name} cannot have the directory identifier ${id}: ${owner} has it; create ${name} without one`,
+      `Directory identifier ${id} belongs to ${owner}, and must not be used for ${name}; give ${name} another identifier`,
     );
   const record: EntryRecord = { kind: 'directory', id, guaranteedMs: limits.defaultGuaranteedMs };
   return { changes: [{ kind: 'entry', name, record }], appliesInMs: 0, directoryId: id };
 }
 
 /**
- * The error for a change of an entry before its guarantee has ended.
+ * Creates the error for a change of an entry before the guarantee of the entry has ended.
  *
- * @param isFrozen - the entry has a pending change already
+ * @param remainingMs - time until the entry may change, in ms
+ * @param isFrozen - whether the entry already has a pending change
  * @see [G4](../../../../docs/background.md#g4), [C1.2](../../../../docs/guarantees.md#c1-2)
  */
 export function changeTooEarly(name: string, remainingMs: number, isFrozen: boolean): ClerkError {
@@ -83,13 +87,16 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
   return new ClerkError(
     'CHANGE_TOO_EARLY',
     isFrozen
-      ? `${name} is frozen: another change of it applies in ${ms} ms; retry after that`
-      : `${name} is guaranteed not to change for another ${ms} ms; retry then, or pass whenExpired`,
+      ? `${name} is frozen: an earlier change of ${name} applies in ${ms} ms; retry after that time`
+      : `${name} is guaranteed not to change for another ${ms} ms; retry after that time, or pass whenExpired`,
     { remainingMs: ms },
   );
 }
 
-/** Replaces a record now, or when all guarantees given for it have ended. */
+/**
+ * Replaces the record of an entry, at once if no guarantee of the entry is running. During a guarantee, the entry is
+ * frozen and replaced once the guarantee has ended if `whenExpired` is set; else the change is rejected.
+ */
 function replaceEntry(
   name: string,
   before: ServiceRecord | LinkRecord | undefined,
@@ -102,7 +109,7 @@ function replaceEntry(
   const isFrozen = before.pending !== undefined && before.pending.kind !== 'expire';
   if (!isFrozen) {
     if (isSameRecord({ ...before, pending: undefined }, next)) return { ...noChange, name };
-    // Lookups do not show `defined`, so setting it breaks no guarantee.
+    // Lookups do not show `defined`, so a change of `defined` alone breaks no guarantee.
     const isOnlyDefined = next.kind === 'service' && isSameRecord({ ...next, defined: false }, before);
     if (isOnlyDefined && before.pending === undefined) return replaced;
   }
@@ -118,5 +125,8 @@ function isSameRecord(a: object, b: object): boolean {
 }
 
 function nameTakenError(name: string, { kind }: EntryRecord, wanted: string): ClerkError {
-  return new ClerkError('FORBIDDEN', `${name} is a ${kind} and cannot become ${wanted}; remove it first`);
+  return new ClerkError(
+    'FORBIDDEN',
+    `${name} is a ${kind} and cannot become ${wanted}; remove the ${kind} first`,
+  );
 }

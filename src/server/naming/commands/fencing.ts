@@ -1,7 +1,7 @@
 /**
- * Epochs (fencing numbers) of instances. A name assigns each epoch once. An instance that is gone leaves a fence
- * with its last epoch, so a delayed request of an older epoch cannot replace a newer registration. A name keeps at
- * most 256 fences; the epochs of dropped fences raise the floor of the name's epoch counter.
+ * Epochs (fencing numbers) of instances. A name assigns each epoch once. A removed instance leaves a fence with its
+ * last epoch, so a delayed request with an older epoch cannot register. A name keeps at most 256 fences. When a fence
+ * is dropped, the floor of the name's epoch counter rises to the epoch of that fence.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -10,19 +10,20 @@ import { ClerkError } from '../../../core/errors.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
-/** Fences of one name. */
+/** Maximum number of fences of one name. */
 export const maxFences = 256;
 
-/** Higher epochs are not accepted from a request, so that there are always epochs left to assign. */
+/** Highest epoch that a request may name. Epochs above this limit remain for the registry to assign. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
  * Assigns the epoch of a registration.
  *
- * @param requestedEpoch - undefined for a new one
- * @param isLaunched - the registration has redeemed a ticket for `requestedEpoch`
- * @throws {@link ClerkError} `FORBIDDEN` when a newer epoch of the instance is registered or known, or when the
- *   instance withdrew with this epoch
+ * @param requestedEpoch - epoch that the request names; undefined to assign a new epoch
+ * @param isLaunched - whether the registration has redeemed a ticket for `requestedEpoch`
+ * @returns the epoch, and the changes that record the epoch
+ * @throws {@link ClerkError} `CONFIG_INVALID` when `requestedEpoch` is not an integer from 1 to 2^50; `FORBIDDEN` when
+ *   the instance has a newer epoch, has withdrawn `requestedEpoch`, or has no fence to verify `requestedEpoch` with
  */
 export function assignEpoch(
   view: NamingView,
@@ -38,12 +39,12 @@ export function assignEpoch(
   const changes: StateChange[] = [];
   if (epoch > counter.epoch || view.counter(name) === undefined)
     changes.push({ kind: 'counter', name, record: { ...counter, epoch: Math.max(epoch, counter.epoch) } });
-  // The registration carries the epoch from now on.
+  // The registration replaces the fence: from now on the registration has the last epoch of the instance.
   if (fence !== undefined) changes.push({ kind: 'fence', name, id, record: undefined });
   return { epoch, changes };
 }
 
-/** Leaves fences for removed instances. The oldest fences beyond the maximum are dropped. */
+/** Adds a fence for each removed instance. Drops the oldest fences when the name has more than 256. */
 export function fenceOff(
   view: NamingView,
   name: string,
@@ -68,12 +69,15 @@ export function fenceOff(
   return changes;
 }
 
-/** The epoch counter of a name. A new name starts at the epoch floor, above all epochs of removed names. */
+/**
+ * Returns the epoch counter of a name. The counter of a new name starts at the epoch floor, above the epochs of all
+ * removed names.
+ */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };
 }
 
-/** The error for a request of an instance that has registered again with a newer epoch. */
+/** Creates the error for a request with an older epoch than the last registration of the instance. */
 export function supersededError(name: string, id: string, epoch: number): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
@@ -99,7 +103,7 @@ function rejectOldEpoch(
     if (isLaunched || requestedEpoch > epochCounterOf(view, name).floor) return;
     throw new ClerkError(
       'FORBIDDEN',
-      `Epoch ${requestedEpoch} of instance ${quote(id)} of ${name} is too old to be verified; register without an epoch`,
+      `Epoch ${requestedEpoch} of instance ${quote(id)} of ${name} is too old for the registry to verify; register without an epoch to get a new epoch`,
     );
   }
   if (requestedEpoch < last.epoch) throw supersededError(name, id, last.epoch);
@@ -107,6 +111,6 @@ function rejectOldEpoch(
   if (requestedEpoch === last.epoch && hasWithdrawn)
     throw new ClerkError(
       'FORBIDDEN',
-      `Instance ${quote(id)} of ${name} has withdrawn epoch ${requestedEpoch}; register without an epoch to come back`,
+      `Instance ${quote(id)} of ${name} has withdrawn epoch ${requestedEpoch}; register without an epoch to get a new epoch`,
     );
 }

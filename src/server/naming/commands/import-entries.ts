@@ -7,7 +7,7 @@ import { Overlay } from '../state/overlay.js';
 import { createDirectory, define, setLink } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
-/** Imports all lines or none. An error names the line. */
+/** Imports all lines or none. The message of an error begins with the number of the line. */
 export function importEntries(view: NamingView, lines: readonly ExportLine[], context: PlanContext): Plan {
   const overlay = new Overlay(view);
   for (const [index, line] of lines.entries()) {
@@ -26,7 +26,7 @@ export function importEntries(view: NamingView, lines: readonly ExportLine[], co
 }
 
 function importLine(view: NamingView, line: ExportLine, context: PlanContext): Plan {
-  // Lines come from a client, so `kind` is not checked yet.
+  // A client sent the lines, and the value of `kind` is not validated yet.
   const { kind } = line as { readonly kind: unknown };
   switch (line.kind) {
     case 'service':
@@ -44,7 +44,7 @@ function importLine(view: NamingView, line: ExportLine, context: PlanContext): P
       if (planned.directoryId === line.id) return planned;
       throw new ClerkError(
         'FORBIDDEN',
-        `The identifier of directory ${line.name} cannot change: it is ${planned.directoryId ?? ''}; got ${line.id}`,
+        `The identifier of directory ${line.name} must stay ${planned.directoryId ?? ''}; got ${line.id}`,
       );
     }
     default:

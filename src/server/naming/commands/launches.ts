@@ -5,11 +5,14 @@ import type { NamingView } from '../state/naming-view.js';
 import { epochCounterOf } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
-/** Records that a start is about to happen, and assigns its epoch. */
+/** Records that a start of a service is about to happen, and assigns the epoch of the start. */
 export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   const { name, instance } = intent;
   if (view.entry(name)?.kind !== 'service')
-    throw new ClerkError('NAME_NOT_FOUND', `${name} cannot be started: there is no service of that name`);
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `${name} cannot be started: no service has this name; define the service first`,
+    );
   const counter = epochCounterOf(view, name);
   const epoch = counter.epoch + 1;
   const launch: LaunchRecord = {
@@ -36,7 +39,10 @@ export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   const { name, instance } = record;
   const before = view.launch(name, instance);
   if (before === undefined)
-    throw new ClerkError('NAME_NOT_FOUND', `There is no record of a start of ${name} as ${instance}`);
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `The start of ${name} as instance ${instance} has no launch record`,
+    );
   const next = before.redeemed ? { ...record, redeemed: true, registryKey: '' } : record;
   return { changes: [{ kind: 'launch', name, id: instance, record: next }], appliesInMs: 0 };
 }

@@ -9,8 +9,8 @@ import { changeTooEarly } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Moves a name with its endpoints, its epochs and everything below it. The old name becomes a link to the new
- * one, so guarantees of the old name hold.
+ * Moves a name with its endpoints, its epochs and all names below it. The old name becomes a link to the new name, so
+ * clients that still use the old name reach the same endpoints.
  *
  * @see [G5](../../../../docs/background.md#g5)
  */
@@ -26,7 +26,10 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
       `${from} cannot move to itself or to a name below it; got ${to} as the new name`,
     );
   if (view.entry(to) !== undefined || hasDescendants(view, to))
-    throw new ClerkError('FORBIDDEN', `${from} cannot move to ${to}: that name exists; remove it first`);
+    throw new ClerkError(
+      'FORBIDDEN',
+      `${from} cannot move to ${to}: ${to} exists; remove ${to} first, or choose another name`,
+    );
   const changes: StateChange[] = [];
   for (const name of all) {
     const entry = view.entry(name) as EntryRecord;
@@ -39,7 +42,10 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
   return { changes, appliesInMs: 0, name: to };
 }
 
-/** Additions precede removals, so that leases and guarantees are copied before the old name is removed. */
+/**
+ * Returns the changes that move one entry. Additions precede removals, so leases and guarantees are copied before the
+ * old name is removed.
+ */
 function moveChanges(
   view: NamingView,
   from: string,
@@ -49,7 +55,7 @@ function moveChanges(
   if (!isName(name))
     throw new ClerkError(
       'NAME_INVALID',
-      `${from} cannot move to ${name}: that is too long for a name; choose a shorter one`,
+      `${from} cannot move to ${name}: the new name is too long; choose a shorter name`,
     );
   const changes: StateChange[] = [{ kind: 'entry', name, record: record as EntryRecord, movedFrom: from }];
   const counter = view.counter(from);

@@ -1,4 +1,4 @@
-/** The commands that change the name space, and what planning one needs and returns. */
+/** Commands that change the name space, the context that planning a command needs, and the plan that results. */
 import type { Hashing } from '../../../protocol/launch-proof.js';
 import type {
   DefineRequest,
@@ -18,7 +18,7 @@ import type { StateChange } from '../state/records.js';
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest }
   | { readonly kind: 'link'; readonly request: LinkRequest }
-  /** `id` is the identifier of a directory that does not exist yet. */
+  /** `id` becomes the identifier of the directory if the directory does not exist yet. */
   | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
   | { readonly kind: 'move'; readonly request: MoveRequest }
   | { readonly kind: 'remove'; readonly request: RemoveRequest }
@@ -36,44 +36,44 @@ export type NamingCommand =
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
   | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string };
 
-/** One registration of an endpoint. A command skips it when the endpoint has another epoch by then. */
+/** One registration of an endpoint. A command skips the endpoint when its current epoch is not `epoch`. */
 export interface EndpointRef {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
 }
 
-/** The new status of an endpoint. */
+/** New status of an endpoint. */
 export interface StatusChange extends EndpointRef {
   readonly status: EndpointStatus;
 }
 
-/** Everything that planning reads besides the records and the command. */
+/** Everything that planning a command reads, except the records and the command. */
 export interface PlanContext {
-  /** Time until an entry with this `guaranteedMs` may change, in ms; 0 when it may change now. */
+  /** Returns the time until the entry at a name may change, in ms; 0 when the entry may change now. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
   readonly hashing: Hashing;
-  /** Endpoints that one principal may register. */
+  /** Maximum number of endpoints that one principal may register. */
   readonly maxRegistrations: number;
-  /** Endpoints of one service. */
+  /** Maximum number of endpoints of one service. */
   readonly maxEndpoints: number;
 }
 
 /** The changes that a command makes, and the fields of its response. */
 export interface Plan {
-  /** In order; empty when the state is already as requested. */
+  /** Changes in order; empty when the state already is as requested. */
   readonly changes: readonly StateChange[];
   /** Time until the requested change applies, in ms. */
   readonly appliesInMs: number;
-  /** Epoch of a registration or a launch intent. */
+  /** Epoch assigned to a registration or to a launch intent. */
   readonly epoch?: number;
-  /** Canonical name. */
+  /** Canonical name that the command applied to. */
   readonly name?: string;
   readonly leaseMs?: number;
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
-  /** Names that `force` removed before their guarantee ended. */
+  /** Names that `force` removed before their guarantee had ended. */
   readonly brokenGuarantees?: readonly string[];
 }
 

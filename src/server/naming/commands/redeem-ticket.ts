@@ -6,12 +6,12 @@ import type { NamingView } from '../state/naming-view.js';
 import { resolveLinks } from '../state/resolve-links.js';
 
 /**
- * Redeems the one-time ticket of a launched service. Returns the redeemed launch record, and the proof that the
- * registry sends back.
+ * Redeems the one-time ticket of a launched service.
  *
- * @param canonical - the name that is registered
- * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed or issued to another
- *   instance; `NAME_MISMATCH` when it was issued for another service
+ * @param canonical - canonical name under which the service registers
+ * @returns the redeemed launch record, and the proof that the registry sends to the service
+ * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed, or issued to another
+ *   instance or epoch; `NAME_MISMATCH` when the ticket was issued for another service
  * @see [T9](../../../../docs/background.md#t9), [C6.2](../../../../docs/guarantees.md#c6-2)
  */
 export function redeemTicket(
@@ -26,18 +26,18 @@ export function redeemTicket(
   if (record === undefined || record.redeemed || record.instance !== id || record.epoch !== epoch)
     throw new ClerkError(
       'TICKET_REFUSED',
-      `The ticket for ${canonical} was refused: it is unknown, was already used, or belongs to another instance`,
+      `The ticket for ${canonical} was refused: the ticket is unknown, was already used, or belongs to another instance or epoch; start the service again`,
     );
   if (!resolvesTo(view, record.name, canonical))
     throw new ClerkError(
       'NAME_MISMATCH',
-      `The ticket is for ${record.name}; got a registration of ${canonical}; register under the name that the launcher passed`,
+      `The ticket is for ${record.name}; got a registration of ${canonical}; register the service under ${record.name}, the name that the launcher passed`,
     );
   const proof = launchProof(hashing, record.registryKey, record.name, record.epoch);
   return { record: { ...record, redeemed: true, registryKey: '' }, proof };
 }
 
-/** A service that moved since its start resolves through the link at its old name. */
+/** Whether `name` is or resolves to `canonical`. After a move, the old name of a service is a link to the new name. */
 function resolvesTo(view: NamingView, name: string, canonical: string): boolean {
   if (name === canonical) return true;
   try {

@@ -1,4 +1,4 @@
-/** Commands that remove entries: on request, by force, or when a guarantee has ended. */
+/** Commands that remove entries: on request, by force, or because a guarantee or a wait has ended. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { RemoveRequest } from '../../../protocol/messages.js';
@@ -8,7 +8,7 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Removes an entry, with `recursive` also everything below it. */
+/** Removes an entry. If `recursive` is set, also removes the endpoints of the entry and all names below the entry. */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
@@ -40,7 +40,7 @@ export function remove(
   const longest = broken.reduce((a, b) => (b.remainingMs > a.remainingMs ? b : a));
   if (frozen !== undefined) throw changeTooEarly(frozen.name, frozen.remainingMs, true);
   if (request.whenExpired !== true) throw changeTooEarly(longest.name, longest.remainingMs, false);
-  // All entries stay frozen until the longest guarantee has ended, so that they are removed together.
+  // All entries stay frozen until the longest guarantee has ended, so all are removed at the same time.
   const changes = all.map((each): StateChange => {
     const record = { ...view.entry(each), pending: { kind: 'remove' } } as EntryRecord;
     return { kind: 'entry', name: each, record };
@@ -48,7 +48,10 @@ export function remove(
   return { changes, appliesInMs: longest.remainingMs, name };
 }
 
-/** Removes an undefined service without endpoints. A service under guarantee is frozen until that has ended. */
+/**
+ * Removes an undefined service without endpoints. While a guarantee of the service is running, the service is frozen
+ * and removed once the guarantee has ended.
+ */
 export function expireService(view: NamingView, name: string, { remainingGuaranteeMs }: PlanContext): Plan {
   const entry = view.entry(name);
   if (entry?.kind !== 'service' || entry.defined || entry.pending !== undefined) return noChange;
@@ -76,7 +79,10 @@ export function applyPending(view: NamingView, name: string): Plan {
   }
 }
 
-/** Removes all records of these names. The epoch floor rises, so that none of their epochs is assigned again. */
+/**
+ * Returns the changes that remove all records of `names`. The epoch floor rises to the highest removed epoch, so no
+ * removed epoch is assigned again.
+ */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];
   let { epochFloor } = view;
@@ -100,5 +106,8 @@ function requireRecursive(view: NamingView, name: string, below: number): void {
   if (endpoints + below === 0) return;
   const some = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
   const what = endpoints > 0 ? some(endpoints, 'endpoint') : `${some(below, 'name')} below it`;
-  throw new ClerkError('FORBIDDEN', `${name} has ${what}; pass recursive to remove them too`);
+  throw new ClerkError(
+    'FORBIDDEN',
+    `${name} has ${what}; pass recursive to remove ${name} with its endpoints and all names below it`,
+  );
 }

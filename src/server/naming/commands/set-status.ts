@@ -2,7 +2,10 @@ import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
 import type { Plan, StatusChange } from './naming-command.js';
 
-/** Sets the status of endpoints. Skips draining endpoints and those that were registered again meanwhile. */
+/**
+ * Sets the status of endpoints. Skips draining endpoints, and endpoints that have registered with another epoch
+ * meanwhile.
+ */
 export function setStatuses(view: NamingView, statusChanges: readonly StatusChange[]): Plan {
   const changes: StateChange[] = [];
   for (const { name, id, epoch, status } of statusChanges) {

@@ -1,4 +1,4 @@
-/** Checks of the fields of a command, beyond the JSON schema of its request. */
+/** Checks of the fields of a command that the JSON schema of the request does not cover. */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { PolicyName } from '../../../core/policy.js';
@@ -17,7 +17,7 @@ const policies: Readonly<Record<PolicyName, true>> = {
   'first-to-respond': true,
 };
 
-/** A policy name or null. */
+/** Returns `policy` if it is a policy name or null. */
 export function checkPolicy(policy: unknown): string | null {
   if (policy === null || (typeof policy === 'string' && Object.hasOwn(policies, policy))) return policy;
   throw new ClerkError(
@@ -26,18 +26,18 @@ export function checkPolicy(policy: unknown): string | null {
   );
 }
 
-/** A `guaranteedMs`; ms, 0 to 7 days. */
+/** Returns `guaranteedMs` if it is an integer from 0 to 7 days, in ms. */
 export function checkGuarantee(guaranteedMs: unknown): number {
   return checkMs(guaranteedMs, 'guarantee', 0);
 }
 
-/** A `timeoutMs` or null; ms, 1 to 7 days. */
+/** Returns `timeoutMs` if it is null or an integer from 1 ms to 7 days, in ms. */
 export function checkTimeout(timeoutMs: unknown): number | null {
   return timeoutMs === null ? null : checkMs(timeoutMs, 'timeout', 1);
 }
 
 /**
- * A `leaseMs`; ms, 1 second to 7 days.
+ * Returns `leaseMs` if it is an integer from 1 second to 7 days, in ms.
  *
  * @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5)
  */
@@ -55,7 +55,7 @@ function checkMs(ms: unknown, what: string, min: number): number {
   );
 }
 
-/** A launch rule without unknown fields, or null. */
+/** Returns the launch rule without unknown fields, or null if `launch` is null. */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params } = (typeof launch === 'object' ? launch : {}) as {

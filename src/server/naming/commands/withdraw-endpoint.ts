@@ -10,8 +10,9 @@ import { fenceOff, supersededError } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. It drains until every cached lookup that shows it has expired; with `now` it is removed at
- * once. Withdrawing an expired endpoint fences its epoch off.
+ * Withdraws an endpoint. The endpoint drains until every cached lookup that shows the endpoint has expired. If
+ * `request.now` is set, the endpoint is removed at once. When the lease has already expired, a fence prevents the epoch
+ * from registering again.
  */
 export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   const name = resolveLinks(view, parseName(request.name)).canonical;
@@ -29,7 +30,7 @@ export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   if (current.epoch < epoch)
     throw new ClerkError(
       'FORBIDDEN',
-      `The epoch of instance ${quote(id)} of ${name} must be ${current.epoch}; got ${epoch}, which was never assigned`,
+      `The epoch of instance ${quote(id)} of ${name} must be ${current.epoch}; got ${epoch}, with which this instance has never registered`,
     );
   if (request.now === true)
     return {

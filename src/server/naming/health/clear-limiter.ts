@@ -9,14 +9,20 @@ interface LastClear {
 }
 
 /**
- * Limits how often a suspect endpoint may clear itself: once in 10 s, doubling to once in 5 min each time that it
- * becomes suspect again soon after. An endpoint that was only stalled is back at once. One that runs and cannot be
- * reached is suspect most of the time.
+ * Limits how often a suspect endpoint may clear its own suspect status. The interval between two clears is 10 s at
+ * first. The interval doubles, up to 5 min, when the next clear comes less than 5 min after the interval has ended.
+ *
+ * An endpoint that was only stalled is used again at once. An endpoint that runs but cannot be reached stays suspect
+ * most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /** Whether an endpoint may clear itself now. Counts as a clear when it may. */
+  /**
+   * Clears the suspect status of an endpoint if the interval allows a clear at `now`.
+   *
+   * @returns whether the clear is allowed; an allowed clear starts the next interval
+   */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

@@ -2,21 +2,24 @@ import type { Votes } from './votes.js';
 
 /**
  * The published status of an endpoint:
- * - `healthy`: no client reports it unreachable
- * - `reviewing`: a client reports it unreachable, and all clients that use it are asked for a report
- * - `suspect`: clients use it only as a last resort
+ * - `healthy`: no client reports the endpoint unreachable
+ * - `reviewing`: a client reports the endpoint unreachable, and all clients that use the endpoint are asked for a
+ *   report
+ * - `suspect`: clients use the endpoint only as a last resort
  */
 export type EndpointStatus = 'healthy' | 'reviewing' | 'suspect';
 
-/** What is known of an endpoint besides the votes. */
+/** Facts about an endpoint that decide its status together with the votes. */
 export interface ReviewState {
-  /** The clients that use the endpoint have had time to report. */
+  /** Whether the clients that use the endpoint have had time to report. */
   readonly isReviewed: boolean;
-  /** The lease was not renewed for two thirds of its time. */
+  /** Whether the lease was not renewed for two thirds of its length. */
   readonly isRenewalOverdue: boolean;
 }
 
-/** The status that an endpoint should have. An overdue lease needs no votes. */
+/**
+ * Returns the status that an endpoint should have. An endpoint with an overdue lease is suspect whatever the votes say.
+ */
 export function statusOf(votes: Votes, { isReviewed, isRenewalOverdue }: ReviewState): EndpointStatus {
   if (isRenewalOverdue || (isReviewed && votes.hasUnreachableMajority)) return 'suspect';
   return votes.unreachableReports > 0 ? 'reviewing' : 'healthy';

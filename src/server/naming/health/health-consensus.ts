@@ -8,23 +8,26 @@ import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** Time that clients have to report, from the first `unreachable` report until it counts, ms. */
+/** Length of a review, in ms: the time that clients have to report after the first `unreachable` report. */
 const reviewMs = 2_000;
-/** A published status stays for at least this long, so that a flapping endpoint does not flood watches, ms. */
+/**
+ * Shortest time that a published status stays unchanged, in ms. Without this minimum, a flapping endpoint would flood
+ * the watches.
+ */
 const minStatusMs = 2_000;
 
-/** The parts of the name server that the consensus uses. */
+/** Parts of the name server that the consensus uses. */
 export interface ConsensusDependencies {
   readonly clock: Clock;
-  /** Finds the registration that a client reports on, by any name of its service. */
+  /** Finds the registration with an instance id, by any name of its service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
-  /** Submits a command that is built when its batch is planned. Never rejects. */
+  /** Submits a command. `prepare` builds the command when its batch is planned. Never rejects. */
   readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
-  /** Reports of one principal that are kept at a time. */
+  /** Maximum number of reports that are kept for one principal. */
   readonly maxReportsPerPrincipal: number;
 }
 
-/** The latest report of one client on one endpoint. */
+/** Latest verdict of one client on one endpoint. */
 interface CountedReport {
   readonly review: EndpointReview;
   readonly key: string;
@@ -32,7 +35,7 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** An endpoint that is reported unreachable, or whose lease is overdue. */
+/** Review of an endpoint that clients report unreachable, or whose lease is overdue. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -40,35 +43,37 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** The status that is published, or is about to be. */
+  /** Status that lookups show, or will show once the submitted status change is applied. */
   status: EndpointStatus;
 }
 
 /**
- * Shared health: the reports of all clients on an endpoint, and its lease, become one status that all clients see.
- * An `unreachable` report first starts a review, in which all clients that use the endpoint are asked. After 2 s the
- * endpoint is suspect while a majority cannot reach it. An overdue lease makes it suspect without a review.
+ * Shared health: combines the reports of all clients on an endpoint, and its lease, into one status that all clients
+ * see. An `unreachable` report first starts a review of 2 s, in which all clients that use the endpoint are asked for
+ * reports. After the review, the endpoint is suspect while a majority of principals reports the endpoint unreachable.
+ * An endpoint whose lease is overdue is suspect without a review.
  *
- * All of it is in memory only. Work is done per change; an endpoint without reports costs nothing.
+ * Reports and statuses are kept in memory only. Work is done only when a report or a lease changes; an endpoint without
+ * reports costs nothing.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
 export class HealthConsensus {
-  /** Reports received since this process started. */
+  /** Number of reports received since this process started. */
   reports = 0;
-  /** Verdicts in those reports. */
+  /** Number of verdicts on single endpoints in the received reports. */
   endpointReports = 0;
-  /** Times an endpoint became suspect. */
+  /** Number of times that an endpoint became suspect. */
   suspectTransitions = 0;
   readonly #deps: ConsensusDependencies;
   readonly #reviews = new Map<Registration, EndpointReview>();
   readonly #clearLimiter = new ClearLimiter();
-  /** Counted reports of each principal. */
+  /** Number of counted reports of each principal. */
   readonly #reportCounts = new Map<string, number>();
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
   readonly #statusHolds = new DelayQueue<EndpointReview>(minStatusMs);
-  /** Reviews whose status is not submitted yet. */
+  /** Reviews whose new status is not submitted yet. */
   readonly #unpublished = new Set<EndpointReview>();
   #isPublishing = false;
   #timer: Timer | undefined;
@@ -79,7 +84,7 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Suspect endpoints, including those that panic mode hides. */
+  /** Number of suspect endpoints, including those that lookups show as `up` because of panic mode. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -87,8 +92,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Adds the report of a client. Ignores verdicts on unknown endpoints and other epochs, and those beyond the maximum
-   * of the principal.
+   * Counts the report of a client. Ignores verdicts on unknown endpoints and on other epochs of an endpoint, and
+   * verdicts beyond the maximum of the principal.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -101,7 +106,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** These registrations have missed two renewals. */
+  /** Handles registrations that have missed two renewals. */
   onRenewalOverdue(registrations: readonly Registration[]): void {
     for (const registration of registrations) {
       const review = this.#reviews.get(registration) ?? this.#startReview(registration);
@@ -111,7 +116,11 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** @param claimsHealthy - the endpoint knows that it is suspect, and reports that it works */
+  /**
+   * Handles a renewal.
+   *
+   * @param claimsHealthy - whether the endpoint knows that it is suspect, and reports that it works
+   */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -123,7 +132,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** A registration was made again, with the same or another epoch, or began to drain. */
+  /** Handles an endpoint that registered again, with the same or another epoch, or that started to drain. */
   onRegistered(registration: Registration): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -138,7 +147,8 @@ export class HealthConsensus {
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // The endpoint was removed and registered again while the status was written. The status is not its own.
+    // The endpoint was removed and registered again while the status was written. The status belongs to the removed
+    // registration, so a review computes the status of the new one.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -160,7 +170,7 @@ export class HealthConsensus {
 
   #count(registration: Registration, principal: string, clerk: string, verdict: ReportedVerdict): void {
     let review = this.#reviews.get(registration);
-    // A `reachable` report matters only while the endpoint has `unreachable` reports.
+    // A `reachable` report counts only while the endpoint is under review.
     if (review === undefined && verdict === 'reachable') return;
     const now = this.#deps.clock.now();
     const key = `${principal} ${clerk}`;
@@ -197,7 +207,7 @@ export class HealthConsensus {
     return review;
   }
 
-  /** Removes all reports on an endpoint, and its timers. */
+  /** Removes all reports on an endpoint, and the timers of its review. */
   #clearReports(review: EndpointReview): void {
     for (const report of [...review.reports.values()]) {
       this.#reportExpiries.delete(report);
@@ -225,7 +235,7 @@ export class HealthConsensus {
       this.#reviewDeadlines.put(review, now);
     const status = statusOf(votes, review);
     if (status !== review.status) {
-      // Evaluated again when the hold ends.
+      // The review is evaluated again when the hold of the published status ends.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -250,7 +260,7 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // A command that was never planned was rejected: the store cannot be written any more.
+      // The committer rejected a command that was never planned: the store cannot be written any more.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
@@ -269,7 +279,7 @@ export class HealthConsensus {
     this.#timer = undefined;
     if (at === Infinity) return;
     this.#timer = clock.setTimer(() => {
-      // Received reports are counted before they are missed.
+      // Reports that have already arrived are counted before older reports expire.
       clock.afterPendingIo(() => this.#onTimer());
     }, at - clock.now());
     this.#timer.setRef(false);
@@ -283,7 +293,8 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Holds end before reviews, so that an endpoint whose review begins now does not become suspect now.
+    // Holds end before reviews, so an endpoint whose status `reviewing` is published only now is not suspect before
+    // that hold ends.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

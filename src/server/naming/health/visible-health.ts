@@ -1,17 +1,17 @@
 /**
- * The health of a service as lookups show it. When every usable endpoint of a service is suspect, none is shown as
- * suspect: then the reporting clients are more likely wrong, and clients have no better choice. This is the panic
- * mode of Envoy and Finagle.
+ * The health of a service as lookups show it. When all usable endpoints of a service are suspect, lookups show no
+ * endpoint as suspect. Then the clients that report are more likely wrong, and other clients have no better choice.
+ * Envoy and Finagle call this panic mode.
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
 import type { Registration, ServiceRegistrations } from '../state/name-entry.js';
 import { endpointJson } from '../state/record-codec.js';
 
-/** The endpoints of a service that are shown as suspect, and the ids of those that clients are asked about. */
+/** Endpoints that lookups show as suspect, and ids of the endpoints on which clients are asked for reports. */
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
-  /** Includes the suspects. */
+  /** Ids of the endpoints on which clients are asked for reports, including all suspect endpoints. */
   readonly healthQueried: readonly string[];
 }
 
@@ -20,7 +20,7 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/** The visible health of a service. Does no work while all endpoints are healthy. */
+/** Returns the visible health of a service. Does no work while all endpoints are healthy. */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();
@@ -35,7 +35,7 @@ export function visibleHealth(service: ServiceRegistrations | undefined): Visibl
   return { suspects: usable > 0 ? suspects : allHealthy.suspects, healthQueried };
 }
 
-/** Whether lookups show an endpoint as suspect. */
+/** Whether lookups show the endpoint as suspect. */
 export function isVisiblySuspect({ status, entry }: Registration): boolean {
   if (status !== 'suspect') return false;
   for (const other of entry.service?.endpoints.values() ?? [])
@@ -45,7 +45,9 @@ export function isVisiblySuspect({ status, entry }: Registration): boolean {
 
 const upState = '"state":"up"}';
 
-/** An endpoint as lookups show it, as JSON. The state is the last field of a registration's public JSON. */
+/**
+ * Returns the JSON of an endpoint as lookups show it. `state` is the last field of the public JSON of a registration.
+ */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
   const json = endpointJson(registration.json);
   return suspects.has(registration) && json.endsWith(upState)

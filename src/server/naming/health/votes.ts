@@ -1,26 +1,26 @@
 import type { EndpointReport } from '../../../core/registry.js';
 
-/** The verdict of one client on one endpoint. */
+/** Verdict of one client on one endpoint. */
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: the majority verdict of its clients, or none on a tie.
- * Spoofed client ids therefore cannot create a majority, and a host with many processes counts once.
+ * The votes on one endpoint. Each principal has one vote: the verdict of the majority of its clients, or no vote on a
+ * tie. A client that invents client ids therefore gains no vote, and a host with many processes has one vote.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
 export class Votes {
   readonly #clientsByPrincipal = new Map<string, Record<ReportedVerdict, number>>();
   readonly #votes: Record<ReportedVerdict, number> = { unreachable: 0, reachable: 0 };
-  /** Clients that report the endpoint unreachable. */
+  /** Number of clients that report the endpoint unreachable. */
   unreachableReports = 0;
 
-  /** Principals with a report, including those without a vote because of a tie. */
+  /** Number of principals with a report, including principals whose clients are tied. */
   get principals(): number {
     return this.#clientsByPrincipal.size;
   }
 
-  /** Adds (`1`) or removes (`-1`) the verdict of one client. */
+  /** Adds (`delta` 1) or removes (`delta` -1) the verdict of one client. */
   count(principal: string, verdict: ReportedVerdict, delta: 1 | -1): void {
     let clients = this.#clientsByPrincipal.get(principal);
     if (clients === undefined)

@@ -1,10 +1,10 @@
 /**
- * Finds registrations by address.
+ * Index of registrations by address.
  *
  * @see [DEC C12](../../../../docs/background.md#arch-c12)
  */
 export class AddressIndex<T extends object> {
-  /** An address with one owner, the common case, needs no set. */
+  /** The owner or owners of each address. An address with one owner, the common case, needs no set. */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

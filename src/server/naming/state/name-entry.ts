@@ -2,22 +2,25 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** An existing name in memory: its record, and the state that is not durable. */
+/** An existing name in memory: its record, and the state of the name that is not durable. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
-  /** When a lookup last showed it, monotonic ms; 0 for never. @see [G4](../../../../docs/background.md#g4) */
+  /**
+   * Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never. @see
+   * [G4](../../../../docs/background.md#g4)
+   */
   lastServedAt: number;
-  /** A new unique number after every change that lookups show; −1 once the name is removed. */
+  /** Unique number, replaced after every change that lookups show; −1 once the name is removed. */
   version: number;
-  /** Present only when the name has or had registrations. */
+  /** Undefined when the name never had a registration. */
   service: ServiceRegistrations | undefined;
 }
 
-/** The registrations of a service, and the fences of former ones. */
+/** Registrations of a service, and the fences of its removed instances. */
 export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
-  /** Endpoints whose status is not `healthy`. */
+  /** Number of endpoints whose status is not `healthy`. */
   unhealthyCount: number;
   epochCounter: EpochCounter;
   fences: Map<string, Fence> | undefined;
@@ -32,21 +35,21 @@ export interface Registration {
   draining: boolean;
   principal: string;
   json: string;
-  /** End of the lease, or of the drain time, monotonic ms. */
+  /** End of the lease or of the drain time, in ms on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
-  /** The slot of `Leases` that holds it; −1 for none. */
+  /** Slot of `Leases` that holds the registration; −1 for none. */
   leaseSlot: number;
-  /** Its removal is being written, so a renewal fails. */
+  /** Whether the removal of the registration is being written. A renewal fails meanwhile. */
   isRemovalPending: boolean;
-  /** The published status; `visibleHealth` derives what lookups show. */
+  /** Published status. `visibleHealth` derives the status that lookups show from the published status. */
   status: EndpointStatus;
 }
 
-/** Notified when durable changes are applied, for timers that depend on them. */
+/** Listener for applied changes. The timers of leases and of health use this listener. */
 export interface StateObserver {
-  /** An endpoint registered, registered again or began to drain. */
+  /** Called when an endpoint has registered, has registered again, or begins to drain. */
   readonly onRegistered: (registration: Registration) => void;
-  /** A status change was applied. */
+  /** Called when a status change was applied. */
   readonly onStatusApplied: (registration: Registration) => void;
   readonly onRemoved: (registration: Registration) => void;
 }

@@ -8,15 +8,15 @@ import { damagedRecordError, internCounter, internEntry } from './record-codec.j
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 import { RegistrationSet } from './registration-set.js';
 
-/** The registrations of one principal. */
+/** Number of registrations of one principal. */
 interface Quota {
   readonly principal: string;
   used: number;
 }
 
 /**
- * The durable state in memory, with the indexes that lookups need. Only {@link NamingState.apply} changes it, with
- * changes that are durable. Leases and guarantees are kept beside the records and are never stored.
+ * The durable state in memory, with the indexes that lookups need. Only {@link NamingState.apply} changes the state,
+ * and only with durable changes. Leases and guarantees are kept next to the records and are never stored.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
@@ -37,7 +37,10 @@ export class NamingState implements NamingView {
     this.#observer = observer;
   }
 
-  /** Loads the records of a store, in any order. Guarantees restart at `lastServedAt`. */
+  /**
+   * Loads the records of a store, in any order. Every guarantee restarts as if a lookup had shown the entry at
+   * `lastServedAt`.
+   */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
     const later: StateChange[] = [];
@@ -137,7 +140,7 @@ export class NamingState implements NamingView {
     return this.#quotas.get(principal)?.used ?? 0;
   }
 
-  /** The registrations with this address. */
+  /** Returns the registrations with this address. */
   registrationsAt(address: string): readonly Registration[] {
     return this.#addresses.get(address);
   }
@@ -179,7 +182,7 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A moved directory is added at its new name before it is removed here.
+    // A moved directory was added at its new name before this removal, and keeps that name.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -200,7 +203,8 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // A status belongs to one epoch of an endpoint at one name.
+    // A status belongs to one epoch of an endpoint at one name, so an endpoint with a new epoch or name starts as
+    // healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
     const principal = this.#chargeQuota(record.principal);
@@ -253,7 +257,10 @@ export class NamingState implements NamingView {
     entry.version = ++this.#versions;
   }
 
-  /** Charges one registration to a principal. Returns its name as one string that all its registrations share. */
+  /**
+   * Counts one registration in the quota of a principal. Returns the string `principal` that all registrations of the
+   * principal share.
+   */
   #chargeQuota(principal: string): string {
     let quota = this.#quotas.get(principal);
     if (quota === undefined) this.#quotas.set(principal, (quota = { principal, used: 0 }));
@@ -282,7 +289,7 @@ export class NamingState implements NamingView {
 const initialCounter: EpochCounter = Object.freeze({ epoch: 0, floor: 0 });
 const noFences: ReadonlyMap<string, Fence> = new Map();
 
-/** Whether lookups show both records alike; they do not show `defined`. */
+/** Whether lookups show both records as equal. Lookups do not show `defined`. */
 function isVisiblySame(a: EntryRecord, b: EntryRecord): boolean {
   if (a.kind !== 'service' || b.kind !== 'service') return false;
   return JSON.stringify({ ...a, defined: true }) === JSON.stringify({ ...b, defined: true });

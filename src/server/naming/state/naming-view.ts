@@ -1,7 +1,7 @@
 import type { LaunchRecord } from '../../ports.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 
-/** The fields of a registration that commands read. */
+/** Fields of a registration that commands read. */
 export interface EndpointView {
   readonly id: string;
   readonly epoch: number;
@@ -11,30 +11,32 @@ export interface EndpointView {
   readonly json: string;
 }
 
-/** The records that a command reads: the durable ones, including the changes planned before it in its batch. */
+/**
+ * The records that a command reads: the durable records, with the changes of the commands planned earlier in the batch.
+ */
 export interface NamingView {
-  /** The entry at exactly this name. */
+  /** Returns the entry at this name, without following links. */
   entry(name: string): EntryRecord | undefined;
-  /** Names strictly below this one, in no order. */
+  /** Returns the names below this name, without this name, in no particular order. */
   descendants(name: string): Iterable<string>;
-  /** The name of the directory with this identifier, which begins with `#`. */
+  /** Returns the name of the directory with this identifier. An identifier begins with `#`. */
   directoryName(id: string): string | undefined;
   counter(name: string): EpochCounter | undefined;
   endpoint(name: string, id: string): EndpointView | undefined;
   endpoints(name: string): Iterable<EndpointView>;
   endpointCount(name: string): number;
   fence(name: string, id: string): Fence | undefined;
-  /** Oldest first. */
+  /** Returns the fences of a name by instance id, oldest first. */
   fences(name: string): ReadonlyMap<string, Fence>;
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;
-  /** Endpoints that count in the quota of a principal. */
+  /** Returns the number of endpoints that count in the quota of a principal. */
   registrationCount(principal: string): number;
-  /** New names assign epochs above this one. */
+  /** Highest epoch of all removed names. A new name assigns only higher epochs. */
   readonly epochFloor: number;
 }
 
-/** Whether there are names below a name. */
+/** Whether names exist below a name. */
 export function hasDescendants(view: NamingView, name: string): boolean {
   for (const _ of view.descendants(name)) return true;
   return false;

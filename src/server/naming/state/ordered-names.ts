@@ -1,21 +1,21 @@
 import { compareNames } from '../../../core/name.js';
 
-/** A string that sorts after everything below a name, and before the next name. */
+/** Returns a string that sorts after all names below `name`, and before the next name. */
 export function endOfSubtree(name: string): string {
   return `${name}/\uffff`;
 }
 
-/** Names per chunk; a chunk of more than twice as many is split. */
+/** Number of names in a chunk after a split. A chunk with more than twice as many names is split. */
 const chunkLength = 512;
 
 /**
- * A sorted set of names, stored in chunks. `/` sorts before every other character of a segment, so a name is
- * directly followed by everything below it. Adding, removing and finding a name take O(log n) comparisons.
+ * A sorted set of names, stored in chunks. `/` sorts before every other character of a segment, so a name is directly
+ * followed by all names below that name. Adding, removing and finding a name take O(log n) comparisons.
  */
 export class OrderedNames {
   #chunks: string[][] = [];
   #size = 0;
-  /** Incremented by every change, so that an iteration in progress finds its position again. */
+  /** Incremented by every change. An iteration in progress then searches its position again. */
   #version = 0;
 
   get size(): number {
@@ -35,7 +35,7 @@ export class OrderedNames {
     const chunk = this.#chunks[at] as string[];
     chunk.splice(indexIn(chunk, name), 0, name);
     if (chunk.length <= 2 * chunkLength) return;
-    // Names often arrive in order. Then only the last name is cut off, and the chunk stays full.
+    // Names often arrive in order. Then only the new last name is split off, and the old chunk stays full.
     const cut = at === this.#chunks.length - 1 && chunk.at(-1) === name ? 2 * chunkLength : chunkLength;
     this.#chunks.splice(at, 1, chunk.slice(0, cut), chunk.slice(cut));
   }
@@ -52,7 +52,11 @@ export class OrderedNames {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /** Iterates from `start` on, with `exclusive` after it. The set may change meanwhile; each step shows it as it is. */
+  /**
+   * Iterates over the names from `start` on. The set may change during the iteration; each step sees the current set.
+   *
+   * @param exclusive - whether `start` itself is left out
+   */
   *from(start: string, exclusive = false): IterableIterator<string> {
     let at = 0;
     let index = 0;
@@ -85,7 +89,7 @@ export class OrderedNames {
     for (let i = 0; i < sorted.length; i += chunkLength) this.#chunks.push(sorted.slice(i, i + chunkLength));
   }
 
-  /** The first chunk whose last name is not before `name`. */
+  /** Returns the index of the first chunk whose last name is not before `name`. */
   #chunkIndexOf(name: string): number {
     let low = 0;
     let high = this.#chunks.length;

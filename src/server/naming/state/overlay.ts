@@ -3,11 +3,11 @@ import type { EndpointView, NamingView } from './naming-view.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
 /**
- * The records after a batch that is not durable yet: the durable ones, overlaid with the planned changes. Only the
- * commands of the batch read it. It is discarded when the batch cannot be written.
+ * The records after a batch that is not durable yet: the durable records, overlaid with the planned changes. Only the
+ * commands of the batch read the overlay. The overlay is discarded when the batch cannot be written.
  */
 export class Overlay implements NamingView {
-  /** All planned changes, in order. */
+  /** All planned changes of the batch, in order. */
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;
   readonly #entries = new Map<string, EntryRecord | undefined>();

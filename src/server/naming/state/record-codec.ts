@@ -1,6 +1,6 @@
 /**
- * Stored form of the records. The key is a letter for the kind, the name and, for some kinds, an id; the value is
- * JSON. A record that cannot be decoded is named in the error, and the store is not opened.
+ * Stored form of the records. A key is a letter for the kind, a name and, for some kinds, an id. A value is JSON. When
+ * a record cannot be decoded, the error names the key of the record and the store is not opened.
  */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -9,10 +9,10 @@ import type { EndpointMessage } from '../../../protocol/messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/** Version of the stored form, kept under `storeKeys.format`. */
+/** Version of the stored form. The store keeps the version under the key `storeKeys.format`. */
 export const formatVersion = 1;
 
-/** Keys of the records about the store itself. */
+/** Keys of the records that describe the store. */
 export const storeKeys = Object.freeze({
   format: 'm format',
   incarnation: 'm incarnation',
@@ -20,13 +20,13 @@ export const storeKeys = Object.freeze({
   epochFloor: 'm floor',
 });
 
-/** Encodes a change for the store; undefined for a change that is not stored. */
+/** Encodes a change for the store. Returns undefined for a change that is not stored. */
 export function encodeChange(change: StateChange): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
       return { key: ['e', change.name].join(' '), value: change.record && jsonOfEntry(change.record) };
     case 'endpoint':
-      // `join` makes a flat string; a template would keep its parts in memory.
+      // `join` creates one flat string. A template would create a string that keeps its parts in memory.
       return { key: ['p', change.name, change.id].join(' '), value: change.record?.json };
     case 'counter':
       return { key: ['c', change.name].join(' '), value: jsonOf(change.record) };
@@ -45,14 +45,14 @@ function jsonOf(record: object | undefined): string | undefined {
   return record === undefined ? undefined : JSON.stringify(record);
 }
 
-/** The stored value of a registration. The public part comes last, for {@link endpointJson}. */
+/** Returns the stored value of a registration. The public part is last, as {@link endpointJson} requires. */
 export function encodeEndpoint(principal: string, endpoint: EndpointMessage): string {
   return JSON.stringify({ principal, endpoint });
 }
 
 /**
- * The public part of an encoded registration, without parsing it. Safe because JSON escapes the quotes of the
- * principal, so the first `"endpoint":` is the key.
+ * Returns the public part of an encoded registration, without parsing the JSON. JSON escapes quotes in the principal,
+ * so the first `"endpoint":` is always the key.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
@@ -61,7 +61,7 @@ export function endpointJson(recordJson: string): string {
 /**
  * Decodes a stored record.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names its key
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names the key of the record
  */
 export function decodeRecord(key: string, value: string): StateChange {
   try {
@@ -72,7 +72,7 @@ export function decodeRecord(key: string, value: string): StateChange {
   }
 }
 
-/** The error for a damaged record. */
+/** Creates the error for a damaged record. */
 export function damagedRecordError(key: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
@@ -116,10 +116,13 @@ function decode(key: string, value: string): StateChange {
 
 const internedEntries = new Map<string, EntryRecord>();
 
-/** JSON of the interned entries. */
+/** JSON of each interned entry. */
 const entryJson = new WeakMap<EntryRecord, string>();
 
-/** Most names have equal entries, so a million names share a few objects. */
+/**
+ * Returns the shared object for the entry with this JSON. Most entries are equal, so a million names share a few
+ * objects.
+ */
 function internEntryJson(json: string): EntryRecord {
   const known = internedEntries.get(json);
   if (known !== undefined) return known;
@@ -130,7 +133,7 @@ function internEntryJson(json: string): EntryRecord {
   return record;
 }
 
-/** The one object for all equal entries. */
+/** Returns the object that all equal entries share. */
 export function internEntry(record: EntryRecord): EntryRecord {
   return entryJson.has(record) ? record : internEntryJson(JSON.stringify(record));
 }
@@ -142,7 +145,10 @@ function jsonOfEntry(record: EntryRecord): string {
 
 const internedCounters = new Map<number, EpochCounter>();
 
-/** The one object for all equal counters up to epoch 100; higher ones are rarely equal. */
+/**
+ * Returns the object that all equal counters with an epoch up to 100 share. Counters with higher epochs are rarely
+ * equal.
+ */
 export function internCounter(counter: EpochCounter): EpochCounter {
   if (counter.floor !== 0 || counter.epoch > 100) return counter;
   const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });
@@ -157,7 +163,8 @@ function parseEntry(json: string): EntryRecord {
   if (kind === 'service') {
     checkBoolean(record.defined);
     checkInteger(record.timeoutMs ?? 0);
-  } else if (!isName(kind === 'link' ? record.target : `/${record.id}`)) throw new TypeError('not a name');
+  } else if (!isName(kind === 'link' ? record.target : `/${record.id}`))
+    throw new TypeError('the target or the identifier is not a name');
   return Object.freeze(record);
 }
 
@@ -166,7 +173,8 @@ function parseEndpoint(json: string, id: string): EndpointRecord {
     principal: string;
     endpoint: { id: string; epoch: number; leaseMs: number; state: string; addresses: string[] };
   };
-  if (endpoint.id !== id || typeof principal !== 'string') throw new TypeError('id or principal differs');
+  if (endpoint.id !== id || typeof principal !== 'string')
+    throw new TypeError('the id is not that of the key, or the principal is not a string');
   return {
     id,
     epoch: checkInteger(endpoint.epoch),
@@ -180,10 +188,10 @@ function parseEndpoint(json: string, id: string): EndpointRecord {
 
 function checkInteger(value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new TypeError('not a non-negative integer');
+  throw new TypeError('a number is not a non-negative integer');
 }
 
 function checkBoolean(value: boolean): boolean {
   if (typeof value === 'boolean') return value;
-  throw new TypeError('not a boolean');
+  throw new TypeError('a value is not a boolean');
 }

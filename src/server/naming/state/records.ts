@@ -1,15 +1,15 @@
-/** The durable records of the name space, and the changes to them. */
+/** Durable records of the name space, and the changes of these records. */
 import type { LaunchRule } from '../../../protocol/messages.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 
-/** A service: its settings, and how it is started. */
+/** A service: its settings, and the rule for starting the service. */
 export interface ServiceRecord {
   readonly kind: 'service';
-  /** A client has defined it. An undefined service is removed when it has had no endpoint for 5 minutes. */
+  /** Whether a client has defined the service. An undefined service is removed 5 minutes after its last endpoint. */
   readonly defined: boolean;
   readonly policy: string | null;
-  /** Default timeout of a call, ms. */
+  /** Default timeout of a call to the service, in ms. */
   readonly timeoutMs?: number;
   readonly guaranteedMs: number;
   readonly launch: LaunchRule | null;
@@ -24,60 +24,65 @@ export interface LinkRecord {
   readonly pending?: PendingChange;
 }
 
-/** A directory with an identifier that survives moves. */
+/** A directory with an identifier that stays the same when the directory moves. */
 export interface DirectoryRecord {
   readonly kind: 'directory';
-  /** Begins with `#`. */
+  /** Identifier of the directory; begins with `#`. */
   readonly id: string;
   readonly guaranteedMs: number;
   readonly pending?: PendingChange;
 }
 
-/** The entry at a name. Immutable; equal entries of several names are one object. */
+/** The entry at a name. Entries are immutable; equal entries of several names are one shared object. */
 export type EntryRecord = ServiceRecord | LinkRecord | DirectoryRecord;
 
-/** A change that applies when all guarantees given for the entry have ended. The entry is frozen until then. */
+/** A change that waits until all guarantees of the entry have ended. Until then, the entry is frozen. */
 export type PendingChange =
   | {
       readonly kind: 'replace';
       readonly record: Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'>;
     }
-  /** Removes the entry and its endpoints. Names below it have pending changes of their own. */
+  /** Removes the entry and its endpoints. Each name below the entry has its own pending change. */
   | { readonly kind: 'remove' }
-  /** Removes an undefined service without endpoints. A registration cancels it. */
+  /** Removes an undefined service without endpoints. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
-/** A registration. Lookups show it far more often than commands read it, so its JSON is kept. */
+/**
+ * A registered endpoint. `json` is kept because lookups show an endpoint far more often than commands read its fields.
+ */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
   readonly draining: boolean;
-  /** The principal whose quota it counts in. */
+  /** Principal in whose quota the endpoint counts. */
   readonly principal: string;
   readonly addresses: readonly string[];
-  /** The stored value; `endpointJson` returns the part that lookups show. */
+  /** Stored value of the record. `endpointJson` extracts the part that lookups show. */
   readonly json: string;
 }
 
-/** The epochs of a service name. */
+/** Epoch counter of a service name. */
 export interface EpochCounter {
-  /** The highest epoch assigned so far. */
+  /** Highest epoch that the name has assigned so far. */
   readonly epoch: number;
-  /** An instance without registration and fence must have a higher epoch than this. */
+  /**
+   * An instance with neither a registration nor a fence may register only with a higher epoch than this, except with a
+   * ticket.
+   */
   readonly floor: number;
 }
 
-/** The last epoch of an instance that is gone. @see [C5.6](../../../../docs/guarantees.md#c5-6) */
+/** Last epoch of a removed instance. @see [C5.6](../../../../docs/guarantees.md#c5-6) */
 export interface Fence {
   readonly epoch: number;
-  /** The instance withdrew, so the same epoch cannot register again. */
+  /** Whether the instance withdrew `epoch`. A withdrawn epoch cannot register again. */
   readonly withdrawn: boolean;
 }
 
 /**
- * A change of one record. `movedFrom` names the record that this one continues: its lease and its guarantee are
- * carried over.
+ * A change of one record; `record` undefined removes the record. `movedFrom` is the old name of a moved record, whose
+ * lease and guarantee the new record continues.
  */
 export type StateChange =
   | {
@@ -101,7 +106,10 @@ export type StateChange =
       readonly id: string;
       readonly record: LaunchRecord | undefined;
     }
-  /** A status is never stored. It only increments the revision, so that watches deliver it in order. */
+  /**
+   * A change of status is never stored. The change only increments the revision, so that watches deliver changes in
+   * order.
+   */
   | {
       readonly kind: 'status';
       readonly name: string;
@@ -109,5 +117,5 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** Raises the epoch at which new names start, above all epochs of removed names. */
+  /** Raises the epoch floor above the epochs of all removed names. Epochs of new names start above this floor. */
   | { readonly kind: 'epoch-floor'; readonly epoch: number };

@@ -2,12 +2,12 @@ interface Identified {
   readonly id: string;
 }
 
-/** Larger sets are indexed by id. */
+/** Largest number of registrations that a set keeps without an index by id. */
 const indexThreshold = 16;
 
 /**
- * The registrations of one service, in order of arrival. Optimized for many services with few registrations: only a
- * set of more than 16 has an index.
+ * The registrations of one service, in order of arrival. Optimized for many services with few registrations: a set of
+ * up to 16 registrations has no index.
  */
 export class RegistrationSet<T extends Identified> {
   #list: T[] | undefined;

@@ -1,11 +1,11 @@
-/** Resolves the links and directory identifiers of a name. */
+/** Resolves the links and the directory identifier in a name. */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { EntryRecord } from './records.js';
 
-/** The records that resolving links reads. */
+/** Records that are read to resolve the links of a name. */
 export interface LinkSource {
   entry(name: string): EntryRecord | undefined;
   directoryName(id: string): string | undefined;
@@ -13,25 +13,25 @@ export interface LinkSource {
 
 /** A resolved name. */
 export interface LinkPath {
-  /** The name after all links. No entry needs to exist there. */
+  /** Name after all links are followed. The name may have no entry. */
   readonly canonical: string;
-  /** The links and directory identifiers that were followed, in order. */
+  /** Links and directory identifiers that were followed, in order. */
   readonly hops: readonly LinkHop[];
 }
 
 /** A followed link or directory identifier. */
 export interface LinkHop {
-  /** As the name spelled it; for a directory its identifier. */
+  /** Name of the link; for a directory identifier, `/` and the identifier. */
   readonly name: string;
-  /** The name of its entry. */
+  /** Name of the entry of the link or of the directory. */
   readonly entryName: string;
 }
 
 /**
- * Follows every link in a name, including one at its end, and the directory identifier that it may begin with.
- * There are no names below a link, so at most one prefix of a name is a link. At most 16 links are followed.
+ * Follows every link in a name, including a link at its end, and a directory identifier at its start. No name exists
+ * below a link, so at most one prefix of a name is a link. At most 16 links are followed.
  *
- * @param onPrefix - called with every prefix that was read, in order; the result depends on these and no others
+ * @param onPrefix - called with every prefix that is read, in order; the result depends only on these prefixes
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  * @see [G1](../../../../docs/background.md#g1), [G2](../../../../docs/background.md#g2)
@@ -44,7 +44,7 @@ export function resolveLinks(
   return followLinks(source, name, true, onPrefix);
 }
 
-/** Follows the links before the last segment. The result is the name that a change applies to. */
+/** Follows the links in all segments of a name but the last. Returns the name whose entry a command changes. */
 export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }
@@ -77,11 +77,11 @@ function followLinks(
   const last = hops.at(-1)?.name ?? current;
   throw notFoundError(
     name,
-    `its links form a cycle or exceed the maximum of ${limits.maxLinks} (at ${last})`,
+    `its links form a cycle or exceed the maximum of ${limits.maxLinks}; the last link followed is ${last}`,
   );
 }
 
-/** The prefix of a name that is a link, and its target. */
+/** Returns the prefix of a name that is a link, and the target of the link; undefined when no prefix is a link. */
 function findLink(
   source: LinkSource,
   name: string,
@@ -100,7 +100,7 @@ function findLink(
 
 function checkName(requestedName: string, name: string): string {
   if (isName(name)) return name;
-  throw notFoundError(requestedName, `it resolves to ${quote(name)}, which is too long for a name`);
+  throw notFoundError(requestedName, `its links lead to ${quote(name)}, which is too long for a name`);
 }
 
 function notFoundError(name: string, reason: string): ClerkError {

@@ -1,12 +1,12 @@
-/** Names kept in the log. */
+/** Number of changes to which the log is cut when the log has more than twice as many. */
 const maxNames = 16_384;
 
 /**
- * The names that changed last, so that a watch can resume after its connection broke. Bounded to 16,384 names: a
- * watch that resumes from an older revision needs a full snapshot.
+ * Log of the last changes of names, at most 32,768 changes. A watch whose connection broke resumes from the log. A
+ * watch that resumes from a revision before the start of the log needs a full snapshot.
  */
 export class ChangeLog {
-  /** Changes after this revision are complete. */
+  /** Revision after which the log is complete. */
   #oldestRevision: number;
   #entries: { readonly name: string; readonly revision: number }[] = [];
 
@@ -14,17 +14,20 @@ export class ChangeLog {
     this.#oldestRevision = revision;
   }
 
-  /** Adds the changes of a batch. */
+  /** Adds the names that a batch changed. */
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;
     const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // A batch that is partly dropped is dropped completely.
+    // The rest of a batch that was partly dropped is dropped too.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }
 
-  /** The names that changed after a revision, by their last change; undefined when the log does not reach back so far. */
+  /**
+   * Returns the names that changed after a revision, in order of their last change; undefined when the log starts
+   * later.
+   */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;
     const names = new Set<string>();

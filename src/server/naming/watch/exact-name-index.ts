@@ -1,19 +1,20 @@
 import { isClerkError } from '../../../core/errors.js';
 import { resolveLinks, type LinkSource } from '../state/resolve-links.js';
 
-/** A name that is watched without wildcards. */
+/** A name that is watched as an exact name, which is a name without wildcards. */
 interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
-  /** The prefixes and directory identifiers that its lookup reads. */
+  /** Prefixes and directory identifiers that the lookup of the name reads. */
   readonly dependencies: Set<string>;
-  /** Of the lookup that was sent last. */
+  /** Fingerprint of the lookup that was sent last; undefined when the name did not exist. */
   fingerprint: string | undefined;
 }
 
 /**
- * Names that are watched without wildcards. A watch shows their lookups, so a change of any link or entry on the way
- * concerns them. The index keeps the dependencies of each name, and a fingerprint of its last lookup.
+ * Index of the exact names that are watched. A watch shows the lookup of an exact name, so a change of any link or
+ * entry on the path of that lookup concerns the watch. The index keeps the dependencies of each name, and a fingerprint
+ * of its last lookup.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -21,7 +22,7 @@ export class ExactNameIndex<Watch> {
   readonly #links: LinkSource;
   readonly #fingerprintOf: (name: string) => string | undefined;
 
-  /** @param fingerprintOf - differs whenever the lookup of a name differs */
+  /** @param fingerprintOf - returns a string that changes whenever the lookup of a name changes */
   constructor(links: LinkSource, fingerprintOf: (name: string) => string | undefined) {
     this.#links = links;
     this.#fingerprintOf = fingerprintOf;
@@ -44,11 +45,11 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** The watched names whose lookups differ after changes of `names`, with their watches. */
+  /** Returns the exact names whose lookups changed when `names` changed, each with the watches of that name. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
-      // Dependencies can change even when the fingerprint does not.
+      // The dependencies of a name can change even when its fingerprint does not.
       this.#removeDependencies(exact);
       this.#addDependencies(exact);
       const fingerprint = this.#fingerprintOf(exact.name);
@@ -59,7 +60,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Those of `globs` without wildcards whose lookups may differ after changes of `changed`. */
+  /** Returns the exact names in `globs` whose lookup result may have changed when the names in `changed` changed. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -74,7 +75,10 @@ export class ExactNameIndex<Watch> {
     return depends;
   }
 
-  /** A directory without an entry exists while there are names below it, so a change concerns all prefixes of a name. */
+  /**
+   * Returns the exact names that depend on one of `names` or on a name above one of `names`. A directory without an
+   * entry exists only while names below the directory exist, so a change of a name concerns all its prefixes.
+   */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();
     if (this.#byName.size === 0) return found;
@@ -95,7 +99,10 @@ export class ExactNameIndex<Watch> {
     }
   }
 
-  /** A name that cannot be resolved depends on all prefixes that were read. */
+  /**
+   * Calls `onPrefix` with every prefix that the lookup of a name reads, even when the links of the name cannot be
+   * resolved.
+   */
   #resolveLinks(name: string, onPrefix: (prefix: string) => void): void {
     try {
       resolveLinks(this.#links, name, onPrefix);
@@ -113,7 +120,7 @@ export class ExactNameIndex<Watch> {
   }
 }
 
-/** The name itself and all names above it. */
+/** Yields `name` and the names of all directories above `name`. */
 function* prefixesOf(name: string): IterableIterator<string> {
   for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
 }

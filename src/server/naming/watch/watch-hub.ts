@@ -11,10 +11,10 @@ import { ChangeLog } from './change-log.js';
 import { ExactNameIndex } from './exact-name-index.js';
 import { WatchSession, type WatchContext, type WatchedName } from './watch-session.js';
 
-/** Interval for checking which watches need a heartbeat, ms. */
+/** Interval between two checks for watches that need a heartbeat, in ms. */
 const heartbeatCheckMs = limits.heartbeatMs / 5;
 
-/** The parts of the name server that watches read. */
+/** Parts of the name server that watches read. */
 export interface WatchHubDependencies {
   readonly state: NamingState;
   readonly lookups: LookupCache;
@@ -24,8 +24,9 @@ export interface WatchHubDependencies {
 }
 
 /**
- * All open watches. A batch becomes events once it is durable: one event for each name, with its present state.
- * Within one incarnation a watch misses no change; after a gap it receives `resync` and a full snapshot.
+ * All open watches. Once a batch is durable, each matching watch receives one event per changed name, with the current
+ * state of the name. Within one incarnation a watch misses no change. After a gap, the watch receives `resync` and a
+ * full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -42,7 +43,7 @@ export class WatchHub {
     this.#changeLog = new ChangeLog(deps.position.revision);
   }
 
-  /** Open watches. */
+  /** Number of open watches. */
   get size(): number {
     return this.#watches.size;
   }
@@ -72,10 +73,10 @@ export class WatchHub {
   }
 
   /**
-   * Sends the events of a durable batch.
+   * Sends the events of a durable batch to the watches.
    *
-   * @param changedNames - names whose entry or endpoints changed, and the changed directory identifiers
-   * @param previousRevision - the revision before the batch
+   * @param changedNames - names whose entry or endpoints changed, and the identifiers of changed directories
+   * @param previousRevision - revision before the batch
    */
   publish(changedNames: ReadonlySet<string>, previousRevision: number): void {
     const { revision } = this.#deps.position;
@@ -106,7 +107,10 @@ export class WatchHub {
     this.#updateHeartbeatTimer();
   }
 
-  /** The names that a resumed watch has missed; undefined when it needs a full snapshot. */
+  /**
+   * Returns the names that changed since the revision at which a watch resumes; undefined when the watch needs a full
+   * snapshot.
+   */
   #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
     const { incarnation, revision } = this.#deps.position;
     if (since?.incarnation !== incarnation || !/^[0-9]{1,15}$/.test(since.revision)) return undefined;
@@ -141,7 +145,7 @@ export class WatchHub {
     return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
   }
 
-  /** An exact name is shown as its lookup; a link that matches a glob is shown as a link. */
+  /** Returns what a watch shows of a name: the lookup of an exact name, or the entry of a link that matches a glob. */
   #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;
     const entry = state.entries.get(name);

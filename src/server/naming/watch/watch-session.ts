@@ -4,46 +4,46 @@ import { limits } from '../../../protocol/limits.js';
 import type { WatchEvent } from '../../../protocol/messages.js';
 import type { WatchOptions } from '../../ports.js';
 
-/** Events of a snapshot that are sent without a pause. */
+/** Number of events of a snapshot that are sent in one slice. */
 const sliceSize = 128;
 
-/** A name in a watch: an exact name shows its lookup, a name that matches a glob shows its entry. */
+/** A watched name. The watch shows the lookup of an exact name, and the entry of a name that matches a glob. */
 export interface WatchedName {
   readonly name: string;
   readonly isExact: boolean;
 }
 
-/** The parts of the name server that a watch reads. */
+/** Parts of the name server that a watch reads. */
 export interface WatchContext {
   readonly revision: () => number;
   readonly incarnation: string;
-  /** The present state of a name as a `put` or a `delete`. */
+  /** Returns the current state of a name as a `put` or a `delete` event. */
   readonly eventOf: (watched: WatchedName) => WatchEvent;
-  /** All entries that match a glob. */
+  /** Returns the names of all entries that match a glob. */
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
   readonly addExactName: (name: string) => void;
   readonly removeExactName: (name: string) => void;
-  /** Calls back soon, never synchronously. */
+  /** Calls `callback` after pending I/O, never synchronously. */
   readonly defer: (callback: () => void) => void;
   readonly now: () => number;
 }
 
-/** Events that show the present state of some globs, followed by `current`. */
+/** A snapshot: events that show the current state of some globs, followed by a `current` event. */
 interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
-  /** Sent first. */
+  /** Events to send before the names. */
   readonly leadingEvents: readonly WatchEvent[];
-  /** The revision sent with the events of the snapshot. */
+  /** Revision that is sent with each event of the snapshot except `current`. */
   readonly revisionDuring: number;
-  /** The revision sent with `current`; −1 when the watch resumes. */
+  /** Revision that is sent with the `current` event; −1 when the watch resumes, which means the latest revision. */
   readonly revisionAfter: number;
 }
 
 /**
- * One open watch. Changes that arrive while a snapshot is sent are deferred until its end, then sent once for each
- * name. Only the last event of a batch carries the batch's revision. A watch that resumes from an earlier revision
- * receives some events again and misses none.
+ * One open watch. Changes that arrive while a snapshot is sent wait until the end of the snapshot. Then each changed
+ * name is sent once. Only the last event of a batch carries the revision of the batch. A watch that resumes from an
+ * earlier revision may receive events a second time, but misses none.
  */
 export class WatchSession {
   readonly id: string;
@@ -53,9 +53,9 @@ export class WatchSession {
   readonly #globs = new Map<string, Glob>();
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
-  /** Names that changed while a snapshot is sent, with `isExact`. */
+  /** Names that changed while a snapshot is sent; the value is `isExact`. */
   readonly #deferred = new Map<string, boolean>();
-  /** The revision sent last. */
+  /** Revision that was sent last. */
   #position = 0;
   #isSendingSnapshot = false;
   #isClosed = false;
@@ -70,7 +70,7 @@ export class WatchSession {
   /**
    * Starts the watch.
    *
-   * @param missed - the names that changed since the watch was interrupted; undefined for a full snapshot
+   * @param missed - names that changed since the watch was interrupted; undefined to send a full snapshot
    */
   open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
@@ -86,8 +86,8 @@ export class WatchSession {
     if (missed === undefined) {
       const reason =
         since?.incarnation === incarnation
-          ? 'changes since that revision are no longer known'
-          : 'the registry has another incarnation';
+          ? 'the changes since the requested revision are no longer known'
+          : 'the incarnation of the registry is not the requested incarnation';
       this.#sendSnapshot(since === undefined ? [open] : [open, { type: 'resync', reason }]);
       return;
     }
@@ -103,7 +103,7 @@ export class WatchSession {
     });
   }
 
-  /** Whether a name is watched through a glob, and not as an exact name. */
+  /** Whether a name matches a glob of the watch and is not an exact name of the watch. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
     for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
@@ -125,7 +125,7 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Adds and removes names and globs. Sends a snapshot of the added ones. */
+  /** Adds and removes exact names and globs. Sends a snapshot of everything in `add`. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -151,7 +151,7 @@ export class WatchSession {
     });
   }
 
-  /** Sends `resync` and a full snapshot, after events were dropped. */
+  /** Sends `resync` and a full snapshot, because events were dropped. */
   resync(reason: string): void {
     this.#snapshots.length = 0;
     this.#deferred.clear();
@@ -195,7 +195,7 @@ export class WatchSession {
     });
   }
 
-  /** All existing names that match the globs, each once. */
+  /** Yields each exact name, and each existing name that matches one of the globs. No name is yielded twice. */
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
     for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
     const wildcards = globs.filter(({ isExact }) => !isExact);
@@ -208,7 +208,7 @@ export class WatchSession {
           yield { name, isExact: false };
   }
 
-  /** The deferred names, including those that are deferred during the iteration. */
+  /** Yields the deferred names, including names that are deferred during the iteration. */
   *#deferredNames(): IterableIterator<WatchedName> {
     for (const [name, isExact] of this.#deferred) yield { name, isExact };
   }
@@ -220,7 +220,7 @@ export class WatchSession {
     this.#context.defer(() => this.#sendSlice());
   }
 
-  /** Sends up to 128 events of a snapshot, and schedules the next slice. */
+  /** Sends up to 128 events of the first snapshot in the queue, and schedules the next slice. */
   #sendSlice(): void {
     if (this.#isClosed) return;
     const snapshot = this.#snapshots[0];
@@ -251,13 +251,17 @@ export class WatchSession {
     else void drained.then(() => this.#sendSlice());
   }
 
-  /** Ends a snapshot; true when no other snapshot follows. */
+  /**
+   * Ends a snapshot and sends `current`.
+   *
+   * @returns whether no other snapshot follows
+   */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // A resync discards all snapshots.
+    // A resync during this slice has discarded all snapshots.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;
-    // Without deferred changes the snapshot shows the present revision.
+    // Without deferred changes, the snapshot shows the state at the current revision.
     const isUpToDate = revisionAfter < 0 || this.#deferred.size === 0;
     this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.revision() : revisionAfter);
     if (this.#snapshots.length > 0) return false;
@@ -281,6 +285,6 @@ function checkGlobCount(count: number): void {
   if (count > limits.maxGlobs)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `A watch must have at most ${limits.maxGlobs} names and globs; got ${count}; open another watch for the rest`,
+      `A watch must have at most ${limits.maxGlobs} names and globs; got ${count}; open another watch for the rest of the names`,
     );
 }
