@@ -26,13 +26,14 @@ export type { ServerOptions } from './options.js';
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
-  /** Its address, such as `http://127.0.0.1:4711`. */
+  /** URL of the server, such as `http://127.0.0.1:4711`. */
   readonly url: string;
-  /** Its port. */
+  /** Port that the server listens on. */
   readonly port: number;
   /**
-   * Closes the server: ends all watches, waits up to 5 s for requests in flight, and releases the store. Services that
-   * the launcher has started keep running. May be called several times; every call resolves once the server is closed.
+   * Closes the server: ends all watches, waits up to 5 s for requests in progress, and releases the store. Services
+   * that the launcher has started keep running. May be called several times; each returned promise resolves once the
+   * server is closed.
    */
   close(): Promise<void>;
 }
@@ -45,13 +46,14 @@ export interface Server extends AsyncDisposable {
  * const server = await startServer({ port: 0 });   // for a test: any free port, names in memory only
  * const clerk = createClerk({ registry: server.url });
  * ```
- * @throws {@link ClerkError} `CONFIG_INVALID` when an option or a manifest is invalid or the port is in use; `FORBIDDEN`
- *   when the data folder is in use or belongs to another user; `REGISTRY_INVALID` when its contents are damaged
+ * @throws {@link ClerkError} `CONFIG_INVALID` when an option or a manifest is invalid or the port is in use;
+ *   `FORBIDDEN` when another server uses the data folder, or another user owns the data folder; `REGISTRY_INVALID` when
+ *   the data folder has damaged records
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  // In order of opening; closed in reverse.
+  // Functions that close the opened parts, in order of opening. `closeAll` calls the functions in reverse order.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -71,7 +73,7 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Manifests are read first, so that an invalid one is reported before anything is opened.
+  // Manifests are read before any other part is opened, so an invalid manifest leaves nothing to close.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
@@ -87,10 +89,11 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // A start that fails reports the end of its log, so logs are also needed without a data folder.
+    // The error of a failed start quotes the end of the log, so the launcher needs a log folder even without a data
+    // folder.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
-    // LevelDB ignores files that are not its own, so the logs can be in its folder.
+    // LevelDB ignores files that are not its own, so the log folder can be inside the data folder.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
       names,
@@ -120,7 +123,7 @@ async function openServer(
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
 }
 
-/** The address for clients on this machine. A wildcard address is replaced by loopback. */
+/** Returns the URL at which clients on this machine reach the server. Loopback replaces a wildcard address. */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${String(port)}`;

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { NameService } from './ports.js';
 
-/** When each name was last looked up. The launcher uses it to stop idle services. */
+/** Remembers when each name was last looked up. The launcher stops services that were not looked up for a long time. */
 export class LastLookups {
   readonly #clock: Clock;
   readonly #names: Pick<NameService, 'launchRule'>;
@@ -12,10 +12,13 @@ export class LastLookups {
     this.#names = names;
   }
 
-  /** Records a lookup of an existing name. */
+  /** Records that a client has looked up `name`, which exists. */
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
-  /** When a service was last looked up, under its own name or through a link; monotonic ms, undefined for never. */
+  /**
+   * Returns when clients last looked up the service, by the canonical name or through a link. The time is in ms on the
+   * monotonic clock; undefined when no client has looked up the service.
+   */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;
     for (const [name, at] of this.#lookupAt) {

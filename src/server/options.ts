@@ -4,33 +4,36 @@ import type { Logger } from '../core/logger.js';
 import { limits } from '../protocol/limits.js';
 import type { ServerRuntime } from './ports.js';
 
-/** Options of {@link startServer}. All are optional; an unknown option is an error. */
+/** Options of {@link startServer}. Every option is optional; an unknown option is an error. */
 export interface ServerOptions {
-  /** Port, 0 to 65535; 0 for any free port. Default 4711. */
+  /** Port to listen on, 0 to 65535; 0 uses any free port. Default 4711. */
   readonly port?: number;
   /**
-   * Address to listen at. Default 127.0.0.1, which only this machine can reach. There is no authentication: any client
-   * that can reach another address can change names and start services.
+   * Address to listen on. Only this machine can reach the default, 127.0.0.1. The server has no authentication: any
+   * client that can reach another address can change names and start services.
    */
   readonly host?: string;
-  /** Data folder, created when it does not exist. Default none: names are kept in memory only. */
+  /** Folder that stores the names; the server creates a missing folder. Default none: names are kept in memory only. */
   readonly data?: string;
-  /** Folder with the manifests of services that may be started on this host. Default none: no service may be started. */
+  /**
+   * Folder with the manifests of the services that the server may start on this host. Default none: the server starts
+   * no service.
+   */
   readonly manifests?: string;
   /**
-   * Accepted `Host` header values, without port, besides loopback, `host` and the address of the connection. Default
-   * none.
+   * `Host` header values that the server accepts, without port. Loopback, `host` and the address of the connection are
+   * always accepted. Default none.
    */
   readonly allowedHosts?: readonly string[];
-  /** Interval of the heartbeats of an idle watch, ms; 10 to 3,600,000. Default 5,000. */
+  /** Interval between two heartbeats of an idle watch, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Receives warnings, and errors that have no response. Default none. */
+  /** Receives warnings, and errors that no response reports. Default none. */
   readonly logger?: Logger;
-  /** Clock, random numbers and hashing. Missing parts are the real ones. */
+  /** Clock, random numbers and hashing. Functions that are left out come from Node. */
   readonly runtime?: Partial<ServerRuntime>;
 }
 
-/** Complete, checked options. */
+/** Checked server options with all defaults filled in. */
 export interface ServerConfig {
   readonly port: number;
   readonly host: string;

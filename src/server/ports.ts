@@ -38,22 +38,25 @@ export interface ServerRuntime extends Clock, Hashing {}
 
 // ---- store
 
-/** A change of one record; undefined deletes it. */
+/** A change of one stored record. The `value` `undefined` deletes the record. */
 export interface RecordChange {
   readonly key: string;
   readonly value: string | undefined;
 }
 
 /**
- * Durable records: strings by string keys. There is one writer, which waits for each `write` before the next one. Every
- * implementation must pass the store suite.
+ * Durable store of records. Keys and values are strings. The server is the only writer, and waits for each `write`
+ * before the next one. Every implementation must pass the store suite.
  */
 export interface Store {
-  /** Loads all records. Called once, first. Rejects when a record is damaged, naming its key. */
+  /**
+   * Loads all records. Called once, before any other method. Rejects when a record is damaged; the error names the key
+   * of the record.
+   */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
-   * Writes all changes or none. Once it resolves, they survive a crash and a power failure. After it rejects, the
-   * server is read-only.
+   * Writes all changes or none. Once the promise resolves, the changes survive a crash and a power failure. Once a
+   * write is rejected, the server is read-only.
    *
    * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
@@ -64,39 +67,39 @@ export interface Store {
 
 // ---- naming
 
-/** The sender of a request. Without authentication, all clients of one address are one principal. */
+/** The sender of a request. The server has no authentication, so all clients with one IP address are one principal. */
 export interface Caller {
-  /** Whose quotas apply: `address:127.0.0.1`, `launcher`, … */
+  /** Principal whose quotas the request uses: `address:127.0.0.1`, `launcher`, … */
   readonly principal: string;
 }
 
 /**
- * The name space. Reads are synchronous and show the durable state only. Changes resolve once they are durable, and are
- * visible to every later read and watch. A rejected change rejects with a `ClerkError` and changes nothing.
+ * The name space. Reads are synchronous and show only durable state. The promise of a change resolves once the change
+ * is durable and visible to every later read and watch. A change that is rejected with a `ClerkError` has no effect.
  */
 export interface NameService {
   /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
   /**
-   * The response of `resolve` as JSON, built once per change rather than per request; undefined when `resolve` would
-   * throw. Starts the guarantee of the entries on the path again.
+   * Returns the response of `resolve` as JSON; undefined where `resolve` would throw. The JSON is built once per change
+   * rather than once per request. The guarantee of every entry on the path restarts.
    */
   resolveJson(name: string): string | undefined;
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
   search(glob: string, filter: Readonly<Record<string, string>>): SearchResponse;
   whois(address: string): WhoisResponse;
   status(): StatusResponse;
-  /** Registrations whose lease has expired, since this process started. */
+  /** Number of registrations whose lease has expired since this process started. */
   readonly expiredRegistrations: number;
-  /** Counters since this process started; `suspects` is the present number. */
+  /** Health counters since this process started, except `suspects`, which is the current number. */
   readonly healthStats: {
-    /** Health reports received. */
+    /** Number of health reports received. */
     readonly reports: number;
-    /** Verdicts on endpoints in those reports. */
+    /** Number of verdicts on single endpoints in the received health reports. */
     readonly endpointReports: number;
-    /** Times an endpoint became suspect. */
+    /** Number of times that an endpoint became suspect. */
     readonly suspectTransitions: number;
-    /** Endpoints that are suspect now. */
+    /** Number of endpoints that are suspect now. */
     readonly suspects: number;
   };
   exportLines(): IterableIterator<ExportLine>;
@@ -108,23 +111,23 @@ export interface NameService {
   remove(request: RemoveRequest): Promise<ChangeResponse>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
   renew(request: RenewRequest): RenewResponse;
-  /** Adds the health report of a client. Never throws; verdicts on unknown endpoints are ignored. */
+  /** Counts the health report of a client. Never throws. Ignores verdicts on unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
   withdraw(request: WithdrawRequest): Promise<ChangeResponse>;
   /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
-  /** Opens a watch. Events arrive in order, never synchronously from here. */
+  /** Opens a watch. Events arrive in order, and never during this call. */
   watch(options: WatchOptions): OpenWatch;
-  /** Calls the listener for every durable registration. Returns a function that removes it. */
+  /** Calls `listener` after every durable registration. Returns a function that removes the listener. */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
-  /** The launcher's records, in the same store. */
+  /** The launcher's records of starts, kept in the same store as the names. */
   readonly launches: LaunchRecords;
-  /** The launch rule of a name, and its canonical name. */
+  /** Returns the canonical form of a name, and the launch rule of the service at that canonical name. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
-  /** Completes the write in progress. Rejects queued changes with `CLERK_CLOSED`. */
+  /** Waits for the write in progress. Rejects queued changes with `CLERK_CLOSED`. */
   close(): Promise<void>;
 }
 
@@ -133,11 +136,11 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** Receives each event, including heartbeats, with the revision that the watch has reached. */
+  /** Receives each event, including heartbeats, and the revision that the watch has reached with this event. */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
   /**
-   * Called between slices of at most 128 events of a snapshot. The next slice waits until the result
-   * settles. Without it, slices follow each other as pending I/O allows.
+   * Called after each slice of a snapshot; a slice has at most 128 events. The next slice waits for the returned
+   * promise. Without this function, or when it returns undefined, the next slice follows once pending I/O is handled.
    */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
@@ -146,41 +149,48 @@ export interface WatchOptions {
 export interface OpenWatch {
   /** @throws {@link ClerkError} `NAME_INVALID`; `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void;
-  /** Sends `resync`, a full snapshot and `current`, after events were dropped because the client was slow. */
+  /**
+   * Sends `resync`, a full snapshot and `current`. Called after events were dropped because the client read too slowly.
+   */
   resync(reason: string): void;
   close(): void;
 }
 
-/** The record of one start. */
+/** The durable record of one start of a service. */
 export interface LaunchRecord {
-  /** Canonical name. */
+  /** Canonical name of the service. */
   readonly name: string;
   readonly manifest: string;
   readonly instance: string;
   readonly epoch: number;
-  /** `intent`: the process may have been started. `running`: it was started as `pid`. */
+  /** `intent`: the process may have been started. `running`: the process was started with process id `pid`. */
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
-  /** Start time of the process, which distinguishes it from a later process with the same pid. */
+  /**
+   * Start time of the process, as the operating system reports it. Distinguishes the process from a later process with
+   * the same pid.
+   */
   readonly startTicks: string | undefined;
-  /** SHA-256 of the service's half of the ticket pair, hexadecimal. The ticket itself is never stored. */
+  /** SHA-256 of the ticket that the service received, as hexadecimal digits. The ticket itself is never stored. */
   readonly ticketHash: string;
-  /** The server's half, from which `launchProof` makes the proof. Empty once the ticket is redeemed. */
+  /**
+   * The server's part of the ticket pair, from which `launchProof` makes the proof. Empty once the ticket is redeemed.
+   */
   readonly registryKey: string;
-  /** The ticket was used and is no longer valid. */
+  /** Whether the ticket was used; a used ticket is no longer valid. */
   readonly redeemed: boolean;
-  /** Wall clock, ms since 1970; for display only. */
+  /** Wall-clock time of the start, in ms since 1970; for display only. */
   readonly startedAt: number;
 }
 
-/** A start that is about to happen. Recording it assigns its epoch. */
+/** A start that is about to happen. `LaunchRecords.recordIntent` assigns the epoch of the start. */
 export type LaunchIntent = Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'startTicks' | 'redeemed'>;
 
 /** Durable records of starts. */
 export interface LaunchRecords {
   all(): readonly LaunchRecord[];
   /**
-   * Assigns the epoch of a start and records it. Both are durable before it resolves.
+   * Assigns the epoch of a start and records the start. Both are durable before the promise resolves.
    *
    * @see [C6.2](../../docs/guarantees.md#c6-2)
    */
@@ -194,7 +204,7 @@ export interface LaunchRecords {
 /** Starts and stops services on this host. */
 export interface Launcher {
   /**
-   * Starts a service, or waits for a start in progress.
+   * Starts a service, or waits for a start of the same service that is in progress.
    *
    * @throws {@link ClerkError} `START_FAILED` with the reason; `NAME_NOT_FOUND`; `FORBIDDEN` when the service has no
    *   launch rule; `LIMIT_EXCEEDED`
@@ -203,7 +213,7 @@ export interface Launcher {
   stop(request: StopRequest): Promise<StopResponse>;
   /** Stops a service, resets its start backoff, and starts it again. */
   reset(request: StopRequest): Promise<LaunchResponse>;
-  /** Whether this manifest exists. */
+  /** Whether a manifest with this name exists. */
   hasManifest(manifest: string): boolean;
   /** Stops supervising. Started services keep running. @see [T6](../../docs/background.md#t6) */
   close(): Promise<void>;

@@ -7,27 +7,30 @@ import type { RecordChange, Store } from '../ports.js';
 import { ChecksumTally, withChecksum, verifyChecksum } from '../../core/checksum.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
-/** The optional package `classic-level`, loaded only when a data folder is used. */
+/** Class of the optional package `classic-level`, which is imported only when a data folder is used. */
 type Level = ClassicLevel;
 type LevelModule = { readonly ClassicLevel: new (folder: string) => Level };
 
-/** Key of the tally: number and checksum of all records. No record key begins with a null character. */
+/**
+ * Key under which the count and the checksum of all records are stored. No key of a record begins with a null
+ * character.
+ */
 const tallyKey = '\0census';
 
 /**
- * A store in a folder, on LevelDB. A write is one atomic batch and is synced to disk before it resolves. After a failed
- * write, all later writes fail. One server at a time can open the folder. Damaged and missing records are found by
- * checksums when the store is loaded; damaged data is never served.
+ * A LevelDB store in a folder. A write is one atomic batch, which is synced to disk before the promise resolves. After
+ * a failed write, every later write fails. Only one server at a time can open the folder. `load` finds damaged and
+ * missing records by checksums; the store never returns damaged data.
  *
- * The folder is created by `load`, which rejects with a {@link ClerkError}:
+ * `load` creates the folder. `load` rejects with a {@link ClerkError}:
  *
  * - `CONFIG_INVALID` when the package `classic-level` is not installed, or the path is not a folder,
- * - `FORBIDDEN` when another user owns the folder or can write to it, when it is a symbolic link, or when another
- *   server has it open,
+ * - `FORBIDDEN` when another user owns the folder or can write to the folder, when the path is a symbolic link, or when
+ *   another server has the folder open,
  * - `REGISTRY_INVALID` when a record is damaged or missing.
  *
- * @param folder - path of the folder; relative to the working directory
- * @param load - imports the package
+ * @param folder - path of the folder; a relative path starts at the working directory
+ * @param load - imports the package `classic-level`
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  * @see [A23](../../../docs/guarantees.md#a23), [A24](../../../docs/guarantees.md#a24)
  */
@@ -108,7 +111,7 @@ class LevelDbStore implements Store {
     }
     if (storedTally === undefined ? records.size > 0 : storedTally !== this.#tally.text)
       throw this.#damagedError(
-        `has lost records: expected ${storedTally === undefined ? 'no records' : `'${storedTally}'`}, found '${this.#tally.text}'`,
+        `has lost records: the stored count and checksum are ${storedTally === undefined ? 'missing' : `'${storedTally}'`}, but the records found have '${this.#tally.text}'`,
       );
     return records;
   }
@@ -117,13 +120,13 @@ class LevelDbStore implements Store {
     if (this.#failure !== undefined) throw this.#failure;
     const endWrite = this.#lifecycle.beginWrite();
     try {
-      // `load` has not finished, or has failed.
+      // True while `load` has not finished, and after `load` has failed.
       if (this.#level === undefined)
         throw new ClerkError(
           'CONFIG_INVALID',
           `Data folder ${quote(this.#folder)} is not open; wait for load() first`,
         );
-      // A chained batch: an array would be copied and validated again for each record.
+      // A chained batch is used because `classic-level` would copy and validate each record of an array again.
       const batch = this.#level.batch();
       for (const { key, value } of changes) {
         if (value === undefined) {
@@ -137,10 +140,10 @@ class LevelDbStore implements Store {
       batch.put(tallyKey, withChecksum(tallyKey, this.#tally.text));
       await batch.write({ sync: true });
     } catch (error) {
-      // It is unknown what reached the disk until the store is loaded again.
+      // Until the store is loaded again, the server does not know which of the changes reached the disk.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
-        `Data folder ${quote(this.#folder)} could not be written: ${errorMessage(error)}; the store is read-only now, free or repair the disk and restart the server`,
+        `Data folder ${quote(this.#folder)} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,
         { cause: error },
       );
       throw this.#failure;
@@ -156,13 +159,13 @@ class LevelDbStore implements Store {
   #damagedError(problem: string, cause?: unknown): ClerkError {
     return new ClerkError(
       'REGISTRY_INVALID',
-      `Data folder ${quote(this.#folder)} ${problem}; restore it from a backup, or start with an empty folder`,
+      `Data folder ${quote(this.#folder)} ${problem}; restore the folder from a backup, or start with an empty folder`,
       cause === undefined ? {} : { cause },
     );
   }
 }
 
-/** Creates the folder, or checks that only the server's user can write to the existing one. */
+/** Creates the folder. Checks that only the user who runs the server can write to an existing folder. */
 async function prepareFolder(folder: string): Promise<void> {
   const forbid = (problem: string): never => {
     throw new ClerkError('FORBIDDEN', `Data folder ${quote(folder)} ${problem}`);
@@ -178,18 +181,23 @@ async function prepareFolder(folder: string): Promise<void> {
   }
   const stats = await lstat(folder);
   if (stats.isSymbolicLink()) forbid('must not be a symbolic link; use the path of the folder itself');
-  // Windows has no owners and modes.
+  // Windows has no file owners and modes to check.
   if (process.getuid === undefined) return;
   if (stats.uid !== process.getuid())
     forbid(
-      `must be owned by the server's user ${String(process.getuid())}; got user ${String(stats.uid)}, use another folder`,
+      `must be owned by user ${String(process.getuid())}, who runs the server; got user ${String(stats.uid)}; use another folder`,
     );
   if ((stats.mode & 0o022) !== 0)
-    forbid('must not be writable by other users; check its content, then run chmod 700 on it');
+    forbid(
+      'must not be writable by other users; check the content of the folder, then run chmod 700 on the folder',
+    );
   if ((stats.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/** Creates a folder and its missing parents. Node's recursive mkdir never returns where a folder cannot be created, as in `/proc`. */
+/**
+ * Creates a folder and its missing parents. Node's recursive `mkdir` is not used: its promise never settles where a
+ * folder cannot be created, as in `/proc`.
+ */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

@@ -2,10 +2,11 @@ import type { RecordChange, Store } from '../ports.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
 /**
- * A store in memory, for tests and embedded servers. The name server holds all records in memory itself, so this store
- * keeps none unless it is given a map.
+ * A store in memory, for tests and embedded servers. The name server itself holds all records in memory, so the store
+ * needs no copy. Only a store that is created with a map keeps records.
  *
- * @param records - map to keep records in; another server can be started from it. Default: records are not kept.
+ * @param records - map that receives the records; another store can load this map. Default none: written records are
+ *   discarded.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);

@@ -1,26 +1,31 @@
 import { ClerkError } from '../../core/errors.js';
 
-/** Enforces the order of calls to a store: loaded once, then one write at a time, then closed. */
+/** Enforces the order of calls to a store: one load, then one write at a time, then the close. */
 export class StoreLifecycle {
   readonly #subject: string;
   #state: 'new' | 'loaded' | 'closed' = 'new';
   #isWriting = false;
 
-  /** @param subject - the store, at the beginning of error messages */
+  /** @param subject - name of the store, with which every error message begins */
   constructor(subject: string) {
     this.#subject = subject;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when called twice; `CLERK_CLOSED` */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when the store is loaded a second time; `CLERK_CLOSED` */
   beginLoad(): void {
     if (this.#state === 'closed') throw this.#closedError();
     if (this.#state === 'loaded')
-      throw new ClerkError('CONFIG_INVALID', `${this.#subject} can be loaded only once; open another store`);
+      throw new ClerkError(
+        'CONFIG_INVALID',
+        `${this.#subject} can be loaded only once; create another store`,
+      );
     this.#state = 'loaded';
   }
 
   /**
-   * @returns a function to call when the write has ended
+   * Starts a write.
+   *
+   * @returns a function that the store calls when the write has ended
    * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED`
    */
   beginWrite(): () => void {
@@ -36,7 +41,11 @@ export class StoreLifecycle {
     return () => (this.#isWriting = false);
   }
 
-  /** @returns whether this was the first call */
+  /**
+   * Closes the store.
+   *
+   * @returns whether the store was open until this call
+   */
   close(): boolean {
     const isFirst = this.#state !== 'closed';
     this.#state = 'closed';
