@@ -35,7 +35,10 @@ export interface AppOptions {
 type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
-/** Creates the hono application: all routes outside the fast path, and the streams. Unknown routes get 404 or 405. */
+/**
+ * Creates the hono application with all routes of the route table and the routes that stream. An unknown path gets
+ * status 404, and a wrong method status 405.
+ */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   const allowedMethods = new Map<string, string[]>();
@@ -87,7 +90,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
       if (key !== 'glob')
         throw new HttpError(
           'CONFIG_INVALID',
-          `The query of a watch must have only the key 'glob', once for each glob; got ${quote(key)}`,
+          `The query of a watch must have only the key 'glob', which may be repeated; got key ${quote(key)}`,
         );
       globs.push(value);
     }
@@ -149,9 +152,16 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   return app;
 }
 
-/** The error for an unknown path. Not `NAME_NOT_FOUND`, which clients take as the result of a lookup. */
+/**
+ * Creates the error for an unknown path. Its code is not `NAME_NOT_FOUND`, which clients take as the result of a
+ * lookup.
+ */
 export function routeNotFound(): HttpError {
-  return new HttpError('CONFIG_INVALID', `Route not found; ${paths.openapi} lists all routes`, 404);
+  return new HttpError(
+    'CONFIG_INVALID',
+    `The server has no route with this path; GET ${paths.openapi} lists all routes`,
+    404,
+  );
 }
 
 function methodNotAllowed(method: string, path: string, allowed: readonly string[]): HttpError {

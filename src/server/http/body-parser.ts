@@ -1,8 +1,9 @@
 /**
- * Request bodies: JSON or lines of JSON, in UTF-8, not compressed. The size is counted while the body arrives, and a
- * body that is too large is rejected at once.
+ * Request bodies: one JSON value, or one JSON value per line, in UTF-8 and not compressed. Bytes are counted while the
+ * body arrives. A body that exceeds its limit is rejected at once.
  *
- * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8), [C8.2](../../../docs/guarantees.md#c8-2)
+ * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8),
+ *   [C8.2](../../../docs/guarantees.md#c8-2)
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -16,7 +17,11 @@ const ndjsonMediaType = /^application\/(x-ndjson|jsonl)[ \t]*(;[ \t]*charset="?u
 /** Format of a body: one JSON value, or one JSON value per line. */
 export type BodyFormat = 'json' | 'lines';
 
-/** Checks the content type and encoding of a body. @throws {@link ClerkError} `CONFIG_INVALID` with status 415 */
+/**
+ * Checks the content type and the content encoding of a body.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` with status 415
+ */
 export function checkContentType({ headers }: IncomingMessage, format: BodyFormat): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
@@ -35,7 +40,7 @@ export function checkContentType({ headers }: IncomingMessage, format: BodyForma
     );
 }
 
-/** Rejects a body of a GET request and closes the connection, so that the body is not read as the next request. */
+/** Rejects a GET request with a body. The connection is closed, so the body is not read as the next request. */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
@@ -47,7 +52,7 @@ export function checkNoBody({ headers, method }: IncomingMessage): void {
 function bodyTooLarge(maxBytes: number): HttpError {
   return new HttpError(
     'BODY_TOO_LARGE',
-    `The body must be at most ${maxBytes} bytes; split it into several requests`,
+    `The body must be at most ${maxBytes} bytes; split the body into several requests`,
     413,
     {
       connection: 'close',
@@ -58,8 +63,8 @@ function bodyTooLarge(maxBytes: number): HttpError {
 /**
  * Reads a body chunk by chunk.
  *
- * @param onChunk - called with each chunk; may throw to reject the body
- * @param onEnd - called once; without an error the body was read to its end
+ * @param onChunk - called with each chunk; rejects the body by throwing an error
+ * @param onEnd - called once, without an error when the whole body was read
  */
 export function readChunks(
   incoming: IncomingMessage,
@@ -94,13 +99,16 @@ export function readChunks(
       end(
         new HttpError(
           'CONFIG_INVALID',
-          'The body must be complete; the connection was closed before its end',
+          'The body must be complete; the client closed the connection before the end of the body',
         ),
       );
   });
 }
 
-/** Reads a body as text. Fails with `BODY_TOO_LARGE`, or `CONFIG_INVALID` when the body is not UTF-8. */
+/**
+ * Reads a body as text. The error is `BODY_TOO_LARGE` for a large body and `CONFIG_INVALID` for a body that is not
+ * UTF-8.
+ */
 export function readBodyText(
   incoming: IncomingMessage,
   onText: (text: string) => void,

@@ -9,8 +9,9 @@ import { routes, type Route } from './routes.js';
 export type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Handlers of the three most frequent routes, directly on node:http: lookup, registration and renewal. They do what the
- * route table says. A lookup is answered with JSON that was serialized when the name last changed.
+ * Creates handlers for the three most frequent routes, directly on node:http: lookup, registration and renewal. The
+ * responses do not differ from the responses of the route table. The response of a lookup is JSON that is serialized
+ * once per change of the name.
  *
  * @returns handlers by method and path, such as `GET /v1/resolve`
  */
@@ -43,7 +44,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // An unknown name or an invalid query: the general route throws the right error.
+        // The name is unknown or the query is invalid, so the general route throws the error.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,
@@ -57,7 +58,10 @@ function resolveHandler(http: HttpContext): FastPathHandler {
   };
 }
 
-/** The name of a target that has only the key `name`; undefined when the target needs the general query parser. */
+/**
+ * Returns the name of a target whose query has only the key `name`. Returns undefined when the general query parser is
+ * needed.
+ */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;
   const text = target.slice(resolvePrefix.length);

@@ -3,12 +3,12 @@ import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** Maximum number of accepted `Host` headers that are cached. */
+/** Maximum number of accepted `Host` header values that are cached. */
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends for another web page: those with a foreign `Host` header (DNS rebinding) or a
- * foreign origin (CSRF). This matters on loopback too, where the server has no other access control.
+ * Rejects requests that a browser sends on behalf of a foreign web page. Such a request has a foreign `Host` header
+ * (DNS rebinding) or a foreign origin (CSRF). On loopback, this check is the only access control of the server.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -16,12 +16,19 @@ export class HostCheck {
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #acceptedHosts = new Set<string>();
 
-  /** @param allowedHosts - host names without a port that are accepted besides loopback and the connection's local address */
+  /**
+   * @param allowedHosts - accepted host names, without port. Loopback and the local address of the connection are
+   *   always accepted.
+   */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
-  /** @throws {@link ClerkError} `FORBIDDEN` */
+  /**
+   * Checks the `Host` and origin headers of a request.
+   *
+   * @throws {@link ClerkError} `FORBIDDEN` when a header names another server or another web page
+   */
   check({ headers, socket }: IncomingMessage): void {
     const host = headers.host ?? '';
     if (!this.#acceptedHosts.has(host)) {
@@ -29,9 +36,10 @@ export class HostCheck {
       if (name === undefined || !this.#isOwnHost(name, socket.localAddress))
         throw new HttpError(
           'FORBIDDEN',
-          `Header host must name this server; got ${quote(host)}, use the server's address or allow this host with --allow-host`,
+          `Header host must name this server; got ${quote(host)}; use the address of the server, or allow this host with --allow-host`,
         );
-      // Hosts that match only the connection's local address are not cached: it differs between connections.
+      // A host that matches only the local address of the connection is not cached, because local addresses differ
+      // between connections.
       if (this.#acceptedHosts.size < maxCachedHosts && this.#isOwnHost(name, undefined))
         this.#acceptedHosts.add(host);
     }
@@ -54,7 +62,7 @@ export class HostCheck {
   }
 }
 
-/** Turns an IPv4-mapped IPv6 address into the IPv4 address, and others into lower case. */
+/** Returns the IPv4 address of an IPv4-mapped IPv6 address. Returns any other address in lower case. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }
@@ -62,7 +70,7 @@ export function unmapIpv4(address: string): string {
 function crossOriginError(header: string, value: string): HttpError {
   return new HttpError(
     'FORBIDDEN',
-    `Header ${header} must not name another web page; got ${quote(value)}, send the request from a program or from a page of this server`,
+    `Header ${header} must not name another web page; got ${quote(value)}; send the request from a program or from a page of this server`,
   );
 }
 

@@ -10,9 +10,9 @@ export class HttpError extends ClerkError {
   readonly headers: Readonly<Record<string, string>>;
 
   /**
-   * @param code - never `NAME_NOT_FOUND`, which clients take as the result of a lookup
-   * @param message - says what to do
-   * @param status - default: the status of the code
+   * @param code - any code but `NAME_NOT_FOUND`, which clients take as the result of a lookup
+   * @param message - message that says what the client should do
+   * @param status - status of the response; default: the status that belongs to `code`
    */
   constructor(
     code: ClerkErrorCode,
@@ -34,8 +34,8 @@ export interface ErrorResponse {
 }
 
 /**
- * Turns anything thrown into an error response. An unexpected error becomes status 500 without details, which go to the
- * log.
+ * Converts anything that was thrown into an error response. An unexpected error becomes status 500 without details; the
+ * details are logged.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */
@@ -59,6 +59,9 @@ export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   logger.error(
     `Unexpected error while handling a request: ${error instanceof Error ? (error.stack ?? errorMessage(error)) : errorMessage(error)}`,
   );
-  const internalError = new ClerkError('REGISTRY_UNREACHABLE', "Internal server error; see the server's log");
+  const internalError = new ClerkError(
+    'REGISTRY_UNREACHABLE',
+    'The server failed to handle the request; see the log of the server for the cause',
+  );
   return { status: 500, body: JSON.stringify(encodeError(internalError)), headers: {} };
 }

@@ -26,35 +26,36 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
-  /** Accepted host names besides loopback, `host` and the local address of a connection. */
+  /** Host names that are accepted besides loopback, `host` and the local address of a connection. */
   readonly allowedHosts: readonly string[];
   readonly heartbeatMs: number;
-  /** Called for each successful lookup. */
+  /** Called for each lookup that succeeds. */
   readonly onLookup?: (name: string) => void;
 }
 
-/** An HTTP server that listens. */
+/** A running HTTP server. */
 export interface RunningHttpServer {
   readonly port: number;
   /**
-   * Ends all watches, waits at most 5 s for requests in flight, then closes all connections. Resolves when all
-   * connections are closed.
+   * Ends all watches, waits up to 5 s for requests in progress, then closes all connections. The promise resolves once
+   * all connections are closed.
    */
   close(): Promise<void>;
 }
 
-/** Time for requests in flight after `close`, in ms. */
+/** Time, in ms, for which `close` waits for requests in progress. */
 const closeGraceMs = 5_000;
-/** A socket without activity during a request is closed after this time, in ms. */
+/** Time, in ms, after which a socket without activity during a request is closed. */
 const socketTimeoutMs = 30_000;
-/** An idle connection is kept open for this time, in ms. */
+/** Time, in ms, for which an idle connection is kept open. */
 const keepAliveMs = 65_000;
 
 /**
- * Starts the HTTP server: node:http with all limits set, a host check, request counters and the routes.
+ * Starts the HTTP server on node:http, with all limits set, a host check, request counters and the routes.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the port cannot be bound
- * @see [A7](../../../docs/guarantees.md#a7), [A9](../../../docs/guarantees.md#a9), [C8.2](../../../docs/guarantees.md#c8-2)
+ * @see [A7](../../../docs/guarantees.md#a7), [A9](../../../docs/guarantees.md#a9),
+ *   [C8.2](../../../docs/guarantees.md#c8-2)
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningHttpServer> {
   const { names, launcher, runtime, metrics, logger } = options;
@@ -131,7 +132,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // Node closes only the connections that are idle now; connections that become idle later are closed here.
+    // `server.close` closes only connections that are idle at that moment. This loop closes connections that become
+    // idle later.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
@@ -161,15 +163,15 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
       code === 'EADDRINUSE'
         ? 'is already in use; stop the program that listens there, or set another port with --port (0 for any free port)'
         : code === 'EACCES'
-          ? 'requires elevated privileges; use a port from 1024 on'
+          ? 'requires elevated privileges; use port 1024 or higher'
           : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-            ? 'cannot be bound: the host is not an address of this machine'
+            ? 'cannot be bound because the host is not an address of this machine; set another address with --host'
             : `cannot be bound: ${errorMessage(error)}`;
     throw new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
   }
 }
 
-/** Answers a malformed or late request and closes its connection. */
+/** Responds to a malformed or late request, and closes the connection. */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
@@ -186,7 +188,7 @@ function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void
         ? ([
             408,
             'DEADLINE_EXCEEDED',
-            'The request must arrive within 10 s, and its headers within 5 s',
+            'The whole request must arrive within 10 s, and the request headers within 5 s',
           ] as const)
         : ([400, 'CONFIG_INVALID', 'The request must be valid HTTP/1.1'] as const);
   const body = JSON.stringify(encodeError(new ClerkError(code, message)));

@@ -10,13 +10,16 @@ import { parseStrictJson } from './strict-json.js';
 import { HttpError } from './http-error.js';
 import { exportLine } from '../../protocol/request-schemas.js';
 
-/** Maximum size of an import. */
+/** Maximum size of the body of an import, in bytes. */
 export const maxImportBytes = 256 * 1024 * 1024;
 
 /** Approximate number of characters per chunk of an export. */
 const chunkLength = 64 * 1024;
 
-/** Serializes all entries, one per line. The export is a snapshot: changes while it is sent do not affect it. */
+/**
+ * Serializes all entries, one per line, in chunks. The export is a snapshot: changes during the transmission have no
+ * effect on the export.
+ */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';
@@ -31,7 +34,7 @@ export function exportChunks(names: NameService): readonly string[] {
 }
 
 /**
- * Parses a body of lines of JSON, each at most `maxBodyBytes` long.
+ * Parses a body with one JSON value per line. A line has at most `maxBodyBytes` bytes.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` with the line number, or `BODY_TOO_LARGE`
  */

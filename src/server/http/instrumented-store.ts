@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Store } from '../ports.js';
 import type { Metrics } from './metrics.js';
 
-/** Wraps a store so that its writes are counted and timed. */
+/** Wraps a store. The wrapper counts and times the writes. */
 export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): Store {
   return {
     load: () => store.load(),

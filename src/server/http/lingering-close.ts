@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Limit of body bytes that are read and discarded while a lingering connection waits to be closed. */
+/** Maximum number of bytes of an unread body that are discarded before the connection is closed. */
 const maxDiscardedBytes = 1024 * 1024;
 
 /**
- * Sends a response to a request whose body may not have been read, then discards the rest of the body before the
- * connection is closed. Closing a socket with unread bytes would reset the connection, and the client could lose the
- * response.
+ * Sends a response to a request whose body may be unread, then discards the rest of the body and closes the connection.
+ * Closing a socket with unread bytes would reset the connection, and the client could lose the response.
  *
  * @see nginx, {@link https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close | lingering_close}
  */

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusResponse } from '../../protocol/messages.js';
 import type { NameService } from '../ports.js';
 
-/** Upper bounds of the histogram buckets, in seconds. */
+/** Upper bounds of the buckets of a histogram, in seconds. */
 const bucketBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
@@ -12,7 +12,11 @@ export class Histogram {
   readonly #counts = new Array<number>(bucketBounds.length + 1).fill(0);
   #sum = 0;
 
-  /** @param seconds - ≥ 0 */
+  /**
+   * Counts one duration.
+   *
+   * @param seconds - duration, in seconds; ≥ 0
+   */
   observe(seconds: number): void {
     let at = 0;
     while (at < bucketBounds.length && seconds > (bucketBounds[at] as number)) at++;
@@ -20,7 +24,7 @@ export class Histogram {
     this.#sum += seconds;
   }
 
-  /** The lines of the Prometheus text format. */
+  /** Returns the lines of this histogram in the Prometheus text format. */
   expose(name: string): string[] {
     let count = 0;
     const buckets = bucketBounds.map((bound, at) => {
@@ -37,27 +41,27 @@ export class Histogram {
   }
 }
 
-/** Interval at which the event-loop delay is measured, in ms. */
+/** Interval between two measurements of the event-loop delay, in ms. */
 const sampleIntervalMs = 100;
 
 /**
- * Metrics of one server in the Prometheus text format. Labels are routes and statuses only, not service names or
+ * Metrics of one server in the Prometheus text format. Labels are only routes and statuses, not service names or
  * addresses, so the number of time series is bounded.
  *
  * @see [C8.4](../../../docs/guarantees.md#c8-4)
  */
 export class Metrics {
-  /** Durations of store writes. */
+  /** Durations of writes to the store. */
   readonly commitSeconds = new Histogram();
-  /** Records written to the store. */
+  /** Number of records written to the store. */
   committedRecords = 0;
-  /** Store writes that failed. */
+  /** Number of writes to the store that failed. */
   commitFailures = 0;
-  /** Delays of the event loop. */
+  /** Measured delays of the event loop. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** Watches that were resynchronized because the client read too slowly. */
+  /** Number of times that the event queue of a watch overflowed because the client read too slowly. */
   watchOverflows = 0;
-  /** Watches that were disconnected because the client read nothing. */
+  /** Number of watches that were disconnected because the response buffer stayed full. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;
@@ -68,7 +72,10 @@ export class Metrics {
     this.#sampleEventLoop(clock.now());
   }
 
-  /** The request counter of a route. Callers keep it, so that counting needs no lookup by key. */
+  /**
+   * Returns the function that counts the requests of a route. Callers keep the function, so counting needs no lookup by
+   * key.
+   */
   requestCounter(method: string, path: string): (status: number) => void {
     const key = `method="${method}",route="${path}"`;
     const counts = this.#requestCounts.get(key) ?? new Map<number, number>();
@@ -76,7 +83,7 @@ export class Metrics {
     return (status) => counts.set(status, (counts.get(status) ?? 0) + 1);
   }
 
-  /** All metrics in the Prometheus text format. */
+  /** Returns all metrics in the Prometheus text format. */
   expose(
     status: StatusResponse,
     { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,

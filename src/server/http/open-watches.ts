@@ -18,7 +18,7 @@ export interface OpenWatchesOptions {
 }
 
 /**
- * All open watches of one server, with a limit per principal.
+ * All open watches of one server. The number of watches per principal is limited.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C8.2](../../../docs/guarantees.md#c8-2)
  */
@@ -31,7 +31,11 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /** Opens a watch and sends it as the response. @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before anything is sent */
+  /**
+   * Opens a watch and sends its events as the response.
+   *
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent
+   */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -44,7 +48,7 @@ export class OpenWatches {
     if (count >= limits.maxWatches)
       throw new HttpError(
         'LIMIT_EXCEEDED',
-        `At most ${limits.maxWatches} watches can be open per client address; close one, or use one watch for several names`,
+        `At most ${limits.maxWatches} watches can be open per client address; close a watch, or use one watch for several names`,
       );
     const id = runtime.randomHex(16);
     const socket = incoming.socket;
@@ -85,7 +89,8 @@ export class OpenWatches {
   /**
    * Adds and removes globs of an open watch.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when it is not open; `NAME_INVALID`; `LIMIT_EXCEEDED`
+   * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id;
+   *   `NAME_INVALID`; `LIMIT_EXCEEDED`
    */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
@@ -94,13 +99,13 @@ export class OpenWatches {
     entry.stream.edit(add, remove);
   }
 
-  /** Ends all watches, each with a last event. */
+  /** Ends all watches. A watch without queued or dropped events sends a last heartbeat first. */
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
 }
 
-/** Adapts a response. Events of one tick are written in one chunk. */
+/** Adapts an HTTP response to the sink of a watch. All events of one tick are written in one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

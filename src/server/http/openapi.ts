@@ -13,8 +13,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 type JsonObject = Record<string, Json>;
 
 /**
- * Generates the OpenAPI 3.1 document from the route table. It depends on nothing but the version, and a test compares it
- * with `openapi.json` of this repository.
+ * Generates the OpenAPI 3.1 document from the route table. The document depends only on `version`. A test compares the
+ * document with `openapi.json` of this repository.
  */
 export function openApiDocument(version: string): JsonObject {
   const pathItems: Record<string, JsonObject> = {};
@@ -143,7 +143,7 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/** Error responses by status: those of every route, and the route's own. */
+/** Returns the error responses by status: the responses of every route, and the responses for `routeCodes`. */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -173,7 +173,7 @@ function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): 
   );
 }
 
-/** A schema as JSON Schema. */
+/** Converts a schema to JSON Schema. */
 function jsonSchema(schema: z.core.$ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as JsonObject;
   return rest;

@@ -18,7 +18,11 @@ export function parseQuery(target: string): Record<string, string> {
   return query;
 }
 
-/** The decoded pairs of a query, in which keys may be repeated. @throws {@link ClerkError} `CONFIG_INVALID` */
+/**
+ * Yields the decoded key-value pairs of a query. A key may be repeated.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the query is not valid
+ */
 export function* queryPairs(target: string): IterableIterator<[string, string]> {
   const at = target.indexOf('?');
   if (at < 0 || at === target.length - 1) return;
@@ -38,7 +42,7 @@ function decodeComponent(text: string): string {
   }
 }
 
-/** The path of a request target as it was sent, neither decoded nor normalized. */
+/** Returns the path of a request target as the client sent the path, neither decoded nor normalized. */
 export function targetPath(target: string): string {
   const at = target.indexOf('?');
   return at < 0 ? target : target.slice(0, at);

@@ -14,13 +14,16 @@ export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
-  /** Aborted when the server is closed. Callers that wait for a service start get its reason. */
+  /**
+   * Aborted when the server is closed. A caller that waits for the start of a service gets the abort reason as its
+   * error.
+   */
   readonly closing: AbortSignal;
-  /** Called for each successful lookup. */
+  /** Called for each lookup that succeeds. */
   readonly onLookup: (name: string) => void;
 }
 
-/** Headers of every response: content type, no caching, and the revision of the names. */
+/** Returns the headers of every response: content type, no caching, and the revision of the names. */
 export function responseHeaders(
   { names, closing }: HttpContext,
   contentType: string,
@@ -39,7 +42,7 @@ export function responseHeaders(
 /** Content type of JSON responses. */
 export const jsonContentType = 'application/json';
 
-/** The principal that quotas are counted for: all callers from one address are one principal. */
+/** Returns the principal whose quotas a request uses. All clients with one IP address are one principal. */
 export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
@@ -52,7 +55,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Sends the error response for anything thrown. Destroys a response that has already begun. */
+/** Sends the error response for anything that was thrown. Destroys a response whose headers are already sent. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -71,7 +74,7 @@ export function sendError(
     );
 }
 
-/** Creates the context that a route runs with. */
+/** Creates the context with which a route runs. */
 export function createRouteContext(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -121,7 +124,10 @@ export function readInput(
   }
 }
 
-/** {@link readInput} as a promise. The fast path uses callbacks to save the promises. */
+/**
+ * Reads the input of a route as {@link readInput} does, but returns a promise. The fast path uses the callbacks to save
+ * the promise.
+ */
 export function readInputAsync(route: Route, incoming: IncomingMessage): Promise<unknown> {
   return new Promise((resolve, reject) => readInput(route, incoming, resolve, reject));
 }

@@ -7,7 +7,7 @@ import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
 import * as requests from '../../protocol/request-schemas.js';
 
-/** What a route runs with. */
+/** What a route may use besides its input. */
 export interface RouteContext {
   readonly names: NameService;
   /** Undefined when this server cannot start services. */
@@ -22,12 +22,12 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly summary: string;
-  /** Schema of the query for GET, of the body for POST. */
+  /** Schema of the query of a GET request, or of the body of a POST request. */
   readonly requestSchema: z.core.$ZodType;
-  /** Error codes of this route besides those that every route has. */
+  /** Error codes that this route returns besides the codes that every route returns. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
-  /** Validates the input and runs the route. Returns the response body or a promise of it. */
+  /** Validates the input and runs the route. Returns the response body, or a promise of the response body. */
   readonly run: (input: unknown, context: RouteContext) => unknown;
 }
 
@@ -57,19 +57,23 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 const string = z.string();
 const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'];
 
-/** The launcher. @throws {@link ClerkError} `FORBIDDEN` when this server has none */
+/**
+ * Returns the launcher.
+ *
+ * @throws {@link ClerkError} `FORBIDDEN` when this server has no launcher
+ */
 function requireLauncher({ launcher }: RouteContext): Launcher {
   if (launcher === undefined)
     throw new HttpError(
       'FORBIDDEN',
-      'This server has no manifests and cannot start services; restart it with --manifests DIR',
+      'This server has no manifests and cannot start services; restart the server with --manifests DIR',
     );
   return launcher;
 }
 
 /**
  * All routes with JSON input and output. The server and its OpenAPI document are both generated from this table. The
- * streams (watch, export, import) are separate.
+ * routes that stream (watch, export, import) are not in the table.
  */
 export const routes: readonly Route[] = Object.freeze([
   route({

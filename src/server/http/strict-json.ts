@@ -11,12 +11,12 @@ const closeBrace = 125;
 const colon = 58;
 
 /**
- * Parses untrusted JSON. The depth is checked before parsing, since deep values overflow the stack of later code.
- * Duplicate keys, which parsers treat differently, and the key `__proto__` are rejected.
+ * Parses untrusted JSON. The depth is checked before parsing, because deep values overflow the stack of later code. The
+ * key `__proto__` and duplicate keys are rejected; parsers disagree on which duplicate counts.
  *
- * @param text - a body, or one line of it
- * @param subject - the text, at the beginning of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID`
+ * @param text - a body, or one line of a body
+ * @param subject - name of the text, with which every error message begins
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid JSON or is rejected
  * @see [A3](../../../docs/guarantees.md#a3), [A4](../../../docs/guarantees.md#a4)
  */
 export function parseStrictJson(text: string, subject = 'The body'): unknown {
@@ -32,7 +32,10 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
   return value;
 }
 
-/** Counts the colons outside of strings, which is the number of members including duplicates. Checks the depth. */
+/**
+ * Checks the depth. Returns the number of colons outside of strings, which is the number of object members including
+ * duplicates.
+ */
 function countMembers(text: string, subject: string): number {
   let depth = 0;
   let members = 0;

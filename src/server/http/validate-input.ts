@@ -6,7 +6,7 @@ import { HttpError } from './http-error.js';
 const durationRange = (minMs: number): string =>
   `an integer from ${minMs} to ${limits.maxLeaseMs}, in ms (7 days)`;
 
-/** What each field must be. Used in error messages and as descriptions of the OpenAPI document. */
+/** Description of the valid values of each field, for error messages and for the OpenAPI document. */
 export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze({
   name: "a name such as '/shop/orders'",
   from: "the current name, such as '/shop/orders'",
@@ -50,8 +50,9 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 /**
  * Validates a value against a schema.
  *
- * @param subject - the value, at the beginning of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID`, naming the first invalid field, what it must be and what it is
+ * @param subject - name of the value, with which error messages begin
+ * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the first invalid field, its valid values and its
+ *   value
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },
@@ -71,7 +72,7 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
   const path = [...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
-    return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove it, or check its spelling`;
+    return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (path.length === 0) return `${subject} must be an object; got ${describe(value)}`;
   let fieldValue = value;
@@ -93,13 +94,13 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-/** What an array item or a map value must be, from the schema alone. */
+/** Describes the valid values of an array item or a map value, from the schema alone. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   if (issue.code === 'invalid_type') return typeNames[issue.expected];
   return issue.code === 'invalid_union' ? 'a string or a finite number' : undefined;
 }
 
-/** Formats a path as in JavaScript: `renewals[2].id`. */
+/** Formats a path as in JavaScript, such as `renewals[2].id`. */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>

@@ -3,20 +3,23 @@ import { limits } from '../../protocol/limits.js';
 import type { WatchEvent } from '../../protocol/messages.js';
 import type { OpenWatch, WatchOptions } from '../ports.js';
 
-/** The response stream as a watch writes to it. */
+/** Response stream to which a watch writes. */
 export interface ResponseSink {
   write(text: string): void;
-  /** Bytes written but not sent yet. Above {@link highWaterMarkBytes}, {@link WatchResponse.onDrain} is called when they are 0 again. */
+  /**
+   * Number of bytes that are written but not sent. After more than {@link highWaterMarkBytes},
+   * {@link WatchResponse.onDrain} is called once all bytes are sent.
+   */
   readonly bufferedBytes: number;
-  /** Ends the stream after the written bytes. */
+  /** Ends the stream once the written bytes are sent. */
   end(): void;
   /** Closes the connection at once. */
   destroy(): void;
 }
 
-/** Unsent bytes from which on events are queued, as a stream's high-water mark. */
+/** Number of unsent bytes from which on further events are queued. */
 export const highWaterMarkBytes = 64 * 1024;
-/** A client that lets the buffer stay full for this time is disconnected, in ms. */
+/** Time, in ms, after which a client is disconnected when its response buffer stays full. */
 export const stallTimeoutMs = 5_000;
 
 /** Options of {@link WatchResponse}. */
@@ -25,7 +28,10 @@ export interface WatchResponseOptions {
   readonly globs: readonly string[];
   readonly since: WatchOptions['since'];
   readonly incarnation: string;
-  /** Heartbeat interval, in ms. The name server sends its own heartbeats; a shorter interval is produced here. */
+  /**
+   * Interval of heartbeats, in ms. The name server sends heartbeats at its own interval; for a shorter interval, this
+   * class sends the heartbeats.
+   */
   readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly sink: ResponseSink;
@@ -36,20 +42,23 @@ export interface WatchResponseOptions {
 }
 
 /**
- * One watch sent to one client as server-sent events. While the client reads slowly, up to 256 events are queued. When
- * the queue overflows, it is dropped; once the client has caught up it receives `resync` followed by a full snapshot.
- * During a snapshot the name server waits for the client, so only a part of the snapshot is buffered. A client that
- * reads nothing for 5 s is disconnected.
+ * One watch, sent to one client as server-sent events. While the client reads slowly, up to 256 events are queued. When
+ * the queue overflows, all queued events are dropped. Once the client has read the written bytes, the client receives
+ * `resync` and a full snapshot.
  *
- * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7), [C8.2](../../../docs/guarantees.md#c8-2)
+ * During a snapshot the name server waits for the client, so only a part of the snapshot is buffered. A client whose
+ * response buffer stays full for 5 s is disconnected.
+ *
+ * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
+ *   [C8.2](../../../docs/guarantees.md#c8-2)
  */
 export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Events were dropped: a resync follows once the client has read the rest. */
+  /** Whether events were dropped. A resync follows once the client has read the written bytes. */
   #needsResync = false;
-  /** Lets the name server continue a snapshot. */
+  /** Resumes a snapshot that waits for the client; undefined when no snapshot waits. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
   #lastEventAt: number;
@@ -82,7 +91,7 @@ export class WatchResponse {
     this.#watch.edit(add, remove);
   }
 
-  /** Called when all written bytes were sent. */
+  /** Continues with queued events. Called when all written bytes are sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
@@ -97,7 +106,7 @@ export class WatchResponse {
     if (this.#needsResync) {
       this.#needsResync = false;
       this.#watch.resync(
-        `the client reads too slowly: its queue of ${limits.maxQueuedEvents} events overflowed`,
+        `the client read too slowly: the queue of ${limits.maxQueuedEvents} events overflowed`,
       );
     }
     const resume = this.#resumeWatch;
@@ -105,7 +114,7 @@ export class WatchResponse {
     resume?.();
   }
 
-  /** Sends the last position and ends the stream. */
+  /** Sends a heartbeat with the last revision, unless events are queued or were dropped, and ends the stream. */
   end(): void {
     if (this.#isClosed) return;
     if (!this.#needsResync && this.#queue.length === 0) this.#send({ type: 'heartbeat' });
@@ -113,7 +122,7 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Closes the watch; the client has disconnected. */
+  /** Closes the watch after the client has disconnected. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -167,7 +176,7 @@ export class WatchResponse {
 
 const jsonCache = new WeakMap<WatchEvent, string>();
 
-/** The event as JSON, serialized once for all clients that receive it. */
+/** Returns the event as JSON. The JSON of an event is made once for all clients. */
 function eventJson(event: WatchEvent): string {
   let json = jsonCache.get(event);
   if (json === undefined) jsonCache.set(event, (json = JSON.stringify(event)));

@@ -82,7 +82,7 @@ test('invalid names are rejected, never repaired', async () => {
   for (const [query, message] of [
     ['', "Field 'name' must be a name such as '/shop/orders'; got nothing"],
     ['?name=/a&name=/b', "The query must have each key once; got 'name' twice"],
-    ['?name=/a&x=1', "The query has the unknown field 'x'; remove it, or check its spelling"],
+    ['?name=/a&x=1', "The query has the unknown field 'x'; remove the field, or check the spelling"],
     ['?name', "The query must consist of key=value pairs; got 'name'"],
     ['?name=%E0%A4%A', "The query must be percent-encoded UTF-8; got '%E0%A4%A'"],
     ['?name=%FF', "The query must be percent-encoded UTF-8; got '%FF'"],
@@ -273,7 +273,7 @@ test('an invalid field is named, with what it must be and what it is', async () 
     [{ attributes: { a: 1 } }, "Field 'attributes.a' must be a string; got 1"],
     [{ attributes: [] }, "Field 'attributes' must be an object with string values; got an array of 0"],
     [{ name: { a: 1 } }, "Field 'name' must be a name such as '/shop/orders'; got an object"],
-    [{ leasMs: 10 }, "The body has the unknown field 'leasMs'; remove it, or check its spelling"],
+    [{ leasMs: 10 }, "The body has the unknown field 'leasMs'; remove the field, or check the spelling"],
   ] as const) {
     const { status, json } = await post('/v1/register', { ...endpoint, ...change });
     expect([status, json.error]).toEqual([400, { code: 'CONFIG_INVALID', message }]);
@@ -395,7 +395,7 @@ test('errors keep their code and remaining time; details of unexpected errors go
       const { status, text } = await post(path, body);
       expect(status).toBe(500);
       expect(text).toBe(
-        `{"error":{"code":"REGISTRY_UNREACHABLE","message":"Internal server error; see the server's log"}}`,
+        `{"error":{"code":"REGISTRY_UNREACHABLE","message":"The server failed to handle the request; see the log of the server for the cause"}}`,
       );
       expect(errors.pop()).toContain('internal detail');
     }
