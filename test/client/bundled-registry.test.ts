@@ -267,6 +267,8 @@ test('callers receive the reason why a service could not be launched', { timeout
   const clerk = clerkOf({ registry: url });
   await expect(clerk.bind('/shop/orders', { timeoutMs: 30_000 }).json('/')).rejects.toMatchObject({
     code: 'START_FAILED',
-    message: expect.stringContaining('it exited with code 3 before it registered') as string,
+    message: expect.stringContaining(
+      'the process exited with code 3 before the service registered',
+    ) as string,
   });
 });

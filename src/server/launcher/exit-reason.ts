@@ -3,14 +3,18 @@ import type { ProcessExit } from '../../core/processes.js';
 const maxLines = 20;
 const maxCharacters = 2_000;
 
-/** Describes how a process ended: `exited with code 3`, `was killed by SIGKILL`, or `ended` when the host cannot tell. */
+/**
+ * Describes how a process ended: `exited with code 3`, `was killed by SIGKILL`, or `ended` when the host cannot tell
+ * how.
+ */
 export function describeExit({ code, signal }: ProcessExit): string {
   if (signal !== null) return `was killed by ${signal}`;
   return code === null ? 'ended' : `exited with code ${String(code)}`;
 }
 
 /**
- * Formats the end of a program's log for an error message: at most 20 lines, without control characters. Callers see it.
+ * Formats the end of the log of a program for an error message that callers see: at most 20 lines and 2,000 characters,
+ * without control characters.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */

@@ -2,16 +2,17 @@
 export interface FileFacts {
   readonly path: string;
   readonly kind: 'file' | 'folder' | 'other';
-  /** User id of its owner. */
+  /** User id of the owner. */
   readonly owner: number;
-  /** Permission bits, as in `stat`. */
+  /** Permission bits, as in the `mode` of `stat`. */
   readonly mode: number;
 }
 
 /**
- * Says why a user other than root and the server's own could change the file; undefined when none could.
+ * Checks whether only root and the user who runs the server can change a file.
  *
- * @param serverUid - user id of the server; undefined where the host has none
+ * @param serverUid - user id of the server; undefined on a host without user ids
+ * @returns why another user could change the file; undefined when no other user could
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export function trustProblem(
@@ -20,25 +21,26 @@ export function trustProblem(
 ): string | undefined {
   if (serverUid === undefined) return undefined;
   if (owner !== 0 && owner !== serverUid)
-    return `${path} must be owned by root or by the server's user ${String(serverUid)}; got user ${String(owner)}`;
-  // In a folder with the sticky bit, users can replace only their own files.
+    return `${path} must be owned by root or by user ${String(serverUid)}, who runs the server; got user ${String(owner)}`;
+  // In a folder with the sticky bit, a user can replace only files that the user owns.
   if (kind === 'folder' && (mode & 0o1000) !== 0) return undefined;
   if ((mode & 0o022) === 0) return undefined;
-  const writer = (mode & 0o002) !== 0 ? 'all users' : 'its group';
-  return `${path} must not be writable by ${writer}; run chmod go-w on it`;
+  const writer = (mode & 0o002) !== 0 ? 'all users' : 'the group of the file';
+  return `${path} must not be writable by ${writer}; run chmod go-w ${path}`;
 }
 
 /**
- * Says why a program must not be run; undefined when it may.
+ * Checks whether a program may be run.
  *
- * @param facts - of the program, then of each folder above it
+ * @param facts - facts of the program, then of each folder above the program
+ * @returns why the program must not be run; undefined when the program may be run
  */
 export function programProblem(
   facts: readonly FileFacts[],
   serverUid: number | undefined,
 ): string | undefined {
   const [program] = facts;
-  if (program?.kind !== 'file') return `${program?.path ?? 'it'} must be a regular file`;
-  if ((program.mode & 0o111) === 0) return `${program.path} must be executable; run chmod +x on it`;
+  if (program?.kind !== 'file') return `${program?.path ?? 'the program'} must be a regular file`;
+  if ((program.mode & 0o111) === 0) return `${program.path} must be executable; run chmod +x ${program.path}`;
   return facts.map((each) => trustProblem(each, serverUid)).find((fault) => fault !== undefined);
 }

@@ -1,8 +1,8 @@
-/** Limits the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */
+/** Limits the number of running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */
 export class InstanceLimit {
   readonly #running = new Map<string, number>();
 
-  /** Counts one more instance if fewer than `limit` are running. */
+  /** Counts one more instance if fewer than `limit` instances are running. Returns whether the instance was counted. */
   tryAcquire(manifest: string, limit: number): boolean {
     const running = this.#running.get(manifest) ?? 0;
     if (running >= limit) return false;

@@ -8,18 +8,24 @@ import { describeExit, describeLogTail } from './exit-reason.js';
 import { currentRecord, recordProcess } from './process-record.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** A service that exits sooner after its registration counts as a failed start, in ms. */
+/** Time, in ms, that a service must run after its registration. An earlier exit counts as a failed start. */
 const stableAfterMs = 10_000;
-/** Time between SIGTERM and SIGKILL for a service that has registered, in ms. */
+/** Time, in ms, between SIGTERM and SIGKILL for a service that has registered. */
 const drainTimeoutMs = 6_500;
-/** The same for a process that never registered, in ms. */
+/** Time, in ms, between SIGTERM and SIGKILL for a process that never registered. */
 const stopTimeoutMs = 2_000;
-/** The same for children of a process that has exited, in ms. The next start waits for them. */
+/**
+ * Time, in ms, between SIGTERM and SIGKILL for the children of a process that has exited. The next start waits for
+ * their end.
+ */
 const orphanTimeoutMs = 500;
-/** Time for draining the endpoint before its process is stopped anyway, in ms. */
+/** Time, in ms, for which the stop of a process waits until the draining of its endpoint is recorded. */
 const withdrawTimeoutMs = 1_000;
 
-/** How a start ended: `up` once the service has registered, `stopped` when it was stopped on request. */
+/**
+ * How a start ended: `up` when the service registered, `failed` when the start failed, `stopped` when the start was
+ * stopped on request.
+ */
 export type LaunchResult =
   { readonly kind: 'up' } | { readonly kind: 'failed' | 'stopped'; readonly reason: string };
 
@@ -27,31 +33,37 @@ export type LaunchResult =
 export interface LaunchInit {
   readonly record: LaunchRecord;
   readonly handle: ProcessHandle;
-  /** Whether it has registered already. */
+  /** Whether the service has already registered. */
   readonly isRegistered: boolean;
   readonly readyMs: number;
   readonly idleStopMs: number | undefined;
-  /** When the service was last used, in ms on the monotonic clock. */
+  /** Returns when the service was last used, in ms on the monotonic clock. */
   readonly lastUsedAt: () => number;
-  /** The service did not register. Called before {@link Launch.result} settles. */
+  /** Called when the service did not register, before {@link Launch.result} settles. */
   readonly onStartFailed: (reason: string) => void;
-  /** The process exited by itself after it had registered. */
+  /**
+   * Called when the process exits on its own after its registration. `wasStable`: at least 10 s passed between
+   * registration and exit.
+   */
   readonly onExit: (reason: string, wasStable: boolean) => void;
-  /** All processes have ended and the record is removed. */
+  /** Called when all processes have ended and the launch record is removed. */
   readonly onDone: () => void;
 }
 
 /**
- * One launch of a service, from its process to its registration, and until all of its processes have ended. At the end
- * the endpoint is withdrawn, the process group is stopped and the record is removed, in this order. The record outlives
- * the processes, so that a server that is killed in between finds them again.
+ * One launch of a service, from the start of its process until all of its processes have ended. At the end, three steps
+ * happen in this order: the endpoint is withdrawn, the process group is stopped, and the launch record is removed.
+ *
+ * The record is removed last: if the server is killed before, the next server still finds the processes.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
   readonly #init: LaunchInit;
   /** Resolves once the start has succeeded or failed. Never rejects. */
   readonly result: Promise<LaunchResult>;
-  /** Resolves when all processes have ended and the record is removed. Never rejects. */
+  /**
+   * Resolves when all processes have ended and the launch record is removed, or after {@link detach}. Never rejects.
+   */
   readonly done: Promise<void>;
   #handle: ProcessHandle;
   #state: 'starting' | 'up' | 'stopping' | 'done';
@@ -82,7 +94,7 @@ export class Launch implements PendingRegistration {
     return this.#state === 'stopping' || this.#state === 'done';
   }
 
-  /** The instance has registered. Counts only when its ticket was used. */
+  /** Handles a registration of the instance. A registration counts only if the ticket of the launch was redeemed. */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
     this.#state = 'up';
@@ -91,13 +103,13 @@ export class Launch implements PendingRegistration {
     if (this.#handle.pid === undefined) void this.#findProcess();
   }
 
-  /** Withdraws the endpoint if it has registered and its process has exited. Never rejects. */
+  /** Withdraws the endpoint of a registered service whose process has exited. Never rejects. */
   async withdrawIfExited(): Promise<void> {
     if (this.#state !== 'up' || !this.#handle.hasExited()) return;
     await withdrawEndpoint(this.#context, this.record, true);
   }
 
-  /** Fails a start that is in progress and stops its process. Does nothing once it has registered. */
+  /** Fails a start that is in progress, and stops its process. Does nothing once the service has registered. */
   fail(reason: string): void {
     if (this.#state !== 'starting') return;
     this.#init.onStartFailed(reason);
@@ -105,7 +117,7 @@ export class Launch implements PendingRegistration {
     void this.#stopProcesses(stopTimeoutMs);
   }
 
-  /** Stops the service. Resolves when {@link done} does. */
+  /** Stops the service. The promise resolves when {@link done} resolves. */
   stop(reason: string): Promise<void> {
     this.#settleResult({ kind: 'stopped', reason });
     if (this.#state === 'up') void this.#drain();
@@ -113,7 +125,7 @@ export class Launch implements PendingRegistration {
     return this.done;
   }
 
-  /** Stops supervising. A running process continues; one that is being stopped is killed. */
+  /** Stops supervising the launch. A running process continues. A process that is being stopped is killed. */
   detach(reason: string): void {
     this.#settleResult({ kind: 'stopped', reason });
     this.#timer?.cancel();
@@ -127,7 +139,9 @@ export class Launch implements PendingRegistration {
   #awaitRegistration(readyMs: number): void {
     this.#context.pendingRegistrations.set(this.record.instance, this);
     const seconds = (readyMs / 1_000).toFixed(1);
-    this.#setTimer(readyMs, () => this.fail(`it did not register within ${seconds} s and was stopped`));
+    this.#setTimer(readyMs, () =>
+      this.fail(`the service did not register within ${seconds} s and was stopped`),
+    );
   }
 
   #markUp(): void {
@@ -144,9 +158,9 @@ export class Launch implements PendingRegistration {
       }
       const { name, instance } = this.record;
       this.#context.logger.info(
-        `Stopping ${name} (${instance}): it was not used for ${String(idleStopMs)} ms`,
+        `Stopping ${name} (${instance}), which was not used for ${String(idleStopMs)} ms`,
       );
-      void this.stop('it was idle');
+      void this.stop('the service was idle');
     };
     this.#setTimer(idleStopMs, checkIdle);
   }
@@ -162,16 +176,17 @@ export class Launch implements PendingRegistration {
 
   async #onExit(exit: ProcessExit): Promise<void> {
     if (this.#state === 'done') return;
-    const reason = `it ${describeExit(exit)}`;
+    const reason = `the process ${describeExit(exit)}`;
     if (this.#state === 'starting') {
-      this.fail(`${reason} before it registered${await this.#logTail()}`);
+      this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // Not awaited: clients must stop choosing the endpoint before its children are stopped.
+    // The withdrawal starts before the children are stopped, so clients stop choosing the endpoint. Its result is not
+    // awaited.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
-    this.#context.logger.warn(`Service ${name} (${instance}) ended by itself: ${reason}`);
+    this.#context.logger.warn(`Service ${name} (${instance}) ended without a request to stop: ${reason}`);
     this.#init.onExit(reason, this.#context.runtime.now() - this.#registeredAt >= stableAfterMs);
     await this.#stopProcesses(orphanTimeoutMs);
   }
@@ -227,7 +242,10 @@ export class Launch implements PendingRegistration {
     this.#settleDone();
   }
 
-  /** Finds the process of a recovered launch that has registered. Ends supervision when this host cannot find it. */
+  /**
+   * Finds the process of a recovered launch that has registered. Supervision ends when this host cannot find the
+   * process.
+   */
   async #findProcess(): Promise<void> {
     const { processes, runtime, logger } = this.#context;
     const { name, instance } = this.record;
@@ -236,7 +254,7 @@ export class Launch implements PendingRegistration {
     if (this.isStopping) return;
     if (pid === undefined || identity === undefined) {
       logger.info(
-        `Service ${name} (${instance}) is registered, but its process was not found; it is no longer supervised`,
+        `Service ${name} (${instance}) is registered, but its process was not found; the server no longer supervises this instance`,
       );
       return this.#removeRecord();
     }

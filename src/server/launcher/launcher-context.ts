@@ -4,7 +4,7 @@ import type { NameService, ServerRuntime } from '../ports.js';
 import type { Manifest } from './manifest.js';
 import type { InstanceLimit } from './instance-limit.js';
 
-/** The part of the name service that the launcher needs. */
+/** Part of the name service that the launcher needs. */
 export type LauncherNameService = Pick<
   NameService,
   'resolve' | 'launchRule' | 'launches' | 'onRegistered' | 'withdraw'
@@ -17,16 +17,16 @@ export interface LauncherContext {
   readonly runtime: ServerRuntime;
   /** Manifests by name. */
   readonly manifests: ReadonlyMap<string, Manifest>;
-  /** Says why a manifest's program can no longer be run; undefined when it can. */
+  /** Returns why the program of a manifest must not be run any more; undefined when the program may be run. */
   readonly programChangeReason: (manifest: Manifest) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
-  /** Folder for the output of programs; undefined: output is discarded. */
+  /** Folder for the output of programs; undefined to discard the output. */
   readonly logs: string | undefined;
-  /** When a canonical name was last looked up, in ms on the monotonic clock. */
+  /** Returns when a canonical name was last looked up, in ms on the monotonic clock; undefined for never. */
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;
   readonly instanceLimit: InstanceLimit;
-  /** Launches that have not registered yet, by instance id. */
+  /** Launches that wait for their registration, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;
 }
 

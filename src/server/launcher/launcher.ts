@@ -16,24 +16,32 @@ export interface LauncherOptions {
   readonly runtime: ServerRuntime;
   /** Manifests by name, from `readManifests`. */
   readonly manifests: ReadonlyMap<string, Manifest>;
-  /** URLs of the registry that started services use. Called at each start. */
+  /** Returns the URLs of the registry for a started service. Called at each start. */
   readonly registryUrls: () => readonly string[];
   readonly logger: Logger;
-  /** Private folder for the output of programs: one file per service name, and the previous one. Default: output is discarded. */
+  /**
+   * Private folder for the output of programs. Each service name has one file for its last start and one for the start
+   * before. Default: output is discarded.
+   */
   readonly logs?: string | undefined;
   /**
-   * When a canonical name was last looked up, on the runtime's monotonic clock, in ms; undefined: never. A client with a
-   * watch does not look up again, so a service with `idleStopMs` can be stopped while it is used. The next call starts
-   * it again. Default: only launch requests count as use.
+   * Returns when a canonical name was last looked up, in ms on the monotonic clock of `runtime`; undefined for never.
+   * Default: only launch requests count as use.
+   *
+   * A client with a watch does not look up the name again, so a service with `idleStopMs` can be stopped while clients
+   * use the service. The next call of such a client starts the service again.
    */
   readonly lastUsedAt?: (name: string) => number | undefined;
-  /** Says why a manifest's program can no longer be run; undefined when it can. Default: checks the files again. */
+  /**
+   * Returns why the program of a manifest must not be run any more; undefined when the program may be run. Default:
+   * `programChangeReason`, which checks the files again.
+   */
   readonly programChangeReason?: (manifest: Manifest) => Promise<string | undefined>;
 }
 
 /**
- * Opens the launcher of this host. It starts and stops services, and takes over the launches that an earlier server has
- * recorded. Services outlive the launcher.
+ * Opens the launcher of this host. The launcher starts and stops services, and continues to supervise the launches that
+ * an earlier server has recorded. Started services keep running when the launcher is closed.
  *
  * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
  * @see [C6](../../../docs/guarantees.md#c6)
@@ -59,7 +67,7 @@ class HostLauncher implements Launcher {
 
   constructor(context: LauncherContext) {
     this.#context = context;
-    // By instance id: the service may have been moved to another name since its start.
+    // The launch is found by instance id, because the service may have moved to another name since its start.
     this.#unsubscribe = context.names.onRegistered((_name, instance) =>
       context.pendingRegistrations.get(instance)?.onRegistered(),
     );
@@ -84,7 +92,7 @@ class HostLauncher implements Launcher {
       if (!endpoints.some(({ state }) => state !== 'draining'))
         throw new ClerkError(
           'START_FAILED',
-          `${canonical} started and lost its endpoint again at once; retry`,
+          `${canonical} was started, but its endpoint is gone again; retry the launch`,
         );
       return { name: request.name, endpoints, started };
     } finally {
@@ -96,7 +104,7 @@ class HostLauncher implements Launcher {
     this.#throwIfClosed();
     const supervisors = this.#supervisorsFor(this.#context.names.launchRule(name).canonical);
     const stopped = await Promise.all(
-      supervisors.map((keeper) => keeper.stop('it was stopped by an operator')),
+      supervisors.map((keeper) => keeper.stop('an operator stopped the service')),
     );
     for (const supervisor of supervisors) supervisor.removeIfIdle();
     return { stopped: stopped.reduce((sum, count) => sum + count, 0) };
@@ -132,7 +140,7 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /** Supervisors of launches that are found under a name now. A service may have been moved since its start. */
+  /** Returns the supervisors of a service, which may have been started under another name before a move. */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {
       try {
@@ -151,10 +159,13 @@ class HostLauncher implements Launcher {
 function noLaunchRuleError(name: string): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
-    `${name} has no launch rule; set one with clerk define ${name} --launch MANIFEST`,
+    `${name} has no launch rule; set a launch rule with clerk define ${name} --launch MANIFEST`,
   );
 }
 
 function closedError(): ClerkError {
-  return new ClerkError('CLERK_CLOSED', 'The server is shutting down');
+  return new ClerkError(
+    'CLERK_CLOSED',
+    'The server is shutting down and starts no more services; use another server, or retry later',
+  );
 }

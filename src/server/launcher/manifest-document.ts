@@ -2,10 +2,10 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Node 
 import { ClerkError } from '../../core/errors.js';
 
 /**
- * Parses a manifest as YAML 1.2 and returns its top-level map.
+ * Parses a manifest as YAML 1.2 and returns its top-level value.
  *
- * @param file - file name for error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML, or has a duplicate key
+ * @param file - name of the file, for error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid YAML or has a duplicate key
  */
 export function parseManifestDocument(file: string, text: string): ManifestField {
   const lines = new LineCounter();
@@ -27,13 +27,13 @@ export function parseManifestDocument(file: string, text: string): ManifestField
   return new ManifestField(file, lines, '', document.contents ?? undefined, 1);
 }
 
-/** One value of a manifest with its line, so that errors name the file, the line and the field. */
+/** One value of a manifest and its line. The message of an error names the file, the line and the field. */
 export class ManifestField {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Line number from 1. For a missing value, the line of the map that lacks it. */
+  /** Line number of the value, from 1. For a missing value, the line number of the map without the value. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -44,7 +44,12 @@ export class ManifestField {
     this.line = node?.range ? lines.linePos(node.range[0]).line : line;
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` always, with file, line, field and `problem` */
+  /**
+   * Rejects the value.
+   *
+   * @param problem - end of the error message, after the file, the line and the field
+   * @throws {@link ClerkError} `CONFIG_INVALID` always
+   */
   fail(problem: string): never {
     throw fieldError(this.#file, this.line, this.#path, problem);
   }
@@ -54,11 +59,11 @@ export class ManifestField {
     return this.#node === undefined;
   }
 
-  /** The value as a string or a number. */
+  /** Returns the value, which must be a string or a number. */
   scalar(): string | number {
     const node = this.#node;
     if (node === undefined) return this.fail('is required');
-    if (isAlias(node)) return this.fail('must not be an alias; write the value out');
+    if (isAlias(node)) return this.fail('must not be a YAML alias; write the value itself');
     const value: unknown = isScalar(node) ? node.value : undefined;
     if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value;
     return this.fail(`must be a string or a number; got ${describeNode(node)}`);
@@ -66,7 +71,8 @@ export class ManifestField {
 
   string(): string {
     const value = this.scalar();
-    if (typeof value === 'number') return this.fail('must be a string; got a number, put it in quotes');
+    if (typeof value === 'number')
+      return this.fail('must be a string; got a number; put the number in quotes');
     return value;
   }
 
@@ -76,7 +82,7 @@ export class ManifestField {
     return value;
   }
 
-  /** An integer from `min` to `max`, or `fallback` when the field is missing. */
+  /** Returns the value, which must be an integer from `min` to `max`; `fallback` when the field is missing. */
   integer(min: number, max: number, fallback: number): number;
   integer(min: number, max: number, fallback?: number): number | undefined;
   integer(min: number, max: number, fallback?: number): number | undefined {
@@ -87,7 +93,7 @@ export class ManifestField {
     return value;
   }
 
-  /** The items of a list; a missing field is an empty list. */
+  /** Returns the items of a list. A missing field is an empty list. */
   items(maxItems: number): readonly ManifestField[] {
     const node = this.#node;
     if (node === undefined) return [];
@@ -97,7 +103,7 @@ export class ManifestField {
     return node.items.map((item, index) => this.#child(`${this.#path}[${String(index)}]`, item));
   }
 
-  /** The entries of a map by key; a missing field is an empty map. */
+  /** Returns the entries of a map by key. A missing field is an empty map. */
   entries(): ReadonlyMap<string, ManifestField> {
     const node = this.#node;
     const entries = new Map<string, ManifestField>();
@@ -115,7 +121,7 @@ export class ManifestField {
     return entries;
   }
 
-  /** The fields of a map that may have only these keys. Fields that are not written are returned as missing. */
+  /** Returns the fields of a map that may have only the given keys. A key that the map lacks gets a missing field. */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)

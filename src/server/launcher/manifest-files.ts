@@ -9,10 +9,11 @@ const maxManifestBytes = 64 * 1024;
 
 /**
  * Reads every `NAME.yaml` of a folder and checks the programs that the manifests name. Manifests and programs that
- * another user could have written are rejected.
+ * another user can change are rejected.
  *
  * @returns the manifests by name
- * @throws {@link ClerkError} `CONFIG_INVALID`, with the file, and the line and field where there is one
+ * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the file and, if one is at fault, the line and the
+ *   field
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
@@ -30,15 +31,15 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
 }
 
 /**
- * Checks a manifest's program again, before each start.
+ * Checks the program of a manifest again, before each start.
  *
- * @returns why the program can no longer be run, or undefined
+ * @returns why the program must not be run any more; undefined when the program may be run
  */
 export async function programChangeReason(manifest: Manifest): Promise<string | undefined> {
   try {
     const program = await realpath(manifest.exec);
     if (program !== manifest.programPath)
-      return `${manifest.exec} resolved to ${manifest.programPath} when the server started and resolves to ${program} now; restart the server if the change is intended`;
+      return `the program path ${manifest.exec} led to ${manifest.programPath} when the server started and now leads to ${program}; restart the server if the change is intended`;
     return programProblem(await pathFacts(program), effectiveUid());
   } catch (error) {
     return errorMessage(error);
@@ -59,7 +60,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The open file is checked, so that the path cannot be swapped in between.
+    // The facts are those of the open file, so a file that is swapped at the path afterwards has no effect.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
@@ -76,10 +77,12 @@ async function readManifestFile(path: string): Promise<string> {
 async function checkTrusted(path: string, facts: FileFacts | undefined): Promise<void> {
   const problem = facts ? trustProblem(facts, effectiveUid()) : `${path} does not exist`;
   if (problem !== undefined)
-    throw configError(`Manifests must be writable by root and the server's user only: ${problem}`);
+    throw configError(
+      `Only root and the user who runs the server may be able to change manifests: ${problem}`,
+    );
 }
 
-/** Adds the facts of this host: the real path of the program and the user ids. */
+/** Adds the facts of this host to a parsed manifest: the real path of the program and the user ids. */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
@@ -100,7 +103,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // Only root can change the user; any other server runs as that user already.
+  // Only root can change the user. A server that is not root already runs as this user.
   return ownUid === 0 ? ids : undefined;
 }
 
@@ -112,7 +115,7 @@ function manifestError(
   return configError(`${file}, line ${String(fieldLines[field])}: ${field} ${problem}`);
 }
 
-/** Facts of a file and of every folder above it. */
+/** Returns the facts of a file and of every folder above the file. */
 async function pathFacts(program: string): Promise<readonly FileFacts[]> {
   const chain = [program];
   for (let path = program; path !== dirname(path); path = dirname(path)) chain.push(dirname(path));

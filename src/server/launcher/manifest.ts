@@ -5,38 +5,46 @@ import { maxValueLength, templateProblem, type ManifestParameter } from './param
 
 /** A manifest that was parsed and validated, without the facts of this host. */
 export interface ParsedManifest {
-  /** File name for error messages. */
+  /** Name of the file, for error messages. */
   readonly file: string;
-  /** Service names that may be started with this manifest. */
+  /** Glob for the service names that may be started with this manifest. */
   readonly service: Glob;
-  /** Absolute path of the program as written in the manifest. */
+  /** Absolute path of the program, as written in the manifest. */
   readonly exec: string;
   readonly args: readonly string[];
   readonly params: ReadonlyMap<string, ManifestParameter>;
-  /** Names of environment variables that are passed on from the server. */
+  /** Names of the environment variables that the server passes to the program. */
   readonly env: readonly string[];
   /** Working folder of the program. Default `/`. */
   readonly cwd: string;
-  /** User name or user id that the program runs as; undefined: the server's own user. */
+  /** Name or id of the user as whom the program runs; undefined for the user who runs the server. */
   readonly user: string | number | undefined;
-  /** Limit of running instances over all service names, 1 to 1,000. Default 1; 16 when `service` has wildcards. */
+  /**
+   * Maximum number of running instances of this manifest over all service names, 1 to 1,000. Default 1, or 16 when
+   * `service` has wildcards.
+   */
   readonly maxInstances: number;
-  /** Time from the start to the registration, in ms, 100 to 600,000. Default 10,000. */
+  /** Longest time from the start of the process to its registration, in ms; 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
-  /** The service is stopped when it was not used for this long, in ms, at least 1,000; undefined: never. */
+  /**
+   * Time without use after which the service is stopped, in ms; at least 1,000. Undefined: the service is never
+   * stopped.
+   */
   readonly idleStopMs: number | undefined;
-  /** Line numbers of the fields that are checked against the host. */
+  /** Line numbers of the fields that are checked against this host. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
 
 /**
- * A manifest: what the operator of a host allows to be started there, and how. A launch rule names a manifest and gives
- * values for its parameters; everything else comes from the manifest.
+ * A manifest: a program that the operator of a host allows the launcher to start, and how the program is started. A
+ * launch rule names a manifest and gives values for its parameters. Everything else comes from the manifest.
  *
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
-  /** Real path of the program. A symbolic link that changes later is rejected. */
+  /**
+   * Real path of the program when the server started. If `exec` later resolves to another path, starts are rejected.
+   */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
 }
@@ -44,8 +52,8 @@ export interface Manifest extends ParsedManifest {
 /**
  * Parses and validates a manifest.
  *
- * @param file - file name for error messages
- * @throws {@link ClerkError} `CONFIG_INVALID`, with file, line and field
+ * @param file - name of the file, for error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the file, the line and the field
  */
 export function parseManifest(file: string, text: string): ParsedManifest {
   const top = parseManifestDocument(file, text).fields(
@@ -103,7 +111,7 @@ function stringWithoutNull(field: ManifestField): string {
 function variableName(field: ManifestField): string {
   const name = field.string();
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) field.fail('must be the name of an environment variable');
-  if (reservedVariables.has(name)) field.fail(`must not be ${name}; the launcher sets it`);
+  if (reservedVariables.has(name)) field.fail(`must not be ${name}; the launcher sets this variable`);
   return name;
 }
 
@@ -125,7 +133,7 @@ function parameterField(name: string, field: ManifestField): ManifestParameter {
     for (const bound of [min, max]) if (!bound.isMissing) bound.fail('is not allowed with type string');
     if (pattern.isMissing)
       return { type: typeName, allowed: choices.isMissing ? undefined : enumField(choices) };
-    if (!choices.isMissing) choices.fail('cannot be combined with pattern; remove one of them');
+    if (!choices.isMissing) choices.fail('cannot be combined with pattern; remove enum or pattern');
     return { type: typeName, allowed: patternField(pattern) };
   }
   if (typeName !== 'integer' && typeName !== 'number')
@@ -150,12 +158,13 @@ function enumField(field: ManifestField): ReadonlySet<string> {
   return choices.length === 0 ? field.fail('must have at least one item') : new Set(choices);
 }
 
-/** A pattern for the whole value, which has at most {@link maxValueLength} characters. */
+/** Returns a pattern that must match the whole value. A value has at most {@link maxValueLength} characters. */
 function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // Compiled alone first, so that the pattern cannot close the group around it.
+    // The pattern is first compiled alone, so a pattern with an unmatched parenthesis cannot close the group that is
+    // added here.
     const { source: checkedSource } = new RegExp(source, 'u');
     return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {
@@ -163,7 +172,11 @@ function patternField(field: ManifestField): RegExp {
   }
 }
 
-/** Derives the name of a manifest from its file name. @throws {@link ClerkError} `CONFIG_INVALID` */
+/**
+ * Derives the name of a manifest from its file name.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the file name is not valid
+ */
 export function manifestName(file: string): string {
   const name = file.slice(0, -'.yaml'.length);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))

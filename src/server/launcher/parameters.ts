@@ -1,7 +1,9 @@
 import { ClerkError } from '../../core/errors.js';
 import { quote } from '../../core/describe-value.js';
 
-/** Maximum length of a value. Bounds the time to match it against a manifest's pattern. */
+/**
+ * Maximum length of a parameter value, in characters. Bounds the time to match a value against a pattern of a manifest.
+ */
 export const maxValueLength = 256;
 
 /** Type and constraints of a parameter, as declared in a manifest. */
@@ -9,15 +11,15 @@ export type ManifestParameter =
   | { readonly type: 'string'; readonly allowed: RegExp | ReadonlySet<string> | undefined }
   | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number };
 
-/** Names of the `${name}` placeholders in an argument, in order. */
+/** Returns the names in the `${name}` placeholders of an argument, in order. */
 export function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/** Says what is wrong with the placeholders of an argument; undefined when nothing is. */
+/** Returns what is wrong with the placeholders of an argument; undefined when all placeholders are valid. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
-    return "has an unclosed '${'; write ${param}";
+    return "has an unclosed '${'; write a placeholder as ${param}";
   const unknown = placeholders(template).find((name) => !parameterNames.has(name));
   return unknown === undefined
     ? undefined
@@ -25,13 +27,13 @@ export function templateProblem(template: string, parameterNames: ReadonlySet<st
 }
 
 /**
- * Fills the placeholders of a manifest's arguments. Each template stays one argument, and no shell is involved.
- * Parameter values are the only part of a command line that does not come from the operator.
+ * Fills the placeholders in the arguments of a manifest. Each argument stays one argument, and no shell is involved.
+ * Only the parameter values in a command line come from a source other than the operator.
  *
- * @param args - templates, checked by {@link templateProblem}
- * @param parameters - all declared parameters
- * @param values - exactly one value per parameter
- * @throws {@link ClerkError} `START_FAILED`, naming the parameter
+ * @param args - arguments that {@link templateProblem} has checked
+ * @param parameters - all parameters that the manifest declares
+ * @param values - exactly one value for each parameter
+ * @throws {@link ClerkError} `START_FAILED`; the message names the parameter
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export function fillTemplates(
@@ -41,10 +43,14 @@ export function fillTemplates(
 ): readonly string[] {
   for (const name of Object.keys(values))
     if (!parameters.has(name))
-      throw parameterError(name, 'is not declared in the manifest; remove it from the launch rule');
+      throw parameterError(
+        name,
+        'is not declared in the manifest; remove the parameter from the launch rule',
+      );
   const texts = new Map<string, string>();
   for (const [name, parameter] of parameters) {
-    if (!Object.hasOwn(values, name)) throw parameterError(name, 'is required; set it in the launch rule');
+    if (!Object.hasOwn(values, name))
+      throw parameterError(name, 'is required; set the parameter in the launch rule');
     texts.set(name, formatValue(name, parameter, values[name]));
   }
   return args.map((template) => {
@@ -53,7 +59,7 @@ export function fillTemplates(
     if (optionLike !== undefined && !longOptionPattern.test(template))
       throw parameterError(
         optionLike,
-        `must not begin with '-', since the program could read it as an option; it may in '--x=\${${optionLike}}'`,
+        `must not begin with '-' except in an argument such as '--x=\${${optionLike}}'; the program could take the value for an option`,
       );
     return template.replaceAll(placeholderPattern, (_, name: string) => texts.get(name) ?? '');
   });
@@ -90,7 +96,10 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
   return String(number);
 }
 
-/** A number, or a string that is the canonical spelling of one. */
+/**
+ * Returns a number from a finite number or its canonical string form, such as `8080` or `'8080'`; undefined for other
+ * values.
+ */
 function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;

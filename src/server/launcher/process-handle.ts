@@ -1,28 +1,33 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/** Interval at which an adopted process is checked, in ms: the host reports the exit of child processes only. */
+/** Interval, in ms, between two checks of an adopted process. The host reports only the exit of child processes. */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/** The process of a launch: spawned by this launcher, or adopted from an earlier one. */
+/**
+ * The process of a launch: a process that this launcher has started, or a process that an earlier launcher has started.
+ */
 export interface ProcessHandle {
-  /** Undefined while no process is known. */
+  /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
-  /** Id of the process group it leads; undefined when the id may belong to another group by now. */
+  /** Id of the process group that the process leads; undefined when another group may have the id by now. */
   readonly processGroup: number | undefined;
-  /** Whether the process has certainly ended; asks the host, so it can be true before {@link exited} resolves. */
+  /**
+   * Whether the process has certainly ended. The method asks the host, so the result can be true before {@link exited}
+   * resolves.
+   */
   hasExited(): boolean;
-  /** Resolves when the process has ended. Never rejects, and never resolves after {@link release}. */
+  /** Resolves when the process has ended. Never rejects. Never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
-  /** The end of the process's log. */
+  /** Returns the end of the log of the process. */
   logTail(): Promise<string>;
-  /** Stops watching the process. */
+  /** Stops observing the process. */
   release(): void;
 }
 
-/** Handle of a process that this launcher has started. */
+/** Creates the handle of a process that this launcher has started. */
 export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): ProcessHandle {
   const { pid, exited, identity } = spawned;
   let released = false;
@@ -36,7 +41,7 @@ export function spawnedProcess(processes: Processes, spawned: SpawnedProcess): P
   };
 }
 
-/** Handle of a running process that an earlier launcher has started. */
+/** Creates the handle of a running process that an earlier launcher has started. */
 export function adoptedProcess(
   processes: Processes,
   clock: Clock,
@@ -65,7 +70,7 @@ export function adoptedProcess(
   };
 }
 
-/** Handle of a process that ended while no launcher ran. Its process id may be in use again. */
+/** Handle of a process that ended while no launcher ran. Another process may have its process id by now. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,

@@ -1,7 +1,7 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** The current record of a launch; undefined when it was removed. */
+/** Returns the current record of a launch; undefined when the record was removed. */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -12,8 +12,8 @@ export function currentRecord(
 }
 
 /**
- * Records the process of a launch for the next server of this host. Other changes of the record, such as a redeemed
- * ticket, are kept.
+ * Records the process of a launch, so that the next server on this host can find the process. Other changes of the
+ * launch record, such as a redeemed ticket, are kept.
  */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,

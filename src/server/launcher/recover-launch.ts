@@ -7,18 +7,19 @@ import type { LauncherContext } from './launcher-context.js';
 
 /**
  * State of a recorded launch:
- * - `running`: its process was found.
- * - `exited`: its process has ended.
- * - `unconfirmed`: no process was found, but the launch may still register until its `readyMs` is over.
- * - `unidentifiable`: it has registered, but this host cannot tell which process it is.
+ * - `running`: the process of the launch was found.
+ * - `exited`: the process of the launch has ended.
+ * - `unconfirmed`: no process was found, but the launch may still register until its `readyMs` has passed.
+ * - `unidentifiable`: the launch may have a process, but this host cannot tell which process.
  */
 export type RecoveredLaunch =
   | { readonly kind: 'running' | 'exited' | 'unconfirmed'; readonly handle: ProcessHandle }
   | { readonly kind: 'unidentifiable' };
 
 /**
- * Finds the process of a launch that an earlier server of this host has recorded. A process is identified by its id and
- * its start time. A launch recorded without a process id is searched for by its environment marker.
+ * Finds the process of a launch that an earlier server on this host has recorded. A process is identified by its
+ * process id and its start time. For a launch without a recorded process id, the process is searched by its environment
+ * marker.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */

@@ -9,9 +9,9 @@ export interface UserIds {
 /**
  * Finds the user that a manifest names.
  *
- * @param user - a user name or a user id; an id that is not listed gets a group of the same number
- * @param passwd - the content of `/etc/passwd`
- * @returns undefined when a user name is not listed
+ * @param user - a user name or a user id; a user id that is not in `passwd` gets a group id with the same number
+ * @param passwd - content of `/etc/passwd`
+ * @returns undefined when `user` is a name that is not in `passwd`
  */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
@@ -24,11 +24,11 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
 }
 
 /**
- * Says why the server cannot start programs as this user. Only root can change the user of a program.
+ * Checks whether the server can start programs as a user. Only root can change the user of a program.
  *
  * @param ids - result of {@link findUser}
- * @param serverUid - the server's own user id; undefined where the host has none
- * @returns undefined when it can
+ * @param serverUid - user id of the server; undefined on a host without user ids
+ * @returns why the server cannot start programs as the user; undefined when the server can
  */
 export function runAsProblem(
   user: string | number,
@@ -38,6 +38,6 @@ export function runAsProblem(
   const name = typeof user === 'number' ? String(user) : quote(user);
   if (ids === undefined) return `must be a user of /etc/passwd or a numeric user id; got ${name}`;
   if (serverUid !== 0 && serverUid !== ids.uid)
-    return `must be the server's own user unless the server runs as root; got ${name}`;
+    return `must be the user who runs the server, unless the server runs as root; got ${name}`;
   return undefined;
 }

@@ -13,20 +13,21 @@ import type { LauncherContext } from './launcher-context.js';
 import { createTicketPair, spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/** Time to register for a recovered launch whose manifest is gone, in ms. */
+/** Time, in ms, that a recovered launch has to register when its manifest no longer exists. */
 const defaultReadyMs = 10_000;
 
 /** One attempt to start the service. */
 interface StartAttempt {
-  /** Set when the attempt was cancelled; callers get this error. */
+  /** The error that callers get when the attempt is cancelled; undefined until then. */
   cancellation: ClerkError | undefined;
-  /** Set once the process was started. */
+  /** The launch of the attempt; undefined until the process is started. */
   launch: Launch | undefined;
 }
 
 /**
- * Starts and stops one service. At most one start is in progress; concurrent callers share it and its result. A start
- * waits until the processes of an earlier launch have ended and an earlier launch has registered or timed out.
+ * Starts and stops one service. At most one start is in progress; concurrent callers share the start and its result. A
+ * start first waits until every earlier launch has registered or failed, and until the processes of stopping launches
+ * have ended.
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
@@ -42,7 +43,7 @@ export class ServiceSupervisor {
 
   /**
    * @param name - canonical name of the service
-   * @param onIdle - called when the supervisor has no state left and can be dropped
+   * @param onIdle - called when the supervisor has no state left, so the launcher can drop the supervisor
    */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
@@ -65,14 +66,16 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Starts the service unless it has a callable endpoint, and waits until it has registered.
+   * Starts the service unless the service has a callable endpoint. Waits until the service has registered.
    *
-   * @returns whether this call has started it; false when it was running or another call's start was joined
-   * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`, `CLERK_CLOSED`
+   * @returns whether this call started the service; false when the service was already callable, or when the call only
+   *   waited for a start of another call
+   * @throws {@link ClerkError} `START_FAILED`, `FORBIDDEN`, `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`, `ABORTED`,
+   *   `CLERK_CLOSED`
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice that a process died before its parent is notified.
+    // A caller can notice the exit of a process before this server is notified, so the exit is checked here.
     for (const launch of this.#launches) await launch.withdrawIfExited();
     if (this.hasCallableEndpoint()) return false;
     const isFirst = this.#sharedStart === undefined;
@@ -81,7 +84,11 @@ export class ServiceSupervisor {
     return isFirst && started;
   }
 
-  /** Stops all launches, and a start that is in progress. Resolves with the number of process groups that were stopped. */
+  /**
+   * Stops all launches, and a start that is in progress.
+   *
+   * @returns the number of launches that were stopped
+   */
   async stop(reason: string): Promise<number> {
     const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
     if (attempt)
@@ -89,19 +96,19 @@ export class ServiceSupervisor {
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
     if (attempt === undefined) return stopping.size;
-    // The start in progress has failed without a process, or its process is being stopped.
+    // Once the start has settled, either no process was started or the process is being stopped.
     await sharedStart?.settled;
     if (attempt.launch) stopping.add(attempt.launch);
     await attempt.launch?.done;
     return stopping.size;
   }
 
-  /** Forgets earlier failures, so that the next start is not delayed. */
+  /** Forgets earlier failures, so the next start has no backoff. */
   resetBackoff(): void {
     this.#backoff.reset();
   }
 
-  /** Takes over a launch of an earlier server. */
+  /** Continues to supervise a launch that an earlier server has recorded. */
   async adopt(record: LaunchRecord): Promise<void> {
     const recovered = await recoverLaunch(this.#context, record);
     if (recovered.kind === 'unidentifiable')
@@ -121,7 +128,7 @@ export class ServiceSupervisor {
     );
   }
 
-  /** Stops supervising. Running processes continue; waiting callers get `reason`. */
+  /** Stops supervising all launches. Running processes continue; waiting callers get `reason` as their error. */
   detach(reason: ClerkError): void {
     if (this.#attempt) this.#attempt.cancellation = reason;
     for (const launch of this.#launches) launch.detach(reason.message);
@@ -158,15 +165,20 @@ export class ServiceSupervisor {
     throw this.#startError(result.reason);
   }
 
-  /** Reserves one of the manifest's instances. When all are taken, launches of this service that cannot be called are stopped. */
+  /**
+   * Reserves one instance of a manifest. When all instances are in use, first stops the launches of this service; none
+   * of these launches has a callable endpoint.
+   */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
-    await Promise.all([...this.#launches].map((launch) => launch.stop('it had no callable endpoint')));
+    await Promise.all(
+      [...this.#launches].map((launch) => launch.stop('the service had no callable endpoint')),
+    );
     if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
     const limit = String(manifest.maxInstances);
     throw this.#startError(
-      `manifest ${name} has reached its limit of ${limit} running instances; stop one, or raise maxInstances`,
+      `manifest ${name} has reached its limit of ${limit} running instances; stop an instance, or raise maxInstances in the manifest`,
     );
   }
 
@@ -200,7 +212,7 @@ export class ServiceSupervisor {
       attempt.launch = launch;
       if (attempt.cancellation) void launch.stop(attempt.cancellation.message);
       recordProcess(this.#context, record, process.pid, process.identity).catch((error: unknown) =>
-        launch.fail(`its process could not be recorded: ${errorMessage(error)}`),
+        launch.fail(`the server could not record the process: ${errorMessage(error)}`),
       );
       return launch;
     } catch (error) {
@@ -252,7 +264,7 @@ export class ServiceSupervisor {
     if (!matches(manifest.service, this.name))
       throw new ClerkError(
         'FORBIDDEN',
-        `Service name must match manifest ${name}, which allows ${manifest.service.text}; got ${this.name}`,
+        `Manifest ${name} starts only services that match ${manifest.service.text}; got ${this.name}; use another manifest in the launch rule`,
       );
     return manifest;
   }

@@ -4,16 +4,16 @@ import { ClerkError } from '../../core/errors.js';
 /** Maximum number of callers that wait for one start. */
 export const maxWaiters = 1_024;
 
-/** How long one caller waits. */
+/** Limits of the wait of one caller. */
 export interface WaitOptions {
   readonly clock: Clock;
-  /** Limit of the wait, in ms; undefined: none. */
+  /** Longest wait, in ms; undefined for no limit. */
   readonly waitMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * One start that several callers wait for. Each caller has its own time limit and signal; a caller that stops waiting
+ * One start for which several callers wait. Each caller has its own time limit and signal. A caller that stops waiting
  * does not affect the start or the other callers.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
@@ -21,20 +21,20 @@ export interface WaitOptions {
 export class SharedStart<T> {
   readonly #name: string;
   readonly #outcome: Promise<T>;
-  /** Resolves when the start itself has ended, successfully or not. */
+  /** Resolves when the start has ended, whether the start succeeded or failed. */
   readonly settled: Promise<void>;
   #cancel!: (reason: Error) => void;
   #waiters = 0;
 
   /**
-   * @param name - service name for error messages
+   * @param name - name of the service, for error messages
    * @param promise - result of the start
    */
   constructor(name: string, promise: Promise<T>) {
     this.#name = name;
     const cancelled = new Promise<never>((_, reject) => (this.#cancel = reject));
     this.#outcome = Promise.race([promise, cancelled]);
-    // A failed start that no caller waits for is not an unhandled rejection.
+    // Without this handler, a failed start for which no caller waits would be an unhandled rejection.
     this.#outcome.catch(() => undefined);
     this.settled = promise.then(
       () => undefined,
@@ -42,12 +42,15 @@ export class SharedStart<T> {
     );
   }
 
-  /** Rejects all waiting callers at once. The start itself continues. */
+  /** Rejects the waits of all callers at once. The start itself continues. */
   cancel(reason: Error): void {
     this.#cancel(reason);
   }
 
-  /** Waits for the start. Rejects as the start does, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
+  /**
+   * Waits for the start. Rejects with the error of a failed start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or
+   * `ABORTED`.
+   */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(
@@ -72,7 +75,7 @@ export class SharedStart<T> {
           reject(
             new ClerkError(
               'DEADLINE_EXCEEDED',
-              `${this.#name} did not start within ${String(waitMs)} ms; the start continues, retry to wait for it`,
+              `${this.#name} did not start within ${String(waitMs)} ms; the start continues, so retry to wait longer`,
             ),
           );
         const timer = waitMs === undefined ? undefined : clock.setTimer(timedOut, waitMs);

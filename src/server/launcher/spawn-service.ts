@@ -7,24 +7,27 @@ import { instanceMarker } from './stop-processes.js';
 
 const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
-/** Secrets of one launch: the service presents the ticket, the registry proves itself with the key. */
+/**
+ * Secrets of one launch. The service proves its identity with `ticket`, and the registry proves its identity with
+ * `registryKey`.
+ */
 export interface TicketPair {
   readonly ticket: string;
   readonly registryKey: string;
 }
 
-/** Creates a pair of secrets, 32 random bytes each. */
+/** Creates two secrets of 32 random bytes each. */
 export function createTicketPair({ runtime }: Pick<LauncherContext, 'runtime'>): TicketPair {
   return { ticket: runtime.randomHex(32), registryKey: runtime.randomHex(32) };
 }
 
 /**
- * Starts the process of a recorded launch. The process gets the manifest's arguments, its service name as the last
- * argument, and the handshake line on standard input. Of the server's environment it gets only the variables that the
- * manifest lists.
+ * Starts the process of a recorded launch. The arguments are those of the manifest, followed by the name of the
+ * service. The handshake line is on standard input. The process receives only the environment variables of the server
+ * that the manifest lists.
  *
- * @param args - the manifest's arguments with all placeholders filled
- * @throws an error of the host when the program cannot be started
+ * @param args - arguments of the manifest, with all placeholders filled
+ * @throws the error of the host when the program cannot be started
  * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9)
  * @see [A20](../../../docs/guarantees.md#a20)
  */
@@ -53,7 +56,7 @@ export function spawnService(
     cwd: manifest.cwd,
     ...(manifest.runAs && { user: manifest.runAs }),
     stdin: `${JSON.stringify(handshake)}\n`,
-    // Name segments contain no dots, so two names never share a file.
+    // Segments of a name contain no dots, so two names never share a log file.
     logFile: context.logs && `${context.logs}/${name.slice(1).replaceAll('/', '.')}.log`,
   });
 }

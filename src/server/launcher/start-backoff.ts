@@ -4,8 +4,8 @@ const windowMs = 60_000;
 const maxFailuresInWindow = 3;
 
 /**
- * Limits the starts of a service whose program fails. The backoff doubles from 1 s to 30 s, and any 60 s have at most
- * 3 failed starts.
+ * Limits the starts of a service whose program fails. The backoff doubles from 1 s to 30 s. In any 60 s, at most 3
+ * starts fail.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -15,13 +15,16 @@ export class StartBackoff {
   #backoffSteps = 0;
   #lastReason = '';
 
-  /** The program was started and did not register. */
+  /** Records that the program was started and did not register. */
   onStartFailed(now: number, reason: string): void {
     this.#backoffSteps++;
     this.#record(now, reason);
   }
 
-  /** The program registered and exited soon after. The first such exit has no backoff. */
+  /**
+   * Records that the program registered and exited soon after. Such an exit has no backoff if no failure was recorded
+   * before.
+   */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;
     this.#record(now, reason);
@@ -33,12 +36,15 @@ export class StartBackoff {
     this.#failureCount = this.#backoffSteps = 0;
   }
 
-  /** Whether there were no failures since the last reset. */
+  /** Whether no failure was recorded since the last reset. */
   get isEmpty(): boolean {
     return this.#failureCount === 0;
   }
 
-  /** The last failure and the remaining backoff, in ms; undefined when the service may be started. */
+  /**
+   * Returns the reason of the last failure and the remaining backoff, in ms. Returns undefined when the service may be
+   * started now.
+   */
   remaining(now: number): { readonly reason: string; readonly remainingMs: number } | undefined {
     const last = this.#failedAt.at(-1);
     if (last === undefined) return undefined;

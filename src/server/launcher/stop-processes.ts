@@ -6,15 +6,16 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** The environment entry by which all processes of a launch are found. */
+/** Returns the environment entry by which all processes of a launch are found. */
 export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
   return `CLERK_INSTANCE=${instance}`;
 }
 
 /**
- * Ends a process group, and marked processes that have left the group: SIGTERM first, SIGKILL after `graceMs`.
+ * Ends a process group, and processes with the environment marker that have left the group. Sends SIGTERM first, and
+ * SIGKILL after `graceMs`.
  *
- * @returns whether all of them have ended
+ * @returns whether all these processes have ended
  * @see [T7](../../../docs/background.md#t7)
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -40,10 +41,10 @@ export async function stopProcesses(
 }
 
 /**
- * Withdraws the endpoint that a launch has registered, if any. Never rejects: an endpoint that cannot be withdrawn
- * expires with its lease.
+ * Withdraws the endpoint that a launch has registered, if there is one. Never rejects: an endpoint that cannot be
+ * withdrawn expires with its lease.
  *
- * @param immediately - remove the endpoint now; otherwise it is drained first
+ * @param immediately - whether the endpoint is removed at once; otherwise the endpoint first drains
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,

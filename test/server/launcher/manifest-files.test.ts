@@ -55,11 +55,11 @@ test('rejects an untrusted or missing program with file, line and field', async 
   const file = join(manifests, 'orders.yaml');
   chmodSync(program, 0o644);
   expect(await errorOf(manifests)).toBe(
-    `${file}, line 3: exec must be a trusted program: ${program} must be executable; run chmod +x on it`,
+    `${file}, line 3: exec must be a trusted program: ${program} must be executable; run chmod +x ${program}`,
   );
   chmodSync(program, 0o775);
   expect(await errorOf(manifests)).toBe(
-    `${file}, line 3: exec must be a trusted program: ${program} must not be writable by its group; run chmod go-w on it`,
+    `${file}, line 3: exec must be a trusted program: ${program} must not be writable by the group of the file; run chmod go-w ${program}`,
   );
   chmodSync(program, 0o755);
   chmodSync(at, 0o777);
@@ -93,12 +93,12 @@ test('rejects manifests that other users can write', async () => {
   const { manifests } = temporaryManifests();
   chmodSync(join(manifests, 'orders.yaml'), 0o666);
   expect(await errorOf(manifests)).toMatch(
-    /^Manifests must be writable by root and the server's user only: .*orders\.yaml must not be writable by/,
+    /^Only root and the user who runs the server may be able to change manifests: .*orders\.yaml must not be writable by/,
   );
   chmodSync(join(manifests, 'orders.yaml'), 0o644);
   chmodSync(manifests, 0o777);
   expect(await errorOf(manifests)).toMatch(
-    /^Manifests must be writable by root and the server's user only: .*manifests must not be writable by/,
+    /^Only root and the user who runs the server may be able to change manifests: .*manifests must not be writable by/,
   );
 });
 
@@ -117,7 +117,7 @@ test('follows a symbolic link once and rejects it when it has changed later', as
   expect(await programChangeReason(manifest)).toBeUndefined();
   chmodSync(program, 0o777);
   expect(await programChangeReason(manifest)).toBe(
-    `${program} must not be writable by all users; run chmod go-w on it`,
+    `${program} must not be writable by all users; run chmod go-w ${program}`,
   );
   chmodSync(program, 0o755);
   const other = join(at, 'other');
@@ -125,7 +125,7 @@ test('follows a symbolic link once and rejects it when it has changed later', as
   unlinkSync(link);
   symlinkSync(other, link);
   expect(await programChangeReason(manifest)).toMatch(
-    /current resolved to .*orders when the server started and resolves to .*other now/,
+    /current led to .*orders when the server started and now leads to .*other/,
   );
   unlinkSync(link);
   expect(await programChangeReason(manifest)).toMatch(/^ENOENT/);
@@ -139,11 +139,11 @@ test("trusts only files of root and of the server's user", () => {
   expect(trustProblem(facts({}), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ owner: 1_000 }), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ owner: 1_001 }), 1_000)).toMatch(
-    /^\/p must be owned by root or by the server's user 1000; got user 1001/,
+    /^\/p must be owned by root or by user 1000, who runs the server; got user 1001/,
   );
   expect(trustProblem(facts({ owner: 1_001 }), 0)).toMatch(/got user 1001/);
   expect(trustProblem(facts({ mode: 0o100757 }), 0)).toMatch(/by all users/);
-  expect(trustProblem(facts({ mode: 0o100775 }), 0)).toMatch(/by its group/);
+  expect(trustProblem(facts({ mode: 0o100775 }), 0)).toMatch(/by the group of the file/);
   // Sticky, as /tmp.
   expect(trustProblem(facts({ kind: 'folder', mode: 0o041777 }), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ kind: 'folder', mode: 0o041777, owner: 7 }), 1_000)).toMatch(/got user 7/);
@@ -161,6 +161,6 @@ test('finds a user by name or id, and only root can run programs as another user
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 0)).toBeUndefined();
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_001)).toBeUndefined();
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_000)).toMatch(
-    /must be the server's own user unless the server runs as root; got 'orders'/,
+    /must be the user who runs the server, unless the server runs as root; got 'orders'/,
   );
 });

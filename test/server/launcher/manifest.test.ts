@@ -102,20 +102,23 @@ test.each([
   [[...minimal, 'args: a'], 'orders.yaml, line 4: args must be a list; got a string'],
   [
     [...minimal, 'args:', '  - a', '  - 80'],
-    'orders.yaml, line 6: args[1] must be a string; got a number, put it in quotes',
+    'orders.yaml, line 6: args[1] must be a string; got a number; put the number in quotes',
   ],
   [[...minimal, 'args: [true]'], 'orders.yaml, line 4: args[0] must be a string or a number; got a boolean'],
   [
     [...minimal, 'args: ["${port}"]'],
     "orders.yaml, line 4: args[0] uses parameter 'port', which is not declared in params",
   ],
-  [[...minimal, 'args: ["${port"]'], "orders.yaml, line 4: args[0] has an unclosed '${'; write ${param}"],
+  [
+    [...minimal, 'args: ["${port"]'],
+    "orders.yaml, line 4: args[0] has an unclosed '${'; write a placeholder as ${param}",
+  ],
   [[...minimal, 'args: ["a\\0b"]'], 'orders.yaml, line 4: args[0] must not contain the character \\u0000'],
   [[...minimal, 'args: &a [x]', 'env: *a'], 'orders.yaml, line 5: env must be a list; got an alias'],
   [[...minimal, 'env: [A-B]'], 'orders.yaml, line 4: env[0] must be the name of an environment variable'],
   [
     [...minimal, 'env: [CLERK_LAUNCHED]'],
-    'orders.yaml, line 4: env[0] must not be CLERK_LAUNCHED; the launcher sets it',
+    'orders.yaml, line 4: env[0] must not be CLERK_LAUNCHED; the launcher sets this variable',
   ],
   [[...minimal, 'user: -1'], 'orders.yaml, line 4: user must be a user name or a user id'],
   [
@@ -145,7 +148,7 @@ test.each([
   ],
   [
     [...minimal, 'params: { p: { type: string, pattern: a, enum: [a] } }'],
-    'orders.yaml, line 4: params.p.enum cannot be combined with pattern; remove one of them',
+    'orders.yaml, line 4: params.p.enum cannot be combined with pattern; remove enum or pattern',
   ],
   [
     [...minimal, 'params: { p: { type: string, enum: [] } }'],

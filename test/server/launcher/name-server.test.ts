@@ -101,7 +101,7 @@ test('a late registration of an earlier launch is rejected', async () => {
   await until(() => host.reports().length === 1);
   const { ticket, epoch, instance: id } = host.handshake();
   await launcher.stop({ name });
-  expect(await waiting).toMatch(/^START_FAILED: .* stopped by an operator/);
+  expect(await waiting).toMatch(/^START_FAILED: .* an operator stopped the service/);
   const late = { name, id, epoch, ticket, addresses: ['http://127.0.0.1:1'] as const };
   const refused = await now.names.register(late, { principal: 'x' }).catch((error: unknown) => error);
   expect(isClerkError(refused) && refused.code).toBe('TICKET_REFUSED');

@@ -36,7 +36,7 @@ test.each([
   [
     '${p}',
     '-v',
-    "Parameter 'p' must not begin with '-', since the program could read it as an option; it may in '--x=${p}'",
+    "Parameter 'p' must not begin with '-' except in an argument such as '--x=${p}'; the program could take the value for an option",
   ],
   ['${p}', -5, /^Parameter 'p' must not begin with '-'/],
   ['-x${p}', '-v', /^Parameter 'p' must not begin with '-'/],
@@ -92,10 +92,10 @@ test.each([
 test('each declared parameter needs a value, and others are rejected', () => {
   const parameters = new Map([['p', text]]);
   expect(() => fillTemplates([], parameters, {})).toThrow(
-    "Parameter 'p' is required; set it in the launch rule",
+    "Parameter 'p' is required; set the parameter in the launch rule",
   );
   expect(() => fillTemplates([], parameters, { p: 'a', q: 'b' })).toThrow(
-    "Parameter 'q' is not declared in the manifest; remove it from the launch rule",
+    "Parameter 'q' is not declared in the manifest; remove the parameter from the launch rule",
   );
   expect(() => fillTemplates([], new Map([['toString', text]]), {})).toThrow(
     "Parameter 'toString' is required",

@@ -132,7 +132,7 @@ test('a program that exits before it registers fails the start at once, with the
   await host.clock.advance(50);
   for (const caller of callers)
     expect(await caller).toBe(
-      'START_FAILED: /shop/orders could not be started: it exited with code 3 before it registered; last output:\nwarming up\nError: the disk is full',
+      'START_FAILED: /shop/orders could not be started: the process exited with code 3 before the service registered; last output:\nwarming up\nError: the disk is full',
     );
   await host.clock.advance(1);
   expect(host.names.launches.all()).toEqual([]);
@@ -163,7 +163,7 @@ test('a program that does not register in time gets SIGTERM, and SIGKILL after 2
   expect(host.processes.all[0]!.signals).toEqual([]);
   await host.clock.advance(1);
   expect(await caller).toBe(
-    'START_FAILED: /shop/orders could not be started: it did not register within 3.0 s and was stopped',
+    'START_FAILED: /shop/orders could not be started: the service did not register within 3.0 s and was stopped',
   );
   expect(host.processes.all[0]!.signals).toEqual(['SIGTERM']);
   await host.clock.advance(1_950);
@@ -227,7 +227,7 @@ test('a crash loop: at most three failed starts in 60 s, growing backoff, and er
   expect(refused).toMatchObject({
     code: 'START_FAILED',
     message: expect.stringMatching(
-      /^\/shop\/orders can be started again in \d+\.\d s \(start backoff\); the last start failed: it exited with code 1/,
+      /^\/shop\/orders can be started again in \d+\.\d s \(start backoff\); the last start failed: the process exited with code 1/,
     ),
   });
   const { remainingMs } = refused as { remainingMs: number };
@@ -246,7 +246,7 @@ test('a service that was running is started again at once after it exits, and lo
   expect(await host.launch(launcher)).toBe('started');
   expect(host.processes.all).toHaveLength(2);
   expect(host.lines.join('\n')).toMatch(
-    /Service \/shop\/orders \(orders-[0-9a-f]+\) ended by itself: it was killed by SIGKILL/,
+    /Service \/shop\/orders \(orders-[0-9a-f]+\) ended without a request to stop: the process was killed by SIGKILL/,
   );
 });
 
@@ -260,7 +260,9 @@ test('repeated exits soon after the registration are a crash loop too', async ()
     await host.clock.advance(1_000);
   }
   expect(outcomes.slice(0, 3)).toEqual(['started', 'started', 'started']);
-  expect(outcomes[3]).toMatch(/^START_FAILED: .* \(start backoff\); the last start failed: it exited/);
+  expect(outcomes[3]).toMatch(
+    /^START_FAILED: .* \(start backoff\); the last start failed: the process exited/,
+  );
   expect(host.processes.all).toHaveLength(3);
 });
 
@@ -290,7 +292,7 @@ test('each caller has its own wait limit, and a caller that gives up does not en
   expect(await first).toMatch(/^ABORTED/);
   await host.clock.advance(400);
   expect(await impatient).toBe(
-    'DEADLINE_EXCEEDED: /shop/orders did not start within 500 ms; the start continues, retry to wait for it',
+    'DEADLINE_EXCEEDED: /shop/orders did not start within 500 ms; the start continues, so retry to wait longer',
   );
   await host.clock.advance(500);
   expect(await patient).toBe('found');
@@ -350,16 +352,16 @@ test('rejects services without a launch rule, a manifest, a matching name or val
   expect(launcher.hasManifest('unknown')).toBe(false);
   expect(await host.launch(launcher, 0, '/nowhere')).toMatch(/^NAME_NOT_FOUND/);
   expect(await host.launch(launcher, 0, '/shop/none')).toBe(
-    'FORBIDDEN: /shop/none has no launch rule; set one with clerk define /shop/none --launch MANIFEST',
+    'FORBIDDEN: /shop/none has no launch rule; set a launch rule with clerk define /shop/none --launch MANIFEST',
   );
   expect(await host.launch(launcher, undefined, '/shop/other')).toBe(
     'START_FAILED: /shop/other could not be started: manifest unknown does not exist on this host; add unknown.yaml to the manifest folder and restart the server',
   );
   expect(await host.launch(launcher, undefined, '/elsewhere')).toBe(
-    'FORBIDDEN: Service name must match manifest orders, which allows /shop/*; got /elsewhere',
+    'FORBIDDEN: Manifest orders starts only services that match /shop/*; got /elsewhere; use another manifest in the launch rule',
   );
   expect(await host.launch(launcher, undefined, '/shop/params')).toBe(
-    "START_FAILED: /shop/params could not be started: Parameter 'x' is not declared in the manifest; remove it from the launch rule",
+    "START_FAILED: /shop/params could not be started: Parameter 'x' is not declared in the manifest; remove the parameter from the launch rule",
   );
   expect(host.processes.all).toEqual([]);
   expect(host.names.epochs.size).toBe(0);
@@ -383,7 +385,7 @@ test('limits the running instances of a manifest over all service names', async 
   expect(await host.launch(launcher, undefined, '/shop/a')).toBe('started');
   expect(await host.launch(launcher, undefined, '/shop/b')).toBe('started');
   expect(await host.launch(launcher, undefined, '/shop/c')).toBe(
-    'START_FAILED: /shop/c could not be started: manifest orders has reached its limit of 2 running instances; stop one, or raise maxInstances',
+    'START_FAILED: /shop/c could not be started: manifest orders has reached its limit of 2 running instances; stop an instance, or raise maxInstances in the manifest',
   );
   host.processes.all[0]!.exit(0);
   await host.clock.advance(0);
@@ -416,7 +418,7 @@ test('a launch that cannot be recorded is stopped', async () => {
     if (++writes > 1) throw full;
   };
   expect(await host.launch(launcher)).toBe(
-    'START_FAILED: /shop/orders could not be started: its process could not be recorded: the store cannot be written',
+    'START_FAILED: /shop/orders could not be started: the server could not record the process: the store cannot be written',
   );
   await host.clock.advance(100);
   expect(host.processes.alive).toBe(0);
@@ -435,8 +437,12 @@ test('closing the launcher keeps processes running, rejects waiting callers, and
   const waiting = host.startLaunch(launcher);
   await host.clock.advance(10);
   await launcher.close();
-  expect(await waiting).toBe('CLERK_CLOSED: The server is shutting down');
-  expect(await host.launch(launcher)).toBe('CLERK_CLOSED: The server is shutting down');
+  expect(await waiting).toBe(
+    'CLERK_CLOSED: The server is shutting down and starts no more services; use another server, or retry later',
+  );
+  expect(await host.launch(launcher)).toBe(
+    'CLERK_CLOSED: The server is shutting down and starts no more services; use another server, or retry later',
+  );
   await host.clock.advance(60_000);
   expect(host.processes.alive).toBe(2);
   expect(host.names.launches.all()).toHaveLength(2);

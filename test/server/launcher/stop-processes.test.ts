@@ -56,7 +56,7 @@ test('stop cancels a start in progress or stops its process, and rejects its cal
     await host.clock.advance(afterMs);
     const stopping = launcher.stop({ name: '/shop/orders' });
     await host.clock.advance(3_000);
-    expect(await caller).toBe('START_FAILED: /shop/orders was not started: it was stopped by an operator');
+    expect(await caller).toBe('START_FAILED: /shop/orders was not started: an operator stopped the service');
     expect(await stopping).toEqual({ stopped: afterMs === 0 ? 0 : 1 });
     expect(host.processes.alive).toBe(0);
     expect(host.names.launches.all()).toEqual([]);
@@ -80,7 +80,7 @@ test('a process that is spawned while its start is cancelled is stopped', async 
   const stopping = launcher.stop({ name: '/shop/orders' });
   await host.clock.advance(100);
   expect(await stopping).toEqual({ stopped: 1 });
-  expect(await caller).toMatch(/^START_FAILED: .* was stopped by an operator$/);
+  expect(await caller).toMatch(/^START_FAILED: .* an operator stopped the service$/);
   expect(host.processes.all).toMatchObject([{ isAlive: false, signals: ['SIGTERM'] }]);
   expect(host.names.launches.all()).toEqual([]);
 });
