@@ -34,8 +34,8 @@ const unixProtocols = [
 ] as const;
 
 /**
- * Parses an address and never repairs an invalid one. A path, a query, a user name and a missing `tcp` port are errors.
- * A host that other programs read as another IP address (`127.1`, `010.0.0.1`) is also an error.
+ * Parses an address. An invalid address is never repaired. A path, a query, a user name and a missing `tcp` port are
+ * errors. A host that other programs read as another IP address (`127.1`, `010.0.0.1`) is also an error.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */

@@ -35,7 +35,7 @@ export interface Endpoint {
   readonly version: string | undefined;
   /** State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is left. */
   readonly state: 'up' | 'draining' | 'suspect';
-  /** Free labels. */
+  /** Labels with names and values chosen by the program. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -57,7 +57,7 @@ export interface EndpointInit {
   readonly host?: string;
   /** Zone that the endpoint runs in. */
   readonly zone?: string;
-  /** Free labels. */
+  /** Labels with names and values chosen by the program. */
   readonly attributes?: Readonly<Record<string, string>>;
   /** Set by registries: how long the registration lasts without a renewal, in ms. */
   readonly leaseMs?: number;

@@ -13,7 +13,7 @@ import type { Outcome } from './outcome.js';
  * - `ENDPOINTS_EXHAUSTED` the call failed at every endpoint that could be tried
  * - `DEADLINE_EXCEEDED` the deadline of the call passed
  * - `ABORTED` the program aborted the call; `name` is `AbortError`, and `cause` is the reason of the signal
- * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and the call must not be retried
+ * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and a retry is not allowed
  * - `BUDGET_EXHAUSTED` the retry budget was too low for a retry or a start
  * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
  * - `BAD_STATUS` the response has a status ≥ 400 (`json`, `text` and `bytes` only)
@@ -21,7 +21,7 @@ import type { Outcome } from './outcome.js';
  * - `START_FAILED` a launcher could not start the service
  * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized
  * - `CHANGE_TOO_EARLY` the registry still guarantees the present state of the entry; retry after `remainingMs`
- * - `NAME_MISMATCH` a launched service advertises a name other than the name it was launched for
+ * - `NAME_MISMATCH` a service that was launched for one name advertises another name
  * - `LIMIT_EXCEEDED` a limit was reached, such as the maximum number of waiting calls
  * - `CLERK_CLOSED` the clerk is closed
  *

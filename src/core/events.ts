@@ -23,12 +23,12 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Age of the previous result, in ms. */
     readonly ageMs: number;
-    /** Why the lookup failed. */
+    /** Error of the failed lookup. */
     readonly error: ClerkError;
   };
   /** An endpoint was picked for an attempt. */
   picked: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
@@ -39,14 +39,14 @@ export interface ClerkEventMap {
   };
   /** An attempt ended. */
   attempt: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Record of the attempt. */
     readonly outcome: Outcome;
   };
   /** An attempt failed, and the call continues at another endpoint. */
   failover: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint that failed. */
     readonly from: string;
@@ -57,7 +57,7 @@ export interface ClerkEventMap {
   };
   /** An endpoint was ejected. */
   ejected: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
@@ -66,7 +66,7 @@ export interface ClerkEventMap {
   };
   /** An ejected endpoint responded and is in use again. */
   revived: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
@@ -75,7 +75,7 @@ export interface ClerkEventMap {
   };
   /** A factory started the service. */
   started: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance ids of the started endpoints. */
     readonly endpoints: readonly string[];
@@ -87,7 +87,7 @@ export interface ClerkEventMap {
    * clients.
    */
   suspect: {
-    /** The service. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;

@@ -3,11 +3,11 @@ import type { EndpointInit } from './endpoint.js';
 
 /** Arguments of a {@link Factory}. */
 export interface FactoryContext {
-  /** The service to start. */
+  /** Name of the service to start. */
   readonly name: string;
   /**
    * Aborted when the clerk is closed, or when the start takes longer than 60 s. The factory must then stop the
-   * processes that it has started.
+   * processes it has started.
    */
   readonly signal: AbortSignal;
 }

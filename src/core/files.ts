@@ -5,8 +5,8 @@ export interface PrivateFiles {
    * program.
    *
    * @param maxBytes - maximum size of the file, in bytes
-   * @throws Error when the file cannot be read, is longer than `maxBytes`, is not a regular file of this user, or is
-   * writable by other users
+   * @throws Error when the file cannot be read or is longer than `maxBytes`. Also when it is not a regular file of this
+   * user, or is writable by other users.
    */
   read(path: string, maxBytes: number): string | undefined;
   /**

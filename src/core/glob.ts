@@ -76,8 +76,8 @@ const star = 42;
 
 /**
  * Matches a pattern of `length` items against a sequence of segments or characters. After a mismatch, only the last
- * wildcard is extended by one item. Earlier wildcards need no retry, since each of them already has its shortest
- * possible match.
+ * wildcard is extended by one item. Earlier wildcards need no retry, since each earlier wildcard already has the
+ * shortest possible match.
  */
 function matchesSequence<T>(
   length: number,

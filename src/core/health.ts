@@ -2,7 +2,7 @@ import type { ConnectedCandidate } from './candidate.js';
 import type { Load } from './load-report.js';
 
 /**
- * What a failed attempt shows about the endpoint it was sent to.
+ * What a failed attempt shows about its endpoint.
  *
  * - `refused` no connection could be established
  * - `reset` the connection was closed before a response
@@ -19,7 +19,7 @@ export type Evidence = 'refused' | 'reset' | 'timeout' | 'connect-timeout' | 'st
  * Port through which attempts update the health of endpoints. All methods are synchronous and cheap, and never throw.
  */
 export interface Health {
-  /** Called when an attempt starts. */
+  /** Called when an attempt at the candidate starts. */
   attemptStarted(candidate: ConnectedCandidate): void;
   /**
    * Called when the head of a successful response arrives. `latencyMs` is the time since the start of the attempt;

@@ -32,39 +32,39 @@ export type CallLookup = NewCall | ExpiredCall | RunningCall | InterruptedCall |
 
 /** The id was unknown. The store has recorded the call as running, and the caller of `begin` runs the call. */
 export interface NewCall {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly state: 'new';
 }
 
 /** The id is not newer than the newest expired record, so a record of the id may have been removed. */
 export interface ExpiredCall {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly state: 'expired';
 }
 
 /** The call has begun, and its result is not recorded yet. */
 export interface RunningCall {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly state: 'running';
-  /** Fingerprint given to `begin`. */
+  /** Fingerprint that was passed to `begin`. */
   readonly fingerprint: string;
-  /** Owner given to `begin`. */
+  /** Owner that was passed to `begin`. */
   readonly owner: string;
 }
 
 /** The call began and ended without a response. */
 export interface InterruptedCall {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly state: 'interrupted';
-  /** Fingerprint given to `begin`. */
+  /** Fingerprint that was passed to `begin`. */
   readonly fingerprint: string;
 }
 
 /** The call ran and produced a response. */
 export interface DoneCall {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly state: 'done';
-  /** Fingerprint given to `begin`. */
+  /** Fingerprint that was passed to `begin`. */
   readonly fingerprint: string;
   /** The stored response; undefined when the response was too large to store or is no longer stored. */
   readonly response: StoredResponse | undefined;

@@ -1,6 +1,6 @@
 /**
  * What a retry of a call may do. `safe`: the call changes nothing. `idempotent`: two runs of the call have the same
- * effect as one run. `once`: the call must run at most once, and is retried only if it certainly was not executed.
+ * effect as one run. `once`: the call must run at most once, and is retried only if the call certainly did not run.
  *
  * The caller claims that a call is `idempotent`. A `set x = 5` that is retried after another client wrote `x` still
  * overwrites the other client's value.

@@ -1,8 +1,8 @@
 /**
  * How far an attempt got. For a call of kind `once`, the stage decides whether the call may be retried.
  *
- * - `waiting` the request was not written: it was queued, or the connection or TLS handshake was not complete.
- *   Certainly not executed.
+ * - `waiting` the request was not written: the request was queued, or the connection was not established. Certainly not
+ *   executed.
  * - `sent` at least one byte of the request may have been sent, and no response was received. Possibly executed.
  * - `answered` the head of a response was received. Executed.
  *
@@ -34,6 +34,6 @@ export interface Outcome {
   readonly code: string;
   /** Time from the start of the attempt to the head of the response, or to the failure, in ms. */
   readonly durationMs: number;
-  /** The error of a failed attempt. */
+  /** Error of a failed attempt. */
   readonly error?: unknown;
 }

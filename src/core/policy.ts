@@ -37,8 +37,8 @@ export interface PickerInput {
   readonly locality: Locality;
   /**
    * Returns the subset of the candidates that this client uses, in the same order. Absent unless the service has many
-   * endpoints. Policies that pick by key or by order do not call this function and use all candidates. Call it during
-   * `prepare` only.
+   * endpoints. Policies that pick by key or by order do not call this function and use all candidates. `subset` must be
+   * called during `prepare` only.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }

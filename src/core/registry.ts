@@ -23,9 +23,9 @@ export interface ResolutionStep {
   readonly guaranteedMs: number;
 }
 
-/** The service exists. */
+/** Result of a lookup: the service exists. */
 export interface BoundResolution {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly kind: 'bound';
   /** All endpoints of the service, never only the changed endpoints; may be empty. */
   readonly endpoints: readonly (AddressString | URL | EndpointInit)[];
@@ -73,9 +73,9 @@ export interface BoundResolution {
   readonly healthQueried?: readonly string[];
 }
 
-/** The name stands for another name. @see [G2](../../docs/background.md#g2) */
+/** Result of a lookup: the name is a link to another name. @see [G2](../../docs/background.md#g2) */
 export interface LinkResolution {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly kind: 'link';
   /** The absolute name that the requested name stands for. */
   readonly target: string;
@@ -85,9 +85,9 @@ export interface LinkResolution {
   readonly guaranteedMs?: number;
 }
 
-/** The name does not exist. An absent name is a result, not a failure. */
+/** Result of a lookup: the name does not exist. This result is not a failure. */
 export interface AbsentResolution {
-  /** Discriminant. */
+  /** Discriminant of the union. */
   readonly kind: 'absent';
   /**
    * Time for which the result may be used, in ms, at most 5,000. Default 1,000. @see
@@ -179,10 +179,10 @@ export interface Registry {
     context: { readonly signal: AbortSignal },
   ): Promise<readonly SearchEntry[]>;
   /**
-   * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives the
-   * complete snapshot, first the present one and then one after every change. Neither callback is called before `watch`
-   * has returned, nor after the watch was stopped. The watch must not keep the process alive. `onError` reports that
-   * snapshots are interrupted; snapshots may resume later.
+   * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives complete
+   * snapshots: first the present snapshot, then a new snapshot after every change. Neither callback is called before
+   * `watch` has returned, nor after the watch was stopped. The watch must not keep the process alive. `onError` reports
+   * that snapshots are interrupted; snapshots may resume later.
    */
   watch?(
     glob: string,

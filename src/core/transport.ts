@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.js';
 /** Any body that undici accepts. */
 export type RequestBody = unknown;
 
-/** One request in the form of undici's dispatch options. A transport must not modify it. */
+/** One request in the form of undici's dispatch options. A transport must not modify the request. */
 export interface TransportRequest {
   /** Path and query of the request, beginning with `/`; `*` is allowed with OPTIONS. */
   readonly path: string;
@@ -63,7 +63,7 @@ export interface Channel {
   /** The address that new requests use. */
   readonly address: Address;
   /**
-   * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
+   * Sends one request. `dispatch` never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
    * @param freshOnly - whether to use only a new connection, or a connection that was idle for less than a second
    * @see [C3.3](../../docs/guarantees.md#c3-3)
@@ -117,7 +117,7 @@ export interface TransportOptions {
   readonly undici: Readonly<Record<string, unknown>>;
 }
 
-/** Certificates for TLS, in PEM. */
+/** Certificates and keys for TLS, in PEM. */
 export interface TlsOptions {
   /** Trusted certificate authorities. Default: the certificate authorities that Node trusts. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];

@@ -51,7 +51,7 @@ export const responseHeaders = Object.freeze({
 export const callIdPattern = /^([0-9]{13,14})-([0-9a-f]{32})$/;
 
 /**
- * What a service knows about an at-most-once call that it does not run now.
+ * Why a service does not run an at-most-once call now.
  *
  * - `replayed` the call ran before, and this response is the stored response
  * - `running` the call is running; retry later

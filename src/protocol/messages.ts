@@ -39,7 +39,7 @@ export interface ResolveResponse {
   readonly name: string;
   /** The name that remains after all links were followed. */
   readonly canonical: string;
-  /** Kind of the canonical name. A `directory` only has names below it and cannot be called. */
+  /** Kind of the canonical name. A `directory` has no endpoints, only names below, and cannot be called. */
   readonly kind: 'service' | 'directory';
   /** The names that the lookup passed, from the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
@@ -107,8 +107,8 @@ interface ChangeScheduling {
 }
 
 /**
- * Defines a service, or changes the service config of an existing service. An absent field keeps its value; in a new
- * service, it gets its default.
+ * Defines a service, or changes the service config of an existing service. An absent field of an existing service keeps
+ * its value. An absent field of a new service gets its default.
  */
 export interface DefineRequest extends ChangeScheduling {
   readonly name: string;
@@ -145,7 +145,7 @@ export interface MoveRequest {
   readonly to: string;
 }
 
-/** Removes an entry. A service with endpoints, or a name with names below it, needs `recursive`. */
+/** Removes an entry. `recursive` is needed for a service with endpoints and for an entry with entries below. */
 export interface RemoveRequest extends ChangeScheduling {
   readonly name: string;
   readonly recursive?: boolean;
@@ -204,17 +204,14 @@ export interface RenewRequest {
   readonly renewals: readonly Renewal[];
 }
 
-/** Renews one lease. */
+/** Renewal of one lease. */
 export interface Renewal {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
   /** Present load of the endpoint. Absent when the endpoint reports no load. */
   readonly load?: Load;
-  /**
-   * Whether the endpoint, knowing that it is suspect, claims to be healthy. The registry then discards the earlier
-   * unreachable reports.
-   */
+  /** Whether a suspect endpoint claims to be healthy. The registry then discards the earlier unreachable reports. */
   readonly claimsHealthy?: boolean;
 }
 
@@ -344,7 +341,7 @@ export interface ImportResponse {
 /** Body of every error response. */
 export interface ErrorEnvelope {
   readonly error: {
-    /** A `ClerkErrorCode`. */
+    /** Code of the error: a `ClerkErrorCode`. */
     readonly code: string;
     /** Message for the reader, with what the reader should do. */
     readonly message: string;
@@ -358,12 +355,12 @@ export interface ErrorEnvelope {
 /** The line that a launched service reads from standard input. @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9) */
 export interface LaunchHandshake {
   readonly v: 1;
-  /** Addresses of the registry. */
+  /** Addresses of the registry servers. */
   readonly registry: readonly string[];
   readonly name: string;
   readonly instance: string;
   readonly epoch: number;
-  /** One-time ticket of the service, presented when it registers. */
+  /** One-time ticket, which the service presents at its registration. */
   readonly ticket: string;
   /** Key from which the registry computes the proof of its identity. */
   readonly registryKey: string;

@@ -10,8 +10,8 @@ import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
 /**
- * Character codes of the first letter, in both cases. The first letter is compared first, since few other headers share
- * it.
+ * Character codes of the first letter, in both cases. Most other header names of the same length begin with another
+ * letter, so few header names are compared in full.
  */
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;

@@ -7,7 +7,7 @@ const hedgeDelayMs = 500;
 
 /** Options of {@link FailoverClient.request}. */
 export interface FailoverOptions<T> {
-  /** Aborts the request. */
+  /** Signal that aborts the request. */
   readonly signal: AbortSignal;
   /** Whether a slow request is also sent to the next server. Only for requests that change nothing. */
   readonly hedged: boolean;
@@ -164,7 +164,7 @@ function combineErrors(errors: readonly unknown[]): ClerkError {
     isInvalid ? 'REGISTRY_INVALID' : 'REGISTRY_UNREACHABLE',
     errors.length === 1
       ? errorMessage(first)
-      : `None of ${String(errors.length)} registry servers responded: ${errors.map(errorMessage).join('; ')}`,
+      : `None of ${String(errors.length)} registry servers sent a valid response: ${errors.map(errorMessage).join('; ')}`,
     { cause: errors.length === 1 ? first : new AggregateError(errors, 'All servers failed') },
   );
 }

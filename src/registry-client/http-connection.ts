@@ -24,8 +24,8 @@ const maxConnections = 16;
 
 /**
  * A connection to one registry server: JSON over HTTP, with one timeout each for connecting, headers and body. Sockets
- * are reused and do not keep the process alive. All failures are `ClerkError`s. A request that is aborted before it was
- * sent is never sent.
+ * are reused and do not keep the process alive. All errors are `ClerkError`s, except the reason of an abort. When a
+ * request is aborted before sending, the request is never sent.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid

@@ -1,7 +1,7 @@
 /**
  * Helpers of composite registries (`firstOf`, `union`, `mount`); the inner registries are called parts. An operation
- * over all parts rejects when one part rejects. A composite registry lacks an operation that one part lacks, so it
- * never returns a partial list.
+ * over all parts rejects when one part rejects. `list`, `search` and `watch` exist only if all parts have the method,
+ * so that a partial list is never returned.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';

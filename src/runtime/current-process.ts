@@ -23,7 +23,7 @@ export const currentProcess = {
         clearTimeout(timer);
         stdin.off('data', append).off('end', finish).off('error', finish).off('close', finish);
         stdin.pause();
-        // A pipe whose writer never closes it must not keep this process alive.
+        // Without `unref`, a pipe that is never closed by its writer would keep this process alive.
         (stdin as { unref?: () => void }).unref?.();
         resolve(text.split('\n')[0] as string);
       };

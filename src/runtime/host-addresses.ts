@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 
 /**
- * Returns the non-loopback IP addresses of this host, IPv4 first. Link-local IPv6 addresses are left out, since they
- * are incomplete without a zone.
+ * Returns the non-loopback IP addresses of this host, IPv4 first. Link-local IPv6 addresses are left out, since a
+ * link-local address is incomplete without a zone.
  */
 export function hostAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces())

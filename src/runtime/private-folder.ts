@@ -4,12 +4,11 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 
 /**
- * Creates a folder that only this user can access, and missing parent folders. Checks the folder when it exists
- * already.
+ * Creates a folder that only this user can access, and missing parent folders. Checks a folder that already exists.
  *
  * @param what - the subject of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when it is a symbolic
- * link, belongs to another user, or is writable by others.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when the folder is a
+ * symbolic link, belongs to another user, or is writable by other users.
  * @see [A23](../../docs/guarantees.md#a23)
  */
 export async function privateFolder(folder: string, what: string): Promise<void> {
@@ -29,7 +28,7 @@ export async function privateFolder(folder: string, what: string): Promise<void>
   };
   const found = await lstat(folder);
   if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder that the link points to');
-  // Windows has no owners and modes.
+  // On Windows, folders have no numeric owner and no mode.
   if (process.getuid === undefined) return;
   if (found.uid !== process.getuid()) reject('must belong to the current user; use another folder');
   if ((found.mode & 0o022) !== 0)
@@ -38,8 +37,8 @@ export async function privateFolder(folder: string, what: string): Promise<void>
 }
 
 /**
- * Creates a folder and missing parent folders. `mkdir` with `recursive` is not used, since it loops for ever where no
- * folder can be created, such as in `/proc`.
+ * Creates a folder and missing parent folders. Replaces `mkdir` with `recursive`, which loops for ever where no folder
+ * can be created, such as in `/proc`.
  */
 async function makeFolder(folder: string): Promise<void> {
   try {

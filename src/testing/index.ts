@@ -3,7 +3,7 @@
  * suites for registries, transports, policies and idempotency stores.
  */
 
-// For tests of programs that use a clerk
+// Memory cluster and fake runtime, for tests of programs that use a clerk
 export {
   memoryCluster,
   type MemoryCluster,
@@ -15,7 +15,7 @@ export {
 export { createFakeRuntime, type FakeRuntime, type FakeRuntimeOptions } from './fake-runtime.js';
 export { seededRandom } from './seeded-random.js';
 
-// For custom simulations
+// Memory network, for simulations without a memory cluster
 export {
   createMemoryNetwork,
   type MemoryNetwork,

@@ -7,8 +7,8 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time, and by sequence number for equal times. A cancelled timer is removed when it
- * reaches the top. All cancelled timers are removed when they exceed half of the heap.
+ * Binary heap of timers, ordered by time, and by sequence number for equal times. A cancelled timer at the top is
+ * removed. When more than half of the timers are cancelled, all cancelled timers are removed.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];

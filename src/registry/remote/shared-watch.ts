@@ -18,9 +18,9 @@ const maxBackoffMs = 5_000;
 
 /**
  * The event stream of all watches of a clerk. A broken stream is reopened at one server after the other, without limit,
- * with exponential backoff and jitter. If the server can, the new stream resumes at the end of the broken stream;
- * otherwise it begins with a new snapshot. The last snapshots stay valid until new snapshots are complete. A snapshot
- * never mixes data of two servers. The stream never keeps the process alive.
+ * with exponential backoff and jitter. If possible, the new stream resumes where the broken stream ended; otherwise the
+ * new stream begins with a snapshot. The last snapshots stay valid until new snapshots are complete. A snapshot never
+ * mixes data of two servers. The stream never keeps the process alive.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
@@ -78,7 +78,7 @@ export class SharedWatch {
       else if (this.#isRunning) this.#stream?.updateGlobs();
       else this.#run();
     };
-    // The stream is opened after a delay, so that opening it does not delay the first lookup and call.
+    // The delay keeps the opening of the stream from slowing down the first lookup and call.
     if (this.#isRunning) this.#clock.afterPendingIo(update);
     else this.#clock.setTimer(update, openDelayMs).setRef(false);
   }
@@ -135,7 +135,7 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // After a current stream has broken, an outage is reported only when one attempt per server to reopen it has failed.
+    // When a current stream breaks, the outage is reported only after reopening has failed once at every server.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

@@ -48,10 +48,7 @@ export class WatchState {
     return this.#globs.keys();
   }
 
-  /**
-   * Returns an object that identifies a watched glob. After the glob is removed and added again, the object is another
-   * one.
-   */
+  /** Returns an object that identifies a watched glob. When a glob is removed and added again, the object changes. */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }

@@ -268,7 +268,7 @@ export class WatchStream {
   }
 }
 
-/** Returns the longest prefix of a list of globs that fits in one request; at least one glob. */
+/** Returns as many globs from the start of a list as fit in one request, but at least one glob. */
 function firstChunk(texts: readonly string[]): readonly string[] {
   let bytes = 0;
   let count = 0;

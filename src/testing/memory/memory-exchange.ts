@@ -14,7 +14,7 @@ export interface MemoryAttempt {
   /**
    * The status of a complete response, or `refused`, `reset`, `truncated` or `stream-refused`. `connecting`: no
    * connection is established yet. `no-response`: the request was sent, and no response has arrived yet. `unsent`: the
-   * request was cancelled before it was sent.
+   * request was cancelled before sending.
    */
   result: string;
 }

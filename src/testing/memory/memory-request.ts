@@ -4,7 +4,7 @@ export interface MemoryRequest {
   readonly address: string;
   /** Path and query of the request. */
   readonly path: string;
-  /** Upper case. */
+  /** HTTP method, in upper case. */
   readonly method: string;
   /** Headers, with names in lower case. Of several headers with one name, only the last is included. */
   readonly headers: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export type ServerHandler = (request: MemoryRequest) => ServerReply;
 
 /** A server in memory, which accepts connections initially. */
 export interface MemoryServer {
-  /** The address. */
+  /** Address of the server. */
   readonly address: string;
   /** Number of requests received, without probes. */
   readonly requests: number;

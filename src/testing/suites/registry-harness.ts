@@ -7,7 +7,7 @@ export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>
 
 /** A registry, and functions that change the contents of the registry without the registry port. */
 export interface RegistryUnderTest {
-  /** The port. */
+  /** The registry under test. */
   readonly registry: Registry;
   /** Sets the endpoints of a service. Resolves when the change was requested. */
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
@@ -27,8 +27,8 @@ export interface RegistrySuiteOptions {
   /** Creates a registry with exactly the given services. Called once per case. */
   readonly create: (contents: RegistryContents) => Promise<RegistryUnderTest> | RegistryUnderTest;
   /**
-   * Capabilities that the registry lacks. Cases that need one of these capabilities are skipped; a case that needs
-   * another missing capability fails. Default: none.
+   * Capabilities that the registry lacks; the cases for these capabilities are skipped. If a capability is missing and
+   * not in this list, its cases fail. Default: none.
    */
   readonly without?: readonly RegistryCapability[];
   /**
@@ -92,7 +92,7 @@ export class RegistryHarness {
     const method = this.registry[capability];
     assert.ok(
       method,
-      `the registry has no ${capability} method; list '${capability}' in 'without' if that is intended`,
+      `the registry has no ${capability} method; add the method, or list '${capability}' in the option 'without'`,
     );
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
@@ -102,7 +102,7 @@ export class RegistryHarness {
     const control = this.#subject[capability];
     assert.ok(
       control,
-      `create() returned no '${capability}'; list '${capability}' in 'without' if that is intended`,
+      `create() returned no function '${capability}'; return the function, or list '${capability}' in the option 'without'`,
     );
     return control;
   }
