@@ -100,7 +100,7 @@ export class Output {
       text = sanitizeText(decoder.decode(chunk, { stream: true }));
       if (text !== '') await this.#write(text);
     }
-    // After the last line break, the shell prompt starts on a new line.
+    // Without a final line break, the shell prompt would follow the text on the same line.
     if (text !== '' && !text.endsWith('\n')) await this.#write('\n');
   }
 

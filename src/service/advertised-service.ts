@@ -15,7 +15,7 @@ import type { LeaseRenewer, RenewedLease } from './lease-renewer.js';
 import type { LoadReporter } from './load-reporter.js';
 import { withdraw } from './withdraw.js';
 
-/** What an {@link AdvertisedService} is created with. */
+/** Options of {@link AdvertisedService}. */
 export interface AdvertisedServiceOptions {
   readonly clock: Clock;
   readonly hashing: Hashing;
@@ -252,7 +252,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Throws unless the registry proves that the same registry launched this service.
+   * Throws unless the registry that responded proves to be the registry that launched this service.
    *
    * @see [T9](../../docs/background.md#t9)
    */

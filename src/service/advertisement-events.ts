@@ -20,7 +20,7 @@ export interface AdvertisementEvents {
     readonly name: string;
     /** Instance id. */
     readonly id: string;
-    /** Cause, for people. */
+    /** Text for people that states the cause. */
     readonly reason: string;
   };
   /** The advertisement has ended: a newer registration replaced this one, or the registry refuses the service. */
@@ -29,7 +29,7 @@ export interface AdvertisementEvents {
     readonly name: string;
     /** Instance id. */
     readonly id: string;
-    /** Cause, for people. */
+    /** Text for people that states the cause. */
     readonly reason: string;
   };
   /**

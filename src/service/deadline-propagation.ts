@@ -43,7 +43,7 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // HTTP/2 servers emit 'stream' first, whether or not they also emit 'request'.
+  // HTTP/2 servers emit 'stream' before 'request' for an HTTP/2 request, and only 'request' for an HTTP/1.1 request.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     if (!events.includes(event)) return emit.call(this, event, ...details);

@@ -7,7 +7,10 @@ interface ClosingResponse {
   readonly sentHeaders?: { readonly ':status'?: number };
 }
 
-/** Counts the requests at a server: in flight, ended, and failed. Does not change the requests. */
+/**
+ * Counts the requests at a server: in flight, ended, and failed. HTTP/1.1 requests at a server with HTTP/2 are not
+ * counted. Does not change the requests.
+ */
 export class InFlightRequests {
   /** Number of requests that have ended. */
   finished = 0;
@@ -19,7 +22,7 @@ export class InFlightRequests {
   /** @param server - a server of `node:http`, `node:https` or `node:http2`; undefined: nothing is counted */
   constructor(server: ServerLike | undefined) {
     if (server === undefined) return;
-    // HTTP/2 servers emit 'stream' for every request, whether or not they also emit 'request'.
+    // HTTP/2 servers emit 'stream' for every HTTP/2 request, whether or not they also emit 'request'.
     if (isHttp2(server)) server.on('stream', (stream) => this.#track(stream as ClosingResponse));
     else server.on('request', (_request, response) => this.#track(response as ClosingResponse));
   }

@@ -62,7 +62,7 @@ const advertiser = new Advertiser({
 /**
  * Registers this process as a service and renews its lease until the process ends. While the registry is unreachable,
  * the registration is retried and one warning is logged. After a lost lease, the service registers again until the
- * registry accepts. A launched service gets its name, registry and ticket from the launcher.
+ * registry accepts the registration. A launched service gets its name, registry and ticket from the launcher.
  *
  * At SIGTERM the service drains. The process then ends by SIGTERM, unless the program listens for SIGTERM too. A
  * program that closes its own server at SIGTERM should set `drainOnSignal: false` and await `drain()` first.

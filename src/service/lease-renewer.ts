@@ -44,8 +44,8 @@ const suspectReplyMs = 1_000;
 /** Mean share of the lease after which a failed renewal is retried. */
 const retryAfterShare = 1 / 6;
 /**
- * Maximum number of renewals in one request. Each renewal has 512 bytes: enough for a name of 247 and an id of 128
- * bytes.
+ * Maximum number of renewals in one request. A request has room for 512 bytes per renewal: enough for a name of 247
+ * bytes and an id of 128 bytes.
  */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 

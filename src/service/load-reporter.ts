@@ -15,7 +15,7 @@ const reportTtlMs = 180_000;
 /** Number of sampling intervals over which rates are computed: 2,000 ms in total. */
 const windowSamples = 8;
 
-/** What a {@link LoadReporter} is created with. */
+/** Options of {@link LoadReporter}. */
 export interface LoadReporterOptions {
   readonly clock: Clock;
   readonly meter: EventLoopMeter;

@@ -38,8 +38,8 @@ export function isServer(value: unknown): value is ServerLike {
 }
 
 /**
- * Returns whether a server emits 'stream' events. This is true for every server with HTTP/2, also for its HTTP/1.1
- * connections.
+ * Returns whether a server emits 'stream' events, as every server with HTTP/2 does. Requests on HTTP/1.1 connections
+ * of such a server emit only 'request'.
  */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';

@@ -7,7 +7,7 @@ import type { WithdrawRequest } from '../protocol/messages.js';
 import { isUnavailable } from '../registry-client/failover-client.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 
-/** What {@link withdraw} needs. */
+/** Objects that {@link withdraw} uses. */
 export interface WithdrawOptions {
   readonly clock: Clock;
   readonly retry: RetryLoop;

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { RequestHandler } from '../core/transport.js';
 import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 
-/** What a {@link ConnectionPool} is created with. */
+/** Options of {@link ConnectionPool}. */
 export interface ConnectionPoolOptions {
   /** Maximum number of connections, ≥ 1. */
   readonly connections: number;

@@ -6,7 +6,7 @@ import { globalDispatcher, undici } from './load-undici.js';
 /** Dispatches a request for an origin under `.clerk`. Every error is passed to the handler, none is thrown. */
 export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: RequestHandler) => void;
 
-/** What {@link clerkDispatcher} is created with. */
+/** Options of {@link clerkDispatcher}. */
 export interface ClerkDispatcherOptions {
   /** Returns whether an origin is under `.clerk`. Called for each request; must not throw. */
   readonly isClerkOrigin: (origin: string) => boolean;

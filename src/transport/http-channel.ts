@@ -12,8 +12,8 @@ import { undici } from './load-undici.js';
 
 /**
  * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, with or without TLS, over TCP or unix sockets. The
- * channel has two connection pools. Calls that must run at most once use the second pool. Its connections are new or
- * were idle for less than 1,000 ms.
+ * channel has two connection pools. Calls that must run at most once use the second pool. Each connection of that
+ * pool is new or was idle for less than 1,000 ms.
  *
  * undici uses the logical host as origin, so the `Host` header is correct without a copy of each request. The
  * connector dials the endpoint's address and checks the endpoint's certificate.
@@ -68,8 +68,8 @@ class HttpChannel implements Channel {
         ? (this.#fresh ??= this.#createPool(true))
         : (this.#shared ??= this.#createPool(false));
       const { address } = this;
-      // undici reconnects when the server name of a request differs from that of the connection. A fixed server name
-      // prevents this for requests with another `Host` header.
+      // undici reconnects when the server name of a request differs from the server name of the connection. A fixed
+      // server name prevents this for requests with another `Host` header.
       const addressed =
         address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
       const body = fromBuiltinBody(addressed.body);

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { undici } from './load-undici.js';
 
-/** What a {@link ResponseBody} is created with. */
+/** Options of {@link ResponseBody}. */
 export interface ResponseBodyOptions {
   /** Called to request more chunks after `append` returned false. */
   readonly resume: () => void;

@@ -5,7 +5,7 @@ import { ResponseBody } from './response-body.js';
 import type { Dispatcher } from 'undici';
 import { undici } from './load-undici.js';
 
-/** What a {@link ResponseHandler} needs besides the events of the response. */
+/** Facts about the request that {@link ResponseHandler} uses. */
 export interface ResponseContext {
   readonly method: string;
   readonly body: unknown;

@@ -12,7 +12,7 @@ interface Options {
   readonly whenExpired?: true;
 }
 
-/** Adds `clerk link`: creates a link from one name to another name, or changes its target. */
+/** Adds `clerk link`: creates a link from one name to another name, or changes the target of a link. */
 export function addLinkCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'link <name> <target>',

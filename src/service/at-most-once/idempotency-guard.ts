@@ -10,7 +10,7 @@ import { InstanceEpochs, parseTargetInstance } from './instance-epochs.js';
 import { rejections } from './rejections.js';
 import { HandlerExecution } from './handler-execution.js';
 
-/** What an {@link IdempotencyGuard} is created with. */
+/** Options of {@link IdempotencyGuard}. */
 export interface IdempotencyGuardOptions {
   readonly clock: Clock;
   readonly digest: Digest;

@@ -71,8 +71,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // Once the client has closed the connection and the handler has started its response or returned, no response is
-  // expected. A response that still ends is stored.
+  // No response is expected once the client has closed the connection and the handler has started its response or
+  // returned. If the handler ends its response nevertheless, the response is stored.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };

@@ -24,7 +24,7 @@ export interface NodeStream {
   destroy(): unknown;
 }
 
-/** A response. Its methods change what the client receives. */
+/** A response, with the methods that change what the client receives. */
 export interface NodeResponse {
   statusCode: number;
   readonly headersSent: boolean;

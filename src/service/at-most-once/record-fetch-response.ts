@@ -9,7 +9,8 @@ const maxReadOnMs = 60_000;
 /**
  * Records the response of a fetch-style handler while the client reads the response. After the client has closed the
  * connection, the rest of the response is read for the store, for up to 60,000 ms. Values that are not a `Response`,
- * and responses that cannot be replayed (such as upgrades), are returned unchanged. Their calls count as interrupted.
+ * and responses that cannot be replayed (such as upgrades), are returned unchanged. The calls of such responses count
+ * as interrupted.
  *
  * @returns the response to send instead of `response`
  */

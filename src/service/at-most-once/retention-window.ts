@@ -39,8 +39,8 @@ export class RetentionWindow {
   }
 
   /**
-   * Returns the time before which calls were created that may be removed, in ms since 1970. The keys of such calls
-   * are rejected by age.
+   * Returns a time, in ms since 1970. Calls created before that time may be removed, since their keys are rejected by
+   * age.
    */
   expiredBefore(): number {
     const now = this.#clock.now();

@@ -25,7 +25,7 @@ export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) =
   ? (request: Request, ...rest: A) => Promise<Response>
   : H;
 
-/** What {@link wrapHandler} needs besides the options. */
+/** Runtime and defaults of {@link wrapHandler}. */
 export interface WrapHandlerOptions {
   readonly clock: Clock;
   readonly digest: Digest;

@@ -11,7 +11,7 @@ import {
   type RecordTally,
 } from './leveldb-records.js';
 
-/** What {@link openLevelDb} needs of the outside world. */
+/** External functions that {@link openLevelDb} uses. */
 export interface LevelDbOptions {
   /** Imports the optional package `classic-level`. */
   readonly load: () => Promise<{ readonly ClassicLevel: new (folder: string) => ClassicLevel }>;
