@@ -52,8 +52,8 @@ export type ClerkErrorCode =
   | 'CLERK_CLOSED';
 
 /**
- * Whether a call ran. `none`: the call certainly did not run. `done`: the call ran once, and a response was received.
- * `unknown`: an attempt may have run, and no response was received.
+ * Whether a call ran. `none`: no attempt of the call ran. `done`: the call ran, and its response was received.
+ * `unknown`: at least one attempt may have run, and the call ended without a usable response.
  *
  * @see [C3.2](../../docs/guarantees.md#c3-2)
  */

@@ -1,12 +1,12 @@
 import { describeValue } from './describe-value.js';
 
 /**
- * The load of a service. Immutable.
+ * The load of an endpoint. Immutable.
  *
  * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51} (ORCA)
  */
 export interface Load {
-  /** Share of the service's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
+  /** Share of the endpoint's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
   readonly utilization: number;
   /** Responses per second, from 0 to 10^9; 0 also when not reported. */
   readonly callsPerSecond: number;
@@ -27,7 +27,7 @@ export interface LoadReport extends Load {
 
 /** A load as a program or a registry passes it to the clerk. */
 export interface LoadInit {
-  /** Share of the service's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
+  /** Share of the endpoint's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
   readonly utilization: number;
   /** Responses per second, from 0 to 10^9. Default 0, which means not reported. */
   readonly callsPerSecond?: number;

@@ -2,7 +2,7 @@ import type { Address } from './address.js';
 import type { Clock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 
-/** Any body that undici accepts. */
+/** Any request body that undici accepts. */
 export type RequestBody = unknown;
 
 /** One request in the form of undici's dispatch options. A transport must not modify the request. */
@@ -13,7 +13,7 @@ export interface TransportRequest {
   readonly method: string;
   /** Any headers that undici accepts. */
   readonly headers?: unknown;
-  /** Any body that undici accepts. */
+  /** Any request body that undici accepts. */
   readonly body?: RequestBody;
 }
 

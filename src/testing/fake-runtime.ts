@@ -169,7 +169,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   afterPendingIo(callback: () => void): void {
-    // Timers that are already due at this time run before the callback, since timers run in the order of their creation.
+    // Timers that are already due now run before the callback, since timers with equal times run in the order of creation.
     this.setTimer(callback, 0);
   }
 
