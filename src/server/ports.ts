@@ -140,7 +140,7 @@ export interface WatchOptions {
   readonly onEvent: (event: WatchEvent, revision: string) => void;
   /**
    * Called after each slice of a snapshot; a slice has at most 128 events. The next slice waits for the returned
-   * promise. Without this function, or when it returns undefined, the next slice follows once pending I/O is handled.
+   * promise. Without this function or without a returned promise, the next slice follows once pending I/O is handled.
    */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
@@ -211,7 +211,7 @@ export interface Launcher {
    */
   launch(request: LaunchRequest, signal: AbortSignal | undefined): Promise<LaunchResponse>;
   stop(request: StopRequest): Promise<StopResponse>;
-  /** Stops a service, resets its start backoff, and starts it again. */
+  /** Stops a service, resets the start backoff of the service, and starts the service again. */
   reset(request: StopRequest): Promise<LaunchResponse>;
   /** Whether a manifest with this name exists. */
   hasManifest(manifest: string): boolean;

@@ -133,7 +133,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
     // `server.close` closes only connections that are idle at that moment. This loop closes connections that become
-    // idle later.
+    // idle after that moment.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);

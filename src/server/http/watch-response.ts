@@ -29,8 +29,8 @@ export interface WatchResponseOptions {
   readonly since: WatchOptions['since'];
   readonly incarnation: string;
   /**
-   * Interval of heartbeats, in ms. The name server sends heartbeats at its own interval; for a shorter interval, this
-   * class sends the heartbeats.
+   * Interval of heartbeats, in ms. This class sends heartbeats only if the interval is shorter than that of the name
+   * server.
    */
   readonly heartbeatMs: number;
   readonly clock: Clock;

@@ -60,7 +60,7 @@ async function readManifestFile(path: string): Promise<string> {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The facts are those of the open file, so a file that is swapped at the path afterwards has no effect.
+    // The server checks and reads the same open file, so replacing the file at the path after the check has no effect.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)

@@ -22,9 +22,9 @@ export function createTicketPair({ runtime }: Pick<LauncherContext, 'runtime'>):
 }
 
 /**
- * Starts the process of a recorded launch. The arguments are those of the manifest, followed by the name of the
- * service. The handshake line is on standard input. The process receives only the environment variables of the server
- * that the manifest lists.
+ * Starts the process of a recorded launch. The process gets the arguments of the manifest, followed by the name of the
+ * service, and the handshake line on standard input. Of the environment variables of the server, the process gets only
+ * the variables that the manifest lists.
  *
  * @param args - arguments of the manifest, with all placeholders filled
  * @throws the error of the host when the program cannot be started

@@ -55,8 +55,8 @@ export interface CommitterOptions {
 
 /**
  * Group commit: commands that arrive while a batch is written form the next batch. A batch is planned on an overlay and
- * saved in one write. Its changes are applied, and its commands answered, only once the write is durable. When a write
- * fails, the commands of the batch and all later commands are rejected.
+ * saved in one write. Once the write is durable, the changes of the batch are applied, and then the promises of its
+ * commands resolve. When a write fails, the commands of the batch and all later commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */

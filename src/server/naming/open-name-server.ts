@@ -8,7 +8,7 @@ export type { NameServerOptions } from './name-server.js';
 
 /**
  * Opens a name server with the records of a store. All leases and guarantees restart with their full length, so a
- * restart can lengthen a lease or a guarantee but never shorten one. An empty store gets a new incarnation.
+ * restart never shortens a lease or a guarantee. An empty store gets a new incarnation.
  *
  * @param store - store to load; the caller closes the store after the name server
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the

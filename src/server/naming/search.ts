@@ -6,8 +6,8 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Finds endpoints of the services that match a glob. The zone, host, version and attributes of each found endpoint
- * equal those in the filter.
+ * Finds endpoints of the services that match a glob. Each found endpoint has every zone, host, version and attribute
+ * value that the filter names.
  *
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
  * @see [Naming N7](../../../docs/background.md#n7)

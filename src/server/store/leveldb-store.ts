@@ -18,15 +18,15 @@ type LevelModule = { readonly ClassicLevel: new (folder: string) => Level };
 const tallyKey = '\0census';
 
 /**
- * A LevelDB store in a folder. A write is one atomic batch, which is synced to disk before the promise resolves. After
- * a failed write, every later write fails. Only one server at a time can open the folder. `load` finds damaged and
- * missing records by checksums; the store never returns damaged data.
+ * A LevelDB store in a folder. A write is one atomic batch. The batch is synced to disk before the promise of `write`
+ * resolves. After a failed write, every later write fails. Only one server at a time can open the folder. `load` finds
+ * damaged and missing records by checksums; the store never returns damaged data.
  *
  * `load` creates the folder. `load` rejects with a {@link ClerkError}:
  *
  * - `CONFIG_INVALID` when the package `classic-level` is not installed, or the path is not a folder,
- * - `FORBIDDEN` when another user owns the folder or can write to the folder, when the path is a symbolic link, or when
- *   another server has the folder open,
+ * - `FORBIDDEN` when another user owns or can write to the folder, when the path is a symbolic link, or when another
+ *   server uses the folder,
  * - `REGISTRY_INVALID` when a record is damaged or missing.
  *
  * @param folder - path of the folder; a relative path starts at the working directory

@@ -4,8 +4,7 @@ import { fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
 /**
- * Removes endpoints whose lease or drain time has ended. Skips an endpoint that has registered with another epoch
- * meanwhile.
+ * Removes endpoints whose lease or drain time has ended. Skips an endpoint whose current epoch is not the listed epoch.
  */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
   const byName = new Map<string, { id: string; epoch: number; withdrawn: boolean }[]>();

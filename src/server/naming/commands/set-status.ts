@@ -3,8 +3,7 @@ import type { StateChange } from '../state/records.js';
 import type { Plan, StatusChange } from './naming-command.js';
 
 /**
- * Sets the status of endpoints. Skips draining endpoints, and endpoints that have registered with another epoch
- * meanwhile.
+ * Sets the status of endpoints. Skips draining endpoints, and endpoints whose current epoch is not the listed epoch.
  */
 export function setStatuses(view: NamingView, statusChanges: readonly StatusChange[]): Plan {
   const changes: StateChange[] = [];

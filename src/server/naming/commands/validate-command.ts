@@ -17,7 +17,7 @@ const policies: Readonly<Record<PolicyName, true>> = {
   'first-to-respond': true,
 };
 
-/** Returns `policy` if it is a policy name or null. */
+/** Returns `policy` unchanged. Throws unless `policy` is a policy name or null. */
 export function checkPolicy(policy: unknown): string | null {
   if (policy === null || (typeof policy === 'string' && Object.hasOwn(policies, policy))) return policy;
   throw new ClerkError(
@@ -26,18 +26,18 @@ export function checkPolicy(policy: unknown): string | null {
   );
 }
 
-/** Returns `guaranteedMs` if it is an integer from 0 to 7 days, in ms. */
+/** Returns `guaranteedMs`, in ms. Throws unless `guaranteedMs` is an integer from 0 to 7 days. */
 export function checkGuarantee(guaranteedMs: unknown): number {
   return checkMs(guaranteedMs, 'guarantee', 0);
 }
 
-/** Returns `timeoutMs` if it is null or an integer from 1 ms to 7 days, in ms. */
+/** Returns `timeoutMs`, in ms. Throws unless `timeoutMs` is null or an integer from 1 ms to 7 days. */
 export function checkTimeout(timeoutMs: unknown): number | null {
   return timeoutMs === null ? null : checkMs(timeoutMs, 'timeout', 1);
 }
 
 /**
- * Returns `leaseMs` if it is an integer from 1 second to 7 days, in ms.
+ * Returns `leaseMs`, in ms. Throws unless `leaseMs` is an integer from 1 second to 7 days.
  *
  * @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5)
  */

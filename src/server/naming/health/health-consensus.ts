@@ -119,7 +119,7 @@ export class HealthConsensus {
   /**
    * Handles a renewal.
    *
-   * @param claimsHealthy - whether the endpoint knows that it is suspect, and reports that it works
+   * @param claimsHealthy - whether the renewal says that the endpoint works although the endpoint is suspect
    */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);

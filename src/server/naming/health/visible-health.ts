@@ -1,5 +1,5 @@
 /**
- * The health of a service as lookups show it. When all usable endpoints of a service are suspect, lookups show no
+ * The health that lookups show for a service. When all usable endpoints of a service are suspect, lookups show no
  * endpoint as suspect. Then the clients that report are more likely wrong, and other clients have no better choice.
  * Envoy and Finagle call this panic mode.
  *
@@ -46,7 +46,7 @@ export function isVisiblySuspect({ status, entry }: Registration): boolean {
 const upState = '"state":"up"}';
 
 /**
- * Returns the JSON of an endpoint as lookups show it. `state` is the last field of the public JSON of a registration.
+ * Returns the JSON that lookups show for an endpoint. `state` is the last field of the public JSON of a registration.
  */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
   const json = endpointJson(registration.json);

@@ -39,7 +39,7 @@ export interface Registration {
   expiresAt: number;
   /** Slot of `Leases` that holds the registration; −1 for none. */
   leaseSlot: number;
-  /** Whether the removal of the registration is being written. A renewal fails meanwhile. */
+  /** Whether the removal of the registration is being written. During that write, a renewal fails. */
   isRemovalPending: boolean;
   /** Published status. `visibleHealth` derives the status that lookups show from the published status. */
   status: EndpointStatus;

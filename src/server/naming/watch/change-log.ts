@@ -25,8 +25,8 @@ export class ChangeLog {
   }
 
   /**
-   * Returns the names that changed after a revision, in order of their last change; undefined when the log starts
-   * later.
+   * Returns the names that changed after a revision, in order of their last change; undefined when the log starts after
+   * `revision`.
    */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;
