@@ -1,4 +1,4 @@
-/** The composition root: creates all parts of a clerk and connects them. Only this file imports all parts. */
+/** The composition root: creates the objects that make up a clerk and connects these objects with each other. */
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
 import { toClerkConfig, defaults } from './client/config.js';
@@ -33,9 +33,9 @@ export type { Clerk } from './client/clerk.js';
 export type { ClerkFetch } from './client/fetch.js';
 
 /**
- * Creates a clerk, the client through which a program calls services by name. Without the option `registry`, the
- * clerk uses the registry at the URLs in `$CLERK_REGISTRY`. If that variable is not set either, the clerk uses
- * `http://127.0.0.1:4711`. Synchronous and without I/O, except for reading the snapshot file.
+ * Creates a clerk, the client through which a program calls services by name. Without the option `registry`, the clerk
+ * uses the registry at the URLs in `$CLERK_REGISTRY`. If that variable is not set either, the clerk uses
+ * `http://127.0.0.1:4711`. `createClerk` is synchronous and does no I/O, except that it reads the snapshot file.
  *
  * @example
  * ```ts
@@ -49,8 +49,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
   const controller = new AbortController();
   const { signal } = controller;
-  // Every lookup, watch and health report in progress adds a listener to this signal, so the leak warning of Node is
-  // disabled.
+  // Every lookup, watch and health report in progress adds a listener to this signal. Node would report many listeners
+  // as a leak, so that warning is disabled.
   setMaxListeners(0, signal);
   const clock = resolveClock(config.runtime);
   const logger = config.logger ?? defaultLogger();
@@ -70,10 +70,13 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       ? undefined
       : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
 
-  /** Passes a resolution that the registry returned after an outage to the bindings of its name. */
+  /**
+   * Called with the first resolution of a name that the registry returns after a failed lookup. Caches the resolution
+   * and updates the bindings of the name.
+   */
   const onRecovered = (resolution: ResolvedService): void => {
-    // If the lookup took longer than the `ttlMs` of its resolution, the resolution has already expired. The next call
-    // looks the name up again.
+    // A resolution has already expired if its lookup took longer than its `ttlMs`. Such a resolution is dropped, and
+    // the next call looks the name up again.
     if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
     resolver.put(resolution);
     bindings.update(resolution);
@@ -114,7 +117,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     retry: retryLoop,
     locality: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
     healthReporter: new HealthReporter({ clock, registry, signal }),
-    // The seed is drawn on first use. A service with few endpoints needs no seed.
+    // The seed is drawn on first use, because a clerk that calls only services with few endpoints needs no seed.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
     closeSignal: signal,

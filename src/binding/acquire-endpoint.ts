@@ -11,13 +11,14 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;
   /**
-   * Aborts when the endpoint is ejected or removed, or when the clerk is destroyed. Closing the clerk does not abort
-   * this signal: `close()` waits until the endpoint is released.
+   * Aborts when the endpoint is ejected, when the registry removes the endpoint, or when the clerk is destroyed.
+   * `clerk.close()` does not abort the signal, but waits until the endpoint is released.
    */
   readonly signal: AbortSignal;
   /**
-   * Releases the endpoint and records the verdict in the health of the endpoint. Only the first call has an effect.
-   * Disposing an endpoint that was not released releases it with the verdict `ignored`.
+   * Releases the endpoint. `verdict` states how the work with the endpoint ended, and counts towards the health of the
+   * endpoint. Only the first call has an effect. Disposing an `AcquiredEndpoint` that was not released has the effect
+   * of `release('ignored')`.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
    */
@@ -26,7 +27,10 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
 
 const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 
-/** Counts one attempt in flight at a candidate until the returned endpoint is released. */
+/**
+ * Returns the endpoint of `candidate` as an acquired endpoint. Until its release, the endpoint counts as having one
+ * more attempt in flight.
+ */
 export function acquireEndpoint(
   context: BindingCallContext,
   candidate: ConnectedCandidate,

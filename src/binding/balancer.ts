@@ -12,30 +12,37 @@ import type { ServiceState } from './service-state.js';
 import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
 /**
- * The endpoints of a binding, and the picker that chooses among them. Immutable; rebuilt when the endpoint table
- * changes.
+ * The endpoints that the calls of a binding may use, and the picker that chooses among these endpoints. Immutable;
+ * replaced by a new set when the endpoint table changes.
  */
 export interface CandidateSet {
-  /** All endpoints that satisfy the version range and, for calls over TLS, have a TLS address. */
+  /**
+   * All endpoints that satisfy the version range of the binding. In a set for calls that require TLS, all of these
+   * endpoints have a TLS address.
+   */
   readonly matching: readonly ConnectedCandidate[];
-  /** The endpoints from which the picker chooses. */
+  /** The endpoints in `matching` from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
   /**
-   * Endpoints that are not in `eligible` only because the subset of this clerk does not include these endpoints.
-   * Other clerks use the endpoints.
+   * Endpoints that are missing from `eligible` only because this clerk uses a random subset of the endpoints. Other
+   * clerks use the missing endpoints.
    */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
 }
 
 /**
- * Picks endpoints for one binding: filters the endpoints by version, status and subset, and lets the policy pick one
- * of the rest. The candidates are rebuilt when the endpoints or their health change, not for each call.
+ * Picks endpoints for the calls of one binding. Filters the endpoints by version, status and subset. The policy of the
+ * binding then picks one of the remaining endpoints. The filtered list is rebuilt when the endpoints or their health
+ * change, not for each call.
  */
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
-  /** Name of the policy. The outcome of an attempt states this name as the reason of the pick. */
+  /**
+   * Name of the policy in use; `none` before the policy is known. The outcome of an attempt states this name as the
+   * reason of the pick.
+   */
   policyName = 'none';
   /** Whether the policy hedges calls. @see {@link Policy.hedges} */
   hedges = false;
@@ -43,8 +50,9 @@ export class Balancer {
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
-   * A second instance of a named policy, used when only endpoints with a TLS address qualify. A policy keeps state
-   * about the endpoints that `prepare` was given, so the two sets of endpoints need separate instances.
+   * A second instance of a policy that was given by name. Calls that require TLS use this instance if some endpoints
+   * have no TLS address. A policy keeps state about the endpoints that `prepare` was given. So the set of all endpoints
+   * and the set of TLS endpoints need separate instances.
    */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
@@ -94,10 +102,10 @@ export class Balancer {
   }
 
   /**
-   * Returns a picker that chooses among some of the matching endpoints.
+   * Returns a picker that chooses among the given candidates.
    *
-   * @param all - all matching endpoints
-   * @param candidates - the endpoints from which the picker chooses
+   * @param all - all endpoints that match the binding; passed on to `prepare` of the policy
+   * @param candidates - the endpoints in `all` from which the picker chooses
    * @param tlsOnly - whether only endpoints with a TLS address qualify
    */
   pickerAmong(
@@ -165,8 +173,8 @@ export class Balancer {
     const matching = this.#filterByVersion(members);
     const open = matching.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : matching;
-    // Keeps endpoints that are up, then endpoints with a positive weight. If a step would leave no endpoint, that
-    // step is skipped.
+    // Keep only the endpoints in state `up`, then only the endpoints with a positive weight. A filter that would leave
+    // no endpoint is not applied.
     const eligible = preferMatching(
       preferMatching(usable, ({ endpoint }) => endpoint.state === 'up'),
       ({ endpoint }) => endpoint.weight > 0,
@@ -187,7 +195,10 @@ export class Balancer {
     return { matching, eligible: used, outsideSubset, pick };
   }
 
-  /** Doubles the subset because a picked endpoint is busy. The next call uses the larger subset. */
+  /**
+   * Called when a picked endpoint is busy. Doubles the size of the subset from the next call on, unless the size
+   * changed less than 1 s ago.
+   */
   #growSubset(now: number): void {
     if (this.#subsetSize.tryDouble(now)) this.#builtForVersion = -1;
   }
@@ -200,14 +211,14 @@ export class Balancer {
     return members.filter(({ endpoint }) => ids.has(endpoint.id));
   }
 
-  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy adds none. */
+  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy has no note. */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#policy?.describe?.(candidate);
   }
 
   /**
-   * Returns the policy of the binding. If the binding sets none, returns the policy of the service config, otherwise
-   * `local-first`.
+   * Returns the policy that the binding sets. If the binding sets no policy, returns the policy of the service config.
+   * If the service config sets no policy either, returns `local-first`.
    */
   #currentPolicy(tlsOnly: boolean): Policy {
     const configured = this.#config.policy;
@@ -242,7 +253,9 @@ export class Balancer {
   }
 }
 
-/** Returns the candidates for which `matches` is true, or all candidates when there are none. */
+/**
+ * Returns the candidates for which `matches` is true, or all candidates when `matches` is false for every candidate.
+ */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

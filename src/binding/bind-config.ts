@@ -16,16 +16,14 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subsetSize: number;
   readonly timeoutMs: number;
-  /**
-   * Whether the program set `timeoutMs`. If false, the timeout of the service config, if any, replaces `timeoutMs`.
-   */
+  /** Whether the program set `timeoutMs`. If false, a timeout that the service config sets replaces `timeoutMs`. */
   readonly hasOwnTimeout: boolean;
   readonly kind: CallKind | undefined;
   readonly hedge: HedgeConfig | undefined;
   readonly factory: Factory | undefined;
 }
 
-/** Longest delay of a Node timer, in ms. */
+/** Longest timeout that is accepted, in ms: the longest delay of a Node timer. */
 const maxTimeoutMs = 2 ** 31 - 1;
 const bindKeys = Object.keys({
   version: true,
@@ -42,7 +40,10 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
   true
 >);
 const unsupportedBindKeys = ['tickets'];
-/** Smallest `subsetSize`. All endpoints of a smaller subset could fail at the same time. */
+/**
+ * Smallest `subsetSize` that is accepted. With a smaller subset, it would be too likely that all its endpoints fail at
+ * the same time.
+ */
 const minSubset = 12;
 
 /**

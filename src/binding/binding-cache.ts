@@ -9,9 +9,9 @@ import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
- * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. A state that no
- * binding uses may be evicted and closed, the least recently used state first. A state that a binding of the program
- * uses is never closed.
+ * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. The cache may evict
+ * and close states that no binding uses, beginning with the least recently used state. A state that a binding of the
+ * program uses is not closed before the clerk is closed.
  */
 export class BindingCache {
   readonly #clerk: ClerkContext;
@@ -62,7 +62,7 @@ export class BindingCache {
     return (this.#find(name)?.bindingCount ?? 0) > 0;
   }
 
-  /** Applies a resolution to the service state of its name. */
+  /** Passes a resolution to the service state of its name, if that state exists. */
   update(resolution: ResolvedService): void {
     this.#find(resolution.name)?.applyResolution(resolution);
   }
@@ -72,7 +72,7 @@ export class BindingCache {
     await Promise.all(this.#allServices().map((service) => service.close()));
   }
 
-  /** Closes all connections at once. Calls in flight fail with the error. */
+  /** Closes all connections immediately. Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     await Promise.all(this.#allServices().map((service) => service.destroy(error)));
   }

@@ -22,8 +22,8 @@ import {
 import type { ServiceState } from './service-state.js';
 
 /**
- * What a call needs of its binding: the shared {@link ServiceState}, combined with the version, policy, hedging and
- * factory of the binding.
+ * What a call needs to know about its service and its binding. Combines the {@link ServiceState}, which all bindings of
+ * the name share, with the version, policy, hedging and factory of one binding.
  */
 export class BindingCallContext implements CallContext {
   readonly name: string;
@@ -73,7 +73,7 @@ export class BindingCallContext implements CallContext {
     return this.#balancer.policyName;
   }
 
-  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy adds none. */
+  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy has no note. */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#balancer.describe(candidate);
   }
@@ -87,8 +87,8 @@ export class BindingCallContext implements CallContext {
   }
 
   /**
-   * The factory of the binding. If the binding sets none, the factory that starts the service through the registry,
-   * if the registry can.
+   * The factory of the binding. If the binding sets no factory, the factory that starts the service through the
+   * registry. Undefined if the registry cannot start the service.
    */
   get #factory(): Factory | undefined {
     return this.#config.factory ?? this.service.registryFactory;
@@ -106,7 +106,8 @@ export class BindingCallContext implements CallContext {
     const { eligible } = candidates;
     const chosen = this.#balancer.pick(candidates.pick, now, constraints.affinity);
     if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
-    // The picked endpoint, if any, is backing off. Another eligible endpoint may be available.
+    // The policy picked no endpoint, or an endpoint that is backing off after a failed connection. So look for an
+    // eligible endpoint that is not backing off.
     const available = eligible.find((candidate) => service.table.canDial(candidate, now));
     if (chosen === undefined && available !== undefined) throw policyChoseNoneError(this.name, eligible);
     return available;
@@ -129,7 +130,7 @@ export class BindingCallContext implements CallContext {
         return this.#balancer.pick(pick, now, constraints.affinity) ?? ready[0];
       }
     }
-    // All untried endpoints are backing off, so take the endpoint that is dialed next.
+    // All untried endpoints are backing off, so take the endpoint whose backoff ends first.
     return untried.reduce<ConnectedCandidate | undefined>(
       (best, candidate) =>
         best === undefined || this.health.nextDialAt(candidate) < this.health.nextDialAt(best)
@@ -155,13 +156,14 @@ export class BindingCallContext implements CallContext {
     const { service, name } = this;
     const now = this.clock.now();
     if (eligible.some((candidate) => this.health.canDial(candidate, now))) return;
-    // All endpoints are backing off. If the next dial is soon, wait for that dial.
+    // All endpoints are backing off after failed connections. If the first backoff ends soon, wait for its end.
+    // Otherwise start the service again, or fail if the service has no factory.
     const nextDialInMs = Math.min(...eligible.map((candidate) => this.health.nextDialAt(candidate))) - now;
     const factory = this.#factory;
     if (nextDialInMs <= maxDialWaitMs) await this.wheel.sleep(Math.max(nextDialInMs, 1));
     else if (factory) await service.restartService(factory, now);
     else throw allBackingOffError(name, nextDialInMs);
-    // The resolution may have expired during the wait.
+    // The wait or the start may have taken so long that the resolution has expired. So look the service up again.
     if (!service.isFresh(this.clock.now())) await service.resolve();
   }
 
@@ -169,7 +171,7 @@ export class BindingCallContext implements CallContext {
    * Looks the service up, and starts the service when the service has no endpoint.
    *
    * @param onResolved - called when the service config is known, before any start
-   * @returns the candidates; at least one endpoint matches
+   * @returns the candidates, with at least one endpoint in `matching`
    * @throws {@link ClerkError} when no endpoint matches the binding and the constraints
    */
   async resolve(constraints: PickConstraints, onResolved: () => void): Promise<CandidateSet> {
@@ -218,7 +220,7 @@ export class BindingCallContext implements CallContext {
   }
 }
 
-/** Whether an endpoint uses the idempotency store that the call requires. True when the call requires no store. */
+/** Whether an endpoint uses the idempotency store that the call requires. Also true when the call requires no store. */
 function isInScope({ endpoint }: ConnectedCandidate, { idempotencyScope }: PickConstraints): boolean {
   return idempotencyScope === undefined || idempotencyScopeOf(endpoint) === idempotencyScope;
 }

@@ -52,10 +52,11 @@ export interface Binding {
   bytes(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<Uint8Array>;
 
   /**
-   * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails
-   * and the option `kind` allows a retry, `run` is called again with another endpoint. The clerk assumes that a
-   * failed attempt reached the endpoint. So a call of kind `once`, the default here, is never retried. An attempt of
-   * another kind is aborted when the attempt exceeds its timeout and another endpoint is available.
+   * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails and
+   * the option `kind` allows a retry, `run` is called again with another endpoint. The clerk assumes that a failed
+   * attempt reached the endpoint, so a call of kind `once` is never retried. The kind is `once` unless `options` or the
+   * binding sets another kind. An attempt of kind `safe` or `idempotent` is aborted when the attempt exceeds its
+   * attempt timeout and another endpoint is available.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned
@@ -64,16 +65,17 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and counts that endpoint as busy until the program releases it. Looks the service up, and
-   * starts the service, when necessary.
+   * Picks an endpoint and counts that endpoint as busy until the program releases it. First looks the service up, and
+   * starts the service, if necessary.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
   acquire(options?: Omit<CallOptions, 'kind'>): Promise<AcquiredEndpoint>;
 
   /**
-   * Sends one request to every endpoint that matches the binding, including ejected endpoints. No endpoint is sent
-   * the request twice. At most `maxPending` of these requests are in flight at a time.
+   * Sends one request to every endpoint that satisfies the version range of the binding, including ejected endpoints.
+   * No endpoint receives the request twice. At most `maxPending` of these requests are in flight at a time;
+   * `maxPending` is an option of {@link createClerk}.
    *
    * @returns the results of all endpoints, in the order in which the registry lists the endpoints
    * @throws {@link ClerkError} when the options are invalid, or no endpoint is known

@@ -5,7 +5,7 @@ import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './format-explanation.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
-/** Builds the result of {@link Binding.explain}. Changes no state. */
+/** Builds the result of {@link Binding.explain}. */
 export function explainBinding(context: BindingCallContext, config: BindConfig): Explanation {
   const { service } = context;
   const now = context.clock.now();
@@ -48,7 +48,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     attemptTimeoutMs: context.timeouts.forMethod('GET').timeoutAt(now),
   };
   const text = (): string => formatExplanation(explanation);
-  // These two methods are not enumerable, so that copies, comparisons and JSON contain data only.
+  // The two methods below are not enumerable, so that copies, comparisons and JSON contain data only.
   return Object.defineProperties(explanation, {
     toString: { value: text },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: text },

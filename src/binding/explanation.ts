@@ -1,39 +1,42 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
 
-/** One endpoint from which a call is picked, with its state. */
+/** An endpoint that the policy may pick for a call, with the state of the endpoint. */
 export interface ExplainedCandidate {
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** `open`: calls may go to the endpoint. `closed`: the endpoint is ejected. */
+  /** `open`: the endpoint is not ejected. `closed`: the endpoint is ejected. */
   readonly status: 'open' | 'closed';
-  /** Number of attempts of this clerk in flight. */
+  /** Number of attempts of this clerk that are in flight at the endpoint. */
   readonly pending: number;
-  /** Smoothed response latency, in ms; 0 while unknown. */
+  /** Smoothed latency of the responses of the endpoint, in ms; 0 before the first response. */
   readonly latencyMs: number;
   /**
-   * Utilization in the last load report of the endpoint: 0 idle, 1 full, above 1 overloaded; undefined without a
-   * report.
+   * Fraction of the capacity in use, from the last load report of the endpoint: 0 is idle, 1 is full, above 1 is
+   * overloaded. Undefined if no load report exists.
    */
   readonly utilization: number | undefined;
-  /** Load of the endpoint, which `load-aware` compares; lower is better. */
+  /**
+   * Load of the endpoint, as the policy `load-aware` computes the load. `load-aware` prefers the endpoint with the
+   * lower score.
+   */
   readonly score: number;
   /**
-   * Note of the policy on the endpoint, such as its share of the calls under `weighted`; undefined when the policy
-   * adds none.
+   * Note of the policy on the endpoint, such as its share of the calls under `weighted`; undefined when the policy has
+   * no note.
    */
   readonly policyNote: string | undefined;
 }
 
-/** An endpoint to which no call goes at present. */
+/** An endpoint of the service that is not a candidate at present. */
 export interface ExcludedEndpoint {
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** Why no call goes to the endpoint, in words. */
+  /** Why the endpoint is not a candidate, in words. */
   readonly reason: string;
 }
 
-/** The result of {@link Binding.explain}. Plain data that can be serialised as JSON. */
+/** The result of {@link Binding.explain}. Can be serialised as JSON. */
 export interface Explanation {
   /** The name that was bound. */
   readonly name: string;
@@ -41,15 +44,15 @@ export interface Explanation {
   readonly canonical: string | undefined;
   /** Name of the policy. */
   readonly policy: string;
-  /** The endpoints from which a call is picked. */
+  /** The endpoints among which the policy picks the endpoint of a call. */
   readonly candidates: readonly ExplainedCandidate[];
-  /** The endpoints from which no call is picked, each with the reason. */
+  /** The endpoints that are not candidates, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
   /** Revision of the resolution; undefined before the first lookup. */
   readonly revision: string | undefined;
   /** The names that the lookup followed to reach the service; empty before the first lookup. */
   readonly path: readonly ResolutionStep[];
-  /** Age of the resolution in ms; undefined before the first lookup. */
+  /** Age of the resolution in ms, counted from the start of its lookup; undefined before the first lookup. */
   readonly ageMs: number | undefined;
   /**
    * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first
@@ -60,11 +63,14 @@ export interface Explanation {
    * Whether the resolution has expired and is still used, because the registry has not delivered a newer resolution.
    */
   readonly stale: boolean;
-  /** Number of retries that the retry budget allows now. */
+  /** Number of retries that the retry budget of the service allows now. */
   readonly retriesLeft: number;
-  /** Timeout, in ms, of a call that sets no `timeoutMs`. */
+  /** Timeout, in ms, of a call of this binding that sets no `timeoutMs`. */
   readonly timeoutMs: number;
-  /** Time, in ms, after which an unanswered `GET` attempt is replaced by an attempt at another endpoint. */
+  /**
+   * Attempt timeout of `GET` requests, in ms: an attempt without a response after this time may be replaced by an
+   * attempt at another endpoint.
+   */
   readonly attemptTimeoutMs: number;
   /** Formats the explanation as text, one line per endpoint. Node's `util.inspect` prints the same text. */
   toString(): string;

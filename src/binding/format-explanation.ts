@@ -1,6 +1,6 @@
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Maximum number of lines for the candidates, and for the excluded endpoints. */
+/** Number of candidates that the text lists at most. The same limit applies to the excluded endpoints. */
 const maxRows = 20;
 
 /**
@@ -74,7 +74,7 @@ function formatMs(ms: number): string {
   return ms === Infinity ? 'none' : `${round(ms)} ms`;
 }
 
-/** Formats a number below 10 with at most one decimal, any other number as an integer. */
+/** Formats a number below 10 with at most one decimal place, and any other number as an integer. */
 function round(value: number): string {
   return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 }

@@ -9,17 +9,17 @@ import { mapConcurrently } from './map-concurrently.js';
 import type { ClerkResponse } from './request-options.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
-/** The response of one endpoint to {@link Binding.gather}. */
+/** Result of {@link Binding.gather} for an endpoint that responded. */
 export interface EndpointSuccess {
   /** True: the endpoint responded, with any status. */
   readonly ok: true;
   /** The endpoint. */
   readonly endpoint: Endpoint;
-  /** The response of the endpoint. The program must read or dump the body. */
+  /** The response of the endpoint. The program must read or discard the response body. */
   readonly response: ClerkResponse;
 }
 
-/** The failure of one endpoint in {@link Binding.gather}. */
+/** Result of {@link Binding.gather} for an endpoint that did not respond. */
 export interface EndpointFailure {
   /** False: the endpoint did not respond. */
   readonly ok: false;
@@ -29,14 +29,15 @@ export interface EndpointFailure {
   readonly error: ClerkError;
 }
 
-/** Result of one endpoint in {@link Binding.gather}. */
+/** Result of {@link Binding.gather} for one endpoint. */
 export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
- * Sends a request to every endpoint that matches the version range of the binding, including endpoints that are
- * backing off. So `prepare` waits only for a lookup or a start, never for a backoff.
+ * Sends a request to every endpoint that matches the version range of the binding, including endpoints that are backing
+ * off after failed connections. So the call waits only for a lookup or a start of the service, never for the end of a
+ * backoff.
  *
- * @param settings - options of the whole operation; the time until the endpoints are known counts against the timeout
+ * @param settings - options of the call of `gather`; the time until the endpoints are known counts against the timeout
  *   of each request
  * @param send - sends the request in a call context that allows only one endpoint
  * @returns the results in the order of the endpoints

@@ -1,5 +1,5 @@
 /**
- * Calls `mapper` for every item, with a limited number of calls in progress at a time.
+ * Calls `mapper` for every item, and limits how many of these calls are in progress at the same time.
  *
  * @param concurrency - maximum number of calls in progress, ≥ 1
  * @returns the results in the order of the items

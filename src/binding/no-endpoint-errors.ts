@@ -5,8 +5,8 @@ import type { PickConstraints } from '../invoke/call-context.js';
 import type { ServiceState } from './service-state.js';
 
 /**
- * Creates the error of a call for which a lookup succeeded, this host can reach no endpoint, and no factory can start
- * the service.
+ * Creates the error of a call whose lookup succeeded without finding an endpoint that this host can reach. Used when no
+ * factory can start the service.
  */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
@@ -26,7 +26,8 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
 }
 
 /**
- * Creates the error of a call for which the service has endpoints, but none matches the binding.
+ * Creates the error of a call to a service that has endpoints, of which none satisfies both the version range of the
+ * binding and the constraints of the call.
  *
  * @param version - version range that no endpoint satisfies; undefined when the version is not the reason
  */
@@ -50,7 +51,7 @@ export function noMatchError(
   );
 }
 
-/** Creates the error of a call for which the policy picked no endpoint, although an endpoint is available. */
+/** Creates the error of a call for which the policy picked no endpoint although at least one candidate is available. */
 export function policyChoseNoneError(name: string, eligible: readonly ConnectedCandidate[]): ClerkError {
   return new ClerkError(
     'NO_ENDPOINT',
@@ -58,7 +59,10 @@ export function policyChoseNoneError(name: string, eligible: readonly ConnectedC
   );
 }
 
-/** Creates the error of a call when all endpoints are backing off and the next dial is too far away to wait for. */
+/**
+ * Creates the error of a call while all endpoints are backing off after refused connections. Used when the call cannot
+ * wait `nextDialInMs` for the next connection attempt.
+ */
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',

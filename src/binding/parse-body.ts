@@ -26,7 +26,7 @@ export function asText(body: Buffer): string {
   return body.toString('utf8');
 }
 
-/** Returns the bytes of a response body as a plain `Uint8Array`, which shares the memory of the buffer. */
+/** Returns the bytes of a response body as a plain `Uint8Array`. The array and the buffer share memory. */
 export function asBytes(body: Buffer): Uint8Array {
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
 }

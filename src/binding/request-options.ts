@@ -10,8 +10,8 @@ export interface CallOptions {
   /** Timeout of the call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the binding. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Whether the call may be retried. Default: the kind of the binding. If the binding sets none, `call()` uses
-   * `once`, and for a request the HTTP method decides.
+   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. If the
+   * binding sets no kind, `call()` uses `once`, and for a request the HTTP method decides.
    */
   readonly kind?: CallKind | undefined;
   /**
@@ -23,7 +23,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of a request, named as in undici. An unknown option is an error. */
+/** Options of a request, named as in undici. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface RequestOptions extends CallOptions {
   /** Path within the service; must begin with `/`. */
   readonly path: string;
@@ -32,8 +32,8 @@ export interface RequestOptions extends CallOptions {
   /** Request headers, in any form undici accepts. */
   readonly headers?: Dispatcher.RequestOptions['headers'];
   /**
-   * Request body: a string, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. A stream cannot
-   * be sent twice.
+   * Request body: a string, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. A stream or
+   * iterable can be sent only once, so a request with such a body is not retried after a part of the body was sent.
    */
   readonly body?:
     | Dispatcher.DispatchOptions['body']
@@ -48,9 +48,9 @@ export interface RequestOptions extends CallOptions {
     | undefined;
   /** Query parameters, as a plain object; appended to `path`. */
   readonly query?: Record<string, unknown>;
-  /** undici's name for `kind: 'idempotent'`. */
+  /** undici's name for `kind: 'idempotent'`. Ignored when `kind` is set. */
   readonly idempotent?: boolean;
-  /** Any value; the response has the same value in `opaque`. */
+  /** Any value. The response contains the same value in its field `opaque`. */
   readonly opaque?: unknown;
   /** `raw`: the response has its headers as a list instead of an object. */
   readonly responseHeaders?: 'raw' | null;

@@ -39,10 +39,7 @@ const callKeys = Object.keys({
   signal: true,
 } satisfies Record<keyof CallOptions, true>);
 
-/**
- * The implementation of {@link Binding}. Runs HTTP requests as a {@link PreparedRequest} and all other calls as a
- * custom call.
- */
+/** The implementation of {@link Binding}. */
 export class ServiceBinding implements Binding {
   readonly name: string;
   readonly #context: BindingCallContext;
@@ -169,7 +166,7 @@ export class ServiceBinding implements Binding {
   }
 
   /**
-   * Makes a call with undici's options and handler.
+   * Makes a request that undici dispatches. `handler` receives the response or the error.
    *
    * @param tlsOnly - whether the origin is `https:`, so that only endpoints with a TLS address qualify
    */
@@ -183,7 +180,8 @@ export class ServiceBinding implements Binding {
       const constraints = tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#noConstraints;
       const body = toUndiciBody(options.body);
       const request = body === options.body ? options : { ...options, body };
-      // undici's own handlers carry the async context of their caller; the handlers of fetch do not.
+      // The call must run in the async context of the caller. undici's own handlers carry this context; the handlers of
+      // `fetch` do not, so a new `AsyncResource` captures the context.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new HttpCall(
         this.#context,
@@ -294,7 +292,8 @@ export class ServiceBinding implements Binding {
   }
 
   /**
-   * Combines the timeout of a call with the time left for the inbound request that the program is serving.
+   * Combines the timeout of a call with the time left for the inbound request that the program is serving; the shorter
+   * time applies.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the timeout is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left

@@ -19,7 +19,10 @@ import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
 import { reachableAddresses } from './reachable-addresses.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
-/** Time, in ms, between two lookups of a name that is in use and whose resolution is stale. */
+/**
+ * Time, in ms, between two background lookups of a name whose resolution is stale. Lookups are made only while the name
+ * is called.
+ */
 const staleRefreshMs = 750;
 
 /**
@@ -30,7 +33,7 @@ export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
   readonly budget = retryBudget(defaults.retryRatio, defaults.retryReserve);
-  /** Listeners called after the endpoints or their health have changed. */
+  /** Listeners that are called after the endpoints of the service or the health of an endpoint changed. */
   readonly changeListeners = new Set<() => void>();
   /** Number of bindings of this name that have not been garbage-collected. */
   bindingCount = 0;
@@ -80,7 +83,7 @@ export class ServiceState implements HealthSource {
     return this.#resolution;
   }
 
-  /** Endpoints that a factory started and that are in use because the registry lists no endpoint. */
+  /** Endpoints that a factory started. Calls use these endpoints only while the registry lists no endpoint. */
   get started(): readonly Endpoint[] {
     return this.#startedEndpoints;
   }
@@ -98,7 +101,8 @@ export class ServiceState implements HealthSource {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
     if (resolution.ttlMs === Infinity) return true;
-    // Endpoints started by a factory of the program are not in the registry, so a lookup would not help.
+    // The registry does not list endpoints that a factory of the program started, so a lookup would not find these
+    // endpoints. While such endpoints are in use, the resolution may be used after its expiry.
     const isSelfStarted =
       resolution.endpoints.length === 0 && this.#startedEndpoints.length > 0 && !this.#startedByRegistry;
     if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
@@ -107,7 +111,7 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Looks the name up, or uses the cached resolution if that resolution is fresh.
+   * Looks the name up, or uses the cached resolution if that resolution has not expired.
    *
    * @throws {@link ClerkError} when the lookup fails
    */
@@ -119,7 +123,7 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Looks the name up again, even if the cached resolution is fresh. Never rejects.
+   * Looks the name up again, even if the cached resolution has not expired. Never rejects.
    *
    * @param suspects - instance ids of endpoints that just failed
    */
@@ -127,23 +131,29 @@ export class ServiceState implements HealthSource {
     try {
       this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
     } catch {
-      // A call that needs a resolution does its own lookup and reports the failure.
+      // The failure is ignored, because a call that needs a resolution does its own lookup and reports a failure of
+      // that lookup.
     }
   }
 
-  /** Replaces the resolution, then updates the endpoints, their loads and the health queries of the registry. */
+  /**
+   * Replaces the resolution by a newer resolution. Then updates the endpoints, the loads of the endpoints and the
+   * health queries of the registry.
+   */
   applyResolution(resolution: ResolvedService): void {
     if (this.#isClosed) return;
     if (resolution === this.#resolution) {
-      // A background lookup has returned the same resolution.
+      // `#refreshAt` is Infinity while a background lookup is in progress. That lookup has returned the same
+      // resolution, so schedule the next background lookup.
       if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
       return;
     }
     const previous = this.#resolution;
     this.#resolution = resolution;
-    // Start the background lookup after 75 to 85 % of the TTL, so that no call waits for a lookup.
+    // Start the next lookup in the background after 75 to 85 % of the TTL, so that no call waits for a lookup after the
+    // TTL.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
-    // A stale resolution has already outlived its TTL, so the time of the next lookup is counted from now.
+    // The TTL of a stale resolution has already passed, so the next lookup follows a fixed time from now.
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
@@ -173,7 +183,7 @@ export class ServiceState implements HealthSource {
     return true;
   }
 
-  /** Starts the service, unless started endpoints are in use already. Resolves when the service has an endpoint. */
+  /** Starts the service, unless endpoints of a previous start are in use. Resolves when the service has an endpoint. */
   async startService(factory: Factory): Promise<void> {
     if (this.#startedEndpoints.length === 0) this.#useStarted(await this.#starter.start(factory), factory);
   }
@@ -181,19 +191,21 @@ export class ServiceState implements HealthSource {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the failed attempt to connect began; a service started after this time is not started again
+   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a service that was started after
+   *   `triedAt` is not started again
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     if (this.#startedAt > triedAt) return;
-    // Each start is verified once. A start succeeded if any of its endpoints has ever responded.
+    // Record once for each start whether the start succeeded. A start failed if none of its endpoints has ever
+    // responded.
     if (this.#startedEndpoints.length > 0 && !this.#startVerified) {
       this.#startVerified = true;
       if (this.table.members.every((member) => member.lastHeardAt === 0)) this.#starter.markUnreachable();
       else this.#starter.markHealthy();
     }
     this.#useStarted(await this.#starter.start(factory), factory);
-    // Registered endpoints take precedence over started endpoints. So look the name up again: the registry may list
-    // endpoints by now.
+    // The registry also lists the endpoints that the registry itself started. Look the name up, because listed
+    // endpoints take precedence over the endpoints that the start returned.
     if (factory === this.#registryFactory) await this.refresh(new Set());
   }
 
@@ -203,7 +215,7 @@ export class ServiceState implements HealthSource {
     await Promise.all(this.#channels().map((channel) => channel.close()));
   }
 
-  /** Closes all connections at once. Calls in flight fail with the error. */
+  /** Closes all connections immediately. Calls in flight fail with `error`. */
   async destroy(error: Error): Promise<void> {
     this.#release();
     await Promise.all(this.#channels().map((channel) => channel.destroy(error)));
@@ -228,13 +240,15 @@ export class ServiceState implements HealthSource {
   }
 
   #useStarted(started: readonly Endpoint[], factory: Factory): void {
-    // Callers that shared one start receive the same list. Only the first of these callers applies the list.
+    // Concurrent callers share one start and receive the same list. The list must be applied only once, so the first
+    // caller applies the list.
     if (this.#isClosed || this.#lastStartResult === started) return;
     this.#lastStartResult = started;
     this.#startedAt = this.clerk.clock.now();
     this.#startedByRegistry = factory === this.#registryFactory;
     this.#startVerified = false;
-    // Each start gets a new epoch, so that the health of the previous process does not count for the new process.
+    // The endpoints of each start get a new epoch. So the health of a process from a previous start does not count for
+    // the new process.
     this.#startCount++;
     this.#startedEndpoints = started.map((endpoint) =>
       Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
@@ -332,7 +346,8 @@ export class ServiceState implements HealthSource {
         byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
         this.name,
       );
-      // The snapshot holds only the link, not the target of the link. The next lookup follows the link.
+      // The name is a link, and the snapshot does not contain the entry to which the link leads. So the snapshot is
+      // ignored; the next lookup follows the link.
       if (parsed.kind === 'link') return;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,

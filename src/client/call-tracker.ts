@@ -1,6 +1,6 @@
 import { ClerkError } from '../core/errors.js';
 
-/** Counts the calls of a clerk in flight, and rejects new calls after the clerk was closed. */
+/** Counts the calls of a clerk that are in flight, and rejects new calls after the clerk was closed. */
 export interface CallTracker {
   /**
    * Checks that the clerk is open.

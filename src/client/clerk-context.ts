@@ -33,6 +33,6 @@ export interface ClerkContext {
    */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
-  /** Aborts when the clerk is destroyed, or closed and no call is in flight. */
+  /** Aborts when the clerk is destroyed, or when the clerk was closed and its last call has ended. */
   readonly closeSignal: AbortSignal;
 }

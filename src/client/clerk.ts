@@ -17,44 +17,45 @@ import type { Resolved } from './resolved.js';
  */
 export interface Clerk extends AsyncDisposable {
   /**
-   * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk; any other request goes to
-   * the dispatcher given as option `dispatcher`. Closing this dispatcher closes the clerk, but never the dispatcher
-   * given as option.
+   * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes to
+   * the fallback dispatcher, which is the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes
+   * the clerk, but not the fallback dispatcher.
    */
   readonly dispatcher: Dispatcher;
 
   /**
    * `fetch` over {@link Clerk.dispatcher}. A host under `.clerk` is a name with its segments in reverse order:
-   * `http://orders.shop.clerk` calls `/shop/orders`. If a call fails, rejects as `fetch` does: with a `TypeError`,
-   * whose cause is a {@link ClerkError}.
+   * `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as `fetch` does. The
+   * cause of the `TypeError` is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
   /**
-   * Creates a binding for a name. Synchronous and without I/O; the first call looks the name up. A name without a
-   * leading `/` is relative to the `root` of the clerk. Bindings of one name share the resolution, the connections,
-   * the health of endpoints and the retry budget.
+   * Creates a binding for a name. Does no I/O: the first call of the binding looks the name up. A name without a
+   * leading `/` is relative to the `root` of the clerk. Bindings of one name share the resolution, the connections, the
+   * health of endpoints and the retry budget.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
    */
   bind(name: string, options?: BindOptions): Binding;
 
   /**
-   * Makes a request to a path that begins with a name. Of all prefixes of the path that name a service, the longest
-   * prefix is called. The rest of the path is sent to that service. The lookups of the prefixes count against the
-   * timeout of the call.
+   * Makes a request to a path that begins with the name of a service. If several prefixes of the path are names of
+   * services, the service with the longest name is called. The rest of the path is the path of the request to that
+   * service. The time to look up the prefixes counts against the timeout of the call.
    *
-   * @param path - name and path in one, for example `/shop/orders/orders/7?full=1`
+   * @param path - the name of a service followed by the path within the service, for example
+   *   `/shop/orders/orders/7?full=1`
    * @throws {@link ClerkError} `NAME_NOT_FOUND` when no prefix names a service; otherwise as {@link Binding.request}
    * @see [DEC C6](../../docs/background.md#arch-c6)
    */
   request(path: string, options?: Omit<RequestOptions, 'path'>): Promise<ClerkResponse>;
 
   /**
-   * Looks a name up, or returns the cached result if that result is fresh.
+   * Looks a name up, or returns the cached result if that result has not expired.
    *
-   * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`,
-   *   `ABORTED`, `CLERK_CLOSED`
+   * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ABORTED`,
+   *   `CLERK_CLOSED`
    */
   resolve(name: string, options?: { readonly signal?: AbortSignal }): Promise<Resolved>;
 
@@ -67,12 +68,12 @@ export interface Clerk extends AsyncDisposable {
   list(glob: string, options?: { readonly signal?: AbortSignal }): Promise<readonly ListEntry[]>;
 
   /**
-   * Lists the services that match a glob, each with its endpoints that match a filter. An endpoint matches when its
-   * zone, host, version and attributes have the values that the filter gives for them.
+   * Lists the services that match a glob, each with its endpoints that match a filter. The keys of `filter` are `zone`,
+   * `host`, `version` or names of attributes. An endpoint matches if the endpoint has the given value for every key.
    *
    * @param filter - for example `{ zone: 'a' }`; `{}` matches all endpoints
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; otherwise as
-   *   {@link Clerk.resolve}
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; otherwise as {@link
+   *   Clerk.resolve}
    * @see [Naming N7](../../docs/background.md#n7)
    */
   search(
@@ -82,7 +83,7 @@ export interface Clerk extends AsyncDisposable {
   ): Promise<readonly SearchEntry[]>;
 
   /**
-   * Watches the names that match a glob. The iterator first yields the current state of every name, then every
+   * Watches the names that match a glob. The iterator first yields the current state of every matching name, then every
    * change. The iterator ends when the program leaves the loop or the clerk closes. A program that reads slowly may
    * miss intermediate changes, but never the latest state of a name. A watch does not keep the process alive.
    *
@@ -98,7 +99,7 @@ export interface Clerk extends AsyncDisposable {
   on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /**
-   * Adds a listener that is called for the next event of this name only.
+   * Adds a listener that is called for the next `event` only, and is then removed.
    *
    * @throws {@link ClerkError} as {@link Clerk.on}
    */
@@ -117,11 +118,11 @@ export interface Clerk extends AsyncDisposable {
   close(): Promise<void>;
 
   /**
-   * Closes the clerk without waiting. Calls in flight fail with the given error, or with `CLERK_CLOSED`. May be
-   * called repeatedly.
+   * Closes the clerk without waiting for calls in flight. These calls fail with `error`, or with `CLERK_CLOSED` if no
+   * error is given. May be called repeatedly.
    *
-   * @param error - reason for calls in flight; an error that is not a `ClerkError` becomes the cause of a
-   *   `CLERK_CLOSED` error
+   * @param error - error with which the calls in flight fail; an `error` that is not a `ClerkError` becomes the cause
+   *   of a `CLERK_CLOSED` error
    */
   destroy(error?: Error | null): Promise<void>;
 

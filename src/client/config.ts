@@ -30,20 +30,20 @@ export interface ClerkConfig {
 
 /** Default values of options, and fixed limits. */
 export const defaults = Object.freeze({
-  /** URL of the registry server on this host. */
+  /** URL of a registry server on this host. */
   registry: 'http://127.0.0.1:4711',
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
   /**
-   * Number of endpoints of a large service that one clerk uses. With 100 endpoints, weights and load are spread
-   * evenly, and 100 connections cost little.
+   * Number of endpoints that one clerk uses if the service has more endpoints. With 100 endpoints, the load is spread
+   * evenly and by weight; 100 connections cost little.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
    */
   subsetSize: 100,
-  /** Maximum number of names in each cache. @see [C8.3](../../docs/guarantees.md#c8-3) */
+  /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
   /** Timeout of a lookup, in ms. */
   lookupTimeoutMs: 5_000,
@@ -54,12 +54,16 @@ export const defaults = Object.freeze({
    */
   maxStaleMs: 3_600_000,
   /**
-   * Retries allowed in any 10 s, as a fraction of the calls in these 10 s. @see [C4.1](../../docs/guarantees.md#c4-1)
+   * Maximum number of retries in any 10 s, as a fraction of the calls in these 10 s; `retryReserve` is added to this
+   * number. @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   retryRatio: 0.1,
-  /** Number of retries allowed in any 10 s in addition to `retryRatio`. @see [C4.1](../../docs/guarantees.md#c4-1) */
+  /**
+   * Number of retries allowed in any 10 s even without calls; added to the number that `retryRatio` allows. @see
+   * [C4.1](../../docs/guarantees.md#c4-1)
+   */
   retryReserve: 30,
-  /** Second attempts of hedged calls allowed in any 10 s, as a fraction of the calls in these 10 s. */
+  /** Maximum number of second attempts of hedged calls in any 10 s, as a fraction of the calls in these 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 
@@ -80,8 +84,9 @@ const clerkKeys = Object.keys({
 const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
 const logMethods = ['debug', 'info', 'warn', 'error'];
 /**
- * Known options of undici's pools. An unknown option is rejected, because undici would ignore a misspelt limit. The
- * options `connections` and `tls` of the clerk set the other options of the pools.
+ * Options of undici's pools that the option `undici` of the clerk may contain. Every other key is rejected, because
+ * undici would ignore a misspelt key without an error. The options `connections` and `tls` of the clerk set further
+ * options of the pools.
  */
 const undiciKeys = [
   'allowH2',
@@ -154,8 +159,8 @@ function definedEntries(options: Readonly<Record<string, unknown>>): Record<stri
 }
 
 /**
- * Returns the value of the option `registry`. Without the option, returns the URLs in `$CLERK_REGISTRY`, otherwise
- * the default URL.
+ * Returns the value of the option `registry`. Without the option, returns the URLs in `$CLERK_REGISTRY`. If that
+ * variable is not set either, returns the default URL.
  */
 function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given))

@@ -20,7 +20,7 @@ import { splitPath } from './path-prefixes.js';
 import type { RegistryQueries } from './registry-queries.js';
 import type { Resolved } from './resolved.js';
 
-/** The objects to which a clerk delegates. */
+/** The objects to which the methods of {@link DefaultClerk} delegate. */
 export interface ClerkDependencies {
   readonly config: ClerkConfig;
   readonly events: ClerkEvents;
@@ -38,8 +38,8 @@ export interface ClerkDependencies {
 }
 
 /**
- * The implementation of {@link Clerk}. Delegates to the objects in `dependencies` and closes these objects in order.
- * `close` waits for calls in flight; `destroy` makes these calls fail.
+ * The implementation of {@link Clerk}. Its methods delegate to the objects in `dependencies`. `close` waits for calls
+ * in flight before `close` releases these objects; `destroy` makes the calls in flight fail.
  */
 export class DefaultClerk implements Clerk {
   readonly dispatcher: Dispatcher;
@@ -166,7 +166,8 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // `events.on()` of `node:events` adds a listener for 'error' in addition to the listener for the event.
+  // 'error' is accepted although the clerk has no such event. The function `events.on()` of `node:events` always adds a
+  // listener for 'error' as well.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

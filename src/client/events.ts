@@ -28,7 +28,7 @@ type AnyListener = (payload: unknown) => void;
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
-  /** Whether any listener exists. A flag, because each call reads this field several times. */
+  /** Whether any event has a listener. Kept as a flag, because every call needs this information several times. */
   #hasListeners = false;
   readonly #channels: Readonly<Record<ClerkEvent, Channel>>;
   readonly #guardedListeners = new WeakMap<AnyListener, AnyListener>();
@@ -44,7 +44,7 @@ export class ClerkEvents implements EventSink {
   /** Names of all events. */
   static readonly names: readonly ClerkEvent[] = eventNames;
 
-  /** Whether an event of this name exists. */
+  /** Whether `event` is the name of an event. */
   static has(event: string): event is ClerkEvent {
     return (eventNames as readonly string[]).includes(event);
   }

@@ -12,7 +12,7 @@ import type { CallOptions } from '../binding/request-options.js';
 import { createLruMap } from '../resolve/lru-cache.js';
 
 /**
- * The signature of {@link Clerk.fetch}: the signature of `fetch`, plus the options `kind`, `timeoutMs` and
+ * The signature of {@link Clerk.fetch}: the signature of `fetch` with the additional options `kind`, `timeoutMs` and
  * `affinity`.
  */
 export type ClerkFetch = (
@@ -20,12 +20,13 @@ export type ClerkFetch = (
   init?: RequestInit & Omit<CallOptions, 'signal'>,
 ) => Promise<Response>;
 
-/** The `fetch` function of undici, with the dispatcher of the clerk. */
+/** undici's `fetch` function, which sends every request through the dispatcher of the clerk. */
 export type UndiciFetch = (input: string | URL | Request, init: RequestInit | undefined) => Promise<Response>;
 
 /**
- * Routes a request whose host is under `.clerk` to the binding of the name in the host. A failure is reported as
- * undici reports failures: to the handler, or as the cause of the `TypeError` of `fetch`.
+ * Routes each request for a host under `.clerk` to the binding of a name: `orders.shop.clerk` stands for
+ * `/shop/orders`. `dispatch` passes a failure to the handler. `fetch` rejects with a `TypeError` whose cause is the
+ * failure.
  */
 export class HostRouter {
   readonly #bindings: BindingCache;
@@ -37,7 +38,7 @@ export class HostRouter {
     this.#undiciFetch = undiciFetch;
   }
 
-  /** Dispatches a request to a host under `.clerk`. Never throws; failures go to the handler. */
+  /** Dispatches a request to a host under `.clerk`. Never throws: every failure is passed to the handler. */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const origin = String(request.origin);
     let host = this.#hosts.get(origin);
@@ -72,7 +73,8 @@ export class HostRouter {
       init === undefined ||
       (init.kind === undefined && init.timeoutMs === undefined && init.affinity === undefined)
     ) {
-      // A fetch in a factory or policy that runs during another call must not inherit that call's options.
+      // A factory or policy that runs during a `clerk.fetch` call may call `fetch` itself. This inner call must not
+      // inherit the options of the outer call.
       if (callOptions.getStore() === undefined) return this.#undiciFetch(input, init);
       return callOptions.run(undefined, () => this.#undiciFetch(input, init));
     }
@@ -82,7 +84,8 @@ export class HostRouter {
         ...(kind && { kind: checkKind(kind) }),
         ...(timeoutMs !== undefined && { timeoutMs: checkTimeout(timeoutMs) }),
         ...(affinity !== undefined && { affinity }),
-        // fetch converts its body into a stream, which can be sent only once. The original body can be sent again.
+        // undici's `fetch` converts the body into a stream, which can be sent only once. A retry needs the original
+        // body, so the original body is kept.
         ...(isInMemoryBody(requestInit.body) && { body: requestInit.body }),
       };
       const { origin } = new URL(typeof input === 'object' && 'url' in input ? input.url : input);
@@ -110,8 +113,8 @@ interface HostBinding {
 }
 
 /**
- * Options and original body of one call of `clerk.fetch`. undici would drop these options, so the async context
- * carries the options to the dispatcher.
+ * Options and original body of one call of `clerk.fetch`. undici's `fetch` would drop the options, so the async context
+ * `callOptions` carries the options to the dispatcher.
  */
 type FetchOptions = Omit<CallOptions, 'signal'> & { readonly body?: unknown };
 const callOptions = new AsyncLocalStorage<FetchOptions | undefined>();

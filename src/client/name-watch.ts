@@ -6,21 +6,21 @@ import { defaults } from './config.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import type { ClerkContext } from './clerk-context.js';
 
-/** The change of a name that was added or whose entry changed. */
+/** A change: the name was added, or the registry entry of the name changed. */
 export interface NamePut {
   /** Kind of the change. */
   readonly type: 'put';
   /** The name. */
   readonly name: string;
-  /** All endpoints of the service; empty for a link. */
+  /** All endpoints of the service; empty if the entry is a link to another name. */
   readonly endpoints: readonly Endpoint[];
-  /** Revision of the entry, as the registry wrote the revision. */
+  /** Revision of the entry, exactly as the registry sent the revision. */
   readonly revision: string;
-  /** Target of a link; undefined for a service. */
+  /** Name to which the entry links; undefined if the entry is a service. */
   readonly target: string | undefined;
 }
 
-/** The change of a name that was removed. */
+/** A change: the name was removed. */
 export interface NameDelete {
   /** Kind of the change. */
   readonly type: 'delete';
@@ -28,26 +28,26 @@ export interface NameDelete {
   readonly name: string;
 }
 
-/** One change of one name. Yielded by {@link Clerk.watch}. */
+/** One change of one name. {@link Clerk.watch} yields these changes. */
 export type NameChange = NamePut | NameDelete;
 
-/** Time, in ms, between two polls of a registry that has no `watch` method. */
+/** Pause, in ms, between the end of a poll and the next poll of a registry that has no `watch` method. */
 const pollIntervalMs = 2_000;
-/** The promise functions of a `next()` call that waits for a change. */
+/** The functions that settle the promise of one `next()` call that waits for a change. */
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
 /**
- * Watches the names that match a glob, until the loop is left, the signal aborts or the clerk closes. The registry
- * sends complete snapshots; this function computes the changes between two snapshots. A registry without a `watch`
- * method is polled.
+ * Watches the names that match a glob, until the program leaves its `for await` loop, `signal` aborts or the clerk
+ * closes. The registry sends complete snapshots; the iterator yields the differences between each snapshot and the
+ * previous snapshot. A registry without a `watch` method is polled.
  */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // The queue holds only the latest change of each name. A program that reads slowly may miss intermediate changes,
-  // but never the latest state.
+  // Changes that the program has not read yet, by name. A new change of a name replaces an unread change of that name.
+  // So a program that reads slowly may miss intermediate changes, but never the latest state.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -135,7 +135,7 @@ export function watchNames(
   };
 }
 
-/** The last known state of a name. */
+/** The state of a name in the previous snapshot. */
 interface KnownName {
   readonly resolution: unknown;
   readonly fingerprint: string;
@@ -145,13 +145,16 @@ function isFrozen(resolution: unknown): boolean {
   return Object.isFrozen(resolution) && Object.isFrozen((resolution as { endpoints?: unknown }).endpoints);
 }
 
-/** Returns the changes from `knownNames` to a snapshot, and updates `knownNames`. */
+/**
+ * Compares a snapshot with `knownNames`, the state of each name in the previous snapshot. Returns the differences as
+ * changes, and updates `knownNames`.
+ */
 function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): NameChange[] {
   const entries: Iterable<[string, unknown]> = snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   const changes: NameChange[] = [];
   const present = new Set<string>();
   for (const [name, resolution] of entries) {
-    // A frozen object that was already seen cannot have changed.
+    // The previous snapshot had the same object for this name. A frozen object cannot change, so the name is unchanged.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;
@@ -219,7 +222,7 @@ async function pollRegistry(
   }
 }
 
-/** Runs one poll with the lookup timeout. Aborts the poll when the clerk closes. */
+/** Runs one poll of the registry. Aborts the poll after the lookup timeout, or when the clerk closes. */
 async function withLookupTimeout<T>(
   clerk: ClerkContext,
   run: (signal: AbortSignal) => Promise<T>,

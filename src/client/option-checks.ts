@@ -49,7 +49,7 @@ export function rejectUnknownKeys(
  * Checks that a value is an integer from `min` to `max`, and returns the integer.
  *
  * @param key - name of the option, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not such an integer
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not an integer in this range
  */
 export function checkInteger(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
@@ -63,7 +63,7 @@ export function checkInteger(value: unknown, min: number, max: number, key: stri
  * Checks that a value is a non-empty string or undefined, and returns the value.
  *
  * @param key - name of the option, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is neither
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is an empty string or neither a string nor undefined
  */
 export function checkString(value: unknown, key: string): string | undefined {
   if (value === undefined) return undefined;
@@ -79,13 +79,13 @@ export function checkString(value: unknown, key: string): string | undefined {
  *
  * @param subject - start of the error message
  * @returns the signal; undefined for undefined and null
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is none of these
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the value is neither an `AbortSignal` nor undefined nor null
  */
 export function checkSignal(signal: unknown, subject?: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {
-    // One signal may be used for many calls. Node warns of a leak at the 11th listener, so the limit is raised, as
-    // fetch does.
+    // A program may use one signal for many calls. Node reports a leak at the 11th listener of a signal, so the limit
+    // is raised to 1,500, as undici's `fetch` does.
     if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
     return signal;
   }

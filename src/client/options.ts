@@ -8,7 +8,7 @@ import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
 
-/** Options of {@link createClerk}. All are optional; an unknown option is an error. */
+/** Options of {@link createClerk}. All options are optional. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface ClerkOptions {
   /**
    * The registry in which names are looked up. One of:
@@ -22,19 +22,20 @@ export interface ClerkOptions {
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses;
   /**
-   * File that stores the last known good resolutions, so that the program can start while the registry is
-   * unreachable. A resolution from the file is used for one hour at most and is marked stale. Default: none.
+   * File in which the clerk stores the last resolution of each name. With the file, a restarted program can call
+   * services while the registry is unreachable. A resolution from the file is used for at most one hour and is marked
+   * stale. Default: no file.
    *
    * @see [C1.4](../../docs/guarantees.md#c1-4)
    */
   readonly snapshotFile?: string;
-  /** Prefix added to names that do not begin with `/`. Default: none. @see [G1](../../docs/background.md#g1) */
+  /** Prefix added to names that do not begin with `/`. Default: no prefix. @see [G1](../../docs/background.md#g1) */
   readonly root?: string;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions;
   /**
-   * Maximum number of connections per endpoint, 1 … 10,000. At-most-once calls use a separate pool of the same size.
-   * Default 64.
+   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use a second connection pool with the
+   * same maximum. Default 64.
    */
   readonly connections?: number;
   /**
@@ -42,30 +43,40 @@ export interface ClerkOptions {
    * call fails at once with `LIMIT_EXCEEDED`. Default 1,024.
    */
   readonly maxPending?: number;
-  /** Name of this host, for the policy `local-first`. Default: the hostname of the machine. */
+  /**
+   * Name of the host on which the program runs. The policy `local-first` prefers endpoints on this host. Default: the
+   * hostname of the machine.
+   */
   readonly host?: string;
-  /** Zone of this host, for the policy `local-first`. Default: none. */
+  /**
+   * Zone of the host on which the program runs. After its own host, the policy `local-first` prefers endpoints in this
+   * zone. Default: no zone.
+   */
   readonly zone?: string;
   /**
-   * Dispatcher for requests to hosts outside `.clerk`. The clerk never closes this dispatcher. Default: the global
-   * dispatcher of undici when `createClerk` is called.
+   * Dispatcher to which `clerk.dispatcher` and `clerk.fetch` pass requests to hosts that are not under `.clerk`. The
+   * clerk never closes this dispatcher. Default: the dispatcher that is undici's global dispatcher when `createClerk`
+   * is called.
    */
   readonly dispatcher?: Dispatcher;
-  /** Options of undici's pools, such as `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`, `connect`. */
+  /**
+   * Options for undici's connection pools, such as `allowH2`, `headersTimeout`, `bodyTimeout`, `maxResponseSize`,
+   * `connect`.
+   */
   readonly undici?: Readonly<Record<string, unknown>>;
   /**
-   * Objects that replace the clock, the source of randomness or the transport. Default for each missing member: the
-   * real clock, source of randomness or transport.
+   * Replaces the clock, the source of random numbers or the transport, for example in tests. For each member that is
+   * missing here, the clerk uses the real implementation.
    */
   readonly runtime?: Partial<Runtime>;
   /**
-   * Receives errors of background work, which reach no caller. Default: a logger that prints when
-   * `NODE_DEBUG=binding-clerk` is set.
+   * Receives messages about errors that no caller receives, such as an interrupted watch of the registry. Default: a
+   * logger that prints to stderr if `NODE_DEBUG=binding-clerk` is set.
    */
   readonly logger?: Logger;
 }
 
-/** Options of {@link Clerk.bind}. All are optional; an unknown option is an error. */
+/** Options of {@link Clerk.bind}. All options are optional. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface BindOptions {
   /**
    * Semver range that the version of an endpoint must satisfy. Default: any version.
@@ -75,56 +86,64 @@ export interface BindOptions {
   readonly version?: string;
   /**
    * Load-balancing policy, which picks an endpoint for each call. Default: the policy of the service config; if the
-   * service config sets none, `local-first` over `load-aware`.
+   * service config sets no policy, `local-first`, which uses `load-aware` to pick among equally near endpoints.
    */
   readonly policy?: PolicyName | Policy | PolicyFunction;
   /**
-   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function receives
-   * the path of the call and returns the key. Default: none.
+   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function given here
+   * receives the path of each call and returns the affinity key. Default: no key.
    */
   readonly affinity?: string | ((path: string) => string | undefined);
   /**
-   * Number of endpoints of a large service that this clerk uses: an integer ≥ 12, or Infinity for all endpoints.
-   * Limits the number of connections. Default 100.
+   * Number of endpoints that this clerk uses if the service has more endpoints, to limit the number of connections. An
+   * integer ≥ 12, or Infinity for all endpoints. Default 100.
    *
-   * Each clerk uses its own random subset; all subsets together load the endpoints evenly. An ejected or removed
-   * endpoint is replaced. `local-first` takes one subset on the same host, one subset in the same zone, and one
-   * subset elsewhere. The subset grows while the endpoints in the subset are busy. The policies `affinity` and
-   * `primary` and custom policies use all endpoints.
+   * Each clerk uses its own random subset of the endpoints, so all clerks together load the endpoints evenly. When an
+   * endpoint of the subset is ejected or removed, another endpoint takes its place. `local-first` uses three subsets of
+   * this size: endpoints on the same host, endpoints in the same zone, and all other endpoints. The size doubles when a
+   * picked endpoint already has many calls of this clerk in flight. The policies `affinity` and `primary` and custom
+   * policies use all endpoints.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    */
   readonly subsetSize?: number;
   /**
    * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config; if the service
-   * config sets none, 10,000.
+   * config sets no timeout, 10,000.
    */
   readonly timeoutMs?: number;
-  /** Whether calls may be retried. Default: the HTTP method of each request decides. */
+  /**
+   * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method of the
+   * request implies; for `call()`, `once`.
+   */
   readonly kind?: CallKind;
   /**
-   * Whether a second attempt is sent to another endpoint while the first attempt has no response. The first response
-   * is used; the other attempt is cancelled. Only calls that may be retried are hedged. Each second attempt counts
-   * against both a hedging budget and the retry budget. With `true`, the second attempt starts after the 95th
-   * percentile of the latency of the HTTP method. Default `false`.
+   * Whether the clerk sends a second attempt to another endpoint while the first attempt has no response. The response
+   * that arrives first is used, and the other attempt is cancelled. Only calls that may be retried are hedged. Each
+   * second attempt counts against two budgets: the hedging budget (`budgetRatio`) and the retry budget. With `true`,
+   * the second attempt starts when the first attempt is slower than 95 % of the requests with the same HTTP method.
+   * Default `false`.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
   readonly hedge?: boolean | HedgeOptions;
-  /** Function that starts the service when the service has no endpoint. Default: none. */
+  /**
+   * Function that starts the service when the service has no endpoint. Default: the registry starts the service, if the
+   * registry can.
+   */
   readonly factory?: Factory;
 }
 
 /** Options of hedging: when a second attempt starts, and how many second attempts are allowed. */
 export interface HedgeOptions {
   /**
-   * Delay before the second attempt, in ms, ≥ 0. Default: the latency of the HTTP method at the quantile 1 −
-   * `budgetRatio`.
+   * Time from the start of the first attempt to the start of the second attempt, in ms, ≥ 0. Default: the latency that
+   * only a fraction `budgetRatio` of the requests with the same HTTP method exceeds.
    */
   readonly afterMs?: number;
   /**
-   * Second attempts allowed in any 10 s, as a fraction of the calls in these 10 s; above 0 and at most 1. Default
-   * 0.05.
+   * Maximum number of second attempts in any 10 s, as a fraction of the calls in these 10 s. Above 0 and at most 1.
+   * Default 0.05.
    */
   readonly budgetRatio?: number;
 }

@@ -2,18 +2,19 @@ import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 
-/** The prefixes of a path that are valid names, and the remainder of the path after each prefix. */
+/** The prefixes of a path that are valid names, and what remains of the path after each prefix. */
 export interface PathPrefixes {
   /** The prefixes, longest first. */
   readonly names: readonly string[];
-  /** Returns the path after the name with this index: the path within the service. */
+  /** Returns what remains of the path after `names[index]` is taken as the service name. */
   readonly remainder: (index: number) => string;
 }
 
 /**
  * Finds every prefix of a path that is a valid name.
  *
- * @param path - name and path in one; relative to `root` if the path does not begin with `/`
+ * @param path - the name of a service followed by the path within the service; relative to `root` if the path does not
+ *   begin with `/`
  * @throws {@link ClerkError} `NAME_INVALID` when no prefix is a valid name
  * @see [DEC C6](../../docs/background.md#arch-c6)
  */

@@ -34,7 +34,7 @@ export class RegistryQueries {
     return toResolved(resolution, this.#clerk.clock.now());
   }
 
-  /** Looks several names up at the same time. Returns cached results that are fresh without a lookup. */
+  /** Looks several names up at the same time. A name whose cached result has not expired needs no lookup. */
   lookup(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly ResolvedService[]> {
     return this.#query(() => this.#resolveAll(names), signal);
   }
@@ -43,9 +43,8 @@ export class RegistryQueries {
    * Looks several names up for a call, within the timeout of the call.
    *
    * @param path - path of the call, for the error message
-   * @returns the results of the lookups, and their duration in ms
-   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has
-   *   responded
+   * @returns the results in the order of `names`, and the time that all lookups together took, in ms
+   * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the timeout of the call ends before the registry has responded
    */
   async lookupWithin(
     path: string,
@@ -117,12 +116,12 @@ export class RegistryQueries {
   }
 
   /**
-   * Runs a query with a timeout and the signal of the caller. An entry in the timer wheel keeps the process alive
-   * during the query.
+   * Runs a query. The query fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts. An
+   * entry in the timer wheel keeps the process alive during the query.
    *
    * @param callTimeoutMs - timeout of the call that needs the result, in ms
-   * @param callTimeoutError - creates the error of the query when `callTimeoutMs` is at most the lookup timeout and
-   *   has ended
+   * @param callTimeoutError - creates the error of a query that exceeds `callTimeoutMs`; used only if `callTimeoutMs`
+   *   is not longer than the lookup timeout
    */
   async #query<T>(
     run: (signal: AbortSignal) => Promise<T>,

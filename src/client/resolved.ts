@@ -8,20 +8,23 @@ export interface Resolved {
   readonly name: string;
   /** The name after following all links. */
   readonly canonical: string;
-  /** Kind of the entry that the name leads to. */
+  /** Kind of the entry with the name `canonical`. */
   readonly kind: 'service';
-  /** The names that the lookup followed to reach the service, each with the time for which that step is guaranteed. */
+  /**
+   * The names that the lookup followed, from `name` to `canonical`. Each step states how long the registry guarantees
+   * the entry of its name.
+   */
   readonly path: readonly ResolutionStep[];
-  /** All endpoints; empty when the service has none. */
+  /** All endpoints; empty when the service has no endpoint. */
   readonly endpoints: readonly Endpoint[];
-  /** Load-balancing policy of the service config; undefined when the service config sets none. */
+  /** Load-balancing policy of the service config; undefined when the service config sets no policy. */
   readonly policy: string | undefined;
   /**
-   * Timeout of the service config in ms; absent when the service config sets none. Used for calls and bindings that
-   * set no timeout.
+   * Call timeout that the service config sets, in ms; absent when the service config sets no timeout. Applies to a call
+   * if neither the call nor its binding sets a timeout.
    */
   readonly timeoutMs?: number;
-  /** Revision of the result, as the registry wrote the revision. */
+  /** Revision of the result, exactly as the registry sent the revision. */
   readonly revision: string;
   /** Time in ms, from the start of the lookup, for which the result may be used. */
   readonly guaranteedMs: number;

@@ -1,11 +1,13 @@
-/** Defaults of the options `runtime` and `logger`. */
+/** Defaults of the options `runtime` and `logger` of `createClerk`. */
 import { debuglog } from 'node:util';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import type { Runtime } from '../core/runtime.js';
 import { systemClock } from '../runtime/system-clock.js';
 
-/** Returns the clock of a runtime, with members of the system clock in place of missing members. */
+/**
+ * Returns a clock with the clock methods of `runtime`. A method that `runtime` lacks is taken from the system clock.
+ */
 export function resolveClock(runtime: Partial<Runtime>): Clock {
   const bind = <K extends keyof Clock>(key: K): Clock[K] => {
     const given = runtime[key] as ((...args: never[]) => unknown) | undefined;

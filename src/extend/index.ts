@@ -5,7 +5,7 @@
  * @module
  */
 
-// A registry: `createClerk({ registry })`
+// Types for a registry, which a program passes to `createClerk({ registry })`
 export type {
   Registry,
   ResolveContext,
@@ -18,12 +18,12 @@ export type {
   HealthReport,
 } from '../core/registry.js';
 
-// A policy: `bind(name, { policy })`
+// Types for a policy, which a program passes to `bind(name, { policy })`
 export type { Policy, PolicyFunction, Picker, PickContext, PickerInput, Locality } from '../core/policy.js';
 export type { Candidate, SlowStart } from '../core/candidate.js';
 export type { Load, LoadReport } from '../core/load-report.js';
 
-// A transport, a clock, a source of randomness: `createClerk({ runtime })`
+// Types for a transport, clock or source of random numbers, which a program passes to `createClerk({ runtime })`
 export type { Runtime } from '../core/runtime.js';
 export type { Clock, Timer } from '../core/clock.js';
 export type {

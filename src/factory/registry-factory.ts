@@ -4,7 +4,7 @@ import type { Registry } from '../core/registry.js';
 
 /**
  * Returns a factory that starts services through the registry; undefined when the registry has no `start` method. The
- * factory rejects with `START_FAILED`, with the error of the registry as the cause if that error has another code.
+ * factory rejects with `START_FAILED`. If the registry fails with another error, that error is the cause.
  */
 export function registryFactory(registry: Registry): Factory | undefined {
   if (registry.start === undefined) return undefined;

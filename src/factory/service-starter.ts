@@ -12,13 +12,16 @@ const baseBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 /** Time, in ms, for which a failed start counts towards `maxFailuresInWindow`. */
 const failureWindowMs = 60_000;
-/** Number of failed starts after which the next start waits until the first of these failures is 60 s old. */
+/**
+ * Maximum number of failed starts in any 60 s (`failureWindowMs`). After that number, starts are refused until the
+ * oldest of these failures is 60 s old.
+ */
 const maxFailuresInWindow = 3;
 
 /**
  * Starts one service through its factory. Concurrent callers share one start; if the start fails, all these callers
- * receive the same error. After a failed start, the next start must wait 1 s; this backoff doubles with each failure,
- * up to 30 s. At most 3 starts within 60 s may fail.
+ * receive the same error. After a failed start, the service cannot be started for 1 s. This backoff doubles with each
+ * further failure, up to 30 s. At most 3 starts within 60 s may fail.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -32,12 +35,13 @@ export class ServiceStarter {
   #inFlight: Promise<readonly Endpoint[]> | undefined;
   #failureTimes: number[] = [];
   #lastFailure: ClerkError | undefined;
-  /** Time before which the registry would reject a start, on the monotonic clock. */
+  /** Time before which the registry would refuse to start the service, in ms on the monotonic clock. */
   #notBefore = 0;
 
   /**
    * @param name - name of the service
-   * @param signal - signal that aborts when the clerk is destroyed, or closed without calls in flight
+   * @param signal - signal that aborts when the clerk is destroyed, or when the clerk was closed and its last call has
+   *   ended
    * @param reserveBudget - reserves one start in the retry budget; returns false when the budget is exhausted
    */
   constructor(
@@ -67,12 +71,15 @@ export class ServiceStarter {
     return this.#inFlight;
   }
 
-  /** Records that a started endpoint has responded. Earlier failed starts no longer count. */
+  /**
+   * Records that an endpoint of the last start has responded. Failed starts before that start no longer count towards
+   * the backoff.
+   */
   markHealthy(): void {
     if (this.#failureTimes.length > 0) this.#failureTimes = [];
   }
 
-  /** Records that no started endpoint has ever responded. The start counts as failed. */
+  /** Records that no endpoint of the last start has ever responded. That start then counts as failed. */
   markUnreachable(): void {
     this.#recordFailure(
       new ClerkError(
@@ -93,7 +100,7 @@ export class ServiceStarter {
         { cause: this.#lastFailure.cause },
       );
     }
-    // An exhausted budget is not a failed start, since the factory was not called.
+    // This error is not recorded as a failed start, because the factory was not called.
     if (!this.#reserveBudget())
       throw new ClerkError(
         'BUDGET_EXHAUSTED',
@@ -114,8 +121,8 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // A `START_FAILED` error comes from the registry and is kept. If the registry refused the start as too early,
-      // the refusal does not count as a failed start.
+      // A `START_FAILED` error comes from the registry and is thrown unchanged. If the error has `remainingMs`, the
+      // registry refused the start as too early. Such a refusal does not count as a failed start.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)
@@ -141,7 +148,7 @@ export class ServiceStarter {
     return error;
   }
 
-  /** Returns the time from which the service may be started again, on the monotonic clock. */
+  /** Returns the earliest time of the next start, in ms on the monotonic clock. */
   #nextStartAt(): number {
     const last = this.#failureTimes.at(-1);
     if (last === undefined) return this.#notBefore;
@@ -167,7 +174,7 @@ export class ServiceStarter {
         () => fail(new Error(`the factory did not resolve within ${String(startTimeoutMs / 1_000)} s`)),
         startTimeoutMs,
       );
-      // This timer need not keep the process alive: the calls that wait for the start do.
+      // The timer does not keep the process alive, because the calls that wait for the start already do so.
       timer.setRef(false);
       this.#signal.addEventListener('abort', onClosed);
       Promise.resolve()
