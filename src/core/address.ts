@@ -81,7 +81,7 @@ export function parseAddress(input: unknown): Address {
 /** Whether the address can only mean this host: a Unix socket, `localhost` or a loopback literal. */
 export function isLocal({ socketPath, hostname }: Address): boolean {
   if (socketPath !== undefined) return true;
-  // The URL class normalizes IPv6 literals, so 127.x.x.x appears as 7fxx:xxxx.
+  // The URL class writes IPv4-mapped literals in hexadecimal: `[::ffff:127.0.0.1]` becomes `[::ffff:7f00:1]`.
   if (hostname.includes(':'))
     return /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(new URL(`http://[${hostname}]`).hostname);
   return /^(localhost|127(\.[0-9]{1,3}){3})$/i.test(hostname);
@@ -90,13 +90,13 @@ export function isLocal({ socketPath, hostname }: Address): boolean {
 function socketPathOf(text: string, path: string): string {
   if (!path.startsWith('/') || path.length < 2 || path.includes('\0'))
     throw addressError(text, 'must have an absolute socket path');
-  // The kernel's `sun_path` has 108 bytes; the last byte is the terminating zero.
+  // The kernel's `sun_path` has 108 bytes; one byte is needed for the terminating zero.
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
   return path;
 }
 
 /**
- * The error for an invalid address. Its message leaves out a user name and a password in the address.
+ * Returns the error for an invalid address. The message never shows a user name or password that the address contains.
  *
  * @see [C8.4](../../docs/guarantees.md#c8-4)
  */

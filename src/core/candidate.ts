@@ -3,8 +3,8 @@ import type { LoadReport } from './load-report.js';
 import type { Channel } from './transport.js';
 
 /**
- * A period in which an endpoint gets less than its share of calls, because the endpoint is new or was just revived.
- * Immutable.
+ * A period in which an endpoint gets less than its share of calls, because the endpoint is new, or was ejected and has
+ * responded again. Immutable.
  */
 export interface SlowStart {
   /** When the slow start began, in ms on the monotonic clock. */
@@ -24,13 +24,16 @@ export interface Candidate {
   readonly status: 'open' | 'closed';
   /** Number of attempts of this client in flight at the endpoint. */
   readonly pending: number;
-  /** Smoothed response latency after the last response, in ms; 0 before the first response. */
+  /** Moving average of the endpoint's response latency, in ms; 0 before the first response. */
   readonly latencyMs: number;
-  /** The last load report of the endpoint, of any age; undefined when none was received. */
+  /** The load report that was received last from the endpoint, however old; undefined when none was received. */
   readonly loadReport: LoadReport | undefined;
-  /** The last slow start of the endpoint, even if that slow start has ended; undefined when there was none. */
+  /** The slow start that began last, even if it has ended; undefined when the endpoint had no slow start. */
   readonly slowStart: SlowStart | undefined;
-  /** Returns the load of the endpoint; higher is worse. The load decays while no call is sent to the endpoint. */
+  /**
+   * Returns the load of the endpoint at the time `now`, in ms on the monotonic clock. Of two endpoints, the endpoint
+   * with the lower load should get the call. The load decays while no call is sent to the endpoint.
+   */
   load(now: number): number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Checksums of stored records. The checksum of a record covers key and value and detects a flipped bit. A tally over
- * all records detects missing records: LevelDB skips the rest of a damaged log block without an error.
+ * Checksums of stored records. The checksum of a record covers key and value, and detects a flipped bit. LevelDB skips
+ * the rest of a damaged log block without an error, so records may be missing. The tally of all checksums detects
+ * missing records.
  *
  * @see [C5.7](../../docs/guarantees.md#c5-7), [A24](../../docs/guarantees.md#a24)
  */
@@ -27,8 +28,8 @@ function hex(sum: number): string {
 }
 
 /**
- * Number of records, and the sum of their checksums modulo 2^32. Each change updates both; the records are not read
- * again.
+ * Keeps the number of records, and the sum of their checksums modulo 2^32. `put` and `remove` update number and sum
+ * without reading the stored records.
  */
 export class ChecksumTally {
   readonly #sums = new Map<string, number>();

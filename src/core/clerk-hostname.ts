@@ -1,7 +1,7 @@
 /**
  * Names as host names: `orders.shop.clerk` stands for `/shop/orders`, with the segments in reverse order. Every name
- * without a directory identifier has exactly one host name. An invalid host under `.clerk` is an error and is never
- * looked up in DNS.
+ * without a directory identifier (`#d7`) has exactly one host name. An invalid host under `.clerk` is an error and is
+ * never looked up in DNS.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';

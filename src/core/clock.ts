@@ -14,8 +14,8 @@ export interface Clock {
   /** Time of a monotonic clock, in ms, with fractions, above 0. The clock may stand still while the machine sleeps. */
   now(): number;
   /**
-   * Time of the wall clock, in ms since 1970. The wall clock may jump in both directions, so a lifetime is never
-   * extended by the wall clock.
+   * Time of the wall clock, in ms since 1970. The wall clock may jump in both directions. The wall clock may therefore
+   * shorten a lifetime, but must never extend a lifetime.
    */
   wallNow(): number;
   /** Returns a random number, uniform in [0, 1). */
@@ -23,8 +23,8 @@ export interface Clock {
   /** Calls `callback` once, after `delayMs` or slightly more; never synchronously. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /**
-   * Calls `callback` once the I/O that has already arrived at this process was handled; never synchronously. A response
-   * that waits in a busy event loop is thus handled before a timeout takes effect.
+   * Calls `callback` after the I/O that has already arrived at this process was handled; never synchronously. Used when
+   * a timeout fires: a response that a busy event loop has not handled yet is handled before the timeout takes effect.
    */
   afterPendingIo(callback: () => void): void;
   /** Name of this host. Endpoints with this host name are local. */
@@ -44,11 +44,11 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
 }
 
 /**
- * Settles like a promise, or rejects after a timeout. The operation behind the promise continues after the timeout; its
- * result is ignored.
+ * Settles like `promise`, or rejects when `promise` has not settled within `timeoutMs`. The operation behind `promise`
+ * continues after the timeout, but the result of the operation is ignored.
  *
  * @param timeoutMs - the timeout, in ms, ≥ 0; the timer does not keep the process alive
- * @param onTimeout - creates the error of the rejection after the timeout
+ * @param onTimeout - creates the error with which the returned promise rejects after the timeout
  */
 export function withTimeout<T>(
   clock: Clock,

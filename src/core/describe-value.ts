@@ -1,6 +1,7 @@
 /**
- * Returns a string as messages show strings: quoted, cut after 80 characters, with every character outside printable
- * ASCII escaped. A quoted string thus cannot control a terminal. For any other value, returns the name of the type.
+ * Returns a string in the form that messages use: in quotes, cut after 80 characters, with every character outside
+ * printable ASCII escaped. The escaping prevents a string from controlling a terminal. Returns the name of the type
+ * when the value is not a string.
  *
  * @see [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
@@ -12,7 +13,10 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
-/** Returns a value as messages show it after "got": a string quoted, a number in full, any other value by its type. */
+/**
+ * Returns the text that follows "got" in a message: a string in quotes, a number in full, or the type of any other
+ * value.
+ */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

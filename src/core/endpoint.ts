@@ -6,13 +6,13 @@ import { loadError, type LoadInit } from './load-report.js';
 /** One running server of a service. Immutable; a `Candidate` adds the health and load of the endpoint. */
 export interface Endpoint {
   /**
-   * Instance id, never reused for another instance. Key of the endpoint's health, load and suspect flag. @see [Naming
-   * N8](../../docs/background.md#n8)
+   * Instance id, never reused for another instance. This client stores health, load and suspect flag of an endpoint by
+   * this id. @see [Naming N8](../../docs/background.md#n8)
    */
   readonly id: string;
   /**
-   * Fencing number of the registration; 0 when the registry assigns no fencing numbers. @see
-   * [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the registration: a registration never replaces a registration of the same id with a higher
+   * number. 0 when the registry assigns no fencing numbers. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
   /** The address in use: the first of {@link Endpoint.addresses} that this client can reach. */
@@ -23,8 +23,8 @@ export interface Endpoint {
    */
   readonly addresses: readonly AddressString[];
   /**
-   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only when no other endpoint is
-   * left.
+   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only when no endpoint with a
+   * positive weight is left.
    */
   readonly weight: number;
   /** Host that the endpoint runs on; undefined when unknown. */
@@ -47,7 +47,7 @@ export interface EndpointInit {
   readonly addresses?: readonly (AddressString | URL)[];
   /** Instance id, 1–128 printable ASCII characters without spaces. Default: the first address. */
   readonly id?: string;
-  /** Fencing number, integer ≥ 0. Default 0. */
+  /** Fencing number of the registration, see {@link Endpoint.epoch}; integer ≥ 0. Default 0. */
   readonly epoch?: number;
   /** Share of calls relative to other endpoints; finite, ≥ 0. Default 1. */
   readonly weight?: number;

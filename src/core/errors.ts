@@ -59,7 +59,7 @@ export type ClerkErrorCode =
  */
 export type Execution = 'none' | 'unknown' | 'done';
 
-/** Fields of a {@link ClerkError} besides code and message. */
+/** Fields of a {@link ClerkError} that are set in addition to code and message. */
 export interface ClerkErrorDetails {
   /** Whether the call ran. Default `none`. */
   readonly execution?: Execution;
@@ -67,13 +67,13 @@ export interface ClerkErrorDetails {
   readonly outcomes?: readonly Outcome[];
   /** The error that caused this error. */
   readonly cause?: unknown;
-  /** Status of the response, with code `BAD_STATUS`. */
+  /** HTTP status of the response. Only with code `BAD_STATUS`. */
   readonly statusCode?: number;
-  /** The beginning of the response body, with code `BAD_STATUS`; at most 4,096 characters. */
+  /** The beginning of the response body, at most 4,096 characters. Only with code `BAD_STATUS`. */
   readonly bodyText?: string;
   /**
-   * Time until a retry can succeed, in ms, with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED` of a
-   * registry.
+   * Time until a retry can succeed, in ms. Only with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`
+   * of a registry.
    */
   readonly remainingMs?: number;
 }
@@ -98,17 +98,20 @@ export class ClerkError extends Error {
   readonly execution: Execution;
   /** One record per attempt, in order; empty when there was none. */
   readonly outcomes: readonly Outcome[];
-  /** Status of the response, with code `BAD_STATUS`. */
+  /** HTTP status of the response. Only with code `BAD_STATUS`. */
   readonly statusCode: number | undefined;
-  /** The beginning of the response body, with code `BAD_STATUS`. */
+  /** The beginning of the response body. Only with code `BAD_STATUS`. */
   readonly bodyText: string | undefined;
   /**
-   * Time until a retry can succeed, in ms, with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED` of a
-   * registry.
+   * Time until a retry can succeed, in ms. Only with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`
+   * of a registry.
    */
   readonly remainingMs: number | undefined;
 
-  /** @param message - a sentence without a full stop, with names and numbers, and with what the reader should do */
+  /**
+   * @param message - a sentence without a full stop that contains the names and numbers, and says what the reader
+   * should do
+   */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = code === 'ABORTED' ? 'AbortError' : 'ClerkError';

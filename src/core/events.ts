@@ -32,9 +32,9 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Why the endpoint was picked: the name of the policy, or `failover`. */
+    /** Why the endpoint was picked: the name of the policy, or `failover` after a failed attempt of the same call. */
     readonly pickReason: string;
-    /** Number of the attempt; the first is 1. */
+    /** Number of the attempt within the call; the first attempt is 1. */
     readonly attempt: number;
   };
   /** An attempt ended. */
@@ -61,7 +61,10 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Why the endpoint was ejected: `refused`, `reset`, `timeout` or `failures`. */
+    /**
+     * How the last attempt failed: `refused`, `reset` or `timeout`. `failures` when too many responses reported a
+     * failure.
+     */
     readonly reason: string;
   };
   /** An ejected endpoint responded and is in use again. */
@@ -70,10 +73,10 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Time for which the endpoint was unhealthy, in ms. */
+    /** Time since the endpoint became suspect or was ejected, in ms. */
     readonly afterMs: number;
   };
-  /** A factory started the service. */
+  /** A factory or the registry started the service. */
   started: {
     /** Name of the service. */
     readonly name: string;
@@ -83,8 +86,8 @@ export interface ClerkEventMap {
     readonly durationMs: number;
   };
   /**
-   * An endpoint became suspect: a call of this clerk failed there, or the registry flagged the endpoint for all
-   * clients.
+   * An endpoint became suspect: a call of this clerk failed at the endpoint, or the registry flagged the endpoint for
+   * all clients.
    */
   suspect: {
     /** Name of the service. */
@@ -101,7 +104,10 @@ export type ClerkEvent = keyof ClerkEventMap;
 
 /** Port through which the components of a clerk emit events. */
 export interface EventSink {
-  /** Whether the event has a listener. Called before a payload is built, so that unused payloads cost nothing. */
+  /**
+   * Whether the event has a listener. Called before the payload of the event is built, so that an event without a
+   * listener costs nothing.
+   */
   hasListeners(event: ClerkEvent): boolean;
   /** Calls all listeners of the event; never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;

@@ -6,8 +6,8 @@ export interface FactoryContext {
   /** Name of the service to start. */
   readonly name: string;
   /**
-   * Aborted when the clerk is closed, or when the start takes longer than 60 s. The factory must then stop the
-   * processes it has started.
+   * Aborted when the clerk is closed, or when the start takes longer than 60 s. When aborted, the factory must stop the
+   * processes that the factory has started.
    */
   readonly signal: AbortSignal;
 }

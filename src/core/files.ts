@@ -5,13 +5,13 @@ export interface PrivateFiles {
    * program.
    *
    * @param maxBytes - maximum size of the file, in bytes
-   * @throws Error when the file cannot be read or is longer than `maxBytes`. Also when it is not a regular file of this
+   * @throws Error when the file cannot be read, is longer than `maxBytes`, is not a regular file, belongs to another
    * user, or is writable by other users.
    */
   read(path: string, maxBytes: number): string | undefined;
   /**
-   * Replaces a file atomically; only this user can read the new file. A concurrent reader gets the complete old or the
-   * complete new text.
+   * Replaces a file atomically; only this user can read the new file. A concurrent reader gets the complete old text or
+   * the complete new text.
    */
   replace(path: string, text: string): Promise<void>;
 }

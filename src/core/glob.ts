@@ -6,7 +6,7 @@ import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
 
-/** Maximum number of wildcards in a glob; a `**` counts once. @see [A6](../../docs/guarantees.md#a6) */
+/** Maximum number of wildcards in a glob; a `**` counts as one wildcard. @see [A6](../../docs/guarantees.md#a6) */
 const maxWildcards = 8;
 
 /** A validated glob. Immutable. */
@@ -75,9 +75,9 @@ function segmentMatches(pattern: string, segment: string): boolean {
 const star = 42;
 
 /**
- * Matches a pattern of `length` items against a sequence of segments or characters. After a mismatch, only the last
- * wildcard is extended by one item. Earlier wildcards need no retry, since each earlier wildcard already has the
- * shortest possible match.
+ * Whether a pattern of `length` items matches the whole of `subject`, a sequence of segments or characters. After a
+ * mismatch, the last wildcard so far takes one more item of `subject`. All wildcards before that wildcard keep their
+ * shortest match, since a longer match would only leave fewer items for the rest of the pattern.
  */
 function matchesSequence<T>(
   length: number,
@@ -110,7 +110,8 @@ function matchesSequence<T>(
 function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**')) return "must not combine '**' with other characters; make '**' a segment";
-  // The segment must be valid either with every star removed or with every star replaced by a letter.
+  // A segment with stars is valid when it can match a valid segment of a name. Two tests suffice: every star removed,
+  // or every star replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);
 }

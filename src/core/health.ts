@@ -9,9 +9,10 @@ import type { Load } from './load-report.js';
  * - `timeout` no byte of a response was received in time
  * - `connect-timeout` no connection was established in time
  * - `status` the response reports a failure
- * - `slow` the endpoint is alive, and the attempt ended before a response
+ * - `slow` the attempt ended before a response, but the endpoint is known to be alive
  *
- * `refused`, `reset`, `timeout` and `connect-timeout` eject the endpoint at once.
+ * `refused` and `reset` eject the endpoint at once. `timeout` and `connect-timeout` do so unless the endpoint has
+ * responded to another attempt since the failed attempt started.
  */
 export type Evidence = 'refused' | 'reset' | 'timeout' | 'connect-timeout' | 'status' | 'slow';
 
@@ -27,21 +28,24 @@ export interface Health {
    */
   responseReceived(candidate: ConnectedCandidate, latencyMs: number | undefined, now: number): void;
   /**
-   * Called when another attempt of a hedged call responded first. `elapsedMs` is a lower bound of the latency of this
-   * attempt.
+   * Called when the attempt at the candidate ends because another attempt of the same hedged call responded first.
+   * `elapsedMs` is the time since the start of the ended attempt; its latency would have been at least as long.
    */
   hedgeLost(candidate: ConnectedCandidate, elapsedMs: number, now: number): void;
   /**
-   * Called when the head of a response, successful or not, carries a load; after `responseReceived` or `attemptFailed`.
+   * Called after `responseReceived` or `attemptFailed` when the head of the response carries the load of the endpoint.
    */
   loadReported(candidate: ConnectedCandidate, load: Load, now: number): void;
-  /** Called when an attempt fails. With `startedAt`, an unresponsive endpoint is distinguished from a slow response. */
+  /**
+   * Called when an attempt fails. `startedAt` is the start of the attempt: an endpoint that has responded to another
+   * attempt since then is slow, not unresponsive.
+   */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /** Called when an attempt ends, with any result; exactly once per `attemptStarted`. */
   attemptEnded(candidate: ConnectedCandidate): void;
   /**
-   * Whether an attempt may open a connection to the candidate now. An endpoint that refuses connections or leaves them
-   * unanswered gets one attempt at a time, with growing backoff.
+   * Whether an attempt may open a connection to the candidate now. After failed connections, an endpoint gets only one
+   * connecting attempt at a time, with a backoff that grows with every failed connection.
    *
    * @see [C4.1](../../docs/guarantees.md#c4-1)
    */

@@ -1,6 +1,6 @@
 /**
- * Port to the store of `atMostOnce`. A call that has begun never begins a second time, even if the response to that
- * call is lost.
+ * Port to the store behind `atMostOnce`, which runs each call of a service at most once. The store ensures that a call
+ * never begins a second time, even if the response to the call is lost.
  *
  * @see [C3.6](../../docs/guarantees.md#c3-6)
  */
@@ -21,7 +21,10 @@ export interface CallRecord {
   readonly id: string;
   /** When the client created the call, in ms since 1970. The id contains the same number. */
   readonly createdAt: number;
-  /** Digest of the request. A second call with the same id and another fingerprint is an error of the client. */
+  /**
+   * Digest of the request. When a client sends the same id with another fingerprint, the client has used the id for two
+   * calls, which is an error.
+   */
   readonly fingerprint: string;
   /** Opaque name of the instance and incarnation that run the call; at most 200 printable characters. */
   readonly owner: string;
@@ -30,13 +33,19 @@ export interface CallRecord {
 /** What the store has recorded about the call with an id. */
 export type CallLookup = NewCall | ExpiredCall | RunningCall | InterruptedCall | DoneCall;
 
-/** The id was unknown. The store has recorded the call as running, and the caller of `begin` runs the call. */
+/**
+ * Result of `begin` for an unknown id. The store has recorded the call as running, and the caller of `begin` must run
+ * the call.
+ */
 export interface NewCall {
   /** Discriminant of the union. */
   readonly state: 'new';
 }
 
-/** The id is not newer than the newest expired record, so a record of the id may have been removed. */
+/**
+ * Result of `begin` for a call that was created no later than a call whose record `expire` has removed. A record of
+ * this id may have been removed too, so the call must not run.
+ */
 export interface ExpiredCall {
   /** Discriminant of the union. */
   readonly state: 'expired';
@@ -98,8 +107,8 @@ export interface IdempotencyStore {
    * Records that a call begins, unless the id of the call is known. Of all concurrent `begin`s of one id, from all
    * instances that share the store, exactly one resolves to `new`. In a durable store, the record survives any crash.
    *
-   * Resolves to `expired`, never to `new`, for an id that is not newer than the newest expired record. When `begin`
-   * rejects, the caller does not run the call; the id may have been recorded nevertheless.
+   * Resolves to `expired`, never to `new`, for a call that was created no later than a call whose record `expire` has
+   * removed. When `begin` rejects, the caller does not run the call, although the store may have recorded the call.
    *
    * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. The store never drops a record to make room for
    * a new record.
@@ -107,9 +116,9 @@ export interface IdempotencyStore {
   begin(call: CallRecord): Promise<CallLookup>;
 
   /**
-   * Records how a call ended. Called only by the process whose `begin` resolved to `new`. Called a second time when a
-   * response arrives after `interrupted`. `done` replaces `interrupted`, and nothing replaces `done`. Does nothing for
-   * an expired id.
+   * Records how a call ended. Called only by the process whose `begin` resolved to `new`. Called again, with `done`,
+   * when the response arrives after the call was recorded as `interrupted`. `done` replaces `interrupted`, and nothing
+   * replaces `done`. Does nothing when `expire` has removed the record.
    *
    * When `end` rejects, the record is unchanged.
    */
@@ -122,11 +131,12 @@ export interface IdempotencyStore {
   withdraw(id: string): Promise<void>;
 
   /**
-   * Removes the records of all calls created before an instant, including running calls. Before removing a record, the
-   * store must ensure that `begin` resolves to `expired` for every id that is not newer. This must hold for ever, and
-   * in a durable store over restarts, without reading a clock. Calls created at that instant or later are not affected.
+   * Removes the records of all calls created before `createdBefore`, including running calls. After a record was
+   * removed, `begin` must resolve to `expired` for every call that was created no later than the removed call. The
+   * store must ensure this before removing the record, for ever, and without reading a clock. In a durable store, this
+   * must also hold after a restart. Calls created at `createdBefore` or later are not affected.
    *
-   * @param createdBefore - the instant, in ms since 1970
+   * @param createdBefore - the limit, in ms since 1970
    */
   expire(createdBefore: number): Promise<void>;
 

@@ -1,9 +1,10 @@
 /**
- * What a retry of a call may do. `safe`: the call changes nothing. `idempotent`: two runs of the call have the same
- * effect as one run. `once`: the call must run at most once, and is retried only if the call certainly did not run.
+ * Decides whether a call may be retried. `safe`: the call changes nothing, and may be retried. `idempotent`: two runs
+ * of the call have the same effect as one run, so the call may be retried. `once`: the call must run at most once, and
+ * is retried only if the call certainly did not run.
  *
- * The caller claims that a call is `idempotent`. A `set x = 5` that is retried after another client wrote `x` still
- * overwrites the other client's value.
+ * This library cannot check whether a call is `idempotent`; the caller must know. Even an idempotent `set x = 5` can do
+ * harm when retried: the retry overwrites what another client wrote to `x` after the first attempt.
  *
  * @see [C3.1](../../docs/guarantees.md#c3-1), [C3.8](../../docs/guarantees.md#c3-8)
  */

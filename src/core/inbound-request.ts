@@ -11,24 +11,27 @@ export interface InboundRequest {
    * [C2.2](../../docs/guarantees.md#c2-2)
    */
   readonly deadlineAt: number;
-  /** Number of the client's attempt; the first attempt is 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
+  /**
+   * Which attempt of the client's call this request is; the first attempt is 1. @see
+   * [C4.3](../../docs/guarantees.md#c4-3)
+   */
   readonly attempt: number;
-  /** Whether the response was sent. Calls made after the response inherit nothing. */
+  /** Whether the response was sent. Calls made after the response inherit neither deadline nor attempt number. */
   isFinished: boolean;
 }
 
 const context = new AsyncLocalStorage<InboundRequest>();
 
 /**
- * Returns the request that the current asynchronous context is serving; undefined when there is none or its response
- * was sent.
+ * Returns the request that the current asynchronous context is serving; undefined when the context serves no request,
+ * or when the response was sent.
  */
 export function currentInbound(): InboundRequest | undefined {
   const inbound = context.getStore();
   return inbound?.isFinished === true ? undefined : inbound;
 }
 
-/** Runs a function as part of serving a request. The asynchronous work that the function starts also counts as part. */
+/** Calls `run`. In `run`, and in the asynchronous work that `run` starts, {@link currentInbound} returns `inbound`. */
 export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
   return context.run(inbound, run);
 }

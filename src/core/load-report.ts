@@ -35,13 +35,13 @@ export interface LoadInit {
   readonly errorsPerSecond?: number;
 }
 
-/** A load that was received through a registry, with its age. */
+/** A load that the endpoint reported to a registry and the registry passed to this client. */
 export interface AgedLoad extends Load {
-  /** Age of the load, in ms, ≥ 0. */
+  /** Time since the endpoint reported the load, in ms, ≥ 0. */
   readonly ageMs: number;
 }
 
-/** Maximum utilization and maximum rate. A larger value is taken for an error of the sender. */
+/** Maximum utilization, and maximum rate per second. A load with a larger value is invalid. */
 const maxUtilization = 100;
 const maxPerSecond = 1e9;
 

@@ -6,12 +6,12 @@ import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
 /**
- * Maximum length of a name, in bytes. The host name of a name is 5 bytes longer; DNS allows 253 bytes. @see
- * [C8.2](../../docs/guarantees.md#c8-2)
+ * Maximum length of a name, in bytes. The host name of a name is 5 bytes longer than the name, so a host name stays
+ * within the 253 bytes that DNS allows. @see [C8.2](../../docs/guarantees.md#c8-2)
  */
 const maxBytes = 247;
 const maxSegments = 16;
-/** Maximum length of a segment, in characters: that of a DNS label. */
+/** Maximum length of a segment, in characters: the maximum length of a DNS label. */
 const maxSegmentLength = 63;
 
 /**
@@ -77,7 +77,7 @@ export function compareNames(a: string, b: string): number {
   for (let i = 0; i < length; i++) {
     const left = a.charCodeAt(i);
     const right = b.charCodeAt(i);
-    // `/` sorts before every character of a segment.
+    // `/` sorts before every character of a segment, so `/shop/orders` comes before `/shop-eu`.
     if (left !== right) return left === slash ? -1 : right === slash ? 1 : left - right;
   }
   return a.length - b.length;

@@ -11,8 +11,8 @@
 export type Stage = 'waiting' | 'sent' | 'answered';
 
 /**
- * How an attempt counts for the endpoint's health. `ignored`: not at all, because the caller aborted the attempt or
- * caused the error.
+ * How an attempt counts for the endpoint's health. `ignored`: the attempt does not count, because the caller aborted
+ * the attempt or caused the error.
  */
 export type Verdict = 'success' | 'failure' | 'ignored';
 
@@ -24,13 +24,13 @@ export interface Outcome {
   readonly endpoint: string;
   /** Address that the attempt used. */
   readonly address: string;
-  /** Why the endpoint was picked: the name of the policy, `failover`, or `only` when no other endpoint was left. */
+  /** Why the endpoint was picked: the name of the policy, or `failover` after a failed attempt of the same call. */
   readonly pickReason: string;
   /** How far the attempt got. */
   readonly stage: Stage;
   /** How the attempt counted for the endpoint's health. */
   readonly verdict: Verdict;
-  /** Code of the failure; else the HTTP status, or `ok`. */
+  /** Error code of a failed attempt; otherwise the HTTP status, or `ok` for a call without HTTP. */
   readonly code: string;
   /** Time from the start of the attempt to the head of the response, or to the failure, in ms. */
   readonly durationMs: number;

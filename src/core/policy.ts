@@ -27,11 +27,11 @@ export interface Locality {
 /** Input of {@link Policy.prepare}. */
 export interface PickerInput {
   /**
-   * Candidates that may be picked, in a stable order: open candidates with a positive weight. Weights of 0 are included
-   * when no weight is positive.
+   * Candidates that may be picked, in a stable order. These are the `open` candidates; among these, the candidates in
+   * state `up`; among these, the candidates with a positive weight. A condition that no candidate meets is ignored.
    */
   readonly candidates: readonly Candidate[];
-  /** All candidates that match the version, including ejected candidates. */
+  /** All candidates whose version matches the version range of the binding, including ejected candidates. */
   readonly all: readonly Candidate[];
   /** Location of this client. */
   readonly locality: Locality;
@@ -46,7 +46,8 @@ export interface PickerInput {
 /**
  * A load-balancing policy of one binding. `prepare` is called when the set of candidates changes or the health of a
  * candidate changes. `prepare` may take time proportional to the number of candidates; the picker must take constant
- * time. State that must survive a change, such as a position or a seed, belongs in the policy.
+ * time. Each change creates a new picker, so state that must survive a change, such as a position or a seed, belongs in
+ * the policy.
  */
 export interface Policy {
   /** Name of the policy in outcomes and in `explain`. */

@@ -1,10 +1,13 @@
 /**
  * Port to the processes of this host, for the launcher. The port starts programs that outlive this process, and ends
  * all processes that a program has started. The port distinguishes a process from a later process with the same process
- * id. With a fake, the launcher runs in virtual time.
+ * id. With a fake of this port, tests run the launcher in virtual time.
  */
 
-/** How to start a program. The program inherits no other environment, file or working directory of this process. */
+/**
+ * How to start a program. The program gets only the environment, files and working directory in these options, and
+ * inherits none from this process.
+ */
 export interface SpawnOptions {
   /** Absolute path of the program. No shell is involved. */
   readonly file: string;
@@ -22,7 +25,7 @@ export interface SpawnOptions {
   readonly logFile: string | undefined;
 }
 
-/** How a program ended; `code` and `signal` are both null when unknown. */
+/** How a program ended: with an exit code, or by a signal. Both are null when it is unknown how the program ended. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;

@@ -5,9 +5,9 @@ import type { StartedEndpoint } from './factory.js';
 
 /** Context of a lookup. */
 export interface ResolveContext {
-  /** Aborted when the last waiting caller has gone, or when the lookup takes too long. */
+  /** Aborted when no caller waits for the lookup any more, or when the lookup takes too long. */
   readonly signal: AbortSignal;
-  /** Instance ids of endpoints where a call of this clerk just failed; empty for an ordinary lookup. */
+  /** Instance ids of the endpoints whose failed calls are the reason for this lookup; empty for any other lookup. */
   readonly suspects: ReadonlySet<string>;
   /** Clock of the clerk, for timers of the registry. Without a clock, the registry must not use timers. */
   readonly clock?: Clock;
@@ -79,9 +79,9 @@ export interface LinkResolution {
   readonly kind: 'link';
   /** The absolute name that the requested name stands for. */
   readonly target: string;
-  /** See {@link BoundResolution.ttlMs}. */
+  /** Same meaning as {@link BoundResolution.ttlMs}. */
   readonly ttlMs?: number;
-  /** As in {@link BoundResolution}. */
+  /** Same meaning as {@link BoundResolution.guaranteedMs}. */
   readonly guaranteedMs?: number;
 }
 
@@ -94,9 +94,9 @@ export interface AbsentResolution {
    * [C1.5](../../docs/guarantees.md#c1-5)
    */
   readonly ttlMs?: number;
-  /** As in {@link BoundResolution}. */
+  /** Same meaning as {@link BoundResolution.revision}. */
   readonly revision?: string;
-  /** As in {@link BoundResolution}. */
+  /** Same meaning as {@link BoundResolution.incarnation}. */
   readonly incarnation?: string;
 }
 
@@ -142,7 +142,7 @@ export interface EndpointReport {
 
 /** The endpoint reports of one client at one moment. */
 export interface HealthReport {
-  /** Random id of the reporting clerk. Several reports of one clerk count once. */
+  /** Random id of the reporting clerk. A registry counts several reports of one clerk about one endpoint as one. */
   readonly clerk: string;
   /** The reports, 1 to 100, at most one per endpoint. */
   readonly reports: readonly EndpointReport[];
@@ -200,11 +200,11 @@ export interface Registry {
    */
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
-   * Receives reports about endpoints that this clerk cannot reach, and about suspect or queried endpoints that this
-   * clerk can reach. Called in the background, once a second or less often, and never while another report is in
-   * flight. The clerk repeats a report every few seconds while the report is true, so the registry may expire older
-   * reports. A rejection has no effect. The call must settle soon after the signal aborts, and must not keep the
-   * process alive.
+   * Receives reports about endpoints that this clerk cannot reach, and about endpoints that this clerk can reach, when
+   * the endpoints are suspect or in {@link BoundResolution.healthQueried}. Called in the background, once a second or
+   * less often, and never while another report is in flight. The clerk repeats a report every few seconds while the
+   * report is true, so the registry may expire older reports. A rejection has no effect. The call must settle soon
+   * after the signal aborts, and must not keep the process alive.
    *
    * @see [B8](../../docs/background.md#b8)
    */

@@ -29,7 +29,8 @@ export interface ResolvedService {
   /** Longest lease of the endpoints, in ms; undefined when unknown. */
   readonly leaseMs?: number;
   /**
-   * Loads of the endpoints by instance id, with ages at {@link ResolvedService.requestedAt}; undefined when unknown.
+   * Loads of the endpoints by instance id; undefined when unknown. The ages of the loads are those at {@link
+   * ResolvedService.requestedAt}.
    */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
   /** Time for which the result may be used, in ms from {@link ResolvedService.requestedAt}. */
@@ -48,8 +49,9 @@ export interface Resolver {
 }
 
 /**
- * Whether a result may still be used without another lookup: neither clock has passed the end of the lifetime. A
- * forward jump of the wall clock can shorten the lifetime; no jump and no sleep of the machine can extend the lifetime.
+ * Whether a result may still be used without another lookup: by the monotonic clock and by the wall clock, the result
+ * is younger than `ttlMs`. A forward jump of the wall clock can shorten the lifetime of a result. A backward jump, or a
+ * sleep of the machine, cannot extend the lifetime.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.3](../../docs/guarantees.md#c1-3)
  */

@@ -18,10 +18,10 @@ export interface TransportRequest {
 }
 
 /**
- * Callbacks for one request, with the signatures of undici, so that nothing is converted on the warm path. Order:
- * `onConnect`, any number of `onHeaders` with a 1xx status, one final `onHeaders`, any number of `onData`, then
- * `onComplete`. At any point `onError` may end the sequence instead. `onError` without a preceding `onConnect` means
- * that no byte of the request was written.
+ * Callbacks for one request, with the signatures of undici, so that no request needs a conversion. Order: `onConnect`,
+ * any number of `onHeaders` with a 1xx status, one final `onHeaders`, any number of `onData`, then `onComplete`. At any
+ * point `onError` may end the sequence instead. `onError` without a preceding `onConnect` means that no byte of the
+ * request was written.
  */
 export interface RequestHandler {
   /**
@@ -65,7 +65,8 @@ export interface Channel {
   /**
    * Sends one request. `dispatch` never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - whether to use only a new connection, or a connection that was idle for less than a second
+   * @param freshOnly - true: use a new connection or a connection that was idle for less than a second, since the
+   * server may be closing a connection with a longer idle time; false: use any connection
    * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
@@ -94,11 +95,11 @@ export interface Channel {
    */
   resetConnections(): void;
   /**
-   * Switches to the next usable address of the endpoint.
+   * Switches to the next address of the endpoint that this clerk can use.
    *
    * @param from - the address that failed; ignored when another request has already switched away from this address
-   * @returns whether an address is left to try; false when all addresses have failed since the last success, and the
-   * first address is in use again
+   * @returns whether an address is left to try. False when all addresses have failed since the last success; the
+   * channel then uses the first address again.
    */
   nextAddress(from: Address): boolean;
   /** Closes the channel after the requests in flight; resolves when all connections are closed. */

@@ -1,6 +1,6 @@
 /**
- * Headers that clients add to calls and services add to responses. All of these headers are optional, since the other
- * side may be a program without this library.
+ * Headers that clients add to calls and services add to responses. Clients and services must work without these
+ * headers, since the other side may be a program without this library.
  */
 import type { TransportRequest } from '../core/transport.js';
 
@@ -72,15 +72,16 @@ export const atMostOnceAttribute = 'at-most-once';
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
 /**
- * Returns a copy of a request with headers added. A header that the application has set is kept. The request itself is
- * not changed, since other attempts send it with other headers.
+ * Returns a copy of a request with headers added. A header that the application has set is kept. The passed request is
+ * not changed, since the other attempts of a call send the same request with other headers.
  */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return { ...request, headers: mergeHeaders(request.headers, pairs) };
 }
 
 /**
- * Adds headers to a flat list of names and values, an iterable of pairs, or a record. The result is a list or a record.
+ * Adds the headers that `headers` does not contain yet. `headers` is a flat list of names and values in turn, an
+ * iterable of pairs, or a record. The result is a flat list or a record.
  */
 function mergeHeaders(headers: unknown, added: HeaderPairs): unknown {
   if (typeof headers !== 'object' || headers === null) return Object.fromEntries(added);

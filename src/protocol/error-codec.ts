@@ -35,7 +35,7 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
 }
 
 /**
- * Returns the error that an HTTP error response stands for.
+ * Converts an HTTP error response of a registry to an error.
  *
  * @param body - the parsed body: an {@link ErrorEnvelope}, or any other value when the server is not a registry
  * @param requestName - the request, as the subject of the message

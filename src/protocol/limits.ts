@@ -19,7 +19,7 @@ export const limits = Object.freeze({
   defaultLeaseMs: 10_000,
   /** Default time for which a lookup of an entry is guaranteed, in ms. */
   defaultGuaranteedMs: 5_000,
-  /** Time for which a lookup result may be used without a watch, in ms. */
+  /** Time for which a client that has no watch may use a lookup result, in ms. */
   lookupTtlMs: 5_000,
   /** Maximum number of endpoints per service. */
   maxEndpoints: 10_000,
@@ -38,16 +38,19 @@ export const limits = Object.freeze({
   heartbeatMs: 5_000,
   /** Maximum number of connections of the server. */
   maxConnections: 4_096,
-  /** Maximum number of renewals in a request, and of entries on a page of a listing. */
+  /** Maximum number of renewals in a request, of entries on a page of a listing, and of results of a search. */
   maxBatch: 1_000,
   /**
-   * Maximum number of endpoint reports per health report. A health report thus fits into a request body with names of
-   * any length.
+   * Maximum number of endpoint reports per health report. With this maximum, a health report fits into a request body
+   * even when all names have the maximum length.
    */
   maxReports: 100,
-  /** Maximum number of stored endpoint reports per principal; further endpoint reports are ignored. */
+  /**
+   * Maximum number of stored endpoint reports per principal. When a principal has this many, new endpoint reports of
+   * the principal are ignored.
+   */
   maxStoredReports: 10_000,
-  /** Time for which an endpoint report is stored after the last repetition, in ms. */
+  /** Time for which an endpoint report is stored after the client sent the report last, in ms. */
   reportTtlMs: 10_000,
   /** Maximum number of links followed in one lookup. */
   maxLinks: 16,

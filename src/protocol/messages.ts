@@ -39,7 +39,9 @@ export interface ResolveResponse {
   readonly name: string;
   /** The name that remains after all links were followed. */
   readonly canonical: string;
-  /** Kind of the canonical name. A `directory` has no endpoints, only names below, and cannot be called. */
+  /**
+   * Kind of the entry with the canonical name. A `directory` contains names, has no endpoints, and cannot be called.
+   */
   readonly kind: 'service' | 'directory';
   /** The names that the lookup passed, from the requested name to the canonical name. */
   readonly path: readonly ResolutionStep[];
@@ -51,8 +53,8 @@ export interface ResolveResponse {
   /** Whether a launcher can start the service. */
   readonly launchable: boolean;
   /**
-   * Instance ids of endpoints that a client has reported unreachable; all clients of these endpoints should report.
-   * Absent when there are none.
+   * Instance ids of endpoints that a client has reported unreachable. Every client that calls such an endpoint should
+   * report whether the endpoint is reachable. Absent when there are none.
    */
   readonly healthQueried?: readonly string[];
   readonly revision: string;
@@ -93,15 +95,18 @@ export interface StatusResponse {
   readonly endpoints: number;
   readonly links: number;
   readonly watches: number;
-  /** Whether the server slows down the expiry of many leases at once, or cannot write the store. */
+  /**
+   * True while the server delays the expiry of leases because too many expired at once, or while the server cannot
+   * write the store.
+   */
   readonly degraded: boolean;
 }
 
 /** Fields of all requests that change entries. */
 interface ChangeScheduling {
   /**
-   * Whether to freeze the entry and apply the change later, when a guarantee forbids the change now. The change applies
-   * when the guarantee has expired.
+   * Has an effect when a guarantee forbids the change now. True: the entry is frozen, and the change applies when the
+   * guarantee has expired. False or absent: the request fails with `CHANGE_TOO_EARLY`.
    */
   readonly whenExpired?: boolean;
 }
@@ -145,7 +150,10 @@ export interface MoveRequest {
   readonly to: string;
 }
 
-/** Removes an entry. `recursive` is needed for a service with endpoints and for an entry with entries below. */
+/**
+ * Removes an entry. `recursive` must be set when the entry is a service with endpoints, or when other entries are below
+ * the entry.
+ */
 export interface RemoveRequest extends ChangeScheduling {
   readonly name: string;
   readonly recursive?: boolean;
@@ -170,8 +178,8 @@ export interface RegisterRequest {
   /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
   readonly id: string;
   /**
-   * Fencing number of an earlier registration of this id, or of a launch. Default: the server assigns the next fencing
-   * number.
+   * Fencing number to register with: that of an earlier registration of this id, or of the launch of this service.
+   * Default: the server assigns the next fencing number.
    */
   readonly epoch?: number;
   readonly addresses: readonly AddressString[];
@@ -211,13 +219,16 @@ export interface Renewal {
   readonly epoch: number;
   /** Present load of the endpoint. Absent when the endpoint reports no load. */
   readonly load?: Load;
-  /** Whether a suspect endpoint claims to be healthy. The registry then discards the earlier unreachable reports. */
+  /**
+   * Whether a suspect endpoint claims to be healthy. The registry then discards the reports that the endpoint is
+   * unreachable.
+   */
   readonly claimsHealthy?: boolean;
 }
 
 /**
- * One result per renewal, in the order of the request. `lost`: register the endpoint again. `fenced`: a newer
- * registration of the instance exists.
+ * One result per renewal, in the order of the request. `lost`: the registration no longer exists, and the service must
+ * register the endpoint again. `fenced`: a newer registration of the instance exists.
  */
 export interface RenewResponse {
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
@@ -233,8 +244,8 @@ export interface RenewResponse {
 export type ReportRequest = HealthReport;
 
 /**
- * Withdraws an endpoint. The endpoint becomes `draining` at once, and is removed when no client can still use an
- * earlier lookup. With `now`, the endpoint is removed at once.
+ * Withdraws an endpoint. The endpoint becomes `draining` at once, and is removed when no client can still use a lookup
+ * result from before the withdrawal. With `now`, the endpoint is removed at once.
  */
 export interface WithdrawRequest {
   readonly name: string;
@@ -246,7 +257,10 @@ export interface WithdrawRequest {
 /** Opens a watch on names and globs. */
 export interface WatchRequest {
   readonly globs: readonly string[];
-  /** Position to resume from. When absent or too old, the watch begins with a snapshot. */
+  /**
+   * Revision up to which the client has received all changes, with its incarnation. The watch resumes after this
+   * revision. When `since` is absent or too old, the watch begins with a snapshot.
+   */
   readonly since?: { readonly incarnation: string; readonly revision: string };
 }
 
@@ -275,7 +289,10 @@ export type WatchEvent =
   | { readonly type: 'put'; readonly name: string; readonly entry: WatchEntry }
   | { readonly type: 'delete'; readonly name: string }
   | { readonly type: 'resync'; readonly reason: string }
-  /** The snapshot of `globs` is complete: of the added globs after an edit, otherwise of all globs. */
+  /**
+   * The snapshot of `globs` is complete. After a watch edit, `globs` are the added globs; otherwise, all globs of the
+   * watch.
+   */
   | { readonly type: 'current'; readonly globs: readonly string[] }
   /** The revision in `id` is current for the watch: all changes up to this revision were sent. */
   | { readonly type: 'heartbeat' };
@@ -307,8 +324,8 @@ export interface LaunchResponse {
   readonly name: string;
   readonly endpoints: readonly EndpointMessage[];
   /**
-   * Whether this request started the service. False when the service was running, or another request was starting the
-   * service.
+   * Whether this request started the service. False when the service was already running, or was already being started
+   * for another request.
    */
   readonly started: boolean;
 }

@@ -10,14 +10,14 @@ import { responseHeaders } from './call-headers.js';
 
 const name = responseHeaders.load;
 /**
- * Character codes of the first letter, in both cases. Most other header names of the same length begin with another
- * letter, so few header names are compared in full.
+ * Character codes of the first letter of `name`, in lower and upper case. Most other header names of the same length
+ * begin with another letter. A comparison of length and first letter thus avoids most comparisons of whole names.
  */
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
 /**
- * Maximum length of a load header, in bytes. A longer header carries many named metrics, which the clerk does not use,
- * and is ignored.
+ * Maximum length of a load header, in bytes. A longer header is ignored: such a header contains many named metrics,
+ * which the clerk does not use.
  */
 const maxBytes = 2_048;
 
@@ -29,7 +29,10 @@ export function formatOrca({ utilization, callsPerSecond, errorsPerSecond }: Loa
   return text;
 }
 
-/** Rounds a value to a multiple of 1 / `parts`. Within the ranges of a load, the text never has an exponent. */
+/**
+ * Returns a value as text, rounded to a multiple of 1 / `parts`. For values in the ranges of a load, the text never has
+ * an exponent.
+ */
 function rounded(value: number, parts: number): string {
   return String(Math.round(value * parts) / parts);
 }
@@ -81,8 +84,8 @@ function parseJsonFields(text: string): Metrics {
 }
 
 /**
- * ORCA senders write 0 for an unknown value. The application utilization therefore takes precedence over the CPU
- * utilization only above 0.
+ * ORCA senders write 0 for an unknown value. An application utilization of 0 is therefore used only when there is no
+ * CPU utilization.
  */
 function loadFromMetrics(metrics: Metrics): Load | undefined {
   const application = firstValid(metrics, isUtilization, 'application_utilization', 'applicationUtilization');
@@ -96,7 +99,7 @@ function loadFromMetrics(metrics: Metrics): Load | undefined {
   };
 }
 
-/** Returns the first metric of `keys` that exists and is valid. */
+/** Returns the value of the first of `keys` that has a valid value; undefined when no key has one. */
 function firstValid(
   metrics: Metrics,
   isValid: (value: unknown) => value is number,

@@ -7,46 +7,46 @@ export const paths = Object.freeze({
   health: '/healthz',
   metrics: '/metrics',
   openapi: '/v1/openapi.json',
-  /** GET `?name=`: {@link ResolveResponse}. */
+  /** GET with the query `?name=`. Response: {@link ResolveResponse}. */
   resolve: '/v1/resolve',
-  /** GET `?glob=&after=`: {@link ListResponse}. */
+  /** GET with the query `?glob=&after=`. Response: {@link ListResponse}. */
   list: '/v1/list',
-  /** GET `?glob=` and attributes: {@link SearchResponse}. */
+  /** GET with the query `?glob=` and attributes. Response: {@link SearchResponse}. */
   search: '/v1/search',
-  /** GET `?address=`: {@link WhoisResponse}. */
+  /** GET with the query `?address=`. Response: {@link WhoisResponse}. */
   whois: '/v1/whois',
-  /** GET: {@link StatusResponse}. */
+  /** GET. Response: {@link StatusResponse}. */
   status: '/v1/status',
-  /** POST {@link DefineRequest}: {@link ChangeResponse}. */
+  /** POST. Body: {@link DefineRequest}. Response: {@link ChangeResponse}. */
   define: '/v1/define',
-  /** POST {@link LinkRequest}: {@link ChangeResponse}. */
+  /** POST. Body: {@link LinkRequest}. Response: {@link ChangeResponse}. */
   link: '/v1/link',
-  /** POST {@link DirectoryRequest}: {@link DirectoryResponse}. */
+  /** POST. Body: {@link DirectoryRequest}. Response: {@link DirectoryResponse}. */
   directory: '/v1/directory',
-  /** POST {@link MoveRequest}: {@link ChangeResponse}. */
+  /** POST. Body: {@link MoveRequest}. Response: {@link ChangeResponse}. */
   move: '/v1/move',
-  /** POST {@link RemoveRequest}: {@link ChangeResponse}. */
+  /** POST. Body: {@link RemoveRequest}. Response: {@link ChangeResponse}. */
   remove: '/v1/remove',
-  /** POST {@link RegisterRequest}: {@link RegisterResponse}. */
+  /** POST. Body: {@link RegisterRequest}. Response: {@link RegisterResponse}. */
   register: '/v1/register',
-  /** POST {@link RenewRequest}: {@link RenewResponse}. */
+  /** POST. Body: {@link RenewRequest}. Response: {@link RenewResponse}. */
   renew: '/v1/renew',
-  /** POST {@link ReportRequest}: an empty object. */
+  /** POST. Body: {@link ReportRequest}. Response: an empty object. */
   report: '/v1/report',
-  /** POST {@link WithdrawRequest}: {@link ChangeResponse}. */
+  /** POST. Body: {@link WithdrawRequest}. Response: {@link ChangeResponse}. */
   withdraw: '/v1/withdraw',
-  /** POST {@link WatchRequest}: an event stream of {@link WatchEvent}. */
+  /** POST. Body: {@link WatchRequest}. Response: an event stream of {@link WatchEvent}. */
   watch: '/v1/watch',
-  /** POST {@link WatchEditRequest}: an empty object. */
+  /** POST. Body: {@link WatchEditRequest}. Response: an empty object. */
   watchEdit: '/v1/watch/edit',
-  /** POST {@link LaunchRequest}: {@link LaunchResponse}. */
+  /** POST. Body: {@link LaunchRequest}. Response: {@link LaunchResponse}. */
   launch: '/v1/launch',
-  /** POST {@link StopRequest}: {@link StopResponse}. */
+  /** POST. Body: {@link StopRequest}. Response: {@link StopResponse}. */
   stop: '/v1/stop',
-  /** POST {@link StopRequest}: {@link LaunchResponse}. */
+  /** POST. Body: {@link StopRequest}. Response: {@link LaunchResponse}. */
   reset: '/v1/reset',
-  /** GET: one {@link ExportLine} per line. */
+  /** GET. Response: one {@link ExportLine} per line. */
   export: '/v1/export',
-  /** POST, one {@link ExportLine} per line: {@link ImportResponse}. */
+  /** POST. Body: one {@link ExportLine} per line. Response: {@link ImportResponse}. */
   import: '/v1/import',
 });

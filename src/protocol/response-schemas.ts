@@ -28,7 +28,7 @@ const string = z.string();
 const ms = z.number().check(z.gte(0));
 const count = z.int().check(z.gte(0));
 const kinds = z.enum(['service', 'link', 'mount', 'directory']);
-/** Fields with the revision of the name tree at the time of the response. */
+/** Fields with the revision and incarnation of the name tree at the time of the response. */
 const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
 
 const endpointMessage = z.strictObject({
@@ -116,7 +116,10 @@ export const stopResponse = z.strictObject({ stopped: count });
 export const importResponse = z.strictObject({ entries: count, revision: position.revision });
 /** Response to a health report: an empty object, which does not reveal which endpoints exist. */
 export const reportResponse = z.strictObject({});
-/** Response to a watch edit: an empty object. The event stream of the watch sends the entries. */
+/**
+ * Response to a watch edit: an empty object. The entries that match the added globs are sent on the event stream of the
+ * watch.
+ */
 export const watchEditResponse = z.strictObject({});
 export const errorEnvelope = z.strictObject({
   error: z.strictObject({ code: string, message: string, remainingMs: z.exactOptional(z.number()) }),

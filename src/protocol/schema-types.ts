@@ -1,6 +1,9 @@
 import type * as z from 'zod/mini';
 
-/** A type without `readonly` and with flattened intersections, since JSON has neither. */
+/**
+ * Removes `readonly` from a type and flattens its intersections. Types that differ only in these describe the same
+ * JSON.
+ */
 type Mutable<T> = T extends readonly (infer Item)[]
   ? Mutable<Item>[]
   : T extends object
@@ -16,7 +19,7 @@ export type SchemaMatches<Schema extends z.core.$ZodType, Interface> = Equal<
   Mutable<Interface>
 >;
 
-/** Compiles only when all type arguments are `true`. */
+/** A call compiles only when all elements of the type argument are `true`. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the type argument is the assertion
 export function assertAllTrue<_Checks extends readonly true[]>(): void {
   // Empty: the compiler checks the type arguments.

@@ -17,9 +17,9 @@ export interface RegistryResponse {
   readonly status: number;
   /** The parsed body; undefined when the body is not JSON. */
   readonly body: unknown;
-  /** Value of the response header; empty when the header is missing. */
+  /** Value of the response header `clerk-revision`; empty when the header is missing. */
   readonly revision: string;
-  /** Value of the response header; empty when the header is missing. */
+  /** Value of the response header `clerk-incarnation`; empty when the header is missing. */
   readonly incarnation: string;
 }
 
@@ -33,13 +33,16 @@ export interface StreamEvent {
 
 /** Callbacks of an event stream. */
 export interface StreamListener {
-  /** Called when bytes have arrived, including comments: the server is alive. */
+  /**
+   * Called when any bytes have arrived, which shows that the server is alive. Also called for bytes that are not an
+   * event.
+   */
   onActivity(): void;
   /** Called for each event, in order; never after `onEnd`. */
   onEvent(event: StreamEvent): void;
   /**
-   * Called when the stream has ended or could not be opened. Never called before `stream` has returned, nor after the
-   * stream was stopped.
+   * Called once, when the stream has ended or could not be opened. Never called before `stream` has returned, nor after
+   * the stream was stopped.
    */
   onEnd(error: ClerkError): void;
 }

@@ -16,7 +16,7 @@ import {
 export interface EventStreamOptions {
   readonly url: string;
   readonly clock: Clock;
-  /** Timeout from the start to the response headers, in ms. */
+  /** Timeout from the call of `start` to the response headers, in ms. */
   readonly startTimeoutMs: number;
   /** Creates the error for a failed connection. */
   readonly connectionError: (error: unknown) => ClerkError;
@@ -24,8 +24,8 @@ export interface EventStreamOptions {
 
 /**
  * A stream of server-sent events on a connection of its own. The stream ends at the first error, does not reconnect,
- * and does not keep the process alive. The listener detects a silent server with `onActivity`. Only this file imports
- * eventsource-parser.
+ * and does not keep the process alive. After the response headers, a silent server does not end the stream; the
+ * listener must measure the time since the last `onActivity`. Only this file imports eventsource-parser.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7)
  */

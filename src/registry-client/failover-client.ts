@@ -9,7 +9,10 @@ const hedgeDelayMs = 500;
 export interface FailoverOptions<T> {
   /** Signal that aborts the request. */
   readonly signal: AbortSignal;
-  /** Whether a slow request is also sent to the next server. Only for requests that change nothing. */
+  /**
+   * Whether the request is also sent to the next server when there is no response after 500 ms. Only for requests that
+   * change nothing.
+   */
   readonly hedged: boolean;
   /** Parses the response. When `parse` throws `REGISTRY_INVALID`, the next server is tried. */
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
@@ -37,7 +40,7 @@ export class FailoverClient {
     return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
   }
 
-  /** Makes a server the first to be tried. */
+  /** Makes a server the first that later requests try. */
   prefer(connection: RegistryConnection): void {
     this.#preferred = Math.max(0, this.#connections.indexOf(connection));
   }
@@ -145,7 +148,7 @@ class FailoverRequest<T> {
   }
 }
 
-/** Whether another server should be tried after an error. */
+/** Whether the next server should be tried after this error of a server. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||
@@ -158,7 +161,7 @@ export function isUnavailable(error: unknown): boolean {
 function combineErrors(errors: readonly unknown[]): ClerkError {
   const [first] = errors;
   if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
-  // A server that responds `CLERK_CLOSED` counts as unreachable.
+  // A server that responds `CLERK_CLOSED` counts as unreachable, so only `REGISTRY_INVALID` counts as invalid.
   const isInvalid = errors.every((error) => isClerkError(error) && error.code === 'REGISTRY_INVALID');
   return new ClerkError(
     isInvalid ? 'REGISTRY_INVALID' : 'REGISTRY_UNREACHABLE',

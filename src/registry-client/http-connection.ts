@@ -66,7 +66,8 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: unrefConnector(undici, this.#address, tls, connectTimeoutMs),
         headersTimeout: 0,
-        // A watch may be silent for long, so only the listener limits the time without a heartbeat.
+        // A watch may be silent for long. The limit of the silence is left to the listener, which knows the heartbeat
+        // interval.
         bodyTimeout: 0,
       }),
       {
@@ -233,7 +234,7 @@ function bindListener(listener: StreamListener): StreamListener {
   };
 }
 
-/** Returns the error for a server that cannot be reached. */
+/** Returns the error for a registry server that cannot be reached. */
 function unreachableError(url: string, error: unknown): ClerkError {
   const { code } = error as { readonly code?: unknown };
   const refused = code === 'ECONNREFUSED' || code === 'ENOENT';

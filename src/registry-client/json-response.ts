@@ -10,7 +10,7 @@ import type { RegistryResponse } from './connection.js';
 /** Maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200 bytes. */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
-/** Status and headers of a response that the client uses. */
+/** The status of a response, and the values of the headers that the client uses. */
 export interface ResponseHead {
   readonly status: number;
   readonly revision: string;

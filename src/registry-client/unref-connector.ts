@@ -32,7 +32,8 @@ export function unrefConnector(
     const socket = dial(options, callback);
     if (socket === undefined) return;
     socket.unref();
-    // undici calls `ref` on the socket of an idle connection for each request.
+    // undici calls `ref` on an idle socket before each request. The call must have no effect, since the socket would
+    // keep the process alive.
     socket.ref = () => socket;
   };
 }

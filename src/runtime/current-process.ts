@@ -1,10 +1,16 @@
 import { performance } from 'node:perf_hooks';
 
 const maxLineLength = 65_536;
-/** Maximum wait for the first line of standard input, in ms. A launcher writes the line at once. */
+/**
+ * Maximum wait for the first line of standard input, in ms. The wait can be short, since a launcher writes the line at
+ * once.
+ */
 const lineTimeoutMs = 5_000;
 
-/** Number of other SIGTERM listeners at the arrival of SIGTERM; 0 before. */
+/**
+ * Number of SIGTERM listeners of the program when SIGTERM arrived, without the listener of `onSigterm`; 0 before
+ * SIGTERM.
+ */
 let otherListeners = 0;
 
 /** Access to this process: environment, standard input, SIGTERM, exit and warnings. */
@@ -12,8 +18,8 @@ export const currentProcess = {
   env: process.env,
 
   /**
-   * Resolves to the first line of standard input. When the input ends or 5 s have passed, resolves to the text read so
-   * far.
+   * Resolves to the first line of standard input. When 5 s have passed, the input has ended or the line is too long,
+   * resolves to the text read so far.
    */
   readFirstLine(): Promise<string> {
     const { stdin } = process;
@@ -43,12 +49,15 @@ export const currentProcess = {
       otherListeners = process.listenerCount('SIGTERM');
       callback();
     };
-    // The listener is prepended, so that it runs before any other one-time listener is removed.
+    // The listener is prepended, so that the listener runs, and counts, before any other one-time listener is removed.
     process.prependOnceListener('SIGTERM', listener);
     return () => void process.off('SIGTERM', listener);
   },
 
-  /** Ends this process with SIGTERM, unless the program has a SIGTERM listener. */
+  /**
+   * Ends this process with SIGTERM, unless the program has a SIGTERM listener of its own, which then decides when to
+   * exit.
+   */
   exitBySigterm(): void {
     if (otherListeners + process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
   },

@@ -4,7 +4,8 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
 
 /**
- * Creates a folder that only this user can access, and missing parent folders. Checks a folder that already exists.
+ * Creates a folder that only this user can access, and the missing parent folders. When the folder already exists,
+ * checks the owner of the folder and removes the access of other users.
  *
  * @param what - the subject of error messages
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be created; `FORBIDDEN` when the folder is a
@@ -28,7 +29,7 @@ export async function privateFolder(folder: string, what: string): Promise<void>
   };
   const found = await lstat(folder);
   if (found.isSymbolicLink()) reject('must not be a symbolic link; use the folder that the link points to');
-  // On Windows, folders have no numeric owner and no mode.
+  // On Windows, folders have no numeric owner and no mode to check.
   if (process.getuid === undefined) return;
   if (found.uid !== process.getuid()) reject('must belong to the current user; use another folder');
   if ((found.mode & 0o022) !== 0)
@@ -37,8 +38,8 @@ export async function privateFolder(folder: string, what: string): Promise<void>
 }
 
 /**
- * Creates a folder and missing parent folders. Replaces `mkdir` with `recursive`, which loops for ever where no folder
- * can be created, such as in `/proc`.
+ * Creates a folder and missing parent folders. Node's recursive `mkdir` is not used, since it loops for ever where no
+ * folder can be created, such as in `/proc`.
  */
 async function makeFolder(folder: string): Promise<void> {
   try {

@@ -1,7 +1,7 @@
 /**
  * The processes of this host, read from `/proc`. Without `/proc` (systems other than Linux), processes have no
- * identity, and no process is found by environment marker. There, a process group is alive as long as a signal to the
- * group succeeds. A process that ends while `/proc` is read counts as ended.
+ * identity, and no process is found by environment marker. On such systems, a process group counts as alive while a
+ * signal to the group succeeds. A process that ends while `/proc` is read counts as ended.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -14,8 +14,8 @@ interface ProcessStat {
 }
 
 /**
- * Returns the start time and boot id of a process, which no later process with the same process id has. Undefined when
- * the process is not alive.
+ * Returns the start time and boot id of a process. Together, these distinguish the process from every later process
+ * with the same process id. Undefined when the process is not alive.
  */
 export function identityOf(pid: number): string | undefined {
   const line = readStat(pid);
@@ -27,7 +27,7 @@ export async function isGroupAlive(group: number): Promise<boolean> {
   try {
     process.kill(-group, 0);
   } catch (error) {
-    // EPERM means that the group exists but belongs to another user.
+    // EPERM means that the group exists, but belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   const pids = await allPids();
@@ -58,7 +58,8 @@ async function allPids(): Promise<readonly number[] | undefined> {
 
 function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
-  // Field 2, the program name, is in parentheses and may contain any character. Field 3 follows the last parenthesis.
+  // Field 2, the program name, is in parentheses and may contain any character. The text is therefore split after the
+  // last parenthesis, so `fields` begins with field 3.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;

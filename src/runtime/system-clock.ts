@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-// Imported, since the global `performance` is a getter, which every read of the clock would call.
+// `performance` is imported, because the global `performance` is a getter, which every read of the clock would call.
 import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../core/clock.js';
 
@@ -14,7 +14,7 @@ export const systemClock: Clock = {
   hostname: () => hostname(),
 };
 
-// Longest delay of a Node timer. Node fires a timer with a longer delay at once.
+// Longest delay of a Node timer. Node fires a timer with a longer delay at once, so longer delays are shortened.
 const maxDelayMs = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {
