@@ -14,9 +14,9 @@ export interface CommandDefinition {
   readonly summary: string;
   /** Description in the command's own help. Default: the summary. */
   readonly description?: string;
-  /** Default value of `--timeout`, in ms. Default 10,000. */
+  /** Default value of `--timeout` for this command, in ms. Without this property, the default value is 10,000. */
   readonly timeoutMs?: number;
-  /** Adds the command's own options. */
+  /** Adds the options that only this command has. */
   readonly options?: (command: Command) => Command;
   /** Example command lines with descriptions. */
   readonly examples: readonly (readonly [line: string, what: string])[];
@@ -69,7 +69,8 @@ export function addCommand(program: Command, definition: CommandDefinition): Com
 /**
  * Adds {@link CommonOptions} to a command.
  *
- * @param timeoutMs - default timeout of the command, in ms; undefined for the program itself
+ * @param timeoutMs - default of `--timeout` for this command, in ms; undefined when `command` is the program itself,
+ * which has no default
  */
 export function addCommonOptions(command: Command, timeoutMs?: number): Command {
   const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY or ${defaultRegistryUrl})`;
@@ -85,13 +86,13 @@ export function addCommonOptions(command: Command, timeoutMs?: number): Command 
 /**
  * Creates the context of a command from its options.
  *
- * @param graceMs - time by which the client's timeout is longer than `--timeout`, in ms, for commands whose request
- * contains the timeout. Default 0.
+ * @param graceMs - time that `client` waits beyond `--timeout`, in ms. Commands that send the timeout to the registry
+ * use this time, so that the registry can still report that the timeout has passed. Default 0.
  * @throws {@link ClerkError} `CONFIG_INVALID` when a registry URL is invalid
  */
 export function createContext(io: Io, command: Command, graceMs = 0): CommandContext {
-  // Options after the name of the command take precedence over options before the name. Both take precedence over
-  // defaults.
+  // An option can be given before the name of the command (`programOptions`) or after the name (`commandOptions`).
+  // The option after the name wins. A default value applies only when the option is given in neither place.
   const programOptions: CommonOptions = command.parent?.opts() ?? {};
   const commandOptions: CommonOptions = command.opts();
   const givenTimeout =

@@ -24,7 +24,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   VERSION_MISMATCH: exitCodes.notFound,
   REGISTRY_UNREACHABLE: exitCodes.unreachable,
   REGISTRY_INVALID: exitCodes.unreachable,
-  // The registry is shutting down.
+  // A registry that is shutting down responds with this code.
   CLERK_CLOSED: exitCodes.unreachable,
   TICKET_REFUSED: exitCodes.refused,
   FORBIDDEN: exitCodes.refused,

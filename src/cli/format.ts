@@ -1,6 +1,7 @@
 /**
- * Size of each unit in ms, its name, and the size of the next smaller unit. A value is first rounded to the smaller
- * unit, so 999.7 ms is formatted as 1 s and not as 1000 ms.
+ * For each unit: its length in ms, its name, and the length of the next smaller unit in ms. A duration is formatted
+ * in the largest unit that the duration reaches when rounded to the next smaller unit. For example, 999.7 ms becomes
+ * 1 s, not 1000 ms.
  */
 const units = [
   [86_400_000, 'd', 3_600_000],

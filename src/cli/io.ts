@@ -4,10 +4,7 @@ import type { Clock } from '../core/clock.js';
 /** An output stream that may be a terminal. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-/**
- * The parts of the process that a command uses: streams, environment, clock and interrupts. Tests inject other
- * streams, clocks and signals.
- */
+/** Streams, environment, clock and interrupts of the process, as a command uses them. Tests pass substitutes. */
 export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   /** Standard output, for data only. */
@@ -19,8 +16,8 @@ export interface Io {
   /** Version of this package. */
   readonly version: string;
   /**
-   * Returns a signal that is aborted at the first SIGINT or SIGTERM. Once this function was called, the first SIGINT
-   * or SIGTERM does not terminate the process, but the second one does.
+   * Returns a signal that is aborted at the first SIGINT or SIGTERM. Once this function has been called, the first
+   * SIGINT or SIGTERM does not terminate the process. The second SIGINT or SIGTERM does.
    */
   interruptSignal(): AbortSignal;
 }

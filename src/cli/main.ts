@@ -5,7 +5,8 @@ import { systemClock } from '../runtime/system-clock.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-// A reader may close the pipe early (`| head`), which is not an error.
+// The reader of a pipe may close the pipe before all output is written, as `head` does. That is not an error, so the
+// exit code is 0.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);

@@ -29,7 +29,8 @@ export function styled(style: Style, text: string): StyledText {
 }
 
 /**
- * Returns whether output to a stream is colored. Only terminals get colors, and only if `NO_COLOR` is not set.
+ * Returns whether output to a stream is colored. Only terminals get colors, unless `NO_COLOR` is set or `TERM` is
+ * `dumb`.
  *
  * @see https://no-color.org
  */
@@ -39,8 +40,8 @@ export function supportsColor(stream: OutputStream, env: Io['env']): boolean {
 }
 
 /**
- * An output stream of a command. Text is sanitized, and is colored only on terminals. A write waits until the stream
- * accepts more data.
+ * An output stream of a command. Text is sanitized, and is colored only on terminals. The promises of the methods
+ * resolve when the stream accepts more data.
  */
 export class Output {
   readonly #stream: OutputStream;
@@ -67,8 +68,8 @@ export class Output {
   }
 
   /**
-   * Returns a function that prints the next rows of a table. Columns are aligned; later rows never have narrower
-   * columns than earlier rows.
+   * Returns a function that prints further rows of one table. Columns are aligned. A column is as wide as its widest
+   * cell in this call and all previous calls.
    */
   table(indent = ''): (rows: readonly (readonly TextPart[])[]) => Promise<void> {
     const widths: number[] = [];
@@ -77,7 +78,8 @@ export class Output {
       for (const row of cells)
         for (const [column, width] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
       const lines = rows.map((row) => {
-        // Empty cells at the end of a row are not padded.
+        // The last cell with text and the empty cells after that cell get no padding, so that no line ends with
+        // spaces.
         const last = row.findLastIndex((piece) => sanitizedText(piece) !== '');
         const cellTexts = row
           .slice(0, last + 1)

@@ -7,7 +7,7 @@ import { formatDuration } from './format.js';
  * Prints the result of a change.
  *
  * @param response - response body of the registry, not yet validated
- * @param names - parts of the request that the JSON output repeats
+ * @param names - names in the request, by JSON key; the JSON output repeats these names
  * @param doneMessage - printed when the change has been made
  * @param scheduledMessage - printed when the change is scheduled; the time until the change is appended
  */

@@ -35,7 +35,10 @@ export async function printError(io: Io, command: Command | undefined, error: un
   return exitCodeOf(error.code);
 }
 
-/** Replaces advice for programs with advice for the command line. */
+/**
+ * Error messages contain advice for programmers, such as `pass recursive`. Replaces this advice with the option of
+ * the command line, or removes the advice.
+ */
 function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
@@ -51,7 +54,8 @@ function hintFor(
   const isGiven = (key: string): boolean => command?.getOptionValue(key) !== undefined;
   if (code === 'CHANGE_TOO_EARLY') {
     const hints = [
-      // A frozen entry already has a scheduled change and accepts no second one.
+      // A frozen name already has a scheduled change and cannot have a second scheduled change, so `--when-expired`
+      // would not help.
       ...(hasOption('--when-expired') && !isGiven('whenExpired') && !message.includes(' is frozen')
         ? ['--when-expired schedules the change for that time']
         : []),

@@ -33,7 +33,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 type AddCommand = (program: Command, io: Io) => void;
 
-/** All commands, in the order of the help. Only the command in use is loaded, so that the program starts fast. */
+/**
+ * All commands by their heading in the help, in the order of the help. Only the requested command is loaded, so that
+ * the program starts fast.
+ */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
@@ -65,8 +68,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
 };
 
 /**
- * Returns the command to load. Returns undefined when all commands are needed: for the help, or to suggest a similar
- * name.
+ * Returns the name of the command to load. Returns undefined if the first argument is not a command. All commands are
+ * then loaded, to print the help or to suggest a similar name.
  */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;

@@ -2,12 +2,18 @@ import type { Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { decodeError } from '../protocol/error-codec.js';
 
-/** Maximum size of a decoded response body, in bytes. Streams have a maximum size per line instead. */
+/**
+ * Maximum size of a response body after decompression, in bytes. A response that is read line by line is limited by
+ * `maxLineCharacters` instead.
+ */
 const maxResponseBytes = 16 * 1024 * 1024;
-/** Maximum length of a line in a stream, in characters. */
+/** Maximum length of a line in a response that is read line by line, in characters. */
 const maxLineCharacters = 1024 * 1024;
 
-/** Codes of the errors that occur before the first byte of a request is sent. */
+/**
+ * Codes of the errors that occur before the first byte of a request is sent. After such an error, the registry cannot
+ * have received the request.
+ */
 const notSentCodes =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|.*_CERT|.*_CERTIFICATE|UNABLE_TO_.*)$/;
 
@@ -30,8 +36,8 @@ export interface RegistryClientOptions {
   /** URLs of the registries, in the order in which the client tries them. */
   readonly urls: readonly string[];
   /**
-   * Timeout of a request, in ms, for all registries together. For a stream, the timeout ends when the response
-   * begins.
+   * Maximum time, in ms, that one request may take for all registries together. For `lines()`, only the time until
+   * the response begins counts.
    */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -53,7 +59,10 @@ interface ClientRequest {
  */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  /** URLs of the registries. The registry that responded last is the first. */
+  /**
+   * URLs of the registries, in the order in which the client tries them. The registry that sent the most recent
+   * result comes first.
+   */
   #urls: readonly string[];
 
   constructor(options: RegistryClientOptions) {
@@ -104,7 +113,10 @@ export class RegistryClient {
     return this.#failOver(request, (response) => readJson(response, request));
   }
 
-  /** Tries the registries in order. The remaining time is divided evenly between the remaining registries. */
+  /**
+   * Tries the registries in order until a registry responds. Each registry gets the remaining time, divided by the
+   * number of registries that are not yet tried.
+   */
   async #failOver<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
     const { timeoutMs, clock } = this.#options;
     const urls = this.#urls;

@@ -18,49 +18,56 @@ export interface FakeRuntimeOptions {
   /** Creates the transport of a clerk. Default: a transport that throws when an endpoint is called. */
   readonly transport?: TransportFactory;
   /**
-   * Whether time advances automatically while a timer that keeps a process alive is pending. A test can then simply
-   * await a call. Default false: time advances only when a method of {@link FakeRuntime} is called.
+   * Whether time advances automatically while a timer that is not unref'd is pending. If so, a test can simply await
+   * a call. Default false: time advances only when a method of {@link FakeRuntime} is called.
    */
   readonly autoAdvance?: boolean;
 }
 
 /**
- * A runtime in virtual time. The clock advances only on request, and jumps from timer to timer. Random numbers come
- * from a seed. Two runs of one program with one seed do the same things in the same order.
+ * A runtime in virtual time. The clock advances only when a test calls a method such as `advance` or when the option
+ * `autoAdvance` is set. The clock jumps from timer to timer. Random numbers come from a seed. Two runs of the same
+ * program with the same seed do the same things in the same order.
  *
- * Between two timers, all promise jobs and `process.nextTick` callbacks run, including all jobs and callbacks that
- * these cause. Virtual time does not wait for real timers and sockets of a program.
+ * Before the next timer runs, all promise jobs and `process.nextTick` callbacks run, including those that other jobs
+ * and callbacks have added. Virtual time does not wait for the real timers and sockets of a program.
  */
 export interface FakeRuntime extends Runtime {
-  /** Creates the transport of a clerk. May be replaced before a clerk is created. */
+  /**
+   * Creates the transport of each clerk that uses this runtime. A clerk uses the function that is set when the clerk
+   * is created.
+   */
   transport: TransportFactory;
   /** Number of pending timers. */
   readonly pendingTimers: number;
-  /** Number of pending timers that keep a process alive. */
+  /**
+   * Number of pending timers that are not unref'd: `setRef(false)` was not called, so the timer would keep a process
+   * alive.
+   */
   readonly refTimers: number;
   /**
    * Advances the clock and runs the due timers in order. The returned promise must be awaited before the next call.
    *
    * @param ms - time to advance by, in ms; finite, ≥ 0. With 0, the timers that are due now run.
-   * @throws the error that the callback of a timer throws; the clock then stays at the time of the timer
+   * @throws the error that a timer callback throws; the clock then stops at the time of that timer
    */
   advance(ms: number): Promise<void>;
   /**
-   * Advances the clock until no pending timer keeps a process alive.
+   * Advances the clock until only unref'd timers, or none, are pending.
    *
    * @param limitMs - maximum virtual time to advance by, in ms. Default 3,600,000 (one hour).
-   * @throws Error when the limit is reached while a pending timer keeps a process alive
+   * @throws Error when `limitMs` have passed and a timer that is not unref'd is still pending
    */
   runUntilIdle(limitMs?: number): Promise<void>;
   /**
-   * Advances the clock without running timers, like a blocked event loop. The timers that became due run late, in
-   * order, during the next advance.
+   * Advances the clock without running timers, like a blocked event loop. A timer whose time has passed meanwhile
+   * runs late, during the next `advance`. Such timers run in order.
    *
    * @param ms - time to advance by, in ms; finite, ≥ 0
    */
   stall(ms: number): void;
   /**
-   * Shifts the wall clock and not the monotonic clock, like an operator or a time server.
+   * Shifts the wall clock, as an operator or a time server may do. The monotonic clock does not change.
    *
    * @param ms - time to shift by, in ms; finite, may be negative
    */
@@ -141,7 +148,7 @@ class VirtualTimeRuntime implements FakeRuntime {
       count(-1, isRef ? -1 : 0);
     };
     const timer: QueuedTimer = {
-      // As in Node, a timer whose delay is not a number fires at once.
+      // A delay that is negative or not a number counts as 0.
       at: this.#now + (delayMs > 0 ? delayMs : 0),
       sequence: ++this.#sequence,
       cancelled: false,
@@ -203,8 +210,8 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   /**
-   * Runs all timers up to a time and advances the clock to that time. Stops earlier when `shouldContinue` returns
-   * false.
+   * Runs all timers that are due at `until` or earlier, then sets the clock to `until`. Ends before the next timer
+   * when `shouldContinue` returns false; the clock then keeps the time of the last timer.
    */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
     if (this.#advancing)
@@ -234,7 +241,10 @@ class VirtualTimeRuntime implements FakeRuntime {
     await settleMicrotasks();
   }
 
-  /** With `autoAdvance`, starts to advance time when the program waits only for timers. */
+  /**
+   * With `autoAdvance`, starts to advance time if a timer that is not unref'd is pending. Does nothing while time
+   * already advances.
+   */
   #startAutoAdvance(): void {
     if (!this.#autoAdvance || this.#advancing || this.#autoAdvancing || this.#refCount === 0) return;
     this.#autoAdvancing = true;
@@ -244,7 +254,8 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // A call of `advance` ends this loop, and starts the loop again at the end of the advance.
+      // A call of `advance` or `runUntilIdle` ends this loop by setting `#advancing`. When that call is done, the
+      // loop starts again.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;

@@ -1,10 +1,10 @@
 /**
- * Creates a random number generator that returns the same numbers for one seed on every machine and Node version. The
+ * Creates a random number generator. The same seed gives the same numbers on every machine and Node version. The
  * algorithm is sfc32 ("small fast counter") of PractRand, with 128 bits of state. The first 15 numbers are discarded.
  *
  * @param seed - an integer from 0 to 2^53 − 1
- * @param stream - an integer from 0 to 2^32 − 1. Generators with one seed and different streams are independent.
- * Default 0.
+ * @param stream - an integer from 0 to 2^32 − 1. Generators with the same seed and different values of `stream`
+ * return unrelated numbers. Default 0.
  * @returns a function that returns numbers uniform in [0, 1)
  * @throws RangeError when the seed is out of range.
  * @see {@link https://pracrand.sourceforge.net/RNG_engines.txt | PractRand, RNG engines}

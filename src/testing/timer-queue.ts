@@ -7,8 +7,9 @@ export interface QueuedTimer {
 }
 
 /**
- * Binary heap of timers, ordered by time, and by sequence number for equal times. A cancelled timer at the top is
- * removed. When more than half of the timers are cancelled, all cancelled timers are removed.
+ * Binary heap of timers, ordered by time, and by sequence number for equal times. A cancelled timer is removed when
+ * the timer reaches the top. All cancelled timers are removed when more than 64 timers and more than half of the
+ * timers in the heap are cancelled.
  */
 export class TimerQueue {
   #heap: QueuedTimer[] = [];

@@ -1,13 +1,14 @@
 /**
- * Converts objects of Node's built-in undici to objects of the installed undici. Each of the two copies accepts only
- * its own classes. A built-in FormData would be sent as `[object FormData]`, and a built-in Request would be an
+ * Node contains its own copy of undici besides the installed package. Each copy accepts only instances of its own
+ * classes. The functions of this file convert a FormData or Request of Node's copy for the installed undici.
+ * Unconverted, the FormData would be sent as the text `[object FormData]`, and the Request would be rejected as an
  * invalid URL.
  */
 import { undici } from './load-undici.js';
 
 /**
- * Converts a FormData of the built-in undici to a FormData of the installed undici; returns any other body unchanged.
- * The converted FormData can be read repeatedly, like the original.
+ * Converts a FormData of Node's built-in undici to a FormData of the installed undici. Returns any other body
+ * unchanged. Like the original, the converted FormData can be sent more than once.
  */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
@@ -17,8 +18,9 @@ export function fromBuiltinBody(body: unknown): unknown {
 }
 
 /**
- * Converts the arguments of `fetch`. A built-in Request becomes its URL and its settings; any other input is returned
- * unchanged. A body in `init` is converted too.
+ * Converts the arguments of `fetch` for the installed undici. A Request of Node's built-in undici is replaced with
+ * its URL, and its settings are added to `init`. Settings that `init` already contains win. Any other input is
+ * returned unchanged. A FormData in `init.body` is converted by {@link fromBuiltinBody}.
  */
 export function fromBuiltinRequest(
   input: unknown,

@@ -12,32 +12,40 @@ export interface ConnectionPoolOptions {
   /** Maximum age of a connection that gets new requests, in ms; 0: no maximum. */
   readonly ttlMs: number;
   readonly clock: Clock;
-  /** Creates a client. The client connects when it gets its first request. */
+  /** Creates the undici client of a new connection. The client connects when the client gets its first request. */
   readonly createClient: () => Client;
 }
 
 interface PooledConnection {
   readonly client: Client;
-  /** Whether the connection is in the list of free connections; also true while the connection drains. */
+  /**
+   * Whether the connection is in `#free`. Stays true when the connection is removed from `#free` because of its age.
+   */
   isFree: boolean;
-  /** When the client connected, on the monotonic clock; 0 before that. */
+  /** Time on the monotonic clock at which the client connected, in ms; 0 before the client has connected. */
   connectedAt: number;
 }
 
 /**
  * Connections to one address, each an undici `Client`, and a queue for requests that find no free connection. Finding
- * a free connection takes constant time. Queued requests are sent in order and can be cancelled. Every request ends
- * with a call of its handler. When undici rejects a request, the connection stays usable.
+ * a free connection takes constant time. Queued requests are sent in order and can be cancelled. When undici rejects
+ * a request as invalid, the connection stays usable.
  *
- * Replaces undici's `Pool`, which scans all its clients for each request. That pool also never again uses a client
- * that has rejected a request.
+ * Used instead of undici's `Pool` for two reasons. `Pool` scans all its clients for each request. `Pool` also stops
+ * using a client once that client has rejected a request.
  */
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions;
   #connections: PooledConnection[] = [];
-  /** Free connections, used last in, first out, so that no more connections stay open than are needed. */
+  /**
+   * Connections that can take another request. The connection that became free last is used first, so that
+   * connections beyond the number needed stay idle and close.
+   */
   readonly #free: PooledConnection[] = [];
-  /** Clients that are older than `ttlMs` and have requests in flight. Each client closes after its last request. */
+  /**
+   * Clients that get no new requests because their connections are older than `ttlMs`. Each client closes after its
+   * last request.
+   */
   readonly #draining = new Set<Client>();
   /** Requests that wait for a connection. The queue is empty while a connection is free. */
   readonly #queue = new WaitQueue();
@@ -56,9 +64,9 @@ export class ConnectionPool {
   }
 
   /**
-   * Removes a request from the queue. The handler of a removed request is not called again.
+   * Removes the request with this handler from the queue. The handler is not called again.
    *
-   * @returns whether the request was in this queue
+   * @returns whether the queue contained the request
    */
   cancel(handler: RequestHandler): boolean {
     const wasQueued = this.#queue.cancel(handler);
@@ -66,7 +74,7 @@ export class ConnectionPool {
     return wasQueued;
   }
 
-  /** Waits for all requests, including the queued requests, then closes the connections. */
+  /** Waits until all requests, including queued requests, have ended; then closes the connections. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -81,7 +89,7 @@ export class ConnectionPool {
 
   async #close(): Promise<void> {
     if (!this.#queue.isEmpty) await new Promise<void>((resolve) => (this.#onQueueEmpty = resolve));
-    // A destroyed client has no requests to wait for.
+    // undici rejects `close()` of a destroyed client, which has no requests left to wait for.
     const remaining = this.#clients().filter((client) => !client.destroyed);
     await Promise.all(remaining.map((client) => client.close()));
   }
@@ -130,18 +138,19 @@ export class ConnectionPool {
   /**
    * Sends a request on a connection.
    *
-   * @returns whether the connection can take another request now; if not, the client emits 'drain' when the
-   * connection can
+   * @returns whether the connection can take another request now. After false, the client emits 'drain' as soon as
+   * the connection can take another request.
    */
   #send({ client }: PooledConnection, request: Dispatcher.DispatchOptions, handler: RequestHandler): boolean {
     if (client.dispatch(request, handler)) return true;
-    // undici also returns false when it rejects the request, but then emits no 'drain'.
+    // When undici rejects a request as invalid, `dispatch` also returns false, but no 'drain' follows. The connection
+    // can then take another request at once.
     return handler.hasFailed ?? client.stats.size < this.#options.pipelining;
   }
 
   /**
-   * Sends queued requests on the connection until the connection is busy. When the queue is empty, the connection
-   * joins the list of free connections.
+   * Sends queued requests on the connection until the connection can take no more. When the queue is empty, adds the
+   * connection to `#free`.
    */
   #release(connection: PooledConnection): void {
     while (!connection.isFree) {
@@ -157,7 +166,10 @@ export class ConnectionPool {
   }
 }
 
-/** Returns the request as its handler changes it when the request leaves the queue. */
+/**
+ * Calls the handler's `onDequeue`, which may replace the request when the request leaves the queue. Returns the
+ * replacement, or else the original request.
+ */
 function requestAfterWait({ request, handler }: QueuedRequest): Dispatcher.DispatchOptions {
   return (handler.onDequeue?.(request) ?? request) as Dispatcher.DispatchOptions;
 }

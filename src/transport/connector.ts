@@ -3,17 +3,20 @@ import type { Address } from '../core/address.js';
 import type { TransportOptions } from '../core/transport.js';
 import { undici, type Undici } from './load-undici.js';
 
-/** An undici connector. */
+/** A function that opens the sockets of an undici client. */
 export type Connector = ReturnType<Undici['buildConnector']>;
-/** Actual type of undici's connectors. Unlike the type that undici declares, a connector returns the socket. */
+/**
+ * Type of a connector as undici implements connectors: a connector returns the socket. undici's declaration has no
+ * result.
+ */
 export type Dial = (...args: Parameters<Connector>) => Socket | undefined;
 
 /**
- * Creates a connector that dials the endpoint's address, whichever origin undici passes. The connector checks the
- * certificate for the host name of that address.
+ * Creates a connector that always dials `address`, whatever origin undici passes to the connector. With TLS, the
+ * certificate must be valid for the host name in `address`.
  *
  * @param onDial - called with each socket when the socket starts to connect
- * @param onConnected - called with each connected socket
+ * @param onConnected - called with each socket when the socket has connected
  */
 export function createConnector(
   address: Address,
@@ -53,7 +56,7 @@ export function createConnector(
   };
 }
 
-/** Returns whether the host name is an IP address. TLS does not allow an IP address as server name. */
+/** Returns whether the host name is an IP address, which TLS does not allow as a server name. */
 function isIpLiteral(hostname: string): boolean {
   return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
 }

@@ -5,8 +5,8 @@ import { tcpChannel } from './tcp-channel.js';
 import { undici } from './load-undici.js';
 
 /**
- * The transport over real sockets. Endpoints with HTTP use undici. Endpoints with TCP addresses only can be probed
- * and connected to, for `call` and `acquire`, but accept no HTTP requests.
+ * The transport over real sockets. An endpoint that has an HTTP address is reached with undici. An endpoint that has
+ * only TCP addresses can be connected to and probed, but cannot be sent HTTP requests.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when undici rejects the undici options
  */
@@ -20,7 +20,10 @@ export const defaultTransport: TransportFactory = (options, clock) => {
   };
 };
 
-/** Checks undici's options at once instead of at the first call. */
+/**
+ * Throws a ClerkError when undici rejects the `undici` options. Without this check, the first call would be the first
+ * to fail.
+ */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   try {
     void new (undici().Client)('http://localhost', { ...undiciOptions }).destroy();

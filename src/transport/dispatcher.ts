@@ -3,7 +3,7 @@ import type { RequestHandler } from '../core/transport.js';
 import { toRequestHandler } from './handler-v2-adapter.js';
 import { globalDispatcher, undici } from './load-undici.js';
 
-/** Dispatches a request for an origin under `.clerk`. Every error is passed to the handler, none is thrown. */
+/** Sends a request whose origin is under `.clerk`. Passes every error to `handler.onError`; never throws. */
 export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: RequestHandler) => void;
 
 /** Options of {@link clerkDispatcher}. */
@@ -12,8 +12,8 @@ export interface ClerkDispatcherOptions {
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
   /**
-   * Dispatcher for all other origins. Default: the global dispatcher. The clerk's dispatcher never closes the
-   * fallback.
+   * Dispatcher for requests to all other origins. Default: undici's global dispatcher. Closing the clerk's dispatcher
+   * does not close this dispatcher.
    */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
@@ -21,8 +21,8 @@ export interface ClerkDispatcherOptions {
 }
 
 /**
- * Creates an undici dispatcher. Requests for origins under `.clerk` go to `dispatch`; all other requests go to the
- * fallback unchanged.
+ * Creates an undici dispatcher. Requests for origins under `.clerk` go to `dispatch`; all other requests go to
+ * `options.fallback` unchanged.
  */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isClerkOrigin, dispatch } = options;
@@ -56,7 +56,10 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-/** Calls the callback when the promise resolves. Without a callback, returns the promise. */
+/**
+ * Gives undici's `close` and `destroy` their two forms. With a callback, calls the callback when the promise
+ * resolves. Without a callback, returns the promise.
+ */
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
   if (callback === undefined) return promise;
   void promise.then(callback);

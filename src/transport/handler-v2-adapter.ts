@@ -4,8 +4,8 @@ import type { RequestHandler } from '../core/transport.js';
 import { undici } from './load-undici.js';
 
 /**
- * Returns a handler with the v1 methods that transports call. A v2 handler of undici (`onRequestStart` …), as Node 26
- * passes, is wrapped; a v1 handler is returned unchanged.
+ * undici has two handler interfaces. Transports call the methods of v1 (`onConnect` …); Node 26 passes handlers with
+ * the methods of v2 (`onRequestStart` …). Wraps a v2 handler in a v1 handler; returns a v1 handler unchanged.
  */
 export function toRequestHandler(handler: Dispatcher.DispatchHandler): RequestHandler {
   return typeof handler.onRequestStart === 'function'

@@ -12,11 +12,13 @@ import { undici } from './load-undici.js';
 
 /**
  * The channel to one endpoint over undici: HTTP/1.1 and HTTP/2, with or without TLS, over TCP or unix sockets. The
- * channel has two connection pools. Calls that must run at most once use the second pool. Each connection of that
- * pool is new or was idle for less than 1,000 ms.
+ * channel has two connection pools, `#shared` and `#fresh`. Calls that must run at most once use `#fresh`, whose
+ * connections are new or were idle for less than 1,000 ms. A server is unlikely to close such a connection while the
+ * request is on its way.
  *
- * undici uses the logical host as origin, so the `Host` header is correct without a copy of each request. The
- * connector dials the endpoint's address and checks the endpoint's certificate.
+ * undici gets the logical host of the service as origin and derives the `Host` header from that origin. The connector
+ * ignores the origin: the connector dials the endpoint's address and checks the certificate for the host name of that
+ * address.
  */
 export function httpChannel(
   addresses: readonly Address[],
@@ -35,7 +37,7 @@ class HttpChannel implements Channel {
   readonly #probeClient: ProbeClient;
   /** Pools that get no new requests and close after their last request. */
   readonly #retiredPools = new Set<ConnectionPool>();
-  /** Addresses that have failed since the last successful connection. */
+  /** Addresses to which a connection has failed. The set is emptied after a successful connection or probe. */
   readonly #failedAddresses = new Set<Address>();
   #addressIndex = 0;
   /** Whether all addresses have failed. */
@@ -68,8 +70,9 @@ class HttpChannel implements Channel {
         ? (this.#fresh ??= this.#createPool(true))
         : (this.#shared ??= this.#createPool(false));
       const { address } = this;
-      // undici reconnects when the server name of a request differs from the server name of the connection. A fixed
-      // server name prevents this for requests with another `Host` header.
+      // undici derives the TLS server name of a request from the `Host` header, and reconnects when the connection
+      // has another server name. Because the server name is set here, a request with its own `Host` header causes no
+      // reconnect.
       const addressed =
         address.protocol === 'https' ? { ...request, servername: address.hostname || 'localhost' } : request;
       const body = fromBuiltinBody(addressed.body);
@@ -110,7 +113,7 @@ class HttpChannel implements Channel {
       await this.#probeClient.probe(address, this.#originOf(address), timeoutMs);
       return index;
     });
-    // The first address that responds becomes the current address.
+    // The first address that responds becomes the address that requests use.
     const index = await Promise.any(probes);
     this.#resetFailedAddresses();
     if (index === this.#addressIndex) return;
@@ -131,7 +134,7 @@ class HttpChannel implements Channel {
   nextAddress(from: Address): boolean {
     this.#failedAddresses.add(from);
     this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    // Another request has already switched the channel to an address that has not failed.
+    // The current address has not failed: another request has already switched the channel to this address.
     if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
     const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
     this.#addressIndex = Math.max(0, next);
@@ -155,13 +158,16 @@ class HttpChannel implements Channel {
     this.resetConnections();
   }
 
-  /** Allows all failed addresses again, after a connection or probe succeeded or all addresses have failed. */
+  /**
+   * Makes the failed addresses usable again. Called when a connection or probe has succeeded, or when all addresses
+   * have failed.
+   */
   #resetFailedAddresses(): void {
     this.#failedAddresses.clear();
     this.#exhausted = false;
   }
 
-  /** Stops new requests to a pool that has a connection with a silent peer. */
+  /** Excludes a pool from new requests. Called when the peer of one of the pool's connections has become silent. */
   #dropPool(pool: ConnectionPool): void {
     if (this.#shared === pool) this.#shared = undefined;
     else if (this.#fresh === pool) this.#fresh = undefined;
@@ -183,11 +189,13 @@ class HttpChannel implements Channel {
     const { connections, undici: undiciOptions } = this.#options;
     const origin = this.#originOf(address);
     const options = {
-      // The attempt timeout replaces undici's headers timeout. Options of the program override both defaults.
+      // 0 turns off undici's headers timeout, because every attempt has its own timeout. The program's `undici`
+      // options can override `headersTimeout` and `pingInterval`.
       headersTimeout: 0,
       pingInterval: 1_000,
       ...undiciOptions,
-      // undici's idle timer ticks every 500 ms, so idle connections close within 1,000 ms.
+      // undici looks for idle connections every 500 ms. With a keep-alive timeout of 500 ms, an idle connection
+      // therefore closes within 1,000 ms.
       ...(freshOnly ? { keepAliveTimeout: 500, keepAliveMaxTimeout: 500, pipelining: 1 } : undefined),
       connect: createConnector(
         address,

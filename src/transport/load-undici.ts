@@ -1,7 +1,7 @@
 /**
- * Loads undici when the first clerk is created. Other files import only undici's types. When undici is loaded and the
- * process has no global dispatcher, undici's agent becomes the global dispatcher. Node's built-in undici is therefore
- * loaded first, so that the program's `fetch` uses the built-in agent.
+ * Loads the installed undici when the first clerk is created; all other files import only the types of undici. Node
+ * contains its own copy of undici for the global `fetch`. The copy that is loaded first sets the global dispatcher,
+ * which `fetch` uses. Node's copy is therefore loaded first, so that a clerk does not change the program's `fetch`.
  */
 import { createRequire } from 'node:module';
 import type * as undiciModule from 'undici';
@@ -12,7 +12,7 @@ export type Undici = typeof undiciModule;
 
 let loaded: Undici | undefined;
 
-/** Returns undici. The first call loads undici. */
+/** Returns the installed undici. The first call loads the module. */
 export function undici(): Undici {
   if (loaded === undefined) {
     // Reading the global `Headers` loads Node's built-in undici, which sets the global dispatcher.
@@ -22,7 +22,7 @@ export function undici(): Undici {
   return loaded;
 }
 
-/** The current global dispatcher of the process. */
+/** Returns undici's current global dispatcher. */
 export function globalDispatcher(): Dispatcher {
   return undici().getGlobalDispatcher();
 }

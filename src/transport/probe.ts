@@ -8,7 +8,7 @@ import { undici } from './load-undici.js';
 const headers = { 'user-agent': 'binding-clerk (probe)' };
 
 /**
- * Sends health probes. Each probe opens a connection, which closes when the response arrives. Probes do not keep the
+ * Sends health probes. Each probe opens a new connection, which is closed when the probe ends. Probes do not keep the
  * process alive.
  */
 export class ProbeClient {
@@ -22,9 +22,9 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `OPTIONS /`. Resolves when a response arrives that is not a server failure (5xx except 501). Rejects on a
-   * server failure, when no connection succeeds, when no response arrives within `timeoutMs`, and after {@link
-   * abortAll}.
+   * Sends `OPTIONS /`. A status of 500 or above, except 501, is a server failure. Resolves when a response with any
+   * other status arrives. Rejects on a server failure, when the connection fails, when no response arrives within
+   * `timeoutMs`, and when {@link abortAll} is called.
    */
   probe(address: Address, origin: string, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -68,8 +68,8 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // The HTTP request for a ping is `OPTIONS *`. Many servers build a URL from the request target and crash on
-      // '*'.
+      // HTTP intends the request target '*' for such a ping. The target is '/' instead, because many servers build a
+      // URL from the target and crash on '*'.
       client.dispatch({ path: '/', method: 'OPTIONS', headers }, handler);
     });
   }

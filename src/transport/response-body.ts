@@ -3,15 +3,20 @@ import { undici } from './load-undici.js';
 
 /** Options of {@link ResponseBody}. */
 export interface ResponseBodyOptions {
-  /** Called to request more chunks after `append` returned false. */
+  /**
+   * Called when the body can take more chunks. After `append` has returned false, the next chunk must wait for this
+   * call.
+   */
   readonly resume: () => void;
   /** Called to cancel the rest of the response. */
   readonly abort: () => void;
   /** Media type of the blob that `blob()` returns. */
   readonly contentType: string;
-  /** Value of the Content-Length header, in bytes; undefined for HEAD requests and without that header. */
+  /**
+   * Value of the Content-Length header, in bytes; undefined for HEAD requests and for responses without that header.
+   */
   readonly contentLength: number | undefined;
-  /** Number of bytes that are buffered before the connection is paused. Default 65,536. */
+  /** Number of unread bytes at which the connection is paused. Default 65,536. */
   readonly highWaterMark: number | undefined;
 }
 
@@ -25,15 +30,19 @@ const defaultDumpBytes = 128 * 1024;
 const noop = (): void => undefined;
 
 /**
- * The body of a response: a `Readable` with the methods of undici's bodies. Chunks are buffered until the program
- * reads the body, either as a stream or as a whole. A read as a whole bypasses the stream, which halves the cost.
- * While the program does not read the body, the connection is paused at the high-water mark.
+ * The body of a response: a `Readable` with the methods of undici's response bodies, such as `json()`. The body
+ * buffers chunks until the program reads the body, either as a stream or with such a method. The methods take the
+ * buffered chunks without the stream, which halves the cost of a read. Until the program reads the body, the
+ * connection is paused when the buffer reaches the high-water mark.
  *
- * Replaces undici's `BodyReadable`.
+ * Used instead of undici's `BodyReadable`.
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
-  /** Chunks received before the program reads the stream; undefined from then on. */
+  /**
+   * Received chunks that the program has not yet got. Undefined once the program has read the stream, or a read of
+   * the whole body has ended.
+   */
   #buffered: Buffer[] | undefined = [];
   /** Number of bytes received. */
   #receivedBytes = 0;
@@ -51,8 +60,8 @@ export class ResponseBody extends Readable {
   /**
    * Adds a chunk.
    *
-   * @returns whether the body accepts another chunk now; if not, the body calls `resume` as soon as the body accepts
-   * another chunk
+   * @returns whether the body can take another chunk now. After false, the body calls `resume` as soon as the body
+   * can take another chunk.
    */
   append(chunk: Buffer): boolean {
     this.#receivedBytes += chunk.length;
@@ -70,7 +79,7 @@ export class ResponseBody extends Readable {
 
   /** Destroys the body: the rest of the response will not arrive. */
   fail(error: Error): void {
-    // Without this listener, the error would terminate a program that does not listen for errors.
+    // Without this listener, the error would terminate a program that has no 'error' listener on the body.
     this.on('error', noop);
     this.destroy(error);
   }
@@ -112,7 +121,10 @@ export class ResponseBody extends Readable {
     return this.#isUsed || Readable.isDisturbed(this);
   }
 
-  /** The body as a web stream. The stream is empty and locked when the body was already read another way. */
+  /**
+   * The body as a web stream. The stream is empty and locked when the body was already read, for example with
+   * `text()`.
+   */
   get body(): ReadableStream {
     if (this.#webStream !== undefined) return this.#webStream;
     const wasUsed = this.bodyUsed;
@@ -169,7 +181,7 @@ export class ResponseBody extends Readable {
   override _read(): void {
     const buffered = this.#buffered;
     if (buffered !== undefined) {
-      // A pending read of the whole body takes all chunks; the stream ends after that read.
+      // A pending read of the whole body, such as `text()`, gets all chunks, so no chunk is passed to the stream.
       if (this.#pendingRead) return;
       this.#isUsed = true;
       this.#buffered = undefined;

@@ -29,10 +29,10 @@ export interface ReceivedResponse extends Dispatcher.ResponseData {
 }
 
 /**
- * Builds the response that the program gets from the events of a request. Callbacks run in the async context of the
- * caller.
+ * Receives the events of one request and builds the response for the program from these events. Callbacks run in the
+ * async context of the caller.
  *
- * Replaces the handler of undici's `request`.
+ * Used instead of the handler of undici's `request`.
  */
 export class ResponseHandler extends AsyncResource implements RequestHandler {
   readonly #context: ResponseContext;
@@ -120,8 +120,8 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
 
   onError(error: Error): void {
     const body = this.#body;
-    // The error waits for one microtask. By then the caller has got the response and can have added listeners to the
-    // body.
+    // The body fails one microtask later, so that a caller who has just received the response can first add listeners
+    // to the body.
     if (body) queueMicrotask(() => body.fail(error));
     else {
       this.#removeAbortListener?.();
@@ -144,7 +144,7 @@ function isStream(body: unknown): body is StreamLike {
   return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
 }
 
-/** Returns names and values of the headers alternately, as received. */
+/** Returns a flat list in which each header name is followed by its value, both as received. */
 function rawHeaderList(rawHeaders: readonly Buffer[]): string[] {
   return rawHeaders.map((header) => header.toString('latin1'));
 }

@@ -9,7 +9,7 @@ const connectTimeoutMs = 10_000;
 
 /**
  * The channel to an endpoint without HTTP. The channel can connect and probe, but accepts no requests. To connect or
- * probe, the channel opens a connection to each address and closes each connection at once.
+ * probe, the channel opens a connection to each address, and closes each connection as soon as it is established.
  */
 export function tcpChannel(addresses: readonly Address[], clock: Clock): Channel {
   const connector = undici().buildConnector({}) as Dial;

@@ -2,7 +2,10 @@ import type { Dispatcher } from 'undici';
 import { fromBuiltinRequest } from './builtin-undici.js';
 import { undici } from './load-undici.js';
 
-/** Calls undici's `fetch` with a dispatcher. Accepts a Request and a FormData of Node's built-in undici too. */
+/**
+ * Calls `fetch` of the installed undici with a dispatcher. The arguments may contain a Request or FormData of Node's
+ * built-in undici.
+ */
 export function fetchOver(
   dispatcher: Dispatcher,
   input: unknown,

@@ -13,8 +13,8 @@ interface QueueNode extends QueuedRequest {
 }
 
 /**
- * Requests that wait for a connection, in order of arrival. To cancel a request takes constant time and releases the
- * request body at once.
+ * Requests that wait for a connection, in order of arrival. A cancelled request leaves the queue in constant time,
+ * and its body can be garbage-collected at once.
  */
 export class WaitQueue {
   #first: QueueNode | undefined;
@@ -42,9 +42,9 @@ export class WaitQueue {
   }
 
   /**
-   * Removes a request.
+   * Removes the request with this handler.
    *
-   * @returns whether the request was in this queue
+   * @returns whether the queue contained the request
    */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);

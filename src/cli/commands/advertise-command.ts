@@ -71,7 +71,8 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // The library would retry while the registry is unreachable. This request makes the command fail at once instead.
+  // The library retries for as long as no registry is reachable. Because of this request, the command fails at once
+  // instead.
   await client.get(paths.status);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
@@ -111,8 +112,8 @@ async function advertise(
 const maxTimerMs = 2 ** 31 - 1;
 
 /**
- * Resolves at an interrupt; rejects when a newer registration has replaced this one. Keeps the process alive until
- * then.
+ * Resolves when `signal` is aborted. Rejects when a newer registration has replaced the registration of
+ * `advertisement`. Keeps the process alive until either of these events.
  */
 function untilInterrupted(
   { clock }: CommandContext,

@@ -17,7 +17,8 @@ interface Options {
 
 /**
  * Adds `clerk call`: sends one request through the library, with load balancing, failover and start on demand. The
- * response body goes to standard output. On a terminal, status and endpoint go to standard error.
+ * response body goes to standard output. If standard error is a terminal, the status and the endpoint are printed
+ * there.
  */
 export function addCallCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
@@ -95,10 +96,7 @@ async function printResponse(
     });
 }
 
-/**
- * Encodes a response body for JSON. A body that is not UTF-8 is encoded as base64 under another key, because JSON
- * cannot contain bytes.
- */
+/** Encodes a response body for JSON output: as `body` if the bytes are UTF-8, otherwise in base64 as `bodyBase64`. */
 function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyBase64: string } {
   try {
     return { body: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };

@@ -13,9 +13,9 @@ import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent } from '../format.js';
 
 /**
- * Adds `clerk explain`: shows which endpoint a call would use and why other endpoints are excluded, as the library
- * decides on this machine. The command connects to one endpoint, but sends no request to the service and does not
- * start the service.
+ * Adds `clerk explain`: shows which endpoint a call would use and why other endpoints are excluded. The library makes
+ * the decision, as for a call from this machine. The command connects to one endpoint, but sends no request to the
+ * service and does not start the service.
  */
 export function addExplainCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
@@ -36,13 +36,14 @@ async function explain(context: CommandContext, text: string): Promise<void> {
   const name = parseNameArgument(text);
   const resolution = toResolution(decodeResolve(await client.get(paths.resolve, { name }), ''));
   const { createClerk } = await import('../../index.js');
-  // A registry that returns only this result. The real registry could start the service.
+  // The clerk gets a registry that always returns `resolution`. With the real registry, the clerk could cause a start
+  // of the service.
   const registry: Registry = { resolve: () => resolution };
   const clerk = createClerk({ registry, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
     await binding.ready({ timeoutMs }).catch((error: unknown) => {
-      // An unreachable endpoint is part of the explanation, not an error.
+      // A failed connection is part of the explanation, so the command does not fail.
       if (!isClerkError(error) || !explainableCodes.has(error.code)) throw error;
     });
     const explanation = binding.explain();

@@ -37,7 +37,8 @@ async function list({ client, stdout, stderr, json }: CommandContext, text: stri
       '',
     );
     firstIncarnation ??= incarnation;
-    // If a page did not advance, the loop would never end.
+    // Pages from before and after a restart of the registry do not form one list. A page without entries, or with an
+    // unchanged position, would make this loop endless.
     if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
       throw new ClerkError(
         'REGISTRY_INVALID',

@@ -7,7 +7,10 @@ import { parseNameArgument } from '../parse-name.js';
 import { startTimeoutMs, printLaunch } from '../print-launch.js';
 import { styled } from '../output.js';
 
-/** Adds `clerk reset`: stops a service, clears the backoff after failed starts, and starts the service again. */
+/**
+ * Adds `clerk reset`: stops a service, ends the waiting time that failed starts have caused, and starts the service
+ * again.
+ */
 export function addResetCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'reset <name>',

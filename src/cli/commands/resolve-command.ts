@@ -33,7 +33,7 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
   if (!json) return print(stdout, response, ageMs);
   const { canonical, kind, path, endpoints, policy, timeoutMs, revision, guaranteedMs } = response;
-  // The result was just requested from the registry, so the result is never stale.
+  // `stale` is always false, because the registry has only just sent the result.
   const tail = {
     policy,
     ...(timeoutMs !== undefined && { timeoutMs }),

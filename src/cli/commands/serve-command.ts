@@ -65,7 +65,7 @@ async function serve({
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
-  // The server is loaded here, so that other commands start without loading the server.
+  // The server is imported here, because printing the help loads this file and must not load the server.
   const { startServer } = await import('../../server/index.js');
   const server = await startServer({
     port,
@@ -75,7 +75,8 @@ async function serve({
     allowedHosts: allowHost,
     logger: { debug: () => undefined, info: log, warn: log, error: log },
   }).catch((error: unknown) => {
-    // The command line was valid, so any other failure must not count as a usage error.
+    // The command line is already validated. Any error except `FORBIDDEN` becomes `START_FAILED`, because a code such
+    // as `CONFIG_INVALID` would mean that the command line is invalid.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });

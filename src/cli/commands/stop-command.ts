@@ -7,7 +7,7 @@ import { parseNameArgument } from '../parse-name.js';
 import { decodeStop } from '../decode-responses.js';
 import { formatCount } from '../format.js';
 
-/** Adds `clerk stop`: stops the instances of a service that were started by the registry. */
+/** Adds `clerk stop`: stops the instances that the registry has started for a service. */
 export function addStopCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
     usage: 'stop <name>',

@@ -30,13 +30,17 @@ export function addWatchCommand(program: Command, io: Io): void {
   command.action((glob: string) => watch(createContext(io, command), glob));
 }
 
-/** Delay of a timer that keeps the process alive, in ms. A watch alone does not keep the process alive. */
+/**
+ * Delay of the timer that keeps the process alive during the watch, in ms. A watch alone does not keep the process
+ * alive.
+ */
 const maxTimerMs = 2 ** 31 - 1;
 
 async function watch(context: CommandContext, text: string): Promise<void> {
   const { io, clock, client, registries, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
-  // The library would retry while the registry is unreachable. This request makes the command fail at once instead.
+  // The library retries for as long as no registry is reachable. Because of this request, the command fails at once
+  // instead.
   await client.get(paths.status);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
@@ -66,7 +70,7 @@ function changeJson(change: NameChange): object {
   return { type, name, kind: 'service', endpoints: endpoints.map(endpointJson), revision };
 }
 
-/** Converts an endpoint to the JSON of `resolve --json`, without the lease. */
+/** Converts an endpoint to the JSON that `clerk resolve --json` prints for an endpoint, without the lease. */
 function endpointJson(endpoint: Endpoint): object {
   const { id, epoch, addresses, host, zone, version, weight, attributes, state } = endpoint;
   const place = { host: host ?? null, zone: zone ?? null, version: version ?? null };

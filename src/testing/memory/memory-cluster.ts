@@ -5,12 +5,12 @@ import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.
 import { createMemoryNetwork } from './memory-network.js';
 
 /**
- * The instances of each service, as instance ids or as endpoints with further fields. Each id must be unique in the
- * cluster.
+ * The instances of each service, by the name of the service. An instance is an instance id, or an object with the id
+ * and further fields of the endpoint. Each id must be unique in the cluster.
  */
 export type MemoryServices = Readonly<Record<string, readonly (string | MemoryInstance)[]>>;
 
-/** An endpoint of a memory cluster. The address is `http://` and the instance id. */
+/** An endpoint of a memory cluster. The address of the endpoint is `http://<id>`. */
 export type MemoryInstance = Omit<EndpointInit, 'address' | 'addresses' | 'id'> & {
   /** Instance id in the form of a host name: letters, digits, `.`, `_` and `-`. */
   readonly id: string;
@@ -22,7 +22,7 @@ export interface MemoryClusterOptions {
   readonly seed: number;
   /** One-way latency of a message, in ms, ≥ 0. Default 0.5. */
   readonly latencyMs?: number;
-  /** Further options of the clerk. */
+  /** Options of the clerk besides `registry` and `runtime`. */
   readonly clerk?: Omit<ClerkOptions, 'registry' | 'runtime'>;
   /**
    * Whether time advances automatically while a call is waiting. Default true. @see {@link
@@ -39,21 +39,21 @@ export interface MemoryCluster {
   stall(id: string): void;
   /** Makes the server accept connections again; also restarts a killed server. */
   accept(id: string): void;
-  /** Makes the server accept connections and handle no request, as after SIGSTOP. */
+  /** Makes the server accept connections but handle no request, like a process after SIGSTOP. */
   pause(id: string): void;
   /** Ends a pause. The server then handles all requests that have arrived. */
   resume(id: string): void;
   /** Makes the server reset all connections and refuse new connections, as after SIGKILL. */
   kill(id: string): void;
-  /** Makes the server respond with a status, or as a handler decides. */
+  /** Makes the server respond with this status, or as this handler decides for each request. */
   respond(id: string, reply: number | ServerHandler): void;
-  /** Delays the responses of the server by a time in ms. */
+  /** Delays each response of the server by `delayMs`, in ms. */
   delay(id: string, delayMs: number): void;
-  /** Returns the number of requests that the server has received, without probes. */
+  /** Returns the number of requests that the server has received, not counting health probes. */
   requests(id: string): number;
   /**
-   * Returns all attempts so far, in order of their start, such as `a:refused b:200`. The text after the colon is the
-   * status, `refused`, `reset`, `truncated`, `stream-refused`, `no-response` (so far), `connecting` or `unsent`.
+   * Returns all attempts to send a request so far, in order of their start, such as `a:refused b:200`. The text
+   * before the colon is the instance id; the text after the colon is `result` of `MemoryAttempt`.
    */
   trace(): string;
 }

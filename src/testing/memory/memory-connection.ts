@@ -1,11 +1,14 @@
 import type { DeliveredRequest, ServerSide, ServerConnection } from './server-side.js';
 
-/** Runs a function after the one-way latency of the network. */
+/** Calls `arrive` after the one-way latency of the network. */
 export type Deliver = (arrive: () => void) => void;
 
 /** The client's end of a connection to a memory server. A connection carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
-  /** Whether the client may still use the connection. */
+  /**
+   * Whether the client may still use the connection: the client has neither closed the connection nor noticed a
+   * reset.
+   */
   isOpen = true;
   /** When the connection last became idle, in ms on the monotonic clock. */
   idleSince = 0;
@@ -25,7 +28,7 @@ export class MemoryConnection implements ServerConnection {
   /** Sends a request to the server. */
   write(delivery: DeliveredRequest): void {
     this.deliver(() => {
-      // A request also arrives when the client has closed the connection after writing.
+      // A request that was written before the client closed the connection still arrives.
       if (this.#isServerOpen) this.server.receive(delivery);
     });
   }

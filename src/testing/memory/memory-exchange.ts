@@ -12,16 +12,23 @@ export interface MemoryAttempt {
   /** Value of the header with the call id; undefined when the request has no such header. */
   readonly callId: string | undefined;
   /**
-   * The status of a complete response, or `refused`, `reset`, `truncated` or `stream-refused`. `connecting`: no
-   * connection is established yet. `no-response`: the request was sent, and no response has arrived yet. `unsent`: the
-   * request was cancelled before sending.
+   * The status of the response if the response was complete. Otherwise one of these values:
+   *
+   * - `connecting`: no connection is established yet
+   * - `refused`: the server refused the connection
+   * - `unsent`: the request was cancelled before sending
+   * - `no-response`: the request was sent, and no complete response has arrived yet
+   * - `stream-refused`: the server rejected the request without executing the request
+   * - `reset`: the server reset the connection
+   * - `truncated`: the response ended before its body was complete
    */
   result: string;
 }
 
 /**
- * One request on a memory connection. The callbacks of the handler are called in the order that {@link RequestHandler}
- * states. An exception of the handler aborts the request. No callback is called after `onError` or `onComplete`.
+ * One request on a memory connection. The callbacks of the handler are called in the order that {@link
+ * RequestHandler} states. An exception that the handler throws aborts the request. No callback is called after
+ * `onError` or `onComplete`.
  */
 export class MemoryExchange {
   #isEnded = false;
@@ -34,7 +41,7 @@ export class MemoryExchange {
     readonly handler: RequestHandler,
     readonly attempt: MemoryAttempt | undefined,
     readonly callId: string | undefined,
-    /** Called once, when the connection is idle again or closed. */
+    /** Called once, when the request has ended. The connection is then idle or closed. */
     readonly onEnd: () => void,
   ) {}
 
@@ -148,7 +155,10 @@ export class MemoryExchange {
     });
   }
 
-  /** Runs a step now, or when the handler resumes the body. The step is dropped when the request ends before. */
+  /**
+   * Runs a step of the response now, or, if the handler has paused the response, when the handler resumes the
+   * response. When the request ends first, the step does not run.
+   */
   #whenFlowing(step: () => void): void {
     if (this.#isEnded) return;
     if (this.#flowing) step();

@@ -10,11 +10,11 @@ import { InMemoryServer } from './memory-server.js';
 /** Options of {@link createMemoryNetwork}. */
 export interface MemoryNetworkOptions {
   /**
-   * One-way latency of a message, in ms, ≥ 0. A function is called for each message, with the address of the server
-   * that receives or sends the message. Default 0.5.
+   * One-way latency of a message, in ms, ≥ 0. A function returns the latency of one message; its argument is the
+   * address of the server that receives or sends the message. Default 0.5.
    */
   readonly latencyMs?: number | ((address: string) => number);
-  /** Name of the header with the call id. Default `x-call-id`. */
+  /** Name of the request header that contains the call id. Default `x-call-id`. */
   readonly callIdHeader?: string;
 }
 
@@ -27,13 +27,14 @@ export interface MemoryNetwork {
   readonly transport: TransportFactory;
   /** All attempts so far to send a request, in order of their start. The array grows with each attempt. */
   readonly attempts: readonly MemoryAttempt[];
-  /** Number of executions of each call id, over all servers. */
+  /** For each call id, how often requests with that call id were executed, on all servers together. */
   readonly executions: ReadonlyMap<string, number>;
   /**
-   * Returns the server at an address, which is created on first use. An address without a server refuses connections.
+   * Returns the server at an address. The first call for an address creates the server. Before that call, the address
+   * refuses connections.
    *
-   * @param handler - decides how the server handles each request. Default: the server executes each request and
-   * responds with status 200.
+   * @param handler - decides how a server that this call creates handles each request. Default: the server executes
+   * each request and responds with status 200.
    */
   server(address: string, handler?: ServerHandler): MemoryServer;
 }

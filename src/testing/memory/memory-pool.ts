@@ -8,7 +8,10 @@ export interface MemoryPoolRequest {
   readonly request: MemoryRequest;
   readonly handler: RequestHandler;
   readonly callId: string | undefined;
-  /** Record of the attempt, which the pool updates; undefined for a request that the program did not make. */
+  /**
+   * Record of the attempt, which the pool updates; undefined when the channel only connects and the program has made
+   * no request.
+   */
   readonly attempt: MemoryAttempt | undefined;
 }
 
@@ -16,10 +19,13 @@ export interface MemoryPoolRequest {
 export interface MemoryPoolOptions {
   /** Maximum number of connections. */
   readonly connections: number;
-  /** Maximum idle time of a connection that is reused, in ms. */
+  /** Idle time after which a connection is not used again, in ms. */
   readonly keepAliveMs: number;
   readonly now: () => number;
-  /** Opens a connection. `done` is called once, not synchronously, with a connection or an error; or never. */
+  /**
+   * Opens a connection. `done` is called once with a connection or an error, but never before `dial` returns. If the
+   * server neither accepts nor refuses the connection, `done` is not called.
+   */
   readonly dial: (done: (result: MemoryConnection | Error) => void) => void;
 }
 
@@ -48,7 +54,7 @@ export class MemoryPool {
     this.#dispatchQueued();
   }
 
-  /** Finishes all requests, and closes each connection when the connection is idle. */
+  /** Closes the idle connections. The other connections close when no request needs a connection any more. */
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) this.#closeIdle(connection);
@@ -125,7 +131,7 @@ export class MemoryPool {
     exchange.start();
   }
 
-  /** Called when a connection has become free. */
+  /** Called when a connection has no request. The connection may already be closed. */
   #release(connection: MemoryConnection): void {
     if (!connection.isOpen) {
       this.#connections--;

@@ -6,7 +6,10 @@ export interface MemoryRequest {
   readonly path: string;
   /** HTTP method, in upper case. */
   readonly method: string;
-  /** Headers, with names in lower case. Of several headers with one name, only the last is included. */
+  /**
+   * Headers, with names in lower case. If several headers have the same name, only the last of these headers is
+   * included.
+   */
   readonly headers: Readonly<Record<string, string>>;
   /** Request body as the caller passed the body. */
   readonly body: unknown;
@@ -32,26 +35,29 @@ export type Behavior =
 export interface ServerReply {
   /** What the server does with the request. Default `respond`. */
   readonly behavior?: Behavior;
-  /** Time from the request to the head of the response, or to the reset, in ms. Default 0. */
+  /** Time from the arrival of the request to the head of the response, or to the reset, in ms. Default 0. */
   readonly delayMs?: number;
   /** Time from the head to the end of the body, in ms. Default 0. */
   readonly bodyDelayMs?: number;
   /** Status of the response. Default 200. */
   readonly statusCode?: number;
-  /** Response headers besides `content-type` and `content-length`. Default: none. */
+  /**
+   * Response headers in addition to the default `content-type` and `content-length`, which can be overridden.
+   * Default: none.
+   */
   readonly headers?: Readonly<Record<string, string>>;
   /** Response body. Default: empty. */
   readonly body?: string | Buffer;
 }
 
-/** Decides how a request is handled. Called once per request, when it is received. */
+/** Decides how a request is handled. Called once per request, when the server receives the request. */
 export type ServerHandler = (request: MemoryRequest) => ServerReply;
 
 /** A server in memory, which accepts connections initially. */
 export interface MemoryServer {
   /** Address of the server. */
   readonly address: string;
-  /** Number of requests received, without probes. */
+  /** Number of requests received, not counting health probes. */
   readonly requests: number;
   /** Decides how each request is handled; may be replaced at any time. */
   handler: ServerHandler;
@@ -59,14 +65,14 @@ export interface MemoryServer {
   refuse(): void;
   /** Neither accepts nor refuses new connections, so that connecting hangs; established connections continue. */
   stall(): void;
-  /** Accepts new connections, and the connections that are waiting. Also restarts a killed server. */
+  /** Accepts new connections, and also the connections that wait because of `stall`. Also restarts a killed server. */
   accept(): void;
-  /** Accepts connections and handles no request, like a process after SIGSTOP. */
+  /** Accepts connections but handles no request, like a process after SIGSTOP. */
   pause(): void;
   /** Ends a pause. The server then handles all requests that have arrived. */
   resume(): void;
   /** Resets all connections, drops all requests and refuses new connections, as after SIGKILL. */
   kill(): void;
-  /** Returns how often requests with a call id were executed, including before a restart. */
+  /** Returns how often this server has executed requests with a call id, including executions before a kill. */
   executions(callId: string): number;
 }

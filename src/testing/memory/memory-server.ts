@@ -19,7 +19,10 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   readonly #connections = new Set<ServerConnection>();
   #acceptMode: 'accept' | 'refuse' | 'stall' = 'accept';
   #paused = false;
-  /** Number of kills. Scheduled actions are dropped when the server was killed after their scheduling. */
+  /**
+   * Number of times that the server was killed. An action that was scheduled before a kill does not run after that
+   * kill.
+   */
   #incarnation = 0;
   #dials: DialCallback[] = [];
   #unread: DeliveredRequest[] = [];
@@ -79,7 +82,10 @@ export class InMemoryServer implements MemoryServer, ServerSide {
     return this.#executions.get(callId) ?? 0;
   }
 
-  /** Called when a client connects. The callback is called once, possibly synchronously, or never. */
+  /**
+   * Called when a client connects. The callback is called once: at once, or, while the server stalls, when the server
+   * accepts or refuses connections again.
+   */
   dial(callback: DialCallback): void {
     this.#dials.push(callback);
     this.#settleDials();
@@ -118,7 +124,7 @@ export class InMemoryServer implements MemoryServer, ServerSide {
   }
 
   /**
-   * Runs an action after a delay, unless the server is killed before. While the server is paused, the action waits for
+   * Runs an action after a delay, unless the server is killed first. While the server is paused, the action waits for
    * the end of the pause.
    */
   schedule(delayMs: number, action: () => void): void {

@@ -2,8 +2,8 @@
  * Converts request headers from any form that undici accepts to a record.
  *
  * @param headers - a flat list of names and values, an iterable of pairs, or a record
- * @returns a record with names in lower case. Of several headers with one name, only the last is included. A list of
- * values is joined with commas.
+ * @returns a record with names in lower case. If several headers have the same name, only the last of these headers
+ * is included. A value that is a list becomes one string, with commas between the items.
  */
 export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
   const result = Object.create(null) as Record<string, string>;

@@ -26,7 +26,7 @@ export interface ServerSide {
   /** Called when a request has arrived. */
   receive(delivery: DeliveredRequest): void;
   /**
-   * Runs an action after a delay, unless the server is killed before. While the server is paused, the action waits for
+   * Runs an action after a delay, unless the server is killed first. While the server is paused, the action waits for
    * the end of the pause.
    */
   schedule(delayMs: number, action: () => void): void;

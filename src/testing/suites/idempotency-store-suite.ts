@@ -10,9 +10,9 @@ import type { SuiteCase } from './suite-case.js';
 /** A place where stores keep their records, such as a folder or a database. */
 export interface IdempotencyStoreLocation {
   /**
-   * Opens a store at this location. For a durable store, `open` is called again after `close`, and the new store must
-   * have the records of the closed store. For a store with a `scope`, `open` is called again while the first store is
-   * open.
+   * Opens a store at this location. The cases for durable stores close the store and call `open` again; the new store
+   * must have the records of the closed store. The cases for stores with a `scope` call `open` again while the first
+   * store is open.
    */
   open(): IdempotencyStore | Promise<IdempotencyStore>;
 }
@@ -23,7 +23,7 @@ export interface IdempotencyStoreSuiteOptions {
   readonly create: () => IdempotencyStoreLocation | Promise<IdempotencyStoreLocation>;
 }
 
-/** Returns a call record that is unique for the number. */
+/** Returns a call record whose id and fingerprint are derived from `number`. */
 function call(number: number, overrides: Partial<CallRecord> = {}): CallRecord {
   const createdAt = overrides.createdAt ?? 1_800_000_000_000 + number;
   return {
@@ -48,16 +48,17 @@ const response: StoredResponse = {
 interface StoreCase {
   readonly name: string;
   /**
-   * `outlives`: the case needs a durable store. `scope`: the case needs a store with a `scope`. Otherwise the case is
-   * skipped.
+   * Stores for which the case runs; the case passes for all other stores without a check. `outlives`: durable stores.
+   * `scope`: stores that have a `scope`.
    */
   readonly requires?: 'outlives' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }
 
 /**
- * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that an id is `new` exactly
- * once and that a record is kept until its expiry. An expired id must never be `new` again.
+ * Conformance suite of an {@link IdempotencyStore}, for any test runner. The suite checks that `begin` reports an id
+ * as `new` exactly once, even after the record of the id has expired. The suite also checks that a record is kept
+ * until its expiry.
  *
  * @example
  * ```ts
@@ -109,7 +110,8 @@ const cases: readonly StoreCase[] = [
     name: 'a call that began and ended during a slow begin is not new',
     run: async (store) => {
       const states = async (number: number, delay: number): Promise<string> => {
-        // Begins of other ids run in between, so that the begins of this id overlap in every way.
+        // Each concurrent begin of this id first waits for 0 to 7 begins of other ids, so that the begins of this id
+        // overlap in every way.
         for (let i = 0; i < delay; i++) await store.begin(call(1_000 + number * 100 + delay * 10 + i));
         const { state } = await store.begin(call(number));
         if (state === 'new') await store.end(call(number).id, { state: 'done', response });
@@ -212,7 +214,8 @@ const cases: readonly StoreCase[] = [
         assert.equal((await store.begin(born(number))).state, 'expired', String(number));
       assert.equal((await store.begin(born(4))).state, 'running');
       assertDone(await store.begin(born(5)), 'fingerprint 5', response);
-      // An unknown id created before that instant may have expired.
+      // The store has never seen calls 7 and 8. Call 7 was created before the expiry instant, so its record may have
+      // been removed, and the call must count as expired.
       assert.equal((await store.begin(call(7, { createdAt: born(3).createdAt }))).state, 'expired');
       assert.equal((await store.begin(call(8, { createdAt: born(4).createdAt }))).state, 'new');
     },

@@ -10,10 +10,14 @@ export interface RecordingOptions {
 }
 
 /**
- * A request handler that records the calls of its methods. A call after the end of the request is an assertion error.
+ * A request handler that records the calls of its methods. Throws an AssertionError when a method is called after
+ * `onComplete` or `onError`.
  */
 export class RecordingHandler implements RequestHandler {
-  /** Names of the called methods, in order. Consecutive calls of `onData` are recorded once. */
+  /**
+   * Names of the called methods, in order; `onHeaders` is followed by the status. Consecutive calls of `onData` are
+   * recorded once.
+   */
   readonly calls: string[] = [];
   /** Resolves after `onComplete` or `onError`. */
   readonly ended: Promise<void>;

@@ -5,13 +5,22 @@ import type { Registry, Resolution, Snapshot } from '../../core/registry.js';
 /** The endpoints of each service, by name. A list may be empty. */
 export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
-/** A registry, and functions that change the contents of the registry without the registry port. */
+/**
+ * A registry, and functions that change the contents of the registry directly, without the methods of {@link
+ * Registry}.
+ */
 export interface RegistryUnderTest {
   /** The registry under test. */
   readonly registry: Registry;
-  /** Sets the endpoints of a service. Resolves when the change was requested. */
+  /**
+   * Sets the endpoints of a service. Resolves when the change was requested; the registry may return the old
+   * endpoints for some time after.
+   */
   readonly put?: (name: string, endpoints: readonly EndpointInit[]) => Promise<void> | void;
-  /** Removes a service. Resolves when the change was requested. */
+  /**
+   * Removes a service. Resolves when the removal was requested; the registry may return the service for some time
+   * after.
+   */
   readonly remove?: (name: string) => Promise<void> | void;
   /** Makes the backend of the registry fail (true) or work again (false). */
   readonly fail?: (failing: boolean) => Promise<void> | void;
@@ -33,7 +42,7 @@ export interface RegistrySuiteOptions {
   readonly without?: readonly RegistryCapability[];
   /**
    * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`. A registry in virtual
-   * time needs `advance` of its runtime. Default: only promise jobs are run.
+   * time needs `advance` of its runtime. Default: runs promise jobs and does not wait in real time.
    */
   readonly wait?: (ms: number) => Promise<unknown>;
 }
@@ -70,7 +79,7 @@ export interface RegistryCase {
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** Maximum time for a result or a change, in ms. */
+/** Maximum time in which a promise must settle or a change must become visible, in ms. */
 const settleLimitMs = 1_000;
 
 /** Calls the registry under test and waits for the results. */
@@ -87,7 +96,7 @@ export class RegistryHarness {
     return this.#subject.registry;
   }
 
-  /** Returns a method of the registry that the case requires. */
+  /** Returns an optional method of the registry. Fails when the registry does not have the method. */
   method<K extends 'list' | 'search' | 'watch'>(capability: K): NonNullable<Registry[K]> {
     const method = this.registry[capability];
     assert.ok(
@@ -97,7 +106,9 @@ export class RegistryHarness {
     return method.bind(this.registry) as NonNullable<Registry[K]>;
   }
 
-  /** Returns a function in the result of `create()` that the case requires. */
+  /**
+   * Returns an optional function from the result of `create()`. Fails when the result does not contain the function.
+   */
   control<K extends 'put' | 'remove' | 'fail'>(capability: K): NonNullable<RegistryUnderTest[K]> {
     const control = this.#subject[capability];
     assert.ok(
@@ -113,7 +124,7 @@ export class RegistryHarness {
     signal: AbortSignal = new AbortController().signal,
   ): Promise<Resolution> {
     const { registry } = this;
-    // As in a clerk, an exception of the registry counts as a rejection.
+    // If `resolve` throws synchronously, the exception becomes a rejection, as in a clerk.
     const requested = Promise.resolve().then(() =>
       registry.resolve(name, { signal, suspects: new Set(suspects) }),
     );
@@ -127,7 +138,7 @@ export class RegistryHarness {
     return this.settlesSoon(response, `resolve('${name}')`);
   }
 
-  /** Waits for a promise; fails when the promise does not settle in time. */
+  /** Waits for a promise; fails when the promise does not settle within {@link settleLimitMs}. */
   async settlesSoon<T>(promise: Promise<T>, what: string): Promise<T> {
     const late = this.#wait(settleLimitMs).then(() =>
       assert.fail(
@@ -137,7 +148,10 @@ export class RegistryHarness {
     return Promise.race([promise, late]);
   }
 
-  /** Repeats an assertion until the assertion holds. Fails with the last assertion error when the time is over. */
+  /**
+   * Repeats an assertion until the assertion holds. If the assertion still fails after {@link settleLimitMs}, rejects
+   * with its error.
+   */
   async eventually(assertion: () => Promise<void> | void): Promise<void> {
     for (let round = 0; round < 20; round++) {
       try {
@@ -150,7 +164,7 @@ export class RegistryHarness {
     await assertion();
   }
 
-  /** Waits long enough to notice an event that must not occur. */
+  /** Waits for a time in which an event that must not occur would be noticed. */
   async quietPeriod(): Promise<void> {
     await this.#wait(100);
   }
@@ -160,7 +174,7 @@ export class RegistryHarness {
   }
 }
 
-/** Runs promise jobs several times. */
+/** Lets promise jobs run, including jobs that are added meanwhile, without waiting in real time. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }
@@ -184,7 +198,7 @@ export function assertAbsent(name: string, resolution: Resolution): void {
   assertTimes(name, resolution);
 }
 
-/** Returns endpoints with all defaults, sorted by id. */
+/** Returns the endpoints sorted by id, with the default value of each missing field. */
 export function normalizedEndpoints(endpoints: readonly unknown[], name: string): readonly Endpoint[] {
   const all = endpoints.map((endpoint) => toEndpoint(endpoint, name));
   return all
@@ -192,7 +206,7 @@ export function normalizedEndpoints(endpoints: readonly unknown[], name: string)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Returns a snapshot as a map, without absent names. */
+/** Converts a snapshot to a map without the names whose resolution is `absent`. */
 export function presentEntries(snapshot: Snapshot): ReadonlyMap<string, Resolution> {
   const entries: Iterable<[string, Resolution]> =
     snapshot instanceof Map ? snapshot : Object.entries(snapshot);

@@ -112,7 +112,7 @@ const resolveCases: readonly RegistryCase[] = [
     run: async (harness) => {
       const resolution = await harness.resolve('/suite/orders');
       if (resolution.kind === 'bound') {
-        // A frozen result cannot be modified, which satisfies the case.
+        // If the result is frozen, these statements change nothing, and the case passes.
         Reflect.set(resolution.endpoints, 0, 'http://127.0.0.1:1');
         Reflect.set(resolution.endpoints, 'length', 1);
         Reflect.set(resolution, 'kind', 'absent');
@@ -167,7 +167,7 @@ const queryCases: readonly RegistryCase[] = [
       const list = harness.method('list');
       for (const glob of globs) {
         const entries = await harness.settlesSoon(list(glob, openContext()), `list('${glob}')`);
-        // Directories and mounts may also be listed.
+        // A registry may also list directories and mounts. Only the services are compared.
         const services = entries.filter(({ kind }) => kind !== 'directory' && kind !== 'mount');
         assert.deepEqual(services.map(({ name }) => name).sort(), namesMatching(glob), `list('${glob}')`);
         for (const { name, endpoints } of services) {
@@ -314,7 +314,7 @@ const changeCases: readonly RegistryCase[] = [
         });
         if (resolution === undefined) continue;
         assert.ok(endpoints, `${name} must not be ${resolution.kind} while the backend fails`);
-        // A registry may return a complete cached result.
+        // Instead of rejecting, a registry may return a cached result, which must then be complete.
         assertBound(name, resolution, endpoints);
       }
       await fail(false);

@@ -130,7 +130,7 @@ function startWatch(harness: RegistryHarness, glob: string): WatchRecord {
   return { snapshots, stop };
 }
 
-/** Asserts that the last snapshot has exactly these services. */
+/** Asserts that the last snapshot contains exactly the services in `expected`, with exactly these endpoints. */
 function assertLast({ snapshots }: WatchRecord, expected: ExpectedContents): void {
   const last = snapshots.at(-1);
   assert.ok(last, 'no snapshot arrived');
@@ -138,7 +138,7 @@ function assertLast({ snapshots }: WatchRecord, expected: ExpectedContents): voi
   for (const [name, endpoints] of Object.entries(expected)) assertBound(name, last.get(name), endpoints);
 }
 
-/** Asserts that every snapshot has these services with their initial endpoints. */
+/** Asserts that every snapshot contains exactly the services in `names`, with their initial endpoints. */
 function assertEvery({ snapshots }: WatchRecord, names: readonly string[]): void {
   for (const snapshot of snapshots)
     assertLast({ snapshots: [snapshot], stop: () => undefined }, sampleOf(names));

@@ -6,8 +6,12 @@ import { RecordingHandler } from './recording-handler.js';
 import type { SuiteCase } from './suite-case.js';
 
 /**
- * Behavior of a server of the suite. `responds`: the server responds to requests. `hangs`: the server reads requests
- * and does not respond. `refuses`: the server refuses connections.
+ * Behavior of a server of the suite.
+ *
+ * - `responds`: the server responds with the body `hello` and with the status in the last segment of the path
+ * (`/status/503`). Without a status in the path, the status is 200.
+ * - `hangs`: the server reads requests and does not respond.
+ * - `refuses`: the server refuses connections.
  */
 export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 
@@ -15,12 +19,9 @@ export type SuiteBehavior = 'responds' | 'hangs' | 'refuses';
 export interface SuiteEndpoint {
   /** Address of the server. */
   readonly address: string;
-  /**
-   * Paths of the requests that the server has received so far; paths of probes may be included. A server that
-   * `responds` sends the body `hello` and status 200, or the status in the last segment of the path (`/status/503`).
-   */
+  /** Returns the paths of the requests that the server has received so far. Paths of probes may be included. */
   paths(): readonly string[];
-  /** Resolves when the server has received a number of requests. */
+  /** Resolves when the server has received `count` requests. */
   whenRead(count: number): Promise<void>;
   /** Stops the server. */
   close(): Promise<void>;
@@ -30,15 +31,15 @@ export interface SuiteEndpoint {
 export interface TransportSuiteOptions {
   /** Creates a transport. Called once per case. */
   create(): Transport;
-  /** Starts a server at a new address. */
+  /** Starts a server with this behavior at an address that no other server uses. */
   start(behaviour: SuiteBehavior): Promise<SuiteEndpoint>;
 }
 
 const get = (path: string) => ({ path, method: 'GET' });
 
 /**
- * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler` callbacks,
- * that nothing is sent after an abort, and that channels close. No case waits for a timeout above 1 s.
+ * Conformance suite of a transport, for any test runner. The suite checks the order of the `RequestHandler`
+ * callbacks, that nothing is sent after an abort, and that channels close. Timeouts in the cases are 1 s or shorter.
  *
  * @see [C3.3](../../../docs/guarantees.md#c3-3)
  */
@@ -74,7 +75,8 @@ export function transportSuite(options: TransportSuiteOptions): readonly SuiteCa
         await unwanted.ended;
         assert.deepEqual(unwanted.calls, ['onConnect', 'onError']);
         assert.equal(unwanted.error, reason);
-        // The connection is still usable. A written `/unwanted` would have been read before `/wanted`.
+        // The connection must still be usable. If the bytes of `/unwanted` had been written, the server would have
+        // read `/unwanted` before `/wanted`.
         const wanted = new RecordingHandler();
         channel.dispatch(get('/wanted'), wanted, cautious);
         await wanted.ended;
@@ -240,7 +242,10 @@ async function withChannel(
   }
 }
 
-/** Completes a request, so that the server has also received everything that was sent before. */
+/**
+ * Sends a request and waits for its response. The server has then also received everything that the channel sent
+ * before this request.
+ */
 async function completeRequest(channel: Channel): Promise<void> {
   const handler = new RecordingHandler();
   channel.dispatch(get('/'), handler, false);
