@@ -1,6 +1,6 @@
 /**
- * The client side of at-most-once calls: the call id, and the response headers that report how the service handled the
- * call.
+ * The client side of 'once' calls: request headers that identify a call, and response headers that report whether the
+ * service executed the call.
  */
 import { isLocal, type Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
@@ -13,13 +13,16 @@ import {
   type IdempotencyStatus,
 } from '../protocol/call-headers.js';
 
-/** The scope of an endpoint's idempotency store; undefined when the endpoint advertises no store. */
+/**
+ * Returns the scope of an endpoint's idempotency store; undefined if the endpoint advertises no store. Endpoints with
+ * the same scope share one store.
+ */
 export function idempotencyScopeOf({ attributes }: Endpoint): string | undefined {
   return attributes[atMostOnceAttribute];
 }
 
 /**
- * Creates the id of a call. All attempts of the call send the same id.
+ * Creates the id of a call. All attempts of the call send the same id, by which an idempotency store detects repeats.
  *
  * @see [C3.6](../../docs/guarantees.md#c3-6)
  */
@@ -33,8 +36,8 @@ export function createCallId(clock: Clock): string {
 }
 
 /**
- * Identifies a 'once' call to endpoints with an idempotency store: by a call id, and by the instance and epoch of the
- * endpoint that the call is meant for.
+ * Creates the headers by which an endpoint with an idempotency store recognizes a 'once' call. The headers contain the
+ * call id, and the instance id and epoch of the endpoint that should execute the call.
  */
 export class CallIdentity {
   readonly #id: string;
@@ -45,11 +48,11 @@ export class CallIdentity {
   }
 
   /**
-   * Returns the request headers that identify the call to one endpoint.
+   * Returns the request headers that identify the call to `endpoint`.
    *
-   * @param mayHaveRun - whether an earlier attempt may have been executed. If true, a retry at the same instance
-   * carries the epoch of that attempt. If the instance has restarted since, that epoch prevents the new process from
-   * executing the call again.
+   * @param mayHaveRun - whether an earlier attempt of the call may have been executed. If true, a retry at the same
+   * instance carries the epoch of the earlier attempt. If the instance has restarted since, the new process sees the
+   * old epoch and does not execute the call again.
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    * @see [C3.7](../../docs/guarantees.md#c3-7)
    */
@@ -65,9 +68,12 @@ export class CallIdentity {
 
 /** What the response headers report about the execution of a call. */
 export interface ExecutionHeaders {
-  /** Whether the endpoint reports that it did not execute this attempt. False when that report cannot be trusted. */
+  /**
+   * Whether the response states that the endpoint did not execute this attempt (`clerk-not-executed`). False if this
+   * statement cannot be trusted.
+   */
   readonly isNotExecuted: boolean;
-  /** The state of the call in the idempotency store of the service; undefined when the response states none. */
+  /** The state of the call in the idempotency store of the service; undefined if the response states no known state. */
   readonly status: IdempotencyStatus | undefined;
 }
 
@@ -81,8 +87,8 @@ const idempotencyStatuses: readonly string[] = [
 ];
 
 /**
- * Parses the execution headers of a response. `clerk-not-executed` is trusted only over TLS or from an endpoint on this
- * host, since elsewhere an intermediary could add the header.
+ * Parses the execution headers of a response. The header `clerk-not-executed` counts only if the response came over TLS
+ * or from an endpoint on this host. On any other connection, an intermediary could have added the header.
  *
  * @see [C3.5](../../docs/guarantees.md#c3-5)
  */

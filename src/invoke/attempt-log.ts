@@ -4,14 +4,14 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
 
-/** The facts of an attempt that its {@link Outcome} contains. */
+/** The part of an attempt from which the {@link Outcome} of the attempt is created. */
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
   /** The address that the attempt was sent to. */
   readonly address: { readonly text: string };
   /** Number of the attempt within its call; the first attempt is 1. */
   readonly number: number;
-  /** Why this endpoint was picked: see {@link Outcome.pickReason}. */
+  /** Why the endpoint was picked: see {@link Outcome.pickReason}. */
   readonly pickReason: string;
   /** The stage that the attempt reached. */
   readonly stage: Stage;
@@ -22,8 +22,8 @@ export interface AttemptLogOptions {
   readonly kind: CallKind;
   readonly startedAt: number;
   /**
-   * When the deadline of the call passes. May change until the first attempt, since the service config may set the
-   * timeout.
+   * Deadline of the call, on the clock's scale. May change until the first attempt: a lookup may return a service
+   * config that sets the call timeout.
    */
   deadlineAt: number;
 }
@@ -39,7 +39,7 @@ export class AttemptLog {
   ) {}
 
   /**
-   * `unknown` if any attempt of the call was sent, otherwise `none`.
+   * `unknown` if the request of any recorded attempt was sent, otherwise `none`.
    *
    * @see [C3.2](../../docs/guarantees.md#c3-2)
    */

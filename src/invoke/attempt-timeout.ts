@@ -3,7 +3,7 @@ import { LatencyHistogram } from './latency-histogram.js';
 const initialTimeoutMs = 250;
 const minTimeoutMs = 25;
 const maxTimeoutMs = 1_000;
-/** Latency below which a response cannot raise the timeout above its minimum, in ms. */
+/** If 99 % of the latencies are below this value, in ms, the computed timeout is at most `minTimeoutMs`. */
 const fastMs = 4;
 const samplesPerUpdate = 32;
 const maxMethods = 32;
@@ -14,11 +14,11 @@ const maxMethods = 32;
  */
 export class AttemptTimeouts {
   readonly #byMethod = new Map<string, AttemptTimeout>();
-  // The method of the last call and its timeout, since most applications call one method most of the time.
+  // Caches the last result of `forMethod`, since most applications use the same method for most calls.
   #lastMethod = '';
   #lastTimeout: AttemptTimeout | undefined;
 
-  /** The attempt timeout of one method. */
+  /** Returns the attempt timeout that applies to `method`. */
   forMethod(method: string): AttemptTimeout {
     if (this.#lastTimeout !== undefined && method === this.#lastMethod) return this.#lastTimeout;
     let timeout = this.#byMethod.get(method);
@@ -33,8 +33,8 @@ export class AttemptTimeouts {
   }
 
   /**
-   * The longest attempt timeout of all methods, in ms, ≥ 250. Used for probes. A probe may have to establish a
-   * connection first, and latencies measured on open connections do not include that time.
+   * Timeout of health probes, in ms: the longest attempt timeout of all methods, but at least 250. The minimum leaves
+   * time to establish a connection, which latencies measured on open connections do not include.
    */
   get maxMs(): number {
     let max = initialTimeoutMs;
@@ -45,13 +45,13 @@ export class AttemptTimeouts {
 
 /**
  * The attempt timeout of one HTTP method: how long an attempt may take before another endpoint is tried. The timeout is
- * computed from the latencies of the method. A hung endpoint of a fast service is thus detected early, and a slow
- * service is not flooded with retries.
+ * computed from the recorded latencies of the method. A short timeout detects hung endpoints of a fast service early. A
+ * long timeout avoids needless retries of a slow service.
  */
 export class AttemptTimeout {
   /**
-   * The timeout at its last update, in ms: 3 × the 99th percentile of the latencies + 10, within 25 … 1,000. While
-   * fewer than 10 latencies are recorded the timeout is 250.
+   * The timeout as of the last update, in ms: 3 × the 99th percentile of the latencies + 10, limited to 25 … 1,000. The
+   * timeout is 250 while fewer than 10 latencies are recorded.
    *
    * @see [C2.1](../../docs/guarantees.md#c2-1)
    */
@@ -59,18 +59,20 @@ export class AttemptTimeout {
   readonly #latencies = new LatencyHistogram();
   #samplesSinceUpdate = 0;
 
-  /** The timeout of an attempt that starts at `now`, in ms; 250 when all latencies have expired. */
+  /** Returns the timeout that applies at `now`, in ms; 250 if all recorded latencies have expired. */
   timeoutAt(now: number): number {
     return this.#latencies.isExpired(now) ? initialTimeoutMs : this.timeoutMs;
   }
 
   /**
-   * Records the time to the response headers, or the time until an attempt was abandoned. The latency of a fast failure
-   * must not be recorded, since such a latency says nothing about responses.
+   * Records the time from the start of an attempt to the response headers, or until the attempt was abandoned without a
+   * response. A failure without a response, such as a refused connection, must not be recorded: its duration says
+   * nothing about response times.
    */
   record(latencyMs: number, now: number): void {
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;
-    // All responses since the last update were fast, so an update would leave the timeout at its minimum.
+    // The timeout is at its minimum, and all latencies since the last update were below `fastMs`. An update would not
+    // change the timeout.
     if (latencyMs < fastMs && this.timeoutMs === minTimeoutMs && this.#samplesSinceUpdate === 0) return;
     if (
       ++this.#samplesSinceUpdate >= samplesPerUpdate ||
@@ -80,7 +82,10 @@ export class AttemptTimeout {
       this.#update();
   }
 
-  /** The latency at the given quantile, in ms, ≥ 4; undefined while fewer than 10 latencies are recorded. */
+  /**
+   * Returns the latency at `quantile` (0 … 1) of the recorded latencies, in ms, ≥ 4. Returns undefined while fewer than
+   * 10 latencies are recorded.
+   */
   quantileMs(quantile: number): number | undefined {
     return this.#latencies.edgeMs(1 - quantile);
   }

@@ -3,13 +3,19 @@ import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Stage } from '../core/outcome.js';
 import type { Channel, RequestHandler, TransportRequest } from '../core/transport.js';
 
-/** Receives the events of an attempt: undici's handler methods, with the attempt as the first argument. */
+/**
+ * Receives the events of an attempt. The methods are those of {@link RequestHandler}; most of them take the attempt as
+ * an additional first argument.
+ */
 export interface AttemptHandler {
-  /** Called when a queued request is about to be sent. Returns the request with the headers that are valid now. */
+  /**
+   * Called when a queued request is about to be sent. Returns the request with updated headers, such as the time left
+   * until the deadline.
+   */
   onDequeue(attempt: Attempt, request: TransportRequest): TransportRequest;
   /** Called when the request is about to be written. From then on the endpoint may execute the call. */
   onConnect(attempt: Attempt): void;
-  /** Called with the headers of the final response. Returns false to pause the body. */
+  /** Called with the headers of the final response. Returning false pauses the body until `resume` is called. */
   onHeaders(
     attempt: Attempt,
     statusCode: number,
@@ -39,22 +45,25 @@ class AbandonedError extends Error {
 }
 
 /**
- * One attempt of a call at one endpoint, between the transport and the call. Tracks the stage that the request reached.
- * An abandoned attempt no longer calls its handler. If an abandoned request has no connection yet, the request is never
- * sent.
+ * One attempt of a call at one endpoint. Passes the events of the transport on to `handler` and tracks the stage that
+ * the request has reached. An abandoned attempt no longer calls `handler`. A request that is abandoned before a
+ * connection is established is never sent.
  */
 export class Attempt implements RequestHandler {
   stage: Stage = 'waiting';
-  /** Whether {@link Attempt.abandon} was called. From then on, events of the transport are dropped. */
+  /** Whether {@link Attempt.abandon} was called. An abandoned attempt passes no events to `handler`. */
   abandoned = false;
   /**
-   * Whether the transport accepted the request. An error without a code that occurs earlier is an error of the request
-   * itself.
+   * Whether the `dispatch` of the transport has returned. An error without a `code` during `dispatch` means that the
+   * request itself is invalid.
    */
   accepted = false;
   /** See {@link RequestHandler.hasFailed}. */
   hasFailed = false;
-  /** Whether the end of the attempt was reported to health. */
+  /**
+   * Whether the end of the attempt was reported to health or, after an upgrade, will be reported when the socket
+   * closes.
+   */
   ended = false;
   /** Status code of the response; 0 before the response headers arrive. */
   statusCode = 0;
@@ -65,7 +74,7 @@ export class Attempt implements RequestHandler {
   #abort: ((reason?: Error) => void) | undefined;
 
   constructor(
-    /** Receives the events of the attempt. */
+    /** Receives the events of the attempt: the call or, once the response is deferred, a `DeferredResponseHandler`. */
     public handler: AttemptHandler,
     readonly candidate: ConnectedCandidate,
     readonly channel: Channel,
@@ -73,15 +82,21 @@ export class Attempt implements RequestHandler {
     readonly number: number,
     readonly pickReason: string,
     readonly startedAt: number,
-    /** Whether undici may resend the request by itself on a new connection. */
+    /** Whether undici may send the request again on a new connection after the first connection broke. */
     readonly allowsResend: boolean,
-    /** Whether the budget holds a reserved retry for this attempt. False once the attempt was sent. */
+    /**
+     * Whether a retry is reserved in the retry budget for this attempt. False once the request was sent, since the
+     * retry is then spent.
+     */
     public hasReservedRetry: boolean,
   ) {
     this.address = channel.address;
   }
 
-  /** Returns a copy of this attempt for the next address of its channel. The copy takes over the reserved retry. */
+  /**
+   * Returns a new attempt at the same endpoint, with the same number, for the address that the channel uses now. The
+   * new attempt takes over the reserved retry.
+   */
   redial(now: number): Attempt {
     const { handler, candidate, channel, number, pickReason, allowsResend, hasReservedRetry } = this;
     this.hasReservedRetry = false;
@@ -98,7 +113,10 @@ export class Attempt implements RequestHandler {
     );
   }
 
-  /** Abandons the attempt: cancels the request in the queue, or aborts the request on its connection. */
+  /**
+   * Ends the attempt without any further event for `handler`: removes a waiting request from the queue, or aborts a
+   * sent request.
+   */
   abandon(reason: Error): void {
     if (this.abandoned) return;
     this.abandoned = true;
@@ -106,7 +124,7 @@ export class Attempt implements RequestHandler {
     this.#abort?.(reason);
   }
 
-  /** Aborts the request on its connection. The resulting error still goes to the handler. */
+  /** Aborts a sent request. Unlike after {@link Attempt.abandon}, the resulting error goes to `handler`. */
   abort(reason: Error): void {
     this.#abort?.(reason);
   }
@@ -157,8 +175,8 @@ export class Attempt implements RequestHandler {
 }
 
 /**
- * An attempt that reports upload progress. A class of its own, since undici skips the progress calls when a handler
- * lacks these methods.
+ * An attempt that reports upload progress. {@link Attempt} lacks these methods, so undici makes no progress calls for
+ * attempts that do not need them.
  */
 export class UploadTrackingAttempt extends Attempt {
   onBodySent(chunkSize: number, totalBytesSent: number): void {

@@ -106,7 +106,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 
   #badStatusError(body: Buffer): ClerkError {
-    // A UTF-8 character takes at most 4 bytes.
+    // Decodes no more bytes than `maxQuotedCharacters` can need: a UTF-8 character has at most 4 bytes.
     const bodyText = body
       .subarray(0, 4 * maxQuotedCharacters)
       .toString('utf8')

@@ -11,20 +11,21 @@ import type { TimerWheel } from './timer-wheel.js';
 
 /** What one call requires of the endpoint that is picked. */
 export interface PickConstraints {
-  /** The affinity key of the call. */
+  /** Affinity key of the call. Calls with the same key prefer the same endpoint. */
   readonly affinity: string | undefined;
   /** Whether only endpoints with a TLS address may be picked. */
   readonly tlsOnly: boolean;
   /**
-   * Scope of the idempotency store at which the call may have run. Only endpoints that share this store may be picked.
-   * When undefined, all endpoints may be picked.
+   * Scope of the idempotency store of the endpoint that may have executed the call in an earlier attempt. Only
+   * endpoints with this scope may be picked, since only their store detects the repeat. If undefined, all endpoints may
+   * be picked.
    *
    * @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   readonly idempotencyScope?: string;
 }
 
-/** One binding's view of one service: everything that a call of the service needs. */
+/** Everything that a call to a service needs from its binding: settings, shared state, and the choice of endpoints. */
 export interface CallContext {
   /** Name of the service. */
   readonly name: string;
@@ -41,53 +42,67 @@ export interface CallContext {
   readonly retry: RetryLoop;
   /** The hedging policy; undefined when calls are not hedged. */
   readonly hedging: HedgingPolicy | undefined;
-  /** Maximum number of connections to one endpoint. Further calls to the endpoint wait in a queue. */
+  /**
+   * Maximum number of connections to one endpoint. When all connections are busy, further calls to the endpoint wait in
+   * a queue.
+   */
   readonly connections: number;
-  /** Maximum of {@link CallContext.pendingCalls}. */
+  /** Maximum of {@link CallContext.pendingCalls}. A call that would exceed this number is rejected. */
   readonly maxPending: number;
-  /** Number of calls that wait to be sent. Each call adds and subtracts itself. */
+  /**
+   * Number of calls that were started but not sent yet. Each call increments this number when the call starts to wait,
+   * and decrements this number afterwards.
+   */
   pendingCalls: number;
 
-  /** Picks an endpoint from the cached resolution. Returns undefined when `prepare` must run first. */
+  /** Picks an endpoint from the cached resolution. Returns undefined if `prepare` must be called first. */
   pickCached(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
-   * Picks an endpoint right after `prepare`, even from a resolution that has expired since. Returns undefined when
-   * `prepare` must run again.
+   * Picks an endpoint; called right after `prepare`. A resolution that has expired since `prepare` is still used.
+   * Returns undefined if `prepare` must be called again.
    */
   pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
-   * Makes a pick possible: looks the service up, starts the service, or waits for the end of a connection backoff.
+   * Prepares for `pick`. As needed, looks the service up, starts the service, or waits for the end of a connection
+   * backoff.
    *
-   * @param onServiceConfig - called when the service config is known, before any start or wait
+   * @param onServiceConfig - called when the service config is known, before the service is started and before any wait
+   * for a backoff
    * @throws {@link ClerkError} when no endpoint can be made available
    */
   prepare(constraints: PickConstraints, onServiceConfig: () => void): Promise<void>;
-  /** Picks an endpoint that is not in `tried`. Open endpoints are preferred to ejected endpoints. */
+  /**
+   * Picks an endpoint whose id is not in `tried`. Open endpoints are preferred to ejected endpoints. Returns undefined
+   * if there is no such endpoint.
+   */
   pickAlternative(
     now: number,
     constraints: PickConstraints,
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined;
-  /** Whether an open endpoint outside `tried` exists, for which an attempt may be abandoned. */
+  /**
+   * Whether there is an open endpoint whose id is not in `tried`. Only then may an attempt be abandoned in favour of
+   * another endpoint.
+   */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
   /** Whether the cached resolution has not expired. */
   isFresh(now: number): boolean;
   /**
-   * Looks the service up again and passes `suspects`, the ids of endpoints that failed, to the registry. Also resolves
-   * when the lookup fails.
+   * Looks the service up again and passes `suspects`, the ids of endpoints that failed, to the registry. Never rejects:
+   * a failed lookup leaves the cached resolution in use.
    */
   refreshResolution(suspects: ReadonlySet<string>): Promise<void>;
   /** Whether a factory can start the service when no endpoint is reachable. */
   readonly canStart: boolean;
   /**
-   * Starts the service because no endpoint was reachable. Resolves when the service has a new endpoint, and rejects
+   * Starts the service. Called when no endpoint was reachable. Resolves when the service has a new endpoint; rejects
    * when the start fails.
    *
-   * @param attemptedAt - start of the attempt that failed to connect
+   * @param attemptedAt - when the attempt started that could not connect to an endpoint
    */
   startService(attemptedAt: number): Promise<void>;
   /**
-   * Counts a call as started.
+   * Counts a call as started. `finishCall` must follow.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */
@@ -97,8 +112,8 @@ export interface CallContext {
 }
 
 /**
- * Whether an attempt that was not sent yet waits for a free connection. Otherwise the attempt waits until a new
- * connection is established.
+ * Whether an unsent attempt at `candidate` is queued because all connections are in use. If false, the attempt waits
+ * for a new connection to be established.
  */
 export function isQueued(candidate: ConnectedCandidate, { connections }: CallContext): boolean {
   return candidate.pending > connections;

@@ -3,37 +3,42 @@ import type { InboundRequest } from '../core/inbound-request.js';
 import { minAttemptMs } from './retry-rules.js';
 
 /**
- * The time limits of a call that has not started yet. The timeout is set by the caller, the service config or the
- * clerk's default, in this order of precedence. The deadline of the request being served caps the timeout.
+ * The time limits of a call that has not started yet. The timeout comes from the application, otherwise from the
+ * service config, otherwise from the clerk's default. If the application makes the call while serving an inbound
+ * request, the deadline of the inbound request caps the timeout.
  */
 export interface CallDeadline {
-  /** Timeout of the call, in ms, > 0. */
+  /** Timeout that the application set for the call, otherwise the clerk's default, in ms, > 0. */
   readonly timeoutMs: number;
   /**
-   * Whether the application set the timeout. Otherwise the timeout is the clerk's default, which the service config may
-   * override.
+   * Whether the application set `timeoutMs`. If false, `timeoutMs` is the clerk's default, and a timeout in the service
+   * config takes precedence.
    */
   readonly isExplicit: boolean;
-  /** Time spent before the call starts, e.g. on a lookup, in ms. */
+  /** Part of the timeout that was used before the call starts, e.g. by a lookup, in ms. */
   readonly elapsedMs: number;
   /**
-   * Time until the deadline of the request being served, in ms; `Infinity` without such a request or such a deadline.
+   * Time until the deadline of the inbound request being served, in ms. `Infinity` if no request is being served, or if
+   * that request has no deadline.
    */
   readonly inboundLeftMs: number;
   /**
-   * Whether the call may be retried after its request was sent. False when the request being served is itself a retry,
-   * since only one layer retries.
+   * Whether the call may be retried after its request was sent. False if the inbound request being served is itself a
+   * retry: the client of that request already retries, and only one layer should.
    *
    * @see [C4.3](../../docs/guarantees.md#c4-3)
    */
   readonly allowsRetries: boolean;
 }
 
-/** Time subtracted from the deadline at each hop, in ms, so that calls in a cycle of services terminate. */
+/**
+ * Time by which each service shortens the deadline that it passes on, in ms. Services that call each other in a cycle
+ * thus run out of time.
+ */
 const perHopMs = 1;
 
 /**
- * Caps the deadline of a call to the time left for the request being served.
+ * Returns `deadline`, limited to the time that is left for the inbound request being served.
  *
  * @param serviceName - name of the called service, for the error message
  * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the request being served has less than 10 ms left
@@ -55,7 +60,7 @@ export function capToInbound(
 }
 
 /**
- * Shortens the deadline of a call by `delayMs`, which passed before the call was started.
+ * Returns `deadline`, shortened by a delay of `delayMs` that passed before the call was started.
  *
  * @param serviceTimeoutMs - the timeout that the service config sets, if known
  * @param serviceName - name of the called service, for the error message
@@ -81,7 +86,8 @@ export function afterDelay(
 }
 
 /**
- * Whether too little time is left for a first attempt: less than 10 ms and less than `elapsedMs`.
+ * Whether the time left is too short for a first attempt: less than 10 ms, and less than the `elapsedMs` that the call
+ * has already used. The second condition lets calls with a timeout below 10 ms start.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */
@@ -90,7 +96,7 @@ export function isTooShort(leftMs: number, elapsedMs: number): boolean {
 }
 
 /**
- * The time that a call has from its start, in ms; ≤ 0 when no time is left.
+ * Returns the time from the start of a call to its deadline, in ms; ≤ 0 if no time is left.
  *
  * @param serviceTimeoutMs - the timeout that the service config sets, if known
  */
@@ -104,9 +110,9 @@ export function effectiveTimeoutMs(
 }
 
 /**
- * Whether the requests of a call carry the time left in the header `clerk-timeout-ms`. True only if the application or
- * the service config sets a timeout, or the request being served has a deadline. The clerk's default timeout is not
- * propagated.
+ * Whether the requests of a call state the time left in the header `clerk-timeout-ms`. True if the application or the
+ * service config sets a timeout, or if the inbound request being served has a deadline. The clerk's default timeout is
+ * not sent.
  */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,

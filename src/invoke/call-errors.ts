@@ -68,7 +68,10 @@ export function budgetError(log: AttemptLog): ClerkError {
   );
 }
 
-/** `BUDGET_EXHAUSTED`: the request being served is a retry, so the layer above already retries this call. */
+/**
+ * `BUDGET_EXHAUSTED`: the inbound request being served is itself a retry, so the client of that request already
+ * retries.
+ */
 export function nestedRetryError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
@@ -82,7 +85,7 @@ export function abortedError(log: AttemptLog, reason: unknown): ClerkError {
   return createError(log, 'ABORTED', `Call to ${log.context.name} was aborted by its caller`, reason);
 }
 
-/** `ABORTED`: reading the request body failed while the request was sent. */
+/** `ABORTED`: the request body could not be read. */
 export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -92,7 +95,7 @@ export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** `ABORTED`: a callback of the caller threw. */
+/** `ABORTED`: a callback of the caller's handler threw. */
 export function callbackError(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,
@@ -102,7 +105,10 @@ export function callbackError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** Copies an error that was created outside the call, e.g. by a lookup, and adds the outcomes of the call. */
+/**
+ * Creates a copy of an error that was created outside the call, e.g. by a lookup. The copy contains the outcomes and
+ * `execution` of the call. An error that is not a {@link ClerkError} gets the code `CLERK_CLOSED`.
+ */
 export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
   return createError(
     log,

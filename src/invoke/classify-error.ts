@@ -1,7 +1,7 @@
 /**
  * Classifies the errors of attempts. A network error is classified by the stage that the attempt reached, never by the
- * code of the error. An `ECONNRESET`, for example, can occur before the request is written and after the request was
- * executed.
+ * code of the error. For example, `ECONNRESET` can occur before the request is written, but also after the endpoint has
+ * executed the request.
  *
  * @see [C3](../../docs/guarantees.md#c3)
  */
@@ -15,7 +15,11 @@ import {
 import type { Evidence } from '../core/health.js';
 import type { Stage } from '../core/outcome.js';
 
-/** The code of a thrown value, for outcomes: the `code` of the value, otherwise the name of its class. */
+/**
+ * Returns the code that outcomes state for a thrown value: the `code` of an error, otherwise its `name`. For a value
+ * that is not an error, returns the type of the value. An `AggregateError` without a code has the code of its first
+ * error.
+ */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
     return codeOf(error.errors[0]);
@@ -29,7 +33,8 @@ export function hasCode(error: unknown): error is Error & { code: string } {
 }
 
 /**
- * undici's codes for requests that would fail at any endpoint, each with the code of the resulting {@link ClerkError}.
+ * Error codes of undici and Node for calls that would fail at any endpoint, each with the code of the resulting
+ * {@link ClerkError}.
  */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],
@@ -40,15 +45,18 @@ const callerErrorCodes = new Map<string, ClerkErrorCode>([
 ]);
 
 /**
- * The code of the {@link ClerkError} if the request or a limit of the caller caused the error. Undefined if the
- * endpoint may have caused the error.
+ * Returns the code of the resulting {@link ClerkError} if the caller caused the error, by an invalid request or a size
+ * limit. Returns undefined if the endpoint may have caused the error.
  */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** The evidence of a network error for health: `refused` if the request was not sent yet, otherwise `reset`. */
+/**
+ * Returns how health counts a network error of an attempt: as `refused` if the request was not sent yet, otherwise as
+ * `reset`.
+ */
 export function evidenceOf(stage: Stage): Evidence {
   return stage === 'waiting' ? 'refused' : 'reset';
 }

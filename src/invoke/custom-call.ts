@@ -10,7 +10,7 @@ import { TimedCall, withActiveAddress, type TimedCallOptions } from './reserve-e
 
 /** Second argument of a {@link CallFunction}. */
 export interface CallFunctionContext {
-  /** Aborted when the attempt is abandoned or the call has ended. The function should then stop. */
+  /** Aborted when the attempt fails, times out or is abandoned. A function that still runs should then stop. */
   readonly signal: AbortSignal;
   /** Number of the attempt within its call; the first attempt is 1. */
   readonly attempt: number;
@@ -21,11 +21,11 @@ export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext)
 
 /** Options of {@link runCustomCall}. */
 export interface CustomCallOptions extends TimedCallOptions {
-  /** Whether the function only connects, so that a failed attempt was certainly not executed. */
+  /** Whether the function only opens a connection. A failed attempt then counts as certainly not executed. */
   readonly connectOnly?: boolean;
 }
 
-/** Key of the attempt timeout of custom calls. HTTP calls use their method as the key. */
+/** Key of the attempt timeout that all custom calls of a service share. HTTP calls use their method as the key. */
 const customMethod = '(call)';
 
 /** The attempt in flight. */
@@ -36,8 +36,8 @@ interface ActiveAttempt extends AttemptRecord {
 }
 
 /**
- * Runs a function of the application on an endpoint of the service. If the function fails and the kind of the call
- * allows retries, runs the function on another endpoint. How far a failed function got is unknown, so every attempt
+ * Calls `run`, a function of the application, with an endpoint of the service. If `run` fails and the kind of the call
+ * allows a retry, calls `run` again with another endpoint. What a failed `run` has sent is unknown, so every attempt
  * counts as sent unless `connectOnly` is set.
  */
 export function runCustomCall<T>(
@@ -52,7 +52,10 @@ export function runCustomCall<T>(
 
 class CustomCall<T> extends TimedCall<T> {
   #attemptCount = 0;
-  /** The stage that every attempt is assumed to reach: the furthest stage possible, since the real stage is unknown. */
+  /**
+   * The stage that is recorded for every attempt without a result, since the real stage is unknown: `waiting` with
+   * `connectOnly`, otherwise `sent`.
+   */
   readonly #stage: Stage;
   #active: ActiveAttempt | undefined;
 
@@ -100,7 +103,7 @@ class CustomCall<T> extends TimedCall<T> {
       let pickReason = context.policyName;
       const value = await context.retry(
         () =>
-          // An event listener may have aborted the call.
+          // A listener of the `failover` event may have aborted the call.
           state.settled
             ? Promise.reject(outcomeUnknownError(state))
             : this.#runAttempt(candidate, pickReason),
@@ -159,8 +162,8 @@ class CustomCall<T> extends TimedCall<T> {
         reject,
       };
       this.#active = active;
-      // A 'once' attempt has no attempt timeout, since no other attempt may replace it: only the deadline of the call
-      // ends the attempt.
+      // The attempt of a 'once' call has no attempt timeout, since no other attempt may replace this attempt. Only the
+      // deadline of the call ends the attempt.
       if (this.options.kind !== 'once')
         context.wheel.set(
           this,
@@ -169,7 +172,8 @@ class CustomCall<T> extends TimedCall<T> {
             startedAt + context.timeouts.forMethod(customMethod).timeoutAt(startedAt),
           ),
         );
-      // Calls the function synchronously, so that a call aborted in this tick knows whether the function ran.
+      // Calls `run` synchronously. If the caller aborts the call in the same tick, the recorded stage `sent` is then
+      // correct.
       new Promise<T>((resolveRun) => {
         resolveRun(run(withActiveAddress(candidate), { signal: abortController.signal, attempt: number }));
       }).then(

@@ -6,9 +6,9 @@ import { retryAfterMs } from './retry-after.js';
 import type { RetryState } from './retry-state.js';
 
 /**
- * Handles the responses to an HTTP call that are not delivered at once: retryable responses (429, 502, 503, 504), and
- * error responses to a 'once' call. Buffers the newest retryable response, which is delivered if no other endpoint
- * gives a better response.
+ * Decides which responses to an HTTP call are not delivered at once, because a retry may get a better response. These
+ * are retryable responses (429, 502, 503, 504), and error responses to a 'once' call. The newest response that a retry
+ * may replace is buffered, and is delivered if no retry gets a better response.
  */
 export class DeferredResponses {
   readonly #call: FailoverHost;
@@ -37,10 +37,11 @@ export class DeferredResponses {
   }
 
   /**
-   * Classifies a response with status ≥ 400 to a 'once' call. `deliver`: the response goes to the caller. `retry`:
-   * another attempt follows. `unknown`: the response does not show whether an earlier attempt was executed.
+   * Decides what follows a response with status ≥ 400 to a 'once' call. `deliver`: the response goes to the caller.
+   * `retry`: another attempt follows. `unknown`: the call ends with `OUTCOME_UNKNOWN`.
    *
-   * A service that rejects a retry may still have executed an earlier attempt.
+   * A service that rejects a retry may still have executed an earlier attempt. A response that rejects a retry is
+   * therefore not delivered if an earlier attempt may have been executed.
    *
    * @see [C3.2](../../docs/guarantees.md#c3-2)
    * @see [C3.5](../../docs/guarantees.md#c3-5)
@@ -73,7 +74,7 @@ export class DeferredResponses {
   }
 
   /**
-   * The deferred response; undefined when no response is deferred, the body is incomplete, or the response may no
+   * The deferred response. Undefined if no response is deferred, if its body is incomplete, or if the response may no
    * longer be delivered.
    */
   get complete(): DeferredResponseHandler | undefined {
@@ -81,22 +82,25 @@ export class DeferredResponses {
   }
 
   /**
-   * Waits for the body of the deferred response. Resolves with undefined when no response may be delivered, or the body
-   * cannot be buffered.
+   * Resolves with the deferred response when its body is complete. Resolves with undefined if there is no deferred
+   * response, if the response may no longer be delivered, or if its body cannot be buffered.
    */
   async whenComplete(): Promise<DeferredResponseHandler | undefined> {
     const deferred = this.#isStillValid ? this.#deferred : undefined;
     return deferred !== undefined && (await deferred.response.completed) ? deferred : undefined;
   }
 
-  /** Discards the deferred response and aborts its attempt. */
+  /**
+   * Abandons the attempt of the deferred response, if there is one. A response that is already complete can still be
+   * delivered.
+   */
   discard(): void {
     this.#deferred?.discard();
   }
 
   /**
-   * Whether a deferred response may still be delivered. A `clerk-not-executed` response must not be delivered when a
-   * later attempt may have executed the call.
+   * Whether a deferred response may still be delivered. The deferred response to a 'once' call states that the call was
+   * not executed. This is wrong if the endpoint of another attempt may have executed the call since.
    */
   get #isStillValid(): boolean {
     return this.#call.kind !== 'once' || this.#state.execution === 'none';
@@ -117,9 +121,9 @@ export class DeferredResponses {
   }
 }
 
-/** Handler of an attempt whose response is deferred, in place of the call. Writes the response body to a buffer. */
+/** Replaces the call as the handler of an attempt whose response is deferred. Writes the response body to a buffer. */
 export class DeferredResponseHandler implements AttemptHandler {
-  /** @param onEnded - called when no further event of the attempt will follow */
+  /** @param onEnded - called, possibly more than once, when the response is complete, has failed or is discarded */
   constructor(
     readonly attempt: Attempt,
     readonly response: BufferedResponse,
@@ -143,7 +147,10 @@ export class DeferredResponseHandler implements AttemptHandler {
     this.response.discard();
   }
 
-  /** Discards the response, because another response is delivered or the call has ended. */
+  /**
+   * Abandons the attempt, because another response replaces this one or the call has ended. A response that is already
+   * complete can still be delivered.
+   */
   discard(): void {
     this.onEnded();
     this.response.discard();
@@ -163,19 +170,19 @@ export class DeferredResponseHandler implements AttemptHandler {
   }
 
   onConnect(): void {
-    // The response has started already.
+    // Nothing to do: the request was sent before its response was deferred.
   }
 
   onBodySent(): void {
-    // The caller sees the upload progress of the next attempt.
+    // Not reported, since the caller sees the upload progress of the next attempt instead.
   }
 
   onRequestSent(): void {
-    // The caller sees the upload progress of the next attempt.
+    // Not reported, since the caller sees the upload progress of the next attempt instead.
   }
 
   onUpgrade(): void {
-    // A retryable status never upgrades the connection.
+    // Never called, since a response with an error status does not upgrade the connection.
   }
 }
 
@@ -204,7 +211,7 @@ export class BufferedResponse {
   /**
    * Appends a chunk of the body.
    *
-   * @returns false when the body exceeds 64 KiB
+   * @returns false if the body exceeds 64 KiB; the chunk is not appended then
    */
   append(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
@@ -216,19 +223,22 @@ export class BufferedResponse {
     return true;
   }
 
-  /** Marks the body as complete. */
+  /** Called at the end of the body. Marks the response as complete unless the body exceeds 64 KiB. */
   complete(trailers: string[] | null): void {
     this.#trailers = trailers;
     this.isComplete = this.#bytes <= maxBytes;
     this.#resolveCompleted(this.isComplete);
   }
 
-  /** Ends the buffering. If the body is still incomplete, `completed` resolves with false. */
+  /** Stops waiting for the rest of the body. If the body is still incomplete, `completed` resolves with false. */
   discard(): void {
     this.#resolveCompleted(false);
   }
 
-  /** Resolves with true when the whole body is buffered, and with false when the body will not be buffered. */
+  /**
+   * Resolves with true when the whole body is buffered. Resolves with false when the body exceeds 64 KiB, breaks off or
+   * is discarded.
+   */
   get completed(): Promise<boolean> {
     return this.#completed;
   }
@@ -237,7 +247,8 @@ export class BufferedResponse {
    * Delivers the whole response to `handler`. An error that a callback of the handler throws goes to the handler's
    * `onError`, as in undici.
    *
-   * @param cancelReason - returns the caller's reason to abort; undefined while the caller has not aborted
+   * @param cancelReason - returns the reason with which the caller aborted the delivery, or undefined if the caller has
+   * not aborted the delivery
    */
   deliver(handler: RequestHandler, cancelReason: () => Error | undefined): void {
     try {

@@ -37,14 +37,17 @@ import { RetryState } from './retry-state.js';
 export class Failover {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
-  /** Whether the peer has rejected an attempt as not processed (HTTP/2 REFUSED_STREAM). */
+  /** Whether an attempt of this call was already rejected as not processed (HTTP/2 REFUSED_STREAM). */
   #wasNotProcessed = false;
   readonly #deferred: DeferredResponses;
-  /** The hedged attempts; undefined when calls to the service are not hedged. */
+  /** The hedging of this call; undefined if the call is not hedged or was not sent yet. */
   #hedged: HedgedAttempts | undefined;
-  /** Reason of the caller to abort during the delivery of a deferred response. */
+  /**
+   * Reason with which the caller aborted the call after the call was settled, e.g. during the delivery of a deferred
+   * response.
+   */
   #cancelReason: Error | undefined;
-  /** Settles the current iteration of the retry loop. */
+  /** Settles the attempt for which the retry loop waits; undefined while the loop waits for no attempt. */
   #pendingAttempt: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor(call: FailoverHost) {
@@ -61,23 +64,29 @@ export class Failover {
     this.#deferred = new DeferredResponses(call, this.#state);
   }
 
-  /** Whether any attempt so far may have been executed. */
+  /** `unknown` if any attempt so far may have been executed, otherwise `none`. */
   get execution(): Execution {
     return this.#state.execution;
   }
 
-  /** Looks the service up, starts the service or waits, where needed. Then sends the first attempt. */
+  /** As needed, looks the service up, starts the service or waits. Then sends the first attempt. */
   resolveThenSend(): void {
     resolveThenSend(this.#call, this.#state);
   }
 
-  /** Called when the first attempt was sent. Sends a second attempt if the first attempt is slow to respond. */
+  /**
+   * Called after the first attempt was dispatched. Plans a second attempt for the case that the first attempt is slow
+   * to respond.
+   */
   startHedging(hedging: HedgingPolicy, now: number): void {
     this.#hedged = new HedgedAttempts(this.#call, this.#state, hedging);
     this.#hedged.schedule(now);
   }
 
-  /** Called with the attempt whose response headers go to the caller. Cancels the other hedged attempt. */
+  /**
+   * Called with the attempt whose response headers go to the caller. If two attempts are in flight, cancels the other
+   * attempt.
+   */
   settleWinner(attempt: Attempt, now: number): void {
     this.#hedged?.settleWinner(attempt, now);
   }
@@ -93,8 +102,8 @@ export class Failover {
       call.fail(requestBodyError(this.#state, error));
       return;
     }
-    // The endpoint was removed from the registry and its channel was closed before the request was sent. That is no
-    // failure of the endpoint.
+    // The endpoint was removed from the registry, so its channel was closed before the request was sent. This does not
+    // count as a failure of the endpoint.
     if (attempt.stage === 'waiting' && isClerkError(error) && error.code === 'CLERK_CLOSED') {
       const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
       this.#recordAttempt(attempt, 'ignored', error, now);
@@ -109,8 +118,8 @@ export class Failover {
       call.fail(wrapCallerError(callerCode, context.name, error, this.#state));
       return;
     }
-    // A call trusts one REFUSED_STREAM only. Otherwise a peer that refuses every stream would cause free retries
-    // without end.
+    // REFUSED_STREAM proves that the request was not processed, so the retry is free. This applies once per call, since
+    // a server that refuses every stream would otherwise cause endless free retries.
     if (
       attempt.stage === 'sent' &&
       !this.#wasNotProcessed &&
@@ -128,7 +137,8 @@ export class Failover {
     const isOnlyAttempt = this.#hedged?.continueWithout(attempt, now) !== true;
     this.#recordAttempt(attempt, 'failure', error, now);
     if (!isOnlyAttempt) return;
-    // The caller already has the headers, so the call cannot be retried, and the truncated body is reported.
+    // The caller already has the headers of this response, so the call cannot be retried. The error reports that the
+    // body is truncated.
     if (call.hasDeliveredHeaders && !call.readsWholeBody)
       call.fail(truncatedError(this.#state, codeOf(error), error));
     else this.#failOver();
@@ -141,7 +151,7 @@ export class Failover {
     if (now >= call.deadlineAt) {
       const { attempt } = call;
       this.#hedged?.stop(attempt);
-      // An attempt whose response is deferred has responded: it did not time out.
+      // An attempt whose response is deferred has already responded, so no timeout is recorded for this attempt.
       if (attempt && !attempt.ended && attempt.handler === call)
         this.#timeOutAttempt(attempt, 'DEADLINE_EXCEEDED', now);
       const deferred = this.#deferred.complete;
@@ -164,7 +174,8 @@ export class Failover {
       context.wheel.set(call, Math.min(graceUntil, call.deadlineAt));
       return;
     }
-    // Waiting for a free connection is not a failure of the endpoint, and another endpoint would have a queue too.
+    // A request that waits for a free connection is not abandoned: the endpoint has not failed, and another endpoint
+    // would have a queue too.
     const isInQueue = attempt.stage === 'waiting' && isQueued(attempt.candidate, context);
     if (!isInQueue && attempt.stage === 'waiting' && attempt.channel.nextAddress(attempt.address)) {
       attempt.abandon(new Error('No connection to this address within the attempt timeout'));
@@ -179,7 +190,10 @@ export class Failover {
     this.#failOver();
   }
 
-  /** Aborts the call for the caller. If a deferred response is being delivered, ends the delivery. */
+  /**
+   * Called when the caller aborts the call. Ends the call or, if a deferred response is being delivered, ends the
+   * delivery.
+   */
   cancel(reason: Error | undefined): void {
     if (this.#call.settled) this.#cancelReason ??= reason ?? abortedError(this.#state, reason);
     else this.#abortCall(reason, () => abortedError(this.#state, reason));
@@ -201,9 +215,10 @@ export class Failover {
   }
 
   /**
-   * Defers a retryable response and fails over.
+   * Handles a response with a retryable status. If another attempt is in flight, drops the response. Otherwise defers
+   * the response and fails over, if another attempt is possible.
    *
-   * @returns false when the response goes to the caller
+   * @returns false if the caller of this method must deliver the response
    */
   deferIfRetryable(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const call = this.#call;
@@ -224,7 +239,7 @@ export class Failover {
   /**
    * Handles a response with status ≥ 400 to a 'once' call.
    *
-   * @returns false when the response goes to the caller
+   * @returns false if the caller of this method must deliver the response
    */
   handleAtMostOnceStatus(attempt: Attempt, headers: Buffer[], statusText: string, now: number): boolean {
     const classification = this.#deferred.classifyAtMostOnce(attempt, headers, statusText, now);
@@ -233,7 +248,7 @@ export class Failover {
     return classification !== 'deliver';
   }
 
-  /** Ends the retry loop, because the headers of the attempt in flight go to the caller. */
+  /** Ends the retry loop, if the loop is running. Called when the headers of the attempt in flight go to the caller. */
   onHeadersDelivered(): void {
     const pending = this.#pendingAttempt;
     this.#pendingAttempt = undefined;
@@ -249,7 +264,10 @@ export class Failover {
     this.#state.record(attempt, verdict, String(attempt.statusCode), attempt.latencyMs);
   }
 
-  /** Releases everything the call holds. Called once, when the call is settled. */
+  /**
+   * Cancels the hedged attempts, the deferred response, the current wait and the reserved retry. Called once, when the
+   * call is settled.
+   */
   finish(): void {
     this.#hedged?.stop();
     this.#deferred.discard();
@@ -264,11 +282,11 @@ export class Failover {
     if (attempt && !attempt.ended) this.#recordAttempt(attempt, 'ignored', reason, call.context.clock.now());
     const callError = createError();
     attempt?.abandon(callError);
-    // For a caller that already has the headers, the error of the body stream is the caller's own abort reason.
+    // A caller that already has the headers receives its own abort reason, as the error of the body stream.
     call.fail(call.hasDeliveredHeaders && !call.readsWholeBody && reason !== undefined ? reason : callError);
   }
 
-  /** Ends an attempt that did not respond in time. */
+  /** Records and abandons an attempt that has exceeded its attempt timeout or the deadline of the call. */
   #timeOutAttempt(attempt: Attempt, code: string, now: number): void {
     const call = this.#call;
     const { context } = call;
@@ -292,8 +310,8 @@ export class Failover {
   }
 
   /**
-   * Handles the timeout of one of two attempts. Redials that attempt at its next address, or continues with the other
-   * attempt alone.
+   * Handles the timeout of `attempt` while two attempts are in flight. If `attempt` has no connection and its endpoint
+   * has another address, redials there. Otherwise continues with the other attempt alone.
    */
   #onHedgedTimeout(attempt: Attempt, now: number): void {
     const isUnsent = attempt.stage === 'waiting';
@@ -309,7 +327,8 @@ export class Failover {
   }
 
   /**
-   * Sends the request of an attempt to the next address of the attempt's channel. The attempt number stays the same.
+   * Sends the request of `attempt` to the address to which the channel of `attempt` has just switched. The attempt
+   * number stays the same.
    */
   #redial(attempt: Attempt, now: number): void {
     const call = this.#call;
@@ -322,8 +341,8 @@ export class Failover {
   }
 
   /**
-   * Continues after a failed attempt was recorded. Starts the retry loop, or rejects its current iteration if the loop
-   * is running.
+   * Continues after a failed attempt was recorded. Starts the retry loop or, if the loop is running, rejects the
+   * attempt for which the loop waits.
    */
   #failOver(): void {
     const call = this.#call;
@@ -342,14 +361,14 @@ export class Failover {
     let candidate: ConnectedCandidate | undefined;
     try {
       await context.retry(
-        // The first attempt already failed on the fast path.
+        // Attempt 1 was made before this loop started, and has failed.
         (number) =>
           number === 1
             ? Promise.reject(new Error('The first attempt failed'))
             : new Promise<void>((resolve, reject) => {
                 this.#pendingAttempt = { resolve, reject };
                 this.#reportFailover(candidate as ConnectedCandidate);
-                // An event listener may have aborted the call.
+                // A listener of the `failover` event may have aborted the call.
                 if (call.settled) resolve();
                 else
                   call.send(
@@ -367,7 +386,8 @@ export class Failover {
         },
       );
     } catch (error) {
-      // No other endpoint gave a better response: deliver the deferred response, if there is one.
+      // No attempt got a better response than the deferred response, so the deferred response is delivered, if there is
+      // one.
       const deferred = await this.#deferred.whenComplete();
       if (deferred) this.#deliverDeferred(deferred);
       else call.fail(error as Error);
@@ -381,12 +401,11 @@ export class Failover {
       reporter.emit('failover', { name, from: outcome.endpoint, to: to.endpoint.id, outcome });
   }
 
-  /** Delivers the deferred response to the caller. */
   #deliverDeferred({ attempt, response }: DeferredResponseHandler): void {
     const call = this.#call;
     if (call.settled) return;
     call.attempt = attempt;
-    // The handler may have received part of another response.
+    // The handler may have received part of another response, which must be discarded.
     if (call.readsWholeBody) (call.handler as WholeBodyHandler).restart();
     call.finish();
     response.deliver(call.handler, () => this.#cancelReason);

@@ -1,10 +1,12 @@
-/** Call contexts that choose endpoints differently from the binding, e.g. for calls to one given endpoint. */
+/**
+ * Copies of a {@link CallContext} that pick endpoints in another way than the binding, e.g. always the same endpoint.
+ */
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { CallContext } from './call-context.js';
 
 /**
- * Returns a copy of `context` with `overrides` applied and without hedging. The copy shares `pendingCalls` with
- * `context`.
+ * Returns a copy of `context` with `overrides` applied and without hedging. A change of `pendingCalls` in the copy also
+ * changes `pendingCalls` of `context`.
  */
 export function overrideContext(context: CallContext, overrides: Partial<CallContext>): CallContext {
   const { name, policyName, clock, wheel, health, budget, timeouts, reporter, retry } = context;

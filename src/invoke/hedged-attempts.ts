@@ -16,11 +16,11 @@ export class HedgedAttempts {
   readonly #call: FailoverHost;
   readonly #state: RetryState;
   readonly #policy: HedgingPolicy;
-  /** When the second attempt is due; Infinity when no second attempt is planned. */
+  /** When the second attempt is to be sent, on the clock's scale; Infinity if no second attempt is planned. */
   #hedgeAt = Infinity;
   /**
-   * The first attempt while two attempts are in flight, otherwise undefined. The second attempt is then `attempt` of
-   * the call.
+   * The first attempt while two attempts are in flight, otherwise undefined. While two attempts are in flight,
+   * `attempt` of the call is the second attempt.
    */
   #firstAttempt: Attempt | undefined;
 
@@ -30,11 +30,14 @@ export class HedgedAttempts {
     this.#policy = policy;
   }
 
-  /** Plans the second attempt. Called when the first attempt was sent. */
+  /**
+   * Called after the first attempt was dispatched. Plans the second attempt, or sends the second attempt at once if the
+   * delay is 0.
+   */
   schedule(now: number): void {
     const call = this.#call;
     const { request, attempt } = call;
-    // A hedged upgrade would leave an unused connection open.
+    // Upgrades are not hedged, since the attempt that loses could leave an unused upgraded connection open.
     const isUpgrade = Boolean((request as { readonly upgrade?: unknown }).upgrade);
     if (isUpgrade || !isReplayable(request.body) || !call.deadline.allowsRetries) return;
     if (call.settled || attempt === undefined || attempt.ended || attempt.stage === 'answered') return;
@@ -50,12 +53,13 @@ export class HedgedAttempts {
   }
 
   /**
-   * Handles the timer of the call.
+   * Called when the timer of the call expires. Sends the second attempt when due, and handles timeouts of two attempts
+   * in flight.
    *
-   * @param onLate - called with an attempt that timed out while two attempts are in flight; must redial or drop that
+   * @param onLate - called with each attempt that timed out while two attempts are in flight; must redial or end this
    * attempt
-   * @returns false when the caller of this method must handle the timer: no attempt was made yet, or the only attempt
-   * in flight timed out
+   * @returns whether the timer was handled; false if no attempt was made yet, or if the only attempt in flight timed
+   * out
    */
   expire(now: number, onLate: (attempt: Attempt) => void): boolean {
     const call = this.#call;
@@ -73,7 +77,7 @@ export class HedgedAttempts {
   /**
    * Replaces the first of two attempts by its redialed copy.
    *
-   * @returns false when `attempt` is not the first of two attempts in flight
+   * @returns false if `attempt` is not the first of two attempts in flight; nothing is replaced then
    */
   replace(attempt: Attempt, replacement: Attempt): boolean {
     if (this.#firstAttempt !== attempt) return false;
@@ -81,19 +85,25 @@ export class HedgedAttempts {
     return true;
   }
 
-  /** Sets the timer again, if two attempts are in flight. */
+  /**
+   * Sets the timer of the call again if two attempts are in flight. Called after a redial, which restarts an attempt
+   * timeout.
+   */
   rearm(now: number): void {
     if (this.#firstAttempt !== undefined) this.#armTimer(now);
   }
 
-  /** Cancels one of two attempts. The cancelled attempt does not count as a failure. */
+  /**
+   * Cancels `attempt`, one of two attempts in flight. A cancelled attempt does not count as a failure of its endpoint.
+   */
   drop(attempt: Attempt): void {
     this.#promote(attempt);
     this.#cancelAttempt(attempt, 'SUPERSEDED');
   }
 
   /**
-   * Continues after the failure of an attempt.
+   * Called when `attempt` has failed or timed out. Cancels a planned second attempt. If two attempts are in flight,
+   * continues with the other attempt alone.
    *
    * @returns whether another attempt is in flight
    */
@@ -105,7 +115,10 @@ export class HedgedAttempts {
     return true;
   }
 
-  /** Cancels the other attempt, because `winner` responded. */
+  /**
+   * Called when `winner` has responded. Cancels a planned second attempt. If two attempts are in flight, cancels the
+   * attempt other than `winner`.
+   */
   settleWinner(winner: Attempt, now: number): void {
     this.#hedgeAt = Infinity;
     const first = this.#firstAttempt;
@@ -114,15 +127,15 @@ export class HedgedAttempts {
     const loser = winner === first ? (call.attempt as Attempt) : first;
     this.#promote(loser);
     const elapsedMs = now - loser.startedAt;
-    // The latency of the cancelled attempt is at least `elapsedMs`. Without this sample, attempt timeouts would leave
-    // slow responses out.
+    // Records `elapsedMs` as the minimum latency of the cancelled attempt. Without this sample, slow attempts would not
+    // count in the attempt timeout, and the timeout would become too short.
     call.attemptTimeout.record(elapsedMs, now);
     call.context.health.hedgeLost(loser.candidate, elapsedMs, now);
     this.#cancelAttempt(loser, 'SUPERSEDED');
   }
 
   /**
-   * Cancels both attempts because the call ends.
+   * Called when the call ends. Cancels a planned second attempt and, if two attempts are in flight, both attempts.
    *
    * @param except - an attempt that the caller of this method ends itself
    */
@@ -145,25 +158,25 @@ export class HedgedAttempts {
     if (second === undefined || !this.#policy.tryReserve(now)) return;
     this.#firstAttempt = attempt;
     call.send(second, 'hedge', now, true);
-    // The attempt may have failed synchronously and ended the call.
+    // The second attempt may have failed within `send` and ended the call.
     if (!call.settled) this.#armTimer(now);
   }
 
   /**
-   * Picks an open endpoint that was not tried. Undefined when there is none, or when the resolution has expired, since
-   * hedging waits for no lookup.
+   * Picks an open endpoint at which no attempt was made. Returns undefined if there is no such endpoint. Also returns
+   * undefined if the resolution has expired, since a second attempt does not wait for a lookup.
    */
   #pickSecond({ candidate }: Attempt, now: number): ConnectedCandidate | undefined {
     const { context, constraints } = this.#call;
     if (!context.isFresh(now)) return undefined;
     const tried = new Set([...this.#state.tried, candidate.endpoint.id]);
     const other = context.pickAlternative(now, constraints, tried);
-    // The policy is application code and may have aborted the call.
+    // The load-balancing policy is application code and may have aborted the call during `pickAlternative`.
     if (this.#call.settled) return undefined;
     return other?.status === 'open' && context.health.canDial(other, now) ? other : undefined;
   }
 
-  /** Removes one of two attempts. The other attempt becomes `attempt` of the call. */
+  /** Removes `removed`, one of two attempts in flight. The remaining attempt becomes `attempt` of the call. */
   #promote(removed: Attempt): void {
     const first = this.#firstAttempt as Attempt;
     this.#firstAttempt = undefined;
@@ -186,8 +199,8 @@ export class HedgedAttempts {
   }
 
   /**
-   * Sets the timer of the call to its deadline, to the start of the second attempt or to an attempt timeout, whichever
-   * comes first.
+   * Sets the timer of the call to the earliest of the deadline of the call, the start of the second attempt, and the
+   * attempt timeouts.
    */
   #armTimer(now: number): void {
     const call = this.#call;

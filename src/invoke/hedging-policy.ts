@@ -4,23 +4,24 @@ import { retryBudget, type RetryBudget } from './retry-budget.js';
 /** Hedging options of a service. */
 export interface HedgeConfig {
   /**
-   * Delay before the second attempt, in ms, ≥ 0. When undefined, the delay is the latency quantile 1 - `budgetRatio`.
+   * Delay before the second attempt, in ms, ≥ 0. If undefined, the delay is the latency at the quantile 1 -
+   * `budgetRatio`.
    */
   readonly afterMs: number | undefined;
   /** Maximum ratio of second attempts to calls in any 10 s, > 0 and ≤ 1. */
   readonly budgetRatio: number;
 }
 
-/** How long a delay taken from the latencies is cached, in ms. */
+/** Time for which a delay that was computed from latencies is reused, in ms. */
 const delayCacheMs = 3_000;
-/** Number of retries in the retry budget of the service that hedging leaves to failover. */
+/** Number of retries in the retry budget of the service that hedging must leave for failover. */
 const reservedForFailover = 15;
 
 /**
- * Decides when a second attempt is sent while the first is in flight, and whether the budgets allow a second attempt.
- * Each binding has one policy. Hedging adds load, so each second attempt is withdrawn from two budgets: the hedge
- * budget of the binding and the retry budget of the service. Hedging leaves the last 15 retries of the retry budget to
- * failover.
+ * Decides when a second attempt is sent while the first attempt is in flight, and whether the budgets allow a second
+ * attempt. Each binding has one policy. Hedging adds load, so each second attempt must be allowed by two budgets: the
+ * hedge budget of the binding and the retry budget of the service. Hedging leaves the last 15 retries in the retry
+ * budget for failover.
  *
  * @see [Finagle `BackupRequestFilter`](https://twitter.github.io/finagle/guide/MethodBuilder.html#backup-requests)
  * @see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)
@@ -41,7 +42,7 @@ export class HedgingPolicy {
     this.#hedgeBudget = retryBudget(config.budgetRatio, 1);
   }
 
-  /** Counts a call towards the hedge budget. */
+  /** Counts a call, which increases the number of second attempts that the hedge budget allows. */
   deposit(now: number): void {
     this.#hedgeBudget.deposit(now);
   }
@@ -58,8 +59,8 @@ export class HedgingPolicy {
   }
 
   /**
-   * Withdraws a second attempt from both budgets. After success, the caller must call `spent` or `refund` of the
-   * service's retry budget, as after `tryWithdraw`.
+   * Withdraws one second attempt from the hedge budget and one retry from the retry budget of the service. If true is
+   * returned, the caller must call `spent` or `refund` of the retry budget.
    *
    * @returns false when a budget refuses the second attempt; nothing is withdrawn then
    */

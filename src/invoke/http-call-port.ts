@@ -9,7 +9,10 @@ import type { CallContext, PickConstraints } from './call-context.js';
 import type { CallDeadline } from './call-deadline.js';
 import type { TimerEntry } from './timer-wheel.js';
 
-/** A handler that buffers the whole response body, so that another response can replace a truncated one. */
+/**
+ * A handler that buffers the whole response body. If the body is truncated, the call can be retried, and the response
+ * of the retry replaces the truncated response.
+ */
 export interface WholeBodyHandler extends RequestHandler {
   /** Discards everything received so far, because another response follows. */
   restart(): void;
@@ -38,22 +41,31 @@ export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly attemptCount: number;
   /** The attempt in flight, otherwise the last attempt; undefined before the first attempt. */
   attempt: Attempt | undefined;
-  /** Whether the handler has the headers of the current response. */
+  /** Whether the response headers of `attempt` were passed to the handler. */
   hasDeliveredHeaders: boolean;
   /**
-   * Starts an attempt.
+   * Starts an attempt at `candidate`.
    *
    * @param hasReservedRetry - whether a retry was withdrawn from the budget for this attempt
    */
   send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void;
-  /** Returns the request that `attempt` sends, with the headers of {@link callHeaders} that apply to the attempt. */
+  /**
+   * Returns the request that `attempt` sends. The request may contain added headers: the time left, the attempt number,
+   * and the identity of a 'once' call.
+   */
   buildRequest(attempt: Attempt, now: number): TransportRequest;
-  /** Reports the end of an attempt to health. Has no effect if the end was reported before. */
+  /**
+   * Reports the end of an attempt to health and refunds a reserved retry that was not spent. Has no effect on an
+   * attempt that has already ended.
+   */
   endAttempt(attempt: Attempt): void;
-  /** Recalculates the deadline once the service config, which may set the timeout, is known. */
+  /** Recalculates `deadlineAt`. Called when the service config is known, since the config may set the call timeout. */
   updateDeadline(): void;
   /** Ends the call with an error. */
   fail(error: Error): void;
-  /** Ends the call without calling the handler. The caller of this method must call the handler. */
+  /**
+   * Ends the call without calling the handler. The caller of this method must pass the response or the error to the
+   * handler.
+   */
   finish(): void;
 }

@@ -36,7 +36,7 @@ export class HttpCall implements FailoverHost {
   readonly attemptTimeout: AttemptTimeout;
   readonly startedAt: number;
   deadlineAt: number;
-  /** Whether the call is counted in {@link CallContext.pendingCalls}, because no attempt was sent yet. */
+  /** Whether {@link CallContext.pendingCalls} includes this call, because no attempt of the call was sent yet. */
   #isPending = true;
   #failover: Failover | undefined = undefined;
   #identity: CallIdentity | undefined = undefined;
@@ -57,8 +57,8 @@ export class HttpCall implements FailoverHost {
   ) {
     this.readsWholeBody = (handler as Partial<WholeBodyHandler>).restart !== undefined;
     this.startedAt = context.clock.now();
-    // An integer, since a fractional number would be allocated on the heap. Rounded down, since a deadline must not
-    // grow from hop to hop.
+    // Rounded to an integer, since V8 allocates fractional numbers on the heap. Rounded down, since a deadline must not
+    // grow when one service passes the deadline on to the next.
     this.deadlineAt = Math.floor(this.startedAt + effectiveTimeoutMs(deadline, context.serviceTimeoutMs));
     this.attemptTimeout = context.timeouts.forMethod(request.method);
   }
@@ -73,7 +73,7 @@ export class HttpCall implements FailoverHost {
     return this.attempt?.candidate.endpoint;
   }
 
-  /** Starts the call. Every error goes to the handler. */
+  /** Starts the call. Errors are passed to `onError` of the handler, not thrown. */
   start(): void {
     const { context, startedAt } = this;
     try {
@@ -113,7 +113,7 @@ export class HttpCall implements FailoverHost {
 
   send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void {
     const { context, kind } = this;
-    // The policy is application code and may have aborted the call.
+    // The load-balancing policy is application code and may have aborted the call while picking `candidate`.
     if (this.settled) {
       if (hasReservedRetry) context.budget.refund();
       return;
@@ -174,8 +174,8 @@ export class HttpCall implements FailoverHost {
       attempt.hasReservedRetry = false;
       this.context.budget.spent(this.context.clock.now());
     }
-    // From now on a 'once' request may have been executed, and no other attempt may replace it: only the deadline ends
-    // the attempt.
+    // From now on a 'once' call may have been executed, so no other attempt may replace this attempt. The attempt
+    // timeout no longer applies, only the deadline of the call.
     if (!attempt.allowsResend) this.context.wheel.set(this, this.deadlineAt);
   }
 

@@ -1,11 +1,14 @@
 const generationMs = 10_000;
 const minSamples = 10;
 // The first bucket holds latencies below 4 ms. The upper edge of each further bucket is 19 % (factor 2^¼) above its
-// lower edge. Reporting the upper edge thus overestimates a latency below 2^16 ms by 19 % at most.
+// lower edge. Reporting the upper edge thus overestimates a latency between 4 ms and 2^16 ms by 19 % at most.
 const bucketCount = 57;
 const firstBucketMs = 4;
 
-/** Latencies of the last 20–30 s: three generations of 10 s, each a histogram with logarithmic buckets. */
+/**
+ * Counts the latencies of the last 20 to 30 s in three generations of 10 s. Each generation is a histogram with
+ * logarithmic buckets.
+ */
 export class LatencyHistogram {
   readonly #generations = [
     new Uint32Array(bucketCount),
@@ -15,7 +18,7 @@ export class LatencyHistogram {
   #newest = 0;
   #rotatedAt = 0;
 
-  /** Whether all latencies have expired. */
+  /** Whether all recorded latencies have expired at `now`. */
   isExpired(now: number): boolean {
     return now - this.#rotatedAt >= 3 * generationMs;
   }
@@ -36,8 +39,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Upper edge of the bucket that contains a quantile of the latencies, in ms, ≥ 4. `edgeMs(0.01)` gives the 99th
-   * percentile. Undefined while fewer than 10 latencies are recorded.
+   * Returns a quantile of the latencies, rounded up to the upper edge of its bucket, in ms, ≥ 4. `edgeMs(0.01)` returns
+   * the 99th percentile. Returns undefined while fewer than 10 latencies are recorded.
    *
    * @param fractionAbove - fraction of the latencies above the quantile, 0 … 1
    */

@@ -2,8 +2,8 @@ import pRetry from 'p-retry';
 import type { RetryLoop } from '../core/retry-loop.js';
 
 /**
- * A {@link RetryLoop} over p-retry, without limits or timers: `onFailed` waits between attempts and rejects to end
- * the loop.
+ * Implements {@link RetryLoop} with p-retry. p-retry adds no limit and no delay: `onFailed` waits between attempts, and
+ * ends the loop by rejecting.
  */
 export const retryLoop: RetryLoop = (attempt, onFailed) =>
   pRetry((number) => attempt(number).catch(wrapError), {
@@ -16,8 +16,8 @@ export const retryLoop: RetryLoop = (attempt, onFailed) =>
   });
 
 /**
- * Wraps the value that an attempt threw, since p-retry ends its loop at a `TypeError` and at a value that is not an
- * error.
+ * Wraps the value that an attempt threw. Without the wrapper, p-retry would not retry after a `TypeError` or after a
+ * value that is not an error.
  */
 class WrappedError extends Error {
   override readonly name = 'WrappedError';

@@ -1,10 +1,10 @@
 /**
- * Whether a request body can be sent twice: a string, buffer, typed array, `URLSearchParams`, form or blob. A stream or
- * an iterable cannot: once a connection has taken a byte, the body cannot be sent again.
+ * Whether a request body can be sent twice. True for no body, strings, bytes, `URLSearchParams`, forms and blobs. False
+ * for streams and iterables, since data that was read from a stream or iterable cannot be read again.
  */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
-  // Compares the tag instead of the class, since undici's classes differ from Node's.
+  // Compares tags instead of using `instanceof`, since the undici package has its own classes `FormData` and `File`.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }
@@ -21,7 +21,7 @@ export function isInMemoryBody(body: unknown): boolean {
 
 /**
  * Converts a body to a form that undici accepts. `URLSearchParams` become a string, as with `fetch`. An iterable is
- * wrapped, so that an error of the iterable does not count against the endpoint.
+ * wrapped to record whether reading failed, since such an error must not count against the endpoint.
  */
 export function toUndiciBody(body: unknown): unknown {
   if (body === null || typeof body !== 'object') return body;

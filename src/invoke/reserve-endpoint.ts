@@ -16,8 +16,8 @@ export interface TimedCallOptions {
 }
 
 /**
- * Picks an endpoint within the deadline, without sending a request. Looks the service up, starts the service or waits,
- * where needed.
+ * Picks an endpoint within the deadline, without sending a request. As needed, first looks the service up, starts the
+ * service or waits.
  */
 export function reserveEndpoint(
   context: CallContext,
@@ -28,7 +28,7 @@ export function reserveEndpoint(
   });
 }
 
-/** Returns the endpoint of a candidate, with the address in use as `address`. */
+/** Returns the endpoint of `candidate`, with `address` set to the address that new requests use. */
 export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
   const address = candidate.channel.address.text;
   return address === candidate.endpoint.address
@@ -37,8 +37,8 @@ export function withActiveAddress(candidate: ConnectedCandidate): Endpoint {
 }
 
 /**
- * A call that first picks an endpoint and then runs `proceed`. Settles its promise exactly once, at the deadline of the
- * call at the latest. Rejects early when its signal aborts or the clerk is destroyed.
+ * A call that first picks an endpoint and then runs `proceed`. Calls either `resolve` or `reject`, exactly once, at the
+ * deadline of the call at the latest. Calls `reject` at once when the signal aborts or the clerk is destroyed.
  */
 export abstract class TimedCall<T> implements TimerEntry {
   expiresAt = 0;
@@ -92,7 +92,7 @@ export abstract class TimedCall<T> implements TimerEntry {
     this.fail(withCallDetails(this.state, error));
   }
 
-  /** Continues with the picked endpoint. */
+  /** Called with the picked endpoint. Must end the call with `succeed` or `fail`. */
   protected abstract proceed(candidate: ConnectedCandidate): void;
 
   /** Ends the attempt in flight, if there is one. The attempt does not count against the endpoint. */
@@ -141,7 +141,7 @@ export abstract class TimedCall<T> implements TimerEntry {
     }
   }
 
-  /** Called when the service config, which may set the timeout, is known. */
+  /** Recalculates the deadline. Called when the service config is known, since the config may set the call timeout. */
   #updateDeadline(): void {
     const { options, settled } = this.state;
     if (settled) return;
@@ -170,6 +170,6 @@ class EndpointReservation extends TimedCall<ConnectedCandidate> {
   }
 
   protected abandonAttempt(): void {
-    // A reservation makes no attempt.
+    // Nothing to end: a reservation makes no attempt.
   }
 }

@@ -3,8 +3,8 @@ import type { FailoverHost } from './http-call-port.js';
 import type { RetryState } from './retry-state.js';
 
 /**
- * Sends the first attempt of a call for which no endpoint could be picked at once. Looks the service up, starts the
- * service or waits, where needed. Any error ends the call.
+ * Sends the first attempt of a call whose endpoint could not be picked from the cached resolution. As needed, first
+ * looks the service up, starts the service or waits. Any error ends the call.
  */
 export function resolveThenSend(call: FailoverHost, state: RetryState): void {
   call.context.wheel.set(call, call.deadlineAt);
@@ -30,7 +30,7 @@ async function resolveAndPick(call: FailoverHost, state: RetryState): Promise<vo
   }
 }
 
-/** Called when the service config, which may set the timeout, is known. */
+/** Recalculates the deadline. Called when the service config is known, since the config may set the call timeout. */
 function updateDeadline(call: FailoverHost, state: RetryState): void {
   if (call.settled) return;
   call.updateDeadline();

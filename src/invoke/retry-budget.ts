@@ -5,7 +5,7 @@
  * @see [Retry budget](../../docs/glossary.md#retry-budget)
  */
 export interface RetryBudget {
-  /** Counts a first attempt. */
+  /** Counts the first attempt of a call, which increases the number of allowed retries. */
   deposit(now: number): void;
   /**
    * Reserves one retry. Exactly one `spent` or `refund` must follow for each reserved retry.
@@ -13,7 +13,7 @@ export interface RetryBudget {
    * @returns false when no retry is left
    */
   tryWithdraw(now: number): boolean;
-  /** Called when a reserved retry is sent. The retry counts from `now` on, not from its reservation. */
+  /** Called when a reserved retry is sent. The retry is counted at `now`, not at the time of the reservation. */
   spent(now: number): void;
   /** Called when a reserved retry will not be sent. */
   refund(): void;
@@ -22,13 +22,13 @@ export interface RetryBudget {
 }
 
 const slotMs = 1_000;
-// Eleven slots cover any window of 10 s, even one that begins in the middle of a slot.
+// A window of 10 s that begins in the middle of a slot extends over eleven slots of 1 s.
 const slotCount = 11;
 
 /**
- * Creates a budget. In any 10 s the budget allows at most `reserve` retries plus `ratio` times the number of first
- * attempts. The count is kept in slots of 1 s. A retry is refused when the first attempts of the newest 10 slots do not
- * cover the retries of the newest 11 slots.
+ * Creates a budget. In any 10 s the budget allows at most `reserve` retries, plus `ratio` retries per first attempt.
+ * First attempts and retries are counted in slots of 1 s. So that the limit holds in any 10 s, first attempts count for
+ * 10 slots but retries for 11 slots.
  *
  * @param ratio - number of retries per first attempt, 0 … 1
  * @param reserve - number of retries that are allowed without first attempts, ≥ 0
@@ -62,7 +62,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     return tick % slotCount;
   }
 
-  /** Leaves out the first attempts of the oldest slot, since they may be older than 10 s. */
+  /** Does not count the first attempts of the oldest slot, since these attempts may be older than 10 s. */
   const available = (now: number): number => {
     const slot = advance(now);
     const oldest = firsts[(slot + 1) % slotCount] as number;

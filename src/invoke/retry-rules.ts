@@ -3,8 +3,9 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Stage } from '../core/outcome.js';
 
 /**
- * Whether a call may be retried. `free`: always, since the request was not sent. `budget`: if the retry budget allows.
- * `never`: no, since the call might run twice or its body cannot be sent twice.
+ * Whether a call may be retried. `free`: yes, without use of the retry budget, since the request was not sent.
+ * `budget`: yes, if the retry budget allows the retry. `never`: no, since the call might run twice or its body cannot
+ * be sent twice.
  */
 export type Retryability = 'free' | 'budget' | 'never';
 
@@ -12,8 +13,8 @@ export type Retryability = 'free' | 'budget' | 'never';
  * Whether a call may be retried after an attempt that reached `stage`.
  *
  * @param isReplayable - whether the request body can be sent twice
- * @param isStored - whether the call can only have run at endpoints that share an idempotency store with the endpoint
- * of the retry
+ * @param isStored - whether the retry goes to the idempotency store of the endpoint that may have executed the call;
+ * this store prevents a second execution
  * @see [C3.3](../../docs/guarantees.md#c3-3)
  * @see [C3.6](../../docs/guarantees.md#c3-6)
  * @see [C4.1](../../docs/guarantees.md#c4-1)
@@ -36,8 +37,8 @@ export function retryability(
 export const maxAttempts = 5;
 
 /**
- * Minimum time left for a further attempt to start, in ms. The first attempt of a call with a shorter timeout starts
- * nevertheless.
+ * Minimum time until the deadline for starting another attempt, in ms. A call whose timeout is shorter still makes its
+ * first attempt.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2)
  */

@@ -18,29 +18,32 @@ import { maxAttempts, minAttemptMs, retryability } from './retry-rules.js';
 /** The facts of a call that its retries depend on. */
 export interface RetryStateOptions extends AttemptLogOptions {
   readonly constraints: PickConstraints;
-  /** Whether the request can be sent twice. */
+  /** Whether the request body can be sent twice. */
   readonly isReplayable: boolean;
   /** Whether the call may be retried after its request was sent, provided that the kind of the call allows a retry. */
   readonly allowsRetries: boolean;
 }
 
 /**
- * Decides whether and where a call is retried: tracks the endpoints that were tried, their outcomes, and the retry
- * that is reserved in the budget. Used by HTTP calls and custom calls.
+ * Decides whether a call is retried, and at which endpoint. Tracks the tried endpoints, the outcomes of their attempts,
+ * and the retry that is reserved in the retry budget. Used by HTTP calls and custom calls.
  */
 export class RetryState extends AttemptLog {
-  /** Whether the call has its result or error. No further attempt may start then. */
+  /** Whether the call has ended with a result or an error. A settled call starts no further attempt. */
   settled = false;
-  /** Ends the current wait. */
+  /** Ends the wait before the next attempt early. */
   #cancelWait: (() => void) | undefined;
-  /** Delay before the next attempt, in ms, if the last response requested a delay (`Retry-After`). */
+  /**
+   * Delay before the next attempt, in ms, usually requested by the last response (`Retry-After`); undefined if the next
+   * attempt need not wait.
+   */
   retryDelayMs: number | undefined;
   readonly #tried = new Set<string>();
   #lastStage: Stage = 'waiting';
   #lastStartedAt = 0;
   /**
-   * Scope of the idempotency store at which a 'once' call may have run; undefined if the call cannot have run or the
-   * endpoint has no store.
+   * Scope of the idempotency store of the endpoint that received the last sent attempt of a 'once' call. Undefined if
+   * no attempt was sent, if that endpoint has no store, or for calls of other kinds.
    */
   #idempotencyScope: string | undefined;
   #hasRefreshed = false;
@@ -56,7 +59,7 @@ export class RetryState extends AttemptLog {
     super(context, options);
   }
 
-  /** Ids of the endpoints whose attempts have ended. */
+  /** Ids of the endpoints that the next attempt must avoid, because an attempt there has ended. */
   get tried(): ReadonlySet<string> {
     return this.#tried;
   }
@@ -77,8 +80,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether an attempt in flight at `stage` may be abandoned for another endpoint. If so, reserves a retry in the
-   * budget unless the retry is free.
+   * Whether an attempt at `candidate` that has reached `stage` may be abandoned for an attempt at another endpoint. If
+   * so, reserves a retry in the budget unless the retry is free.
    */
   canFailOver(stage: Stage, candidate: ConnectedCandidate, now: number): boolean {
     const { kind, isReplayable, deadlineAt, constraints } = this.options;
@@ -91,7 +94,7 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether too little time is left for the first attempt.
+   * Whether too little time is left at `now` to start the first attempt.
    *
    * @see [C2.2](../../docs/guarantees.md#c2-2)
    */
@@ -101,8 +104,9 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * When to check again whether a late attempt may be abandoned. By then another endpoint may be available, or the
-   * budget may have refilled. The deadline of the call, if the attempt may never be abandoned.
+   * Returns when to check again whether an attempt that has exceeded its attempt timeout may be abandoned. By then
+   * another endpoint may be available, or the budget may have refilled. If the attempt may never be abandoned, returns
+   * the deadline of the call.
    */
   recheckAt(stage: Stage, now: number): number {
     const { kind, isReplayable, deadlineAt } = this.options;
@@ -112,8 +116,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether the call may be retried after a delay of `waitMs`, as requested by `Retry-After`. If so, reserves the
-   * retry.
+   * Whether the call may be retried after a delay of `waitMs`, which the response requested (`Retry-After`). If so,
+   * reserves the retry in the budget.
    */
   canWait(stage: Stage, waitMs: number, now: number): boolean {
     const { kind, isReplayable, deadlineAt } = this.options;
@@ -125,7 +129,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a call with a `clerk-not-executed` response may be retried. If so, reserves the retry.
+   * Whether the call may be retried after a response that states that the call was not executed (`clerk-not-executed`).
+   * If so, reserves the retry in the budget.
    *
    * @see [C3.5](../../docs/guarantees.md#c3-5)
    */
@@ -137,8 +142,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a call that still runs at the endpoint, and whose response was lost, may be sent again after `waitMs`. If
-   * so, reserves the retry.
+   * Whether a call may be sent again after `waitMs` to fetch its response, because the service reports that an earlier
+   * attempt is still running. If so, reserves the retry in the budget.
    */
   canPollRunning(waitMs: number, now: number): boolean {
     if (
@@ -152,8 +157,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Picks the endpoint for the next attempt after a failure. Before that, waits, refreshes the resolution or starts the
-   * service if an endpoint may become available.
+   * Picks the endpoint for the next attempt after a failed attempt. As needed, first waits, refreshes the resolution or
+   * starts the service.
    *
    * @throws {@link ClerkError} the error that ends the call, when no further attempt is possible
    */
@@ -176,8 +181,8 @@ export class RetryState extends AttemptLog {
     }
     let mustCheckFreshness = true;
     for (;;) {
-      // A retry does not use an expired resolution either. When a refresh fails, the resolution stays in use, flagged
-      // stale.
+      // Refreshes an expired resolution before the retry. If the refresh fails, the expired resolution stays in use,
+      // flagged stale.
       if (mustCheckFreshness && !context.isFresh(context.clock.now()))
         await context.refreshResolution(new Set(this.#tried));
       mustCheckFreshness = false;
@@ -192,7 +197,8 @@ export class RetryState extends AttemptLog {
         return candidate;
       }
       if (candidate) {
-        // All remaining endpoints are in connection backoff: wait only if the next dial is allowed soon.
+        // All endpoints left to try are in connection backoff. Waits only if a dial is allowed within `maxDialWaitMs`
+        // and before the deadline.
         const dialWaitMs = context.health.nextDialAt(candidate) - now;
         if (dialWaitMs > maxDialWaitMs || dialWaitMs > deadlineAt - now) throw exhaustedError(this);
         await this.#wait(Math.max(dialWaitMs, 1));
@@ -218,8 +224,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Takes the reserved retry over, if there is one. The caller of this method must then call `spent` or `refund` of the
-   * budget.
+   * Hands the reserved retry, if there is one, over to the caller of this method. If true is returned, the caller must
+   * call `spent` or `refund` of the budget.
    *
    * @returns whether a retry was reserved
    */
@@ -246,15 +252,16 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Reserves one retry if any attempt may have been executed. Otherwise the retry is free.
+   * Reserves one retry in the budget if any attempt of the call may have been executed. Otherwise the retry is free,
+   * and nothing is reserved.
    *
    * @param mayHaveRun - whether the attempt in flight may have been executed
-   * @returns false when a retry is not allowed
+   * @returns false if the budget or `allowsRetries` forbids the retry
    */
   #reserveRetry(mayHaveRun: boolean, now: number): boolean {
     if (this.#hasReservedRetry || (!mayHaveRun && this.execution === 'none')) return true;
     const { budget, canStart } = this.context;
-    // Retries must not use up the budget that starting the service needs.
+    // Starting the service also needs a retry of the budget, so retries of calls must leave `reservedForStarts`.
     const leavesStartReserve = !canStart || budget.available(now) > reservedForStarts;
     this.#hasReservedRetry = this.options.allowsRetries && leavesStartReserve && budget.tryWithdraw(now);
     return this.#hasReservedRetry;
@@ -262,8 +269,8 @@ export class RetryState extends AttemptLog {
 
   /**
    * Makes tried endpoints available again when no other endpoint is left: each endpoint that timed out, and the
-   * endpoint of the last attempt if the request was sent. That attempt may have failed only because an idle connection
-   * broke.
+   * endpoint of the last attempt if the request was sent. The last attempt may have failed only because an idle
+   * connection broke.
    *
    * @returns whether an endpoint became available again
    */
@@ -287,11 +294,14 @@ export class RetryState extends AttemptLog {
   }
 }
 
-/** Number of retries in the budget that are reserved for starts, if the service can be started. */
+/** Number of retries in the budget that must be left for starts of the service, if the service can be started. */
 const reservedForStarts = 1;
 
-/** Interval for checking whether a late attempt may be abandoned, in ms. */
+/**
+ * Interval for checking whether an attempt that has exceeded its attempt timeout may be abandoned for another endpoint,
+ * in ms.
+ */
 const recheckIntervalMs = 100;
 
-/** Longest wait for an endpoint in connection backoff, in ms. */
+/** Longest time for which a retry waits for the end of a connection backoff, in ms. */
 export const maxDialWaitMs = 250;

@@ -1,6 +1,9 @@
-/** Minimum delay of a timer that counts as a stall, in ms. Shorter delays are normal under load. */
+/** Minimum lateness of a timer that counts as a stall, in ms. Shorter delays of timers are normal under load. */
 const minStallMs = 20;
-/** Maximum number of stalls kept. Few calls in flight are older than the oldest stall kept. */
+/**
+ * Maximum number of stalls kept. Older stalls can be dropped, since few calls in flight started before the oldest stall
+ * kept.
+ */
 const maxStalls = 16;
 
 interface Stall {
@@ -10,17 +13,18 @@ interface Stall {
 
 /**
  * Records stalls: periods in which the event loop was blocked or the process was not scheduled. A response that arrived
- * during a stall was read late. So stalls extend attempt timeouts and are subtracted from latencies.
+ * during a stall was read late. Therefore stalls extend attempt timeouts, and the time of stalls is subtracted from
+ * latencies.
  */
 export class StallTracker {
   /**
-   * When the last stall ended, on the clock's scale; 0 before the first one. An attempt started after `lastEndedAt` is
-   * not affected by any stall.
+   * When the last stall ended, on the clock's scale; 0 if no stall was recorded. An attempt that started after
+   * `lastEndedAt` is not affected by any recorded stall.
    */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 
-  /** Records a stall if a timer due at `dueAt` fires 20 ms late or later. */
+  /** Records a stall if a timer that was due at `dueAt` fires at `now`, at least 20 ms late. */
   record(dueAt: number, now: number): void {
     if (now - dueAt < minStallMs) return;
     this.lastEndedAt = now;
@@ -28,7 +32,7 @@ export class StallTracker {
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** Total stall time since `startedAt`, in ms. */
+  /** Total duration of the stalls since `startedAt`, in ms. */
   stalledMsSince(startedAt: number): number {
     if (startedAt >= this.lastEndedAt) return 0;
     let sum = 0;
@@ -37,8 +41,8 @@ export class StallTracker {
   }
 
   /**
-   * When the timeout of an attempt ends if the stalls since its start extend the timeout. 0 when there was no stall, or
-   * when the extended timeout has ended.
+   * Returns when an attempt times out if the stalls since its start extend its timeout. Returns 0 if there was no
+   * stall, or if the extended timeout has passed by `now`.
    */
   graceUntil(startedAt: number, timeoutMs: number, now: number): number {
     const stalledMs = this.stalledMsSince(startedAt);

@@ -9,19 +9,21 @@ export interface TimerEntry {
   previous: TimerEntry | undefined;
   /** Next entry in the slot of this entry. */
   next: TimerEntry | undefined;
-  /** Called when the entry is due, with the current time. By then the wheel has cleared the entry. */
+  /** Called with the current time when the entry is due, after the wheel has cleared the entry. */
   expire(now: number): void;
-  /** Called instead of `expire` by {@link TimerWheel.abortAll}. The entry must then settle with `error`. */
+  /**
+   * Called instead of `expire` by {@link TimerWheel.abortAll}. The call that owns the entry must then end with `error`.
+   */
   abort(error: Error): void;
 }
 
 const tickMs = 4;
 const slotCount = 512;
-/** Interval of stall checks, in ms. */
+/** Interval of stall checks, in ms. A stall check is a timer that fires late if the event loop was blocked. */
 const stallCheckMs = 20;
 /**
- * Maximum number of stall checks after the last `set`. The checks cover the longest attempt timeout. During a longer
- * wait no checks run.
+ * Maximum number of stall checks after the last `set`. With an interval of 20 ms the checks cover the longest attempt
+ * timeout (1,000 ms). After the last check no checks run until the next `set`.
  */
 const maxStallChecks = 64;
 
@@ -39,13 +41,14 @@ class SlotHead implements TimerEntry {
 
 /**
  * One timer for all deadlines of a clerk: a hashed timing wheel of 512 slots of 4 ms. Setting and clearing an entry is
- * a list operation. An entry due more than one turn of the wheel later stays in its slot until the turn in which the
- * entry is due.
+ * a list operation. One turn of the wheel takes 2,048 ms. An entry that is due after more than one turn stays in its
+ * slot until the turn in which the entry is due.
  *
- * One timer of the clock is set to the earliest entry, or to a stall check every 20 ms after an entry was set. A timer
- * that fires late shows that the event loop was blocked. The process is kept alive only while an entry is set.
+ * The wheel uses one timer of the clock, set to the earliest entry or to the next stall check, whichever comes first.
+ * If the timer fires late, the event loop was blocked. The timer keeps the process alive only while an entry is set.
  *
- * I/O that was already received is processed before any entry expires, so a busy process does not cause timeouts.
+ * Responses that have already arrived are processed before any entry expires. A busy process thus does not time out
+ * calls whose responses wait to be read.
  *
  * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
  */
@@ -88,7 +91,8 @@ export class TimerWheel {
     } else {
       unlink(entry);
     }
-    // 0 means that the entry is not set.
+    // `expiresAt` 0 means that an entry is not set, so a due time of 0 or less is replaced by the smallest positive
+    // number.
     entry.expiresAt = at > 0 ? at : Number.MIN_VALUE;
     const tick = Math.max(Math.ceil(at / tickMs), this.#processedTick + 1);
     const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;
@@ -112,7 +116,10 @@ export class TimerWheel {
     if (this.#size === 0) this.#timer?.setRef(false);
   }
 
-  /** Resolves after `ms`, when the function given to `onStarted` is called, or on {@link TimerWheel.abortAll}. */
+  /**
+   * Resolves after `ms`. Resolves earlier when the function passed to `onStarted` is called, or when
+   * {@link TimerWheel.abortAll} is called.
+   */
   sleep(ms: number, onStarted: (cancel: () => void) => void = () => undefined): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => resolve();
@@ -158,7 +165,7 @@ export class TimerWheel {
       this.#nextDueAt = Infinity;
       return;
     }
-    // The earliest entry may have been cleared. Then the timer is only set to the next entry.
+    // The entry for which the timer was set may have been cleared. If no other entry is due, the timer is set again.
     if (this.#nextDueAt <= now) this.#nextDueAt = this.#nextOccupiedTick() * tickMs;
     if (this.#nextDueAt > now) {
       this.#arm();
@@ -176,7 +183,7 @@ export class TimerWheel {
     try {
       for (; tick <= until; tick++) this.#expireSlot(tick & (slotCount - 1), now);
     } finally {
-      // After an error in one slot, the remaining slots are processed with the next tick.
+      // If an entry threw an error, the rest of its slot and the remaining slots are processed with the next tick.
       if (tick <= until) this.#processedTick = tick - 1;
       if (this.#size > 0) {
         this.#nextDueAt = Math.min(this.#nextDueAt, this.#nextOccupiedTick() * tickMs);
@@ -199,7 +206,10 @@ export class TimerWheel {
     }
   }
 
-  /** Tick of the first occupied slot, at most one turn away. */
+  /**
+   * Returns the tick of the next slot that contains an entry; if all slots are empty, the tick after one turn of the
+   * wheel.
+   */
   #nextOccupiedTick(): number {
     for (let tick = this.#processedTick + 1; tick <= this.#processedTick + slotCount; tick++) {
       const head = this.#slots[tick & (slotCount - 1)] as TimerEntry;
