@@ -25,27 +25,32 @@ export interface AdvertisedServiceOptions {
   readonly registry: readonly string[];
   readonly inFlight: InFlightRequests;
   readonly load: LoadReporter;
-  /** The request that registers the service, without epoch and ticket. */
+  /** Body of the registration request. Epoch and ticket are added when the request is sent. */
   readonly request: Omit<RegisterRequest, 'epoch' | 'ticket'> & { readonly leaseMs: number };
   readonly handshake: LaunchHandshake | undefined;
-  /** Whether this process generated the instance id at random, so that no other instance can have the same id. */
+  /** Whether this process generated the instance id at random. No other instance then has the same id. */
   readonly isIdGenerated: boolean;
   readonly drainMs: number;
   /** Called once, when the advertisement has ended for any reason. */
   readonly onEnded: () => void;
 }
 
-/** Maximum random delay before the first retry, in ms. The maximum doubles with each further failure. */
+/**
+ * Maximum random delay before the first retry of a registration, in ms. The maximum doubles with each further failed
+ * attempt, up to `maxBackoffMs`.
+ */
 const initialBackoffMs = 500;
 /**
- * Maximum random delay before a retry, in ms. The delay that the registry asks for is added, up to the same maximum.
+ * Maximum random delay before any retry of a registration, in ms. A delay that the registry asks for is added to the
+ * random delay, and is limited to the same maximum.
  */
 const maxBackoffMs = 5_000;
 
 /**
- * One service of this process, from its first registration to its end. The service notices a lost lease before the
- * registry does. After a lost lease, the service registers again until the registry accepts the registration. A newer
- * registration of the same instance ends this advertisement.
+ * One advertised service of this process, from its first registration to the end of its advertisement. The service
+ * treats its lease as expired slightly before the registry does. The service then sends its registration again until
+ * the registry accepts or refuses the registration. The advertisement ends early when a newer registration with the
+ * same instance id replaces the registration, or when the registry refuses the service.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -57,7 +62,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   #epoch: number | undefined;
   #leaseMs: number;
   #ticket: string | undefined;
-  /** Whether the ticket was sent without a response, so that the registry may have accepted the ticket. */
+  /** Whether a registration with the ticket got no response. The registry may then have accepted the ticket. */
   #ticketMayBeUsed = false;
   readonly #leaseTimer: LeaseTimer;
   #hasWarned = false;
@@ -128,7 +133,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this;
   }
 
-  /** Registers the service for the first time. Rejects when the registry refuses the service or the caller aborts. */
+  /** Registers the service for the first time. Rejects when the registry refuses the service or `signal` aborts. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
     if (signal?.aborted === true) onAbort();
@@ -177,7 +182,11 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     return this.close();
   }
 
-  /** Retries until the registry accepts or refuses the registration. */
+  /**
+   * Registers the service. Retries until the registry accepts or refuses the registration.
+   *
+   * @param recovered - whether the service was registered before and has lost its lease
+   */
   async #register(recovered: boolean): Promise<void> {
     const { clock, retry, renewer } = this.#options;
     const { signal } = this.#endController;
@@ -192,8 +201,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
         signal.throwIfAborted();
         if (!this.#canRetry(error)) throw error;
         this.#warnOnce(error);
-        // The random delay is at most a third of the lease, or 500 ms if that is longer. A registry that becomes
-        // available again therefore gets the registration within that time.
+        // A registry that becomes available again should soon get the registration. The random delay is therefore at
+        // most a third of the lease, or 500 ms for leases below 1,500 ms.
         const maxJitterMs = Math.min(
           maxBackoffMs,
           Math.max(initialBackoffMs, this.#leaseMs / 3),
@@ -231,8 +240,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // The registration whose response was lost has used the ticket. The epoch that came with the ticket stays
-      // valid.
+      // A previous attempt, whose response was lost, has used the ticket. The next attempt sends no ticket; the epoch
+      // that came with the ticket is still valid.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -243,8 +252,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
       this.#options.isIdGenerated &&
       this.#epoch !== undefined
     ) {
-      // Only this instance has the generated id. The registry refuses the epoch because the registry forgot the
-      // instance during a long absence.
+      // No other process uses the generated id, so no newer registration caused the refusal. The registry has forgotten
+      // this instance during a long absence, so the next attempt asks for a new epoch.
       this.#epoch = undefined;
       return true;
     }
@@ -252,7 +261,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Throws unless the registry that responded proves to be the registry that launched this service.
+   * Throws unless the response proves that its sender is the registry that launched this service. Checks nothing if the
+   * registration contained no ticket.
    *
    * @see [T9](../../docs/background.md#t9)
    */
@@ -275,8 +285,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.#events.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry, all services register again. Each service first waits for a random time, so
-    // that the requests do not arrive all at once.
+    // After a restart of the registry, all services register again. Each service first waits for a random time, so that
+    // the registrations do not all arrive at once.
     void sleep(clock, clock.random() * Math.min(2_000, this.#leaseMs / 5), false)
       .then(() => this.#register(true))
       .catch((error: unknown) => {
@@ -330,7 +340,7 @@ export class AdvertisedService implements Advertisement, RenewedLease {
     this.#end('closed');
   }
 
-  /** Ends renewals and registrations of the service. */
+  /** Sets the state, stops the renewals of the lease and aborts a registration that is in progress. */
   #stopRenewing(state: 'draining' | 'closed' | 'fenced'): void {
     this.#state = state;
     this.#leaseTimer.stop();
@@ -339,8 +349,8 @@ export class AdvertisedService implements Advertisement, RenewedLease {
   }
 
   /**
-   * Withdraws the registration. Resolves with the time for which clients may still use a cached lookup with this
-   * endpoint, in ms.
+   * Withdraws the registration. Resolves with the time, in ms, for which clients with a cached lookup may still call
+   * this endpoint.
    */
   #withdraw(immediately: boolean): Promise<number> {
     if (this.#epoch === undefined) return Promise.resolve(0);

@@ -11,10 +11,13 @@ export interface AdvertisementEvents {
     readonly id: string;
     /** Current epoch (fencing number) of the registration. */
     readonly epoch: number;
-    /** Whether the registration follows a lost lease; false for the first registration. */
+    /** Whether the service registered again after a lost lease; false for the first registration. */
     readonly recovered: boolean;
   };
-  /** The lease may have expired. Work that only the lease holder may do must stop. The service registers again. */
+  /**
+   * The lease may have expired. The program must stop work that only the holder of the lease may do. The service
+   * registers again.
+   */
   readonly lost: {
     /** Name of the service. */
     readonly name: string;
@@ -23,7 +26,10 @@ export interface AdvertisementEvents {
     /** Text for people that states the cause. */
     readonly reason: string;
   };
-  /** The advertisement has ended: a newer registration replaced this one, or the registry refuses the service. */
+  /**
+   * The advertisement has ended, because a newer registration of the same instance replaced this registration, or
+   * because the registry refuses the service.
+   */
   readonly fenced: {
     /** Name of the service. */
     readonly name: string;
@@ -33,10 +39,11 @@ export interface AdvertisementEvents {
     readonly reason: string;
   };
   /**
-   * The registry flagged the endpoint as suspect: most clients cannot reach the endpoint, or renewals came late.
-   * Clients use a suspect endpoint only when there is no other endpoint. Each renewal of a suspect endpoint claims
-   * that the endpoint is healthy. While clients report the endpoint as unreachable, the registry accepts the claim at
-   * growing intervals only.
+   * The registry flagged the endpoint as suspect: most reporting clients cannot reach the endpoint, or a renewal was
+   * late. Clients use a suspect endpoint only when there is no other endpoint. Each renewal of a suspect endpoint
+   * claims that the endpoint is healthy. If the registry accepts the claim, the registry discards the clients' reports.
+   * When clients then report the endpoint as unreachable again, the registry accepts the next claim only after a longer
+   * interval.
    */
   readonly suspected: {
     /** Name of the service. */
@@ -51,7 +58,7 @@ export interface AdvertisementEvents {
     /** Instance id. */
     readonly id: string;
   };
-  /** The service has drained: clients no longer call it. */
+  /** The service has drained: the registration is withdrawn, and no request is in flight or `drainMs` has passed. */
   readonly drained: {
     /** Name of the service. */
     readonly name: string;

@@ -7,9 +7,10 @@ import type { AdvertisementEvents } from './advertisement-events.js';
  * - `registering`: the registry has not yet accepted the registration
  * - `registered`: the lease is valid
  * - `lost`: the lease may have expired; the service registers again
- * - `fenced`: a newer registration replaced this one; this advertisement has ended
+ * - `fenced`: the advertisement has ended, because a newer registration of the same instance replaced this one, or
+ *   because the registry refuses the service
  * - `draining`: the service is withdrawn, but still serves clients with a cached lookup
- * - `closed`: the advertisement has ended
+ * - `closed`: the advertisement has ended by `drain()` or `close()`
  */
 export type AdvertisementState = 'registering' | 'registered' | 'lost' | 'fenced' | 'draining' | 'closed';
 
@@ -39,15 +40,15 @@ export interface Advertisement extends AsyncDisposable {
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
-  /** Removes `listener`. */
+  /** Stops calling `listener` at the event. */
   off<E extends keyof AdvertisementEvents>(
     event: E,
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, which replaces the measured load. Responses of the server carry the load: one
-   * response per connection, every 250 ms or less often. Lease renewals carry the load too. A report is valid until
-   * the next report, but no longer than 180,000 ms. After that the measured load is used again, if the load is
+   * Reports the load of the service. The reported load replaces the measured load. The load is sent with lease renewals
+   * and with responses of the server, on each connection with at most one response per 250 ms. A report is valid until
+   * the next report, but no longer than 180,000 ms. Without a valid report, the measured load is sent, if the load is
    * measured. Rates that the report omits are measured. Has no effect once the advertisement has ended.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
@@ -55,11 +56,14 @@ export interface Advertisement extends AsyncDisposable {
   reportLoad(load: LoadInit): void;
   /**
    * Withdraws the service, waits until no client uses a cached lookup and no request is in flight, then ends the
-   * advertisement. Clients that watch the name are notified of the withdrawal at once. Usually takes 5,000 to 6,000
-   * ms; requests in flight can extend the wait up to `drainMs`. Does not close the server. Never rejects; may be
-   * called again.
+   * advertisement. Clients that watch the name are notified of the withdrawal at once. Usually takes 5,000 to 6,000 ms;
+   * requests in flight can extend the wait up to `drainMs`. Does not close the server. Never rejects. Further calls
+   * return the same promise.
    */
   drain(): Promise<void>;
-  /** Withdraws the service without waiting for clients. Never rejects; may be called again. */
+  /**
+   * Withdraws the service without waiting for clients, then ends the advertisement. Never rejects. Further calls return
+   * the same promise.
+   */
   close(): Promise<void>;
 }

@@ -24,15 +24,15 @@ import { SigtermDrain } from './sigterm-drain.js';
 const defaultRegistry = 'http://127.0.0.1:4711';
 
 /**
- * Advertises the services of one process. Combines the options of the program, the launch handshake and facts about
- * the host.
+ * Advertises the services of one process. Each registration combines the options of the program, the launch handshake,
+ * and the name and addresses of the host.
  */
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
   readonly #launchContext: LaunchContext;
   readonly #sigtermDrain: SigtermDrain;
   readonly #eventLoopMeter: EventLoopMeter;
-  /** The lease renewer for each set of registry addresses that a service uses. */
+  /** Lease renewers by registry addresses. `users` is the number of services that share the renewer. */
   readonly #renewers = new Map<string, { readonly renewer: LeaseRenewer; users: number }>();
 
   constructor(runtime: ServiceRuntime) {
@@ -45,7 +45,7 @@ export class Advertiser {
   /** Implements {@link advertise}. */
   async advertise(options: AdvertiseOptions): Promise<Advertisement> {
     const config = toAdvertiseConfig(options);
-    // A registration may wait for the registry. The timer keeps the process alive during that time.
+    // The timer keeps the process alive while the registration waits for the registry.
     const keepAlive = this.#runtime.clock.setTimer(() => undefined, 2 ** 31 - 1);
     try {
       return await this.#register(config);
@@ -70,7 +70,8 @@ export class Advertiser {
     const addresses = await addressesOf(config.serverOrAddress, hostAddresses, signal);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
-    // From here on, requests for this instance may arrive.
+    // The guard must know the id before the service registers, because requests for this instance may arrive before the
+    // registry's response.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake)]);
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry);
@@ -148,7 +149,10 @@ export class Advertiser {
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 
-  /** Returns the renewer for the registry addresses, and a function that releases the renewer. */
+  /**
+   * Returns the renewer for the registry addresses, and a function that releases the renewer. The last release closes
+   * the renewer.
+   */
   #acquireRenewer(urls: readonly string[]): [LeaseRenewer, () => void] {
     const key = urls.join(' ');
     let shared = this.#renewers.get(key);

@@ -3,14 +3,16 @@ import { runInbound, type InboundRequest } from '../core/inbound-request.js';
 import { responseHeaders, callHeaders } from '../protocol/call-headers.js';
 import { isHttp2, type ServerLike } from './server-addresses.js';
 
-/** The method through which a Node server emits its events. */
+/** A Node server, which emits all its events by the method `emit`. */
 interface EmittingServer {
   emit: (this: unknown, event: string, ...details: unknown[]) => boolean;
 }
 
 type Headers = Readonly<Record<string, unknown>>;
 
-/** The members of a response or HTTP/2 stream that show when and how the response ended. */
+/**
+ * The members of a response or HTTP/2 stream that show when the response closed and whether the response is complete.
+ */
 interface ClosingResponse {
   once(event: 'close', listener: () => void): unknown;
   /** Whether the handler has written the whole response. */
@@ -30,9 +32,9 @@ const patchedServers = new WeakSet<object>();
 
 /**
  * Enforces the deadlines of the requests that arrive at one server. A request whose deadline has passed gets status
- * 504, and its handler does not run. Calls made while a request is served inherit the deadline of that request. Such
- * calls are not retried when the request is itself a retry. Requests without deadline and attempt headers pass
- * unchanged. A second call for the same server has no effect.
+ * 504, and its handler does not run. Calls that a handler makes while serving a request inherit the deadline of that
+ * request. If the request is itself a retry, the calls of its handler are not retried. Requests without deadline and
+ * attempt headers pass unchanged. Invoking this function again for the same server has no effect.
  *
  * @see [C2.2](../../docs/guarantees.md#c2-2), [C4.3](../../docs/guarantees.md#c4-3)
  */
@@ -43,13 +45,14 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
   const source = server as unknown as EmittingServer;
   const { emit } = source as Partial<EmittingServer>;
   if (emit === undefined) return;
-  // HTTP/2 servers emit 'stream' before 'request' for an HTTP/2 request, and only 'request' for an HTTP/1.1 request.
+  // A server with HTTP/2 emits an HTTP/2 request as 'stream' first, and an HTTP/1.1 request only as 'request'. Both
+  // events are therefore intercepted.
   const events = ['request', 'checkContinue', 'checkExpectation', ...(isHttp2(server) ? ['stream'] : [])];
   source.emit = function (this: unknown, event: string, ...details: unknown[]): boolean {
     if (!events.includes(event)) return emit.call(this, event, ...details);
     const [first, second] = details as [unknown, unknown];
     const isStream = event === 'stream';
-    // The 'stream' event of an HTTP/2 request was handled before.
+    // The deadline of an HTTP/2 request was already checked at the 'stream' event of the request.
     const wasSeenAsStream =
       !isStream && (first as { readonly httpVersionMajor?: number }).httpVersionMajor === 2;
     const headers = isStream ? (second as Headers) : (first as { readonly headers?: Headers }).headers;
@@ -62,8 +65,8 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // If the client disconnects first, the request counts as unfinished, and its deadline still limits the calls made
-    // for it.
+    // If the client disconnects before the response is complete, the handler may still run. The request then stays
+    // unfinished, so the deadline still limits the calls of the handler.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
@@ -81,7 +84,7 @@ function readInboundRequest(headers: Headers, arrivalClock: ArrivalClock): Inbou
   };
 }
 
-/** Parses a positive integer of at most ten digits. */
+/** Parses a positive integer of at most ten digits; undefined for any other value. */
 function parseCount(value: unknown): number | undefined {
   return typeof value === 'string' && /^[1-9][0-9]{0,9}$/.test(value) ? Number(value) : undefined;
 }
@@ -102,9 +105,9 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Clock for the arrival of requests. All requests that are handled in one turn of the event loop get the time at
- * which the first of them was read. The time that a request waits behind slow handlers therefore counts against the
- * deadline of the request.
+ * Clock for the arrival of requests. All requests that are handled in one turn of the event loop get the same time:
+ * when the first request of that turn was handled. The time that a request waits for the handlers of other requests
+ * therefore counts against the deadline of the request.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Interval between two samples, in ms. */
+/** Interval between two samples of the event loop, in ms. */
 export const sampleIntervalMs = 250;
-/** Number of sampling intervals in the window, which spans 2,000 ms. */
+/** Number of sampling intervals over which the utilization is computed: 2,000 ms in total. */
 const windowSamples = 8;
 /** Normal delay of a timer on an idle event loop, in ms. This delay does not count as load. */
 const idleTimerDelayMs = 2;
-/** Mean delay of the sampling timer that adds 1 to the utilization, in ms. */
+/** Mean delay of the sampling timer that adds 1 to the utilization, in ms. Shorter delays add proportionally less. */
 const fullLoadDelayMs = 100;
 
 interface Sample {
@@ -16,9 +16,9 @@ interface Sample {
 }
 
 /**
- * Measures the utilization of this thread's event loop, every 250 ms while there are subscribers. The active share of
- * the time is at most 1. The delay of the sampling timer adds the demand beyond full load. Does not keep the process
- * alive.
+ * Measures the utilization of this thread's event loop, every 250 ms while there are subscribers. The utilization is
+ * the share of time in which the event loop was active, plus a term for the delay of the sampling timer. The term shows
+ * overload, because the active share cannot exceed 1. The sampling timer does not keep the process alive.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
  */
@@ -52,8 +52,8 @@ export class EventLoopMeter {
   }
 
   /**
-   * Utilization during the last 2,000 ms: the active share of the event loop, plus the mean timer delay divided by
-   * 100 ms. Undefined before the second sample.
+   * Utilization during the last 2,000 ms: the share of time in which the event loop was active, plus the mean delay of
+   * the sampling timer divided by 100 ms. Undefined before the second sample.
    */
   get utilization(): number | undefined {
     const first = this.#samples[0];

@@ -8,8 +8,8 @@ interface ClosingResponse {
 }
 
 /**
- * Counts the requests at a server: in flight, ended, and failed. HTTP/1.1 requests at a server with HTTP/2 are not
- * counted. Does not change the requests.
+ * Counts the requests at a server: requests in flight, ended requests and failed requests. At a server with HTTP/2,
+ * only HTTP/2 requests are counted. Does not change the requests.
  */
 export class InFlightRequests {
   /** Number of requests that have ended. */
@@ -19,10 +19,11 @@ export class InFlightRequests {
   #count = 0;
   #onIdle: (() => void)[] = [];
 
-  /** @param server - a server of `node:http`, `node:https` or `node:http2`; undefined: nothing is counted */
+  /** @param server - a server of `node:http`, `node:https` or `node:http2`; with undefined, nothing is counted */
   constructor(server: ServerLike | undefined) {
     if (server === undefined) return;
-    // HTTP/2 servers emit 'stream' for every HTTP/2 request, whether or not they also emit 'request'.
+    // A server with HTTP/2 emits 'stream' for every HTTP/2 request, but 'request' only if the program listens for
+    // 'request'.
     if (isHttp2(server)) server.on('stream', (stream) => this.#track(stream as ClosingResponse));
     else server.on('request', (_request, response) => this.#track(response as ClosingResponse));
   }

@@ -1,6 +1,5 @@
 /**
- * `binding-clerk/service`: the functions for programs that are called by others, with the real clock, process and
- * network.
+ * `binding-clerk/service`: the functions for programs that offer services, with the real clock, process and network.
  */
 import { resolve } from 'node:path';
 import type { IdempotencyStore } from '../core/idempotency-store.js';
@@ -97,8 +96,8 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 /**
  * Wraps a handler so that a request with an idempotency key (`clerk-call-id` or `Idempotency-Key`) runs at most once,
  * however often clients send the request. The key and a fingerprint of the request are stored before the handler
- * runs. The fingerprint covers method, target, content-type and body. The response header `clerk-idempotency` states
- * the result:
+ * runs. The fingerprint covers method, target, content-type and body. In the following cases the handler does not run,
+ * and the response header `clerk-idempotency` states the case:
  *
  * - `replayed`: the response is the stored response of an earlier request with this key
  * - `running`: 409, an earlier request with this key is still running
@@ -112,10 +111,12 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * with any other value goes to the handler as a request without a key.
  *
  * The request body is buffered before the handler runs; the handler reads the body as usual. The response is sent
- * while the handler writes the response. The stored response has no trailers. If the process dies while a request
- * runs, a retry gets `unknown`, provided that the store is durable. With a store in memory, the epoch in
- * `clerk-instance` shows whether a request was sent to an earlier process. Without that header, keys created before
- * the start of this process are rejected.
+ * while the handler writes the response. The stored response has no trailers.
+ *
+ * If the store is durable and the process dies while a request runs, a retry gets `unknown`. A store in memory does not
+ * contain the requests of an earlier process. A request is therefore rejected if its header `clerk-instance` contains
+ * an epoch of an earlier process. A request without that header is rejected if its key was created before this process
+ * started.
  *
  * @example
  * ```ts
@@ -149,15 +150,15 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
 }
 
 /**
- * Stores idempotency records in a folder, so that the records survive restarts and crashes. A record is synced to
- * disk before its request runs; the response is synced soon after the response was sent. Requires the package
- * `classic-level`. Only one user and one process at a time may use the folder. The folder is opened when the service
- * is advertised or at the first request. A missing folder is created.
+ * Stores idempotency records in a folder, so that the records survive restarts and crashes. The record of a request is
+ * synced to disk before the request runs. The response is synced to disk soon after the response was sent. Requires the
+ * package `classic-level`. Only one user and one process at a time may use the folder. The folder is opened when the
+ * service is advertised or at the first request. A missing folder is created.
  *
  * The store belongs to one instance, so the service must be advertised with an `id` that stays the same after a
  * restart. With another `id`, retries are rejected as `elsewhere`. Opening the folder reads all records, at about
- * 300,000 records per second, and detects damaged or missing records. After a failed write, no request with a key
- * runs until the process restarts.
+ * 300,000 records per second, and detects damaged or missing records. After a failed write, no request with a key runs
+ * until the process restarts.
  *
  * @param folder - path of the folder, relative to the working directory
  */

@@ -6,7 +6,7 @@ import type { ProcessPort } from './service-runtime.js';
 
 /**
  * Holds the launch handshake: the name, ticket and registry that a launcher wrote to standard input in one line. The
- * first advertisement with the launched name sends the ticket. A ticket can be used once.
+ * first advertisement of the process must have the launched name, and sends the ticket. A ticket can be used only once.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -30,7 +30,7 @@ export class LaunchContext {
   }
 
   /**
-   * Returns the handshake for the first advertisement, and undefined for later advertisements. A later advertisement
+   * Returns the handshake for the first advertisement of the process; undefined for each further advertisement, which
    * may have any name.
    *
    * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the launched name
@@ -71,7 +71,8 @@ function parseHandshake(text: string): LaunchHandshake {
 }
 
 /**
- * Creates the error of an invalid handshake. The message does not quote the line, because the line is a secret.
+ * Creates the error of an invalid handshake. The message does not quote the line from the launcher, because the line
+ * contains secrets.
  *
  * @see [C8.4](../../docs/guarantees.md#c8-4)
  */

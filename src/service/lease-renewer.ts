@@ -26,7 +26,8 @@ export interface RenewedLease {
   /** Load that the renewal carries; undefined when the load is unknown. */
   readonly load: Load | undefined;
   /**
-   * Called when the registry has responded to a renewal.
+   * Called when the registry has responded to a renewal. The status is `lost` if the registry has no such registration,
+   * and `fenced` if a newer registration of the same instance replaced this registration.
    *
    * @param sentAt - when the renewal was sent, on the monotonic clock
    * @param isSuspect - whether the registry flags the endpoint as suspect
@@ -36,12 +37,18 @@ export interface RenewedLease {
   onRenewalFailed(error: unknown): void;
 }
 
-/** Share of the lease after which the lease is renewed. Each interval is changed by up to 10 % at random. */
+/**
+ * Fraction of the lease duration after which a lease is renewed. Each interval is randomly changed by up to
+ * `jitterShare`, as a fraction of the interval.
+ */
 const renewAfterShare = 1 / 3;
 const jitterShare = 0.1;
-/** Delay of the next renewal after the registry has flagged an endpoint as suspect, in ms. */
+/**
+ * Maximum delay of the next renewal after the registry has newly flagged an endpoint as suspect, in ms. That renewal
+ * claims that the endpoint is healthy.
+ */
 const suspectReplyMs = 1_000;
-/** Mean share of the lease after which a failed renewal is retried. */
+/** Mean delay between a failed renewal and its retry, as a fraction of the lease duration. */
 const retryAfterShare = 1 / 6;
 /**
  * Maximum number of renewals in one request. A request has room for 512 bytes per renewal: enough for a name of 247
@@ -50,8 +57,8 @@ const retryAfterShare = 1 / 6;
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 512));
 
 /**
- * Renews the leases of all services of a process at one registry, every third of a lease. Leases that are due at
- * about the same time share one request. Does not keep the process alive.
+ * Renews the leases of all services of a process at one registry. Each lease is renewed when a third of its duration
+ * has passed. Renewals that are due at about the same time share one request. Does not keep the process alive.
  *
  * @see [DEC C4](../../docs/background.md#arch-c4), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -115,7 +122,8 @@ export class LeaseRenewer {
   #tick(): void {
     const now = this.#clock.now();
     this.#timerAt = Infinity;
-    // Leases that are due soon are renewed too, so that one request carries all leases from then on.
+    // Leases that are due within a ninth of their duration are renewed now too. Leases with the same duration then stay
+    // due at about the same time, and share one request.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
     for (const [lease] of due) this.#dueAt.set(lease, Infinity);
     for (let i = 0; i < due.length; i += maxBatchSize)
@@ -154,8 +162,8 @@ export class LeaseRenewer {
     } catch (error) {
       for (const lease of leases) {
         if (!this.#dueAt.has(lease)) continue;
-        // A longer interval would miss the end of the lease. A much shorter interval would overload a registry that
-        // has just restarted.
+        // The delay of the retry is about a twelfth to a quarter of the lease. A longer delay could exceed the rest of
+        // the lease. A much shorter delay would overload a registry that has just restarted.
         const retryMs = lease.leaseMs * retryAfterShare * (0.5 + this.#clock.random());
         this.#schedule(lease, retryMs);
         lease.onRenewalFailed(error);
@@ -174,8 +182,8 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // The request must reach only one registry server: a registration at a second server would fence the first
-        // registration.
+        // A slow request must not be sent to a second registry server as well. A registration at the second server
+        // would fence the registration at the first server.
         hedged: false,
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)

@@ -1,12 +1,16 @@
 import type { Clock, Timer } from '../core/clock.js';
 
-/** Share of the granted lease by which the service shortens the lease for itself. */
+/**
+ * Safety margin, as a fraction of the granted lease. For the service, the lease ends earlier than granted by this
+ * margin.
+ */
 const safetyShare = 0.1;
 
 /**
- * The lease of a service as the service counts the lease: starting when the renewal was sent, and 10 % shorter than
- * granted. Both the monotonic and the wall clock are checked. The service therefore notices a lost lease before the
- * registry does. Does not keep the process alive.
+ * Determines when a service treats its lease as expired. For the service, the lease starts when the renewal is sent and
+ * is 10 % shorter than granted. For the service, the lease therefore expires before the registry removes the
+ * registration. The lease has expired as soon as the monotonic clock or the wall clock shows the expiry. Does not keep
+ * the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */
@@ -18,7 +22,7 @@ export class LeaseTimer {
   #wallStartedAt = 0;
   #timer: Timer | undefined;
 
-  /** @param onLost - called when the lease was not renewed in time; not called after {@link stop} */
+  /** @param onLost - called when the lease has expired, unless {@link stop} was called */
   constructor(clock: Clock, onLost: () => void) {
     this.#clock = clock;
     this.#onLost = onLost;
@@ -41,8 +45,8 @@ export class LeaseTimer {
   }
 
   /**
-   * Whether the lease has expired by at least one of the two clocks. The monotonic clock may stand still while the
-   * machine sleeps.
+   * Whether the lease has expired by the monotonic clock or by the wall clock. The wall clock is needed because the
+   * monotonic clock may stand still while the machine sleeps.
    */
   get isExpired(): boolean {
     const clock = this.#clock;
@@ -52,7 +56,7 @@ export class LeaseTimer {
     );
   }
 
-  /** Cancels the timer, so that `onLost` is not called. */
+  /** Cancels the timer, so that `onLost` is not called before the next {@link renew}. */
   stop(): void {
     this.#timer?.cancel();
   }

@@ -33,12 +33,12 @@ interface Counts {
 }
 
 /**
- * Load of one advertised service: the load that the program reported while the report is valid, otherwise the
- * measured load. Without a server in this process, no load is measured.
+ * Load of one advertised service. While a report of the program is valid, the load is the reported load. Otherwise, the
+ * load is the measured load. Without a server in this process, no load is measured.
  */
 export class LoadReporter {
   /**
-   * Value of the load header in responses; undefined while the load is unknown. Updated every 250 ms or less often.
+   * Value of the load header in responses; undefined while the load is unknown. Updated at each sample, every 250 ms.
    */
   headerValue: string | undefined = undefined;
   /** Number of updates of the header value so far. */
@@ -71,7 +71,7 @@ export class LoadReporter {
       expiresAt: this.#options.clock.now() + reportTtlMs,
     };
     if (!this.#options.hasServer || this.#isClosed) return;
-    // Between two samples the header keeps its value; the next sample updates the header.
+    // If the header already has a value and samples are being taken, the next sample puts the report into the header.
     if (this.#unsubscribe !== undefined && this.headerValue !== undefined) return;
     this.#startMeasuring();
     this.#updateHeader();
@@ -106,7 +106,8 @@ export class LoadReporter {
       this.#counts.push(this.#countsAt(now));
       if (this.#counts.length > windowSamples + 1) this.#counts.shift();
       this.#updateHeader();
-      // The report has expired, and the program disabled the measurement.
+      // The last report has expired, and the program disabled measuring. There is no load to send until the next
+      // report.
       if (this.headerValue === undefined && !this.#options.measuresLoad) this.#stopMeasuring();
     });
   }

@@ -51,8 +51,8 @@ export interface AdvertiseOptions {
   readonly id?: string;
   /**
    * The handler that `atMostOnce` returned, if the server uses such a handler. Clients then see the attribute
-   * `at-most-once`, and the handler is informed of the instance id and epoch. Advertising fails if the handler's
-   * store cannot be opened. Default: none.
+   * `at-most-once`. The handler gets the instance id and epoch, and rejects requests that are meant for other
+   * instances. Advertising fails if the handler's store cannot be opened. Default: none.
    */
   readonly atMostOnce?: (request: never, ...rest: never) => unknown;
   /**
@@ -140,8 +140,8 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
     throw advertiseError('needs an address: an http.Server, or an address such as http://10.0.0.7:3001');
   const name = options.name === undefined ? undefined : parseName(options.name);
   const { zone, version, host, id, weight, attributes } = options;
-  // The options are checked like every endpoint. A placeholder replaces the address of a server, which may be unknown
-  // yet.
+  // Building an endpoint checks the options. A server may not have an address yet, so a placeholder is used as its
+  // address.
   const endpoint = toEndpoint(
     {
       ...(isServer(options.address)
@@ -185,6 +185,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions): AdvertiseConfig {
 /**
  * Returns the registry addresses in `given`: one address, a list, or a comma-separated string.
  *
+ * @param source - where `given` comes from, for the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when `given` contains no address
  */
 export function parseRegistryUrls(given: string | readonly string[], source: string): readonly string[] {

@@ -4,7 +4,7 @@ import type { LoadReporter } from './load-reporter.js';
 
 type Listener = (...args: unknown[]) => void;
 
-/** Optional members of a server's event emitter beyond {@link ServerLike}. */
+/** A server, with two members of Node's event emitters that {@link ServerLike} does not require. */
 interface Emitter extends ServerLike {
   prependListener?(event: string, listener: Listener): unknown;
   listenerCount?(event: string): number;
@@ -22,16 +22,16 @@ interface Outgoing {
 }
 
 /**
- * Adds the load of a service to response headers. Each load sample is sent once per connection, so a connection
- * carries the load with four responses per second or fewer. Every client gets the load with its next call. A load
- * header that the handler sets is not overwritten.
+ * Adds the load of a service to response headers. Each load sample is sent once per connection, with the next response.
+ * On each connection, at most four responses per second therefore carry the load. A load header that the handler sets
+ * is not overwritten.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers
  */
 export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () => void {
   const emitter: Emitter = server;
-  /** Version of the load that was last sent on each connection. */
+  /** By connection, the version of the load that was last sent on the connection. */
   const sentVersions = new WeakMap<object, number>();
   const onRequest: Listener = (request, response) => {
     const { headerValue, version } = load;
@@ -40,7 +40,7 @@ export function attachOrcaHeaders(server: ServerLike, load: LoadReporter): () =>
     if (connection === undefined || sentVersions.get(connection) === version) return;
     if (setLoadHeader(response as Outgoing, headerValue)) sentVersions.set(connection, version);
   };
-  // The listener runs before the program's handler, which may respond at once.
+  // The listener must run before the program's handler, because the handler may send the response headers at once.
   const listen = (): unknown =>
     emitter.prependListener?.('request', onRequest) ?? emitter.on('request', onRequest);
   const onNewListener: Listener = (event) => {
@@ -63,7 +63,10 @@ function connectionOf({ stream, socket }: Incoming): object | undefined {
   return stream?.session ?? socket;
 }
 
-/** Returns whether the header was set now. */
+/**
+ * Sets the load header, unless the headers were sent or the handler has set a load header. Returns whether the header
+ * was set.
+ */
 function setLoadHeader(response: Outgoing, value: string): boolean {
   try {
     if (response.headersSent || response.hasHeader(responseHeaders.load)) return false;

@@ -5,7 +5,7 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 export interface ServerLike {
   /** Whether the server is listening. */
   readonly listening: boolean;
-  /** Bound address: an object for a TCP port, a path for a unix socket. */
+  /** Bound address: an object for a TCP port, a path for a unix socket, null while the server does not listen. */
   address():
     | string
     | {
@@ -15,9 +15,9 @@ export interface ServerLike {
         readonly port: number;
       }
     | null;
-  /** As in `node:events`. */
+  /** Adds a listener, as in `node:events`. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
-  /** As in `node:events`. */
+  /** Removes a listener, as in `node:events`. */
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
@@ -38,16 +38,17 @@ export function isServer(value: unknown): value is ServerLike {
 }
 
 /**
- * Returns whether a server emits 'stream' events, as every server with HTTP/2 does. Requests on HTTP/1.1 connections
- * of such a server emit only 'request'.
+ * Returns whether a server supports HTTP/2 and therefore emits 'stream' events. For a request on an HTTP/1.1
+ * connection, such a server emits only 'request'.
  */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
 
 /**
- * Returns the addresses of a server, or the given addresses, best first. Waits until a server listens. If a server is
- * bound to all addresses of the host, returns every reachable address of the host and then the loopback address.
+ * Returns the addresses of the given server, or the given addresses, best first. Waits until the server listens. For a
+ * server that is bound to all addresses of the host, returns the reachable addresses of the host and then the loopback
+ * address.
  *
  * @param hostAddresses - returns the addresses of this host that other hosts can reach
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid or the server cannot listen
@@ -77,7 +78,7 @@ export async function addressesOf(
       'CONFIG_INVALID',
       'The server given to advertise() is closed; pass a server that listens or will listen',
     );
-  // Every TLS server of Node has this method, HTTP/2 servers included.
+  // Every TLS server of Node has the method `setSecureContext`, also with HTTP/2.
   const secure =
     typeof (serverOrAddress as { readonly setSecureContext?: unknown }).setSecureContext === 'function';
   if (typeof bound === 'string') return [parseAddress(`${secure ? 'unix+https' : 'unix'}:${bound}`).text];

@@ -3,23 +3,23 @@ import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
-/** The current process, as an advertised service uses it. */
+/** The members of the current process that advertised services use. */
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * Reads the first line of standard input. Resolves with an empty string when standard input has no line. Called
+   * Reads the first line of standard input. Resolves with an empty string when standard input is empty. Called at most
    * once.
    */
   readFirstLine(): Promise<string>;
   /**
-   * Calls `callback` at the first SIGTERM. That SIGTERM then does not end the process.
+   * Calls `callback` at the first SIGTERM. The first SIGTERM then does not end the process.
    *
    * @returns a function that removes the callback
    */
   onSigterm(callback: () => void): () => void;
   /**
-   * Ends the process by SIGTERM as if SIGTERM had not been handled. Has no effect if the program listens for SIGTERM
-   * too.
+   * Ends the process by SIGTERM, as if `onSigterm` had not been called. Has no effect if the program has its own
+   * SIGTERM listener.
    */
   exitBySigterm(): void;
   exit(code: number): void;
@@ -28,8 +28,8 @@ export interface ProcessPort {
 }
 
 /**
- * The functions of the outside world that the service side uses. Tests inject a runtime with virtual time and
- * in-memory connections.
+ * The external functions that advertised services need: clock, hashing, process and network. Tests inject a runtime
+ * with virtual time and in-memory connections.
  */
 export interface ServiceRuntime {
   readonly clock: Clock;

@@ -2,8 +2,8 @@ import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Drains all advertisements of a process at SIGTERM, then ends the process by SIGTERM as if SIGTERM had not been
- * handled. A program that listens for SIGTERM too must end the process itself. A second SIGTERM ends the process at
+ * Drains all advertisements of a process at SIGTERM, then ends the process by SIGTERM. A program that has its own
+ * SIGTERM listener must end the process itself, unless `exitAfterDrain` is set. A second SIGTERM ends the process at
  * once.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
@@ -18,9 +18,9 @@ export class SigtermDrain {
   }
 
   /**
-   * Drains the advertisement at SIGTERM.
+   * Adds an advertisement, which is drained at SIGTERM.
    *
-   * @param exitAfterDrain - whether the process exits with code 0 when all advertisements have drained
+   * @param exitAfterDrain - whether the process exits with code 0 once all added advertisements have drained
    * @returns a function that removes the advertisement
    */
   add(advertisement: Advertisement, exitAfterDrain: boolean): () => void {

@@ -15,14 +15,14 @@ export interface WithdrawOptions {
   readonly renewer: LeaseRenewer;
 }
 
-/** Maximum total time of all attempts, in ms. */
+/** Maximum total time of all attempts to withdraw a registration, in ms. */
 const timeoutMs = 3_000;
 
 /**
  * Withdraws a registration. Retries for up to 3,000 ms and keeps the process alive during that time. Never rejects: a
  * registration that cannot be withdrawn ends when its lease expires.
  *
- * @returns the time for which clients may still use a cached lookup with this endpoint, in ms
+ * @returns the time, in ms, for which clients with a cached lookup may still call the endpoint
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,

@@ -6,16 +6,17 @@ interface ActiveCall {
   lookups: number;
   executions: number;
   /**
-   * Whether an execution has started while the call was active. A store lookup may have started before that execution
-   * ended.
+   * Whether an execution of the call has started since this entry was added. A pending store lookup may therefore have
+   * started while the call was running.
    */
   hasRun: boolean;
 }
 
 /**
- * The calls that this process is looking up or running. A call stays active until its end is stored or the write of
- * its end has failed. The store may report a call of this process as running although the call is not active. In that
- * case a write failed: a failed write of the start took effect, or a write of the end did not.
+ * The calls that this process is looking up in the store or running. A call stays active until its end is stored, or
+ * the write of its end has failed. If the store reports a call of this process as running but the call is not active,
+ * then the call does not run. Either the write of its end failed, or the write of its start took effect although the
+ * write was reported as failed.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
@@ -55,8 +56,8 @@ export class ActiveCalls {
   }
 
   /**
-   * Forgets the executions of calls created before `createdBefore`. The keys of such calls are rejected by age, and
-   * some executions never end.
+   * Forgets the executions of calls created before `createdBefore`, so that executions that never end do not
+   * accumulate. Further requests with the keys of these calls are rejected by age.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {

@@ -1,4 +1,4 @@
-/** Collects a body of at most `maxBytes`. Drops all bytes when the body exceeds that size. */
+/** Collects the bytes of a body. Drops all bytes when the body has more than `maxBytes` bytes. */
 export class BoundedBuffer {
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];

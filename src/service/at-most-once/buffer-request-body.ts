@@ -6,7 +6,7 @@ export interface BufferedBody {
   readonly bytes: Uint8Array;
   /** Puts the body back into the request, so that the handler can read the body. */
   restore(): void;
-  /** Drops the body; the request is not read again. */
+  /** Drops the body, when the handler will not run. */
   discard(): void;
 }
 
@@ -19,15 +19,18 @@ export interface BufferedBody {
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read';
 
-/** Maximum number of bytes beyond the limit that are read and discarded before the connection is closed. */
+/**
+ * Maximum number of bytes that are read and discarded after a body has reached its size limit. The connection is then
+ * closed.
+ */
 const maxIgnoredBytes = 1024 * 1024;
 
 const noop = (): void => undefined;
 
 /**
- * Reads the body of a Node request before the handler does, and can put the body back as if the body had just
- * arrived. The handler can then read the body in any way. Until the body is complete, chunks from the connection are
- * held here and the state of the request does not change. Never rejects.
+ * Reads the body of a Node request before the handler runs. {@link BufferedBody.restore} puts the body back as if the
+ * body had just arrived, so the handler can read the body in any way. Chunks that arrive before the body is complete
+ * are held outside the request, so the state of the request does not change. Never rejects.
  */
 export async function bufferBody(
   request: NodeRequest,
@@ -44,7 +47,7 @@ export async function bufferBody(
   return new Promise((resolve) => new BodyBuffering(request, maxBytes, clock, resolve).start());
 }
 
-/** Returns whether the request may have a body. A request without a body is left untouched. */
+/** Returns whether the request may have a body, judged by its headers. */
 function hasBody({ headers, stream }: NodeRequest): boolean {
   if (stream !== undefined) return !stream.endAfterHeaders;
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
@@ -98,7 +101,7 @@ class BodyBuffering {
     };
     Object.defineProperty(request, 'push', { value: push, configurable: true, writable: true });
     request.once('close', this.#onClose);
-    // Starts the transfer of the body; consumes nothing.
+    // Makes Node transfer the body from the connection. `read(0)` itself takes no data from the request.
     request.read(0);
   }
 
@@ -108,14 +111,16 @@ class BodyBuffering {
     this.#size += chunk.byteLength;
     if (this.#size <= this.#maxBytes) this.#chunks.push(chunk);
     else this.#settle('too-large');
-    // A client that reads the response while sending the body still gets the response.
+    // The connection is not closed right at the limit. A client that is still sending the body can therefore receive
+    // the response 413.
     if (this.#size > this.#maxBytes + maxIgnoredBytes) (this.#request.stream ?? this.#request).destroy();
   }
 
   #onEnd(): void {
     if (this.#state === 'failed') this.#discard();
     if (this.#state !== 'reading') return;
-    // An HTTP/2 client that aborts a request may end its stream and reset the stream right after.
+    // An HTTP/2 client that aborts a request may end its stream and then reset the stream. The body is complete only if
+    // no reset follows the end.
     if (this.#request.stream === undefined) this.#finish();
     else this.#clock.afterPendingIo(() => this.#finish());
   }

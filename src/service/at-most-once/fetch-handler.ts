@@ -46,7 +46,7 @@ export async function handleFetchCall(
   return recordFetchResponse(response, outcome, limits.maxResponseBytes, clock);
 }
 
-/** Reads a copy of the request body, so that the handler can still read the body. */
+/** Reads a copy of the request body, so that the handler can still read the original. */
 async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Array | BodyFailure> {
   if (request.bodyUsed) return 'already-read';
   if (request.body === null) return Buffer.alloc(0);
@@ -64,7 +64,7 @@ async function readBodyCopy(request: Request, maxBytes: number): Promise<Uint8Ar
       if (done) return buffer.toBytes() ?? 'too-large';
       buffer.append(value);
       if (!buffer.isExceeded) continue;
-      // The cancellation reaches the client only when both copies of the body are cancelled.
+      // The transfer from the client stops only when both the copy and the original body are cancelled.
       void reader.cancel().catch(() => undefined);
       void request.body.cancel().catch(() => undefined);
       return 'too-large';

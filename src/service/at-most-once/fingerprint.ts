@@ -9,14 +9,14 @@ export interface FingerprintInput {
 }
 
 /**
- * Computes the SHA-256 hash of several parts, in hexadecimal. The length of each part is hashed before the part, so
- * that bytes cannot move between parts.
+ * Computes the SHA-256 hash of several parts, in hexadecimal. The length of each part is hashed before the part. Moving
+ * bytes from one part to the next therefore changes the hash.
  */
 export type Digest = (parts: readonly (string | Uint8Array)[]) => string;
 
 /**
- * Returns the fingerprint of a request. The fingerprint is the same for all retries of a request, and differs from
- * the fingerprints of other requests.
+ * Returns the fingerprint of a request. Two requests have the same fingerprint only if their method, target,
+ * content-type and body are the same, as in a request and its retries.
  *
  * @see [C3.6](../../../docs/guarantees.md#c3-6)
  */

@@ -4,8 +4,8 @@ import type { Logger } from '../../core/logger.js';
 
 /**
  * One execution of a handler, from its stored start to its stored end. Writes to the store are made one after the
- * other. A failed write is logged. A failed write does not affect the client, which has already received the
- * response.
+ * other. A failed write is logged. A failed write does not affect the response to the client, which does not wait for
+ * the write.
  */
 export class HandlerExecution {
   readonly #id: string;
@@ -16,7 +16,10 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /** @param onEnded - called once, when the first write of the end has succeeded or failed */
+  /**
+   * @param onEnded - called once, when the first attempt to store the end, or to withdraw the call, has succeeded or
+   * failed
+   */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;

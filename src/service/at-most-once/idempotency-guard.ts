@@ -21,19 +21,20 @@ export interface IdempotencyGuardOptions {
   readonly incarnation: string;
 }
 
-/** A key whose form, age and target instance allow its call to run. */
+/** An idempotency key that passed the checks of its form, its age and the target instance of its request. */
 export interface ValidKey {
   readonly id: string;
   readonly createdAt: number;
 }
 
-/** Minimum interval between two removals of expired calls, in ms. */
+/** Minimum and maximum interval between two removals of expired calls, in ms. The interval depends on `windowMs`. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 
 /**
- * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key,
- * and only after the key was stored. The guard does not depend on how requests are read and responses are sent.
+ * Decides for each request with an idempotency key whether the handler runs. The handler runs at most once per key, and
+ * only after the key was stored. The guard itself reads no request and sends no response, so the same guard serves Node
+ * handlers and fetch-style handlers.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  * [C3.7](../../../docs/guarantees.md#c3-7)
@@ -85,8 +86,8 @@ export class IdempotencyGuard {
     if (location === 'other-instance' || (location === 'earlier-epoch' && !isDurable))
       return { rejection: rejections.otherInstance() };
     if (isDurable || location === 'current') return { id, createdAt };
-    // A call created before this store may be recorded in an earlier store, which no longer exists. An instance with
-    // epoch 0 has no earlier store.
+    // This store is not durable. A call that was created before this store may have run in an earlier process, whose
+    // records are lost. Such a call is rejected. A target with epoch 0 had no earlier process.
     const mayPredateStore = target === undefined || target.epoch > 0;
     return mayPredateStore && createdAt < this.#retention.startedAt
       ? { rejection: rejections.keyExpired() }
@@ -132,8 +133,9 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Returns whether no process runs a call that is stored as running. Either an earlier incarnation of this instance
-   * started the call, or the call is not active in this process.
+   * Returns whether a call that is stored as running certainly no longer runs. This cannot be known for calls of other
+   * instances that share the store. Any other call no longer runs, unless this process started the call and the call is
+   * active.
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;

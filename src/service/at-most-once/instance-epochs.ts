@@ -15,8 +15,8 @@ export function parseTargetInstance(text: string): TargetInstance | undefined {
 }
 
 /**
- * The instances as which this process is advertised, and the first epoch of each instance since the process started.
- * A request for the first epoch of an instance, or for a later epoch, is meant for this process.
+ * The instance ids under which this process is advertised, each with its first epoch in this process. A request is
+ * meant for this process if its target has one of these ids, and the first or a later epoch of that id.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */
@@ -24,7 +24,7 @@ export class InstanceEpochs {
   /** First epoch by instance id; undefined until the registry has assigned an epoch. */
   readonly #firstEpochs = new Map<string, number | undefined>();
 
-  /** Adds an instance as which the process is advertised. Only the first epoch of an instance is kept. */
+  /** Adds an instance id under which this process is advertised. Only the first epoch of each id is kept. */
   add(id: string, epoch?: number): void {
     const known = this.#firstEpochs.get(id);
     this.#firstEpochs.set(id, known ?? epoch);
@@ -38,8 +38,8 @@ export class InstanceEpochs {
   /**
    * Compares the target of a request with the instances of this process:
    *
-   * - `current`: the target is an instance of this process, at an epoch of this process
-   * - `earlier-epoch`: the target is an instance of this process, at an epoch before the process started
+   * - `current`: the target is an instance of this process, at its first epoch in this process or a later epoch
+   * - `earlier-epoch`: the target is an instance of this process, at an epoch from before this process started
    * - `other-instance`: the target is an instance of another process
    * - `unknown`: the process is not advertised, or the registry has not yet assigned an epoch
    */

@@ -18,7 +18,7 @@ export interface BodyLimits {
  * Runs a Node handler for a request with an idempotency key, or rejects the request.
  *
  * @param handle - calls the handler
- * @returns the settled result of the handler; undefined when the handler did not run
+ * @returns the awaited result of the handler; undefined when the handler did not run
  * @throws what the handler throws
  */
 export async function handleNodeCall(
@@ -71,8 +71,9 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // No response is expected once the client has closed the connection and the handler has started its response or
-  // returned. If the handler ends its response nevertheless, the response is stored.
+  // After the client has closed the connection, a handler that has started its response or whose promise has settled
+  // may never end the response. The call is therefore stored as interrupted. If the handler still ends the response,
+  // the response is stored instead.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -80,7 +81,7 @@ async function runHandler(
     isClosed = true;
     checkInterrupted();
   });
-  // A body that the handler did not read is discarded, as in Node.
+  // After the response, a request body that the handler did not read is discarded, as in Node.
   response.once('finish', () => {
     if (!request.readableDidRead && request.readableFlowing === null) request.resume();
   });
@@ -104,8 +105,8 @@ export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredRes
 }
 
 /**
- * Sends a complete response. Headers that were set before are kept, unless the response contains a header of the same
- * name.
+ * Sends a complete response. Headers that were set on `response` before are kept, except headers that the sent response
+ * replaces.
  */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;

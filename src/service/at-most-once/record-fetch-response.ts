@@ -8,9 +8,9 @@ const maxReadOnMs = 60_000;
 
 /**
  * Records the response of a fetch-style handler while the client reads the response. After the client has closed the
- * connection, the rest of the response is read for the store, for up to 60,000 ms. Values that are not a `Response`,
- * and responses that cannot be replayed (such as upgrades), are returned unchanged. The calls of such responses count
- * as interrupted.
+ * connection, the rest of the response is read for the store, for up to 60,000 ms. A value that is not a `Response`,
+ * and a response that cannot be replayed (such as an upgrade), is returned unchanged. The call then counts as
+ * interrupted.
  *
  * @returns the response to send instead of `response`
  */
@@ -60,8 +60,8 @@ class RecordedStream {
   readonly #onInterrupted: () => void;
   readonly #clock: Clock;
   /**
-   * Whether the rest of the response is no longer read. The stream then ends like a complete response, but nothing is
-   * stored.
+   * Whether reading the rest of the response was given up. The reader then reports the end of the stream although the
+   * response is incomplete, so nothing is stored.
    */
   #isAbandoned = false;
 
@@ -86,7 +86,7 @@ class RecordedStream {
         },
         cancel: (reason) => void this.#readRemaining(reason),
       },
-      // The stream of the handler is read only when the client reads.
+      // With a high-water mark of 0, the stream of the handler is read only when the client reads.
       { highWaterMark: 0 },
     );
   }

@@ -15,8 +15,8 @@ export interface ResponseRecording {
  * Records what a handler writes to a Node response, even after the client has closed the connection. The response
  * behaves as without the recording.
  *
- * @param onEnd - called once, when the handler has ended the response; called with undefined when the response body
- * exceeds `maxBytes`
+ * @param onEnd - called once, when the handler has ended the response, with the recorded response, or with undefined if
+ * the body has more than `maxBytes` bytes
  */
 export function recordNodeResponse(
   response: NodeResponse,
@@ -24,18 +24,19 @@ export function recordNodeResponse(
   onEnd: (recorded: StoredResponse | undefined) => void,
 ): ResponseRecording {
   const headers = new StoredHeaders();
-  // HTTP/2 drops the headers of a response after the client has closed the connection, so the headers are recorded
-  // here.
+  // Node drops the headers of an HTTP/2 response when the client closes the connection. A separate copy of the headers
+  // is therefore recorded.
   headers.assign(response.getHeaders());
   const buffer = new BoundedBuffer(maxBytes);
   let status: number | undefined;
   let hasEnded = false;
-  // Node's `end` may call `write`, and `appendHeader` may call `setHeader`. Only the outer call is recorded.
+  // Groups of methods with a call in progress. Node's `end` may call `write`, and `appendHeader` may call `setHeader`.
+  // Only the outer call must be recorded.
   const entered = new Set<string>();
 
   /**
-   * Replaces a method of the response. `onCall` gets the arguments of each call that did not throw. A call inside a
-   * call of the same group is not reported.
+   * Replaces a method of the response. `onCall` gets the arguments of each call that did not throw, until the response
+   * has ended. Calls that Node makes inside a call of the same group are not reported.
    */
   const intercept = (
     group: 'headers' | 'head' | 'body',

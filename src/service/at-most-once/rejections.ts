@@ -32,9 +32,9 @@ function rejection({
 }
 
 /**
- * Responses to requests whose handler is not run. The header `clerk-not-executed` is set when this request certainly
- * did not run. The idempotency status describes the call, which an earlier request may have run. No message repeats
- * what a client sent.
+ * Responses to requests for which the handler does not run. The header `clerk-not-executed` states that the request
+ * itself certainly did not run. The header `clerk-idempotency` describes the call with the same key, which an earlier
+ * request may have run. No message repeats what a client sent.
  *
  * @see [C3.5](../../../docs/guarantees.md#c3-5), [C3.6](../../../docs/guarantees.md#c3-6),
  * [C3.7](../../../docs/guarantees.md#c3-7)

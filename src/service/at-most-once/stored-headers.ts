@@ -24,8 +24,8 @@ const notStored = new Set([
 export type HeaderValue = string | number | readonly string[] | undefined;
 
 /**
- * The headers of a stored response, without headers that apply to one connection or point in time. The methods
- * correspond to the header methods of a Node response.
+ * Collects the headers of a response that is to be stored. The methods `set`, `append` and `remove` correspond to the
+ * header methods of a Node response.
  */
 export class StoredHeaders {
   readonly #values = new Map<string, string[]>();
@@ -44,7 +44,10 @@ export class StoredHeaders {
     this.#values.delete(name.toLowerCase());
   }
 
-  /** Replaces headers. Accepts the forms that `writeHead` accepts: an object, a flat list, or a list of pairs. */
+  /**
+   * Sets headers; the new values replace the current values of the same headers. Accepts the forms that `writeHead`
+   * accepts: an object, a flat list, or a list of pairs.
+   */
   assign(headers: unknown): void {
     if (typeof headers !== 'object' || headers === null) return;
     const pairs = toPairs(headers);
@@ -52,7 +55,10 @@ export class StoredHeaders {
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /** Returns the headers to store. */
+  /**
+   * Returns the headers to store: without the headers in `notStored`, the headers that `connection` lists, and HTTP/2
+   * pseudo-headers.
+   */
   entries(): readonly (readonly [string, string])[] {
     const connectionHeaders = new Set(
       (this.#values.get('connection') ?? []).flatMap((value) =>

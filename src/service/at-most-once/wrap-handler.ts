@@ -25,7 +25,7 @@ export type WrappedHandler<H> = H extends (request: Request, ...rest: infer A) =
   ? (request: Request, ...rest: A) => Promise<Response>
   : H;
 
-/** Runtime and defaults of {@link wrapHandler}. */
+/** External functions, default logger and process incarnation for {@link wrapHandler}. */
 export interface WrapHandlerOptions {
   readonly clock: Clock;
   readonly digest: Digest;
@@ -114,8 +114,8 @@ function readCallHeaders([request, response]: readonly unknown[]): CallHeaders {
 }
 
 /**
- * Reads the idempotency key. An `Idempotency-Key` of another form is ignored here, and the handler may use that
- * header.
+ * Reads the idempotency key from `clerk-call-id`, else from `Idempotency-Key`. An `Idempotency-Key` that does not have
+ * the form of a `clerk-call-id` does not count, so the handler can use such a header for itself.
  */
 function readKey(get: (name: string) => string | undefined): string | undefined {
   const id = get(callHeaders.callId);

@@ -8,7 +8,7 @@ import { addToTally, tallyKey, removeFromTally, type RecordTally } from './level
 export interface KeyUpdate {
   /** New value of the record; undefined deletes the record. */
   readonly text: string | undefined;
-  /** New value of the response, which the tally does not count; a `text` of undefined deletes the response. */
+  /** New value of the response; a `text` of undefined deletes the response. Absent if the response does not change. */
   readonly response?: { readonly key: string; readonly text: string | undefined };
 }
 
@@ -16,9 +16,9 @@ export interface KeyUpdate {
 export interface KeyChange {
   readonly key: string;
   /**
-   * Computes the update from the record that is current when the change is written. A record that was read earlier
-   * may be outdated by then. Returns undefined to leave the record unchanged. Called at most once. Must not throw,
-   * since other changes share the write.
+   * Computes the update from the record that is current when the change is written. A record that the caller read
+   * before may be outdated by then. Returns undefined to leave the record unchanged. Called at most once. Must not
+   * throw, because other changes are part of the same write.
    */
   readonly update: (current: string | undefined) => KeyUpdate | undefined;
 }
@@ -29,7 +29,9 @@ export interface ChangeSet {
   readonly expiredBefore?: number;
 }
 
-/** The records before the changes, in the order of the changes. */
+/**
+ * The records before the changes of a {@link ChangeSet}, in the order of the changes; undefined for a missing record.
+ */
 export type PreviousValues = readonly (string | undefined)[];
 
 interface PendingWrite {
@@ -73,7 +75,7 @@ export class GroupCommit {
     });
   }
 
-  /** Throws the write error if the failed write added this key, because the key may not be on disk. */
+  /** Throws the error of the failed write if that write added `key`, because the record may not be on disk. */
   assertDurable(key: string): void {
     if (this.#failure !== undefined && this.#added.has(key)) throw this.#failure;
   }
@@ -84,7 +86,7 @@ export class GroupCommit {
   }
 
   async #flush(): Promise<void> {
-    // Changes that are requested in this turn share the write.
+    // Waits for one microtask, so that changes that are requested at the same time share the first write.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0);
@@ -140,7 +142,9 @@ export class GroupCommit {
     return before;
   }
 
-  /** Reads the current records from disk; there is no other writer. */
+  /**
+   * Reads the current records of the keys. The records stay current until the write, because there is no other writer.
+   */
   async #readCurrent(keys: readonly string[]): Promise<Map<string, string | undefined>> {
     const found = await this.#level.getMany([...keys]);
     return new Map(keys.map((key, i) => [key, found[i]]));

@@ -1,6 +1,7 @@
 /**
- * Changes of one call's record. A record is added, can end once with `done`, and is deleted. Each change is computed
- * from the record that is current when the change is written.
+ * Changes of one call's record. A record is added as `running`, then may change to `interrupted` and to `done`, and is
+ * deleted in the end. A `done` record does not change. Each change is computed from the record that is current when the
+ * change is written.
  */
 import type { CallRecord, CallResult } from '../../../core/idempotency-store.js';
 import { responseKey, decodeCall, encodeResponse, encodeCall } from './leveldb-records.js';

@@ -30,8 +30,8 @@ interface OpenStore extends OpenLevelDb {
 
 /**
  * An idempotency store in a folder, by LevelDB. The record of a call is on disk before the call runs. The response is
- * written soon after the response was sent. Only one process at a time uses the folder. If an earlier process stored
- * a call as running, the crash of that process interrupted the call.
+ * written soon after the response was sent. Only one process at a time uses the folder. A call that an earlier process
+ * stored as running was interrupted when that process ended.
  */
 export class LeveldbIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -57,8 +57,8 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
     const key = callKey(id, createdAt);
     const existing = await level.get(key);
     if (createdAt < this.#expiredBefore) return { state: 'expired' };
-    // An existing record needs no second read. A missing record may have been added since the read, so the write
-    // checks again.
+    // If the record exists, nothing is written. If the record is missing, another request may add the record before the
+    // write, so the write checks again.
     const [before] =
       existing === undefined ? await commit.write({ changes: [beginChange(key, call)] }) : [existing];
     if (before === undefined) return { state: 'new' };
@@ -102,7 +102,8 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
         return { level, tally, commit: new GroupCommit(level, this.#path, tally) };
       },
       (error: unknown) => {
-        // Opening can be retried when another process used the folder. A damaged folder stays damaged.
+        // A folder that another process was using may be free later, so the next call opens the folder again. Any other
+        // error is kept, because a damaged folder stays damaged.
         if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
         throw error;
       },
@@ -132,7 +133,8 @@ export class LeveldbIdempotencyStore implements IdempotencyStore {
       const [batch, last] = [keys, keys.at(-1)];
       if (last === undefined) return;
       keys = [];
-      // Calls of this batch are rejected from here on, before their records are removed.
+      // The keys of this batch must be rejected before their records are removed. Otherwise, a retry could run a
+      // removed call again.
       const expiredBefore = createdAtOfKey(last) + 1;
       this.#expiredBefore = Math.max(this.#expiredBefore, expiredBefore);
       await commit.write({ changes: batch.map(deleteChange), expiredBefore });

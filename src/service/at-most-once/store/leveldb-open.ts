@@ -68,7 +68,7 @@ export async function openLevelDb(
   }
 }
 
-/** Compares the stored tally with the records. Returns the stored tally. */
+/** Returns the stored tally. Throws when the records do not match the tally, or a record is damaged. */
 async function verifyTally(level: ClassicLevel, path: string): Promise<RecordTally> {
   let counted: RecordTally = { calls: 0, sum: 0, expiredBefore: 0 };
   let stored: string | undefined;

@@ -1,6 +1,7 @@
 /**
- * Keys and values in the folder. The record of a call is small, has a checksum and is counted in the tally of the
- * folder. The response of a call has a separate key. A damaged response counts as not stored.
+ * Keys and values in the folder of `diskCalls`. The record of a call is small and has a checksum. A tally holds the
+ * number of records and the sum of their checksums, so that missing records are detected. The response of a call has a
+ * separate key and is not part of the tally. A damaged response counts as not stored.
  */
 import type { CallLookup, StoredResponse } from '../../../core/idempotency-store.js';
 import { withChecksum, recordChecksum, verifyChecksum } from '../../../core/checksum.js';
@@ -11,9 +12,12 @@ export type StoredCall =
   | { readonly state: 'interrupted'; readonly fingerprint: string }
   | { readonly state: 'done'; readonly fingerprint: string; readonly hasResponse: boolean };
 
-/** Range of the keys of all records. Keys are in the order in which the calls were created. */
+/**
+ * Range of the keys of all records: from `callsStart`, and before `callsEnd`. The keys are sorted by the creation time
+ * of the calls.
+ */
 export const [callsStart, callsEnd] = ['call/', 'call0'] as const;
-/** Key of the tally. */
+/** Key of the {@link RecordTally} of the folder. */
 export const tallyKey = 'tally';
 
 /** Returns the first key of calls created at `createdAt` or later. */
@@ -73,7 +77,10 @@ export function toCallLookup(record: StoredCall, response: StoredResponse | unde
     : record;
 }
 
-/** Number and checksum of all records, by which lost records are detected, and the time of expiry. */
+/**
+ * Number of all records and the sum of their checksums, by which missing records are detected, and the time before
+ * which calls have expired.
+ */
 export interface RecordTally {
   readonly calls: number;
   /** Sum of the checksums of all records, modulo 2^32. */

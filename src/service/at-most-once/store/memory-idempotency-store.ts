@@ -22,8 +22,9 @@ export interface MemoryCallsOptions {
 }
 
 /**
- * Stores idempotency records in memory. The records are lost when the process ends, so requests for an earlier epoch
- * are rejected. When the store is full, new calls are rejected; no record is removed before its call has expired.
+ * Stores idempotency records in memory. The records are lost when the process ends, so requests that were meant for an
+ * earlier process of the instance are rejected. When the store is full, new calls are rejected; no record is removed
+ * before its call has expired.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -108,7 +109,10 @@ class MemoryCalls implements IdempotencyStore {
     this.#sizes.clear();
   }
 
-  /** Stores the response if its size is at most `maxBytes`. Drops the oldest responses to make room. */
+  /**
+   * Stores the response if its size is at most `maxBytes`. Drops the oldest responses to make room. Returns the stored
+   * response; undefined when no response is stored.
+   */
   #store(id: string, response: StoredResponse | undefined): StoredResponse | undefined {
     if (response === undefined) return undefined;
     const size = responseBytes(response);
