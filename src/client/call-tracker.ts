@@ -42,7 +42,7 @@ export class InFlightCalls implements CallTracker {
     this.#isClosed = true;
   }
 
-  /** Whether calls are in flight. */
+  /** Whether any call of the clerk is in flight. */
   get isBusy(): boolean {
     return this.#count > 0;
   }
@@ -61,7 +61,7 @@ export class InFlightCalls implements CallTracker {
   }
 }
 
-/** Creates the error of a call that starts after the clerk was closed. */
+/** Creates the error for a call that is made after the clerk was closed. */
 export function clerkClosedError(): ClerkError {
   return new ClerkError('CLERK_CLOSED', 'The clerk is closed; create a new one with createClerk()');
 }

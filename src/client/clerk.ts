@@ -24,16 +24,16 @@ export interface Clerk extends AsyncDisposable {
   readonly dispatcher: Dispatcher;
 
   /**
-   * `fetch` over {@link Clerk.dispatcher}. A host under `.clerk` is a name with its segments in reverse order:
-   * `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as `fetch` does. The
-   * cause of the `TypeError` is a {@link ClerkError}.
+   * The `fetch` function with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` stands for a name whose
+   * segments are in reverse order: `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a
+   * `TypeError`, as `fetch` does. The cause of the `TypeError` is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
   /**
-   * Creates a binding for a name. Does no I/O: the first call of the binding looks the name up. A name without a
-   * leading `/` is relative to the `root` of the clerk. Bindings of one name share the resolution, the connections, the
-   * health of endpoints and the retry budget.
+   * Creates a binding for a name. `bind` does no I/O: the name is looked up by the first call of the binding. A name
+   * without a leading `/` is relative to the `root` of the clerk. Bindings of one name share the resolution, the
+   * connections, the health of endpoints and the retry budget.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
    */
@@ -68,8 +68,9 @@ export interface Clerk extends AsyncDisposable {
   list(glob: string, options?: { readonly signal?: AbortSignal }): Promise<readonly ListEntry[]>;
 
   /**
-   * Lists the services that match a glob, each with its endpoints that match a filter. The keys of `filter` are `zone`,
-   * `host`, `version` or names of attributes. An endpoint matches if the endpoint has the given value for every key.
+   * Lists the services whose names match a glob, and for each service the endpoints that match a filter. The keys of
+   * `filter` are `zone`, `host`, `version` or names of attributes. An endpoint matches if the endpoint has the given
+   * value for every key.
    *
    * @param filter - for example `{ zone: 'a' }`; `{}` matches all endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; otherwise as {@link
@@ -94,7 +95,7 @@ export interface Clerk extends AsyncDisposable {
   /**
    * Adds a listener for an event. An error that the listener throws is logged and has no other effect.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the event does not exist or the listener is not a function
+   * @throws {@link ClerkError} `CONFIG_INVALID` when no event with this name exists or the listener is not a function
    */
   on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 

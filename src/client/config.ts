@@ -13,7 +13,7 @@ import type { ClerkOptions } from './options.js';
 
 /** The validated and complete configuration of a clerk. Frozen. */
 export interface ClerkConfig {
-  /** A registry object, static addresses, or the URLs of equivalent registry servers. */
+  /** A registry object, static addresses, or URLs of registry servers. Each of the servers can answer every lookup. */
   readonly registry: Registry | StaticAddresses | readonly string[];
   readonly snapshotFile: string | undefined;
   readonly root: string;
@@ -28,7 +28,7 @@ export interface ClerkConfig {
   readonly logger: Logger | undefined;
 }
 
-/** Default values of options, and fixed limits. */
+/** Default values of the options of clerks and bindings, and limits that no option changes. */
 export const defaults = Object.freeze({
   /** URL of a registry server on this host. */
   registry: 'http://127.0.0.1:4711',
@@ -36,8 +36,8 @@ export const defaults = Object.freeze({
   connections: 64,
   maxPending: 1_024,
   /**
-   * Number of endpoints that one clerk uses if the service has more endpoints. With 100 endpoints, the load is spread
-   * evenly and by weight; 100 connections cost little.
+   * Number of endpoints that one clerk uses if the service has more endpoints. With 100 endpoints, calls are spread
+   * over the endpoints closely enough in proportion to the weights, and 100 connections cost little.
    *
    * @see [Decision 014](../../docs/decisions/014-random-subset.md)
    * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
@@ -45,7 +45,7 @@ export const defaults = Object.freeze({
   subsetSize: 100,
   /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
-  /** Timeout of a lookup, in ms. */
+  /** Timeout of a lookup in the registry, in ms. */
   lookupTimeoutMs: 5_000,
   /**
    * Longest time, in ms, for which an expired resolution is used while the registry is unreachable.
@@ -55,12 +55,15 @@ export const defaults = Object.freeze({
   maxStaleMs: 3_600_000,
   /**
    * Maximum number of retries in any 10 s, as a fraction of the calls in these 10 s; `retryReserve` is added to this
-   * number. @see [C4.1](../../docs/guarantees.md#c4-1)
+   * number.
+   *
+   * @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   retryRatio: 0.1,
   /**
-   * Number of retries allowed in any 10 s even without calls; added to the number that `retryRatio` allows. @see
-   * [C4.1](../../docs/guarantees.md#c4-1)
+   * Number of retries allowed in any 10 s even without calls; added to the number that `retryRatio` allows.
+   *
+   * @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   retryReserve: 30,
   /** Maximum number of second attempts of hedged calls in any 10 s, as a fraction of the calls in these 10 s. */
@@ -112,7 +115,7 @@ const undiciKeys = [
   'webSocket',
 ];
 const unsupportedClerkKeys = ['key', 'tickets'];
-/** URL schemes of registries that a later version will support. */
+/** URL schemes that a later version of the option `registry` will support. */
 const unsupportedSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
 
 /**
@@ -153,7 +156,9 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
   });
 }
 
-/** Returns the options without keys whose value is undefined, since such a key would override a default of undici. */
+/**
+ * Returns a copy of `options` without the keys whose value is undefined. Such a key would override a default of undici.
+ */
 function definedEntries(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

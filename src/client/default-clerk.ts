@@ -33,13 +33,14 @@ export interface ClerkDependencies {
   readonly fetch: ClerkFetch;
   /** Controller whose signal aborts all lookups, watches and health reports in progress. */
   readonly controller: AbortController;
-  /** Closes the registry and the snapshot file of this clerk. Called once. */
+  /** Closes the registry and the snapshot file of the clerk. Called at most once. */
   readonly release: () => Promise<void>;
 }
 
 /**
- * The implementation of {@link Clerk}. Its methods delegate to the objects in `dependencies`. `close` waits for calls
- * in flight before `close` releases these objects; `destroy` makes the calls in flight fail.
+ * The implementation of {@link Clerk}. The methods of a clerk delegate to the objects in `dependencies`. `close` waits
+ * until the calls in flight have ended, then releases the objects. `destroy` makes the calls in flight fail, then
+ * releases the objects.
  */
 export class DefaultClerk implements Clerk {
   readonly dispatcher: Dispatcher;
@@ -166,8 +167,8 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // 'error' is accepted although the clerk has no such event. The function `events.on()` of `node:events` always adds a
-  // listener for 'error' as well.
+  // 'error' is accepted although the clerk has no such event. Otherwise the function `events.on()` of `node:events`
+  // would fail, because this function also adds a listener for 'error'.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

@@ -22,8 +22,8 @@ export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) =>
 type AnyListener = (payload: unknown) => void;
 
 /**
- * Emits the events of one clerk to its listeners and to the diagnostics channels `binding-clerk:<event>`. An error
- * that a listener throws is logged; neither the clerk nor another listener receives this error.
+ * Emits the events of one clerk to the listeners of the clerk and to the diagnostics channels `binding-clerk:<event>`.
+ * An error that a listener throws is logged; neither the clerk nor another listener receives this error.
  */
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();

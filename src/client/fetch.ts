@@ -24,9 +24,9 @@ export type ClerkFetch = (
 export type UndiciFetch = (input: string | URL | Request, init: RequestInit | undefined) => Promise<Response>;
 
 /**
- * Routes each request for a host under `.clerk` to the binding of a name: `orders.shop.clerk` stands for
- * `/shop/orders`. `dispatch` passes a failure to the handler. `fetch` rejects with a `TypeError` whose cause is the
- * failure.
+ * Routes each request for a host under `.clerk` to the binding of the name that the host stands for. For example,
+ * `orders.shop.clerk` stands for `/shop/orders`. `dispatch` passes a failure to the handler. `fetch` rejects with a
+ * `TypeError` whose cause is the failure.
  */
 export class HostRouter {
   readonly #bindings: BindingCache;
@@ -120,8 +120,8 @@ type FetchOptions = Omit<CallOptions, 'signal'> & { readonly body?: unknown };
 const callOptions = new AsyncLocalStorage<FetchOptions | undefined>();
 
 /**
- * Adds the options of `clerk.fetch` to a request that undici's fetch dispatches. Also restores the original body,
- * unless a redirect removed the body.
+ * Adds the options of `clerk.fetch` to a request that undici's `fetch` dispatches. Also replaces the stream that
+ * `fetch` made of the body by the original body, unless a redirect removed the body.
  */
 function withOptions(
   request: Dispatcher.DispatchOptions,

@@ -20,7 +20,7 @@ export interface NamePut {
   readonly target: string | undefined;
 }
 
-/** A change: the name was removed. */
+/** A change: the name was removed from the registry. */
 export interface NameDelete {
   /** Kind of the change. */
   readonly type: 'delete';
@@ -135,7 +135,7 @@ export function watchNames(
   };
 }
 
-/** The state of a name in the previous snapshot. */
+/** The state of one name in the previous snapshot of the registry. */
 interface KnownName {
   readonly resolution: unknown;
   readonly fingerprint: string;

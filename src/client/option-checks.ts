@@ -27,7 +27,7 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
  * Checks that an object of options has no unknown key.
  *
  * @param known - names of the options that exist
- * @param unsupported - names of options that a later version will have
+ * @param unsupported - names of options that do not exist yet, but that a later version will have
  * @param subject - start of the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when `given` has a key that is not in `known`
  */

@@ -13,12 +13,12 @@ export interface ClerkOptions {
   /**
    * The registry in which names are looked up. One of:
    *
-   * - the URL of a registry server (`http(s)://host:port`), or a list of URLs of equivalent servers
+   * - the URL of a registry server (`http(s)://host:port`), or a list of URLs of several servers, of which each can
+   *   answer every lookup
    * - static addresses: an object whose keys are absolute names
    * - an object with a `resolve` method: a {@link Registry}, `firstOf(…)`, `union(…)` or `mount(…)`
    *
-   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas; if that variable is not set,
-   * `http://127.0.0.1:4711`.
+   * Default: the URLs in `$CLERK_REGISTRY`, separated by commas; if that variable is not set, `http://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses;
   /**
