@@ -1,4 +1,7 @@
-/** Composition root of the bundled server: the name server over a store, the launcher and the HTTP interface. */
+/**
+ * Composition root of the bundled server: opens and connects the store, the name server, the launcher and the HTTP
+ * server.
+ */
 import { join } from 'node:path';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemHashing } from '../runtime/hashing.js';
@@ -53,7 +56,8 @@ export interface Server extends AsyncDisposable {
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  // Functions that close the opened parts, in order of opening. `closeAll` calls the functions in reverse order.
+  // Close functions of everything that was opened so far, in the order of opening. `closeAll` calls the functions in
+  // reverse order.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -73,7 +77,7 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Manifests are read before any other part is opened, so an invalid manifest leaves nothing to close.
+  // Manifests are read before anything is opened, so that nothing must be closed when a manifest is invalid.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
@@ -89,11 +93,11 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // The error of a failed start quotes the end of the log, so the launcher needs a log folder even without a data
-    // folder.
+    // Without a data folder, the output of started services goes to a temporary folder. The folder is needed because
+    // the error of a failed service start quotes the end of the output.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
-    // LevelDB ignores files that are not its own, so the log folder can be inside the data folder.
+    // The log folder can be inside the data folder, because LevelDB ignores files that LevelDB did not create.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
       names,
@@ -123,7 +127,10 @@ async function openServer(
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
 }
 
-/** Returns the URL at which clients on this machine reach the server. Loopback replaces a wildcard address. */
+/**
+ * Returns the URL at which clients on this machine reach the server. When `host` means all addresses (`0.0.0.0` or
+ * `::`), the URL has the loopback address.
+ */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${String(port)}`;

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { NameService } from './ports.js';
 
-/** Remembers when each name was last looked up. The launcher stops services that were not looked up for a long time. */
+/** Remembers when each name was last looked up, so that the launcher can stop idle services. */
 export class LastLookups {
   readonly #clock: Clock;
   readonly #names: Pick<NameService, 'launchRule'>;
@@ -12,12 +12,12 @@ export class LastLookups {
     this.#names = names;
   }
 
-  /** Records that a client has looked up `name`, which exists. */
+  /** Records that a client looks up `name` now. The name must exist. */
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
   /**
-   * Returns when clients last looked up the service, by the canonical name or through a link. The time is in ms on the
-   * monotonic clock; undefined when no client has looked up the service.
+   * Returns the time of the last lookup of a service, in ms on the monotonic clock. A lookup through a link to the
+   * service counts. Undefined when no client has looked up the service.
    */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;

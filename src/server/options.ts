@@ -9,11 +9,11 @@ export interface ServerOptions {
   /** Port to listen on, 0 to 65535; 0 uses any free port. Default 4711. */
   readonly port?: number;
   /**
-   * Address to listen on. Only this machine can reach the default, 127.0.0.1. The server has no authentication: any
-   * client that can reach another address can change names and start services.
+   * Address to listen on. Default 127.0.0.1, which only clients on this machine can reach. The server has no
+   * authentication: every client that can reach the server can change names and start services.
    */
   readonly host?: string;
-  /** Folder that stores the names; the server creates a missing folder. Default none: names are kept in memory only. */
+  /** Folder in which the names are stored. A missing folder is created. Default none: names are kept in memory only. */
   readonly data?: string;
   /**
    * Folder with the manifests of the services that the server may start on this host. Default none: the server starts
@@ -21,19 +21,19 @@ export interface ServerOptions {
    */
   readonly manifests?: string;
   /**
-   * `Host` header values that the server accepts, without port. Loopback, `host` and the address of the connection are
-   * always accepted. Default none.
+   * Host names, without port, that the `Host` header of a request may have. Loopback names, `host` and the local
+   * address of the connection are accepted in any case. Default none.
    */
   readonly allowedHosts?: readonly string[];
-  /** Interval between two heartbeats of an idle watch, in ms; 10 to 3,600,000. Default 5,000. */
+  /** Interval between two heartbeats of a watch without events, in ms; 10 to 3,600,000. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Receives warnings, and errors that no response reports. Default none. */
+  /** Receives the log messages of the server. Default none: the messages are discarded. */
   readonly logger?: Logger;
-  /** Clock, random numbers and hashing. Functions that are left out come from Node. */
+  /** Functions that replace the clock, random numbers or hashing of Node, for tests. Default none. */
   readonly runtime?: Partial<ServerRuntime>;
 }
 
-/** Checked server options with all defaults filled in. */
+/** Options of a server after the checks of {@link toServerConfig}, with all defaults filled in. */
 export interface ServerConfig {
   readonly port: number;
   readonly host: string;

@@ -1,6 +1,6 @@
 /**
- * The interfaces between the parts of the server. The folders naming, store, http and launcher import this file, `core`
- * and `protocol`, and not each other; `index.ts` connects them.
+ * The interfaces between the parts of the server. The folders naming, store, http and launcher may import this file,
+ * `core` and `protocol`, but never each other. `index.ts` connects the parts.
  */
 import type { Clock } from '../core/clock.js';
 import type { Hashing } from '../protocol/launch-proof.js';
@@ -38,15 +38,15 @@ export interface ServerRuntime extends Clock, Hashing {}
 
 // ---- store
 
-/** A change of one stored record. The `value` `undefined` deletes the record. */
+/** A change of one stored record: stores `value` under `key`, or deletes the record when `value` is undefined. */
 export interface RecordChange {
   readonly key: string;
   readonly value: string | undefined;
 }
 
 /**
- * Durable store of records. Keys and values are strings. The server is the only writer, and waits for each `write`
- * before the next one. Every implementation must pass the store suite.
+ * Durable store of records. The server is the only writer, and never calls `write` while another `write` is in
+ * progress. Every implementation must pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
   /**
@@ -55,8 +55,8 @@ export interface Store {
    */
   load(): Promise<ReadonlyMap<string, string>>;
   /**
-   * Writes all changes or none. Once the promise resolves, the changes survive a crash and a power failure. Once a
-   * write is rejected, the server is read-only.
+   * Writes all changes or none. Once the promise resolves, the changes survive a crash and a power failure. After a
+   * rejected `write`, the server is read-only.
    *
    * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
@@ -67,22 +67,26 @@ export interface Store {
 
 // ---- naming
 
-/** The sender of a request. The server has no authentication, so all clients with one IP address are one principal. */
+/**
+ * The sender of a request. The server has no authentication, so all clients with the same IP address share one
+ * principal.
+ */
 export interface Caller {
   /** Principal whose quotas the request uses: `address:127.0.0.1`, `launcher`, … */
   readonly principal: string;
 }
 
 /**
- * The name space. Reads are synchronous and show only durable state. The promise of a change resolves once the change
- * is durable and visible to every later read and watch. A change that is rejected with a `ClerkError` has no effect.
+ * The name space of the server. Reads are synchronous and show only durable state. When the promise of a change
+ * resolves, the change is durable, and every read and watch shows the change. A change that is rejected with a
+ * `ClerkError` has no effect.
  */
 export interface NameService {
   /** @throws {@link ClerkError} `NAME_NOT_FOUND`; `NAME_INVALID` */
   resolve(name: string): ResolveResponse;
   /**
-   * Returns the response of `resolve` as JSON; undefined where `resolve` would throw. The JSON is built once per change
-   * rather than once per request. The guarantee of every entry on the path restarts.
+   * Returns the response of `resolve` as JSON; undefined where `resolve` would throw. The JSON is usually cached until
+   * the name changes. Like `resolve`, restarts the time for which the entries on the path are guaranteed not to change.
    */
   resolveJson(name: string): string | undefined;
   list(glob: string, after: string | undefined, maxEntries: number): ListResponse;
@@ -91,11 +95,11 @@ export interface NameService {
   status(): StatusResponse;
   /** Number of registrations whose lease has expired since this process started. */
   readonly expiredRegistrations: number;
-  /** Health counters since this process started, except `suspects`, which is the current number. */
+  /** Health statistics. The counters start at 0 when this process starts; `suspects` is a current number. */
   readonly healthStats: {
     /** Number of health reports received. */
     readonly reports: number;
-    /** Number of verdicts on single endpoints in the received health reports. */
+    /** Number of verdicts in all received health reports. A report can have verdicts on several endpoints. */
     readonly endpointReports: number;
     /** Number of times that an endpoint became suspect. */
     readonly suspectTransitions: number;
@@ -117,17 +121,26 @@ export interface NameService {
   /** Imports all lines or none. */
   importLines(lines: readonly ExportLine[]): Promise<ImportResponse>;
 
-  /** Opens a watch. Events arrive in order, and never during this call. */
+  /** Opens a watch. `onEvent` is called in the order of the events, and never during this call. */
   watch(options: WatchOptions): OpenWatch;
-  /** Calls `listener` after every durable registration. Returns a function that removes the listener. */
+  /**
+   * Calls `listener` for each registration of an endpoint, once the registration is durable. Returns a function that
+   * removes the listener.
+   */
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void;
 
   /** The launcher's records of starts, kept in the same store as the names. */
   readonly launches: LaunchRecords;
-  /** Returns the canonical form of a name, and the launch rule of the service at that canonical name. */
+  /**
+   * Returns the canonical name to which `name` leads through links, and the launch rule of the service with this
+   * canonical name. The rule is undefined when the service has none.
+   */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
-  /** Waits for the write in progress. Rejects queued changes with `CLERK_CLOSED`. */
+  /**
+   * Closes the name server. Waits for the store write in progress, and rejects the changes that wait for a write with
+   * `CLERK_CLOSED`.
+   */
   close(): Promise<void>;
 }
 
@@ -136,11 +149,14 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** Receives each event, including heartbeats, and the revision that the watch has reached with this event. */
+  /**
+   * Called with each event, including heartbeats. `revision` is the position from which a client that has received the
+   * event can resume.
+   */
   readonly onEvent: (event: WatchEvent, revision: string) => void;
   /**
-   * Called after each slice of a snapshot; a slice has at most 128 events. The next slice waits for the returned
-   * promise. Without this function or without a returned promise, the next slice follows once pending I/O is handled.
+   * Called after each slice of a snapshot; a slice has at most 128 events. If this function returns a promise, the next
+   * slice is sent when the promise resolves. Otherwise the next slice is sent after pending I/O was handled.
    */
   readonly whenDrained?: () => Promise<void> | undefined;
 }
@@ -150,7 +166,8 @@ export interface OpenWatch {
   /** @throws {@link ClerkError} `NAME_INVALID`; `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void;
   /**
-   * Sends `resync`, a full snapshot and `current`. Called after events were dropped because the client read too slowly.
+   * Sends a `resync` event with `reason`, a full snapshot, and a `current` event. To be called after events were
+   * dropped because the client read too slowly.
    */
   resync(reason: string): void;
   close(): void;
@@ -167,14 +184,15 @@ export interface LaunchRecord {
   readonly state: 'intent' | 'running';
   readonly pid: number | undefined;
   /**
-   * Start time of the process, as the operating system reports it. Distinguishes the process from a later process with
-   * the same pid.
+   * Start time of the process, as the operating system reports it. Together with `pid`, identifies the process, even if
+   * another process gets the same `pid` after the process has ended.
    */
   readonly startTicks: string | undefined;
   /** SHA-256 of the ticket that the service received, as hexadecimal digits. The ticket itself is never stored. */
   readonly ticketHash: string;
   /**
-   * The server's part of the ticket pair, from which `launchProof` makes the proof. Empty once the ticket is redeemed.
+   * Secret of the registry, from which `launchProof` computes the proof for the service. Empty once the ticket is
+   * redeemed.
    */
   readonly registryKey: string;
   /** Whether the ticket was used; a used ticket is no longer valid. */
@@ -190,7 +208,7 @@ export type LaunchIntent = Omit<LaunchRecord, 'epoch' | 'state' | 'pid' | 'start
 export interface LaunchRecords {
   all(): readonly LaunchRecord[];
   /**
-   * Assigns the epoch of a start and records the start. Both are durable before the promise resolves.
+   * Assigns the epoch of a start and records the start. The epoch and the record are durable when the promise resolves.
    *
    * @see [C6.2](../../docs/guarantees.md#c6-2)
    */
@@ -215,6 +233,6 @@ export interface Launcher {
   reset(request: StopRequest): Promise<LaunchResponse>;
   /** Whether a manifest with this name exists. */
   hasManifest(manifest: string): boolean;
-  /** Stops supervising. Started services keep running. @see [T6](../../docs/background.md#t6) */
+  /** Stops supervising the started services. The services keep running. @see [T6](../../docs/background.md#t6) */
   close(): Promise<void>;
 }

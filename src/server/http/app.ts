@@ -36,8 +36,9 @@ type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
 /**
- * Creates the hono application with all routes of the route table and the routes that stream. An unknown path gets
- * status 404, and a wrong method status 405.
+ * Creates the hono application with all routes: the routes of the table `routes`, and routes such as watch, export and
+ * health. A request with an unknown path gets status 404. A request with a known path and a wrong method gets status
+ * 405.
  */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
@@ -153,8 +154,8 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
 }
 
 /**
- * Creates the error for an unknown path. Its code is not `NAME_NOT_FOUND`, which clients take as the result of a
- * lookup.
+ * Creates the error for a request with an unknown path. The code is not `NAME_NOT_FOUND`, because clients conclude from
+ * `NAME_NOT_FOUND` that the looked-up name does not exist.
  */
 export function routeNotFound(): HttpError {
   return new HttpError(

@@ -1,6 +1,6 @@
 /**
- * Request bodies: one JSON value, or one JSON value per line, in UTF-8 and not compressed. Bytes are counted while the
- * body arrives. A body that exceeds its limit is rejected at once.
+ * Reads request bodies: one JSON value, or one JSON value per line, in UTF-8 and without compression. The bytes of a
+ * body are counted as chunks arrive, so a body above the size limit is rejected before the whole body has arrived.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -40,7 +40,10 @@ export function checkContentType({ headers }: IncomingMessage, format: BodyForma
     );
 }
 
-/** Rejects a GET request with a body. The connection is closed, so the body is not read as the next request. */
+/**
+ * Throws if a GET or HEAD request has a body. The error response closes the connection, so that the unread body cannot
+ * be taken for the next request.
+ */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
@@ -63,8 +66,9 @@ function bodyTooLarge(maxBytes: number): HttpError {
 /**
  * Reads a body chunk by chunk.
  *
- * @param onChunk - called with each chunk; rejects the body by throwing an error
- * @param onEnd - called once, without an error when the whole body was read
+ * @param onChunk - called with each chunk; an error that `onChunk` throws ends the reading and is passed to `onEnd`
+ * @param onEnd - called once, without an argument when the whole body was read, or with the error that ended the
+ *   reading
  */
 export function readChunks(
   incoming: IncomingMessage,
@@ -106,8 +110,8 @@ export function readChunks(
 }
 
 /**
- * Reads a body as text. The error is `BODY_TOO_LARGE` for a large body and `CONFIG_INVALID` for a body that is not
- * UTF-8.
+ * Reads a body as text. Calls `onError` with `BODY_TOO_LARGE` for a body of more than `maxBodyBytes` bytes, and with
+ * `CONFIG_INVALID` for a body that is incomplete or not UTF-8.
  */
 export function readBodyText(
   incoming: IncomingMessage,

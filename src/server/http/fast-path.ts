@@ -9,9 +9,9 @@ import { routes, type Route } from './routes.js';
 export type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Creates handlers for the three most frequent routes, directly on node:http: lookup, registration and renewal. The
- * responses do not differ from the responses of the route table. The response of a lookup is JSON that is serialized
- * once per change of the name.
+ * Creates handlers for the three most frequent requests: lookup, registration and renewal. The handlers use node:http
+ * without hono, and send the same responses as the table `routes`. Lookups are answered with the JSON that
+ * `resolveJson` caches.
  *
  * @returns handlers by method and path, such as `GET /v1/resolve`
  */
@@ -44,7 +44,8 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // The name is unknown or the query is invalid, so the general route throws the error.
+        // The name does not exist, or the query does not have the form `?name=NAME`. The route of the table creates the
+        // response or throws the error.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,
@@ -59,8 +60,8 @@ function resolveHandler(http: HttpContext): FastPathHandler {
 }
 
 /**
- * Returns the name of a target whose query has only the key `name`. Returns undefined when the general query parser is
- * needed.
+ * Returns the decoded name from a request target of the form `/v1/resolve?name=NAME`. Returns undefined for a target
+ * that the general query parser must read.
  */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;

@@ -3,12 +3,13 @@ import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/** Maximum number of accepted `Host` header values that are cached. */
+/** Maximum number of `Host` header values that are remembered as accepted. */
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends on behalf of a foreign web page. Such a request has a foreign `Host` header
- * (DNS rebinding) or a foreign origin (CSRF). On loopback, this check is the only access control of the server.
+ * Rejects requests that a browser sends on behalf of a foreign web page. Such a request has a `Host` header that names
+ * another server (DNS rebinding), or the origin of another site (CSRF). For a server that listens only on loopback,
+ * this check is the only access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -17,8 +18,8 @@ export class HostCheck {
   readonly #acceptedHosts = new Set<string>();
 
   /**
-   * @param allowedHosts - accepted host names, without port. Loopback and the local address of the connection are
-   *   always accepted.
+   * @param allowedHosts - accepted host names, without port. Loopback names and the local address of the connection are
+   *   accepted in any case.
    */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
@@ -27,7 +28,8 @@ export class HostCheck {
   /**
    * Checks the `Host` and origin headers of a request.
    *
-   * @throws {@link ClerkError} `FORBIDDEN` when a header names another server or another web page
+   * @throws {@link ClerkError} `FORBIDDEN` when `host` names another server, or when `origin` or `sec-fetch-site` shows
+   *   that a page of another site sent the request
    */
   check({ headers, socket }: IncomingMessage): void {
     const host = headers.host ?? '';

@@ -2,7 +2,7 @@ import { ClerkError, isClerkError, errorMessage, type ClerkErrorCode } from '../
 import type { Logger } from '../../core/logger.js';
 import { encodeError, httpStatusOf } from '../../protocol/error-codec.js';
 
-/** An error of the HTTP layer, with its own status and headers. */
+/** An error that determines the status and extra headers of the HTTP response. */
 export class HttpError extends ClerkError {
   /** Status of the response. */
   readonly status: number;
@@ -10,7 +10,7 @@ export class HttpError extends ClerkError {
   readonly headers: Readonly<Record<string, string>>;
 
   /**
-   * @param code - any code but `NAME_NOT_FOUND`, which clients take as the result of a lookup
+   * @param code - any code except `NAME_NOT_FOUND`, from which clients conclude that the looked-up name does not exist
    * @param message - message that says what the client should do
    * @param status - status of the response; default: the status that belongs to `code`
    */
@@ -34,8 +34,8 @@ export interface ErrorResponse {
 }
 
 /**
- * Converts anything that was thrown into an error response. An unexpected error becomes status 500 without details; the
- * details are logged.
+ * Converts any thrown value into an error response. The response to an unexpected error has status 500 and no details;
+ * the details are logged.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */

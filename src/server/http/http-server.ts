@@ -26,10 +26,12 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
-  /** Host names that are accepted besides loopback, `host` and the local address of a connection. */
+  /**
+   * Host names that the `Host` header may have, besides loopback names, `host` and the local address of the connection.
+   */
   readonly allowedHosts: readonly string[];
   readonly heartbeatMs: number;
-  /** Called for each lookup that succeeds. */
+  /** Called with the requested name for each lookup of an existing name. */
   readonly onLookup?: (name: string) => void;
 }
 
@@ -43,15 +45,16 @@ export interface RunningHttpServer {
   close(): Promise<void>;
 }
 
-/** Time, in ms, for which `close` waits for requests in progress. */
+/** Longest time, in ms, for which `close` waits for requests in progress. */
 const closeGraceMs = 5_000;
-/** Time, in ms, after which a socket without activity during a request is closed. */
+/** A connection on which no bytes are sent or received during a request is closed after this time, in ms. */
 const socketTimeoutMs = 30_000;
-/** Time, in ms, for which an idle connection is kept open. */
+/** Time, in ms, for which a connection without a request is kept open. */
 const keepAliveMs = 65_000;
 
 /**
- * Starts the HTTP server on node:http, with all limits set, a host check, request counters and the routes.
+ * Starts the HTTP server. The server enforces the size and time limits, checks the `Host` header, counts requests and
+ * runs the routes.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the port cannot be bound
  * @see [A7](../../../docs/guarantees.md#a7), [A9](../../../docs/guarantees.md#a9),
@@ -132,8 +135,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // `server.close` closes only connections that are idle at that moment. This loop closes connections that become
-    // idle after that moment.
+    // The call of `server.close` has closed only the connections that were idle at that moment. This loop closes each
+    // of the remaining connections once its request has ended.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
@@ -171,7 +174,10 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
   }
 }
 
-/** Responds to a malformed or late request, and closes the connection. */
+/**
+ * Sends an error response to a request that is malformed, has too large headers or arrives too slowly; closes the
+ * connection.
+ */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

@@ -13,12 +13,12 @@ import { exportLine } from '../../protocol/request-schemas.js';
 /** Maximum size of the body of an import, in bytes. */
 export const maxImportBytes = 256 * 1024 * 1024;
 
-/** Approximate number of characters per chunk of an export. */
+/** A chunk of an export ends once the chunk has at least this number of characters. */
 const chunkLength = 64 * 1024;
 
 /**
- * Serializes all entries, one per line, in chunks. The export is a snapshot: changes during the transmission have no
- * effect on the export.
+ * Serializes all entries, one JSON value per line, and returns the text in chunks. All chunks are made during this
+ * call, so changes while the chunks are sent have no effect on the export.
  */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
@@ -34,9 +34,10 @@ export function exportChunks(names: NameService): readonly string[] {
 }
 
 /**
- * Parses a body with one JSON value per line. A line has at most `maxBodyBytes` bytes.
+ * Reads the body of an import: one JSON value per line. A line may have at most `maxBodyBytes` bytes.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` with the line number, or `BODY_TOO_LARGE`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a line is invalid; `BODY_TOO_LARGE` when a line or the whole body is
+ *   too large
  */
 export function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
   const entries: ExportLine[] = [];

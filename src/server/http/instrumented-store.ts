@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Store } from '../ports.js';
 import type { Metrics } from './metrics.js';
 
-/** Wraps a store. The wrapper counts and times the writes. */
+/** Wraps a store so that `metrics` counts and times the writes. */
 export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): Store {
   return {
     load: () => store.load(),

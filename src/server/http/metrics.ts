@@ -45,23 +45,23 @@ export class Histogram {
 const sampleIntervalMs = 100;
 
 /**
- * Metrics of one server in the Prometheus text format. Labels are only routes and statuses, not service names or
- * addresses, so the number of time series is bounded.
+ * Metrics of one server in the Prometheus text format. Labels have methods, routes and statuses, but no service names
+ * or addresses, so the number of time series is bounded.
  *
  * @see [C8.4](../../../docs/guarantees.md#c8-4)
  */
 export class Metrics {
-  /** Durations of writes to the store. */
+  /** Durations of successful writes to the store. */
   readonly commitSeconds = new Histogram();
-  /** Number of records written to the store. */
+  /** Number of record changes (records stored or deleted) written to the store. */
   committedRecords = 0;
   /** Number of writes to the store that failed. */
   commitFailures = 0;
-  /** Measured delays of the event loop. */
+  /** Delays of the event loop: how long after its due time a timer was called. */
   readonly eventLoopDelaySeconds = new Histogram();
   /** Number of times that the event queue of a watch overflowed because the client read too slowly. */
   watchOverflows = 0;
-  /** Number of watches that were disconnected because the response buffer stayed full. */
+  /** Number of watches that were disconnected because the client did not read and the response buffer stayed full. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;
@@ -73,8 +73,8 @@ export class Metrics {
   }
 
   /**
-   * Returns the function that counts the requests of a route. Callers keep the function, so counting needs no lookup by
-   * key.
+   * Returns a function that counts one request of a route under the status of the response. Callers keep the function
+   * for all requests of the route, to save a map lookup per request.
    */
   requestCounter(method: string, path: string): (status: number) => void {
     const key = `method="${method}",route="${path}"`;

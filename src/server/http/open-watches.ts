@@ -18,7 +18,7 @@ export interface OpenWatchesOptions {
 }
 
 /**
- * All open watches of one server. The number of watches per principal is limited.
+ * All open watches of one server. A principal can have at most `maxWatches` open watches.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C8.2](../../../docs/guarantees.md#c8-2)
  */
@@ -32,7 +32,7 @@ export class OpenWatches {
   }
 
   /**
-   * Opens a watch and sends its events as the response.
+   * Opens a watch. The response to the request is the stream of events.
    *
    * @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent
    */
@@ -87,7 +87,7 @@ export class OpenWatches {
   }
 
   /**
-   * Adds and removes globs of an open watch.
+   * Adds globs to an open watch and removes globs from the watch.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id;
    *   `NAME_INVALID`; `LIMIT_EXCEEDED`
@@ -99,13 +99,16 @@ export class OpenWatches {
     entry.stream.edit(add, remove);
   }
 
-  /** Ends all watches. A watch without queued or dropped events sends a last heartbeat first. */
+  /**
+   * Ends all watches. A watch that has neither queued nor dropped events first sends a heartbeat with the last
+   * revision.
+   */
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
 }
 
-/** Adapts an HTTP response to the sink of a watch. All events of one tick are written in one chunk. */
+/** Adapts an HTTP response to {@link ResponseSink}. Texts that are written in the same tick are sent as one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

@@ -143,7 +143,10 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/** Returns the error responses by status: the responses of every route, and the responses for `routeCodes`. */
+/**
+ * Returns the error responses of a route by status. The result has the errors that every route with this method can
+ * return, and the errors in `routeCodes`.
+ */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -173,13 +176,13 @@ function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): 
   );
 }
 
-/** Converts a schema to JSON Schema. */
+/** Converts a zod schema to JSON Schema, without the `$schema` field. */
 function jsonSchema(schema: z.core.$ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as JsonObject;
   return rest;
 }
 
-/** Adds {@link fieldDescriptions} to the properties of a JSON Schema. */
+/** Returns a copy of a JSON Schema. Its properties have the descriptions from {@link fieldDescriptions}. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

@@ -42,7 +42,7 @@ function decodeComponent(text: string): string {
   }
 }
 
-/** Returns the path of a request target as the client sent the path, neither decoded nor normalized. */
+/** Returns the path of a request target, without the query. The path is neither decoded nor normalized. */
 export function targetPath(target: string): string {
   const at = target.indexOf('?');
   return at < 0 ? target : target.slice(0, at);

@@ -15,15 +15,18 @@ export interface HttpContext {
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
   /**
-   * Aborted when the server is closed. A caller that waits for the start of a service gets the abort reason as its
-   * error.
+   * Aborted when the server begins to close. Requests that wait for the start of a service then fail with the abort
+   * reason.
    */
   readonly closing: AbortSignal;
-  /** Called for each lookup that succeeds. */
+  /** Called with the requested name for each lookup of an existing name. */
   readonly onLookup: (name: string) => void;
 }
 
-/** Returns the headers of every response: content type, no caching, and the revision of the names. */
+/**
+ * Returns the headers of a response: content type, no caching, and the current revision and incarnation. While the
+ * server is closing, the headers also close the connection.
+ */
 export function responseHeaders(
   { names, closing }: HttpContext,
   contentType: string,
@@ -47,7 +50,7 @@ export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
 
-/** Sends a JSON response with status 200. */
+/** Sends a response with status 200 and `body`, a JSON text. */
 export function sendJson(http: HttpContext, outgoing: ServerResponse, body: string): void {
   if (outgoing.headersSent || outgoing.destroyed) return;
   const headers = responseHeaders(http, jsonContentType);
@@ -55,7 +58,10 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Sends the error response for anything that was thrown. Destroys a response whose headers are already sent. */
+/**
+ * Sends the error response for a thrown value. If the headers of a response are already sent, closes the connection
+ * instead.
+ */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -74,7 +80,7 @@ export function sendError(
     );
 }
 
-/** Creates the context with which a route runs. */
+/** Creates the context for one run of a route. */
 export function createRouteContext(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -85,7 +91,7 @@ export function createRouteContext(
     launcher: http.launcher,
     caller: { principal: principalOf(incoming) },
     signal: () => {
-      // Waiting for a service start may take longer than the idle timeout of the connection.
+      // The timeout is switched off, because waiting for a service start may take longer.
       outgoing.setTimeout(0);
       const disconnected = new AbortController();
       outgoing.once('close', () => disconnected.abort());
@@ -94,7 +100,7 @@ export function createRouteContext(
   };
 }
 
-/** Reads the input of a route: the query of a GET request, or the parsed body. */
+/** Reads the input of a route: the parsed query of a GET request, or the parsed JSON body of a POST request. */
 export function readInput(
   { method }: Route,
   incoming: IncomingMessage,
@@ -125,8 +131,8 @@ export function readInput(
 }
 
 /**
- * Reads the input of a route as {@link readInput} does, but returns a promise. The fast path uses the callbacks to save
- * the promise.
+ * Reads the input of a route like {@link readInput}, but returns a promise. The fast path uses {@link readInput},
+ * because callbacks are faster than a promise.
  */
 export function readInputAsync(route: Route, incoming: IncomingMessage): Promise<unknown> {
   return new Promise((resolve, reject) => readInput(route, incoming, resolve, reject));

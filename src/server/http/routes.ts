@@ -72,8 +72,8 @@ function requireLauncher({ launcher }: RouteContext): Launcher {
 }
 
 /**
- * All routes with JSON input and output. The server and its OpenAPI document are both generated from this table. The
- * routes that stream (watch, export, import) are not in the table.
+ * The table of routes. The server and the OpenAPI document both take the routes from this table. `app.ts` and
+ * `openapi.ts` add the remaining routes, such as watch, export and health.
  */
 export const routes: readonly Route[] = Object.freeze([
   route({

@@ -11,12 +11,14 @@ const closeBrace = 125;
 const colon = 58;
 
 /**
- * Parses untrusted JSON. The depth is checked before parsing, because deep values overflow the stack of later code. The
- * key `__proto__` and duplicate keys are rejected; parsers disagree on which duplicate counts.
+ * Parses untrusted JSON. The nesting depth is checked before parsing, because recursive code overflows the stack on a
+ * deeply nested value. The key `__proto__` is rejected. Duplicate keys are rejected because JSON parsers disagree on
+ * which of the values counts.
  *
  * @param text - a body, or one line of a body
  * @param subject - name of the text, with which every error message begins
- * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid JSON or is rejected
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid JSON, is nested too deeply or has a rejected
+ *   key
  * @see [A3](../../../docs/guarantees.md#a3), [A4](../../../docs/guarantees.md#a4)
  */
 export function parseStrictJson(text: string, subject = 'The body'): unknown {
@@ -33,8 +35,8 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
 }
 
 /**
- * Checks the depth. Returns the number of colons outside of strings, which is the number of object members including
- * duplicates.
+ * Checks the nesting depth of a JSON text. Returns the number of object members, including members with duplicate keys.
+ * Every member has one colon outside of strings, so colons are counted.
  */
 function countMembers(text: string, subject: string): number {
   let depth = 0;

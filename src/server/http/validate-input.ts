@@ -51,8 +51,8 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
  * Validates a value against a schema.
  *
  * @param subject - name of the value, with which error messages begin
- * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the first invalid field, its valid values and its
- *   value
+ * @throws {@link ClerkError} `CONFIG_INVALID`; the message has the first invalid field, the valid values of the field
+ *   and the value received
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },
@@ -94,13 +94,16 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-/** Describes the valid values of an array item or a map value, from the schema alone. */
+/**
+ * Describes the valid values of a field without an entry in `fieldDescriptions`, such as an array item. Undefined when
+ * the issue concerns neither a type nor a union.
+ */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   if (issue.code === 'invalid_type') return typeNames[issue.expected];
   return issue.code === 'invalid_union' ? 'a string or a finite number' : undefined;
 }
 
-/** Formats a path as in JavaScript, such as `renewals[2].id`. */
+/** Formats the path of a field in JavaScript notation, such as `renewals[2].id`. */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>

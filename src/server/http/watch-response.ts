@@ -7,8 +7,8 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of bytes that are written but not sent. After more than {@link highWaterMarkBytes},
-   * {@link WatchResponse.onDrain} is called once all bytes are sent.
+   * Number of bytes that are written but not yet sent. Once this number has reached {@link highWaterMarkBytes}, the
+   * owner of the sink calls {@link WatchResponse.onDrain} when all bytes are sent.
    */
   readonly bufferedBytes: number;
   /** Ends the stream once the written bytes are sent. */
@@ -17,9 +17,9 @@ export interface ResponseSink {
   destroy(): void;
 }
 
-/** Number of unsent bytes from which on further events are queued. */
+/** Events are queued, not written, while the response has at least this number of unsent bytes. */
 export const highWaterMarkBytes = 64 * 1024;
-/** Time, in ms, after which a client is disconnected when its response buffer stays full. */
+/** A client whose response buffer stays full for this time, in ms, is disconnected. */
 export const stallTimeoutMs = 5_000;
 
 /** Options of {@link WatchResponse}. */
@@ -29,8 +29,8 @@ export interface WatchResponseOptions {
   readonly since: WatchOptions['since'];
   readonly incarnation: string;
   /**
-   * Interval of heartbeats, in ms. This class sends heartbeats only if the interval is shorter than that of the name
-   * server.
+   * Interval of heartbeats, in ms. The name server sends heartbeats at its own interval. This class sends heartbeats
+   * only if `heartbeatMs` is shorter than that interval.
    */
   readonly heartbeatMs: number;
   readonly clock: Clock;
@@ -56,9 +56,9 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Whether events were dropped. A resync follows once the client has read the written bytes. */
+  /** Whether events were dropped and the client needs a resync. The resync is sent once all written bytes are sent. */
   #needsResync = false;
-  /** Resumes a snapshot that waits for the client; undefined when no snapshot waits. */
+  /** Lets the name server continue a snapshot that waits for the client to read; undefined when no snapshot waits. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
   #lastEventAt: number;
@@ -86,12 +86,16 @@ export class WatchResponse {
     if (heartbeatMs < limits.heartbeatMs) this.#scheduleHeartbeat(heartbeatMs);
   }
 
-  /** Adds and removes globs. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
+  /**
+   * Adds globs to the watch and removes globs from the watch.
+   *
+   * @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED`
+   */
   edit(add: readonly string[], remove: readonly string[]): void {
     this.#watch.edit(add, remove);
   }
 
-  /** Continues with queued events. Called when all written bytes are sent. */
+  /** Writes queued events. To be called when all written bytes are sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
@@ -114,7 +118,7 @@ export class WatchResponse {
     resume?.();
   }
 
-  /** Sends a heartbeat with the last revision, unless events are queued or were dropped, and ends the stream. */
+  /** Ends the stream. First sends a heartbeat with the last revision, unless events are queued or were dropped. */
   end(): void {
     if (this.#isClosed) return;
     if (!this.#needsResync && this.#queue.length === 0) this.#send({ type: 'heartbeat' });
@@ -122,7 +126,7 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Closes the watch after the client has disconnected. */
+  /** Closes the watch and drops queued events. Does not end the stream. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -176,7 +180,7 @@ export class WatchResponse {
 
 const jsonCache = new WeakMap<WatchEvent, string>();
 
-/** Returns the event as JSON. The JSON of an event is made once for all clients. */
+/** Returns an event as JSON. The JSON is cached, because the same event is sent to many clients. */
 function eventJson(event: WatchEvent): string {
   let json = jsonCache.get(event);
   if (json === undefined) jsonCache.set(event, (json = JSON.stringify(event)));

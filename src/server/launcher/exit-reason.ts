@@ -4,8 +4,8 @@ const maxLines = 20;
 const maxCharacters = 2_000;
 
 /**
- * Describes how a process ended: `exited with code 3`, `was killed by SIGKILL`, or `ended` when the host cannot tell
- * how.
+ * Describes how a process ended: `exited with code 3`, `was killed by SIGKILL`, or `ended` when neither the exit code
+ * nor the signal is known.
  */
 export function describeExit({ code, signal }: ProcessExit): string {
   if (signal !== null) return `was killed by ${signal}`;
@@ -13,8 +13,8 @@ export function describeExit({ code, signal }: ProcessExit): string {
 }
 
 /**
- * Formats the end of the log of a program for an error message that callers see: at most 20 lines and 2,000 characters,
- * without control characters.
+ * Formats the end of a program's log as the end of an error message: at most 20 lines and 2,000 characters, without
+ * control characters. Empty when the log has no text.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */

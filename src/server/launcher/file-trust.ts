@@ -22,7 +22,8 @@ export function trustProblem(
   if (serverUid === undefined) return undefined;
   if (owner !== 0 && owner !== serverUid)
     return `${path} must be owned by root or by user ${String(serverUid)}, who runs the server; got user ${String(owner)}`;
-  // In a folder with the sticky bit, a user can replace only files that the user owns.
+  // A folder with the sticky bit, such as `/tmp`, may be writable by all users, because users can replace only their
+  // own files in such a folder.
   if (kind === 'folder' && (mode & 0o1000) !== 0) return undefined;
   if ((mode & 0o022) === 0) return undefined;
   const writer = (mode & 0o002) !== 0 ? 'all users' : 'the group of the file';

@@ -8,18 +8,23 @@ import { describeExit, describeLogTail } from './exit-reason.js';
 import { currentRecord, recordProcess } from './process-record.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** Time, in ms, that a service must run after its registration. An earlier exit counts as a failed start. */
+/**
+ * A service whose process exits within this time, in ms, after the registration counts as failed for the start backoff.
+ */
 const stableAfterMs = 10_000;
 /** Time, in ms, between SIGTERM and SIGKILL for a service that has registered. */
 const drainTimeoutMs = 6_500;
 /** Time, in ms, between SIGTERM and SIGKILL for a process that never registered. */
 const stopTimeoutMs = 2_000;
 /**
- * Time, in ms, between SIGTERM and SIGKILL for the children of a process that has exited. The next start waits for
- * their end.
+ * Time, in ms, between SIGTERM and SIGKILL for the children of a process that has exited. The time is short because the
+ * next start of the service waits until these children have ended.
  */
 const orphanTimeoutMs = 500;
-/** Time, in ms, for which the stop of a process waits until the draining of its endpoint is recorded. */
+/**
+ * Longest time, in ms, that the stop of a service waits until its endpoint is recorded as draining. SIGTERM is sent
+ * after this wait.
+ */
 const withdrawTimeoutMs = 1_000;
 
 /**
@@ -39,11 +44,11 @@ export interface LaunchInit {
   readonly idleStopMs: number | undefined;
   /** Returns when the service was last used, in ms on the monotonic clock. */
   readonly lastUsedAt: () => number;
-  /** Called when the service did not register, before {@link Launch.result} settles. */
+  /** Called with the reason when the start has failed, before {@link Launch.result} resolves. */
   readonly onStartFailed: (reason: string) => void;
   /**
-   * Called when the process exits on its own after its registration. `wasStable`: at least 10 s passed between
-   * registration and exit.
+   * Called when the process exits on its own after its registration. `wasStable` is true when at least 10 s passed
+   * between registration and exit.
    */
   readonly onExit: (reason: string, wasStable: boolean) => void;
   /** Called when all processes have ended and the launch record is removed. */
@@ -54,12 +59,13 @@ export interface LaunchInit {
  * One launch of a service, from the start of its process until all of its processes have ended. At the end, three steps
  * happen in this order: the endpoint is withdrawn, the process group is stopped, and the launch record is removed.
  *
- * The record is removed last: if the server is killed before, the next server still finds the processes.
+ * The record is removed last, so that the next server can find the processes if this server is killed between these
+ * steps.
  */
 export class Launch implements PendingRegistration {
   readonly #context: LauncherContext;
   readonly #init: LaunchInit;
-  /** Resolves once the start has succeeded or failed. Never rejects. */
+  /** Resolves once the start has succeeded, failed or been stopped. Never rejects. */
   readonly result: Promise<LaunchResult>;
   /**
    * Resolves when all processes have ended and the launch record is removed, or after {@link detach}. Never rejects.
@@ -181,8 +187,8 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The withdrawal starts before the children are stopped, so clients stop choosing the endpoint. Its result is not
-    // awaited.
+    // The withdrawal of the endpoint begins before the children of the process are stopped, so that clients soon stop
+    // choosing the endpoint. The withdrawal is not awaited, because the stop of the children must not be delayed.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -243,8 +249,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Finds the process of a recovered launch that has registered. Supervision ends when this host cannot find the
-   * process.
+   * Searches for the process of a recovered launch whose service has registered before its process was found. If no
+   * process is found, the supervision of the launch ends.
    */
   async #findProcess(): Promise<void> {
     const { processes, runtime, logger } = this.#context;

@@ -26,11 +26,11 @@ export interface LauncherContext {
   readonly lastUsedAt: (name: string) => number | undefined;
   readonly logger: Logger;
   readonly instanceLimit: InstanceLimit;
-  /** Launches that wait for their registration, by instance id. */
+  /** Launches whose service has not registered yet, by instance id. */
   readonly pendingRegistrations: Map<string, PendingRegistration>;
 }
 
-/** A launch that waits for its registration. */
+/** A launch whose service has not registered yet. */
 export interface PendingRegistration {
   onRegistered(): void;
 }

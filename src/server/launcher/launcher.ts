@@ -20,16 +20,17 @@ export interface LauncherOptions {
   readonly registryUrls: () => readonly string[];
   readonly logger: Logger;
   /**
-   * Private folder for the output of programs. Each service name has one file for its last start and one for the start
-   * before. Default: output is discarded.
+   * Private folder for the output of programs. The output of the last two starts of each service name is kept, one file
+   * per start. Default: output is discarded.
    */
   readonly logs?: string | undefined;
   /**
    * Returns when a canonical name was last looked up, in ms on the monotonic clock of `runtime`; undefined for never.
-   * Default: only launch requests count as use.
+   * The idle time of a service (`idleStopMs`) counts from the last lookup or launch request of the service. Without
+   * this function, only launch requests count.
    *
-   * A client with a watch does not look up the name again, so a service with `idleStopMs` can be stopped while clients
-   * use the service. The next call of such a client starts the service again.
+   * A client with a watch does not repeat the lookup of a watched name. A service with `idleStopMs` can therefore be
+   * stopped while clients still call the service. The next call of such a client starts the service again.
    */
   readonly lastUsedAt?: (name: string) => number | undefined;
   /**
@@ -140,7 +141,10 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /** Returns the supervisors of a service, which may have been started under another name before a move. */
+  /**
+   * Returns all supervisors of a service. A service that was started and then moved also has a supervisor under the
+   * earlier name.
+   */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(({ name }) => {
       try {

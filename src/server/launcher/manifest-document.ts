@@ -33,7 +33,7 @@ export class ManifestField {
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** Line number of the value, from 1. For a missing value, the line number of the map without the value. */
+  /** Line number of the value, from 1. For a missing field, the line number of the map that lacks the field. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -121,7 +121,10 @@ export class ManifestField {
     return entries;
   }
 
-  /** Returns the fields of a map that may have only the given keys. A key that the map lacks gets a missing field. */
+  /**
+   * Returns the fields of a map for all `keys`. Rejects a map with any other key. For a key that the map lacks,
+   * `isMissing` of the returned field is true.
+   */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)

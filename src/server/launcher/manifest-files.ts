@@ -12,8 +12,8 @@ const maxManifestBytes = 64 * 1024;
  * another user can change are rejected.
  *
  * @returns the manifests by name
- * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the file and, if one is at fault, the line and the
- *   field
+ * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the file or folder and, for an invalid field, the line
+ *   and the field
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifests(folder: string): Promise<ReadonlyMap<string, Manifest>> {
@@ -31,7 +31,8 @@ export async function readManifests(folder: string): Promise<ReadonlyMap<string,
 }
 
 /**
- * Checks the program of a manifest again, before each start.
+ * Checks before a start whether the program of a manifest may still be run. The program may have changed since the
+ * server started.
  *
  * @returns why the program must not be run any more; undefined when the program may be run
  */
@@ -103,7 +104,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // Only root can change the user. A server that is not root already runs as this user.
+  // A server that is not root already runs as the user of the manifest; `runAsProblem` has rejected any other user.
   return ownUid === 0 ? ids : undefined;
 }
 

@@ -3,7 +3,7 @@ import { parseGlob, type Glob } from '../../core/glob.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/** A manifest that was parsed and validated, without the facts of this host. */
+/** A parsed and validated manifest. {@link Manifest} adds what depends on this host. */
 export interface ParsedManifest {
   /** Name of the file, for error messages. */
   readonly file: string;
@@ -17,7 +17,7 @@ export interface ParsedManifest {
   readonly env: readonly string[];
   /** Working folder of the program. Default `/`. */
   readonly cwd: string;
-  /** Name or id of the user as whom the program runs; undefined for the user who runs the server. */
+  /** Name or id of the user that the program runs as; undefined for the user who runs the server. */
   readonly user: string | number | undefined;
   /**
    * Maximum number of running instances of this manifest over all service names, 1 to 1,000. Default 1, or 16 when
@@ -27,23 +27,24 @@ export interface ParsedManifest {
   /** Longest time from the start of the process to its registration, in ms; 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
   /**
-   * Time without use after which the service is stopped, in ms; at least 1,000. Undefined: the service is never
-   * stopped.
+   * The service is stopped after this time, in ms, without a lookup or launch request; at least 1,000. Undefined: the
+   * service is never stopped because of idleness.
    */
   readonly idleStopMs: number | undefined;
-  /** Line numbers of the fields that are checked against this host. */
+  /** Line numbers, for error messages, of the fields that are checked against this host. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
 
 /**
  * A manifest: a program that the operator of a host allows the launcher to start, and how the program is started. A
- * launch rule names a manifest and gives values for its parameters. Everything else comes from the manifest.
+ * launch rule only names a manifest and gives values for its parameters; the manifest determines everything else.
  *
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export interface Manifest extends ParsedManifest {
   /**
-   * Real path of the program when the server started. If `exec` later resolves to another path, starts are rejected.
+   * Real path of the program, without symbolic links, as found when the server started. A start is rejected if `exec`
+   * no longer leads to this path.
    */
   readonly programPath: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
@@ -158,13 +159,13 @@ function enumField(field: ManifestField): ReadonlySet<string> {
   return choices.length === 0 ? field.fail('must have at least one item') : new Set(choices);
 }
 
-/** Returns a pattern that must match the whole value. A value has at most {@link maxValueLength} characters. */
+/** Returns the pattern of a string parameter, anchored so that the pattern must match the whole value. */
 function patternField(field: ManifestField): RegExp {
   const source = field.string();
   if (source.length > maxValueLength) field.fail('must be at most 256 characters');
   try {
-    // The pattern is first compiled alone, so a pattern with an unmatched parenthesis cannot close the group that is
-    // added here.
+    // The pattern is first compiled without the added group `(?:…)`. A pattern with an unmatched parenthesis, such as
+    // `a)|(b`, is rejected there instead of closing the group.
     const { source: checkedSource } = new RegExp(source, 'u');
     return new RegExp(`^(?:${checkedSource})$`, 'u');
   } catch (error) {

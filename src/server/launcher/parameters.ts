@@ -2,7 +2,8 @@ import { ClerkError } from '../../core/errors.js';
 import { quote } from '../../core/describe-value.js';
 
 /**
- * Maximum length of a parameter value, in characters. Bounds the time to match a value against a pattern of a manifest.
+ * Maximum length of a parameter value, in characters. The limit bounds the time to match a value against a pattern of a
+ * manifest.
  */
 export const maxValueLength = 256;
 
@@ -28,7 +29,7 @@ export function templateProblem(template: string, parameterNames: ReadonlySet<st
 
 /**
  * Fills the placeholders in the arguments of a manifest. Each argument stays one argument, and no shell is involved.
- * Only the parameter values in a command line come from a source other than the operator.
+ * Only the parameter values come from the launch rule; all other text comes from the manifest.
  *
  * @param args - arguments that {@link templateProblem} has checked
  * @param parameters - all parameters that the manifest declares
@@ -97,8 +98,8 @@ function formatValue(name: string, parameter: ManifestParameter, value: unknown)
 }
 
 /**
- * Returns a number from a finite number or its canonical string form, such as `8080` or `'8080'`; undefined for other
- * values.
+ * Returns the number for a finite number, or for the canonical string form of a finite number, such as `'8080'`.
+ * Undefined for any other value.
  */
 function parseNumber(value: unknown): number | undefined {
   const number = typeof value === 'string' && String(Number(value)) === value ? Number(value) : value;

@@ -1,22 +1,26 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/** Interval, in ms, between two checks of an adopted process. The host reports only the exit of child processes. */
+/**
+ * Interval, in ms, between two checks whether an adopted process still runs. The host reports only the exit of child
+ * processes, and an adopted process is not a child of this server.
+ */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
-/**
- * The process of a launch: a process that this launcher has started, or a process that an earlier launcher has started.
- */
+/** The process of a launch, which this launcher or an earlier launcher has started. */
 export interface ProcessHandle {
   /** Process id; undefined while no process is known. */
   readonly pid: number | undefined;
-  /** Id of the process group that the process leads; undefined when another group may have the id by now. */
+  /**
+   * Id of the process group that the process leads; undefined while no process is known, or when another group may have
+   * the id by now.
+   */
   readonly processGroup: number | undefined;
   /**
-   * Whether the process has certainly ended. The method asks the host, so the result can be true before {@link exited}
-   * resolves.
+   * Whether the process has certainly ended; false when that is unknown. The method asks the host, so the result can be
+   * true before {@link exited} resolves.
    */
   hasExited(): boolean;
   /** Resolves when the process has ended. Never rejects. Never resolves after {@link release}. */
@@ -70,7 +74,10 @@ export function adoptedProcess(
   };
 }
 
-/** Handle of a process that ended while no launcher ran. Another process may have its process id by now. */
+/**
+ * Handle of a process that ended while no launcher ran. Another process may have the process id by now, so the handle
+ * has no process id.
+ */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,
@@ -80,7 +87,7 @@ export const exitedProcess: ProcessHandle = {
   release: () => undefined,
 };
 
-/** Handle of a process that may never have been started. */
+/** Handle of a launch whose process was not found. The process may never have been started. */
 export const unknownProcess: ProcessHandle = {
   ...exitedProcess,
   hasExited: () => false,

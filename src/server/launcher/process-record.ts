@@ -1,7 +1,10 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** Returns the current record of a launch; undefined when the record was removed. */
+/**
+ * Returns the stored record of a launch, which may be newer than `launch`; undefined when the stored record was
+ * removed.
+ */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -12,8 +15,8 @@ export function currentRecord(
 }
 
 /**
- * Records the process of a launch, so that the next server on this host can find the process. Other changes of the
- * launch record, such as a redeemed ticket, are kept.
+ * Records the process of a launch, so that the next server on this host can find the process. Changes that were stored
+ * after `launch` was read, such as a redeemed ticket, are kept.
  */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,

@@ -9,7 +9,7 @@ import type { LauncherContext } from './launcher-context.js';
  * State of a recorded launch:
  * - `running`: the process of the launch was found.
  * - `exited`: the process of the launch has ended.
- * - `unconfirmed`: no process was found, but the launch may still register until its `readyMs` has passed.
+ * - `unconfirmed`: no process was found, but the service may still register until `readyMs` has passed.
  * - `unidentifiable`: the launch may have a process, but this host cannot tell which process.
  */
 export type RecoveredLaunch =
@@ -18,8 +18,8 @@ export type RecoveredLaunch =
 
 /**
  * Finds the process of a launch that an earlier server on this host has recorded. A process is identified by its
- * process id and its start time. For a launch without a recorded process id, the process is searched by its environment
- * marker.
+ * process id and its start time. If the record has no process id, the process is found by the environment marker of the
+ * launch.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */

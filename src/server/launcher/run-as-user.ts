@@ -11,7 +11,7 @@ export interface UserIds {
  *
  * @param user - a user name or a user id; a user id that is not in `passwd` gets a group id with the same number
  * @param passwd - content of `/etc/passwd`
- * @returns undefined when `user` is a name that is not in `passwd`
+ * @returns the ids of the user; undefined when `user` is a name that is not in `passwd`
  */
 export function findUser(user: string | number, passwd: string): UserIds | undefined {
   for (const line of passwd.split('\n')) {
@@ -28,7 +28,7 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
  *
  * @param ids - result of {@link findUser}
  * @param serverUid - user id of the server; undefined on a host without user ids
- * @returns why the server cannot start programs as the user; undefined when the server can
+ * @returns why the server cannot start programs as the user; undefined when the server can start programs as the user
  */
 export function runAsProblem(
   user: string | number,

@@ -13,12 +13,15 @@ import type { LauncherContext } from './launcher-context.js';
 import { createTicketPair, spawnService } from './spawn-service.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/** Time, in ms, that a recovered launch has to register when its manifest no longer exists. */
+/**
+ * Time, in ms, within which the service of a recovered launch must register if the manifest of the launch no longer
+ * exists.
+ */
 const defaultReadyMs = 10_000;
 
 /** One attempt to start the service. */
 interface StartAttempt {
-  /** The error that callers get when the attempt is cancelled; undefined until then. */
+  /** The error that callers get because the attempt was cancelled; undefined if the attempt was not cancelled. */
   cancellation: ClerkError | undefined;
   /** The launch of the attempt; undefined until the process is started. */
   launch: Launch | undefined;
@@ -51,7 +54,7 @@ export class ServiceSupervisor {
     this.#onIdle = onIdle;
   }
 
-  /** Calls `onIdle` if there is no launch, no start in progress and no recorded failure. */
+  /** Calls `onIdle` if there is no launch, no start in progress and no failure that the start backoff counts. */
   removeIfIdle(): void {
     if (this.#launches.size === 0 && this.#sharedStart === undefined && this.#backoff.isEmpty) this.#onIdle();
   }
@@ -75,7 +78,8 @@ export class ServiceSupervisor {
    */
   async launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice the exit of a process before this server is notified, so the exit is checked here.
+    // A caller can notice that a process has exited before this server is notified. The endpoint of such a process is
+    // withdrawn here, so that the service does not count as callable.
     for (const launch of this.#launches) await launch.withdrawIfExited();
     if (this.hasCallableEndpoint()) return false;
     const isFirst = this.#sharedStart === undefined;
@@ -96,7 +100,7 @@ export class ServiceSupervisor {
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
     if (attempt === undefined) return stopping.size;
-    // Once the start has settled, either no process was started or the process is being stopped.
+    // When the start has settled, either no process was started, or `attempt.launch` is being stopped.
     await sharedStart?.settled;
     if (attempt.launch) stopping.add(attempt.launch);
     await attempt.launch?.done;
@@ -128,7 +132,9 @@ export class ServiceSupervisor {
     );
   }
 
-  /** Stops supervising all launches. Running processes continue; waiting callers get `reason` as their error. */
+  /**
+   * Stops supervising all launches. Running processes continue. Callers that wait for a start get the error `reason`.
+   */
   detach(reason: ClerkError): void {
     if (this.#attempt) this.#attempt.cancellation = reason;
     for (const launch of this.#launches) launch.detach(reason.message);
@@ -166,8 +172,8 @@ export class ServiceSupervisor {
   }
 
   /**
-   * Reserves one instance of a manifest. When all instances are in use, first stops the launches of this service; none
-   * of these launches has a callable endpoint.
+   * Counts one more instance of a manifest. If `maxInstances` instances are running already, first stops all launches
+   * of this service, none of which has a callable endpoint.
    */
   async #acquireSlot(name: string, manifest: Manifest): Promise<void> {
     const { instanceLimit } = this.#context;

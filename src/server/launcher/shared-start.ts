@@ -4,7 +4,7 @@ import { ClerkError } from '../../core/errors.js';
 /** Maximum number of callers that wait for one start. */
 export const maxWaiters = 1_024;
 
-/** Limits of the wait of one caller. */
+/** Limits for how long one caller waits. */
 export interface WaitOptions {
   readonly clock: Clock;
   /** Longest wait, in ms; undefined for no limit. */
@@ -42,7 +42,7 @@ export class SharedStart<T> {
     );
   }
 
-  /** Rejects the waits of all callers at once. The start itself continues. */
+  /** Rejects the promises of all waiting callers with `reason`. The start itself continues. */
   cancel(reason: Error): void {
     this.#cancel(reason);
   }

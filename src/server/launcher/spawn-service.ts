@@ -22,9 +22,9 @@ export function createTicketPair({ runtime }: Pick<LauncherContext, 'runtime'>):
 }
 
 /**
- * Starts the process of a recorded launch. The process gets the arguments of the manifest, followed by the name of the
- * service, and the handshake line on standard input. Of the environment variables of the server, the process gets only
- * the variables that the manifest lists.
+ * Starts the process of a recorded launch. The command line has the arguments of the manifest, then the name of the
+ * service. The process receives the handshake as one line on standard input. Of the environment variables of the
+ * server, the process gets only the variables that the manifest lists.
  *
  * @param args - arguments of the manifest, with all placeholders filled
  * @throws the error of the host when the program cannot be started
@@ -56,7 +56,7 @@ export function spawnService(
     cwd: manifest.cwd,
     ...(manifest.runAs && { user: manifest.runAs }),
     stdin: `${JSON.stringify(handshake)}\n`,
-    // Segments of a name contain no dots, so two names never share a log file.
+    // Each `/` of the name becomes a dot. Names contain no dots, so two names never share a log file.
     logFile: context.logs && `${context.logs}/${name.slice(1).replaceAll('/', '.')}.log`,
   });
 }

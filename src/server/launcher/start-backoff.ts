@@ -4,8 +4,8 @@ const windowMs = 60_000;
 const maxFailuresInWindow = 3;
 
 /**
- * Limits the starts of a service whose program fails. The backoff doubles from 1 s to 30 s. In any 60 s, at most 3
- * starts fail.
+ * Limits the starts of a service whose program fails. After each failed start, the backoff doubles, from 1 s to 30 s.
+ * After 3 failures within 60 s, the next start also waits until the first of the 3 failures is 60 s old.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -22,8 +22,8 @@ export class StartBackoff {
   }
 
   /**
-   * Records that the program registered and exited soon after. Such an exit has no backoff if no failure was recorded
-   * before.
+   * Records that the program exited soon after its registration. The exit causes no backoff if no failure was recorded
+   * since the last reset.
    */
   onEarlyExit(now: number, reason: string): void {
     if (this.#failureCount > 0) this.#backoffSteps++;

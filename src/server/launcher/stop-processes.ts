@@ -6,14 +6,14 @@ import type { LauncherContext } from './launcher-context.js';
 const pollMs = 50;
 const killTimeoutMs = 2_000;
 
-/** Returns the environment entry by which all processes of a launch are found. */
+/** Returns the environment variable, as `NAME=value`, by which all processes of a launch are found. */
 export function instanceMarker({ instance }: Pick<LaunchRecord, 'instance'>): string {
   return `CLERK_INSTANCE=${instance}`;
 }
 
 /**
- * Ends a process group, and processes with the environment marker that have left the group. Sends SIGTERM first, and
- * SIGKILL after `graceMs`.
+ * Ends all processes of a process group, and all processes outside the group that have `envMarker` in their
+ * environment. Sends SIGTERM first, and SIGKILL after `graceMs`.
  *
  * @returns whether all these processes have ended
  * @see [T7](../../../docs/background.md#t7)
@@ -41,8 +41,8 @@ export async function stopProcesses(
 }
 
 /**
- * Withdraws the endpoint that a launch has registered, if there is one. Never rejects: an endpoint that cannot be
- * withdrawn expires with its lease.
+ * Withdraws the endpoint that a launch has registered, if the endpoint exists. Never rejects, because an endpoint that
+ * cannot be withdrawn expires with its lease.
  *
  * @param immediately - whether the endpoint is removed at once; otherwise the endpoint first drains
  */

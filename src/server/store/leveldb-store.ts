@@ -7,13 +7,13 @@ import type { RecordChange, Store } from '../ports.js';
 import { ChecksumTally, withChecksum, verifyChecksum } from '../../core/checksum.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
-/** Class of the optional package `classic-level`, which is imported only when a data folder is used. */
+/** A LevelDB database. The optional package `classic-level` is imported only when a data folder is used. */
 type Level = ClassicLevel;
 type LevelModule = { readonly ClassicLevel: new (folder: string) => Level };
 
 /**
- * Key under which the count and the checksum of all records are stored. No key of a record begins with a null
- * character.
+ * Key under which the count and the checksum of all records are stored. The keys of records never begin with a null
+ * character, so no record has this key.
  */
 const tallyKey = '\0census';
 
@@ -29,7 +29,7 @@ const tallyKey = '\0census';
  *   server uses the folder,
  * - `REGISTRY_INVALID` when a record is damaged or missing.
  *
- * @param folder - path of the folder; a relative path starts at the working directory
+ * @param folder - path of the folder, absolute or relative to the working directory
  * @param load - imports the package `classic-level`
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  * @see [A23](../../../docs/guarantees.md#a23), [A24](../../../docs/guarantees.md#a24)
@@ -120,13 +120,13 @@ class LevelDbStore implements Store {
     if (this.#failure !== undefined) throw this.#failure;
     const endWrite = this.#lifecycle.beginWrite();
     try {
-      // True while `load` has not finished, and after `load` has failed.
+      // `#level` is undefined while `load` has not finished, and after `load` has failed.
       if (this.#level === undefined)
         throw new ClerkError(
           'CONFIG_INVALID',
           `Data folder ${quote(this.#folder)} is not open; wait for load() first`,
         );
-      // A chained batch is used because `classic-level` would copy and validate each record of an array again.
+      // A chained batch is used because `level.batch(array)` would copy and validate each record again.
       const batch = this.#level.batch();
       for (const { key, value } of changes) {
         if (value === undefined) {
@@ -140,7 +140,7 @@ class LevelDbStore implements Store {
       batch.put(tallyKey, withChecksum(tallyKey, this.#tally.text));
       await batch.write({ sync: true });
     } catch (error) {
-      // Until the store is loaded again, the server does not know which of the changes reached the disk.
+      // Every later write must fail, because which changes reached the disk is unknown until the store is loaded again.
       this.#failure = new ClerkError(
         'REGISTRY_UNREACHABLE',
         `Data folder ${quote(this.#folder)} could not be written: ${errorMessage(error)}; the store is now read-only; free or repair the disk, then restart the server`,
@@ -165,7 +165,10 @@ class LevelDbStore implements Store {
   }
 }
 
-/** Creates the folder. Checks that only the user who runs the server can write to an existing folder. */
+/**
+ * Creates the data folder if the folder does not exist. Checks that only the user who runs the server can write to the
+ * folder.
+ */
 async function prepareFolder(folder: string): Promise<void> {
   const forbid = (problem: string): never => {
     throw new ClerkError('FORBIDDEN', `Data folder ${quote(folder)} ${problem}`);
@@ -195,8 +198,8 @@ async function prepareFolder(folder: string): Promise<void> {
 }
 
 /**
- * Creates a folder and its missing parents. Node's recursive `mkdir` is not used: its promise never settles where a
- * folder cannot be created, as in `/proc`.
+ * Creates a folder and its missing parents. Node's recursive `mkdir` is not used, because its promise never settles for
+ * a path where no folder can be created, such as in `/proc`.
  */
 async function makeFolder(folder: string): Promise<void> {
   try {

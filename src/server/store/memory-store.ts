@@ -2,11 +2,12 @@ import type { RecordChange, Store } from '../ports.js';
 import { StoreLifecycle } from './store-lifecycle.js';
 
 /**
- * A store in memory, for tests and embedded servers. The name server itself holds all records in memory, so the store
- * needs no copy. Only a store that is created with a map keeps records.
+ * A store in memory, for tests and embedded servers. Written records are kept only if `records` is given. The name
+ * server reads a store only once, when the name server is opened. A store that no second server loads therefore needs
+ * no records.
  *
- * @param records - map that receives the records; another store can load this map. Default none: written records are
- *   discarded.
+ * @param records - map in which the store keeps the records; another store with the same map loads these records.
+ *   Default none: written records are discarded.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);

@@ -23,7 +23,7 @@ export class StoreLifecycle {
   }
 
   /**
-   * Starts a write.
+   * Marks the beginning of a write.
    *
    * @returns a function that the store calls when the write has ended
    * @throws {@link ClerkError} `CONFIG_INVALID` before `load` and during another write; `CLERK_CLOSED`
@@ -44,7 +44,7 @@ export class StoreLifecycle {
   /**
    * Closes the store.
    *
-   * @returns whether the store was open until this call
+   * @returns whether this call closed the store; false when the store was closed already
    */
   close(): boolean {
     const isFirst = this.#state !== 'closed';
