@@ -4,7 +4,7 @@ import type { NamingState } from './state/naming-state.js';
 import type { StateChange } from './state/records.js';
 import type { WatchHub } from './watch/watch-hub.js';
 
-/** Parts of the name server that a durable batch changes. */
+/** Parts of the name server that {@link applyBatch} changes. */
 export interface BatchTargets {
   readonly state: NamingState;
   readonly position: { revision: number };
@@ -13,11 +13,11 @@ export interface BatchTargets {
 }
 
 /**
- * Applies a durable batch: first to the state, then to the timers, then to the watches.
+ * Applies a batch of commands that is saved in the store: first to the state, then to the timers, then to the watches.
  *
  * @param batch - plans of the commands in the batch
  * @param changes - changes of all plans, in order
- * @param revision - revision after the batch
+ * @param revision - revision of the state after the batch
  */
 export function applyBatch(
   { state, position, expiry, watchHub }: BatchTargets,
@@ -33,8 +33,8 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // The wait of a frozen entry is that of the last change with kind `entry`. Changes of endpoints under the same name
-  // do not count.
+  // The time until the pending change of an entry applies is `appliesInMs` of the last plan that changed the entry
+  // itself. Plans that change only endpoints under the name do not count.
   const waits = new Map<string, number>();
   for (const { plan } of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);

@@ -9,16 +9,13 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** Plan of a command that is durable. */
+/** Plan of a command whose changes are saved in the store. */
 export interface CommitResult extends Plan {
-  /**
-   * Revision that the command created. A command that changes nothing gets the revision at which the command was
-   * planned.
-   */
+  /** Revision of the state after the command. A command that changes nothing does not increment the revision. */
   readonly revision: number;
 }
 
-/** Plan of one command in a batch, and the revision after the command. */
+/** Plan of one command in a batch, and the revision of the state after the command. */
 export interface BatchEntry {
   readonly plan: Plan;
   readonly revision: number;
@@ -41,11 +38,13 @@ export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
-  /** Returns the revision of the durable state. */
+  /** Returns the revision of the state that is saved in the store. */
   readonly revision: () => number;
-  /** Called before changes are written. If the write fails, the changes may be durable or not. */
+  /**
+   * Called before the changes of a batch are written to the store. If the write fails, the changes may be saved or not.
+   */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Called once the changes are durable. */
+  /** Called once the changes of a batch are saved in the store. `revision` is the revision after the batch. */
   readonly applyBatch: (
     batch: readonly BatchEntry[],
     changes: readonly StateChange[],
@@ -54,9 +53,10 @@ export interface CommitterOptions {
 }
 
 /**
- * Group commit: commands that arrive while a batch is written form the next batch. A batch is planned on an overlay and
- * saved in one write. Once the write is durable, the changes of the batch are applied, and then the promises of its
- * commands resolve. When a write fails, the commands of the batch and all later commands are rejected.
+ * Saves commands in batches: commands that arrive while one batch is being written form the next batch. Each command of
+ * a batch is planned on the state that the preceding commands leave. All changes of the batch are saved in one write.
+ * Then the changes are applied to the state, and the promises of the commands resolve. When a write fails, the commands
+ * of the batch and all later commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -77,11 +77,11 @@ export class Committer {
   }
 
   /**
-   * Queues a command. The promise resolves once the command is durable and visible to every lookup.
+   * Queues a command. The promise resolves once the changes of the command are saved and visible to every lookup.
    *
-   * @param prepare - builds the command when its batch is planned; returns undefined when the command is no longer
-   *   needed
-   * @param atFront - whether the command precedes all queued commands, as an expiry does
+   * @param prepare - builds the command right before the command is planned; returns undefined when the command is no
+   *   longer needed
+   * @param atFront - whether the command is placed before the commands that are already queued
    * @throws {@link ClerkError} `CLERK_CLOSED` once `close` was called; `REGISTRY_UNREACHABLE` when a write to the store
    *   has failed; any code when the command is rejected
    */
@@ -99,7 +99,7 @@ export class Committer {
     });
   }
 
-  /** Rejects the queued commands. Waits for the batch that is being written. */
+  /** Rejects all queued commands, and every command after this call. Waits until the current batch is written. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectQueued(closingError());
@@ -107,7 +107,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // Commands that are submitted in the same turn of the event loop share a batch.
+    // This waits, so that commands that are submitted directly after each other share a batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
@@ -163,7 +163,7 @@ export class Committer {
   }
 }
 
-/** Yields the last value of each changed key, and the new revision. */
+/** Yields the records to write: the last value of each changed key, and the new revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {

@@ -1,6 +1,6 @@
 /**
- * Queue of items that are due a fixed delay after they were added. The items stay in order of due time, so no search is
- * needed.
+ * Queue of items that become due a fixed delay after they were added. All items have the same delay, so the order of
+ * adding is the order of due times.
  */
 export class DelayQueue<T> {
   readonly #delayMs: number;
@@ -11,7 +11,7 @@ export class DelayQueue<T> {
     this.#delayMs = delayMs;
   }
 
-  /** Time at which the first item is due; `Infinity` when the queue is empty. */
+  /** Earliest time at which an item is due; `Infinity` when the queue is empty. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;

@@ -7,7 +7,7 @@ import type { Leases } from './leases.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Time from the removal of the last endpoint of an undefined service to the removal of the service, in ms. */
+/** How long a service that no client has defined is kept without endpoints, in ms. */
 const emptyServiceMs = 300_000;
 
 /** Parts of the name server that the scheduler uses. */
@@ -17,21 +17,28 @@ export interface ExpiryDependencies {
   readonly leases: Leases;
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
-  /** Submits a command. `prepare` builds the command when its batch is planned. Never rejects. */
+  /**
+   * Submits a command. `prepare` builds the command right before the command is planned, or returns undefined when the
+   * command is no longer needed. The promise never rejects.
+   */
   readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
 }
 
 /**
- * Submits the commands that expire leases and empty undefined services, and that apply the pending changes of frozen
- * entries. One timer serves all these commands. Requests that have already arrived are handled before a lease expires.
+ * Submits the commands that a time triggers: removing endpoints whose lease has ended, removing empty services, and
+ * applying the pending changes of frozen entries. One timer serves all these commands. Requests that have already
+ * arrived are handled before a lease expires, so a renewal that waits in a busy event loop still counts.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /** Time at which each undefined service without endpoints is removed, by name; in order of time. */
+  /**
+   * Services without endpoints that no client has defined: name to the time at which the service is removed. The map is
+   * in order of time.
+   */
   readonly #emptyServices = new Map<string, number>();
   #timer: Timer | undefined;
   #timerAt = Infinity;
-  /** Time of the last check of the leases; undefined while there are no leases. */
+  /** Time at which the leases were last checked for expiry; undefined while there are no leases. */
   #leasesCheckedAt: number | undefined;
   /** Number of registrations removed because their lease expired. */
   expiredRegistrations = 0;
@@ -42,15 +49,15 @@ export class ExpiryScheduler {
     this.#deps = deps;
   }
 
-  /** Starts the timers of a loaded state. */
+  /** Starts the timer after the state was loaded from the store. */
   start(): void {
     for (const name of this.#deps.state.entries.keys()) this.onEntryChanged(name);
     this.#arm();
   }
 
   /**
-   * Starts the lease of a registration, or the drain time of a draining registration. A moved registration keeps its
-   * expiry time.
+   * Starts the lease of a registration, or the drain time of a draining registration. A registration that was moved to
+   * another name keeps its expiry time.
    */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus } = this.#deps;
@@ -62,9 +69,10 @@ export class ExpiryScheduler {
   }
 
   /**
-   * Updates the timers of a changed name.
+   * Updates when the pending change of a name applies and when an empty service is removed, after a change of the name
+   * or its endpoints.
    *
-   * @param appliesInMs - time until the pending change applies, in ms, when the change froze the entry just now
+   * @param appliesInMs - time until the pending change applies, in ms; without it, the remaining guarantee of the entry
    */
   onEntryChanged(name: string, appliesInMs?: number): void {
     const { state, guarantees, clock } = this.#deps;
@@ -85,7 +93,7 @@ export class ExpiryScheduler {
     else if (!this.#emptyServices.has(name)) this.#emptyServices.set(name, clock.now() + emptyServiceMs);
   }
 
-  /** Sets the timer after all changes of a batch. */
+  /** Sets the timer again after all changes of a batch were applied. */
   onBatchApplied(): void {
     this.#arm();
   }
@@ -109,7 +117,7 @@ export class ExpiryScheduler {
     }
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is not replaced: the delay until the timer fires is the length of the stall.
+    // An overdue timer is not replaced: the delay with which the timer fires shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -144,7 +152,8 @@ export class ExpiryScheduler {
     }
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // `Infinity` prevents a second command for the same entry. The entry is unfrozen once the change is durable.
+      // `Infinity` prevents a second command for the same entry. `onEntryChanged` unfreezes the entry once the change
+      // is saved.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
     }
@@ -159,7 +168,7 @@ export class ExpiryScheduler {
     const prepare = (): NamingCommand | undefined => {
       const endpoints: EndpointRef[] = [];
       for (const registration of expired) {
-        // A renewal may have arrived while the command was queued.
+        // Skips a registration that was renewed while the command was queued.
         if (!leases.hasExpired(registration)) continue;
         registration.isRemovalPending = true;
         if (!registration.draining) this.expiredRegistrations += 1;

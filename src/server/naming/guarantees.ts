@@ -3,25 +3,28 @@ import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Time added to every guarantee, in ms. A client whose clock runs slow then still stops using an entry before the
- * server changes the entry.
+ * Time that the server waits after the end of a guarantee before the entry may change, in ms. A client whose clock runs
+ * slow then still stops using the entry before the change.
  */
 export const clockMarginMs = 250;
 
 /**
- * Keeps when the guarantee of each entry ends. A lookup guarantees that an entry does not change for `guaranteedMs`.
- * The server remembers only when each entry was last looked up, not by which clients. That time is not stored: after a
- * restart, every entry counts as just looked up.
+ * Keeps track of when the guarantee of each entry ends. A lookup guarantees that an entry does not change for
+ * `guaranteedMs`. The server remembers only when each entry was last looked up, not by which clients. The time of the
+ * last lookup is not saved in the store: after a restart, every entry counts as just looked up.
  *
  * @see [G4](../../../docs/background.md#g4), [C1.2](../../../docs/guarantees.md#c1-2),
  *   [C1.3](../../../docs/guarantees.md#c1-3)
  */
 export class Guarantees {
-  /** Time at which the pending change of each frozen entry applies, by name; in ms on the monotonic clock. */
+  /**
+   * Frozen entries: name to the time at which the pending change of the entry applies, in ms on the monotonic clock;
+   * `Infinity` while that change is being written.
+   */
   readonly #frozen = new Map<string, number>();
   /**
-   * Names of entries whose change is being written. Lookups guarantee nothing for such an entry until the write has
-   * ended.
+   * Names of entries with a change that is being written to the store. Lookups give no guarantee for these entries
+   * until the write has ended.
    */
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
@@ -32,9 +35,9 @@ export class Guarantees {
     this.#clock = clock;
   }
 
-  /** Whether an entry is frozen or its change is being written. */
+  /** Whether an entry waits for a pending change, or a change of the entry is being written to the store. */
   isFrozen({ name }: NameEntry): boolean {
-    // Both collections are usually empty, and reading `size` is cheaper than `has`.
+    // `size` is read first: both collections are usually empty, and reading `size` is cheaper than `has`.
     return (
       (this.#frozen.size > 0 && this.#frozen.has(name)) ||
       (this.#beingWritten.size > 0 && this.#beingWritten.has(name))
@@ -52,8 +55,8 @@ export class Guarantees {
   }
 
   /**
-   * Returns the guarantee that a lookup can give for an entry now, in ms. The guarantee counts once the lookup calls
-   * {@link Guarantees.recordServed}.
+   * Returns for how long a lookup may guarantee now that an entry does not change, in ms. A lookup that shows the entry
+   * must also call {@link Guarantees.recordServed}, or the guarantee is not kept.
    */
   guaranteedMs(entry: NameEntry): number {
     const { guaranteedMs } = entry.record;
@@ -65,8 +68,8 @@ export class Guarantees {
   }
 
   /**
-   * Restarts the guarantee of an entry that a lookup has shown at `now`. The guarantee of a frozen entry is not
-   * extended.
+   * Restarts the guarantee of an entry, because a lookup has shown the entry at `now`. Does nothing for a frozen entry,
+   * whose guarantee must not become longer.
    */
   recordServed(entry: NameEntry, now: number): void {
     if (!this.isFrozen(entry)) entry.lastServedAt = now;
@@ -87,14 +90,14 @@ export class Guarantees {
   }
 
   /**
-   * Marks an entry whose change is being written. Lookups guarantee nothing for the entry until
+   * Marks an entry as having a change that is being written to the store. Lookups give no guarantee for the entry until
    * {@link Guarantees.endWrite}.
    */
   beginWrite(name: string): void {
     this.#beingWritten.add(name);
   }
 
-  /** Ends the marks of all entries, because the batch with their changes is durable. */
+  /** Removes the marks that {@link Guarantees.beginWrite} has set, because the batch with the changes is saved. */
   endWrite(): void {
     this.#beingWritten.clear();
   }
@@ -103,7 +106,10 @@ export class Guarantees {
     this.#frozen.delete(name);
   }
 
-  /** Returns the time at which each frozen entry changes, by name; `Infinity` while the change is being written. */
+  /**
+   * Returns the time at which the pending change of each frozen entry applies, by name; `Infinity` while that change is
+   * being written.
+   */
   frozenEntries(): ReadonlyMap<string, number> {
     return this.#frozen;
   }

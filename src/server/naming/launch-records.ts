@@ -3,9 +3,10 @@ import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { NamingView } from './state/naming-view.js';
 
 /**
- * Creates access to the launcher's records of starts. Reads show the durable state; changes are commands.
+ * Gives the launcher access to its launch records. Reading shows the saved records. Each change is submitted as a
+ * command.
  *
- * @param submit - submits a command; the promise resolves once the command is durable
+ * @param submit - submits a command; the promise resolves once the changes of the command are saved
  */
 export function launchRecords(
   view: NamingView,

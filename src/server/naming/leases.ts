@@ -1,24 +1,30 @@
 import type { Registration } from './state/name-entry.js';
 
-/** Width of a slot, in ms. An expiry is noticed up to one slot and one tick late. */
+/**
+ * Length of a slot, in ms. A slot contains the registrations that must be checked at about the same time. An expiry is
+ * noticed up to one slot and one tick (`tickMs`) late.
+ */
 const slotMs = 250;
 /**
- * Largest share of all leases that may expire at once without a throttle. A larger share points at the server or the
- * network as the cause, not at the services.
+ * Largest share of all leases that may expire at once before removals are throttled. If more leases expire at once, the
+ * cause is probably the server or the network, not the services.
  */
 const massExpiryShare = 0.15;
-/** Smallest number of expired leases that is throttled. In a small fleet a few leases are already a large share. */
+/**
+ * Removals are throttled only when at least this many leases have expired. With few registrations, even two leases are
+ * a large share.
+ */
 const massExpiryMin = 8;
-/** Number of recent stalls that are remembered. */
+/** Number of recent stalls of this process that are remembered to extend leases. */
 const maxStalls = 64;
 
 /**
  * The leases of all registrations. Expiry times use the monotonic clock, so a jump of the wall clock has no effect. A
- * renewal only stores a later expiry time; expired leases are found slot by slot.
+ * renewal only stores the new expiry time. The expiry time is checked when the slot of the registration is due.
  *
- * A stall of this process that lasts a third of a lease or longer extends that lease. When many leases expire at once,
- * the removal of their registrations is throttled. A throttled registration is removed one lease after its expiry at
- * the latest.
+ * If this process stalls for a third of a lease or longer, that lease is extended by the length of the stall. When many
+ * leases expire at once, the removal of their registrations is throttled. A throttled registration is removed at the
+ * latest when one more lease has passed after its expiry.
  *
  * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
  *   [C5.5](../../../docs/guarantees.md#c5-5)
@@ -61,7 +67,8 @@ export class Leases {
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // A renewed registration moves to a later slot only when its current slot is processed.
+    // If the new slot is later than the current slot, `#processSlot` moves the registration when the current slot is
+    // due.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
@@ -77,8 +84,8 @@ export class Leases {
   }
 
   /**
-   * Records a stall of this process that lasted `ms` and ended at `now`. Leases of at most three times `ms` are
-   * extended by `ms`.
+   * Records a stall of this process that lasted `ms` and ended at `now`. Every lease that was running during the stall
+   * and is at most three times as long as the stall is extended by `ms`.
    */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
@@ -86,8 +93,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations to remove now. Later calls return a registration again until the registration is released
-   * or tracked again.
+   * Returns the registrations to remove now. Later calls return a registration again until `release` or `track` is
+   * called for the registration.
    */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
@@ -102,7 +109,8 @@ export class Leases {
 
   /**
    * Returns the registrations that became overdue since the last call. An overdue registration has missed two renewals.
-   * Returns no registrations when too many are overdue at once, because then the services are not the cause.
+   * Returns no registrations when too many are overdue at once, because then the server or the network is probably the
+   * cause.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -118,8 +126,9 @@ export class Leases {
   }
 
   /**
-   * Limits removals to a share of `massExpiryShare` of all registrations per shortest lease. Always includes a
-   * registration that expired one lease ago.
+   * Returns the expired registrations that may be removed in this tick, oldest expiry first. Within the length of the
+   * shortest lease, about `massExpiryShare` of all registrations may be removed. A registration that would otherwise
+   * stay longer than one lease after its expiry is always returned.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -165,7 +174,7 @@ export class Leases {
   }
 
   #addToSlot(registration: Registration, slot: number): void {
-    // All slots up to `#lastSlot` have been processed, so the registration goes into a later slot.
+    // Slots up to `#lastSlot` are not processed again, so the registration goes into a slot after `#lastSlot`.
     const at = Math.max(slot, this.#lastSlot + 1);
     registration.leaseSlot = at;
     const list = this.#slots.get(at);
@@ -173,7 +182,7 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** Returns the expiry time, extended by the stalls since the last renewal. */
+  /** Returns the expiry time of a registration, extended by the stalls of this process since the last renewal. */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;
@@ -184,8 +193,9 @@ export class Leases {
 }
 
 /**
- * Returns the time at which two renewals in a row are missed; a service renews three times per lease. For a draining
- * endpoint, which does not renew, returns the end of the drain time.
+ * Returns the time at which a registration is overdue: one third of its lease before `expiresAt`. A service renews
+ * three times per lease, and has missed two renewals by then. A draining endpoint does not renew, so the time is the
+ * end of its drain time.
  */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;

@@ -3,7 +3,10 @@ import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Number of names that the server reads for one page at most. A page that needs more names ends early. */
+/**
+ * Maximum number of names that the server reads to fill one page. When this number is reached, the page ends with fewer
+ * entries.
+ */
 const maxStepsPerPage = 20_000;
 
 /** One page of a list. */
@@ -14,8 +17,12 @@ export interface ListPage {
 }
 
 /**
- * Lists the names that match a glob, in order. A directory without an entry is listed while names below the directory
- * exist. A glob that ends with `**` lists the names below a directory instead of such a directory.
+ * Lists the names that match a glob, in order. A directory that no client created has no entry, but is listed while
+ * names below the directory exist. A glob that ends with `**` does not list such directories, only the names below
+ * them.
+ *
+ * @param text - the glob
+ * @param after - name after which the page begins; undefined for the first page
  */
 export function listPage(
   state: NamingState,

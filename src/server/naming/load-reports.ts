@@ -6,18 +6,21 @@ export const loadRefreshMs = 2_000;
 
 /**
  * Longest lease, in ms, of an endpoint whose load reports are used. An endpoint with a longer lease reports its load
- * every 20 s or less often, so the reported load would be stale.
+ * less often than every 20 s, so the reported load would be stale.
  */
 const maxLeaseMs = 60_000;
 /** Smallest change of the utilization that counts as a new load. */
 const minUtilizationChange = 0.05;
-/** Smallest change of a rate that counts as a new load, relative to the larger of both rates. */
+/**
+ * A rate counts as a new load if the rate has changed by more than this fraction of the larger of the old and the new
+ * rate. Rates below 1 per second count as 1 in this comparison.
+ */
 const minRateChange = 0.25;
 
 /**
- * The loads that endpoints report with their renewals, in memory only. Lookups show loads; watches do not, because
- * every client looks up each name every few seconds anyway. Small changes are ignored, so cached lookups stay valid
- * longer.
+ * The loads that endpoints report with their renewals, in memory only. Lookups show loads. A new load causes no watch
+ * event, because every client looks up each name every few seconds anyway. Small changes are ignored, so cached lookups
+ * stay valid longer.
  */
 export class LoadReports {
   readonly #loads = new WeakMap<Registration, Load>();

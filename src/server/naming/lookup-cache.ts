@@ -15,14 +15,14 @@ import { resolveLinks, type LinkPath } from './state/resolve-links.js';
 /** Maximum number of cached lookups in each of the two generations. */
 const maxPerGeneration = 16_384;
 
-/** Incarnation and revision of the durable state. */
+/** Incarnation and revision of the state that is saved in the store. */
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
 }
 
 interface CachedLookup {
-  /** JSON of the response before the revision; `tail` is the JSON after the revision. */
+  /** JSON text of the response before the value of the revision; `tail` is the JSON text after that value. */
   readonly head: string;
   readonly tail: string;
   /** Entries that the lookup shows; `versions` are the versions of these entries when the lookup was built. */
@@ -37,10 +37,12 @@ interface CachedLookup {
 }
 
 /**
- * Lookup responses as JSON. A response is built again after a change of an entry that the response shows. For new loads
- * alone, a response is built again once every 2 s or less often. Each response restarts the guarantee of every entry on
- * its path. Only existing names are cached, in two generations; the older generation is dropped when the newer one is
- * full.
+ * Cache of lookup responses as JSON. A response is built again when an entry that the response shows has changed. When
+ * only loads have changed, a response is built again at most every 2 s. Reading a response restarts the guarantee of
+ * every entry on its path.
+ *
+ * Only responses for existing names are cached, in two generations. When the recent generation is full, it replaces the
+ * previous generation.
  */
 export class LookupCache {
   #recent = new Map<string, CachedLookup>();
@@ -83,8 +85,9 @@ export class LookupCache {
   }
 
   /**
-   * Returns a string that changes whenever the lookup changes in more than its revision. Returns undefined when the
-   * name does not exist. Restarts no guarantee.
+   * Returns a string that changes whenever an entry or endpoint that the lookup shows has changed. A new load or a new
+   * revision does not change the string. Returns undefined when the name does not exist. Restarts no guarantee, unlike
+   * `json`.
    */
   fingerprint(name: string): string | undefined {
     const lookup = this.#cached(name) ?? this.#build(name);
@@ -129,8 +132,8 @@ export class LookupCache {
     const addStep = (stepName: string, entryName: string): void => {
       const entry = this.#state.entries.get(entryName);
       if (entry === undefined) return;
-      // The entry at the end of the path may be the entry of a directory identifier on the path; such an entry is added
-      // once.
+      // An entry can be on the path twice: for a directory identifier, and at the end of the path. `entries` contains
+      // the entry once.
       if (!entries.includes(entry)) entries.push(entry);
       path.push({
         name: stepName,
@@ -145,8 +148,9 @@ export class LookupCache {
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
     const lookup = this.#render(name, canonical, record, path, entries);
-    // Two kinds of lookup are not cached. A directory without an entry depends on the names below the directory. The
-    // guarantee of a frozen entry shrinks with time.
+    // The lookup of a directory without an entry is not cached, because the lookup depends on the names below the
+    // directory. A lookup that shows a frozen entry is not cached, because the guarantee of the entry shrinks with
+    // time.
     const isCacheable = record !== undefined && !entries.some((entry) => this.#guarantees.isFrozen(entry));
     if (isCacheable) this.#store(name, lookup);
     return lookup;
@@ -187,8 +191,8 @@ export class LookupCache {
       ...(health.healthQueried.length > 0 && { healthQueried: health.healthQueried }),
     });
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
-    // A client must not use a frozen entry longer than the remaining guarantee. For an entry that is not frozen, the
-    // TTL is only a hint.
+    // If an entry is frozen, the TTL is at most the remaining guarantee, because a client must not use the entry
+    // longer. Otherwise the TTL is only a hint.
     const isFrozen = entries.some((entry) => this.#guarantees.isFrozen(entry));
     const ttlMs = isFrozen ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
     return {

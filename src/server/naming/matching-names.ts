@@ -18,15 +18,15 @@ export function* matchingNames(state: NamingState, glob: Glob): IterableIterator
     if (found.matches && state.entries.has(found.name)) yield found.name;
 }
 
-/** A name that the scan has read, and whether the name matches the glob. */
+/** A name that {@link scanNames} has read, and whether the name matches the glob. */
 export interface ScannedName {
   readonly name: string;
   readonly matches: boolean;
 }
 
 /**
- * Yields the names after `after` that may match a glob, in order. Includes directories without an entry, unless the
- * glob ends with `**`.
+ * Yields the names after `after` that may match a glob, in order, each with whether the name matches. Includes
+ * directories without an entry, unless the glob ends with `**`.
  *
  * @param after - name after which the scan starts; undefined to start at the first name
  */
@@ -41,13 +41,14 @@ export function* scanNames(
   const base = literal.map((segment) => `/${segment}`).join('');
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
-  // The part of the first wildcard segment before its `*` narrows the range further.
+  // Every name that matches begins with `prefix`: the segments before the first wildcard segment, and that segment up
+  // to its `*`.
   const prefix =
     wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // When the only wildcard is a last segment `*` or `**`, a name in range matches if its depth is right.
+  // If the only wildcard is a last segment `*` or `**`, the number of segments decides whether a name in range matches.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -70,8 +71,7 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has too many segments to match. The scan continues after everything below its ancestor at the deepest
-      // matching depth.
+      // The name has too many segments to match. The scan skips all names below its ancestor with `depth` segments.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;
@@ -90,13 +90,16 @@ function segmentCount(name: string): number {
   return count;
 }
 
-/** Whether two names are in the same directory. Then no directory starts between the two names. */
+/** Whether two names are in the same directory. If so, `directoriesBetween` yields nothing for the two names. */
 function isSibling(previous: string, name: string): boolean {
   const end = name.lastIndexOf('/');
   return previous.lastIndexOf('/') === end && previous.startsWith(name.slice(0, end + 1));
 }
 
-/** Yields the ancestors of a name, down to `depth`, except the previous name and the ancestors of the previous name. */
+/**
+ * Yields the ancestors, with up to `depth` segments, of the name with the segments `path`. Leaves out `previous` and
+ * the ancestors of `previous`.
+ */
 function* directoriesBetween(
   previous: string,
   path: readonly string[],

@@ -57,7 +57,7 @@ import { WatchHub } from './watch/watch-hub.js';
 export interface NameServerOptions {
   /** Server version that `status` reports. */
   readonly version: string;
-  /** Receives a warning when `force` breaks a guarantee. Default none. */
+  /** Receives a warning when a removal with `force` breaks a guarantee. Default: no logger. */
   readonly logger?: Logger;
   /** Maximum number of endpoints that one principal may register. Default 1,000. */
   readonly maxRegistrations?: number;
@@ -77,8 +77,9 @@ export interface StoredState {
 }
 
 /**
- * The name space of the server. The committer makes commands durable; lookups read the durable state. A durable batch
- * is applied to the state, to the timers and to the watches.
+ * The name space of the server. The committer saves each command in the store. Then the changes of the command are
+ * applied to the state in memory, to the timers and to the watches. Lookups read the state in memory, which contains
+ * only saved changes.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
@@ -328,5 +329,6 @@ export class NameServer implements NameService {
 }
 
 function noop(): void {
-  // A command of a timer fails only when the store cannot be written or the server is closing.
+  // Ignores the error of a command that a timer submitted. Such a command fails only when the store cannot be written
+  // or the server is closing.
 }

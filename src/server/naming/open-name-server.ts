@@ -10,7 +10,7 @@ export type { NameServerOptions } from './name-server.js';
  * Opens a name server with the records of a store. All leases and guarantees restart with their full length, so a
  * restart never shortens a lease or a guarantee. An empty store gets a new incarnation.
  *
- * @param store - store to load; the caller closes the store after the name server
+ * @param store - store to load; the caller must close the name server first and the store afterwards
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
  *   store; `REGISTRY_UNREACHABLE` when a new store cannot be written
  */

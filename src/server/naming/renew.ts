@@ -9,7 +9,7 @@ import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { resolveLinks } from './state/resolve-links.js';
 
-/** Parts of the name server that renewals change. */
+/** Parts of the name server that {@link renewLeases} uses. */
 export interface RenewDependencies {
   readonly state: NamingState;
   readonly leases: Leases;
@@ -19,8 +19,8 @@ export interface RenewDependencies {
 
 /**
  * Renews leases. The result of a renewal is `renewed`, `lost` (the endpoint must register again) or `fenced` (the
- * registration was superseded or withdrawn). Renewals are not durable, so renewals are not commands. A renewal may use
- * the name that the service had before a move.
+ * registration was superseded or withdrawn). A renewal is not a command, because renewals are not saved in the store. A
+ * renewal may use the name that the service had before a move.
  *
  * @returns one result per renewal, and the indexes of the renewals whose endpoints are suspect
  * @see [C5.6](../../../docs/guarantees.md#c5-6)

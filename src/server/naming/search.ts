@@ -6,9 +6,10 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Finds endpoints of the services that match a glob. Each found endpoint has every zone, host, version and attribute
- * value that the filter names.
+ * Finds the endpoints that match a filter, in the services whose names match a glob. An endpoint matches if it has
+ * every zone, host, version and attribute value in the filter.
  *
+ * @param text - the glob
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
  * @see [Naming N7](../../../docs/background.md#n7)
  */

@@ -1,4 +1,4 @@
-/** Commands that create and change one entry: a service, a link or a directory. */
+/** Commands that create or change one entry. An entry is what exists at a name: a service, a link or a directory. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
@@ -9,7 +9,9 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 import { checkGuarantee, checkLaunchRule, checkPolicy, checkTimeout } from './validate-command.js';
 
-/** Record of a service that has endpoints but was never defined. */
+/**
+ * Record of a service that no client has defined. Such a service exists because an endpoint registered under its name.
+ */
 export const implicitService: ServiceRecord = Object.freeze({
   kind: 'service',
   defined: false,
@@ -59,7 +61,11 @@ export function setLink(view: NamingView, request: LinkRequest, context: PlanCon
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 
-/** Creates a directory. An existing directory keeps its identifier. @see [G1](../../../../docs/background.md#g1) */
+/**
+ * Creates a directory with the identifier `id`. If the directory already exists, its identifier stays the same.
+ *
+ * @see [G1](../../../../docs/background.md#g1)
+ */
 export function createDirectory(view: NamingView, requestedName: string, id: string): Plan {
   const name = resolveParentLinks(view, parseName(requestedName));
   const before = view.entry(name);
@@ -76,10 +82,10 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
 }
 
 /**
- * Creates the error for a change of an entry before the guarantee of the entry has ended.
+ * Creates the error for a request to change an entry while lookups still guarantee that the entry does not change.
  *
  * @param remainingMs - time until the entry may change, in ms
- * @param isFrozen - whether the entry already has a pending change
+ * @param isFrozen - whether an earlier change of the entry already waits until the guarantee has ended
  * @see [G4](../../../../docs/background.md#g4), [C1.2](../../../../docs/guarantees.md#c1-2)
  */
 export function changeTooEarly(name: string, remainingMs: number, isFrozen: boolean): ClerkError {
@@ -94,8 +100,9 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 }
 
 /**
- * Replaces the record of an entry, at once if no guarantee of the entry is running. During a guarantee, the entry is
- * frozen and replaced once the guarantee has ended if `whenExpired` is set; else the change is rejected.
+ * Replaces the record of an entry, at once if no guarantee of the entry is running. During a guarantee, `whenExpired`
+ * decides. If true, the entry is frozen, and gets the record `next` once the guarantee has ended. If false, the change
+ * is rejected. A change of an entry that is already frozen is rejected too.
  */
 function replaceEntry(
   name: string,
@@ -109,7 +116,7 @@ function replaceEntry(
   const isFrozen = before.pending !== undefined && before.pending.kind !== 'expire';
   if (!isFrozen) {
     if (isSameRecord({ ...before, pending: undefined }, next)) return { ...noChange, name };
-    // Lookups do not show `defined`, so a change of `defined` alone breaks no guarantee.
+    // A change of `defined` alone applies at once: lookups do not show `defined`, so no guarantee is broken.
     const isOnlyDefined = next.kind === 'service' && isSameRecord({ ...next, defined: false }, before);
     if (isOnlyDefined && before.pending === undefined) return replaced;
   }

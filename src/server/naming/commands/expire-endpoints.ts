@@ -4,7 +4,8 @@ import { fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
 /**
- * Removes endpoints whose lease or drain time has ended. Skips an endpoint whose current epoch is not the listed epoch.
+ * Removes endpoints whose lease or drain time has ended. Keeps an endpoint whose current epoch is not the epoch in
+ * `endpoints`, because the endpoint has registered again.
  */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
   const byName = new Map<string, { id: string; epoch: number; withdrawn: boolean }[]>();

@@ -1,7 +1,9 @@
 /**
- * Epochs (fencing numbers) of instances. A name assigns each epoch once. A removed instance leaves a fence with its
- * last epoch, so a delayed request with an older epoch cannot register. A name keeps at most 256 fences. When a fence
- * is dropped, the floor of the name's epoch counter rises to the epoch of that fence.
+ * Epochs and fences. An epoch is a number that a service name assigns to a registration, each number once. When an
+ * instance is removed, its last epoch is kept as a fence. A delayed request with an older epoch is then rejected.
+ *
+ * A name keeps at most 256 fences. When a fence is dropped, the floor of the name's epoch counter rises to the epoch of
+ * that fence. An instance without a fence cannot register with an epoch up to the floor, except with a launch ticket.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -13,17 +15,18 @@ import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 /** Maximum number of fences of one name. */
 export const maxFences = 256;
 
-/** Highest epoch that a request may name. Epochs above this limit remain for the registry to assign. */
+/** Highest epoch that a request may name. The limit leaves room for the registry to assign higher epochs. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
  * Assigns the epoch of a registration.
  *
- * @param requestedEpoch - epoch that the request names; undefined to assign a new epoch
- * @param isLaunched - whether the registration has redeemed a ticket for `requestedEpoch`
+ * @param requestedEpoch - epoch that the request names; if undefined, the name assigns its next epoch
+ * @param isLaunched - whether the instance has redeemed a launch ticket for `requestedEpoch`
  * @returns the epoch, and the changes that record the epoch
  * @throws {@link ClerkError} `CONFIG_INVALID` when `requestedEpoch` is not an integer from 1 to 2^50; `FORBIDDEN` when
- *   the instance has a newer epoch, has withdrawn `requestedEpoch`, or has no fence to verify `requestedEpoch` with
+ *   the instance has a newer epoch or has withdrawn `requestedEpoch`, or when the instance has no fence and
+ *   `requestedEpoch` is not above the floor
  */
 export function assignEpoch(
   view: NamingView,
@@ -39,12 +42,15 @@ export function assignEpoch(
   const changes: StateChange[] = [];
   if (epoch > counter.epoch || view.counter(name) === undefined)
     changes.push({ kind: 'counter', name, record: { ...counter, epoch: Math.max(epoch, counter.epoch) } });
-  // The registration replaces the fence: from now on the registration has the last epoch of the instance.
+  // The fence is no longer needed: from now on the registration keeps the last epoch of the instance.
   if (fence !== undefined) changes.push({ kind: 'fence', name, id, record: undefined });
   return { epoch, changes };
 }
 
-/** Adds a fence for each removed instance. Drops the oldest fences when the name has more than 256. */
+/**
+ * Returns the changes that add a fence for each removed instance. Drops the oldest fences so that the name keeps at
+ * most 256.
+ */
 export function fenceOff(
   view: NamingView,
   name: string,
@@ -70,14 +76,18 @@ export function fenceOff(
 }
 
 /**
- * Returns the epoch counter of a name. The counter of a new name starts at the epoch floor, above the epochs of all
- * removed names.
+ * Returns the epoch counter of a name. If the name has no counter, the counter starts at the highest epoch of all
+ * removed names. A name that was removed and created again therefore assigns no epoch a second time.
  */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };
 }
 
-/** Creates the error for a request with an older epoch than the last registration of the instance. */
+/**
+ * Creates the error for a request whose epoch is older than that of the last registration of the instance.
+ *
+ * @param epoch - epoch of the last registration
+ */
 export function supersededError(name: string, id: string, epoch: number): ClerkError {
   return new ClerkError(
     'FORBIDDEN',

@@ -7,7 +7,10 @@ import { Overlay } from '../state/overlay.js';
 import { createDirectory, define, setLink } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
-/** Imports all lines or none. The message of an error begins with the number of the line. */
+/**
+ * Imports the entries of all lines. If one line is rejected, no entry is imported, and the message of the error begins
+ * with the number of that line.
+ */
 export function importEntries(view: NamingView, lines: readonly ExportLine[], context: PlanContext): Plan {
   const overlay = new Overlay(view);
   for (const [index, line] of lines.entries()) {
@@ -26,7 +29,7 @@ export function importEntries(view: NamingView, lines: readonly ExportLine[], co
 }
 
 function importLine(view: NamingView, line: ExportLine, context: PlanContext): Plan {
-  // A client sent the lines, and the value of `kind` is not validated yet.
+  // `kind` may have any value here: a client sent the line, and `kind` is not validated yet.
   const { kind } = line as { readonly kind: unknown };
   switch (line.kind) {
     case 'service':

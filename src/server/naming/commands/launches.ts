@@ -1,11 +1,14 @@
-/** Commands that change the launcher's records of starts. */
+/** Commands that change launch records. The launcher keeps one launch record for each start of a service. */
 import { ClerkError } from '../../../core/errors.js';
 import type { LaunchIntent, LaunchRecord } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import { epochCounterOf } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
-/** Records that a start of a service is about to happen, and assigns the epoch of the start. */
+/**
+ * Records that the launcher is about to start a service. Assigns the epoch with which the started instance must
+ * register.
+ */
 export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   const { name, instance } = intent;
   if (view.entry(name)?.kind !== 'service')
@@ -34,7 +37,7 @@ export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   };
 }
 
-/** Updates the record of a start. A redeemed ticket stays redeemed. */
+/** Updates a launch record. A redeemed ticket stays redeemed, even if `record.redeemed` is false. */
 export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   const { name, instance } = record;
   const before = view.launch(name, instance);
@@ -47,7 +50,7 @@ export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   return { changes: [{ kind: 'launch', name, id: instance, record: next }], appliesInMs: 0 };
 }
 
-/** Removes the record of a start. */
+/** Removes a launch record. Changes nothing if the record does not exist. */
 export function removeLaunch(view: NamingView, name: string, instance: string): Plan {
   if (view.launch(name, instance) === undefined) return noChange;
   return { changes: [{ kind: 'launch', name, id: instance, record: undefined }], appliesInMs: 0 };

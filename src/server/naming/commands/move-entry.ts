@@ -9,7 +9,7 @@ import { changeTooEarly } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Moves a name with its endpoints, its epochs and all names below it. The old name becomes a link to the new name, so
+ * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name, so
  * clients that still use the old name reach the same endpoints.
  *
  * @see [G5](../../../../docs/background.md#g5)
@@ -43,8 +43,8 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
 }
 
 /**
- * Returns the changes that move one entry. Additions precede removals, so leases and guarantees are copied before the
- * old name is removed.
+ * Returns the changes that move the entry at `from` to `name`. The changes that add records precede the changes that
+ * remove records, because leases and guarantees are copied from the old records.
  */
 function moveChanges(
   view: NamingView,

@@ -1,4 +1,4 @@
-/** Commands that change the name space, the context that planning a command needs, and the plan that results. */
+/** Types for planning a command: the command, the context that planning reads, and the resulting plan. */
 import type { Hashing } from '../../../protocol/launch-proof.js';
 import type {
   DefineRequest,
@@ -14,11 +14,11 @@ import type { Caller, LaunchIntent, LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { StateChange } from '../state/records.js';
 
-/** A request for a change of the name space, from a client, a timer or the launcher. */
+/** A change of the name space that a client, a timer or the launcher requests. */
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest }
   | { readonly kind: 'link'; readonly request: LinkRequest }
-  /** `id` becomes the identifier of the directory if the directory does not exist yet. */
+  /** `id` is the identifier for a new directory. An existing directory keeps its own identifier. */
   | { readonly kind: 'directory'; readonly request: DirectoryRequest; readonly id: string }
   | { readonly kind: 'move'; readonly request: MoveRequest }
   | { readonly kind: 'remove'; readonly request: RemoveRequest }
@@ -28,15 +28,15 @@ export type NamingCommand =
   /** Removes endpoints whose lease or drain time has ended. */
   | { readonly kind: 'expire-endpoints'; readonly endpoints: readonly EndpointRef[] }
   | { readonly kind: 'set-status'; readonly changes: readonly StatusChange[] }
-  /** Removes an undefined service that has had no endpoint for 5 minutes. */
+  /** Removes a service that no client has defined and that has had no endpoint for 5 minutes. */
   | { readonly kind: 'expire-service'; readonly name: string }
-  /** Applies the pending change of a frozen entry. */
+  /** Applies the pending change of an entry once the guarantee of the entry has ended. */
   | { readonly kind: 'apply-pending'; readonly name: string }
   | { readonly kind: 'record-intent'; readonly record: LaunchIntent }
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
   | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string };
 
-/** One registration of an endpoint. A command skips the endpoint when its current epoch is not `epoch`. */
+/** Refers to one registration of an endpoint. Commands skip the endpoint if its current epoch is not `epoch`. */
 export interface EndpointRef {
   readonly name: string;
   readonly id: string;
@@ -48,7 +48,7 @@ export interface StatusChange extends EndpointRef {
   readonly status: EndpointStatus;
 }
 
-/** Everything that planning a command reads, except the records and the command. */
+/** What planning a command reads, besides the records and the command itself. */
 export interface PlanContext {
   /** Returns the time until the entry at a name may change, in ms; 0 when the entry may change now. */
   readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
@@ -59,21 +59,21 @@ export interface PlanContext {
   readonly maxEndpoints: number;
 }
 
-/** The changes that a command makes, and the fields of its response. */
+/** The planned changes of a command, and the values for its response. */
 export interface Plan {
   /** Changes in order; empty when the state already is as requested. */
   readonly changes: readonly StateChange[];
-  /** Time until the requested change applies, in ms. */
+  /** Time until the requested change applies, in ms; 0 when the change applies at once. */
   readonly appliesInMs: number;
   /** Epoch assigned to a registration or to a launch intent. */
   readonly epoch?: number;
-  /** Canonical name that the command applied to. */
+  /** Name that the command changes, after links are resolved. */
   readonly name?: string;
   readonly leaseMs?: number;
   readonly proof?: string;
   readonly directoryId?: string;
   readonly launch?: LaunchRecord;
-  /** Names that `force` removed before their guarantee had ended. */
+  /** Names that a `remove` command with `force` removes although their guarantees have not ended. */
   readonly brokenGuarantees?: readonly string[];
 }
 

@@ -11,8 +11,9 @@ import { setStatuses } from './set-status.js';
 import { withdraw } from './withdraw-endpoint.js';
 
 /**
- * Plans one command: the state machine of the name space. The plan depends only on the records, the command and the
- * remaining guarantees. Planning uses no clock and no random numbers, so a log of commands can be replayed.
+ * Plans one command: returns the changes that the command makes, without making the changes. The plan depends only on
+ * the records, the command and the context. Planning uses no random numbers, and of the clock only the remaining
+ * guarantees.
  *
  * @throws {@link ClerkError} when the command is rejected; a rejected command changes nothing
  */

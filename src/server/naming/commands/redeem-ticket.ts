@@ -6,10 +6,10 @@ import type { NamingView } from '../state/naming-view.js';
 import { resolveLinks } from '../state/resolve-links.js';
 
 /**
- * Redeems the one-time ticket of a launched service.
+ * Redeems the one-time ticket of an instance that the launcher has started.
  *
- * @param canonical - canonical name under which the service registers
- * @returns the redeemed launch record, and the proof that the registry sends to the service
+ * @param canonical - name under which the instance registers, after links are resolved
+ * @returns the launch record, marked as redeemed, and the proof that the registry sends to the instance
  * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed, or issued to another
  *   instance or epoch; `NAME_MISMATCH` when the ticket was issued for another service
  * @see [T9](../../../../docs/background.md#t9), [C6.2](../../../../docs/guarantees.md#c6-2)
@@ -37,7 +37,10 @@ export function redeemTicket(
   return { record: { ...record, redeemed: true, registryKey: '' }, proof };
 }
 
-/** Whether `name` is or resolves to `canonical`. After a move, the old name of a service is a link to the new name. */
+/**
+ * Whether `name` is `canonical` or leads to `canonical` through links. A ticket for the old name of a moved service
+ * stays valid, because the move makes the old name a link.
+ */
 function resolvesTo(view: NamingView, name: string, canonical: string): boolean {
   if (name === canonical) return true;
   try {

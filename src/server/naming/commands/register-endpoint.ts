@@ -16,7 +16,8 @@ import { redeemTicket } from './redeem-ticket.js';
 import { checkLease } from './validate-command.js';
 
 /**
- * Registers an endpoint or updates its registration. Creates the service when no entry with its name exists.
+ * Registers an endpoint, or updates the registration of the instance with the same id. If the name has no entry,
+ * creates a service at the name.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the lease, the endpoint or the epoch is invalid
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints
@@ -68,7 +69,8 @@ export function register(
 
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {
   const { id, addresses, host, zone, version, weight, attributes } = request;
-  // `toEndpoint` would derive a missing id from the address. A lease needs an id that the service chose.
+  // A registration needs an id that the service chose. `toEndpoint` would derive a missing id from the address, so the
+  // id is checked first.
   if (typeof (id as unknown) !== 'string')
     throw new ClerkError(
       'CONFIG_INVALID',

@@ -1,4 +1,4 @@
-/** Commands that remove entries: on request, by force, or because a guarantee or a wait has ended. */
+/** Commands that remove entries, and the command that applies the pending change of a frozen entry. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { RemoveRequest } from '../../../protocol/messages.js';
@@ -8,7 +8,10 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Removes an entry. If `recursive` is set, also removes the endpoints of the entry and all names below the entry. */
+/**
+ * Removes an entry. An entry with endpoints or with names below the entry is removed only if `recursive` is set. Then
+ * these endpoints and names are removed too.
+ */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
@@ -40,7 +43,7 @@ export function remove(
   const longest = broken.reduce((a, b) => (b.remainingMs > a.remainingMs ? b : a));
   if (frozen !== undefined) throw changeTooEarly(frozen.name, frozen.remainingMs, true);
   if (request.whenExpired !== true) throw changeTooEarly(longest.name, longest.remainingMs, false);
-  // All entries stay frozen until the longest guarantee has ended, so all are removed at the same time.
+  // All entries are frozen until the longest guarantee has ended, so that all are removed at the same time.
   const changes = all.map((each): StateChange => {
     const record = { ...view.entry(each), pending: { kind: 'remove' } } as EntryRecord;
     return { kind: 'entry', name: each, record };
@@ -49,8 +52,8 @@ export function remove(
 }
 
 /**
- * Removes an undefined service without endpoints. While a guarantee of the service is running, the service is frozen
- * and removed once the guarantee has ended.
+ * Removes a service that no client has defined and that has no endpoints. While a guarantee of the service is running,
+ * the service is frozen, and removed once the guarantee has ended.
  */
 export function expireService(view: NamingView, name: string, { remainingGuaranteeMs }: PlanContext): Plan {
   const entry = view.entry(name);
@@ -64,7 +67,10 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
   };
 }
 
-/** Applies the pending change of a frozen entry. */
+/**
+ * Applies the pending change of an entry whose guarantee has ended. A service that was to expire is kept if the service
+ * has endpoints again.
+ */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;
   switch (pending?.kind) {
@@ -80,8 +86,8 @@ export function applyPending(view: NamingView, name: string): Plan {
 }
 
 /**
- * Returns the changes that remove all records of `names`. The epoch floor rises to the highest removed epoch, so no
- * removed epoch is assigned again.
+ * Returns the changes that remove all records of `names`. The epoch floor of the registry rises to the highest epoch of
+ * the removed names. A removed name that is created again therefore assigns no epoch a second time.
  */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];

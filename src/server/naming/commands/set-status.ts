@@ -3,7 +3,8 @@ import type { StateChange } from '../state/records.js';
 import type { Plan, StatusChange } from './naming-command.js';
 
 /**
- * Sets the status of endpoints. Skips draining endpoints, and endpoints whose current epoch is not the listed epoch.
+ * Sets the status of endpoints. Skips draining endpoints, and endpoints whose current epoch is not the epoch in
+ * `statusChanges`.
  */
 export function setStatuses(view: NamingView, statusChanges: readonly StatusChange[]): Plan {
   const changes: StateChange[] = [];

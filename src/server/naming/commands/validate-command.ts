@@ -1,4 +1,4 @@
-/** Checks of the fields of a command that the JSON schema of the request does not cover. */
+/** Checks the fields of commands for what the JSON schemas of the requests do not check. */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { PolicyName } from '../../../core/policy.js';
@@ -26,18 +26,18 @@ export function checkPolicy(policy: unknown): string | null {
   );
 }
 
-/** Returns `guaranteedMs`, in ms. Throws unless `guaranteedMs` is an integer from 0 to 7 days. */
+/** Returns `guaranteedMs`. Throws unless `guaranteedMs` is an integer number of milliseconds, from 0 to 7 days. */
 export function checkGuarantee(guaranteedMs: unknown): number {
   return checkMs(guaranteedMs, 'guarantee', 0);
 }
 
-/** Returns `timeoutMs`, in ms. Throws unless `timeoutMs` is null or an integer from 1 ms to 7 days. */
+/** Returns `timeoutMs`. Throws unless `timeoutMs` is null or an integer number of milliseconds, from 1 ms to 7 days. */
 export function checkTimeout(timeoutMs: unknown): number | null {
   return timeoutMs === null ? null : checkMs(timeoutMs, 'timeout', 1);
 }
 
 /**
- * Returns `leaseMs`, in ms. Throws unless `leaseMs` is an integer from 1 second to 7 days.
+ * Returns `leaseMs`. Throws unless `leaseMs` is an integer number of milliseconds, from 1 second to 7 days.
  *
  * @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5)
  */
@@ -55,7 +55,10 @@ function checkMs(ms: unknown, what: string, min: number): number {
   );
 }
 
-/** Returns the launch rule without unknown fields, or null if `launch` is null. */
+/**
+ * Returns a copy of `launch` without unknown fields, or null if `launch` is null. Throws if the manifest or a parameter
+ * is invalid.
+ */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params } = (typeof launch === 'object' ? launch : {}) as {

@@ -9,19 +9,20 @@ interface LastClear {
 }
 
 /**
- * Limits how often a suspect endpoint may clear its own suspect status. The interval between two clears is 10 s at
- * first. The interval doubles, up to 5 min, when the next clear comes less than 5 min after the interval has ended.
+ * Limits how often a suspect endpoint may clear its own suspect status. After each clear, no clear is allowed for an
+ * interval. The first interval is 10 s. If the next clear comes less than 5 min after the interval has ended, the new
+ * interval is twice as long, at most 5 min. Otherwise the new interval is 10 s again.
  *
- * An endpoint that was only stalled is used again at once. An endpoint that runs but cannot be reached stays suspect
- * most of the time.
+ * An endpoint that was stalled once is therefore used again at once. An endpoint that runs but cannot be reached stays
+ * suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
   /**
-   * Clears the suspect status of an endpoint if the interval allows a clear at `now`.
+   * Records a clear of the suspect status at `now`, unless the interval since the last clear is still running.
    *
-   * @returns whether the clear is allowed; an allowed clear starts the next interval
+   * @returns whether the clear is allowed
    */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);

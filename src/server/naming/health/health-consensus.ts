@@ -8,20 +8,26 @@ import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** Length of a review, in ms: the time that clients have to report after the first `unreachable` report. */
+/**
+ * Length of a review, in ms: the time that clients have to report after one client has reported the endpoint
+ * unreachable.
+ */
 const reviewMs = 2_000;
 /**
- * Shortest time that a published status stays unchanged, in ms. Without this minimum, a flapping endpoint would flood
- * the watches.
+ * Shortest time that a published status stays unchanged, in ms. Without this minimum, an endpoint whose status changes
+ * often would flood the watches with events.
  */
 const minStatusMs = 2_000;
 
 /** Parts of the name server that the consensus uses. */
 export interface ConsensusDependencies {
   readonly clock: Clock;
-  /** Finds the registration with an instance id, by any name of its service. */
+  /** Finds the registration of the instance `id`. `name` may be any name that resolves to the service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
-  /** Submits a command. `prepare` builds the command when its batch is planned. Never rejects. */
+  /**
+   * Submits a command. `prepare` builds the command right before the command is planned, or returns undefined when the
+   * command is no longer needed. The promise never rejects.
+   */
   readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
   /** Maximum number of reports that are kept for one principal. */
   readonly maxReportsPerPrincipal: number;
@@ -35,7 +41,7 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** Review of an endpoint that clients report unreachable, or whose lease is overdue. */
+/** What is known about the health of an endpoint that clients report unreachable, or whose renewal is overdue. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -43,15 +49,15 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** Status that lookups show, or will show once the submitted status change is applied. */
+  /** Published status, or the status that is about to be published. */
   status: EndpointStatus;
 }
 
 /**
- * Shared health: combines the reports of all clients on an endpoint, and its lease, into one status that all clients
- * see. An `unreachable` report first starts a review of 2 s, in which all clients that use the endpoint are asked for
- * reports. After the review, the endpoint is suspect while a majority of principals reports the endpoint unreachable.
- * An endpoint whose lease is overdue is suspect without a review.
+ * Combines the reports of all clients on an endpoint, and whether its lease is renewed, into one status that all
+ * clients see. An `unreachable` report first starts a review of 2 s, in which all clients that use the endpoint are
+ * asked for reports. After the review, the endpoint is suspect while more than half of the principals with a report
+ * vote `unreachable`. An endpoint whose renewal is overdue is suspect without a review.
  *
  * Reports and statuses are kept in memory only. Work is done only when a report or a lease changes; an endpoint without
  * reports costs nothing.
@@ -68,7 +74,7 @@ export class HealthConsensus {
   readonly #deps: ConsensusDependencies;
   readonly #reviews = new Map<Registration, EndpointReview>();
   readonly #clearLimiter = new ClearLimiter();
-  /** Number of counted reports of each principal. */
+  /** Number of reports that are kept for each principal. */
   readonly #reportCounts = new Map<string, number>();
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
@@ -84,7 +90,10 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /** Number of suspect endpoints, including those that lookups show as `up` because of panic mode. */
+  /**
+   * Number of suspect endpoints. Includes suspect endpoints that lookups show as `up` because the service has no other
+   * usable endpoint.
+   */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -92,8 +101,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Counts the report of a client. Ignores verdicts on unknown endpoints and on other epochs of an endpoint, and
-   * verdicts beyond the maximum of the principal.
+   * Counts the verdicts in the health report of a client. Ignores a verdict on an unknown or draining endpoint, or on
+   * an epoch that is not the current epoch. Also ignores verdicts beyond `maxReportsPerPrincipal`.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -119,7 +128,7 @@ export class HealthConsensus {
   /**
    * Handles a renewal.
    *
-   * @param claimsHealthy - whether the renewal says that the endpoint works although the endpoint is suspect
+   * @param claimsHealthy - whether the endpoint states in the renewal that it works although it is suspect
    */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);
@@ -147,8 +156,8 @@ export class HealthConsensus {
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // The endpoint was removed and registered again while the status was written. The status belongs to the removed
-    // registration, so a review computes the status of the new one.
+    // While this status was written, the endpoint was removed and registered again. The status was decided for the
+    // removed registration, so a review decides the status of the new registration.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -170,7 +179,7 @@ export class HealthConsensus {
 
   #count(registration: Registration, principal: string, clerk: string, verdict: ReportedVerdict): void {
     let review = this.#reviews.get(registration);
-    // A `reachable` report counts only while the endpoint is under review.
+    // A `reachable` verdict starts no review. It counts only if the endpoint already has a review.
     if (review === undefined && verdict === 'reachable') return;
     const now = this.#deps.clock.now();
     const key = `${principal} ${clerk}`;
@@ -207,7 +216,7 @@ export class HealthConsensus {
     return review;
   }
 
-  /** Removes all reports on an endpoint, and the timers of its review. */
+  /** Removes all reports on an endpoint, and cancels the timers of its review. */
   #clearReports(review: EndpointReview): void {
     for (const report of [...review.reports.values()]) {
       this.#reportExpiries.delete(report);
@@ -235,7 +244,7 @@ export class HealthConsensus {
       this.#reviewDeadlines.put(review, now);
     const status = statusOf(votes, review);
     if (status !== review.status) {
-      // The review is evaluated again when the hold of the published status ends.
+      // The published status must stay unchanged for `minStatusMs`. After that time, the review is evaluated again.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -260,7 +269,8 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // The committer rejected a command that was never planned: the store cannot be written any more.
+      // A command that was never planned was rejected, because the store cannot be written any more. Then nothing more
+      // is published.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
@@ -279,7 +289,7 @@ export class HealthConsensus {
     this.#timer = undefined;
     if (at === Infinity) return;
     this.#timer = clock.setTimer(() => {
-      // Reports that have already arrived are counted before older reports expire.
+      // Reports that have already arrived at this process are counted before any report expires.
       clock.afterPendingIo(() => this.#onTimer());
     }, at - clock.now());
     this.#timer.setRef(false);
@@ -293,8 +303,8 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Holds end before reviews, so an endpoint whose status `reviewing` is published only now is not suspect before
-    // that hold ends.
+    // Status holds are handled before review deadlines. When both end now, `reviewing` is published first, and its own
+    // hold then delays `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

@@ -4,8 +4,8 @@ import type { EndpointReport } from '../../../core/registry.js';
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: the verdict of the majority of its clients, or no vote on a
- * tie. A client that invents client ids therefore gains no vote, and a host with many processes has one vote.
+ * The votes on one endpoint. Each principal has one vote: the verdict of the majority of its clients. On a tie, the
+ * principal has no vote. A principal therefore gains no votes by running many clients or by inventing client ids.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -15,7 +15,7 @@ export class Votes {
   /** Number of clients that report the endpoint unreachable. */
   unreachableReports = 0;
 
-  /** Number of principals with a report, including principals whose clients are tied. */
+  /** Number of principals with a report, including principals that have no vote because of a tie. */
   get principals(): number {
     return this.#clientsByPrincipal.size;
   }

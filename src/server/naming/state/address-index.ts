@@ -4,7 +4,9 @@
  * @see [DEC C12](../../../../docs/background.md#arch-c12)
  */
 export class AddressIndex<T extends object> {
-  /** The owner or owners of each address. An address with one owner, the common case, needs no set. */
+  /**
+   * The owner of each address, or the set of its owners. Most addresses have one owner, for which no set is created.
+   */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

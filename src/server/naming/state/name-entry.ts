@@ -2,16 +2,17 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** An existing name in memory: its record, and the state of the name that is not durable. */
+/** An existing name in memory: its record, and values that are not saved in the store. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
   /**
-   * Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never. @see
-   * [G4](../../../../docs/background.md#g4)
+   * Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never.
+   *
+   * @see [G4](../../../../docs/background.md#g4)
    */
   lastServedAt: number;
-  /** Unique number, replaced after every change that lookups show; −1 once the name is removed. */
+  /** Unique number that is replaced by another after every change that lookups show; −1 once the name is removed. */
   version: number;
   /** Undefined when the name never had a registration. */
   service: ServiceRegistrations | undefined;
@@ -39,17 +40,18 @@ export interface Registration {
   expiresAt: number;
   /** Slot of `Leases` that holds the registration; −1 for none. */
   leaseSlot: number;
-  /** Whether the removal of the registration is being written. During that write, a renewal fails. */
+  /** Whether the removal of the registration is being written to the store. A renewal fails from then on. */
   isRemovalPending: boolean;
-  /** Published status. `visibleHealth` derives the status that lookups show from the published status. */
+  /** Status that the health reports and the lease decide. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;
 }
 
-/** Listener for applied changes. The timers of leases and of health use this listener. */
+/**
+ * Callbacks that `NamingState` calls when a change was applied, so that leases and health reviews follow the change.
+ */
 export interface StateObserver {
   /** Called when an endpoint has registered, has registered again, or begins to drain. */
   readonly onRegistered: (registration: Registration) => void;
-  /** Called when a status change was applied. */
   readonly onStatusApplied: (registration: Registration) => void;
   readonly onRemoved: (registration: Registration) => void;
 }

@@ -15,8 +15,9 @@ interface Quota {
 }
 
 /**
- * The durable state in memory, with the indexes that lookups need. Only {@link NamingState.apply} changes the state,
- * and only with durable changes. Leases and guarantees are kept next to the records and are never stored.
+ * The saved state in memory, with the indexes that lookups need. Only {@link NamingState.apply} changes the records,
+ * and only after a change is saved in the store. The times of leases and guarantees are kept next to the records, and
+ * are never saved.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
@@ -38,8 +39,8 @@ export class NamingState implements NamingView {
   }
 
   /**
-   * Loads the records of a store, in any order. Every guarantee restarts as if a lookup had shown the entry at
-   * `lastServedAt`.
+   * Loads the records of a store, which may be in any order. The guarantee of every entry restarts as if a lookup had
+   * shown the entry at `lastServedAt`.
    */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
@@ -53,7 +54,7 @@ export class NamingState implements NamingView {
     for (const entry of this.entries.values()) entry.lastServedAt = lastServedAt;
   }
 
-  /** Applies one durable change. */
+  /** Applies one change that is saved in the store. */
   apply(change: StateChange): void {
     switch (change.kind) {
       case 'entry':
@@ -182,7 +183,8 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A moved directory was added at its new name before this removal, and keeps that name.
+    // A move adds the directory at its new name before the old entry is removed. The identifier then belongs to the new
+    // name, and stays.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -203,8 +205,8 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // A status belongs to one epoch of an endpoint at one name, so an endpoint with a new epoch or name starts as
-    // healthy.
+    // The endpoint starts again as healthy when it drains, or gets a new epoch or name: its status was decided for the
+    // old registration.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
     const principal = this.#chargeQuota(record.principal);
@@ -258,8 +260,8 @@ export class NamingState implements NamingView {
   }
 
   /**
-   * Counts one registration in the quota of a principal. Returns the string `principal` that all registrations of the
-   * principal share.
+   * Counts one registration in the quota of a principal. Returns a string equal to `principal` that all registrations
+   * of the principal share, which saves memory.
    */
   #chargeQuota(principal: string): string {
     let quota = this.#quotas.get(principal);
@@ -289,7 +291,7 @@ export class NamingState implements NamingView {
 const initialCounter: EpochCounter = Object.freeze({ epoch: 0, floor: 0 });
 const noFences: ReadonlyMap<string, Fence> = new Map();
 
-/** Whether lookups show both records as equal. Lookups do not show `defined`. */
+/** Whether two service records differ at most in `defined`, which lookups do not show. False for other records. */
 function isVisiblySame(a: EntryRecord, b: EntryRecord): boolean {
   if (a.kind !== 'service' || b.kind !== 'service') return false;
   return JSON.stringify({ ...a, defined: true }) === JSON.stringify({ ...b, defined: true });

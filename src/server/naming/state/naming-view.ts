@@ -12,7 +12,8 @@ export interface EndpointView {
 }
 
 /**
- * The records that a command reads: the durable records, with the changes of the commands planned earlier in the batch.
+ * The records that planning a command reads: the saved records, with the changes of the commands that precede the
+ * command in its batch.
  */
 export interface NamingView {
   /** Returns the entry at this name, without following links. */
@@ -32,7 +33,7 @@ export interface NamingView {
   launches(): Iterable<LaunchRecord>;
   /** Returns the number of endpoints that count in the quota of a principal. */
   registrationCount(principal: string): number;
-  /** Highest epoch of all removed names. A new name assigns only higher epochs. */
+  /** Highest epoch of all removed names. A new name assigns only epochs above this number. */
   readonly epochFloor: number;
 }
 

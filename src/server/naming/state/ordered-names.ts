@@ -1,11 +1,11 @@
 import { compareNames } from '../../../core/name.js';
 
-/** Returns a string that sorts after all names below `name`, and before the next name. */
+/** Returns a string that sorts after all names below `name`, and before all names that follow those names. */
 export function endOfSubtree(name: string): string {
   return `${name}/\uffff`;
 }
 
-/** Number of names in a chunk after a split. A chunk with more than twice as many names is split. */
+/** Usual number of names in a chunk after a split. A chunk is split when it has more than twice this number. */
 const chunkLength = 512;
 
 /**
@@ -15,14 +15,17 @@ const chunkLength = 512;
 export class OrderedNames {
   #chunks: string[][] = [];
   #size = 0;
-  /** Incremented by every change. An iteration in progress then searches its position again. */
+  /**
+   * Incremented by every change of the set. An iteration in progress that sees a new version searches its position
+   * again.
+   */
   #version = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** Adds a name that is not in the set. */
+  /** Adds a name. The set must not contain the name. */
   add(name: string): void {
     this.#size++;
     this.#version++;
@@ -35,7 +38,8 @@ export class OrderedNames {
     const chunk = this.#chunks[at] as string[];
     chunk.splice(indexIn(chunk, name), 0, name);
     if (chunk.length <= 2 * chunkLength) return;
-    // Names often arrive in order. Then only the new last name is split off, and the old chunk stays full.
+    // If the new name is the last of all names, only this name is split off. Names often arrive in order, and the
+    // chunks then stay full.
     const cut = at === this.#chunks.length - 1 && chunk.at(-1) === name ? 2 * chunkLength : chunkLength;
     this.#chunks.splice(at, 1, chunk.slice(0, cut), chunk.slice(cut));
   }
@@ -89,7 +93,10 @@ export class OrderedNames {
     for (let i = 0; i < sorted.length; i += chunkLength) this.#chunks.push(sorted.slice(i, i + chunkLength));
   }
 
-  /** Returns the index of the first chunk whose last name is not before `name`. */
+  /**
+   * Returns the index of the first chunk whose last name is not before `name`, or the number of chunks if there is
+   * none.
+   */
   #chunkIndexOf(name: string): number {
     let low = 0;
     let high = this.#chunks.length;

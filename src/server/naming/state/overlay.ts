@@ -3,8 +3,8 @@ import type { EndpointView, NamingView } from './naming-view.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
 /**
- * The records after a batch that is not durable yet: the durable records, overlaid with the planned changes. Only the
- * commands of the batch read the overlay. The overlay is discarded when the batch cannot be written.
+ * The records as they will be after a batch of commands that is not saved yet: the saved records, overlaid with the
+ * planned changes. Only the planning of the batch reads the overlay.
  */
 export class Overlay implements NamingView {
   /** All planned changes of the batch, in order. */

@@ -1,6 +1,6 @@
 /**
- * Stored form of the records. A key is a letter for the kind, a name and, for some kinds, an id. A value is JSON. When
- * a record cannot be decoded, the error names the key of the record and the store is not opened.
+ * Stored form of the records. A key consists of a letter for the kind of the record, a name and, for some kinds, an id.
+ * A value is JSON. When a record cannot be decoded, the error names the key of the record and the store is not opened.
  */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -12,7 +12,7 @@ import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } fr
 /** Version of the stored form. The store keeps the version under the key `storeKeys.format`. */
 export const formatVersion = 1;
 
-/** Keys of the records that describe the store. */
+/** Keys of the records that concern the whole store, not a name. */
 export const storeKeys = Object.freeze({
   format: 'm format',
   incarnation: 'm incarnation',
@@ -26,7 +26,8 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
     case 'entry':
       return { key: ['e', change.name].join(' '), value: change.record && jsonOfEntry(change.record) };
     case 'endpoint':
-      // `join` creates one flat string. A template would create a string that keeps its parts in memory.
+      // `join` is used because it creates one flat string. A template literal would create a string that keeps its
+      // parts in memory.
       return { key: ['p', change.name, change.id].join(' '), value: change.record?.json };
     case 'counter':
       return { key: ['c', change.name].join(' '), value: jsonOf(change.record) };
@@ -45,14 +46,17 @@ function jsonOf(record: object | undefined): string | undefined {
   return record === undefined ? undefined : JSON.stringify(record);
 }
 
-/** Returns the stored value of a registration. The public part is last, as {@link endpointJson} requires. */
+/**
+ * Returns the stored value of a registration. The field `endpoint`, which lookups show, is last, as {@link
+ * endpointJson} requires.
+ */
 export function encodeEndpoint(principal: string, endpoint: EndpointMessage): string {
   return JSON.stringify({ principal, endpoint });
 }
 
 /**
- * Returns the public part of an encoded registration, without parsing the JSON. JSON escapes quotes in the principal,
- * so the first `"endpoint":` is always the key.
+ * Returns the part of a stored registration that lookups show, without parsing the JSON. The first `"endpoint":` is
+ * always the key, because JSON escapes quotes in the principal.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
@@ -116,11 +120,11 @@ function decode(key: string, value: string): StateChange {
 
 const internedEntries = new Map<string, EntryRecord>();
 
-/** JSON of each interned entry. */
+/** JSON of each entry that `internEntryJson` has returned. */
 const entryJson = new WeakMap<EntryRecord, string>();
 
 /**
- * Returns the shared object for the entry with this JSON. Most entries are equal, so a million names share a few
+ * Returns an object that entries with the same JSON share. Most entries are equal, so a million names share a few
  * objects.
  */
 function internEntryJson(json: string): EntryRecord {
@@ -133,7 +137,7 @@ function internEntryJson(json: string): EntryRecord {
   return record;
 }
 
-/** Returns the object that all equal entries share. */
+/** Returns an object that equal entries share, which saves memory. */
 export function internEntry(record: EntryRecord): EntryRecord {
   return entryJson.has(record) ? record : internEntryJson(JSON.stringify(record));
 }
@@ -146,8 +150,8 @@ function jsonOfEntry(record: EntryRecord): string {
 const internedCounters = new Map<number, EpochCounter>();
 
 /**
- * Returns the object that all equal counters with an epoch up to 100 share. Counters with higher epochs are rarely
- * equal.
+ * Returns an object that equal counters share, which saves memory. Counters with an epoch above 100 or a floor other
+ * than 0 are not shared, because they are rarely equal.
  */
 export function internCounter(counter: EpochCounter): EpochCounter {
   if (counter.floor !== 0 || counter.epoch > 100) return counter;

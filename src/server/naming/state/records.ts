@@ -1,4 +1,4 @@
-/** Durable records of the name space, and the changes of these records. */
+/** Records of the name space that the store keeps, and the changes of these records. */
 import type { LaunchRule } from '../../../protocol/messages.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
@@ -6,7 +6,10 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 /** A service: its settings, and the rule for starting the service. */
 export interface ServiceRecord {
   readonly kind: 'service';
-  /** Whether a client has defined the service. An undefined service is removed 5 minutes after its last endpoint. */
+  /**
+   * Whether a client has defined the service. A service that no client has defined is removed 5 minutes after its last
+   * endpoint.
+   */
   readonly defined: boolean;
   readonly policy: string | null;
   /** Default timeout of a call to the service, in ms. */
@@ -33,7 +36,7 @@ export interface DirectoryRecord {
   readonly pending?: PendingChange;
 }
 
-/** The entry at a name. Entries are immutable; equal entries of several names are one shared object. */
+/** The entry at a name. Entries are immutable, because names with equal entries share one object. */
 export type EntryRecord = ServiceRecord | LinkRecord | DirectoryRecord;
 
 /** A change that waits until all guarantees of the entry have ended. Until then, the entry is frozen. */
@@ -44,7 +47,7 @@ export type PendingChange =
     }
   /** Removes the entry and its endpoints. Each name below the entry has its own pending change. */
   | { readonly kind: 'remove' }
-  /** Removes an undefined service without endpoints. A registration cancels this change. */
+  /** Removes a service that no client has defined and that has no endpoints. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
 /**
@@ -55,20 +58,20 @@ export interface EndpointRecord {
   readonly epoch: number;
   readonly leaseMs: number;
   readonly draining: boolean;
-  /** Principal in whose quota the endpoint counts. */
+  /** Principal that registered the endpoint, and in whose quota the endpoint counts. */
   readonly principal: string;
   readonly addresses: readonly string[];
   /** Stored value of the record. `endpointJson` extracts the part that lookups show. */
   readonly json: string;
 }
 
-/** Epoch counter of a service name. */
+/** Counter from which a service name assigns the epochs of its instances. */
 export interface EpochCounter {
   /** Highest epoch that the name has assigned so far. */
   readonly epoch: number;
   /**
-   * An instance with neither a registration nor a fence may register only with a higher epoch than this, except with a
-   * ticket.
+   * If an instance has neither a registration nor a fence, the epoch in its request must be above this number. A
+   * request with a launch ticket is exempt.
    */
   readonly floor: number;
 }
@@ -81,8 +84,8 @@ export interface Fence {
 }
 
 /**
- * A change of one record; `record` undefined removes the record. `movedFrom` is the old name of a moved record, whose
- * lease and guarantee the new record continues.
+ * A change of one record. If `record` is undefined, the record is removed. If a record moves to another name,
+ * `movedFrom` is the old name, whose lease and guarantee continue at the new name.
  */
 export type StateChange =
   | {
@@ -107,8 +110,8 @@ export type StateChange =
       readonly record: LaunchRecord | undefined;
     }
   /**
-   * A change of status is never stored. The change only increments the revision, so that watches deliver changes in
-   * order.
+   * The status of an endpoint is not stored. A change of the status still increments the revision, so that watches
+   * deliver changes in order.
    */
   | {
       readonly kind: 'status';
@@ -117,5 +120,5 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** Raises the epoch floor above the epochs of all removed names. Epochs of new names start above this floor. */
+  /** Raises the epoch floor to the highest epoch of all removed names. Epochs of new names start above this floor. */
   | { readonly kind: 'epoch-floor'; readonly epoch: number };

@@ -11,9 +11,9 @@ export interface LinkSource {
   directoryName(id: string): string | undefined;
 }
 
-/** A resolved name. */
+/** Result of resolving the links and the directory identifier in a name. */
 export interface LinkPath {
-  /** Name after all links are followed. The name may have no entry. */
+  /** Name that results when all links are followed. There may be no entry at this name. */
   readonly canonical: string;
   /** Links and directory identifiers that were followed, in order. */
   readonly hops: readonly LinkHop[];
@@ -23,15 +23,16 @@ export interface LinkPath {
 export interface LinkHop {
   /** Name of the link; for a directory identifier, `/` and the identifier. */
   readonly name: string;
-  /** Name of the entry of the link or of the directory. */
+  /** Name of the entry that was read: the link, or the directory with the identifier. */
   readonly entryName: string;
 }
 
 /**
- * Follows every link in a name, including a link at its end, and a directory identifier at its start. No name exists
- * below a link, so at most one prefix of a name is a link. At most 16 links are followed.
+ * Replaces a directory identifier at the start of a name, and follows every link in the name, including a link at its
+ * end. No name exists below a link, so at most one prefix of a name is a link. At most 16 links are followed.
  *
- * @param onPrefix - called with every prefix that is read, in order; the result depends only on these prefixes
+ * @param onPrefix - called, in order, with every prefix whose entry is read, and with `/` and every directory
+ *   identifier that is read; the result depends only on these
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
  * @see [G1](../../../../docs/background.md#g1), [G2](../../../../docs/background.md#g2)
@@ -44,7 +45,10 @@ export function resolveLinks(
   return followLinks(source, name, true, onPrefix);
 }
 
-/** Follows the links in all segments of a name but the last. Returns the name whose entry a command changes. */
+/**
+ * Follows the links in a name, except a link at the end of the name. A command changes the entry at the returned name,
+ * so a command can change a link itself.
+ */
 export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }

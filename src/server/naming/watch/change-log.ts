@@ -1,4 +1,4 @@
-/** Number of changes to which the log is cut when the log has more than twice as many. */
+/** Number of changes that remain when the log is cut. The log is cut when it has more than twice as many. */
 const maxNames = 16_384;
 
 /**
@@ -6,7 +6,7 @@ const maxNames = 16_384;
  * watch that resumes from a revision before the start of the log needs a full snapshot.
  */
 export class ChangeLog {
-  /** Revision after which the log is complete. */
+  /** The log contains every change after this revision. */
   #oldestRevision: number;
   #entries: { readonly name: string; readonly revision: number }[] = [];
 
@@ -14,12 +14,16 @@ export class ChangeLog {
     this.#oldestRevision = revision;
   }
 
-  /** Adds the names that a batch changed. */
+  /**
+   * Adds the names that a batch of commands changed.
+   *
+   * @param revision - revision after the batch
+   */
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;
     const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // The rest of a batch that was partly dropped is dropped too.
+    // If the cut is inside a batch, the rest of the batch is dropped too, so that the log contains only whole batches.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }

@@ -1,7 +1,7 @@
 import { isClerkError } from '../../../core/errors.js';
 import { resolveLinks, type LinkSource } from '../state/resolve-links.js';
 
-/** A name that is watched as an exact name, which is a name without wildcards. */
+/** A watched name without wildcards, and the watches that watch this name. */
 interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
@@ -12,9 +12,9 @@ interface ExactName<Watch> {
 }
 
 /**
- * Index of the exact names that are watched. A watch shows the lookup of an exact name, so a change of any link or
- * entry on the path of that lookup concerns the watch. The index keeps the dependencies of each name, and a fingerprint
- * of its last lookup.
+ * Index of the exact names that are watched: the names without wildcards. A watch shows the lookup of an exact name, so
+ * a change of any link or entry on the path of that lookup concerns the watch. For each name, the index keeps the
+ * prefixes that the lookup reads, and a fingerprint of the last lookup.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -22,7 +22,10 @@ export class ExactNameIndex<Watch> {
   readonly #links: LinkSource;
   readonly #fingerprintOf: (name: string) => string | undefined;
 
-  /** @param fingerprintOf - returns a string that changes whenever the lookup of a name changes */
+  /**
+   * @param fingerprintOf - returns a string that changes whenever an entry or endpoint in the lookup of a name changes;
+   *   undefined when the name does not exist
+   */
   constructor(links: LinkSource, fingerprintOf: (name: string) => string | undefined) {
     this.#links = links;
     this.#fingerprintOf = fingerprintOf;
@@ -49,7 +52,7 @@ export class ExactNameIndex<Watch> {
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
-      // The dependencies of a name can change even when its fingerprint does not.
+      // The dependencies are read again in any case, because they can change even when the fingerprint does not.
       this.#removeDependencies(exact);
       this.#addDependencies(exact);
       const fingerprint = this.#fingerprintOf(exact.name);
@@ -60,7 +63,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns the exact names in `globs` whose lookup result may have changed when the names in `changed` changed. */
+  /** Returns the exact names in `globs` whose lookup may have changed because the names in `changed` changed. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -77,7 +80,8 @@ export class ExactNameIndex<Watch> {
 
   /**
    * Returns the exact names that depend on one of `names` or on a name above one of `names`. A directory without an
-   * entry exists only while names below the directory exist, so a change of a name concerns all its prefixes.
+   * entry exists only while names below the directory exist. A change of a name can therefore change the lookup of
+   * every directory above the name.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();

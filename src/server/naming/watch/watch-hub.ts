@@ -24,9 +24,9 @@ export interface WatchHubDependencies {
 }
 
 /**
- * All open watches. Once a batch is durable, each matching watch receives one event per changed name, with the current
- * state of the name. Within one incarnation a watch misses no change. After a gap, the watch receives `resync` and a
- * full snapshot.
+ * All open watches. Once a batch of commands is saved, each watch receives one event for each changed name that it
+ * watches. The event contains the current state of the name. Within one incarnation a watch misses no change. If the
+ * changes since an interruption are no longer known, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -73,9 +73,9 @@ export class WatchHub {
   }
 
   /**
-   * Sends the events of a durable batch to the watches.
+   * Sends the events of a saved batch to the watches.
    *
-   * @param changedNames - names whose entry or endpoints changed, and the identifiers of changed directories
+   * @param changedNames - names whose entry or endpoints changed; for a changed directory, also `/` and its identifier
    * @param previousRevision - revision before the batch
    */
   publish(changedNames: ReadonlySet<string>, previousRevision: number): void {
@@ -145,7 +145,10 @@ export class WatchHub {
     return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
   }
 
-  /** Returns what a watch shows of a name: the lookup of an exact name, or the entry of a link that matches a glob. */
+  /**
+   * Returns what a watch shows of a name. For a link that matches a glob, this is the link itself. In all other cases,
+   * this is the lookup of the name.
+   */
   #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;
     const entry = state.entries.get(name);

@@ -4,10 +4,13 @@ import { limits } from '../../../protocol/limits.js';
 import type { WatchEvent } from '../../../protocol/messages.js';
 import type { WatchOptions } from '../../ports.js';
 
-/** Number of events of a snapshot that are sent in one slice. */
+/** Maximum number of snapshot events that are sent in one go, before other work gets a turn. */
 const sliceSize = 128;
 
-/** A watched name. The watch shows the lookup of an exact name, and the entry of a name that matches a glob. */
+/**
+ * A watched name. `isExact` is true if the watch contains the name itself, and false if the name matches a glob of the
+ * watch.
+ */
 export interface WatchedName {
   readonly name: string;
   readonly isExact: boolean;
@@ -23,27 +26,36 @@ export interface WatchContext {
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
   readonly addExactName: (name: string) => void;
   readonly removeExactName: (name: string) => void;
-  /** Calls `callback` after pending I/O, never synchronously. */
+  /** Calls `callback` after the I/O that has already arrived is handled; never synchronously. */
   readonly defer: (callback: () => void) => void;
   readonly now: () => number;
 }
 
-/** A snapshot: events that show the current state of some globs, followed by a `current` event. */
+/**
+ * A snapshot that is queued or being sent: events with the current state of everything in `globs`, followed by a
+ * `current` event.
+ */
 interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
-  /** Events to send before the names. */
+  /** Events to send before the events of `names`. */
   readonly leadingEvents: readonly WatchEvent[];
   /** Revision that is sent with each event of the snapshot except `current`. */
   readonly revisionDuring: number;
-  /** Revision that is sent with the `current` event; −1 when the watch resumes, which means the latest revision. */
+  /**
+   * Revision that is sent with the `current` event if names have changed during the snapshot; otherwise the latest
+   * revision is sent. −1 when the watch resumes, which means the latest revision in both cases.
+   */
   readonly revisionAfter: number;
 }
 
 /**
- * One open watch. Changes that arrive while a snapshot is sent wait until the end of the snapshot. Then each changed
- * name is sent once. Only the last event of a batch carries the revision of the batch. A watch that resumes from an
- * earlier revision may receive events a second time, but misses none.
+ * One open watch. Changes that arrive while a snapshot is being sent wait until the end of the snapshot. Then each
+ * changed name is sent once.
+ *
+ * The changes of one batch of commands are sent as several events. Only the last event carries the revision of the
+ * batch, so a client never resumes inside a batch. A client that resumes may receive events a second time, but misses
+ * none.
  */
 export class WatchSession {
   readonly id: string;
@@ -53,9 +65,9 @@ export class WatchSession {
   readonly #globs = new Map<string, Glob>();
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
-  /** Names that changed while a snapshot is sent; the value is `isExact`. */
+  /** Names that have changed while a snapshot is being sent; the value is `isExact`. */
   readonly #deferred = new Map<string, boolean>();
-  /** Revision that was sent last. */
+  /** Revision that was sent with the last event. */
   #position = 0;
   #isSendingSnapshot = false;
   #isClosed = false;
@@ -110,7 +122,13 @@ export class WatchSession {
     return false;
   }
 
-  /** Sends the events of a batch, in order. */
+  /**
+   * Sends the events of a batch, in order. While a snapshot is being sent, only keeps the changed names for later.
+   *
+   * @param names - changed names, in the order of `events`
+   * @param previousRevision - revision before the batch
+   * @param revision - revision after the batch
+   */
   notify(
     names: readonly WatchedName[],
     events: readonly WatchEvent[],
@@ -195,7 +213,10 @@ export class WatchSession {
     });
   }
 
-  /** Yields each exact name, and each existing name that matches one of the globs. No name is yielded twice. */
+  /**
+   * Yields each exact name in `globs`, and each existing name that matches another of the globs. No name is yielded
+   * twice.
+   */
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
     for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
     const wildcards = globs.filter(({ isExact }) => !isExact);
@@ -254,14 +275,15 @@ export class WatchSession {
   /**
    * Ends a snapshot and sends `current`.
    *
-   * @returns whether no other snapshot follows
+   * @returns false when another snapshot follows, else true
    */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // A resync during this slice has discarded all snapshots.
+    // A resync has discarded this snapshot, so no `current` event must be sent.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;
-    // Without deferred changes, the snapshot shows the state at the current revision.
+    // If no changes were deferred, the snapshot shows the state at the current revision, and `current` carries this
+    // revision.
     const isUpToDate = revisionAfter < 0 || this.#deferred.size === 0;
     this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.revision() : revisionAfter);
     if (this.#snapshots.length > 0) return false;
