@@ -4,38 +4,45 @@ import type { LoadReport } from '../core/load-report.js';
 import type { Channel } from '../core/transport.js';
 
 /**
- * Mean lifetime of the latency average, in ms. An endpoint whose last response took ten times as long as usual is tried
- * again after 3 s. With Finagle's lifetime of 10 s the endpoint would stay idle for 15 s.
+ * Time constant, in ms, of the exponential decay of the smoothed latency. With this value, an endpoint whose last
+ * response took ten times as long as usual gets calls again after 3 s. With the 10 s of Finagle, that endpoint would
+ * get no calls for 15 s.
  *
  * @see [decision 012](../../docs/decisions/012-latency-decay.md)
  */
 const latencyDecayMs = 1_500;
-/** Mean lifetime of the failure penalty, in ms. */
+/** Time constant, in ms, of the exponential decay of the failure penalty. */
 const penaltyDecayMs = 2_000;
 /**
- * Lower bound of the latency that the load is computed from, in ms. Differences between smaller latencies are noise,
- * and the number of calls in flight matters more.
+ * Smallest latency that `load` uses, in ms; a lower measured latency counts as this value. Differences between
+ * latencies below this value are noise. The number of calls in flight then decides instead.
  */
 const minLatencyMs = 2;
 /**
- * How long a load report counts, in ms. An endpoint that receives calls, or renews its lease, reports again within
- * seconds. When the last report of an endpoint is older, the load of the endpoint is computed from measurements alone.
+ * How long `load` uses a load report, in ms from its receipt. After this time, `load` uses only the measurements of
+ * this clerk. An endpoint that receives calls, or renews its lease, sends the next report within seconds.
  */
 const loadReportLifetimeMs = 10_000;
-/** Length of a time slot, in ms. The utilization penalty of an endpoint is constant within a slot. */
+/**
+ * Length of a time slot, in ms. The factor by which a load report raises an endpoint's load is constant within a slot
+ * and changes from slot to slot.
+ */
 const penaltySlotMs = 64;
-/** 2^32 divided by the golden ratio. */
+/**
+ * Step of a 32-bit counter from one time slot to the next: 2^32 divided by the golden ratio. With this step, the
+ * counter values of consecutive slots are spread evenly over 2^32.
+ */
 const goldenRatioStep = 0x9e3779b9;
 /**
- * Load of an endpoint that has a call in flight and no measured latency. This load exceeds every measured load, so that
- * the endpoint gets no second call before its first response.
+ * Base of the load of an endpoint that has a call in flight but no measured latency. Exceeds every measured load, so
+ * that the endpoint gets no second call before its first response.
  */
 const unmeasuredLoad = 2 ** 30;
 
-/** Number of stored units per unit of penalty. Penalties are stored as integers, in thousandths. */
+/** Stored value of a penalty of 1. Penalties are stored as integers, in thousandths. */
 const penaltyScale = 1_000;
 
-/** Highest utilization that raises the penalty. A utilization of 1.25 or more gives a factor of 16. */
+/** Utilization from which {@link utilizationPenalty} grows no further. The factor is then 16. */
 const maxUtilization = 1.25;
 
 const rateSlotMs = 5_000;
@@ -45,10 +52,11 @@ const rateSlots = 6;
  * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. The factor
  * is below 1.5 while `u` ≤ 0.7. The factor is 2.0 for `u` = 0.8, 3.1 for 0.9, 5 for 1 and 16 for 1.25.
  *
- * The policy `load-aware` ignores the factor while `u` ≤ 0.7: calls need not move away from an endpoint with spare
- * capacity. Near `u` = 1 the queueing delay grows steeply, and so does the factor. The factor is bounded, so that an
- * overloaded endpoint still gets a few calls, which show when the endpoint has capacity again. The factor is never
- * below 1, so that an endpoint cannot attract calls by reporting a low utilization.
+ * Between endpoints with equal calls in flight, the policy `load-aware` ignores load ratios below 1.5. So while `u` ≤
+ * 0.7, the factor alone does not move calls away: the endpoint has spare capacity. Near `u` = 1 the queueing delay
+ * grows steeply, so the factor grows steeply too. The factor is bounded, so that an overloaded endpoint still gets a
+ * few calls. The responses to these calls show when the endpoint has capacity again. The factor is never below 1, so
+ * that an endpoint cannot attract calls by reporting a low utilization.
  *
  * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
  * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
@@ -60,62 +68,83 @@ export function utilizationPenalty(utilization: number): number {
 }
 
 /**
- * Health and load of one endpoint, as observed by this clerk. Plain data, written by the {@link EndpointTable} only.
- * All instants are on the monotonic clock.
+ * Health and load of one endpoint, as observed by this clerk. Only the {@link EndpointTable} and its prober write the
+ * fields. All instants are in ms on the monotonic clock.
  */
 export class EndpointState implements ConnectedCandidate {
-  // The fields that `load` reads come first and are integers. With thousands of members a pick reads uncached memory,
-  // and each fractional number would be a separate heap object.
+  // The fields that `load` reads are declared first and hold integers, so that `load` reads little memory. With
+  // thousands of endpoints this memory is rarely cached, and each fractional number would be a separate heap object.
   pending = 0;
-  /** Smoothed latency in µs; 0 before the first response. */
+  /**
+   * Smoothed latency in µs; 0 while unknown: before the first response, and after a recovery without a measured
+   * latency.
+   */
   #latencyUs = 0;
   /** When `#latencyUs` was last written, in whole ms. */
   #observedAt = 0;
-  /** Failure penalty at the instant `#penaltyAt`, in thousandths. */
+  /** Failure penalty at the instant `#penaltyAt`, in thousandths. From that instant on, the penalty decays. */
   #penalty = 0;
   #penaltyAt = 0;
-  /** Highest value that the load report adds to the utilization factor of 1, in thousandths. */
+  /**
+   * Most that the load report can add to a load factor of 1, in thousandths. The added part changes from time slot to
+   * time slot.
+   */
   #utilizationPenalty = 0;
   #utilizationPenaltyUntil = 0;
   #penaltySlotOffset = 0;
-  /** Replaced when a lookup changes fields of the instance other than its id, epoch and addresses. */
+  /**
+   * The endpoint as in the newest resolution of the service. When the id, the epoch or the addresses change, the {@link
+   * EndpointTable} creates a new state instead.
+   */
   endpoint: Endpoint;
   readonly channel: Channel;
   readonly tlsChannel: Channel | undefined;
   status: 'open' | 'closed' = 'open';
-  /** When the endpoint last responded to a call or a probe; 0 before that. */
+  /** When the endpoint last responded to a call or a probe; 0 before the first response. */
   lastHeardAt = 0;
   consecutiveFailures = 0;
-  /** Number of dials in a row that were refused or timed out. */
+  /** Number of consecutive attempts to connect (dials) that were refused or timed out. */
   consecutiveDialFailures = 0;
-  /** When the endpoint may be dialed again. Valid while `consecutiveDialFailures` > 0. */
+  /** Earliest time of the next dial. Meaningful only while `consecutiveDialFailures` > 0. */
   nextDialAt = 0;
   /**
-   * When the dial in progress started; 0 when no dial is in progress. While `consecutiveDialFailures` > 0 only one dial
-   * runs at a time.
+   * When the dial in progress started; 0 when no dial is in progress. Recorded only while `consecutiveDialFailures` >
+   * 0, because only then must dials run one at a time.
    */
   dialStartedAt = 0;
   /**
-   * When the endpoint was ejected or first failed with hard evidence, whichever came first; 0 while the endpoint is
-   * healthy.
+   * When the current outage began: at the ejection or at the first hard failure, whichever came first. A hard failure
+   * is a refused, reset or unanswered attempt. 0 while the endpoint is healthy.
    */
   unhealthySince = 0;
-  /** Number of recent ejections. Each full minute between two ejections subtracts one. */
+  /**
+   * Number of recent ejections. Each ejection adds one. Each full minute between two ejections subtracts one, but never
+   * below 0.
+   */
   recentEjections = 0;
   lastEjectedAt = 0;
   /** Reason of the last ejection, as in the event `ejected`. */
   ejectionReason = '';
-  /** Whether failure responses caused the ejection. False when the endpoint was ejected as unreachable. */
+  /**
+   * Whether the endpoint is ejected because its responses reported failures. False when the endpoint is ejected because
+   * of refused, reset or unanswered attempts.
+   */
   ejectedForStatus = false;
-  /** Time of the newest hard evidence against the endpoint. A later response outweighs that evidence. */
+  /**
+   * When an attempt was last refused, reset or unanswered; for an unanswered attempt, the start of the attempt. A
+   * response received after this time outweighs the failure.
+   */
   lastHardFailureAt = 0;
   /** When a call or a probe last found the endpoint unreachable. */
   lastUnreachableAt = 0;
-  /** When the connections of the endpoint were last reset. */
+  /** When the connections to the endpoint were last reset after an unanswered attempt. */
   lastReconnectAt = 0;
-  /** Number of calls of the service at the time of the last probe. */
+  /**
+   * How many calls of the service had started when the last probe was sent. If the number is still the same when the
+   * next probe is due, that probe waits for a call.
+   */
   callsAtLastProbe = 0;
-  /** Whether the registry still lists the endpoint. */
+  /** Whether the table still contains this state. False once the endpoint was removed or replaced. */
   isListed = true;
   loadReport: LoadReport | undefined = undefined;
   slowStart: SlowStart | undefined = undefined;
@@ -131,11 +160,14 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Peak-EWMA load: smoothed latency, times calls in flight plus one, times the failure penalty, times the {@link
-   * utilizationPenalty}. The load decays while no call is sent, so that a slow endpoint is tried again.
+   * Returns the peak-EWMA load: `latency × (calls in flight + 1) × failure factor × utilization factor`. The latency
+   * decays while no response arrives, so that a slow endpoint gets calls again. The utilization factor lies between 1
+   * and {@link utilizationPenalty}.
    *
-   * @see [Finagle `PeakEwma`](https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala)
-   * @see [Eckner, "Algorithms for Unevenly Spaced Time Series"](http://www.eckner.com/papers/Algorithms%20for%20Unevenly%20Spaced%20Time%20Series.pdf)
+   * @see [Finagle
+   * `PeakEwma`](https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala)
+   * @see [Eckner, "Algorithms for Unevenly Spaced Time
+   * Series"](http://www.eckner.com/papers/Algorithms%20for%20Unevenly%20Spaced%20Time%20Series.pdf)
    */
   load(now: number): number {
     let penalty =
@@ -149,14 +181,15 @@ export class EndpointState implements ConnectedCandidate {
     return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
   }
 
-  /** Smoothed latency at the time of the last response, in ms; 0 before the first response. */
+  /** Smoothed latency as of the last measurement, without the decay since then, in ms; 0 while no latency is known. */
   get latencyMs(): number {
     return this.#latencyUs / 1_000;
   }
 
   /**
-   * Records a latency. A latency above the average replaces the average. A lower latency is blended in over
-   * `latencyDecayMs`.
+   * Updates the smoothed latency with a measured latency. If the measured latency is higher than the decayed smoothed
+   * latency, the smoothed latency is replaced. A lower measured latency is blended in. Its weight grows with the time
+   * since the previous measurement.
    */
   observe(latencyMs: number, now: number): void {
     const decayedMs = this.#decayedLatencyMs(now);
@@ -165,8 +198,8 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Raises a lower average latency to `latencyMs`, since an attempt took at least this long. Does nothing before the
-   * first response.
+   * Raises the smoothed latency to `latencyMs` if the smoothed latency is lower. Used when an attempt took at least
+   * `latencyMs` but its exact latency is unknown. Does nothing while no latency is known.
    */
   observeAtLeast(latencyMs: number, now: number): void {
     if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
@@ -174,7 +207,7 @@ export class EndpointState implements ConnectedCandidate {
 
   #decayedLatencyMs(now: number): number {
     const idleMs = now - this.#observedAt;
-    // For an idle time below a thousandth of the lifetime the decay is below 0.1 % and is left out.
+    // During the first thousandth of `latencyDecayMs` the latency decays by less than 0.1 %, so no decay is computed.
     return idleMs < latencyDecayMs / 1_000
       ? this.#latencyUs / 1_000
       : (this.#latencyUs / 1_000) * Math.exp(-idleMs / latencyDecayMs);
@@ -186,8 +219,9 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Adds a failure to the penalty: 20 times the latency, decaying over 2 s. Without a penalty, an endpoint that fails
-   * fast would look fast.
+   * Adds 20 to the failure penalty, after a failed attempt. The load is multiplied by `1 + penalty`, and the penalty
+   * decays with a time constant of 2 s. Without the penalty, an endpoint that fails fast would look fast and attract
+   * calls.
    *
    * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
    */
@@ -200,8 +234,8 @@ export class EndpointState implements ConnectedCandidate {
   /**
    * Applies a load report of the endpoint. A report received before the last applied report is ignored.
    *
-   * @param random - uniform in [0, 1); gives this clerk a slot offset that differs from the slot offsets of other
-   * clerks
+   * @param random - random number, uniform in [0, 1). At the first report, determines where this clerk starts in the
+   * sequence of load factors, so that clerks have different factors at the same time
    */
   applyLoadReport(report: LoadReport, random: number): void {
     if (this.loadReport === undefined) this.#penaltySlotOffset = Math.floor(random * 2 ** 32) | 0;
@@ -212,12 +246,15 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * The utilization factor in the current 64 ms slot. Over the slots, factors are spread evenly between 1 and {@link
-   * utilizationPenalty}. All clerks receive the same report. With a constant factor all clerks would avoid the
-   * endpoint, and return to it, at the same time. With different slot offsets, the share of clerks that avoid the
-   * endpoint grows with its utilization.
+   * Returns the factor by which the load report raises the load in the current time slot of 64 ms. From slot to slot
+   * the factor changes; the factors of all slots are spread evenly between 1 and {@link utilizationPenalty}.
    *
-   * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence): any run of consecutive slots is evenly spread
+   * All clerks receive the same load report. With a constant factor, all clerks would leave the endpoint together and
+   * come back together. Since each clerk has its own slot offset, only some clerks have a high factor and avoid the
+   * endpoint at any time. The share of these clerks grows with the utilization.
+   *
+   * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence): any run
+   * of consecutive slots is evenly spread
    */
   #utilizationPenaltyAt(now: number): number {
     const fraction =
@@ -232,7 +269,7 @@ export class EndpointState implements ConnectedCandidate {
       : [this.channel, this.tlsChannel];
   }
 
-  /** Counts one attempt as a success or a failure in the window of 30 s. */
+  /** Counts one attempt as a success or a failure, for the success rate that `rate` returns. */
   count(isSuccess: boolean, now: number): void {
     const counts = isSuccess ? this.#successes : this.#failures;
     const tick = this.#advanceTo(now);
@@ -250,8 +287,8 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Number of attempts counted in the last 25 to 30 s, and their success rate, 0 … 1. The success rate of 0 attempts is
-   * 1.
+   * Returns the number of attempts in the last 25 to 30 s, and the success rate of these attempts, 0 … 1. Attempts are
+   * counted and forgotten in slots of 5 s. The success rate of 0 attempts is 1.
    */
   rate(now: number): { readonly total: number; readonly successRate: number } {
     this.#advanceTo(now);
@@ -266,11 +303,11 @@ export class EndpointState implements ConnectedCandidate {
   }
 
   /**
-   * Marks the endpoint healthy: clears failures and the load report, and replaces the average latency.
+   * Marks the endpoint healthy: clears failures and the load report, and replaces the smoothed latency.
    *
-   * @param latencyMs - the new average latency, or 0 after a probe. After 0, the endpoint gets one call at a time until
-   * the endpoint responds to a call. An endpoint that is fast for probes and slow for calls thus costs one call per
-   * probe.
+   * @param latencyMs - the new smoothed latency; 0 when unknown, as after a probe. With 0, the endpoint gets one call
+   * at a time until a response gives a latency. So an endpoint that answers probes fast but calls slowly delays only
+   * one call per probe.
    */
   recover(latencyMs: number, now: number): void {
     this.consecutiveFailures = 0;

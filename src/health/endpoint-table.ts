@@ -25,49 +25,56 @@ export interface EndpointTableOptions {
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
   /** Timeout of one probe, in ms. */
   readonly probeTimeoutMs: () => number;
-  /** Called when hard evidence was seen against the endpoint with this instance id: a lookup is due. */
+  /**
+   * Called with the instance id of an endpoint after a refused, reset or unanswered attempt, so that the caller looks
+   * the service up again.
+   */
   readonly onSuspect: (endpoint: string) => void;
-  /** Called when the set of members, or the status of a member, has changed. */
+  /** Called when the members, or the status of a member, may have changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Slow start window of an added endpoint, in ms: time to compile code and fill caches. After the first lookup all
- * endpoints are in slow start together, so none gets fewer calls than another.
+ * Duration of the slow start of an added endpoint, in ms: the time in which a new process compiles code and fills
+ * caches. The endpoints of the first lookup start together, so none of these endpoints gets fewer calls than another.
  *
- * @see Envoy's [slow start mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
+ * @see Envoy's [slow start
+ * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * Slow start window after an ejection, in ms. The window is short because an ejected process is usually still warm, and
- * only its queue has to drain. A restarted process has a new instance id or epoch and counts as an added endpoint.
+ * Duration of the slow start after an ejected endpoint has recovered, in ms. Short, because the process is usually
+ * still warm and only has to drain its queue. A restarted process has a new instance id or epoch, and counts as an
+ * added endpoint.
  *
  * @see [P9](../../bench/README.md#p9): fair share within 3 s of recovery, of which a probe may take 1 s
  */
 const revivedSlowStartMs = 1_000;
-/** How long {@link SuccessRateStats} are reused before they are computed again, in ms. */
+/** How long computed {@link SuccessRateStats} are reused, in ms. */
 const rateStatsLifetimeMs = 1_000;
 
-/** Time after which a dial without a result no longer blocks the next dial, in ms. */
+/** Time, in ms, after which the next dial of an endpoint may start although the previous dial has no result yet. */
 const maxDialMs = 5_000;
 /**
- * Minimum duration, in ms, of a dial that counts as failed when the dial times out. A shorter dial had too little time
- * to connect.
+ * Shortest duration, in ms, of a timed-out dial that counts as a failed dial. A dial with less time may time out at a
+ * healthy endpoint.
  */
 const minDialWaitMs = 250;
 
 /**
- * The endpoints of one service, with their health and load. Only this class writes health.
+ * The endpoints of one service, with their health and load. Only this class and its prober change the health of
+ * endpoints.
  *
- * Hard evidence ejects an endpoint at once, and may eject all endpoints but one. Success rates eject at most half of
- * the endpoints. Ejected endpoints are probed while calls arrive. A probe is never part of a call.
+ * A refused, reset or unanswered attempt (hard evidence) ejects an endpoint at once, and all endpoints but one may be
+ * ejected for such attempts. Failure responses eject at most half of the endpoints. Ejected endpoints are probed in the
+ * background while calls of the service arrive. No call waits for a probe.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class EndpointTable implements Health {
   /**
-   * Version of the table, which grows when the set of members or the status of a member changes. A picker built for an
-   * earlier version is outdated.
+   * Number that grows when the members, or the status of a member, may have changed. A picker that was built at a lower
+   * version is outdated.
    */
   version = 0;
   /** Number of ejected members. An ejected member has the status `closed`. */
@@ -88,14 +95,14 @@ export class EndpointTable implements Health {
     });
   }
 
-  /** All members, in the order of the registry. */
+  /** All members, in the order in which the registry listed the endpoints. */
   get members(): readonly EndpointState[] {
     return this.#members;
   }
 
   /**
-   * Replaces the set of members. An instance whose id, epoch and addresses are unchanged keeps its connections, health
-   * and load. The channels of a removed instance close when their requests in flight have ended.
+   * Replaces the members by the given endpoints. An endpoint whose id, epoch and addresses are unchanged keeps its
+   * connections, health and load. The channels of a removed endpoint close when their requests in flight have ended.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -123,7 +130,7 @@ export class EndpointTable implements Health {
     this.#notifyChange();
   }
 
-  /** Counts a call of the service. Probes continue only while calls arrive. */
+  /** Notifies the prober that a call of the service has started. Probes are sent only while calls arrive. */
   callStarted(): void {
     this.#prober.callStarted();
   }
@@ -149,8 +156,8 @@ export class EndpointTable implements Health {
     member.count(true, now);
     member.consecutiveFailures = 0;
     if (member.unhealthySince === 0) return;
-    // An endpoint ejected for failure responses may still answer other requests with success. Only the success of a
-    // request sent after the ejection proves recovery.
+    // After an ejection for failure responses, a request sent before the ejection may still succeed. Only the success
+    // of a request sent after the ejection proves recovery.
     if (member.ejectedForStatus && (latencyMs === undefined || now - latencyMs < member.lastEjectedAt))
       return;
     this.#revive(member, latencyMs ?? 0, now);
@@ -165,10 +172,11 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Applies the load reports of a lookup. A newer report, which an endpoint itself sent after the lookup, is kept.
+   * Applies the load reports in a lookup result. A report is ignored if a newer report of the same endpoint is known
+   * already.
    *
    * @param loads - load reports by instance id
-   * @param at - when the lookup was sent
+   * @param at - when the lookup was sent; the age of each report counts back from this time
    */
   applyLoads(loads: ReadonlyMap<string, AgedLoad>, at: number): void {
     for (const member of this.#members) {
@@ -182,14 +190,14 @@ export class EndpointTable implements Health {
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void {
     const member = asMember(candidate);
     if (!member.isListed) return;
-    // An endpoint without a latency gets the mean latency of the other endpoints. Otherwise an endpoint that fails fast
-    // would look fast.
+    // A failed attempt gives no latency. An endpoint without a known latency takes the mean latency of the other
+    // endpoints. Otherwise an endpoint that fails fast would look fast.
     const othersMs = member.latencyMs === 0 ? this.#meanLatencyOfOthersMs(member) : 0;
     if (othersMs > 0) member.observe(othersMs, now);
     member.penalize(now);
     const timedOut = evidence === 'timeout' || evidence === 'connect-timeout';
     if (timedOut || evidence === 'slow') member.observeAtLeast(now - startedAt, now);
-    // The dial that the backoff allows is an attempt started after the backoff ended.
+    // An attempt started at or after `nextDialAt` is the dial that the backoff allowed, and this dial has ended.
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
     // An endpoint that responded to another request since the attempt started is slow, not silent.
     const isSilent = timedOut && member.lastHeardAt < startedAt;
@@ -206,15 +214,15 @@ export class EndpointTable implements Health {
         this.#eject(member, false, 'failures', now);
       return;
     }
-    // Concurrent attempts count as one failed dial. An attempt refused before `nextDialAt` is not counted, nor is a
-    // connect timeout of an attempt started before `nextDialAt`.
+    // Concurrent attempts count as one failed dial, since the first failure sets `nextDialAt`. A refusal before
+    // `nextDialAt` is not counted. A connect timeout of an attempt started before `nextDialAt` is not counted either.
     if (evidence === 'refused' && now >= member.nextDialAt) this.#backOff(member, now);
     if (evidence === 'connect-timeout' && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
       this.#backOff(member, now);
     member.lastHardFailureAt = isSilent ? startedAt : now;
     member.lastUnreachableAt = now;
-    // An attempt started before the last reset used the old connections: its timeout is no reason to reset the new
-    // connections.
+    // An attempt started before the last reset used the connections from before the reset. The timeout of such an
+    // attempt does not justify a reset of the new connections.
     if (isSilent && startedAt >= member.lastReconnectAt) {
       member.lastReconnectAt = now;
       for (const channel of member.channels) channel.resetConnections();
@@ -244,7 +252,7 @@ export class EndpointTable implements Health {
     return member.consecutiveDialFailures === 0 ? 0 : member.nextDialAt;
   }
 
-  /** Stops all probing. The caller closes the channels. */
+  /** Stops all probing. Does not close the channels: the caller closes the channels. */
   stop(): void {
     this.#prober.stop();
   }
@@ -290,15 +298,18 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Caps the first latency of an endpoint at twice the mean latency of the other endpoints. The first latency includes
-   * the time to connect, and the process may be cold.
+   * Returns the first measured latency of an endpoint, capped at twice the mean latency of the other endpoints. The
+   * first latency is often too high: the time to connect is included, and the process may be cold.
    */
   #cappedFirstLatencyMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanLatencyOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** Mean latency of the other open members that have responded, in ms; 0 without such members. */
+  /**
+   * Returns the mean latency, in ms, of the open members other than `excluded` whose latency is known; 0 when there is
+   * no such member.
+   */
   #meanLatencyOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;
@@ -311,8 +322,8 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Distribution of the success rates of the open members, at most 1 s old. With many members, computing the
-   * distribution for each failed call would be too expensive.
+   * Returns the distribution of the success rates of the open members, computed at most 1 s ago. With many members,
+   * computing the distribution again for each failed call would be too expensive.
    */
   #currentRateStats(now: number): SuccessRateStats {
     if (now - this.#rateStatsAt >= rateStatsLifetimeMs) {
@@ -335,7 +346,10 @@ export class EndpointTable implements Health {
     for (const channel of member.channels) channel.close().catch(() => undefined);
   }
 
-  /** Reopens all members if only ejected members are left after a removal, as Envoy's panic mode does. */
+  /**
+   * Opens all members again if an update has left only ejected members. A call to an ejected member may still succeed.
+   * Envoy's panic mode uses ejected hosts for the same reason.
+   */
   #reopenIfAllEjected(): void {
     if (this.ejectedCount === 0 || this.ejectedCount < this.#members.length) return;
     for (const member of this.#members) {
@@ -352,7 +366,10 @@ function sameAddresses(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
-/** The state behind a candidate. Candidates passed to the `Health` methods always come from a table. */
+/**
+ * Narrows a candidate to its class. Every candidate passed to a `Health` method is an `EndpointState` created by a
+ * table.
+ */
 function asMember(candidate: ConnectedCandidate): EndpointState {
   if (candidate instanceof EndpointState) return candidate;
   throw new TypeError(`Candidate ${candidate.endpoint.id} must come from an EndpointTable`);

@@ -1,35 +1,38 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointReport } from '../core/registry.js';
 
-/** The fields of an endpoint's state that a verdict is derived from. Instants are on the monotonic clock, in ms. */
+/**
+ * The fields of an endpoint's state from which the verdict, `reachable` or `unreachable`, is derived. All instants are
+ * in ms on the monotonic clock.
+ */
 export interface EndpointEvidence {
   readonly endpoint: Endpoint;
   /**
-   * When the endpoint was ejected or first failed with hard evidence, whichever came first; 0 while the endpoint is
-   * healthy.
+   * When the current outage began: at the ejection or at the first hard failure, whichever came first. A hard failure
+   * is a refused, reset or unanswered attempt. 0 while the endpoint is healthy.
    */
   readonly unhealthySince: number;
-  /** Time of the latest refused, reset or timed-out attempt. */
+  /** When an attempt was last refused, reset or unanswered; for an unanswered attempt, the start of the attempt. */
   readonly lastHardFailureAt: number;
   /** When a call or probe last failed to reach the endpoint. */
   readonly lastUnreachableAt: number;
-  /** When the endpoint last responded to a call or a probe; 0 before that. */
+  /** When the endpoint last responded to a call or a probe; 0 before the first response. */
   readonly lastHeardAt: number;
 }
 
-/** How long a response counts as evidence, in ms. */
+/** How long a response of a healthy endpoint proves that the endpoint is reachable, in ms. */
 const reachableForMs = 10_000;
 /**
- * How long a failure to reach an endpoint counts as evidence, in ms. While the service is called, probes renew the
- * evidence every 7 s or more often.
+ * How long a failure to reach an unhealthy endpoint proves that the endpoint is unreachable, in ms. While the service
+ * receives calls, failed probes renew this proof every 7 s or more often.
  */
 const unreachableForMs = 15_000;
 
 /**
- * Creates a report for each tracked endpoint for which there is recent evidence.
+ * Creates a report for each member that is in `ids` and for which `verdictOf` returns a verdict.
  *
- * @param ids - the ids of the tracked endpoints, as the keys of a map
- * @param name - the name of the service after following all links
+ * @param ids - ids of the endpoints to report, as the keys of a map; the values are not used
+ * @param name - name of the service, after following all links
  */
 export function collectReports(
   members: readonly EndpointEvidence[],
@@ -47,8 +50,8 @@ export function collectReports(
 }
 
 /**
- * The verdict on one endpoint. Undefined without recent evidence, or when an unhealthy endpoint has responded since its
- * last hard failure.
+ * Returns the verdict on one endpoint. Returns undefined when the last response or failure is too long ago. Also
+ * returns undefined when an unhealthy endpoint has responded since its last hard failure.
  */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,
@@ -61,7 +64,7 @@ export function verdictOf(
   return lastHeardAt !== 0 && now - lastHeardAt <= reachableForMs ? 'reachable' : undefined;
 }
 
-/** Ids of the endpoints that are suspect in `current` and were not suspect in `previous`. */
+/** Returns the ids of the endpoints that are suspect in `current` and were not suspect in `previous`. */
 export function newlySuspect(
   previous: readonly Endpoint[] | undefined,
   current: readonly Endpoint[],

@@ -1,29 +1,40 @@
 import { withTimeout, type Clock, type Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
 
-/** Minimum interval between two messages to the registry, in ms. */
+/**
+ * Minimum interval between two messages to the registry, in ms. One message carries the reports of several endpoints.
+ */
 const minReportIntervalMs = 1_000;
-/** Minimum delay between an observation and its report, in ms. */
+/** Minimum delay between a change of an endpoint's health and the report of the change, in ms. */
 const reportDelayMs = 250;
 /**
  * Upper bound of the random time added to `reportDelayMs`, in ms. The random time spreads the reports of clerks that
  * observed the same failure.
  */
 const reportJitterMs = 1_000;
-/** Mean interval at which a report is repeated, in ms. The registry keeps a report for 10 s. */
+/**
+ * Mean interval, in ms, at which the report of an unreachable or queried endpoint is repeated. Well below 10 s, because
+ * the registry forgets a report after 10 s.
+ */
 const repeatIntervalMs = 4_000;
-/** Time, in ms, by which a report may be sent early to share a message with a report that is due. */
+/** A report that becomes due within this time, in ms, is sent in the same message as a report that is due already. */
 const coalesceMs = 500;
 /** Maximum number of endpoint reports in one message. */
 const maxReportsPerMessage = 100;
-/** Maximum number of tracked endpoints. Further endpoints are not reported. */
+/**
+ * Maximum number of endpoints, over all services, that are tracked for reports. Endpoints beyond this number are not
+ * reported.
+ */
 const maxTrackedEndpoints = 1_000;
 /** Timeout of a message to the registry, in ms. */
 const reportTimeoutMs = 3_000;
 
 /** Source of the health of one service's endpoints. */
 export interface HealthSource {
-  /** Creates a report for each endpoint in `ids` for which there is recent evidence. */
+  /**
+   * Creates a report for each endpoint whose id is a key of `ids` and whose health is known from a recent call or
+   * probe.
+   */
   endpointReports(ids: ReadonlyMap<string, unknown>, now: number): readonly EndpointReport[];
 }
 
@@ -37,7 +48,7 @@ export interface HealthReporterOptions {
 
 /** The reporting state of one endpoint. */
 interface TrackedEndpoint {
-  /** Whether the registry queries the health of the endpoint. */
+  /** Whether the registry asks for reports on the health of the endpoint. */
   isQueried: boolean;
   lastVerdict: EndpointReport['verdict'] | undefined;
   dueAt: number;
@@ -46,16 +57,19 @@ interface TrackedEndpoint {
 /** The tracked endpoints of one service. */
 interface TrackedService {
   readonly byId: Map<string, TrackedEndpoint>;
-  /** When to check the verdicts of the service for changes; Infinity when no check is due. */
+  /**
+   * When to compare the current verdicts on the endpoints with their last reported verdicts; Infinity when no
+   * comparison is due.
+   */
   checkAt: number;
 }
 
 /**
- * Reports the health of endpoints to the registry: of unreachable endpoints, of recovered endpoints and of endpoints
- * whose health the registry queries. Works in the background, never on the path of a call. Sends one message a second
- * or less often for all services together. Repeats the report of an endpoint while the endpoint is unreachable or
- * queried. A failed message is not retried; the next message carries the current state. Does not keep the process
- * alive.
+ * Reports three kinds of endpoints to the registry: unreachable endpoints, recovered endpoints, and endpoints whose
+ * health the registry asks for (queried endpoints). Works in the background: no call waits for a report. Sends one
+ * message for all services together, once per second or less often. The report of an endpoint is repeated while the
+ * endpoint is unreachable or queried. A failed message is not sent again, because the next message carries the current
+ * state. The timers do not keep the process alive.
  *
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
@@ -64,7 +78,7 @@ export class HealthReporter {
   readonly #options: HealthReporterOptions;
   readonly #tracked = new Map<HealthSource, TrackedService>();
   #count = 0;
-  /** Drawn with the first report, so that a clerk without reports uses no randomness. */
+  /** Random id of this clerk. Drawn with the first report, so that a clerk without reports draws no random numbers. */
   #clerkId = '';
   #sentAt = -Infinity;
   #isSending = false;
@@ -86,8 +100,9 @@ export class HealthReporter {
   }
 
   /**
-   * Called when the registry queries the health of endpoints of a service. `ids` replaces the ids of the previous
-   * query.
+   * Called when the registry asks for the health of endpoints of a service.
+   *
+   * @param ids - instance ids of these endpoints; replace the ids of the previous call for this service
    */
   onQueried(source: HealthSource, ids: readonly string[]): void {
     if (this.#isIdle) return;
@@ -162,7 +177,7 @@ export class HealthReporter {
     else this.#schedule();
   }
 
-  /** Collects the reports that are due. Stops tracking endpoints that need no further report. */
+  /** Returns the reports for the next message. Stops tracking endpoints that need no further report. */
   #collectDue(now: number): readonly EndpointReport[] {
     const found = new Map<string, EndpointReport>();
     for (const [source, service] of [...this.#tracked]) {
@@ -193,7 +208,7 @@ export class HealthReporter {
     return [...found.values()];
   }
 
-  /** Schedules the next report of an endpoint, or stops tracking it. */
+  /** Schedules the next report of an endpoint that is unreachable or queried; stops tracking any other endpoint. */
   #scheduleNext(
     byId: Map<string, TrackedEndpoint>,
     id: string,
@@ -205,7 +220,7 @@ export class HealthReporter {
     endpoint.lastVerdict = report?.verdict;
     if (endpoint.isQueried || report?.verdict === 'unreachable') {
       endpoint.dueAt = now + repeatIntervalMs * (0.75 + 0.5 * this.#options.clock.random());
-      // Inserts the endpoint at the end of the map, so that endpoints are reported in turn.
+      // Moves the endpoint to the end of the map, so that all endpoints are reported in turn.
       byId.set(id, endpoint);
     } else this.#count--;
   }
@@ -228,7 +243,7 @@ export class HealthReporter {
         () => new Error(`The registry did not accept a health report within ${String(reportTimeoutMs)} ms`),
       );
     } catch (error) {
-      // The next message carries the current state.
+      // The message is cancelled and not sent again: the next message carries the current state.
       controller.abort(error);
     } finally {
       signal.removeEventListener('abort', stop);
@@ -239,14 +254,14 @@ export class HealthReporter {
 }
 
 /**
- * Whether a report is sent. `reachable` is reported only when the registry queries the endpoint, or after the verdict
- * `unreachable`.
+ * Whether a report must be sent. The verdict `unreachable` is always reported. The verdict `reachable` is reported only
+ * if the endpoint is queried or its last verdict was `unreachable`.
  */
 function isWorthReporting({ verdict }: EndpointReport, { isQueried, lastVerdict }: TrackedEndpoint): boolean {
   return verdict === 'unreachable' || isQueried || lastVerdict === 'unreachable';
 }
 
-/** 124 random bits, as 24 letters and digits. */
+/** Returns a random id of 24 letters and digits, which holds 124 random bits. */
 function randomId(random: () => number): string {
   return Array.from({ length: 4 }, () =>
     Math.floor(random() * 36 ** 6)

@@ -11,16 +11,16 @@ export interface ProberOptions {
 }
 
 /**
- * Probes unhealthy endpoints. Each endpoint has at most one probe in flight, and the delay between its probes grows. No
- * probes are sent while the service receives no calls. A probe is never part of a call and never keeps the process
- * alive.
+ * Probes unhealthy endpoints. Each endpoint has at most one probe in flight. The delay between two probes of an
+ * endpoint grows with the length of the outage. No probes are sent while the service receives no calls. No call waits
+ * for a probe, and a probe never keeps the process alive.
  *
  * @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #timers = new Map<EndpointState, Timer>();
-  /** Endpoints whose next probe is sent with the next call. */
+  /** Endpoints whose next probe is due but waits for the next call of the service. */
   readonly #awaitingCall = new Set<EndpointState>();
   readonly #inFlight = new Set<EndpointState>();
   #callCount = 0;
@@ -95,12 +95,12 @@ export class Prober {
 }
 
 /**
- * Delay before the next probe, in ms: a tenth of the outage so far, between 250 ms and 5 s, with ±20 % jitter. The
- * lower bound of 250 ms doubles with each recent ejection after the first, up to 4 s.
+ * Returns the delay before the next probe, in ms: a tenth of `outageMs`, at least 250 ms and at most 5 s, with ±20 %
+ * jitter. The lower bound of 250 ms doubles with each recent ejection after the first, up to 4 s.
  *
  * @param outageMs - time since the endpoint became unhealthy
  * @param ejections - number of recent ejections, including the current one
- * @param random - uniform in [0, 1)
+ * @param random - random number, uniform in [0, 1)
  * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */
 export function probeDelayMs(outageMs: number, ejections: number, random: number): number {

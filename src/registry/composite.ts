@@ -1,7 +1,7 @@
 /**
- * Helpers of composite registries (`firstOf`, `union`, `mount`); the inner registries are called parts. An operation
- * over all parts rejects when one part rejects. `list`, `search` and `watch` exist only if all parts have the method,
- * so that a partial list is never returned.
+ * Helpers of composite registries (`firstOf`, `union`, `mount`). The registries that a composite registry queries are
+ * called its parts. An operation over all parts rejects when one part rejects. `list`, `search` and `watch` exist only
+ * if all parts have the method, so that a partial list is never returned.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -9,15 +9,15 @@ import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/reg
 import { toRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
- * Lifetime of an absent name, in ms, when the registry sent no `ttlMs`. Also the lifetime of the result of a failed
- * part.
+ * Lifetime of an absent name, in ms, when the registry sent no `ttlMs`. Also limits the lifetime of a result that was
+ * found although a part failed or was slow.
  */
 export const defaultAbsentTtlMs = 1_000;
 
 /**
- * Returns the parts of a composite registry.
+ * Converts the arguments of `firstOf` or `union` into the parts of the composite registry.
  *
- * @param functionName - the subject of the error message
+ * @param functionName - name of the called function, for the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry was given
  */
 export function toRegistries(
@@ -55,7 +55,7 @@ export function ttlOf(resolution: Resolution): number {
   return Math.min(ttlMs ?? (guaranteedMs === undefined ? 5_000 : Infinity), guaranteedMs ?? Infinity);
 }
 
-/** Returns the result of `select` for every part; undefined when `select` returns undefined for one part. */
+/** Returns the result of `select` for every part; undefined when `select` returns undefined for at least one part. */
 export function fromAll<T>(
   parts: readonly Registry[],
   select: (part: Registry) => T | undefined,
@@ -65,11 +65,11 @@ export function fromAll<T>(
 }
 
 /**
- * Returns the `watch` of a composite registry. The watch reports its first snapshot when every part has reported a
- * snapshot, and another snapshot after each change in a part.
+ * Returns the `watch` of a composite registry; an empty object when a part has no `watch`. The watch reports its first
+ * snapshot when every part has reported a snapshot, and another snapshot after each change in a part.
  *
- * @param merge - merges the resolutions of one name, in the order of the parts. A resolution is undefined where the
- * name is absent. Called for names that at least one part has.
+ * @param merge - merges the resolutions of one name. `resolutions` has one element per part, in the order of `parts`;
+ * an element is undefined when the part does not have the name. Called only for names that at least one part has.
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -117,8 +117,8 @@ export function mergedWatch(
 }
 
 /**
- * Returns the `report` of a composite registry, which forwards each report to all parts that have `report`. A part
- * ignores reports about unknown endpoints.
+ * Returns the `report` of a composite registry, which forwards each report to all parts that have `report`. A part that
+ * does not know a reported endpoint ignores the report.
  */
 export function forwardReports(parts: readonly Registry[]): Pick<Registry, 'report'> {
   const reporting = [...new Set(parts)].filter((part) => part.report !== undefined);

@@ -6,12 +6,12 @@ import { toRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
  * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is looked
- * up as `/default/web`. Names outside the prefix and the prefix itself are absent. `firstOf(mount('/k8s', k), rest)`
- * combines two name spaces.
+ * up as `/default/web`. Names outside the prefix and the prefix itself are absent. Example: `firstOf(mount('/k8s', k),
+ * rest)` looks up names below `/k8s` in `k` first, and all other names in `rest` only.
  *
- * Links and paths in the results get the prefix. Names that are invalid below the prefix, because they are too long or
- * contain a directory identifier, are absent. `list`, `search`, `watch` and `start` exist if the mounted registry has
- * the method.
+ * Names in results, such as link targets and path steps, get the prefix. A name of the mounted registry is absent if
+ * the name with the prefix is invalid, because it is too long or contains a directory identifier. `list`, `search`,
+ * `watch` and `start` exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
  * @param registry - a registry port or static addresses, with names without the prefix. Closing the returned registry
@@ -105,9 +105,10 @@ function translateNames(resolution: Resolution, toOuterName: (name: string) => s
 }
 
 /**
- * Returns a glob of the mounted registry that matches at least the names below the prefix that `glob` matches;
- * undefined if `glob` matches none. Returns `/**` when several inner globs are needed, because a `**` can match parts
- * of the prefix and names below the prefix.
+ * Translates `glob`, which matches names with the prefix, into a glob for names of the mounted registry, which lack the
+ * prefix. The translated glob may match too many names, but never too few. Returns undefined when `glob` matches no
+ * name below the prefix. Returns `/**` when `glob` has several translations, because a `**` may match parts of the
+ * prefix and also names below the prefix.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
   const { segments } = parseGlob(glob);
@@ -123,7 +124,8 @@ function toInnerGlob(prefix: string, glob: string): string | undefined {
 }
 
 /**
- * Starts a watch of names that cannot exist, which reports one empty snapshot. Returns a function that stops the watch.
+ * Starts a watch for a glob that matches no name below the prefix: the watch reports one empty snapshot. Returns a
+ * function that stops the watch.
  */
 function emptyWatch(onSnapshot: (snapshot: ReadonlyMap<string, Resolution>) => void): () => void {
   let stopped = false;

@@ -2,14 +2,15 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** Time without a response from a part after which the next part is queried as well, in ms. */
+/** Time, in ms, after which a part that has not responded counts as slow and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** Time for which lookups do not wait for a part that was slow, in ms. */
+/** Time, in ms, during which lookups do not wait for a part after the part was slow. */
 const slowPartMs = 5_000;
 
 /**
- * The resolution of one part, and the resolutions of all earlier parts. The resolution of a part that failed or was
- * slow is undefined.
+ * The resolution of the chosen part, and in `earlier` the resolutions of all parts before the chosen part. When the
+ * name is absent, `earlier` has the resolutions of all parts. An element of `earlier` is undefined when the part failed
+ * or was slow.
  */
 export interface OrderedResult {
   readonly resolution: Resolution;
@@ -20,8 +21,8 @@ type PartResult = { readonly resolution: Resolution } | { readonly error: unknow
 
 /**
  * Looks up names in several registries (parts) in order. If a part has not responded after 500 ms, the next part is
- * queried concurrently. The result comes from the first part in order that has the name; lookups still in flight are
- * then aborted. During the next 5 s, a slow part is queried, but lookups do not wait for its response.
+ * queried concurrently. The result comes from the first part in order that has the name, and requests still in flight
+ * are aborted. For 5 s after a part was slow, lookups query the part and the next part at the same time.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
@@ -37,7 +38,7 @@ export class OrderedLookup {
    * Resolves to the resolution of the first part that has the name, or of the last part when all parts respond
    * `absent`. Waits for slow parts when no other part has the name.
    *
-   * @throws the first failure when no part has the name and at least one has failed
+   * @throws the failure of the first failed part, when no part has the name
    */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;

@@ -10,8 +10,8 @@ import { describeValue, quote } from '../core/describe-value.js';
 export type StaticEntry = AddressString | URL | EndpointInit;
 
 /**
- * Static addresses: one endpoint or a list of endpoints per absolute name. A service with an empty list exists without
- * endpoints.
+ * Static addresses: one endpoint or a list of endpoints per absolute name. A name with an empty list is a service
+ * without endpoints.
  */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
@@ -37,7 +37,7 @@ export function toRegistry(value: Registry | StaticAddresses): Registry {
 
 /**
  * A registry of static addresses. The addresses are validated and copied once; later changes of the object have no
- * effect. Results never expire. Names without addresses are `absent`.
+ * effect. Results of listed names never expire. Names that are not keys of the object are `absent`.
  *
  * @throws {@link ClerkError} `NAME_INVALID` when a key is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when an endpoint is invalid, an instance id occurs twice in a service, or
@@ -79,7 +79,7 @@ export function staticRegistry(addresses: StaticAddresses): Registry {
   };
 }
 
-/** A resolution whose endpoints are all objects. */
+/** A resolution whose endpoints are all objects, never address strings. */
 interface StaticResolution extends BoundResolution {
   readonly endpoints: readonly EndpointInit[];
 }
@@ -87,7 +87,8 @@ interface StaticResolution extends BoundResolution {
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
 /**
- * Whether each zone, host, version, id and attribute in a search filter equals that of an endpoint.
+ * Whether an endpoint has all values of a search filter. The keys `zone`, `host`, `version` and `id` stand for fields
+ * of the endpoint, all other keys for its attributes.
  *
  * @see [Naming N7](../../docs/background.md#n7)
  */
@@ -101,7 +102,7 @@ function matchesFilter(endpoint: EndpointInit, filter: Readonly<Record<string, s
   });
 }
 
-/** Returns the services by name, in the order of their names. */
+/** Validates static addresses. Returns one resolution per name, in alphabetical order of the names. */
 function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResolution> {
   if (!isPlainObject(addresses))
     throw new ClerkError(
@@ -150,8 +151,8 @@ function toEndpointInit({ address: _first, host, zone, version, ...rest }: Endpo
 }
 
 /**
- * Whether an object is an object literal, of this or another realm. Other objects, such as a Map, may not have their
- * entries as properties.
+ * Whether an object was created by an object literal, in this or another realm. Other objects are rejected, because
+ * their entries may not be properties, as in a Map.
  */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -15,12 +15,13 @@ import {
 import type { StaticAddresses } from './static-registry.js';
 
 /**
- * A registry that merges the endpoints of several registries. When one registry fails, the set of endpoints would be
- * incomplete, so the lookup rejects, and the clerk continues with the previous result.
+ * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, because the
+ * set of endpoints would be incomplete. The clerk then continues with the previous result.
  *
  * When several registries have an instance, the registration with the highest epoch is used. The result has the
- * shortest `ttlMs`, the first `policy` and the first `timeoutMs`. Links are not merged. If the first registry that has
- * the name has a link, the link is the result; links in later registries are ignored.
+ * shortest `ttlMs` of all registries. `policy` and `timeoutMs` each come from the first registry that sets the field.
+ * Links are not merged. If the first registry that has the name has a link, the link is the result; links in later
+ * registries are ignored.
  *
  * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because revisions
  * of different registries cannot be compared.
@@ -43,7 +44,8 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
         const found = await Promise.all(lists.map((list) => list(glob, context)));
         const byName = new Map<string, ListEntry>();
         for (const entry of found.flat()) {
-          // The counts of two registries cannot be added, since both may count the same instances.
+          // Several registries may count the same instances, so counts of two registries cannot be added. An entry of
+          // several registries has no counts.
           const { endpoints: _some, suspects: _few, ...first } = byName.get(entry.name) ?? {};
           byName.set(entry.name, 'name' in first ? first : entry);
         }
@@ -68,7 +70,10 @@ export function union(...registries: readonly (Registry | StaticAddresses)[]): R
   };
 }
 
-/** Merges the resolutions of all parts. In a watch, the resolution of a part where the name is absent is undefined. */
+/**
+ * Merges the resolutions of one name, one per part. In a watch, an element of `found` is undefined when the part does
+ * not have the name.
+ */
 function mergeResolutions(name: string, found: readonly (Resolution | undefined)[]): Resolution {
   const ttlMs = Math.min(
     ...found.map((resolution) => (resolution === undefined ? defaultAbsentTtlMs : ttlOf(resolution))),
@@ -97,7 +102,7 @@ function mergeResolutions(name: string, found: readonly (Resolution | undefined)
   };
 }
 
-/** Returns each instance once, with the endpoint of its highest epoch. */
+/** Returns one endpoint per instance id: the endpoint with the highest epoch. */
 function newestInstances<T extends BoundResolution['endpoints'][number]>(
   name: string,
   endpoints: readonly T[],

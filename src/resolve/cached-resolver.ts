@@ -11,14 +11,14 @@ export interface CachedResolverOptions {
   readonly maxNames: number;
 }
 
-/** Minimum interval between two lookups of one name that failed calls force, in ms. */
+/** Minimum interval, in ms, between two lookups of the same name that are forced by failed calls. */
 const minForcedIntervalMs = 100;
 
 /**
- * Caches each lookup result until the `ttlMs` of the result has passed. A cached result is a hint: the registry is not
- * asked whether the result is still true. A caller that finds the result wrong forces a new lookup. Concurrent lookups
- * of one name share one request. The request continues when a caller stops waiting for the result. Errors are not
- * cached.
+ * Caches each lookup result until the `ttlMs` of the result has passed. A cached result may be outdated, because the
+ * registry is not asked again before the `ttlMs` has passed. A caller whose call shows that the result is outdated
+ * forces a new lookup with `refresh`. Concurrent lookups of one name share one request. This request continues even if
+ * a caller stops waiting for the result. Errors are not cached.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.5](../../docs/guarantees.md#c1-5)
  */
@@ -49,10 +49,11 @@ export class CachedResolver implements Resolver {
   }
 
   /**
-   * Looks a name up even if its cached result has not expired, or joins the lookup in flight.
+   * Looks a name up even if its cached result has not expired. If a lookup of the name is already in flight, returns
+   * the result of that lookup.
    *
-   * @param suspects - ids of instances at which a call has just failed. With suspects, a lookup starts 100 ms or more
-   * after the previous lookup with suspects. Before that, the cached result is returned, if there is one.
+   * @param suspects - ids of the instances at which calls have just failed; empty when the refresh has another reason.
+   * With suspects, a cached result is returned if the last lookup of the name with suspects was less than 100 ms ago.
    */
   refresh(name: string, suspects: ReadonlySet<string>): Promise<ResolvedService> {
     const now = this.#options.clock.now();
@@ -97,7 +98,8 @@ export class CachedResolver implements Resolver {
       lookup = this.#inner.resolve(name, context).then(
         (resolved) => {
           this.#inFlight.delete(name);
-          // The inner resolver returns the cached object itself when the registry did not respond.
+          // When the registry did not respond, the inner resolver returns a stale result or the cached object itself.
+          // Neither is a new result.
           const isNew = !resolved.stale && resolved !== this.#cache.get(name);
           this.#cache.set(resolved);
           if (isNew && reporter.hasListeners('resolved'))

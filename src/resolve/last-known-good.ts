@@ -13,9 +13,9 @@ export interface LastKnownGoodOptions {
   readonly retry: RetryLoop;
   /** How long a result may be used after its expiry, in ms. */
   readonly maxStaleMs: number;
-  /** Called when a background retry succeeded. */
+  /** Called with the result when a background retry of a failed lookup succeeded. */
   readonly onRecovered: (resolved: ResolvedService) => void;
-  /** Called when a newer result of a name was accepted. */
+  /** Called with each accepted result: a result that is not older than the last known result of its name. */
   readonly onNewer?: (resolved: ResolvedService) => void;
   /** Whether the program has a binding of this name. Results of bound names are never evicted. */
   readonly isBound: (name: string) => boolean;
@@ -23,33 +23,35 @@ export interface LastKnownGoodOptions {
 
 /** How long a call waits for a lookup before the call falls back to the previous result, in ms. */
 const maxLookupWaitMs = 100;
-/** Remaining lifetime of a result from the moment the result is flagged stale, in ms. */
+/** How long a result may stay cached after it was flagged stale, in ms. */
 const staleTtlMs = 1_000;
 const minBackoffMs = 200;
 const maxBackoffMs = 5_000;
 /**
- * Time without a request for a name after which background retries of the name end, in ms. Longer than `staleTtlMs`,
- * since a cached stale result hides requests.
+ * Background retries of a name end when no caller has requested the name for this time, in ms. Longer than
+ * `staleTtlMs`: while a stale result is cached, requests are answered from the cache and do not reach this class.
  */
 const retryWhileWantedMs = 10_000;
 /**
- * Maximum number of present names, and separately of absent names, whose last results are kept. @see
- * [C8.3](../../docs/guarantees.md#c8-3)
+ * Maximum number of last results that are kept for existing names. The same maximum applies separately to absent names.
+ * @see [C8.3](../../docs/guarantees.md#c8-3)
  */
 const maxNames = 10_000;
 
 /**
  * Keeps the last result of each name and returns that result while the registry is down, hangs, or sends invalid or
- * outdated responses. Once a lookup of a name has failed, calls no longer wait for lookups of the name. The failed
- * lookup is retried in the background, with exponential backoff, until it succeeds.
+ * outdated responses. Once a lookup of a name has failed, calls use the last result at once instead of waiting for
+ * another lookup. The failed lookup is retried in the background with exponential backoff. The retries end when a
+ * lookup succeeds or when no caller has requested the name for 10 s.
  *
- * A result is flagged `stale` when it is used after its `ttlMs` because no newer result arrived within 100 ms. A result
- * whose `ttlMs` has not passed is never flagged, whatever the state of the registry.
+ * A result that is used after its `ttlMs` has passed, because the registry failed or did not respond within 100 ms, is
+ * flagged `stale`. A result whose `ttlMs` has not passed is never flagged, whatever the state of the registry.
  *
- * An empty response of the registry is accepted for its own `ttlMs`. An error is never turned into an empty result: if
- * no endpoints of the name are known, the lookup rejects with the error.
+ * A valid response without endpoints is accepted, and is used for its own `ttlMs`. An error is never turned into an
+ * empty result: if no endpoints of the name are known, the lookup rejects with the error.
  *
- * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4), [C1.6](../../docs/guarantees.md#c1-6)
+ * @see [C1.1](../../docs/guarantees.md#c1-1), [C1.4](../../docs/guarantees.md#c1-4),
+ * [C1.6](../../docs/guarantees.md#c1-6)
  */
 export class LastKnownGood implements Resolver {
   readonly #inner: Resolver;
@@ -106,16 +108,16 @@ export class LastKnownGood implements Resolver {
         : new ClerkError('REGISTRY_UNREACHABLE', errorMessage(error), { cause: error });
       this.#retryInBackground(name, reason, lookup);
       const latest = this.#lastUsable(name);
-      // A watch may have delivered a newer result during the lookup.
+      // A newer result that a watch delivered during the lookup is better than the fallback.
       return latest !== undefined && latest !== good ? latest : this.#fallback(good, reason);
     }
   }
 
   /**
-   * Accepts a result of a lookup, a watch or the snapshot file, unless the known result is newer. Also rejects a result
-   * that is empty only because the registry is being rebuilt.
+   * Stores a result of a lookup, a watch or the snapshot file, unless the last known result of the name is newer. Also
+   * ignores a result without endpoints from a registry that restarted without data and is still being rebuilt.
    *
-   * @returns whether the result was accepted
+   * @returns whether the result was stored
    */
   applyIfNewer(resolved: ResolvedService): boolean {
     const { name } = resolved;
@@ -149,7 +151,10 @@ export class LastKnownGood implements Resolver {
     this.#backoffTimers.clear();
   }
 
-  /** Waits for the first result of a name, which comes from a lookup or from a watch. */
+  /**
+   * Looks up a name of which no endpoints are known. Resolves to the result of the lookup or of a watch, whichever
+   * arrives first.
+   */
   #resolveFirst(name: string, context: { readonly suspects: ReadonlySet<string> }): Promise<ResolvedService> {
     return new Promise((resolve, reject) => {
       let waiters = this.#firstLookupWaiters.get(name);
@@ -179,7 +184,7 @@ export class LastKnownGood implements Resolver {
     const resolved = await this.#inner.resolve(name, context);
     if (this.applyIfNewer(resolved)) return resolved;
     const known = this.#lastKnown(name);
-    // During the lookup a watch delivered a newer result, so the outdated response is not an error of the registry.
+    // If a watch delivered a newer result during the lookup, the outdated response is not an error of the registry.
     if (known && known.requestedAt > resolved.requestedAt) return known;
     if (known !== undefined && known.incarnation !== resolved.incarnation)
       throw new ClerkError(
@@ -204,7 +209,10 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** The last result of a name; undefined when the result expired more than `maxStaleMs` ago. */
+  /**
+   * Returns the last result of a name; undefined when there is none, or when the last result expired more than
+   * `maxStaleMs` ago.
+   */
   #lastKnown(name: string): ResolvedService | undefined {
     const known = this.#lastGood.get(name) ?? this.#evictedButBound.get(name) ?? this.#lastAbsent.get(name);
     if (known === undefined) return undefined;
@@ -217,13 +225,13 @@ export class LastKnownGood implements Resolver {
     return undefined;
   }
 
-  /** The last result of a name; undefined when the result has no endpoints. */
+  /** Returns the last result of a name; undefined when there is none, or when the last result has no endpoints. */
   #lastUsable(name: string): ResolvedService | undefined {
     const known = this.#lastKnown(name);
     return known !== undefined && known.endpoints.length > 0 ? known : undefined;
   }
 
-  /** Adds to the message of a lookup error that the last known result had no endpoints. */
+  /** Adds to the message of a lookup error that the name was absent or had no endpoints when last looked up. */
   #withLastKnown(name: string, error: ClerkError): ClerkError {
     const known = this.#lastKnown(name);
     if (known === undefined || this.#stopped) return error;
@@ -239,8 +247,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Returns the previous result in place of a failed lookup: unchanged if the previous result has not expired,
-   * otherwise flagged stale.
+   * Returns `good`, the last result of a name, in place of the result of a failed lookup. If `good` has expired,
+   * returns a copy that is flagged stale.
    */
   #fallback(good: ResolvedService, error: ClerkError): ResolvedService {
     const { clock, reporter } = this.#options;
@@ -257,7 +265,10 @@ export class LastKnownGood implements Resolver {
     });
   }
 
-  /** Retries a failed lookup until a retry succeeds, or the name has not been requested for 10 s. */
+  /**
+   * Retries a failed lookup until a retry succeeds. Gives up when the name has not been requested for 10 s, or when no
+   * last result with endpoints is left.
+   */
   #retryInBackground(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
     const { clock, retry, onRecovered } = this.#options;
@@ -267,8 +278,8 @@ export class LastKnownGood implements Resolver {
       (attempt) => (attempt === 1 ? lookup : this.#lookup(name, { suspects: new Set() })),
       async (failure, attempt) => {
         if (isClerkError(failure)) failing.error = failure;
-        // Random between half of the backoff and the full backoff. Clerks that lost the registry at the same time thus
-        // retry at different times.
+        // The wait is random between half of the backoff and the full backoff, so that clerks that lost the registry at
+        // the same time retry at different times.
         const backoffMs =
           Math.min(maxBackoffMs, minBackoffMs * 2 ** (attempt - 1)) * (0.5 + 0.5 * clock.random());
         await this.#backOff(backoffMs);
@@ -290,9 +301,10 @@ export class LastKnownGood implements Resolver {
 }
 
 /**
- * Whether a result is older than the known result: has a lower revision or, if a revision is not numeric, an earlier
- * request time. A result with another incarnation or canonical name never counts as older: when a link has changed, the
- * revision is that of the new target.
+ * Whether `resolved` is older than `known`. A lower revision is older. If one of the two revisions is not numeric, the
+ * request times are compared instead. A result whose incarnation or canonical name differs from `known` never counts as
+ * older, because the two revisions cannot be compared. Example: after a link has changed, the result has the revision
+ * of the new target, which may be lower.
  *
  * @see [decision 027](../../docs/decisions/027-link-revisions.md)
  */

@@ -4,8 +4,8 @@ import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
 /**
- * Limits the number of entries with the option `maxSize`, since the option `max` makes lru-cache allocate memory for
- * all entries at once.
+ * Returns the options that limit the number of entries of an lru-cache. The option `max` is not used, because with
+ * `max` lru-cache allocates memory for all entries at once.
  */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
@@ -17,15 +17,15 @@ export interface ResolutionCache {
   /** Returns the result of a name; undefined when no unexpired result is stored. */
   get(name: string): ResolvedService | undefined;
   /**
-   * Stores a result until its `ttlMs` has passed since its request. If the result has expired already, removes the
-   * entry of its name.
+   * Stores a result until `ttlMs` have passed since `requestedAt`. If the result has expired already, removes the entry
+   * of its name instead.
    */
   set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;
 }
 
-/** Creates a cache of at most `maxNames` results. The least recently used result is evicted. */
+/** Creates a cache of at most `maxNames` results. When the cache is full, the least recently used result is evicted. */
 export function createResolutionCache(clock: Clock, maxNames: number): ResolutionCache {
   const cache = new LRUCache<string, ResolvedService>({
     ...entryLimit(maxNames),
@@ -44,9 +44,11 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
     },
     set(resolved) {
       const { name, ttlMs, requestedAt } = resolved;
-      // For lru-cache a `ttl` of 0 means no expiry. A result with a `ttlMs` of 0 has expired already.
+      // For lru-cache a `ttl` of 0 means that the entry never expires. A `ttlMs` of 0 means that the result has expired
+      // already, and is handled by the last branch.
       if (ttlMs === Infinity) cache.set(name, resolved, { ttl: 0 });
-      // lru-cache still returns an entry at the very instant of its expiry, hence a `ttl` smaller by one epsilon.
+      // At the exact time of expiry lru-cache still returns the entry. With a `ttl` smaller by one epsilon, the entry
+      // has expired at that time.
       else if (clock.now() - requestedAt < ttlMs)
         cache.set(name, resolved, { ttl: ttlMs * (1 - Number.EPSILON), start: requestedAt });
       else cache.delete(name);
@@ -58,7 +60,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   };
 }
 
-/** A map that evicts the least recently used entry. */
+/** A map with a maximum number of entries. When the map is full, the least recently used entry is evicted. */
 export interface LruMap<V> {
   get(key: string): V | undefined;
   set(key: string, value: V): void;

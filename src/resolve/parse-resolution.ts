@@ -11,7 +11,7 @@ const defaultNegativeTtlMs = 1_000;
 const maxNegativeTtlMs = 5_000;
 const maxEndpoints = 100_000;
 const maxPathSteps = 1_024;
-/** The longest delay of a Node timer, in ms. */
+/** Longest valid call timeout, in ms: the longest delay of a Node timer. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
 /** The validated response of a registry to the lookup of one name. */
@@ -99,7 +99,9 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
   }
 }
 
-/** The call timeout of the service config, if the config sets one. */
+/**
+ * Returns `{ timeoutMs }` with the call timeout of the service config, or `{}` when the response has no call timeout.
+ */
 function parseTimeout(raw: RawObject, name: string): Pick<ResolvedService, 'timeoutMs'> {
   const timeoutMs = parseMsField(raw, 'timeoutMs', name);
   if (timeoutMs === undefined) return {};
@@ -121,7 +123,10 @@ function parseHealthQueried(value: unknown, name: string): Pick<ResolvedService,
   return value.length === 0 ? {} : { healthQueried: Object.freeze([...value]) };
 }
 
-/** The longest lease of the endpoints, if the registry sent any lease. `endpoints` must be validated already. */
+/**
+ * Returns `{ leaseMs }` with the longest lease of the endpoints, or `{}` when no endpoint has a lease. `endpoints` must
+ * be validated already.
+ */
 function longestLease(endpoints: readonly unknown[]): Pick<ResolvedService, 'leaseMs'> {
   let leaseMs = 0;
   for (const endpoint of endpoints)
@@ -129,7 +134,10 @@ function longestLease(endpoints: readonly unknown[]): Pick<ResolvedService, 'lea
   return leaseMs > 0 ? { leaseMs } : {};
 }
 
-/** Load reports by instance id, if the registry sent any load report. `raw` must be validated already. */
+/**
+ * Returns `{ loads }` with the load reports by instance id, or `{}` when no endpoint has a load report. `raw` is the
+ * list from which `endpoints` was parsed, in the same order.
+ */
 function parseLoads(
   raw: readonly unknown[],
   endpoints: readonly Endpoint[],
@@ -223,7 +231,7 @@ function parseStringField(raw: RawObject, key: string, name: string): string {
   return value;
 }
 
-/** A `REGISTRY_INVALID` error for the response to the lookup of `name`. */
+/** Creates a `REGISTRY_INVALID` error for the response to the lookup of `name`. */
 export function invalidResolutionError(name: string, problem: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',

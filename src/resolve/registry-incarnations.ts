@@ -7,9 +7,10 @@ const maxRebuildMs = 300_000;
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data and has not been rebuilt by re-registrations yet. The registry
- * counts as being rebuilt for the longest lease of the last known endpoints, or 5 min if that lease is longer. Until
- * then its empty results are rejected, and the previous result stays in use.
+ * Recognizes a registry that restarted without data and is still being rebuilt: some instances have not registered
+ * again yet. A rebuild starts with the first result of the new incarnation. The rebuild lasts as long as the longest
+ * lease of the last known endpoints, but 5 min at most. During the rebuild, results without endpoints are rejected and
+ * the previous results stay in use.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -21,7 +22,9 @@ export class RegistryIncarnations {
     this.#clock = clock;
   }
 
-  /** Whether a result is empty only because the registry's new incarnation is still being rebuilt. */
+  /**
+   * Whether `resolved` may have no endpoints only because the new incarnation of the registry is still being rebuilt.
+   */
   isRebuilding(resolved: ResolvedService, previous: ResolvedService | undefined): boolean {
     const { incarnation } = resolved;
     if (incarnation === '') return false;

@@ -21,7 +21,10 @@ export interface SnapshotFileOptions {
  * Delay between a changed result and the write of the file, in ms. All changes during the delay are written together.
  */
 const changeWriteDelayMs = 1_000;
-/** Delay between a result of which only the request time is new and the write of the file, in ms. */
+/**
+ * Delay, in ms, between a result that differs from the previous result only in its request time, and the write of the
+ * file.
+ */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
 const maxBytes = 64 * 1024 * 1024;
@@ -41,8 +44,9 @@ interface SnapshotEntry {
 
 /**
  * Stores the last lookup results in a file, so that a program can start while the registry is unreachable. A result
- * read from the file counts as expired. The result is used only as a stale result, until the result is `maxStaleMs` old
- * by the wall clock. A file that is damaged or writable by other users is ignored, and a warning is logged.
+ * read from the file counts as expired, so the result is used only while the registry does not respond. A result older
+ * than `maxStaleMs` by the wall clock is not used. A file that is damaged or writable by other users is ignored, and a
+ * warning is logged.
  *
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
@@ -59,7 +63,10 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /** Reads the results in the file; all of them count as expired. Called once, before `record`. Never throws. */
+  /**
+   * Returns the results in the file; all these results count as expired. Must be called once, before the first call of
+   * `record`. Never throws.
+   */
   load(): readonly ResolvedService[] {
     const { files, path, logger } = this.#options;
     try {
@@ -148,7 +155,7 @@ export class SnapshotFile {
   /**
    * Converts an entry to a result.
    *
-   * @returns undefined when the entry is too old
+   * @returns the result; undefined when the entry is too old or from the future
    * @throws when the entry is malformed
    */
   #parseEntry({ name, requestedWallAt, ...rest }: SnapshotEntry): ResolvedService | undefined {
@@ -156,7 +163,8 @@ export class SnapshotFile {
     if (!isName(name) || typeof requestedWallAt !== 'number')
       throw new Error('each entry must have a valid name and a number requestedWallAt');
     const ageMs = clock.wallNow() - requestedWallAt;
-    // A negative age means that the wall clock is wrong now or was wrong when the entry was written.
+    // A negative age means that the wall clock is wrong now or was wrong when the entry was written. The entry is then
+    // ignored.
     if (!(ageMs >= 0 && ageMs < maxStaleMs)) return undefined;
     const parsed = parseResolution({ ...rest, kind: 'bound', ttlMs: 0 }, name);
     return Object.freeze({
@@ -184,12 +192,14 @@ function toSnapshotEntry(resolved: ResolvedService): SnapshotEntry {
   };
 }
 
-/** An endpoint in the form that `toEndpoint` accepts: with `addresses` and without `address`. */
+/** Returns an endpoint in the form that `toEndpoint` accepts: with `addresses` and without `address`. */
 function toEndpointRecord({ address: _first, ...rest }: Endpoint): object {
   return rest;
 }
 
-/** The fields of a result as JSON, without the request time, for comparison. */
+/**
+ * Returns all stored fields of a result except the request time, as JSON. Used to detect whether a result has changed.
+ */
 function fingerprint(resolved: ResolvedService): string {
   const { requestedWallAt: _at, ...rest } = toSnapshotEntry(resolved);
   return JSON.stringify(rest);

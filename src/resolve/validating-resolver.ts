@@ -9,20 +9,20 @@ const maxLinks = 16;
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout of a whole lookup including all links, in ms. Each request within the lookup has the same timeout. */
+  /** Timeout, in ms, of a whole lookup including all links, and also of each single request in the lookup. */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Creates a resolver over any registry, which validates each response and follows links. The `ttlMs` of a result is the
- * shortest `ttlMs` of all names on the path. A lookup rejects when the registry fails, times out or sends an invalid
- * response, and never resolves with an empty list instead.
+ * Creates a resolver that queries `registry`, validates each response and follows links. The `ttlMs` of a result is the
+ * shortest `ttlMs` of all names on the path from the requested name to the service. A lookup rejects when the registry
+ * fails, times out or sends an invalid response. A failed lookup never resolves to an empty list of endpoints.
  *
- * Concurrent lookups that reach the same name share one request, and the age of the result counts from that request. A
- * request that a lookup shares may be older than the lookup. If the shared result has expired on arrival, the lookup
- * sends another request.
+ * Concurrent lookups that reach the same name share one request. The age of the result counts from the time of this
+ * request, which may be before the start of a lookup that shares the request. If such a result has expired on arrival,
+ * the lookup requests the name again.
  *
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */
@@ -46,7 +46,10 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
   const hasExpired = ({ requestedAt, requestedWallAt }: PendingLookup, ttlMs: number): boolean =>
     clock.now() - requestedAt >= ttlMs || clock.wallNow() - requestedWallAt >= ttlMs;
 
-  /** Follows links from name to name, until the lookup has timed out. */
+  /**
+   * Looks up `name` and follows links until a name is not a link. Sends no further requests once the lookup has timed
+   * out.
+   */
   const followLinks = async (
     name: string,
     suspects: ReadonlySet<string>,
@@ -63,7 +66,8 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       progress.currentName = canonical;
       let lookup = lookupOnce(canonical, suspects);
       let result = await lookup.result;
-      // The shared request was sent before this lookup, and its result has expired.
+      // Another lookup sent the request before this lookup started, and the result has expired. The name is requested
+      // again.
       if (lookup.requestedAt < startedAt && hasExpired(lookup, result.ttlMs) && !progress.isAbandoned) {
         lookup = lookupOnce(canonical, suspects);
         result = await lookup.result;

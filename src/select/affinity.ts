@@ -14,14 +14,16 @@ const maxLoadFactor = 1.25;
  * Sends calls with the same affinity key to the same endpoint, unless that endpoint is removed or overloaded. All
  * clients choose the same endpoint without coordination: only the key, the instance ids and the weights decide.
  *
- * Weighted rendezvous hashing: each endpoint has a score for the key, `-weight / ln(h(key, id))` with h in (0, 1).
- * The endpoint with the highest score gets the call. If 1 of n endpoints is removed, only the keys of that endpoint
- * move; the keys return when the endpoint returns. A call without a key goes to a random endpoint by weight.
+ * Weighted rendezvous hashing: each endpoint has a score for the key, `-weight / ln(h(key, id))`, where h is a hash
+ * function with values in (0, 1). The endpoint with the highest score gets the call. If 1 of n endpoints is removed,
+ * only the keys of that endpoint move; the keys return when the endpoint returns. A call without a key goes to a random
+ * endpoint by weight.
  *
  * Bounded load: no endpoint may have more than `⌈1.25 × (calls in flight + 1) × the endpoint's share of the weight⌉`
- * calls of this client. A call that would exceed this bound goes to the endpoint with the next lower score. So the
- * calls of a frequently used key overflow to the same few endpoints. An endpoint with fewer than 8 calls in flight is
- * never skipped: at low load the bound is 1 and would scatter the calls of every key.
+ * calls of this client. Here `calls in flight` are all calls of this client to the service. A call that would exceed
+ * this bound goes to the endpoint with the next lower score. So the calls of a frequently used key overflow to the same
+ * few endpoints. An endpoint with fewer than 8 calls in flight is never skipped: at low load the bound is 1 and would
+ * scatter the calls of every key.
  *
  * A pick takes time proportional to the number of endpoints, about 8 ns per endpoint. With all other policies the
  * average pick takes constant time.
@@ -35,7 +37,8 @@ export function affinity(): Policy {
     name: 'affinity',
     prepare(input: PickerInput) {
       const { candidates, all, locality } = input;
-      // Uses all candidates, not the subset of this client: every client must choose the same endpoint for a key.
+      // `subset` is not passed on: all candidates are used, because every client must choose the same endpoint for a
+      // key.
       const pickRandom = keyless.prepare({ candidates, all, locality });
       const weights = relativeWeights(candidates) ?? new Float64Array(candidates.length).fill(1);
       const low = new Int32Array(candidates.length);
@@ -55,8 +58,8 @@ export function affinity(): Policy {
       };
 
       /**
-       * Returns the index of the candidate with the highest score among the candidates that are not overloaded; -1
-       * when all are.
+       * Returns the index of the candidate with the highest score for `key` among the candidates that are not
+       * overloaded; -1 when all candidates are overloaded.
        */
       function highestScore(key: string, fairShare: number): number {
         const hash = hashText(key);
@@ -71,7 +74,7 @@ export function affinity(): Policy {
           // a logarithm.
           if (weight <= highest * ((~leading >>> 0) / 2 ** 32)) continue;
           const trailing = mix(leading ^ keyHigh ^ (high[i] as number)) >>> 12;
-          // h has 52 bits plus a half, so h is never 0 and never 1.
+          // h is a 52-bit integer plus 0.5, divided by 2^52, so h is never 0 and never 1.
           const score = -weight / Math.log(((leading >>> 0) * 2 ** 20 + trailing + 0.5) / 2 ** 52);
           if (score > highest && !isOverloaded(i, fairShare)) {
             found = i;

@@ -1,5 +1,6 @@
 /**
- * An alias table: a draw of slot `i` returns index `i` with probability `probability[i]`, otherwise index `alias[i]`.
+ * Table from which an index is drawn in constant time. A draw first chooses a slot `i`, all slots with equal
+ * probability. The drawn index is `i` with probability `probability[i]`, otherwise `alias[i]`.
  */
 export interface AliasTable {
   readonly probability: Float64Array;
@@ -18,8 +19,8 @@ export function aliasTable(weights: Float64Array): AliasTable {
   const count = weights.length;
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const probability = weights.map((weight) => (weight / sum) * count);
-  // At first each index is its own alias. An index left over at the end has probability 1, up to rounding, and keeps
-  // itself as alias.
+  // At first each index is its own alias. An index whose alias the loop below does not set has probability 1, up to
+  // rounding, and stays its own alias.
   const alias = Uint32Array.from(weights, (_, i) => i);
   // `order` holds two lists: from the front the indices with a probability below 1, from the back all other indices.
   const order = new Uint32Array(count);
@@ -43,10 +44,10 @@ export function aliasTable(weights: Float64Array): AliasTable {
 }
 
 /**
- * Draws an index.
+ * Draws an index from an alias table.
  *
- * @param unit - random number, uniform in [0, 1); of `unit × number of slots`, the integer part is the slot and the
- *   fraction selects the index or its alias
+ * @param unit - random number, uniform in [0, 1). The integer part of `unit × number of slots` is the slot `i`; the
+ * fraction chooses between `i` and `alias[i]`.
  */
 export function drawIndex(table: AliasTable, unit: number): number {
   const scaled = unit * table.probability.length;

@@ -8,8 +8,8 @@ export interface ExpiringPicker {
 }
 
 /**
- * Returns a picker that calls `create` on the first pick, and again on the first pick at or after `expiresAt`. Sets
- * no timer.
+ * Returns a picker that uses the picker made by `create` until that picker expires. `create` is called on the first
+ * pick, and again on the first pick at or after `expiresAt`. No timer is set.
  */
 export function expiringPicker(create: (now: number) => ExpiringPicker): Picker {
   let { picker, expiresAt }: ExpiringPicker = { picker: () => undefined, expiresAt: -Infinity };

@@ -7,15 +7,16 @@ import { anyHasSlowStart, slowStartFactors } from './slow-start.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * Factor by which the capacity of a tier exceeds the calls sent to the tier. A tier keeps all its calls until it has
- * lost 1 - 1/1.4 = 29 % of its weight.
+ * Assumed ratio of the capacity of a tier to the calls that the tier normally gets. So a tier keeps all its calls until
+ * more than 1 - 1/1.4 = 29 % of its weight is not open.
  */
 const overprovisioningFactor = 1.4;
 
 /**
- * A call of a busy endpoint moves to an endpoint in a farther tier only if the load there is this many times lower.
- * At equal latency, the farther endpoint gets the call when the nearer queue is 4 times as long. If the farther
- * endpoint has twice the latency, the nearer queue must be 8 times as long.
+ * Ratio of two loads above which a call moves from a busy endpoint to an endpoint in a farther tier: the load of the
+ * busy endpoint divided by that of the farther endpoint. At equal latency, the queue of the busy endpoint must then be
+ * more than 4 times as long. If the farther endpoint has twice the latency, that queue must be more than 8 times as
+ * long.
  */
 const spilloverLoadRatio = 4;
 
@@ -30,15 +31,15 @@ const spilloverLoadRatio = 4;
  *   drawn then.
  * - **A busy endpoint.** The call goes to an endpoint of the next tier if two conditions hold. First, the picked
  *   endpoint has at least 8 calls of this client in flight. Second, the load of the picked endpoint is more than 4
- *   times the load of the other endpoint. Without the first condition, calls would leave at low load, since the load
- *   of an idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls to
- *   endpoints that are no faster.
+ *   times the load of the endpoint in the next tier. Without the first condition, calls would leave at low load, since
+ *   the load of an idle endpoint decays to 0. Without the second condition, a host with few endpoints would lose calls
+ *   to endpoints that are no faster.
  * - **Slow start.** If all endpoints of a tier are new, the share of the tier grows as their slow start proceeds. So
- *   the first endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner
- *   policy.
+ *   the first endpoint on a host does not get all calls at once. Slow start within a tier is left to the inner policy.
  *
  * Unlike Envoy's zone-aware routing, this policy ignores the share of callers per zone: a client does not know where
- * the other callers are. If a zone has more callers than servers, the calls in flight show this.
+ * the other callers are. If a zone has too few servers for its callers, the calls in flight grow until calls spill
+ * over.
  *
  * An endpoint with an unknown host and zone is in the last tier. A client without a zone has no zone tier. The inner
  * policy is prepared once per tier. If only one tier has candidates, the picker of the inner policy is used directly.
@@ -81,7 +82,7 @@ export function localFirst(inner: Policy = loadAware()): Policy {
 interface Tier {
   readonly candidates: Candidate[];
   readonly all: Candidate[];
-  /** Weight of a candidate without slow start. */
+  /** Returns the weight of a candidate, not reduced by slow start. */
   readonly weightOf: (candidate: Candidate) => number;
 }
 
@@ -90,7 +91,7 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
   const candidatesByTier = splitByLocality(candidates, locality);
   const allByTier = splitByLocality(all, locality);
   const largest = candidates.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), 0);
-  // If all candidates have weight 0, each candidate counts as 1.
+  // If all candidates have weight 0, `weightOf` returns 1 for every endpoint.
   const scale = all.reduce((most, { endpoint }) => Math.max(most, endpoint.weight), largest);
   const weightOf = ({ endpoint }: Candidate): number => (largest === 0 ? 1 : endpoint.weight / scale);
   return candidatesByTier.flatMap((tierCandidates, i) =>
@@ -101,8 +102,9 @@ function tiersOf({ candidates, all, locality }: PickerInput): Tier[] {
 }
 
 /**
- * Returns the share of all calls that a tier can take, 0–1. Endpoints in slow start count by their slow-start factor.
- * The share is never lower than without the endpoints in slow start.
+ * Returns the share of all calls that a tier can take, 0–1. The weight of an endpoint in slow start is multiplied by
+ * the slow-start factor. Endpoints in slow start never make the share lower than the share of the tier without these
+ * endpoints.
  */
 function capacityShare(
   { candidates, all, weightOf }: Tier,
@@ -140,7 +142,11 @@ function splitByLocality(
   return tiers;
 }
 
-/** Returns the upper end of each tier's interval in [0, 1). */
+/**
+ * Divides [0, 1) into one interval per tier, nearest tier first, and returns the upper end of each interval. A random
+ * number in an interval selects the tier. Shares that add up to less than 1 are scaled up; if they add up to more, the
+ * farthest tiers get less than their shares.
+ */
 function cumulativeShares(capacityShares: readonly number[]): Float64Array {
   const total = Math.min(
     1,
@@ -163,7 +169,7 @@ function spilloverPicker(pickers: readonly Picker[], ends: Float64Array): Picker
       while (tier < count - 1 && drawn >= (ends[tier] as number)) tier++;
     }
     let best = (pickers[tier] as Picker)(context);
-    // Runs at most twice, and only if the pick is busy or undefined.
+    // Tries the farther tiers, at most two, while the best endpoint so far is busy or undefined.
     while ((best === undefined || best.pending >= busyPending) && ++tier < count) {
       const other = (pickers[tier] as Picker)(context);
       if (other === undefined) continue;

@@ -34,8 +34,8 @@ export function primary(): Policy {
       const first = candidates[0];
       if (first === undefined) return () => undefined;
       const current = all.find(isPrimary);
-      // The primary is looked up in `all`: a retry excludes endpoints already tried, and this must not change the
-      // primary.
+      // `current` comes from `all`, not from `candidates`: a retry leaves the endpoints already tried out of
+      // `candidates`, and this must not change the primary.
       if (current === undefined || isDemoted(current, all))
         primaryId = (firstEligible(all) ?? first).endpoint.id;
       const chosen =
@@ -48,12 +48,17 @@ export function primary(): Policy {
   };
 }
 
-/** Returns the first endpoint in the order that is not demoted; undefined when there is none. */
+/**
+ * Returns the first endpoint in the order of the resolution that may become the primary; undefined when there is none.
+ */
 function firstEligible(all: readonly Candidate[]): Candidate | undefined {
   return all.find((one) => !isDemoted(one, all));
 }
 
-/** Whether an endpoint comes after other endpoints because the endpoint is not up or has weight 0. */
+/**
+ * Whether an endpoint must not be the primary: its state is not `up` while another endpoint is up, or its weight is 0
+ * while another endpoint has a positive weight.
+ */
 function isDemoted({ endpoint }: Candidate, all: readonly Candidate[]): boolean {
   return (
     (endpoint.state !== 'up' && all.some((other) => other.endpoint.state === 'up')) ||

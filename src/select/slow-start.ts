@@ -14,8 +14,8 @@ import { relativeWeights } from './weights.js';
 /** Lower bound of a slow-start factor, as `min_weight_percent` in Envoy. */
 export const minSlowStartFactor = 0.1;
 /**
- * Upper bound of the share that slow start gives to any other endpoint, as a multiple of the fair share of that
- * endpoint.
+ * Maximum share of the calls of an endpoint that is not in slow start, as a multiple of the fair share of the endpoint.
+ * Limits how many calls move to such an endpoint while other endpoints are in slow start.
  */
 const maxFairShareFactor = 2;
 
@@ -28,19 +28,19 @@ export interface SlowStartFactors {
 }
 
 /**
- * Computes the slow-start factors. A factor is the time since the slow start began, divided by the window, and lies
- * between 0.1 and 1. The factors are recomputed every tenth of the shortest window in progress, at intervals of 100
- * ms to 1 s.
+ * Computes the slow-start factors. The factor of an endpoint in slow start is the elapsed part of the window, at least
+ * 0.1. The factor of any other endpoint is 1. The factors expire after a tenth of the shortest window in progress,
+ * after 100 ms at the earliest and 1 s at the latest.
  *
- * Only differences between endpoints matter: if all endpoints started together, as in the first resolution, all
- * factors are equal. Factors are raised where necessary, so that established endpoints never get more than twice
- * their fair share. Example: with one established endpoint and 99 new endpoints, each new endpoint starts with half a
- * share instead of a tenth.
+ * Only differences between endpoints matter: if all endpoints started together, as in the first resolution, all factors
+ * are equal. Factors are raised where necessary, so that established endpoints never get more than twice their fair
+ * share. Example: with one established endpoint and 99 new endpoints, each new endpoint starts with half a share
+ * instead of a tenth.
  *
  * @param weights - weights of the candidates, ≥ 0; undefined when all weights are equal
  * @see [Envoy, slow start
- * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here
- * with aggression 1 and without the minimum age of 1 s
+ * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start), here with
+ * aggression 1 and without the minimum age of 1 s
  */
 export function slowStartFactors(
   candidates: readonly Candidate[],
@@ -61,7 +61,8 @@ export function slowStartFactors(
     }
   }
   if (shortestMs === Infinity) return { factors: undefined, expiresAt: Infinity };
-  // established + new ≤ maxFairShareFactor × (established + floor × new)
+  // The lowest factor with which established + new ≤ maxFairShareFactor × (established + factor × new), each a sum of
+  // weights.
   const floor =
     slowStartWeight > 0
       ? (establishedWeight + slowStartWeight - maxFairShareFactor * establishedWeight) /

@@ -1,4 +1,4 @@
-/** Minimum time between two changes of the size that double it, in ms. */
+/** Minimum time between any change of the size and the next doubling, in ms. */
 const growIntervalMs = 1_000;
 /** Time without a change after which the size is halved, in ms. */
 const shrinkIntervalMs = 60_000;
@@ -11,7 +11,7 @@ const shrinkIntervalMs = 60_000;
  * @see [Finagle, aperture load band](https://twitter.github.io/finagle/guide/ApertureLoadBalancers.html)
  */
 export class AdaptiveSubsetSize {
-  /** Whether the service has more endpoints than this number. Set by the balancer. */
+  /** Whether this number leaves endpoints of the service unused. Set by the balancer. */
   isLimiting = false;
   readonly #minSize: number;
   #size: number;

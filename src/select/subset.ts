@@ -9,12 +9,12 @@ export function subsetOf({ candidates, subset }: PickerInput): readonly Candidat
 
 /**
  * Returns the subset of the endpoints of a service that one client uses. Each client has few connections, and all
- * clients together use all endpoints. The subset consists of the `size` candidates with the lowest ranks, in the
- * order given.
+ * clients together use all endpoints. The subset consists of the `size` candidates with the lowest ranks, in the order
+ * of `candidates`.
  *
- * A rank depends only on the seed and the instance id (rendezvous hashing). So adding or removing one candidate
- * changes at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as many subsets as an
- * endpoint of weight 1, and gets twice the calls in each subset.
+ * A rank depends only on the seed and the instance id (rendezvous hashing). So adding or removing one candidate changes
+ * at most one entry of the subset. Weights are ignored: an endpoint of weight 2 is in as many subsets as an endpoint of
+ * weight 1, and gets twice the calls in each subset.
  *
  * @param seed - 32 random bits, drawn by each client
  * @param size - number of endpoints in the subset: an integer ≥ 1, or Infinity for all

@@ -53,7 +53,7 @@ function isPolicy(value: unknown): value is Policy {
 /** Returns a policy that calls the function of the application and checks its result. */
 function checkedPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;
-  // JavaScript gives a function written inline in the options the name of the option, `policy`.
+  // A function written inline as the option `policy` has the name `policy`, which would say nothing in the message.
   const label = name === 'function' || name === 'policy' ? 'The policy' : `The policy ${name}`;
   return {
     name,

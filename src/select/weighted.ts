@@ -16,11 +16,14 @@ const blackoutMs = 10_000;
 const expiryMs = 180_000;
 /** Time, in ms, for which weights are used before the next pick reads the load reports again. */
 const updateIntervalMs = 1_000;
-/** Factor of the error rate, which is added to the utilization; as `error_utilization_penalty` in gRFC A58. */
+/**
+ * Factor by which the error rate is multiplied before it is added to the utilization. gRFC A58 calls this factor
+ * `error_utilization_penalty`.
+ */
 const errorPenalty = 1;
 /**
- * Factor that limits capacities. A capacity is at most the median times this factor, and at least the median divided
- * by this factor.
+ * Factor that limits capacities. A capacity is limited to at most the median of all capacities times this factor, and
+ * to at least the median divided by this factor.
  */
 const maxDeviationFactor = 10;
 /** Highest utilization of a valid load report. A higher value is probably in the wrong unit. */
@@ -35,7 +38,10 @@ interface ReportHistory {
   weight: number;
   /** When the last valid report arrived. */
   receivedAt: number;
-  /** When the first report arrived that was followed by further reports without a gap of 3 min. */
+  /**
+   * When the current series of reports began. In a series, each report arrives less than 3 min after the previous
+   * report.
+   */
   unbrokenSince: number;
 }
 
@@ -137,8 +143,8 @@ export function capacityOf({ utilization, callsPerSecond, errorsPerSecond }: Loa
 export function clampToMedian(capacities: Float64Array): Float64Array | undefined {
   const known = capacities.filter((capacity) => capacity > 0).sort();
   if (known.length < 2) return undefined;
-  // Of two middle values the lower one is used. So of two endpoints, the endpoint that reports the higher capacity is
-  // limited.
+  // With an even number of capacities, the lower of the two middle values is the median. So of two endpoints, only the
+  // endpoint that reports the higher capacity is limited.
   const median = known[(known.length - 1) >> 1] as number;
   const clamp = (capacity: number): number =>
     Math.min(median * maxDeviationFactor, Math.max(median / maxDeviationFactor, capacity));

@@ -1,6 +1,7 @@
 /**
- * Parses responses of the bundled registry server. A response of the wrong shape is `REGISTRY_INVALID`, so that the
- * next server is tried. The contents are validated after parsing, like the contents of any registry's results.
+ * Parses responses of the bundled registry server. A response of the wrong shape is rejected with `REGISTRY_INVALID`,
+ * so that the request is sent to the next server. Only the shape is checked here: the resolver validates all fields
+ * later, as for any other registry.
  */
 import type { EndpointInit } from '../../core/endpoint.js';
 import { describeValue } from '../../core/describe-value.js';
@@ -58,7 +59,7 @@ export function parseResolveResponse(
   }
 }
 
-/** Returns the resolution of a name that is absent at a revision. */
+/** Returns the resolution of a name that is absent. An empty `revision` or `incarnation` is left out. */
 export function absentResolution({
   revision,
   incarnation,
@@ -124,7 +125,10 @@ function toResolution(raw: ResolveResponse, connection: RegistryConnection): Res
   } satisfies BoundResolution);
 }
 
-/** Converts the endpoints in a message to the form of the registry port, without null fields. */
+/**
+ * Converts endpoints from the form of the protocol into the form of the registry port. Fields that are null in the
+ * protocol are left out.
+ */
 export function toEndpointInits(
   list: readonly EndpointMessage[],
   connection: RegistryConnection,
@@ -144,7 +148,8 @@ export function toEndpointInits(
         ...(host !== null && { host }),
         ...(zone !== null && { zone }),
         ...(version !== null && { version }),
-        // Loads arrive with renewals, about every third of a lease, so half a lease bounds the age. An invalid load is ignored.
+        // An endpoint sends its load with each renewal, about every third of a lease. So the load is at most about half
+        // a lease old. An invalid load is ignored.
         ...(loadError(load) === undefined && { load: { ...(load as Load), ageMs: leaseMs / 2 } }),
       });
     }),

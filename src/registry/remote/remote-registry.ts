@@ -29,19 +29,22 @@ export interface RemoteRegistryOptions {
   readonly connect: (url: string) => RegistryConnection;
 }
 
-/** Timeout of a start, in ms. The deadline of the caller usually ends a start earlier. */
+/**
+ * Longest time, in ms, for which `start` waits until a service has started. The deadline of the call usually ends the
+ * wait sooner.
+ */
 const maxStartMs = 60_000;
 /**
- * Maximum time that one launch request waits for the end of the start, in ms. A lost request delays the caller by no
- * more than this time.
+ * Longest time, in ms, for which the server holds one launch request until the service has started. After this time the
+ * request is repeated, so a lost request delays the caller only by about this time.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
 const startPollMs = 5_000;
 
 /**
- * The registry port of one bundled registry server, or of several equivalent servers. Works while one of the servers
- * responds; each result comes from one server. All watches of a clerk share one event stream.
+ * Creates a registry port that queries one bundled registry server, or several equivalent servers. Works while at least
+ * one of the servers responds; each result comes from one server. All watches of a clerk share one event stream.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an address is invalid
  */
@@ -156,7 +159,8 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // After `waitMs`, the start is in progress or the request was lost. A repeated request never starts a second instance.
+          // An error after `waitMs` means that the service is still starting or that the request was lost, so the
+          // request is repeated. A repeated request never starts a second instance.
           const isLate = clock.now() - sentAt >= waitMs;
           if (!isLate || signal.aborted || clock.now() >= until) throw error;
         }

@@ -6,21 +6,25 @@ import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
 
-/** Delay between the first watch and the opening of the stream, in ms. */
+/** Delay between adding the first watch and opening the stream, in ms. */
 const openDelayMs = 20;
-/** Upper bound of each backoff during the first round of failures over all servers, in ms. Backoff has full jitter. */
+/**
+ * Upper bound, in ms, of the random wait after a failure during the first round, in which each server is tried once.
+ * The random wait is uniform between 0 and the upper bound (full jitter).
+ */
 const firstBackoffMs = 500;
 /**
- * Upper bound of each backoff during the second round of failures, in ms. The bound doubles with each further round.
+ * Upper bound, in ms, of the random wait after a failure during the second round over all servers. The bound doubles
+ * with each further round, up to `maxBackoffMs`.
  */
 const secondBackoffMs = 2_000;
 const maxBackoffMs = 5_000;
 
 /**
- * The event stream of all watches of a clerk. A broken stream is reopened at one server after the other, without limit,
- * with exponential backoff and jitter. If possible, the new stream resumes where the broken stream ended; otherwise the
- * new stream begins with a snapshot. The last snapshots stay valid until new snapshots are complete. A snapshot never
- * mixes data of two servers. The stream never keeps the process alive.
+ * The event stream of all watches of a clerk. After a stream has broken, the servers are tried in turn until one server
+ * opens a new stream, with exponential backoff and jitter. If possible, the new stream resumes where the broken stream
+ * ended; otherwise the new stream begins with new snapshots. Until the new snapshots are complete, the previous
+ * snapshots stay valid. A snapshot never mixes data of two servers. The stream never keeps the process alive.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
@@ -30,12 +34,15 @@ export class SharedWatch {
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
-  /** Position at the end of the last stream. */
+  /** Position at which the last stream ended and from which the next stream resumes. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Number of consecutive streams that ended, since a stream was last current. */
+  /**
+   * Number of streams that have failed since a stream was last current, which means that all watches had complete
+   * snapshots.
+   */
   #consecutiveFailures = 0;
   #wasCurrent = false;
 
@@ -68,7 +75,7 @@ export class SharedWatch {
     this.#stream?.stop();
   }
 
-  /** Schedules one update of the stream for all watches that are added and removed in the meantime. */
+  /** Schedules an update of the stream. Watches that are added or removed before the update runs share this update. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;
@@ -93,7 +100,7 @@ export class SharedWatch {
       () => this.#runStream(),
       (error) => this.#backOff(error),
     )
-      // The loop rejects when no watch is left.
+      // The loop rejects only when no watch is left. This is not an error.
       .catch(() => undefined)
       .finally(() => {
         this.#isRunning = false;
@@ -135,7 +142,8 @@ export class SharedWatch {
   async #backOff(error: unknown): Promise<void> {
     const servers = this.#client.connections.length;
     this.#consecutiveFailures++;
-    // When a current stream breaks, the outage is reported only after reopening has failed once at every server.
+    // After a current stream has broken, the outage is reported only when opening a new stream has failed at every
+    // server.
     if (this.#consecutiveFailures >= servers + (this.#wasCurrent ? 1 : 0)) {
       this.#wasCurrent = false;
       this.#state.reportOutage(error);

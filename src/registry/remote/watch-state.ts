@@ -10,7 +10,7 @@ interface Listener {
   outageReported: boolean;
 }
 
-/** A revision of one incarnation of a server. */
+/** A position in the sequence of changes at a server: a revision within one incarnation of the server. */
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
@@ -30,7 +30,7 @@ interface WatchedGlob {
 
 /**
  * The watched globs of a clerk, and snapshots built from the events of a stream. Only complete snapshots are reported.
- * During a resync, the previous snapshot stays valid.
+ * During a resync, in which the server sends all entries of a glob again, the previous snapshot stays valid.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -48,7 +48,10 @@ export class WatchState {
     return this.#globs.keys();
   }
 
-  /** Returns an object that identifies a watched glob. When a glob is removed and added again, the object changes. */
+  /**
+   * Returns an object that identifies a watched glob. When a glob is removed and added again, the object changes.
+   * Undefined when the glob is not watched.
+   */
   identityOf(text: string): object | undefined {
     return this.#globs.get(text);
   }
@@ -128,7 +131,7 @@ export class WatchState {
     }
   }
 
-  /** Sets the position of the next events. */
+  /** Sets the position of the newest event. Absent names are reported with the revision of this position. */
   setPosition(position: WatchPosition): void {
     this.#position = position;
   }
@@ -165,7 +168,7 @@ export class WatchState {
     this.#changed.add(watched);
     if (this.#flushing) return;
     this.#flushing = true;
-    // All events in one chunk of the stream are reported as one change.
+    // The microtask runs after all events of one received chunk, so that these events are reported as one change.
     queueMicrotask(() => {
       this.#flushing = false;
       const changed = [...this.#changed];
@@ -185,9 +188,10 @@ export class WatchState {
 }
 
 /**
- * Returns the entry of a name in the snapshot of a glob with wildcards, where a link appears as a link. If a link is
- * also watched by its own name, the server sends only the resolution of the link. A name that exists only because a
- * prefix of the name is a link has no entry.
+ * Returns the entry of a name in the snapshot of a glob with wildcards; undefined when the name has no entry. In such a
+ * snapshot a link appears as a link, not as the service behind the link. If the link is also watched by its exact name,
+ * the server sends only the service behind the link. The link is then derived from the path of the service. A name that
+ * exists only because a prefix of the name is a link has no entry.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -12,12 +12,14 @@ export interface WatchStreamOptions {
   readonly connection: RegistryConnection;
   readonly clock: Clock;
   readonly state: WatchState;
-  /** Position at the end of the previous stream. */
+  /** Position at the end of the previous stream; undefined when the stream must begin with new snapshots. */
   readonly resumeFrom: WatchPosition | undefined;
   /** Called when the snapshots of all watched globs are complete. */
   readonly onCurrent: () => void;
   /**
-   * Called once when the stream has ended, after all other callbacks. `error` is undefined when the stream was stopped.
+   * Called once when the stream has ended, after all other callbacks. `error` is undefined when `stop` ended the
+   * stream. `position` is where the next stream can resume; undefined when the next stream must begin with new
+   * snapshots.
    */
   readonly onEnd: (error: ClerkError | undefined, position: WatchPosition | undefined) => void;
 }
@@ -28,12 +30,16 @@ export interface WatchStreamOptions {
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
 const missedHeartbeats = 2.5;
-/** Maximum size of the globs in one request, in bytes. The rest of the body limit is left for the surrounding JSON. */
+/**
+ * Maximum total size of the globs in one request, in bytes. The rest of the body limit is left for the surrounding
+ * JSON.
+ */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
- * One event stream, from open to end. The stream sends the changes in the globs of a `WatchState` to the server, and
- * applies the events to the `WatchState`. The stream ends at the first sign that an event may have been missed.
+ * One event stream, from open to end. The stream informs the server which globs of a `WatchState` are watched, and
+ * applies the events from the server to the `WatchState`. The stream ends at the first sign that an event may have been
+ * missed.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7)
  */
@@ -63,7 +69,8 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only globs with complete snapshots can be resumed. The other globs are added once the stream is open.
+    // Only globs with complete snapshots can be resumed. Globs without complete snapshots are added once the stream is
+    // open.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };
@@ -109,7 +116,8 @@ export class WatchStream {
       this.#setPosition(id);
       return;
     }
-    // Only after a resync may the position go back.
+    // After a resync the server sends new snapshots, whose position may be before the current position. At any other
+    // event the position must not go back.
     if (event.type === 'resync') this.#position = undefined;
     this.#setPosition(id);
     switch (event.type) {
@@ -128,7 +136,7 @@ export class WatchStream {
       case 'heartbeat':
         return;
       default:
-      // Unknown event types, of newer servers, are ignored.
+      // Event types that only newer servers send are ignored.
     }
   }
 
@@ -158,7 +166,8 @@ export class WatchStream {
   #onCurrent(texts: readonly string[]): void {
     const { state } = this.#options;
     for (const text of texts) this.#syncing.delete(text);
-    // A glob that was removed and added again in the meantime is left out, since the server will send a new snapshot.
+    // Globs that were removed and added again since `#subscribe` are left out: the server will send new snapshots of
+    // these globs.
     const current = texts.filter(
       (text) => this.#subscribed.has(text) && this.#subscribed.get(text) === state.identityOf(text),
     );
@@ -168,8 +177,10 @@ export class WatchStream {
   }
 
   /**
-   * Advances the position. @throws {@link ClerkError} `REGISTRY_INVALID` when the new position is earlier, which ends
-   * the stream
+   * Advances the position to that of an event. Does nothing if the event id is not a position.
+   *
+   * @throws {@link ClerkError} `REGISTRY_INVALID` when the event is before the current position or of another
+   * incarnation. The error ends the stream.
    */
   #setPosition(id: string): void {
     const match = /^([^:]*):([0-9]{1,64})$/.exec(id);
@@ -200,8 +211,8 @@ export class WatchStream {
     this.#isEditing = true;
     try {
       for (;;) {
-        // A glob is removed only after its snapshot is complete. Otherwise, after the glob is added again, events of the
-        // old snapshot could not be distinguished from events of the new snapshot.
+        // A glob is removed only after its snapshot is complete. Otherwise, if the glob is added again, events of the
+        // incomplete first snapshot could be mistaken for events of the second snapshot.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
