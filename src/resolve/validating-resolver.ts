@@ -9,7 +9,10 @@ const maxLinks = 16;
 /** Options of {@link validatingResolver}. */
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Timeout, in ms, of a whole lookup including all links, and also of each single request in the lookup. */
+  /**
+   * Timeout, in ms, of a whole lookup, including the lookups of names to which a link leads. Requests are shared between
+   * lookups, so each request has this timeout too.
+   */
   readonly timeoutMs: number;
   /** Aborted when the clerk is closed. */
   readonly signal: AbortSignal;

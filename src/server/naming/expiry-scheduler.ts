@@ -117,7 +117,7 @@ export class ExpiryScheduler {
     }
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is not replaced: the delay with which the timer fires shows how long this process was stalled.
+    // An overdue timer is kept, since the delay with which it fires shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;

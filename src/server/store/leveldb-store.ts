@@ -111,7 +111,9 @@ class LevelDbStore implements Store {
     }
     if (storedTally === undefined ? records.size > 0 : storedTally !== this.#tally.text)
       throw this.#damagedError(
-        `has lost records: the stored count and checksum are ${storedTally === undefined ? 'missing' : `'${storedTally}'`}, but the records found have '${this.#tally.text}'`,
+        storedTally === undefined
+          ? `has lost records: the record count and checksum are missing; those of the records found are '${this.#tally.text}'`
+          : `has lost records: the stored record count and checksum are '${storedTally}'; those of the records found are '${this.#tally.text}'`,
       );
     return records;
   }

@@ -6,8 +6,8 @@ import type { Registry, Resolution, Snapshot } from '../../core/registry.js';
 export type RegistryContents = Readonly<Record<string, readonly EndpointInit[]>>;
 
 /**
- * A registry, and functions that change the contents of the registry directly, without the methods of {@link
- * Registry}.
+ * A registry, and functions that change the contents of the registry directly, without the methods of the registry
+ * port.
  */
 export interface RegistryUnderTest {
   /** The registry under test. */

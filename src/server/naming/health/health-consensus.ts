@@ -303,8 +303,8 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Status holds are handled before review deadlines. When both end now, `reviewing` is published first, and its own
-    // hold then delays `suspect`.
+    // Status holds are handled before review deadlines. When a hold and the deadline of one review are both due, the
+    // status `reviewing` is published first. Its publication starts a new hold, which delays the status `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;
