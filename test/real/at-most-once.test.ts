@@ -126,11 +126,14 @@ describe('a service with an idempotency store', () => {
     ],
     ['it has forgotten', respond(410, { 'clerk-idempotency': 'expired', 'clerk-not-executed': '1' })],
   ])('reports %s: the outcome is unknown', async (_what, step) => {
-    const { orders } = testClerk([withStore(await scriptedServer([cut, step]), 'a')]);
+    const seen: Seen[] = [];
+    const { orders } = testClerk([withStore(await scriptedServer([cut, step], seen), 'a')]);
     await expect(orders.text('/', post)).rejects.toMatchObject({
       code: 'OUTCOME_UNKNOWN',
       execution: 'unknown',
     });
+    // The rejection of the retry says nothing about the first attempt, so a further retry would bring no news.
+    expect(seen).toHaveLength(2);
   });
 
   test('gets no retry with a body that can be read once', async () => {
