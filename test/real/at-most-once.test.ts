@@ -127,7 +127,8 @@ describe('a service with an idempotency store', () => {
     ['it has forgotten', respond(410, { 'clerk-idempotency': 'expired', 'clerk-not-executed': '1' })],
   ])('reports %s: the outcome is unknown', async (_what, step) => {
     const seen: Seen[] = [];
-    const { orders } = testClerk([withStore(await scriptedServer([cut, step], seen), 'a')]);
+    const address = await scriptedServer([cut, step, ran], seen);
+    const { orders } = testClerk(['a', 'b', 'c'].map((id) => withStore(address, 'shared', id)));
     await expect(orders.text('/', post)).rejects.toMatchObject({
       code: 'OUTCOME_UNKNOWN',
       execution: 'unknown',
