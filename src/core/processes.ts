@@ -47,8 +47,8 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
  * Processes of this host. An *environment marker* is an entry `NAME=value` in the environment of a program; the
- * processes that the program starts inherit the marker. The marker finds processes that have left the process group. On
- * a host without `/proc`, no process is found by marker. Zombies count as ended.
+ * processes that the program starts inherit the marker. So a process that has left the program's process group can still
+ * be found by the marker. On a host without `/proc`, no process is found by marker. Zombies count as ended.
  */
 export interface Processes {
   /** Starts a program. Rejects with the reason when the program cannot be started. */

@@ -75,7 +75,7 @@ export function firstOf(...registries: readonly (Registry | StaticAddresses)[]):
           return part.start(name, context);
         throw new ClerkError(
           'START_FAILED',
-          `The registry of ${name} can no longer start this service; repeat the call`,
+          `The registry that was chosen for ${name} cannot start ${name}; repeat the call to choose a registry again`,
         );
       },
     }),

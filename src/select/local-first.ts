@@ -13,10 +13,9 @@ import { relativeWeights } from './weights.js';
 const overprovisioningFactor = 1.4;
 
 /**
- * Ratio of two loads above which a call moves from a busy endpoint to an endpoint in a farther tier: the load of the
- * busy endpoint divided by that of the farther endpoint. At equal latency, the queue of the busy endpoint must then be
- * more than 4 times as long. If the farther endpoint has twice the latency, that queue must be more than 8 times as
- * long.
+ * A call moves from a busy endpoint to an endpoint in a farther tier when the load of the busy endpoint is more than this
+ * many times the load of the farther endpoint. Load is latency times queue length. At equal latency, the queue of the
+ * busy endpoint must be more than 4 times as long as the queue of the farther endpoint.
  */
 const spilloverLoadRatio = 4;
 

@@ -10,8 +10,8 @@ import { decodeResolve } from '../decode-responses.js';
 import { formatDuration } from '../format.js';
 
 /**
- * Adds `clerk resolve`: shows the endpoints that a name resolves to, the links followed, and how long the result is
- * guaranteed.
+ * Adds `clerk resolve`: shows the endpoints that a name resolves to, the links followed, and for how long the registry
+ * guarantees the result.
  */
 export function addResolveCommand(program: Command, io: Io): void {
   const command = addCommand(program, {

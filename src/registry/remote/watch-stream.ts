@@ -69,8 +69,8 @@ export class WatchStream {
     const { state, connection } = this.#options;
     const all = [...state.globs];
     const current = this.#position === undefined ? [] : all.filter((text) => state.isCurrent(text));
-    // Only globs with complete snapshots can be resumed. Globs without complete snapshots are added once the stream is
-    // open.
+    // Only globs with a complete snapshot can be resumed. If there are any, the stream opens with these globs alone, and
+    // the other globs are added once it is open. Otherwise the stream opens with all globs.
     const first = firstChunk(current.length > 0 ? current : all);
     for (const text of first) this.#subscribe(text);
     const { incarnation, revision } = this.#position ?? { incarnation: '', revision: '' };

@@ -78,9 +78,7 @@ async function readManifestFile(path: string): Promise<string> {
 async function checkTrusted(path: string, facts: FileFacts | undefined): Promise<void> {
   const problem = facts ? trustProblem(facts, effectiveUid()) : `${path} does not exist`;
   if (problem !== undefined)
-    throw configError(
-      `Only root and the user who runs the server may be able to change manifests: ${problem}`,
-    );
+    throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
 }
 
 /** Adds the facts of this host to a parsed manifest: the real path of the program and the user ids. */

@@ -93,12 +93,12 @@ test('rejects manifests that other users can write', async () => {
   const { manifests } = temporaryManifests();
   chmodSync(join(manifests, 'orders.yaml'), 0o666);
   expect(await errorOf(manifests)).toMatch(
-    /^Only root and the user who runs the server may be able to change manifests: .*orders\.yaml must not be writable by/,
+    /^Manifests must be writable only by root and the user who runs the server: .*orders\.yaml must not be writable by/,
   );
   chmodSync(join(manifests, 'orders.yaml'), 0o644);
   chmodSync(manifests, 0o777);
   expect(await errorOf(manifests)).toMatch(
-    /^Only root and the user who runs the server may be able to change manifests: .*manifests must not be writable by/,
+    /^Manifests must be writable only by root and the user who runs the server: .*manifests must not be writable by/,
   );
 });
 
