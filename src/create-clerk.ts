@@ -1,4 +1,4 @@
-/** The composition root: creates the objects that make up a clerk and connects these objects with each other. */
+/** The composition root of the client. */
 import { setMaxListeners } from 'node:events';
 import { BindingCache } from './binding/binding-cache.js';
 import { toClerkConfig, defaults } from './client/config.js';
@@ -10,7 +10,7 @@ import { HostRouter, isClerkOrigin } from './client/fetch.js';
 import { ClerkEvents } from './client/events.js';
 import type { Clerk } from './client/clerk.js';
 import { DefaultClerk } from './client/default-clerk.js';
-import { InFlightCalls } from './client/call-tracker.js';
+import { CallTracker } from './client/call-tracker.js';
 import { retryLoop } from './invoke/p-retry-loop.js';
 import { TimerWheel } from './invoke/timer-wheel.js';
 import { remoteRegistry } from './registry/remote/remote-registry.js';
@@ -49,13 +49,12 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
   const controller = new AbortController();
   const { signal } = controller;
-  // Every lookup, watch and health report in progress adds a listener to this signal. Node would report many listeners
-  // as a leak, so that warning is disabled.
+  // Every lookup, watch and health report in progress adds a listener. Node would report many listeners as a leak.
   setMaxListeners(0, signal);
   const clock = resolveClock(config.runtime);
   const logger = config.logger ?? defaultLogger();
   const events = new ClerkEvents(logger);
-  const callTracker = new InFlightCalls();
+  const callTracker = new CallTracker();
   const registry = isUrlList(config.registry)
     ? remoteRegistry({
         urls: config.registry,
@@ -70,13 +69,8 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
       ? undefined
       : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
 
-  /**
-   * Called with the first resolution of a name that the registry returns after a failed lookup. Caches the resolution
-   * and updates the bindings of the name.
-   */
   const onRecovered = (resolution: ResolvedService): void => {
-    // A resolution has already expired if its lookup took longer than its `ttlMs`. Such a resolution is dropped, and
-    // the next call looks the name up again.
+    // A lookup that took longer than `ttlMs` returns an expired resolution. The next call looks the name up again.
     if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
     resolver.put(resolution);
     bindings.update(resolution);
@@ -117,7 +111,7 @@ export function createClerk(options: ClerkOptions = {}): Clerk {
     retry: retryLoop,
     locality: Object.freeze({ host: config.host ?? clock.hostname(), zone: config.zone }),
     healthReporter: new HealthReporter({ clock, registry, signal }),
-    // The seed is drawn on first use, because a clerk that calls only services with few endpoints needs no seed.
+    // Drawn on first use, because only services with many endpoints need the seed.
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
     closeSignal: signal,

@@ -16,10 +16,9 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
    */
   readonly signal: AbortSignal;
   /**
-   * Releases the endpoint. `verdict` states how the work with the endpoint ended, and counts towards the health of the
-   * endpoint. Only the first call has an effect. Disposing an `AcquiredEndpoint` that was not released has the effect
-   * of `release('ignored')`.
+   * Releases the endpoint. Only the first call has an effect. Disposing has the effect of `release('ignored')`.
    *
+   * @param verdict - how the work with the endpoint ended; counts towards the health of the endpoint
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
    */
   release(verdict: Verdict): void;
@@ -27,10 +26,7 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
 
 const verdicts: readonly Verdict[] = ['success', 'failure', 'ignored'];
 
-/**
- * Returns the endpoint of `candidate` as an acquired endpoint. Until its release, the endpoint counts as having one
- * more attempt in flight.
- */
+/** Until its release, the acquired endpoint counts as having one more attempt in flight. */
 export function acquireEndpoint(
   context: BindingCallContext,
   candidate: ConnectedCandidate,

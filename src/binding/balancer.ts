@@ -11,48 +11,34 @@ import { filterByVersion } from '../select/version-filter.js';
 import type { ServiceState } from './service-state.js';
 import { AdaptiveSubsetSize } from '../select/subset-size.js';
 
-/**
- * The endpoints that the calls of a binding may use, and the picker that chooses among these endpoints. Immutable;
- * replaced by a new set when the endpoint table changes.
- */
+/** The endpoints that the calls of a binding may use. Immutable; replaced when the endpoint table changes. */
 export interface CandidateSet {
-  /**
-   * All endpoints that satisfy the version range of the binding. In a set for calls that require TLS, all of these
-   * endpoints have a TLS address.
-   */
+  /** All endpoints that satisfy the version range. In a set for calls that require TLS: those with a TLS address. */
   readonly matching: readonly ConnectedCandidate[];
-  /** The endpoints in `matching` from which the picker chooses. */
+  /** The endpoints from which the picker chooses. */
   readonly eligible: readonly ConnectedCandidate[];
-  /**
-   * Endpoints that are missing from `eligible` only because this clerk uses a random subset of the endpoints. Other
-   * clerks use the missing endpoints.
-   */
+  /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
 }
 
 /**
- * Picks endpoints for the calls of one binding. Filters the endpoints by version, status and subset. The policy of the
- * binding then picks one of the remaining endpoints. The filtered list is rebuilt when the endpoints or their health
- * change, not for each call.
+ * Filters the endpoints by version, status and subset, and lets the policy pick one of the rest. The filtered list is
+ * rebuilt when the endpoints or their health change, not for each call.
  */
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
-  /**
-   * Name of the policy in use; `none` before the policy is known. The outcome of an attempt states this name as the
-   * reason of the pick.
-   */
+  /** `none` before the policy is known. */
   policyName = 'none';
-  /** Whether the policy hedges calls. @see {@link Policy.hedges} */
+  /** @see {@link Policy.hedges} */
   hedges = false;
   readonly #pickContext: { now: number; random: () => number; affinity: string | undefined };
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
-   * A second instance of a policy that was given by name. Calls that require TLS use this instance if some endpoints
-   * have no TLS address. A policy keeps state about the endpoints that `prepare` was given. So the set of all endpoints
-   * and the set of TLS endpoints need separate instances.
+   * A second instance of a policy that was given by name, for calls that require TLS. A policy keeps state about the
+   * endpoints that `prepare` was given, so the set of TLS endpoints needs its own instance.
    */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
@@ -80,11 +66,7 @@ export class Balancer {
       );
   }
 
-  /**
-   * Returns the current candidates.
-   *
-   * @param tlsOnly - whether only endpoints with a TLS address qualify
-   */
+  /** @param tlsOnly - whether only endpoints with a TLS address qualify */
   candidates(tlsOnly: boolean): CandidateSet {
     const { table } = this.#service;
     if (this.#builtForVersion !== table.version) {
@@ -104,9 +86,7 @@ export class Balancer {
   /**
    * Returns a picker that chooses among the given candidates.
    *
-   * @param all - all endpoints that match the binding; passed on to `prepare` of the policy
-   * @param candidates - the endpoints in `all` from which the picker chooses
-   * @param tlsOnly - whether only endpoints with a TLS address qualify
+   * @param all - all endpoints that match the binding
    */
   pickerAmong(
     all: readonly ConnectedCandidate[],
@@ -120,12 +100,7 @@ export class Balancer {
     );
   }
 
-  /**
-   * Runs a picker.
-   *
-   * @returns the picked candidate; undefined when the picker chose none
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate
-   */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate */
   pick(pick: Picker, now: number, affinity: string | undefined): ConnectedCandidate | undefined {
     const context = this.#pickContext;
     context.now = now;
@@ -173,8 +148,7 @@ export class Balancer {
     const matching = this.#filterByVersion(members);
     const open = matching.filter((candidate) => candidate.status === 'open');
     const usable = open.length > 0 ? open : matching;
-    // Keep only the endpoints in state `up`, then only the endpoints with a positive weight. A filter that would leave
-    // no endpoint is not applied.
+    // A filter that would leave no endpoint is not applied.
     const eligible = preferMatching(
       preferMatching(usable, ({ endpoint }) => endpoint.state === 'up'),
       ({ endpoint }) => endpoint.weight > 0,
@@ -195,10 +169,7 @@ export class Balancer {
     return { matching, eligible: used, outsideSubset, pick };
   }
 
-  /**
-   * Called when a picked endpoint is busy. Doubles the size of the subset from the next call on, unless the size
-   * changed less than 1 s ago.
-   */
+  /** Doubles the size of the subset from the next call on, unless the size changed less than 1 s ago. */
   #growSubset(now: number): void {
     if (this.#subsetSize.tryDouble(now)) this.#builtForVersion = -1;
   }
@@ -211,15 +182,12 @@ export class Balancer {
     return members.filter(({ endpoint }) => ids.has(endpoint.id));
   }
 
-  /** Returns the policy's note on a candidate for `explain()`; undefined when the policy has no note. */
+  /** @see {@link Policy.describe} */
   describe(candidate: ConnectedCandidate): string | undefined {
     return this.#policy?.describe?.(candidate);
   }
 
-  /**
-   * Returns the policy that the binding sets. If the binding sets no policy, returns the policy of the service config.
-   * If the service config sets no policy either, returns `local-first`.
-   */
+  /** The policy of the binding takes precedence over the policy of the service config; default `local-first`. */
   #currentPolicy(tlsOnly: boolean): Policy {
     const configured = this.#config.policy;
     const servicePolicy =
@@ -253,9 +221,7 @@ export class Balancer {
   }
 }
 
-/**
- * Returns the candidates for which `matches` is true, or all candidates when `matches` is false for every candidate.
- */
+/** Returns the candidates for which `matches` is true, or all candidates if there is none. */
 function preferMatching(
   candidates: readonly ConnectedCandidate[],
   matches: (candidate: ConnectedCandidate) => boolean,

@@ -40,10 +40,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
   true
 >);
 const unsupportedBindKeys = ['tickets'];
-/**
- * Smallest `subsetSize` that is accepted. With a smaller subset, it would be too likely that all its endpoints fail at
- * the same time.
- */
+/** Smallest `subsetSize`. It would be too likely that all endpoints of a smaller subset fail at the same time. */
 const minSubset = 12;
 
 /**
@@ -55,7 +52,7 @@ const minSubset = 12;
 export function toBindConfig(name: string, options: BindOptions, root: string): BindConfig {
   const subject = `bind('${name}')`;
   const given = checkObject(options, `Options of ${subject}`);
-  rejectUnknownKeys(given, bindKeys, unsupportedBindKeys, subject);
+  rejectUnknownKeys(given, bindKeys, subject, unsupportedBindKeys);
   const { factory, affinity, version } = given;
   if (factory !== undefined && typeof factory !== 'function')
     throw configError(`${subject}: factory must be a function; got ${describeValue(factory)}`);
@@ -77,12 +74,7 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
   });
 }
 
-/**
- * Validates the option `hedge`.
- *
- * @returns the hedging options with defaults filled in; undefined when hedging is off
- * @throws {@link ClerkError} `CONFIG_INVALID` when the option is invalid
- */
+/** @returns undefined when hedging is off */
 function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined {
   if (value === undefined || value === false) return undefined;
   if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value)))
@@ -90,7 +82,7 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
       `${subject}: hedge must be a boolean or an object with afterMs or budgetRatio; got ${describeValue(value)}`,
     );
   const given: Record<string, unknown> = value === true ? {} : { ...value };
-  rejectUnknownKeys(given, hedgeKeys, [], `${subject}: hedge`);
+  rejectUnknownKeys(given, hedgeKeys, `${subject}: hedge`);
   const { afterMs, budgetRatio = defaults.hedgeBudgetRatio } = given;
   if (afterMs !== undefined && !(typeof afterMs === 'number' && afterMs >= 0 && afterMs <= maxTimeoutMs))
     throw configError(
@@ -103,32 +95,20 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
   return Object.freeze({ afterMs, budgetRatio });
 }
 
-/**
- * Validates the timeout of a call.
- *
- * @param subject - start of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not a number of ms above 0 and at most 2^31 − 1
- */
-export function checkTimeout(value: unknown, subject?: string): number {
+/** @param subject - start of the error message */
+export function checkTimeout(value: unknown, subject: string): number {
   if (typeof value !== 'number' || !(value > 0) || value > maxTimeoutMs)
     throw configError(
-      `${subject === undefined ? '' : `${subject}: `}timeoutMs must be a number of ms above 0 and at most ${String(maxTimeoutMs)}; got ${describeValue(value)}`,
+      `${subject}: timeoutMs must be a number of ms above 0 and at most ${String(maxTimeoutMs)}; got ${describeValue(value)}`,
     );
   return value;
 }
 
-/**
- * Validates the kind of a call.
- *
- * @param subject - start of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is neither undefined nor a {@link CallKind}
- */
-export function checkKind(value: unknown, subject?: string): CallKind | undefined {
+/** @param subject - start of the error message */
+export function checkKind(value: unknown, subject: string): CallKind | undefined {
   if (value === undefined) return undefined;
   if (!(callKinds as readonly unknown[]).includes(value))
-    throw configError(
-      `${subject === undefined ? '' : `${subject}: `}kind must be one of ${callKinds.join(', ')}; got ${describeValue(value)}`,
-    );
+    throw configError(`${subject}: kind must be one of ${callKinds.join(', ')}; got ${describeValue(value)}`);
   return value as CallKind;
 }
 

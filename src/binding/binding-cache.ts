@@ -9,9 +9,8 @@ import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
- * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. The cache may evict
- * and close states that no binding uses, beginning with the least recently used state. A state that a binding of the
- * program uses is not closed before the clerk is closed.
+ * The bindings and service states of one clerk. Bindings of one name share a {@link ServiceState}. The cache evicts and
+ * closes the least recently used states, except states that a binding of the program uses.
  */
 export class BindingCache {
   readonly #clerk: ClerkContext;
@@ -30,11 +29,7 @@ export class BindingCache {
     this.#implicitBindings = createLruMap<ServiceBinding>(defaults.maxNames, () => undefined);
   }
 
-  /**
-   * Creates a binding.
-   *
-   * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
-   */
+  /** @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED` */
   bind(name: string, options: BindOptions): ServiceBinding {
     this.#clerk.callTracker.assertOpen();
     const config = toBindConfig(name, options, this.#clerk.config.root);
@@ -45,9 +40,7 @@ export class BindingCache {
     return binding;
   }
 
-  /**
-   * Returns the binding without options for a name taken from a `.clerk` host or from the path of `clerk.request()`.
-   */
+  /** Returns the binding without options for the name of a `.clerk` host or of a path of `clerk.request()`. */
   forName(name: string): ServiceBinding {
     let binding = this.#implicitBindings.get(name);
     if (binding === undefined) {
@@ -57,7 +50,6 @@ export class BindingCache {
     return binding;
   }
 
-  /** Whether a binding of this name exists. */
   isBound(name: string): boolean {
     return (this.#find(name)?.bindingCount ?? 0) > 0;
   }

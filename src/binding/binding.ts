@@ -53,10 +53,9 @@ export interface Binding {
 
   /**
    * Makes a call in any protocol: picks an endpoint and runs the function `run` with that endpoint. If `run` fails and
-   * the option `kind` allows a retry, `run` is called again with another endpoint. The clerk assumes that a failed
-   * attempt reached the endpoint, so a call of kind `once` is never retried. The kind is `once` unless `options` or the
-   * binding sets another kind. An attempt of kind `safe` or `idempotent` is aborted when the attempt exceeds its
-   * attempt timeout and another endpoint is available.
+   * the kind allows a retry, `run` is called again with another endpoint. A call of kind `once`, the default, is never
+   * retried, because a failed attempt may have reached the endpoint. An attempt of kind `safe` or `idempotent` is
+   * aborted when the attempt exceeds its attempt timeout and another endpoint is available.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned
@@ -65,8 +64,7 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and counts that endpoint as busy until the program releases it. First looks the service up, and
-   * starts the service, if necessary.
+   * Picks an endpoint and counts that endpoint as busy until the program releases it.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
@@ -84,16 +82,12 @@ export interface Binding {
   gather(options: RequestOptions): Promise<EndpointResult[]>;
 
   /**
-   * Connects to one endpoint, so that the first call need not wait for a connection. Resolves when the connection is
-   * established. Sends no request.
+   * Connects to one endpoint, so that the first call need not wait for a connection. Sends no request.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
   ready(options?: Omit<CallOptions, 'kind' | 'affinity'>): Promise<void>;
 
-  /**
-   * Describes what a call would do now: the candidates with their scores, the excluded endpoints with the reason for
-   * excluding each, and the age of the resolution. Synchronous, without I/O.
-   */
+  /** Describes what a call would do now. Synchronous, without I/O. */
   explain(): Explanation;
 }

@@ -1,5 +1,5 @@
 import type { ResolvedService } from '../core/resolution-result.js';
-import type { Endpoint } from '../core/endpoint.js';
+import type { EndpointState } from '../health/endpoint-state.js';
 import type { BindConfig } from './bind-config.js';
 import type { ExcludedEndpoint, Explanation } from './explanation.js';
 import { formatExplanation } from './format-explanation.js';
@@ -7,9 +7,9 @@ import type { BindingCallContext } from './binding-call-context.js';
 
 /** Builds the result of {@link Binding.explain}. */
 export function explainBinding(context: BindingCallContext, config: BindConfig): Explanation {
-  const { service } = context;
+  const { service, picker } = context;
   const now = context.clock.now();
-  const { matching, eligible, outsideSubset } = context.candidates();
+  const { matching, eligible, outsideSubset } = picker.candidates();
   const [matchingSet, eligibleSet] = [new Set(matching), new Set(eligible)];
   const resolution: ResolvedService | undefined = service.resolution;
   const leftOut: ExcludedEndpoint[] = [...service.excluded];
@@ -18,7 +18,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     const reason = outsideSubset.has(member)
       ? `outside the subset of this clerk, which has ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints`
       : exclusionReason(member, matchingSet.has(member), config);
-    const policyNote = context.describe(member);
+    const policyNote = picker.describe(member);
     leftOut.push({
       endpoint: member.endpoint,
       reason: policyNote === undefined ? reason : `${policyNote}, ${reason}`,
@@ -27,7 +27,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   const explanation: Explanation = {
     name: config.name,
     canonical: resolution?.canonical,
-    policy: context.policyName,
+    policy: picker.policyName,
     candidates: eligible.map((candidate) => ({
       endpoint: candidate.endpoint,
       status: candidate.status,
@@ -35,7 +35,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
       latencyMs: candidate.latencyMs,
       utilization: candidate.loadReport?.utilization,
       score: candidate.load(now),
-      policyNote: context.describe(candidate),
+      policyNote: picker.describe(candidate),
     })),
     leftOut,
     revision: resolution?.revision,
@@ -48,23 +48,14 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     attemptTimeoutMs: context.timeouts.forMethod('GET').timeoutAt(now),
   };
   const text = (): string => formatExplanation(explanation);
-  // The two methods below are not enumerable, so that copies, comparisons and JSON contain data only.
+  // Not enumerable, so that copies, comparisons and JSON contain data only.
   return Object.defineProperties(explanation, {
     toString: { value: text },
     [Symbol.for('nodejs.util.inspect.custom')]: { value: text },
   });
 }
 
-function exclusionReason(
-  member: {
-    readonly endpoint: Endpoint;
-    readonly status: string;
-    readonly consecutiveFailures: number;
-    readonly ejectionReason: string;
-  },
-  matches: boolean,
-  config: BindConfig,
-): string {
+function exclusionReason(member: EndpointState, matches: boolean, config: BindConfig): string {
   if (!matches)
     return `version ${member.endpoint.version ?? 'unknown'} does not satisfy ${String(config.version)}`;
   if (member.status === 'closed') {

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { ResolutionStep } from '../core/registry.js';
 
-/** An endpoint that the policy may pick for a call, with the state of the endpoint. */
+/** An endpoint that the policy may pick for a call. */
 export interface ExplainedCandidate {
   /** The endpoint. */
   readonly endpoint: Endpoint;
@@ -11,20 +11,11 @@ export interface ExplainedCandidate {
   readonly pending: number;
   /** Smoothed latency of the responses of the endpoint, in ms; 0 before the first response. */
   readonly latencyMs: number;
-  /**
-   * Fraction of the capacity in use, from the last load report of the endpoint: 0 is idle, 1 is full, above 1 is
-   * overloaded. Undefined if no load report exists.
-   */
+  /** Fraction of the capacity in use, from the last load report: 0 is idle, 1 is full; undefined without a report. */
   readonly utilization: number | undefined;
-  /**
-   * Load of the endpoint, as the policy `load-aware` computes the load. `load-aware` prefers the endpoint with the
-   * lower score.
-   */
+  /** Load as the policy `load-aware` computes it; lower is better. */
   readonly score: number;
-  /**
-   * Note of the policy on the endpoint, such as its share of the calls under `weighted`; undefined when the policy has
-   * no note.
-   */
+  /** Note of the policy, such as the share of the calls under `weighted`; undefined when the policy has no note. */
   readonly policyNote: string | undefined;
 }
 
@@ -54,14 +45,9 @@ export interface Explanation {
   readonly path: readonly ResolutionStep[];
   /** Age of the resolution in ms, counted from the start of its lookup; undefined before the first lookup. */
   readonly ageMs: number | undefined;
-  /**
-   * Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first
-   * lookup.
-   */
+  /** Time in ms, from the start of the lookup, for which the resolution may be used; undefined before the first one. */
   readonly guaranteedMs: number | undefined;
-  /**
-   * Whether the resolution has expired and is still used, because the registry has not delivered a newer resolution.
-   */
+  /** Whether the resolution has expired and is used because the registry has not delivered a newer one. */
   readonly stale: boolean;
   /** Number of retries that the retry budget of the service allows now. */
   readonly retriesLeft: number;

@@ -1,12 +1,9 @@
 import type { ExplainedCandidate, Explanation } from './explanation.js';
 
-/** Number of candidates that the text lists at most. The same limit applies to the excluded endpoints. */
+/** Limit of the candidates listed, and of the excluded endpoints listed. */
 const maxRows = 20;
 
-/**
- * Formats an explanation as text: a summary line, then one line per endpoint. The text does not end with a line
- * break.
- */
+/** Formats a summary line, then one line per endpoint. */
 export function formatExplanation(explanation: Explanation): string {
   const { candidates, leftOut } = explanation;
   const rows = [
@@ -74,7 +71,6 @@ function formatMs(ms: number): string {
   return ms === Infinity ? 'none' : `${round(ms)} ms`;
 }
 
-/** Formats a number below 10 with at most one decimal place, and any other number as an integer. */
 function round(value: number): string {
   return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 }

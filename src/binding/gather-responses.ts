@@ -1,10 +1,10 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { ClerkError } from '../core/errors.js';
-import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
 import { reserveEndpoint, type TimedCallOptions } from '../invoke/reserve-endpoint.js';
 import { afterDelay, type CallDeadline } from '../invoke/call-deadline.js';
-import { fixedTo, overrideContext } from '../invoke/fixed-endpoint.js';
+import { fixedEndpoint, withoutFailover } from '../invoke/fixed-endpoint.js';
 import { mapConcurrently } from './map-concurrently.js';
 import type { ClerkResponse } from './request-options.js';
 import type { BindingCallContext } from './binding-call-context.js';
@@ -33,37 +33,35 @@ export interface EndpointFailure {
 export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
- * Sends a request to every endpoint that matches the version range of the binding, including endpoints that are backing
- * off after failed connections. So the call waits only for a lookup or a start of the service, never for the end of a
- * backoff.
+ * Sends a request to every endpoint that matches the version range, also to endpoints in connection backoff.
  *
  * @param settings - options of the call of `gather`; the time until the endpoints are known counts against the timeout
  *   of each request
- * @param send - sends the request in a call context that allows only one endpoint
- * @returns the results in the order of the endpoints
+ * @param send - sends the request to the only endpoint of a picker
  */
 export async function gatherResponses(
   context: BindingCallContext,
   settings: TimedCallOptions,
-  send: (context: CallContext, deadline: CallDeadline) => Promise<ClerkResponse>,
+  send: (picker: EndpointPicker, deadline: CallDeadline) => Promise<ClerkResponse>,
 ): Promise<EndpointResult[]> {
-  const firstMatching = (): ConnectedCandidate | undefined => context.candidates().matching[0];
-  const unfilteredContext = overrideContext(context, {
+  const { picker } = context;
+  const firstMatching = (): ConnectedCandidate | undefined => picker.candidates().matching[0];
+  const unfilteredPicker = withoutFailover({
     policyName: 'gather',
-    pickCached: (now) => (context.isFresh(now) ? firstMatching() : undefined),
+    pickCached: (now) => (picker.isFresh(now) ? firstMatching() : undefined),
     pick: firstMatching,
     prepare: async (constraints: PickConstraints, onServiceConfig: () => void) => {
-      await context.resolve(constraints, onServiceConfig);
+      await picker.resolve(constraints, onServiceConfig);
     },
   });
   const startedAt = context.clock.now();
-  await reserveEndpoint(unfilteredContext, settings);
+  await reserveEndpoint(context, unfilteredPicker, settings);
   const elapsedMs = context.clock.now() - startedAt;
   const deadline = afterDelay(settings.deadline, elapsedMs, context.serviceTimeoutMs, context.name);
-  return mapConcurrently(context.candidates().matching, context.maxPending, async (candidate) => {
+  return mapConcurrently(picker.candidates().matching, context.maxPending, async (candidate) => {
     const { endpoint } = candidate;
     try {
-      return { ok: true, endpoint, response: await send(fixedTo(context, candidate), deadline) };
+      return { ok: true, endpoint, response: await send(fixedEndpoint(candidate), deadline) };
     } catch (error) {
       return { ok: false, endpoint, error: error as ClerkError };
     }

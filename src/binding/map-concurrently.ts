@@ -1,9 +1,4 @@
-/**
- * Calls `mapper` for every item, and limits how many of these calls are in progress at the same time.
- *
- * @param concurrency - maximum number of calls in progress, ≥ 1
- * @returns the results in the order of the items
- */
+/** @param concurrency - maximum number of calls of `mapper` in progress, ≥ 1 */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   concurrency: number,

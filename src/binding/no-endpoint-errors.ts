@@ -4,10 +4,7 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/call-context.js';
 import type { ServiceState } from './service-state.js';
 
-/**
- * Creates the error of a call whose lookup succeeded without finding an endpoint that this host can reach. Used when no
- * factory can start the service.
- */
+/** The lookup succeeded without an endpoint that this host can reach, and no factory can start the service. */
 export function noEndpointError({ name, excluded }: ServiceState, resolution: ResolvedService): ClerkError {
   if (excluded.length > 0)
     return new ClerkError(
@@ -25,12 +22,7 @@ export function noEndpointError({ name, excluded }: ServiceState, resolution: Re
   );
 }
 
-/**
- * Creates the error of a call to a service that has endpoints, of which none satisfies both the version range of the
- * binding and the constraints of the call.
- *
- * @param version - version range that no endpoint satisfies; undefined when the version is not the reason
- */
+/** @param version - version range that no endpoint satisfies; undefined when the version is not the reason */
 export function noMatchError(
   { name, table }: ServiceState,
   version: string | undefined,
@@ -51,7 +43,6 @@ export function noMatchError(
   );
 }
 
-/** Creates the error of a call for which the policy picked no endpoint although at least one candidate is available. */
 export function policyChoseNoneError(name: string, eligible: readonly ConnectedCandidate[]): ClerkError {
   return new ClerkError(
     'NO_ENDPOINT',
@@ -59,10 +50,6 @@ export function policyChoseNoneError(name: string, eligible: readonly ConnectedC
   );
 }
 
-/**
- * Creates the error of a call while all endpoints are backing off after refused connections. Used when the call cannot
- * wait `nextDialInMs` for the next connection attempt.
- */
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',

@@ -1,10 +1,6 @@
 import { ClerkError, errorMessage } from '../core/errors.js';
 
-/**
- * Parses a response body as JSON.
- *
- * @throws {@link ClerkError} `BAD_STATUS` when the body is not valid JSON
- */
+/** @throws {@link ClerkError} `BAD_STATUS` when the body is not valid JSON */
 export function parseJson(name: string, body: Buffer, statusCode: number): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
@@ -21,12 +17,11 @@ export function parseJson(name: string, body: Buffer, statusCode: number): unkno
   }
 }
 
-/** Decodes a response body as UTF-8. */
 export function asText(body: Buffer): string {
   return body.toString('utf8');
 }
 
-/** Returns the bytes of a response body as a plain `Uint8Array`. The array and the buffer share memory. */
+/** The array and the buffer share memory. */
 export function asBytes(body: Buffer): Uint8Array {
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
 }

@@ -2,16 +2,16 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import type { CallContext } from '../invoke/call-context.js';
+import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
 import type { CallDeadline } from '../invoke/call-deadline.js';
 import { HttpCall } from '../invoke/http-call.js';
 import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * A request in the form that undici reads. All instances have the same fields in the same order, because undici
- * destructures the options of every request. Destructuring takes ten times as long for an object that was created with
- * spread syntax.
+ * A request in the form that undici reads. A class, because undici destructures the options of every request, and that
+ * takes ten times as long for an object that was created with spread syntax.
  */
 export class PreparedRequest implements TransportRequest {
   readonly path: string;
@@ -32,6 +32,7 @@ export class PreparedRequest implements TransportRequest {
   readonly kind: CallKind | undefined;
   #call: HttpCall | undefined;
   readonly #context: CallContext;
+  readonly #picker: EndpointPicker;
   readonly #callKind: CallKind;
   readonly #constraints: PickConstraints;
   readonly #deadline: CallDeadline;
@@ -39,6 +40,7 @@ export class PreparedRequest implements TransportRequest {
   constructor(
     options: RequestOptions,
     context: CallContext,
+    picker: EndpointPicker,
     kind: CallKind,
     constraints: PickConstraints,
     deadline: CallDeadline,
@@ -61,15 +63,16 @@ export class PreparedRequest implements TransportRequest {
     this.signal = options.signal;
     this.kind = options.kind;
     this.#context = context;
+    this.#picker = picker;
     this.#callKind = kind;
     this.#constraints = constraints;
     this.#deadline = deadline;
   }
 
-  /** Starts the call. The handler receives the response or the error. */
   start(handler: RequestHandler, scope: AsyncResource): void {
     this.#call = new HttpCall(
       this.#context,
+      this.#picker,
       this,
       handler,
       this.#callKind,

@@ -10,16 +10,13 @@ export interface CallOptions {
   /** Timeout of the call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the binding. */
   readonly timeoutMs?: number | undefined;
   /**
-   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. If the
-   * binding sets no kind, `call()` uses `once`, and for a request the HTTP method decides.
+   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding, otherwise the
+   * kind that the HTTP method implies; for `call()`, `once`.
    */
   readonly kind?: CallKind | undefined;
-  /**
-   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. Default: the key of
-   * the binding.
-   */
+  /** Affinity key: calls with the same key go to the same endpoint. Default: the key of the binding. */
   readonly affinity?: string | undefined;
-  /** Signal that aborts the call; the call then rejects with `ABORTED`. Default: none. */
+  /** Aborts the call, which then rejects with `ABORTED`. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,10 +28,7 @@ export interface RequestOptions extends CallOptions {
   readonly method?: string;
   /** Request headers, in any form undici accepts. */
   readonly headers?: Dispatcher.RequestOptions['headers'];
-  /**
-   * Request body: a string, buffer, typed array, `URLSearchParams`, form, blob, stream or iterable. A stream or
-   * iterable can be sent only once, so a request with such a body is not retried after a part of the body was sent.
-   */
+  /** Request body. A request whose body is a stream or iterable is not retried after a part of the body was sent. */
   readonly body?:
     | Dispatcher.DispatchOptions['body']
     | ArrayBuffer
@@ -50,7 +44,7 @@ export interface RequestOptions extends CallOptions {
   readonly query?: Record<string, unknown>;
   /** undici's name for `kind: 'idempotent'`. Ignored when `kind` is set. */
   readonly idempotent?: boolean;
-  /** Any value. The response contains the same value in its field `opaque`. */
+  /** Any value, returned in the field `opaque` of the response. */
   readonly opaque?: unknown;
   /** `raw`: the response has its headers as a list instead of an object. */
   readonly responseHeaders?: 'raw' | null;
@@ -100,8 +94,6 @@ const requestKeys = new Set(
 );
 
 /**
- * Checks the options of a request.
- *
  * @param name - name of the service, for the error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid
  */
@@ -143,13 +135,7 @@ function requestError(name: string, problem: string): ClerkError {
   return configError(`Request to ${name}: ${problem}`);
 }
 
-/**
- * Combines a path and other options into one object. The first argument may be the path, or an object that contains
- * the path.
- *
- * @param subject - start of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the path or the options are given twice */
 export function normalizeRequest(
   path: string | RequestOptions,
   otherOptions: Omit<RequestOptions, 'path'> | undefined,

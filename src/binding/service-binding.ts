@@ -7,7 +7,7 @@ import { currentInbound } from '../core/inbound-request.js';
 import type { RequestHandler } from '../core/transport.js';
 import { checkSignal, rejectUnknownKeys } from '../client/option-checks.js';
 import { BodyCollector } from '../invoke/body-collector.js';
-import type { CallContext, PickConstraints } from '../invoke/call-context.js';
+import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
 import { callerErrorCode, wrapCallerError } from '../invoke/classify-error.js';
 import { runCustomCall, type CallFunction } from '../invoke/custom-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
@@ -46,7 +46,6 @@ export class ServiceBinding implements Binding {
   readonly #config: BindConfig;
   readonly #noConstraints: PickConstraints;
   readonly #defaultDeadline: CallDeadline;
-  /** Start of error messages about a request. */
   readonly #subject: string;
 
   constructor(context: BindingCallContext, config: BindConfig) {
@@ -68,7 +67,7 @@ export class ServiceBinding implements Binding {
   }
 
   request(options: RequestOptions): Promise<ClerkResponse> {
-    return this.#request(this.#context, options);
+    return this.#request(this.#context.picker, options);
   }
 
   json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T> {
@@ -91,8 +90,8 @@ export class ServiceBinding implements Binding {
           `The first argument of call() of ${this.name} must be a function; got ${describeValue(run)}`,
         );
       const subject = `call() of ${this.name}`;
-      rejectUnknownKeys(options, callKeys, [], subject);
-      return runCustomCall(this.#context, run, {
+      rejectUnknownKeys(options, callKeys, subject);
+      return runCustomCall(this.#context, this.#context.picker, run, {
         ...this.#callSettings(subject, options),
         kind: checkKind(options.kind, subject) ?? this.#config.kind ?? 'once',
         constraints: this.#constraints(options.affinity, ''),
@@ -105,11 +104,11 @@ export class ServiceBinding implements Binding {
   async acquire(options: Omit<CallOptions, 'kind'> = {}): Promise<AcquiredEndpoint> {
     const context = this.#context;
     const subject = `acquire() of ${this.name}`;
-    rejectUnknownKeys(options, callKeys, [], subject);
+    rejectUnknownKeys(options, callKeys, subject);
     const constraints = this.#constraints(options.affinity, '');
     return acquireEndpoint(
       context,
-      await reserveEndpoint(context, { ...this.#callSettings(subject, options), constraints }),
+      await reserveEndpoint(context, context.picker, { ...this.#callSettings(subject, options), constraints }),
     );
   }
 
@@ -117,19 +116,20 @@ export class ServiceBinding implements Binding {
     checkRequest(options, this.name);
     this.#kind(options);
     const settings = { ...this.#callSettings(this.#subject, options), constraints: this.#noConstraints };
-    return gatherResponses(this.#context, settings, (context, deadline) =>
-      this.#request(context, options, deadline),
+    return gatherResponses(this.#context, settings, (picker, deadline) =>
+      this.#request(picker, options, deadline),
     );
   }
 
   async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
     const subject = `ready() of ${this.name}`;
-    rejectUnknownKeys(options, callKeys, [], subject);
+    rejectUnknownKeys(options, callKeys, subject);
     const context = this.#context;
     await runCustomCall(
       context,
+      context.picker,
       (endpoint) =>
-        context
+        context.picker
           .candidates()
           .matching.find((candidate) => candidate.endpoint.id === endpoint.id)
           ?.channel.connect(),
@@ -156,7 +156,7 @@ export class ServiceBinding implements Binding {
       const context = this.#context;
       const deadline = this.#deadline(this.#subject, options.timeoutMs);
       return this.#request(
-        context,
+        context.picker,
         options,
         afterDelay(deadline, elapsedMs, context.serviceTimeoutMs, this.name),
       );
@@ -180,11 +180,11 @@ export class ServiceBinding implements Binding {
       const constraints = tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#noConstraints;
       const body = toUndiciBody(options.body);
       const request = body === options.body ? options : { ...options, body };
-      // The call must run in the async context of the caller. undici's own handlers carry this context; the handlers of
-      // `fetch` do not, so a new `AsyncResource` captures the context.
+      // The call runs in the async context of the caller. The handlers of `fetch` do not carry this context.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       new HttpCall(
         this.#context,
+        this.#context.picker,
         request,
         handler,
         this.#kind(options),
@@ -197,10 +197,10 @@ export class ServiceBinding implements Binding {
     }
   }
 
-  #request(context: CallContext, options: RequestOptions, deadline?: CallDeadline): Promise<ClerkResponse> {
+  #request(picker: EndpointPicker, options: RequestOptions, deadline?: CallDeadline): Promise<ClerkResponse> {
     return new Promise((resolve, reject) => {
       try {
-        const request = this.#prepare(context, options, deadline);
+        const request = this.#prepare(picker, options, deadline);
         const handler = new ResponseHandler(request, resolve, (error) => reject(this.#asClerkError(error)));
         request.start(handler, handler);
       } catch (error) {
@@ -216,11 +216,11 @@ export class ServiceBinding implements Binding {
   ): Promise<T> {
     try {
       const options = normalizeRequest(path, otherOptions, this.#subject);
-      const request = this.#prepare(this.#context, options);
+      const request = this.#prepare(this.#context.picker, options);
       const handler = new BodyCollector(
         `${request.method} ${request.path} of ${this.name}`,
         read,
-        checkSignal(options.signal),
+        checkSignal(options.signal, this.#subject),
       );
       request.start(handler, handler);
       return handler.promise;
@@ -229,14 +229,14 @@ export class ServiceBinding implements Binding {
     }
   }
 
-  #prepare(context: CallContext, options: RequestOptions, givenDeadline?: CallDeadline): PreparedRequest {
+  #prepare(picker: EndpointPicker, options: RequestOptions, givenDeadline?: CallDeadline): PreparedRequest {
     checkRequest(options, this.name);
     const deadline = givenDeadline ?? this.#deadline(this.#subject, options.timeoutMs);
     const constraints =
       this.#config.affinity === undefined && options.affinity === undefined
         ? this.#noConstraints
         : this.#constraints(options.affinity, options.path);
-    return new PreparedRequest(options, context, this.#kind(options), constraints, deadline);
+    return new PreparedRequest(options, this.#context, picker, this.#kind(options), constraints, deadline);
   }
 
   #kind(options: {
@@ -292,8 +292,7 @@ export class ServiceBinding implements Binding {
   }
 
   /**
-   * Combines the timeout of a call with the time left for the inbound request that the program is serving; the shorter
-   * time applies.
+   * Caps the timeout of a call to the time left for the inbound request that the program is serving.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the timeout is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left

@@ -19,21 +19,15 @@ import { newlySuspect, collectReports } from '../health/endpoint-verdict.js';
 import { reachableAddresses } from './reachable-addresses.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
-/**
- * Time, in ms, between two background lookups of a name whose resolution is stale. Lookups are made only while the name
- * is called.
- */
+/** Time, in ms, between two background lookups of a called name whose resolution is stale. */
 const staleRefreshMs = 750;
 
-/**
- * What one clerk knows about one service: the resolution, the endpoints and their health, the latencies, the retry
- * budget and the start in progress. All bindings of the name share one instance.
- */
+/** What one clerk knows about one service. All bindings of the name share one instance. */
 export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
   readonly budget = retryBudget(defaults.retryRatio, defaults.retryReserve);
-  /** Listeners that are called after the endpoints of the service or the health of an endpoint changed. */
+  /** Called after the endpoints of the service or the health of an endpoint changed. */
   readonly changeListeners = new Set<() => void>();
   /** Number of bindings of this name that have not been garbage-collected. */
   bindingCount = 0;
@@ -44,10 +38,7 @@ export class ServiceState implements HealthSource {
   #startedEndpoints: readonly Endpoint[] = [];
   #lastStartResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /**
-   * Whether the registry started the endpoints in `#startedEndpoints`. Such endpoints are registered, so the registry
-   * also reports when these endpoints end.
-   */
+  /** Whether the registry started `#startedEndpoints`. Then the registry also reports when these endpoints end. */
   #startedByRegistry = false;
   #startCount = 0;
   #startVerified = false;
@@ -78,12 +69,12 @@ export class ServiceState implements HealthSource {
     });
   }
 
-  /** The last resolution, expired or not; undefined before the first lookup. */
+  /** The last resolution, expired or not. */
   get resolution(): ResolvedService | undefined {
     return this.#resolution;
   }
 
-  /** Endpoints that a factory started. Calls use these endpoints only while the registry lists no endpoint. */
+  /** Endpoints that a factory started, used only while the registry lists no endpoint. */
   get started(): readonly Endpoint[] {
     return this.#startedEndpoints;
   }
@@ -101,8 +92,7 @@ export class ServiceState implements HealthSource {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
     if (resolution.ttlMs === Infinity) return true;
-    // The registry does not list endpoints that a factory of the program started, so a lookup would not find these
-    // endpoints. While such endpoints are in use, the resolution may be used after its expiry.
+    // A lookup would not find endpoints that a factory of the program started.
     const isSelfStarted =
       resolution.endpoints.length === 0 && this.#startedEndpoints.length > 0 && !this.#startedByRegistry;
     if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
@@ -131,27 +121,20 @@ export class ServiceState implements HealthSource {
     try {
       this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
     } catch {
-      // The failure is ignored, because a call that needs a resolution does its own lookup and reports a failure of
-      // that lookup.
+      // A call that needs a resolution does its own lookup and reports its failure.
     }
   }
 
-  /**
-   * Replaces the resolution by a newer resolution. Then updates the endpoints, the loads of the endpoints and the
-   * health queries of the registry.
-   */
   applyResolution(resolution: ResolvedService): void {
     if (this.#isClosed) return;
     if (resolution === this.#resolution) {
-      // `#refreshAt` is Infinity while a background lookup is in progress. That lookup has returned the same
-      // resolution, so schedule the next background lookup.
+      // `#refreshAt` is Infinity while a background lookup is in progress.
       if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
       return;
     }
     const previous = this.#resolution;
     this.#resolution = resolution;
-    // Start the next lookup in the background after 75 to 85 % of the TTL, so that no call waits for a lookup after the
-    // TTL.
+    // The next background lookup starts after 75 to 85 % of the TTL, so that no call waits for a lookup after the TTL.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
     // The TTL of a stale resolution has already passed, so the next lookup follows a fixed time from now.
     this.#refreshAt = resolution.stale
@@ -183,7 +166,7 @@ export class ServiceState implements HealthSource {
     return true;
   }
 
-  /** Starts the service, unless endpoints of a previous start are in use. Resolves when the service has an endpoint. */
+  /** Starts the service, unless endpoints of a previous start are in use. */
   async startService(factory: Factory): Promise<void> {
     if (this.#startedEndpoints.length === 0) this.#useStarted(await this.#starter.start(factory), factory);
   }
@@ -196,16 +179,14 @@ export class ServiceState implements HealthSource {
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     if (this.#startedAt > triedAt) return;
-    // Record once for each start whether the start succeeded. A start failed if none of its endpoints has ever
-    // responded.
+    // A start failed if none of its endpoints has ever responded.
     if (this.#startedEndpoints.length > 0 && !this.#startVerified) {
       this.#startVerified = true;
       if (this.table.members.every((member) => member.lastHeardAt === 0)) this.#starter.markUnreachable();
       else this.#starter.markHealthy();
     }
     this.#useStarted(await this.#starter.start(factory), factory);
-    // The registry also lists the endpoints that the registry itself started. Look the name up, because listed
-    // endpoints take precedence over the endpoints that the start returned.
+    // Listed endpoints take precedence over the endpoints that the start returned.
     if (factory === this.#registryFactory) await this.refresh(new Set());
   }
 
@@ -240,15 +221,13 @@ export class ServiceState implements HealthSource {
   }
 
   #useStarted(started: readonly Endpoint[], factory: Factory): void {
-    // Concurrent callers share one start and receive the same list. The list must be applied only once, so the first
-    // caller applies the list.
+    // Concurrent callers share one start and receive the same list, which is applied once.
     if (this.#isClosed || this.#lastStartResult === started) return;
     this.#lastStartResult = started;
     this.#startedAt = this.clerk.clock.now();
     this.#startedByRegistry = factory === this.#registryFactory;
     this.#startVerified = false;
-    // The endpoints of each start get a new epoch. So the health of a process from a previous start does not count for
-    // the new process.
+    // A new epoch, so that the health of a process from a previous start does not count for the new process.
     this.#startCount++;
     this.#startedEndpoints = started.map((endpoint) =>
       Object.freeze({ ...endpoint, epoch: endpoint.epoch === 0 ? this.#startCount : endpoint.epoch }),
@@ -294,10 +273,6 @@ export class ServiceState implements HealthSource {
     };
   }
 
-  /**
-   * Passes the health queries of the registry to the health reporter. Emits an event for each endpoint that the
-   * registry newly marks as suspect.
-   */
   #handleHealthQueries(
     previous: ResolvedService | undefined,
     { healthQueried, endpoints }: ResolvedService,
@@ -316,7 +291,6 @@ export class ServiceState implements HealthSource {
     void this.refresh(new Set([endpoint]));
   }
 
-  /** Starts a watch of the name, if the registry has a `watch` method. */
   #startWatching(): void {
     const { registry, logger } = this.clerk;
     if (this.#isWatching || this.#isClosed || registry.watch === undefined) return;
@@ -346,8 +320,7 @@ export class ServiceState implements HealthSource {
         byName.has(this.name) ? byName.get(this.name) : { kind: 'absent' },
         this.name,
       );
-      // The name is a link, and the snapshot does not contain the entry to which the link leads. So the snapshot is
-      // ignored; the next lookup follows the link.
+      // The snapshot lacks the entry to which the link leads. The next lookup follows the link.
       if (parsed.kind === 'link') return;
       const resolution: ResolvedService = Object.freeze({
         ...parsed,

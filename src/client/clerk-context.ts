@@ -25,12 +25,8 @@ export interface ClerkContext {
   readonly logger: Logger;
   readonly retry: RetryLoop;
   readonly locality: Locality;
-  /** Reports the health of endpoints to the registry. */
   readonly healthReporter: HealthReporter;
-  /**
-   * Returns the random 32-bit seed of this clerk. The seed determines which endpoints of a large service this clerk
-   * uses.
-   */
+  /** Returns the random 32-bit seed that determines which endpoints of a large service this clerk uses. */
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
   /** Aborts when the clerk is destroyed, or when the clerk was closed and its last call has ended. */

@@ -18,31 +18,29 @@ import type { Resolved } from './resolved.js';
 export interface Clerk extends AsyncDisposable {
   /**
    * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes to
-   * the fallback dispatcher, which is the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes
-   * the clerk, but not the fallback dispatcher.
+   * the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk, but not that option's
+   * dispatcher.
    */
   readonly dispatcher: Dispatcher;
 
   /**
-   * The `fetch` function with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` stands for a name whose
-   * segments are in reverse order: `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a
-   * `TypeError`, as `fetch` does. The cause of the `TypeError` is a {@link ClerkError}.
+   * `fetch` with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` is a name in reverse order:
+   * `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as `fetch` does; its
+   * cause is a {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
   /**
-   * Creates a binding for a name. `bind` does no I/O: the name is looked up by the first call of the binding. A name
-   * without a leading `/` is relative to the `root` of the clerk. Bindings of one name share the resolution, the
-   * connections, the health of endpoints and the retry budget.
+   * Creates a binding for a name. `bind` does no I/O: the first call of the binding looks the name up. A name without a
+   * leading `/` is relative to the `root` of the clerk.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID`, `NAME_INVALID`, `CLERK_CLOSED`
    */
   bind(name: string, options?: BindOptions): Binding;
 
   /**
-   * Makes a request to a path that begins with the name of a service. If several prefixes of the path are names of
-   * services, the service with the longest name is called. The rest of the path is the path of the request to that
-   * service. The time to look up the prefixes counts against the timeout of the call.
+   * Makes a request to a path that begins with the name of a service. If several prefixes name services, the longest is
+   * called. The time to look up the prefixes counts against the timeout of the call.
    *
    * @param path - the name of a service followed by the path within the service, for example
    *   `/shop/orders/orders/7?full=1`
@@ -52,7 +50,7 @@ export interface Clerk extends AsyncDisposable {
   request(path: string, options?: Omit<RequestOptions, 'path'>): Promise<ClerkResponse>;
 
   /**
-   * Looks a name up, or returns the cached result if that result has not expired.
+   * Looks a name up, or returns the cached result until the result expires.
    *
    * @throws {@link ClerkError} `NAME_NOT_FOUND`, `NAME_INVALID`, `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ABORTED`,
    *   `CLERK_CLOSED`
@@ -68,11 +66,10 @@ export interface Clerk extends AsyncDisposable {
   list(glob: string, options?: { readonly signal?: AbortSignal }): Promise<readonly ListEntry[]>;
 
   /**
-   * Lists the services whose names match a glob, and for each service the endpoints that match a filter. The keys of
-   * `filter` are `zone`, `host`, `version` or names of attributes. An endpoint matches if the endpoint has the given
-   * value for every key.
+   * Lists the services whose names match a glob, each with the endpoints that match a filter.
    *
-   * @param filter - for example `{ zone: 'a' }`; `{}` matches all endpoints
+   * @param filter - required values of `zone`, `host`, `version` or attributes, for example `{ zone: 'a' }`; `{}` matches
+   *   all endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the registry has no `search` method; otherwise as {@link
    *   Clerk.resolve}
    * @see [Naming N7](../../docs/background.md#n7)
@@ -84,32 +81,28 @@ export interface Clerk extends AsyncDisposable {
   ): Promise<readonly SearchEntry[]>;
 
   /**
-   * Watches the names that match a glob. The iterator first yields the current state of every matching name, then every
-   * change. The iterator ends when the program leaves the loop or the clerk closes. A program that reads slowly may
-   * miss intermediate changes, but never the latest state of a name. A watch does not keep the process alive.
+   * Watches the names that match a glob. Yields the current state of every matching name, then every change. Ends when
+   * the program leaves the loop or the clerk closes. A slow reader may miss intermediate changes, but never the latest
+   * state of a name. A watch does not keep the process alive.
    *
    * @throws {@link ClerkError} `NAME_INVALID`, `CLERK_CLOSED`; the iterator throws `ABORTED` when the signal aborts
    */
   watch(glob: string, options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<NameChange>;
 
   /**
-   * Adds a listener for an event. An error that the listener throws is logged and has no other effect.
+   * Adds a listener. An error that the listener throws is logged.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when no event with this name exists or the listener is not a function
    */
   on<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
-  /**
-   * Adds a listener that is called for the next `event` only, and is then removed.
-   *
-   * @throws {@link ClerkError} as {@link Clerk.on}
-   */
+  /** Adds a listener for the next `event` only. @throws {@link ClerkError} as {@link Clerk.on} */
   once<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /** Removes a listener. */
   off<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
-  /** Same as {@link Clerk.off}. The function `events.on(clerk, …)` of `node:events` calls this method. */
+  /** Same as {@link Clerk.off}, for `events.on(clerk, …)` of `node:events`. */
   removeListener<E extends ClerkEvent>(event: E, listener: ClerkListener<E>): this;
 
   /**
@@ -119,11 +112,10 @@ export interface Clerk extends AsyncDisposable {
   close(): Promise<void>;
 
   /**
-   * Closes the clerk without waiting for calls in flight. These calls fail with `error`, or with `CLERK_CLOSED` if no
-   * error is given. May be called repeatedly.
+   * Closes the clerk without waiting for calls in flight. May be called repeatedly.
    *
-   * @param error - error with which the calls in flight fail; an `error` that is not a `ClerkError` becomes the cause
-   *   of a `CLERK_CLOSED` error
+   * @param error - error with which the calls in flight fail; an error that is not a `ClerkError` becomes the cause of a
+   *   `CLERK_CLOSED` error. Default: `CLERK_CLOSED`
    */
   destroy(error?: Error | null): Promise<void>;
 

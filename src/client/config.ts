@@ -13,7 +13,6 @@ import type { ClerkOptions } from './options.js';
 
 /** The validated and complete configuration of a clerk. Frozen. */
 export interface ClerkConfig {
-  /** A registry object, static addresses, or URLs of registry servers. Each of the servers can answer every lookup. */
   readonly registry: Registry | StaticAddresses | readonly string[];
   readonly snapshotFile: string | undefined;
   readonly root: string;
@@ -35,38 +34,19 @@ export const defaults = Object.freeze({
   timeoutMs: 10_000,
   connections: 64,
   maxPending: 1_024,
-  /**
-   * Number of endpoints that one clerk uses if the service has more endpoints. With 100 endpoints, calls are spread
-   * over the endpoints closely enough in proportion to the weights, and 100 connections cost little.
-   *
-   * @see [Decision 014](../../docs/decisions/014-random-subset.md)
-   * @see [gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)
-   */
+  /** @see [Decision 014](../../docs/decisions/014-random-subset.md) */
   subsetSize: 100,
   /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
   /** Timeout of a lookup in the registry, in ms. */
   lookupTimeoutMs: 5_000,
-  /**
-   * Longest time, in ms, for which an expired resolution is used while the registry is unreachable.
-   *
-   * @see [C1.4](../../docs/guarantees.md#c1-4)
-   */
+  /** Longest use of an expired resolution, in ms. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /**
-   * Maximum number of retries in any 10 s, as a fraction of the calls in these 10 s; `retryReserve` is added to this
-   * number.
-   *
-   * @see [C4.1](../../docs/guarantees.md#c4-1)
-   */
+  /** Retries per call in any 10 s, beside `retryReserve`. @see [C4.1](../../docs/guarantees.md#c4-1) */
   retryRatio: 0.1,
-  /**
-   * Number of retries allowed in any 10 s even without calls; added to the number that `retryRatio` allows.
-   *
-   * @see [C4.1](../../docs/guarantees.md#c4-1)
-   */
+  /** Retries in any 10 s without any call. */
   retryReserve: 30,
-  /** Maximum number of second attempts of hedged calls in any 10 s, as a fraction of the calls in these 10 s. */
+  /** Second attempts of hedged calls per call in any 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 
@@ -86,11 +66,7 @@ const clerkKeys = Object.keys({
 } satisfies Record<keyof ClerkOptions, true>);
 const tlsKeys = Object.keys({ ca: true, cert: true, key: true } satisfies Record<keyof TlsOptions, true>);
 const logMethods = ['debug', 'info', 'warn', 'error'];
-/**
- * Options of undici's pools that the option `undici` of the clerk may contain. Every other key is rejected, because
- * undici would ignore a misspelt key without an error. The options `connections` and `tls` of the clerk set further
- * options of the pools.
- */
+/** Keys of the option `undici`. Others are rejected, because undici would ignore a misspelt key. */
 const undiciKeys = [
   'allowH2',
   'autoSelectFamily',
@@ -115,7 +91,6 @@ const undiciKeys = [
   'webSocket',
 ];
 const unsupportedClerkKeys = ['key', 'tickets'];
-/** URL schemes that a later version of the option `registry` will support. */
 const unsupportedSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
 
 /**
@@ -126,11 +101,11 @@ const unsupportedSchemes = ['etcd', 'dns', 'kubernetes', 'file'];
  */
 export function toClerkConfig(options: ClerkOptions): ClerkConfig {
   const given = checkObject(options, 'Options of createClerk');
-  rejectUnknownKeys(given, clerkKeys, unsupportedClerkKeys, 'createClerk');
+  rejectUnknownKeys(given, clerkKeys, 'createClerk', unsupportedClerkKeys);
   for (const key of ['undici', 'runtime', 'tls'] as const)
     if (given[key] !== undefined) checkObject(given[key], `createClerk: ${key}`);
-  rejectUnknownKeys(given.undici ?? {}, undiciKeys, [], 'createClerk: undici');
-  rejectUnknownKeys(given.tls ?? {}, tlsKeys, [], 'createClerk: tls');
+  rejectUnknownKeys(given.undici ?? {}, undiciKeys, 'createClerk: undici');
+  rejectUnknownKeys(given.tls ?? {}, tlsKeys, 'createClerk: tls');
   const logger = given.logger as Record<string, unknown> | undefined;
   if (logger !== undefined && logMethods.some((method) => typeof logger[method] !== 'function'))
     throw configError(`createClerk: logger must have the methods ${logMethods.join(', ')}`);
@@ -156,17 +131,11 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
   });
 }
 
-/**
- * Returns a copy of `options` without the keys whose value is undefined. Such a key would override a default of undici.
- */
+/** Removes keys with the value undefined, which would override a default of undici. */
 function definedEntries(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/**
- * Returns the value of the option `registry`. Without the option, returns the URLs in `$CLERK_REGISTRY`. If that
- * variable is not set either, returns the default URL.
- */
 function toRegistryConfig(given: unknown): ClerkConfig['registry'] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given))
     return given as Registry | StaticAddresses;

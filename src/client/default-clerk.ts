@@ -8,7 +8,7 @@ import type { ClerkEvent } from '../core/events.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 import type { LastKnownGood } from '../resolve/last-known-good.js';
-import { clerkClosedError, type InFlightCalls } from './call-tracker.js';
+import { clerkClosedError, type CallTracker } from './call-tracker.js';
 import type { Clerk } from './clerk.js';
 import type { ClerkConfig } from './config.js';
 import { ClerkEvents, type ClerkListener } from './events.js';
@@ -24,7 +24,7 @@ import type { Resolved } from './resolved.js';
 export interface ClerkDependencies {
   readonly config: ClerkConfig;
   readonly events: ClerkEvents;
-  readonly callTracker: InFlightCalls;
+  readonly callTracker: CallTracker;
   readonly timerWheel: TimerWheel;
   readonly bindings: BindingCache;
   readonly queries: RegistryQueries;
@@ -37,11 +37,7 @@ export interface ClerkDependencies {
   readonly release: () => Promise<void>;
 }
 
-/**
- * The implementation of {@link Clerk}. The methods of a clerk delegate to the objects in `dependencies`. `close` waits
- * until the calls in flight have ended, then releases the objects. `destroy` makes the calls in flight fail, then
- * releases the objects.
- */
+/** The implementation of {@link Clerk}. */
 export class DefaultClerk implements Clerk {
   readonly dispatcher: Dispatcher;
   readonly fetch: ClerkFetch;
@@ -150,7 +146,6 @@ export class DefaultClerk implements Clerk {
     await this.#release();
   }
 
-  /** Releases the registry and the snapshot file on the first call. Later calls return the same promise. */
   #release(): Promise<void> {
     this.#released ??= this.#dependencies.release();
     return this.#released;

@@ -21,10 +21,7 @@ export type ClerkListener<E extends ClerkEvent> = (payload: ClerkEventMap[E]) =>
 
 type AnyListener = (payload: unknown) => void;
 
-/**
- * Emits the events of one clerk to the listeners of the clerk and to the diagnostics channels `binding-clerk:<event>`.
- * An error that a listener throws is logged; neither the clerk nor another listener receives this error.
- */
+/** Emits the events of one clerk to its listeners and to the diagnostics channels `binding-clerk:<event>`. */
 export class ClerkEvents implements EventSink {
   readonly #emitter = new EventEmitter<{ [E in ClerkEvent]: [ClerkEventMap[E]] }>();
   readonly #listenedEvents = new Set<ClerkEvent>();
@@ -41,10 +38,8 @@ export class ClerkEvents implements EventSink {
     ) as Record<ClerkEvent, Channel>;
   }
 
-  /** Names of all events. */
   static readonly names: readonly ClerkEvent[] = eventNames;
 
-  /** Whether `event` is the name of an event. */
   static has(event: string): event is ClerkEvent {
     return (eventNames as readonly string[]).includes(event);
   }
@@ -75,17 +70,7 @@ export class ClerkEvents implements EventSink {
     this.#updateListenedEvents(event);
   }
 
-  /** Removes all listeners. */
-  clear(): void {
-    this.#emitter.removeAllListeners();
-    this.#listenedEvents.clear();
-    this.#hasListeners = false;
-  }
-
-  /**
-   * Wraps a listener so that an error that the listener throws is logged. Without the wrapper, eventemitter3 would
-   * throw this error to the clerk and skip the remaining listeners.
-   */
+  /** Logs errors of a listener. eventemitter3 would throw them to the clerk and skip the remaining listeners. */
   #guard(listener: AnyListener): AnyListener {
     let guarded = this.#guardedListeners.get(listener);
     if (guarded === undefined) {

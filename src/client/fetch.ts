@@ -11,10 +11,7 @@ import { isInMemoryBody } from '../invoke/request-body.js';
 import type { CallOptions } from '../binding/request-options.js';
 import { createLruMap } from '../resolve/lru-cache.js';
 
-/**
- * The signature of {@link Clerk.fetch}: the signature of `fetch` with the additional options `kind`, `timeoutMs` and
- * `affinity`.
- */
+/** The signature of {@link Clerk.fetch}: `fetch` with the additional options `kind`, `timeoutMs` and `affinity`. */
 export type ClerkFetch = (
   input: string | URL | Request,
   init?: RequestInit & Omit<CallOptions, 'signal'>,
@@ -23,11 +20,7 @@ export type ClerkFetch = (
 /** undici's `fetch` function, which sends every request through the dispatcher of the clerk. */
 export type UndiciFetch = (input: string | URL | Request, init: RequestInit | undefined) => Promise<Response>;
 
-/**
- * Routes each request for a host under `.clerk` to the binding of the name that the host stands for. For example,
- * `orders.shop.clerk` stands for `/shop/orders`. `dispatch` passes a failure to the handler. `fetch` rejects with a
- * `TypeError` whose cause is the failure.
- */
+/** Routes each request for a host under `.clerk` to the binding of the name that the host stands for. */
 export class HostRouter {
   readonly #bindings: BindingCache;
   readonly #undiciFetch: UndiciFetch;
@@ -81,8 +74,8 @@ export class HostRouter {
     const { kind, timeoutMs, affinity, ...requestInit } = init;
     try {
       const checked = {
-        ...(kind && { kind: checkKind(kind) }),
-        ...(timeoutMs !== undefined && { timeoutMs: checkTimeout(timeoutMs) }),
+        ...(kind && { kind: checkKind(kind, 'clerk.fetch()') }),
+        ...(timeoutMs !== undefined && { timeoutMs: checkTimeout(timeoutMs, 'clerk.fetch()') }),
         ...(affinity !== undefined && { affinity }),
         // undici's `fetch` converts the body into a stream, which can be sent only once. A retry needs the original
         // body, so the original body is kept.

@@ -33,21 +33,19 @@ export type NameChange = NamePut | NameDelete;
 
 /** Pause, in ms, between the end of a poll and the next poll of a registry that has no `watch` method. */
 const pollIntervalMs = 2_000;
-/** The functions that settle the promise of one `next()` call that waits for a change. */
+/** Settles a `next()` call that waits for a change. */
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
 /**
- * Watches the names that match a glob, until the program leaves its `for await` loop, `signal` aborts or the clerk
- * closes. The registry sends complete snapshots; the iterator yields the differences between each snapshot and the
- * previous snapshot. A registry without a `watch` method is polled.
+ * Implements {@link Clerk.watch}. The registry sends complete snapshots; the iterator yields the differences between
+ * snapshots. A registry without a `watch` method is polled.
  */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // Changes that the program has not read yet, by name. A new change of a name replaces an unread change of that name.
-  // So a program that reads slowly may miss intermediate changes, but never the latest state.
+  // Unread changes by name. A new change of a name replaces an unread one.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -135,7 +133,6 @@ export function watchNames(
   };
 }
 
-/** The state of one name in the previous snapshot of the registry. */
 interface KnownName {
   readonly resolution: unknown;
   readonly fingerprint: string;
@@ -145,16 +142,13 @@ function isFrozen(resolution: unknown): boolean {
   return Object.isFrozen(resolution) && Object.isFrozen((resolution as { endpoints?: unknown }).endpoints);
 }
 
-/**
- * Compares a snapshot with `knownNames`, the state of each name in the previous snapshot. Returns the differences as
- * changes, and updates `knownNames`.
- */
+/** Returns the differences between a snapshot and `knownNames`, the previous snapshot. Updates `knownNames`. */
 function applySnapshot(knownNames: Map<string, KnownName>, snapshot: Snapshot): NameChange[] {
   const entries: Iterable<[string, unknown]> = snapshot instanceof Map ? snapshot : Object.entries(snapshot);
   const changes: NameChange[] = [];
   const present = new Set<string>();
   for (const [name, resolution] of entries) {
-    // The previous snapshot had the same object for this name. A frozen object cannot change, so the name is unchanged.
+    // The previous snapshot had the same object, and a frozen object cannot change.
     if (knownNames.get(name)?.resolution === resolution && isFrozen(resolution)) {
       present.add(name);
       continue;
@@ -222,7 +216,6 @@ async function pollRegistry(
   }
 }
 
-/** Runs one poll of the registry. Aborts the poll after the lookup timeout, or when the clerk closes. */
 async function withLookupTimeout<T>(
   clerk: ClerkContext,
   run: (signal: AbortSignal) => Promise<T>,

@@ -6,17 +6,11 @@ import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:even
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 
-/** Creates the error of an invalid option. */
 export function configError(message: string): ClerkError {
   return new ClerkError('CONFIG_INVALID', message);
 }
 
-/**
- * Checks that a value is an object, and returns the object.
- *
- * @param subject - start of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not an object
- */
+/** @param subject - start of the error message */
 export function checkObject(value: unknown, subject: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw configError(`${subject} must be an object of options; got ${describeValue(value)}`);
@@ -24,18 +18,16 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
 }
 
 /**
- * Checks that an object of options has no unknown key.
+ * Checks that an object of options has only keys in `known`.
  *
- * @param known - names of the options that exist
- * @param unsupported - names of options that do not exist yet, but that a later version will have
  * @param subject - start of the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when `given` has a key that is not in `known`
+ * @param unsupported - names of options that a later version will have
  */
 export function rejectUnknownKeys(
   given: object,
   known: readonly string[],
-  unsupported: readonly string[],
   subject: string,
+  unsupported: readonly string[] = [],
 ): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
@@ -45,12 +37,6 @@ export function rejectUnknownKeys(
   }
 }
 
-/**
- * Checks that a value is an integer from `min` to `max`, and returns the integer.
- *
- * @param key - name of the option, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is not an integer in this range
- */
 export function checkInteger(value: unknown, min: number, max: number, key: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
     throw configError(
@@ -59,12 +45,7 @@ export function checkInteger(value: unknown, min: number, max: number, key: stri
   return value;
 }
 
-/**
- * Checks that a value is a non-empty string or undefined, and returns the value.
- *
- * @param key - name of the option, for the error message
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is an empty string or neither a string nor undefined
- */
+/** Checks that a value is a non-empty string or undefined. */
 export function checkString(value: unknown, key: string): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '')
@@ -78,18 +59,14 @@ export function checkString(value: unknown, key: string): string | undefined {
  * Checks that a value is an `AbortSignal`, undefined or null.
  *
  * @param subject - start of the error message
- * @returns the signal; undefined for undefined and null
- * @throws {@link ClerkError} `CONFIG_INVALID` when the value is neither an `AbortSignal` nor undefined nor null
+ * @returns the signal; undefined for null
  */
-export function checkSignal(signal: unknown, subject?: string): AbortSignal | undefined {
+export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (signal instanceof AbortSignal) {
-    // A program may use one signal for many calls. Node reports a leak at the 11th listener of a signal, so the limit
-    // is raised to 1,500, as undici's `fetch` does.
+    // Node reports a leak at the 11th listener of a signal that many calls use. undici's `fetch` sets 1,500, too.
     if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1_500, signal);
     return signal;
   }
-  throw configError(
-    `${subject === undefined ? '' : `${subject}: `}signal must be an AbortSignal; got ${describeValue(signal)}`,
-  );
+  throw configError(`${subject}: signal must be an AbortSignal; got ${describeValue(signal)}`);
 }

@@ -13,8 +13,7 @@ export interface ClerkOptions {
   /**
    * The registry in which names are looked up. One of:
    *
-   * - the URL of a registry server (`http(s)://host:port`), or a list of URLs of several servers, of which each can
-   *   answer every lookup
+   * - the URL of a registry server (`http(s)://host:port`), or a list of URLs of equivalent servers
    * - static addresses: an object whose keys are absolute names
    * - an object with a `resolve` method: a {@link Registry}, `firstOf(…)`, `union(…)` or `mount(…)`
    *
@@ -22,9 +21,8 @@ export interface ClerkOptions {
    */
   readonly registry?: string | readonly string[] | Registry | StaticAddresses;
   /**
-   * File in which the clerk stores the last resolution of each name. With the file, a restarted program can call
-   * services while the registry is unreachable. A resolution from the file is used for at most one hour and is marked
-   * stale. Default: no file.
+   * File in which the clerk stores the last resolution of each name, so that a restarted program can call services while
+   * the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
    *
    * @see [C1.4](../../docs/guarantees.md#c1-4)
    */
@@ -33,30 +31,20 @@ export interface ClerkOptions {
   readonly root?: string;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions;
-  /**
-   * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use a second connection pool with the
-   * same maximum. Default 64.
-   */
+  /** Maximum number of connections per endpoint, 1 … 10,000; as many again for calls of kind `once`. Default 64. */
   readonly connections?: number;
   /**
-   * Maximum number of calls of one binding that wait to be sent, 1 … 1,000,000. When this many calls wait, the next
-   * call fails at once with `LIMIT_EXCEEDED`. Default 1,024.
+   * Maximum number of calls of one binding that wait to be sent, 1 … 1,000,000. A further call fails at once with
+   * `LIMIT_EXCEEDED`. Default 1,024.
    */
   readonly maxPending?: number;
-  /**
-   * Name of the host on which the program runs. The policy `local-first` prefers endpoints on this host. Default: the
-   * hostname of the machine.
-   */
+  /** Host on which the program runs, which the policy `local-first` prefers. Default: the hostname of the machine. */
   readonly host?: string;
-  /**
-   * Zone of the host on which the program runs. After its own host, the policy `local-first` prefers endpoints in this
-   * zone. Default: no zone.
-   */
+  /** Zone of the host, which the policy `local-first` prefers after the host itself. Default: no zone. */
   readonly zone?: string;
   /**
-   * Dispatcher to which `clerk.dispatcher` and `clerk.fetch` pass requests to hosts that are not under `.clerk`. The
-   * clerk never closes this dispatcher. Default: the dispatcher that is undici's global dispatcher when `createClerk`
-   * is called.
+   * Dispatcher for requests to hosts that are not under `.clerk`. The clerk never closes it. Default: undici's global
+   * dispatcher at the time of `createClerk`.
    */
   readonly dispatcher?: Dispatcher;
   /**
@@ -65,13 +53,12 @@ export interface ClerkOptions {
    */
   readonly undici?: Readonly<Record<string, unknown>>;
   /**
-   * Replaces the clock, the source of random numbers or the transport, for example in tests. For each member that is
-   * missing here, the clerk uses the real implementation.
+   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: the real ones.
    */
   readonly runtime?: Partial<Runtime>;
   /**
-   * Receives messages about errors that no caller receives, such as an interrupted watch of the registry. Default: a
-   * logger that prints to stderr if `NODE_DEBUG=binding-clerk` is set.
+   * Receives errors that no caller receives, such as an interrupted watch of the registry. Default: prints to stderr if
+   * `NODE_DEBUG=binding-clerk` is set.
    */
   readonly logger?: Logger;
 }
@@ -85,13 +72,13 @@ export interface BindOptions {
    */
   readonly version?: string;
   /**
-   * Load-balancing policy, which picks an endpoint for each call. Default: the policy of the service config; if the
-   * service config sets no policy, `local-first`, which uses `load-aware` to pick among equally near endpoints.
+   * Load-balancing policy. Default: the policy of the service config, otherwise `local-first`, which uses `load-aware`
+   * among equally near endpoints.
    */
   readonly policy?: PolicyName | Policy | PolicyFunction;
   /**
-   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function given here
-   * receives the path of each call and returns the affinity key. Default: no key.
+   * Affinity key: under the policy `affinity`, calls with the same key go to the same endpoint. A function receives the
+   * path of each call and returns the key. Default: no key.
    */
   readonly affinity?: string | ((path: string) => string | undefined);
   /**
@@ -108,33 +95,28 @@ export interface BindOptions {
    */
   readonly subsetSize?: number;
   /**
-   * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config; if the service
-   * config sets no timeout, 10,000.
+   * Timeout of a call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the service config, otherwise 10,000.
    */
   readonly timeoutMs?: number;
   /**
-   * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method of the
-   * request implies; for `call()`, `once`.
+   * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method implies;
+   * for `call()`, `once`.
    */
   readonly kind?: CallKind;
   /**
-   * Whether the clerk sends a second attempt to another endpoint while the first attempt has no response. The response
-   * that arrives first is used, and the other attempt is cancelled. Only calls that may be retried are hedged. Each
-   * second attempt counts against two budgets: the hedging budget (`budgetRatio`) and the retry budget. With `true`,
-   * the second attempt starts when the first attempt is slower than 95 % of the requests with the same HTTP method.
-   * Default `false`.
+   * Whether a call that may be retried sends a second attempt to another endpoint while the first attempt has no
+   * response. The first response is used, and the other attempt is cancelled. Second attempts count against the hedging
+   * budget (`budgetRatio`) and the retry budget. With `true`, the second attempt starts when the first is slower than
+   * 95 % of the requests with the same HTTP method. Default `false`.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
   readonly hedge?: boolean | HedgeOptions;
-  /**
-   * Function that starts the service when the service has no endpoint. Default: the registry starts the service, if the
-   * registry can.
-   */
+  /** Starts the service when it has no endpoint. Default: the registry starts the service, if the registry can. */
   readonly factory?: Factory;
 }
 
-/** Options of hedging: when a second attempt starts, and how many second attempts are allowed. */
+/** Options of hedging. */
 export interface HedgeOptions {
   /**
    * Time from the start of the first attempt to the start of the second attempt, in ms, ≥ 0. Default: the latency that

@@ -6,15 +6,14 @@ import { isName } from '../core/name.js';
 export interface PathPrefixes {
   /** The prefixes, longest first. */
   readonly names: readonly string[];
-  /** Returns what remains of the path after `names[index]` is taken as the service name. */
+  /** Returns what remains of the path after `names[index]`. */
   readonly remainder: (index: number) => string;
 }
 
 /**
  * Finds every prefix of a path that is a valid name.
  *
- * @param path - the name of a service followed by the path within the service; relative to `root` if the path does not
- *   begin with `/`
+ * @param path - relative to `root` if the path does not begin with `/`
  * @throws {@link ClerkError} `NAME_INVALID` when no prefix is a valid name
  * @see [DEC C6](../../docs/background.md#arch-c6)
  */

@@ -13,8 +13,8 @@ import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /**
- * The queries that a program makes to the registry: resolve, list, search and watch. Every query except a watch has a
- * timeout and keeps the process alive while the query is in progress. Every query can be aborted.
+ * The queries that a program makes to the registry. Every query except a watch has a timeout and keeps the process
+ * alive.
  */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
@@ -25,18 +25,13 @@ export class RegistryQueries {
 
   async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolved> {
     const absolute = absoluteName(name, this.#clerk.config.root);
-    const [resolution] = (await this.lookup([absolute], signal)) as [ResolvedService];
+    const resolution = await this.#query(() => this.#clerk.resolver.resolve(absolute), signal);
     if (resolution.kind === 'absent')
       throw new ClerkError(
         'NAME_NOT_FOUND',
         `No service is registered as ${absolute}; check the name, or list names with clerk.list()`,
       );
     return toResolved(resolution, this.#clerk.clock.now());
-  }
-
-  /** Looks several names up at the same time. A name whose cached result has not expired needs no lookup. */
-  lookup(names: readonly string[], signal: AbortSignal | undefined): Promise<readonly ResolvedService[]> {
-    return this.#query(() => this.#resolveAll(names), signal);
   }
 
   /**
@@ -55,7 +50,7 @@ export class RegistryQueries {
     const limitMs = checkTimeout(timeoutMs, `Request to ${path}`);
     const startedAt = clock.now();
     const resolutions = await this.#query(
-      () => this.#resolveAll(names),
+      () => Promise.all(names.map((name) => this.#clerk.resolver.resolve(name))),
       signal,
       limitMs,
       () => {
@@ -101,11 +96,7 @@ export class RegistryQueries {
   }
 
   watch(glob: string, signal: AbortSignal | undefined): AsyncIterableIterator<NameChange> {
-    return watchNames(this.#clerk, this.#absoluteGlob(glob), checkSignal(signal));
-  }
-
-  #resolveAll(names: readonly string[]): Promise<readonly ResolvedService[]> {
-    return Promise.all(names.map((name) => this.#clerk.resolver.resolve(name)));
+    return watchNames(this.#clerk, this.#absoluteGlob(glob), checkSignal(signal, 'clerk.watch()'));
   }
 
   #absoluteGlob(glob: string): string {
@@ -116,12 +107,10 @@ export class RegistryQueries {
   }
 
   /**
-   * Runs a query. The query fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts. An
-   * entry in the timer wheel keeps the process alive during the query.
+   * Runs a query. The query fails after the lookup timeout, after `callTimeoutMs`, or when `callerSignal` aborts.
    *
    * @param callTimeoutMs - timeout of the call that needs the result, in ms
-   * @param callTimeoutError - creates the error of a query that exceeds `callTimeoutMs`; used only if `callTimeoutMs`
-   *   is not longer than the lookup timeout
+   * @param callTimeoutError - creates the error of a query that exceeds `callTimeoutMs`
    */
   async #query<T>(
     run: (signal: AbortSignal) => Promise<T>,
@@ -129,7 +118,7 @@ export class RegistryQueries {
     callTimeoutMs = Infinity,
     callTimeoutError = registryTimeoutError,
   ): Promise<T> {
-    const signal = checkSignal(callerSignal);
+    const signal = checkSignal(callerSignal, 'Registry query');
     const { timerWheel, clock } = this.#clerk;
     this.#clerk.callTracker.assertOpen();
     if (signal?.aborted === true) throw abortedError(signal);

@@ -10,18 +10,14 @@ export interface Resolved {
   readonly canonical: string;
   /** Kind of the entry with the name `canonical`. */
   readonly kind: 'service';
-  /**
-   * The names that the lookup followed, from `name` to `canonical`. Each step states how long the registry guarantees
-   * the entry of its name.
-   */
+  /** The names that the lookup followed, from `name` to `canonical`. */
   readonly path: readonly ResolutionStep[];
   /** All endpoints; empty when the service has no endpoint. */
   readonly endpoints: readonly Endpoint[];
   /** Load-balancing policy of the service config; undefined when the service config sets no policy. */
   readonly policy: string | undefined;
   /**
-   * Call timeout that the service config sets, in ms; absent when the service config sets no timeout. Applies to a call
-   * if neither the call nor its binding sets a timeout.
+   * Call timeout of the service config, in ms. Applies to a call if neither the call nor its binding sets a timeout.
    */
   readonly timeoutMs?: number;
   /** Revision of the result, exactly as the registry sent the revision. */
@@ -30,11 +26,10 @@ export interface Resolved {
   readonly guaranteedMs: number;
   /** Age of the result in ms, counted from the start of the lookup. */
   readonly ageMs: number;
-  /** Whether the result has expired and is still used, because the registry has not delivered a newer result. */
+  /** Whether the result has expired and is used because the registry has not delivered a newer one. */
   readonly stale: boolean;
 }
 
-/** Converts a resolution into the result of {@link Clerk.resolve}. */
 export function toResolved(resolution: ResolvedService, now: number): Resolved {
   return {
     name: resolution.name,
