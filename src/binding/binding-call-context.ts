@@ -4,6 +4,8 @@ import type { Health } from '../core/health.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { BindConfig } from './bind-config.js';
 import { HedgingPolicy } from '../invoke/hedging-policy.js';
+import { defaultAttemptTimeout, defaultRetries, type RetryConfig } from '../invoke/retry-settings.js';
+import { firstSegmentOf } from '../invoke/route-class.js';
 import type { RetryBudget } from '../invoke/retry-budget.js';
 import type { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { CallContext } from '../invoke/call-context.js';
@@ -24,6 +26,7 @@ export class BindingCallContext implements CallContext {
   readonly connections: number;
   readonly maxPending: number;
   pendingCalls = 0;
+  readonly retryConfig: RetryConfig = { retries: defaultRetries, attemptTimeout: defaultAttemptTimeout };
   readonly picker: ServiceEndpointPicker;
   readonly #hedging: HedgingPolicy | undefined;
   #policyHedging: HedgingPolicy | undefined;
@@ -56,6 +59,10 @@ export class BindingCallContext implements CallContext {
 
   get serviceTimeoutMs(): number | undefined {
     return this.service.resolution?.timeoutMs;
+  }
+
+  routeOf(_method: string, path: string): string {
+    return firstSegmentOf(path);
   }
 
   startCall(): void {

@@ -1,7 +1,7 @@
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { ClerkError } from '../core/errors.js';
-import type { PickConstraints } from '../invoke/call-context.js';
+import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
 /** The lookup succeeded without an endpoint that this host can reach, and no factory can start the service. */

@@ -108,7 +108,10 @@ export class ServiceBinding implements Binding {
     const constraints = this.#constraints(options.affinity, '');
     return acquireEndpoint(
       context,
-      await reserveEndpoint(context, context.picker, { ...this.#callSettings(subject, options), constraints }),
+      await reserveEndpoint(context, context.picker, {
+        ...this.#callSettings(subject, options),
+        constraints,
+      }),
     );
   }
 

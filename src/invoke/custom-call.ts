@@ -4,6 +4,7 @@ import { ClerkError } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
 import type { AttemptRecord } from './attempt-log.js';
 import type { CallContext } from './call-context.js';
+import type { EndpointPicker } from './endpoint-picker.js';
 import { deadlineError, outcomeUnknownError } from './call-errors.js';
 import { codeOf } from './classify-error.js';
 import { TimedCall, withActiveAddress, type TimedCallOptions } from './reserve-endpoint.js';
@@ -42,11 +43,12 @@ interface ActiveAttempt extends AttemptRecord {
  */
 export function runCustomCall<T>(
   context: CallContext,
+  picker: EndpointPicker,
   run: CallFunction<T>,
   options: CustomCallOptions,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    new CustomCall(context, run, options, resolve, reject).start();
+    new CustomCall(context, picker, run, options, resolve, reject).start();
   });
 }
 
@@ -61,12 +63,13 @@ class CustomCall<T> extends TimedCall<T> {
 
   constructor(
     context: CallContext,
+    picker: EndpointPicker,
     readonly run: CallFunction<T>,
     options: CustomCallOptions,
     resolve: (value: T) => void,
     reject: (error: unknown) => void,
   ) {
-    super(context, options, resolve, reject);
+    super(context, picker, options, resolve, reject);
     this.#stage = options.connectOnly === true ? 'waiting' : 'sent';
   }
 
@@ -100,7 +103,7 @@ class CustomCall<T> extends TimedCall<T> {
     try {
       let candidate = first;
       context.budget.deposit(context.clock.now());
-      let pickReason = context.policyName;
+      let pickReason = this.picker.policyName;
       const value = await context.retry(
         () =>
           // A listener of the `failover` event may have aborted the call.
@@ -145,7 +148,7 @@ class CustomCall<T> extends TimedCall<T> {
       });
     return new Promise<T>((resolve, reject) => {
       if (this.state.settled) {
-        context.health.attemptEnded(candidate);
+        context.health.attemptEnded(candidate, false);
         reject(outcomeUnknownError(this.state));
         return;
       }
@@ -184,7 +187,7 @@ class CustomCall<T> extends TimedCall<T> {
           this.#active = undefined;
           context.timeouts.forMethod(customMethod).record(latencyMs, now);
           context.health.responseReceived(candidate, latencyMs, now);
-          context.health.attemptEnded(candidate);
+          context.health.attemptEnded(candidate, true);
           if (context.reporter.hasListeners('attempt'))
             this.state.record({ ...active, stage: 'answered' }, 'success', 'ok', now - startedAt);
           resolve(value);
@@ -210,9 +213,10 @@ class CustomCall<T> extends TimedCall<T> {
       context.timeouts
         .forMethod(customMethod)
         .record(now - startedAt - context.wheel.stalls.stalledMsSince(startedAt), now);
-    const evidence = timedOut ? 'timeout' : isSystemError(error) ? 'reset' : 'status';
-    if (!isOwnStall) context.health.attemptFailed(candidate, evidence, startedAt, now);
-    context.health.attemptEnded(candidate);
+    const evidence = isSystemError(error) ? 'reset' : 'status';
+    if (!timedOut) context.health.attemptFailed(candidate, evidence, startedAt, now);
+    else if (!isOwnStall) context.health.attemptLate(candidate, startedAt, now);
+    context.health.attemptEnded(candidate, !timedOut && evidence === 'status');
     this.state.record(active, isOwnStall ? 'ignored' : 'failure', code, now - startedAt, error);
     active.abortController.abort(error);
   }
@@ -227,7 +231,7 @@ class CustomCall<T> extends TimedCall<T> {
     const active = this.#active;
     if (active === undefined) return;
     this.#active = undefined;
-    this.context.health.attemptEnded(active.candidate);
+    this.context.health.attemptEnded(active.candidate, false);
     this.state.record(active, 'ignored', 'ABORTED', this.context.clock.now() - active.startedAt, reason);
     active.abortController.abort(reason);
   }

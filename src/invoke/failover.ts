@@ -53,7 +53,7 @@ export class Failover {
   constructor(call: FailoverHost) {
     const { context, kind, constraints, request, deadline, startedAt, deadlineAt } = call;
     this.#call = call;
-    this.#state = new RetryState(context, {
+    this.#state = new RetryState(context, call.picker, {
       kind,
       constraints,
       isReplayable: isReplayable(request.body),
@@ -302,7 +302,8 @@ export class Failover {
     if (stage !== 'answered' && !isOwnStall) {
       call.attemptTimeout.record(now - startedAt - stalls.stalledMsSince(startedAt), now);
       const isDialing = stage === 'waiting' && !isQueued(attempt.candidate, context);
-      context.health.attemptFailed(candidate, isDialing ? 'connect-timeout' : 'timeout', startedAt, now);
+      if (isDialing) context.health.attemptFailed(candidate, 'connect-timeout', startedAt, now);
+      else context.health.attemptLate(candidate, startedAt, now);
     }
     this.#state.record(attempt, isOwnStall ? 'ignored' : 'failure', code, now - startedAt, error);
     call.endAttempt(attempt);

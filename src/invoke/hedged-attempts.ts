@@ -167,10 +167,10 @@ export class HedgedAttempts {
    * undefined if the resolution has expired, since a second attempt does not wait for a lookup.
    */
   #pickSecond({ candidate }: Attempt, now: number): ConnectedCandidate | undefined {
-    const { context, constraints } = this.#call;
-    if (!context.isFresh(now)) return undefined;
+    const { context, picker, constraints } = this.#call;
+    if (!picker.isFresh(now)) return undefined;
     const tried = new Set([...this.#state.tried, candidate.endpoint.id]);
-    const other = context.pickAlternative(now, constraints, tried);
+    const other = picker.pickAlternative(now, constraints, tried);
     // The load-balancing policy is application code and may have aborted the call during `pickAlternative`.
     if (this.#call.settled) return undefined;
     return other?.status === 'open' && context.health.canDial(other, now) ? other : undefined;

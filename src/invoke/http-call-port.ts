@@ -5,7 +5,8 @@ import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import type { Attempt, AttemptHandler } from './attempt.js';
-import type { CallContext, PickConstraints } from './call-context.js';
+import type { CallContext } from './call-context.js';
+import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import type { CallDeadline } from './call-deadline.js';
 import type { TimerEntry } from './timer-wheel.js';
 
@@ -21,6 +22,7 @@ export interface WholeBodyHandler extends RequestHandler {
 /** The members of an HTTP call that its {@link Failover} uses. */
 export interface FailoverHost extends AttemptHandler, TimerEntry {
   readonly context: CallContext;
+  readonly picker: EndpointPicker;
   readonly request: TransportRequest;
   readonly handler: RequestHandler;
   readonly kind: CallKind;

@@ -8,7 +8,8 @@ import { orcaFromHeaders } from '../protocol/orca.js';
 import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import { Attempt, UploadTrackingAttempt } from './attempt.js';
-import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
+import { tooManyPendingError, type CallContext } from './call-context.js';
+import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { isFailureStatus } from './classify-error.js';
 import { effectiveTimeoutMs, propagatesDeadline, type CallDeadline } from './call-deadline.js';
 import { Failover } from './failover.js';
@@ -48,6 +49,7 @@ export class HttpCall implements FailoverHost {
    */
   constructor(
     readonly context: CallContext,
+    readonly picker: EndpointPicker,
     readonly request: TransportRequest,
     readonly handler: RequestHandler,
     readonly kind: CallKind,
@@ -98,7 +100,7 @@ export class HttpCall implements FailoverHost {
     if (this.settled) return;
     let candidate: ConnectedCandidate | undefined;
     try {
-      candidate = context.pickCached(startedAt, this.constraints);
+      candidate = this.picker.pickCached(startedAt, this.constraints);
     } catch (error) {
       this.fail(error as Error);
       return;
@@ -108,7 +110,7 @@ export class HttpCall implements FailoverHost {
       return;
     }
     context.budget.deposit(startedAt);
-    this.send(candidate, context.policyName, startedAt, false);
+    this.send(candidate, this.picker.policyName, startedAt, false);
   }
 
   send(candidate: ConnectedCandidate, pickReason: string, now: number, hasReservedRetry: boolean): void {
@@ -265,15 +267,16 @@ export class HttpCall implements FailoverHost {
     attempt.stage = 'answered';
     attempt.statusCode = statusCode;
     attempt.latencyMs = now - attempt.startedAt;
-    context.health.responseReceived(attempt.candidate, attempt.latencyMs, now);
+    // An upgrade opens a connection, so its latency does not compare with the latencies of requests.
+    context.health.responseReceived(attempt.candidate, undefined, now);
     context.wheel.clear(this);
     this.#deliverHeaders();
     // The connection now belongs to the application. The attempt counts as in flight until the socket closes.
     const { candidate } = attempt;
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
-    if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate));
-    else context.health.attemptEnded(candidate);
+    if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate, true));
+    else context.health.attemptEnded(candidate, true);
     this.#succeed(attempt);
     this.handler.onUpgrade(statusCode, headers, socket);
   }
@@ -305,7 +308,7 @@ export class HttpCall implements FailoverHost {
     attempt.ended = true;
     if (attempt.hasReservedRetry) this.context.budget.refund();
     attempt.hasReservedRetry = false;
-    this.context.health.attemptEnded(attempt.candidate);
+    this.context.health.attemptEnded(attempt.candidate, attempt.stage === 'answered');
   }
 
   updateDeadline(): void {

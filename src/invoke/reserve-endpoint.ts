@@ -1,7 +1,8 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
-import { tooManyPendingError, type CallContext, type PickConstraints } from './call-context.js';
+import { tooManyPendingError, type CallContext } from './call-context.js';
+import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { abortedError, deadlineError, withCallDetails } from './call-errors.js';
 import { effectiveTimeoutMs, type CallDeadline } from './call-deadline.js';
 import { RetryState } from './retry-state.js';
@@ -21,10 +22,11 @@ export interface TimedCallOptions {
  */
 export function reserveEndpoint(
   context: CallContext,
+  picker: EndpointPicker,
   options: TimedCallOptions,
 ): Promise<ConnectedCandidate> {
   return new Promise((resolve, reject) => {
-    new EndpointReservation(context, options, resolve, reject).start();
+    new EndpointReservation(context, picker, options, resolve, reject).start();
   });
 }
 
@@ -48,12 +50,13 @@ export abstract class TimedCall<T> implements TimerEntry {
 
   constructor(
     protected readonly context: CallContext,
+    protected readonly picker: EndpointPicker,
     protected readonly options: TimedCallOptions,
     readonly resolve: (value: T) => void,
     readonly reject: (error: unknown) => void,
   ) {
     const startedAt = context.clock.now();
-    this.state = new RetryState(context, {
+    this.state = new RetryState(context, picker, {
       kind: options.kind,
       constraints: options.constraints,
       isReplayable: true,
@@ -122,18 +125,18 @@ export abstract class TimedCall<T> implements TimerEntry {
 
   /** Picks an endpoint. Resolves with undefined when the call was settled in the meantime. */
   async #pick(): Promise<ConnectedCandidate | undefined> {
-    const { context, options, state } = this;
-    let candidate = context.pickCached(context.clock.now(), options.constraints);
+    const { context, picker, options, state } = this;
+    let candidate = picker.pickCached(context.clock.now(), options.constraints);
     if (candidate) return candidate;
     if (context.pendingCalls >= context.maxPending) throw tooManyPendingError(context);
     context.pendingCalls++;
     try {
       while (candidate === undefined) {
-        await context.prepare(options.constraints, () => this.#updateDeadline());
+        await picker.prepare(options.constraints, () => this.#updateDeadline());
         const now = context.clock.now();
         if (state.settled) return undefined;
         if (state.isTooLate(now)) throw deadlineError(state);
-        candidate = context.pick(now, options.constraints);
+        candidate = picker.pick(now, options.constraints);
       }
       return candidate;
     } finally {

@@ -12,17 +12,17 @@ export function resolveThenSend(call: FailoverHost, state: RetryState): void {
 }
 
 async function resolveAndPick(call: FailoverHost, state: RetryState): Promise<void> {
-  const { context, constraints } = call;
+  const { context, picker, constraints } = call;
   try {
     for (;;) {
-      await context.prepare(constraints, () => updateDeadline(call, state));
+      await picker.prepare(constraints, () => updateDeadline(call, state));
       const now = context.clock.now();
       if (!call.settled && state.isTooLate(now)) call.fail(deadlineError(state));
       if (call.settled) return;
-      const candidate = context.pick(now, constraints);
+      const candidate = picker.pick(now, constraints);
       if (candidate === undefined) continue;
       context.budget.deposit(now);
-      call.send(candidate, context.policyName, now, false);
+      call.send(candidate, picker.policyName, now, false);
       return;
     }
   } catch (error) {

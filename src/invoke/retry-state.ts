@@ -3,7 +3,8 @@ import { isClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import { idempotencyScopeOf } from './at-most-once.js';
 import { AttemptLog, type AttemptLogOptions, type AttemptRecord } from './attempt-log.js';
-import type { CallContext, PickConstraints } from './call-context.js';
+import type { CallContext } from './call-context.js';
+import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import {
   budgetError,
   deadlineError,
@@ -54,6 +55,7 @@ export class RetryState extends AttemptLog {
 
   constructor(
     context: CallContext,
+    readonly picker: EndpointPicker,
     override readonly options: RetryStateOptions,
   ) {
     super(context, options);
@@ -88,7 +90,7 @@ export class RetryState extends AttemptLog {
     const retry = retryability(kind, stage, isReplayable);
     if (retry === 'never' || this.outcomes.length + 1 >= maxAttempts || deadlineAt - now < minAttemptMs)
       return false;
-    if (!this.context.hasAlternative(constraints, new Set([...this.#tried, candidate.endpoint.id])))
+    if (!this.picker.hasAlternative(constraints, new Set([...this.#tried, candidate.endpoint.id])))
       return false;
     return this.#reserveRetry(stage !== 'waiting', now);
   }
@@ -163,7 +165,7 @@ export class RetryState extends AttemptLog {
    * @throws {@link ClerkError} the error that ends the call, when no further attempt is possible
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
-    const { context } = this;
+    const { context, picker } = this;
     const { kind, isReplayable, deadlineAt } = this.options;
     const requiredScope = this.#idempotencyScope;
     const retry = retryability(kind, this.#lastStage, isReplayable, requiredScope !== undefined);
@@ -183,14 +185,14 @@ export class RetryState extends AttemptLog {
     for (;;) {
       // Refreshes an expired resolution before the retry. If the refresh fails, the expired resolution stays in use,
       // flagged stale.
-      if (mustCheckFreshness && !context.isFresh(context.clock.now()))
-        await context.refreshResolution(new Set(this.#tried));
+      if (mustCheckFreshness && !picker.isFresh(context.clock.now()))
+        await picker.refreshResolution(new Set(this.#tried));
       mustCheckFreshness = false;
       const now = context.clock.now();
       this.assertActive();
       if (deadlineAt - now < minAttemptMs) throw deadlineError(this);
       if (this.outcomes.length >= maxAttempts) throw exhaustedError(this);
-      const candidate = context.pickAlternative(now, constraints, this.#tried);
+      const candidate = picker.pickAlternative(now, constraints, this.#tried);
       if (candidate && context.health.canDial(candidate, now)) {
         if (!this.#reserveRetry(false, now))
           throw this.options.allowsRetries ? budgetError(this) : nestedRetryError(this);
@@ -205,14 +207,14 @@ export class RetryState extends AttemptLog {
         mustCheckFreshness = true;
       } else if (!this.#hasRefreshed) {
         this.#hasRefreshed = true;
-        await context.refreshResolution(new Set(this.#tried));
+        await picker.refreshResolution(new Set(this.#tried));
       } else if (
         !this.#hasReconsidered &&
         retryability(kind, 'sent', isReplayable, requiredScope !== undefined) === 'budget' &&
         this.#reconsiderTried()
       ) {
         this.#hasReconsidered = true;
-      } else if (this.#lastStage === 'waiting' && context.canStart && !this.#hasStartedService) {
+      } else if (this.#lastStage === 'waiting' && picker.canStart && !this.#hasStartedService) {
         this.#hasStartedService = true;
         await this.#startService();
         this.#tried.clear();
@@ -260,7 +262,8 @@ export class RetryState extends AttemptLog {
    */
   #reserveRetry(mayHaveRun: boolean, now: number): boolean {
     if (this.#hasReservedRetry || (!mayHaveRun && this.execution === 'none')) return true;
-    const { budget, canStart } = this.context;
+    const { budget } = this.context;
+    const { canStart } = this.picker;
     // Starting the service also needs a retry of the budget, so retries of calls must leave `reservedForStarts`.
     const leavesStartReserve = !canStart || budget.available(now) > reservedForStarts;
     this.#hasReservedRetry = this.options.allowsRetries && leavesStartReserve && budget.tryWithdraw(now);
@@ -287,7 +290,7 @@ export class RetryState extends AttemptLog {
   /** Starts the service. If the start fails, rejects with the error of the start and the outcomes of this call. */
   async #startService(): Promise<void> {
     try {
-      await this.context.startService(this.#lastStartedAt);
+      await this.picker.startService(this.#lastStartedAt);
     } catch (error) {
       throw isClerkError(error) ? withCallDetails(this, error) : error;
     }

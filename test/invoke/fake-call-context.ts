@@ -2,14 +2,16 @@
 import type { ConnectedCandidate } from '../../src/core/candidate.js';
 import type { Health } from '../../src/core/health.js';
 import { AttemptTimeouts } from '../../src/invoke/attempt-timeout.js';
-import type { CallContext, PickConstraints } from '../../src/invoke/call-context.js';
+import type { CallContext } from '../../src/invoke/call-context.js';
+import type { EndpointPicker, PickConstraints } from '../../src/invoke/endpoint-picker.js';
 import { retryBudget } from '../../src/invoke/retry-budget.js';
+import { defaultAttemptTimeout, defaultRetries, type RetryConfig } from '../../src/invoke/retry-settings.js';
 import { TimerWheel } from '../../src/invoke/timer-wheel.js';
 import { endpoint, FakeChannel } from '../support/endpoints.js';
 import { EventRecorder } from '../support/event-recorder.js';
 import { ManualClock } from '../support/manual-clock.js';
 
-export class FakeCallContext implements CallContext {
+export class FakeCallContext implements CallContext, EndpointPicker {
   readonly name = '/shop/orders';
   readonly policyName = 'random';
   readonly serviceTimeoutMs = undefined;
@@ -19,6 +21,7 @@ export class FakeCallContext implements CallContext {
   readonly hedging = undefined;
   readonly timeouts = new AttemptTimeouts();
   readonly reporter = new EventRecorder();
+  retryConfig: RetryConfig = { retries: defaultRetries, attemptTimeout: defaultAttemptTimeout };
   readonly connections = 64;
   readonly maxPending = 1_024;
   pendingCalls = 0;
@@ -46,6 +49,10 @@ export class FakeCallContext implements CallContext {
     canDial: ({ endpoint }, now) => now >= (this.nextDialAt.get(endpoint.id) ?? 0),
     nextDialAt: ({ endpoint }) => this.nextDialAt.get(endpoint.id) ?? 0,
   };
+
+  routeOf(): string {
+    return '';
+  }
 
   retry(): never {
     throw new Error('RetryState must not run the retry loop');

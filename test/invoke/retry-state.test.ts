@@ -16,7 +16,7 @@ function createState(
   timeoutMs = 10_000,
 ): RetryState {
   const startedAt = context.clock.now();
-  return new RetryState(context, {
+  return new RetryState(context, context, {
     kind,
     constraints,
     isReplayable,

@@ -1,0 +1,11 @@
+/** Returns the first segment of a request path, without the query: `/orders/7?full=1` gives `orders`. */
+export function firstSegmentOf(path: string): string {
+  for (let i = 1; i < path.length; i++) {
+    const code = path.charCodeAt(i);
+    if (code === slash || code === questionMark) return path.slice(1, i);
+  }
+  return path.slice(1);
+}
+
+const slash = 47;
+const questionMark = 63;
