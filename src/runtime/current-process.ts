@@ -1,16 +1,10 @@
 import { performance } from 'node:perf_hooks';
 
 const maxLineLength = 65_536;
-/**
- * Maximum wait for the first line of standard input, in ms. The wait can be short, since a launcher writes the line at
- * once.
- */
+/** Short, since a launcher writes the line at once. */
 const lineTimeoutMs = 5_000;
 
-/**
- * Number of SIGTERM listeners of the program when SIGTERM arrived, without the listener of `onSigterm`; 0 before
- * SIGTERM.
- */
+/** Number of SIGTERM listeners of the program when SIGTERM arrived; 0 before SIGTERM. */
 let otherListeners = 0;
 
 /** Access to this process: environment, standard input, SIGTERM, exit and warnings. */
@@ -18,8 +12,8 @@ export const currentProcess = {
   env: process.env,
 
   /**
-   * Resolves to the first line of standard input. When 5 s have passed, the input has ended or the line is too long,
-   * resolves to the text read so far.
+   * Resolves to the first line of standard input, or to the text read so far after 5 s, at the end of the input or
+   * after 65,536 characters.
    */
   readFirstLine(): Promise<string> {
     const { stdin } = process;

@@ -2,11 +2,11 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Hash functions, constant-time comparison and random bytes of `node:crypto`. */
 export const systemHashing = {
-  /** Returns the SHA-256 of a string in UTF-8, in hexadecimal. */
+  /** SHA-256 of a string in UTF-8, in hexadecimal. */
   sha256: (text: string): string => sha256Bytes(text).toString('hex'),
-  /** Whether two strings are equal. The time of the comparison of the hashes does not depend on the strings. */
+  /** Compares hashes of the strings, so that the time does not depend on the strings. */
   timingSafeEqual: (a: string, b: string): boolean => timingSafeEqual(sha256Bytes(a), sha256Bytes(b)),
-  /** Returns random bytes, in hexadecimal. */
+  /** Random bytes, in hexadecimal. */
   randomHex: (bytes: number): string => randomBytes(bytes).toString('hex'),
 };
 

@@ -1,9 +1,6 @@
 import { networkInterfaces } from 'node:os';
 
-/**
- * Returns the non-loopback IP addresses of this host, IPv4 first. Link-local IPv6 addresses are left out, since a
- * link-local address is incomplete without a zone.
- */
+/** Non-loopback IP addresses of this host, IPv4 first, without link-local IPv6 addresses. */
 export function hostAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])

@@ -37,10 +37,7 @@ export async function privateFolder(folder: string, what: string): Promise<void>
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/**
- * Creates a folder and missing parent folders. Node's recursive `mkdir` is not used, since it loops for ever where no
- * folder can be created, such as in `/proc`.
- */
+/** Used instead of Node's recursive `mkdir`, which loops for ever where no folder can be created, as in `/proc`. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

@@ -1,7 +1,6 @@
 /**
- * The processes of this host, read from `/proc`. Without `/proc` (systems other than Linux), processes have no
- * identity, and no process is found by environment marker. On such systems, a process group counts as alive while a
- * signal to the group succeeds. A process that ends while `/proc` is read counts as ended.
+ * The processes of this host, read from `/proc`. On systems without `/proc`, processes have no identity, no process is
+ * found by environment marker, and a process group is alive while a signal to the group succeeds.
  */
 import { readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
@@ -9,7 +8,7 @@ import { readFile, readdir } from 'node:fs/promises';
 interface ProcessStat {
   readonly pid: number;
   readonly group: number;
-  /** Time from the boot of the machine to the start of the process, in clock ticks. */
+  /** Time from boot to the start of the process, in clock ticks. */
   readonly startedTicks: string;
 }
 
@@ -22,7 +21,6 @@ export function identityOf(pid: number): string | undefined {
   return line && `${line.startedTicks}@${bootId()}`;
 }
 
-/** Whether any process of a process group is alive. */
 export async function isGroupAlive(group: number): Promise<boolean> {
   try {
     process.kill(-group, 0);
@@ -58,8 +56,7 @@ async function allPids(): Promise<readonly number[] | undefined> {
 
 function readStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
-  // Field 2, the program name, is in parentheses and may contain any character. The text is therefore split after the
-  // last parenthesis, so `fields` begins with field 3.
+  // Field 2, the program name, may contain any character but ends with the last parenthesis. `fields` begins with field 3.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;

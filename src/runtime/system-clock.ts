@@ -14,7 +14,7 @@ export const systemClock: Clock = {
   hostname: () => hostname(),
 };
 
-// Longest delay of a Node timer. Node fires a timer with a longer delay at once, so longer delays are shortened.
+// Node fires a timer with a longer delay at once.
 const maxDelayMs = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {

@@ -13,10 +13,7 @@ import { identityOf, isGroupAlive, processesWithMarker } from './process-table.j
 
 const logTailBytes = 4_096;
 
-/**
- * The processes of this host. Each started program leads a session and a process group of its own, and outlives this
- * process. After the input is written, a program shares no pipe with this process.
- */
+/** The processes of this host. A started program leads a process group of its own, and outlives this process. */
 export const systemProcesses: Processes = {
   spawn: spawnProcess,
   identityOf,
@@ -73,10 +70,7 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
   });
 }
 
-/**
- * Creates a log file, and the folder of the log file when missing. The log file of the previous run is renamed to
- * `<path>.1`.
- */
+/** Creates a log file and its folder. The log file of the previous run is renamed to `<path>.1`. */
 function openLog(path: string): number {
   ignoreError('EEXIST', () => mkdirSync(dirname(path), 0o700));
   ignoreError('ENOENT', () => renameSync(path, `${path}.1`));

@@ -2,10 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/**
- * Creates a temporary folder that only this user can read. Returns the path of the folder and a function that removes
- * the folder.
- */
+/** Creates a temporary folder that only this user can read. */
 export function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'clerk-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };

@@ -1,15 +1,10 @@
 /**
- * Node contains its own copy of undici besides the installed package. Each copy accepts only instances of its own
- * classes. The functions of this file convert a FormData or Request of Node's copy for the installed undici.
- * Unconverted, the FormData would be sent as the text `[object FormData]`, and the Request would be rejected as an
- * invalid URL.
+ * Converts FormData and Request of Node's built-in undici for the installed undici, which accepts only its own classes.
+ * Unconverted, a FormData would be sent as the text `[object FormData]`, and a Request rejected as an invalid URL.
  */
 import { undici } from './load-undici.js';
 
-/**
- * Converts a FormData of Node's built-in undici to a FormData of the installed undici. Returns any other body
- * unchanged. Like the original, the converted FormData can be sent more than once.
- */
+/** Converts a FormData of Node's built-in undici to a FormData of the installed undici; returns other bodies unchanged. */
 export function fromBuiltinBody(body: unknown): unknown {
   if (tagOf(body) !== 'FormData' || body instanceof undici().FormData) return body;
   const copy = new (undici().FormData)();
@@ -18,9 +13,8 @@ export function fromBuiltinBody(body: unknown): unknown {
 }
 
 /**
- * Converts the arguments of `fetch` for the installed undici. A Request of Node's built-in undici is replaced with
- * its URL, and its settings are added to `init`. Settings that `init` already contains win. Any other input is
- * returned unchanged. A FormData in `init.body` is converted by {@link fromBuiltinBody}.
+ * Converts the arguments of `fetch` for the installed undici. A Request of Node's built-in undici is replaced with its
+ * URL; its settings are added to `init`, which wins. A FormData in `init.body` is converted.
  */
 export function fromBuiltinRequest(
   input: unknown,

@@ -8,22 +8,16 @@ export type ClerkDispatch = (options: Dispatcher.DispatchOptions, handler: Reque
 
 /** Options of {@link clerkDispatcher}. */
 export interface ClerkDispatcherOptions {
-  /** Returns whether an origin is under `.clerk`. Called for each request; must not throw. */
+  /** Whether an origin is under `.clerk`. Called for each request; must not throw. */
   readonly isClerkOrigin: (origin: string) => boolean;
   readonly dispatch: ClerkDispatch;
-  /**
-   * Dispatcher for requests to all other origins. Default: undici's global dispatcher. Closing the clerk's dispatcher
-   * does not close this dispatcher.
-   */
+  /** Dispatcher for all other origins, never closed here. Default: undici's global dispatcher. */
   readonly fallback: Dispatcher | undefined;
   readonly close: () => Promise<void>;
   readonly destroy: (error: Error | null) => Promise<void>;
 }
 
-/**
- * Creates an undici dispatcher. Requests for origins under `.clerk` go to `dispatch`; all other requests go to
- * `options.fallback` unchanged.
- */
+/** An undici dispatcher: requests for `.clerk` origins go to `dispatch`, all others unchanged to `fallback`. */
 export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   const { isClerkOrigin, dispatch } = options;
   const base = undici();
@@ -56,10 +50,7 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): Dispatcher {
   return new ClerkDispatcher();
 }
 
-/**
- * Gives undici's `close` and `destroy` their two forms. With a callback, calls the callback when the promise
- * resolves. Without a callback, returns the promise.
- */
+/** undici's `close` and `destroy` either call a callback or return a promise. */
 function settle(promise: Promise<void>, callback: (() => void) | undefined): Promise<void> | undefined {
   if (callback === undefined) return promise;
   void promise.then(callback);

@@ -2,35 +2,23 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.js';
 
-/**
- * Number of successive checks without received bytes after which a peer counts as silent. Checks run every half ping
- * interval, so by then the peer has not acknowledged two pings.
- */
+/** Successive checks without received bytes, one per half ping interval: two pings were then not acknowledged. */
 const maxSilentChecks = 5;
-/**
- * Slowest transfer rate at which a peer must not count as silent, in bytes per ms. Each written byte therefore
- * extends the allowed silence by 1/8 ms. At this rate, HTTP/2's initial window of 64 KiB takes about 8,000 ms.
- */
+/** Slowest transfer rate at which a peer is not silent, in bytes per ms: HTTP/2's initial window takes 8,000 ms. */
 const minBytesPerMs = 8;
-/**
- * Maximum time by which written bytes extend the allowed silence, in ms. During that silence, new requests still go
- * to the connection of the silent peer.
- */
+/** Maximum time by which written bytes extend the allowed silence. New requests use the connection until then. */
 const maxExtraWaitMs = 30_000;
 
 /**
- * Detects an HTTP/2 peer that has become silent: its process is stopped, its machine has no power, or the network
- * drops packets. TCP alone needs minutes to detect such a peer. undici sends PING frames but does not check that the
- * peer acknowledges them. A working peer acknowledges every PING, so a peer is silent when the socket receives no
- * bytes.
+ * Detects an HTTP/2 peer that has become silent, for which TCP alone needs minutes. undici sends PING frames but does
+ * not check their acknowledgements. A working peer acknowledges every PING, so a silent socket means a silent peer.
  *
  * A PING reaches the peer only after all bytes that were written before the PING, and the kernel may still hold
  * megabytes of these bytes. The allowed silence therefore grows with the number of recently written bytes. Silence is
  * measured as a number of checks, not as a time. While the event loop of this process is blocked, no check runs, and
  * afterwards only one. The blocked time therefore does not count as silence.
  *
- * The checks end when the socket closes. The checks do not keep the process alive. HTTP/1.1 has no ping, so HTTP/1.1
- * connections are not checked.
+ * The checks end when the socket closes, and do not keep the process alive. HTTP/1.1 has no ping and is not checked.
  *
  * @param pingMs - ping interval, in ms; the socket is checked only if the interval is > 0
  * @param onSilent - called once, after 2.5 to 3 ping intervals without received bytes. Every 8 recently written bytes

@@ -3,10 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { RequestHandler } from '../core/transport.js';
 import { undici } from './load-undici.js';
 
-/**
- * undici has two handler interfaces. Transports call the methods of v1 (`onConnect` …); Node 26 passes handlers with
- * the methods of v2 (`onRequestStart` …). Wraps a v2 handler in a v1 handler; returns a v1 handler unchanged.
- */
+/** Wraps a handler of undici's second interface (`onRequestStart` …, Node 26) in one of the first (`onConnect` …). */
 export function toRequestHandler(handler: Dispatcher.DispatchHandler): RequestHandler {
   return typeof handler.onRequestStart === 'function'
     ? new V2HandlerAdapter(handler)

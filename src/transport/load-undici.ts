@@ -1,28 +1,24 @@
 /**
- * Loads the installed undici when the first clerk is created; all other files import only the types of undici. Node
- * contains its own copy of undici for the global `fetch`. The copy that is loaded first sets the global dispatcher,
- * which `fetch` uses. Node's copy is therefore loaded first, so that a clerk does not change the program's `fetch`.
+ * Loads the installed undici when the first clerk is created; other files import only its types. The copy of undici that
+ * is loaded first sets the global dispatcher, which `fetch` uses. Node's built-in copy is therefore loaded first.
  */
 import { createRequire } from 'node:module';
 import type * as undiciModule from 'undici';
 import type { Dispatcher } from 'undici';
 
-/** The type of the undici module. */
 export type Undici = typeof undiciModule;
 
 let loaded: Undici | undefined;
 
-/** Returns the installed undici. The first call loads the module. */
 export function undici(): Undici {
   if (loaded === undefined) {
-    // Reading the global `Headers` loads Node's built-in undici, which sets the global dispatcher.
+    // Loads Node's built-in undici.
     if (isGlobalDispatcherUnset()) Reflect.get(globalThis, 'Headers');
     loaded = createRequire(import.meta.url)('undici') as Undici;
   }
   return loaded;
 }
 
-/** Returns undici's current global dispatcher. */
 export function globalDispatcher(): Dispatcher {
   return undici().getGlobalDispatcher();
 }

@@ -22,18 +22,12 @@ export interface ResponseContext {
 
 type HeaderRecord = Record<string, string | string[]>;
 
-/** undici's response data, the endpoint and the number of attempts. */
 export interface ReceivedResponse extends Dispatcher.ResponseData {
   readonly endpoint: Endpoint;
   readonly attempts: number;
 }
 
-/**
- * Receives the events of one request and builds the response for the program from these events. Callbacks run in the
- * async context of the caller.
- *
- * Used instead of the handler of undici's `request`.
- */
+/** Builds the response for the program, as the handler of undici's `request` does. */
 export class ResponseHandler extends AsyncResource implements RequestHandler {
   readonly #context: ResponseContext;
   readonly #resolve: (response: ReceivedResponse) => void;
@@ -144,7 +138,6 @@ function isStream(body: unknown): body is StreamLike {
   return typeof body === 'object' && body !== null && 'pipe' in body && 'on' in body && 'destroy' in body;
 }
 
-/** Returns a flat list in which each header name is followed by its value, both as received. */
 function rawHeaderList(rawHeaders: readonly Buffer[]): string[] {
   return rawHeaders.map((header) => header.toString('latin1'));
 }

@@ -1,7 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { RequestHandler } from '../core/transport.js';
 
-/** A request in the queue. */
 export interface QueuedRequest {
   readonly request: Dispatcher.DispatchOptions;
   readonly handler: RequestHandler;
@@ -12,10 +11,7 @@ interface QueueNode extends QueuedRequest {
   next: QueueNode | undefined;
 }
 
-/**
- * Requests that wait for a connection, in order of arrival. A cancelled request leaves the queue in constant time,
- * and its body can be garbage-collected at once.
- */
+/** Requests that wait for a connection, in order of arrival. Cancelling takes constant time and releases the body. */
 export class WaitQueue {
   #first: QueueNode | undefined;
   #last: QueueNode | undefined;
@@ -25,7 +21,6 @@ export class WaitQueue {
     return this.#first === undefined;
   }
 
-  /** @param handler - handler of the request; `cancel` identifies the request by its handler */
   enqueue(request: Dispatcher.DispatchOptions, handler: RequestHandler): void {
     const node: QueueNode = { request, handler, previous: this.#last, next: undefined };
     if (node.previous) node.previous.next = node;
@@ -34,18 +29,13 @@ export class WaitQueue {
     this.#nodes.set(handler, node);
   }
 
-  /** Removes and returns the first request; undefined when the queue is empty. */
   dequeue(): QueuedRequest | undefined {
     const node = this.#first;
     if (node) this.#remove(node);
     return node;
   }
 
-  /**
-   * Removes the request with this handler.
-   *
-   * @returns whether the queue contained the request
-   */
+  /** Removes the request with this handler. Returns whether the queue contained it. */
   cancel(handler: RequestHandler): boolean {
     const node = this.#nodes.get(handler);
     if (node) this.#remove(node);
