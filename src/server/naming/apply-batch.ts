@@ -1,10 +1,9 @@
-import type { BatchEntry } from './committer.js';
+import type { Plan } from './commands/naming-command.js';
 import type { ExpiryScheduler } from './expiry-scheduler.js';
 import type { NamingState } from './state/naming-state.js';
 import type { StateChange } from './state/records.js';
 import type { WatchHub } from './watch/watch-hub.js';
 
-/** Parts of the name server that {@link applyBatch} changes. */
 export interface BatchTargets {
   readonly state: NamingState;
   readonly position: { revision: number };
@@ -12,16 +11,10 @@ export interface BatchTargets {
   readonly watchHub: WatchHub;
 }
 
-/**
- * Applies a batch of commands that is saved in the store: first to the state, then to the timers, then to the watches.
- *
- * @param batch - plans of the commands in the batch
- * @param changes - changes of all plans, in order
- * @param revision - revision of the state after the batch
- */
+/** Applies a saved batch: first to the state, then to the timers, then to the watches. `revision` is the new revision. */
 export function applyBatch(
   { state, position, expiry, watchHub }: BatchTargets,
-  batch: readonly BatchEntry[],
+  batch: readonly Plan[],
   changes: readonly StateChange[],
   revision: number,
 ): void {
@@ -33,13 +26,13 @@ export function applyBatch(
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
   position.revision = revision;
-  // The time until the pending change of an entry applies is `appliesInMs` of the last plan that changed the entry
-  // itself. Plans that change only endpoints under the name do not count.
+  // The last plan that changes an entry itself decides when the pending change of the entry applies. Plans that change
+  // only endpoints under the name do not count.
   const waits = new Map<string, number>();
-  for (const { plan } of batch)
+  for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);
   const changedNames = new Set<string>();
-  for (const { plan } of batch)
+  for (const plan of batch)
     for (const change of plan.changes) {
       if (!isVisible(change)) continue;
       expiry.onEntryChanged(change.name, waits.get(change.name));

@@ -1,6 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 import type { RecordChange, Store } from '../ports.js';
-import type { NamingCommand, Plan, PlanContext } from './commands/naming-command.js';
+import { noChange, type Plan, type PlanContext, type PrepareCommand } from './commands/naming-command.js';
 import { plan } from './commands/plan.js';
 import type { NamingView } from './state/naming-view.js';
 import { Overlay } from './state/overlay.js';
@@ -9,54 +9,34 @@ import type { StateChange } from './state/records.js';
 
 const maxCommandsPerBatch = 4_096;
 
-/** Plan of a command whose changes are saved in the store. */
+/** Plan of a saved command. */
 export interface CommitResult extends Plan {
-  /** Revision of the state after the command. A command that changes nothing does not increment the revision. */
-  readonly revision: number;
-}
-
-/** Plan of one command in a batch, and the revision of the state after the command. */
-export interface BatchEntry {
-  readonly plan: Plan;
+  /** Revision after the command. A command without changes does not increment the revision. */
   readonly revision: number;
 }
 
 interface CommitJob {
-  readonly prepare: () => NamingCommand | undefined;
+  readonly prepare: PrepareCommand;
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface JobResult {
-  readonly job: CommitJob;
-  readonly result?: CommitResult;
-  readonly error?: unknown;
-}
-
-/** Parts of the name server that a {@link Committer} uses. */
 export interface CommitterOptions {
   readonly store: Store;
   readonly view: NamingView;
   readonly planContext: PlanContext;
-  /** Returns the revision of the state that is saved in the store. */
+  /** Returns the saved revision. */
   readonly revision: () => number;
-  /**
-   * Called before the changes of a batch are written to the store. If the write fails, the changes may be saved or not.
-   */
+  /** Called before the changes of a batch are written. If the write fails, the changes may be saved or not. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Called once the changes of a batch are saved in the store. `revision` is the revision after the batch. */
-  readonly applyBatch: (
-    batch: readonly BatchEntry[],
-    changes: readonly StateChange[],
-    revision: number,
-  ) => void;
+  /** Called once a batch is saved, with the revision after the batch. */
+  readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
 }
 
 /**
- * Saves commands in batches: commands that arrive while one batch is being written form the next batch. Each command of
- * a batch is planned on the state that the preceding commands leave. All changes of the batch are saved in one write.
- * Then the changes are applied to the state, and the promises of the commands resolve. When a write fails, the commands
- * of the batch and all later commands are rejected.
+ * Saves commands in batches: commands that arrive while one batch is being written form the next batch. Each command is
+ * planned on the state that the preceding commands leave. All changes of a batch are saved in one write, then applied
+ * to the state, and then the promises of the commands resolve. After a failed write, all commands are rejected.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -71,21 +51,18 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Whether a write has failed. After a failed write, every command is rejected. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
 
   /**
-   * Queues a command. The promise resolves once the changes of the command are saved and visible to every lookup.
+   * Queues a command. Resolves once the changes are saved and visible to every lookup.
    *
-   * @param prepare - builds the command right before the command is planned; returns undefined when the command is no
-   *   longer needed
-   * @param atFront - whether the command is placed before the commands that are already queued
-   * @throws {@link ClerkError} `CLERK_CLOSED` once `close` was called; `REGISTRY_UNREACHABLE` when a write to the store
-   *   has failed; any code when the command is rejected
+   * @param atFront - whether the command precedes the commands that are already queued
+   * @throws {@link ClerkError} `CLERK_CLOSED` after `close`; `REGISTRY_UNREACHABLE` when a write has failed; any code
+   *   when the command is rejected
    */
-  submit(prepare: () => NamingCommand | undefined, atFront = false): Promise<CommitResult> {
+  submit(prepare: PrepareCommand, atFront = false): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       const error = this.#isClosed ? closingError() : this.#failure;
       if (error !== undefined) {
@@ -99,7 +76,7 @@ export class Committer {
     });
   }
 
-  /** Rejects all queued commands, and every command after this call. Waits until the current batch is written. */
+  /** Rejects all queued and later commands. Waits until the current batch is written. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectQueued(closingError());
@@ -107,7 +84,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // This waits, so that commands that are submitted directly after each other share a batch.
+    // Commands that are submitted directly after each other share a batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
@@ -119,20 +96,21 @@ export class Committer {
   async #commit(jobs: readonly CommitJob[]): Promise<void> {
     const { store, view, onWriting, applyBatch } = this.#options;
     const overlay = new Overlay(view);
-    const results: JobResult[] = [];
-    const batch: BatchEntry[] = [];
+    const plans: Plan[] = [];
+    const settle: (() => void)[] = [];
     let revision = this.#options.revision();
-    for (const job of jobs) {
+    for (const { prepare, resolve, reject } of jobs) {
       try {
-        const planned = this.#plan(overlay, job);
+        const planned = this.#plan(overlay, prepare);
         if (planned.changes.length > 0) {
           overlay.add(planned.changes);
           revision++;
         }
-        batch.push({ plan: planned, revision });
-        results.push({ job, result: { ...planned, revision } });
+        plans.push(planned);
+        const result = { ...planned, revision };
+        settle.push(() => resolve(result));
       } catch (error) {
-        results.push({ job, error });
+        settle.push(() => reject(error));
       }
     }
     if (overlay.changes.length > 0) {
@@ -141,21 +119,17 @@ export class Committer {
         await store.write([...recordsOf(overlay.changes, revision)]);
       } catch (cause) {
         this.#failure = writeFailedError(cause);
-        for (const { job } of results) job.reject(this.#failure);
+        for (const { reject } of jobs) reject(this.#failure);
         return;
       }
-      applyBatch(batch, overlay.changes, revision);
+      applyBatch(plans, overlay.changes, revision);
     }
-    for (const { job, result, error } of results)
-      if (result === undefined) job.reject(error);
-      else job.resolve(result);
+    for (const run of settle) run();
   }
 
-  #plan(overlay: Overlay, { prepare }: CommitJob): Plan {
+  #plan(overlay: Overlay, prepare: PrepareCommand): Plan {
     const command = prepare();
-    return command === undefined
-      ? { changes: [], appliesInMs: 0 }
-      : plan(overlay, command, this.#options.planContext);
+    return command === undefined ? noChange : plan(overlay, command, this.#options.planContext);
   }
 
   #rejectQueued(error: ClerkError): void {
@@ -163,7 +137,7 @@ export class Committer {
   }
 }
 
-/** Yields the records to write: the last value of each changed key, and the new revision. */
+/** Yields the last value of each changed key, and the new revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {

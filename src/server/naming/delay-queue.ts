@@ -1,7 +1,4 @@
-/**
- * Queue of items that become due a fixed delay after they were added. All items have the same delay, so the order of
- * adding is the order of due times.
- */
+/** Queue of items that become due a fixed delay after they were added. Items are in order of adding. */
 export class DelayQueue<T> {
   readonly #delayMs: number;
   readonly #dueAt = new Map<T, number>();
@@ -11,7 +8,7 @@ export class DelayQueue<T> {
     this.#delayMs = delayMs;
   }
 
-  /** Earliest time at which an item is due; `Infinity` when the queue is empty. */
+  /** Earliest due time; `Infinity` when the queue is empty. */
   get nextDueAt(): number {
     for (const at of this.#dueAt.values()) return at;
     return Infinity;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import { limits } from '../../protocol/limits.js';
-import type { EndpointRef, NamingCommand } from './commands/naming-command.js';
+import type { EndpointRef, PrepareCommand } from './commands/naming-command.js';
 import { clockMarginMs, type Guarantees } from './guarantees.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import type { Leases } from './leases.js';
@@ -10,37 +10,29 @@ import type { NamingState } from './state/naming-state.js';
 /** How long a service that no client has defined is kept without endpoints, in ms. */
 const emptyServiceMs = 300_000;
 
-/** Parts of the name server that the scheduler uses. */
 export interface ExpiryDependencies {
   readonly clock: Clock;
   readonly state: NamingState;
   readonly leases: Leases;
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
-  /**
-   * Submits a command. `prepare` builds the command right before the command is planned, or returns undefined when the
-   * command is no longer needed. The promise never rejects.
-   */
-  readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
+  /** Never rejects. */
+  readonly submit: (prepare: PrepareCommand) => Promise<void>;
 }
 
 /**
- * Submits the commands that a time triggers: removing endpoints whose lease has ended, removing empty services, and
- * applying the pending changes of frozen entries. One timer serves all these commands. Requests that have already
- * arrived are handled before a lease expires, so a renewal that waits in a busy event loop still counts.
+ * Removes endpoints whose lease has ended and empty services, and applies the pending changes of frozen entries. One
+ * timer serves all. Requests that have already arrived are handled before a lease expires, so a renewal that waits in a
+ * busy event loop still counts.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
-  /**
-   * Services without endpoints that no client has defined: name to the time at which the service is removed. The map is
-   * in order of time.
-   */
+  /** Services without endpoints that no client has defined, with the time of their removal, in order of time. */
   readonly #emptyServices = new Map<string, number>();
   #timer: Timer | undefined;
   #timerAt = Infinity;
   /** Time at which the leases were last checked for expiry; undefined while there are no leases. */
   #leasesCheckedAt: number | undefined;
-  /** Number of registrations removed because their lease expired. */
   expiredRegistrations = 0;
   #isExpiring = false;
   #isClosed = false;
@@ -49,16 +41,13 @@ export class ExpiryScheduler {
     this.#deps = deps;
   }
 
-  /** Starts the timer after the state was loaded from the store. */
+  /** Called after the state was loaded. */
   start(): void {
     for (const name of this.#deps.state.entries.keys()) this.onEntryChanged(name);
     this.#arm();
   }
 
-  /**
-   * Starts the lease of a registration, or the drain time of a draining registration. A registration that was moved to
-   * another name keeps its expiry time.
-   */
+  /** Starts the lease or the drain time of a registration. A moved registration keeps its expiry time. */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus } = this.#deps;
     const { draining, leaseMs, entry } = registration;
@@ -69,17 +58,16 @@ export class ExpiryScheduler {
   }
 
   /**
-   * Updates when the pending change of a name applies and when an empty service is removed, after a change of the name
-   * or its endpoints.
+   * Called after a change of a name or its endpoints.
    *
-   * @param appliesInMs - time until the pending change applies, in ms; without it, the remaining guarantee of the entry
+   * @param appliesInMs - time until the pending change applies, in ms; default: the remaining guarantee of the entry
    */
   onEntryChanged(name: string, appliesInMs?: number): void {
     const { state, guarantees, clock } = this.#deps;
     const entry = state.entries.get(name);
     const record = entry?.record;
     if (record?.pending === undefined) guarantees.unfreeze(name);
-    else if (guarantees.frozenUntil(name) === undefined)
+    else if (!guarantees.frozenEntries().has(name))
       guarantees.freeze(
         name,
         clock.now() + (appliesInMs ?? guarantees.remainingMs(name, record.guaranteedMs)),
@@ -93,7 +81,6 @@ export class ExpiryScheduler {
     else if (!this.#emptyServices.has(name)) this.#emptyServices.set(name, clock.now() + emptyServiceMs);
   }
 
-  /** Sets the timer again after all changes of a batch were applied. */
   onBatchApplied(): void {
     this.#arm();
   }
@@ -111,13 +98,13 @@ export class ExpiryScheduler {
     if (leases.size > 0) at = (this.#leasesCheckedAt ??= now) + leases.tickMs;
     else this.#leasesCheckedAt = undefined;
     for (const until of this.#emptyServices.values()) {
-      // The map is in order of time, so its first value is the earliest.
+      // The first value is the earliest.
       at = Math.min(at, until);
       break;
     }
     for (const until of guarantees.frozenEntries().values()) at = Math.min(at, until);
     at = Math.max(at, now);
-    // An overdue timer is kept, since the delay with which it fires shows how long this process was stalled.
+    // An overdue timer is kept, because its delay shows how long this process was stalled.
     if (at === this.#timerAt || this.#timerAt < now) return;
     this.#timer?.cancel();
     this.#timerAt = at;
@@ -152,8 +139,7 @@ export class ExpiryScheduler {
     }
     for (const [name, until] of guarantees.frozenEntries()) {
       if (until > now) continue;
-      // `Infinity` prevents a second command for the same entry. `onEntryChanged` unfreezes the entry once the change
-      // is saved.
+      // `Infinity` prevents a second command for the same entry, which `onEntryChanged` unfreezes.
       guarantees.freeze(name, Infinity);
       void submit(() => ({ kind: 'apply-pending', name }));
     }
@@ -165,10 +151,10 @@ export class ExpiryScheduler {
     consensus.onRenewalOverdue(leases.takeOverdue());
     if (expired.length === 0 || this.#isExpiring) return;
     this.#isExpiring = true;
-    const prepare = (): NamingCommand | undefined => {
+    const prepare: PrepareCommand = () => {
       const endpoints: EndpointRef[] = [];
       for (const registration of expired) {
-        // Skips a registration that was renewed while the command was queued.
+        // The registration may have been renewed while the command was queued.
         if (!leases.hasExpired(registration)) continue;
         registration.isRemovalPending = true;
         if (!registration.draining) this.expiredRegistrations += 1;

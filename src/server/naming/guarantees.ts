@@ -2,30 +2,20 @@ import type { Clock } from '../../core/clock.js';
 import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/**
- * Time that the server waits after the end of a guarantee before the entry may change, in ms. A client whose clock runs
- * slow then still stops using the entry before the change.
- */
+/** Wait after the end of a guarantee, in ms, so that clients with a slow clock stop using the entry before it changes. */
 export const clockMarginMs = 250;
 
 /**
  * Keeps track of when the guarantee of each entry ends. A lookup guarantees that an entry does not change for
- * `guaranteedMs`. The server remembers only when each entry was last looked up, not by which clients. The time of the
- * last lookup is not saved in the store: after a restart, every entry counts as just looked up.
+ * `guaranteedMs`. Only the time of the last lookup is kept, in memory: after a restart, every entry counts as just
+ * looked up.
  *
- * @see [G4](../../../docs/background.md#g4), [C1.2](../../../docs/guarantees.md#c1-2),
- *   [C1.3](../../../docs/guarantees.md#c1-3)
+ * @see [C1.2](../../../docs/guarantees.md#c1-2), [C1.3](../../../docs/guarantees.md#c1-3)
  */
 export class Guarantees {
-  /**
-   * Frozen entries: name to the time at which the pending change of the entry applies, in ms on the monotonic clock;
-   * `Infinity` while that change is being written.
-   */
+  /** Frozen entries, each with the time at which its pending change applies; `Infinity` while that is being written. */
   readonly #frozen = new Map<string, number>();
-  /**
-   * Names of entries with a change that is being written to the store. Lookups give no guarantee for these entries
-   * until the write has ended.
-   */
+  /** Entries with a change that is being written. Lookups give no guarantee for these entries. */
   readonly #beingWritten = new Set<string>();
   readonly #state: NamingState;
   readonly #clock: Clock;
@@ -37,14 +27,14 @@ export class Guarantees {
 
   /** Whether an entry waits for a pending change, or a change of the entry is being written to the store. */
   isFrozen({ name }: NameEntry): boolean {
-    // `size` is read first: both collections are usually empty, and reading `size` is cheaper than `has`.
+    // Both collections are usually empty, and reading `size` is cheaper than `has`.
     return (
       (this.#frozen.size > 0 && this.#frozen.has(name)) ||
       (this.#beingWritten.size > 0 && this.#beingWritten.has(name))
     );
   }
 
-  /** Returns the time until an entry may change, in ms; 0 when the entry may change now. */
+  /** Time until an entry may change, in ms; 0 when the entry may change now. */
   remainingMs(name: string, guaranteedMs: number): number {
     const lastServedAt = this.#state.entries.get(name)?.lastServedAt ?? 0;
     const until = this.#frozen.get(name);
@@ -55,8 +45,8 @@ export class Guarantees {
   }
 
   /**
-   * Returns for how long a lookup may guarantee now that an entry does not change, in ms. A lookup that shows the entry
-   * must also call {@link Guarantees.recordServed}, or the guarantee is not kept.
+   * Time, in ms, for which a lookup may guarantee an entry now. A lookup that shows the entry must also call
+   * {@link Guarantees.recordServed}, or the guarantee is not kept.
    */
   guaranteedMs(entry: NameEntry): number {
     const { guaranteedMs } = entry.record;
@@ -67,37 +57,21 @@ export class Guarantees {
     return Math.max(0, Math.min(guaranteedMs, Math.floor(until - clockMarginMs - this.#clock.now())));
   }
 
-  /**
-   * Restarts the guarantee of an entry, because a lookup has shown the entry at `now`. Does nothing for a frozen entry,
-   * whose guarantee must not become longer.
-   */
+  /** Restarts the guarantee of an entry that a lookup shows, unless the entry is frozen. */
   recordServed(entry: NameEntry, now: number): void {
     if (!this.isFrozen(entry)) entry.lastServedAt = now;
   }
 
-  /** Returns the time at which the pending change of an entry applies; undefined for an entry that is not frozen. */
-  frozenUntil(name: string): number | undefined {
-    return this.#frozen.get(name);
-  }
-
-  /**
-   * Freezes an entry.
-   *
-   * @param until - time at which the pending change applies; `Infinity` while the pending change is being written
-   */
+  /** @param until - when the pending change applies; `Infinity` while that change is being written */
   freeze(name: string, until: number): void {
     this.#frozen.set(name, until);
   }
 
-  /**
-   * Marks an entry as having a change that is being written to the store. Lookups give no guarantee for the entry until
-   * {@link Guarantees.endWrite}.
-   */
   beginWrite(name: string): void {
     this.#beingWritten.add(name);
   }
 
-  /** Removes the marks that {@link Guarantees.beginWrite} has set, because the batch with the changes is saved. */
+  /** Called when the batch with all begun writes is saved. */
   endWrite(): void {
     this.#beingWritten.clear();
   }
@@ -106,10 +80,7 @@ export class Guarantees {
     this.#frozen.delete(name);
   }
 
-  /**
-   * Returns the time at which the pending change of each frozen entry applies, by name; `Infinity` while that change is
-   * being written.
-   */
+  /** Times at which the pending changes apply, by name; `Infinity` while a change is being written. */
   frozenEntries(): ReadonlyMap<string, number> {
     return this.#frozen;
   }

@@ -2,12 +2,7 @@ import type { LaunchRecord, LaunchRecords } from '../ports.js';
 import type { NamingCommand, Plan } from './commands/naming-command.js';
 import type { NamingView } from './state/naming-view.js';
 
-/**
- * Gives the launcher access to its launch records. Reading shows the saved records. Each change is submitted as a
- * command.
- *
- * @param submit - submits a command; the promise resolves once the changes of the command are saved
- */
+/** Gives the launcher access to its launch records. Reading shows saved records; each change is a command. */
 export function launchRecords(
   view: NamingView,
   submit: (command: NamingCommand) => Promise<Plan>,

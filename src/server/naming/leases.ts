@@ -1,37 +1,28 @@
 import type { Registration } from './state/name-entry.js';
 
-/**
- * Length of a slot, in ms. A slot contains the registrations that must be checked at about the same time. An expiry is
- * noticed up to one slot and one tick (`tickMs`) late.
- */
+/** Length of a slot, in ms. The registrations of a slot are checked together, up to a slot and a tick late. */
 const slotMs = 250;
-/**
- * Largest share of all leases that may expire at once before removals are throttled. If more leases expire at once, the
- * cause is probably the server or the network, not the services.
- */
+/** Share of all leases above which expired registrations are removed slowly. Server or network are then the likely cause. */
 const massExpiryShare = 0.15;
-/**
- * Removals are throttled only when at least this many leases have expired. With few registrations, even two leases are
- * a large share.
- */
+/** Minimum number of expired leases for slow removal. With few registrations, two leases are already a large share. */
 const massExpiryMin = 8;
+/** Number of recent stalls of this process that are remembered to extend leases. */
 /** Number of recent stalls of this process that are remembered to extend leases. */
 const maxStalls = 64;
 
 /**
- * The leases of all registrations. Expiry times use the monotonic clock, so a jump of the wall clock has no effect. A
- * renewal only stores the new expiry time. The expiry time is checked when the slot of the registration is due.
+ * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time, which is checked
+ * when the slot of the registration is due.
  *
  * If this process stalls for a third of a lease or longer, that lease is extended by the length of the stall. When many
- * leases expire at once, the removal of their registrations is throttled. A throttled registration is removed at the
- * latest when one more lease has passed after its expiry.
+ * leases expire at once, removals are throttled, by at most one more lease per registration.
  *
  * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
  *   [C5.5](../../../docs/guarantees.md#c5-5)
  */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
-  /** Registrations that were not renewed for two thirds of their lease and have not expired. */
+  /** Registrations that have not expired and were not renewed for two thirds of their lease. */
   readonly #overdue = new Set<Registration>();
   /** Registrations that became overdue since the last call of `takeOverdue`. */
   #newlyOverdue: Registration[] = [];
@@ -43,36 +34,29 @@ export class Leases {
   #count = 0;
   #isThrottling = false;
 
-  /** Number of tracked registrations. */
   get size(): number {
     return this.#count;
   }
 
-  /** Whether the removal of expired registrations is throttled, because too many leases expired at once. */
   get isThrottling(): boolean {
     return this.#isThrottling;
   }
 
-  /**
-   * Interval between two checks of the leases, in ms: an eighth of the shortest lease, but at least 125 ms and at most
-   * 5 s.
-   */
+  /** Interval between two checks, in ms: an eighth of the shortest lease, from 125 ms to 5 s. */
   get tickMs(): number {
     return Math.min(5_000, Math.max(125, this.#shortestLeaseMs / 8));
   }
 
-  /** Tracks a registration until its `expiresAt`. Must be called again after every change of `expiresAt`. */
+  /** Must be called again after every change of `expiresAt`. */
   track(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) this.#count++;
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // If the new slot is later than the current slot, `#processSlot` moves the registration when the current slot is
-    // due.
+    // `#processSlot` moves a registration to a later slot when the current slot is due.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
-  /** Stops tracking a registration. */
   release(registration: Registration): void {
     if (registration.leaseSlot === -1 && !this.#expired.delete(registration)) return;
     this.#overdue.delete(registration);
@@ -83,19 +67,13 @@ export class Leases {
     this.#isThrottling = false;
   }
 
-  /**
-   * Records a stall of this process that lasted `ms` and ended at `now`. Every lease that was running during the stall
-   * and is at most three times as long as the stall is extended by `ms`.
-   */
+  /** Records a stall of `ms` until `now`. A stall extends every running lease of at most three times its length. */
   creditStall(ms: number, now: number): void {
     this.#stalls.push({ endedAt: now, ms });
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /**
-   * Returns the registrations to remove now. Later calls return a registration again until `release` or `track` is
-   * called for the registration.
-   */
+  /** Returns the registrations to remove now, again at each call until `release` or `track`. */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
     const draining: Registration[] = [];
@@ -108,9 +86,8 @@ export class Leases {
   }
 
   /**
-   * Returns the registrations that became overdue since the last call. An overdue registration has missed two renewals.
-   * Returns no registrations when too many are overdue at once, because then the server or the network is probably the
-   * cause.
+   * Returns the registrations that have missed two renewals since the last call. Returns none when too many are overdue
+   * at once, because then the server or the network is probably the cause.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
@@ -126,9 +103,8 @@ export class Leases {
   }
 
   /**
-   * Returns the expired registrations that may be removed in this tick, oldest expiry first. Within the length of the
-   * shortest lease, about `massExpiryShare` of all registrations may be removed. A registration that would otherwise
-   * stay longer than one lease after its expiry is always returned.
+   * Returns the expired registrations to remove in this tick, oldest first: about `massExpiryShare` of all
+   * registrations within the shortest lease, and those that have waited for one lease.
    */
   #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
     const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
@@ -174,7 +150,7 @@ export class Leases {
   }
 
   #addToSlot(registration: Registration, slot: number): void {
-    // Slots up to `#lastSlot` are not processed again, so the registration goes into a slot after `#lastSlot`.
+    // Slots up to `#lastSlot` are not processed again.
     const at = Math.max(slot, this.#lastSlot + 1);
     registration.leaseSlot = at;
     const list = this.#slots.get(at);
@@ -182,7 +158,7 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** Returns the expiry time of a registration, extended by the stalls of this process since the last renewal. */
+  /** Expiry time, extended by the stalls of this process since the last renewal. */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;
@@ -192,11 +168,7 @@ export class Leases {
   }
 }
 
-/**
- * Returns the time at which a registration is overdue: one third of its lease before `expiresAt`. A service renews
- * three times per lease, and has missed two renewals by then. A draining endpoint does not renew, so the time is the
- * end of its drain time.
- */
+/** One third of the lease before `expiresAt`, when two of three renewals are missed. A draining endpoint does not renew. */
 function overdueAt({ leaseMs, draining }: Registration, expiresAt: number): number {
   return draining ? expiresAt : expiresAt - leaseMs / 3;
 }

@@ -1,28 +1,17 @@
 import type { ListEntry } from '../../core/registry.js';
+import type { ListResponse } from '../../protocol/messages.js';
 import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
-/**
- * Maximum number of names that the server reads to fill one page. When this number is reached, the page ends with fewer
- * entries.
- */
+/** Maximum number of names that are read for one page. The page then ends with fewer entries. */
 const maxStepsPerPage = 20_000;
 
-/** One page of a list. */
-export interface ListPage {
-  readonly entries: readonly ListEntry[];
-  /** Name after which the next page begins; null on the last page. */
-  readonly next: string | null;
-}
+type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
 /**
- * Lists the names that match a glob, in order. A directory that no client created has no entry, but is listed while
- * names below the directory exist. A glob that ends with `**` does not list such directories, only the names below
- * them.
- *
- * @param text - the glob
- * @param after - name after which the page begins; undefined for the first page
+ * Lists the names that match a glob, in order, after the name `after`. A directory without an entry is listed while
+ * names below it exist, unless the glob ends with `**`.
  */
 export function listPage(
   state: NamingState,

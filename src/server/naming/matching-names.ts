@@ -4,7 +4,7 @@ import { compareNames, segmentsOf } from '../../core/name.js';
 import type { NamingState } from './state/naming-state.js';
 import { endOfSubtree } from './state/ordered-names.js';
 
-/** Parses a glob. A directory identifier at the start of the glob is replaced by the current name of that directory. */
+/** Parses a glob, and replaces a directory identifier at its start by the current name of the directory. */
 export function parseRootedGlob(state: NamingState, text: string): Glob {
   const glob = parseGlob(text);
   const [first = '', ...rest] = glob.segments;
@@ -12,23 +12,20 @@ export function parseRootedGlob(state: NamingState, text: string): Glob {
   return name === undefined ? glob : parseGlob([name, ...rest].join('/'));
 }
 
-/** Yields the names that match a glob and have an entry, in order. */
+/** Yields the existing names that match a glob, in order. */
 export function* matchingNames(state: NamingState, glob: Glob): IterableIterator<string> {
   for (const found of scanNames(state, glob, undefined))
     if (found.matches && state.entries.has(found.name)) yield found.name;
 }
 
-/** A name that {@link scanNames} has read, and whether the name matches the glob. */
-export interface ScannedName {
+interface ScannedName {
   readonly name: string;
   readonly matches: boolean;
 }
 
 /**
- * Yields the names after `after` that may match a glob, in order, each with whether the name matches. Includes
- * directories without an entry, unless the glob ends with `**`.
- *
- * @param after - name after which the scan starts; undefined to start at the first name
+ * Yields the names after `after` that may match a glob, in order. Includes directories without an entry, unless the
+ * glob ends with `**`.
  */
 export function* scanNames(
   state: NamingState,
@@ -41,14 +38,13 @@ export function* scanNames(
   const base = literal.map((segment) => `/${segment}`).join('');
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
-  // Every name that matches begins with `prefix`: the segments before the first wildcard segment, and that segment up
-  // to its `*`.
+  // Every name that matches begins with the segments before the first wildcard, and that segment up to its `*`.
   const prefix =
     wildcardAt < 0 || segments[wildcardAt] === '**' ? base : `${base}/${beforeStar(segments[wildcardAt])}`;
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // If the only wildcard is a last segment `*` or `**`, the number of segments decides whether a name in range matches.
+  // With a single wildcard, as last segment, the number of segments decides whether a name in range matches.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -71,7 +67,7 @@ export function* scanNames(
         yield { name, matches: isMatch(name, length) };
         continue;
       }
-      // The name has too many segments to match. The scan skips all names below its ancestor with `depth` segments.
+      // The name has too many segments to match. All names below its ancestor with `depth` segments are skipped.
       start = endOfSubtree(`/${segmentsOf(name).slice(0, depth).join('/')}`);
       exclusive = false;
       hasMore = true;
@@ -90,16 +86,12 @@ function segmentCount(name: string): number {
   return count;
 }
 
-/** Whether two names are in the same directory. If so, `directoriesBetween` yields nothing for the two names. */
 function isSibling(previous: string, name: string): boolean {
   const end = name.lastIndexOf('/');
   return previous.lastIndexOf('/') === end && previous.startsWith(name.slice(0, end + 1));
 }
 
-/**
- * Yields the ancestors, with up to `depth` segments, of the name with the segments `path`. Leaves out `previous` and
- * the ancestors of `previous`.
- */
+/** Yields the ancestors, with up to `depth` segments, of `path`, without `previous` and the ancestors of `previous`. */
 function* directoriesBetween(
   previous: string,
   path: readonly string[],

@@ -53,23 +53,21 @@ import type { StateChange } from './state/records.js';
 import { resolveLinks } from './state/resolve-links.js';
 import { WatchHub } from './watch/watch-hub.js';
 
-/** Options of a {@link NameServer}. */
 export interface NameServerOptions {
-  /** Server version that `status` reports. */
   readonly version: string;
-  /** Receives a warning when a removal with `force` breaks a guarantee. Default: no logger. */
+  /** Receives a warning when a forced removal breaks a guarantee. */
   readonly logger?: Logger;
   /** Maximum number of endpoints that one principal may register. Default 1,000. */
   readonly maxRegistrations?: number;
   /** Maximum number of endpoints of one service. Default 10,000. */
   readonly maxEndpoints?: number;
-  /** Maximum number of health reports that are kept for one principal. Default 10,000. */
+  /** Maximum number of stored health reports of one principal. Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
-  /** Whether the launcher can start a service with this manifest. Default: always true. */
+  /** Whether the launcher can start a service with this manifest. Default: always. */
   readonly isStartable?: (manifest: string) => boolean;
 }
 
-/** Decoded records of a store. */
+/** Records of a store. */
 export interface StoredState {
   readonly incarnation: string;
   readonly revision: number;
@@ -77,9 +75,8 @@ export interface StoredState {
 }
 
 /**
- * The name space of the server. The committer saves each command in the store. Then the changes of the command are
- * applied to the state in memory, to the timers and to the watches. Lookups read the state in memory, which contains
- * only saved changes.
+ * The name space of the server. The committer saves each command in the store, and only then are its changes applied to
+ * the state in memory, which lookups read, to the timers and to the watches.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
@@ -112,8 +109,14 @@ export class NameServer implements NameService {
     });
     this.#state = state;
     const guarantees = new Guarantees(state, runtime);
-    const isStartable = options.isStartable ?? (() => true);
-    const lookups = new LookupCache(state, guarantees, position, this.#loadReports, runtime, isStartable);
+    const lookups = new LookupCache({
+      state,
+      guarantees,
+      position,
+      loadReports: this.#loadReports,
+      clock: runtime,
+      isStartable: options.isStartable ?? (() => true),
+    });
     this.#lookups = lookups;
     this.#watchHub = new WatchHub({ state, lookups, guarantees, position, clock: runtime });
     const planContext: PlanContext = {
@@ -329,6 +332,5 @@ export class NameServer implements NameService {
 }
 
 function noop(): void {
-  // Ignores the error of a command that a timer submitted. Such a command fails only when the store cannot be written
-  // or the server is closing.
+  // The command of a timer fails only when the store cannot be written or the server is closing.
 }

@@ -7,10 +7,9 @@ import type { StateChange } from './state/records.js';
 export type { NameServerOptions } from './name-server.js';
 
 /**
- * Opens a name server with the records of a store. All leases and guarantees restart with their full length, so a
- * restart never shortens a lease or a guarantee. An empty store gets a new incarnation.
+ * Opens a name server with the records of a store. All leases and guarantees restart with their full length. An empty
+ * store gets a new incarnation. The caller closes the name server first and the store afterwards.
  *
- * @param store - store to load; the caller must close the name server first and the store afterwards
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
  *   store; `REGISTRY_UNREACHABLE` when a new store cannot be written
  */

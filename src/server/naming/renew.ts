@@ -1,5 +1,3 @@
-import { isClerkError } from '../../core/errors.js';
-import { parseName } from '../../core/name.js';
 import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/messages.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import { isVisiblySuspect } from './health/visible-health.js';
@@ -7,9 +5,8 @@ import type { Leases } from './leases.js';
 import type { LoadReports } from './load-reports.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
-import { resolveLinks } from './state/resolve-links.js';
+import { tryResolveLinks } from './state/resolve-links.js';
 
-/** Parts of the name server that {@link renewLeases} uses. */
 export interface RenewDependencies {
   readonly state: NamingState;
   readonly leases: Leases;
@@ -18,11 +15,9 @@ export interface RenewDependencies {
 }
 
 /**
- * Renews leases. The result of a renewal is `renewed`, `lost` (the endpoint must register again) or `fenced` (the
- * registration was superseded or withdrawn). A renewal is not a command, because renewals are not saved in the store. A
- * renewal may use the name that the service had before a move.
+ * Renews leases, which are not saved in the store. A result is `renewed`, `lost` (the endpoint must register again) or
+ * `fenced` (the registration was superseded or withdrawn). A renewal may use the name from before a move.
  *
- * @returns one result per renewal, and the indexes of the renewals whose endpoints are suspect
  * @see [C5.6](../../../docs/guarantees.md#c5-6)
  */
 export function renewLeases(
@@ -68,10 +63,5 @@ function renewOne(
 }
 
 function canonicalOf(state: NamingState, name: string): string {
-  try {
-    return resolveLinks(state, parseName(name)).canonical;
-  } catch (error) {
-    if (isClerkError(error)) return '';
-    throw error;
-  }
+  return tryResolveLinks(state, name)?.canonical ?? '';
 }

@@ -6,10 +6,8 @@ import { matchingNames, parseRootedGlob } from './matching-names.js';
 import type { NamingState } from './state/naming-state.js';
 
 /**
- * Finds the endpoints that match a filter, in the services whose names match a glob. An endpoint matches if it has
- * every zone, host, version and attribute value in the filter.
+ * Finds the endpoints with every zone, host, version and attribute value of a filter, in the services that match a glob.
  *
- * @param text - the glob
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have such endpoints
  * @see [Naming N7](../../../docs/background.md#n7)
  */
@@ -25,7 +23,7 @@ export function searchEndpoints(
     const endpoints: EndpointMessage[] = [];
     const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {
-      // This text search rejects most endpoints that do not match, without parsing their JSON.
+      // This text search rejects most endpoints without parsing their JSON.
       if (!jsonParts.every((part) => registration.json.includes(part))) continue;
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;
       if (wanted.every(([key, value]) => valueOf(endpoint, key) === value)) endpoints.push(endpoint);

@@ -1,4 +1,4 @@
-/** Commands that create or change one entry. An entry is what exists at a name: a service, a link or a directory. */
+/** Commands that create or change one entry. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
@@ -9,9 +9,7 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 import { checkGuarantee, checkLaunchRule, checkPolicy, checkTimeout } from './validate-command.js';
 
-/**
- * Record of a service that no client has defined. Such a service exists because an endpoint registered under its name.
- */
+/** Record of a service that no client has defined. The service exists because an endpoint registered under its name. */
 export const implicitService: ServiceRecord = Object.freeze({
   kind: 'service',
   defined: false,
@@ -20,25 +18,29 @@ export const implicitService: ServiceRecord = Object.freeze({
   launch: null,
 });
 
-/** Defines a service or changes its settings. */
 export function define(view: NamingView, request: DefineRequest, context: PlanContext): Plan {
   const name = resolveParentLinks(view, parseName(request.name));
   const before = view.entry(name);
   if (before !== undefined && before.kind !== 'service') throw nameTakenError(name, before, 'a service');
-  const { policy, timeoutMs = null, guaranteedMs, launch } = before ?? implicitService;
-  const nextTimeoutMs = checkTimeout(request.timeoutMs === undefined ? timeoutMs : request.timeoutMs);
+  const current = before ?? implicitService;
+  const {
+    policy = current.policy,
+    timeoutMs = current.timeoutMs ?? null,
+    guaranteedMs = current.guaranteedMs,
+    launch = current.launch,
+  } = request;
+  const checkedTimeoutMs = checkTimeout(timeoutMs);
   const next: ServiceRecord = {
     kind: 'service',
     defined: true,
-    policy: checkPolicy(request.policy === undefined ? policy : request.policy),
-    ...(nextTimeoutMs !== null && { timeoutMs: nextTimeoutMs }),
-    guaranteedMs: checkGuarantee(request.guaranteedMs ?? guaranteedMs),
-    launch: checkLaunchRule(request.launch === undefined ? launch : request.launch),
+    policy: checkPolicy(policy),
+    ...(checkedTimeoutMs !== null && { timeoutMs: checkedTimeoutMs }),
+    guaranteedMs: checkGuarantee(guaranteedMs),
+    launch: checkLaunchRule(launch),
   };
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 
-/** Creates a link or changes its target. @see [G2](../../../../docs/background.md#g2) */
 export function setLink(view: NamingView, request: LinkRequest, context: PlanContext): Plan {
   const name = resolveParentLinks(view, parseName(request.name));
   const target = parseName(request.target, 'Target');
@@ -61,11 +63,7 @@ export function setLink(view: NamingView, request: LinkRequest, context: PlanCon
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 
-/**
- * Creates a directory with the identifier `id`. If the directory already exists, its identifier stays the same.
- *
- * @see [G1](../../../../docs/background.md#g1)
- */
+/** Creates a directory with the identifier `id`. An existing directory keeps its identifier. */
 export function createDirectory(view: NamingView, requestedName: string, id: string): Plan {
   const name = resolveParentLinks(view, parseName(requestedName));
   const before = view.entry(name);
@@ -82,11 +80,10 @@ export function createDirectory(view: NamingView, requestedName: string, id: str
 }
 
 /**
- * Creates the error for a request to change an entry while lookups still guarantee that the entry does not change.
+ * Creates the error for a change of an entry that lookups still guarantee.
  *
- * @param remainingMs - time until the entry may change, in ms
- * @param isFrozen - whether an earlier change of the entry already waits until the guarantee has ended
- * @see [G4](../../../../docs/background.md#g4), [C1.2](../../../../docs/guarantees.md#c1-2)
+ * @param isFrozen - whether an earlier change of the entry already waits for the end of the guarantee
+ * @see [C1.2](../../../../docs/guarantees.md#c1-2)
  */
 export function changeTooEarly(name: string, remainingMs: number, isFrozen: boolean): ClerkError {
   const ms = Math.ceil(remainingMs);
@@ -100,9 +97,8 @@ export function changeTooEarly(name: string, remainingMs: number, isFrozen: bool
 }
 
 /**
- * Replaces the record of an entry, at once if no guarantee of the entry is running. During a guarantee, `whenExpired`
- * decides. If true, the entry is frozen, and gets the record `next` once the guarantee has ended. If false, the change
- * is rejected. A change of an entry that is already frozen is rejected too.
+ * Replaces the record of an entry, at once if no guarantee is running. During a guarantee, `whenExpired` decides
+ * whether the entry is frozen until the end of the guarantee or the change is rejected. A frozen entry rejects changes.
  */
 function replaceEntry(
   name: string,

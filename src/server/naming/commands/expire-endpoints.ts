@@ -3,10 +3,7 @@ import type { StateChange } from '../state/records.js';
 import { fenceOff } from './fencing.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
-/**
- * Removes endpoints whose lease or drain time has ended. Keeps an endpoint whose current epoch is not the epoch in
- * `endpoints`, because the endpoint has registered again.
- */
+/** Removes endpoints whose lease or drain time has ended, unless an endpoint has registered again with another epoch. */
 export function expireEndpoints(view: NamingView, endpoints: readonly EndpointRef[]): Plan {
   const byName = new Map<string, { id: string; epoch: number; withdrawn: boolean }[]>();
   const changes: StateChange[] = [];

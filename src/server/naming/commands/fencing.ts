@@ -1,9 +1,8 @@
 /**
- * Epochs and fences. An epoch is a number that a service name assigns to a registration, each number once. When an
- * instance is removed, its last epoch is kept as a fence. A delayed request with an older epoch is then rejected.
+ * instance is removed, its last epoch is kept as a fence, which rejects delayed requests with older epochs.
  *
- * A name keeps at most 256 fences. When a fence is dropped, the floor of the name's epoch counter rises to the epoch of
- * that fence. An instance without a fence cannot register with an epoch up to the floor, except with a launch ticket.
+ * A name keeps at most 256 fences. When a fence is dropped, the floor of the epoch counter rises to its epoch. An
+ * instance without a fence cannot register with an epoch up to the floor, except with a launch ticket.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -12,18 +11,15 @@ import { ClerkError } from '../../../core/errors.js';
 import type { NamingView } from '../state/naming-view.js';
 import type { EpochCounter, Fence, StateChange } from '../state/records.js';
 
-/** Maximum number of fences of one name. */
-export const maxFences = 256;
+const maxFences = 256;
 
-/** Highest epoch that a request may name. The limit leaves room for the registry to assign higher epochs. */
+/** Highest epoch that a request may name. Leaves room for the registry to assign higher epochs. */
 const maxRequestedEpoch = 2 ** 50;
 
 /**
- * Assigns the epoch of a registration.
+ * Assigns the epoch of a registration: `requestedEpoch`, or else the next epoch of the name.
  *
- * @param requestedEpoch - epoch that the request names; if undefined, the name assigns its next epoch
  * @param isLaunched - whether the instance has redeemed a launch ticket for `requestedEpoch`
- * @returns the epoch, and the changes that record the epoch
  * @throws {@link ClerkError} `CONFIG_INVALID` when `requestedEpoch` is not an integer from 1 to 2^50; `FORBIDDEN` when
  *   the instance has a newer epoch or has withdrawn `requestedEpoch`, or when the instance has no fence and
  *   `requestedEpoch` is not above the floor
@@ -47,10 +43,7 @@ export function assignEpoch(
   return { epoch, changes };
 }
 
-/**
- * Returns the changes that add a fence for each removed instance. Drops the oldest fences so that the name keeps at
- * most 256.
- */
+/** Returns the changes that add a fence for each removed instance and drop the oldest fences above the maximum. */
 export function fenceOff(
   view: NamingView,
   name: string,
@@ -75,19 +68,12 @@ export function fenceOff(
   return changes;
 }
 
-/**
- * Returns the epoch counter of a name. If the name has no counter, the counter starts at the highest epoch of all
- * removed names. A name that was removed and created again therefore assigns no epoch a second time.
- */
+/** A name without a counter starts at the highest epoch of all removed names, so no epoch is assigned twice. */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor, floor: view.epochFloor };
 }
 
-/**
- * Creates the error for a request whose epoch is older than that of the last registration of the instance.
- *
- * @param epoch - epoch of the last registration
- */
+/** @param epoch - epoch of the last registration of the instance */
 export function supersededError(name: string, id: string, epoch: number): ClerkError {
   return new ClerkError(
     'FORBIDDEN',

@@ -1,14 +1,11 @@
-/** Commands that change launch records. The launcher keeps one launch record for each start of a service. */
+/** Commands that change launch records: one record for each start of a service. */
 import { ClerkError } from '../../../core/errors.js';
 import type { LaunchIntent, LaunchRecord } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
 import { epochCounterOf } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
-/**
- * Records that the launcher is about to start a service. Assigns the epoch with which the started instance must
- * register.
- */
+/** Records that the launcher is about to start a service. The started instance must register with the assigned epoch. */
 export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   const { name, instance } = intent;
   if (view.entry(name)?.kind !== 'service')
@@ -37,7 +34,7 @@ export function recordIntent(view: NamingView, intent: LaunchIntent): Plan {
   };
 }
 
-/** Updates a launch record. A redeemed ticket stays redeemed, even if `record.redeemed` is false. */
+/** Updates a launch record. A redeemed ticket stays redeemed. */
 export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   const { name, instance } = record;
   const before = view.launch(name, instance);
@@ -50,7 +47,6 @@ export function updateLaunch(view: NamingView, record: LaunchRecord): Plan {
   return { changes: [{ kind: 'launch', name, id: instance, record: next }], appliesInMs: 0 };
 }
 
-/** Removes a launch record. Changes nothing if the record does not exist. */
 export function removeLaunch(view: NamingView, name: string, instance: string): Plan {
   if (view.launch(name, instance) === undefined) return noChange;
   return { changes: [{ kind: 'launch', name, id: instance, record: undefined }], appliesInMs: 0 };

@@ -9,8 +9,7 @@ import { changeTooEarly } from './entries.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name, so
- * clients that still use the old name reach the same endpoints.
+ * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name.
  *
  * @see [G5](../../../../docs/background.md#g5)
  */
@@ -42,10 +41,7 @@ export function move(view: NamingView, request: MoveRequest, { remainingGuarante
   return { changes, appliesInMs: 0, name: to };
 }
 
-/**
- * Returns the changes that move the entry at `from` to `name`. The changes that add records precede the changes that
- * remove records, because leases and guarantees are copied from the old records.
- */
+/** Adds records before removing records, because leases and guarantees are copied from the old records. */
 function moveChanges(
   view: NamingView,
   from: string,

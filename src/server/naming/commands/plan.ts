@@ -11,9 +11,7 @@ import { setStatuses } from './set-status.js';
 import { withdraw } from './withdraw-endpoint.js';
 
 /**
- * Plans one command: returns the changes that the command makes, without making the changes. The plan depends only on
- * the records, the command and the context. Planning uses no random numbers, and of the clock only the remaining
- * guarantees.
+ * Plans one command without making its changes. The plan depends only on the records, the command and the context.
  *
  * @throws {@link ClerkError} when the command is rejected; a rejected command changes nothing
  */

@@ -1,15 +1,14 @@
-import { ClerkError, isClerkError } from '../../../core/errors.js';
+import { ClerkError } from '../../../core/errors.js';
 import { launchProof, type Hashing } from '../../../protocol/launch-proof.js';
 import type { RegisterRequest } from '../../../protocol/messages.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { NamingView } from '../state/naming-view.js';
-import { resolveLinks } from '../state/resolve-links.js';
+import { tryResolveLinks } from '../state/resolve-links.js';
 
 /**
  * Redeems the one-time ticket of an instance that the launcher has started.
  *
  * @param canonical - name under which the instance registers, after links are resolved
- * @returns the launch record, marked as redeemed, and the proof that the registry sends to the instance
  * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed, or issued to another
  *   instance or epoch; `NAME_MISMATCH` when the ticket was issued for another service
  * @see [T9](../../../../docs/background.md#t9), [C6.2](../../../../docs/guarantees.md#c6-2)
@@ -28,25 +27,12 @@ export function redeemTicket(
       'TICKET_REFUSED',
       `The ticket for ${canonical} was refused: the ticket is unknown, was already used, or belongs to another instance or epoch; start the service again`,
     );
-  if (!resolvesTo(view, record.name, canonical))
+  // A ticket for the old name of a moved service stays valid, because the move makes the old name a link.
+  if (record.name !== canonical && tryResolveLinks(view, record.name)?.canonical !== canonical)
     throw new ClerkError(
       'NAME_MISMATCH',
       `The ticket is for ${record.name}; got a registration of ${canonical}; register the service under ${record.name}, the name that the launcher passed`,
     );
   const proof = launchProof(hashing, record.registryKey, record.name, record.epoch);
   return { record: { ...record, redeemed: true, registryKey: '' }, proof };
-}
-
-/**
- * Whether `name` is `canonical` or leads to `canonical` through links. A ticket for the old name of a moved service
- * stays valid, because the move makes the old name a link.
- */
-function resolvesTo(view: NamingView, name: string, canonical: string): boolean {
-  if (name === canonical) return true;
-  try {
-    return resolveLinks(view, name).canonical === canonical;
-  } catch (error) {
-    if (isClerkError(error)) return false;
-    throw error;
-  }
 }

@@ -16,13 +16,12 @@ import { redeemTicket } from './redeem-ticket.js';
 import { checkLease } from './validate-command.js';
 
 /**
- * Registers an endpoint, or updates the registration of the instance with the same id. If the name has no entry,
- * creates a service at the name.
+ * Registers an endpoint, or updates the registration of the instance with the same id. Creates the service if the name
+ * has no entry.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the lease, the endpoint or the epoch is invalid
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the service or the principal has too many endpoints
- * @throws {@link ClerkError} `FORBIDDEN` when the name is not that of a service, or the epoch is older than the last
- *   epoch of the instance
+ * @throws {@link ClerkError} `FORBIDDEN` when the name is not that of a service, or the epoch is too old
  * @throws {@link ClerkError} `TICKET_REFUSED` or `NAME_MISMATCH` when the ticket is not valid for this registration
  * @see [C5.1](../../../../docs/guarantees.md#c5-1), [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -69,8 +68,7 @@ export function register(
 
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {
   const { id, addresses, host, zone, version, weight, attributes } = request;
-  // A registration needs an id that the service chose. `toEndpoint` would derive a missing id from the address, so the
-  // id is checked first.
+  // `toEndpoint` would derive a missing id from the address, so the id is checked first.
   if (typeof (id as unknown) !== 'string')
     throw new ClerkError(
       'CONFIG_INVALID',

@@ -1,4 +1,3 @@
-/** Commands that remove entries, and the command that applies the pending change of a frozen entry. */
 import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { RemoveRequest } from '../../../protocol/messages.js';
@@ -8,10 +7,7 @@ import { resolveParentLinks } from '../state/resolve-links.js';
 import { changeTooEarly } from './entries.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/**
- * Removes an entry. An entry with endpoints or with names below the entry is removed only if `recursive` is set. Then
- * these endpoints and names are removed too.
- */
+/** Removes an entry; with `recursive`, also its endpoints and all names below it. */
 export function remove(
   view: NamingView,
   request: RemoveRequest,
@@ -43,7 +39,7 @@ export function remove(
   const longest = broken.reduce((a, b) => (b.remainingMs > a.remainingMs ? b : a));
   if (frozen !== undefined) throw changeTooEarly(frozen.name, frozen.remainingMs, true);
   if (request.whenExpired !== true) throw changeTooEarly(longest.name, longest.remainingMs, false);
-  // All entries are frozen until the longest guarantee has ended, so that all are removed at the same time.
+  // All entries are frozen until the longest guarantee has ended, and are then removed together.
   const changes = all.map((each): StateChange => {
     const record = { ...view.entry(each), pending: { kind: 'remove' } } as EntryRecord;
     return { kind: 'entry', name: each, record };
@@ -51,10 +47,7 @@ export function remove(
   return { changes, appliesInMs: longest.remainingMs, name };
 }
 
-/**
- * Removes a service that no client has defined and that has no endpoints. While a guarantee of the service is running,
- * the service is frozen, and removed once the guarantee has ended.
- */
+/** Removes a service without endpoints that no client has defined, at the earliest when its guarantee has ended. */
 export function expireService(view: NamingView, name: string, { remainingGuaranteeMs }: PlanContext): Plan {
   const entry = view.entry(name);
   if (entry?.kind !== 'service' || entry.defined || entry.pending !== undefined) return noChange;
@@ -67,10 +60,7 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
   };
 }
 
-/**
- * Applies the pending change of an entry whose guarantee has ended. A service that was to expire is kept if the service
- * has endpoints again.
- */
+/** Applies the pending change of an entry whose guarantee has ended. A service that has endpoints again does not expire. */
 export function applyPending(view: NamingView, name: string): Plan {
   const pending = view.entry(name)?.pending;
   switch (pending?.kind) {
@@ -86,8 +76,8 @@ export function applyPending(view: NamingView, name: string): Plan {
 }
 
 /**
- * Returns the changes that remove all records of `names`. The epoch floor of the registry rises to the highest epoch of
- * the removed names. A removed name that is created again therefore assigns no epoch a second time.
+ * Removes all records of `names`. The epoch floor of the registry rises to their highest epoch, so a name that is
+ * created again assigns no epoch a second time.
  */
 function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];

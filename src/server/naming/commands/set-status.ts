@@ -2,10 +2,7 @@ import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
 import type { Plan, StatusChange } from './naming-command.js';
 
-/**
- * Sets the status of endpoints. Skips draining endpoints, and endpoints whose current epoch is not the epoch in
- * `statusChanges`.
- */
+/** Skips draining endpoints, and endpoints whose current epoch is not that of the change. */
 export function setStatuses(view: NamingView, statusChanges: readonly StatusChange[]): Plan {
   const changes: StateChange[] = [];
   for (const { name, id, epoch, status } of statusChanges) {

@@ -17,7 +17,6 @@ const policies: Readonly<Record<PolicyName, true>> = {
   'first-to-respond': true,
 };
 
-/** Returns `policy` unchanged. Throws unless `policy` is a policy name or null. */
 export function checkPolicy(policy: unknown): string | null {
   if (policy === null || (typeof policy === 'string' && Object.hasOwn(policies, policy))) return policy;
   throw new ClerkError(
@@ -26,21 +25,15 @@ export function checkPolicy(policy: unknown): string | null {
   );
 }
 
-/** Returns `guaranteedMs`. Throws unless `guaranteedMs` is an integer number of milliseconds, from 0 to 7 days. */
 export function checkGuarantee(guaranteedMs: unknown): number {
   return checkMs(guaranteedMs, 'guarantee', 0);
 }
 
-/** Returns `timeoutMs`. Throws unless `timeoutMs` is null or an integer number of milliseconds, from 1 ms to 7 days. */
 export function checkTimeout(timeoutMs: unknown): number | null {
   return timeoutMs === null ? null : checkMs(timeoutMs, 'timeout', 1);
 }
 
-/**
- * Returns `leaseMs`. Throws unless `leaseMs` is an integer number of milliseconds, from 1 second to 7 days.
- *
- * @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5)
- */
+/** @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5) */
 export function checkLease(leaseMs: unknown): number {
   return checkMs(leaseMs, 'lease', limits.minLeaseMs);
 }
@@ -55,10 +48,7 @@ function checkMs(ms: unknown, what: string, min: number): number {
   );
 }
 
-/**
- * Returns a copy of `launch` without unknown fields, or null if `launch` is null. Throws if the manifest or a parameter
- * is invalid.
- */
+/** Returns a copy of `launch` without unknown fields. Throws if the manifest or a parameter is invalid. */
 export function checkLaunchRule(launch: unknown): LaunchRule | null {
   if (launch === null) return null;
   const { manifest, params } = (typeof launch === 'object' ? launch : {}) as {

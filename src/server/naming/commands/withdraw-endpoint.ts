@@ -10,9 +10,8 @@ import { fenceOff, supersededError } from './fencing.js';
 import { noChange, type Plan } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. If `request.now` is set, removes the endpoint at once. Otherwise the endpoint drains until
- * every cached lookup that shows the endpoint has expired. If the endpoint was already removed because its lease
- * expired, a fence prevents `request.epoch` from registering again.
+ * Withdraws an endpoint: at once with `now`, otherwise after every cached lookup that shows the endpoint has expired.
+ * If the lease of the endpoint has already expired, a fence prevents `request.epoch` from registering again.
  */
 export function withdraw(view: NamingView, request: WithdrawRequest): Plan {
   const name = resolveLinks(view, parseName(request.name)).canonical;

@@ -9,21 +9,14 @@ interface LastClear {
 }
 
 /**
- * Limits how often a suspect endpoint may clear its own suspect status. After each clear, no clear is allowed for an
- * interval. The first interval is 10 s. If the next clear comes less than 5 min after the interval has ended, the new
- * interval is twice as long, at most 5 min. Otherwise the new interval is 10 s again.
- *
- * An endpoint that was stalled once is therefore used again at once. An endpoint that runs but cannot be reached stays
- * suspect most of the time.
+ * Limits how often a suspect endpoint may clear its own suspect status. After a clear, the next is allowed after 10 s.
+ * The interval doubles, up to 5 min, for a clear less than 5 min after the end of the last interval. An endpoint that
+ * was stalled once is thus used again at once; one that runs but cannot be reached stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();
 
-  /**
-   * Records a clear of the suspect status at `now`, unless the interval since the last clear is still running.
-   *
-   * @returns whether the clear is allowed
-   */
+  /** Returns whether a clear at `now` is allowed, and counts it. */
   tryClear(registration: Registration, now: number): boolean {
     const last = this.#lastClears.get(registration);
     if (last !== undefined && now < last.nextAt) return false;

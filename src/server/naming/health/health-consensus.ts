@@ -1,35 +1,25 @@
 import type { Clock, Timer } from '../../../core/clock.js';
 import type { HealthReport } from '../../../core/registry.js';
 import { limits } from '../../../protocol/limits.js';
-import type { NamingCommand, StatusChange } from '../commands/naming-command.js';
+import type { PrepareCommand, StatusChange } from '../commands/naming-command.js';
 import { DelayQueue } from '../delay-queue.js';
 import type { Registration } from '../state/name-entry.js';
 import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './endpoint-status.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/**
- * Length of a review, in ms: the time that clients have to report after one client has reported the endpoint
- * unreachable.
- */
+/** Time, in ms, for further reports after one client has reported an endpoint unreachable. */
 const reviewMs = 2_000;
-/**
- * Shortest time that a published status stays unchanged, in ms. Without this minimum, an endpoint whose status changes
- * often would flood the watches with events.
- */
+/** Shortest time that a published status stays unchanged, in ms. Limits the watch events of an unstable endpoint. */
 const minStatusMs = 2_000;
 
-/** Parts of the name server that the consensus uses. */
 export interface ConsensusDependencies {
   readonly clock: Clock;
   /** Finds the registration of the instance `id`. `name` may be any name that resolves to the service. */
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
-  /**
-   * Submits a command. `prepare` builds the command right before the command is planned, or returns undefined when the
-   * command is no longer needed. The promise never rejects.
-   */
-  readonly submit: (prepare: () => NamingCommand | undefined) => Promise<void>;
-  /** Maximum number of reports that are kept for one principal. */
+  /** Never rejects. */
+  readonly submit: (prepare: PrepareCommand) => Promise<void>;
+  /** Maximum number of stored reports of one principal. */
   readonly maxReportsPerPrincipal: number;
 }
 
@@ -41,7 +31,7 @@ interface CountedReport {
   verdict: ReportedVerdict;
 }
 
-/** What is known about the health of an endpoint that clients report unreachable, or whose renewal is overdue. */
+/** An endpoint that clients report unreachable, or whose renewal is overdue. */
 interface EndpointReview {
   readonly registration: Registration;
   readonly epoch: number;
@@ -49,32 +39,25 @@ interface EndpointReview {
   readonly reports: Map<string, CountedReport>;
   isReviewed: boolean;
   isRenewalOverdue: boolean;
-  /** Published status, or the status that is about to be published. */
+  /** Published status, or the status about to be published. */
   status: EndpointStatus;
 }
 
 /**
  * Combines the reports of all clients on an endpoint, and whether its lease is renewed, into one status that all
- * clients see. An `unreachable` report first starts a review of 2 s, in which all clients that use the endpoint are
- * asked for reports. After the review, the endpoint is suspect while more than half of the principals with a report
- * vote `unreachable`. An endpoint whose renewal is overdue is suspect without a review.
- *
- * Reports and statuses are kept in memory only. Work is done only when a report or a lease changes; an endpoint without
- * reports costs nothing.
+ * clients see. An `unreachable` report starts a review of 2 s, in which all clients that use the endpoint are asked for
+ * reports. Afterwards the endpoint is suspect while more than half of the principals with a report vote `unreachable`.
+ * An endpoint whose renewal is overdue is suspect without a review. Reports and statuses are in memory only.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
 export class HealthConsensus {
-  /** Number of reports received since this process started. */
   reports = 0;
-  /** Number of verdicts on single endpoints in the received reports. */
   endpointReports = 0;
-  /** Number of times that an endpoint became suspect. */
   suspectTransitions = 0;
   readonly #deps: ConsensusDependencies;
   readonly #reviews = new Map<Registration, EndpointReview>();
   readonly #clearLimiter = new ClearLimiter();
-  /** Number of reports that are kept for each principal. */
   readonly #reportCounts = new Map<string, number>();
   readonly #reportExpiries = new DelayQueue<CountedReport>(limits.reportTtlMs);
   readonly #reviewDeadlines = new DelayQueue<EndpointReview>(reviewMs);
@@ -90,10 +73,7 @@ export class HealthConsensus {
     this.#deps = deps;
   }
 
-  /**
-   * Number of suspect endpoints. Includes suspect endpoints that lookups show as `up` because the service has no other
-   * usable endpoint.
-   */
+  /** Number of suspect endpoints, including those that lookups show as `up` because the service has no other. */
   get suspects(): number {
     let count = 0;
     for (const { status } of this.#reviews.values()) count += Number(status === 'suspect');
@@ -101,8 +81,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Counts the verdicts in the health report of a client. Ignores a verdict on an unknown or draining endpoint, or on
-   * an epoch that is not the current epoch. Also ignores verdicts beyond `maxReportsPerPrincipal`.
+   * Counts the verdicts of a client. Ignores a verdict on an unknown or draining endpoint or an earlier epoch, and
+   * verdicts beyond `maxReportsPerPrincipal`.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -115,7 +95,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Handles registrations that have missed two renewals. */
+  /** Called with registrations that have missed two renewals. */
   onRenewalOverdue(registrations: readonly Registration[]): void {
     for (const registration of registrations) {
       const review = this.#reviews.get(registration) ?? this.#startReview(registration);
@@ -125,11 +105,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /**
-   * Handles a renewal.
-   *
-   * @param claimsHealthy - whether the endpoint states in the renewal that it works although it is suspect
-   */
+  /** @param claimsHealthy - whether the endpoint states in the renewal that it works although it is suspect */
   onRenewed(registration: Registration, claimsHealthy: boolean): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -141,7 +117,7 @@ export class HealthConsensus {
     this.#arm();
   }
 
-  /** Handles an endpoint that registered again, with the same or another epoch, or that started to drain. */
+  /** Called when an endpoint has registered again or started to drain. */
   onRegistered(registration: Registration): void {
     const review = this.#reviews.get(registration);
     if (review === undefined) return;
@@ -156,8 +132,7 @@ export class HealthConsensus {
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // While this status was written, the endpoint was removed and registered again. The status was decided for the
-    // removed registration, so a review decides the status of the new registration.
+    // The status was decided for a registration that was replaced while the status was written. A review decides again.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -179,7 +154,7 @@ export class HealthConsensus {
 
   #count(registration: Registration, principal: string, clerk: string, verdict: ReportedVerdict): void {
     let review = this.#reviews.get(registration);
-    // A `reachable` verdict starts no review. It counts only if the endpoint already has a review.
+    // A `reachable` verdict counts only if the endpoint already has a review.
     if (review === undefined && verdict === 'reachable') return;
     const now = this.#deps.clock.now();
     const key = `${principal} ${clerk}`;
@@ -216,7 +191,6 @@ export class HealthConsensus {
     return review;
   }
 
-  /** Removes all reports on an endpoint, and cancels the timers of its review. */
   #clearReports(review: EndpointReview): void {
     for (const report of [...review.reports.values()]) {
       this.#reportExpiries.delete(report);
@@ -244,7 +218,7 @@ export class HealthConsensus {
       this.#reviewDeadlines.put(review, now);
     const status = statusOf(votes, review);
     if (status !== review.status) {
-      // The published status must stay unchanged for `minStatusMs`. After that time, the review is evaluated again.
+      // After `minStatusMs`, the review is evaluated again.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -261,7 +235,7 @@ export class HealthConsensus {
     if (this.#isPublishing || this.#isClosed || this.#unpublished.size === 0) return;
     this.#isPublishing = true;
     let isPlanned = false;
-    const prepare = (): NamingCommand | undefined => {
+    const prepare: PrepareCommand = () => {
       isPlanned = true;
       const changes = [...this.#unpublished].map(statusChangeOf);
       this.#unpublished.clear();
@@ -269,8 +243,7 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // A command that was never planned was rejected, because the store cannot be written any more. Then nothing more
-      // is published.
+      // A command that was never planned was rejected: the store cannot be written, so nothing more is published.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
@@ -289,7 +262,7 @@ export class HealthConsensus {
     this.#timer = undefined;
     if (at === Infinity) return;
     this.#timer = clock.setTimer(() => {
-      // Reports that have already arrived at this process are counted before any report expires.
+      // Reports that have already arrived are counted before any report expires.
       clock.afterPendingIo(() => this.#onTimer());
     }, at - clock.now());
     this.#timer.setRef(false);
@@ -303,8 +276,7 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Status holds are handled before review deadlines. When a hold and the deadline of one review are both due, the
-    // status `reviewing` is published first. Its publication starts a new hold, which delays the status `suspect`.
+    // Holds precede deadlines. If both are due, `reviewing` is published first, whose hold delays `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

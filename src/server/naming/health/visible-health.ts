@@ -1,17 +1,15 @@
 /**
- * The health of endpoints that lookups show. When all endpoints of a service that do not drain are suspect, lookups
- * show no endpoint of the service as suspect. In this case the reports are probably wrong, and clients have no better
- * endpoint to choose. Envoy and Finagle call this panic mode.
+ * The health of endpoints that lookups show. When all endpoints of a service that do not drain are suspect, none is
+ * shown as suspect: the reports are probably wrong, and clients have no better endpoint (panic mode).
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
 import type { Registration, ServiceRegistrations } from '../state/name-entry.js';
 import { endpointJson } from '../state/record-codec.js';
 
-/** The health that lookups show for the endpoints of one service. */
 export interface VisibleHealth {
   readonly suspects: ReadonlySet<Registration>;
-  /** Ids of all endpoints that are not healthy. Clients are asked for health reports on these endpoints. */
+  /** Ids of all endpoints that are not healthy, on which clients are asked for reports. */
   readonly healthQueried: readonly string[];
 }
 
@@ -20,7 +18,7 @@ const allHealthy: VisibleHealth = Object.freeze({
   healthQueried: Object.freeze([]),
 });
 
-/** Returns the health that lookups show for a service. Does no work while all endpoints are healthy. */
+/** Does no work while all endpoints are healthy. */
 export function visibleHealth(service: ServiceRegistrations | undefined): VisibleHealth {
   if (service === undefined || service.unhealthyCount === 0) return allHealthy;
   const suspects = new Set<Registration>();
@@ -45,10 +43,7 @@ export function isVisiblySuspect({ status, entry }: Registration): boolean {
 
 const upState = '"state":"up"}';
 
-/**
- * Returns the JSON that lookups show for an endpoint. For a suspect endpoint, the state at the end of the JSON is
- * replaced. `state` is always the last field.
- */
+/** Returns the JSON that lookups show for an endpoint. The `state` is always the last field. */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
   const json = endpointJson(registration.json);
   return suspects.has(registration) && json.endsWith(upState)

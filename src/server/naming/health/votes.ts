@@ -1,11 +1,10 @@
 import type { EndpointReport } from '../../../core/registry.js';
 
-/** Verdict of one client on one endpoint. */
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: the verdict of the majority of its clients. On a tie, the
- * principal has no vote. A principal therefore gains no votes by running many clients or by inventing client ids.
+ * The votes on one endpoint. Each principal has one vote: the verdict of the majority of its clients, or none on a tie.
+ * Running many clients or inventing client ids therefore gains no votes.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -15,7 +14,7 @@ export class Votes {
   /** Number of clients that report the endpoint unreachable. */
   unreachableReports = 0;
 
-  /** Number of principals with a report, including principals that have no vote because of a tie. */
+  /** Number of principals with a report, even without a vote. */
   get principals(): number {
     return this.#clientsByPrincipal.size;
   }

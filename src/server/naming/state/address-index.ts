@@ -1,12 +1,6 @@
-/**
- * Index of registrations by address.
- *
- * @see [DEC C12](../../../../docs/background.md#arch-c12)
- */
+/** Index of registrations by address. @see [DEC C12](../../../../docs/background.md#arch-c12) */
 export class AddressIndex<T extends object> {
-  /**
-   * The owner of each address, or the set of its owners. Most addresses have one owner, for which no set is created.
-   */
+  /** The owner of each address, or the set of its owners. Most addresses have one owner, so no set is created. */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

@@ -2,15 +2,11 @@ import type { EndpointStatus } from '../health/endpoint-status.js';
 import type { EntryRecord, EpochCounter, Fence } from './records.js';
 import type { RegistrationSet } from './registration-set.js';
 
-/** An existing name in memory: its record, and values that are not saved in the store. */
+/** An existing name in memory. Only `record` is saved in the store. */
 export interface NameEntry {
   readonly name: string;
   record: EntryRecord;
-  /**
-   * Time at which a lookup last showed the name, in ms on the monotonic clock; 0 for never.
-   *
-   * @see [G4](../../../../docs/background.md#g4)
-   */
+  /** When a lookup last showed the name, in ms on the monotonic clock; 0 for never. */
   lastServedAt: number;
   /** Unique number that is replaced by another after every change that lookups show; −1 once the name is removed. */
   version: number;
@@ -21,7 +17,6 @@ export interface NameEntry {
 /** Registrations of a service, and the fences of its removed instances. */
 export interface ServiceRegistrations {
   readonly endpoints: RegistrationSet<Registration>;
-  /** Number of endpoints whose status is not `healthy`. */
   unhealthyCount: number;
   epochCounter: EpochCounter;
   fences: Map<string, Fence> | undefined;
@@ -38,17 +33,15 @@ export interface Registration {
   json: string;
   /** End of the lease or of the drain time, in ms on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
-  /** Slot of `Leases` that holds the registration; −1 for none. */
+  /** Slot of `Leases`; −1 for none. */
   leaseSlot: number;
-  /** Whether the removal of the registration is being written to the store. A renewal fails from then on. */
+  /** Whether the removal is being written to the store. A renewal fails from then on. */
   isRemovalPending: boolean;
-  /** Status that the health reports and the lease decide. Lookups may show another status; see `visibleHealth`. */
+  /** Status by health reports and lease. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;
 }
 
-/**
- * Callbacks that `NamingState` calls when a change was applied, so that leases and health reviews follow the change.
- */
+/** Lets leases and health reviews follow the applied changes. */
 export interface StateObserver {
   /** Called when an endpoint has registered, has registered again, or begins to drain. */
   readonly onRegistered: (registration: Registration) => void;

@@ -8,16 +8,14 @@ import { damagedRecordError, internCounter, internEntry } from './record-codec.j
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 import { RegistrationSet } from './registration-set.js';
 
-/** Number of registrations of one principal. */
 interface Quota {
   readonly principal: string;
   used: number;
 }
 
 /**
- * The saved state in memory, with the indexes that lookups need. Only {@link NamingState.apply} changes the records,
- * and only after a change is saved in the store. The times of leases and guarantees are kept next to the records, and
- * are never saved.
+ * The saved state in memory, with the indexes that lookups need. A change is applied only after the change is saved in
+ * the store. The times of leases and guarantees are in memory only.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
@@ -38,10 +36,7 @@ export class NamingState implements NamingView {
     this.#observer = observer;
   }
 
-  /**
-   * Loads the records of a store, which may be in any order. The guarantee of every entry restarts as if a lookup had
-   * shown the entry at `lastServedAt`.
-   */
+  /** Loads the records of a store, in any order. Every guarantee starts at `lastServedAt`. */
   load(changes: Iterable<StateChange>, lastServedAt: number): void {
     this.#loading = true;
     const later: StateChange[] = [];
@@ -54,7 +49,6 @@ export class NamingState implements NamingView {
     for (const entry of this.entries.values()) entry.lastServedAt = lastServedAt;
   }
 
-  /** Applies one change that is saved in the store. */
   apply(change: StateChange): void {
     switch (change.kind) {
       case 'entry':
@@ -141,7 +135,6 @@ export class NamingState implements NamingView {
     return this.#quotas.get(principal)?.used ?? 0;
   }
 
-  /** Returns the registrations with this address. */
   registrationsAt(address: string): readonly Registration[] {
     return this.#addresses.get(address);
   }
@@ -183,8 +176,7 @@ export class NamingState implements NamingView {
   #uncount({ name, record }: NameEntry): void {
     if (record.kind === 'service') this.services--;
     else if (record.kind === 'link') this.links--;
-    // A move adds the directory at its new name before the old entry is removed. The identifier then belongs to the new
-    // name, and stays.
+    // A move adds the directory at its new name before the old entry is removed. The new name keeps the identifier.
     else if (this.#directories.get(record.id) === name) this.#directories.delete(record.id);
   }
 
@@ -205,8 +197,7 @@ export class NamingState implements NamingView {
     const before = movedFrom === undefined ? endpoints.get(record.id) : this.endpoint(movedFrom, record.id);
     if (before !== undefined) this.#removeFromIndexes(before);
     const { id, epoch, leaseMs, draining, json } = record;
-    // The endpoint starts again as healthy when it drains, or gets a new epoch or name: its status was decided for the
-    // old registration.
+    // The status was decided for the old registration, so an endpoint that drains or has a new epoch or name is healthy.
     if (before !== undefined && (draining || before.epoch !== epoch || movedFrom !== undefined))
       this.#setStatus(before, 'healthy');
     const principal = this.#chargeQuota(record.principal);
@@ -259,10 +250,7 @@ export class NamingState implements NamingView {
     entry.version = ++this.#versions;
   }
 
-  /**
-   * Counts one registration in the quota of a principal. Returns a string equal to `principal` that all registrations
-   * of the principal share, which saves memory.
-   */
+  /** Counts a registration of a principal. Returns one shared string per principal, which saves memory. */
   #chargeQuota(principal: string): string {
     let quota = this.#quotas.get(principal);
     if (quota === undefined) this.#quotas.set(principal, (quota = { principal, used: 0 }));
@@ -270,7 +258,6 @@ export class NamingState implements NamingView {
     return quota.principal;
   }
 
-  /** Removes a registration from the quotas and the address index. */
   #removeFromIndexes(registration: Registration): void {
     const quota = this.#quotas.get(registration.principal);
     if (quota !== undefined && --quota.used === 0) this.#quotas.delete(registration.principal);

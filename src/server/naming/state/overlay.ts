@@ -2,12 +2,8 @@ import type { LaunchRecord } from '../../ports.js';
 import type { EndpointView, NamingView } from './naming-view.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/**
- * The records as they will be after a batch of commands that is not saved yet: the saved records, overlaid with the
- * planned changes. Only the planning of the batch reads the overlay.
- */
+/** The records after the commands that a batch has planned so far. Only the planning of the batch reads the overlay. */
 export class Overlay implements NamingView {
-  /** All planned changes of the batch, in order. */
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;
   readonly #entries = new Map<string, EntryRecord | undefined>();
@@ -17,18 +13,13 @@ export class Overlay implements NamingView {
   readonly #fences = new Map<string, Map<string, Fence>>();
   readonly #launches = new Map<string, LaunchRecord | undefined>();
   readonly #quotaChanges = new Map<string, number>();
-  #epochFloor: number;
+  epochFloor: number;
 
   constructor(base: NamingView) {
     this.#base = base;
-    this.#epochFloor = base.epochFloor;
+    this.epochFloor = base.epochFloor;
   }
 
-  get epochFloor(): number {
-    return this.#epochFloor;
-  }
-
-  /** Adds the changes of one command. */
   add(changes: readonly StateChange[]): void {
     for (const change of changes) {
       this.changes.push(change);
@@ -132,7 +123,7 @@ export class Overlay implements NamingView {
       case 'status':
         return;
       case 'epoch-floor':
-        this.#epochFloor = change.epoch;
+        this.epochFloor = change.epoch;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * Stored form of the records. A key consists of a letter for the kind of the record, a name and, for some kinds, an id.
- * A value is JSON. When a record cannot be decoded, the error names the key of the record and the store is not opened.
+ * A value is JSON.
  */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -9,10 +9,9 @@ import type { EndpointMessage } from '../../../protocol/messages.js';
 import type { LaunchRecord, RecordChange } from '../../ports.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
-/** Version of the stored form. The store keeps the version under the key `storeKeys.format`. */
+/** Version of the stored form, kept under `storeKeys.format`. */
 export const formatVersion = 1;
 
-/** Keys of the records that concern the whole store, not a name. */
 export const storeKeys = Object.freeze({
   format: 'm format',
   incarnation: 'm incarnation',
@@ -20,14 +19,13 @@ export const storeKeys = Object.freeze({
   epochFloor: 'm floor',
 });
 
-/** Encodes a change for the store. Returns undefined for a change that is not stored. */
+/** Encodes a change for the store; undefined for a change that is not stored. */
 export function encodeChange(change: StateChange): RecordChange | undefined {
   switch (change.kind) {
     case 'entry':
       return { key: ['e', change.name].join(' '), value: change.record && jsonOfEntry(change.record) };
     case 'endpoint':
-      // `join` is used because it creates one flat string. A template literal would create a string that keeps its
-      // parts in memory.
+      // `join` creates one flat string. The string of a template literal would keep its parts in memory.
       return { key: ['p', change.name, change.id].join(' '), value: change.record?.json };
     case 'counter':
       return { key: ['c', change.name].join(' '), value: jsonOf(change.record) };
@@ -46,27 +44,20 @@ function jsonOf(record: object | undefined): string | undefined {
   return record === undefined ? undefined : JSON.stringify(record);
 }
 
-/**
- * Returns the stored value of a registration. The field `endpoint`, which lookups show, is last, as {@link
- * endpointJson} requires.
- */
+/** Returns the stored value of a registration. The field `endpoint` is last, as {@link endpointJson} requires. */
 export function encodeEndpoint(principal: string, endpoint: EndpointMessage): string {
   return JSON.stringify({ principal, endpoint });
 }
 
 /**
- * Returns the part of a stored registration that lookups show, without parsing the JSON. The first `"endpoint":` is
- * always the key, because JSON escapes quotes in the principal.
+ * Returns the part of a stored registration that lookups show, without parsing the JSON. The first `"endpoint":` is the
+ * key, because JSON escapes quotes in the principal.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
 }
 
-/**
- * Decodes a stored record.
- *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names the key of the record
- */
+/** @throws {@link ClerkError} `REGISTRY_INVALID` when the record is damaged; the message names the key of the record */
 export function decodeRecord(key: string, value: string): StateChange {
   try {
     return decode(key, value);
@@ -76,12 +67,11 @@ export function decodeRecord(key: string, value: string): StateChange {
   }
 }
 
-/** Creates the error for a damaged record. */
 export function damagedRecordError(key: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
     `Record ${quote(key)} of the store is damaged, so the store is not opened; restore the data from a backup`,
-    cause === undefined ? {} : { cause },
+    { cause },
   );
 }
 
@@ -120,13 +110,9 @@ function decode(key: string, value: string): StateChange {
 
 const internedEntries = new Map<string, EntryRecord>();
 
-/** JSON of each entry that `internEntryJson` has returned. */
 const entryJson = new WeakMap<EntryRecord, string>();
 
-/**
- * Returns an object that entries with the same JSON share. Most entries are equal, so a million names share a few
- * objects.
- */
+/** Returns one shared object for entries with the same JSON. A million names then share a few objects. */
 function internEntryJson(json: string): EntryRecord {
   const known = internedEntries.get(json);
   if (known !== undefined) return known;
@@ -137,7 +123,6 @@ function internEntryJson(json: string): EntryRecord {
   return record;
 }
 
-/** Returns an object that equal entries share, which saves memory. */
 export function internEntry(record: EntryRecord): EntryRecord {
   return entryJson.has(record) ? record : internEntryJson(JSON.stringify(record));
 }
@@ -149,10 +134,7 @@ function jsonOfEntry(record: EntryRecord): string {
 
 const internedCounters = new Map<number, EpochCounter>();
 
-/**
- * Returns an object that equal counters share, which saves memory. Counters with an epoch above 100 or a floor other
- * than 0 are not shared, because they are rarely equal.
- */
+/** Returns one shared object for equal counters. Rare counters are not shared. */
 export function internCounter(counter: EpochCounter): EpochCounter {
   if (counter.floor !== 0 || counter.epoch > 100) return counter;
   const known = internedCounters.get(counter.epoch) ?? Object.freeze({ ...counter });

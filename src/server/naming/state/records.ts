@@ -1,15 +1,10 @@
-/** Records of the name space that the store keeps, and the changes of these records. */
 import type { LaunchRule } from '../../../protocol/messages.js';
 import type { LaunchRecord } from '../../ports.js';
 import type { EndpointStatus } from '../health/endpoint-status.js';
 
-/** A service: its settings, and the rule for starting the service. */
 export interface ServiceRecord {
   readonly kind: 'service';
-  /**
-   * Whether a client has defined the service. A service that no client has defined is removed 5 minutes after its last
-   * endpoint.
-   */
+  /** Whether a client has defined the service. Otherwise the service ends 5 minutes after its last endpoint. */
   readonly defined: boolean;
   readonly policy: string | null;
   /** Default timeout of a call to the service, in ms. */
@@ -19,7 +14,6 @@ export interface ServiceRecord {
   readonly pending?: PendingChange;
 }
 
-/** A name that resolves to another name. */
 export interface LinkRecord {
   readonly kind: 'link';
   readonly target: string;
@@ -30,7 +24,7 @@ export interface LinkRecord {
 /** A directory with an identifier that stays the same when the directory moves. */
 export interface DirectoryRecord {
   readonly kind: 'directory';
-  /** Identifier of the directory; begins with `#`. */
+  /** Begins with `#`. */
   readonly id: string;
   readonly guaranteedMs: number;
   readonly pending?: PendingChange;
@@ -45,34 +39,28 @@ export type PendingChange =
       readonly kind: 'replace';
       readonly record: Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'>;
     }
-  /** Removes the entry and its endpoints. Each name below the entry has its own pending change. */
+  /** Removes the entry and its endpoints. Each name below it has its own pending change. */
   | { readonly kind: 'remove' }
-  /** Removes a service that no client has defined and that has no endpoints. A registration cancels this change. */
+  /** Removes a service without endpoints that no client has defined. A registration cancels this change. */
   | { readonly kind: 'expire' };
 
-/**
- * A registered endpoint. `json` is kept because lookups show an endpoint far more often than commands read its fields.
- */
+/** A registered endpoint. `json` is kept because lookups show an endpoint far more often than commands read it. */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;
   readonly leaseMs: number;
   readonly draining: boolean;
-  /** Principal that registered the endpoint, and in whose quota the endpoint counts. */
+  /** Principal in whose quota the endpoint counts. */
   readonly principal: string;
   readonly addresses: readonly string[];
-  /** Stored value of the record. `endpointJson` extracts the part that lookups show. */
+  /** Stored value of the record; see `endpointJson`. */
   readonly json: string;
 }
 
-/** Counter from which a service name assigns the epochs of its instances. */
 export interface EpochCounter {
-  /** Highest epoch that the name has assigned so far. */
+  /** Highest epoch that the service name has assigned so far. */
   readonly epoch: number;
-  /**
-   * If an instance has neither a registration nor a fence, the epoch in its request must be above this number. A
-   * request with a launch ticket is exempt.
-   */
+  /** An instance without registration, fence and launch ticket can only register with an epoch above this number. */
   readonly floor: number;
 }
 
@@ -84,8 +72,8 @@ export interface Fence {
 }
 
 /**
- * A change of one record. If `record` is undefined, the record is removed. If a record moves to another name,
- * `movedFrom` is the old name, whose lease and guarantee continue at the new name.
+ * A change of one record; without `record`, the removal of the record. `movedFrom` is the old name of a moved record,
+ * whose lease and guarantee continue.
  */
 export type StateChange =
   | {
@@ -109,10 +97,7 @@ export type StateChange =
       readonly id: string;
       readonly record: LaunchRecord | undefined;
     }
-  /**
-   * The status of an endpoint is not stored. A change of the status still increments the revision, so that watches
-   * deliver changes in order.
-   */
+  /** Not stored. The change still increments the revision, so that watches deliver changes in order. */
   | {
       readonly kind: 'status';
       readonly name: string;
@@ -120,5 +105,5 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** Raises the epoch floor to the highest epoch of all removed names. Epochs of new names start above this floor. */
+  /** Raises the epoch floor to the highest epoch of all removed names. */
   | { readonly kind: 'epoch-floor'; readonly epoch: number };

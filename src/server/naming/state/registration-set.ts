@@ -1,15 +1,8 @@
-interface Identified {
-  readonly id: string;
-}
-
-/** Largest number of registrations that a set keeps without an index by id. */
+/** Number of registrations up to which a set has no index by id. */
 const indexThreshold = 16;
 
-/**
- * The registrations of one service, in order of arrival. Optimized for many services with few registrations: a set of
- * up to 16 registrations has no index.
- */
-export class RegistrationSet<T extends Identified> {
+/** The registrations of one service, in order of arrival. Most services have few registrations, so an index is rare. */
+export class RegistrationSet<T extends { readonly id: string }> {
   #list: T[] | undefined;
   #byId: Map<string, T> | undefined;
 

@@ -1,26 +1,23 @@
-/** Resolves the links and the directory identifier in a name. */
 import { quote } from '../../../core/describe-value.js';
-import { ClerkError } from '../../../core/errors.js';
+import { ClerkError, isClerkError } from '../../../core/errors.js';
 import { isName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { EntryRecord } from './records.js';
 
-/** Records that are read to resolve the links of a name. */
 export interface LinkSource {
   entry(name: string): EntryRecord | undefined;
   directoryName(id: string): string | undefined;
 }
 
-/** Result of resolving the links and the directory identifier in a name. */
+/** Result of following the links and the directory identifier in a name. */
 export interface LinkPath {
-  /** Name that results when all links are followed. There may be no entry at this name. */
+  /** The name after all links were followed. There may be no entry at this name. */
   readonly canonical: string;
-  /** Links and directory identifiers that were followed, in order. */
+  /** The followed links and directory identifiers, in order. */
   readonly hops: readonly LinkHop[];
 }
 
-/** A followed link or directory identifier. */
-export interface LinkHop {
+interface LinkHop {
   /** Name of the link; for a directory identifier, `/` and the identifier. */
   readonly name: string;
   /** Name of the entry that was read: the link, or the directory with the identifier. */
@@ -35,7 +32,6 @@ export interface LinkHop {
  *   identifier that is read; the result depends only on these
  * @throws {@link ClerkError} `NAME_NOT_FOUND` for a cycle, more than 16 links, an unknown directory identifier, or a
  *   resolved name that is too long
- * @see [G1](../../../../docs/background.md#g1), [G2](../../../../docs/background.md#g2)
  */
 export function resolveLinks(
   source: LinkSource,
@@ -45,10 +41,21 @@ export function resolveLinks(
   return followLinks(source, name, true, onPrefix);
 }
 
-/**
- * Follows the links in a name, except a link at the end of the name. A command changes the entry at the returned name,
- * so a command can change a link itself.
- */
+/** Like {@link resolveLinks}, but returns undefined instead of throwing. */
+export function tryResolveLinks(
+  source: LinkSource,
+  name: string,
+  onPrefix?: (prefix: string) => void,
+): LinkPath | undefined {
+  try {
+    return followLinks(source, name, true, onPrefix);
+  } catch (error) {
+    if (isClerkError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Follows the links in a name, except a link at its end, so that a command can change the link itself. */
 export function resolveParentLinks(source: LinkSource, name: string): string {
   return followLinks(source, name, false, undefined).canonical;
 }

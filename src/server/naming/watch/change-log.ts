@@ -1,10 +1,7 @@
-/** Number of changes that remain when the log is cut. The log is cut when it has more than twice as many. */
+/** The log is cut to this number of changes when it has more than twice as many. */
 const maxNames = 16_384;
 
-/**
- * Log of the last changes of names, at most 32,768 changes. A watch whose connection broke resumes from the log. A
- * watch that resumes from a revision before the start of the log needs a full snapshot.
- */
+/** Log of the last changes of names, from which a watch whose connection broke resumes without a full snapshot. */
 export class ChangeLog {
   /** The log contains every change after this revision. */
   #oldestRevision: number;
@@ -14,24 +11,17 @@ export class ChangeLog {
     this.#oldestRevision = revision;
   }
 
-  /**
-   * Adds the names that a batch of commands changed.
-   *
-   * @param revision - revision after the batch
-   */
+  /** Adds the names that a batch changed. `revision` is the revision after the batch. */
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
     if (this.#entries.length <= 2 * maxNames) return;
     const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // If the cut is inside a batch, the rest of the batch is dropped too, so that the log contains only whole batches.
+    // Only whole batches stay in the log.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }
 
-  /**
-   * Returns the names that changed after a revision, in order of their last change; undefined when the log starts after
-   * `revision`.
-   */
+  /** Returns the names that changed after a revision, in order of last change; undefined if the log starts later. */
   since(revision: number): ReadonlySet<string> | undefined {
     if (revision < this.#oldestRevision) return undefined;
     const names = new Set<string>();

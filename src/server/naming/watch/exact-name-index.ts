@@ -1,20 +1,17 @@
-import { isClerkError } from '../../../core/errors.js';
-import { resolveLinks, type LinkSource } from '../state/resolve-links.js';
+import { tryResolveLinks, type LinkSource } from '../state/resolve-links.js';
 
-/** A watched name without wildcards, and the watches that watch this name. */
 interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
-  /** Prefixes and directory identifiers that the lookup of the name reads. */
+  /** Prefixes and directory identifiers that the lookup reads. */
   readonly dependencies: Set<string>;
-  /** Fingerprint of the lookup that was sent last; undefined when the name did not exist. */
+  /** Fingerprint of the lookup that was sent last; undefined for a missing name. */
   fingerprint: string | undefined;
 }
 
 /**
- * Index of the exact names that are watched: the names without wildcards. A watch shows the lookup of an exact name, so
- * a change of any link or entry on the path of that lookup concerns the watch. For each name, the index keeps the
- * prefixes that the lookup reads, and a fingerprint of the last lookup.
+ * Index of the watched names without wildcards. A watch shows the lookup of such a name, so a change of any link or
+ * entry on the path of that lookup concerns the watch.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
@@ -22,10 +19,7 @@ export class ExactNameIndex<Watch> {
   readonly #links: LinkSource;
   readonly #fingerprintOf: (name: string) => string | undefined;
 
-  /**
-   * @param fingerprintOf - returns a string that changes whenever an entry or endpoint in the lookup of a name changes;
-   *   undefined when the name does not exist
-   */
+  /** @param fingerprintOf - see `LookupCache.fingerprint` */
   constructor(links: LinkSource, fingerprintOf: (name: string) => string | undefined) {
     this.#links = links;
     this.#fingerprintOf = fingerprintOf;
@@ -48,11 +42,11 @@ export class ExactNameIndex<Watch> {
     this.#removeDependencies(exact);
   }
 
-  /** Returns the exact names whose lookups changed when `names` changed, each with the watches of that name. */
+  /** Returns the watched names whose lookups changed when `names` changed, with their watches. */
   update(names: Iterable<string>): ReadonlyMap<string, ReadonlySet<Watch>> {
     const changed = new Map<string, ReadonlySet<Watch>>();
     for (const exact of this.#dependentsOf(names)) {
-      // The dependencies are read again in any case, because they can change even when the fingerprint does not.
+      // The dependencies can change even when the fingerprint does not.
       this.#removeDependencies(exact);
       this.#addDependencies(exact);
       const fingerprint = this.#fingerprintOf(exact.name);
@@ -63,7 +57,7 @@ export class ExactNameIndex<Watch> {
     return changed;
   }
 
-  /** Returns the exact names in `globs` whose lookup may have changed because the names in `changed` changed. */
+  /** Returns the names in `globs` whose lookup may have changed with the names in `changed`. */
   affectedBy(changed: Iterable<string>, globs: readonly string[]): ReadonlySet<string> {
     const prefixes = new Set<string>();
     for (const name of changed) for (const prefix of prefixesOf(name)) prefixes.add(prefix);
@@ -72,16 +66,15 @@ export class ExactNameIndex<Watch> {
 
   #dependsOnAny(name: string, changed: ReadonlySet<string>): boolean {
     let depends = false;
-    this.#resolveLinks(name, (prefix) => {
+    tryResolveLinks(this.#links, name, (prefix) => {
       depends ||= changed.has(prefix);
     });
     return depends;
   }
 
   /**
-   * Returns the exact names that depend on one of `names` or on a name above one of `names`. A directory without an
-   * entry exists only while names below the directory exist. A change of a name can therefore change the lookup of
-   * every directory above the name.
+   * Returns the watched names that depend on one of `names` or on a name above one of `names`: a directory without an
+   * entry exists only while names below it exist.
    */
   #dependentsOf(names: Iterable<string>): Set<ExactName<Watch>> {
     const found = new Set<ExactName<Watch>>();
@@ -93,25 +86,13 @@ export class ExactNameIndex<Watch> {
   }
 
   #addDependencies(exact: ExactName<Watch>): void {
-    this.#resolveLinks(exact.name, (prefix) => {
+    tryResolveLinks(this.#links, exact.name, (prefix) => {
       exact.dependencies.add(prefix);
     });
     for (const prefix of exact.dependencies) {
       const dependents = this.#dependents.get(prefix);
       if (dependents === undefined) this.#dependents.set(prefix, new Set([exact]));
       else dependents.add(exact);
-    }
-  }
-
-  /**
-   * Calls `onPrefix` with every prefix that the lookup of a name reads, even when the links of the name cannot be
-   * resolved.
-   */
-  #resolveLinks(name: string, onPrefix: (prefix: string) => void): void {
-    try {
-      resolveLinks(this.#links, name, onPrefix);
-    } catch (error) {
-      if (!isClerkError(error)) throw error;
     }
   }
 
@@ -124,7 +105,6 @@ export class ExactNameIndex<Watch> {
   }
 }
 
-/** Yields `name` and the names of all directories above `name`. */
 function* prefixesOf(name: string): IterableIterator<string> {
   for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
 }

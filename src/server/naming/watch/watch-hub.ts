@@ -14,7 +14,6 @@ import { WatchSession, type WatchContext, type WatchedName } from './watch-sessi
 /** Interval between two checks for watches that need a heartbeat, in ms. */
 const heartbeatCheckMs = limits.heartbeatMs / 5;
 
-/** Parts of the name server that watches read. */
 export interface WatchHubDependencies {
   readonly state: NamingState;
   readonly lookups: LookupCache;
@@ -24,9 +23,9 @@ export interface WatchHubDependencies {
 }
 
 /**
- * All open watches. Once a batch of commands is saved, each watch receives one event for each changed name that it
- * watches. The event contains the current state of the name. Within one incarnation a watch misses no change. If the
- * changes since an interruption are no longer known, the watch receives `resync` and a full snapshot.
+ * All open watches. Once a batch is saved, each watch receives one event for each changed name that it watches, with
+ * the current state of the name. Within one incarnation a watch misses no change. If the changes since an interruption
+ * are no longer known, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -43,16 +42,11 @@ export class WatchHub {
     this.#changeLog = new ChangeLog(deps.position.revision);
   }
 
-  /** Number of open watches. */
   get size(): number {
     return this.#watches.size;
   }
 
-  /**
-   * Opens a watch.
-   *
-   * @throws {@link ClerkError} `NAME_INVALID` for a glob that cannot be parsed; `LIMIT_EXCEEDED` for too many globs
-   */
+  /** @throws {@link ClerkError} `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs */
   open(options: WatchOptions): OpenWatch {
     const watch: WatchSession = new WatchSession(
       options,
@@ -73,10 +67,9 @@ export class WatchHub {
   }
 
   /**
-   * Sends the events of a saved batch to the watches.
+   * Sends the events of a saved batch.
    *
-   * @param changedNames - names whose entry or endpoints changed; for a changed directory, also `/` and its identifier
-   * @param previousRevision - revision before the batch
+   * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` and its identifier
    */
   publish(changedNames: ReadonlySet<string>, previousRevision: number): void {
     const { revision } = this.#deps.position;
@@ -100,17 +93,13 @@ export class WatchHub {
     }
   }
 
-  /** Ends all watches. */
   close(): void {
     for (const watch of this.#watches) watch.close();
     this.#watches.clear();
     this.#updateHeartbeatTimer();
   }
 
-  /**
-   * Returns the names that changed since the revision at which a watch resumes; undefined when the watch needs a full
-   * snapshot.
-   */
+  /** Names that changed since the revision at which a watch resumes; undefined when it needs a full snapshot. */
   #changesSince({ since, globs }: WatchOptions, watch: WatchSession): Iterable<WatchedName> | undefined {
     const { incarnation, revision } = this.#deps.position;
     if (since?.incarnation !== incarnation || !/^[0-9]{1,15}$/.test(since.revision)) return undefined;
@@ -145,10 +134,7 @@ export class WatchHub {
     return entry === undefined ? { type: 'delete', name } : { type: 'put', name, entry };
   }
 
-  /**
-   * Returns what a watch shows of a name. For a link that matches a glob, this is the link itself. In all other cases,
-   * this is the lookup of the name.
-   */
+  /** What a watch shows of a name: a link that matches a glob as the link itself, anything else as the lookup. */
   #entryOf(name: string, isExact: boolean): WatchEntry | undefined {
     const { state, lookups, guarantees, position, clock } = this.#deps;
     const entry = state.entries.get(name);

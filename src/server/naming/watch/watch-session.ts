@@ -7,22 +7,16 @@ import type { WatchOptions } from '../../ports.js';
 /** Maximum number of snapshot events that are sent in one go, before other work gets a turn. */
 const sliceSize = 128;
 
-/**
- * A watched name. `isExact` is true if the watch contains the name itself, and false if the name matches a glob of the
- * watch.
- */
+/** A watched name. `isExact`: the watch contains the name itself, not only a glob that matches the name. */
 export interface WatchedName {
   readonly name: string;
   readonly isExact: boolean;
 }
 
-/** Parts of the name server that a watch reads. */
 export interface WatchContext {
   readonly revision: () => number;
   readonly incarnation: string;
-  /** Returns the current state of a name as a `put` or a `delete` event. */
   readonly eventOf: (watched: WatchedName) => WatchEvent;
-  /** Returns the names of all entries that match a glob. */
   readonly matchingNames: (glob: Glob) => IterableIterator<string>;
   readonly addExactName: (name: string) => void;
   readonly removeExactName: (name: string) => void;
@@ -31,31 +25,25 @@ export interface WatchContext {
   readonly now: () => number;
 }
 
-/**
- * A snapshot that is queued or being sent: events with the current state of everything in `globs`, followed by a
- * `current` event.
- */
+/** A snapshot that is queued or being sent: the current state of everything in `globs`, then a `current` event. */
 interface SnapshotJob {
   readonly globs: readonly string[];
   readonly names: Iterator<WatchedName>;
-  /** Events to send before the events of `names`. */
   readonly leadingEvents: readonly WatchEvent[];
-  /** Revision that is sent with each event of the snapshot except `current`. */
+  /** Revision of each event of the snapshot except `current`. */
   readonly revisionDuring: number;
   /**
-   * Revision that is sent with the `current` event if names have changed during the snapshot; otherwise the latest
-   * revision is sent. −1 when the watch resumes, which means the latest revision in both cases.
+   * Revision of the `current` event if names have changed during the snapshot, which otherwise has the latest revision.
+   * −1 when the watch resumes: the latest revision in both cases.
    */
   readonly revisionAfter: number;
 }
 
 /**
- * One open watch. Changes that arrive while a snapshot is being sent wait until the end of the snapshot. Then each
- * changed name is sent once.
+ * One open watch. Changes that arrive during a snapshot wait until its end; then each changed name is sent once.
  *
- * The changes of one batch of commands are sent as several events. Only the last event carries the revision of the
- * batch, so a client never resumes inside a batch. A client that resumes may receive events a second time, but misses
- * none.
+ * Only the last event of a batch carries the revision of the batch, so a client never resumes inside a batch. A client
+ * that resumes may receive events twice, but misses none.
  */
 export class WatchSession {
   readonly id: string;
@@ -65,9 +53,9 @@ export class WatchSession {
   readonly #globs = new Map<string, Glob>();
   readonly #exactNames = new Set<string>();
   readonly #snapshots: SnapshotJob[] = [];
-  /** Names that have changed while a snapshot is being sent; the value is `isExact`. */
+  /** Names that have changed during a snapshot; the value is `isExact`. */
   readonly #deferred = new Map<string, boolean>();
-  /** Revision that was sent with the last event. */
+  /** Revision of the last event. */
   #position = 0;
   #isSendingSnapshot = false;
   #isClosed = false;
@@ -79,11 +67,7 @@ export class WatchSession {
     this.lastEventAt = context.now();
   }
 
-  /**
-   * Starts the watch.
-   *
-   * @param missed - names that changed since the watch was interrupted; undefined to send a full snapshot
-   */
+  /** @param missed - names that changed since the watch was interrupted; undefined to send a full snapshot */
   open(missed: Iterable<WatchedName> | undefined): void {
     const added = this.#addGlobs(this.#options.globs);
     const { since } = this.#options;
@@ -115,20 +99,14 @@ export class WatchSession {
     });
   }
 
-  /** Whether a name matches a glob of the watch and is not an exact name of the watch. */
+  /** Whether a name that is not an exact name of the watch matches a glob. */
   matchesGlob(name: string): boolean {
     if (this.#exactNames.has(name)) return false;
     for (const glob of this.#globs.values()) if (matches(glob, name)) return true;
     return false;
   }
 
-  /**
-   * Sends the events of a batch, in order. While a snapshot is being sent, only keeps the changed names for later.
-   *
-   * @param names - changed names, in the order of `events`
-   * @param previousRevision - revision before the batch
-   * @param revision - revision after the batch
-   */
+  /** Sends the events of a batch, one for each of `names`. During a snapshot, only keeps the changed names for later. */
   notify(
     names: readonly WatchedName[],
     events: readonly WatchEvent[],
@@ -143,7 +121,7 @@ export class WatchSession {
       this.#emit(event, index === events.length - 1 ? revision : Math.max(previousRevision, this.#position));
   }
 
-  /** Adds and removes exact names and globs. Sends a snapshot of everything in `add`. */
+  /** Changes the names and globs. Sends a snapshot of everything in `add`. */
   edit(add: readonly string[], remove: readonly string[]): void {
     const texts = new Set(
       [...this.#globs.keys(), ...this.#exactNames].filter((text) => !remove.includes(text)),
@@ -169,7 +147,7 @@ export class WatchSession {
     });
   }
 
-  /** Sends `resync` and a full snapshot, because events were dropped. */
+  /** Called after events were dropped. */
   resync(reason: string): void {
     this.#snapshots.length = 0;
     this.#deferred.clear();
@@ -213,10 +191,7 @@ export class WatchSession {
     });
   }
 
-  /**
-   * Yields each exact name in `globs`, and each existing name that matches another of the globs. No name is yielded
-   * twice.
-   */
+  /** Yields each exact name in `globs`, and each existing name that matches a glob, once. */
   *#currentNames(globs: readonly Glob[]): IterableIterator<WatchedName> {
     for (const { text, isExact } of globs) if (isExact) yield { name: text, isExact };
     const wildcards = globs.filter(({ isExact }) => !isExact);
@@ -229,7 +204,7 @@ export class WatchSession {
           yield { name, isExact: false };
   }
 
-  /** Yields the deferred names, including names that are deferred during the iteration. */
+  /** Includes names that are deferred during the iteration. */
   *#deferredNames(): IterableIterator<WatchedName> {
     for (const [name, isExact] of this.#deferred) yield { name, isExact };
   }
@@ -241,7 +216,7 @@ export class WatchSession {
     this.#context.defer(() => this.#sendSlice());
   }
 
-  /** Sends up to 128 events of the first snapshot in the queue, and schedules the next slice. */
+  /** Sends up to 128 events of the first snapshot, and schedules the next slice. */
   #sendSlice(): void {
     if (this.#isClosed) return;
     const snapshot = this.#snapshots[0];
@@ -272,18 +247,13 @@ export class WatchSession {
     else void drained.then(() => this.#sendSlice());
   }
 
-  /**
-   * Ends a snapshot and sends `current`.
-   *
-   * @returns false when another snapshot follows, else true
-   */
+  /** Ends a snapshot and sends `current`. Returns false when another snapshot follows. */
   #finishSnapshot(snapshot: SnapshotJob): boolean {
-    // A resync has discarded this snapshot, so no `current` event must be sent.
+    // A resync has discarded this snapshot.
     if (this.#snapshots[0] !== snapshot) return false;
     this.#snapshots.shift();
     const { globs, revisionAfter } = snapshot;
-    // If no changes were deferred, the snapshot shows the state at the current revision, and `current` carries this
-    // revision.
+    // Without deferred changes, the snapshot shows the state at the current revision.
     const isUpToDate = revisionAfter < 0 || this.#deferred.size === 0;
     this.#emit({ type: 'current', globs }, isUpToDate ? this.#context.revision() : revisionAfter);
     if (this.#snapshots.length > 0) return false;
