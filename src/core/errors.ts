@@ -16,6 +16,7 @@ import type { Outcome } from './outcome.js';
  * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and a retry is not allowed
  * - `BUDGET_EXHAUSTED` the retry budget was too low for a retry or a start
  * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
+ * - `RESPONSE_INVALID` the endpoint sent a response that breaks the rules of HTTP; not retried
  * - `BAD_STATUS` the response has a status ≥ 400 (`json`, `text` and `bytes` only)
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
@@ -41,6 +42,7 @@ export type ClerkErrorCode =
   | 'OUTCOME_UNKNOWN'
   | 'BUDGET_EXHAUSTED'
   | 'BODY_TOO_LARGE'
+  | 'RESPONSE_INVALID'
   | 'BAD_STATUS'
   | 'FACTORY_FAILED'
   | 'START_FAILED'
