@@ -37,6 +37,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   ABORTED: exitCodes.failed,
   OUTCOME_UNKNOWN: exitCodes.failed,
   BUDGET_EXHAUSTED: exitCodes.failed,
+  RESPONSE_INVALID: exitCodes.failed,
   BAD_STATUS: exitCodes.failed,
   FACTORY_FAILED: exitCodes.failed,
   START_FAILED: exitCodes.failed,

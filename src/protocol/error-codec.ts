@@ -11,7 +11,6 @@ const statuses: Readonly<Partial<Record<ClerkErrorCode, number>>> = Object.freez
   CHANGE_TOO_EARLY: 409,
   NAME_MISMATCH: 409,
   BODY_TOO_LARGE: 413,
-  RESPONSE_INVALID: 502,
   LIMIT_EXCEEDED: 429,
   START_FAILED: 502,
   CLERK_CLOSED: 503,
