@@ -15,6 +15,41 @@ import {
 import type { Evidence } from '../core/health.js';
 import type { Stage } from '../core/outcome.js';
 
+/** The facts of a failed attempt that its classification needs. */
+export interface FailedAttempt {
+  readonly stage: Stage;
+  /** Status of the response; 0 before the response headers arrive. */
+  readonly statusCode: number;
+  /** Whether `dispatch` of the transport has returned. */
+  readonly accepted: boolean;
+}
+
+/** How the error of an attempt is handled. */
+export interface ErrorClass {
+  /** Code of the error that ends the call. Undefined if the call may be retried. */
+  readonly endsCall?: ClerkErrorCode;
+  /**
+   * How health counts the attempt: as evidence of a failure, or as a sign of life (`responded`). Undefined if the error
+   * shows nothing about the endpoint.
+   */
+  readonly evidence?: Evidence | 'responded';
+  /**
+   * Whether the endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call then moves
+   * once without use of the retry budget.
+   */
+  readonly isGoAway?: true;
+}
+
+/** Classifies the error of an attempt that did not come from the request body. */
+export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
+  const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
+  if (code !== undefined) return { endsCall: code };
+  if (isInvalidResponse(error, attempt)) return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
+  if (attempt.stage === 'waiting') return localErrorCodes.has(codeOf(error)) ? {} : { evidence: 'refused' };
+  if (gracefulGoAway.test(error.message)) return { isGoAway: true };
+  return { evidence: isStreamReset(error) ? 'status' : 'reset' };
+}
+
 /**
  * Returns the code that outcomes state for a thrown value: the `code` of an error, otherwise its `name`. For a value
  * that is not an error, returns the type of the value. An `AggregateError` without a code has the code of its first
@@ -33,35 +68,74 @@ export function hasCode(error: unknown): error is Error & { code: string } {
 }
 
 /**
- * Error codes of undici and Node for calls that would fail at any endpoint, each with the code of the resulting
- * {@link ClerkError}.
+ * Error codes of undici and Node for calls that the caller ended or that would fail at any endpoint, each with the code
+ * of the resulting {@link ClerkError}.
  */
 const callerErrorCodes = new Map<string, ClerkErrorCode>([
   ['UND_ERR_INVALID_ARG', 'CONFIG_INVALID'],
+  ['UND_ERR_INVALID_RETURN_VALUE', 'CONFIG_INVALID'],
   ['UND_ERR_NOT_SUPPORTED', 'CONFIG_INVALID'],
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'CONFIG_INVALID'],
-  ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'BODY_TOO_LARGE'],
   ['ERR_INVALID_ARG_TYPE', 'CONFIG_INVALID'],
+  ['UND_ERR_RES_EXCEEDED_MAX_SIZE', 'BODY_TOO_LARGE'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'DEADLINE_EXCEEDED'],
+  ['UND_ERR_BODY_TIMEOUT', 'DEADLINE_EXCEEDED'],
+  ['UND_ERR_ABORT', 'ABORTED'],
+  ['UND_ERR_ABORTED', 'ABORTED'],
 ]);
 
 /**
- * Returns the code of the resulting {@link ClerkError} if the caller caused the error, by an invalid request or a size
- * limit. Returns undefined if the endpoint may have caused the error.
+ * Returns the code of the resulting {@link ClerkError} if the caller caused the error, by an invalid request, a limit
+ * or an abort. Returns undefined if the endpoint may have caused the error.
  */
 export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   if (isClerkError(error)) return error.code;
   return callerErrorCodes.get(codeOf(error));
 }
 
-/**
- * Returns how health counts a network error of an attempt: as `refused` if the request was not sent yet, otherwise as
- * `reset`.
- */
-export function evidenceOf(stage: Stage): Evidence {
-  return stage === 'waiting' ? 'refused' : 'reset';
+/** Connect errors for which this host lacks files, memory, ports or name resolution, whatever the endpoint does. */
+const localErrorCodes = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAI_AGAIN']);
+
+/** Message of undici's error for a GOAWAY frame; undici gives its error no code of its own. */
+const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
+/** Messages of undici for a 100 or 101 response that was not asked for; undici gives these no code of their own. */
+const unsolicitedResponse = /^bad (response|upgrade)$/;
+/** HTTP/2 errors that a peer's malformed frames or headers cause. */
+const malformedStream =
+  /NGHTTP2_(PROTOCOL_ERROR|FRAME_SIZE_ERROR|FLOW_CONTROL_ERROR|COMPRESSION_ERROR|ENHANCE_YOUR_CALM|HTTP_1_1_REQUIRED)/;
+
+/** Whether the endpoint sent a response that undici's parser, or Node's HTTP/2 parser, refuses. */
+function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): boolean {
+  if (stage === 'waiting') return false;
+  if (error.name === 'HTTPParserError') return !error.message.includes('Invalid EOF state');
+  switch (codeOf(error)) {
+    // ERR_ASSERTION: an assertion of undici's parser failed.
+    case 'UND_ERR_HEADERS_OVERFLOW':
+    case 'ERR_ASSERTION':
+      return true;
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      // During another body, this error means that the connection was lost.
+      return stage === 'sent' || statusCode === 204 || statusCode === 304;
+    case 'UND_ERR_SOCKET':
+      return unsolicitedResponse.test(error.message);
+    case 'ERR_HTTP2_STREAM_ERROR':
+    case 'ERR_HTTP2_SESSION_ERROR':
+      return malformedStream.test(error.message);
+    default:
+      return codeOf(error) === 'ERR_HTTP2_ERROR';
+  }
 }
 
-/** Wraps an error that the caller caused in a {@link ClerkError}. */
+/** Whether the endpoint ended one HTTP/2 stream and left the connection open. */
+function isStreamReset(error: Error): boolean {
+  const code = codeOf(error);
+  return (
+    code === 'ERR_HTTP2_STREAM_ERROR' ||
+    (code === 'UND_ERR_INFO' && error.message.startsWith('HTTP/2: stream '))
+  );
+}
+
+/** Wraps an error that ends a call, and that is not the fault of a connection, in a {@link ClerkError}. */
 export function wrapCallerError(
   code: ClerkErrorCode,
   name: string,
@@ -70,14 +144,38 @@ export function wrapCallerError(
 ): ClerkError {
   if (isClerkError(error)) return error;
   const details = { cause: error, ...(execution && { execution }), ...(outcomes && { outcomes }) };
-  if (code === 'BODY_TOO_LARGE') {
-    const message = `Response of ${name} exceeds maxResponseSize; raise maxResponseSize or request a smaller response`;
-    return new ClerkError(code, message, { ...details, execution: 'done' });
+  const cause = errorMessage(error);
+  switch (code) {
+    case 'BODY_TOO_LARGE':
+      return new ClerkError(
+        code,
+        `Response of ${name} exceeds maxResponseSize; raise maxResponseSize or request a smaller response`,
+        { ...details, execution: 'done' },
+      );
+    case 'RESPONSE_INVALID':
+      return new ClerkError(code, `Response of ${name} breaks the rules of HTTP: ${cause}`, details);
+    case 'DEADLINE_EXCEEDED':
+      return new ClerkError(
+        code,
+        `Call to ${name} exceeded the headersTimeout or bodyTimeout of its undici options: ${cause}`,
+        details,
+      );
+    case 'ABORTED':
+      return new ClerkError(code, `Call to ${name} was aborted by its caller`, details);
+    default:
+      return new ClerkError(code, `Request to ${name} is invalid: ${cause}`, details);
   }
-  return new ClerkError(code, `Request to ${name} is invalid: ${errorMessage(error)}`, details);
 }
 
 /** Whether a status counts as a failure of the endpoint: 5xx except 501. */
 export function isFailureStatus(statusCode: number): boolean {
   return statusCode >= 500 && statusCode !== 501;
+}
+
+/**
+ * Returns how health counts a network error of an attempt: as `refused` if the request was not sent yet, otherwise as
+ * `reset`.
+ */
+export function evidenceOf(stage: Stage): Evidence {
+  return stage === 'waiting' ? 'refused' : 'reset';
 }

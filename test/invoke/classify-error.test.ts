@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
+import { errors } from 'undici';
 import { ClerkError } from '../../src/core/errors.js';
+import type { Stage } from '../../src/core/outcome.js';
 import {
   callerErrorCode,
+  classifyError,
   codeOf,
   evidenceOf,
   isFailureStatus,
@@ -35,7 +38,6 @@ test('request errors are classified as caller errors, network errors are not', (
     'ECONNREFUSED',
     'ECONNRESET',
     'UND_ERR_SOCKET',
-    'UND_ERR_HEADERS_TIMEOUT',
     'HPE_INVALID_CONSTANT',
     '__proto__',
     'constructor',
@@ -69,4 +71,97 @@ test('the evidence of a failed attempt depends on its stage alone', () => {
 test('every 5xx except 501 counts as a failure', () => {
   expect([199, 200, 404, 429, 499, 501].some(isFailureStatus)).toBe(false);
   expect([500, 502, 503, 504, 511, 599].every(isFailureStatus)).toBe(true);
+});
+
+const at = (stage: Stage, statusCode = 0) => ({ stage, statusCode, accepted: true });
+const named = (name: string, message: string): Error => Object.assign(new Error(message), { name });
+const socketError = (message: string): Error => new errors.SocketError(message);
+const http2Error = (kind: string, reason: string): Error =>
+  Object.assign(new Error(`Stream closed with error code ${reason}`), { code: `ERR_HTTP2_${kind}_ERROR` });
+const parserError = (reason: string): Error =>
+  named('HTTPParserError', `Response does not match the HTTP/1.1 protocol (${reason})`);
+
+test.each([
+  ['a head that the parser refuses', parserError('Invalid header field char'), at('sent')],
+  ['a chunk size without digits', parserError('Invalid character in chunk size'), at('answered', 200)],
+  ['a head over the limit', new errors.HeadersOverflowError(), at('sent')],
+  ['100 Continue without an Expect header', socketError('bad response'), at('sent')],
+  ['101 without an Upgrade header', socketError('bad upgrade'), at('sent')],
+  ['two lengths', new errors.ResponseContentLengthMismatchError(), at('sent')],
+  ['304 with a length', new errors.ResponseContentLengthMismatchError(), at('answered', 304)],
+  ['204 with a length', new errors.ResponseContentLengthMismatchError(), at('answered', 204)],
+  ['an assertion of the parser', coded('ERR_ASSERTION'), at('sent')],
+  ['an HTTP/2 header that is not allowed', http2Error('STREAM', 'NGHTTP2_PROTOCOL_ERROR'), at('sent')],
+  ['an HTTP/2 session of broken frames', http2Error('SESSION', 'NGHTTP2_FRAME_SIZE_ERROR'), at('sent')],
+])('%s is an invalid response: the call ends, the endpoint lives', (_case, error, attempt) => {
+  expect(classifyError(error, attempt)).toEqual({ endsCall: 'RESPONSE_INVALID', evidence: 'responded' });
+});
+
+test.each([
+  ['a reset', coded('ECONNRESET'), at('sent'), 'reset'],
+  ['a closed socket', socketError('other side closed'), at('sent'), 'reset'],
+  [
+    'a body cut short on a closing connection',
+    parserError('Invalid EOF state'),
+    at('answered', 200),
+    'reset',
+  ],
+  [
+    'a shorter body than stated',
+    new errors.ResponseContentLengthMismatchError(),
+    at('answered', 200),
+    'reset',
+  ],
+  [
+    'a GOAWAY with an error code',
+    socketError('HTTP/2: "GOAWAY" frame received with code 2'),
+    at('sent'),
+    'reset',
+  ],
+  ['a refused connection', coded('ECONNREFUSED'), at('waiting'), 'refused'],
+  ['a garbled TLS handshake', coded('ERR_SSL_WRONG_VERSION_NUMBER'), at('waiting'), 'refused'],
+  ['a reset HTTP/2 stream', http2Error('STREAM', 'NGHTTP2_INTERNAL_ERROR'), at('sent'), 'status'],
+  [
+    'an HTTP/2 stream that ends without a response',
+    new errors.InformationalError('HTTP/2: stream half-closed (remote)'),
+    at('sent'),
+    'status',
+  ],
+])('%s is evidence against the endpoint', (_case, error, attempt, evidence) => {
+  expect(classifyError(error, attempt)).toEqual({ evidence });
+});
+
+test.each([
+  ['headersTimeout of undici', new errors.HeadersTimeoutError(), at('sent'), 'DEADLINE_EXCEEDED'],
+  ['bodyTimeout of undici', new errors.BodyTimeoutError(), at('answered', 200), 'DEADLINE_EXCEEDED'],
+  [
+    'maxResponseSize of undici',
+    new errors.ResponseExceededMaxSizeError(),
+    at('answered', 200),
+    'BODY_TOO_LARGE',
+  ],
+  ['an abort without a reason', new errors.RequestAbortedError(), at('sent'), 'ABORTED'],
+  ['an invalid request', new errors.InvalidArgumentError('x'), at('waiting'), 'CONFIG_INVALID'],
+])('%s ends the call and is not evidence against the endpoint', (_case, error, attempt, code) => {
+  expect(classifyError(error, attempt)).toEqual({ endsCall: code });
+});
+
+test('an error without a code during dispatch is an invalid request', () => {
+  expect(classifyError(new Error('x'), { ...at('waiting'), accepted: false })).toEqual({
+    endsCall: 'CONFIG_INVALID',
+  });
+  expect(classifyError(new Error('x'), at('waiting'))).toEqual({ evidence: 'refused' });
+});
+
+test.each(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAI_AGAIN'])(
+  'connecting that fails with %s, a limit of this host, is not evidence against the endpoint',
+  (code) => {
+    expect(classifyError(coded(code), at('waiting'))).toEqual({});
+  },
+);
+
+test('a GOAWAY without an error is not evidence against the endpoint', () => {
+  expect(classifyError(socketError('HTTP/2: "GOAWAY" frame received with code 0'), at('sent'))).toEqual({
+    isGoAway: true,
+  });
 });
