@@ -1,38 +1,47 @@
 import { Option, type Command } from 'commander';
 import type { Clock } from '../core/clock.js';
+import { defaultRegistryUrl } from '../protocol/limits.js';
 import { RegistryClient } from './registry-client.js';
 import type { Io } from './io.js';
 import { millisecondsOption } from './option-parsers.js';
 import { Output } from './output.js';
-import { registryUrls, defaultRegistryUrl } from './registry-option.js';
+import { registryUrls } from './registry-option.js';
 
-/** Name, help and options of a command. */
-export interface CommandDefinition {
+/** Adds a command to the program. */
+export type AddCommand = (program: Command, io: Io) => void;
+
+/** A command: its help, its options, and its action. */
+export interface CommandDefinition<Args extends unknown[]> {
   /** Name and arguments in commander's syntax: `ls [glob]`. */
   readonly usage: string;
-  /** Summary in the list of commands, one line. */
+  /** Line in the list of commands. */
   readonly summary: string;
-  /** Description in the command's own help. Default: the summary. */
-  readonly description?: string;
-  /** Default value of `--timeout` for this command, in ms. Without this property, the default value is 10,000. */
+  readonly description: string;
+  /** Default of `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
+  /**
+   * Time that `context.client` waits beyond `--timeout`, in ms, so that the registry can report that the timeout has
+   * passed. Default 0.
+   */
+  readonly graceMs?: number;
   /** Adds the options that only this command has. */
   readonly options?: (command: Command) => Command;
   /** Example command lines with descriptions. */
   readonly examples: readonly (readonly [line: string, what: string])[];
+  /** The action. `args` are the arguments in the order of `usage`, then an object with the options. */
+  readonly run: (context: CommandContext, ...args: Args) => Promise<void>;
 }
 
 /** The objects and settings that the action of a command uses. */
 export interface CommandContext {
   readonly io: Io;
   readonly clock: Clock;
-  /** Standard output, for data. */
+  /** For data. */
   readonly stdout: Output;
-  /** Standard error, for progress and errors. */
+  /** For progress and errors. */
   readonly stderr: Output;
   /** Whether data is printed as JSON. */
   readonly json: boolean;
-  /** URLs of the registries. */
   readonly registries: readonly string[];
   /** Value of `--timeout`, or else the default of the command, in ms. */
   readonly timeoutMs: number;
@@ -50,63 +59,64 @@ const defaultTimeoutMs = 10_000;
 /** Help heading of the common options. */
 export const commonOptionsHeading = 'Common options:';
 
-/** Adds a command with its help and options. The caller must set the action of the command. */
-export function addCommand(program: Command, definition: CommandDefinition): Command {
-  const { usage, summary, description, timeoutMs = defaultTimeoutMs, options, examples } = definition;
-  const command = program
-    .command(usage)
-    .summary(summary)
-    .description(description ?? summary);
-  options?.(command);
-  addCommonOptions(command, timeoutMs);
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, what]) =>
-    width > 48 ? `  ${what}:\n    ${line}` : `  ${line.padEnd(width)}  ${what}`,
-  );
-  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
+/** Returns a function that adds the command to the program. */
+export function defineCommand<Args extends unknown[]>(definition: CommandDefinition<Args>): AddCommand {
+  const { usage, summary, description, timeoutMs = defaultTimeoutMs, graceMs = 0, run } = definition;
+  return (program, io) => {
+    const command = program.command(usage).summary(summary).description(description);
+    definition.options?.(command);
+    addCommonOptions(command, timeoutMs);
+    const width = Math.max(...definition.examples.map(([line]) => line.length));
+    const lines = definition.examples.map(([line, what]) =>
+      width > 48 ? `  ${what}:\n    ${line}` : `  ${line.padEnd(width)}  ${what}`,
+    );
+    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
+    command.action(async (...args: unknown[]) => {
+      const context = createContext(io, command, graceMs);
+      try {
+        await run(context, ...(args as Args));
+      } finally {
+        await context.client.close();
+      }
+    });
+  };
 }
 
 /**
- * Adds {@link CommonOptions} to a command.
+ * Adds {@link CommonOptions} to a command or to the program.
  *
- * @param timeoutMs - default of `--timeout` for this command, in ms; undefined when `command` is the program itself,
- * which has no default
+ * @param timeoutMs - default of `--timeout`, in ms; undefined for the program
  */
-export function addCommonOptions(command: Command, timeoutMs?: number): Command {
+export function addCommonOptions(command: Command, timeoutMs?: number): void {
   const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY or ${defaultRegistryUrl})`;
-  return [
+  for (const option of [
     new Option('--json', 'print JSON, one value per line'),
     new Option('--registry <urls>', where),
     new Option('--timeout <ms>', 'timeout of the command, in ms')
       .argParser(millisecondsOption)
       .default(timeoutMs),
-  ].reduce((all, option) => all.addOption(option.helpGroup(commonOptionsHeading)), command);
+  ])
+    command.addOption(option.helpGroup(commonOptionsHeading));
 }
 
-/**
- * Creates the context of a command from its options.
- *
- * @param graceMs - time that `client` waits beyond `--timeout`, in ms. Commands that send the timeout to the registry
- * use this time, so that the registry can still report that the timeout has passed. Default 0.
- * @throws {@link ClerkError} `CONFIG_INVALID` when a registry URL is invalid
- */
-export function createContext(io: Io, command: Command, graceMs = 0): CommandContext {
-  // An option can be given before the name of the command (`programOptions`) or after the name (`commandOptions`).
-  // The option after the name wins. A default value applies only when the option is given in neither place.
+/** @throws {@link ClerkError} `CONFIG_INVALID` when a registry URL is invalid */
+function createContext(io: Io, command: Command, graceMs: number): CommandContext {
+  // An option after the name of the command takes precedence over the same option before the name.
   const programOptions: CommonOptions = command.parent?.opts() ?? {};
   const commandOptions: CommonOptions = command.opts();
   const givenTimeout =
     command.getOptionValueSource('timeout') === 'default' ? programOptions.timeout : commandOptions.timeout;
   const timeoutMs = givenTimeout ?? commandOptions.timeout ?? defaultTimeoutMs;
   const registries = registryUrls(commandOptions.registry ?? programOptions.registry, io.env.CLERK_REGISTRY);
+  const { clock, env, stdout, stderr, connect } = io;
   return {
     io,
-    clock: io.clock,
-    stdout: new Output(io.stdout, io.env),
-    stderr: new Output(io.stderr, io.env),
+    clock,
+    stdout: new Output(stdout, env),
+    stderr: new Output(stderr, env),
     json: commandOptions.json ?? programOptions.json ?? false,
     registries,
     timeoutMs,
-    client: new RegistryClient({ urls: registries, timeoutMs: timeoutMs + graceMs, clock: io.clock }),
+    client: new RegistryClient(registries.map(connect), clock, timeoutMs + graceMs),
   };
 }

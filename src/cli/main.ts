@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /** The program `clerk`: calls {@link run} with the arguments, streams and signals of this process. */
+import { httpConnection } from '../registry-client/http-connection.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemClock } from '../runtime/system-clock.js';
+import { undici } from '../transport/load-undici.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 
-// The reader of a pipe may close the pipe before all output is written, as `head` does. That is not an error, so the
-// exit code is 0.
+// A pipe that its reader closes early, as `head` does, is not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
@@ -18,6 +19,7 @@ const io: Io = {
   stderr: process.stderr,
   env: process.env,
   clock: systemClock,
+  connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici }),
   version: packageVersion(),
   interruptSignal,
 };

@@ -8,7 +8,7 @@ export function millisecondsOption(text: string): number {
 }
 
 /** Maximum delay of a Node timer, in ms. */
-const maxTimerMs = 2 ** 31 - 1;
+export const maxTimerMs = 2 ** 31 - 1;
 
 /** Parses an integer from 0 to 2^31 − 1. */
 export function integerOption(text: string): number {

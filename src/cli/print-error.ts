@@ -35,13 +35,11 @@ export async function printError(io: Io, command: Command | undefined, error: un
   return exitCodeOf(error.code);
 }
 
-/**
- * Error messages contain advice for programmers, such as `pass recursive`. Replaces this advice with the option of
- * the command line, or removes the advice.
- */
+/** Replaces advice for programmers, such as `pass recursive`, with the option of the command line, or removes it. */
 function adaptToShell(message: string): string {
   return message
     .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
+    .replaceAll(/; start one with 'npx clerk serve', or set another registry address/g, '')
     .replace('pass recursive', 'pass --recursive')
     .replace(', or pass whenExpired', '');
 }

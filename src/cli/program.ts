@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { styleText } from 'node:util';
-import { addCommonOptions, commonOptionsHeading } from './command-context.js';
+import { addCommonOptions, commonOptionsHeading, type AddCommand } from './command-context.js';
 import { exitCodes } from './exit-codes.js';
 import { printError } from './print-error.js';
 import { sanitizeLine } from './sanitize.js';
@@ -31,12 +31,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-type AddCommand = (program: Command, io: Io) => void;
-
-/**
- * All commands by their heading in the help, in the order of the help. Only the requested command is loaded, so that
- * the program starts fast.
- */
+/** All commands by their heading in the help. Only the requested command is loaded, so that the program starts fast. */
 const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<AddCommand>>>>> = {
   'Registry:': {
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
@@ -68,8 +63,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
 };
 
 /**
- * Returns the name of the command to load. Returns undefined if the first argument is not a command. All commands are
- * then loaded, to print the help or to suggest a similar name.
+ * Returns the name of the command to load. Undefined if the first argument is not a command; all commands are then
+ * loaded, to print the help or to suggest a similar name.
  */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;

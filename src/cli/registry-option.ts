@@ -1,15 +1,12 @@
 import { parseAddress } from '../core/address.js';
 import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
-
-/** URL at which the bundled registry server listens by default. */
-export const defaultRegistryUrl = 'http://127.0.0.1:4711';
+import { defaultRegistryUrl } from '../protocol/limits.js';
 
 /**
- * Returns the registry URLs of a command: `--registry`, else `$CLERK_REGISTRY`, else {@link defaultRegistryUrl}.
+ * Returns the registry URLs of a command: `--registry`, else `$CLERK_REGISTRY`, else {@link defaultRegistryUrl}. Both
+ * values are lists of URLs, separated by commas.
  *
- * @param option - value of `--registry`: URLs, separated by commas
- * @param fromEnvironment - value of `$CLERK_REGISTRY`: URLs, separated by commas
  * @throws {@link ClerkError} `CONFIG_INVALID` when a URL is invalid
  */
 export function registryUrls(

@@ -1,8 +1,7 @@
 /**
- * zod schemas of all requests. Unknown keys are rejected, so that a misspelled key does not count as an absent key.
- * Names, globs and addresses are plain strings in the schemas; the name server validates the contents.
- *
- * The compiler checks each schema against the interface of the same name in `messages.ts`.
+ * zod schemas of all requests. Unknown keys are rejected, so that a misspelled key does not count as an absent key. The
+ * name server validates names, globs and addresses. The compiler checks each schema against the interface of the same
+ * name in `messages.ts`.
  */
 import * as z from 'zod/mini';
 import { limits } from './limits.js';
@@ -48,22 +47,16 @@ const serviceFields = {
 };
 const linkFields = { name: string, target: string, guaranteedMs };
 
-/** Schema of {@link DefineRequest}. */
 export const defineRequest = z.strictObject({ ...serviceFields, whenExpired: optionalBoolean });
-/** Schema of {@link LinkRequest}. */
 export const linkRequest = z.strictObject({ ...linkFields, whenExpired: optionalBoolean });
-/** Schema of {@link DirectoryRequest}. */
 export const directoryRequest = z.strictObject({ name: string });
-/** Schema of {@link MoveRequest}. */
 export const moveRequest = z.strictObject({ from: string, to: string });
-/** Schema of {@link RemoveRequest}. */
 export const removeRequest = z.strictObject({
   name: string,
   recursive: optionalBoolean,
   force: optionalBoolean,
   whenExpired: optionalBoolean,
 });
-/** Schema of {@link RegisterRequest}. */
 export const registerRequest = z.strictObject({
   name: string,
   id,
@@ -91,20 +84,16 @@ const renewal = z.strictObject({
   claimsHealthy: optionalBoolean,
 });
 
-/** Schema of {@link RenewRequest}. */
 export const renewRequest = z.strictObject({
   renewals: z.array(renewal).check(z.minLength(1), z.maxLength(limits.maxBatch)),
 });
-/** Schema of {@link ReportRequest}. */
 export const reportRequest = z.strictObject({
   clerk: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
   reports: z
     .array(z.strictObject({ name: string, id, epoch, verdict: z.enum(['unreachable', 'reachable']) }))
     .check(z.minLength(1), z.maxLength(limits.maxReports)),
 });
-/** Schema of {@link WithdrawRequest}. */
 export const withdrawRequest = z.strictObject({ name: string, id, epoch, now: optionalBoolean });
-/** Schema of {@link WatchRequest}. */
 export const watchRequest = z.strictObject({
   globs,
   since: z.exactOptional(
@@ -114,20 +103,16 @@ export const watchRequest = z.strictObject({
     }),
   ),
 });
-/** Schema of {@link WatchEditRequest}. */
 export const watchEditRequest = z.strictObject({
   watch: z.string().check(z.minLength(1), z.maxLength(128)),
   add: z.exactOptional(z.array(string).check(z.maxLength(limits.maxGlobs))),
   remove: z.exactOptional(z.array(string).check(z.maxLength(limits.maxGlobs))),
 });
-/** Schema of {@link LaunchRequest}. */
 export const launchRequest = z.strictObject({
   name: string,
   waitMs: z.exactOptional(z.int().check(z.gte(0), z.lte(3_600_000))),
 });
-/** Schema of {@link StopRequest}. */
 export const stopRequest = z.strictObject({ name: string });
-/** Schema of {@link ExportLine}. */
 export const exportLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('service'), ...serviceFields }),
   z.strictObject({ kind: z.literal('link'), ...linkFields }),

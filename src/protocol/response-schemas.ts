@@ -1,7 +1,6 @@
 /**
- * zod schemas of all responses, for the OpenAPI document and for tests. The server does not validate responses.
- *
- * The compiler checks each schema against the interface of the same name in `messages.ts`.
+ * zod schemas of all responses, for the command line, the OpenAPI document and tests. Unknown keys are dropped, since a
+ * later server may send more. The compiler checks each schema against the interface of the same name in `messages.ts`.
  */
 import * as z from 'zod/mini';
 import type { ResolutionStep, ListEntry } from '../core/registry.js';
@@ -28,10 +27,9 @@ const string = z.string();
 const ms = z.number().check(z.gte(0));
 const count = z.int().check(z.gte(0));
 const kinds = z.enum(['service', 'link', 'mount', 'directory']);
-/** Fields with the revision and incarnation of the name tree at the time of the response. */
 const position = { revision: z.string().check(z.regex(/^[0-9]+$/)), incarnation: string };
 
-const endpointMessage = z.strictObject({
+const endpointMessage = z.object({
   id: string,
   epoch: count,
   addresses: z.array(string),
@@ -43,15 +41,15 @@ const endpointMessage = z.strictObject({
   leaseMs: ms,
   state: z.enum(['up', 'draining', 'suspect']),
   load: z.exactOptional(
-    z.strictObject({
+    z.object({
       utilization: z.number().check(z.gte(0)),
       callsPerSecond: z.number().check(z.gte(0)),
       errorsPerSecond: z.number().check(z.gte(0)),
     }),
   ),
 });
-const resolutionStep = z.strictObject({ name: string, kind: kinds, guaranteedMs: ms });
-const listEntry = z.strictObject({
+const resolutionStep = z.object({ name: string, kind: kinds, guaranteedMs: ms });
+const listEntry = z.object({
   name: string,
   kind: kinds,
   endpoints: z.exactOptional(count),
@@ -59,7 +57,7 @@ const listEntry = z.strictObject({
   target: z.exactOptional(string),
 });
 
-export const resolveResponse = z.strictObject({
+export const resolveResponse = z.object({
   name: string,
   canonical: string,
   kind: z.enum(['service', 'directory']),
@@ -73,19 +71,19 @@ export const resolveResponse = z.strictObject({
   guaranteedMs: ms,
   ttlMs: ms,
 });
-export const listResponse = z.strictObject({
+export const listResponse = z.object({
   entries: z.array(listEntry),
   next: z.nullable(string),
   ...position,
 });
-export const searchResponse = z.strictObject({
-  entries: z.array(z.strictObject({ name: string, endpoints: z.array(endpointMessage) })),
+export const searchResponse = z.object({
+  entries: z.array(z.object({ name: string, endpoints: z.array(endpointMessage) })),
   ...position,
 });
-export const whoisResponse = z.strictObject({
-  owners: z.array(z.strictObject({ name: string, id: string, epoch: count })),
+export const whoisResponse = z.object({
+  owners: z.array(z.object({ name: string, id: string, epoch: count })),
 });
-export const statusResponse = z.strictObject({
+export const statusResponse = z.object({
   version: string,
   ...position,
   services: count,
@@ -94,38 +92,37 @@ export const statusResponse = z.strictObject({
   watches: count,
   degraded: z.boolean(),
 });
-export const changeResponse = z.strictObject({ ...position, appliesInMs: ms });
-export const directoryResponse = z.strictObject({ ...position, appliesInMs: ms, id: string });
-export const registerResponse = z.strictObject({
+export const changeResponse = z.object({ ...position, appliesInMs: ms });
+export const directoryResponse = z.object({ ...position, appliesInMs: ms, id: string });
+export const registerResponse = z.object({
   epoch: count,
   leaseMs: ms,
   ...position,
   proof: z.exactOptional(string),
 });
-export const renewResponse = z.strictObject({
+export const renewResponse = z.object({
   results: z.array(z.enum(['renewed', 'lost', 'fenced'])),
   suspects: z.exactOptional(z.array(count)),
   incarnation: string,
 });
-export const launchResponse = z.strictObject({
+export const launchResponse = z.object({
   name: string,
   endpoints: z.array(endpointMessage),
   started: z.boolean(),
 });
-export const stopResponse = z.strictObject({ stopped: count });
-export const importResponse = z.strictObject({ entries: count, revision: position.revision });
-/** Response to a health report: an empty object, which does not reveal which endpoints exist. */
-export const reportResponse = z.strictObject({});
-/**
- * Response to a watch edit: an empty object. The entries that match the added globs are sent on the event stream of the
- * watch.
- */
-export const watchEditResponse = z.strictObject({});
-export const errorEnvelope = z.strictObject({
-  error: z.strictObject({ code: string, message: string, remainingMs: z.exactOptional(z.number()) }),
+export const stopResponse = z.object({ stopped: count });
+export const importResponse = z.object({ entries: count, revision: position.revision });
+/** Lines of an export. Unknown keys are kept, so that another registry can import the lines. */
+export const exportResponse = z.array(z.looseObject({ kind: string, name: string }));
+/** An empty object, which does not reveal which endpoints exist. */
+export const reportResponse = z.object({});
+/** An empty object: the entries of added globs are sent on the event stream. */
+export const watchEditResponse = z.object({});
+export const errorEnvelope = z.object({
+  error: z.object({ code: string, message: string, remainingMs: z.exactOptional(z.number()) }),
 });
 
-const watchedLink = z.strictObject({
+const watchedLink = z.object({
   kind: z.literal('link'),
   name: string,
   target: string,
@@ -133,18 +130,18 @@ const watchedLink = z.strictObject({
   ...position,
 });
 export const watchEvent = z.discriminatedUnion('type', [
-  z.strictObject({
+  z.object({
     type: z.literal('open'),
     watch: string,
     resumed: z.boolean(),
     heartbeatMs: ms,
     incarnation: string,
   }),
-  z.strictObject({ type: z.literal('put'), name: string, entry: z.union([resolveResponse, watchedLink]) }),
-  z.strictObject({ type: z.literal('delete'), name: string }),
-  z.strictObject({ type: z.literal('resync'), reason: string }),
-  z.strictObject({ type: z.literal('current'), globs: z.array(string) }),
-  z.strictObject({ type: z.literal('heartbeat') }),
+  z.object({ type: z.literal('put'), name: string, entry: z.union([resolveResponse, watchedLink]) }),
+  z.object({ type: z.literal('delete'), name: string }),
+  z.object({ type: z.literal('resync'), reason: string }),
+  z.object({ type: z.literal('current'), globs: z.array(string) }),
+  z.object({ type: z.literal('heartbeat') }),
 ]);
 
 assertAllTrue<

@@ -1,21 +1,28 @@
 import type { ClerkError } from '../core/errors.js';
 
-/** One request: a POST with a JSON body, or a GET without a body. */
+/** One request: a POST if it has a body, otherwise a GET. */
 export interface RegistryRequest {
-  /** Path of the request: one of `paths`. */
+  /** One of `paths`. */
   readonly path: string;
   /** Query parameters of a GET. */
   readonly query?: Readonly<Record<string, string>>;
-  /** Body of a POST; at most 64 KiB as JSON. */
+  /** A value that is sent as JSON, or the bytes of lines of JSON. Only an import may exceed 64 KiB. */
   readonly body?: unknown;
-  /** Timeout from the connection to the head of the response, in ms. Default 3,000. */
+  /**
+   * Timeout from the connection to the response headers, in ms. Default 3,000. The timeout from the headers to the end
+   * of the body is equal, but at least 3,000 ms.
+   */
   readonly headersTimeoutMs?: number;
+  /** Maximum size of the response body, in bytes. Default 4 MiB. */
+  readonly maxResponseBytes?: number;
+  /** Whether a failure after the request was sent has `execution: 'unknown'`, even after an abort. Default false. */
+  readonly isChange?: boolean;
 }
 
 /** A response with any status. */
 export interface RegistryResponse {
   readonly status: number;
-  /** The parsed body; undefined when the body is not JSON. */
+  /** The parsed body; an array for lines of JSON; undefined when the body is not JSON. */
   readonly body: unknown;
   /** Value of the response header `clerk-revision`; empty when the header is missing. */
   readonly revision: string;
@@ -33,10 +40,7 @@ export interface StreamEvent {
 
 /** Callbacks of an event stream. */
 export interface StreamListener {
-  /**
-   * Called when any bytes have arrived, which shows that the server is alive. Also called for bytes that are not an
-   * event.
-   */
+  /** Called when bytes have arrived, also for bytes that are not an event. */
   onActivity(): void;
   /** Called for each event, in order; never after `onEnd`. */
   onEvent(event: StreamEvent): void;
@@ -47,16 +51,13 @@ export interface StreamListener {
   onEnd(error: ClerkError): void;
 }
 
-/**
- * Port to one registry server, with implementations over sockets and in memory. Connections never keep the process
- * alive.
- */
+/** Port to one registry server. Connections never keep the process alive. */
 export interface RegistryConnection {
   /** Address of the server, for error messages. */
   readonly url: string;
   /**
-   * Sends a request. Resolves to the complete response, even to an error response. Rejects with the reason of `signal`
-   * when `signal` aborts.
+   * Sends a request. Resolves to the complete response with any status. Rejects with the reason of `signal` when
+   * `signal` aborts.
    *
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when no response was received in time; `REGISTRY_INVALID` when
    * the response is not one of a registry server.

@@ -23,9 +23,9 @@ export interface EventStreamOptions {
 }
 
 /**
- * A stream of server-sent events on a connection of its own. The stream ends at the first error, does not reconnect,
- * and does not keep the process alive. After the response headers, a silent server does not end the stream; the
- * listener must measure the time since the last `onActivity`. Only this file imports eventsource-parser.
+ * A stream of server-sent events on a connection of its own. The stream ends at the first error and does not reconnect.
+ * A server that is silent after the response headers does not end the stream: the listener measures the time since the
+ * last `onActivity`. Only this file imports eventsource-parser.
  *
  * @see [C1.7](../../docs/guarantees.md#c1-7)
  */
@@ -34,6 +34,7 @@ export class EventStream implements RequestHandler {
   readonly #options: EventStreamOptions;
   readonly #listener: StreamListener;
   readonly #decoder = new TextDecoder();
+  readonly #subject: string;
   readonly #errorBody: JsonBodyReader;
   readonly #parser = createParser({
     onEvent: ({ event, id, data }) => {
@@ -54,7 +55,8 @@ export class EventStream implements RequestHandler {
     this.#client = client;
     this.#options = options;
     this.#listener = listener;
-    this.#errorBody = new JsonBodyReader(`The watch at ${options.url}`);
+    this.#subject = `The watch at ${options.url}`;
+    this.#errorBody = new JsonBodyReader(this.#subject);
   }
 
   start(request: Dispatcher.DispatchOptions): void {
@@ -79,14 +81,13 @@ export class EventStream implements RequestHandler {
 
   onHeaders(status: number, headers: Buffer[]): boolean {
     if (this.#hasEnded || status < 200) return true;
-    const subject = `The watch at ${this.#options.url}`;
     try {
-      this.#head = readResponseHead(status, headers, subject);
+      this.#head = readResponseHead(status, headers, this.#subject);
       if (status === 200) {
         if (!this.#head.contentType.startsWith('text/event-stream'))
           throw new ClerkError(
             'REGISTRY_INVALID',
-            `${subject} received a response that is not an event stream; check that the address belongs to a registry`,
+            `${this.#subject} received a response that is not an event stream; check that the address belongs to a registry`,
           );
         this.#timer?.cancel();
         this.#listener.onActivity();
@@ -110,7 +111,7 @@ export class EventStream implements RequestHandler {
           ? error
           : new ClerkError(
               'REGISTRY_INVALID',
-              `The watch at ${this.#options.url} received an invalid event: ${errorMessage(error)}`,
+              `${this.#subject} received an invalid event: ${errorMessage(error)}`,
               { cause: error },
             ),
       );
@@ -119,11 +120,11 @@ export class EventStream implements RequestHandler {
   }
 
   onComplete(): void {
-    const status = this.#head?.status ?? 0;
+    const { status, contentType } = this.#head as ResponseHead;
     this.#end(
       status === 200
         ? new Error('the server ended the stream')
-        : decodeError(status, this.#errorBody.parse(), `The watch at ${this.#options.url}`),
+        : decodeError(status, this.#errorBody.parse(contentType), this.#subject),
     );
   }
 

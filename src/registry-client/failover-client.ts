@@ -7,7 +7,6 @@ const hedgeDelayMs = 500;
 
 /** Options of {@link FailoverClient.request}. */
 export interface FailoverOptions<T> {
-  /** Signal that aborts the request. */
   readonly signal: AbortSignal;
   /**
    * Whether the request is also sent to the next server when there is no response after 500 ms. Only for requests that
@@ -29,7 +28,7 @@ export class FailoverClient {
   readonly #clock: Clock;
   #preferred = 0;
 
-  /** @param connections - the connections to the servers, at least one, in order of preference */
+  /** @param connections - at least one, in order of preference */
   constructor(connections: readonly RegistryConnection[], clock: Clock) {
     this.#connections = connections;
     this.#clock = clock;
@@ -56,6 +55,34 @@ export class FailoverClient {
     return new Promise((resolve, reject) =>
       new FailoverRequest(this, request, options, this.#clock, resolve, reject).start(),
     );
+  }
+
+  /**
+   * Sends a change to one server after the other, until a server may have received the change.
+   *
+   * @throws {@link ClerkError} the error in the response; `REGISTRY_UNREACHABLE` with `execution: 'unknown'` when the
+   * change was sent and no response was received
+   */
+  async requestChange<T>(
+    request: RegistryRequest,
+    { signal, parse }: Omit<FailoverOptions<T>, 'hedged'>,
+  ): Promise<T> {
+    const errors: unknown[] = [];
+    for (const connection of this.connections) {
+      let response: RegistryResponse;
+      try {
+        response = await connection.request({ ...request, isChange: true }, signal);
+      } catch (error) {
+        const wasNotSent =
+          isClerkError(error) && error.code === 'REGISTRY_UNREACHABLE' && error.execution === 'none';
+        if (signal.aborted || !wasNotSent) throw error;
+        errors.push(error);
+        continue;
+      }
+      this.prefer(connection);
+      return parse(response, connection);
+    }
+    throw combineErrors(errors);
   }
 
   async close(): Promise<void> {

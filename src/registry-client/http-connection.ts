@@ -23,9 +23,8 @@ const bodyTimeoutMs = 3_000;
 const maxConnections = 16;
 
 /**
- * A connection to one registry server: JSON over HTTP, with one timeout each for connecting, headers and body. Sockets
- * are reused and do not keep the process alive. All errors are `ClerkError`s, except the reason of an abort. When a
- * request is aborted before sending, the request is never sent.
+ * Creates a connection to one registry server: JSON over HTTP, with one timeout each for connecting, headers and body.
+ * A request that is aborted before it is sent is never sent.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -66,8 +65,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: unrefConnector(undici, this.#address, tls, connectTimeoutMs),
         headersTimeout: 0,
-        // A watch may be silent for long. The limit of the silence is left to the listener, which knows the heartbeat
-        // interval.
+        // The listener knows the heartbeat interval and measures the silence.
         bodyTimeout: 0,
       }),
       {
@@ -77,7 +75,8 @@ class HttpConnection implements RegistryConnection {
         connectionError: (error) => unreachableError(this.url, error),
       },
       {
-        ...bindListener(listener),
+        onActivity: () => listener.onActivity(),
+        onEvent: (event) => listener.onEvent(event),
         onEnd: (error) => {
           this.#streams.delete(stream);
           listener.onEnd(error);
@@ -128,7 +127,7 @@ class RegistryRequestHandler implements RequestHandler {
     readonly reject: (error: unknown) => void,
   ) {
     this.#subject = `The request to ${request.path} at ${url}`;
-    this.#body = new JsonBodyReader(this.#subject);
+    this.#body = new JsonBodyReader(this.#subject, request.maxResponseBytes);
   }
 
   start(pool: Dispatcher): void {
@@ -152,7 +151,10 @@ class RegistryRequestHandler implements RequestHandler {
     if (this.#isSettled || status < 200) return true;
     try {
       this.#head = readResponseHead(status, headers, this.#subject);
-      this.#startTimeout(bodyTimeoutMs, 'no complete response body');
+      this.#startTimeout(
+        Math.max(bodyTimeoutMs, this.request.headersTimeoutMs ?? 0),
+        'no complete response body',
+      );
     } catch (error) {
       this.#fail(error);
     }
@@ -172,20 +174,19 @@ class RegistryRequestHandler implements RequestHandler {
   onComplete(): void {
     if (this.#isSettled) return;
     this.#finish();
-    this.resolve(this.#body.toResponse(this.#head as ResponseHead));
+    const { status, revision, incarnation, contentType } = this.#head as ResponseHead;
+    this.resolve({ status, revision, incarnation, body: this.#body.parse(contentType) });
   }
 
   onError(error: Error): void {
-    if (this.#isSettled) return;
-    this.#finish();
-    this.reject(isClerkError(error) ? error : unreachableError(this.url, error));
+    this.#fail(error);
   }
 
   onUpgrade(): void {
     this.#fail(new Error('unexpected protocol upgrade'));
   }
 
-  readonly #onAbort = (): void => this.#fail(this.signal.reason, true);
+  readonly #onAbort = (): void => this.#fail(this.signal.reason);
 
   #startTimeout(timeoutMs: number, problem: string): void {
     this.#timer?.cancel();
@@ -196,10 +197,14 @@ class RegistryRequestHandler implements RequestHandler {
     this.#timer.setRef(false);
   }
 
-  #fail(error: unknown, isVerbatim = false): void {
+  #fail(error: unknown): void {
     if (this.#isSettled) return;
     this.#finish();
-    this.reject(isVerbatim || isClerkError(error) ? error : unreachableError(this.url, error));
+    const wasSent = this.#abort !== undefined;
+    const { aborted } = this.signal;
+    if (isClerkError(error) && !aborted) this.reject(error);
+    else if (wasSent && this.request.isChange === true) this.reject(lostResponseError(this.url, error));
+    else this.reject(aborted ? error : unreachableError(this.url, error));
     this.#abort?.(new Error('The request was aborted'));
   }
 
@@ -212,6 +217,7 @@ class RegistryRequestHandler implements RequestHandler {
 
 function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.DispatchOptions {
   const accept = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity'];
+  const isLines = body instanceof Uint8Array;
   if (body === undefined)
     return {
       method: 'GET',
@@ -221,20 +227,19 @@ function toDispatchOptions({ path, query, body }: RegistryRequest): Dispatcher.D
   return {
     method: 'POST',
     path,
-    headers: [...accept, 'content-type', 'application/json'],
-    body: JSON.stringify(body),
+    headers: [...accept, 'content-type', isLines ? 'application/x-ndjson' : 'application/json'],
+    body: isLines ? body : JSON.stringify(body),
   };
 }
 
-function bindListener(listener: StreamListener): StreamListener {
-  return {
-    onActivity: () => listener.onActivity(),
-    onEvent: (event) => listener.onEvent(event),
-    onEnd: (error) => listener.onEnd(error),
-  };
+function lostResponseError(url: string, reason: unknown): ClerkError {
+  return new ClerkError(
+    'REGISTRY_UNREACHABLE',
+    `The connection to the registry at ${url} was lost before the response (${errorMessage(reason)}). The registry may have made the change; check the name before you retry`,
+    { execution: 'unknown', cause: reason },
+  );
 }
 
-/** Returns the error for a registry server that cannot be reached. */
 function unreachableError(url: string, error: unknown): ClerkError {
   const { code } = error as { readonly code?: unknown };
   const refused = code === 'ECONNREFUSED' || code === 'ENOENT';

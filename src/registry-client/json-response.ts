@@ -1,16 +1,11 @@
-/**
- * Reads the headers and the JSON body of a registry server's response. The size of the body is limited. A body with a
- * content encoding is rejected, because the decoded size is unbounded.
- *
- * @see [C8.3](../../docs/guarantees.md#c8-3), [A8](../../docs/guarantees.md#a8)
- */
 import { ClerkError } from '../core/errors.js';
-import type { RegistryResponse } from './connection.js';
+import { decodeError } from '../protocol/error-codec.js';
+import type { RegistryConnection, RegistryResponse } from './connection.js';
 
-/** Maximum size of a response body, in bytes: twice the size of a lookup result with 10,000 endpoints of 200 bytes. */
+/** Default maximum size of a response body, in bytes: twice a lookup result with 10,000 endpoints of 200 bytes. */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
-/** The status of a response, and the values of the headers that the client uses. */
+/** The status of a response, and the headers that the client uses. */
 export interface ResponseHead {
   readonly status: number;
   readonly revision: string;
@@ -19,9 +14,11 @@ export interface ResponseHead {
 }
 
 /**
- * Reads status and headers of a response.
+ * Reads the head of a response.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the body has a content encoding, which makes its decoded size
+ * unbounded
+ * @see [A8](../../docs/guarantees.md#a8)
  */
 export function readResponseHead(status: number, raw: readonly Buffer[], subject: string): ResponseHead {
   const headers = new Map<string, string>();
@@ -44,34 +41,46 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   };
 }
 
-/** Collects the chunks of a JSON body and parses the body. */
+/** Collects the chunks of a body, up to a maximum size. @see [C8.3](../../docs/guarantees.md#c8-3) */
 export class JsonBodyReader {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(readonly subject: string) {}
+  constructor(
+    readonly subject: string,
+    readonly maxBytes = maxRegistryResponseBytes,
+  ) {}
 
-  /** @throws {@link ClerkError} `REGISTRY_INVALID` when the body exceeds {@link maxRegistryResponseBytes} */
+  /** @throws {@link ClerkError} `REGISTRY_INVALID` when the body is longer than `maxBytes` */
   append(chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > maxRegistryResponseBytes)
+    if (this.#bytes > this.maxBytes)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `${this.subject} received a response body of more than ${String(maxRegistryResponseBytes)} bytes; request fewer names at a time`,
+        `${this.subject} received a response body of more than ${String(this.maxBytes)} bytes; request fewer names at a time`,
       );
     this.#chunks.push(chunk);
   }
 
   /** Returns the parsed body; undefined when the body is not JSON. */
-  parse(): unknown {
+  parse(contentType: string): unknown {
+    const text = Buffer.concat(this.#chunks).toString('utf8');
     try {
-      return JSON.parse(Buffer.concat(this.#chunks).toString('utf8')) as unknown;
+      if (!contentType.startsWith('application/x-ndjson')) return JSON.parse(text) as unknown;
+      const lines = text.split('\n').filter((line) => line !== '');
+      return lines.map((line) => JSON.parse(line) as unknown);
     } catch {
       return undefined;
     }
   }
+}
 
-  toResponse({ status, revision, incarnation }: ResponseHead): RegistryResponse {
-    return { status, revision, incarnation, body: this.parse() };
-  }
+/** Returns the body of a successful response. @throws {@link ClerkError} the error in any other response */
+export function expectBody(
+  { status, body }: RegistryResponse,
+  connection: RegistryConnection,
+  path: string,
+): unknown {
+  if (status === 200) return body;
+  throw decodeError(status, body, `The request to ${path} at ${connection.url}`);
 }

@@ -71,7 +71,7 @@ export function toServerConfig(options: ServerOptions): ServerConfig {
         `Option ${quote(key)} is unknown; the options are ${Object.keys(optionNames).join(', ')}`,
       );
   const {
-    port = 4711,
+    port = limits.defaultPort,
     host = '127.0.0.1',
     allowedHosts = [],
     heartbeatMs = limits.heartbeatMs,

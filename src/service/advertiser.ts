@@ -1,6 +1,7 @@
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { atMostOnceAttribute } from '../protocol/call-headers.js';
+import { defaultRegistryUrl } from '../protocol/limits.js';
 import type { LaunchHandshake } from '../protocol/messages.js';
 import type { Advertisement } from './advertisement.js';
 import { InFlightRequests } from './in-flight-requests.js';
@@ -20,8 +21,6 @@ import { propagateDeadlines } from './deadline-propagation.js';
 import { AdvertisedService } from './advertised-service.js';
 import type { ServiceRuntime } from './service-runtime.js';
 import { SigtermDrain } from './sigterm-drain.js';
-
-const defaultRegistry = 'http://127.0.0.1:4711';
 
 /**
  * Advertises the services of one process. Each registration combines the options of the program, the launch handshake,
@@ -145,7 +144,7 @@ export class Advertiser {
     if (handshake !== undefined && handshake.registry.length > 0) return handshake.registry;
     const fromEnvironment = this.#runtime.process.env.CLERK_REGISTRY;
     return fromEnvironment === undefined || fromEnvironment === ''
-      ? [defaultRegistry]
+      ? [defaultRegistryUrl]
       : parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
   }
 

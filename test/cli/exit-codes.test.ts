@@ -80,7 +80,7 @@ test('an unavailable registry is reported with its URL, the reason and a hint', 
   const { code, out, err } = await runCli(['ls'], { registry: url });
   expect({ code, out }).toEqual({ code: 4, out: '' });
   expect(err).toBe(
-    `clerk: No registry is available; tried ${url} (connection refused). Start a registry with \`clerk serve\`, or set --registry or $CLERK_REGISTRY\n`,
+    `clerk: No registry listens at ${url}\n  Start a registry with \`clerk serve\`, or set --registry or $CLERK_REGISTRY\n`,
   );
 });
 
@@ -89,7 +89,7 @@ test('a silent registry times out', async () => {
   servers.push(silent);
   const { code, err } = await runCli(['ls', '--registry', silent.url, '--timeout', '50']);
   expect(code).toBe(4);
-  expect(err).toContain(`${silent.url} (no response within 50 ms)`);
+  expect(err).toContain(`No response within 50 ms from the registry at ${silent.url}`);
 });
 
 test('a web server that is not a registry is reported', async () => {
@@ -97,12 +97,14 @@ test('a web server that is not a registry is reported', async () => {
   servers.push(other);
   const page = await runCli(['ls'], { registry: other.url });
   expect(page).toMatchObject({ code: 4, out: '' });
-  expect(page.err).toContain('must be JSON; check that the URL belongs to a registry');
+  expect(page.err).toContain('the body must be an object; check that the URL belongs to a registry');
   const invalid = await fakeRegistry({ list: { entries: [{ name: 7 }], next: null } });
   servers.push(invalid);
   const invalidResult = await runCli(['ls'], { registry: invalid.url });
   expect(invalidResult).toMatchObject({ code: 4, out: '' });
-  expect(invalidResult.err).toContain('Response of the registry is invalid: name must be a string');
+  expect(invalidResult.err).toContain(
+    `The response to /v1/list at ${invalid.url} is invalid: entries[0].name must be a string`,
+  );
 });
 
 test('a redirect is not followed', async () => {

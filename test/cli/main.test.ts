@@ -17,7 +17,7 @@ async function startFakeRegistry(responses: Parameters<typeof fakeRegistry>[0]) 
 
 test('the process ends after the command', async () => {
   const { url } = await startFakeRegistry({
-    list: { entries: [{ name: '/a', kind: 'directory' }], next: null, incarnation: 'i' },
+    list: { entries: [{ name: '/a', kind: 'directory' }], next: null, revision: '1', incarnation: 'i' },
   });
   expect(await spawnCli(['ls'], { CLERK_REGISTRY: url }).ended).toEqual({
     code: 0,
@@ -43,7 +43,7 @@ test('a closed output pipe ends an endless list without an error', async () => {
         name: `${next}/n${i}`,
         kind: 'directory',
       }));
-      response.end(JSON.stringify({ entries, next, incarnation: 'i' }));
+      response.end(JSON.stringify({ entries, next, revision: '1', incarnation: 'i' }));
     },
   });
   const { child, ended } = spawnCli(['ls'], { CLERK_REGISTRY: url });

@@ -10,8 +10,9 @@ afterEach(async () => {
 });
 
 const unsafe = '\u001b]0;title\u0007\u001b[2J\u009b1A\r\nclerk: fine\u202e';
+const position = { revision: '1', incarnation: unsafe };
 const unsafeResponses = {
-  list: { entries: [{ name: `/a${unsafe}`, kind: unsafe, target: unsafe }], next: null, incarnation: 'i' },
+  list: { ...position, entries: [{ name: `/a${unsafe}`, kind: 'link', target: unsafe }], next: null },
   resolve: {
     name: `/a${unsafe}`,
     canonical: unsafe,
@@ -28,21 +29,20 @@ const unsafeResponses = {
         weight: 1,
         attributes: { [unsafe]: unsafe },
         leaseMs: 1,
-        state: unsafe,
+        state: 'up',
       },
     ],
     policy: unsafe,
     launchable: true,
-    revision: unsafe,
-    incarnation: 'i',
+    ...position,
     guaranteedMs: 1,
     ttlMs: 1,
   },
   whois: { owners: [{ name: unsafe, id: unsafe, epoch: 1 }] },
-  define: { revision: unsafe, appliesInMs: 0 },
-  link: { revision: unsafe, appliesInMs: 5 },
+  define: { ...position, appliesInMs: 0 },
+  link: { ...position, revision: unsafe, appliesInMs: 5 },
   launch: { name: unsafe, endpoints: [], started: true },
-  import: { entries: 1, revision: unsafe },
+  import: { entries: 1, revision: '1' },
 };
 
 /** Unsafe characters in an output, apart from the colors and line breaks of the command line itself. */
@@ -93,7 +93,10 @@ test.each(['', ' --json'])('an error message is sanitized%s', async (json) => {
 
 test('a sanitized export parses to the original value', async () => {
   const line = { kind: 'service', name: unsafe };
-  const registry = await fakeRegistry({ export: (_, response) => response.end(`${JSON.stringify(line)}\n`) });
+  const registry = await fakeRegistry({
+    export: (_, response) =>
+      response.setHeader('content-type', 'application/x-ndjson').end(`${JSON.stringify(line)}\n`),
+  });
   servers.push(registry);
   const { out } = await runCli(['export'], { registry: registry.url });
   expect(unsafeCharactersIn(out)).toBeNull();
@@ -106,7 +109,7 @@ test('an invalid command line is sanitized in the error', async () => {
   expect(unsafeCharactersIn(err)).toBeNull();
 });
 
-test('the sizes of a response and of a line are limited', async () => {
+test('the sizes of a response and of an export are limited', async () => {
   const flood = async (path: 'list' | 'export', argv: string[]) => {
     const registry = await fakeRegistry({
       [path]: (_: unknown, response: ServerResponse) => {
@@ -122,8 +125,8 @@ test('the sizes of a response and of a line are limited', async () => {
   };
   const list = await flood('list', ['ls']);
   expect(list).toMatchObject({ code: 4, out: '' });
-  expect(list.err).toContain('must be at most 16777216 bytes');
-  const line = await flood('export', ['export']);
-  expect(line).toMatchObject({ code: 4, out: '' });
-  expect(line.err).toContain('must be at most 1048576 characters');
+  expect(list.err).toContain('received a response body of more than 4194304 bytes');
+  const lines = await flood('export', ['export']);
+  expect(lines).toMatchObject({ code: 4, out: '' });
+  expect(lines.err).toContain('received a response body of more than 67108864 bytes');
 });

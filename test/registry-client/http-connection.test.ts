@@ -61,6 +61,19 @@ test('sends JSON, requests no content encoding, and reads the response with its 
   ]);
 });
 
+test('lines of JSON are sent as bytes, and received as an array', async () => {
+  const { connection } = await connectTo((request, response) => {
+    response.setHeader('content-type', 'application/x-ndjson; charset=utf-8');
+    response.write(`{"type":"${request.headers['content-type'] ?? ''}"}\n`);
+    request.pipe(response);
+  });
+  const body = new TextEncoder().encode('{"name":"/a"}\n\n{"name":"/b"}');
+  expect(await connection.request({ path: '/v1/import', body }, neverAborted)).toMatchObject({
+    status: 200,
+    body: [{ type: 'application/x-ndjson' }, { name: '/a' }, { name: '/b' }],
+  });
+});
+
 test('connects over a unix socket', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'connection-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -147,6 +160,28 @@ test('a request that is aborted before it is sent is never sent', async () => {
   await connection.request({ path: '/later' }, neverAborted);
   await connection.request({ path: '/last' }, neverAborted);
   expect(requests).toEqual(['/later', '/last']);
+});
+
+test.each([
+  ['an abort', (abort: () => void) => abort()],
+  ['a reset', (_abort: () => void, request: IncomingMessage) => request.socket.destroy()],
+])('%s after a change was sent leaves its execution unknown', async (_what, interrupt) => {
+  const controller = new AbortController();
+  const { connection, server } = await connectTo((request) =>
+    interrupt(() => controller.abort(new Error('Enough')), request),
+  );
+  const change = { path: '/', body: {}, isChange: true };
+  await expect(connection.request(change, controller.signal)).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    execution: 'unknown',
+    message: expect.stringContaining('may have made the change'),
+  });
+  server.closeAllConnections();
+  server.close();
+  await expect(connection.request(change, neverAborted)).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    execution: 'none',
+  });
 });
 
 /** Reads a stream until it ends; resolves with everything the listener got. */

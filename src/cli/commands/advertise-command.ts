@@ -1,10 +1,9 @@
-import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { Advertisement, AdvertiseOptions } from '../../service/index.js';
 import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import { decimalOption, millisecondsOption, keyValueOption } from '../option-parsers.js';
-import type { Io } from '../io.js';
+import { statusResponse } from '../../protocol/response-schemas.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
+import { decimalOption, keyValueOption, maxTimerMs, millisecondsOption } from '../option-parsers.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
@@ -23,45 +22,41 @@ interface Options {
  * Adds `clerk advertise`: registers an endpoint while the command runs. An interrupt drains the endpoint and then
  * ends the command.
  */
-export function addAdvertiseCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'advertise <name> <address...>',
-    summary: 'register an endpoint while this command runs',
-    description:
-      'Register an endpoint of a service and renew its lease, for a program that does not register itself. When interrupted, the command withdraws the endpoint and waits until clients have stopped using it; a second interrupt ends the command at once. Several addresses belong to one endpoint, best first.',
-    options: (own) =>
-      own
-        .option('--version <version>', 'version of the endpoint, as in semver')
-        .option(
-          '--weight <number>',
-          'share of the calls; 0: only when no other endpoint is available',
-          decimalOption,
-        )
-        .option('--zone <zone>', 'zone of the endpoint')
-        .option('--host <host>', "host of the endpoint (default: this machine's name)")
-        .option('--attribute <key=value>', 'attribute of the endpoint; repeatable', keyValueOption)
-        .option(
-          '--lease <ms>',
-          'how long the endpoint stays registered without a renewal, in ms (default: 10000)',
-          millisecondsOption,
-        )
-        .option('--id <id>', 'instance id, never used by another instance (default: a random id)'),
-    examples: [
-      ['clerk advertise /shop/orders http://127.0.0.1:3001', 'an HTTP server on this machine'],
-      [
-        'clerk advertise /shop/orders http://10.0.0.7:3001 --version 2.1.0 --zone a',
-        'with a version and a zone',
-      ],
-      [
-        'clerk advertise /shop/cache unix:/run/cache.sock tcp://10.0.0.7:6379',
-        'one endpoint with two addresses',
-      ],
+export const addAdvertiseCommand = defineCommand({
+  usage: 'advertise <name> <address...>',
+  summary: 'register an endpoint while this command runs',
+  description:
+    'Register an endpoint of a service and renew its lease, for a program that does not register itself. When interrupted, the command withdraws the endpoint and waits until clients have stopped using it; a second interrupt ends the command at once. Several addresses belong to one endpoint, best first.',
+  options: (own) =>
+    own
+      .option('--version <version>', 'version of the endpoint, as in semver')
+      .option(
+        '--weight <number>',
+        'share of the calls; 0: only when no other endpoint is available',
+        decimalOption,
+      )
+      .option('--zone <zone>', 'zone of the endpoint')
+      .option('--host <host>', "host of the endpoint (default: this machine's name)")
+      .option('--attribute <key=value>', 'attribute of the endpoint; repeatable', keyValueOption)
+      .option(
+        '--lease <ms>',
+        'how long the endpoint stays registered without a renewal, in ms (default: 10000)',
+        millisecondsOption,
+      )
+      .option('--id <id>', 'instance id, never used by another instance (default: a random id)'),
+  examples: [
+    ['clerk advertise /shop/orders http://127.0.0.1:3001', 'an HTTP server on this machine'],
+    [
+      'clerk advertise /shop/orders http://10.0.0.7:3001 --version 2.1.0 --zone a',
+      'with a version and a zone',
     ],
-  });
-  command.action((name: string, addresses: string[], options: Options) =>
-    advertise(createContext(io, command), name, addresses, options),
-  );
-}
+    [
+      'clerk advertise /shop/cache unix:/run/cache.sock tcp://10.0.0.7:6379',
+      'one endpoint with two addresses',
+    ],
+  ],
+  run: advertise,
+});
 
 async function advertise(
   context: CommandContext,
@@ -71,9 +66,8 @@ async function advertise(
 ): Promise<void> {
   const { io, client, registries, stderr } = context;
   const name = parseNameArgument(text);
-  // The library retries for as long as no registry is reachable. Because of this request, the command fails at once
-  // instead.
-  await client.get(paths.status);
+  // Without this request, the library would wait for as long as no registry is reachable.
+  await client.get(paths.status, statusResponse);
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
   const { version, weight, zone, host, id } = rest;
@@ -108,8 +102,6 @@ async function advertise(
   await advertisement.drain();
   await printEvent(context, 'drained', advertisement);
 }
-
-const maxTimerMs = 2 ** 31 - 1;
 
 /**
  * Resolves when `signal` is aborted. Rejects when a newer registration has replaced the registration of

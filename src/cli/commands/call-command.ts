@@ -1,7 +1,7 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { ClerkResponse, RequestOptions } from '../../index.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
 import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
@@ -20,30 +20,26 @@ interface Options {
  * response body goes to standard output. If standard error is a terminal, the status and the endpoint are printed
  * there.
  */
-export function addCallCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'call <name> [path]',
-    summary: 'send an HTTP request to a service',
-    description:
-      'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint, and any other request only if the failed endpoint did not process it. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json unless a header sets another.',
-    options: (own) =>
-      own
-        .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
-        .option('-d, --data <body>', 'request body; @file for the content of a file, @- for standard input')
-        .option('-H, --header <name: value>', 'a request header; repeatable', headerOption),
-    examples: [
-      ['clerk call /shop/orders /orders/7', 'GET'],
-      [`clerk call /shop/orders /orders -d '{"item":3}'`, 'POST with a JSON body'],
-      ['clerk call /shop/orders /orders/7 -X DELETE', 'another method'],
-      ['clerk call /shop/orders /orders -d @order.json -H "x-trace: 1"', 'a file as the body, and a header'],
-    ],
-  });
-  command.action((name: string, path: string | undefined, options: Options) =>
-    call(createContext(io, command), name, path ?? '/', options),
-  );
-}
+export const addCallCommand = defineCommand({
+  usage: 'call <name> [path]',
+  summary: 'send an HTTP request to a service',
+  description:
+    'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint, and any other request only if the failed endpoint did not process it. Prints the response body; exits with 1 for a status of 400 or above. A JSON body gets the content type application/json unless a header sets another.',
+  options: (own) =>
+    own
+      .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
+      .option('-d, --data <body>', 'request body; @file for the content of a file, @- for standard input')
+      .option('-H, --header <name: value>', 'a request header; repeatable', headerOption),
+  examples: [
+    ['clerk call /shop/orders /orders/7', 'GET'],
+    [`clerk call /shop/orders /orders -d '{"item":3}'`, 'POST with a JSON body'],
+    ['clerk call /shop/orders /orders/7 -X DELETE', 'another method'],
+    ['clerk call /shop/orders /orders -d @order.json -H "x-trace: 1"', 'a file as the body, and a header'],
+  ],
+  run: call,
+});
 
-async function call(context: CommandContext, text: string, path: string, options: Options): Promise<void> {
+async function call(context: CommandContext, text: string, path = '/', options: Options = {}): Promise<void> {
   const { io, clock, timeoutMs, registries, stderr } = context;
   const name = parseNameArgument(text);
   if (!path.startsWith('/'))

@@ -1,11 +1,10 @@
-import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { DefineRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
-import { printChange } from '../print-change.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { resolveResponse } from '../../protocol/response-schemas.js';
+import { submitChange } from '../submit-change.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { keyValueOption, integerOption } from '../option-parsers.js';
-import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled } from '../output.js';
 
@@ -19,40 +18,35 @@ interface Options {
 }
 
 /** Adds `clerk define`: defines a service or changes its settings. A service without endpoints can be defined too. */
-export function addDefineCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'define <name>',
-    summary: 'define a service, or change its settings',
-    description:
-      'Define a service, or change how its endpoints are chosen and started. Omitted settings stay as they are. Until the guaranteed time of the current settings has passed, a change is rejected, or scheduled if --when-expired is given.',
-    options: (own) =>
-      own
-        .option('--policy <policy>', 'load-balancing policy of the clients')
-        .option('--no-policy', 'let each client choose its policy')
-        .option('--call-timeout <ms>', 'default timeout of a call, in ms', integerOption)
-        .option('--no-call-timeout', "use each client's default timeout")
-        .option(
-          '--guarantee <ms>',
-          'how long clients may rely on these settings, in ms; 0: no guarantee',
-          integerOption,
-        )
-        .option(
-          '--launch <manifest>',
-          "start the service on demand with this manifest on the registry's host",
-        )
-        .option('--no-launch', 'do not start the service on demand')
-        .option('--param <key=value>', 'a parameter of the manifest; repeatable', keyValueOption)
-        .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
-    examples: [
-      ['clerk define /shop/orders --policy load-aware', 'balance by load'],
-      ['clerk define /shop/orders --call-timeout 2000', 'a timeout of 2 s'],
-      ['clerk define /shop/orders --guarantee 60000', 'settings are valid for 1 min'],
-      ['clerk define /shop/orders --launch orders', 'start the service on demand'],
-      ['clerk define /shop/orders --no-launch', 'do not start the service any more'],
-    ],
-  });
-  command.action((name: string, options: Options) => define(createContext(io, command), name, options));
-}
+export const addDefineCommand = defineCommand({
+  usage: 'define <name>',
+  summary: 'define a service, or change its settings',
+  description:
+    'Define a service, or change how its endpoints are chosen and started. Omitted settings stay as they are. Until the guaranteed time of the current settings has passed, a change is rejected, or scheduled if --when-expired is given.',
+  options: (own) =>
+    own
+      .option('--policy <policy>', 'load-balancing policy of the clients')
+      .option('--no-policy', 'let each client choose its policy')
+      .option('--call-timeout <ms>', 'default timeout of a call, in ms', integerOption)
+      .option('--no-call-timeout', "use each client's default timeout")
+      .option(
+        '--guarantee <ms>',
+        'how long clients may rely on these settings, in ms; 0: no guarantee',
+        integerOption,
+      )
+      .option('--launch <manifest>', "start the service on demand with this manifest on the registry's host")
+      .option('--no-launch', 'do not start the service on demand')
+      .option('--param <key=value>', 'a parameter of the manifest; repeatable', keyValueOption)
+      .option('--when-expired', 'schedule the change for when the guaranteed time has passed'),
+  examples: [
+    ['clerk define /shop/orders --policy load-aware', 'balance by load'],
+    ['clerk define /shop/orders --call-timeout 2000', 'a timeout of 2 s'],
+    ['clerk define /shop/orders --guarantee 60000', 'settings are valid for 1 min'],
+    ['clerk define /shop/orders --launch orders', 'start the service on demand'],
+    ['clerk define /shop/orders --no-launch', 'do not start the service any more'],
+  ],
+  run: define,
+});
 
 async function define(context: CommandContext, text: string, options: Options): Promise<void> {
   const { policy, callTimeout, guarantee, launch, param, whenExpired } = options;
@@ -70,23 +64,20 @@ async function define(context: CommandContext, text: string, options: Options): 
     }),
     ...(whenExpired && { whenExpired }),
   };
-  const response = await context.client.post(paths.define, request);
-  await printChange(context, response, { name }, `Defined ${name}`, `${name} is frozen and will change`);
+  const scheduled = `${name} is frozen and will change`;
+  await submitChange(context, paths.define, request, { name }, `Defined ${name}`, scheduled);
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 
-/**
- * Prints a warning when the registry does not have the manifest. A missing manifest is not an error, because the
- * operator may add the manifest later.
- */
+/** A missing manifest is not an error, because the operator may add the manifest later. */
 async function warnIfNoManifest(
   { client, stderr }: CommandContext,
   name: string,
   manifest: string,
 ): Promise<void> {
   // The service is already defined, so a failure of this lookup is ignored.
-  const response = await client.get(paths.resolve, { name }).catch(() => undefined);
-  if ((response as { readonly launchable?: unknown } | undefined)?.launchable !== false) return;
+  const response = await client.get(paths.resolve, resolveResponse, { name }).catch(() => undefined);
+  if (response?.launchable !== false) return;
   await stderr.line(
     styled(
       'warning',

@@ -1,14 +1,11 @@
-import type { Command } from 'commander';
 import { ClerkError, isClerkError } from '../../core/errors.js';
-import type { EndpointInit, Explanation } from '../../index.js';
-import type { BoundResolution, Registry } from '../../extend/index.js';
-import type { ResolveResponse, EndpointMessage } from '../../protocol/messages.js';
+import type { Explanation } from '../../index.js';
 import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import type { Io } from '../io.js';
+import { decodeResolution } from '../../protocol/resolution-codec.js';
+import { resolveResponse } from '../../protocol/response-schemas.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
-import { decodeResolve } from '../decode-responses.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent } from '../format.js';
 
@@ -17,29 +14,31 @@ import { formatDuration, formatPercent } from '../format.js';
  * the decision, as for a call from this machine. The command connects to one endpoint, but sends no request to the
  * service and does not start the service.
  */
-export function addExplainCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'explain <name>',
-    summary: 'show which endpoint a call would use, and why',
-    description:
-      'Show which endpoint a call from this machine would use: the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Tries one connection; sends no request and starts no service.',
-    examples: [
-      ['clerk explain /shop/orders', 'the candidates'],
-      ["clerk explain /shop/orders --json | jq '.leftOut'", 'the excluded endpoints'],
-    ],
-  });
-  command.action((name: string) => explain(createContext(io, command), name));
-}
+export const addExplainCommand = defineCommand({
+  usage: 'explain <name>',
+  summary: 'show which endpoint a call would use, and why',
+  description:
+    'Show which endpoint a call from this machine would use: the candidates with their scores (lower is better), the excluded endpoints with the reason, and how long the lookup is valid. Tries one connection; sends no request and starts no service.',
+  examples: [
+    ['clerk explain /shop/orders', 'the candidates'],
+    ["clerk explain /shop/orders --json | jq '.leftOut'", 'the excluded endpoints'],
+  ],
+  run: explain,
+});
 
 async function explain(context: CommandContext, text: string): Promise<void> {
   const { client, stdout, stderr, json, timeoutMs } = context;
   const name = parseNameArgument(text);
-  const resolution = toResolution(decodeResolve(await client.get(paths.resolve, { name }), ''));
+  const response = await client.get(paths.resolve, resolveResponse, { name });
+  if (response.kind === 'directory')
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `${name} is a directory, not a service; list it with clerk ls '${response.canonical}/**'`,
+    );
   const { createClerk } = await import('../../index.js');
-  // The clerk gets a registry that always returns `resolution`. With the real registry, the clerk could cause a start
-  // of the service.
-  const registry: Registry = { resolve: () => resolution };
-  const clerk = createClerk({ registry, logger: stderrLogger(stderr) });
+  const resolution = decodeResolution(response);
+  // With the real registry, the clerk could cause a start of the service.
+  const clerk = createClerk({ registry: { resolve: () => resolution }, logger: stderrLogger(stderr) });
   try {
     const binding = clerk.bind(name);
     await binding.ready({ timeoutMs }).catch((error: unknown) => {
@@ -60,43 +59,6 @@ const explainableCodes = new Set([
   'DEADLINE_EXCEEDED',
   'BUDGET_EXHAUSTED',
 ]);
-
-function toResolution(response: ResolveResponse): BoundResolution {
-  const {
-    name,
-    kind,
-    endpoints,
-    policy,
-    timeoutMs,
-    path,
-    canonical,
-    revision,
-    incarnation,
-    ttlMs,
-    guaranteedMs,
-  } = response;
-  if (kind === 'directory')
-    throw new ClerkError(
-      'NAME_NOT_FOUND',
-      `${name} is a directory, not a service; list it with clerk ls '${canonical}/**'`,
-    );
-  return {
-    kind: 'bound',
-    endpoints: endpoints.map(toEndpointInit),
-    ...(policy !== null && { policy }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...{ path, canonical, revision, incarnation, ttlMs, guaranteedMs },
-  };
-}
-
-function toEndpointInit({ host, zone, version, ...rest }: EndpointMessage): EndpointInit {
-  return {
-    ...rest,
-    ...(host !== null && { host }),
-    ...(zone !== null && { zone }),
-    ...(version !== null && { version }),
-  };
-}
 
 /** Replaces undefined values with null, so that the JSON contains every key. */
 function undefinedToNull(explanation: Explanation): unknown {

@@ -1,23 +1,19 @@
-import type { Command } from 'commander';
-import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import type { Io } from '../io.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 
 /** Adds `clerk export`: prints all definitions, one JSON value per line, in the format that `clerk import` reads. */
-export function addExportCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'export',
-    summary: 'print all definitions as lines of JSON',
-    description:
-      'Print services, links and directories as one JSON value per line. Endpoints are not exported, because endpoints register themselves.',
-    examples: [
-      ['clerk export > names.ndjson', 'into a file'],
-      ["clerk export | grep '\"/shop/'", 'only those below /shop'],
-    ],
-  });
-  command.action(() => exportAll(createContext(io, command)));
-}
+export const addExportCommand = defineCommand({
+  usage: 'export',
+  summary: 'print all definitions as lines of JSON',
+  description:
+    'Print services, links and directories as one JSON value per line. Endpoints are not exported, because endpoints register themselves.',
+  timeoutMs: 60_000,
+  examples: [
+    ['clerk export > names.ndjson', 'into a file'],
+    ["clerk export | grep '\"/shop/'", 'only those below /shop'],
+  ],
+  run: exportAll,
+});
 
 async function exportAll({ client, stdout }: CommandContext): Promise<void> {
-  for await (const line of client.lines(paths.export)) await stdout.json(line);
+  for (const line of await client.export()) await stdout.json(line);
 }

@@ -1,30 +1,24 @@
-import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
-import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
-import type { Io } from '../io.js';
 import { styled } from '../output.js';
-import { decodeImport } from '../decode-responses.js';
 
 /** Adds `clerk import`: imports definitions from lines of JSON, either all of them or none. */
-export function addImportCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'import [file]',
-    summary: 'import definitions from lines of JSON',
-    description:
-      'Import services, links and directories in the format of `clerk export`, from a file or from standard input (-). Either all lines are imported or none.',
-    timeoutMs: 60_000,
-    examples: [
-      ['clerk import names.ndjson', 'from a file'],
-      [
-        'clerk export --registry http://a:4711 | clerk import --registry http://b:4711',
-        'copy one registry to another',
-      ],
+export const addImportCommand = defineCommand({
+  usage: 'import [file]',
+  summary: 'import definitions from lines of JSON',
+  description:
+    'Import services, links and directories in the format of `clerk export`, from a file or from standard input (-). Either all lines are imported or none.',
+  timeoutMs: 60_000,
+  examples: [
+    ['clerk import names.ndjson', 'from a file'],
+    [
+      'clerk export --registry http://a:4711 | clerk import --registry http://b:4711',
+      'copy one registry to another',
     ],
-  });
-  command.action((file: string | undefined) => importFile(createContext(io, command), file));
-}
+  ],
+  run: importFile,
+});
 
 async function importFile({ io, client, stdout, json }: CommandContext, file = '-'): Promise<void> {
   if (file === '-' && io.stdin.isTTY === true)
@@ -33,7 +27,7 @@ async function importFile({ io, client, stdout, json }: CommandContext, file = '
       'Nothing to import; give a file name, or pipe lines to standard input',
     );
   const lines = await readInput(io, file);
-  const response = decodeImport(await client.postLines(paths.import, lines), '');
+  const response = await client.import(lines);
   if (json) return stdout.json(response);
   return stdout.line(
     `Imported ${response.entries === 1 ? '1 entry' : `${response.entries} entries`}`,

@@ -1,44 +1,37 @@
-import type { Command } from 'commander';
 import { ClerkError } from '../../core/errors.js';
 import type { ListEntry } from '../../core/registry.js';
 import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import type { Io } from '../io.js';
+import { listResponse } from '../../protocol/response-schemas.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseGlobArgument } from '../parse-name.js';
 import { styled, type TextPart } from '../output.js';
-import { decodeList } from '../decode-responses.js';
 import { formatCount } from '../format.js';
 
 /** Adds `clerk ls`: lists the names that match a glob. Prints each page of the list when the page arrives. */
-export function addLsCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'ls [glob]',
-    summary: 'list names',
-    description:
-      'List the names that match a glob: * matches any text within a segment, ** any number of segments. Default: all names. Quote globs, since the shell expands them too.',
-    examples: [
-      ['clerk ls', 'every name'],
-      ["clerk ls '/shop/*'", 'one level below /shop'],
-      ["clerk ls '/shop/**' --json", 'all names below /shop, as JSON'],
-    ],
-  });
-  command.action((glob: string | undefined) => list(createContext(io, command), glob ?? '/**'));
-}
+export const addLsCommand = defineCommand({
+  usage: 'ls [glob]',
+  summary: 'list names',
+  description:
+    'List the names that match a glob: * matches any text within a segment, ** any number of segments. Default: all names. Quote globs, since the shell expands them too.',
+  examples: [
+    ['clerk ls', 'every name'],
+    ["clerk ls '/shop/*'", 'one level below /shop'],
+    ["clerk ls '/shop/**' --json", 'all names below /shop, as JSON'],
+  ],
+  run: list,
+});
 
-async function list({ client, stdout, stderr, json }: CommandContext, text: string): Promise<void> {
+async function list({ client, stdout, stderr, json }: CommandContext, text = '/**'): Promise<void> {
   const glob = parseGlobArgument(text);
   const print = stdout.table();
   let after: string | undefined;
   let firstIncarnation: string | undefined;
   let total = 0;
   do {
-    const { entries, next, incarnation } = decodeList(
-      await client.get(paths.list, { glob: glob.text, after }),
-      '',
-    );
+    const query = { glob: glob.text, ...(after !== undefined && { after }) };
+    const { entries, next, incarnation } = await client.get(paths.list, listResponse, query);
     firstIncarnation ??= incarnation;
-    // Pages from before and after a restart of the registry do not form one list. A page without entries, or with an
-    // unchanged position, would make this loop endless.
+    // A page without entries, or with an unchanged position, would make this loop endless.
     if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
       throw new ClerkError(
         'REGISTRY_INVALID',

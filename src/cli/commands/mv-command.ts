@@ -1,30 +1,25 @@
-import type { Command } from 'commander';
 import type { MoveRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
-import { printChange } from '../print-change.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import type { Io } from '../io.js';
+import { submitChange } from '../submit-change.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 
 /**
  * Adds `clerk mv`: moves a name and all names below it. The old name becomes a link, so calls by the old name still
  * succeed.
  */
-export function addMvCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'mv <old> <new>',
-    summary: 'move a name and all names below it',
-    description:
-      'Move a name and all names below it. A link stays at the old name, so the move takes effect at once and breaks no guarantee.',
-    examples: [['clerk mv /orders /shop/orders', 'afterwards both names work']],
-  });
-  command.action((from: string, to: string) => move(createContext(io, command), from, to));
-}
+export const addMvCommand = defineCommand({
+  usage: 'mv <old> <new>',
+  summary: 'move a name and all names below it',
+  description:
+    'Move a name and all names below it. A link stays at the old name, so the move takes effect at once and breaks no guarantee.',
+  examples: [['clerk mv /orders /shop/orders', 'afterwards both names work']],
+  run: move,
+});
 
 async function move(context: CommandContext, old: string, target: string): Promise<void> {
   const request: MoveRequest = { from: parseNameArgument(old), to: parseNameArgument(target) };
   const { from, to } = request;
-  const response = await context.client.post(paths.move, request);
   const message = `Moved ${from} to ${to}; ${from} is now a link`;
-  await printChange(context, response, { from, to }, message, `${from} will move to ${to}`);
+  await submitChange(context, paths.move, request, { from, to }, message, `${from} will move to ${to}`);
 }

@@ -1,35 +1,31 @@
-import type { Command } from 'commander';
 import type { ResolveResponse } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
+import { resolveResponse } from '../../protocol/response-schemas.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { printEndpoints } from '../print-endpoints.js';
-import type { Io } from '../io.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
-import { decodeResolve } from '../decode-responses.js';
 import { formatDuration } from '../format.js';
 
 /**
  * Adds `clerk resolve`: shows the endpoints that a name resolves to, the links followed, and for how long the registry
  * guarantees the result.
  */
-export function addResolveCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'resolve <name>',
-    summary: 'resolve a name',
-    description:
-      'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints. A service without endpoints is a valid result.',
-    examples: [
-      ['clerk resolve /shop/orders', 'its endpoints'],
-      ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],
-    ],
-  });
-  command.action((name: string) => resolve(createContext(io, command), name));
-}
+export const addResolveCommand = defineCommand({
+  usage: 'resolve <name>',
+  summary: 'resolve a name',
+  description:
+    'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints. A service without endpoints is a valid result.',
+  examples: [
+    ['clerk resolve /shop/orders', 'its endpoints'],
+    ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],
+  ],
+  run: resolve,
+});
 
 async function resolve({ client, stdout, json, clock }: CommandContext, name: string): Promise<void> {
   const requestedAt = clock.now();
-  const response = decodeResolve(await client.get(paths.resolve, { name: parseNameArgument(name) }), '');
+  const response = await client.get(paths.resolve, resolveResponse, { name: parseNameArgument(name) });
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
   if (!json) return print(stdout, response, ageMs);
   const { canonical, kind, path, endpoints, policy, timeoutMs, revision, guaranteedMs } = response;

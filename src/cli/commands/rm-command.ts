@@ -1,9 +1,7 @@
-import type { Command } from 'commander';
 import type { RemoveRequest } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
-import { printChange } from '../print-change.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import type { Io } from '../io.js';
+import { submitChange } from '../submit-change.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 
 interface Options {
@@ -13,28 +11,26 @@ interface Options {
 }
 
 /** Adds `clerk rm`: removes a name, by default only after the guaranteed time of the name has passed. */
-export function addRmCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'rm <name>',
-    summary: 'remove a name',
-    description:
-      'Remove a name. Until its guaranteed time has passed, the removal is rejected, unless it is scheduled with --when-expired or forced with --force.',
-    options: (own) =>
-      own
-        .option('-r, --recursive', 'also remove the endpoints of the name and all names below it')
-        .option('--when-expired', 'schedule the removal for when the guaranteed time has passed')
-        .option(
-          '--force',
-          'remove the name now; clients may still use the removed entry until its guaranteed time has passed',
-        ),
-    examples: [
-      ['clerk rm /shop/old', 'a link, or a service without endpoints'],
-      ['clerk rm /shop --recursive', 'with endpoints and all names below it'],
-      ['clerk rm /shop/old --when-expired', 'as soon as the guaranteed time has passed'],
-    ],
-  });
-  command.action((name: string, options: Options) => remove(createContext(io, command), name, options));
-}
+export const addRmCommand = defineCommand({
+  usage: 'rm <name>',
+  summary: 'remove a name',
+  description:
+    'Remove a name. Until its guaranteed time has passed, the removal is rejected, unless it is scheduled with --when-expired or forced with --force.',
+  options: (own) =>
+    own
+      .option('-r, --recursive', 'also remove the endpoints of the name and all names below it')
+      .option('--when-expired', 'schedule the removal for when the guaranteed time has passed')
+      .option(
+        '--force',
+        'remove the name now; clients may still use the removed entry until its guaranteed time has passed',
+      ),
+  examples: [
+    ['clerk rm /shop/old', 'a link, or a service without endpoints'],
+    ['clerk rm /shop --recursive', 'with endpoints and all names below it'],
+    ['clerk rm /shop/old --when-expired', 'as soon as the guaranteed time has passed'],
+  ],
+  run: remove,
+});
 
 async function remove(context: CommandContext, text: string, options: Options): Promise<void> {
   const name = parseNameArgument(text);
@@ -45,6 +41,6 @@ async function remove(context: CommandContext, text: string, options: Options): 
     ...(whenExpired && { whenExpired }),
     ...(force && { force }),
   };
-  const response = await context.client.post(paths.remove, request);
-  await printChange(context, response, { name }, `Removed ${name}`, `${name} is frozen and will be removed`);
+  const scheduled = `${name} is frozen and will be removed`;
+  await submitChange(context, paths.remove, request, { name }, `Removed ${name}`, scheduled);
 }

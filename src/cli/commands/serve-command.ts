@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
+import { defaultRegistryUrl, limits } from '../../protocol/limits.js';
 import { sanitizeLine } from '../sanitize.js';
 
 interface ServeOptions {
@@ -21,9 +22,9 @@ export function addServeCommand(program: Command): void {
     .command('serve')
     .summary('run a registry')
     .description(
-      'Run the bundled registry server, by default at http://127.0.0.1:4711. Without --data, names are kept in memory only.',
+      `Run the bundled registry server, by default at ${defaultRegistryUrl}. Without --data, names are kept in memory only.`,
     )
-    .option('-p, --port <number>', 'port to listen on; 0 for any free port', portOption, 4711)
+    .option('-p, --port <number>', 'port to listen on; 0 for any free port', portOption, limits.defaultPort)
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('-d, --data <folder>', 'folder to store names in')
     .option(

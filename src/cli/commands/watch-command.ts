@@ -1,49 +1,41 @@
-import type { Command } from 'commander';
 import { isClerkError } from '../../core/errors.js';
 import type { NameChange, Endpoint } from '../../index.js';
 import { paths } from '../../protocol/paths.js';
-import { addCommand, createContext, type CommandContext } from '../command-context.js';
-import type { Io } from '../io.js';
+import { statusResponse } from '../../protocol/response-schemas.js';
+import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseGlobArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatCount } from '../format.js';
+import { maxTimerMs } from '../option-parsers.js';
 
 /**
  * Adds `clerk watch`: prints the names that match a glob, then every change until an interrupt. Reconnects to the
  * registry after a lost connection.
  */
-export function addWatchCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'watch <glob>',
-    summary: 'print names and their changes',
-    description:
-      'Print the names that match a glob (as in `clerk ls`), then every change of these names or their endpoints, until an interrupt: + added, ~ changed, - removed. Reconnects to the registry after a lost connection.',
-    examples: [
-      ["clerk watch '/shop/**'", 'all names below /shop'],
-      [
-        "clerk watch /shop/orders --json | jq -c '{type, endpoints: (.endpoints | length?)}'",
-        'one JSON value per line',
-      ],
+export const addWatchCommand = defineCommand({
+  usage: 'watch <glob>',
+  summary: 'print names and their changes',
+  description:
+    'Print the names that match a glob (as in `clerk ls`), then every change of these names or their endpoints, until an interrupt: + added, ~ changed, - removed. Reconnects to the registry after a lost connection.',
+  examples: [
+    ["clerk watch '/shop/**'", 'all names below /shop'],
+    [
+      "clerk watch /shop/orders --json | jq -c '{type, endpoints: (.endpoints | length?)}'",
+      'one JSON value per line',
     ],
-  });
-  command.action((glob: string) => watch(createContext(io, command), glob));
-}
-
-/**
- * Delay of the timer that keeps the process alive during the watch, in ms. A watch alone does not keep the process
- * alive.
- */
-const maxTimerMs = 2 ** 31 - 1;
+  ],
+  run: watch,
+});
 
 async function watch(context: CommandContext, text: string): Promise<void> {
   const { io, clock, client, registries, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
-  // The library retries for as long as no registry is reachable. Because of this request, the command fails at once
-  // instead.
-  await client.get(paths.status);
+  // Without this request, the library would wait for as long as no registry is reachable.
+  await client.get(paths.status, statusResponse);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ registry: registries, logger: stderrLogger(stderr) });
+  // A watch alone does not keep the process alive.
   const keepAlive = clock.setTimer(() => undefined, maxTimerMs);
   const signal = io.interruptSignal();
   const known = new Set<string>();

@@ -1,21 +1,19 @@
 import type { Clock } from '../../core/clock.js';
-import type { EndpointInit } from '../../core/endpoint.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
 import { compareNames } from '../../core/name.js';
 import type { ListEntry, Registry } from '../../core/registry.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
-import type { LaunchResponse, ListResponse } from '../../protocol/messages.js';
+import type { ListResponse } from '../../protocol/messages.js';
 import { paths } from '../../protocol/paths.js';
-import type { RegistryConnection } from '../../registry-client/connection.js';
+import type { RegistryConnection, RegistryRequest } from '../../registry-client/connection.js';
 import { isUnavailable, FailoverClient } from '../../registry-client/failover-client.js';
+import { expectBody } from '../../registry-client/json-response.js';
 import {
-  expectBody,
-  toEndpointInits,
-  parseSearchResponse,
+  parseEndpoints,
   parseListResponse,
   parseResolveResponse,
-  expectObject,
+  parseSearchResponse,
 } from './parse-responses.js';
 import { SharedWatch } from './shared-watch.js';
 
@@ -29,14 +27,11 @@ export interface RemoteRegistryOptions {
   readonly connect: (url: string) => RegistryConnection;
 }
 
-/**
- * Longest time, in ms, for which `start` waits until a service has started. The deadline of the call usually ends the
- * wait sooner.
- */
+/** Longest time, in ms, for which `start` waits. The deadline of the call usually ends the wait sooner. */
 const maxStartMs = 60_000;
 /**
- * Longest time, in ms, for which the server holds one launch request until the service has started. After this time the
- * request is repeated, so a lost request delays the caller only by about this time.
+ * Longest time, in ms, for which the server holds one launch request. The request is then repeated, so a lost request
+ * delays the caller by about this time.
  *
  * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
  */
@@ -52,6 +47,18 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
   const client = new FailoverClient(urls.map(connect), clock);
   const watch = new SharedWatch(client, clock, retry);
 
+  const send = <T>(
+    request: RegistryRequest,
+    hedged: boolean,
+    signal: AbortSignal,
+    parse: (body: unknown, connection: RegistryConnection) => T,
+  ): Promise<T> =>
+    client.request(request, {
+      signal,
+      hedged,
+      parse: (response, connection) => parse(expectBody(response, connection, request.path), connection),
+    });
+
   /** Requests all pages of a listing from one server. */
   const listPages = async (
     connection: RegistryConnection,
@@ -63,11 +70,8 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     let first: ListResponse | undefined;
     do {
       const query: Record<string, string> = after === null ? { glob } : { glob, after };
-      const page = parseListResponse(
-        await connection.request({ path: paths.list, query }, signal),
-        connection,
-        paths.list,
-      );
+      const response = await connection.request({ path: paths.list, query }, signal);
+      const page = parseListResponse(expectBody(response, connection, paths.list), connection);
       first ??= page;
       const goesBack = page.next !== null && after !== null && compareNames(page.next, after) <= 0;
       if (page.incarnation !== first.incarnation || goesBack)
@@ -80,27 +84,6 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     } while (after !== null);
     return entries;
   };
-
-  const requestStart = (
-    name: string,
-    waitMs: number,
-    signal: AbortSignal,
-  ): Promise<readonly EndpointInit[]> =>
-    client.request(
-      { path: paths.launch, body: { name, waitMs }, headersTimeoutMs: waitMs + 1_000 },
-      {
-        signal,
-        hedged: false,
-        parse: (response, connection) => {
-          const launch = expectObject(
-            expectBody(response, connection, paths.launch),
-            connection,
-            'endpoints',
-          ) as LaunchResponse;
-          return toEndpointInits(launch.endpoints, connection);
-        },
-      },
-    );
 
   return {
     resolve: (name, { signal }) =>
@@ -137,14 +120,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
           'CONFIG_INVALID',
           "A search filter must not contain the attribute 'glob'; the registry uses this name for the glob of the search",
         );
-      return client.request(
-        { path: paths.search, query: { ...filter, glob } },
-        {
-          signal,
-          hedged: true,
-          parse: (response, connection) => parseSearchResponse(response, connection, paths.search),
-        },
-      );
+      return send({ path: paths.search, query: { ...filter, glob } }, true, signal, parseSearchResponse);
     },
 
     watch: (glob, onSnapshot, onError) => watch.add(glob, onSnapshot, onError),
@@ -155,12 +131,14 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
         const sentAt = clock.now();
         const waitMs = Math.ceil(Math.min(startPollMs, until - sentAt));
         try {
-          return await requestStart(name, waitMs, signal);
+          const body = { name, waitMs };
+          const request = { path: paths.launch, body, headersTimeoutMs: waitMs + 1_000 };
+          return await send(request, false, signal, parseEndpoints);
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // An error after `waitMs` means that the service is still starting or that the request was lost, so the
-          // request is repeated. A repeated request never starts a second instance.
+          // After `waitMs`, the service is still starting or the request was lost. A repeated request never starts a
+          // second instance.
           const isLate = clock.now() - sentAt >= waitMs;
           if (!isLate || signal.aborted || clock.now() >= until) throw error;
         }
@@ -168,14 +146,7 @@ export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOp
     },
 
     async report(report, { signal }) {
-      await client.request(
-        { path: paths.report, body: report },
-        {
-          signal,
-          hedged: false,
-          parse: (response, connection) => void expectBody(response, connection, paths.report),
-        },
-      );
+      await send({ path: paths.report, body: report }, false, signal, () => undefined);
     },
 
     async close() {

@@ -4,7 +4,8 @@ import type { WatchEvent, WatchRequest } from '../../protocol/messages.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import type { RegistryConnection, StreamEvent } from '../../registry-client/connection.js';
-import { expectBody, parseWatchEntry, expectObject } from './parse-responses.js';
+import { expectBody } from '../../registry-client/json-response.js';
+import { expectList, expectObject, parseWatchEntry } from './parse-responses.js';
 import type { WatchPosition, WatchState } from './watch-state.js';
 
 /** Options of a {@link WatchStream}. */
@@ -110,7 +111,8 @@ export class WatchStream {
   #onEvent({ type, id, data }: StreamEvent): void {
     if (this.#ended) return;
     const { connection, state } = this.#options;
-    const event = { ...expectObject(data, connection), type } as WatchEvent;
+    const fields = expectObject(data, connection);
+    const event = { ...fields, type } as WatchEvent;
     if (event.type === 'open') {
       this.#onOpen(event);
       this.#setPosition(id);
@@ -131,7 +133,7 @@ export class WatchStream {
         this.#resync();
         return;
       case 'current':
-        this.#onCurrent((expectObject(event, connection, 'globs') as { globs: string[] }).globs);
+        this.#onCurrent(expectList(fields, 'globs', connection) as readonly string[]);
         return;
       case 'heartbeat':
         return;

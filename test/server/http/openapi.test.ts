@@ -82,12 +82,11 @@ test('the server has exactly the documented operations, and they respond as docu
     }
     const text = await response.text();
     const route = routes.find((candidate) => candidate.path === path);
-    if (route !== undefined)
-      expect([
-        path,
-        (route.responseSchema as typeof responses.watchEditResponse).safeParse(JSON.parse(text)).error
-          ?.issues,
-      ]).toEqual([path, undefined]);
+    if (route !== undefined) {
+      const schema = route.responseSchema as typeof responses.watchEditResponse;
+      // A schema drops undocumented keys.
+      expect([path, schema.parse(JSON.parse(text))]).toEqual([path, JSON.parse(text)]);
+    }
   }
   // Undocumented methods are rejected.
   for (const path of Object.values(paths))

@@ -1,0 +1,29 @@
+import { changeResponse } from '../protocol/response-schemas.js';
+import type { CommandContext } from './command-context.js';
+import { styled } from './output.js';
+import { formatDuration } from './format.js';
+
+/**
+ * Sends a change to the registry and prints the result.
+ *
+ * @param names - the names in `request`, by JSON key; the JSON output repeats them
+ * @param done - printed when the change has been made
+ * @param scheduled - printed when the change is scheduled, before the time until the change
+ */
+export async function submitChange(
+  { client, stdout, json }: CommandContext,
+  path: string,
+  request: object,
+  names: Readonly<Record<string, string>>,
+  done: string,
+  scheduled: string,
+): Promise<void> {
+  const { revision, appliesInMs } = await client.post(path, changeResponse, request);
+  if (json) return stdout.json({ ...names, revision, appliesInMs });
+  return stdout.line(
+    appliesInMs > 0
+      ? `${scheduled} in ${formatDuration(appliesInMs)}, when its guaranteed time has passed`
+      : done,
+    styled('faint', `  revision ${revision}`),
+  );
+}
