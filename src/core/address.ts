@@ -4,22 +4,15 @@ import { ClerkError } from './errors.js';
 /** An address as text: `http://10.0.0.7:3001`, `https://…`, `tcp://host:port`, `unix:/path` or `unix+https:/path`. */
 export type AddressString = string;
 
-/**
- * A parsed address of an endpoint: where the endpoint listens, and which protocol the endpoint speaks.
- *
- * @see [Naming N8](../../docs/background.md#n8)
- */
+/** A parsed address of an endpoint. @see [Naming N8](../../docs/background.md#n8) */
 export interface Address {
   /** The address as text, without a `/` after the port. */
   readonly text: AddressString;
-  /**
-   * Protocol of the endpoint. `tcp` leaves the application protocol open; only `call` and `acquire` can use a `tcp`
-   * address.
-   */
+  /** Protocol of the endpoint. Only `call` and `acquire` can use a `tcp` address. */
   readonly protocol: 'http' | 'https' | 'tcp';
   /** Host name or IP literal, without brackets; empty for a Unix socket. */
   readonly hostname: string;
-  /** Port number from 1 to 65535; 0 for a Unix socket. */
+  /** From 1 to 65535; 0 for a Unix socket. */
   readonly port: number;
   /** Absolute path of a Unix socket; undefined for all other addresses. */
   readonly socketPath: string | undefined;
@@ -28,31 +21,21 @@ export interface Address {
 const grammar =
   /^(https?|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
-const unixProtocols = [
-  ['unix:', 'http'],
-  ['unix+https:', 'https'],
-] as const;
-
 /**
- * Parses an address. An invalid address is never repaired. A path, a query, a user name and a missing `tcp` port are
- * errors. A host that other programs read as another IP address (`127.1`, `010.0.0.1`) is also an error.
+ * Parses an address. An invalid address is never repaired. A host that other programs read as another IP address
+ * (`127.1`, `010.0.0.1`) is invalid.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */
 export function parseAddress(input: unknown): Address {
   const text = input instanceof URL ? input.href : input;
   if (typeof text !== 'string') throw addressError(text, 'must be a string or a URL');
-  for (const [prefix, protocol] of unixProtocols) {
-    if (!text.startsWith(prefix)) continue;
+  const [, tls, socketPath] = /^unix(\+https)?:(.*)$/s.exec(text) ?? [];
+  if (socketPath !== undefined) {
     if (input instanceof URL && /[%?#]/.test(text))
       throw addressError(text, 'must be a string, since a URL object percent-encodes the socket path');
-    return {
-      text,
-      protocol,
-      hostname: '',
-      port: 0,
-      socketPath: socketPathOf(text, text.slice(prefix.length)),
-    };
+    checkSocketPath(text, socketPath);
+    return { text, protocol: tls === undefined ? 'http' : 'https', hostname: '', port: 0, socketPath };
   }
   const match = grammar.exec(text);
   if (!match)
@@ -87,19 +70,14 @@ export function isLocal({ socketPath, hostname }: Address): boolean {
   return /^(localhost|127(\.[0-9]{1,3}){3})$/i.test(hostname);
 }
 
-function socketPathOf(text: string, path: string): string {
+function checkSocketPath(text: string, path: string): void {
   if (!path.startsWith('/') || path.length < 2 || path.includes('\0'))
     throw addressError(text, 'must have an absolute socket path');
-  // The kernel's `sun_path` has 108 bytes; one byte is needed for the terminating zero.
+  // The kernel's `sun_path` has 108 bytes, including a terminating zero.
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
-  return path;
 }
 
-/**
- * Returns the error for an invalid address. The message never shows a user name or password that the address contains.
- *
- * @see [C8.4](../../docs/guarantees.md#c8-4)
- */
+/** The message omits a user name and password in the address. @see [C8.4](../../docs/guarantees.md#c8-4) */
 function addressError(text: unknown, problem: string): ClerkError {
   const safe = typeof text === 'string' ? text.replace(/\/\/[^/?#]*@/, '//…@') : text;
   return new ClerkError('CONFIG_INVALID', `Address ${quote(safe)} ${problem}`);

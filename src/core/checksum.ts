@@ -1,18 +1,16 @@
 /**
- * Checksums of stored records. The checksum of a record covers key and value, and detects a flipped bit. LevelDB skips
- * the rest of a damaged log block without an error, so records may be missing. The tally of all checksums detects
- * missing records.
- *
- * @see [C5.7](../../docs/guarantees.md#c5-7), [A24](../../docs/guarantees.md#a24)
+ * Checksums of stored records. The checksum of a record detects a flipped bit. LevelDB skips the rest of a damaged log
+ * block without an error; the tally of all checksums detects the missing records. @see
+ * [C5.7](../../docs/guarantees.md#c5-7), [A24](../../docs/guarantees.md#a24)
  */
 import { crc32 } from 'node:zlib';
 
-/** Returns the checksum of one record: the CRC-32 of the key, a zero byte and the value. */
+/** CRC-32 of the key, a zero byte and the value. */
 export function recordChecksum(key: string, value: string): number {
   return crc32(value, crc32(`${key}\0`));
 }
 
-/** Returns the text to store for a value: the checksum in eight hexadecimal digits, followed by the value. */
+/** Returns the text to store for a value: eight hexadecimal digits of the checksum, then the value. */
 export function withChecksum(key: string, value: string): string {
   return hex(recordChecksum(key, value)) + value;
 }
@@ -27,15 +25,11 @@ function hex(sum: number): string {
   return sum.toString(16).padStart(8, '0');
 }
 
-/**
- * Keeps the number of records, and the sum of their checksums modulo 2^32. `put` and `remove` update number and sum
- * without reading the stored records.
- */
+/** The number of records, and the sum of their checksums modulo 2^32. */
 export class ChecksumTally {
   readonly #sums = new Map<string, number>();
   #total = 0;
 
-  /** Adds or replaces a record. */
   put(key: string, value: string): void {
     this.remove(key);
     const sum = recordChecksum(key, value);
@@ -43,7 +37,6 @@ export class ChecksumTally {
     this.#total = (this.#total + sum) >>> 0;
   }
 
-  /** Removes the record of a key; does nothing when the key is unknown. */
   remove(key: string): void {
     const sum = this.#sums.get(key);
     if (sum === undefined) return;
@@ -51,7 +44,7 @@ export class ChecksumTally {
     this.#total = (this.#total - sum) >>> 0;
   }
 
-  /** The tally as text, to be stored: the number of records and the sum. */
+  /** The tally in the form in which it is stored. */
   get text(): string {
     return `${String(this.#sums.size)} ${hex(this.#total)}`;
   }

@@ -1,9 +1,7 @@
 /**
- * Returns a string in the form that messages use: in quotes, cut after 80 characters, with every character outside
- * printable ASCII escaped. The escaping prevents a string from controlling a terminal. Returns the name of the type
- * when the value is not a string.
- *
- * @see [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
+ * Returns a string as messages show it: in quotes, cut after 80 characters. Characters outside printable ASCII are
+ * escaped, since they could control a terminal. Returns the type of any other value. @see
+ * [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
@@ -13,10 +11,7 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
-/**
- * Returns the text that follows "got" in a message: a string in quotes, a number in full, or the type of any other
- * value.
- */
+/** Returns the text that follows "got" in a message. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';

@@ -1,31 +1,23 @@
 import { parseAddress, type Address, type AddressString } from './address.js';
 import { describeValue, quote } from './describe-value.js';
 import { ClerkError, errorMessage } from './errors.js';
+import { isObject } from './is-object.js';
 import { loadError, type LoadInit } from './load-report.js';
 
 /** One running server of a service. Immutable; a `Candidate` adds the health and load of the endpoint. */
 export interface Endpoint {
-  /**
-   * Instance id, never reused for another instance. This client stores health, load and suspect flag of an endpoint by
-   * this id. @see [Naming N8](../../docs/background.md#n8)
-   */
+  /** Instance id, never reused for another instance. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
   /**
-   * Fencing number of the registration: a registration never replaces a registration of the same id with a higher
-   * number. 0 when the registry assigns no fencing numbers. @see [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the registration, 0 without. A registration never replaces a registration of the same id with a
+   * higher number. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
   /** The address in use: the first of {@link Endpoint.addresses} that this client can reach. */
   readonly address: AddressString;
-  /**
-   * All addresses of the endpoint, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol
-   * tower)
-   */
+  /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
-  /**
-   * Share of calls relative to other endpoints, ≥ 0. An endpoint with weight 0 is used only when no endpoint with a
-   * positive weight is left.
-   */
+  /** Share of calls relative to other endpoints, ≥ 0. With weight 0, used only when no positive weight is left. */
   readonly weight: number;
   /** Host that the endpoint runs on; undefined when unknown. */
   readonly host: string | undefined;
@@ -35,7 +27,7 @@ export interface Endpoint {
   readonly version: string | undefined;
   /** State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is left. */
   readonly state: 'up' | 'draining' | 'suspect';
-  /** Labels with names and values chosen by the program. */
+  /** Labels that the program chooses. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -49,7 +41,7 @@ export interface EndpointInit {
   readonly id?: string;
   /** Fencing number of the registration, see {@link Endpoint.epoch}; integer ≥ 0. Default 0. */
   readonly epoch?: number;
-  /** Share of calls relative to other endpoints; finite, ≥ 0. Default 1. */
+  /** Share of calls, see {@link Endpoint.weight}; finite, ≥ 0. Default 1. */
   readonly weight?: number;
   /** Semantic version of the service that the endpoint runs. */
   readonly version?: string;
@@ -57,7 +49,7 @@ export interface EndpointInit {
   readonly host?: string;
   /** Zone that the endpoint runs in. */
   readonly zone?: string;
-  /** Labels with names and values chosen by the program. */
+  /** Labels that the program chooses. */
   readonly attributes?: Readonly<Record<string, string>>;
   /** Set by registries: how long the registration lasts without a renewal, in ms. */
   readonly leaseMs?: number;
@@ -66,10 +58,7 @@ export interface EndpointInit {
     /** Age of the load, in ms, ≥ 0. Default 0. */
     readonly ageMs?: number;
   };
-  /**
-   * State in the registry. `draining` and `suspect` endpoints are used only when no `up` endpoint is left. Default
-   * `up`.
-   */
+  /** State in the registry, see {@link Endpoint.state}. Default `up`. */
   readonly state?: 'up' | 'draining' | 'suspect';
 }
 
@@ -89,110 +78,125 @@ const knownKeys = new Set([
 ]);
 
 /**
- * Validates an endpoint.
+ * Validates an address or an {@link EndpointInit}.
  *
- * @param input - an address or an {@link EndpointInit}
  * @param where - the service, for error messages
  * @throws {@link ClerkError} `CONFIG_INVALID` when a value is missing or out of range, or a key is unknown.
  */
 export function toEndpoint(input: unknown, where: string): Endpoint {
-  const init: Record<string, unknown> =
-    typeof input === 'string' || input instanceof URL
-      ? { address: input }
-      : typeof input === 'object' && input !== null && !Array.isArray(input)
-        ? (input as Record<string, unknown>)
-        : invalidEndpoint(
-            where,
-            `must be an address, or an object with an address; got ${describeValue(input)}`,
-          );
+  const init: unknown = typeof input === 'string' || input instanceof URL ? { address: input } : input;
+  if (!isObject(init))
+    throw endpointError(
+      where,
+      `must be an address, or an object with an address; got ${describeValue(input)}`,
+    );
   for (const key of Object.keys(init)) {
     if (!knownKeys.has(key))
-      invalidEndpoint(
+      throw endpointError(
         where,
         `must not have the key ${quote(key)}; known keys are ${[...knownKeys].join(', ')}`,
       );
   }
-  if (init.address !== undefined && init.addresses !== undefined)
-    invalidEndpoint(where, "must have 'address' or 'addresses'; got both");
-  const list: unknown = init.addresses ?? (init.address === undefined ? undefined : [init.address]);
-  if (!Array.isArray(list) || list.length === 0 || list.length > 16)
-    invalidEndpoint(where, "must have 'address', or 'addresses' with 1 to 16 entries");
-  const parsed = Array.from(list as unknown[], (text) => parseEndpointAddress(text, where));
+  const parsed = parseAddresses(init, where);
   const first = parsed[0] as Address;
+  const { weight = 1, attributes = {}, leaseMs } = init;
   const id = init.id ?? first.text;
-  if (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id))
-    invalidEndpoint(
-      where,
-      `must have an id of 1 to 128 printable ASCII characters without spaces; got ${describeValue(id)}; without an id, the first address is the id`,
-    );
-  const weight = init.weight === undefined ? 1 : init.weight;
-  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0)
-    invalidEndpoint(where, `must have a finite weight ≥ 0; got ${describeValue(weight)}`);
   const epoch = init.epoch ?? 0;
-  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0)
-    invalidEndpoint(where, `must have an integer epoch ≥ 0; got ${describeValue(epoch)}`);
   const state = init.state ?? 'up';
-  if (state !== 'up' && state !== 'draining' && state !== 'suspect')
-    invalidEndpoint(where, `must have the state 'up', 'draining' or 'suspect'; got ${describeValue(state)}`);
-  const { leaseMs } = init;
-  if (leaseMs !== undefined && (typeof leaseMs !== 'number' || !(leaseMs > 0)))
-    invalidEndpoint(where, `must have a leaseMs > 0; got ${describeValue(leaseMs)}`);
+  check(
+    typeof id === 'string' && /^[\x21-\x7e]{1,128}$/.test(id),
+    where,
+    'an id (default: the first address) of 1 to 128 printable ASCII characters without spaces',
+    id,
+  );
+  check(
+    typeof weight === 'number' && Number.isFinite(weight) && weight >= 0,
+    where,
+    'a finite weight ≥ 0',
+    weight,
+  );
+  check(
+    typeof epoch === 'number' && Number.isSafeInteger(epoch) && epoch >= 0,
+    where,
+    'an integer epoch ≥ 0',
+    epoch,
+  );
+  check(
+    state === 'up' || state === 'draining' || state === 'suspect',
+    where,
+    "the state 'up', 'draining' or 'suspect'",
+    state,
+  );
+  check(
+    leaseMs === undefined || (typeof leaseMs === 'number' && leaseMs > 0),
+    where,
+    'a leaseMs > 0',
+    leaseMs,
+  );
   if (init.load !== undefined) checkLoad(init.load, where);
   return Object.freeze({
-    id: id,
-    epoch: epoch,
+    id,
+    epoch,
     address: first.text,
-    addresses: Object.freeze(parsed.map((address) => address.text)),
+    addresses: Object.freeze(parsed.map(({ text }) => text)),
     // The addition turns -0 into 0.
     weight: weight + 0,
-    host: checkLabel(init.host, 'host', where),
-    zone: checkLabel(init.zone, 'zone', where),
-    version: checkLabel(init.version, 'version', where),
-    state: state,
-    attributes: checkAttributes(init.attributes, where),
+    host: checkLabel(init, 'host', where),
+    zone: checkLabel(init, 'zone', where),
+    version: checkLabel(init, 'version', where),
+    state,
+    attributes: checkAttributes(attributes, where),
+  });
+}
+
+function parseAddresses({ address, addresses }: Record<string, unknown>, where: string): Address[] {
+  if (address !== undefined && addresses !== undefined)
+    throw endpointError(where, "must have 'address' or 'addresses'; got both");
+  const list: unknown = addresses ?? (address === undefined ? undefined : [address]);
+  if (!Array.isArray(list) || list.length === 0 || list.length > 16)
+    throw endpointError(where, "must have 'address', or 'addresses' with 1 to 16 entries");
+  return Array.from(list as unknown[], (text) => {
+    try {
+      return parseAddress(text);
+    } catch (error) {
+      throw endpointError(where, `has an invalid address: ${errorMessage(error)}`, error);
+    }
   });
 }
 
 function checkLoad(load: unknown, where: string): void {
   const problem = loadError(load);
-  if (problem !== undefined) invalidEndpoint(where, `has an invalid load: ${problem}`);
+  if (problem !== undefined) throw endpointError(where, `has an invalid load: ${problem}`);
   const { ageMs = 0 } = load as { readonly ageMs?: unknown };
-  if (typeof ageMs !== 'number' || !(ageMs >= 0))
-    invalidEndpoint(where, `must have a load with ageMs ≥ 0; got ${describeValue(ageMs)}`);
+  check(typeof ageMs === 'number' && ageMs >= 0, where, 'a load with ageMs ≥ 0', ageMs);
 }
 
-function parseEndpointAddress(text: unknown, where: string): Address {
-  try {
-    return parseAddress(text);
-  } catch (error) {
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      `Endpoint of ${where} has an invalid address: ${errorMessage(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-function checkLabel(value: unknown, key: string, where: string): string | undefined {
+function checkLabel(init: Record<string, unknown>, key: string, where: string): string | undefined {
+  const value = init[key];
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '' || value.length > 253)
-    invalidEndpoint(where, `must have a ${key} of 1 to 253 characters; got ${describeValue(value)}`);
+  check(
+    typeof value === 'string' && value !== '' && value.length <= 253,
+    where,
+    `a ${key} of 1 to 253 characters`,
+    value,
+  );
   return value;
 }
 
 function checkAttributes(value: unknown, where: string): Readonly<Record<string, string>> {
-  if (value === undefined) return Object.freeze({});
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    invalidEndpoint(where, `must have an object as attributes; got ${describeValue(value)}`);
+  check(isObject(value), where, 'an object as attributes', value);
   const result = Object.create(null) as Record<string, string>;
-  for (const [key, text] of Object.entries(value as Record<string, unknown>)) {
-    if (typeof text !== 'string')
-      invalidEndpoint(where, `must have a string as attribute ${quote(key)}; got ${describeValue(text)}`);
+  for (const [key, text] of Object.entries(value)) {
+    check(typeof text === 'string', where, `a string as attribute ${quote(key)}`, text);
     result[key] = text;
   }
   return Object.freeze(result);
 }
 
-function invalidEndpoint(where: string, problem: string): never {
-  throw new ClerkError('CONFIG_INVALID', `Endpoint of ${where} ${problem}`);
+function check(isValid: boolean, where: string, requirement: string, value: unknown): asserts isValid {
+  if (!isValid) throw endpointError(where, `must have ${requirement}; got ${describeValue(value)}`);
+}
+
+function endpointError(where: string, problem: string, cause?: unknown): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `Endpoint of ${where} ${problem}`, { cause });
 }

@@ -1,7 +1,7 @@
 import type { Outcome } from './outcome.js';
 
 /**
- * The codes of {@link ClerkError}s. There are no other codes.
+ * The codes of {@link ClerkError}s.
  *
  * - `CONFIG_INVALID` an option, address, header or policy is invalid
  * - `NAME_INVALID` a name, glob or `.clerk` host breaks the naming rules
@@ -55,15 +55,14 @@ export type ClerkErrorCode =
 
 /**
  * Whether a call ran. `none`: no attempt of the call ran. `done`: the call ran, and its response was received.
- * `unknown`: at least one attempt may have run, and the call ended without a usable response.
- *
- * @see [C3.2](../../docs/guarantees.md#c3-2)
+ * `unknown`: at least one attempt may have run, and the call ended without a usable response. @see
+ * [C3.2](../../docs/guarantees.md#c3-2)
  */
 export type Execution = 'none' | 'unknown' | 'done';
 
-/** Fields of a {@link ClerkError} that are set in addition to code and message. */
+/** Optional fields of a {@link ClerkError}. */
 export interface ClerkErrorDetails {
-  /** Whether the call ran. Default `none`. */
+  /** Default `none`. */
   readonly execution?: Execution;
   /** One record per attempt, in order. Default empty. */
   readonly outcomes?: readonly Outcome[];
@@ -73,18 +72,14 @@ export interface ClerkErrorDetails {
   readonly statusCode?: number;
   /** The beginning of the response body, at most 4,096 characters. Only with code `BAD_STATUS`. */
   readonly bodyText?: string;
-  /**
-   * Time until a retry can succeed, in ms. Only with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`
-   * of a registry.
-   */
+  /** Time until a retry can succeed, in ms. Only with `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`. */
   readonly remainingMs?: number;
 }
 
 const brand = Symbol.for('binding-clerk.error');
 
 /**
- * The only error class of this library. Match on {@link ClerkError.code}, never on the message. {@link
- * ClerkError.execution} states whether the call may have run.
+ * The only error class of this library. Match on {@link ClerkError.code}, never on the message.
  *
  * @example
  * ```ts
@@ -94,25 +89,21 @@ const brand = Symbol.for('binding-clerk.error');
 export class ClerkError extends Error {
   /** `AbortError` with code `ABORTED`, as with `fetch`; otherwise `ClerkError`. */
   override readonly name: string;
-  /** Kind of the error. */
+  /** What went wrong. */
   readonly code: ClerkErrorCode;
   /** Whether the call ran. */
   readonly execution: Execution;
   /** One record per attempt, in order; empty when there was none. */
   readonly outcomes: readonly Outcome[];
-  /** HTTP status of the response. Only with code `BAD_STATUS`. */
+  /** As in {@link ClerkErrorDetails}. */
   readonly statusCode: number | undefined;
-  /** The beginning of the response body. Only with code `BAD_STATUS`. */
+  /** As in {@link ClerkErrorDetails}. */
   readonly bodyText: string | undefined;
-  /**
-   * Time until a retry can succeed, in ms. Only with the codes `CHANGE_TOO_EARLY`, `LIMIT_EXCEEDED` and `START_FAILED`
-   * of a registry.
-   */
+  /** As in {@link ClerkErrorDetails}. */
   readonly remainingMs: number | undefined;
 
   /**
-   * @param message - a sentence without a full stop that contains the names and numbers, and says what the reader
-   * should do
+   * @param message - a sentence without a full stop that says what was wrong, with names and numbers, and what to do
    */
   constructor(code: ClerkErrorCode, message: string, details: ClerkErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -132,10 +123,7 @@ export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
 }
 
-/**
- * Returns the message of any thrown value, for use in another message. The result is never empty; the function never
- * throws.
- */
+/** Returns the message of any thrown value, for use in another message; never empty. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return stringify(error);
   if (error.message !== '') return error.message;

@@ -2,13 +2,13 @@ import type { ClerkError } from './errors.js';
 import type { Outcome } from './outcome.js';
 
 /**
- * The events of a clerk and their payloads. The diagnostics channels `binding-clerk:<event>` get the same payloads. A
- * listener cannot change a call, and an exception of a listener does not fail a call.
+ * The events of a clerk and their payloads. The diagnostics channels `binding-clerk:<event>` get the same payloads. An
+ * exception of a listener does not fail a call.
  */
 export interface ClerkEventMap {
   /** A lookup succeeded. */
   resolved: {
-    /** The requested name. */
+    /** Name of the service. */
     readonly name: string;
     /** Instance ids of all endpoints in the result. */
     readonly endpoints: readonly string[];
@@ -19,7 +19,7 @@ export interface ClerkEventMap {
   };
   /** A lookup failed, and the clerk continues to use the previous result. */
   stale: {
-    /** The requested name. */
+    /** Name of the service. */
     readonly name: string;
     /** Age of the previous result, in ms. */
     readonly ageMs: number;
@@ -32,9 +32,9 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** Why the endpoint was picked: the name of the policy, or `failover` after a failed attempt of the same call. */
+    /** Name of the policy, or `failover` after a failed attempt of the same call. */
     readonly pickReason: string;
-    /** Number of the attempt within the call; the first attempt is 1. */
+    /** Number of the attempt within the call, from 1. */
     readonly attempt: number;
   };
   /** An attempt ended. */
@@ -61,10 +61,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /**
-     * How the last attempt failed: `refused`, `reset` or `timeout`. `failures` when too many responses reported a
-     * failure.
-     */
+    /** How the last attempt failed: `refused`, `reset` or `timeout`; `failures` when too many responses failed. */
     readonly reason: string;
   };
   /** An ejected endpoint responded and is in use again. */
@@ -85,16 +82,13 @@ export interface ClerkEventMap {
     /** Duration of the start, in ms. */
     readonly durationMs: number;
   };
-  /**
-   * An endpoint became suspect: a call of this clerk failed at the endpoint, or the registry flagged the endpoint for
-   * all clients.
-   */
+  /** An endpoint became suspect: a call failed there, or the registry flagged the endpoint for all clients. */
   suspect: {
     /** Name of the service. */
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** How the call failed: `refused`, `reset` or `timeout`. `registry` when the registry flagged the endpoint. */
+    /** How the call failed: `refused`, `reset` or `timeout`; `registry` when the registry flagged the endpoint. */
     readonly reason: string;
   };
 }
@@ -104,11 +98,8 @@ export type ClerkEvent = keyof ClerkEventMap;
 
 /** Port through which the components of a clerk emit events. */
 export interface EventSink {
-  /**
-   * Whether the event has a listener. Called before the payload of the event is built, so that an event without a
-   * listener costs nothing.
-   */
+  /** Asked before a payload is built, so that an event without a listener costs nothing. */
   hasListeners(event: ClerkEvent): boolean;
-  /** Calls all listeners of the event; never throws. */
+  /** Calls all listeners; never throws. */
   emit<E extends ClerkEvent>(event: E, payload: ClerkEventMap[E]): void;
 }

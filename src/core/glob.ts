@@ -1,6 +1,6 @@
 /**
- * Globs: names with wildcards. A glob is never compiled to a RegExp. The time to match a glob is at most proportional
- * to the length of the glob times the length of the name.
+ * Globs: names with wildcards. Never compiled to a RegExp: the time to match is at most proportional to the length of
+ * the glob times the length of the name.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
@@ -11,25 +11,20 @@ const maxWildcards = 8;
 
 /** A validated glob. Immutable. */
 export interface Glob {
-  /** The glob as text. */
+  /** As given. */
   readonly text: string;
-  /** The segments of the glob, first to last. */
   readonly segments: readonly string[];
-  /** Whether the glob has no wildcard and therefore matches exactly one name. */
+  /** Whether the glob has no wildcard. */
   readonly isExact: boolean;
 }
 
 /**
- * Validates a glob. The rules of absolute names apply, with these additions:
+ * Validates a glob: an absolute name with at most 8 wildcards.
  *
- * - `*` matches any number of characters within a segment, including none. `/shop/or*` matches `/shop/or` and
- *   `/shop/orders`; `/shop/*` matches every name of two segments that begins with `/shop`.
- * - `**`, as a whole segment, matches any number of segments, including none. `/shop/**` matches `/shop`,
- *   `/shop/orders` and `/shop/orders/eu`; `/**` matches every name.
- * - A glob has at most 8 wildcards. A glob without wildcards matches only the equal name.
- * - `*` and `**` also match a directory identifier, including its `#`.
+ * - `*` matches any number of characters within a segment, including none: `/shop/or*` matches `/shop/or`.
+ * - `**`, as a whole segment, matches any number of segments, including none: `/shop/**` matches `/shop`.
+ * - Both also match a directory identifier, including its `#`.
  *
- * @param text - the glob
  * @throws {@link ClerkError} `NAME_INVALID` when the glob breaks these rules, or when a segment of the glob matches no
  * valid segment of a name.
  * @see [A6](../../docs/guarantees.md#a6)
@@ -45,12 +40,7 @@ export function parseGlob(text: unknown): Glob {
   });
 }
 
-/**
- * Whether a glob matches a name.
- *
- * @param glob - from {@link parseGlob}
- * @param name - a valid absolute name
- */
+/** Whether a glob matches a valid absolute name. */
 export function matches(glob: Glob, name: string): boolean {
   if (glob.isExact) return glob.text === name;
   const { segments } = glob;
@@ -75,9 +65,8 @@ function segmentMatches(pattern: string, segment: string): boolean {
 const star = 42;
 
 /**
- * Whether a pattern of `length` items matches the whole of `subject`, a sequence of segments or characters. After a
- * mismatch, the last wildcard so far takes one more item of `subject`. All wildcards before that wildcard keep their
- * shortest match, since a longer match would only leave fewer items for the rest of the pattern.
+ * Whether a pattern of `length` items matches the whole of `subject`. After a mismatch, the last wildcard takes one
+ * more item. The wildcards before keep their shortest match: a longer one only leaves fewer items for the rest.
  */
 function matchesSequence<T>(
   length: number,
@@ -110,8 +99,7 @@ function matchesSequence<T>(
 function globSegmentError(segment: string, index: number): string | undefined {
   if (segment === '**') return undefined;
   if (segment.includes('**')) return "must not combine '**' with other characters; make '**' a segment";
-  // A segment with stars is valid when it can match a valid segment of a name. Two tests suffice: every star removed,
-  // or every star replaced by a letter.
+  // Can the segment match a valid segment? Two tests suffice: every star removed, or every star replaced by a letter.
   if (segmentError(segment.replaceAll('*', ''), index) === undefined) return undefined;
   return segmentError(segment.replaceAll('*', 'a'), index);
 }

@@ -1,15 +1,10 @@
-/**
- * Port to the store behind `atMostOnce`, which runs each call of a service at most once. The store ensures that a call
- * never begins a second time, even if the response to the call is lost.
- *
- * @see [C3.6](../../docs/guarantees.md#c3-6)
- */
+/** Port to the store behind `atMostOnce`. @see [C3.6](../../docs/guarantees.md#c3-6) */
 
-/** A stored response, which is replayed to retries of the same call. */
+/** A response for the retries of the same call. */
 export interface StoredResponse {
   /** HTTP status, 200 or above. */
   readonly status: number;
-  /** Headers as pairs, without hop-by-hop headers. Names are in lower case; a name may occur several times. */
+  /** Without hop-by-hop headers. Names are in lower case and may repeat. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** The complete body; may be empty. */
   readonly body: Uint8Array;
@@ -17,65 +12,48 @@ export interface StoredResponse {
 
 /** A call that is about to begin. */
 export interface CallRecord {
-  /** Idempotency key of the call, the same for all attempts; 46 or 47 printable characters. */
+  /** Idempotency key, the same for all attempts; 46 or 47 printable characters. */
   readonly id: string;
-  /** When the client created the call, in ms since 1970. The id contains the same number. */
+  /** When the client created the call, in ms since 1970. Also part of the id. */
   readonly createdAt: number;
-  /**
-   * Digest of the request. When a client sends the same id with another fingerprint, the client has used the id for two
-   * calls, which is an error.
-   */
+  /** Digest of the request. One id with two fingerprints is an error of the client. */
   readonly fingerprint: string;
-  /** Opaque name of the instance and incarnation that run the call; at most 200 printable characters. */
+  /** Opaque name of the running instance and incarnation; at most 200 printable characters. */
   readonly owner: string;
 }
 
 /** What the store has recorded about the call with an id. */
 export type CallLookup = NewCall | ExpiredCall | RunningCall | InterruptedCall | DoneCall;
 
-/**
- * Result of `begin` for an unknown id. The store has recorded the call as running, and the caller of `begin` must run
- * the call.
- */
+/** The id was unknown. The call is now recorded as running, and the caller of `begin` must run the call. */
 export interface NewCall {
   /** Discriminant of the union. */
   readonly state: 'new';
 }
 
-/**
- * Result of `begin` for a call that was created no later than a call whose record `expire` has removed. A record of
- * this id may have been removed too, so the call must not run.
- */
+/** The record of the call may have been removed by `expire`, so the call must not run. */
 export interface ExpiredCall {
   /** Discriminant of the union. */
   readonly state: 'expired';
 }
 
 /** The call has begun, and its result is not recorded yet. */
-export interface RunningCall {
+export interface RunningCall extends Pick<CallRecord, 'fingerprint' | 'owner'> {
   /** Discriminant of the union. */
   readonly state: 'running';
-  /** Fingerprint that was passed to `begin`. */
-  readonly fingerprint: string;
-  /** Owner that was passed to `begin`. */
-  readonly owner: string;
 }
 
 /** The call began and ended without a response. */
-export interface InterruptedCall {
+export interface InterruptedCall extends Pick<CallRecord, 'fingerprint'> {
   /** Discriminant of the union. */
   readonly state: 'interrupted';
-  /** Fingerprint that was passed to `begin`. */
-  readonly fingerprint: string;
 }
 
 /** The call ran and produced a response. */
-export interface DoneCall {
+export interface DoneCall extends Pick<CallRecord, 'fingerprint'> {
   /** Discriminant of the union. */
   readonly state: 'done';
-  /** Fingerprint that was passed to `begin`. */
-  readonly fingerprint: string;
-  /** The stored response; undefined when the response was too large to store or is no longer stored. */
+  /** Undefined when the response was too large to store or is no longer stored. */
   readonly response: StoredResponse | undefined;
 }
 
@@ -83,66 +61,47 @@ export interface DoneCall {
 export type CallResult = Omit<InterruptedCall, 'fingerprint'> | Omit<DoneCall, 'fingerprint'>;
 
 /**
- * Store of call records by id. `idempotencyStoreSuite` of `binding-clerk/testing` checks an implementation.
- *
- * All methods may be called at any time and concurrently. A method that fails rejects. Rejection messages are logged,
- * so a message must not contain a fingerprint, a body or a header.
+ * Store of call records by id. All methods may be called at any time and concurrently. A method that fails rejects; the
+ * message is logged, so it must not contain a fingerprint, a body or a header. `idempotencyStoreSuite` of
+ * `binding-clerk/testing` checks an implementation.
  */
 export interface IdempotencyStore {
-  /** Whether records survive the end of the process, including a crash. */
+  /** Whether records survive a crash of the process. */
   readonly isDurable: boolean;
-  /**
-   * Name of this store, the same in all instances that share the store: 1 to 128 printable characters without spaces.
-   * Undefined when only this process uses the store.
-   */
+  /** Name that all instances sharing the store use: 1 to 128 printable characters, no spaces. Undefined: not shared. */
   readonly scope?: string | undefined;
 
   /**
-   * Opens the store; rejects when the store is unusable, such as a folder in use or a server that is down. Called
-   * before a service is advertised. `begin` may be called without `open`, and `open` may be called repeatedly.
+   * Opens the store before a service is advertised; rejects when the store is unusable. `begin` may be called without
+   * `open`, and `open` may be called repeatedly.
    */
   open?(): Promise<void>;
 
   /**
-   * Records that a call begins, unless the id of the call is known. Of all concurrent `begin`s of one id, from all
-   * instances that share the store, exactly one resolves to `new`. In a durable store, the record survives any crash.
+   * Records that a call begins, unless its id is known. Of all concurrent `begin`s of one id, from all instances that
+   * share the store, exactly one resolves to `new`. When `begin` rejects, the caller does not run the call.
    *
-   * Resolves to `expired`, never to `new`, for a call that was created no later than a call whose record `expire` has
-   * removed. When `begin` rejects, the caller does not run the call, although the store may have recorded the call.
-   *
-   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. The store never drops a record to make room for
-   * a new record.
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full. A store never drops a record to make room.
    */
   begin(call: CallRecord): Promise<CallLookup>;
 
   /**
-   * Records how a call ended. Called only by the process whose `begin` resolved to `new`. Called again, with `done`,
-   * when the response arrives after the call was recorded as `interrupted`. `done` replaces `interrupted`, and nothing
-   * replaces `done`. Does nothing when `expire` has removed the record.
-   *
-   * When `end` rejects, the record is unchanged.
+   * Records how a call ended; called only by the process whose `begin` resolved to `new`. `done` replaces
+   * `interrupted`, and nothing replaces `done`. Does nothing when `expire` has removed the record. When `end` rejects,
+   * the record is unchanged.
    */
   end(id: string, result: CallResult): Promise<void>;
 
-  /**
-   * Removes a record whose `begin` resolved to `new`, because the call did not run and will not run. The id is unknown
-   * afterwards. `withdraw` is not called after `end`.
-   */
+  /** Removes a record that was `new` and whose call will not run. Not called after `end`. */
   withdraw(id: string): Promise<void>;
 
   /**
-   * Removes the records of all calls created before `createdBefore`, including running calls. After a record was
-   * removed, `begin` must resolve to `expired` for every call that was created no later than the removed call. The
-   * store must ensure this before removing the record, for ever, and without reading a clock. In a durable store, this
-   * must also hold after a restart. Calls created at `createdBefore` or later are not affected.
-   *
-   * @param createdBefore - the limit, in ms since 1970
+   * Removes the records of all calls created before `createdBefore`, in ms since 1970, including running calls. From
+   * then on, `begin` must resolve to `expired` for every call that was created no later than a removed call. The store
+   * must ensure this before the removal, for ever, and without reading a clock.
    */
   expire(createdBefore: number): Promise<void>;
 
-  /**
-   * Closes files and connections; all methods reject afterwards. Called by the program that created the store, never by
-   * this library.
-   */
+  /** Closes the store; all methods reject afterwards. Called by the program, never by this library. */
   close?(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 import { describeValue } from './describe-value.js';
+import { isObject } from './is-object.js';
 
 /**
- * The load of an endpoint. Immutable.
- *
- * @see {@link https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51} (ORCA)
+ * The load of an endpoint. Immutable. @see {@link
+ * https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md | gRFC A51} (ORCA)
  */
 export interface Load {
   /** Share of the endpoint's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
@@ -14,12 +14,7 @@ export interface Load {
   readonly errorsPerSecond: number;
 }
 
-/**
- * A load that this client received from an endpoint. Immutable.
- *
- * @see {@link https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md | gRFC
- * A58}
- */
+/** A load that this client received from an endpoint. Immutable. */
 export interface LoadReport extends Load {
   /** When the load was received, in ms on the monotonic clock. */
   readonly receivedAt: number;
@@ -27,7 +22,7 @@ export interface LoadReport extends Load {
 
 /** A load as a program or a registry passes it to the clerk. */
 export interface LoadInit {
-  /** Share of the endpoint's capacity in use, from 0 to 100: 0 is idle, 1 is full, above 1 is overloaded. */
+  /** As in {@link Load.utilization}. */
   readonly utilization: number;
   /** Responses per second, from 0 to 10^9. Default 0, which means not reported. */
   readonly callsPerSecond?: number;
@@ -35,33 +30,29 @@ export interface LoadInit {
   readonly errorsPerSecond?: number;
 }
 
-/** A load that the endpoint reported to a registry and the registry passed to this client. */
+/** A load that an endpoint reported to a registry. */
 export interface AgedLoad extends Load {
   /** Time since the endpoint reported the load, in ms, ≥ 0. */
   readonly ageMs: number;
 }
 
-/** Maximum utilization, and maximum rate per second. A load with a larger value is invalid. */
-const maxUtilization = 100;
-const maxPerSecond = 1e9;
-
-/** Whether a value is a utilization within its range. */
+/** Whether a value is a valid utilization. */
 export function isUtilization(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= maxUtilization;
+  return typeof value === 'number' && value >= 0 && value <= 100;
 }
 
-/** Whether a value is a rate within its range. */
+/** Whether a value is a valid rate per second. */
 export function isRate(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= maxPerSecond;
+  return typeof value === 'number' && value >= 0 && value <= 1e9;
 }
 
 /** Returns why a value is not a valid {@link LoadInit}; undefined when the value is valid. */
 export function loadError(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (!isObject(value))
     return `load must be an object such as { utilization: 0.4 }; got ${describeValue(value)}`;
-  const { utilization, callsPerSecond = 0, errorsPerSecond = 0 } = value as Partial<Record<string, unknown>>;
+  const { utilization, callsPerSecond = 0, errorsPerSecond = 0 } = value;
   if (!isUtilization(utilization))
-    return `utilization must be a number from 0 to ${String(maxUtilization)}, where 1 is full capacity; got ${describeValue(utilization)}`;
+    return `utilization must be a number from 0 to 100, where 1 is full capacity; got ${describeValue(utilization)}`;
   for (const [key, rate] of Object.entries({ callsPerSecond, errorsPerSecond }))
     if (!isRate(rate)) return `${key} must be a number from 0 to 10^9; got ${describeValue(rate)}`;
   return undefined;

@@ -1,6 +1,4 @@
-/**
- * Receives messages, including errors that cannot be thrown to a caller. `pino` and `console` have these four methods.
- */
+/** Receives messages. `pino` and `console` are loggers. */
 export interface Logger {
   /** Details for troubleshooting. */
   debug(message: string): void;
@@ -8,6 +6,6 @@ export interface Logger {
   info(message: string): void;
   /** Faults that the clerk works around. */
   warn(message: string): void;
-  /** Faults of the program, such as a listener that threw or a policy that returned an invalid value. */
+  /** Faults of the program, such as a listener that threw. */
   error(message: string): void;
 }

@@ -1,17 +1,11 @@
-/**
- * Names: absolute paths such as `/shop/orders`. An invalid name is an error and is never repaired, so each name has
- * exactly one spelling. Validation takes time proportional to the length of the name.
- */
+/** Names: absolute paths such as `/shop/orders`. An invalid name is never repaired, so a name has only one spelling. */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
-/**
- * Maximum length of a name, in bytes. The host name of a name is 5 bytes longer than the name, so a host name stays
- * within the 253 bytes that DNS allows. @see [C8.2](../../docs/guarantees.md#c8-2)
- */
+/** The host name of a name is 5 bytes longer, and DNS allows 253 bytes. @see [C8.2](../../docs/guarantees.md#c8-2) */
 const maxBytes = 247;
 const maxSegments = 16;
-/** Maximum length of a segment, in characters: the maximum length of a DNS label. */
+/** The maximum length of a DNS label. */
 const maxSegmentLength = 63;
 
 /**
@@ -19,11 +13,7 @@ const maxSegmentLength = 63;
  * of `a–z`, `0–9` and `-`, neither begins nor ends with `-`, and does not begin with `xn--`. The first segment may be a
  * directory identifier instead: `#` and 1–32 characters of `a–z`, `0–9` and `-`.
  *
- * @param text - the name
- * @param what - the subject of the error message. Default: `Name`.
- * @returns `text`
- * @throws {@link ClerkError} `NAME_INVALID` when the name breaks a rule; the message states the invalid segment and the
- * rule.
+ * @throws {@link ClerkError} `NAME_INVALID` when the name breaks a rule. `what` is the subject of the message.
  * @see [G1](../../docs/background.md#g1), [A1](../../docs/guarantees.md#a1), [A2](../../docs/guarantees.md#a2),
  * [C8.2](../../docs/guarantees.md#c8-2)
  */
@@ -34,10 +24,8 @@ export function parseName(text: unknown, what = 'Name'): string {
 }
 
 /**
- * Resolves a name against a root: a name without a leading `/` is appended to the root.
+ * Appends a name without a leading `/` to a root. `''` and `/` mean no root.
  *
- * @param text - absolute or relative name
- * @param root - absolute name; `''` and `/` mean no root
  * @throws {@link ClerkError} `NAME_INVALID` when the result is not a valid name.
  * @see [G1](../../docs/background.md#g1) (working root)
  */
@@ -46,38 +34,28 @@ export function absoluteName(text: unknown, root: string): string {
   return parseName(`${root === '/' ? '' : root}/${text}`);
 }
 
-/** Whether a value is a valid absolute name, by the rules of {@link parseName}. */
+/** Whether a value is a valid absolute name. */
 export function isName(text: unknown): boolean {
   return pathError(text, segmentError) === undefined;
 }
 
-/**
- * The segments of a name, first to last.
- *
- * @param name - a valid absolute name
- */
+/** Returns the segments of a valid absolute name. */
 export function segmentsOf(name: string): readonly string[] {
   return name.slice(1).split('/');
 }
 
-/**
- * Whether a text is a valid segment at every position. False for directory identifiers, which are valid only as the
- * first segment.
- */
+/** Whether a text is a valid segment and no directory identifier. */
 export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
-/**
- * Compares names for a depth-first order: a name comes first, then all names below it, then its next sibling. Returns a
- * negative number when `a` comes before `b`.
- */
+/** Compares names for a depth-first order: a name, then all names below it, then its next sibling. */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const left = a.charCodeAt(i);
     const right = b.charCodeAt(i);
-    // `/` sorts before every character of a segment, so `/shop/orders` comes before `/shop-eu`.
+    // `/` sorts first, so `/shop/orders` comes before `/shop-eu`.
     if (left !== right) return left === slash ? -1 : right === slash ? 1 : left - right;
   }
   return a.length - b.length;
@@ -85,13 +63,10 @@ export function compareNames(a: string, b: string): number {
 
 const slash = 47;
 
-/**
- * Returns why a segment is invalid; undefined when the segment is valid. `index` is the position of the segment, from
- * 0.
- */
+/** Returns why a segment at a position, from 0, is invalid; undefined when the segment is valid. */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
-/** Returns why a name or glob is invalid; undefined when valid. Names and globs differ only in `checkSegment`. */
+/** Returns why a name or glob is invalid; undefined when valid. */
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";
@@ -109,7 +84,7 @@ export function pathError(text: unknown, checkSegment: SegmentCheck): string | u
   return undefined;
 }
 
-/** Returns why a segment of a name is invalid; undefined when the segment is valid. */
+/** The {@link SegmentCheck} of names. */
 export function segmentError(segment: string, index: number): string | undefined {
   if (segment === '') return "must not be empty; write a single '/' between segments";
   if (segment === '.' || segment === '..')
@@ -131,12 +106,9 @@ function directoryIdError(id: string): string | undefined {
 }
 
 function characterError(text: string): string | undefined {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 45) continue;
-    if (code >= 65 && code <= 90) return `must be lower case; got the capital '${text.charAt(i)}'`;
-    if (code === 35) return "must not contain '#'; only the first segment of a name may begin with '#'";
-    return `must contain only a–z, 0–9 and '-'; got ${quote(String.fromCodePoint(text.codePointAt(i) ?? code))}`;
-  }
-  return undefined;
+  const [found] = /[^a-z0-9-]/u.exec(text) ?? [];
+  if (found === undefined) return undefined;
+  if (found === '#') return "must not contain '#'; only the first segment of a name may begin with '#'";
+  if (/[A-Z]/.test(found)) return `must be lower case; got the capital '${found}'`;
+  return `must contain only a–z, 0–9 and '-'; got ${quote(found)}`;
 }

@@ -1,7 +1,6 @@
 /**
- * Runs `attempt` repeatedly until an attempt resolves. After each rejection, `onFailed` is called: when `onFailed`
- * resolves, the next attempt starts; when `onFailed` rejects, the loop rejects with the same error. `onFailed` can thus
- * delay the next attempt. Over HTTP, a call uses the loop only after the first attempt of the call has failed.
+ * Runs `attempt` until an attempt resolves. After each rejection, `onFailed` decides: when it resolves, the next
+ * attempt starts; when it rejects, the loop rejects with the same error.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

@@ -5,11 +5,11 @@ import type { Endpoint } from './endpoint.js';
 /** Any request body that undici accepts. */
 export type RequestBody = unknown;
 
-/** One request in the form of undici's dispatch options. A transport must not modify the request. */
+/** One request, as undici's dispatch options. A transport must not modify the request. */
 export interface TransportRequest {
-  /** Path and query of the request, beginning with `/`; `*` is allowed with OPTIONS. */
+  /** Path and query, beginning with `/`; `*` is allowed with OPTIONS. */
   readonly path: string;
-  /** HTTP method, in upper case. */
+  /** In upper case. */
   readonly method: string;
   /** Any headers that undici accepts. */
   readonly headers?: unknown;
@@ -18,44 +18,42 @@ export interface TransportRequest {
 }
 
 /**
- * Callbacks for one request, with the signatures of undici, so that no request needs a conversion. Order: `onConnect`,
- * any number of `onHeaders` with a 1xx status, one final `onHeaders`, any number of `onData`, then `onComplete`. At any
- * point `onError` may end the sequence instead. `onError` without a preceding `onConnect` means that no byte of the
- * request was written.
+ * Callbacks for one request, with undici's signatures. Order: `onConnect`, any number of `onHeaders` with a 1xx status,
+ * one final `onHeaders`, any number of `onData`, then `onComplete`. `onError` may end the sequence at any point;
+ * without a preceding `onConnect`, no byte of the request was written.
  */
 export interface RequestHandler {
-  /**
-   * Whether `onError` was called. Optional; a transport reads this property to detect a rejected request without
-   * wrapping the handler.
-   */
+  /** Whether `onError` was called. Lets a transport detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
-  /**
-   * Called when a queued request is about to be sent. Returns the request to send, with an updated `clerk-timeout-ms`
-   * header.
-   */
+  /** Called before a queued request is sent. Returns the request with an updated `clerk-timeout-ms` header. */
   onDequeue?(request: TransportRequest): TransportRequest;
   /**
-   * Called when the request is about to be written to an established connection, after the TLS handshake. From now on
-   * the request may be executed. If `onConnect` throws, nothing is written, the connection stays usable, and `onError`
-   * follows.
+   * Called before the request is written to an established connection, after the TLS handshake. If `onConnect` throws,
+   * nothing is written, the connection stays usable, and `onError` follows.
    */
   onConnect(abort: (reason?: Error) => void, context?: unknown): void;
-  /** Called with the head of a response. Returning false pauses the body until `resume` is called. */
+  /** Returning false pauses the body until `resume` is called. */
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean;
-  /** Called with a chunk of the response body. Returning false pauses the body until `resume` is called. */
+  /** Returning false pauses the body, like {@link RequestHandler.onHeaders}. */
   onData(chunk: Buffer): boolean;
-  /** Called when the response is complete. */
+  /** The response is complete. */
   onComplete(trailers: string[] | null): void;
-  /** Called when the request failed. The transport does not retry the request. */
+  /** The request failed. The transport does not retry the request. */
   onError(error: Error): void;
-  /** Called when the protocol was upgraded. The caller owns the socket from now on. */
+  /** The protocol was upgraded. The handler owns the socket from now on. */
   onUpgrade(statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
-  /** Called when the first byte of a response was received. */
+  /** The first byte of a response was received. */
   onResponseStarted?(): void;
-  /** Called when a chunk of the request body was written. */
+  /** A chunk of the request body was written. */
   onBodySent?(chunkSize: number, totalBytesSent: number): void;
-  /** Called when the request was written completely. */
+  /** The request was written completely. */
   onRequestSent?(): void;
+}
+
+/** The request of a health probe over HTTP. Default: `OPTIONS /`. */
+export interface ProbeRequest {
+  readonly method: string;
+  readonly path: string;
 }
 
 /** The connections to one endpoint, opened on first use. */
@@ -63,46 +61,42 @@ export interface Channel {
   /** The address that new requests use. */
   readonly address: Address;
   /**
-   * Sends one request. `dispatch` never throws: errors are passed to `handler.onError`, possibly synchronously.
+   * Sends one request. Never throws: errors are passed to `handler.onError`, possibly synchronously.
    *
-   * @param freshOnly - true: use a new connection or a connection that was idle for less than a second, since the
-   * server may be closing a connection with a longer idle time; false: use any connection
+   * @param freshOnly - whether to avoid connections that were idle for a second or longer, since the server may be
+   * closing them
    * @see [C3.3](../../docs/guarantees.md#c3-3)
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Removes a queued request that was cancelled before `onConnect`. The handler is not called again, and the request
-   * body is released. Without this method, a cancelled request stays queued until its `onConnect` throws.
+   * Removes a queued request before `onConnect`, and releases its body. The handler is not called again. Without this
+   * method, a cancelled request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /** Establishes a connection without sending a request; rejects when the connection fails. */
   connect(): Promise<void>;
   /**
-   * Probes the endpoint on a separate connection. Resolves when the endpoint responds. Rejects when the endpoint cannot
-   * be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
+   * Probes the endpoint on a separate connection. Rejects when the endpoint cannot be reached, or does not respond
+   * within `timeoutMs`. A probe never keeps the process alive.
    */
-  probe(timeoutMs: number): Promise<void>;
+  probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
   /**
-   * Whether an error proves that the server did not process a request that was sent, such as HTTP/2's REFUSED_STREAM.
-   * Without this method, every request that was sent counts as possibly processed.
-   *
-   * @see [C3.4](../../docs/guarantees.md#c3-4)
+   * Whether an error proves that the server did not process a sent request, such as HTTP/2's REFUSED_STREAM. Default:
+   * never. @see [C3.4](../../docs/guarantees.md#c3-4)
    */
   wasNotProcessed?(error: Error): boolean;
   /**
-   * Closes idle connections at once and busy connections after their requests. Later requests use new connections.
-   * Called when the endpoint did not respond, since the connections may be half-open.
+   * Closes idle connections at once and busy connections after their requests. Called when the endpoint did not
+   * respond, since the connections may be half-open.
    */
   resetConnections(): void;
   /**
-   * Switches to the next address of the endpoint that this clerk can use.
-   *
-   * @param from - the address that failed; ignored when another request has already switched away from this address
-   * @returns whether an address is left to try. False when all addresses have failed since the last success; the
-   * channel then uses the first address again.
+   * Switches to the next address of the endpoint, unless another request has already switched away from the failed
+   * address `from`. Returns false when all addresses have failed since the last success; the channel then uses the
+   * first address again.
    */
   nextAddress(from: Address): boolean;
-  /** Closes the channel after the requests in flight; resolves when all connections are closed. */
+  /** Closes the channel after the requests in flight. */
   close(): Promise<void>;
   /** Aborts all requests with an error and closes all connections. */
   destroy(error: Error): Promise<void>;
@@ -133,8 +127,7 @@ export interface Transport {
   /**
    * Creates the channel of one endpoint, without connecting.
    *
-   * @param endpoint - the endpoint to reach
-   * @param addresses - the addresses of the endpoint that this clerk can use, at least one, best first
+   * @param addresses - the addresses that this clerk can use, at least one, best first
    * @param authority - the value of the `Host` header, such as `orders.shop.clerk`
    */
   open(endpoint: Endpoint, addresses: readonly Address[], authority: string): Channel;
