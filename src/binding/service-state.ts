@@ -5,6 +5,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
 import { hostnameOf } from '../core/clerk-hostname.js';
+import { defaultProbe } from '../core/health.js';
 import type { EndpointReport, Snapshot } from '../core/registry.js';
 import type { Channel } from '../core/transport.js';
 import { defaults } from '../client/config.js';
@@ -60,8 +61,8 @@ export class ServiceState implements HealthSource {
       clock,
       reporter,
       openChannels: (endpoint) => this.#openChannels(endpoint),
-      probeTimeoutMs: () => this.attemptTimeouts.maxMs,
-      onSuspect: (endpoint) => this.#onSuspect(endpoint),
+      probeRequest: () => defaultProbe,
+      onUnreachable: (endpoint) => this.#onUnreachable(endpoint),
       onChange: () => {
         clerk.healthReporter.onHealthChanged(this);
         for (const watcher of this.changeListeners) watcher();
@@ -285,7 +286,7 @@ export class ServiceState implements HealthSource {
       reporter.emit('suspect', { name: this.name, endpoint, reason: 'registry' });
   }
 
-  #onSuspect(endpoint: string): void {
+  #onUnreachable(endpoint: string): void {
     if (this.#isClosed || this.#resolution === undefined) return;
     this.clerk.healthReporter.onUnreachable(this, endpoint);
     void this.refresh(new Set([endpoint]));

@@ -11,8 +11,8 @@ export interface PickContext {
 }
 
 /**
- * Picks one of the candidates passed to {@link Policy.prepare}; returns undefined when no candidate is suitable. Called
- * synchronously during each call. Must take constant time and allocate nothing.
+ * Picks one of the candidates passed to {@link Policy.prepare}, or undefined. Called during each call; must take
+ * constant time and allocate nothing.
  */
 export type Picker = (context: PickContext) => Candidate | undefined;
 
@@ -27,8 +27,8 @@ export interface Locality {
 /** Input of {@link Policy.prepare}. */
 export interface PickerInput {
   /**
-   * Candidates that may be picked, in a stable order. These are the `open` candidates; among these, the candidates in
-   * state `up`; among these, the candidates with a positive weight. A condition that no candidate meets is ignored.
+   * Candidates that may be picked, in a stable order: those that are `open`; of these, those that are not suspect; of
+   * these, those in state `up`; of these, those of positive weight. A condition that no candidate meets is ignored.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */
@@ -37,24 +37,26 @@ export interface PickerInput {
   readonly locality: Locality;
   /**
    * Returns the subset of the candidates that this client uses, in the same order. Absent unless the service has many
-   * endpoints. Policies that pick by key or by order do not call this function and use all candidates. `subset` must be
-   * called during `prepare` only.
+   * endpoints. Called during `prepare` only, and not by policies that pick by key or by order.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];
 }
 
 /**
- * A load-balancing policy of one binding. `prepare` is called when the set of candidates changes or the health of a
- * candidate changes. `prepare` may take time proportional to the number of candidates; the picker must take constant
- * time. Each change creates a new picker, so state that must survive a change, such as a position or a seed, belongs in
- * the policy.
+ * A load-balancing policy of one binding. `prepare` is called when the candidates or their health change, and may take
+ * time proportional to their number. State that must survive a change, such as a position, belongs in the policy.
  */
 export interface Policy {
   /** Name of the policy in outcomes and in `explain`. */
   readonly name: string;
   /** Whether a retryable call is sent to two endpoints at once and takes the first response. Default false. */
   readonly hedges?: boolean;
-  /** Returns a short note about a candidate for `explain`; undefined for no note. */
+  /**
+   * Whether an endpoint that fails but may not be ejected loses calls to endpoints that work. Default true; false for a
+   * policy that must not choose another endpoint, as `primary`.
+   */
+  readonly avoidsFailing?: boolean;
+  /** Returns a short note about a candidate for `explain`, such as its share of the calls; undefined for no note. */
   readonly describe?: (candidate: Candidate) => string | undefined;
   /** Creates the picker for one set of candidates. */
   prepare(input: PickerInput): Picker;

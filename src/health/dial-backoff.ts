@@ -1,7 +1,15 @@
+import type { Clock } from '../core/clock.js';
+import type { EndpointState } from './endpoint-state.js';
+
+/** Time, in ms, after which the next dial of an endpoint may start although the previous dial has no result yet. */
+const maxDialMs = 5_000;
+/** Shortest duration of a timed-out dial that counts as failed, in ms: a healthy endpoint may need this long. */
+const minDialWaitMs = 250;
+
 /**
- * Returns how long to wait, in ms, before the next attempt to connect (dial) to an endpoint. The wait is uniformly
- * random between 0 and an upper bound (full jitter). The upper bound is 100 ms after the first failed dial, doubles
- * with each further failed dial, and never exceeds 5 s.
+ * Returns how long to wait, in ms, before the next attempt to connect (dial) to an endpoint: uniformly random between 0
+ * and an upper bound (full jitter). The bound is 100 ms after the first failed dial, doubles with each further one, and
+ * never exceeds 5 s.
  *
  * @param failedDials - number of consecutive failed dials of the endpoint
  * @param random - random number, uniform in [0, 1)
@@ -9,4 +17,43 @@
  */
 export function dialBackoffMs(failedDials: number, random: number): number {
   return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));
+}
+
+/** Limits the dials of an endpoint after a failed dial: one at a time, with a backoff. Writes the dials of its state. */
+export class DialBackoff {
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  canDial(member: EndpointState, now: number): boolean {
+    if (member.consecutiveDialFailures === 0) return true;
+    return (
+      now >= member.nextDialAt && (member.dialStartedAt === 0 || now - member.dialStartedAt >= maxDialMs)
+    );
+  }
+
+  /** Called when an attempt ended. One that started at or after `nextDialAt` was the dial that the backoff allowed. */
+  onEnded(member: EndpointState, startedAt: number): void {
+    if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
+  }
+
+  /** Called when a dial was refused. Concurrent dials count once, since the first refusal sets `nextDialAt`. */
+  onRefused(member: EndpointState, startedAt: number, now: number): void {
+    this.onEnded(member, startedAt);
+    if (now >= member.nextDialAt) this.#backOff(member, now);
+  }
+
+  /** Called when a dial timed out. Not counted if the endpoint has answered since, or if the dial had little time. */
+  onConnectTimeout(member: EndpointState, startedAt: number, now: number): void {
+    this.onEnded(member, startedAt);
+    if (member.lastHeardAt < startedAt && startedAt >= member.nextDialAt && now - startedAt >= minDialWaitMs)
+      this.#backOff(member, now);
+  }
+
+  #backOff(member: EndpointState, now: number): void {
+    member.consecutiveDialFailures++;
+    member.nextDialAt = now + dialBackoffMs(member.consecutiveDialFailures, this.#clock.random());
+  }
 }

@@ -1,17 +1,34 @@
 import type { Clock, Timer } from '../core/clock.js';
+import type { ProbeRequest } from '../core/transport.js';
 import type { EndpointState } from './endpoint-state.js';
+
+/**
+ * How long an endpoint must answer nothing to be ejected, and how long a probe may take, in ms.
+ *
+ * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
+ */
+export const silenceMs = 1_000;
+/** Shortest time between the starts of two probes of an endpoint, in ms. */
+const minProbeIntervalMs = 500;
+const maxProbeIntervalMs = 4_000;
+/** Delay of the first probe after an ejection, in ms. */
+const firstProbeDelayMs = 250;
 
 /** Options of a {@link Prober}. */
 export interface ProberOptions {
   readonly clock: Clock;
-  /** Timeout of one probe, in ms. */
-  readonly timeoutMs: () => number;
-  /** Called when a probe succeeded and no failure of the endpoint was seen since the probe was sent. */
-  readonly onAlive: (member: EndpointState) => void;
+  /** Returns the request of a probe; false when probes are switched off. */
+  readonly request: () => ProbeRequest | false;
+  /** Called when the endpoint answered a probe sent at `sentAt`. */
+  readonly onAnswered: (member: EndpointState, sentAt: number) => void;
+  /** Called when a probe sent at `sentAt` failed. To have the endpoint probed again, call {@link Prober.start}. */
+  readonly onUnanswered: (member: EndpointState, sentAt: number) => void;
+  /** Called in place of a probe when probes are switched off: for the next 1 s, a call may serve as the probe. */
+  readonly onTrialWanted: (member: EndpointState) => void;
 }
 
 /**
- * Probes unhealthy endpoints. Each endpoint has at most one probe in flight. The delay between two probes of an
+ * Probes suspect and ejected endpoints, each at most once at a time and every 500 ms. The time between two probes of an
  * endpoint grows with the length of the outage. No probes are sent while the service receives no calls. No call waits
  * for a probe, and a probe never keeps the process alive.
  *
@@ -39,12 +56,30 @@ export class Prober {
     }
   }
 
-  /** Starts probing an unhealthy endpoint. Does nothing if the endpoint is being probed already. */
+  /** Probes an unhealthy endpoint as soon as its next probe is due. A suspect endpoint is probed at once. */
   start(member: EndpointState): void {
-    if (!this.#awaitingCall.has(member) && !this.#inFlight.has(member)) this.#schedule(member);
+    if (
+      this.#stopped ||
+      this.#timers.has(member) ||
+      this.#awaitingCall.has(member) ||
+      this.#inFlight.has(member)
+    )
+      return;
+    const { clock } = this.#options;
+    const now = clock.now();
+    const delayMs = Math.max(
+      probeDelayMs(member, now, clock.random()),
+      member.lastProbeAt + minProbeIntervalMs * (1 + 0.2 * clock.random()) - now,
+    );
+    if (delayMs <= 0) this.#probe(member);
+    else
+      this.#setTimer(member, delayMs, () => {
+        if (this.#callCount === member.callsAtLastProbe) this.#awaitingCall.add(member);
+        else this.#probe(member);
+      });
   }
 
-  /** Ends probing of an endpoint that is healthy again or was removed. */
+  /** Ends the probing of an endpoint that is healthy again or was removed. */
   cancel(member: EndpointState): void {
     this.#timers.get(member)?.cancel();
     this.#timers.delete(member);
@@ -59,51 +94,60 @@ export class Prober {
     this.#awaitingCall.clear();
   }
 
-  #schedule(member: EndpointState): void {
-    if (this.#stopped || this.#timers.has(member)) return;
-    const { clock } = this.#options;
-    const delayMs = probeDelayMs(clock.now() - member.unhealthySince, member.recentEjections, clock.random());
-    const timer = clock.setTimer(() => {
+  #probe(member: EndpointState): void {
+    const { clock, request, onAnswered, onUnanswered, onTrialWanted } = this.#options;
+    const sentAt = clock.now();
+    member.callsAtLastProbe = this.#callCount;
+    member.lastProbeAt = sentAt;
+    const probe = request();
+    if (probe === false) {
+      onTrialWanted(member);
+      this.#setTimer(member, silenceMs, () => onUnanswered(member, sentAt));
+      return;
+    }
+    this.#inFlight.add(member);
+    const settle = (callback: typeof onAnswered): void => {
+      this.#inFlight.delete(member);
+      if (!this.#stopped && member.isListed && member.unhealthySince !== 0) callback(member, sentAt);
+    };
+    member.channel.probe(silenceMs, probe).then(
+      () => settle(onAnswered),
+      () => settle(onUnanswered),
+    );
+  }
+
+  #setTimer(member: EndpointState, delayMs: number, callback: () => void): void {
+    const timer = this.#options.clock.setTimer(() => {
       this.#timers.delete(member);
-      if (this.#callCount === member.callsAtLastProbe) this.#awaitingCall.add(member);
-      else this.#probe(member);
+      callback();
     }, delayMs);
     timer.setRef(false);
     this.#timers.set(member, timer);
   }
-
-  #probe(member: EndpointState): void {
-    member.callsAtLastProbe = this.#callCount;
-    const { clock, timeoutMs, onAlive } = this.#options;
-    const sentAt = clock.now();
-    this.#inFlight.add(member);
-    member.channel.probe(timeoutMs()).then(
-      () => {
-        this.#inFlight.delete(member);
-        if (this.#stopped || !member.isListed || member.unhealthySince === 0) return;
-        // A failure seen after the probe was sent outweighs the success of the probe.
-        if (Math.max(member.lastEjectedAt, member.lastHardFailureAt) > sentAt) this.#schedule(member);
-        else onAlive(member);
-      },
-      () => {
-        this.#inFlight.delete(member);
-        member.lastUnreachableAt = clock.now();
-        if (!this.#stopped && member.isListed && member.unhealthySince !== 0) this.#schedule(member);
-      },
-    );
-  }
 }
 
 /**
- * Returns the delay before the next probe, in ms: a tenth of `outageMs`, at least 250 ms and at most 5 s, with ±20 %
- * jitter. The lower bound of 250 ms doubles with each recent ejection after the first, up to 4 s.
+ * Returns the delay before the next probe, in ms. 0 for the first probe of a suspect endpoint. For an ejected endpoint a
+ * tenth of the outage, at least 500 ms and at most 4 s, with up to 20 % less by jitter; the first probe follows after 200
+ * to 250 ms. The minimum doubles with each recent ejection after the first, up to 3 s.
  *
- * @param outageMs - time since the endpoint became unhealthy
- * @param ejections - number of recent ejections, including the current one
  * @param random - random number, uniform in [0, 1)
  * @see [decision 019](../../docs/decisions/019-probe-interval.md)
  */
-export function probeDelayMs(outageMs: number, ejections: number, random: number): number {
-  const minMs = 250 * 2 ** Math.min(Math.max(ejections - 1, 0), 4);
-  return Math.min(5_000, Math.max(minMs, outageMs / 10)) * (0.8 + 0.4 * random);
+export function probeDelayMs(
+  {
+    status,
+    unhealthySince,
+    recentEjections,
+    lastProbeAt,
+  }: Pick<EndpointState, 'status' | 'unhealthySince' | 'recentEjections' | 'lastProbeAt'>,
+  now: number,
+  random: number,
+): number {
+  const isFirst = lastProbeAt < unhealthySince;
+  if (status === 'open' && isFirst) return 0;
+  const base = isFirst ? firstProbeDelayMs : minProbeIntervalMs;
+  const minMs = Math.min(3_000, base * 2 ** Math.max(recentEjections - 1, 0));
+  const meanMs = Math.min(maxProbeIntervalMs, Math.max(minMs, (now - unhealthySince) / 10));
+  return meanMs * (0.8 + 0.2 * random);
 }

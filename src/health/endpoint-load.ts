@@ -1,0 +1,173 @@
+import type { LoadReport } from '../core/load-report.js';
+
+/**
+ * Time constant of the exponential decay of the smoothed latency, in ms: an endpoint whose last response took ten times
+ * as long as usual gets calls again after 3 s.
+ *
+ * @see [decision 012](../../docs/decisions/012-latency-decay.md)
+ */
+const latencyDecayMs = 1_500;
+/** Time constant of the exponential decay of the failure penalty, in ms. */
+const penaltyDecayMs = 2_000;
+/** Smallest latency that `load` uses, in ms. Below this value, the calls in flight decide: the rest is noise. */
+const minLatencyMs = 2;
+/** How long `load` uses a load report, in ms from its receipt. */
+const loadReportLifetimeMs = 10_000;
+/** Length of a time slot, in ms. The factor by which a load report raises the load is constant within a slot. */
+const penaltySlotMs = 64;
+/**
+ * Step of a 32-bit counter from slot to slot: 2^32 divided by the golden ratio, so that the values of consecutive slots
+ * are spread evenly over 2^32.
+ */
+const goldenRatioStep = 0x9e3779b9;
+/**
+ * Base of the load of an endpoint that has a call in flight but no known latency. Exceeds every measured load, so that
+ * the endpoint gets no second call before its first response.
+ */
+const unmeasuredLoad = 2 ** 30;
+/** Stored value of a penalty of 1. Penalties are stored as integers, in thousandths. */
+const penaltyScale = 1_000;
+/** Utilization from which {@link utilizationPenalty} grows no further. */
+const maxUtilization = 1.25;
+
+/**
+ * Factor by which a reported utilization `u` raises an endpoint's load: 1 + 4 u⁶, with `u` capped at 1.25. The factor is
+ * below 1.5 while `u` ≤ 0.7, 2.0 for 0.8, 3.1 for 0.9, 5 for 1 and 16 for 1.25.
+ *
+ * While `u` ≤ 0.7 the endpoint has spare capacity, and the factor alone moves no calls away: `load-aware` ignores load
+ * ratios below 1.5 between endpoints with equal calls in flight. The factor is bounded, so that an overloaded endpoint
+ * still gets the few calls that show when it has capacity again. It is never below 1, so that an endpoint cannot attract
+ * calls by reporting a low utilization.
+ *
+ * @see [M/M/1 queue](https://en.wikipedia.org/wiki/M/M/1_queue): time in system is proportional to 1 / (1 − u)
+ * @see [decision 051](../../docs/decisions/051-load-factor-in-slots.md)
+ */
+export function utilizationPenalty(utilization: number): number {
+  const u = Math.min(utilization, maxUtilization);
+  const cube = u * u * u;
+  return 1 + 4 * cube * cube;
+}
+
+/** Load of one endpoint: calls in flight, smoothed latency, recent failures, and the load that the endpoint reports. */
+export class EndpointLoad {
+  // The fields that `load` reads come first and hold integers, so that `load` reads little memory. With thousands of
+  // endpoints this memory is rarely cached, and each fractional number would be a separate heap object.
+  pending = 0;
+  /** Smoothed latency in µs; 0 while unknown. */
+  #latencyUs = 0;
+  /** When `#latencyUs` was last written, in whole ms. */
+  #observedAt = 0;
+  /** Failure penalty at the instant `#penaltyAt`, in thousandths; decays from that instant on. */
+  #penalty = 0;
+  #penaltyAt = 0;
+  /** Most that the load report can add to a load factor of 1, in thousandths. */
+  #utilizationPenalty = 0;
+  #utilizationPenaltyUntil = 0;
+  #penaltySlotOffset = 0;
+  held = 0;
+  loadReport: LoadReport | undefined = undefined;
+
+  /**
+   * Returns the peak-EWMA load: `latency × (calls in flight + 1) × failure factor × utilization factor`. The latency
+   * decays while no response arrives, so that a slow endpoint gets calls again.
+   *
+   * @see [Finagle
+   * `PeakEwma`](https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala)
+   * @see [Eckner, "Algorithms for Unevenly Spaced Time
+   * Series"](http://www.eckner.com/papers/Algorithms%20for%20Unevenly%20Spaced%20Time%20Series.pdf)
+   */
+  load(now: number): number {
+    let penalty =
+      this.#penalty === 0
+        ? 1
+        : 1 + (this.#penalty / penaltyScale) * Math.exp((this.#penaltyAt - now) / penaltyDecayMs);
+    if (now < this.#utilizationPenaltyUntil) penalty *= this.#utilizationPenaltyAt(now);
+    if (this.#latencyUs === 0)
+      return this.pending === 0 ? penalty - 1 : unmeasuredLoad + this.pending * penalty;
+    const latencyMs = this.#decayedLatencyMs(now);
+    return (latencyMs > minLatencyMs ? latencyMs : minLatencyMs) * (this.pending + 1) * penalty;
+  }
+
+  /** Smoothed latency as of the last measurement, without the decay since then, in ms; 0 while unknown. */
+  get latencyMs(): number {
+    return this.#latencyUs / 1_000;
+  }
+
+  /**
+   * Updates the smoothed latency. A latency above the decayed smoothed latency replaces it; a lower one is blended in,
+   * with a weight that grows with the time since the previous measurement.
+   */
+  observe(latencyMs: number, now: number): void {
+    const decayedMs = this.#decayedLatencyMs(now);
+    const previousWeight = latencyMs >= decayedMs ? 0 : Math.exp((this.#observedAt - now) / latencyDecayMs);
+    this.#setLatency(latencyMs * (1 - previousWeight) + this.latencyMs * previousWeight, now);
+  }
+
+  /** Raises the smoothed latency to `latencyMs`, if it is known and lower: the exact latency would have been higher. */
+  observeAtLeast(latencyMs: number, now: number): void {
+    if (this.#latencyUs !== 0 && latencyMs > this.#decayedLatencyMs(now)) this.#setLatency(latencyMs, now);
+  }
+
+  /**
+   * Adds 20 to the failure penalty, after a failed attempt. The load is multiplied by `1 + penalty`. Without the penalty,
+   * an endpoint that fails fast would look fast and attract calls.
+   *
+   * @see [decision 011](../../docs/decisions/011-failure-penalty.md)
+   */
+  penalize(now: number): void {
+    this.#penalty =
+      Math.round(this.#penalty * Math.exp((this.#penaltyAt - now) / penaltyDecayMs)) + 20 * penaltyScale;
+    this.#penaltyAt = Math.floor(now);
+  }
+
+  /**
+   * Applies a load report of the endpoint, unless it was received before the last applied report.
+   *
+   * @param random - random number, uniform in [0, 1); selects where this clerk starts in the sequence of load factors, so
+   * that clerks have different factors at the same time
+   */
+  applyLoadReport(report: LoadReport, random: number): void {
+    if (this.loadReport === undefined) this.#penaltySlotOffset = Math.floor(random * 2 ** 32) | 0;
+    else if (report.receivedAt < this.loadReport.receivedAt) return;
+    this.loadReport = report;
+    this.#utilizationPenalty = Math.round(penaltyScale * (utilizationPenalty(report.utilization) - 1));
+    this.#utilizationPenaltyUntil = Math.floor(report.receivedAt + loadReportLifetimeMs);
+  }
+
+  /** Forgets failures and the load report, and replaces the smoothed latency; 0 when unknown. */
+  resetLoad(latencyMs: number, now: number): void {
+    this.#penalty = 0;
+    this.loadReport = undefined;
+    this.#utilizationPenaltyUntil = 0;
+    this.#latencyUs = Math.round(latencyMs * 1_000);
+    this.#observedAt = Math.floor(now);
+  }
+
+  #decayedLatencyMs(now: number): number {
+    const idleMs = now - this.#observedAt;
+    // During the first thousandth of `latencyDecayMs` the latency decays by less than 0.1 %, so no decay is computed.
+    return idleMs < latencyDecayMs / 1_000
+      ? this.#latencyUs / 1_000
+      : (this.#latencyUs / 1_000) * Math.exp(-idleMs / latencyDecayMs);
+  }
+
+  #setLatency(latencyMs: number, now: number): void {
+    this.#latencyUs = Math.max(1, Math.round(latencyMs * 1_000));
+    this.#observedAt = Math.floor(now);
+  }
+
+  /**
+   * Returns the factor by which the load report raises the load in the current slot. The factors of all slots are spread
+   * evenly between 1 and {@link utilizationPenalty}.
+   *
+   * All clerks receive the same report. With a constant factor, all clerks would leave the endpoint together and come
+   * back together. Since each clerk has its own slot offset, only some avoid the endpoint at any time.
+   *
+   * @see [golden-ratio sequence](https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence)
+   */
+  #utilizationPenaltyAt(now: number): number {
+    const fraction =
+      (Math.imul(Math.floor(now / penaltySlotMs), goldenRatioStep) + this.#penaltySlotOffset) >>> 0;
+    return 1 + (this.#utilizationPenalty / penaltyScale) * (fraction / 2 ** 32);
+  }
+}
