@@ -7,11 +7,18 @@
  */
 
 export { createClerk, type Clerk, type ClerkFetch } from './create-clerk.js';
-export type { ClerkOptions, BindOptions, HedgeOptions } from './client/options.js';
+export type { ClerkOptions, BindOptions, HedgeOptions, ProbeOptions } from './client/options.js';
 export type { Binding } from './binding/binding.js';
 export type { EndpointFailure, EndpointResult, EndpointSuccess } from './binding/gather-responses.js';
 export type { AcquiredEndpoint } from './binding/acquire-endpoint.js';
-export type { CallOptions, ClerkResponse, RequestOptions } from './binding/request-options.js';
+export type {
+  AcquireOptions,
+  CallOptions,
+  ClerkResponse,
+  ReadyOptions,
+  RequestOptions,
+} from './binding/request-options.js';
+export type { AttemptTimeoutOptions, RetryBudgetOptions, RetryOptions } from './core/retry-options.js';
 export type { Explanation, ExplainedCandidate, ExcludedEndpoint } from './binding/explanation.js';
 export type { Resolved } from './client/resolved.js';
 export type { NameChange, NameDelete, NamePut } from './client/name-watch.js';

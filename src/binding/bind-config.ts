@@ -6,6 +6,15 @@ import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
 import { defaults } from '../client/config.js';
 import { checkObject, configError, rejectUnknownKeys } from '../client/option-checks.js';
 import type { BindOptions, HedgeOptions } from '../client/options.js';
+import {
+  checkAttemptTimeout,
+  checkRetries,
+  type AttemptTimeoutOptions,
+  type RetryOptions,
+  type RetryOverrides,
+} from '../core/retry-options.js';
+import type { ClerkError } from '../core/errors.js';
+import type { ProbeRequest } from '../core/transport.js';
 import type { HedgeConfig } from '../invoke/hedging-policy.js';
 
 /** The validated and complete configuration of a binding. Frozen. */
@@ -18,6 +27,10 @@ export interface BindConfig {
   readonly timeoutMs: number;
   /** Whether the program set `timeoutMs`. If false, a timeout that the service config sets replaces `timeoutMs`. */
   readonly hasOwnTimeout: boolean;
+  readonly attemptTimeoutMs: number | AttemptTimeoutOptions | undefined;
+  readonly retries: RetryOptions | false | undefined;
+  readonly probe: ProbeRequest | false | undefined;
+  readonly routeOf: ((method: string, path: string) => string) | undefined;
   readonly kind: CallKind | undefined;
   readonly hedge: HedgeConfig | undefined;
   readonly factory: Factory | undefined;
@@ -31,6 +44,10 @@ const bindKeys = Object.keys({
   affinity: true,
   subsetSize: true,
   timeoutMs: true,
+  attemptTimeoutMs: true,
+  retries: true,
+  probe: true,
+  routeOf: true,
   kind: true,
   hedge: true,
   factory: true,
@@ -40,6 +57,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
   true
 >);
 const unsupportedBindKeys = ['tickets'];
+const probeMethods: readonly unknown[] = ['OPTIONS', 'HEAD', 'GET'];
 /** Smallest `subsetSize`. It would be too likely that all endpoints of a smaller subset fail at the same time. */
 const minSubset = 12;
 
@@ -53,13 +71,20 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
   const subject = `bind('${name}')`;
   const given = checkObject(options, `Options of ${subject}`);
   rejectUnknownKeys(given, bindKeys, subject, unsupportedBindKeys);
-  const { factory, affinity, version } = given;
+  const { factory, affinity, version, routeOf } = given;
   if (factory !== undefined && typeof factory !== 'function')
     throw configError(`${subject}: factory must be a function; got ${describeValue(factory)}`);
   if (affinity !== undefined && typeof affinity !== 'string' && typeof affinity !== 'function')
     throw configError(`${subject}: affinity must be a string or a function; got ${describeValue(affinity)}`);
   if (version !== undefined && typeof version !== 'string')
     throw configError(`${subject}: version must be a string; got ${describeValue(version)}`);
+  if (routeOf !== undefined && typeof routeOf !== 'function')
+    throw configError(`${subject}: routeOf must be a function; got ${describeValue(routeOf)}`);
+  const hedge = toHedgeConfig(given.hedge, subject);
+  if (given.retries === false && hedge !== undefined)
+    throw configError(
+      `${subject}: hedge requires retries; got retries: false; remove one of the two options`,
+    );
   return Object.freeze({
     name: absoluteName(name, root),
     version: options.version,
@@ -68,8 +93,11 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
     subsetSize: checkSubsetSize(given.subsetSize ?? defaults.subsetSize, subject),
     timeoutMs: checkTimeout(given.timeoutMs ?? defaults.timeoutMs, subject),
     hasOwnTimeout: given.timeoutMs !== undefined,
+    ...checkOverrides(given, subject),
+    probe: toProbeRequest(given.probe, subject),
+    routeOf: options.routeOf,
     kind: checkKind(given.kind, subject),
-    hedge: toHedgeConfig(given.hedge, subject),
+    hedge,
     factory: options.factory,
   });
 }
@@ -93,6 +121,38 @@ function toHedgeConfig(value: unknown, subject: string): HedgeConfig | undefined
       `${subject}: hedge.budgetRatio must be a number above 0 and at most 1; got ${describeValue(budgetRatio)}`,
     );
   return Object.freeze({ afterMs, budgetRatio });
+}
+
+/**
+ * Checks and copies the settings of retries and attempt timeouts.
+ *
+ * @param subject - start of the error message
+ */
+export function checkOverrides(
+  given: { readonly attemptTimeoutMs?: unknown; readonly retries?: unknown },
+  subject: string,
+): Required<RetryOverrides> {
+  const createError = (problem: string): ClerkError => configError(`${subject}: ${problem}`);
+  return {
+    attemptTimeoutMs: checkAttemptTimeout(given.attemptTimeoutMs, createError),
+    retries: checkRetries(given.retries, createError),
+  };
+}
+
+function toProbeRequest(value: unknown, subject: string): ProbeRequest | false | undefined {
+  if (value === undefined || value === false) return value;
+  const given = checkObject(value, `${subject}: probe`);
+  rejectUnknownKeys(given, ['method', 'path'], `${subject}: probe`);
+  const { method = 'OPTIONS', path = '/' } = given;
+  if (!probeMethods.includes(method))
+    throw configError(
+      `${subject}: probe.method must be one of ${probeMethods.join(', ')}; got ${describeValue(method)}`,
+    );
+  if (typeof path !== 'string' || !/^\/[!-~]*$/.test(path) || path.includes('#'))
+    throw configError(
+      `${subject}: probe.path must be a path that begins with '/', without spaces or '#'; got ${describeValue(path)}`,
+    );
+  return Object.freeze({ method: method as string, path });
 }
 
 /** @param subject - start of the error message */

@@ -1,10 +1,13 @@
 import type { Clock } from '../core/clock.js';
+import { describeValue } from '../core/describe-value.js';
+import { ClerkError, errorMessage } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Health } from '../core/health.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { BindConfig } from './bind-config.js';
 import { HedgingPolicy } from '../invoke/hedging-policy.js';
-import { defaultAttemptTimeout, defaultRetries, type RetryConfig } from '../invoke/retry-settings.js';
+import type { RetryOverrides } from '../core/retry-options.js';
+import { mergeRetryConfig, type RetryConfig } from '../invoke/retry-settings.js';
 import { firstSegmentOf } from '../invoke/route-class.js';
 import type { RetryBudget } from '../invoke/retry-budget.js';
 import type { AttemptTimeouts } from '../invoke/attempt-timeout.js';
@@ -19,17 +22,19 @@ export class BindingCallContext implements CallContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly health: Health;
-  readonly budget: RetryBudget;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
   readonly retry: RetryLoop;
   readonly connections: number;
   readonly maxPending: number;
   pendingCalls = 0;
-  readonly retryConfig: RetryConfig = { retries: defaultRetries, attemptTimeout: defaultAttemptTimeout };
   readonly picker: ServiceEndpointPicker;
   readonly #hedging: HedgingPolicy | undefined;
+  readonly #config: BindConfig;
   #policyHedging: HedgingPolicy | undefined;
+  /** Settings of calls whose request has none; merged again when the service config changes. */
+  #retryConfig: RetryConfig | undefined;
+  #mergedFor: RetryOverrides | undefined;
 
   /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy, version or affinity of the binding is invalid */
   constructor(
@@ -41,14 +46,32 @@ export class BindingCallContext implements CallContext {
     this.clock = clerk.clock;
     this.wheel = clerk.timerWheel;
     this.health = service.table;
-    this.budget = service.budget;
     this.timeouts = service.attemptTimeouts;
     this.reporter = clerk.reporter;
     this.retry = clerk.retry;
     this.connections = clerk.config.connections;
     this.maxPending = clerk.config.maxPending;
     this.picker = new ServiceEndpointPicker(service, config);
-    this.#hedging = config.hedge && new HedgingPolicy(config.hedge, service.budget);
+    this.#config = config;
+    this.#hedging = config.hedge && new HedgingPolicy(config.hedge, this.budget);
+  }
+
+  /** The retry budget of the calls whose request sets no budget. */
+  get budget(): RetryBudget {
+    return this.retryConfig(undefined).budget;
+  }
+
+  retryConfig(overrides: RetryOverrides | undefined): RetryConfig {
+    const { service } = this;
+    const budgetFor = (ratio: number, minPerSecond: number): RetryBudget =>
+      service.budgetFor(ratio, minPerSecond);
+    if (overrides !== undefined)
+      return mergeRetryConfig([service.retryOverrides, this.#config, overrides], budgetFor);
+    if (this.#mergedFor !== service.retryOverrides) {
+      this.#mergedFor = service.retryOverrides;
+      this.#retryConfig = mergeRetryConfig([this.#mergedFor, this.#config], budgetFor);
+    }
+    return this.#retryConfig as RetryConfig;
   }
 
   get hedging(): HedgingPolicy | undefined {
@@ -61,8 +84,23 @@ export class BindingCallContext implements CallContext {
     return this.service.resolution?.timeoutMs;
   }
 
-  routeOf(_method: string, path: string): string {
-    return firstSegmentOf(path);
+  routeOf(method: string, path: string): string {
+    const { routeOf } = this.#config;
+    if (routeOf === undefined) return firstSegmentOf(path);
+    let route: unknown;
+    try {
+      route = routeOf(method, path);
+    } catch (error) {
+      throw this.#routeError(errorMessage(error), error);
+    }
+    if (typeof route === 'string') return route;
+    throw this.#routeError(`the function must return a string; got ${describeValue(route)}`);
+  }
+
+  #routeError(problem: string, cause?: unknown): ClerkError {
+    return new ClerkError('CONFIG_INVALID', `The routeOf function of ${this.name} failed: ${problem}`, {
+      cause,
+    });
   }
 
   startCall(): void {

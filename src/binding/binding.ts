@@ -2,7 +2,13 @@ import type { AcquiredEndpoint } from './acquire-endpoint.js';
 import type { Explanation } from './explanation.js';
 import type { EndpointResult } from './gather-responses.js';
 import type { CallFunction } from '../invoke/custom-call.js';
-import type { CallOptions, ClerkResponse, RequestOptions } from './request-options.js';
+import type {
+  AcquireOptions,
+  CallOptions,
+  ClerkResponse,
+  ReadyOptions,
+  RequestOptions,
+} from './request-options.js';
 
 /**
  * The handle through which a program calls one service. Created by {@link Clerk.bind}. Bindings of one name share the
@@ -68,7 +74,7 @@ export interface Binding {
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
-  acquire(options?: Omit<CallOptions, 'kind'>): Promise<AcquiredEndpoint>;
+  acquire(options?: AcquireOptions): Promise<AcquiredEndpoint>;
 
   /**
    * Sends one request to every endpoint that satisfies the version range of the binding, including ejected endpoints.
@@ -86,7 +92,7 @@ export interface Binding {
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
-  ready(options?: Omit<CallOptions, 'kind' | 'affinity'>): Promise<void>;
+  ready(options?: ReadyOptions): Promise<void>;
 
   /** Describes what a call would do now. Synchronous, without I/O. */
   explain(): Explanation;

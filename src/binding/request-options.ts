@@ -3,12 +3,17 @@ import { describeValue } from '../core/describe-value.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { ClerkError } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
+import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 import { checkSignal, configError } from '../client/option-checks.js';
 
 /** Options of any call. */
 export interface CallOptions {
   /** Timeout of the call in ms, above 0 and at most 2^31 − 1. Default: the timeout of the binding. */
   readonly timeoutMs?: number | undefined;
+  /** Attempt timeout in ms, or its bounds. Default: as the binding. @see {@link BindOptions.attemptTimeoutMs} */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
+  /** Retries of the call. Missing fields are taken from the binding. @see {@link BindOptions.retries} */
+  readonly retries?: RetryOptions | false | undefined;
   /**
    * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding, otherwise the
    * kind that the HTTP method implies; for `call()`, `once`.
@@ -19,6 +24,12 @@ export interface CallOptions {
   /** Aborts the call, which then rejects with `ABORTED`. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Options of {@link Binding.acquire}. */
+export type AcquireOptions = Pick<CallOptions, 'timeoutMs' | 'affinity' | 'signal'>;
+
+/** Options of {@link Binding.ready}. */
+export type ReadyOptions = Pick<CallOptions, 'timeoutMs' | 'signal'>;
 
 /** Options of a request, named as in undici. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface RequestOptions extends CallOptions {
@@ -87,6 +98,8 @@ const requestKeys = new Set(
     reset: true,
     expectContinue: true,
     timeoutMs: true,
+    attemptTimeoutMs: true,
+    retries: true,
     kind: true,
     affinity: true,
     signal: true,

@@ -16,7 +16,7 @@ import { HttpCall } from '../invoke/http-call.js';
 import { toUndiciBody } from '../invoke/request-body.js';
 import { ResponseHandler } from '../transport/response-handler.js';
 import { acquireEndpoint, type AcquiredEndpoint } from './acquire-endpoint.js';
-import { checkKind, checkTimeout, type BindConfig } from './bind-config.js';
+import { checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
 import type { Binding } from './binding.js';
 import { explainBinding } from './explain-binding.js';
 import type { Explanation } from './explanation.js';
@@ -26,18 +26,17 @@ import { PreparedRequest } from './prepared-request.js';
 import {
   checkRequest,
   normalizeRequest,
+  type AcquireOptions,
   type CallOptions,
   type ClerkResponse,
+  type ReadyOptions,
   type RequestOptions,
 } from './request-options.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
-const callKeys = Object.keys({
-  timeoutMs: true,
-  kind: true,
-  affinity: true,
-  signal: true,
-} satisfies Record<keyof CallOptions, true>);
+const readyKeys: readonly (keyof ReadyOptions)[] = ['timeoutMs', 'signal'];
+const acquireKeys: readonly (keyof AcquireOptions)[] = [...readyKeys, 'affinity'];
+const callKeys: readonly (keyof CallOptions)[] = [...acquireKeys, 'kind', 'attemptTimeoutMs', 'retries'];
 
 /** The implementation of {@link Binding}. */
 export class ServiceBinding implements Binding {
@@ -59,6 +58,7 @@ export class ServiceBinding implements Binding {
       elapsedMs: 0,
       inboundLeftMs: Infinity,
       allowsRetries: true,
+      overrides: undefined,
     });
     this.#noConstraints = Object.freeze({
       affinity: typeof config.affinity === 'string' ? config.affinity : undefined,
@@ -101,10 +101,10 @@ export class ServiceBinding implements Binding {
     }
   }
 
-  async acquire(options: Omit<CallOptions, 'kind'> = {}): Promise<AcquiredEndpoint> {
+  async acquire(options: AcquireOptions = {}): Promise<AcquiredEndpoint> {
     const context = this.#context;
     const subject = `acquire() of ${this.name}`;
-    rejectUnknownKeys(options, callKeys, subject);
+    rejectUnknownKeys(options, acquireKeys, subject);
     const constraints = this.#constraints(options.affinity, '');
     return acquireEndpoint(
       context,
@@ -124,9 +124,9 @@ export class ServiceBinding implements Binding {
     );
   }
 
-  async ready(options: Omit<CallOptions, 'kind' | 'affinity'> = {}): Promise<void> {
+  async ready(options: ReadyOptions = {}): Promise<void> {
     const subject = `ready() of ${this.name}`;
-    rejectUnknownKeys(options, callKeys, subject);
+    rejectUnknownKeys(options, readyKeys, subject);
     const context = this.#context;
     await runCustomCall(
       context,
@@ -157,7 +157,7 @@ export class ServiceBinding implements Binding {
   requestAfterLookup(elapsedMs: number, options: RequestOptions): Promise<ClerkResponse> {
     try {
       const context = this.#context;
-      const deadline = this.#deadline(this.#subject, options.timeoutMs);
+      const deadline = this.#deadline(this.#subject, options);
       return this.#request(
         context.picker,
         options,
@@ -192,7 +192,7 @@ export class ServiceBinding implements Binding {
         handler,
         this.#kind(options),
         constraints,
-        this.#deadline(this.#subject, options.timeoutMs),
+        this.#deadline(this.#subject, options),
         scope,
       ).start();
     } catch (error) {
@@ -234,7 +234,7 @@ export class ServiceBinding implements Binding {
 
   #prepare(picker: EndpointPicker, options: RequestOptions, givenDeadline?: CallDeadline): PreparedRequest {
     checkRequest(options, this.name);
-    const deadline = givenDeadline ?? this.#deadline(this.#subject, options.timeoutMs);
+    const deadline = givenDeadline ?? this.#deadline(this.#subject, options);
     const constraints =
       this.#config.affinity === undefined && options.affinity === undefined
         ? this.#noConstraints
@@ -289,7 +289,7 @@ export class ServiceBinding implements Binding {
   ): { kind: CallKind; deadline: CallDeadline; signal: AbortSignal | undefined } {
     return {
       kind: 'once',
-      deadline: this.#deadline(subject, options.timeoutMs),
+      deadline: this.#deadline(subject, options),
       signal: checkSignal(options.signal, subject),
     };
   }
@@ -297,20 +297,18 @@ export class ServiceBinding implements Binding {
   /**
    * Caps the timeout of a call to the time left for the inbound request that the program is serving.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the timeout is invalid
+   * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has no time left
    */
-  #deadline(subject: string, timeoutMs: unknown): CallDeadline {
-    const own =
-      timeoutMs === undefined
-        ? this.#defaultDeadline
-        : {
-            timeoutMs: checkTimeout(timeoutMs, subject),
-            isExplicit: true,
-            elapsedMs: 0,
-            inboundLeftMs: Infinity,
-            allowsRetries: true,
-          };
+  #deadline(
+    subject: string,
+    { timeoutMs, attemptTimeoutMs, retries }: Pick<CallOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'retries'>,
+  ): CallDeadline {
+    let own = this.#defaultDeadline;
+    if (timeoutMs !== undefined)
+      own = { ...own, timeoutMs: checkTimeout(timeoutMs, subject), isExplicit: true };
+    if (attemptTimeoutMs !== undefined || retries !== undefined)
+      own = { ...own, overrides: checkOverrides({ attemptTimeoutMs, retries }, subject) };
     const inbound = currentInbound();
     return inbound === undefined ? own : capToInbound(own, inbound, this.#context.clock.now(), this.name);
   }

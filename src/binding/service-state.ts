@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isFresh, type ResolvedService } from '../core/resolution-result.js';
 import { isLocal, parseAddress } from '../core/address.js';
 import type { EndpointChannels } from '../core/candidate.js';
@@ -8,11 +9,13 @@ import { hostnameOf } from '../core/clerk-hostname.js';
 import { defaultProbe } from '../core/health.js';
 import type { EndpointReport, Snapshot } from '../core/registry.js';
 import type { Channel } from '../core/transport.js';
-import { defaults } from '../client/config.js';
 import { registryFactory } from '../factory/registry-factory.js';
 import { ServiceStarter } from '../factory/service-starter.js';
 import { EndpointTable } from '../health/endpoint-table.js';
-import { retryBudget } from '../invoke/retry-budget.js';
+import type { RetryOverrides } from '../core/retry-options.js';
+import { createLruMap, type LruMap } from '../resolve/lru-cache.js';
+import { retryBudget, type RetryBudget } from '../invoke/retry-budget.js';
+import { mergeRetryConfig } from '../invoke/retry-settings.js';
 import { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import type { ClerkContext } from '../client/clerk-context.js';
@@ -22,12 +25,13 @@ import type { HealthSource } from '../health/health-reporter.js';
 
 /** Time, in ms, between two background lookups of a called name whose resolution is stale. */
 const staleRefreshMs = 750;
+/** Number of retry budgets with different limits that a service keeps. */
+const maxBudgets = 32;
 
 /** What one clerk knows about one service. All bindings of the name share one instance. */
 export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
-  readonly budget = retryBudget(defaults.retryRatio, defaults.retryReserve);
   /** Called after the endpoints of the service or the health of an endpoint changed. */
   readonly changeListeners = new Set<() => void>();
   /** Number of bindings of this name that have not been garbage-collected. */
@@ -48,6 +52,8 @@ export class ServiceState implements HealthSource {
   #isClosed = false;
   readonly #starter: ServiceStarter;
   readonly #registryFactory: Factory | undefined;
+  readonly #budgets: LruMap<RetryBudget> = createLruMap(maxBudgets, () => undefined);
+  #retryOverrides: RetryOverrides = {};
 
   constructor(
     readonly name: string,
@@ -73,6 +79,22 @@ export class ServiceState implements HealthSource {
   /** The last resolution, expired or not. */
   get resolution(): ResolvedService | undefined {
     return this.#resolution;
+  }
+
+  /** Retry settings of the service config. The same object until the settings change. */
+  get retryOverrides(): RetryOverrides {
+    return this.#retryOverrides;
+  }
+
+  /** Returns the retry budget that all calls of the service with these limits share. */
+  budgetFor(ratio: number, minPerSecond: number): RetryBudget {
+    const key = `${String(ratio)} ${String(minPerSecond)}`;
+    let budget = this.#budgets.get(key);
+    if (budget === undefined) {
+      budget = retryBudget(ratio, minPerSecond * 10);
+      this.#budgets.set(key, budget);
+    }
+    return budget;
   }
 
   /** Endpoints that a factory started, used only while the registry lists no endpoint. */
@@ -135,6 +157,7 @@ export class ServiceState implements HealthSource {
     }
     const previous = this.#resolution;
     this.#resolution = resolution;
+    this.#updateRetryOverrides(resolution);
     // The next background lookup starts after 75 to 85 % of the TTL, so that no call waits for a lookup after the TTL.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
     // The TTL of a stale resolution has already passed, so the next lookup follows a fixed time from now.
@@ -159,11 +182,18 @@ export class ServiceState implements HealthSource {
     return collectReports(this.table.members, ids, this.#resolution?.canonical ?? this.name, now);
   }
 
+  #updateRetryOverrides({ attemptTimeoutMs, retries }: ResolvedService): void {
+    const overrides = { attemptTimeoutMs, retries };
+    if (!isDeepStrictEqual(overrides, this.#retryOverrides)) this.#retryOverrides = overrides;
+  }
+
   /** Reserves one start in the retry budget. Returns false when the budget is exhausted. */
   #reserveStart(): boolean {
+    const { retryOverrides: overrides } = this;
+    const { budget } = mergeRetryConfig([overrides], (ratio, perSecond) => this.budgetFor(ratio, perSecond));
     const now = this.clerk.clock.now();
-    if (!this.budget.tryWithdraw(now)) return false;
-    this.budget.spent(now);
+    if (!budget.tryWithdraw(now)) return false;
+    budget.spent(now);
     return true;
   }
 

@@ -4,6 +4,7 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Logger } from '../core/logger.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
 import type { Registry } from '../core/registry.js';
+import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
@@ -99,6 +100,27 @@ export interface BindOptions {
    */
   readonly timeoutMs?: number;
   /**
+   * Time in ms after which a call that may be retried starts a second attempt at another endpoint. A number sets the
+   * attempt timeout; an object bounds the attempt timeout that is learned from the latencies of the route. Default: the
+   * setting of the service config, otherwise 25 … 1,000.
+   */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  /**
+   * Which calls are retried, and how often. `false`: a call moves to another endpoint only before its request is sent.
+   * Default: the setting of the service config, otherwise the defaults of {@link RetryOptions}.
+   */
+  readonly retries?: RetryOptions | false;
+  /**
+   * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent. Bindings of one
+   * name share the setting; the last one applies. Default: `OPTIONS /`.
+   */
+  readonly probe?: ProbeOptions | false;
+  /**
+   * Returns the route class of a request. Attempt timeouts are learned for each HTTP method and route class. Called for
+   * each request; should return few different strings. Default: the first segment of the path.
+   */
+  readonly routeOf?: (method: string, path: string) => string;
+  /**
    * Kind of the calls, which determines whether a call may be retried. Default: the kind that the HTTP method implies;
    * for `call()`, `once`.
    */
@@ -114,6 +136,14 @@ export interface BindOptions {
   readonly hedge?: boolean | HedgeOptions;
   /** Starts the service when it has no endpoint. Default: the registry starts the service, if the registry can. */
   readonly factory?: Factory;
+}
+
+/** The request that checks whether an ejected endpoint responds again. Any response is a sign of life. */
+export interface ProbeOptions {
+  /** HTTP method: `OPTIONS`, `HEAD` or `GET`. Default `OPTIONS`. */
+  readonly method?: string;
+  /** Path within the service; must begin with `/`. Default `/`. */
+  readonly path?: string;
 }
 
 /** Options of hedging. */

@@ -2,6 +2,7 @@ import type { AddressString } from './address.js';
 import type { Clock } from './clock.js';
 import type { EndpointInit } from './endpoint.js';
 import type { StartedEndpoint } from './factory.js';
+import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 
 /** Context of a lookup. */
 export interface ResolveContext {
@@ -46,6 +47,10 @@ export interface BoundResolution {
   readonly policy?: string;
   /** Call timeout of the service config, in ms, above 0 and at most 2^31 − 1. Default: the timeout of the clerk. */
   readonly timeoutMs?: number;
+  /** Attempt timeout of the service config: a number of ms, or bounds. Default: 25 … 1,000 ms. */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  /** Retries of the service config; `false`: none after the request was sent. Default: as in {@link RetryOptions}. */
+  readonly retries?: RetryOptions | false;
   /** From the requested to the canonical name. Default: only the requested name. */
   readonly path?: readonly ResolutionStep[];
   /** Whether {@link Registry.start} can start the service. Default false. */

@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoint.js';
 import type { AgedLoad } from './load-report.js';
 import type { ResolutionStep } from './registry.js';
+import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 
 /** A validated result of a lookup. Immutable. */
 export interface ResolvedService {
@@ -15,6 +16,10 @@ export interface ResolvedService {
   readonly policy: string | undefined;
   /** Call timeout of the service config, in ms, above 0. */
   readonly timeoutMs?: number;
+  /** Attempt timeout of the service config. */
+  readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
+  /** Retries of the service config. */
+  readonly retries?: RetryOptions | false;
   /** From the requested to the canonical name. */
   readonly path: readonly ResolutionStep[];
   /** Empty when the registry sent none. */

@@ -7,6 +7,7 @@ import type { RetryLoop } from '../core/retry-loop.js';
 import type { AttemptTimeouts } from './attempt-timeout.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 import type { RetryBudget } from './retry-budget.js';
+import type { RetryOverrides } from '../core/retry-options.js';
 import type { RetryConfig } from './retry-settings.js';
 import type { TimerWheel } from './timer-wheel.js';
 
@@ -25,8 +26,12 @@ export interface CallContext {
   readonly budget: RetryBudget;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
-  /** Retry and timeout settings of the binding and the service config, as known now. */
-  readonly retryConfig: RetryConfig;
+  /**
+   * Returns the settings of a call, as known now. The service config may become known during a call, and may change.
+   *
+   * @param overrides - settings of the request, from {@link CallDeadline.overrides}
+   */
+  retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
   /** Returns the class of a request for the attempt timeout; by default the first path segment. */
   routeOf(method: string, path: string): string;
   readonly retry: RetryLoop;

@@ -1,5 +1,6 @@
 import { ClerkError } from '../core/errors.js';
 import type { InboundRequest } from '../core/inbound-request.js';
+import type { RetryOverrides } from '../core/retry-options.js';
 import { minAttemptMs } from './retry-rules.js';
 
 /**
@@ -29,6 +30,8 @@ export interface CallDeadline {
    * @see [C4.3](../../docs/guarantees.md#c4-3)
    */
   readonly allowsRetries: boolean;
+  /** Settings of the request for retries and attempt timeouts; undefined if the request has none. */
+  readonly overrides: RetryOverrides | undefined;
 }
 
 /**

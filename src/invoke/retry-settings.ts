@@ -1,3 +1,6 @@
+import type { RetryOverrides } from '../core/retry-options.js';
+import type { RetryBudget } from './retry-budget.js';
+
 /** Settings of the retries of a call. */
 export interface RetrySettings {
   /** Maximum number of attempts after the first, ≥ 0. */
@@ -19,12 +22,18 @@ export const defaultRetries: RetrySettings = Object.freeze({
 /** Bounds of the attempt timeout, in ms, `minMs` ≤ `maxMs`. Equal bounds fix the attempt timeout. */
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
-  /** Undefined: 1,000, or half the time of the call once 20 responses of the route class were recorded. */
+  /**
+   * Undefined: 1,000, or half the time of the call once 20 responses of the route class were recorded, but at least
+   * `minMs`.
+   */
   readonly maxMs: number | undefined;
 }
 
 /** Bounds of the attempt timeout if nothing is configured. */
 export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs: 25, maxMs: undefined });
+
+/** Retries per call, and retries per second without any call, if nothing is configured. @see [C4.1](../../docs/guarantees.md#c4-1) */
+export const defaultBudget = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
 
 /**
  * Settings of one call: those of its request, otherwise of its binding, otherwise of the service config, otherwise the
@@ -34,4 +43,48 @@ export interface RetryConfig {
   /** Undefined if the call is neither retried after its request was sent, nor joined by a second attempt. */
   readonly retries: RetrySettings | undefined;
   readonly attemptTimeout: AttemptTimeoutBounds;
+  readonly budget: RetryBudget;
+}
+
+/**
+ * Merges the settings of several levels field by field.
+ *
+ * @param levels - service config, binding and request; a later level takes precedence
+ * @param budgetFor - returns the budget that all calls of the service with these limits share
+ */
+export function mergeRetryConfig(
+  levels: readonly RetryOverrides[],
+  budgetFor: (ratio: number, minPerSecond: number) => RetryBudget,
+): RetryConfig {
+  let { minMs, maxMs } = defaultAttemptTimeout;
+  let { max, statuses } = defaultRetries;
+  let { ratio, minPerSecond } = defaultBudget;
+  let isOff = false;
+  for (const { attemptTimeoutMs, retries } of levels) {
+    const bounds =
+      typeof attemptTimeoutMs === 'number'
+        ? { min: attemptTimeoutMs, max: attemptTimeoutMs }
+        : attemptTimeoutMs;
+    // A bound that this level sets also moves the other bound of a lower level.
+    if (bounds?.max !== undefined) {
+      maxMs = bounds.max;
+      minMs = Math.min(minMs, maxMs);
+    }
+    if (bounds?.min !== undefined) {
+      minMs = bounds.min;
+      if (maxMs !== undefined) maxMs = Math.max(minMs, maxMs);
+    }
+    if (retries === undefined) continue;
+    isOff = retries === false;
+    if (retries === false) continue;
+    max = retries.max ?? max;
+    if (retries.statuses) statuses = new Set(retries.statuses);
+    ratio = retries.budget?.ratio ?? ratio;
+    minPerSecond = retries.budget?.minPerSecond ?? minPerSecond;
+  }
+  return Object.freeze({
+    retries: isOff ? undefined : Object.freeze({ max, statuses }),
+    attemptTimeout: Object.freeze({ minMs, maxMs }),
+    budget: budgetFor(ratio, minPerSecond),
+  });
 }

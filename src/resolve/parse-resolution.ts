@@ -5,6 +5,7 @@ import type { AgedLoad, LoadInit } from '../core/load-report.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
 import type { ResolutionStep } from '../core/registry.js';
+import { checkAttemptTimeout, checkRetries } from '../core/retry-options.js';
 
 const defaultTtlMs = 5_000;
 const defaultNegativeTtlMs = 1_000;
@@ -88,6 +89,7 @@ export function parseResolution(resolution: unknown, name: string): ParsedResolu
         incarnation,
         ttlMs,
         ...parseTimeout(raw, name),
+        ...parseRetryOverrides(raw, name),
         ...(raw.startable === true && { startable: true }),
         ...parseHealthQueried(raw.healthQueried, name),
         ...longestLease(raw.endpoints as readonly unknown[]),
@@ -111,6 +113,20 @@ function parseTimeout(raw: RawObject, name: string): Pick<ResolvedService, 'time
       `timeoutMs must be above 0 and at most ${String(maxTimeoutMs)}; got ${String(timeoutMs)}`,
     );
   return { timeoutMs };
+}
+
+/** Returns the retry settings of the service config, without the settings that the response lacks. */
+function parseRetryOverrides(
+  raw: RawObject,
+  name: string,
+): Pick<ResolvedService, 'attemptTimeoutMs' | 'retries'> {
+  const createError = (problem: string): ClerkError => invalidResolutionError(name, problem);
+  const attemptTimeoutMs = checkAttemptTimeout(raw.attemptTimeoutMs, createError);
+  const retries = checkRetries(raw.retries, createError);
+  return {
+    ...(attemptTimeoutMs !== undefined && { attemptTimeoutMs }),
+    ...(retries !== undefined && { retries }),
+  };
 }
 
 function parseHealthQueried(value: unknown, name: string): Pick<ResolvedService, 'healthQueried'> {

@@ -2,7 +2,13 @@ import type { Dispatcher } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import { ClerkError } from '../core/errors.js';
-import type { Channel, TransportOptions, RequestHandler, TransportRequest } from '../core/transport.js';
+import type {
+  Channel,
+  ProbeRequest,
+  RequestHandler,
+  TransportOptions,
+  TransportRequest,
+} from '../core/transport.js';
 import { createConnector } from './connector.js';
 import { fromBuiltinBody } from './builtin-undici.js';
 import { ConnectionPool } from './connection-pool.js';
@@ -108,9 +114,9 @@ class HttpChannel implements Channel {
     });
   }
 
-  async probe(timeoutMs: number): Promise<void> {
+  async probe(timeoutMs: number, request?: ProbeRequest): Promise<void> {
     const probes = this.#addresses.map(async (address, index) => {
-      await this.#probeClient.probe(address, this.#originOf(address), timeoutMs);
+      await this.#probeClient.probe(address, this.#originOf(address), timeoutMs, request);
       return index;
     });
     // The first address that responds becomes the address that requests use.

@@ -1,11 +1,14 @@
 import type { Client } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
-import type { TransportOptions, RequestHandler } from '../core/transport.js';
+import type { ProbeRequest, TransportOptions, RequestHandler } from '../core/transport.js';
 import { createConnector } from './connector.js';
 import { undici } from './load-undici.js';
 
 const headers = { 'user-agent': 'binding-clerk (probe)' };
+// HTTP intends the request target '*' for such a ping. The target is '/' instead, because many servers build a URL from
+// the target and crash on '*'.
+const defaultProbe: ProbeRequest = { method: 'OPTIONS', path: '/' };
 
 /**
  * Sends health probes. Each probe opens a new connection, which is closed when the probe ends. Probes do not keep the
@@ -22,11 +25,16 @@ export class ProbeClient {
   }
 
   /**
-   * Sends `OPTIONS /`. A status of 500 or above, except 501, is a server failure. Resolves when a response with any
+   * Sends `request`. A status of 500 or above, except 501, is a server failure. Resolves when a response with any
    * other status arrives. Rejects on a server failure, when the connection fails, when no response arrives within
    * `timeoutMs`, and when {@link abortAll} is called.
    */
-  probe(address: Address, origin: string, timeoutMs: number): Promise<void> {
+  probe(
+    address: Address,
+    origin: string,
+    timeoutMs: number,
+    { method, path }: ProbeRequest = defaultProbe,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const client: Client = new (undici().Client)(origin, {
         connect: createConnector(
@@ -68,9 +76,7 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // HTTP intends the request target '*' for such a ping. The target is '/' instead, because many servers build a
-      // URL from the target and crash on '*'.
-      client.dispatch({ path: '/', method: 'OPTIONS', headers }, handler);
+      client.dispatch({ path, method, headers }, handler);
     });
   }
 

@@ -9,6 +9,7 @@ describe('the deadline of a call made while a request is served', () => {
     elapsedMs: 0,
     inboundLeftMs: Infinity,
     allowsRetries: true,
+    overrides: undefined,
   };
   const inboundRequest = (deadlineAt: number, attempt = 1) => ({ deadlineAt, attempt, isFinished: false });
 

@@ -5,7 +5,8 @@ import { AttemptTimeouts } from '../../src/invoke/attempt-timeout.js';
 import type { CallContext } from '../../src/invoke/call-context.js';
 import type { EndpointPicker, PickConstraints } from '../../src/invoke/endpoint-picker.js';
 import { retryBudget } from '../../src/invoke/retry-budget.js';
-import { defaultAttemptTimeout, defaultRetries, type RetryConfig } from '../../src/invoke/retry-settings.js';
+import type { RetryOverrides } from '../../src/core/retry-options.js';
+import { mergeRetryConfig, type RetryConfig } from '../../src/invoke/retry-settings.js';
 import { TimerWheel } from '../../src/invoke/timer-wheel.js';
 import { endpoint, FakeChannel } from '../support/endpoints.js';
 import { EventRecorder } from '../support/event-recorder.js';
@@ -21,7 +22,6 @@ export class FakeCallContext implements CallContext, EndpointPicker {
   readonly hedging = undefined;
   readonly timeouts = new AttemptTimeouts();
   readonly reporter = new EventRecorder();
-  retryConfig: RetryConfig = { retries: defaultRetries, attemptTimeout: defaultAttemptTimeout };
   readonly connections = 64;
   readonly maxPending = 1_024;
   pendingCalls = 0;
@@ -45,10 +45,15 @@ export class FakeCallContext implements CallContext, EndpointPicker {
     responseReceived: () => {},
     loadReported: () => {},
     attemptFailed: () => {},
+    attemptLate: () => {},
     attemptEnded: () => {},
     canDial: ({ endpoint }, now) => now >= (this.nextDialAt.get(endpoint.id) ?? 0),
     nextDialAt: ({ endpoint }) => this.nextDialAt.get(endpoint.id) ?? 0,
   };
+
+  retryConfig(overrides: RetryOverrides = {}): RetryConfig {
+    return mergeRetryConfig([overrides], () => this.budget);
+  }
 
   routeOf(): string {
     return '';
@@ -108,7 +113,9 @@ export function candidate(id: string): ConnectedCandidate {
     channel: new FakeChannel(one),
     tlsChannel: undefined,
     status: 'open',
+    isTrial: false,
     pending: 0,
+    held: 0,
     latencyMs: 0,
     loadReport: undefined,
     slowStart: undefined,
