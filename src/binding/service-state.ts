@@ -6,7 +6,6 @@ import type { Endpoint } from '../core/endpoint.js';
 import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Factory } from '../core/factory.js';
 import { hostnameOf } from '../core/clerk-hostname.js';
-import { defaultProbe } from '../core/health.js';
 import type { EndpointReport, Snapshot } from '../core/registry.js';
 import type { Channel } from '../core/transport.js';
 import { registryFactory } from '../factory/registry-factory.js';
@@ -67,7 +66,7 @@ export class ServiceState implements HealthSource {
       clock,
       reporter,
       openChannels: (endpoint) => this.#openChannels(endpoint),
-      probeRequest: () => defaultProbe,
+      probeRequest: () => undefined,
       onUnreachable: (endpoint) => this.#onUnreachable(endpoint),
       onChange: () => {
         clerk.healthReporter.onHealthChanged(this);

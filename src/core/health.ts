@@ -12,17 +12,6 @@ import type { Load } from './load-report.js';
  */
 export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status';
 
-/** The request of a health probe. Any HTTP response to it is a sign of life. */
-export interface ProbeRequest {
-  /** Default `OPTIONS`. */
-  readonly method: string;
-  /** Path and query, beginning with `/`. Default `/`. */
-  readonly path: string;
-}
-
-/** The request of a probe when the program sets none. */
-export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
-
 /**
  * Port through which attempts update the health of endpoints. All methods are synchronous and cheap, and never throw.
  * All times are in ms on the monotonic clock.

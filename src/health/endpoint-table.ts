@@ -1,9 +1,10 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
-import type { Evidence, Health, ProbeRequest } from '../core/health.js';
+import type { Evidence, Health } from '../core/health.js';
 import type { AgedLoad, Load } from '../core/load-report.js';
 import type { EndpointChannels, ConnectedCandidate } from '../core/candidate.js';
+import type { ProbeRequest } from '../core/transport.js';
 import { DialBackoff } from './dial-backoff.js';
 import { EndpointState } from './endpoint-state.js';
 import { FailingEndpoints } from './failing-endpoints.js';
@@ -19,8 +20,8 @@ export interface EndpointTableOptions {
   readonly reporter: EventSink;
   /** Opens the channels of an added endpoint. */
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
-  /** Returns the request of a health probe; false when the program has switched probes off. */
-  readonly probeRequest: () => ProbeRequest | false;
+  /** Returns the request of a health probe; undefined for the default, false when the program has switched probes off. */
+  readonly probeRequest: () => ProbeRequest | false | undefined;
   /** Called with the instance id of an endpoint that was found unreachable: the service must be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
   /** Called when the members, or the health of a member, may have changed. */

@@ -17,8 +17,8 @@ const firstProbeDelayMs = 250;
 /** Options of a {@link Prober}. */
 export interface ProberOptions {
   readonly clock: Clock;
-  /** Returns the request of a probe; false when probes are switched off. */
-  readonly request: () => ProbeRequest | false;
+  /** Returns the request of a probe; undefined for the default, false when probes are switched off. */
+  readonly request: () => ProbeRequest | false | undefined;
   /** Called when the endpoint answered a probe sent at `sentAt`. */
   readonly onAnswered: (member: EndpointState, sentAt: number) => void;
   /** Called when a probe sent at `sentAt` failed. To have the endpoint probed again, call {@link Prober.start}. */
