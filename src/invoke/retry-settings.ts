@@ -32,8 +32,16 @@ export interface AttemptTimeoutBounds {
 /** Bounds of the attempt timeout if nothing is configured. */
 export const defaultAttemptTimeout: AttemptTimeoutBounds = Object.freeze({ minMs: 25, maxMs: undefined });
 
-/** Retries per call, and retries per second without any call, if nothing is configured. @see [C4.1](../../docs/guarantees.md#c4-1) */
-export const defaultBudget = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
+/** Limits of a retry budget. */
+export interface RetryLimits {
+  /** Retries per call. */
+  readonly ratio: number;
+  /** Retries per second without any call. */
+  readonly minPerSecond: number;
+}
+
+/** Limits of the retry budget if nothing is configured. @see [C4.1](../../docs/guarantees.md#c4-1) */
+export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSecond: 3 });
 
 /**
  * Settings of one call: those of its request, otherwise of its binding, otherwise of the service config, otherwise the
@@ -44,6 +52,8 @@ export interface RetryConfig {
   readonly retries: RetrySettings | undefined;
   readonly attemptTimeout: AttemptTimeoutBounds;
   readonly budget: RetryBudget;
+  /** Limits of `budget`. */
+  readonly limits: RetryLimits;
 }
 
 /**
@@ -58,7 +68,7 @@ export function mergeRetryConfig(
 ): RetryConfig {
   let { minMs, maxMs } = defaultAttemptTimeout;
   let { max, statuses } = defaultRetries;
-  let { ratio, minPerSecond } = defaultBudget;
+  let { ratio, minPerSecond } = defaultLimits;
   let isOff = false;
   for (const { attemptTimeoutMs, retries } of levels) {
     const bounds =
@@ -86,5 +96,6 @@ export function mergeRetryConfig(
     retries: isOff ? undefined : Object.freeze({ max, statuses }),
     attemptTimeout: Object.freeze({ minMs, maxMs }),
     budget: budgetFor(ratio, minPerSecond),
+    limits: Object.freeze({ ratio, minPerSecond }),
   });
 }
