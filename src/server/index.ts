@@ -1,7 +1,4 @@
-/**
- * Composition root of the bundled server: opens and connects the store, the name server, the launcher and the HTTP
- * server.
- */
+/** Composition root of the bundled server. */
 import { join } from 'node:path';
 import { packageVersion } from '../runtime/package-version.js';
 import { systemHashing } from '../runtime/hashing.js';
@@ -56,8 +53,7 @@ export interface Server extends AsyncDisposable {
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing, ...config.runtime };
-  // Close functions of everything that was opened so far, in the order of opening. `closeAll` calls the functions in
-  // reverse order.
+  // Closes everything that was opened so far, in reverse order.
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -77,7 +73,7 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Manifests are read before anything is opened, so that nothing must be closed when a manifest is invalid.
+  // Nothing is open yet, so nothing must be closed when a manifest is invalid.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
   closers.push(() => metrics.close());
@@ -93,11 +89,10 @@ async function openServer(
   const lastLookups = new LastLookups(runtime, names);
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // Without a data folder, the output of started services goes to a temporary folder. The folder is needed because
-    // the error of a failed service start quotes the end of the output.
+    // Without a data folder, the output of services goes to a temporary folder: a failed start quotes its end.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
-    // The log folder can be inside the data folder, because LevelDB ignores files that LevelDB did not create.
+    // LevelDB ignores the log folder in its folder.
     const logs = join(data ?? (folder?.path as string), 'logs');
     const opened = await openLauncher({
       names,
@@ -127,10 +122,7 @@ async function openServer(
   return { url, port: http.port, close, [Symbol.asyncDispose]: close };
 }
 
-/**
- * Returns the URL at which clients on this machine reach the server. When `host` means all addresses (`0.0.0.0` or
- * `::`), the URL has the loopback address.
- */
+/** Returns the URL for clients on this machine. When `host` means all addresses, the URL has the loopback address. */
 function connectableUrl(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${String(port)}`;

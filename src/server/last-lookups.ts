@@ -12,13 +12,10 @@ export class LastLookups {
     this.#names = names;
   }
 
-  /** Records that a client looks up `name` now. The name must exist. */
+  /** Records a lookup of an existing name. */
   readonly record = (name: string): void => void this.#lookupAt.set(name, this.#clock.now());
 
-  /**
-   * Returns the time of the last lookup of a service, in ms on the monotonic clock. A lookup through a link to the
-   * service counts. Undefined when no client has looked up the service.
-   */
+  /** Time of the last lookup of a service, also through links, in ms on the monotonic clock; undefined for none. */
   readonly lastLookupAt = (canonical: string): number | undefined => {
     let last: number | undefined;
     for (const [name, at] of this.#lookupAt) {

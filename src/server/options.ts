@@ -1,4 +1,4 @@
-import { quote } from '../core/describe-value.js';
+import { describeValue, quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { limits } from '../protocol/limits.js';
@@ -33,17 +33,8 @@ export interface ServerOptions {
   readonly runtime?: Partial<ServerRuntime>;
 }
 
-/** Options of a server after the checks of {@link toServerConfig}, with all defaults filled in. */
-export interface ServerConfig {
-  readonly port: number;
-  readonly host: string;
-  readonly data: string | undefined;
-  readonly manifests: string | undefined;
-  readonly allowedHosts: readonly string[];
-  readonly heartbeatMs: number;
-  readonly logger: Logger;
-  readonly runtime: Partial<ServerRuntime>;
-}
+/** Checked options with all defaults filled in. */
+export type ServerConfig = ReturnType<typeof toServerConfig>;
 
 const noop = (): void => undefined;
 const silentLogger: Logger = Object.freeze({ debug: noop, info: noop, warn: noop, error: noop });
@@ -59,12 +50,8 @@ const optionNames = {
   runtime: true,
 } satisfies Record<keyof ServerOptions, true>;
 
-/**
- * Checks options and fills in defaults.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid
- */
-export function toServerConfig(options: ServerOptions): ServerConfig {
+/** @throws {@link ClerkError} `CONFIG_INVALID` when an option is unknown or invalid */
+export function toServerConfig(options: ServerOptions) {
   for (const key of Object.keys(options))
     if (!Object.hasOwn(optionNames, key))
       throw configError(
@@ -79,18 +66,18 @@ export function toServerConfig(options: ServerOptions): ServerConfig {
     runtime = {},
   } = options;
   if (!isIntegerBetween(port, 0, 65_535))
-    throw configError(`Option port must be an integer from 0 to 65535; got ${given(port)}`);
+    throw configError(`Option port must be an integer from 0 to 65535; got ${describeValue(port)}`);
   if (!isIntegerBetween(heartbeatMs, 10, 3_600_000))
     throw configError(
-      `Option heartbeatMs must be an integer from 10 to 3,600,000 ms; got ${given(heartbeatMs)}`,
+      `Option heartbeatMs must be an integer from 10 to 3,600,000 ms; got ${describeValue(heartbeatMs)}`,
     );
   if (!isNonEmptyString(host) || /[\s/]/.test(host))
     throw configError(
-      `Option host must be an address of this machine without a port, such as '127.0.0.1' or '::1'; got ${given(host)}`,
+      `Option host must be an address of this machine without a port, such as '127.0.0.1' or '::1'; got ${describeValue(host)}`,
     );
   if (!Array.isArray(allowedHosts) || !allowedHosts.every(isNonEmptyString))
     throw configError(
-      `Option allowedHosts must be an array of host names such as ['registry.internal']; got ${given(allowedHosts)}`,
+      `Option allowedHosts must be an array of host names such as ['registry.internal']; got ${describeValue(allowedHosts)}`,
     );
   return Object.freeze({
     port,
@@ -106,7 +93,7 @@ export function toServerConfig(options: ServerOptions): ServerConfig {
 
 function checkFolder(value: unknown, option: string): string | undefined {
   if (value === undefined || isNonEmptyString(value)) return value;
-  throw configError(`Option ${option} must be the path of a folder; got ${given(value)}`);
+  throw configError(`Option ${option} must be the path of a folder; got ${describeValue(value)}`);
 }
 
 function isNonEmptyString(value: unknown): value is string {
@@ -115,10 +102,6 @@ function isNonEmptyString(value: unknown): value is string {
 
 function isIntegerBetween(value: unknown, min: number, max: number): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
-}
-
-function given(value: unknown): string {
-  return typeof value === 'number' ? String(value) : quote(value);
 }
 
 function configError(message: string): ClerkError {

@@ -7,7 +7,7 @@ import { checkContentType, checkNoBody } from './body-parser.js';
 import {
   createRouteContext,
   responseHeaders,
-  readInputAsync,
+  readJson,
   jsonContentType,
   principalOf,
   sendError,
@@ -16,19 +16,17 @@ import {
 import { validateInput } from './validate-input.js';
 import type { Metrics } from './metrics.js';
 import { openApiDocument } from './openapi.js';
-import { queryPairs } from './query.js';
+import { parseQuery, queryPairs } from './query.js';
 import { HttpError } from './http-error.js';
 import { routes } from './routes.js';
 import { watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
 import { exportChunks, readImport } from './import-export.js';
 import type { OpenWatches } from './open-watches.js';
 
-/** Options of {@link createApp}. */
 export interface AppOptions {
   readonly http: HttpContext;
   readonly watches: OpenWatches;
   readonly metrics: Metrics;
-  /** Number of open connections. */
   readonly connectionCount: () => number;
 }
 
@@ -36,9 +34,8 @@ type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
 /**
- * Creates the hono application with all routes: the routes of the table `routes`, and routes such as watch, export and
- * health. A request with an unknown path gets status 404. A request with a known path and a wrong method gets status
- * 405.
+ * Creates the hono application: the routes of the table `routes`, and watch, export, import, health, metrics and
+ * openapi. Status 404 for an unknown path, 405 for a wrong method.
  */
 export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
@@ -62,15 +59,12 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     addRoute(route.method, route.path, async ({ env }) =>
       jsonResponse(
         await route.run(
-          await readInputAsync(route, env.incoming),
+          route.method === 'GET' ? parseQuery(env.incoming.url ?? '') : await readJson(env.incoming),
           createRouteContext(http, env.incoming, env.outgoing),
         ),
       ),
     );
 
-  const postRoute = routes.find(({ method }) => method === 'POST');
-  const readJsonBody = ({ env }: Context<Env>): Promise<unknown> =>
-    readInputAsync(postRoute as never, env.incoming);
   const openWatch = (context: Context<Env>, request: unknown): Response => {
     const { incoming, outgoing } = context.env;
     watches.open(
@@ -82,7 +76,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     );
     return RESPONSE_ALREADY_SENT;
   };
-  addRoute('POST', paths.watch, async (context) => openWatch(context, await readJsonBody(context)));
+  addRoute('POST', paths.watch, async (context) => openWatch(context, await readJson(context.env.incoming)));
   addRoute('GET', paths.watch, (context) => {
     const { incoming } = context.env;
     if (incoming.method === 'HEAD') throw methodNotAllowed('HEAD', paths.watch, ['GET', 'POST']);
@@ -103,7 +97,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   });
   addRoute('POST', paths.watchEdit, async (context) => {
     watches.edit(
-      validateInput(watchEditRequest, await readJsonBody(context)),
+      validateInput(watchEditRequest, await readJson(context.env.incoming)),
       principalOf(context.env.incoming),
     );
     return jsonResponse({});
@@ -153,10 +147,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   return app;
 }
 
-/**
- * Creates the error for a request with an unknown path. The code is not `NAME_NOT_FOUND`, because clients conclude from
- * `NAME_NOT_FOUND` that the looked-up name does not exist.
- */
+/** The code is not `NAME_NOT_FOUND`, from which clients conclude that the looked-up name does not exist. */
 export function routeNotFound(): HttpError {
   return new HttpError(
     'CONFIG_INVALID',

@@ -1,6 +1,6 @@
 /**
- * Reads request bodies: one JSON value, or one JSON value per line, in UTF-8 and without compression. The bytes of a
- * body are counted as chunks arrive, so a body above the size limit is rejected before the whole body has arrived.
+ * Reads request bodies in UTF-8, without compression. A body above the size limit is rejected before the whole body has
+ * arrived.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -14,15 +14,8 @@ import { HttpError } from './http-error.js';
 const jsonMediaType = /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 const ndjsonMediaType = /^application\/(x-ndjson|jsonl)[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
-/** Format of a body: one JSON value, or one JSON value per line. */
-export type BodyFormat = 'json' | 'lines';
-
-/**
- * Checks the content type and the content encoding of a body.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` with status 415
- */
-export function checkContentType({ headers }: IncomingMessage, format: BodyFormat): void {
+/** @throws {@link ClerkError} `CONFIG_INVALID` with status 415 */
+export function checkContentType({ headers }: IncomingMessage, format: 'json' | 'lines'): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity')
     throw new HttpError(
@@ -40,10 +33,7 @@ export function checkContentType({ headers }: IncomingMessage, format: BodyForma
     );
 }
 
-/**
- * Throws if a GET or HEAD request has a body. The error response closes the connection, so that the unread body cannot
- * be taken for the next request.
- */
+/** Throws if a GET or HEAD request has a body. The response closes the connection, which may contain unread bytes. */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
@@ -66,70 +56,47 @@ function bodyTooLarge(maxBytes: number): HttpError {
 /**
  * Reads a body chunk by chunk.
  *
- * @param onChunk - called with each chunk; an error that `onChunk` throws ends the reading and is passed to `onEnd`
- * @param onEnd - called once, without an argument when the whole body was read, or with the error that ended the
- *   reading
+ * @param onChunk - called with each chunk; an error that `onChunk` throws ends the reading
+ * @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete
  */
 export function readChunks(
   incoming: IncomingMessage,
   maxBytes: number,
   onChunk: (chunk: Buffer) => void,
-  onEnd: (error?: Error) => void,
-): void {
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) {
-    onEnd(bodyTooLarge(maxBytes));
-    return;
-  }
-  let size = 0;
-  let isDone = false;
-  const end = (error?: Error): void => {
-    if (isDone) return;
-    isDone = true;
-    onEnd(error);
-  };
-  incoming.on('data', (chunk: Buffer) => {
-    if (isDone) return;
-    size += chunk.length;
-    try {
-      if (size > maxBytes) throw bodyTooLarge(maxBytes);
-      onChunk(chunk);
-    } catch (error) {
-      end(error as Error);
-    }
-  });
-  incoming.once('end', () => end());
-  incoming.once('close', () => {
-    if (!isDone)
-      end(
-        new HttpError(
-          'CONFIG_INVALID',
-          'The body must be complete; the client closed the connection before the end of the body',
-        ),
-      );
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
+    let size = 0;
+    let hasFailed = false;
+    incoming.on('data', (chunk: Buffer) => {
+      if (hasFailed) return;
+      size += chunk.length;
+      try {
+        if (size > maxBytes) throw bodyTooLarge(maxBytes);
+        onChunk(chunk);
+      } catch (error) {
+        hasFailed = true;
+        reject(error);
+      }
+    });
+    incoming.once('end', resolve);
+    incoming.once('close', () => {
+      if (!incoming.readableEnded)
+        reject(
+          new HttpError(
+            'CONFIG_INVALID',
+            'The body must be complete; the client closed the connection before the end of the body',
+          ),
+        );
+    });
   });
 }
 
-/**
- * Reads a body as text. Calls `onError` with `BODY_TOO_LARGE` for a body of more than `maxBodyBytes` bytes, and with
- * `CONFIG_INVALID` for a body that is incomplete or not UTF-8.
- */
-export function readBodyText(
-  incoming: IncomingMessage,
-  onText: (text: string) => void,
-  onError: (error: unknown) => void,
-): void {
+/** @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete or not UTF-8 */
+export async function readBodyText(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  readChunks(
-    incoming,
-    limits.maxBodyBytes,
-    (chunk) => chunks.push(chunk),
-    (error) => {
-      if (error !== undefined) onError(error);
-      else {
-        const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-        if (isUtf8(body)) onText(body.toString('utf8'));
-        else onError(new HttpError('CONFIG_INVALID', 'The body must be UTF-8'));
-      }
-    },
-  );
+  await readChunks(incoming, limits.maxBodyBytes, (chunk) => chunks.push(chunk));
+  const body = Buffer.concat(chunks);
+  if (isUtf8(body)) return body.toString('utf8');
+  throw new HttpError('CONFIG_INVALID', 'The body must be UTF-8');
 }

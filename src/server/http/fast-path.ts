@@ -1,19 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { paths } from '../../protocol/paths.js';
 import { checkNoBody } from './body-parser.js';
-import { createRouteContext, readInput, sendJson, sendError, type HttpContext } from './request-context.js';
+import { createRouteContext, readJson, sendJson, sendError, type HttpContext } from './request-context.js';
 import { parseQuery } from './query.js';
 import { routes, type Route } from './routes.js';
 
-/** Handles one request. */
-export type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Creates handlers for the three most frequent requests: lookup, registration and renewal. The handlers use node:http
- * without hono, and send the same responses as the table `routes`. Lookups are answered with the JSON that
- * `resolveJson` caches.
- *
- * @returns handlers by method and path, such as `GET /v1/resolve`
+ * Handlers, by method and path, of the three most frequent requests: lookup, registration and renewal. They use
+ * node:http without hono, and respond like the table `routes`. Lookups are answered with cached JSON.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   return new Map<string, FastPathHandler>([
@@ -44,8 +40,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.onLookup(name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // The name does not exist, or the query does not have the form `?name=NAME`. The route of the table creates the
-        // response or throws the error.
+        // Only the general route can answer an unknown name or a query of another form.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,
@@ -59,10 +54,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
   };
 }
 
-/**
- * Returns the decoded name from a request target of the form `/v1/resolve?name=NAME`. Returns undefined for a target
- * that the general query parser must read.
- */
+/** Returns the name of a target `/v1/resolve?name=NAME`; undefined for a target that needs the general query parser. */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;
   const text = target.slice(resolvePrefix.length);
@@ -77,17 +69,9 @@ function nameFromTarget(target: string): string | undefined {
 
 function postHandler(http: HttpContext, route: Route): FastPathHandler {
   return (incoming, outgoing) => {
-    const sendFailure = (error: unknown): void => sendError(http, incoming, outgoing, error);
-    const sendResult = (result: unknown): void => sendJson(http, outgoing, JSON.stringify(result));
-    readInput(
-      route,
-      incoming,
-      (input) => {
-        const result = route.run(input, createRouteContext(http, incoming, outgoing));
-        if (result instanceof Promise) result.then(sendResult, sendFailure);
-        else sendResult(result);
-      },
-      sendFailure,
-    );
+    readJson(incoming)
+      .then((input) => route.run(input, createRouteContext(http, incoming, outgoing)))
+      .then((result) => sendJson(http, outgoing, JSON.stringify(result)))
+      .catch((error: unknown) => sendError(http, incoming, outgoing, error));
   };
 }

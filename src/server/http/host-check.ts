@@ -7,9 +7,8 @@ import { HttpError } from './http-error.js';
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends on behalf of a foreign web page. Such a request has a `Host` header that names
- * another server (DNS rebinding), or the origin of another site (CSRF). For a server that listens only on loopback,
- * this check is the only access control.
+ * Rejects requests that a browser sends for a foreign web page: with a `Host` header that names another server (DNS
+ * rebinding), or with the origin of another site (CSRF). On loopback, this check is the only access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -17,19 +16,14 @@ export class HostCheck {
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #acceptedHosts = new Set<string>();
 
-  /**
-   * @param allowedHosts - accepted host names, without port. Loopback names and the local address of the connection are
-   *   accepted in any case.
-   */
+  /** @param allowedHosts - accepted host names without port, besides loopback and the connection's local address */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
   /**
-   * Checks the `Host` and origin headers of a request.
-   *
    * @throws {@link ClerkError} `FORBIDDEN` when `host` names another server, or when `origin` or `sec-fetch-site` shows
-   *   that a page of another site sent the request
+   *   a page of another site
    */
   check({ headers, socket }: IncomingMessage): void {
     const host = headers.host ?? '';
@@ -40,8 +34,7 @@ export class HostCheck {
           'FORBIDDEN',
           `Header host must name this server; got ${quote(host)}; use the address of the server, or allow this host with --allow-host`,
         );
-      // A host that matches only the local address of the connection is not cached, because local addresses differ
-      // between connections.
+      // A local address differs between connections, so a host that matches only that address is not cached.
       if (this.#acceptedHosts.size < maxCachedHosts && this.#isOwnHost(name, undefined))
         this.#acceptedHosts.add(host);
     }
@@ -64,7 +57,7 @@ export class HostCheck {
   }
 }
 
-/** Returns the IPv4 address of an IPv4-mapped IPv6 address. Returns any other address in lower case. */
+/** Returns an address in lower case, and an IPv4-mapped IPv6 address as IPv4. */
 export function unmapIpv4(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address.toLowerCase();
 }

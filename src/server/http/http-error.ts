@@ -4,16 +4,11 @@ import { encodeError, httpStatusOf } from '../../protocol/error-codec.js';
 
 /** An error that determines the status and extra headers of the HTTP response. */
 export class HttpError extends ClerkError {
-  /** Status of the response. */
   readonly status: number;
-  /** Extra headers of the response, such as `allow`. */
+  /** Extra headers, such as `allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /**
-   * @param code - any code except `NAME_NOT_FOUND`, from which clients conclude that the looked-up name does not exist
-   * @param message - message that says what the client should do
-   * @param status - status of the response; default: the status that belongs to `code`
-   */
+  /** @param code - not `NAME_NOT_FOUND`, from which clients conclude that the looked-up name does not exist */
   constructor(
     code: ClerkErrorCode,
     message: string,
@@ -26,7 +21,6 @@ export class HttpError extends ClerkError {
   }
 }
 
-/** An error response, ready to be sent. */
 export interface ErrorResponse {
   readonly status: number;
   readonly body: string;
@@ -34,8 +28,7 @@ export interface ErrorResponse {
 }
 
 /**
- * Converts any thrown value into an error response. The response to an unexpected error has status 500 and no details;
- * the details are logged.
+ * Converts any thrown value. The details of an unexpected error are logged, not sent.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */

@@ -16,7 +16,6 @@ import type { Metrics } from './metrics.js';
 import { targetPath } from './query.js';
 import { OpenWatches } from './open-watches.js';
 
-/** Options of {@link startHttpServer}. */
 export interface HttpServerOptions {
   readonly names: NameService;
   /** Undefined when this server cannot start services. */
@@ -26,35 +25,28 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
-  /**
-   * Host names that the `Host` header may have, besides loopback names, `host` and the local address of the connection.
-   */
+  /** Host names that the `Host` header may have, besides loopback, `host` and the connection's local address. */
   readonly allowedHosts: readonly string[];
   readonly heartbeatMs: number;
-  /** Called with the requested name for each lookup of an existing name. */
+  /** Called for each lookup of an existing name. */
   readonly onLookup?: (name: string) => void;
 }
 
-/** A running HTTP server. */
 export interface RunningHttpServer {
   readonly port: number;
-  /**
-   * Ends all watches, waits up to 5 s for requests in progress, then closes all connections. The promise resolves once
-   * all connections are closed.
-   */
+  /** Ends all watches, waits up to 5 s for requests in progress, then closes all connections. */
   close(): Promise<void>;
 }
 
-/** Longest time, in ms, for which `close` waits for requests in progress. */
+/** Longest wait of `close` for requests in progress, in ms. */
 const closeGraceMs = 5_000;
-/** A connection on which no bytes are sent or received during a request is closed after this time, in ms. */
+/** A connection without traffic during a request is closed after this time, in ms. */
 const socketTimeoutMs = 30_000;
-/** Time, in ms, for which a connection without a request is kept open. */
+/** Lifetime of a connection without a request, in ms. */
 const keepAliveMs = 65_000;
 
 /**
- * Starts the HTTP server. The server enforces the size and time limits, checks the `Host` header, counts requests and
- * runs the routes.
+ * Starts the HTTP server.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the port cannot be bound
  * @see [A7](../../../docs/guarantees.md#a7), [A9](../../../docs/guarantees.md#a9),
@@ -89,12 +81,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   });
   server.on('clientError', rejectMalformed);
 
-  const fastPath = new Map(
-    [...fastPathHandlers(http)].map(([key, handler]) => {
-      const [method = '', path = ''] = key.split(' ');
-      return [key, { handler, count: metrics.requestCounter(method, path) }];
-    }),
-  );
+  const fastPath = fastPathHandlers(http);
   const app = createApp({ http, watches, metrics, connectionCount: () => connectionCount });
   const requestCounters = new Map<string, (status: number) => void>();
   for (const { method, path } of app.routes)
@@ -108,12 +95,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   server.on('request', (incoming, outgoing) => {
     const path = targetPath(incoming.url ?? '');
     const key = `${incoming.method ?? ''} ${path}`;
-    const fast = fastPath.get(key);
-    const count = fast?.count ?? requestCounters.get(key) ?? countOther;
+    const fastHandler = fastPath.get(key);
+    const count = requestCounters.get(key) ?? countOther;
     outgoing.once('close', () => count(outgoing.headersSent ? outgoing.statusCode : 499));
     try {
       hostCheck.check(incoming);
-      if (fast !== undefined) fast.handler(incoming, outgoing);
+      if (fastHandler !== undefined) fastHandler(incoming, outgoing);
       else if (isNormalizedPath(path)) void listener(incoming, outgoing);
       else throw routeNotFound();
     } catch (error) {
@@ -135,8 +122,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // The call of `server.close` has closed only the connections that were idle at that moment. This loop closes each
-    // of the remaining connections once its request has ended.
+    // `server.close` has closed only the connections that were idle at that moment.
     while (connectionCount > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
@@ -146,7 +132,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   }
 }
 
-/** Whether a path has no percent-encoding, no backslash, no empty segment and no dot segment. */
 function isNormalizedPath(path: string): boolean {
   return path.startsWith('/') && !/%|\\|\/[/.]/.test(path);
 }
@@ -174,10 +159,7 @@ async function listen(server: Server, { host, port }: HttpServerOptions): Promis
   }
 }
 
-/**
- * Sends an error response to a request that is malformed, has too large headers or arrives too slowly; closes the
- * connection.
- */
+/** Rejects a request that is malformed, has too large headers or arrives too slowly; closes the connection. */
 function rejectMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

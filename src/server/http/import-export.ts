@@ -11,15 +11,12 @@ import { HttpError } from './http-error.js';
 import { exportLine } from '../../protocol/request-schemas.js';
 
 /** Maximum size of the body of an import, in bytes. */
-export const maxImportBytes = 256 * 1024 * 1024;
+const maxImportBytes = 256 * 1024 * 1024;
 
-/** A chunk of an export ends once the chunk has at least this number of characters. */
+/** Minimum length of a chunk of an export, in characters. */
 const chunkLength = 64 * 1024;
 
-/**
- * Serializes all entries, one JSON value per line, and returns the text in chunks. All chunks are made during this
- * call, so changes while the chunks are sent have no effect on the export.
- */
+/** Serializes all entries at once, so that later changes have no effect, one JSON value per line, in chunks. */
 export function exportChunks(names: NameService): readonly string[] {
   const chunks: string[] = [];
   let chunk = '';
@@ -34,12 +31,10 @@ export function exportChunks(names: NameService): readonly string[] {
 }
 
 /**
- * Reads the body of an import: one JSON value per line. A line may have at most `maxBodyBytes` bytes.
- *
  * @throws {@link ClerkError} `CONFIG_INVALID` when a line is invalid; `BODY_TOO_LARGE` when a line or the whole body is
  *   too large
  */
-export function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
+export async function readImport(incoming: IncomingMessage): Promise<readonly ExportLine[]> {
   const entries: ExportLine[] = [];
   let lineNumber = 0;
   let partialLine: Buffer = Buffer.alloc(0);
@@ -50,35 +45,19 @@ export function readImport(incoming: IncomingMessage): Promise<readonly ExportLi
     const text = line.toString('utf8').trim();
     if (text !== '') entries.push(parseEntry(text, lineNumber));
   };
-  return new Promise((resolve, reject) => {
-    readChunks(
-      incoming,
-      maxImportBytes,
-      (chunk) => {
-        let from = 0;
-        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
-          const end = chunk.subarray(from, at);
-          parseLine(partialLine.length === 0 ? end : Buffer.concat([partialLine, end]));
-          partialLine = Buffer.alloc(0);
-          from = at + 1;
-        }
-        partialLine = Buffer.concat([partialLine, chunk.subarray(from)]);
-        if (partialLine.length > limits.maxBodyBytes) throw lineTooLong(lineNumber + 1);
-      },
-      (error) => {
-        if (error !== undefined) {
-          reject(error);
-          return;
-        }
-        try {
-          if (partialLine.length > 0) parseLine(partialLine);
-          resolve(entries);
-        } catch (lineError) {
-          reject(lineError);
-        }
-      },
-    );
+  await readChunks(incoming, maxImportBytes, (chunk) => {
+    let from = 0;
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      const end = chunk.subarray(from, at);
+      parseLine(partialLine.length === 0 ? end : Buffer.concat([partialLine, end]));
+      partialLine = Buffer.alloc(0);
+      from = at + 1;
+    }
+    partialLine = Buffer.concat([partialLine, chunk.subarray(from)]);
+    if (partialLine.length > limits.maxBodyBytes) throw lineTooLong(lineNumber + 1);
   });
+  if (partialLine.length > 0) parseLine(partialLine);
+  return entries;
 }
 
 function parseEntry(text: string, lineNumber: number): ExportLine {

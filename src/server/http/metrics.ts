@@ -2,21 +2,16 @@ import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusResponse } from '../../protocol/messages.js';
 import type { NameService } from '../ports.js';
 
-/** Upper bounds of the buckets of a histogram, in seconds. */
+/** Upper bounds of the buckets, in seconds. */
 const bucketBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
-/** A histogram of durations. */
 export class Histogram {
   readonly #counts = new Array<number>(bucketBounds.length + 1).fill(0);
   #sum = 0;
 
-  /**
-   * Counts one duration.
-   *
-   * @param seconds - duration, in seconds; ≥ 0
-   */
+  /** @param seconds - ≥ 0 */
   observe(seconds: number): void {
     let at = 0;
     while (at < bucketBounds.length && seconds > (bucketBounds[at] as number)) at++;
@@ -24,7 +19,7 @@ export class Histogram {
     this.#sum += seconds;
   }
 
-  /** Returns the lines of this histogram in the Prometheus text format. */
+  /** Lines in the Prometheus text format. */
   expose(name: string): string[] {
     let count = 0;
     const buckets = bucketBounds.map((bound, at) => {
@@ -41,27 +36,24 @@ export class Histogram {
   }
 }
 
-/** Interval between two measurements of the event-loop delay, in ms. */
 const sampleIntervalMs = 100;
 
 /**
- * Metrics of one server in the Prometheus text format. Labels have methods, routes and statuses, but no service names
- * or addresses, so the number of time series is bounded.
+ * Metrics of one server. Labels have methods, routes and statuses, but no service names or addresses, so the number of
+ * time series is bounded.
  *
  * @see [C8.4](../../../docs/guarantees.md#c8-4)
  */
 export class Metrics {
-  /** Durations of successful writes to the store. */
   readonly commitSeconds = new Histogram();
-  /** Number of record changes (records stored or deleted) written to the store. */
+  /** Records stored or deleted. */
   committedRecords = 0;
-  /** Number of writes to the store that failed. */
   commitFailures = 0;
-  /** Delays of the event loop: how long after its due time a timer was called. */
+  /** How long after its due time a timer was called. */
   readonly eventLoopDelaySeconds = new Histogram();
-  /** Number of times that the event queue of a watch overflowed because the client read too slowly. */
+  /** Overflows of the event queue of a watch whose client read too slowly. */
   watchOverflows = 0;
-  /** Number of watches that were disconnected because the client did not read and the response buffer stayed full. */
+  /** Watches that were disconnected because the response buffer stayed full. */
   watchDisconnects = 0;
   readonly #requestCounts = new Map<string, Map<number, number>>();
   readonly #clock: Clock;
@@ -72,10 +64,7 @@ export class Metrics {
     this.#sampleEventLoop(clock.now());
   }
 
-  /**
-   * Returns a function that counts one request of a route under the status of the response. Callers keep the function
-   * for all requests of the route, to save a map lookup per request.
-   */
+  /** Returns a function that counts one request of a route by status, without a map lookup per request. */
   requestCounter(method: string, path: string): (status: number) => void {
     const key = `method="${method}",route="${path}"`;
     const counts = this.#requestCounts.get(key) ?? new Map<number, number>();
@@ -83,71 +72,53 @@ export class Metrics {
     return (status) => counts.set(status, (counts.get(status) ?? 0) + 1);
   }
 
-  /** Returns all metrics in the Prometheus text format. */
+  /** All metrics in the Prometheus text format. */
   expose(
     status: StatusResponse,
     { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,
     connections: number,
   ): string {
-    const lines: string[] = [];
-    const addMetric = (name: string, type: string, help: string, samples: readonly string[]): void => {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples);
-    };
-    const addValue = (name: string, type: string, help: string, value: number): void =>
-      addMetric(name, type, help, [`${name} ${value}`]);
-    addValue('clerk_services', 'gauge', 'Services', status.services);
-    addValue('clerk_endpoints', 'gauge', 'Endpoints', status.endpoints);
-    addValue('clerk_leases_expired_total', 'counter', 'Endpoints whose lease expired', expiredRegistrations);
-    addValue('clerk_reports_total', 'counter', 'Health reports received', healthStats.reports);
-    addValue(
-      'clerk_endpoint_reports_total',
-      'counter',
-      'Endpoints in health reports',
-      healthStats.endpointReports,
-    );
-    addValue(
-      'clerk_suspect_transitions_total',
-      'counter',
-      'Endpoints that became suspect',
-      healthStats.suspectTransitions,
-    );
-    addValue('clerk_suspect_endpoints', 'gauge', 'Endpoints that are suspect', healthStats.suspects);
-    addValue('clerk_links', 'gauge', 'Links', status.links);
-    addValue('clerk_watches', 'gauge', 'Open watches', status.watches);
-    addValue('clerk_degraded', 'gauge', '1 while the server is degraded', Number(status.degraded));
-    addValue('clerk_connections', 'gauge', 'Open connections', connections);
     const requests = [...this.#requestCounts].flatMap(([key, counts]) =>
-      [...counts].map(
-        ([code, count]) => `clerk_http_requests_total{${key},status="${String(code)}"} ${String(count)}`,
-      ),
+      [...counts].map(([code, count]) => `clerk_http_requests_total{${key},status="${code}"} ${count}`),
     );
-    addMetric('clerk_http_requests_total', 'counter', 'Requests answered', requests);
-    addMetric(
-      'clerk_commit_seconds',
-      'histogram',
-      'Duration of store writes',
-      this.commitSeconds.expose('clerk_commit_seconds'),
-    );
-    addValue('clerk_commit_records_total', 'counter', 'Records written to the store', this.committedRecords);
-    addValue('clerk_commit_failures_total', 'counter', 'Store writes that failed', this.commitFailures);
-    addValue(
-      'clerk_watch_overflows_total',
-      'counter',
-      'Watches resynchronized for a slow client',
-      this.watchOverflows,
-    );
-    addValue(
-      'clerk_watch_disconnects_total',
-      'counter',
-      'Watches disconnected because the client read nothing',
-      this.watchDisconnects,
-    );
-    addMetric(
-      'clerk_event_loop_delay_seconds',
-      'histogram',
-      'Delay of the event loop',
-      this.eventLoopDelaySeconds.expose('clerk_event_loop_delay_seconds'),
-    );
+    const metrics: readonly (readonly [
+      name: string,
+      help: string,
+      number | readonly string[] | Histogram,
+    ])[] = [
+      ['clerk_services', 'Services', status.services],
+      ['clerk_endpoints', 'Endpoints', status.endpoints],
+      ['clerk_leases_expired_total', 'Endpoints whose lease expired', expiredRegistrations],
+      ['clerk_reports_total', 'Health reports received', healthStats.reports],
+      ['clerk_endpoint_reports_total', 'Endpoints in health reports', healthStats.endpointReports],
+      ['clerk_suspect_transitions_total', 'Endpoints that became suspect', healthStats.suspectTransitions],
+      ['clerk_suspect_endpoints', 'Endpoints that are suspect', healthStats.suspects],
+      ['clerk_links', 'Links', status.links],
+      ['clerk_watches', 'Open watches', status.watches],
+      ['clerk_degraded', '1 while the server is degraded', Number(status.degraded)],
+      ['clerk_connections', 'Open connections', connections],
+      ['clerk_http_requests_total', 'Requests answered', requests],
+      ['clerk_commit_seconds', 'Duration of store writes', this.commitSeconds],
+      ['clerk_commit_records_total', 'Records written to the store', this.committedRecords],
+      ['clerk_commit_failures_total', 'Store writes that failed', this.commitFailures],
+      ['clerk_watch_overflows_total', 'Watches resynchronized for a slow client', this.watchOverflows],
+      [
+        'clerk_watch_disconnects_total',
+        'Watches disconnected because the client read nothing',
+        this.watchDisconnects,
+      ],
+      ['clerk_event_loop_delay_seconds', 'Delay of the event loop', this.eventLoopDelaySeconds],
+    ];
+    const lines = metrics.flatMap(([name, help, value]) => {
+      const type = value instanceof Histogram ? 'histogram' : name.endsWith('_total') ? 'counter' : 'gauge';
+      const samples =
+        value instanceof Histogram
+          ? value.expose(name)
+          : typeof value === 'number'
+            ? [`${name} ${value}`]
+            : value;
+      return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples];
+    });
     return `${lines.join('\n')}\n`;
   }
 

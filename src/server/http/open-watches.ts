@@ -9,7 +9,6 @@ import type { Metrics } from './metrics.js';
 import { HttpError } from './http-error.js';
 import { WatchResponse, type ResponseSink } from './watch-response.js';
 
-/** Options of {@link OpenWatches}. */
 export interface OpenWatchesOptions {
   readonly names: NameService;
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
@@ -17,11 +16,7 @@ export interface OpenWatchesOptions {
   readonly heartbeatMs: number;
 }
 
-/**
- * All open watches of one server. A principal can have at most `maxWatches` open watches.
- *
- * @see [A11](../../../docs/guarantees.md#a11), [C8.2](../../../docs/guarantees.md#c8-2)
- */
+/** All open watches, at most `maxWatches` per principal. @see [A11](../../../docs/guarantees.md#a11) */
 export class OpenWatches {
   readonly #options: OpenWatchesOptions;
   readonly #watches = new Map<string, { readonly stream: WatchResponse; readonly principal: string }>();
@@ -31,11 +26,7 @@ export class OpenWatches {
     this.#options = options;
   }
 
-  /**
-   * Opens a watch. The response to the request is the stream of events.
-   *
-   * @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent
-   */
+  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` or `NAME_INVALID`, before any part of the response is sent */
   open(
     { globs, since }: WatchRequest,
     principal: string,
@@ -87,8 +78,6 @@ export class OpenWatches {
   }
 
   /**
-   * Adds globs to an open watch and removes globs from the watch.
-   *
    * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id;
    *   `NAME_INVALID`; `LIMIT_EXCEEDED`
    */
@@ -99,16 +88,13 @@ export class OpenWatches {
     entry.stream.edit(add, remove);
   }
 
-  /**
-   * Ends all watches. A watch that has neither queued nor dropped events first sends a heartbeat with the last
-   * revision.
-   */
+  /** Ends all watches. A watch without queued or dropped events first sends a heartbeat with the last revision. */
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
 }
 
-/** Adapts an HTTP response to {@link ResponseSink}. Texts that are written in the same tick are sent as one chunk. */
+/** Texts that are written in the same tick are sent as one chunk. */
 function responseSink(outgoing: ServerResponse): ResponseSink {
   let isCorked = false;
   return {

@@ -8,14 +8,10 @@ import * as responses from '../../protocol/response-schemas.js';
 import { routes, type Route } from './routes.js';
 import * as requests from '../../protocol/request-schemas.js';
 
-/** A JSON value. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = Record<string, Json>;
 
-/**
- * Generates the OpenAPI 3.1 document from the route table. The document depends only on `version`. A test compares the
- * document with `openapi.json` of this repository.
- */
+/** Generates the OpenAPI 3.1 document from the route table. A test compares the result with `openapi.json`. */
 export function openApiDocument(version: string): JsonObject {
   const pathItems: Record<string, JsonObject> = {};
   const add = (path: string, method: string, operation: JsonObject): void => {
@@ -143,10 +139,7 @@ function ndjsonResponse(description: string, schema: z.core.$ZodType): JsonObjec
   return { description, content: { 'application/x-ndjson': { schema: jsonSchema(schema) } } };
 }
 
-/**
- * Returns the error responses of a route by status. The result has the errors that every route with this method can
- * return, and the errors in `routeCodes`.
- */
+/** Error responses by status: those of every route with this method, and `routeCodes`. */
 function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): JsonObject {
   const byStatus = new Map<number, string[]>([
     [400, ['CONFIG_INVALID']],
@@ -176,13 +169,12 @@ function errorResponses(method: 'GET' | 'POST', routeCodes: readonly string[]): 
   );
 }
 
-/** Converts a zod schema to JSON Schema, without the `$schema` field. */
 function jsonSchema(schema: z.core.$ZodType): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as JsonObject;
   return rest;
 }
 
-/** Returns a copy of a JSON Schema. Its properties have the descriptions from {@link fieldDescriptions}. */
+/** Returns a copy of a JSON Schema whose properties have {@link fieldDescriptions}. */
 function withFieldDescriptions(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(withFieldDescriptions);

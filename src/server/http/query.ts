@@ -1,11 +1,7 @@
 import { quote } from '../../core/describe-value.js';
 import { HttpError } from './http-error.js';
 
-/**
- * Parses the query of a request target into an object without a prototype.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated, or the query is not valid
- */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when a key is repeated or the query is not valid */
 export function parseQuery(target: string): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
   for (const [key, value] of queryPairs(target)) {
@@ -18,11 +14,7 @@ export function parseQuery(target: string): Record<string, string> {
   return query;
 }
 
-/**
- * Yields the decoded key-value pairs of a query. A key may be repeated.
- *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the query is not valid
- */
+/** Yields the decoded pairs, also of a repeated key. @throws {@link ClerkError} `CONFIG_INVALID` */
 export function* queryPairs(target: string): IterableIterator<[string, string]> {
   const at = target.indexOf('?');
   if (at < 0 || at === target.length - 1) return;
@@ -42,7 +34,7 @@ function decodeComponent(text: string): string {
   }
 }
 
-/** Returns the path of a request target, without the query. The path is neither decoded nor normalized. */
+/** Path of a request target without the query, neither decoded nor normalized. */
 export function targetPath(target: string): string {
   const at = target.indexOf('?');
   return at < 0 ? target : target.slice(0, at);

@@ -1,32 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../core/logger.js';
 import type { Launcher, NameService } from '../ports.js';
-import { checkContentType, checkNoBody, readBodyText } from './body-parser.js';
+import { checkContentType, readBodyText } from './body-parser.js';
 import { unmapIpv4 } from './host-check.js';
 import { parseStrictJson } from './strict-json.js';
-import { parseQuery } from './query.js';
 import { toErrorResponse } from './http-error.js';
 import { sendWithLingeringClose } from './lingering-close.js';
-import type { Route, RouteContext } from './routes.js';
+import type { RouteContext } from './routes.js';
 
-/** Dependencies that all requests of one server share. */
+/** What all requests of one server share. */
 export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
-  /**
-   * Aborted when the server begins to close. Requests that wait for the start of a service then fail with the abort
-   * reason.
-   */
+  /** Aborted when the server begins to close. Requests that wait for a service start then fail. */
   readonly closing: AbortSignal;
-  /** Called with the requested name for each lookup of an existing name. */
+  /** Called for each lookup of an existing name. */
   readonly onLookup: (name: string) => void;
 }
 
-/**
- * Returns the headers of a response: content type, no caching, and the current revision and incarnation. While the
- * server is closing, the headers also close the connection.
- */
 export function responseHeaders(
   { names, closing }: HttpContext,
   contentType: string,
@@ -42,15 +34,13 @@ export function responseHeaders(
   };
 }
 
-/** Content type of JSON responses. */
 export const jsonContentType = 'application/json';
 
-/** Returns the principal whose quotas a request uses. All clients with one IP address are one principal. */
+/** Principal whose quotas a request uses: all clients with one IP address. */
 export function principalOf({ socket }: IncomingMessage): string {
   return `address:${unmapIpv4(socket.remoteAddress ?? 'unknown')}`;
 }
 
-/** Sends a response with status 200 and `body`, a JSON text. */
 export function sendJson(http: HttpContext, outgoing: ServerResponse, body: string): void {
   if (outgoing.headersSent || outgoing.destroyed) return;
   const headers = responseHeaders(http, jsonContentType);
@@ -58,10 +48,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/**
- * Sends the error response for a thrown value. If the headers of a response are already sent, closes the connection
- * instead.
- */
+/** If a response has already begun, closes the connection instead. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -80,7 +67,6 @@ export function sendError(
     );
 }
 
-/** Creates the context for one run of a route. */
 export function createRouteContext(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -91,7 +77,7 @@ export function createRouteContext(
     launcher: http.launcher,
     caller: { principal: principalOf(incoming) },
     signal: () => {
-      // The timeout is switched off, because waiting for a service start may take longer.
+      // A service start may take longer than the timeout.
       outgoing.setTimeout(0);
       const disconnected = new AbortController();
       outgoing.once('close', () => disconnected.abort());
@@ -100,40 +86,8 @@ export function createRouteContext(
   };
 }
 
-/** Reads the input of a route: the parsed query of a GET request, or the parsed JSON body of a POST request. */
-export function readInput(
-  { method }: Route,
-  incoming: IncomingMessage,
-  onInput: (input: unknown) => void,
-  onError: (error: unknown) => void,
-): void {
-  try {
-    if (method === 'GET') {
-      checkNoBody(incoming);
-      onInput(parseQuery(incoming.url ?? ''));
-      return;
-    }
-    checkContentType(incoming, 'json');
-    readBodyText(
-      incoming,
-      (text) => {
-        try {
-          onInput(parseStrictJson(text));
-        } catch (error) {
-          onError(error);
-        }
-      },
-      onError,
-    );
-  } catch (error) {
-    onError(error);
-  }
-}
-
-/**
- * Reads the input of a route like {@link readInput}, but returns a promise. The fast path uses {@link readInput},
- * because callbacks are faster than a promise.
- */
-export function readInputAsync(route: Route, incoming: IncomingMessage): Promise<unknown> {
-  return new Promise((resolve, reject) => readInput(route, incoming, resolve, reject));
+/** Reads and parses a JSON body. */
+export async function readJson(incoming: IncomingMessage): Promise<unknown> {
+  checkContentType(incoming, 'json');
+  return parseStrictJson(await readBodyText(incoming));
 }

@@ -7,13 +7,12 @@ import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
 import * as requests from '../../protocol/request-schemas.js';
 
-/** What a route may use besides its input. */
 export interface RouteContext {
   readonly names: NameService;
   /** Undefined when this server cannot start services. */
   readonly launcher: Launcher | undefined;
   readonly caller: Caller;
-  /** Creates a signal that is aborted when the client disconnects or the server is closed. */
+  /** Aborts when the client disconnects or the server closes. */
   readonly signal: () => AbortSignal;
 }
 
@@ -22,26 +21,23 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly summary: string;
-  /** Schema of the query of a GET request, or of the body of a POST request. */
+  /** Schema of the query (GET) or the body (POST). */
   readonly requestSchema: z.core.$ZodType;
-  /** Error codes that this route returns besides the codes that every route returns. */
+  /** Codes besides those of every route. */
   readonly errorCodes: readonly string[];
   readonly responseSchema: z.core.$ZodType;
-  /** Validates the input and runs the route. Returns the response body, or a promise of the response body. */
+  /** Validates the input and returns the response body or its promise. */
   readonly run: (input: unknown, context: RouteContext) => unknown;
 }
 
-const querySchema = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape);
-
-interface RouteDefinition<Request extends z.core.$ZodType> {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly summary: string;
+interface RouteDefinition<Request extends z.core.$ZodType> extends Omit<
+  Route,
+  'requestSchema' | 'errorCodes' | 'run'
+> {
   readonly requestSchema: Request & {
     safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Request>>;
   };
   readonly errorCodes?: readonly string[];
-  readonly responseSchema: z.core.$ZodType;
   readonly run: (request: z.core.output<Request>, context: RouteContext) => unknown;
 }
 
@@ -57,11 +53,6 @@ function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Requ
 const string = z.string();
 const changeErrorCodes = ['NAME_INVALID', 'NAME_NOT_FOUND', 'CHANGE_TOO_EARLY', 'FORBIDDEN'];
 
-/**
- * Returns the launcher.
- *
- * @throws {@link ClerkError} `FORBIDDEN` when this server has no launcher
- */
 function requireLauncher({ launcher }: RouteContext): Launcher {
   if (launcher === undefined)
     throw new HttpError(
@@ -71,16 +62,13 @@ function requireLauncher({ launcher }: RouteContext): Launcher {
   return launcher;
 }
 
-/**
- * The table of routes. The server and the OpenAPI document both take the routes from this table. `app.ts` and
- * `openapi.ts` add the remaining routes, such as watch, export and health.
- */
+/** The table of routes, for the server and the OpenAPI document. `app.ts` and `openapi.ts` add watch, export and others. */
 export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.resolve,
     summary: 'Resolves a name, following links',
-    requestSchema: querySchema({ name: string }),
+    requestSchema: z.strictObject({ name: string }),
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND'],
     responseSchema: responses.resolveResponse,
     run: ({ name }, { names }) => names.resolve(name),
@@ -89,7 +77,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.list,
     summary: 'Lists the names that match a glob, in pages',
-    requestSchema: querySchema({ glob: string, after: z.exactOptional(string) }),
+    requestSchema: z.strictObject({ glob: string, after: z.exactOptional(string) }),
     errorCodes: ['NAME_INVALID'],
     responseSchema: responses.listResponse,
     run: ({ glob, after }, { names }) => names.list(glob, after, limits.maxBatch),
@@ -107,7 +95,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.whois,
     summary: 'Finds the endpoints that have an address',
-    requestSchema: querySchema({ address: string }),
+    requestSchema: z.strictObject({ address: string }),
     responseSchema: responses.whoisResponse,
     run: ({ address }, { names }) => names.whois(address),
   }),
@@ -115,7 +103,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.status,
     summary: 'Returns the status of the server',
-    requestSchema: querySchema({}),
+    requestSchema: z.strictObject({}),
     responseSchema: responses.statusResponse,
     run: (_, { names }) => names.status(),
   }),

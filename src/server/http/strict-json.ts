@@ -2,23 +2,12 @@ import { errorMessage } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
 import { HttpError } from './http-error.js';
 
-const quote = 34;
-const backslash = 92;
-const openBracket = 91;
-const openBrace = 123;
-const closeBracket = 93;
-const closeBrace = 125;
-const colon = 58;
-
 /**
- * Parses untrusted JSON. The nesting depth is checked before parsing, because recursive code overflows the stack on a
- * deeply nested value. The key `__proto__` is rejected. Duplicate keys are rejected because JSON parsers disagree on
- * which of the values counts.
+ * Parses untrusted JSON. The depth is checked before parsing, because recursive code overflows the stack on deep
+ * nesting. The key `__proto__` is rejected, and duplicate keys, because JSON parsers disagree on which value counts.
  *
- * @param text - a body, or one line of a body
- * @param subject - name of the text, with which every error message begins
- * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not valid JSON, is nested too deeply or has a rejected
- *   key
+ * @param subject - beginning of every error message
+ * @throws {@link ClerkError} `CONFIG_INVALID`
  * @see [A3](../../../docs/guarantees.md#a3), [A4](../../../docs/guarantees.md#a4)
  */
 export function parseStrictJson(text: string, subject = 'The body'): unknown {
@@ -34,31 +23,28 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
   return value;
 }
 
-/**
- * Checks the nesting depth of a JSON text. Returns the number of object members, including members with duplicate keys.
- * Every member has one colon outside of strings, so colons are counted.
- */
+/** Checks the depth and counts object members, including duplicate keys: each has one colon outside of strings. */
 function countMembers(text: string, subject: string): number {
   let depth = 0;
   let members = 0;
   for (let i = 0; i < text.length; i++) {
-    switch (text.charCodeAt(i)) {
-      case quote:
+    switch (text.charAt(i)) {
+      case '"':
         i = endOfString(text, i + 1);
         break;
-      case openBracket:
-      case openBrace:
+      case '[':
+      case '{':
         if (++depth > limits.maxJsonDepth)
           throw new HttpError(
             'CONFIG_INVALID',
             `${subject} must have at most ${limits.maxJsonDepth} levels of objects and arrays`,
           );
         break;
-      case closeBracket:
-      case closeBrace:
+      case ']':
+      case '}':
         depth--;
         break;
-      case colon:
+      case ':':
         members++;
         break;
     }
@@ -68,9 +54,8 @@ function countMembers(text: string, subject: string): number {
 
 function endOfString(text: string, from: number): number {
   for (let i = from; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === backslash) i++;
-    else if (code === quote) return i;
+    if (text[i] === '\\') i++;
+    else if (text[i] === '"') return i;
   }
   return text.length;
 }

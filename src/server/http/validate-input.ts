@@ -6,7 +6,7 @@ import { HttpError } from './http-error.js';
 const durationRange = (minMs: number): string =>
   `an integer from ${minMs} to ${limits.maxLeaseMs}, in ms (7 days)`;
 
-/** Description of the valid values of each field, for error messages and for the OpenAPI document. */
+/** Valid values of each field, for error messages and the OpenAPI document. */
 export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze({
   name: "a name such as '/shop/orders'",
   from: "the current name, such as '/shop/orders'",
@@ -48,11 +48,8 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 });
 
 /**
- * Validates a value against a schema.
- *
- * @param subject - name of the value, with which error messages begin
- * @throws {@link ClerkError} `CONFIG_INVALID`; the message has the first invalid field, the valid values of the field
- *   and the value received
+ * @param subject - beginning of error messages
+ * @throws {@link ClerkError} `CONFIG_INVALID` with the first invalid field, its valid values and the value received
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },
@@ -94,16 +91,13 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-/**
- * Describes the valid values of a field without an entry in `fieldDescriptions`, such as an array item. Undefined when
- * the issue concerns neither a type nor a union.
- */
+/** Describes a field without an entry in `fieldDescriptions`, such as an array item. */
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   if (issue.code === 'invalid_type') return typeNames[issue.expected];
   return issue.code === 'invalid_union' ? 'a string or a finite number' : undefined;
 }
 
-/** Formats the path of a field in JavaScript notation, such as `renewals[2].id`. */
+/** JavaScript notation, such as `renewals[2].id`. */
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>

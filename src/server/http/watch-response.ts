@@ -6,48 +6,36 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 /** Response stream to which a watch writes. */
 export interface ResponseSink {
   write(text: string): void;
-  /**
-   * Number of bytes that are written but not yet sent. Once this number has reached {@link highWaterMarkBytes}, the
-   * owner of the sink calls {@link WatchResponse.onDrain} when all bytes are sent.
-   */
+  /** Number of unsent bytes. From {@link highWaterMarkBytes} on, {@link WatchResponse.onDrain} is called at 0. */
   readonly bufferedBytes: number;
-  /** Ends the stream once the written bytes are sent. */
   end(): void;
   /** Closes the connection at once. */
   destroy(): void;
 }
 
-/** Events are queued, not written, while the response has at least this number of unsent bytes. */
+/** With this number of unsent bytes, events are queued and not written. */
 export const highWaterMarkBytes = 64 * 1024;
-/** A client whose response buffer stays full for this time, in ms, is disconnected. */
+/** Time after which a client whose response buffer stays full is disconnected, in ms. */
 export const stallTimeoutMs = 5_000;
 
-/** Options of {@link WatchResponse}. */
 export interface WatchResponseOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: WatchOptions['since'];
   readonly incarnation: string;
-  /**
-   * Interval of heartbeats, in ms. The name server sends heartbeats at its own interval. This class sends heartbeats
-   * only if `heartbeatMs` is shorter than that interval.
-   */
+  /** Interval of heartbeats, in ms. The name server already sends heartbeats at its own interval. */
   readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly sink: ResponseSink;
-  /** Opens the watch. @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   readonly watch: (options: WatchOptions) => OpenWatch;
   readonly onOverflow: () => void;
   readonly onDisconnect: () => void;
 }
 
 /**
- * One watch, sent to one client as server-sent events. While the client reads slowly, up to 256 events are queued. When
- * the queue overflows, all queued events are dropped. Once the client has read the written bytes, the client receives
- * `resync` and a full snapshot.
- *
- * During a snapshot the name server waits for the client, so only a part of the snapshot is buffered. A client whose
- * response buffer stays full for 5 s is disconnected.
+ * One watch, sent to one client as server-sent events. Up to 256 events are queued for a slow client. On overflow, all
+ * queued events are dropped, and the client later receives `resync` and a full snapshot. The name server waits for the
+ * client during a snapshot. A client whose response buffer stays full for 5 s is disconnected.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
  *   [C8.2](../../../docs/guarantees.md#c8-2)
@@ -56,9 +44,9 @@ export class WatchResponse {
   readonly #options: WatchResponseOptions;
   readonly #watch: OpenWatch;
   #queue: string[] = [];
-  /** Whether events were dropped and the client needs a resync. The resync is sent once all written bytes are sent. */
+  /** Whether events were dropped. The resync is sent once all written bytes are sent. */
   #needsResync = false;
-  /** Lets the name server continue a snapshot that waits for the client to read; undefined when no snapshot waits. */
+  /** Continues a snapshot that waits for the client. */
   #resumeWatch: (() => void) | undefined;
   #revision: string;
   #lastEventAt: number;
@@ -86,16 +74,12 @@ export class WatchResponse {
     if (heartbeatMs < limits.heartbeatMs) this.#scheduleHeartbeat(heartbeatMs);
   }
 
-  /**
-   * Adds globs to the watch and removes globs from the watch.
-   *
-   * @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED`
-   */
+  /** @throws {@link ClerkError} `NAME_INVALID` or `LIMIT_EXCEEDED` */
   edit(add: readonly string[], remove: readonly string[]): void {
     this.#watch.edit(add, remove);
   }
 
-  /** Writes queued events. To be called when all written bytes are sent. */
+  /** Called when all written bytes are sent. */
   onDrain(): void {
     if (this.#isClosed) return;
     this.#stallTimer?.cancel();
@@ -118,7 +102,7 @@ export class WatchResponse {
     resume?.();
   }
 
-  /** Ends the stream. First sends a heartbeat with the last revision, unless events are queued or were dropped. */
+  /** Ends the stream, after a heartbeat with the last revision unless events are queued or were dropped. */
   end(): void {
     if (this.#isClosed) return;
     if (!this.#needsResync && this.#queue.length === 0) this.#send({ type: 'heartbeat' });
@@ -126,7 +110,7 @@ export class WatchResponse {
     this.#options.sink.end();
   }
 
-  /** Closes the watch and drops queued events. Does not end the stream. */
+  /** Drops queued events. Does not end the stream. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -180,7 +164,7 @@ export class WatchResponse {
 
 const jsonCache = new WeakMap<WatchEvent, string>();
 
-/** Returns an event as JSON. The JSON is cached, because the same event is sent to many clients. */
+/** The JSON is cached, because the same event is sent to many clients. */
 function eventJson(event: WatchEvent): string {
   let json = jsonCache.get(event);
   if (json === undefined) jsonCache.set(event, (json = JSON.stringify(event)));
